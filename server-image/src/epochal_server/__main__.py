@@ -1,4 +1,4 @@
-"""The command line: `epochal-server`, which serves the model of a ModelServer."""
+"""The command line `epochal-server`: serves the model of a ModelServer."""
 
 import argparse
 import gc
@@ -27,7 +27,7 @@ log = logging.getLogger("epochal_server")
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Parse the arguments and serve until the server ends."""
     parser = argparse.ArgumentParser(description="Serves the model that a ModelServer names.")
     parser.add_argument("--config", type=Path, default=Path(SERVER_FILE), help="what to serve, JSON: %(default)s")
     parser.add_argument("--host", default="", help="address to listen on; all, unless one is given")
@@ -56,14 +56,14 @@ def main() -> None:
         ending.leave("Crashed", hidden(f"{type(error).__name__}: {error}; the server's log holds the traceback"))
         code = ending.CRASHED
     sys.stdout.flush()
-    # A thread may still wait for a storage, or be in the midst of a library: nothing of it is needed any more.
+    # A thread may still wait for the storage or run library code. `os._exit` does not wait for it.
     os._exit(code)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     listener, metrics = (listen(port, arguments.host) for port in (arguments.port, arguments.metrics_port))
-    # Only now, since all that is imported takes half a second: the kubelet, refused, would come again a second later.
-    # A tenth of it would go into looking for garbage, of which there is next to none.
+    # The imports take half a second, so the sockets listen before: a probe that is refused would be repeated a second
+    # later. Garbage collection would take a tenth of that time, and there is next to no garbage.
     gc.disable()
     import asyncio  # noqa: PLC0415
 

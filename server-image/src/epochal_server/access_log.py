@@ -1,4 +1,4 @@
-"""Says of each request who sent it and what became of it, and never what stood in it: one JSON object a line."""
+"""The access log: one JSON object a line with the client and the result of a request, but never its content."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ import orjson
 from epochal_api.text import printable
 
 EVERY_SECONDS = 0.25
-"""How often what has been gathered is written: a write for each request would cost a tenth of what answering does."""
+"""Interval of writes. A write for each request would take a tenth of the time of an answer."""
 MOST = 20_000
-"""Requests that are gathered, at most: a log that nobody takes must not fill the memory."""
+"""Maximum number of lines in memory. A log that no reader consumes must not fill the memory."""
 
 
 class Entry(NamedTuple):
-    """A request, and what became of it."""
+    """The facts about one request that are counted and logged."""
 
     time: float
     client: str
@@ -33,13 +33,13 @@ class Entry(NamedTuple):
 
 
 class AccessLog:
-    """Gathers what is said of requests, and writes it in bulk.
+    """Collects the log lines of requests and writes them in bulk.
 
-    A line is made as its request ends. To make all of them at once, in the thread that writes them, would keep the
-    event loop from Python for milliseconds, four times a second, and all requests of that time with it.
+    A line is formatted when its request ends. To format all lines in the writer's thread would hold Python's lock for
+    milliseconds, four times a second. The event loop and all its requests would wait for that time.
 
     Args:
-        write: Writes lines; called from another thread.
+        write: Writes lines. It is called from another thread.
     """
 
     def __init__(self, write: Callable[[bytes], None] | None = None) -> None:
@@ -48,31 +48,31 @@ class AccessLog:
         self._lost = 0
 
     def add(self, entry: Entry) -> None:
-        """Says something of a request, a moment later."""
+        """Add the line of a request, which is written a moment later."""
         if len(self._lines) < MOST:
             self._lines.append(line(entry))
         else:
             self._lost += 1
 
     async def keep(self) -> None:
-        """Writes again and again, until cancelled; then what is left."""
+        """Write the lines at regular intervals until cancelled, then write the rest."""
         try:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
                 if self._lines:
-                    with suppress(OSError):  # a log that nobody takes is no reason to stop
+                    with suppress(OSError):  # a failed write of the log does not stop the server
                         await asyncio.to_thread(self._write, self._taken())
         finally:
             with suppress(OSError):
                 self.flush()
 
     def flush(self) -> None:
-        """Writes what has been gathered."""
+        """Write all collected lines now."""
         if self._lines:
             self._write(self._taken())
 
     def _taken(self) -> bytes:
-        """Takes what has been gathered, in the thread that gathers: another could take it in the midst of that."""
+        """Remove and return the collected lines, in the thread that adds them: another thread could miss a line."""
         lines, self._lines = self._lines, []
         lost, self._lost = self._lost, 0
         if lost:
@@ -86,11 +86,11 @@ class AccessLog:
 
 
 def line(entry: Entry) -> bytes:
-    """Returns the line of a request."""
+    """Return the log line of a request."""
     told = {
         "ts": _at(entry.time),
         "logger": "access",
-        # As people know it: where IPv6 is listened to, too, an address of IPv4 comes as a part of one.
+        # On a socket for IPv4 and IPv6, the system reports an IPv4 client as an IPv6 address: remove that prefix.
         "client": entry.client.removeprefix("::ffff:"),
         "method": entry.method,
         "path": printable(entry.path),
@@ -104,7 +104,7 @@ def line(entry: Entry) -> bytes:
 
 
 def to_standard_output(lines: bytes) -> None:
-    """Writes lines, all of them: a pipe may take a part."""
+    """Write all lines to standard output. A pipe may accept only a part at a time."""
     left = memoryview(lines)
     while left:
         left = left[os.write(1, left) :]

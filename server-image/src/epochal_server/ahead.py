@@ -1,4 +1,4 @@
-"""Requests that a client sends before the last one is answered."""
+"""Requests that a client sends before the answer to its last request (HTTP pipelining)."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,10 @@ from epochal_server.refusals import Busy
 
 
 class Ahead:
-    """The bytes of requests that one connection sent before its last answer. They count in the memory for all.
+    """The bytes of requests that one connection sent before its last answer. They count in the memory for all requests.
 
     Args:
-        intake: The memory for all.
+        intake: The admission control, with the memory for all requests.
         no_room: Called when there is no room for the bytes, which are dropped.
     """
 
@@ -23,17 +23,17 @@ class Ahead:
 
     @property
     def size(self) -> int:
-        """The bytes that are held."""
+        """The number of bytes that are held."""
         return self._room.size
 
     def put(self, data: bytes) -> None:
-        """Holds more bytes. They give way to others that find no room, as those of slow clients do."""
+        """Hold more bytes. They are dropped if another request finds no room, as those of slow clients are."""
         if self._took(self._room, len(data)):
             self._parts.append(data)
             self._intake.wait(self._room, self._no_room)
 
     def take(self) -> bytes:
-        """Removes the bytes, and returns them."""
+        """Remove and return the bytes that are held."""
         data = b"".join(self._parts)
         self._parts.clear()
         self._intake.wait_no_more(self._room)
@@ -41,16 +41,16 @@ class Ahead:
         return data
 
     def queue(self, size: int) -> None:
-        """Counts the bytes in the queue of aiohttp, in place of those counted before."""
+        """Count the bytes in the queue of aiohttp, in place of the earlier count."""
         self._queued.give_back()
         self._took(self._queued, size)
 
     def queue_no_more(self) -> None:
-        """Stops counting the bytes in the queue of aiohttp, which is empty."""
+        """Stop counting the bytes in the queue of aiohttp, which is empty."""
         self._queued.give_back()
 
     def drop(self) -> None:
-        """Drops the bytes held, and stops counting those in the queue of aiohttp."""
+        """Drop the bytes that are held, and stop counting those in the queue of aiohttp."""
         self.take()
         self.queue_no_more()
 

@@ -1,4 +1,4 @@
-"""Who may ask: the bearer of a key of a Secret; on a server without keys everybody but web pages of other origins."""
+"""Authorization: a bearer key of a Secret. A server without keys refuses only web pages of other origins."""
 
 import asyncio
 import hashlib
@@ -11,29 +11,29 @@ from epochal_server.ending import Ended
 from epochal_server.refusals import CrossOrigin, Unauthorized
 
 CHECK_SECONDS = 5.0
-"""How often the Secret is looked at. The kubelet itself takes up to two minutes to bring a change of it."""
+"""Interval of reading the Secret. The kubelet itself takes up to two minutes to update the mounted files."""
 LEAST_CHARACTERS = 16
-"""A shorter key can be guessed: a server does not limit how often a client tries."""
+"""Minimum length of a key. A shorter key can be guessed, because the server does not limit failed attempts."""
 AUTHORIZATION = "Authorization"
 OWN_PAGE = "Epochal-Page"
-"""Header that the server's own page sends. No browser sends it for a page of another origin: it would ask the server
-first, by a preflight request, which the server refuses."""
+"""Header of requests of the server's own page. A browser sends this header to another origin only after a preflight
+request, which the server refuses."""
 _NO_KEY = (
     f"the Secret holds no key of at least {LEAST_CHARACTERS} characters, so that nobody is let in: put one into it, "
     "under any name, such as the output of openssl rand -hex 32"
 )
 
 Authorize = Callable[[Mapping[str, str]], None]
-"""Takes a request's headers by their names, and raises Refused unless the request may be answered."""
+"""Checks the headers of a request, by name, and raises Refused if the request is not allowed."""
 
 log = logging.getLogger(__name__)
 
 
 class Keys:
-    """The keys of a Secret, each the value of one of its entries: a new one goes beside the old one until all have it.
+    """The keys of a Secret, one in each entry. To rotate a key, add the new key and delete the old key later.
 
     Args:
-        folder: Where the Secret is mounted.
+        folder: Folder where the Secret is mounted.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,17 +42,17 @@ class Keys:
         self._faults: tuple[str, ...] = ()
 
     def require(self) -> None:
-        """Reads the keys for the first time.
+        """Read the keys for the first time.
 
         Raises:
-            Ended: InvalidConfig, if there is none: nobody could be let in.
+            Ended: InvalidConfig, if there is no key: every request would be refused.
         """
         self.load()
         if not self._digests:
             raise Ended("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
 
     def load(self) -> None:
-        """Reads the keys again. A Secret that cannot be read keeps the keys; an empty Secret removes all of them."""
+        """Read the keys again. A Secret that cannot be read keeps the keys; an empty Secret removes all keys."""
         try:
             # The kubelet's own files begin with two dots.
             files = sorted(path for path in self._folder.iterdir() if not path.name.startswith(".."))
@@ -77,16 +77,16 @@ class Keys:
         self._digests, self._faults = tuple(keys), tuple(faults)
 
     async def keep(self) -> None:
-        """Reads the keys again and again, until cancelled."""
+        """Read the keys again at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             self.load()
 
     def authorize(self, headers: Mapping[str, str]) -> None:
-        """Makes sure that a request bears a key. See Authorize.
+        """Check that a request has a valid bearer key. See Authorize.
 
         Raises:
-            Unauthorized: If it does not.
+            Unauthorized: If the header or the key is missing, or the key is not valid.
         """
         header = headers.get(AUTHORIZATION)
         scheme, _, key = (header or "").partition(" ")
@@ -97,7 +97,7 @@ class Keys:
                 "send a key of the Secret that spec.auth names"
             )
         digest = _digest(key)
-        # All are compared, each in the same time: how long it takes tells nothing of any.
+        # The key is compared with all keys, each in constant time: the duration reveals nothing about any key.
         known = [hmac.compare_digest(digest, one) for one in self._digests]
         if not any(known):
             raise Unauthorized(
@@ -106,29 +106,29 @@ class Keys:
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:
-    """Makes sure that no web page of another origin makes its reader's browser ask. See Authorize.
+    """Refuse a request that a web page of another origin sends through a browser. See Authorize.
 
-    A browser reaches servers that the author of a page does not. Clients other than browsers send none of these
+    A browser can reach servers that the author of a page cannot. Clients other than browsers send none of these
     headers.
 
     Raises:
-        CrossOrigin: If one does.
+        CrossOrigin: If the headers name another origin.
     """
     site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     if site is not None:
-        # Following a link is the reader's own request. That of a form of another page has an Origin.
+        # A followed link is the user's own request. A form on a page of another origin sends an Origin header.
         followed = headers.get("Sec-Fetch-Mode") == "navigate" and origin is None
         if site not in {"same-origin", "none"} and not followed:
             raise CrossOrigin("Sec-Fetch-Site", "same-origin or none", site)
     elif origin is not None and OWN_PAGE not in headers:
-        # Browsers send no Sec-Fetch-Site to plain HTTP. A proxy may have written another Host.
+        # Browsers send no Sec-Fetch-Site over plain HTTP. A proxy may have replaced the Host header.
         host = headers.get("Host", "")
         if origin.partition("://")[2].lower() != host.lower():
             raise CrossOrigin("Origin", f"that of the Host, {host}", origin)
 
 
 def _key(value: bytes) -> tuple[str, str | None]:
-    """Returns the key in an entry of a Secret, and why it is none, without its value; None if it is one."""
+    """Return the key in an entry of a Secret, and the reason why the key is invalid (without its value) or None."""
     try:
         key = value.decode().strip()
     except UnicodeDecodeError:
@@ -139,5 +139,5 @@ def _key(value: bytes) -> tuple[str, str | None]:
 
 
 def _digest(key: str) -> bytes:
-    # A dump of this process' memory should hold as few keys as can be.
+    # A memory dump of this process should contain as few keys as possible.
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()

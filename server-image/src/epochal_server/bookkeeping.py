@@ -1,4 +1,4 @@
-"""Knows which requests are under way, and tells of each what became of it."""
+"""Counts the requests in progress, and records each finished request in metrics and log."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from epochal_server.access_log import AccessLog, Entry
 from epochal_server.metrics import Metrics
 
 HEALTH = ""
-"""The protocol of what is neither counted nor logged."""
+"""Protocol name of requests that are neither counted nor logged."""
 GONE = 499
-"""Code of requests whose client has not waited for the answer."""
+"""Status code for requests that the client cancelled before the answer."""
 
 
 class Bookkeeping:
-    """Knows which requests are under way.
+    """Counts the requests in progress, and records finished requests.
 
     Args:
-        metrics: Where requests are counted.
-        access_log: Where requests are logged.
-        ending: Returns whether the server is to end: then each connection ends with its next answer.
+        metrics: The counters of requests.
+        access_log: The log of requests.
+        ending: Returns whether the server is shutting down. Then each connection closes after its next answer.
 
     Attributes:
-        under_way: How many requests are being answered, or have come in part.
+        under_way: Number of requests that are being answered or have arrived in part.
     """
 
     def __init__(self, metrics: Metrics, access_log: AccessLog, ending: Callable[[], bool]) -> None:
@@ -34,31 +34,31 @@ class Bookkeeping:
         self._none_under_way.set()
 
     def begin(self) -> None:
-        """Says that a request is being answered."""
+        """Count one more request in progress."""
         self.under_way += 1
         self._none_under_way.clear()
 
     def end(self) -> None:
-        """Says that one is answered, or is not going to be."""
+        """Count one request less, answered or not."""
         self.under_way -= 1
         if not self.under_way:
             self._none_under_way.set()
 
     def tell(self, entry: Entry) -> None:
-        """Counts and logs a request."""
+        """Record a finished request in the metrics and the access log."""
         if entry.protocol == HEALTH:
             return
         self._metrics.request(entry.protocol, entry.code, entry.seconds, entry.received, entry.sent)
         self._access_log.add(entry)
 
     async def done(self, seconds: float) -> int:
-        """Waits until no request is being answered.
+        """Wait until no request is in progress.
 
         Args:
-            seconds: How long to wait, at most.
+            seconds: Maximum time to wait.
 
         Returns:
-            How many still are.
+            The number of requests that are still in progress.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

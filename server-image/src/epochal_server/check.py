@@ -1,4 +1,4 @@
-"""Answers the samples that were stored with a model as it was exported: else it is not that model, or not that code."""
+"""Compares the model's answers to stored samples with those at export. A difference shows another model or code."""
 
 import io
 import zlib
@@ -15,15 +15,15 @@ from epochal_server.tensors import TEXT
 
 
 def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:
-    """Returns what is stored for the check: inputs, and a model's answers to them.
+    """Return the stored samples for the check: the inputs and the model's answers to them.
 
     Args:
-        data: The file, see epochal_api.signature.CHECK.
-        signature: The signature beside it.
-        which: Which model's answers count.
+        data: Content of the file. See epochal_api.signature.CHECK.
+        signature: The signature of the model.
+        which: The model of the training that gave the answers.
 
     Raises:
-        Ended: ModelDamaged, if they are not there.
+        Ended: ModelDamaged, if the samples cannot be read.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
@@ -39,7 +39,7 @@ def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Ar
 
 
 def run(runtime: Runtime, inputs: Arrays, most: int) -> Arrays:
-    """Returns a model's answers to some samples, at most so many at a time."""
+    """Return a model's answers to samples, computed in batches of at most `most` samples."""
     count = len(next(iter(inputs.values())))
     parts = [
         runtime.run({name: array[begin : begin + most] for name, array in inputs.items()})
@@ -49,18 +49,18 @@ def run(runtime: Runtime, inputs: Arrays, most: int) -> Arrays:
 
 
 def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
-    """Makes sure that a model answers as it did when it was exported.
+    """Check that a model gives the same answers as at export.
 
     Args:
-        found: Its answers.
-        expected: Those that are stored.
-        tolerance: How far they may be apart, see Signature.
+        found: The answers of the loaded model.
+        expected: The stored answers.
+        tolerance: Maximum difference, as a part of the largest expected value. See Signature.
 
     Returns:
         The largest difference.
 
     Raises:
-        Ended: CheckDiffers.
+        Ended: CheckDiffers, if an answer differs by more.
     """
     largest = 0.0
     for name, difference, scale in _differences(found, expected):
@@ -75,14 +75,14 @@ def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
 
 
 def _differences(found: Arrays, expected: Arrays) -> Iterator[tuple[str, float, float]]:
-    """Yields of each output its name, the largest difference, and what a tolerance is a part of."""
+    """Yield the name, the largest difference and the scale of the tolerance for each output."""
     for name, wanted in expected.items():
         answer = found[name]
         if answer.shape != wanted.shape:
             yield name, float("inf"), 1.0
         elif wanted.dtype.kind in "fiu":
             one, other = answer.astype(np.float64), wanted.astype(np.float64)
-            same = (one == other) | (np.isnan(one) & np.isnan(other))  # what is infinite differs from itself by NaN
+            same = (one == other) | (np.isnan(one) & np.isnan(other))  # infinity minus infinity would be NaN
             apart = np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other))
             finite = np.abs(other[np.isfinite(other)])
             yield name, float(apart.max(initial=0.0)), float(finite.max(initial=1.0))

@@ -1,4 +1,4 @@
-"""Reads what the operator tells a server."""
+"""Reads the configuration that the operator writes for a server."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from epochal_server.ending import Ended
 
 
 def read(path: Path) -> ServerConfig:
-    """Returns what a server is told.
+    """Return the configuration of a server.
 
     Args:
-        path: The file, JSON.
+        path: The JSON file.
 
     Raises:
-        Ended: InvalidConfig, if it is not there, or not as it must be.
+        Ended: InvalidConfig, if the file is missing or invalid.
     """
     try:
         return ServerConfig.model_validate_json(path.read_bytes())

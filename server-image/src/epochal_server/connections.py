@@ -1,4 +1,4 @@
-"""The connections of clients, bounded in number and in what they may take their time for."""
+"""The connections of clients. Their number and the times for their requests are limited."""
 
 import asyncio
 import socket
@@ -13,22 +13,22 @@ from epochal_server.intake import Intake
 from epochal_server.quick.shortcut import Quick, Shortcut
 
 MOST = 1024
-"""Connections at a time. Each takes about 20 kB, and one by TLS 70 kB more."""
+"""Maximum number of connections. Each takes about 20 kB, and 70 kB more with TLS."""
 HEAD_SECONDS = 10.0
-"""Time for a request's line and headers, from their first byte."""
+"""Time limit for a request's line and headers, from their first byte."""
 HEAD_BYTES = 32 * 1024
-"""Of a request's line and headers together. aiohttp bounds each of them and their number, and that is a MiB: of as many
-connections as there may be, it is more than a server has memory for."""
+"""Maximum size of a request's line and headers together. aiohttp limits each header and their number, to a MiB in
+total. With the maximum number of connections, that would exceed the server's memory."""
 KEPT_SECONDS = 620.0
-"""How long a connection is kept for the next request: longer than any usual proxy keeps it, so that it never sends one
-on a connection that is just being closed here."""
+"""Time that an idle connection stays open. It is longer than the keep-alive time of usual proxies, so that no proxy
+sends a request on a connection that the server is closing."""
 UNREAD_SECONDS = 30.0
-"""How long a client may leave an answer unread."""
+"""Maximum time that a client may leave an answer unread."""
 SWEEP_SECONDS = 1.0
 READ_BYTES = 64 * 1024
-"""Read of a connection at a time, as by TLS. By default asyncio reads four times as many."""
+"""Maximum bytes of one read from a connection, as with TLS. The default of asyncio is four times as many."""
 AHEAD_BYTES = 32 * 1024
-"""Bytes of requests sent before the last answer, after which the connection reads no more."""
+"""Number of bytes of pipelined requests from which on the connection reads no more."""
 END = b"\r\n\r\n"
 HEAD_TOO_LONG = f"head: expected at most {HEAD_BYTES:,} bytes of line and headers, found more: send fewer headers"
 _TOO_LONG = f'{{"error":"{HEAD_TOO_LONG}"}}'.encode()
@@ -39,38 +39,38 @@ TOO_LONG = (
 
 
 class Held(Protocol):
-    """A connection as `Connections` knows it. See Connection."""
+    """The interface of a connection that `Connections` uses. See Connection."""
 
     busy: bool
     since: float
 
     @property
     def idle(self) -> bool:
-        """Whether no part of a request is there."""
+        """Whether the connection holds no part of a request."""
 
     @property
     def reads(self) -> bool:
-        """Whether a request that is being answered has not come as a whole."""
+        """Whether a part of the request in progress has not arrived yet."""
 
     def late(self, now: float) -> bool:
-        """Returns whether it takes too long for a request's head, or to begin with one."""
+        """Return whether the time for a request's head, or for the next request, is over."""
 
     def stalled(self, now: float) -> bool:
-        """Returns whether the rest of a plain request does not come at once."""
+        """Return whether the rest of a request on the fast path has not arrived at once."""
 
     def hand_over(self) -> None:
-        """Leaves to aiohttp what has come of a plain request, and all that comes after it."""
+        """Pass a fast-path request with an incomplete body, and all later bytes, to aiohttp."""
 
     def force_close(self) -> None:
-        """Ends it."""
+        """Close the connection without an answer."""
 
 
 class Connections:
-    """The connections that there are.
+    """The open connections, up to a maximum number.
 
     Args:
-        most: How many there may be.
-        intake: Where bytes of requests that wait for their turn are counted.
+        most: Maximum number of connections.
+        intake: The admission control, which counts the bytes of pipelined requests.
     """
 
     def __init__(self, most: int = MOST, intake: Intake | None = None) -> None:
@@ -79,27 +79,28 @@ class Connections:
         self._open: dict[Held, None] = {}
 
     def opened(self, connection: "Held") -> None:
-        """Takes a connection in; where there are too many, one goes: an idle one, else one whose request still comes.
+        """Add a connection. Above the maximum, close an idle connection, else one that still sends its request.
 
-        Among these it is the one that has been so for the longest time. Who sends slowly keeps nobody out, such as the
-        kubelet, which would take the server for dead.
+        The connection that has been in this state for the longest time is closed. Slow clients thus cannot lock out
+        other clients such as the kubelet, which would restart the server. If all other connections are busy with
+        complete requests, the new connection is closed.
         """
         self._open[connection] = None
         if len(self._open) > self._most:
             waits = (one for one in self._open if one is not connection and (one.reads or not one.busy))
             goes = min(waits, key=lambda one: (not one.idle, one.since), default=connection)
-            self.closed(goes)  # at once: else it would be the one that goes for all who come in the same moment
+            self.closed(goes)  # at once: else all connections of the same moment would choose this one
             goes.force_close()
 
     def closed(self, connection: "Held") -> None:
-        """Forgets a connection, unless it is forgotten already."""
+        """Remove a connection, if it is not removed yet."""
         self._open.pop(connection, None)
 
     async def keep(self) -> None:
-        """Ends, again and again, connections that do not get to the end of a request's head, until cancelled.
+        """Close the connections that are late, at regular intervals, until cancelled.
 
-        What the short way holds of a request whose rest does not come at once is left to aiohttp: there is one rule for
-        how long the rest is waited for, and one answer to those who take longer.
+        A request on the fast path that does not arrive at once is passed to aiohttp. Thus a single rule limits the time
+        for the rest of a request, and slow clients get the same answer.
         """
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
@@ -111,17 +112,17 @@ class Connections:
 
 
 class Connection(web.RequestHandler):
-    """A client's connection.
+    """A client's connection, which tries the fast path before aiohttp.
 
     Args:
-        connections: All of them.
-        quick: What plain requests are answered with; None if none is.
+        connections: All open connections.
+        quick: The fast path for plain requests, or None to pass all requests to aiohttp.
 
     Attributes:
-        busy: Whether a request of it is being answered.
-        since: Since when it is busy, or is not; or since a request comes.
-        ends: Whether it ends with its next answer, since there is no room for what its client sends ahead.
-        head_since: Since when a part of a request's head has been there; None if none is, or all of it.
+        busy: Whether a request of the connection is in progress.
+        since: Time of the last change of `busy`, or of the first byte of a new request.
+        ends: Whether the connection closes after its next answer, because there is no room for pipelined requests.
+        head_since: Arrival time of the first part of a request's head, or None if no incomplete head is there.
     """
 
     __slots__ = (
@@ -146,11 +147,11 @@ class Connection(web.RequestHandler):
         self.head_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """Set the limits of the socket, start the fast path and add the connection. See asyncio.Protocol."""
         super().connection_made(transport)
         plain = cast("socket.socket | None", transport.get_extra_info("socket"))
         if plain is not None:
-            with suppress(OSError):  # it has ended already
+            with suppress(OSError):  # the client has disconnected already
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
         cast("Any", transport).max_size = READ_BYTES
         if self._quick is not None:
@@ -158,7 +159,7 @@ class Connection(web.RequestHandler):
         self._connections.opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """See asyncio.Protocol."""
+        """Remove the connection and drop its pipelined requests. See asyncio.Protocol."""
         self._connections.closed(self)
         self._ahead.drop()
         if self._shortcut is not None:
@@ -166,7 +167,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
+        """Pass the bytes to the fast path or to aiohttp, or hold pipelined requests. See asyncio.Protocol."""
         if self.ends:
             return
         if data and (self._ahead.size or self._waits()):
@@ -174,43 +175,43 @@ class Connection(web.RequestHandler):
             if self._ahead.size > AHEAD_BYTES and self.transport is not None:
                 self.transport.pause_reading()
             return
-        # What comes while none is being answered may be the rest of a body that nobody read; or nothing, as aiohttp has
-        # itself go on.
+        # Bytes that arrive between two answers may be the rest of a body that no handler read. Empty data come from
+        # aiohttp, which continues by this call.
         if not self.busy and self.head_since is None and not self.reads and (data or self._shortcut is not None):
             self.head_since = self.since = monotonic()
         if self._shortcut is not None:
             left = self._shortcut.received(data)
             if left is None:
                 return
-            # From now on, and to its end: aiohttp alone knows what it is in the midst of.
+            # aiohttp handles the connection until its end, because only aiohttp tracks the state of its parser.
             data, self._shortcut = left, None
         self._pass_on(data)
 
     def pause_writing(self) -> None:
-        """See asyncio.Protocol."""
+        """Report to the fast path that the client reads too slowly. See asyncio.Protocol."""
         super().pause_writing()
         if self._shortcut is not None:
             self._shortcut.unread()
 
     def resume_writing(self) -> None:
-        """See asyncio.Protocol."""
+        """Report to the fast path that the client has read, and continue. See asyncio.Protocol."""
         super().resume_writing()
         if self._shortcut is not None:
             self._shortcut.written()
             self._go_on()
 
     def late(self, now: float) -> bool:
-        """Returns whether it takes too long for a request's head, or to begin with one."""
+        """Return whether the time for a request's head, or for the next request, is over."""
         return (self.head_since is not None and self.head_since < now - HEAD_SECONDS) or (
             not self.busy and self.since < now - KEPT_SECONDS
         )
 
     def stalled(self, now: float) -> bool:
-        """Returns whether the rest of a plain request does not come at once."""
+        """Return whether the rest of a request on the fast path has not arrived at once."""
         return self._shortcut is not None and self.head_since is not None and self.head_since < now - SWEEP_SECONDS
 
     def hand_over(self) -> None:
-        """Leaves to aiohttp what has come of a plain request, and all that comes after it."""
+        """Pass a fast-path request with an incomplete body, and all later bytes, to aiohttp."""
         data = self._shortcut.given_up() if self._shortcut is not None else None
         if data is not None:
             self._shortcut = None
@@ -218,32 +219,32 @@ class Connection(web.RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """Whether no part of a request is there."""
+        """Whether the connection holds no part of a request."""
         return not self.busy and self.head_since is None and not self.reads
 
     @property
     def reads(self) -> bool:
-        """Whether the request that is being answered, or was as the last one, has not come as a whole."""
+        """Whether a part of the current or last request has not arrived yet."""
         return self._body is not None and not self._body.is_eof()
 
     def begin(self, body: StreamReader | None = None) -> None:
-        """Says that a request of it is being answered.
+        """Mark the connection as busy with a request.
 
         Args:
-            body: Where its body comes from; None if all of it is there.
+            body: Stream of the request's body, or None if the whole body has arrived.
         """
         self.busy, self.head_since, self.since, self._body = True, None, monotonic(), body
         self._answering, self._turn = True, body
-        if not self._messages:  # else another head is there already
+        if not self._messages:  # else the head of another request is there already
             self._head, self._tail = 0, b""
             self._ahead.queue_no_more()
 
     def end(self) -> None:
-        """Says that none is."""
+        """Mark the connection as not busy."""
         self.busy, self.since = False, monotonic()
 
     def answered(self) -> None:
-        """Starts the next request after an answer is sent."""
+        """Start the next request after an answer is sent."""
         self._answering = bool(self._messages)
         if self._messages:
             self._turn = self._messages[0][1]
@@ -251,15 +252,15 @@ class Connection(web.RequestHandler):
             self._loop.call_soon(self._go_on)
 
     def _waits(self) -> bool:
-        """Returns whether a complete request must be answered before the connection reads another."""
+        """Return whether a complete request must be answered before the connection reads another."""
         if self._shortcut is not None:
             return self._shortcut.waits
         return self._answering and (self._turn is None or self._turn.is_eof())
 
     def _go_on(self) -> None:
-        """Reads the requests that were sent ahead, unless an answer is due first."""
+        """Read the pipelined requests, unless an answer is due first."""
         if self.transport is None or self._waits():
-            return  # it is called again
+            return  # this method is called again later
         if self.ends:
             self.force_close()
         elif self._ahead.size:
@@ -269,12 +270,12 @@ class Connection(web.RequestHandler):
             self.data_received(data)
 
     def _resume_transport_reading(self) -> None:
-        """Resumes reading unless too many bytes are held: aiohttp calls this after each body."""
+        """Resume reading unless too many bytes are held. aiohttp calls this method after each body."""
         if self._ahead.size <= AHEAD_BYTES and not self.ends:
             super()._resume_transport_reading()
 
     def _end_soon(self) -> None:
-        """Ends the connection after the current answer: there is no room for the requests after it."""
+        """Close the connection after the current answer, because there is no room for the requests after it."""
         self._ahead.drop()
         self.ends = True
         if self.transport is not None:
@@ -282,7 +283,7 @@ class Connection(web.RequestHandler):
             self._loop.call_soon(self._go_on)
 
     def _pass_on(self, data: bytes) -> None:
-        """Has aiohttp read what has come, unless it is a head without an end."""
+        """Pass bytes to aiohttp, unless the head that they belong to is too long."""
         rest = self.reads
         if self._head is not None and not rest:
             self._head = None if END in self._tail + data else self._head + len(data)
@@ -292,15 +293,15 @@ class Connection(web.RequestHandler):
                 return
         super().data_received(data)
         if self._messages:
-            if data and len(self._messages) > (not self._answering):  # the piece held several requests
+            if data and len(self._messages) > (not self._answering):  # the data held several requests
                 self._ahead.queue(len(data))
             if not self._answering:
                 self._answering, self._turn = True, self._messages[0][1]
         if rest and self._messages:
-            self._head = None  # the head of the next request came along with the rest of this one's body
+            self._head = None  # the data held the end of a body and the head of the next request
 
     def _refuse(self) -> None:
-        """Ends the connection of a head that is too long; and says why, unless an answer to another is under way."""
+        """Close a connection with a head that is too long. Answer 431 unless an earlier answer is in progress."""
         if self.busy or self.transport is None:
             self.force_close()
         else:

@@ -1,4 +1,4 @@
-"""Waits for what may take minutes, such as a storage, and does not hold up the end of the process."""
+"""Runs long blocking calls, such as those to the storage, in a thread that does not delay the end of the process."""
 
 import asyncio
 import threading
@@ -9,13 +9,15 @@ T = TypeVar("T")
 
 
 async def in_daemon(function: Callable[[], T]) -> T:
-    """Returns what a function returns, which runs in a thread that need not end before the process does.
+    """Return the result of a function that runs in a daemon thread.
+
+    The process can end before the thread does.
 
     Args:
-        function: What runs.
+        function: The function to run.
 
     Raises:
-        Exception: What the function raises.
+        Exception: The exception of the function.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -27,7 +29,7 @@ async def in_daemon(function: Callable[[], T]) -> T:
     def run() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - the awaiting caller gets every exception
             loop.call_soon_threadsafe(tell, done.set_exception, error)
         else:
             loop.call_soon_threadsafe(tell, done.set_result, result)

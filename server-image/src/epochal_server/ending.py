@@ -1,4 +1,4 @@
-"""How a server ends when it can't serve: a reason for machines, a message for people, an exit code for Kubernetes."""
+"""Fatal errors of a server: a reason for machines, a message for people, an exit code for Kubernetes."""
 
 import json
 import logging
@@ -12,7 +12,8 @@ from epochal_api.text import printable
 UNREACHABLE = os.EX_UNAVAILABLE
 CRASHED = 1
 MOST_BYTES = 4096
-"""What the kubelet reads of them: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
+"""Maximum size that the kubelet reads of the termination message:
+https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
 Reason = Literal[
     "StorageUnreachable",
@@ -37,11 +38,11 @@ _CODES: dict[str, int] = {
 
 
 class Ended(Exception):
-    """Something that has to be mended before this server can serve.
+    """A fatal error: the server cannot serve until its cause is fixed.
 
     Args:
-        reason: Why, in one CamelCase word; it becomes a reason of the ModelServer's conditions.
-        message: What was found, where, what must hold, and what to do.
+        reason: The cause, in one CamelCase word. It becomes a reason of the ModelServer's conditions.
+        message: What failed, what was found, what is expected, and what to do.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -52,15 +53,17 @@ class Ended(Exception):
 
 
 def leave(reason: str, message: str, path: Path = Path(TERMINATION_FILE)) -> None:
-    """Leaves the last words, which the kubelet puts into the pod's status. Outside of a pod nothing takes them.
+    """Write the termination message, which the kubelet copies into the pod's status.
+
+    Outside of a pod, the file is missing and nothing is written.
 
     Args:
-        reason: Why the server ends, in one CamelCase word.
-        message: Why, for people.
-        path: The file. What makes it is the kubelet, so it is never created here.
+        reason: The cause of the end, in one CamelCase word.
+        message: The cause, for people.
+        path: The file. The kubelet creates it, so this function never does.
     """
     words = json.dumps({"reason": reason, "message": message})
-    while (over := len(words) - MOST_BYTES) > 0:  # a character takes up to twelve, so it is cut until it fits
+    while (over := len(words) - MOST_BYTES) > 0:  # a character takes up to 12 bytes in JSON, so repeat until it fits
         message = f"{message[: -over // 12 - 1]}…"
         words = json.dumps({"reason": reason, "message": message})
     try:

@@ -1,4 +1,4 @@
-"""Clients that ask first whether their bodies are wanted, by `Expect: 100-continue`, are told so once they are read."""
+"""Answers `Expect: 100-continue` only when a handler reads the body."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,17 +8,17 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 EXPECTS = web.RequestKey("expects", bool)
-"""Set in a request whose client waits to be told to send its body."""
+"""Key of a request that is set if the client waits for `100 Continue` before it sends the body."""
 
 
 def unasked(handle: Handle) -> Handle:
-    """Returns a handler of all requests that tells no client to send its body: whoever reads it does.
+    """Return a handler that does not send `100 Continue`: the reader of the body sends it.
 
-    aiohttp would tell it before anything is known of the request, even whether there is such a path. What else a
-    client may expect is passed over, as HTTP allows.
+    aiohttp would send it before the request is checked, even for a path that does not exist. Other expectations in the
+    header are ignored, as HTTP allows.
 
     Args:
-        handle: Handles requests.
+        handle: Handler of all requests.
     """
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
@@ -35,7 +35,7 @@ def unasked(handle: Handle) -> Handle:
 
 
 async def tell_to_send(request: web.BaseRequest) -> None:
-    """Tells a client to send its body, if it waits for that."""
+    """Send `100 Continue` if the client waits for it."""
     if request.get(EXPECTS):
         await request.writer.write(GO_ON)
-        request.writer.output_size = 0  # it is no part of the answer
+        request.writer.output_size = 0  # these bytes are not part of the answer

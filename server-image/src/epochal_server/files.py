@@ -1,4 +1,4 @@
-"""The files of a model on the local disk: fetched from the bucket, or left there by the init container."""
+"""The model's files on the local disk: downloaded from the bucket, or written by the init container."""
 
 import hashlib
 import logging
@@ -19,26 +19,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Files:
-    """What lies on the local disk."""
+    """The model's files on the local disk."""
 
     model: Path
     signature: Signature | None
-    """What is known of the model, if anything is."""
+    """The model's signature, or None if there is none."""
     check: bytes | None
-    """Samples, and what the model answers to them; None if there are none."""
+    """Stored samples with the answers to them, or None."""
     which: Which
-    """Whose answers among them are the model's."""
+    """The model of the training in this file. The check compares with this model's answers."""
 
 
 def converted(path: Path, source: Source) -> Files:
-    """Returns what the init container left.
+    """Return the files that the init container wrote.
 
     Args:
-        path: The model, with its signature and its check beside it.
-        source: What it was made of.
+        path: The model. Its signature and its check are in the same folder.
+        source: The source of the conversion.
 
     Raises:
-        Ended: ModelDamaged, if something lacks.
+        Ended: ModelDamaged, if a file is missing or invalid.
     """
     try:
         signature = Signature.model_validate_json((path.parent / SIGNATURE).read_bytes())
@@ -52,18 +52,18 @@ def converted(path: Path, source: Source) -> Files:
 
 
 def fetched(source: Source, storage: Callable[[], Storage], folder: Path) -> Files:
-    """Returns what lies in the bucket, or what a container of this pod that came before has fetched of it.
+    """Return the model's files from the bucket, or those that an earlier container of this pod downloaded.
 
     Args:
-        source: Where.
-        storage: Opens the storage; called only if something has to be fetched.
-        folder: Where it is kept.
+        source: The model's location and digests.
+        storage: Opens the storage. It is called only for a download.
+        folder: Folder for the downloaded files.
 
     Raises:
-        Ended: If it is not there, cannot be had, or is not what was meant.
+        Ended: If the model is missing, cannot be downloaded, or has another digest.
     """
     place = Place.of(source.uri)
-    # Keras goes by the ending. The rest is the digest's: no name that somebody gave an object becomes a file's.
+    # Keras needs the suffix. The rest of the name is the digest, so that no object's name becomes a file name.
     path = folder / f"{source.sha256}.{'keras' if place.name.endswith('.keras') else 'onnx'}"
     if not path.exists() or _sha256(path) != source.sha256:
         _fetch(source, place, storage(), path)
@@ -75,12 +75,12 @@ def fetched(source: Source, storage: Callable[[], Storage], folder: Path) -> Fil
 
 
 def _beside(path: Path) -> tuple[Path, Path]:
-    """Returns where its signature and its check are kept beside a model."""
+    """Return the paths of the signature and the check of a model."""
     return path.with_suffix(".signature"), path.with_suffix(".check")
 
 
 def _fetch(source: Source, place: Place, storage: Storage, path: Path) -> None:
-    """Fetches the model, and before it what is known of it: once the model is there, all is."""
+    """Download the signature, the check, then the model: if the model is complete, the other files exist, too."""
     told, check = _beside(path)
     found = _signature(source, place, storage)
     if found is not None:
@@ -96,7 +96,7 @@ def _fetch(source: Source, place: Place, storage: Storage, path: Path) -> None:
 
 
 def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signature, Place] | None:
-    """Returns the signature and where it lies. One that is not asked for is used only if it tells of this very file."""
+    """Return the signature and its location. A signature not named in the source must list the model's file."""
     beside = Place.of(source.signature) if source.signature else place.beside(SIGNATURE)
     is_asked_for = bool(source.signature or source.signature_sha256)
     try:
@@ -125,15 +125,15 @@ def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signatur
 
 
 def _said(error: Exception) -> str:
-    """Returns the message of an error, that of an invalid file without any of its content."""
+    """Return the message of an error. For an invalid file, it contains no content of that file."""
     return "; ".join(field_errors(error)) if isinstance(error, ValidationError) else str(error)
 
 
 def _require(place: Place, found: str, digest: str, otherwise: str) -> None:
-    """Makes sure that a file is the one that is meant, by its digest.
+    """Check the digest of a file.
 
     Raises:
-        Ended: ModelDamaged, if it is another one.
+        Ended: ModelDamaged, if the digest differs.
     """
     if found != digest:
         raise Ended(
@@ -143,7 +143,7 @@ def _require(place: Place, found: str, digest: str, otherwise: str) -> None:
 
 
 def _samples(signature: Signature, beside: Place, storage: Storage) -> bytes | None:
-    assert signature.check is not None  # noqa: S101 - whoever calls this has looked
+    assert signature.check is not None  # noqa: S101 - the caller has checked
     place = beside.beside(signature.check.name)
     try:
         data = storage.get(place)
@@ -157,7 +157,7 @@ def _samples(signature: Signature, beside: Place, storage: Storage) -> bytes | N
 
 
 def _tells_of(signature: Signature, sha256: str) -> list[Which]:
-    """Returns which models of a training a file holds, by its signature."""
+    """Return the models of a training that a file holds, as listed in the signature."""
     return [
         files.model
         for files in signature.models

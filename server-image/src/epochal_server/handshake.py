@@ -1,4 +1,4 @@
-"""A connection that is to be by TLS, while both sides still agree on how."""
+"""A connection during its TLS handshake."""
 
 import asyncio
 import ssl
@@ -11,25 +11,25 @@ from typing import cast
 from epochal_server.connections import Connection, Connections
 
 SECONDS = 5.0
-"""Time for it, and for the goodbye in the end."""
+"""Time limit of the handshake, and of the shutdown of TLS."""
 sslproto.SSLProtocol.max_size = 64 * 1024
-"""Bytes that each connection by TLS reads into, which are its own for as long as it is. By default they are four times
-as many."""
+"""Size in bytes of the read buffer of each TLS connection, which lasts as long as the connection. The default is four
+times as large."""
 
 
 class Handshake(asyncio.Protocol):
-    """Counts a connection among all before it is known to be one of HTTP, as asyncio's own way does not.
+    """Counts a connection during its TLS handshake. asyncio's own TLS would not count it before HTTP starts.
 
     Args:
-        connections: All of them.
-        context: What to serve TLS with.
-        make: Makes the connection that it is to be.
+        connections: All open connections.
+        context: The TLS context of the server.
+        make: Creates the HTTP connection after the handshake.
 
     Attributes:
-        busy: Whether a request of it is being answered.
-        since: Since when it is there.
-        reads: Whether a request comes.
-        idle: Whether no part of a request is there.
+        busy: Whether a request is in progress: never.
+        since: Time of the connect.
+        reads: Whether a request is arriving: never.
+        idle: Whether the connection holds no part of a request: always.
     """
 
     busy = False
@@ -46,39 +46,39 @@ class Handshake(asyncio.Protocol):
         self.since = monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See asyncio.Protocol."""
+        """Add the connection and start the handshake. See asyncio.Protocol."""
         self._transport = cast("asyncio.Transport", transport)
         self._connections.opened(self)
         self._shaking = asyncio.get_running_loop().create_task(self._shake(self._transport))
 
     def data_received(self, data: bytes) -> None:
-        """Keeps what comes along with the last word of the handshake."""
+        """Keep the bytes that arrive together with the last message of the handshake."""
         self._early += data
 
     def connection_lost(self, _exc: BaseException | None) -> None:
-        """See asyncio.Protocol."""
+        """Remove the connection from the open connections. See asyncio.Protocol."""
         self._connections.closed(self)
 
     def force_close(self) -> None:
-        """Ends it."""
+        """Abort the connection without an answer."""
         if self._transport is not None:
             self._transport.abort()
 
-    def late(self, now: float) -> bool:  # noqa: ARG002 - it has a time of its own
-        """Returns whether it takes too long."""
+    def late(self, now: float) -> bool:  # noqa: ARG002 - the handshake has its own time limit
+        """Return False: the handshake has its own time limit."""
         return False
 
-    def stalled(self, now: float) -> bool:  # noqa: ARG002 - there is none yet
-        """Returns whether the rest of a plain request does not come at once."""
+    def stalled(self, now: float) -> bool:  # noqa: ARG002 - there is no request yet
+        """Return False: there is no request yet."""
         return False
 
     def hand_over(self) -> None:
-        """Leaves to aiohttp what has come of a plain request."""
+        """Do nothing: there is no request yet."""
 
     async def _shake(self, transport: asyncio.Transport) -> None:
         tls: asyncio.Transport | None = None
         try:
-            with suppress(OSError):  # it is no TLS, takes too long, or has ended
+            with suppress(OSError):  # the client speaks no TLS, is too slow, or has disconnected
                 tls = await asyncio.get_running_loop().start_tls(
                     transport,
                     self,

@@ -1,4 +1,4 @@
-"""What the kubelet asks: whether the server lives, and whether requests are to come to it."""
+"""The routes of the probes and of the metrics."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -17,7 +17,7 @@ _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 
 
 async def _at_once() -> None:
-    """Waits for nothing."""
+    """Return at once, without a wait."""
 
 
 def health_routes(
@@ -25,12 +25,12 @@ def health_routes(
     alive: Callable[[], str | None],
     settled: Callable[[], Awaitable[None]] = _at_once,
 ) -> list[web.RouteDef]:
-    """Returns the routes of Open Inference that tell of the server's health.
+    """Return the routes of Open Inference for liveness and readiness.
 
     Args:
-        ready: Returns why requests are not to come; None while they are.
-        alive: Returns why the server needs a restart; None while it needs none.
-        settled: Waits a moment for that to change, if it is about to.
+        ready: Returns the reason why the server should get no requests, or None if it is ready.
+        alive: Returns the reason why the server needs a restart, or None if it is healthy.
+        settled: Waits a moment if the readiness is about to change.
     """
 
     async def live(request: web.Request) -> web.Response:
@@ -52,13 +52,13 @@ def health_routes(
 
 
 def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | None]) -> list[web.RouteDef]:
-    """Returns the routes of what is asked of a server by those who watch it.
+    """Return the routes of the metrics and of the model's signature.
 
     Args:
-        registry: What is exported.
-        model: Returns what the model takes and gives; None until it is ready.
+        registry: The metrics to export.
+        model: Returns the model's signature, or None until the model is ready.
     """
-    # Two forms: a client may name any number of versions, and each would be encoded.
+    # Only two formats: a client may name any number of versions, and each would be encoded separately.
     encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
     encoded = {accepted: Shared(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
 

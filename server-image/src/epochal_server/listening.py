@@ -1,4 +1,4 @@
-"""Serves routes on a socket."""
+"""Serves HTTP routes on a socket."""
 
 import asyncio
 import logging
@@ -17,23 +17,24 @@ from epochal_server.quick.shortcut import Quick
 from epochal_server.sockets import BACKLOG
 
 STOP_SECONDS = 1.0
-"""Time for requests that are still being answered when the connections end."""
+"""Time limit for requests in progress when the connections are closed."""
 LINGER_SECONDS = 1.0
-"""How long what is left of a refused request's body is read, so that its sender gets to read the answer."""
+"""Time to read the rest of a refused request's body, so that its sender can read the answer."""
 
-# aiohttp logs a traceback for each request that is no HTTP: anyone could fill the log. Errors of ours stand in another.
+# aiohttp logs a traceback for each invalid HTTP request, so any client could fill the log. Errors of our own code go to
+# another logger.
 _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.CRITICAL)
 
 
 class Listening:
-    """Serves routes on a socket, from `start` on.
+    """Serves routes on a socket after `start`.
 
     Args:
-        routes: What is served.
-        around: What goes around all routes.
+        routes: The routes to serve.
+        around: Middleware of all routes.
         connections: The connections of clients.
-        quick: What plain requests are answered with; None if none is.
+        quick: The fast path for plain requests, or None to pass all requests to aiohttp.
     """
 
     def __init__(
@@ -53,15 +54,16 @@ class Listening:
         self._server: asyncio.Server | None = None
 
     async def start(self, listener: socket.socket, context: ssl.SSLContext | None = None) -> None:
-        """Serves.
+        """Start to accept connections and to answer requests.
 
         Args:
-            listener: Listening socket. It stays open: another may serve on it before this one ends, or after.
-            context: What to serve TLS with; without it, plain HTTP is served.
+            listener: Listening socket. It stays open, so that another server can use it before or after this server
+                stops.
+            context: TLS context, or None for plain HTTP.
         """
         await self._runner.setup()
         server = self._runner.server
-        assert server is not None  # noqa: S101 - it has just been made
+        assert server is not None  # noqa: S101 - `setup` has created it
         server.request_handler = unasked(server.request_handler)
         loop = asyncio.get_running_loop()
         factory = partial(
@@ -80,11 +82,11 @@ class Listening:
         self._server = await loop.create_server(protocol, sock=listener.dup(), backlog=BACKLOG)
 
     def refuse(self) -> None:
-        """Accepts no connection any more. Those that there are stay."""
+        """Stop accepting connections. Open connections stay open."""
         if self._server is not None:
             self._server.close()
 
     async def stop(self) -> None:
-        """Ends all connections, too. What is still being answered has `STOP_SECONDS`, and reads no more of its body."""
+        """Close all connections, too. Requests in progress have `STOP_SECONDS`, and read no more of their bodies."""
         self.refuse()
         await self._runner.cleanup()

@@ -1,4 +1,4 @@
-"""Gets a model ready: fetched, loaded, checked, warmed up."""
+"""Prepares a model: downloads, loads, checks and warms it up."""
 
 import logging
 import tempfile
@@ -27,31 +27,31 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready."""
+    """A model that is ready to answer requests."""
 
     model: Model
     runtime: Runtime
     most: int
-    """Most samples in one call."""
+    """Maximum number of samples in one call."""
     pace: float
-    """Seconds that a sample takes."""
+    """Seconds that the model takes for a sample."""
     seconds: float
-    """How long it took to get it ready."""
+    """Seconds that the preparation took."""
 
 
 def load(
     config: ServerConfig, storage: Callable[[], Storage], threads: int, folder: Path = Path(MODEL_FOLDER)
 ) -> Loaded:
-    """Gets a model ready.
+    """Return a model that is ready to answer requests.
 
     Args:
-        config: Which.
-        storage: Opens the storage; called only if something has to be fetched.
-        threads: How many threads may compute at a time.
-        folder: Where what is fetched is kept: a container that starts again in its pod finds it there.
+        config: The configuration of the server.
+        storage: Opens the storage. It is called only for a download.
+        threads: Maximum number of threads that compute at a time.
+        folder: Folder for downloaded files. A container that restarts in the same pod finds them there.
 
     Raises:
-        Ended: If that is not possible.
+        Ended: If a step of the preparation fails.
     """
     began = perf_counter()
     if config.path:
@@ -66,10 +66,10 @@ def load(
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """Returns the path of the converted model.
+    """Return the path of the converted model.
 
     Raises:
-        Ended: InvalidConfig, if it leads out of the folder: no message and no answer is to hold other files' content.
+        Ended: InvalidConfig, if the path leads out of the folder. No message or answer may reveal other files.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
@@ -78,7 +78,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _ready(config: ServerConfig, found: files.Files, threads: int, began: float) -> Loaded:
-    """Loads, checks and warms up the files of a model."""
+    """Load, check and warm up the files of a model."""
     fetched = perf_counter()
     runtime = _loader(config.runtime)(found.model, found.signature, threads, checked=found.check is not None)
     signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
@@ -112,7 +112,7 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
 
 
 def _check_images(model: Model) -> None:
-    """Makes sure that the model takes photographs, if it is to.
+    """Check that the model takes photographs, if the configuration asks for them.
 
     Raises:
         Ended: InvalidConfig, if it does not.
@@ -126,16 +126,16 @@ def _check_images(model: Model) -> None:
 
 
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:
-    """Returns the names of the classes: those that are asked for, else those of the training data.
+    """Return the names of the classes: those of the configuration, else those of the training data.
 
     Raises:
-        Ended: InvalidConfig, if there are to be more or fewer than the model tells apart.
+        Ended: InvalidConfig, if the configuration names more or fewer classes than the model has.
     """
     if not config.classes:
         return tuple(signature.classes) if signature.classes else None
     shape = signature.outputs[0].shape
     count = shape[-1] if shape else -1
-    wanted = 2 if count == 1 else count  # one unit tells two classes apart
+    wanted = 2 if count == 1 else count  # one unit distinguishes two classes
     if wanted > 0 and len(config.classes) != wanted:
         raise Ended(
             "InvalidConfig",
@@ -146,7 +146,7 @@ def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | No
 
 
 def _loader(runtime: RuntimeName) -> Load:
-    """Returns what loads a model. Each library takes its time to be imported, and only one is there for sure."""
+    """Return the load function of a runtime. The library is imported here, because only one may be installed."""
     if runtime == "Keras":
         from epochal_server.runtimes.keras import load as load_keras  # noqa: PLC0415
 

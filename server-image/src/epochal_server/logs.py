@@ -1,4 +1,4 @@
-"""The server's own words: one JSON object a line, on standard error."""
+"""The server's log: one JSON object a line, on standard error."""
 
 import json
 import logging
@@ -12,15 +12,15 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_api.text import printable
 
 SHORTEST = 6
-"""Characters of a secret that is taken out of texts: a shorter one is part of ordinary words."""
+"""Minimum length of a secret that is removed from texts. A shorter secret may be a part of ordinary words."""
 _SIGNED = re.compile(r"(?<=Signature=)[0-9A-Fa-f]+|(?i:(?<=bearer )\S+)")
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as a JSON object on one line: all but plain ASCII is escaped, so no text can break the line.
+    """Formats a record as a JSON object on one line. All but plain ASCII is escaped, so no text can break the line.
 
     Args:
-        environ: The environment: the keys in it are taken out of all texts.
+        environ: The environment. The secret keys in it are removed from all texts.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
         self._secrets = sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns a record as JSON: ts, level, logger, message, exception."""
+        """Return a record as JSON: ts, level, logger, message, exception."""
         line = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -41,20 +41,20 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line)
 
     def hidden(self, text: str) -> str:
-        """Returns a text without keys and what was signed with them."""
+        """Return a text without secret keys, signatures and bearer tokens."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return printable(_SIGNED.sub("***", text))
 
 
 def configure(environ: Mapping[str, str] = os.environ) -> JsonFormatter:
-    """Sends the logs of the whole process to standard error, Python's warnings too.
+    """Send the logs of the whole process, including Python's warnings, to standard error.
 
     Args:
-        environ: The environment.
+        environ: The environment variables.
 
     Returns:
-        What formats them.
+        The formatter of the log.
     """
     formatter = JsonFormatter(environ)
     handler = logging.StreamHandler(sys.stderr)
@@ -62,7 +62,7 @@ def configure(environ: Mapping[str, str] = os.environ) -> JsonFormatter:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.handlers[:] = [handler]
-    # What it tells of each single try is told once, elsewhere.
+    # urllib3 warns of each single attempt. The server logs failed attempts itself.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
     return formatter

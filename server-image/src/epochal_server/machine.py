@@ -1,4 +1,4 @@
-"""The cores, the memory and the connections that the kernel lets this container have."""
+"""The CPUs, the memory and the connections that the kernel grants this container."""
 
 import math
 import os
@@ -7,14 +7,14 @@ from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
 UNLIMITED = 1 << 60
-"""Version 1 writes the greatest number there is where there is no limit."""
+"""Number of bytes from which on a limit means no limit. Version 1 of cgroups reports the greatest integer then."""
 
 
 def cores(cgroups: Path = CGROUPS) -> int:
-    """Returns how many threads may compute at a time: the container's limit of CPUs, not the host's number of them.
+    """Return the number of threads that may compute at a time: the container's CPU limit, not the host's CPUs.
 
     Args:
-        cgroups: Where the kernel describes control groups.
+        cgroups: Folder where the kernel describes control groups.
     """
     most = len(os.sched_getaffinity(0))
     quota, period = _quota(cgroups)
@@ -22,25 +22,25 @@ def cores(cgroups: Path = CGROUPS) -> int:
 
 
 def memory(cgroups: Path = CGROUPS) -> int | None:
-    """Returns how many bytes of memory the container may take; None if there is no limit.
+    """Return the container's memory limit in bytes, or None if there is no limit.
 
     Args:
-        cgroups: Where the kernel describes control groups.
+        cgroups: Folder where the kernel describes control groups.
     """
     found = _words(cgroups / "memory.max") or _words(cgroups / "memory" / "memory.limit_in_bytes")
     return int(found[0]) if found and found[0].isdigit() and int(found[0]) < UNLIMITED else None
 
 
 def descriptors(needed: int) -> int:
-    """Has the kernel let this process have more files and connections open, if need be and as far as it may.
+    """Raise this process's limit of open files and connections, if needed and as far as allowed.
 
     Container runtimes may allow 1,024 at first: https://0pointer.net/blog/file-descriptor-limits.html.
 
     Args:
-        needed: How many are needed.
+        needed: Number of descriptors that are needed.
 
     Returns:
-        How many of these it may have.
+        The number of those that are allowed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -57,7 +57,7 @@ def _quota(cgroups: Path) -> tuple[int | None, int]:
     match found:
         case [quota, period] if quota.isdigit() and int(period) > 0:
             return int(quota), int(period)
-        case _:  # "max", -1, or nothing is seen from here
+        case _:  # "max", -1, or the files are not visible here
             return None, 1
 
 

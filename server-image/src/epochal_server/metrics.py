@@ -1,4 +1,4 @@
-"""What a server counts and measures."""
+"""The Prometheus metrics of a server."""
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -14,10 +14,10 @@ SAMPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Measured:
-    """A histogram's numbers.
+    """The counts and the sum of a histogram.
 
     Args:
-        bounds: Upper bounds of its buckets, but for the last, which has none.
+        bounds: Upper bounds of the buckets. The last bucket has no bound and is not listed.
     """
 
     __slots__ = ("_bounds", "_counts", "_sum")
@@ -28,12 +28,12 @@ class Measured:
         self._sum = 0.0
 
     def add(self, value: float) -> None:
-        """Counts a value."""
+        """Add a value to the histogram."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
-        """Adds the buckets, each with all that are below it, as Prometheus has them."""
+        """Add the cumulative buckets to a Prometheus family."""
         buckets: list[tuple[str, float]] = []
         total = 0
         for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
@@ -43,17 +43,17 @@ class Measured:
 
 
 class Metrics(Collector):
-    """What a server counts and measures.
+    """The Prometheus metrics of a server.
 
-    It is kept as plain numbers, a tenth of what a library's counters would cost each request, and made into series when
-    somebody asks.
+    The metrics are plain numbers, and become series when Prometheus reads them. A library's counters would cost each
+    request ten times as much.
 
-    The event loop's thread calls all but `collect`, which runs in another thread without a lock. It copies each
-    dictionary by one call that no other thread interrupts, and a number that changes meanwhile is the older or the
-    newer.
+    The event loop's thread calls all methods except `collect`, which runs in another thread without a lock. `collect`
+    copies each dictionary by one call that no other thread interrupts. A number that changes meanwhile has the old or
+    the new value.
 
     Args:
-        waiting: Returns how many requests wait.
+        waiting: Returns the number of waiting requests.
     """
 
     def __init__(self, waiting: Callable[[], int]) -> None:
@@ -70,13 +70,13 @@ class Metrics(Collector):
         self._info: dict[str, str] = {}
 
     def request(self, protocol: str, code: int, seconds: float, received: int, sent: int) -> None:
-        """Counts a request.
+        """Count a request and its response.
 
         Args:
-            protocol: Which protocol it spoke.
-            code: Status of its response.
-            seconds: How long it took.
-            received: Bytes of its body.
+            protocol: Protocol of the request.
+            code: Status of the response.
+            seconds: Duration of the request.
+            received: Bytes of the request's body.
             sent: Bytes of the response's body.
         """
         self._requests[protocol, code] += 1
@@ -85,31 +85,31 @@ class Metrics(Collector):
         self._sent[protocol] += sent
 
     def batch(self, samples: int) -> None:
-        """Counts a call of the model."""
+        """Count one call of the model."""
         self._batches.add(samples)
 
     def not_finite(self, samples: int) -> None:
-        """Counts samples that the model gave no number for."""
+        """Count the samples that the model answered with NaN or infinity."""
         self._not_finite += samples
 
     def predictions(self, counts: np.ndarray) -> None:
-        """Counts predictions, in the order of the classes."""
+        """Count predictions, in the order of the classes."""
         self._predictions += counts
 
     def loaded(self, seconds: float, classes: Sequence[str], **info: str) -> None:
-        """Tells which model there is.
+        """Set the metrics of the loaded model.
 
         Args:
-            seconds: How long it took to fetch, load, check and warm it up.
+            seconds: Seconds to download, load, check and warm up the model.
             classes: Names of the classes that are counted.
-            info: What else it is known by.
+            info: Labels of the series `epochal_server_info`.
         """
         self._classes, self._predictions = classes, np.zeros(len(classes), np.int64)
         self._info = info
-        self._load_seconds = seconds  # last: `collect` reads the others only where there is this
+        self._load_seconds = seconds  # last: `collect` reads the others only once this is set
 
     def collect(self) -> Iterator[Metric]:
-        """Yields the metric families."""
+        """Yield all metric families."""
         requests = CounterMetricFamily("epochal_server_requests", "Requests answered.", labels=["protocol", "code"])
         for (protocol, code), count in sorted(self._requests.items()):
             requests.add_metric([protocol, str(code)], count)

@@ -1,4 +1,4 @@
-"""The model that is served, and what answers for it."""
+"""The model that a server serves, and the interface that answers requests."""
 
 import math
 from collections.abc import Mapping
@@ -14,57 +14,58 @@ from epochal_api.signature import Signature
 from epochal_server.tensors import Tensor, tensors
 
 Arrays = Mapping[str, np.ndarray]
-"""Arrays by the names of inputs, or of outputs: the samples of one request, or the answers to them, along the first
-axis."""
+"""Arrays by the names of inputs or outputs: the samples of one request or the answers to them, along the first axis."""
 
 INLINE_ANSWER_BYTES = 128 * 1024
-"""An answer that takes as many bytes, with its response, is encoded in 6 ms at most. A longer one leaves the event loop
-to others meanwhile."""
+"""Maximum size of an answer with its response that is encoded inline, in 6 ms at most. A larger answer is encoded in a
+thread, so that the event loop serves other requests meanwhile."""
 
 Platform = Literal["onnxruntime_onnx", "keras"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model as its clients know it."""
+    """A model as its clients see it."""
 
     name: str
-    """Its name in all protocols."""
+    """The model's name in all protocols."""
     version: str
-    """Its version in protocols that have one."""
+    """The model's version in protocols with versions."""
     signature: Signature
-    """What it takes and gives."""
+    """The model's inputs and outputs."""
     classes: tuple[str, ...] | None
     """Names of the classes, in the order of the last axis of the first output."""
     images: ImageMode
-    """What becomes of photographs."""
+    """The mode of converting photographs to inputs."""
     limits: Limits
-    """What is refused."""
+    """The limits of requests."""
     platform: Platform
-    """What computes, as Open Inference calls it."""
+    """The platform of the runtime, by its name in Open Inference."""
 
     @cached_property
     def inputs(self) -> Mapping[str, Tensor]:
-        """What it takes, by names, in the order of the signature."""
+        """The inputs by name, in the order of the signature."""
         return tensors(self.signature.inputs)
 
     @cached_property
     def outputs(self) -> Mapping[str, Tensor]:
-        """What it gives, by names, in the order of the signature."""
+        """The outputs by name, in the order of the signature."""
         return tensors(self.signature.outputs)
 
     def answer_bytes(self, inputs: Arrays) -> int:
-        """Returns how many bytes the model's outputs will have; 0 where nothing but the outputs themselves tells.
+        """Return the number of bytes of the model's outputs. Outputs without a fixed shape count 0.
+
+        The result is 0 if the first input has no batch axis.
 
         Args:
-            inputs: What it is asked. It need not have been checked.
+            inputs: The samples of a request, checked or not.
         """
         first = next(iter(inputs.values()), None)
         return first.shape[0] * self._sample_bytes if first is not None and first.ndim else 0
 
     @cached_property
     def _sample_bytes(self) -> int:
-        """Bytes of its outputs for one sample, as far as their shapes are known."""
+        """Bytes of the outputs for one sample. Outputs without a fixed shape are left out."""
         known = [tensor for tensor in self.outputs.values() if min(tensor.shape, default=0) >= 0]
         return sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in known)
 
@@ -73,20 +74,21 @@ class Answer(Protocol):
     """Answers the samples of one request."""
 
     async def __call__(self, inputs: Arrays) -> Arrays:
-        """Returns the model's outputs, all of them.
+        """Return all outputs of the model.
 
-        The arrays may be views of others' memory, and are not to be written to; nor are the inputs, from now on.
+        The arrays may be views of shared memory: do not write to them. Do not write to the inputs after the call,
+        either.
 
         Args:
-            inputs: Arrays by the names of the inputs. They need not have been checked.
+            inputs: Arrays by the names of the inputs, checked or not.
 
         Raises:
-            Refused: Invalid, if they are not as they must be; Busy, NotReady or Failed.
+            Refused: Invalid, if the inputs are invalid; Busy, NotReady or Failed.
         """
 
 
 def bytes_of(arrays: Arrays) -> int:
-    """Returns how many bytes some arrays have together, with the texts that they hold."""
+    """Return the total number of bytes of arrays, with the texts that they hold."""
     found = 0
     for array in arrays.values():
         found += array.nbytes

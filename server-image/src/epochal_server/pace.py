@@ -7,12 +7,12 @@ NEWEST = 0.1
 class Pace:
     """Seconds of a sample, for each power of two of a batch's size.
 
-    A small batch takes longer for a sample than a full batch. One average for all sizes would refuse a queue of
-    requests, which goes into full batches, after a few single requests.
+    A small batch takes longer for a sample than a full batch. A queue of requests goes into full batches. After a few
+    single requests, an average over all sizes would refuse such a queue.
 
     Args:
         seconds: Seconds of a sample, as the warm-up measured it.
-        most: Samples that one call takes, at most.
+        most: Maximum number of samples in one call.
     """
 
     def __init__(self, seconds: float, most: int) -> None:

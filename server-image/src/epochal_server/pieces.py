@@ -1,4 +1,4 @@
-"""What goes into one call of the model; and requests that are more, of which one piece is computed after the other."""
+"""The samples of one call of the model, and large requests that take several calls, one after another."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,41 +11,42 @@ from epochal_server.refusals import Failed, Refused
 
 
 class Taker(Protocol):
-    """Takes the answer to samples: a future, or whatever is as one."""
+    """Receives the answer to samples: a future, or an object with the same methods."""
 
     def done(self) -> bool:
-        """Returns whether nobody waits for the answer any more."""
+        """Return whether the answer is no longer needed."""
 
     def set_result(self, answer: Arrays, /) -> None:
-        """Takes the answer."""
+        """Receive the answer to the samples."""
 
     def set_exception(self, error: Refused, /) -> None:
-        """Takes why there is none."""
+        """Receive the error in place of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Samples of one request, as many as go into one call of the model."""
+    """Samples of one request, at most as many as one call of the model takes."""
 
     inputs: Arrays
     samples: int
     shapes: tuple[tuple[int, ...], ...] | None
-    """Shapes of a sample of each input, where they may be of many: only what has the same goes together."""
+    """Shapes of a sample of each input, if they may vary. Only pieces with equal shapes share a batch."""
     answer: Taker
 
 
 class InPieces:
-    """Has samples computed piece by piece, and gives the answers to who takes them, put together. See Taker.
+    """Splits a large request into pieces, and passes the joined answers to its taker. See Taker.
 
-    A piece waits only once the one before it is answered: those who ask for less have their turn between them.
+    Each piece joins the queue only after the answer to the previous piece. Smaller requests thus have their turn
+    between the pieces.
 
     Args:
         inputs: Arrays by the names of the inputs.
-        samples: How many there are.
+        samples: Number of samples.
         shapes: See Piece.
-        taker: Takes the answer.
-        most: Samples of a piece.
-        append: Has a piece wait.
+        taker: Receives the answer.
+        most: Maximum number of samples of a piece.
+        append: Appends a piece to the queue.
     """
 
     def __init__(
@@ -68,41 +69,41 @@ class InPieces:
         self._answers: list[Arrays] = []
 
     def next(self) -> None:
-        """Has the next piece wait."""
+        """Append the next piece to the queue."""
         begin, end = self._begun, min(self._begun + self._most, self._samples)
         self._begun = end
         piece = {name: array[begin:end] for name, array in self._inputs.items()}
         self._append(Piece(piece, end - begin, self._shapes, self))
 
     def done(self) -> bool:
-        """Returns whether nobody waits for the answer any more."""
+        """Return whether the answer is no longer needed."""
         return self._taker.done()
 
     def set_result(self, answer: Arrays) -> None:
-        """Takes the answer to a piece."""
+        """Receive the answer to a piece."""
         self._answers.append(answer)
         if self._begun < self._samples:
             self.next()
             return
         try:
             answers = together(self._answers)
-        except ValueError as error:  # an output of any length has not the same one in all
+        except ValueError as error:  # an output of variable length differs between the pieces
             self.set_exception(failed(error))
         else:
             self._taker.set_result(answers)
 
     def set_exception(self, error: Refused) -> None:
-        """Takes why there is none: nothing else is computed."""
+        """Pass the error on. The remaining pieces are not computed."""
         self._taker.set_exception(error)
 
 
 def together(parts: Sequence[Arrays]) -> Arrays:
-    """Returns arrays of the same names, one behind the other."""
+    """Return the concatenated arrays of several answers, by name."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def failed(error: Exception) -> Failed:
-    """Returns what whoever asked is told of an error of the model."""
+    """Return the error for the client if the model raises an exception."""
     return Failed(
         f"the model cannot compute these samples ({type(error).__name__}: {error}): they are of the types and shapes "
         "that it takes, so see whether their values are what it was trained on"

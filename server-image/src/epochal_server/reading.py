@@ -1,4 +1,4 @@
-"""Reads the body of a request, unless it is to be refused unread."""
+"""Reads the body of a request, or refuses the request before reading."""
 
 import asyncio
 
@@ -10,17 +10,17 @@ from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
 from epochal_server.service import Service, room
 
 READ_SECONDS = 30.0
-"""Time for a body: of 8 MiB, what comes by 2.2 Mbit/s."""
+"""Time limit for a body. At 2.2 Mbit/s, 8 MiB arrive in this time."""
 
 
 async def body(request: web.BaseRequest, service: Service) -> bytes:
-    """Returns the body of a request, as it was sent.
+    """Return the body of a request, as it was sent.
 
-    Whoever has no key, or comes when as many wait as may, is refused before any of it is read; and so is what says that
-    it is too large.
+    A request without a valid key, above the limit of waiting requests or with too large a Content-Length is refused
+    unread.
 
     Raises:
-        Refused: Unauthorized, CrossOrigin, Busy, TooLarge, TooSlow, or Invalid where the body ends too early.
+        Refused: Unauthorized, CrossOrigin, Busy, TooLarge, TooSlow, or Invalid if the body ends too early.
     """
     service.authorize(request.headers)
     most = service.model.limits.request_bytes
@@ -35,9 +35,9 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
     content, taken = request.content, room(request, service.intake)
     parts: list[bytes] = []
     try:
-        if content.is_eof():  # it came along with the headers: no need to wait, nor for a timer
+        if content.is_eof():  # the body arrived with the headers: no timer is needed
             parts.append(content.read_nowait())
-            if len(parts[0]) > most:  # in chunks, which tell of no length
+            if len(parts[0]) > most:  # a chunked body has no Content-Length
                 raise _too_large(most, "more")
             taken.take(len(parts[0]))
         else:
@@ -53,9 +53,10 @@ async def body(request: web.BaseRequest, service: Service) -> bytes:
 
 
 async def _read(content: StreamReader, parts: list[bytes], most: int, intake: Intake, taken: Room) -> None:
-    """Reads the parts of a body.
+    """Read the parts of a body.
 
-    What has come is taken into account, and what is but announced is not: anyone may announce what there is room for.
+    Only received bytes count in the memory for all requests. A client may announce any Content-Length, so it does not
+    count.
     """
     size = 0
     async with asyncio.timeout(READ_SECONDS) as limit:

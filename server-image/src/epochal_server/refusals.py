@@ -1,4 +1,4 @@
-"""What is not answered, and why: the one set of errors that all protocols tell in their own forms."""
+"""The errors of requests, which each protocol encodes in its own form."""
 
 import math
 from collections.abc import Mapping
@@ -7,38 +7,38 @@ from http import HTTPStatus
 from epochal_api.text import printable
 
 SHOWN = 2000
-"""Characters of a message: it may repeat what a request held."""
+"""Maximum number of characters of a message, which may repeat content of the request."""
 
 
 class Refused(Exception):
-    """A request that gets no answer from the model.
+    """A request that the server refuses or cannot answer.
 
     Args:
-        message: What was found, what must hold, and what to do. Control characters in it are spelled out: what a
-            request held may stand in it.
-        headers: Headers that the response has, beside those of its protocol.
+        message: What was expected, what was found, and what to do. Control characters are escaped, because the message
+            may repeat content of the request.
+        headers: Further headers of the response, beside those of its protocol.
 
     Attributes:
-        status: Its status in HTTP.
+        status: HTTP status of the response.
     """
 
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
-        text = printable(message[: SHOWN + 1])  # a name in it may have as many characters as a body has bytes
+        text = printable(message[: SHOWN + 1])  # the message may hold a name as long as the body
         self.message = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
         self.headers: Mapping[str, str] = headers or {}
         super().__init__(self.message)
 
 
 class Invalid(Refused):
-    """The request is not what it must be: nothing but another request helps."""
+    """The request is invalid: a retry of the same request cannot succeed."""
 
     status = HTTPStatus.BAD_REQUEST
 
 
 class Unauthorized(Refused):
-    """The request bears no key, or none that is known."""
+    """The request has no valid key."""
 
     status = HTTPStatus.UNAUTHORIZED
 
@@ -47,12 +47,12 @@ class Unauthorized(Refused):
 
 
 class CrossOrigin(Refused):
-    """A web page of another origin has made its reader's browser send the request, to a server without keys.
+    """A browser sent the request for a web page of another origin, to a server without keys.
 
     Args:
-        header: The header that says so.
-        expected: Its value in requests that are answered.
-        found: Its value.
+        header: The header that shows it.
+        expected: The value of the header in requests that are answered.
+        found: The value in this request.
     """
 
     status = HTTPStatus.FORBIDDEN
@@ -65,31 +65,31 @@ class CrossOrigin(Refused):
 
 
 class Unknown(Refused):
-    """What the request names is not served here."""
+    """The path or the model in the request does not exist on this server."""
 
     status = HTTPStatus.NOT_FOUND
 
 
 class TooSlow(Refused):
-    """The request's body did not come in time."""
+    """The request's body did not arrive in time."""
 
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class TooLarge(Refused):
-    """The request, or a picture in it, is over a limit."""
+    """The request, or a picture in it, exceeds a limit."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
 class Unsupported(Refused):
-    """The request's body is of a type that is not taken."""
+    """The media type of the request's body is not supported."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class Busy(Refused):
-    """As many requests wait as may."""
+    """The maximum number of requests is waiting."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
@@ -98,13 +98,13 @@ class Busy(Refused):
 
 
 class Failed(Refused):
-    """The model could not compute an answer, though the request is as it must be."""
+    """The request is valid, but the model failed to compute an answer."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class NotReady(Refused):
-    """The model is not loaded, or the server ends."""
+    """The model is not loaded yet, or the server is shutting down."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -113,5 +113,5 @@ class NotReady(Refused):
 
 
 def _retry_after(seconds: float) -> Mapping[str, str]:
-    """Returns the header that says when it is worth another try: whole seconds, and one at least."""
+    """Return the Retry-After header, in whole seconds and at least 1."""
     return {"Retry-After": str(max(1, math.ceil(seconds)))}

@@ -1,4 +1,4 @@
-"""What every request goes through, whatever its protocol: its errors are told, and what became of it."""
+"""The middleware of all protocols: errors, metrics and access log."""
 
 import logging
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from epochal_server.refusals import Refused
 from epochal_server.service import PROTOCOL, room
 
 OTHER = "other"
-"""The protocol of requests that no route takes."""
+"""Protocol name of requests that match no route."""
 
 log = logging.getLogger(__name__)
 
 
 def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
-    """Returns what goes around all routes.
+    """Return the middleware of all routes.
 
     Args:
-        bookkeeping: What is told of each request.
-        intake: What a request gives back its room to once it is answered.
+        bookkeeping: Records each request.
+        intake: The admission control. Each answered request releases its memory there.
     """
 
     @web.middleware
@@ -73,20 +73,20 @@ def around_all(bookkeeping: Bookkeeping, intake: Intake) -> Middleware:
 
 
 def connection_of(request: web.Request) -> Connection:
-    """Returns the connection of a request."""
+    """Return the connection of a request."""
     connection = request.protocol
-    assert isinstance(connection, Connection)  # noqa: S101 - all are
+    assert isinstance(connection, Connection)  # noqa: S101 - all connections are
     return connection
 
 
 def _head_bytes(request: web.Request) -> int:
-    """Returns how many bytes the line and the headers of a request have."""
-    separators = 4  # a colon and a blank, and the end of the line
+    """Return the number of bytes of a request's line and headers."""
+    separators = 4  # a colon, a space and the line end
     return len(request.raw_path) + sum(len(name) + len(value) + separators for name, value in request.raw_headers)
 
 
 async def _send(request: web.Request, response: web.StreamResponse, taken: Room, intake: Intake) -> None:
-    """Sends a response, as aiohttp would. What it holds is in memory until its client has read it."""
+    """Send a response as aiohttp would, and count it in the memory until its client has read it."""
     transport = request.transport
     taken.keep(_length(response))
     if transport is None:  # the client has gone
@@ -104,15 +104,15 @@ def _length(response: web.StreamResponse) -> int:
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Refused as refused:  # by a route that has no form of its own for it
+    except Refused as refused:  # by a route without its own form of errors
         return _error(refused.status, refused.message, refused.headers)
-    except web.HTTPException as error:  # the router's: no such path, or not by this method
+    except web.HTTPException as error:  # from the router: unknown path or method
         headers = {name: value for name, value in error.headers.items() if name == "Allow"}
         told = f"{request.method} {request.path}: {error.reason}: GET /docs tells what is served here"
         return _error(error.status, told, headers)
     except ConnectionError:  # the client has gone
         raise
-    except Exception:  # whatever it is, one request fails and the log says why
+    except Exception:  # any other error fails one request and is logged
         log.exception("no answer to %s %s", request.method, request.path)
         return _error(500, "an error of the server, see its log", {})
 

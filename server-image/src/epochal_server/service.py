@@ -1,4 +1,4 @@
-"""What the routes of all protocols work with."""
+"""The parts of the server that the routes of all protocols use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from epochal_server.intake import Intake, Room
 from epochal_server.model import Answer, Model
 
 PROTOCOL = web.RequestKey("protocol", str)
-"""A route sets it in its request, first of all: which of the protocols it speaks, such as v2 or watson-v4. What is
-counted and logged of each request, refused ones included, goes by it, so that no route counts anything itself."""
+"""A request's key for its protocol, such as v2 or watson-v4. Each route sets it first, also for refused requests. The
+middleware counts and logs by it, so that no route does."""
 
 ROOM = web.RequestKey("room", Room)
-"""What the request's body, and the answer to it, take of the memory for all."""
+"""A request's key for the memory of its body and its answer, out of the memory for all requests."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def room(request: web.BaseRequest, intake: Intake) -> Room:
-    """Returns what a request takes of the memory for all. It is given back once the request is answered."""
+    """Return a request's reservation in the memory for all requests. It is released once the request is answered."""
     found = request.get(ROOM)
     if found is None:
         found = request[ROOM] = Room(intake)
@@ -30,48 +30,48 @@ def room(request: web.BaseRequest, intake: Intake) -> Room:
 
 
 class Work(Protocol):
-    """Does what takes longer than the event loop has time for, such as decoding a photograph."""
+    """Runs functions that would block the event loop too long, such as decoding a photograph."""
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Returns what the function returns, which runs in a thread: as many run at a time as there are CPUs.
+        """Return the result of a function that runs in a thread. As many run at a time as there are CPUs.
 
         Raises:
-            Busy: If as much waits already as may.
-            Exception: What the function raises, such as Refused.
+            Busy: If the maximum number of calls is waiting.
+            Exception: The exception of the function, such as Refused.
         """
 
     async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Does the same with what takes much memory: one at a time.
+        """Return the result of a function that takes much memory. Only one such function runs at a time.
 
-        What JSON becomes on the way may take forty times its bytes, and a thousand bytes may be a picture that takes a
-        quarter of a GiB: there is no memory for two of them.
+        Parsed JSON may take forty times its bytes. A picture of a thousand bytes may take a quarter of a GiB. There is
+        no memory for two of them.
         """
 
     async def admitted(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Does the same for a request that the model has answered, such as encoding a large answer.
+        """Return the result of a function for a request that the model has answered, such as encoding a large answer.
 
-        It takes its turn with `alone`, and counts among those that wait, but is never refused.
+        It runs in turn with functions of `alone`, and counts as waiting, but is never refused.
         """
 
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes of all protocols work with.
+    """The parts of the server that the routes of all protocols use.
 
-    A route reads its request's body with `reading.body`, which refuses what is not to be read at all, decodes it,
-    awaits `answer` and encodes that. What it raises on the way is Refused, and it tells that in its protocol's form.
+    A route reads the request's body with `reading.body`, which refuses some requests unread. The route decodes the
+    body, awaits `answer` and encodes the result. It encodes each Refused error in the form of its protocol.
     """
 
     model: Model
     """The model that is served."""
     answer: Answer
-    """Answers a request, after checking what it asks; it counts predictions, too."""
+    """Checks and answers the samples of a request, and counts predictions."""
     work: Work
-    """Does in a thread what would hold up others."""
+    """Runs in a thread the functions that would block the event loop."""
     ready: Callable[[], str | None]
-    """Returns why requests are not to be sent here any more; None while they are."""
+    """Returns the reason why the server should get no requests, or None if it is ready."""
     authorize: Authorize
-    """Makes sure that a request may be answered. `body` calls it first; a route that reads no body, but tells of the
-    model, calls it itself."""
+    """Checks that a request is allowed. `body` calls it first. A route that describes the model without reading a body
+    calls it itself."""
     intake: Intake
-    """How much may wait, and be in memory meanwhile."""
+    """The admission control: limits of waiting requests and of their memory."""

@@ -1,4 +1,4 @@
-"""Computes something in a thread, once for all who wait for it."""
+"""Computes a result in a thread, once for all waiting callers."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 PART = 0.05
-"""Most of a CPU's time that the function takes, however many ask."""
+"""Maximum part of a CPU's time for the function, for any number of callers."""
 
 
 class Shared(Generic[T]):
-    """Calls a function in a thread. All who ask before a call begins get its result.
+    """Calls a function in a thread. All callers that wait when a call begins get its result.
 
     Args:
-        function: The function. Its result is of the time after it was asked for.
+        function: The function. Its result is always computed after the request for it.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
@@ -25,10 +25,10 @@ class Shared(Generic[T]):
         self._not_before = 0.0
 
     async def __call__(self) -> T:
-        """Returns the result of the next call."""
+        """Return the result of the next call."""
         if self._next is None:
             self._next = asyncio.create_task(self._call())
-        return await asyncio.shield(self._next)  # a client that leaves does not cancel it for the others
+        return await asyncio.shield(self._next)  # a cancelled request does not cancel the call for others
 
     async def _call(self) -> T:
         async with self._turn:

@@ -1,4 +1,4 @@
-"""Listens, before anything else is there: who connects meanwhile waits for an answer, and is not refused."""
+"""Opens the listening sockets before the server is ready: early clients wait instead of being refused."""
 
 import socket
 
@@ -6,14 +6,14 @@ BACKLOG = 1024
 
 
 def listen(port: int, host: str = "") -> socket.socket:
-    """Returns a listening socket: on all addresses, IPv4 and IPv6, unless one is given.
+    """Return a listening socket, on all IPv4 and IPv6 addresses unless an address is given.
 
     Args:
-        port: Port, or 0 for any that is free.
+        port: Port, or 0 for any free port.
         host: Address of this machine.
 
     Raises:
-        OSError: If the port is taken.
+        OSError: If the port is in use.
     """
     dual = not host and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET

@@ -1,4 +1,4 @@
-"""Fetches the model from its bucket, and sees to it that it is the one that was meant."""
+"""Downloads objects of the model from its bucket."""
 
 import hashlib
 import logging
@@ -25,10 +25,10 @@ FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 CHUNK_BYTES = 2**20
 SMALL_BYTES = 16 * 2**20
-"""What is read into memory as a whole holds less than this."""
+"""Limit of objects that are read into memory as a whole. They must be smaller."""
 
 _CHANGED = frozenset({"PreconditionFailed", "InvalidRange"})
-"""S3 error codes of an object that is another one than when its first bytes came."""
+"""S3 error codes for an object that changed during its download."""
 
 T = TypeVar("T")
 
@@ -37,17 +37,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object lies."""
+    """The location of an object in a bucket."""
 
     bucket: str
     key: str
 
     @classmethod
     def of(cls, uri: str) -> "Place":
-        """Reads s3://BUCKET/KEY.
+        """Return the location of s3://BUCKET/KEY.
 
         Raises:
-            Ended: InvalidConfig, if it is not that.
+            Ended: InvalidConfig, if the URI has another form.
         """
         address = urlsplit(uri)
         key = uri.removeprefix(f"s3://{address.netloc}/")
@@ -56,7 +56,7 @@ class Place:
         return cls(address.netloc, key)
 
     def beside(self, name: str) -> "Place":
-        """Returns where another object lies in the same folder."""
+        """Return the location of another object in the same folder."""
         return Place(self.bucket, f"{self.key.rpartition('/')[0]}/{name}".lstrip("/"))
 
     @property
@@ -69,17 +69,17 @@ class Place:
 
 
 class Storage:
-    """The S3 service, which is waited for.
+    """The S3 service. Its calls retry until the service answers or the time is over.
 
     Args:
-        config: Where it is.
-        environ: The environment, with the keys.
-        ca_file: Certificates to trust beside the system's, if the file is there.
-        waits: Told why it is waited for, and None once it has answered.
-        seconds: How long it is waited for while nothing comes from it.
+        config: The endpoint and the region.
+        environ: The environment, with the access keys.
+        ca_file: Certificates to trust beside the system's, if the file exists.
+        waits: Called with the reason for each retry, and with None after a success.
+        seconds: Maximum time of retries without progress.
 
     Raises:
-        Ended: InvalidConfig or StorageRefused, if there can be no such service or there are no keys.
+        Ended: InvalidConfig, if the endpoint is invalid; StorageRefused, if there are no keys.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Storage:
         waits: Callable[[str | None], None] = lambda _: None,
         seconds: float = WAIT_SECONDS,
     ) -> None:
-        from minio import Minio  # noqa: PLC0415 - a server that has its model already starts without it
+        from minio import Minio  # noqa: PLC0415 - not needed if the model is on the disk
         from urllib3 import PoolManager, Timeout  # noqa: PLC0415
 
         self._endpoint = config.endpoint.rstrip("/")
@@ -117,7 +117,7 @@ class Storage:
                 region=config.region,
                 http_client=PoolManager(
                     timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                    retries=False,  # it is tried again here, where it is told of
+                    retries=False,  # `_asked` retries and reports it
                     ssl_context=_trust(ca_file) if secure else None,
                 ),
             )
@@ -125,10 +125,10 @@ class Storage:
             raise Ended("InvalidConfig", f"spec.storage.endpoint {config.endpoint} is no address: {error}") from error
 
     def get(self, place: Place) -> bytes:
-        """Returns the content of a small object.
+        """Return the content of a small object.
 
         Raises:
-            Ended: ModelNotFound, StorageUnreachable, StorageRefused, or ModelDamaged if it is not small.
+            Ended: ModelNotFound, StorageUnreachable, StorageRefused, or ModelDamaged if the object is too large.
         """
 
         def ask() -> bytes:
@@ -141,14 +141,14 @@ class Storage:
         return data
 
     def download(self, place: Place, path: Path) -> str:
-        """Writes an object to a file.
+        """Write an object to a file and return its digest.
 
         Args:
             place: The object.
-            path: The file, which is there only once all of the object is in it.
+            path: The file. It exists only once the download is complete.
 
         Returns:
-            Its SHA-256 in hex.
+            The object's SHA-256 in hex.
 
         Raises:
             Ended: ModelNotFound, StorageUnreachable or StorageRefused.
@@ -165,8 +165,8 @@ class Storage:
         return digest
 
     def _write(self, place: Place, file: BinaryIO) -> None:
-        """Writes an object to a file: what has come is not asked for again, as long as it is the same object."""
-        from minio.error import S3Error  # noqa: PLC0415 - a server that has its model already starts without it
+        """Write an object to a file. A retry continues after the received bytes if the object has not changed."""
+        from minio.error import S3Error  # noqa: PLC0415 - not needed if the model is on the disk
 
         etag: str | None = None
         most = 0
@@ -176,12 +176,12 @@ class Storage:
             begin = file.tell()
             same = {"If-Match": etag} if begin and etag else None
             with self._opened(place, offset=begin, request_headers=same) as response:
-                if response.status != HTTPStatus.PARTIAL_CONTENT:  # not every server has parts
+                if response.status != HTTPStatus.PARTIAL_CONTENT:  # not every server supports Range
                     _empty(file)
                 etag = response.headers.get("ETag")
                 for chunk in response.stream(CHUNK_BYTES):
                     file.write(chunk)
-                    if file.tell() > most:  # else one that breaks off at the same byte would be asked for ever
+                    if file.tell() > most:  # else a download that always breaks at the same byte would never end
                         most, self._silent_since = file.tell(), None
 
         def ask_anew_if_changed() -> None:
@@ -198,7 +198,7 @@ class Storage:
     @contextmanager
     def _opened(self, place: Place, **how: Any) -> Iterator[Any]:
         response = self._client.get_object(place.bucket, place.key, **how)
-        response.decode_content = False  # whatever Content-Encoding it was stored with, these are its bytes
+        response.decode_content = False  # the stored bytes, for any Content-Encoding
         try:
             yield response
         finally:
@@ -206,7 +206,7 @@ class Storage:
             response.release_conn()
 
     def _asked(self, place: Place, ask: Callable[[], T]) -> T:
-        from epochal_server.storage_errors import trouble  # noqa: PLC0415 - it imports the client, too
+        from epochal_server.storage_errors import trouble  # noqa: PLC0415 - this module imports the client, too
 
         delay = FIRST_DELAY
         while True:

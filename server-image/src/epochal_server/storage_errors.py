@@ -1,4 +1,4 @@
-"""What an error of the S3 client means: whether it may pass by itself, and what to do about it."""
+"""Classifies errors of the S3 client: whether a retry may succeed, and how to fix the cause."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,12 +10,12 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500
 BUSY = frozenset({"RequestTimeTooSkewed", "RequestTimeout", "SlowDown", "OperationAborted"})
-"""S3 error codes below HTTP 500 that may pass by themselves."""
+"""S3 error codes below HTTP 500 that are temporary."""
 REGION = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "Redirect", "TemporaryRedirect", "IllegalLocationConstraint"}
 )
 SHOWN = 300
-"""Characters of a server's own words that a message repeats."""
+"""Maximum number of characters of a server's message that our message repeats."""
 
 KEYS = (
     "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names, and allow them "
@@ -25,22 +25,22 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Trouble:
-    """What an error means."""
+    """The kind of a storage error, and a message with a fix."""
 
     kind: Literal["absent", "passing", "refused"]
     message: str
 
 
 def trouble(error: Exception, place: str, endpoint: str) -> Trouble | None:
-    """Says what an error means to the user.
+    """Return the kind of a storage error and a message for the user.
 
     Args:
-        error: What the S3 client raised.
-        place: The object that it was asked for.
-        endpoint: Where it was asked for.
+        error: The exception of the S3 client.
+        place: The object in the failed call.
+        endpoint: The endpoint of the failed call.
 
     Returns:
-        What it means, or None if the error is none of the storage's.
+        The kind and the message, or None if the storage did not cause the error.
     """
     asked = f"cannot read {place} at {endpoint}"
     match error:

@@ -1,4 +1,4 @@
-"""Checks what a model is to take: every request's arrays, before any of them gets near the model."""
+"""Checks the arrays of each request against the model's inputs, before the model gets them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,24 +11,24 @@ from epochal_api.signature import TensorSpec
 from epochal_server.refusals import Invalid
 
 TEXT = "str"
-"""What a signature calls the type of text. Such an array holds Python's own strings."""
+"""The dtype of text in a signature. Such an array holds Python strings."""
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor that a model takes or gives, ready to be compared with."""
+    """The shape and type of a model's input or output, to check arrays."""
 
     name: str
     shape: tuple[int, ...]
-    """Without the batch, which is the first axis; -1 for an axis of any length."""
+    """The shape without the batch axis, which is the first; -1 for an axis of any length."""
     dtype: np.dtype
-    """Its type; that of objects for text."""
+    """The NumPy type; `object` for text."""
     text: bool
-    """Whether it holds text."""
+    """Whether the tensor holds text."""
 
     @classmethod
     def of(cls, spec: TensorSpec) -> "Tensor":
-        """Returns the tensor that a signature tells of."""
+        """Return the tensor of an entry of a signature."""
         text = spec.dtype == TEXT
         return cls(spec.name, tuple(spec.shape), np.dtype(object if text else spec.dtype), text)
 
@@ -37,31 +37,34 @@ class Tensor:
 
     @cached_property
     def dtype_name(self) -> str:
-        """What a signature calls its type. numpy takes longer to name it than to look at all of a small array."""
+        """The name of the type in a signature.
+
+        It is cached, because NumPy takes longer for the name than the check of a small array takes.
+        """
         return TEXT if self.text else self.dtype.name
 
     @cached_property
     def values(self) -> int:
-        """Values of a sample. An axis of any length counts as one."""
+        """Number of values in a sample. An axis of any length counts as 1."""
         return math.prod(max(1, axis) for axis in self.shape)
 
     @property
     def shape_name(self) -> str:
-        """Its shape for people: (n, 28, 28), n being the number of samples."""
+        """The shape for messages: (n, 28, 28), where n is the number of samples."""
         axes = ["n", *("any" if axis < 0 else str(axis) for axis in self.shape)]
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
     def check(self, found: np.ndarray) -> int:
-        """Makes sure that an array is as this tensor has to be.
+        """Check an array against this tensor, and return its number of samples.
 
         Args:
             found: The array.
 
         Returns:
-            How many samples it holds, at least one.
+            The number of samples, at least 1.
 
         Raises:
-            Invalid: If it is not, with what was expected and what was found.
+            Invalid: If the array does not match. The message names the expected and the found array.
         """
         if found.dtype != self.dtype:
             raise Invalid(f'input "{self.name}": expected {self}, found {_told(found)}: send {self.dtype_name}')
@@ -72,7 +75,7 @@ class Tensor:
             )
         if not (samples := shape[0]):
             raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one')
-        if not found.size:  # a few bytes may tell of any number of samples with nothing in them
+        if not found.size:  # a few bytes may declare any number of empty samples
             raise Invalid(
                 f'input "{self.name}": expected {self}, found {_told(found)}: send at least one value along each axis'
             )
@@ -92,22 +95,22 @@ class Tensor:
 
 
 def tensors(specs: Sequence[TensorSpec]) -> Mapping[str, Tensor]:
-    """Returns the tensors that a signature tells of, by their names, in its order."""
+    """Return the tensors of a signature by name, in its order."""
     return {spec.name: Tensor.of(spec) for spec in specs}
 
 
 def check(inputs: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor]) -> int:
-    """Makes sure that a model can take some arrays, which hold the samples of one request.
+    """Check the arrays of one request against the model's inputs, and return the number of samples.
 
     Args:
         inputs: The arrays by the names of the inputs.
-        wanted: What the model takes.
+        wanted: The model's inputs by name.
 
     Returns:
-        How many samples they hold.
+        The number of samples.
 
     Raises:
-        Invalid: If an input is missing or unknown, or is not as it must be.
+        Invalid: If an input is missing, unknown, or does not match.
     """
     if inputs.keys() != wanted.keys():
         names = ", ".join(f'"{name}"' for name in wanted)

@@ -1,4 +1,4 @@
-"""The certificate that is served, loaded anew when it changes."""
+"""The certificate of the server, which is loaded again when its Secret changes."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 from epochal_server.ending import Ended
 
 CHECK_SECONDS = 10.0
-"""How often the Secret is looked at. The kubelet itself takes up to two minutes to bring a change of it."""
+"""Interval of reading the Secret. The kubelet itself takes up to two minutes to update the mounted files."""
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +17,13 @@ class Certificate:
     """The certificate and key of a Secret of type kubernetes.io/tls.
 
     Args:
-        folder: Where the Secret is mounted.
+        folder: Folder where the Secret is mounted.
 
     Attributes:
-        context: What to serve with. It hands each connection on to the certificate that is there now.
+        context: TLS context of the server. It switches each new connection to the current certificate.
 
     Raises:
-        Ended: InvalidConfig, if they cannot be loaded.
+        Ended: InvalidConfig, if the files cannot be loaded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,13 +39,13 @@ class Certificate:
         self.context.sni_callback = self._hand_on
 
     async def keep(self) -> None:
-        """Looks at the Secret again and again, until cancelled. What is wrong with it leaves the former one in use."""
+        """Reload the certificate at regular intervals, until cancelled. An invalid Secret does not replace it."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             self.reload()
 
     def reload(self) -> None:
-        """Loads the certificate if it has changed: connections made from now on get it."""
+        """Load the certificate if it has changed. New connections then use it."""
         try:
             found = self._read()
             if found == self._loaded:
@@ -58,10 +58,10 @@ class Certificate:
         log.info("the certificate of spec.tls has changed, and is served from now on")
 
     def _context(self) -> ssl.SSLContext:
-        """Returns what serves the certificate, and no other.
+        """Return a new context with only the current certificate.
 
-        Loaded into what serves one of another type of key, as of RSA and of ECDSA, it would lie beside that, which
-        would be shown on until it runs out.
+        A context holds one certificate of each key type, such as RSA and ECDSA. If the type changed, the old
+        certificate would stay in use until it expires.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -70,7 +70,7 @@ class Certificate:
         return context
 
     def _hand_on(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
-        """Has a connection that begins, with the name of a server or without, be shown the certificate of now."""
+        """Switch a new connection, with or without a server name, to the current certificate."""
         connection.context = self._current
 
     def _read(self) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""Calls the model before anybody waits for it: the first calls take longest, and show how long others will."""
+"""Calls the model before the first request: the first calls are slow, and later calls measure the speed."""
 
 import logging
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from epochal_server.runtimes.interface import Runtime
 from epochal_server.tensors import Tensor
 
 MOST_SECONDS = 3.0
-"""What warming up takes, if one sample takes no longer."""
+"""Maximum seconds of the warm-up, unless a single sample takes longer."""
 TIMES = 3
-"""How often each number of samples is computed: the quickest time counts."""
+"""Number of calls for each batch size. The shortest time counts."""
 LENGTHS = (1, 16, 64, 256)
-"""Tried for axes of any length, one after another, until the model takes it."""
+"""Lengths to try for axes of any length, in this order, until the model accepts one."""
 
 log = logging.getLogger(__name__)
 
 
 def warm_up(model: Model, runtime: Runtime, most: int, samples: Arrays | None = None) -> float:
-    """Computes some samples, first one, then twice as many each time, up to those of a whole batch.
+    """Compute batches of 1, 2, 4 and more samples, up to the maximum batch, and return the time of a sample.
 
     Args:
-        model: What it takes.
-        runtime: What computes.
-        most: Samples of a whole batch.
-        samples: Real ones; without any, all is zero.
+        model: The model, with its inputs.
+        runtime: The runtime that computes.
+        most: Maximum number of samples in a batch.
+        samples: Real samples, or None for zeros.
 
     Returns:
-        The seconds that a sample takes in the largest batch that there was time for.
+        Seconds of a sample in the largest batch that fitted into the time; 1 if no length is accepted.
 
     Raises:
-        Ended: ModelRefused, if it cannot compute samples as it says that it takes them.
+        Ended: ModelRefused, if the model cannot compute samples of its own signature.
     """
     until = perf_counter() + MOST_SECONDS
     samples = samples or _zeros(model, runtime)
@@ -58,7 +58,7 @@ def _seconds(runtime: Runtime, inputs: Arrays) -> float:
 
 
 def _zeros(model: Model, runtime: Runtime) -> Arrays | None:
-    """Returns a sample of zeros that the model can compute."""
+    """Return a sample of zeros that the model can compute, or None if no length of `LENGTHS` works."""
     for inputs in _tries(model):
         try:
             runtime.run(inputs)

@@ -1,1 +1,1 @@
-"""The page of a model, where one draws a digit or drops a photograph and sees the answer; and that of its API."""
+"""The web pages of a server: one to try the model with a drawing or a photograph, one for its API."""

@@ -1,4 +1,4 @@
-"""What the page has to know of the model."""
+"""The description of the model for the web page."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ RUNTIMES = {"onnxruntime_onnx": "ONNX Runtime", "keras": "Keras"}
 
 
 def about(model: Model) -> dict[str, Any]:
-    """Returns what the page has to know of a model, for JSON."""
+    """Return the description of a model for the web page, ready for JSON."""
     return {
         "name": model.name,
         "version": model.version,
@@ -28,7 +28,7 @@ def about(model: Model) -> dict[str, Any]:
 
 
 def _images(model: Model) -> ImageMode:
-    """Returns what becomes of photographs: nothing, where the model takes none whatever its ModelServer says."""
+    """Return the mode of photographs: None if the model takes no photographs, for any configuration."""
     try:
         pixels.check(model)
     except Unknown:

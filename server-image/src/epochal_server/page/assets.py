@@ -1,4 +1,4 @@
-"""The files of the pages, with what a browser needs to know of them."""
+"""The files of the web pages, with their HTTP headers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
-# Nothing from elsewhere, no script or style within HTML, and no text that becomes HTML: names of classes come from
-# strangers. Pictures are the server's own, the ones that it answers with (data:), or what was just chosen (blob:).
+# Allow no content of other origins, no inline scripts or styles, and no text as HTML, since names of classes are
+# untrusted. Pictures are the server's files, pictures in answers (data:), or chosen files (blob:).
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
@@ -22,26 +22,26 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    # A browser keeps a file, and asks each time whether it is still the same: another version of the server has others.
+    # A browser caches a file, and asks each time whether it has changed: another version of the server has other files.
     "Cache-Control": "no-cache",
 }
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file of the pages."""
+    """A file of the web pages."""
 
     content: bytes
-    """What it holds."""
+    """The content of the file."""
     type: str
-    """Its type in HTTP."""
+    """The media type."""
     digest: str
-    """What tells it from other versions: its ETag."""
+    """The digest of the content, used as ETag."""
 
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Returns all files of the pages, by their names."""
+    """Return all files of the web pages by name."""
     files = [file for file in resources.files(__package__).iterdir() if PurePosixPath(file.name).suffix in TYPES]
     return {file.name: _asset(file.name, file.read_bytes()) for file in files}
 

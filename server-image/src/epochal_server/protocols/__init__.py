@@ -1,1 +1,1 @@
-"""What each protocol says: its requests' bodies become arrays, and the model's answers its responses' bodies."""
+"""The codecs of the protocols: bodies of requests to arrays, and the model's outputs to bodies of responses."""

@@ -1,4 +1,4 @@
-"""Bounds the memory of an answer before the model computes it: the outputs, and the response that holds them."""
+"""Limits the memory of an answer before the model computes it: the outputs and the response."""
 
 from types import MappingProxyType
 
@@ -24,19 +24,19 @@ JSON_BYTES = MappingProxyType(
         np.dtype("float64"): 25,
     }
 )
-"""Most bytes of a value in JSON, with its comma."""
+"""Maximum bytes of a value in JSON, with its comma."""
 LIST_BYTES = 3
-"""Brackets and comma of a list."""
+"""Bytes of the brackets and comma of a list."""
 TEXT_BYTES = 57
-"""An empty Python string, and the reference to it."""
+"""Bytes of an empty Python string and the reference to it."""
 ESCAPED = 6
-"""Bytes of JSON for a control character, which is one byte of a string."""
+"""Bytes of a control character in JSON, which is one byte of a string."""
 DECIMALS = 8
-"""Sign, point and digits of `%f` beside those before the point."""
+"""Characters of `%f` beside the digits before the point: sign, point and decimals."""
 
 
 def times(model: Model, written: int) -> int:
-    """Returns how many bytes an answer takes for each byte of the model's outputs: these, and the response.
+    """Return the bytes of outputs and response together, for each byte of the outputs.
 
     Args:
         model: The model.
@@ -46,17 +46,17 @@ def times(model: Model, written: int) -> int:
 
 
 def raw_bytes(tensor: Tensor) -> int:
-    """Returns the bytes of a sample in memory. An axis of any length counts as one value."""
+    """Return the bytes of a sample in memory. An axis of any length counts as one value."""
     return tensor.values * (TEXT_BYTES if tensor.text else tensor.dtype.itemsize)
 
 
 def flat_bytes(tensor: Tensor) -> int:
-    """Returns the most bytes of the JSON of a sample's values."""
+    """Return the maximum bytes of a sample's values as JSON."""
     return ESCAPED * raw_bytes(tensor) if tensor.text else tensor.values * JSON_BYTES[tensor.dtype]
 
 
 def nested_bytes(tensor: Tensor) -> int:
-    """Returns the most bytes of the JSON of a sample, as lists in lists."""
+    """Return the maximum bytes of a sample as JSON, with nested lists."""
     lists, beside = 0, 1
     for axis in tensor.shape:
         lists += beside
@@ -65,14 +65,14 @@ def nested_bytes(tensor: Tensor) -> int:
 
 
 def label_bytes(tensor: Tensor, most: int, classes: tuple[str, ...] | None) -> int:
-    """Returns the most bytes of a sample's labels VALUE:INDEX:NAME.
+    """Return the maximum bytes of a sample's labels VALUE:INDEX:NAME.
 
     Args:
-        tensor: The output that they are of.
-        most: How many labels there are at most.
+        tensor: The output with the values.
+        most: Maximum number of labels.
         classes: Names of the classes.
     """
-    values = max(2, tensor.values)  # one probability tells two classes apart
+    values = max(2, tensor.values)  # one probability distinguishes two classes
     name = max((len(orjson.dumps(name)) for name in classes), default=0) if classes else 0
     largest = np.finfo(tensor.dtype).max if tensor.dtype.kind == "f" else 2**64
     label = len(str(int(largest))) + DECIMALS + len(str(values)) + name + LIST_BYTES + len(":::")

@@ -1,4 +1,4 @@
-"""What an answer says about classes: which, called what, and how sure."""
+"""The predicted classes in an answer: index, name and probability."""
 
 import math
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from epochal_server.refusals import Failed
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A class that a sample may be of."""
+    """A predicted class of a sample."""
 
     index: int
     name: str | None
     value: float
-    """Its probability, if the model gives such, else what the model gives."""
+    """The class's probability, or the model's raw output if the model gives no probabilities."""
 
 
 def tells_classes(model: Model) -> bool:
-    """Returns whether the first output of a model tells classes: one of each sample, by a value for each class.
+    """Return whether the first output of a model has a value for each class.
 
-    A single value tells two only if it is a probability: of a logit, nobody knows from where on it is the second.
+    A single value distinguishes two classes only if it is a probability: the threshold of a logit is unknown.
     """
     first = next(iter(model.outputs.values()))
     named = model.classes is not None and first.shape != (1,)
@@ -30,16 +30,16 @@ def tells_classes(model: Model) -> bool:
 
 
 def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[Guess]]:
-    """Returns the likeliest classes of each sample, the likeliest first.
+    """Return the most probable classes of each sample, in descending order.
 
     Args:
-        answers: What the model gives: a value for each class of each sample; or one, the probability of the second of
-            two.
-        most: How many at most.
-        classes: Their names, if they have such.
+        answers: The model's output: a value for each class, or a single value, the probability of the second of two
+            classes.
+        most: Maximum number of classes for each sample.
+        classes: Names of the classes, or None.
 
     Raises:
-        Failed: If there is NaN among them, which nothing is likelier than.
+        Failed: If the output contains NaN, which has no rank.
     """
     if np.isnan(answers).any():
         raise Failed("the model gives NaN, so that no class is the likeliest: see whether its training went well")
@@ -52,12 +52,12 @@ def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> l
 
 
 def chosen(answers: np.ndarray) -> list[int | None]:
-    """Returns the class of each sample: the one with the greatest value; of a probability, whether it is over 0.5.
+    """Return the class of each sample: the class with the greatest value, or of one probability whether it exceeds 0.5.
 
-    A sample that the model gives NaN for is of none.
+    The class is None for a sample with NaN in its output.
     """
     one = answers.shape[1] == 1
-    found = (answers[:, 0] > 0.5).astype(np.int64) if one else answers.argmax(axis=1)  # noqa: PLR2004 - as sure as not
+    found = (answers[:, 0] > 0.5).astype(np.int64) if one else answers.argmax(axis=1)  # noqa: PLR2004 - equal probability of both classes
     told: list[int | None] = found.tolist()
     for at in np.flatnonzero(np.isnan(answers).any(axis=1)):
         told[at] = None
@@ -65,7 +65,7 @@ def chosen(answers: np.ndarray) -> list[int | None]:
 
 
 def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tuple[int, int]:
-    """Returns the shape of the array of labels. See `labels`."""
+    """Return the shape of the array of labels. See `labels`."""
     width = math.prod(answers.shape[1:])
     if width == 1 and _names_classes(name, model):
         width = 2
@@ -73,13 +73,13 @@ def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tupl
 
 
 def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarray:
-    """Returns what Triton's classification extension tells: VALUE:INDEX[:NAME] of the greatest values of each sample.
+    """Return the labels of Triton's classification extension: VALUE:INDEX[:NAME] of each sample's greatest values.
 
     https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
 
     Args:
-        answers: What an output gives.
-        most: How many at most.
+        answers: The values of an output.
+        most: Maximum number of labels for each sample.
         name: Name of the output.
         model: The model.
     """
@@ -96,12 +96,12 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
 
 
 def _names_classes(name: str, model: Model) -> bool:
-    """Returns whether the values of an output are those of the model's classes: those of another have no names."""
+    """Return whether an output holds the values of the model's classes. Other outputs have labels without names."""
     return name == next(iter(model.outputs)) and tells_classes(model)
 
 
 def _each(answers: np.ndarray) -> np.ndarray:
-    """Returns a value for each class, where there is one that is the probability of the second of two."""
+    """Return a value for each class: a single value is the probability of the second of two classes."""
     return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 

@@ -1,4 +1,4 @@
-"""What protocols call the types of tensors that numpy has names of its own for."""
+"""The names of NumPy's types in the protocols."""
 
 from types import MappingProxyType
 
@@ -43,10 +43,10 @@ TENSORFLOW = MappingProxyType(
 
 
 def open_inference(tensor: Tensor) -> str:
-    """Returns what Open Inference calls the type of a tensor, such as FP32."""
+    """Return the Open Inference name of a tensor's type, such as FP32."""
     return OPEN_INFERENCE[tensor.dtype]
 
 
 def tensorflow(tensor: Tensor) -> str:
-    """Returns what TensorFlow calls the type of a tensor, such as DT_FLOAT."""
+    """Return the TensorFlow name of a tensor's type, such as DT_FLOAT."""
     return TENSORFLOW[tensor.dtype]

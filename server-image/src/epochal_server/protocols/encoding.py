@@ -1,4 +1,4 @@
-"""Unpacks the bodies of requests that were packed."""
+"""Decompresses the bodies of requests."""
 
 import io
 import zlib
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from epochal_server.refusals import Invalid, TooLarge, Unsupported
 
 GZIP_OR_ZLIB = 47
-"""What tells zlib to see for itself which of the two it is."""
+"""Value of `wbits` that lets zlib detect whether the data are gzip or zlib."""
 BARE = -15
 ZLIB_METHOD = 8
 GZIP = frozenset({"gzip", "x-gzip"})
 MOST_MEMBERS = 4096
-"""Of a body in gzip, each of which costs time, however short it is."""
+"""Maximum number of members in a gzip body. Each member takes time, even if it is short."""
 PART_BYTES = 64 * 1024
-"""Fed to zlib at a time: it copies what comes after a member."""
+"""Bytes passed to zlib at a time, because zlib copies all bytes after a member."""
 
 
 def packed_by(values: Sequence[str]) -> str | None:
-    """Returns how a body is packed; None if it is not.
+    """Return the compression of a body, or None if the body is not compressed.
 
     Args:
-        values: The headers Content-Encoding of a request, each of which may list several.
+        values: The Content-Encoding headers of a request. Each may list several encodings.
 
     Raises:
-        Unsupported: If it is packed more than once.
+        Unsupported: If the body is compressed more than once.
     """
     codings = [coding.strip().lower() for value in values for coding in value.split(",")]
     packings = [coding for coding in codings if coding not in {"", "identity"}]
@@ -36,21 +36,21 @@ def packed_by(values: Sequence[str]) -> str | None:
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:
-    """Returns what a body held before it was packed.
+    """Return the decompressed body.
 
     Args:
         body: The body as it was sent.
-        encoding: Its packing: gzip, of which it may have several members, or deflate.
-        most: Most bytes that it may hold.
+        encoding: Compression of the body: gzip, with one or more members, or deflate.
+        most: Maximum size of the decompressed body in bytes.
 
     Raises:
-        Invalid: If it is not packed so, or breaks off.
-        TooLarge: If it holds more.
-        Unsupported: If it is packed in another way.
+        Invalid: If the body is not in that encoding, or is incomplete.
+        TooLarge: If the decompressed body is larger.
+        Unsupported: If the encoding is not supported.
     """
     if encoding not in {*GZIP, "deflate"}:
         raise Unsupported(f"Content-Encoding: expected gzip or deflate, found {encoding[:40]!r}: pack it so, or not")
-    # Some take deflate at its word and leave out zlib's two bytes, the first of which says that it is deflate.
+    # Some clients send raw deflate data, without zlib's header of two bytes. Its first byte names the method deflate.
     bare = encoding == "deflate" and bool(body) and body[0] & 0x0F != ZLIB_METHOD
     wbits = BARE if bare else GZIP_OR_ZLIB
     unpacker, members = zlib.decompressobj(wbits), 1

@@ -1,4 +1,4 @@
-"""How each protocol tells that a request was refused."""
+"""Encodes errors in the form of each protocol."""
 
 import secrets
 from http import HTTPStatus
@@ -26,11 +26,11 @@ CODES = MappingProxyType(
 
 
 def body(refused: Refused, protocol: str) -> bytes:
-    """Returns the body of the response to a request that was refused, which is JSON.
+    """Return the JSON body of the response to a refused request.
 
     Args:
-        refused: Why it was.
-        protocol: The protocol that it spoke, such as watson-v4.
+        refused: The error.
+        protocol: Protocol of the request, such as watson-v4.
     """
     if protocol not in WATSON:
         return orjson.dumps({"error": refused.message})

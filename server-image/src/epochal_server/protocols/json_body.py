@@ -1,4 +1,4 @@
-"""Reads JSON that anyone may have written."""
+"""Parses JSON from untrusted clients."""
 
 import json
 from collections import Counter
@@ -11,24 +11,24 @@ from epochal_server.refusals import Invalid
 
 NO_NUMBERS = ("NaN", "Infinity")
 ESCAPED = b"\\u003"
-"""How a colon begins that is written as an escape, and so is none of those that are counted in a body."""
+"""Start of an escaped colon in JSON. Such a colon is missing from the count of colons in a body."""
 LIST_BYTES, OBJECT_BYTES = 88, 232
-"""Memory of a list of a list, and of an object of one field."""
+"""Memory of a list in a list, and of an object with one field."""
 MOST_TIMES = 30
-"""Most memory of the lists and objects of a body, for each of its bytes."""
+"""Maximum memory of the lists and objects of a body, as a multiple of its bytes."""
 CHECKED_BYTES = 256 * 1024
-"""A body of fewer bytes has memory for any number of lists."""
+"""Minimum size of a body that is checked for too many lists. There is enough memory for any smaller body."""
 NEAR = 12
-"""Characters around a fault that are shown."""
+"""Number of characters around an error that the message shows."""
 
 
 def read(body: bytes) -> dict[str, Any]:
-    """Returns the JSON object that a body holds.
+    """Return the JSON object in a body.
 
-    Nesting is bounded by orjson, which takes 1,024 levels.
+    orjson limits the nesting to 1,024 levels.
 
     Raises:
-        Invalid: If it holds anything else, or names a field twice.
+        Invalid: If the body holds no JSON object, or an object repeats a field.
     """
     if not body:
         raise Invalid("body: expected a JSON object, found nothing: send one")
@@ -41,14 +41,14 @@ def read(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Invalid(f"body: expected a JSON object, found {kind(found)}: send one, such as {{…}}")
     if body.count(b":") > _colons(found) or ESCAPED in body:
-        del found  # what both make of a large body is more than a server has memory for
+        del found  # there is no memory for two parsed copies of a large body
         _refuse_twice(body)
         return dict(orjson.loads(body))
     return found
 
 
 def kind(value: Any) -> str:
-    """Returns what JSON calls a value, for people."""
+    """Return the JSON type of a value, for messages."""
     match value:
         case None:
             return "null"
@@ -64,16 +64,16 @@ def kind(value: Any) -> str:
 
 
 def field(found: dict[str, Any], name: str, where: str, *, of: type) -> Any:
-    """Returns a field of an object, or None if it has none of that name.
+    """Return a field of an object, or None if the field is missing or null.
 
     Args:
         found: The object.
-        name: Name of the field.
-        where: What to call the field.
-        of: What it must be: str, dict, list or int.
+        name: The field's name.
+        where: The field's name in messages.
+        of: Required type: str, dict, list or int.
 
     Raises:
-        Invalid: If it is something else.
+        Invalid: If the value has another type.
     """
     value = found.get(name)
     if value is None or type(value) is of:
@@ -95,13 +95,13 @@ def _no_json(error: orjson.JSONDecodeError) -> Invalid:
 
 
 def _colons(found: dict[str, Any]) -> int:
-    """Returns how many colons an object was written with, as far as its own objects tell.
+    """Return the number of colons that the text of an object needs, as far as its nested objects show it.
 
-    Lists are looked into for objects only if they begin with one. Where that leaves some out, the answer is too small,
-    and the body is looked at closely.
+    Only lists that begin with an object are searched for objects. If this misses some objects, the number is too small,
+    and `read` checks the body for repeated fields.
     """
     count, objects = 0, [found]
-    for at in objects:  # those within are added meanwhile
+    for at in objects:  # the loop appends nested objects
         count += len(at)
         for name, value in at.items():
             if ":" in name:
@@ -117,12 +117,12 @@ def _colons(found: dict[str, Any]) -> int:
 
 
 def _refuse_many(body: bytes) -> None:
-    """Raises Invalid if a body has so many lists and objects that they take more than `MOST_TIMES` its bytes."""
+    """Raise Invalid if the lists and objects of a body take more memory than `MOST_TIMES` its bytes."""
     most = MOST_TIMES * len(body)
     if LIST_BYTES * body.count(b"[") + OBJECT_BYTES * body.count(b"{") <= most:
         return
     plain = np.frombuffer(body.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
-    outside = np.add.accumulate(plain == ord('"'), dtype=np.uint8) % 2 == 0  # of texts
+    outside = np.add.accumulate(plain == ord('"'), dtype=np.uint8) % 2 == 0  # outside of strings
     lists, objects = (int(np.count_nonzero(outside & (plain == ord(bracket)))) for bracket in "[{")
     if LIST_BYTES * lists + OBJECT_BYTES * objects > most:
         raise Invalid(
@@ -132,7 +132,7 @@ def _refuse_many(body: bytes) -> None:
 
 
 def _refuse_twice(body: bytes) -> None:
-    """Raises Invalid if an object names a field twice: orjson, as most, would take the last of them."""
+    """Raise Invalid if an object repeats a field. orjson, like most parsers, would use the last value."""
 
     def unique(pairs: list[tuple[str, Any]]) -> None:
         if len(dict(pairs)) != len(pairs):

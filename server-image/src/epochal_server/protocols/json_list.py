@@ -1,4 +1,4 @@
-"""Writes a long list as JSON, block by block: its values as Python objects take ten times the memory of the text."""
+"""Writes a long list as JSON in blocks: its values as Python objects take ten times the memory of the text."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 import orjson
 
 BLOCK_VALUES = 16384
-"""Values of a block: few enough to hold no other thread up, and enough that their number costs no time."""
+"""Number of values in a block: few enough not to hold up other threads, and enough to add no overhead."""
 
 
 def written(begin: int, end: int, width: int, items: Callable[[int, int], Any]) -> Iterator[bytes]:
-    """Yields the JSON of a list in parts.
+    """Yield the JSON of a list in parts.
 
     Args:
-        begin: The first item.
-        end: The first item after the list.
-        width: Values of an item.
-        items: Returns the items from one to another as orjson takes them: a list or an array.
+        begin: Index of the first item.
+        end: Index after the last item.
+        width: Number of values of an item.
+        items: Returns a range of items as a list or an array for orjson.
     """
     step = max(1, BLOCK_VALUES // max(1, width))
     if end - begin <= step:

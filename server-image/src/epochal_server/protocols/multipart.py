@@ -1,4 +1,4 @@
-"""Takes apart a form of files: multipart/form-data, RFC 7578."""
+"""Parses forms with files: multipart/form-data, RFC 7578."""
 
 from dataclasses import dataclass
 from email.message import Message
@@ -9,29 +9,29 @@ from epochal_server.refusals import Invalid
 END = b"--"
 LINE = b"\r\n"
 MAX_BOUNDARY = 70
-"""Of RFC 2046."""
+"""Maximum length of a boundary, by RFC 2046."""
 MAX_HEAD = 4096
-"""Bytes of a part's headers."""
+"""Maximum bytes of a part's headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that a form holds."""
+    """A file in a form."""
 
     name: str
     data: memoryview
 
 
 def files(body: bytes, content_type: str, most: int) -> list[File]:
-    """Returns the files of a form.
+    """Return the files of a form.
 
     Args:
-        body: The request's body.
-        content_type: Its header Content-Type, which tells what stands between the parts.
-        most: How many files it may hold.
+        body: The body of the request.
+        content_type: The Content-Type header, with the boundary.
+        most: Maximum number of files.
 
     Raises:
-        Invalid: If it is no such form, breaks off, holds more files, or something that is none.
+        Invalid: If the form is invalid, is incomplete, has too many files, or has a part that is no file.
     """
     opening = END + _boundary(content_type)
     line = LINE + opening
@@ -80,10 +80,10 @@ def _file_name(head: bytes, part: int) -> str:
 
 
 def _parameter(headers: Message, name: str, header: str) -> str | None:
-    """Returns a parameter of a header. One in a charset of its own, which forms do not have, is not decoded by that."""
+    """Return a parameter of a header. A value with its own charset is not decoded, since forms have none."""
     try:
         found = headers.get_param(name, header=header)
-    except ValueError:  # parts of parameters are counted, by numbers that may be too long to be such
+    except ValueError:  # the number of a continued parameter (RFC 2231) may be too long for int()
         return None
     return found[2] if isinstance(found, tuple) else found
 

@@ -1,4 +1,4 @@
-"""The protocol of photographs: what is asked for beside a picture, and what is told about it."""
+"""The protocol of photographs: the options of a request and the form of predictions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,33 +13,33 @@ from epochal_server.protocols.pixels import Fit, Seen, data_url, png
 from epochal_server.refusals import Invalid
 
 TOP = 3
-"""How many classes are told of each picture."""
+"""Maximum number of classes for each picture."""
 GUESS_BYTES = 2048
-"""What Python objects and field names of the classes of a picture take."""
+"""Bytes of Python objects and field names for the classes of a picture."""
 SAMPLE_BYTES = 512
-"""The same of the numbers of a picture."""
+"""Bytes of Python objects and field names for the numbers of a picture."""
 SHOWN_TIMES = 4
-"""Bytes of a picture that is shown for each of its pixels' bytes: its PNG, that in base64, and the response."""
+"""Bytes for each byte of a returned picture's pixels: its PNG, the base64 text of the PNG, and the response."""
 _TRUTH = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for."""
+    """The options of a request."""
 
     show: bool = False
-    """Whether to give back what the network was shown."""
+    """Whether to return the model image."""
     several: bool = False
     """Whether to look for several digits on each photograph."""
     fit: Fit = "crop"
-    """What becomes of a photograph of other proportions."""
+    """Whether to crop or pad a photograph with other proportions."""
 
 
 def options(query: Mapping[str, str], model: Model) -> Options:
-    """Returns what the parameters of a URL ask for.
+    """Return the options from the query of a URL.
 
     Raises:
-        Invalid: If one is unknown, is not what it must be, or means nothing for this model.
+        Invalid: If a parameter is unknown, has an invalid value, or does not apply to this model.
     """
     if odd := sorted(set(query) - {"show", "several", "fit"}):
         raise Invalid(f"parameters: expected show, several or fit, found {odd[0][:40]!r}: leave it out")
@@ -54,13 +54,13 @@ def options(query: Mapping[str, str], model: Model) -> Options:
 
 
 def told(seen: Sequence[Seen], answers: Arrays, model: Model, asked: Options) -> list[dict[str, Any]]:
-    """Returns what is told of each picture that the network was shown.
+    """Return the prediction of each model image, with its box and picture if requested.
 
     Args:
-        seen: What it was shown.
-        answers: What it answers.
+        seen: The model images.
+        answers: The model's outputs.
         model: The model.
-        asked: What was asked for.
+        asked: The options of the request.
     """
     found = _classes(answers, model) if tells_classes(model) else _numbers(answers)
     for one, about in zip(seen, found, strict=True):
@@ -72,7 +72,7 @@ def told(seen: Sequence[Seen], answers: Arrays, model: Model, asked: Options) ->
 
 
 def times(model: Model) -> int:
-    """Returns the most bytes that an answer takes for each byte of the model's outputs."""
+    """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
     outputs = model.outputs
     if tells_classes(model):
         first = next(iter(outputs.values()))
@@ -82,16 +82,16 @@ def times(model: Model) -> int:
 
 
 def shown_bytes(seen: Sequence[Seen]) -> int:
-    """Returns the bytes that pictures take as PNG and in base64, about."""
+    """Return the approximate bytes of pictures as PNG and in base64."""
     return sum(SHOWN_TIMES * one.pixels.nbytes for one in seen)
 
 
 def whole(told: list[dict[str, Any]], asked: Options) -> dict[str, Any]:
-    """Returns what is told of a photograph.
+    """Return the predictions of a photograph.
 
     Args:
-        told: What is told of each picture on it.
-        asked: What was asked for: a list of them, if of several, else the only one.
+        told: The prediction of each picture on the photograph.
+        asked: The options of the request. The result is a list for several digits, else the only prediction.
     """
     return {"predictions": told} if asked.several else told[0]
 

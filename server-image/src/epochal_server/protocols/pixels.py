@@ -1,4 +1,4 @@
-"""From photographs to what the model takes of them."""
+"""Converts model images to the model's input and to PNG."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ Fit = Literal["crop", "pad"]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where on a photograph something lies, in its pixels: right and bottom are the first beyond it."""
+    """A rectangle on a photograph, in its pixels. Right and bottom are the first pixels outside."""
 
     left: int
     top: int
@@ -27,19 +27,19 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the network is shown of a photograph."""
+    """A model image: the picture that the network gets from a photograph."""
 
     pixels: np.ndarray
     """Bytes of shape (height, width, channels)."""
     box: Box | None = None
-    """Where it lies, if there may be several on the photograph."""
+    """The position on the photograph, or None if the request is not for several digits."""
 
 
 def check(model: Model) -> None:
-    """Makes sure that a model takes photographs.
+    """Check that a model takes photographs.
 
     Raises:
-        Unknown: If it does not.
+        Unknown: If the model takes no photographs.
     """
     if model.images == "None":
         raise Unknown(
@@ -60,16 +60,16 @@ def check(model: Model) -> None:
 
 
 def inputs(seen: Sequence[Seen], model: Model) -> Arrays:
-    """Returns what the model takes: pixels between the values that black and white have for it, of its own type.
+    """Return the model's input: pixels scaled between the model's values for black and white, in the model's type.
 
     Args:
-        seen: What it is shown: one or more.
-        model: The model, which takes photographs.
+        seen: One or more model images.
+        model: A model that takes photographs.
     """
     image = model.signature.image
-    assert image is not None  # noqa: S101 - checked before
+    assert image is not None  # noqa: S101 - `check` has ensured it
     tensor = next(iter(model.inputs.values()))
-    # A table of the 256 bytes for each channel: the numbers of many large pictures take more memory than there may be.
+    # A table of 256 values for each channel: floating-point numbers of many large pictures would take too much memory.
     shades = np.arange(256) / 255
     tables = [of.lowest + (of.highest - of.lowest) * shades for of in image.channel_ranges]
     found = np.empty((len(seen), *seen[0].pixels.shape), tensor.dtype)
@@ -81,7 +81,7 @@ def inputs(seen: Sequence[Seen], model: Model) -> Arrays:
 
 
 def png(seen: Seen) -> bytes:
-    """Returns what the network is shown as a PNG."""
+    """Return a model image as PNG."""
     channels = seen.pixels.shape[2]
     file = io.BytesIO()
     Image.fromarray(seen.pixels[:, :, 0] if channels == 1 else seen.pixels).save(file, "PNG")
@@ -89,5 +89,5 @@ def png(seen: Seen) -> bytes:
 
 
 def data_url(picture: bytes) -> str:
-    """Returns a PNG as a URL that holds it."""
+    """Return a PNG as a data URL."""
     return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

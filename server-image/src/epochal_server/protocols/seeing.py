@@ -1,4 +1,4 @@
-"""What a network is shown of a photograph, as epochal_photographs makes it."""
+"""Creates model images from photographs, with epochal_photographs."""
 
 import io
 from collections.abc import Sequence
@@ -20,23 +20,24 @@ if TYPE_CHECKING:
     from epochal_api.signature import ImageSpec
 
 MOST_TOGETHER = 4
-"""How many times the pixels of one photograph those of one request may have: each million takes some 60 ms."""
+"""Maximum pixels of all photographs in a request, as a multiple of the limit for one. A million pixels take about 60
+ms."""
 
 
 def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
-    """Returns what the network is shown of a photograph: one picture, or as many as there are digits on it.
+    """Return the model images of a photograph: one image, or one for each digit.
 
     Args:
         data: A JPEG, PNG or WebP.
         model: The model, which takes photographs.
-        asked: What is asked for. If several digits are, there may be none.
+        asked: The options of the request. If several digits are requested, the list may be empty.
 
     Raises:
-        Invalid: If it is none, is damaged, or has nothing on it that could be a digit.
-        TooLarge: If it has too many pixels.
+        Invalid: If the data are not a photograph, are damaged, or show no digit.
+        TooLarge: If the photograph has too many pixels.
     """
     image = model.signature.image
-    assert image is not None  # noqa: S101 - checked before
+    assert image is not None  # noqa: S101 - `pixels.check` has ensured it
     most = model.limits.image_pixels
     if not data:
         raise Invalid("body: expected a photograph, found nothing: send a JPEG, PNG or WebP")
@@ -51,10 +52,10 @@ def see(data: bytes, model: Model, asked: Options) -> list[Seen]:
 
 
 def check_together(each: Sequence[bytes | memoryview], model: Model) -> None:
-    """Makes sure that the photographs of one request do not take too long, before any is decoded.
+    """Check the total pixels of the photographs in a request, before decoding.
 
     Raises:
-        TooLarge: If they have too many pixels together. Those that are refused themselves do not count.
+        TooLarge: If there are too many pixels in total. Photographs that are refused by themselves do not count.
     """
     most = model.limits.image_pixels
     found = sum(pixels for pixels in map(_pixels, each) if pixels <= most)
@@ -66,9 +67,9 @@ def check_together(each: Sequence[bytes | memoryview], model: Model) -> None:
 
 
 def is_large(data: bytes, model: Model) -> bool:
-    """Returns whether a photograph takes much memory while it is decoded; of what is none, `see` tells."""
+    """Return whether decoding a photograph takes much memory. It is False for invalid data, which `see` refuses."""
     image = model.signature.image
-    assert image is not None  # noqa: S101 - checked before
+    assert image is not None  # noqa: S101 - `pixels.check` has ensured it
     try:
         return decode.is_large(data, at_least=enough(image.height, image.width) if model.images == "Resize" else ENOUGH)
     except PhotographError:
@@ -102,8 +103,8 @@ def _several(data: bytes, image: "ImageSpec", most: int) -> list[Seen]:
 
 
 def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
-    """Returns width and height of a photograph as it was sent, upright as the picture is that was decoded of it."""
-    with Image.open(io.BytesIO(data), formats=decode.FORMATS) as stored:  # nothing but its size is read
+    """Return the width and height of a photograph as it was sent, rotated upright like the decoded picture."""
+    with Image.open(io.BytesIO(data), formats=decode.FORMATS) as stored:  # this reads only the size
         shorter, longer = sorted(stored.size)
     return (longer, shorter) if picture.width > picture.height else (shorter, longer)
 
@@ -116,5 +117,5 @@ def _box(place: Place, size: tuple[int, int]) -> Box:
 
 
 def _channels(pixels: np.ndarray, image: "ImageSpec") -> np.ndarray:
-    """Returns the pixels of a digit in as many channels as the network takes."""
+    """Return the pixels of a digit, repeated for each channel of the network."""
     return np.repeat(pixels[:, :, np.newaxis], image.channels, axis=2)

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API: what a request to predict asks, and its answer.
+"""TensorFlow Serving's REST API: decodes requests to predict, and encodes the answers.
 
 https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -25,22 +25,22 @@ BASE64 = "b64"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked."""
+    """A decoded request to predict."""
 
     inputs: Arrays
     rows: bool
-    """Whether the answer is told sample by sample, as it was asked, or output by output."""
+    """Whether the request, and so the response, lists samples (row format) or tensors (column format)."""
 
 
 def decode(body: bytes, model: Model) -> Request:
-    """Returns what a request asks.
+    """Return the decoded request.
 
     Args:
-        body: Its body: instances, sample by sample, or inputs, input by input.
-        model: The model that is asked.
+        body: Body with `instances` (sample by sample) or `inputs` (input by input).
+        model: The requested model.
 
     Raises:
-        Invalid: If it is no such request, or not for this model.
+        Invalid: If the request is invalid, or does not match the model.
     """
     asked = json_body.read(body)
     signature = json_body.field(asked, "signature_name", "signature_name", of=str)
@@ -58,11 +58,11 @@ def decode(body: bytes, model: Model) -> Request:
 
 
 def encode(request: Request, answers: Arrays) -> bytes:
-    """Returns the body of a response.
+    """Return the body of a response.
 
     Args:
-        request: What was asked.
-        answers: What the model answers.
+        request: The decoded request.
+        answers: The model's outputs.
     """
     parts = [b'{"predictions":' if request.rows else b'{"outputs":']
     if len(answers) == 1:
@@ -78,20 +78,20 @@ def encode(request: Request, answers: Arrays) -> bytes:
 
 
 def times(model: Model) -> int:
-    """Returns the most bytes that an answer takes for each byte of the model's outputs."""
+    """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
     outputs = model.outputs
     names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs) + len("{},") if len(outputs) > 1 else 0
     return answer_size.times(model, names + sum(map(answer_size.nested_bytes, outputs.values())))
 
 
 def _column(found: np.ndarray) -> Iterator[bytes]:
-    """Yields the JSON of an output."""
+    """Yield the JSON of an output."""
     width = math.prod(found.shape[1:])
     return written(0, len(found), width, lambda begin, end: values.jsonable(found[begin:end]))
 
 
 def _told_rows(answers: Arrays) -> Iterator[bytes]:
-    """Yields the JSON of several outputs, sample by sample."""
+    """Yield the JSON of several outputs, sample by sample."""
 
     def block(begin: int, end: int) -> list[dict[str, Any]]:
         columns = [values.jsonable(found[begin:end]) for found in answers.values()]
@@ -102,7 +102,7 @@ def _told_rows(answers: Arrays) -> Iterator[bytes]:
 
 
 def _rows(instances: list[Any], model: Model) -> Arrays:
-    """Returns the inputs of samples, each of which names its inputs, unless the model takes one alone."""
+    """Return the inputs of samples. Each sample names its inputs, unless the model has only one."""
     if not _named(instances[0]):
         return _columns(instances, model, "instances")
     names = model.inputs.keys()
@@ -132,7 +132,7 @@ def _array(found: Any, tensor: Tensor, where: str) -> np.ndarray:
 
 
 def _texts(found: Any, axes: int, where: str) -> Any:
-    """Returns nested lists with texts in the place of objects that hold them in base64, as deep as a tensor is."""
+    """Return nested lists with decoded texts in place of base64 objects, down to the depth of the tensor."""
     if isinstance(found, list) and axes:
         return [_texts(one, axes - 1, where) for one in found]
     if not isinstance(found, dict):
@@ -147,7 +147,7 @@ def _texts(found: Any, axes: int, where: str) -> Any:
 
 
 def _named(found: Any) -> bool:
-    """Returns whether an object has values by names, and is not a text in base64."""
+    """Return whether an object has values by name, and is not a base64 text."""
     return isinstance(found, dict) and found.keys() != {BASE64}
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API: the state of a model, and what it takes and gives."""
+"""TensorFlow Serving's REST API: the status of a model, and its inputs and outputs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,11 +11,11 @@ SIGNATURE_NAME = "serving_default"
 
 
 def status(model: Model, why_not: str | None) -> dict[str, Any]:
-    """Returns what /v1/models/NAME tells, in the words of TensorFlow Serving, and in those of KServe's version 1.
+    """Return the answer of /v1/models/NAME, with the fields of TensorFlow Serving and of KServe's version 1.
 
     Args:
         model: The model.
-        why_not: Why it is not ready, or None if it is.
+        why_not: The reason why the model is not ready, or None if it is ready.
     """
     code = "OK" if why_not is None else "UNAVAILABLE"
     return {
@@ -32,7 +32,7 @@ def status(model: Model, why_not: str | None) -> dict[str, Any]:
 
 
 def metadata(model: Model) -> dict[str, Any]:
-    """Returns what /v1/models/NAME/metadata tells."""
+    """Return the answer of /v1/models/NAME/metadata."""
     signature = {
         "inputs": _told(model.inputs.values()),
         "outputs": _told(model.outputs.values()),

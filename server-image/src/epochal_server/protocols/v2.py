@@ -1,4 +1,4 @@
-"""Open Inference v2: what a request to infer asks, and its answer, as JSON or with tensors as bytes after it.
+"""Open Inference v2: decodes requests to infer, and encodes the answers, with tensors as JSON or as bytes after it.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
@@ -20,9 +20,9 @@ from epochal_server.refusals import Invalid
 from epochal_server.tensors import Tensor
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""How many bytes of a body are JSON; tensors follow it."""
+"""Header with the length of the JSON in a body; tensors follow the JSON."""
 MOST_PARAMETERS = 64
-"""Most parameters of a request, since its response repeats them."""
+"""Maximum number of parameters of a request, since its response repeats them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +31,33 @@ class Output:
 
     name: str
     binary: bool
-    """Whether as bytes after the JSON."""
+    """Whether the output follows the JSON as bytes."""
     classification: int = 0
-    """How many of the best classes to tell, in place of what the model gives; 0 for what it gives."""
+    """Number of top classes to return in place of the values; 0 for the values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked."""
+    """A decoded request to infer."""
 
     inputs: Arrays
     outputs: tuple[Output, ...]
     echoed: Mapping[str, Any]
-    """What the response has of the request: its id and its parameters."""
+    """The fields that the response repeats: id and parameters."""
     times: int
-    """Most bytes that an answer takes for each byte of the model's outputs."""
+    """Maximum bytes of outputs and response together, for each byte of the outputs."""
 
 
 def decode(body: bytes, header_length: str | None, model: Model) -> Request:
-    """Returns what a request asks.
+    """Return the decoded request.
 
     Args:
-        body: Its body.
-        header_length: Its header HEADER_LENGTH, if it has one.
-        model: The model that is asked.
+        body: The body of the request.
+        header_length: Value of the header HEADER_LENGTH, or None.
+        model: The requested model.
 
     Raises:
-        Invalid: If it is no such request, or not for this model.
+        Invalid: If the request is invalid, or does not match the model.
     """
     data = memoryview(body)
     if header_length is not None:
@@ -94,11 +94,11 @@ def decode(body: bytes, header_length: str | None, model: Model) -> Request:
 
 
 def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int | None]:
-    """Returns the body of a response, and how many of its bytes are JSON if tensors follow.
+    """Return the body of a response, and the length of its JSON, or None if no tensors follow.
 
     Args:
-        request: What was asked.
-        answers: What the model answers.
+        request: The decoded request.
+        answers: The model's outputs.
         model: The model.
     """
     if all(
@@ -132,7 +132,7 @@ def encode(request: Request, answers: Arrays, model: Model) -> tuple[bytes, int 
 
 
 def _short(request: Request, answers: Arrays, model: Model) -> bytes:
-    """Returns the body of a response of a few numbers, by one call of orjson: plain requests are many."""
+    """Return the body of a response of a few numbers, by one call of orjson, since most responses are small."""
     outputs = [
         {
             "name": output.name,
@@ -147,7 +147,7 @@ def _short(request: Request, answers: Arrays, model: Model) -> bytes:
 
 
 def _data(found: np.ndarray, wanted: Output, model: Model) -> Iterator[bytes]:
-    """Yields the JSON of an output's values."""
+    """Yield the JSON of an output's values."""
     if wanted.classification:
 
         def block(begin: int, end: int) -> list[str]:
@@ -160,7 +160,7 @@ def _data(found: np.ndarray, wanted: Output, model: Model) -> Iterator[bytes]:
 
 
 def _packed(found: np.ndarray, wanted: Output, model: Model) -> list[v2_binary.Buffer]:
-    """Returns the bytes of an output, in parts."""
+    """Return the bytes of an output, in parts."""
     if not wanted.classification:
         return [v2_binary.packed(found)]
     step = max(1, BLOCK_VALUES // max(1, math.prod(found.shape[1:])))
@@ -171,7 +171,7 @@ def _packed(found: np.ndarray, wanted: Output, model: Model) -> list[v2_binary.B
 
 
 def _bytes(output: Output, model: Model) -> int:
-    """Returns the most bytes that the response has of one sample of an output."""
+    """Return the maximum bytes of one sample of an output in the response."""
     tensor = model.outputs[output.name]
     if output.classification:
         written = answer_size.label_bytes(tensor, output.classification, model.classes)
@@ -192,7 +192,7 @@ def _length(header: str, most: int) -> int:
 
 
 def _input(one: Any, data: memoryview, model: Model) -> tuple[str, np.ndarray, int]:
-    """Returns an input's name and array, and how many of the bytes are its own."""
+    """Return an input's name, its array, and the number of its bytes after the JSON."""
     name = one.get("name") if isinstance(one, dict) else None
     if not isinstance(name, str):
         raise Invalid("inputs: expected objects with name, shape, datatype and data, found another: send such")
@@ -232,7 +232,7 @@ def _shape(found: Any, tensor: Tensor, where: str) -> list[int]:
     if (
         not isinstance(found, list)
         or len(found) > values.MAX_AXES
-        or not all(type(axis) is int and axis > 0 for axis in found)  # beside a 0, others may be of any size
+        or not all(type(axis) is int and axis > 0 for axis in found)  # beside an axis of 0, others could have any size
     ):
         raise Invalid(
             f"{where}: expected shape {tensor.shape_name}, found no such list: send n samples first, and at least one "

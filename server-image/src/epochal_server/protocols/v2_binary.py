@@ -1,4 +1,4 @@
-"""Open Inference's binary extension: tensors as bytes after the JSON, little-endian, row by row.
+"""Open Inference's binary extension: tensors as bytes after the JSON, little-endian, in row-major order.
 
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_binary_data.html
 """
@@ -14,21 +14,21 @@ from epochal_server.tensors import Tensor
 
 Buffer = bytes | bytearray | memoryview
 COPIED_BYTES = 64 * 1024
-"""A copy of as many bytes takes less time than to find out whether it is needed."""
+"""Maximum size of an array that is always copied. Such a copy is faster than a check whether it is needed."""
 LENGTH = struct.Struct("<I")
 
 
 def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) -> np.ndarray:
-    """Returns an array without copying it, unless it lies where its type must not.
+    """Return an array of the given bytes. Numbers are copied only if their type requires another alignment.
 
     Args:
-        data: Its bytes.
-        shape: Its shape.
-        tensor: The tensor that it is for.
-        where: What to call it.
+        data: The bytes of the array.
+        shape: The shape of the array.
+        tensor: The tensor of the model.
+        where: The tensor's name in messages.
 
     Raises:
-        Invalid: If these are not the bytes of such an array.
+        Invalid: If the bytes do not match the type and the shape.
     """
     count = math.prod(shape)
     if tensor.text:
@@ -47,7 +47,7 @@ def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) ->
 
 
 def packed(found: np.ndarray) -> Buffer:
-    """Returns the bytes of an array: its own memory, if it is large, lies together and holds no texts."""
+    """Return the bytes of an array: its own memory if it is large, contiguous and holds no texts."""
     if found.dtype.kind != "O":
         if found.nbytes <= COPIED_BYTES:
             return found.tobytes()
@@ -61,7 +61,7 @@ def packed(found: np.ndarray) -> Buffer:
 
 
 def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
-    """Returns texts, each of which follows its length."""
+    """Return an array of texts. Each text follows its length."""
     found: list[str] = []
     at = 0
     while at < len(data) and len(found) <= count:

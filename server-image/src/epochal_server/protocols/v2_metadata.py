@@ -1,4 +1,4 @@
-"""Open Inference v2: what a server and its model are."""
+"""Open Inference v2: metadata of the server and its model."""
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
@@ -13,12 +13,12 @@ EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 
 
 def server() -> dict[str, Any]:
-    """Returns what /v2 tells."""
+    """Return the answer of /v2."""
     return {"name": SERVER, "version": version(SERVER), "extensions": EXTENSIONS}
 
 
 def of(model: Model) -> dict[str, Any]:
-    """Returns what /v2/models/NAME tells."""
+    """Return the answer of /v2/models/NAME."""
     return {
         "name": model.name,
         "versions": [model.version],
@@ -29,11 +29,11 @@ def of(model: Model) -> dict[str, Any]:
 
 
 def index(model: Model, why_not: str | None) -> list[Mapping[str, str]]:
-    """Returns what /v2/repository/index tells.
+    """Return the answer of /v2/repository/index.
 
     Args:
         model: The model.
-        why_not: Why it is not ready, or None if it is.
+        why_not: The reason why the model is not ready, or None if it is ready.
     """
     state = "READY" if why_not is None else "UNAVAILABLE"
     return [{"name": model.name, "version": model.version, "state": state, "reason": why_not or ""}]

@@ -1,4 +1,4 @@
-"""Open Inference's binary requests, of which one client's have the same JSON over and over: it is read once."""
+"""Open Inference's binary requests with repeated JSON: a client often sends the same JSON, which is parsed once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,25 +11,25 @@ from epochal_server.protocols import v2, v2_binary
 from epochal_server.protocols.v2 import Output
 
 MOST = 256
-"""How many different ones are remembered."""
+"""Maximum number of cached plans."""
 MOST_BYTES = 4096
-"""Of one that is remembered."""
+"""Maximum length of a cached JSON."""
 NUMBERS = "iuf"
-"""Kinds of types that any bytes are a value of."""
+"""NumPy kinds for which any bytes are valid values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the JSON of a request says."""
+    """The parsed JSON of a request, which later requests with the same JSON reuse."""
 
     layout: tuple[tuple[str, np.dtype, tuple[int, ...], int], ...]
-    """Name, type, shape and bytes of each input, in the order in which they follow."""
+    """Name, type, shape and bytes of each input, in the order of the data."""
     size: int
-    """Bytes of all of them."""
+    """Total bytes of all inputs."""
     outputs: tuple[Output, ...]
-    """What is asked for."""
+    """The requested outputs."""
     echoed: Mapping[str, Any]
-    """What the response has of it."""
+    """The fields that the response repeats."""
     times: int
     """See v2.Request."""
     heads: dict[tuple[tuple[int, ...], ...], bytes] = field(default_factory=dict)
@@ -38,22 +38,22 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """What a request asks whose JSON is known."""
+    """A decoded request with a cached plan."""
 
     inputs: Arrays
     plan: Plan
 
     @property
     def times(self) -> int:
-        """See v2.Request."""
+        """Maximum bytes for each byte of the outputs. See v2.Request."""
         return self.plan.times
 
 
 class Plans:
-    """Understands requests to a model.
+    """Decodes requests to a model, and caches their plans.
 
     Args:
-        model: The model.
+        model: The loaded model.
     """
 
     def __init__(self, model: Model) -> None:
@@ -61,7 +61,7 @@ class Plans:
         self._plans: dict[bytes, Plan] = {}
 
     def decode(self, body: bytes, header_length: str | None) -> v2.Request | Repeated:
-        """See v2.decode."""
+        """Return the decoded request. See v2.decode."""
         at = _length(header_length)
         if at is None:
             return v2.decode(body, header_length, self._model)
@@ -71,13 +71,13 @@ class Plans:
             return Repeated(_inputs(body, at, plan), plan)
         asked = v2.decode(body, header_length, self._model)
         if plan is None and (plan := _plan(asked, len(body) - at, self._model)) is not None:
-            if len(self._plans) >= MOST:  # those whose JSON differs each time win nothing here
+            if len(self._plans) >= MOST:  # the cache is no use to clients that change the JSON each time
                 self._plans.clear()
             self._plans[told] = plan
         return asked
 
     def encode(self, asked: v2.Request | Repeated, answers: Arrays) -> tuple[bytes, int | None]:
-        """See v2.encode."""
+        """Return the body of a response, and the length of its JSON. See v2.encode."""
         if isinstance(asked, v2.Request):
             return v2.encode(asked, answers, self._model)
         plan = asked.plan
@@ -88,8 +88,8 @@ class Plans:
             body, length = v2.encode(
                 v2.Request(asked.inputs, plan.outputs, plan.echoed, plan.times), answers, self._model
             )
-            assert length is not None  # noqa: S101 - there is an output, and each is binary
-            if not plan.heads:  # an output of any length has as many shapes
+            assert length is not None  # noqa: S101 - all outputs are binary
+            if not plan.heads:  # store one head only: an output of any length has any number of shapes
                 plan.heads[shapes] = body[:length]
             return body, length
         return b"".join((head, *map(v2_binary.packed, found))), len(head)
@@ -105,17 +105,17 @@ def _inputs(body: bytes, at: int, plan: Plan) -> Arrays:
 
 
 def _length(header: str | None) -> int | None:
-    """Returns how long the JSON is; None if it is not told, or not as it must be, or is too long to be remembered."""
+    """Return the length of the JSON, or None if the header is missing, invalid or too long to cache."""
     if header is None or not (header.isascii() and header.isdigit()) or len(header) > len(str(MOST_BYTES)):
         return None
     return int(header)
 
 
 def _plan(asked: v2.Request, size: int, model: Model) -> Plan | None:
-    """Returns what the JSON of a request says, if all that it asks and wants are numbers as bytes."""
+    """Return the plan of a request, or None unless all its inputs and outputs are binary numbers."""
     layout = tuple((name, array.dtype, array.shape, array.nbytes) for name, array in asked.inputs.items())
     plain = all(array.dtype.kind in NUMBERS and array.nbytes for array in asked.inputs.values())
-    # Where one input stands in the JSON itself, the bytes of all are more than those that follow it.
+    # If the JSON itself holds an input, the inputs have more bytes than follow the JSON.
     if not plain or sum(each for *_, each in layout) != size:
         return None
     for output in asked.outputs:

@@ -1,4 +1,4 @@
-"""Makes arrays of JSON's numbers and texts, which have to be what the model takes, and arrays' parts JSON."""
+"""Converts JSON's numbers and texts to arrays of a tensor's type, and arrays to JSON."""
 
 import math
 import struct
@@ -29,11 +29,11 @@ CODES = MappingProxyType(
         np.dtype("float64"): "d",
     }
 )
-"""What the types of arrays are to struct, which packs a list in a third of the time that numpy takes, and, unlike it,
-takes neither texts nor null for numbers, nor numbers that the type does not hold."""
+"""Format characters of `struct` for the types of arrays. `struct` packs a list in a third of NumPy's time. Unlike
+NumPy, it refuses texts and null as numbers, and numbers out of the type's range."""
 
 MAX_AXES = 32
-"""Most axes of an array. No network takes as many, and numpy takes 64."""
+"""Maximum number of axes of an array. No network has as many, and NumPy allows 64."""
 NUMBERS = frozenset({int, float})
 WHOLE = frozenset({int})
 TRUTH = frozenset({bool})
@@ -41,17 +41,17 @@ TEXTS = frozenset({str})
 
 
 def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any], tuple[int, ...]]:
-    """Returns what nested lists hold, in one list, and the shape that they make.
+    """Return the values of nested lists in one list, and the shape of the nested lists.
 
     Args:
-        values: The lists.
-        where: What to call them.
-        text: Whether texts are looked for. Else one beside lists may come out as its characters, for `array` to
-            refuse.
+        values: The nested lists.
+        where: The tensor's name in messages.
+        text: Whether texts are expected. Otherwise a text beside lists may be split into characters, which `array`
+            refuses.
 
     Raises:
-        Invalid: If there is something else beside a list, lists beside one another are not equally long, or there are
-            more levels of lists than `MAX_AXES`.
+        Invalid: If a list contains both lists and other values, lists at one depth differ in length, or the depth
+            exceeds `MAX_AXES`.
     """
     shape = [len(values)]
     while values and type(values[0]) is list:
@@ -75,16 +75,16 @@ def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any
 
 
 def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -> np.ndarray:
-    """Returns an array of the type that a tensor has.
+    """Return an array of a tensor's type.
 
     Args:
-        values: What it is to hold, in one list.
-        shape: Its shape.
-        tensor: The tensor that it is for.
-        where: What to call it.
+        values: The values, in one list.
+        shape: The shape of the array.
+        tensor: The tensor of the model.
+        where: The tensor's name in messages.
 
     Raises:
-        Invalid: If a value is none of that type.
+        Invalid: If a value does not have that type.
     """
     allowed, expected = _allowed(tensor)
     if not allowed.issuperset(map(type, values)):
@@ -108,15 +108,15 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
 
 
 def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
-    """Returns an array of a tensor's type, with the shape that nested lists have.
+    """Return an array of a tensor's type, with the shape of nested lists.
 
     Args:
-        values: The lists: samples, one after the other.
-        tensor: The tensor that they are for.
-        where: What to call them.
+        values: The nested lists, one for each sample.
+        tensor: The tensor of the model.
+        where: The tensor's name in messages.
 
     Raises:
-        Invalid: If they are no lists, are not equally long, or hold what that type does not.
+        Invalid: If the values are no lists, differ in length, or do not have that type.
     """
     if not isinstance(values, list):
         raise Invalid(f"{where}: expected a list of samples, each {tensor}, found {kind(values)}: send a list")
@@ -125,15 +125,16 @@ def nested(values: Any, tensor: Tensor, where: str) -> np.ndarray:
 
 
 def jsonable(found: np.ndarray) -> Any:
-    """Returns an array as orjson takes it."""
+    """Return an array, or nested lists, that orjson can encode."""
     if found.dtype == object:
         return found.tolist()
-    # ONNX Runtime's whole numbers of 64 bits are C's long long, of which orjson knows arrays, but no single ones.
+    # ONNX Runtime's 64-bit integers have the type long long of C. orjson encodes arrays of that type, but no single
+    # values.
     return np.ascontiguousarray(found).view(found.dtype.str)
 
 
 def _allowed(tensor: Tensor) -> tuple[frozenset[type], str]:
-    """Returns what JSON's values must be for a tensor, and how to call that."""
+    """Return the allowed Python types of a tensor's values, and their name in messages."""
     if tensor.text:
         return TEXTS, "texts"
     match tensor.dtype.kind:
@@ -153,13 +154,13 @@ def _shown(value: Any) -> str:
 
 
 def _place(index: int, shape: Sequence[int]) -> list[int]:
-    if math.prod(shape) <= index:  # a list of more values than its shape has room for
+    if math.prod(shape) <= index:  # the list has more values than the shape
         return [index]
     return [int(axis) for axis in np.unravel_index(index, tuple(shape))]
 
 
 def _first_unfit(code: str, values: Sequence[Any]) -> int:
-    """Returns the index of the first value that does not fit. It packs halves: one by one takes ten times as long."""
+    """Return the index of the first value that does not fit. A binary search is ten times as fast as a loop."""
     begin, end = 0, len(values)
     while end - begin > 1:
         middle = (begin + end) // 2

@@ -1,1 +1,1 @@
-"""The short way for plain requests to infer: what HTTP in general takes costs more time than a small network does."""
+"""The fast path for plain inference requests: general HTTP handling takes longer than a small network."""

@@ -1,4 +1,4 @@
-"""What the short way asks of a protocol."""
+"""The interface of a protocol on the fast path."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,41 +11,41 @@ from epochal_server.refusals import Refused
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of a response."""
+    """The body of a response, with its headers."""
 
     content: bytes
     content_type: str
     headers: Mapping[str, str]
-    """What else its head says."""
+    """Further headers of the response."""
 
 
 class Codec(Protocol):
-    """Reads requests of one protocol to one path, and writes the answers."""
+    """Decodes the requests of one protocol to one path, and encodes the answers."""
 
     def protocol(self, head: Head) -> str:
-        """Returns what the protocol of a request is called in metrics."""
+        """Return the protocol's name in metrics for a request."""
 
     def decode(self, head: Head, body: bytes) -> tuple[Arrays, Any]:
-        """Returns what the model is to take, and what `encode` is to know of the request.
+        """Return the model's inputs, and the request data that `encode` needs.
 
         Raises:
-            Refused: If it is no such request.
+            Refused: If the request is invalid.
         """
 
     def times(self, asked: Any) -> int:
-        """Returns the most bytes that an answer takes for each byte of the model's outputs: these, and the response.
+        """Return the maximum bytes of outputs and response together, for each byte of the outputs.
 
         Args:
-            asked: What `decode` returned.
+            asked: The request data from `decode`.
         """
 
     def encode(self, asked: Any, answers: Arrays) -> Body:
-        """Returns the body of the response.
+        """Return the body of the response.
 
         Args:
-            asked: What `decode` returned.
-            answers: What the model gives.
+            asked: The request data from `decode`.
+            answers: The model's outputs.
         """
 
     def refuse(self, head: Head, refused: Refused) -> Body:
-        """Returns the body of a response that refuses."""
+        """Return the body of the response to a refused request."""

@@ -1,4 +1,4 @@
-"""A plain request whose body comes in pieces."""
+"""A fast-path request with an incomplete body."""
 
 from epochal_server.intake import Room
 from epochal_server.quick.codec import Codec
@@ -6,16 +6,16 @@ from epochal_server.quick.head import Head
 
 
 class Coming:
-    """What has come of a request.
+    """The received part of a request.
 
     Args:
-        head: Its head.
-        codec: Its protocol.
-        start: Its head as it came.
-        room: What its body takes of the memory for all: what has come of it, since anyone may announce as much.
+        head: Parsed head of the request.
+        codec: Codec of the request's protocol.
+        start: The bytes of the head.
+        room: Memory reservation of the body. Only received bytes count, since a client may announce any length.
 
     Attributes:
-        missing: Bytes of the body that are still to come; less than 0 if more than the body has come.
+        missing: Number of bytes of the body that are missing. It is negative if more than the body has arrived.
     """
 
     __slots__ = ("_parts", "codec", "head", "missing", "room", "start")
@@ -29,15 +29,15 @@ class Coming:
         self._parts: list[bytes] = []
 
     def add(self, part: bytes) -> None:
-        """Takes more of the body.
+        """Add a received part of the body.
 
         Raises:
-            Busy: If there is no room for it. It is kept even so, for others to refuse.
+            Busy: If there is no room for the part. The part is kept, so that aiohttp can handle the whole request.
         """
         self._parts.append(part)
         self.missing -= len(part)
         self.room.take(len(part))
 
     def body(self) -> bytes:
-        """Returns all that has come of the body."""
+        """Return the received part of the body."""
         return b"".join(self._parts)

@@ -1,4 +1,4 @@
-"""Reads the head of a plain request. Whatever is not as plain as can be is left to a whole implementation of HTTP."""
+"""Parses the heads of plain requests. aiohttp handles all other requests."""
 
 import re
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from epochal_server.auth import AUTHORIZATION
 
 MOST_BYTES = 4096
-"""A longer head is not plain."""
+"""Maximum size of a plain head."""
 REMEMBERED = 512
-"""Heads that are remembered: a client sends the same one again and again."""
+"""Maximum number of cached heads. A client usually sends the same head with each request."""
 
 _HEAD = re.compile(rb"POST (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+)\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,9}")
@@ -22,14 +22,14 @@ _ODD = frozenset(
         *(b"origin", b"sec-fetch-site"),
     }
 )
-"""Headers that change how a request is read or answered, or whether it is."""
+"""Headers that change how a request is read or answered, or whether it is allowed."""
 _HARMLESS = frozenset(
     {
         *(b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent"),
         _HEADER_LENGTH,
     }
 )
-"""Headers that may lie around in memory: with others there may be keys in a head."""
+"""Headers that may stay in memory. A head with other headers may contain keys, so it is not cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,21 @@ class Head:
 
     path: str
     length: int
-    """Bytes of the body."""
+    """Length of the body in bytes."""
     header_length: str | None
-    """Inference-Header-Content-Length."""
+    """The value of Inference-Header-Content-Length."""
     headers: Mapping[str, str]
-    """Those by which auth.Authorize knows who asks."""
+    """Headers that auth.Authorize reads."""
 
 
 _remembered: dict[bytes, Head] = {}
 
 
 def read(head: bytes) -> Head | None:
-    """Returns what the head of a request says; None if it is not plain.
+    """Return the parsed head of a request, or None if the head is not plain.
 
     Args:
-        head: All of it, to the empty line.
+        head: The bytes up to and including the empty line.
     """
     if (found := _remembered.get(head)) is not None:
         return found
@@ -78,5 +78,5 @@ def read(head: bytes) -> Head | None:
 
 
 def _kept(name: bytes, value: bytes) -> bool:
-    """Returns whether a header says but that the connection is to be kept, as it is anyway."""
+    """Return whether a header is `Connection: keep-alive`, which is the default anyway."""
     return name == b"connection" and value.lower() == b"keep-alive"

@@ -1,4 +1,4 @@
-"""Writes the responses to plain requests."""
+"""Writes the responses of the fast path."""
 
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -12,13 +12,13 @@ _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 
 
 def response(status: int, body: Body, headers: Mapping[str, str], *, ends: bool) -> bytes:
-    """Returns a response.
+    """Return the bytes of a response.
 
     Args:
-        status: Its status.
-        body: Its body.
-        headers: What else its head says.
-        ends: Whether it is the last one of its connection.
+        status: HTTP status.
+        body: Body with its headers.
+        headers: Further headers.
+        ends: Whether the connection closes after this response.
     """
     first = _first(status, body.content_type, *body.headers.items(), *headers.items())
     last = b"close" if ends else b"keep-alive"
@@ -33,7 +33,7 @@ def response(status: int, body: Body, headers: Mapping[str, str], *, ends: bool)
 
 @lru_cache(64)
 def _first(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
-    """Returns the first lines of a response's head."""
+    """Return the status line and the first headers of a response."""
     lines = [f"HTTP/1.1 {status} {_PHRASES[status]}", f"Content-Type: {content_type}"]
     return "".join(f"{line}\r\n" for line in (*lines, *(f"{name}: {value}" for name, value in headers))).encode(
         "latin-1"

@@ -1,4 +1,4 @@
-"""All routes of a server that has its model."""
+"""All routes of a server with a loaded model."""
 
 from aiohttp import web
 
@@ -9,9 +9,9 @@ MODULES = (photographs, v2, tfserving, watson, openapi, page)
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the routes of all protocols, but for those that tell of the process's health.
+    """Return the routes of all protocols, except the health probes.
 
     Args:
-        service: What they work with.
+        service: The parts of the server for the routes.
     """
     return [route for module in MODULES for route in module.routes(service)]

@@ -1,4 +1,4 @@
-"""What all routes have in common: bodies are read and unpacked, and refusals told in the protocol's own form."""
+"""Shared code of all routes: reading and decoding requests, encoding answers and errors."""
 
 import gc
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,19 +16,19 @@ from epochal_server.service import PROTOCOL, Service, room
 
 JSON = "application/json"
 INLINE_BYTES = 256 * 1024
-"""JSON of as many bytes is decoded inline: 4 ms for plain numbers, 40 ms for the slowest JSON, such as a list in a list
-in a list. Tensors as bytes take no time at all."""
+"""Maximum size of JSON that is decoded inline. It takes 4 ms for plain numbers, and 40 ms for the slowest JSON, such as
+a list in a list in a list. Binary tensors take no time at all."""
 P = ParamSpec("P")
 R = TypeVar("R")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def speaking(protocol: str, handler: Handler) -> Handler:
-    """Returns a handler that says which protocol it speaks, and tells in its form what it refuses.
+    """Return a handler that sets the protocol of each request, and encodes errors in its form.
 
     Args:
         protocol: The protocol, such as watson-v4.
-        handler: Handles requests. It may say of one that it speaks another protocol of the same form.
+        handler: Handler of requests. It may set another protocol with the same form of errors.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -42,7 +42,7 @@ def speaking(protocol: str, handler: Handler) -> Handler:
 
 
 def refusal(refused: Refused, protocol: str) -> web.Response:
-    """Returns the response to a request that was refused."""
+    """Return the response to a refused request."""
     return web.Response(
         status=refused.status,
         body=errors.body(refused, protocol),
@@ -52,20 +52,20 @@ def refusal(refused: Refused, protocol: str) -> web.Response:
 
 
 def answer(body: bytes, headers: Mapping[str, str] | None = None, *, content_type: str = JSON) -> web.Response:
-    """Returns the response that holds an answer."""
+    """Return the response with an encoded answer."""
     return web.Response(body=body, headers=headers, content_type=content_type)
 
 
 def told(found: Any) -> web.Response:
-    """Returns the response that tells something as JSON."""
+    """Return a JSON response with the given content."""
     return answer(orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 async def body(request: web.Request, service: Service) -> bytes:
-    """Returns what a request's body holds.
+    """Return the decompressed body of a request.
 
     Raises:
-        Refused: If it is refused unread, is over the limit, or is not as it must be.
+        Refused: If the request is refused unread, is too large, or is invalid.
     """
     found = await reading.body(request, service)
     packing = encoding.packed_by(request.headers.getall(hdrs.CONTENT_ENCODING, ()))
@@ -73,7 +73,7 @@ async def body(request: web.Request, service: Service) -> bytes:
         return found
     found = await service.work(encoding.unpacked, found, packing, service.model.limits.request_bytes)
     taken = room(request, service.intake)
-    taken.give_back()  # what it was unpacked of is gone
+    taken.give_back()  # the compressed body is no longer in memory
     taken.take(len(found))
     return found
 
@@ -85,17 +85,17 @@ async def asked(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """Returns what a request asks.
+    """Return the decoded request.
 
     Args:
         request: The request.
         service: The service.
-        decode: Makes that of the request's body, and of what follows here. It does so in a thread if it may take long.
-        *args: What else it takes.
-        **kwargs: What else it takes by names.
+        decode: Decodes the body, with the arguments below. A large body is decoded in a thread.
+        *args: Further arguments of `decode`.
+        **kwargs: Further keyword arguments of `decode`.
 
     Raises:
-        Refused: If the body is refused unread, is over the limit, or is not as it must be.
+        Refused: If the request is refused unread, is too large, or is invalid.
     """
     found = await body(request, service)
     if len(found) <= INLINE_BYTES:
@@ -106,16 +106,16 @@ async def asked(
 def _without_collection(
     decode: Callable[[], R],
 ) -> R:
-    """Returns the decoded request. The garbage collector is off meanwhile: JSON has no cycles.
+    """Return the decoded request. The garbage collector is off meanwhile: JSON has no cycles.
 
-    While 8 MiB become millions of objects, the collector looks through all of them again and again. That takes eight
-    times as long as decoding does, and stops all threads meanwhile.
+    While 8 MiB become millions of objects, the collector would scan all of them repeatedly. That takes eight times as
+    long as decoding, and stops all threads meanwhile.
     """
     gc.disable()
     try:
         return decode()
     except Refused as refused:
-        # Frames of a traceback hold all those objects, until the event loop's thread is done with the refusal.
+        # Frames of a traceback would keep all those objects in memory until the event loop has handled the error.
         refused.__context__ = None
         raise refused.with_traceback(None) from None
     finally:
@@ -123,17 +123,17 @@ def _without_collection(
 
 
 async def answers(request: web.Request, service: Service, inputs: Arrays, times: int, before: int = 0) -> Arrays:
-    """Returns what the model answers. There is room for it until it is sent.
+    """Return the model's outputs. Their memory is reserved until the response is sent.
 
     Args:
         request: The request.
         service: The service.
-        inputs: What the model takes.
-        times: Most bytes that the answers and the response take for each byte of the answers.
-        before: Bytes that other answers of the same request take.
+        inputs: The model's inputs.
+        times: Maximum bytes of outputs and response together, for each byte of the outputs.
+        before: Bytes of other answers to the same request.
 
     Raises:
-        Refused: See Answer; TooLarge or Busy, if there is no room.
+        Refused: See Answer; also TooLarge or Busy, if there is no memory.
     """
     taken = room(request, service.intake)
     taken.take_answer(before + times * service.model.answer_bytes(inputs))
@@ -143,14 +143,14 @@ async def answers(request: web.Request, service: Service, inputs: Arrays, times:
 
 
 async def encoded(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Returns the encoded answer.
+    """Return the encoded answer.
 
     Args:
         service: The service.
-        size: Bytes of the answer with its response. The function runs in a thread if they are many.
-        encode: The function.
-        *args: What it takes.
-        **kwargs: What it takes by names.
+        size: Bytes of the answer with its response. A large answer is encoded in a thread.
+        encode: The function that encodes the answer.
+        *args: Arguments of `encode`.
+        **kwargs: Keyword arguments of `encode`.
     """
     if size <= INLINE_ANSWER_BYTES:
         return encode(*args, **kwargs)
@@ -164,14 +164,14 @@ async def answered(
     times: int,
     encode: Callable[[Arrays], R],
 ) -> R:
-    """Returns the encoded answer of the model.
+    """Return the encoded answer of the model.
 
     Args:
         request: The request.
         service: The service.
         inputs: See `answers`.
         times: See `answers`.
-        encode: Writes the answers.
+        encode: Encodes the model's outputs.
 
     Raises:
         Refused: See `answers`.
@@ -181,20 +181,20 @@ async def answered(
 
 
 def authorize(request: web.Request, service: Service) -> None:
-    """Makes sure that whoever asks may know.
+    """Check that the client may read about the model.
 
     Raises:
-        Unauthorized: If not; or CrossOrigin.
+        Unauthorized: If the client may not; or CrossOrigin.
     """
     service.authorize(request.headers)
 
 
 def named(request: web.Request, service: Service) -> None:
-    """Makes sure that the model that a path names, and the version, if it names one, are served.
+    """Check that the server has the model of the path, and the version if the path contains one.
 
     Raises:
-        Unknown: If they are not.
-        Unauthorized: If they are not, and whoever asks must not know what is.
+        Unknown: If the server has another model or version.
+        Unauthorized: The same, for a client that may not read about the model.
     """
     model, asked = service.model, request.match_info
     version = asked.get("version", model.version)

@@ -1,4 +1,4 @@
-"""GET /openapi.json: what all protocols take and tell."""
+"""GET /openapi.json: the OpenAPI document of all protocols."""
 
 import orjson
 from aiohttp import web
@@ -8,14 +8,14 @@ from epochal_server.routes import handling
 from epochal_server.service import Service
 
 PAGE = "page"
-"""The protocol of what a browser shows of the model, and of what it shows it by."""
+"""Protocol name of the web pages and of the documents that they load."""
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the route /openapi.json.
+    """Return the route /openapi.json.
 
     Args:
-        service: What it works with.
+        service: The parts of the server for the route.
     """
     written = orjson.dumps(document(service.model))
 

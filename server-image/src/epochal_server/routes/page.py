@@ -1,7 +1,7 @@
-"""The pages: GET / for whoever wants to try the model, GET /docs for whoever writes a client.
+"""The web pages: GET / to try the model, GET /docs to write a client.
 
-They are the same for every model, and open to all: a browser bears no key when it goes to a page. What they show of the
-model they ask for by themselves, with the key that was typed in.
+The pages are the same for every model and need no key, because a browser sends none when it opens a page. The pages
+load the model's description with the key that the user enters.
 """
 
 import orjson
@@ -20,10 +20,10 @@ MODEL = f"{FOLDER}model.json"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the routes of the pages.
+    """Return the routes of the web pages.
 
     Args:
-        service: What they work with.
+        service: The parts of the server for the routes.
     """
     described = orjson.dumps(about(service.model))
 

@@ -1,4 +1,4 @@
-"""POST /predict: one photograph, or a form of several."""
+"""POST /predict: a photograph, or a form with several photographs."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ from epochal_server.service import Service
 
 PHOTOGRAPHS = "photographs"
 MOST_FILES = 64
-"""Photographs in one request: each may take a tenth of a second, and the next request waits for its turn."""
+"""Maximum number of photographs in a request. Each may take a tenth of a second, while other requests wait."""
 PNG = "image/png"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the route /predict.
+    """Return the route /predict.
 
     Args:
-        service: What it works with.
+        service: The parts of the server for the route.
     """
     model = service.model
 
@@ -53,27 +53,29 @@ def routes(service: Service) -> list[web.RouteDef]:
 
 
 async def _seen(service: Service, data: bytes, asked: Options) -> list[Seen]:
-    """Returns what the network is shown of a photograph. One that takes much memory is decoded by itself."""
+    """Return the model images of a photograph. A photograph that takes much memory is decoded while no other is."""
     work = service.work.alone if await service.work(is_large, data, service.model) else service.work
     return await work(see, data, service.model, asked)
 
 
 async def _whole(service: Service, told: dict[str, Any], size: int) -> web.Response:
-    """Returns the response with the predictions of all pictures."""
+    """Return the response with the predictions of all pictures."""
     return await handling.encoded(service, size, handling.told, told)
 
 
 async def _told(
     request: web.Request, service: Service, seen: list[Seen], asked: Options, before: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
-    """Returns the prediction of each picture, and the bytes of all: one call of the model answers all pictures.
+    """Return the prediction of each picture, and the bytes of all predictions.
+
+    All pictures share one call of the model.
 
     Args:
         request: The request.
         service: The service.
-        seen: The pictures.
-        asked: What is asked for.
-        before: Bytes of what is told of others of the same request.
+        seen: The model images.
+        asked: The options of the request.
+        before: Bytes of earlier predictions for the same request.
     """
     if not seen:
         return [], 0
@@ -87,15 +89,15 @@ async def _told(
 async def _each(
     request: web.Request, service: Service, files: list[File], asked: Options
 ) -> tuple[list[dict[str, Any]], int]:
-    """Returns the predictions of each file, and the bytes of all. A file that is no photograph gets an error instead.
+    """Return the predictions of each file, and the bytes of all. An invalid file gets an error in place of predictions.
 
-    One is answered after the other: whoever else asks has their turn between them, and what the model takes of them is
-    not all in memory.
+    The files are answered one after another. Other requests have their turn between them, and memory holds the model's
+    inputs of one file at a time.
 
     Raises:
-        Invalid: If none of them is one.
-        TooLarge: If they have too many pixels together.
-        Busy: If there is no room for them.
+        Invalid: If no file is a valid photograph.
+        TooLarge: If the photographs have too many pixels in total.
+        Busy: If there is no memory for the photographs.
     """
     await service.work(check_together, [file.data for file in files], service.model)
     each: list[dict[str, Any] | Refused] = []

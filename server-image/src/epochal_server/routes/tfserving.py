@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API."""
+"""The routes of TensorFlow Serving's REST API."""
 
 from functools import partial
 
@@ -12,10 +12,10 @@ TENSORFLOW = "tensorflow"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the routes below /v1/models.
+    """Return the routes below /v1/models.
 
     Args:
-        service: What they work with.
+        service: The parts of the server for the routes.
     """
     model = service.model
     times = tfserving.times(model)

@@ -1,4 +1,4 @@
-"""Open Inference v2, as JSON or with tensors as bytes after it."""
+"""The routes of Open Inference v2, with tensors as JSON or as bytes after the JSON."""
 
 from functools import partial
 
@@ -15,10 +15,10 @@ BYTES = "application/octet-stream"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the routes below /v2, but for those that tell of the process's health.
+    """Return the routes below /v2, except the health probes.
 
     Args:
-        service: What they work with.
+        service: The parts of the server for the routes.
     """
     model, plans = service.model, Plans(service.model)
 

@@ -1,4 +1,7 @@
-"""Watson Machine Learning's online scoring, versions 4 and 3. A deployment is called as the ModelServer is."""
+"""The routes of Watson Machine Learning's online scoring, versions 4 and 3.
+
+The name of the deployment is the name of the ModelServer.
+"""
 
 from functools import partial
 
@@ -10,15 +13,15 @@ from epochal_server.service import Service
 
 V4, V3 = "watson-v4", "watson-v3"
 ROOTS = ("/ml", "")
-"""Where version 4 begins: it did without a root in its first years, and clients of then have that in their code."""
+"""Prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
 INSTANCE = "/v3/wml_instances/{instance}"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Returns the routes of deployments.
+    """Return the routes of deployments.
 
     Args:
-        service: What they work with.
+        service: The parts of the server for the routes.
     """
     model = service.model
     times = watson.times(model)

@@ -1,1 +1,1 @@
-"""What computes."""
+"""The runtimes that compute a model's outputs."""

@@ -1,4 +1,4 @@
-"""What the server asks of whatever computes."""
+"""The interface of a runtime."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,40 +9,40 @@ from epochal_server.model import Arrays, Platform
 
 
 class Runtime(Protocol):
-    """A model that is loaded."""
+    """A loaded model that computes outputs."""
 
     platform: Platform
-    """What computes."""
+    """The platform's name in Open Inference."""
     inputs: list[TensorSpec]
-    """What the model itself says that it takes."""
+    """The inputs, as listed in the model itself."""
     outputs: list[TensorSpec]
-    """What the model itself says that it gives."""
+    """The outputs, as listed in the model itself."""
     most: int | None
-    """How many samples it takes at a time, at most; None for any number."""
+    """Maximum number of samples in one call; None for any number."""
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Returns the outputs. It may be called from any thread, from one at a time.
+        """Return the outputs. Any thread may call this method, but only one at a time.
 
         Args:
-            inputs: Arrays by names, as they must be.
+            inputs: Valid arrays by the names of the inputs.
 
         Raises:
-            Exception: Whatever the library raises if it cannot compute them.
+            Exception: The library's exception if it cannot compute the inputs.
         """
 
 
 class Load(Protocol):
-    """Loads a model."""
+    """Loads a model file into a runtime."""
 
     def __call__(self, path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Runtime:
-        """Returns the model in a file.
+        """Return the loaded model of a file.
 
         Args:
-            path: The file.
-            signature: What it takes and gives, if that is known.
-            threads: How many threads may compute at a time.
-            checked: Whether its answers are compared with stored ones afterwards.
+            path: The model file.
+            signature: The signature of the model, or None.
+            threads: Maximum number of threads that compute at a time.
+            checked: Whether the answers are compared with stored answers afterwards.
 
         Raises:
-            Ended: ModelRefused, if the library cannot load it, or it is not what its signature says.
+            Ended: ModelRefused, if the library cannot load the model, or the model does not match its signature.
         """

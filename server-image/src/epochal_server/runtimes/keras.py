@@ -1,4 +1,4 @@
-"""Computes with Keras, in the trainer's image: what cannot be told in ONNX."""
+"""The runtime for models that cannot be converted to ONNX: Keras, in the trainer's image."""
 
 import os
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from epochal_server.tensors import TEXT
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Both take seconds, and only the trainer's image has them.
+# Importing both takes seconds, and only the trainer's image contains them.
 import keras
 import tensorflow as tf
 
 
 class Keras:
-    """A model of Keras'. See Runtime.
+    """A Keras model. See Runtime.
 
     Args:
-        model: The model.
-        signature: What it takes and gives, if that is known.
+        model: The loaded model.
+        signature: The signature of the model, or None.
         checked: See Load.
     """
 
@@ -42,24 +42,24 @@ class Keras:
             )
         self.inputs = [_spec(tensor.name, tensor) for tensor in takes]
         self.outputs = [_spec(name, tensor) for name, tensor in zip(_layers(gives), gives, strict=True)]
-        self._takes, self._gives = self.inputs, self.outputs  # in the model's own order
+        self._takes, self._gives = self.inputs, self.outputs  # in the order of the model
         if signature is not None:
             self._takes = _reordered(signature.inputs, self.inputs, "inputs", checked=checked)
             self._gives = _reordered(signature.outputs, self.outputs, "outputs", checked=checked)
             self.inputs, self.outputs = signature.inputs, signature.outputs
-        structure = getattr(model, "_inputs_struct", None)  # None of a Sequential, which takes one
+        structure = getattr(model, "_inputs_struct", None)  # None for a Sequential, which has one input
 
         def call(*tensors: Any) -> list[Any]:
             given = keras.tree.pack_sequence_as(structure, list(tensors)) if structure is not None else tensors[0]
             return list(keras.tree.flatten(model(given, training=False)))
 
-        # With one signature for any number of samples, nothing is compiled while requests wait.
+        # With one input signature for any number of samples, TensorFlow compiles nothing while requests wait.
         self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self._takes])
         self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self._gives]
 
     def run(self, inputs: Arrays) -> Arrays:
-        """See Runtime."""
-        # TensorFlow makes no tensor of numpy's objects.
+        """Return the outputs. See Runtime."""
+        # TensorFlow cannot convert NumPy arrays of objects.
         given = (array.tolist() if (array := inputs[spec.name]).dtype == object else array for spec in self._takes)
         outputs = self._call(*(tf.convert_to_tensor(one) for one in given))
         arrays = (output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True))
@@ -67,11 +67,11 @@ class Keras:
 
 
 def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Keras:
-    """See Load."""
+    """Return the loaded model. See Load."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:
-        # Compiling is for training: a loss or a metric that is not known here does no harm.
+        # Only training needs compile(). Without it, custom losses or metrics cause no error.
         return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, checked=checked)
     except Ended:
         raise
@@ -84,7 +84,7 @@ def load(path: Path, signature: Signature | None, threads: int, *, checked: bool
 
 
 def _spec(name: str, tensor: Any) -> TensorSpec:
-    """Returns what a signature would say: floating-point numbers are float32, whatever a model computes in."""
+    """Return the entry of a signature for a tensor. All floating-point types become float32."""
     shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
     dtype = str(tensor.dtype)
     floating = dtype.startswith(("float", "bfloat"))
@@ -92,10 +92,10 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 
 def _layers(tensors: Sequence[Any]) -> list[str]:
-    """Returns the name of the layer of each output, with a number where a layer gives several, as the trainer does."""
+    """Return the layer name of each output, numbered if a layer has several outputs, as the trainer does."""
     names: list[str] = []
     for tensor in tensors:
-        layer, number = str(tensor._keras_history.operation.name), 1  # noqa: SLF001 - Keras offers no other way to it
+        layer, number = str(tensor._keras_history.operation.name), 1  # noqa: SLF001 - no public API
         name = layer
         while name in names:
             number += 1
@@ -105,7 +105,7 @@ def _layers(tensors: Sequence[Any]) -> list[str]:
 
 
 def _reordered(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[TensorSpec]:
-    """Returns the tensors of a signature in the model's own order."""
+    """Return the tensors of a signature in the order of the model."""
     by_own_name = dict(zip(paired(told, own, kind, checked=checked), told, strict=True))
     return [by_own_name[spec.name] for spec in own]
 

@@ -1,4 +1,4 @@
-"""Computes with ONNX Runtime, on CPUs."""
+"""The runtime for ONNX models: ONNX Runtime, on CPUs."""
 
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,17 @@ DTYPES = {
     "tensor(uint64)": "uint64",
     "tensor(uint8)": "uint8",
 }
-"""The types of tensors that numpy has, too."""
+"""The tensor types of ONNX that NumPy supports."""
 ERRORS = 3
-"""What ONNX Runtime itself writes to standard error: errors, and no warnings of each model's oddities."""
+"""Log level of ONNX Runtime: errors, without its warnings about details of each model."""
 
 
 class Onnx:
-    """A model in ONNX. See Runtime.
+    """An ONNX model. See Runtime.
 
     Args:
-        session: The model, loaded.
-        signature: What it takes and gives, if that is known.
+        session: Session with the loaded model.
+        signature: The signature of the model, or None.
         checked: See Load.
     """
 
@@ -62,7 +62,7 @@ class Onnx:
         self._renamed = pairs if any(name != own for name, own in pairs) else []
 
     def run(self, inputs: Arrays) -> Arrays:
-        """See Runtime."""
+        """Return the outputs. See Runtime."""
         if self._renamed:
             inputs = {own: inputs[name] for name, own in self._renamed}
         if self.most is not None:
@@ -70,7 +70,7 @@ class Onnx:
         return dict(zip(self._names, self._session.run(self._gives, inputs), strict=True))
 
     def _padded(self, inputs: Arrays, size: int) -> Arrays:
-        """Runs a model that was exported for one number of samples: what lacks is filled up with the last one."""
+        """Return the outputs of a model with a fixed batch size. The last sample is repeated to fill the batch."""
         count = len(next(iter(inputs.values())))
         full = {
             name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()
@@ -80,16 +80,16 @@ class Onnx:
 
 
 def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Onnx:
-    """See Load."""
+    """Return the loaded model. See Load."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS
-    # Threads that wait for work sleep: whoever shares the CPU has more of it than they would win by spinning.
+    # Waiting threads sleep: spinning would take more from processes on the same CPU than this server would gain.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the library has a dozen kinds, which share no base
+    except Exception as error:  # the library has a dozen exceptions without a common base
         raise Ended(
             "ModelRefused",
             f"ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "

@@ -8,19 +8,19 @@ from epochal_server.ending import Ended
 
 
 def paired(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[str]:
-    """Returns the model's own name of each tensor of its signature, in the signature's order.
+    """Return the model's own name for each tensor of its signature, in the signature's order.
 
-    Tensors of the same names are paired by name. Several of other names are paired by position only if a check follows:
-    without one, answers would be wrong and nobody would see it.
+    Tensors with the same names are paired by name. Otherwise several tensors are paired by position only if a check
+    follows. Without a check, a wrong order would give wrong answers unnoticed.
 
     Args:
         told: The tensors of the signature.
         own: The tensors of the model itself.
         kind: "inputs" or "outputs", for messages.
-        checked: Whether the model's answers are compared with stored ones afterwards.
+        checked: Whether the answers are compared with stored answers afterwards.
 
     Raises:
-        Ended: ModelRefused, if the signature does not describe the model, or its names do not.
+        Ended: ModelRefused, if the signature or its names do not match the model.
     """
     by_name = {spec.name: spec for spec in own}
     named = len(by_name) == len(own) and all(spec.name in by_name for spec in told)

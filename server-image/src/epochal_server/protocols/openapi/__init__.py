@@ -1,1 +1,1 @@
-"""What all protocols take and tell of one model, as OpenAPI 3.1."""
+"""The OpenAPI 3.1 document of a model, for all protocols."""

@@ -1,4 +1,4 @@
-"""Puts together what the protocols say of themselves."""
+"""Builds the OpenAPI document from the parts of the protocols."""
 
 from importlib.metadata import version
 from typing import Any
@@ -11,10 +11,10 @@ TAGS = (photographs.TAG, v2.TAG, tfserving.TAG, watson.TAG)
 
 
 def document(model: Model) -> dict[str, Any]:
-    """Returns the OpenAPI document of a model.
+    """Return the OpenAPI document of a model.
 
     Args:
-        model: The model: paths bear its name, and schemas are those of its inputs and outputs.
+        model: The model. Paths contain its name, and schemas describe its inputs and outputs.
     """
     paths = {**v2.paths(model), **tfserving.paths(model), **watson.paths(model)}
     if model.images != "None":

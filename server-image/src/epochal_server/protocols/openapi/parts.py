@@ -1,4 +1,4 @@
-"""What the operations of all protocols are made of."""
+"""Shared parts of the operations of all protocols."""
 
 import math
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from epochal_server.tensors import Tensor
 
 JSON = "application/json"
 ANY = 4
-"""Length that an axis of any length has in an example."""
+"""Length of an axis of any length in an example."""
 MOST_VALUES = 1024
-"""Values of an example, at most: of larger inputs there is none."""
+"""Maximum number of values in an example. Larger inputs have no example."""
 REFUSALS = (400, 401, 403, 404, 413, 429, 503)
 _WHEN = {
     400: "The request is not as it must be: the message says what was expected, what was found, and what to do.",
@@ -35,16 +35,16 @@ def operation(
     answer: Schema,
     refusals: str = "",
 ) -> Schema:
-    """Returns an operation.
+    """Return an OpenAPI operation.
 
     Args:
-        tag: Name of its protocol.
-        summary: What it does, in a few words.
-        description: What else to know.
-        parameters: Its parameters.
-        body: What a request's body holds, by its types.
-        answer: What a response's body holds, by its types.
-        refusals: What the names of the protocol's refusals begin with.
+        tag: Name of the protocol.
+        summary: Short summary.
+        description: Further description.
+        parameters: Parameters of the operation.
+        body: Content of the request's body, by media type.
+        answer: Content of the response's body, by media type.
+        refusals: Prefix of the names of the protocol's error responses.
     """
     told: Schema = {"tags": [tag], "summary": summary}
     if description:
@@ -58,11 +58,11 @@ def operation(
 
 
 def json(schema: Schema, **examples: Any) -> Schema:
-    """Returns a body that is JSON.
+    """Return the content of a JSON body.
 
     Args:
-        schema: Its schema.
-        **examples: Examples by what they show; those that are None are left out.
+        schema: Schema of the JSON.
+        **examples: Examples by name; empty examples are left out.
     """
     kept = {name: {"summary": name.replace("_", " "), "value": value} for name, value in examples.items() if value}
     if len(kept) == 1:
@@ -71,29 +71,29 @@ def json(schema: Schema, **examples: Any) -> Schema:
 
 
 def query(name: str, schema: Schema, description: str) -> Schema:
-    """Returns a parameter that may stand in a URL after the question mark."""
+    """Return a parameter in the query of a URL."""
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
 def whole(properties: Schema, *required: str) -> Schema:
-    """Returns the schema of an object."""
+    """Return the schema of an object."""
     return {"type": "object", "properties": properties} | ({"required": list(required)} if required else {})
 
 
 def each(schema: Schema, *, least: int = 0) -> Schema:
-    """Returns the schema of a list."""
+    """Return the schema of a list."""
     return {"type": "array", "items": schema} | ({"minItems": least} if least else {})
 
 
 def value(tensor: Tensor) -> Schema:
-    """Returns the schema of one value of a tensor."""
+    """Return the schema of one value of a tensor."""
     if tensor.text:
         return {"type": "string"}
     return {"type": {"b": "boolean", "f": "number"}.get(tensor.dtype.kind, "integer")}
 
 
 def sample(tensor: Tensor) -> Schema:
-    """Returns the schema of a sample of a tensor, as nested lists."""
+    """Return the schema of a sample of a tensor, as nested lists."""
     schema = value(tensor)
     for axis in reversed(tensor.shape):
         schema = {"type": "array", "items": schema} | ({"minItems": axis, "maxItems": axis} if axis >= 0 else {})
@@ -101,28 +101,28 @@ def sample(tensor: Tensor) -> Schema:
 
 
 def samples(tensor: Tensor) -> Schema:
-    """Returns the schema of samples of a tensor."""
+    """Return the schema of samples of a tensor."""
     return each(sample(tensor), least=1)
 
 
 def shape(tensor: Tensor) -> list[int]:
-    """Returns the shape that a sample has in examples."""
+    """Return the shape of a sample in examples."""
     return [ANY if axis < 0 else axis for axis in tensor.shape]
 
 
 def fits(*tensors: Tensor) -> bool:
-    """Returns whether samples of tensors are small enough for examples."""
+    """Return whether samples of tensors are small enough for examples."""
     return sum(math.prod(shape(tensor)) for tensor in tensors) <= MOST_VALUES
 
 
 def flat(tensor: Tensor) -> list[Any]:
-    """Returns the values of a sample in examples."""
+    """Return the values of a sample in examples."""
     one = "text" if tensor.text else {"b": True, "f": 0.5}.get(tensor.dtype.kind, 1)
     return [one] * math.prod(shape(tensor))
 
 
 def nested(tensor: Tensor) -> Any:
-    """Returns a sample in examples, as nested lists."""
+    """Return a sample in examples, as nested lists."""
     found: Any = flat(tensor)[:1]
     if not found:
         return []
@@ -133,7 +133,7 @@ def nested(tensor: Tensor) -> Any:
 
 
 def responses() -> Schema:
-    """Returns how requests are refused: in one form by most protocols, in another by Watson's."""
+    """Return the error responses: one form for Watson, another for all other protocols."""
     forms = {"": "Refusal", "watson": "WatsonRefusal"}
     return {
         f"{prefix}{status}": {
@@ -146,7 +146,7 @@ def responses() -> Schema:
 
 
 def schemas() -> Schema:
-    """Returns the forms of refusals."""
+    """Return the schemas of error responses."""
     text = {"type": "string"}
     return {
         "Refusal": whole({"error": text}, "error"),

@@ -1,4 +1,4 @@
-"""POST /predict in OpenAPI."""
+"""The OpenAPI operation of POST /predict."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ TEXT: Schema = {"type": "string"}
 
 
 def paths(model: Model) -> dict[str, Any]:
-    """Returns the operation of photographs."""
+    """Return the operation of photographs."""
     about = _prediction(model)
     parameters = [
         query(

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API in OpenAPI."""
+"""The OpenAPI operations of TensorFlow Serving's REST API."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ NAME = TAG["name"]
 
 
 def paths(model: Model) -> dict[str, Any]:
-    """Returns the operations below /v1/models."""
+    """Return the operations below /v1/models."""
     at = f"/v1/models/{model.name}"
     inputs = list(model.inputs.values())
     rows, columns = _rows(inputs), _columns(inputs)

@@ -1,4 +1,4 @@
-"""Open Inference v2 in OpenAPI."""
+"""The OpenAPI operations of Open Inference v2."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ BYTES = "application/octet-stream"
 
 
 def paths(model: Model) -> dict[str, Any]:
-    """Returns the operations below /v2."""
+    """Return the operations below /v2."""
     at = f"/v2/models/{model.name}"
     ready = whole({"name": TEXT, "ready": FLAG})
     health = json(whole({}))

@@ -1,4 +1,4 @@
-"""Watson Machine Learning's online scoring in OpenAPI."""
+"""The OpenAPI operations of Watson Machine Learning's online scoring."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ REFUSALS = "watson"
 
 
 def paths(model: Model) -> dict[str, Any]:
-    """Returns the operations of deployments."""
+    """Return the operations of deployments."""
     table = whole({"fields": {"const": fields(model)}, "values": each(each({}))}, "fields", "values")
     instance = {"name": "instance", "in": "path", "required": True, "schema": TEXT, "example": "any"}
     alone = len(model.inputs) == 1
