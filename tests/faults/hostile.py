@@ -34,7 +34,7 @@ def experiment(name: str, **changes: Any) -> Object:
     rate = {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "0.001", "max": "0.9"}}
     method = {"method": "TPE", "seed": 7}
     shared: dict[str, Any] = {"parameters": [rate], "search": method, "maxTrials": 1000, "parallelism": 1}
-    return search(name, {"nodeSelector": NOWHERE}, **(shared | changes))
+    return search(name, {"scheduling__nodeSelector": NOWHERE}, **(shared | changes))
 
 
 def ledger_data(number: int, uid: str) -> str:

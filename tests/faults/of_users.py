@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from epochal_operator.experiment.ledger import Warm, decode
+
 from tests.faults import hostile, node
 from tests.faults.scenario import Outcome, Trial, slug
 from tests.faults.training import Bed, Training, now
@@ -186,7 +188,11 @@ def _search(namespace: str, name: str, others: list[str]) -> float:
         wait(f"the first trial of {name}", has_trial, seconds=SEARCH_SECONDS)
     except TimeoutError as error:
         raise TimeoutError(f"{error}\n{kubectl('describe', 'exp', name, '--namespace', namespace)}") from None
-    return time.monotonic() - began
+    took = time.monotonic() - began
+    events = decode(get("experimentledger", name, namespace=namespace)["data"])
+    found = {event.experiment for event in events if isinstance(event, Warm)}
+    assert found, f"{name} knows no trial of the other Experiments"
+    return took
 
 
 SCENARIOS = (HostileObjects(),)

@@ -83,6 +83,7 @@ class Stopped:
         (pod,) = server.ready_pods()
         pid = operator.process_of(pod["metadata"]["uid"])
         direct = _direct(server, pod)
+        plain = bed.load(direct, network, connections=1, pause=0.05)
         try:
             with Clients(direct.url, _plain(server.name, network, WAITING)) as clients:
                 time.sleep(FULL_SECONDS)
@@ -91,16 +92,16 @@ class Stopped:
         finally:
             os.kill(pid, signal.SIGCONT)
         runs = time.time()
-        with bed.load(direct, network, connections=1, pause=0.05) as load:
+        with plain:
             time.sleep(AFTER_SECONDS)
         server.wait_ready(network.sha256(), READY_SECONDS)
         refused = sum(count for (_, answer), count in clients.answers.items() if answer == "429")
         wrong = [] if refused else ["the queue was never full"]
-        answered = [one.at + one.seconds - runs for one in load.asked if one.answered]
+        answered = [one.at + one.seconds - runs for one in plain.asked if one.answered]
         first = min(answered, default=float("inf"))
         if first > WITHIN_SECONDS:
             wrong.append(f"the first answer came after {first:.2f} s")
-        asked = [one for one in load.asked if one.at > runs + WITHIN_SECONDS or one.status != 429]
+        asked = [one for one in plain.asked if one.at > runs + WITHIN_SECONDS or one.status != 429]
         return _Run(asked, f"{refused} requests were refused before; the first answer came after {first:.2f} s", wrong)
 
 
