@@ -24,7 +24,7 @@ that model gives for that image, and the server is Ready again in the end. Lost 
 answered. A pod that is killed loses those that it has, and their callers see a closed connection; until Kubernetes has
 seen it, others find nobody there.
 
-The last three faults have a server of their own, with one pod. Hostile requests come from one client each, without
+The last three faults have a server of their own, with one pod. Hostile requests come from several clients, without
 end, beside the plain requests that the table counts. Each plain request must be answered within a second. The server
 must not restart, and its memory must stay below its limit. A stopped server has a full queue when it gets SIGSTOP for
 {of_requests.STOPPED_SECONDS} s, and its clients leave meanwhile. A second after SIGCONT no request may be refused.

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Self
 
 import aiohttp
@@ -31,19 +32,19 @@ class Request:
 
 
 class Clients:
-    """One client for each request, which sends it again and again; use it as a context manager.
+    """Clients that send their requests in turn, again and again; use it as a context manager.
 
     At its exit all clients close their connections at once.
 
     Args:
         url: The address of the server.
-        requests: The requests.
+        requests: The requests of each client.
 
     Attributes:
         answers: Counts of answers, by the request's name and the status, or the error's name if there was no answer.
     """
 
-    def __init__(self, url: str, requests: Sequence[Request]) -> None:
+    def __init__(self, url: str, requests: Sequence[Sequence[Request]]) -> None:
         self.answers: Counter[tuple[str, str]] = Counter()
         self._url = url
         self._requests = requests
@@ -63,14 +64,14 @@ class Clients:
     async def _run(self) -> None:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:
-            clients = [asyncio.create_task(self._ask(session, request)) for request in self._requests]
+            clients = [asyncio.create_task(self._ask(session, requests)) for requests in self._requests]
             await self._over.wait()
             for client in clients:
                 client.cancel()
             await asyncio.gather(*clients, return_exceptions=True)
 
-    async def _ask(self, session: aiohttp.ClientSession, request: Request) -> None:
-        while True:
+    async def _ask(self, session: aiohttp.ClientSession, requests: Sequence[Request]) -> None:
+        for request in cycle(requests):
             try:
                 url = self._url + request.path
                 async with session.post(url, data=request.body, headers=request.headers) as answer:

@@ -13,14 +13,14 @@ BODY_BYTES = 8 * 2**20
 """The default of `limits.requestBytes`."""
 FEW_BYTES = 160 * 1024
 """A body that the server decodes without a look at its lists first."""
-LABELLED, ROWS = 60_000, 60_000
+LABELLED, ROWS = 30_000, 30_000
 """Samples whose answers have room beside each other: an eighth of 512 MiB is for bodies and answers."""
 SIDE = 1000
 _NAME_BYTES = 8
 
 
-def of_bodies(server: str, network: Trained) -> Sequence[Request]:
-    """Returns requests of JSON: names, labels, and rows of Watson.
+def of_bodies(server: str, network: Trained) -> Sequence[Sequence[Request]]:
+    """Returns requests of JSON for two clients: names, labels, and rows of Watson.
 
     Args:
         server: Name of the server.
@@ -28,14 +28,17 @@ def of_bodies(server: str, network: Trained) -> Sequence[Request]:
     """
     names, infer = network.names, f"/v2/models/{server}/infer"
     watson = f"/ml/v4/deployments/{server}/predictions?version=2020-09-01"
-    return [
+    small = [
         Request("names", infer, _names(FEW_BYTES)),
-        Request("names of 8 MiB", infer, _names(BODY_BYTES)),
         Request("labels", infer, _labels(names, LABELLED)),
-        Request("labels of 8 MiB", infer, _labels(names, BODY_BYTES // 2 - 200)),
         Request("rows", watson, _rows(ROWS)),
+    ]
+    large = [
+        Request("names of 8 MiB", infer, _names(BODY_BYTES)),
+        Request("labels of 8 MiB", infer, _labels(names, BODY_BYTES // 2 - 200)),
         Request("rows of 8 MiB", watson, _rows(BODY_BYTES // 4 - 20)),
     ]
+    return [small, large]
 
 
 def _names(size: int) -> bytes:
@@ -55,8 +58,8 @@ def _rows(rows: int) -> bytes:
     return f'{{"input_data":[{{"values":[{",".join(["[0]"] * rows)}]}}]}}'.encode()
 
 
-def of_sheets() -> Sequence[Request]:
-    """Returns photographs of dots, teeth, squares and noise, on which all digits are to be found."""
+def of_sheets() -> Sequence[Sequence[Request]]:
+    """Returns requests, a client each, with photographs of dots, teeth, squares and noise, on which all digits are to be found."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
     masks = {
         "dots": (rows % 6 < 2) & (columns % 6 < 2),
@@ -66,7 +69,7 @@ def of_sheets() -> Sequence[Request]:
         "noise": np.random.default_rng(0).random((SIDE, SIDE)) < 0.4,
     }
     png = {"Content-Type": "image/png"}
-    return [Request(name, "/predict?several=true", _png(mask), png) for name, mask in masks.items()]
+    return [[Request(name, "/predict?several=true", _png(mask), png)] for name, mask in masks.items()]
 
 
 def _png(mask: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> bytes:

@@ -23,7 +23,7 @@ from tests.kit.load import Asked
 from tests.kit.servers import RESOURCES, Server
 from tests.kit.trained import Trained
 
-SECONDS = 15
+SECONDS = 20
 """How long hostile requests come."""
 WITHIN_SECONDS = 1.0
 """Longest that a plain request takes."""
@@ -43,17 +43,17 @@ class Hostile:
     Args:
         name: What the table calls it.
         network: Returns the network that is served.
-        requests: Returns the hostile requests, by the server's name and the network.
+        requests: Returns the hostile requests of each client, by the server's name and the network.
         changes: Fields of the ModelServer's spec.
     """
 
     name: str
     network: Callable[[Bed], Trained]
-    requests: Callable[[str, Trained], Sequence[Request]]
+    requests: Callable[[str, Trained], Sequence[Sequence[Request]]]
     changes: Object = field(default_factory=dict)
 
     def make(self, bed: Bed) -> Outcome:
-        """Makes it: a server of one pod, hostile requests of each kind, and two connections with plain ones."""
+        """Makes it: a server of one pod, clients with hostile requests, and two connections with plain ones."""
         return _made(self.name, bed, self.network(bed), self._run, **self.changes)
 
     def _run(self, bed: Bed, server: Server, network: Trained) -> "_Run":
@@ -61,7 +61,7 @@ class Hostile:
         with Clients(server.url, requests) as hostile, bed.load(server, network, connections=2, pause=0.05) as load:
             time.sleep(SECONDS)
         told, wrong = [], []
-        for name in dict.fromkeys(request.name for request in requests):
+        for name in [request.name for client in requests for request in client]:
             found = {answer: count for (kind, answer), count in hostile.answers.items() if kind == name}
             told.append(f"{name}: {', '.join(f'{count} × {answer}' for answer, count in sorted(found.items()))}")
             if not found:
@@ -112,10 +112,12 @@ def _direct(server: Server, pod: Object) -> Server:
     return direct
 
 
-def _plain(name: str, network: Trained, count: int) -> list[Request]:
+def _plain(name: str, network: Trained, count: int) -> list[list[Request]]:
+    """Returns plain requests, a client each."""
     asked = questions(name, network.names, images(network.signature.inputs[0].shape))
     return [
-        Request("plain", asked.path, asked.bodies[number % len(asked.bodies)], asked.headers) for number in range(count)
+        [Request("plain", asked.path, asked.bodies[number % len(asked.bodies)], asked.headers)]
+        for number in range(count)
     ]
 
 
