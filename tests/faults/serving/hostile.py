@@ -59,10 +59,10 @@ def _rows(rows: int) -> bytes:
 
 
 def of_sheets() -> Sequence[Sequence[Request]]:
-    """Returns requests, a client each, with photographs of dots, teeth, squares and noise, on which all digits are to be found."""
+    """Returns requests to find all digits, a client each: photographs of dots, strokes, teeth, squares and noise."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
     masks = {
-        "dots": (rows % 6 < 2) & (columns % 6 < 2),
+        "dots": (rows % 6 < 1) & (columns % 6 < 2),
         "strokes": (rows % 40 < 20) & (columns % 40 < 13),
         "teeth": (columns % 4 < 2) | (rows >= SIDE - 3),
         "squares": (rows // 3 + columns // 3) % 2 == 0,
