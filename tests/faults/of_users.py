@@ -36,7 +36,7 @@ class HostileObjects:
         alone: Whether nothing else may run meanwhile.
     """
 
-    name: str = "hostile ledgers and annotations in another namespace"
+    name: str = "hostile objects in another namespace"
     alone: bool = True
 
     def trials(self) -> list[Trial]:
