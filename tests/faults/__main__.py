@@ -10,7 +10,7 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
-from tests.faults import of_cluster, of_operator, of_storage, of_trainer, searches
+from tests.faults import of_cluster, of_operator, of_storage, of_trainer, of_users, searches
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
 from tests.faults.searches import SEARCHES, Tried, measure_searches
@@ -25,6 +25,7 @@ SCENARIOS: tuple[Tryable, ...] = (
     *of_cluster.SCENARIOS,
     *of_storage.SCENARIOS,
     *of_operator.SCENARIOS,
+    *of_users.SCENARIOS,
 )
 
 LEGEND = """\
@@ -33,6 +34,11 @@ It is survived if the job completes, no status runs backwards and no Event is to
 the model and of its optimizer, the history and the test figures, bit for bit, beside a training that nothing disturbed.
 Training goes on with its first new step, or its results where none was left, counted from the end of the fault; 0 where
 it never stopped. Where a fault is one trainer's own, two trainings share the machine.
+
+Hostile ledgers and annotations lie in another namespace than the training: ledgers of the largest size, which a cluster
+administrator writes, Experiments that warm-start from them, and annotations of 200 KiB, which an editor of that
+namespace writes. The training must take no longer than usual. The operator must not restart, must keep its lease, and
+its memory must stay below its limit.
 """
 
 

@@ -80,6 +80,18 @@ def out_of_memory(pid: int, limit: int) -> None:
         hog.wait()
 
 
+def oom_kills(pid: int) -> int:
+    """Returns how many processes of a container the kernel has killed for memory.
+
+    Args:
+        pid: A process of the container.
+    """
+    folder = _memory_cgroup(pid)
+    events = next(file for name in ("memory.events", "memory.oom_control") if (file := folder / name).exists())
+    counts = dict(line.split() for line in events.read_text().splitlines())
+    return int(counts["oom_kill"])
+
+
 def _memory_cgroup(pid: int) -> Path:
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)

@@ -2,17 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from tests.bench.figures import percentile
-from tests.bench.serving.networks import SLOW
 from tests.faults.serving.bed import BUCKET, Bed, storage
+from tests.faults.serving.networks import slow
 from tests.faults.serving.scenario import Outcome, broken_promises
 from tests.kit.load import Asked
 from tests.kit.servers import Server
-from tests.kit.trained import Trained, train
 
 NAME = "overload"
 QUEUED = 32
@@ -34,7 +30,7 @@ class Overload:
 
     def make(self, bed: Bed) -> Outcome:
         """Makes it: a server of one pod, whose network takes milliseconds an image."""
-        network = _network(bed.folder)
+        network = slow(bed.folder)
         server = Server(bed.namespace, NAME)
         source = network.put(bed.store, BUCKET, NAME)
         server.apply(source, limits={"queuedRequests": QUEUED}, storage=storage(bed.proxy))
@@ -50,15 +46,6 @@ class Overload:
             time.sleep(SECONDS)
         server.delete()
         return _outcome(self.name, load.since(began), rate)
-
-
-def _network(folder: Path) -> Trained:
-    data = folder / "slow"
-    data.mkdir()
-    noise = np.random.default_rng(0)
-    x = noise.integers(0, 256, (SLOW.samples, *SLOW.shape), dtype=np.uint8)
-    np.savez(data / f"{SLOW.name}.npz", x=x, y=noise.integers(0, 10, SLOW.samples, dtype=np.uint8))
-    return train(SLOW.job(SLOW.name, 1), data, folder / "slow-trained")
 
 
 def _outcome(name: str, asked: list[Asked], rate: float) -> Outcome:

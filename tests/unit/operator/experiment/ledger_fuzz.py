@@ -8,8 +8,9 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from epochal_operator.experiment.ledger import MAX_LINES, MAX_TEXT
+from epochal_operator.experiment.ledger import MAX_TEXT
 
+from tests.kit.large_ledgers import HOSTILE, hostile, packed
 from tests.unit.operator.experiment.cluster import KEY, Cluster
 
 WORLD = 250
@@ -110,43 +111,6 @@ def _spoiled(dice: random.Random, text: str) -> str:
     return dice.choice(
         [text[:place], text[:place] + dice.choice("A/+=%é \n") + text[place + 1 :], text[place:], text + text, ""]
     )
-
-
-HOSTILE: tuple[tuple[str, ...], ...] = (
-    ('["Finished",0,{},1,"0.5","u",1,false]',),
-    ('["Started",0,0,"{}"]',),
-    ('["Created",{},{{}},0]',),
-    ('["Created",{},{{"rate":"0.1"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
-    ('["Dropped",0]',),
-    ("12",),
-    ('["Later"]',),
-    ('["Created",{},{{"rate":"' + "9" * 250 + '"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
-    ('["Created",{},{{"rate":"' + "9" * 125_000 + '"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
-)
-"""Lines that a ledger as large as can be repeats, with a number in place of {}."""
-
-
-def hostile(first: list[str], lines: tuple[str, ...]) -> str:
-    """Returns a ledger as large as its data may be.
-
-    Args:
-        first: Its first lines.
-        lines: The lines that follow again and again.
-    """
-    found, size = list(first), 0
-    for number in range(2**18):
-        found += [one.format(number) for one in lines]
-        size += sum(len(one) + 1 for one in found[-len(lines) :])
-        if size > MAX_LINES + 4096:
-            break
-    while len(data := packed("\n".join([*found, ""]))) > MAX_TEXT:
-        del found[len(found) * 3 // 4 :]
-    return data
-
-
-def packed(text: str) -> str:
-    """Returns lines as the data of an ExperimentLedger."""
-    return base64.b64encode(gzip.compress(text.encode(errors="surrogatepass"), 6, mtime=0)).decode()
 
 
 def warm_from_the_largest() -> Cluster:

@@ -1,0 +1,105 @@
+"""Objects that a user of a namespace, or an attacker with more rights, writes to stop the operator."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from epochal_api.experiment import trial_name
+from epochal_api.experiment_ledger import KIND
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
+
+from tests.kit.jobs import digits, search
+from tests.kit.kubectl import Object
+from tests.kit.large_ledgers import HOSTILE, bomb, hostile
+
+OLD_LEDGER = "epochal.dev/trials"
+"""The annotation that held the ledger before there were ExperimentLedgers."""
+ANNOTATION_BYTES = 200 * 1024
+"""An object's annotations have 256 KiB in all: https://pkg.go.dev/k8s.io/apimachinery/pkg/api/validation."""
+NOWHERE: Object = {"kubernetes.io/hostname": "nowhere"}
+"""No node has this label, so no trial takes the machine's time."""
+COUNT = 8
+"""Ledgers: as many as an Experiment may warm-start from."""
+_BOMBS = '["Later"]', '["Started",0,0,"u"]'
+_LINES = HOSTILE[: COUNT - len(_BOMBS)]
+
+
+def experiment(name: str, **changes: Any) -> Object:
+    """Returns an Experiment with one parameter, whose trials find no node.
+
+    Args:
+        name: Its name.
+        changes: Fields of its spec.
+    """
+    rate = {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "0.001", "max": "0.9"}}
+    method = {"method": "TPE", "seed": 7}
+    shared: dict[str, Any] = {"parameters": [rate], "search": method, "maxTrials": 1000, "parallelism": 1}
+    return search(name, {"scheduling__nodeSelector": NOWHERE}, **(shared | changes))
+
+
+def ledger_data(number: int, uid: str) -> str:
+    """Returns the data of a ledger as large as the API server admits.
+
+    Args:
+        number: Which of the COUNT kinds of lines it repeats.
+        uid: The Experiment that its first event names.
+    """
+    first = [json.dumps(["Owner", uid]), '["Created",0,{"rate":"0.1"},0]']
+    return hostile(first, _LINES[number]) if number < len(_LINES) else bomb(first, _BOMBS[number - len(_LINES)])
+
+
+def ledger(owner: Object, data: str) -> Object:
+    """Returns the ExperimentLedger of an Experiment.
+
+    Args:
+        owner: The Experiment.
+        data: The packed events.
+    """
+    metadata = owner["metadata"]
+    reference = {key: owner[key] for key in ("apiVersion", "kind")}
+    reference |= {key: metadata[key] for key in ("name", "uid")} | {"controller": True}
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": KIND,
+        "metadata": {"name": metadata["name"], "ownerReferences": [reference]},
+        "data": data,
+    }
+
+
+def with_old_ledger(name: str, text: str) -> Object:
+    """Returns an Experiment with a text in the annotation that nobody reads any more."""
+    made = experiment(name, suspend=True)
+    made["metadata"]["annotations"] = {OLD_LEDGER: text}
+    return made
+
+
+def trials(owner: Object) -> Iterator[Object]:
+    """Yields TrainingJobs that pretend to be trials of an Experiment, with annotations that no operator writes.
+
+    Args:
+        owner: The Experiment.
+    """
+    metadata = owner["metadata"]
+    reference = ledger(owner, "")["metadata"]["ownerReferences"]
+    for number, (parameters, known) in enumerate(_ANNOTATIONS):
+        job = digits(trial_name(metadata["name"], number, 0), suspend=True)
+        job["metadata"] |= {
+            "labels": {EXPERIMENT_LABEL: metadata["name"]},
+            "ownerReferences": reference,
+            "annotations": {PARAMETERS_ANNOTATION: parameters, KNOWN_ANNOTATION: known},
+        }
+        yield job
+
+
+_NAMES = ANNOTATION_BYTES // 12
+_ANNOTATIONS = (
+    ("[" * ANNOTATION_BYTES, "0"),
+    ('{"rate":' * (ANNOTATION_BYTES // 8), "0"),
+    (json.dumps({str(number): "" for number in range(_NAMES)}), "0"),
+    (json.dumps({"rate": "9" * (ANNOTATION_BYTES - 20)}), "0"),
+    (json.dumps({"rate": "1e999"}), "0"),
+    ('{"rate":' + "9" * (ANNOTATION_BYTES - 20) + "}", "0"),
+    ('{"rate":"0.1"}', "9" * (ANNOTATION_BYTES - 20)),
+    ('{"rate":"0.1"}', "-1"),
+    ("{" + '"rate":"0.1",' * (ANNOTATION_BYTES // 14) + '"rate":"0.1"}', "0"),
+)

@@ -1,0 +1,198 @@
+"""Faults that users bring about: objects made to stop the operator, which trains for other namespaces meanwhile."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from epochal_operator.experiment.ledger import Warm, decode
+
+from tests.faults import hostile, node
+from tests.faults.scenario import Outcome, Trial, slug
+from tests.faults.training import Bed, Training, now
+from tests.kit import apiserver, operator, proc
+from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
+
+EPOCHS = 12
+EDITOR = "editor"
+"""A user with the role `edit` of the namespace."""
+LEARNERS = 3
+"""Experiments that warm-start from all eight ledgers, one after the other."""
+SEARCH_SECONDS = 60
+"""For an Experiment to read eight ledgers and to record its first trial."""
+TIMES, MORE_SECONDS = 1.5, 5.0
+"""How much longer than usual a training may take, and a bound for its start."""
+GONE_SECONDS = 120
+LEASE = "epochal"
+
+
+@dataclass(frozen=True)
+class HostileObjects:
+    """Experiments, ledgers and annotations that are as large as the API server admits, in another namespace.
+
+    Args:
+        name: What the table calls it.
+        alone: Whether nothing else may run meanwhile.
+    """
+
+    name: str = "hostile objects in another namespace"
+    alone: bool = True
+
+    def trials(self) -> list[Trial]:
+        """Returns the one trial."""
+        return [Trial(slug(self.name), 1, self._run)]
+
+    def _run(self, bed: Bed) -> Outcome:
+        with bed.train("usual", epochs=EPOCHS) as training:
+            reference = training.results()
+            usual = seconds(training)
+        with _namespace(f"{bed.namespace.name}-hostile") as namespace:
+            before = _Operator.now()
+            began = now()
+            names = _write_ledgers(namespace)
+            with bed.train("meanwhile", epochs=EPOCHS) as training:
+                _write_annotations(namespace)
+                searches = [_search(namespace, f"learner-{number}", names) for number in range(LEARNERS)]
+                ended = now()
+                differences = training.results().differences(reference)
+                took, cost = seconds(training), training.cost(began, ended)
+            wrong = [fault for fault in bed.audit.faults if fault.startswith(("usual", "meanwhile"))]
+            wrong += before.differences()
+        if took > TIMES * usual + MORE_SECONDS:
+            wrong.append(f"the training took {took:.0f} s, usually {usual:.0f} s")
+        print(
+            f"      {self.name}: the training took {took:.0f} s, usually {usual:.0f} s; searches with eight ledgers "
+            f"{', '.join(f'{one:.1f}' for one in searches)} s; the operator's memory {before.peak():.0f} MB",
+            flush=True,
+        )
+        return Outcome((cost,), tuple(differences), tuple(wrong))
+
+
+def seconds(training: Training) -> float:
+    """Returns how long a TrainingJob took, from its creation to its completion."""
+    job = training.namespace.job(training.name)
+    return _time(job["status"]["completionTime"]) - _time(job["metadata"]["creationTimestamp"])
+
+
+def _time(text: str) -> float:
+    return time.mktime(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """The operator's process, as it was at some time."""
+
+    pid: int
+    restarts: int
+    limit: float
+    """Megabytes of its container's limit."""
+    oom_kills: int
+    lease: Object
+
+    @classmethod
+    def now(cls) -> "_Operator":
+        """Returns the operator as it is now, and has the kernel count its peak anew."""
+        (name,) = operator.pods()
+        pod = get("pod", name, namespace=operator.NAMESPACE)
+        pid = operator.process_of(pod["metadata"]["uid"])
+        proc.forget_peak(pid)
+        (container,) = pod["spec"]["containers"]
+        limit = container["resources"]["limits"]["memory"]
+        assert limit.endswith("Mi"), limit
+        return cls(pid, _restarts(pod), int(limit[:-2]) * 2**20 / 1e6, node.oom_kills(pid), _lease())
+
+    def peak(self) -> float:
+        """Returns the most memory that it has had since, in megabytes."""
+        return proc.peak(self.pid)
+
+    def differences(self) -> list[str]:
+        """Returns what became of it since that must not, in words."""
+        (name,) = operator.pods()
+        restarts = _restarts(get("pod", name, namespace=operator.NAMESPACE)) - self.restarts
+        if restarts:
+            return [f"the operator restarted {restarts} times"]
+        found = []
+        if (lease := _lease()) != self.lease:
+            found.append(f"the lease was {self.lease}, and is {lease}")
+        if kills := node.oom_kills(self.pid) - self.oom_kills:
+            found.append(f"the kernel killed {kills} processes of the operator's container for memory")
+        if (peak := self.peak()) >= self.limit:
+            found.append(f"the operator took {peak:.0f} MB, its limit is {self.limit:.0f} MB")
+        return found
+
+
+def _restarts(pod: Object) -> int:
+    return sum(one["restartCount"] for one in pod["status"]["containerStatuses"])
+
+
+def _lease() -> Object:
+    spec = get("lease", LEASE, namespace=operator.NAMESPACE)["spec"]
+    return {key: spec[key] for key in ("holderIdentity", "leaseTransitions")}
+
+
+@contextmanager
+def _namespace(name: str) -> Iterator[str]:
+    """Makes a namespace with an editor, and deletes it in the end."""
+    kubectl("delete", "namespace", name, "--ignore-not-found", "--wait", timeout=300)
+    kubectl("create", "namespace", name)
+    kubectl("create", "rolebinding", EDITOR, "--clusterrole=edit", f"--user={EDITOR}", "--namespace", name)
+    try:
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait", timeout=GONE_SECONDS)
+
+
+def _write_ledgers(namespace: str) -> list[str]:
+    """Writes Experiments with ledgers as large as they can be, as cluster administrator, and returns their names."""
+    names = [f"large-{number}" for number in range(hostile.COUNT)]
+    apply(*(hostile.experiment(name, suspend=True) for name in names), namespace=namespace)
+    path = apiserver.path("experimentledgers", namespace=namespace)
+    for number, name in enumerate(names):
+        owner = get("experiment", name, namespace=namespace)
+        data = hostile.ledger_data(number, owner["metadata"]["uid"])
+        apiserver.request("POST", path, hostile.ledger(owner, data))
+        patch = json.dumps({"spec": {"suspend": False}})
+        kubectl("patch", "exp", name, "--namespace", namespace, "--type", "merge", "--patch", patch)
+    return names
+
+
+def _write_annotations(namespace: str) -> None:
+    """Writes Experiments and TrainingJobs with hostile annotations, as an editor of the namespace."""
+    garbage = [hostile.ledger_data(number, "garbage") for number in range(hostile.COUNT)]
+    texts = [*garbage, "x" * hostile.ANNOTATION_BYTES, "[" * hostile.ANNOTATION_BYTES]
+    for number, text in enumerate(texts):
+        _create(hostile.with_old_ledger(f"garbage-{number}", text), namespace)
+    owner = get("experiment", "garbage-0", namespace=namespace)
+    for job in hostile.trials(owner):
+        _create(job, namespace)
+
+
+def _create(thing: Object, namespace: str) -> None:
+    """Creates an object as the editor; it is too large for the annotation that `kubectl apply` adds."""
+    kubectl("create", f"--as={EDITOR}", "--namespace", namespace, "--filename=-", stdin=json.dumps(thing))
+
+
+def _search(namespace: str, name: str, others: list[str]) -> float:
+    """Applies an Experiment that warm-starts from others; returns the seconds until its ledger has a trial."""
+    began = time.monotonic()
+    apply(hostile.experiment(name, warmStartFrom=[{"name": one} for one in others]), namespace=namespace)
+
+    def has_trial() -> bool:
+        try:
+            return bool(get("trainingjob", f"{name}-0-r0", namespace=namespace))
+        except Refused:
+            return False
+
+    try:
+        wait(f"the first trial of {name}", has_trial, seconds=SEARCH_SECONDS)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}\n{kubectl('describe', 'exp', name, '--namespace', namespace)}") from None
+    took = time.monotonic() - began
+    events = decode(get("experimentledger", name, namespace=namespace)["data"])
+    found = {event.experiment for event in events if isinstance(event, Warm)}
+    assert found, f"{name} knows no trial of the other Experiments"
+    return took
+
+
+SCENARIOS = (HostileObjects(),)

@@ -1,0 +1,64 @@
+"""Ledgers as large as the API server admits, which no operator writes."""
+
+import base64
+import gzip
+import zlib
+from collections.abc import Sequence
+
+from epochal_operator.experiment.ledger import MAX_LINES, MAX_TEXT
+
+RUNGS_OF_ONE_TRIAL: tuple[str, ...] = ('["Finished",0,{},1,"0.5","u",1,false]',)
+HOSTILE: tuple[tuple[str, ...], ...] = (
+    RUNGS_OF_ONE_TRIAL,
+    ('["Started",0,0,"{}"]',),
+    ('["Created",{},{{}},0]',),
+    ('["Created",{},{{"rate":"0.1"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
+    ('["Dropped",0]',),
+    ("12",),
+    ('["Later"]',),
+    ('["Created",{},{{"rate":"' + "9" * 250 + '"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
+    ('["Created",{},{{"rate":"' + "9" * 125_000 + '"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
+)
+"""Lines that a ledger as large as can be repeats, with a number in place of {}."""
+_WINDOW = 16 + zlib.MAX_WBITS
+_PIECE = 2**20
+_LEFT = 4096
+"""Bytes for the end of a gzip stream, beside those of its last piece."""
+
+
+def hostile(first: list[str], lines: tuple[str, ...]) -> str:
+    """Returns a ledger as large as its data may be.
+
+    Args:
+        first: Its first lines.
+        lines: The lines that follow again and again.
+    """
+    found, size = list(first), 0
+    for number in range(2**18):
+        found += [one.format(number) for one in lines]
+        size += sum(len(one) + 1 for one in found[-len(lines) :])
+        if size > MAX_LINES + 4096:
+            break
+    while len(data := packed("\n".join([*found, ""]))) > MAX_TEXT:
+        del found[len(found) * 3 // 4 :]
+    return data
+
+
+def bomb(first: Sequence[str], line: str) -> str:
+    """Returns a ledger of MAX_TEXT bytes that unpacks to a thousand times as many.
+
+    Args:
+        first: Its first lines.
+        line: The line that follows again and again.
+    """
+    gzipped = zlib.compressobj(9, zlib.DEFLATED, _WINDOW)
+    content = gzipped.compress("\n".join([*first, ""]).encode())
+    piece = f"{line}\n".encode() * (_PIECE // (len(line) + 1))
+    while len(content) < MAX_TEXT * 3 // 4 - _LEFT:
+        content += gzipped.compress(piece) + gzipped.flush(zlib.Z_SYNC_FLUSH)
+    return base64.b64encode(content + gzipped.flush()).decode()
+
+
+def packed(text: str) -> str:
+    """Returns lines as the data of an ExperimentLedger."""
+    return base64.b64encode(gzip.compress(text.encode(errors="surrogatepass"), 6, mtime=0)).decode()
