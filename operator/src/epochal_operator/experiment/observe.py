@@ -251,11 +251,13 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
     Users may write these, so they count only if the search could have suggested them.
     """
     annotations = job["metadata"].get("annotations") or {}
+    if number >= MAX_TRIALS:
+        return None
     try:
         parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
-    if number >= MAX_TRIALS or not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
+    if not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
         return None
     by_name = {one.name: one for one in spec.parameters}
     if not all(name in by_name and _may_be(by_name[name], text) for name, text in parameters.items()):
