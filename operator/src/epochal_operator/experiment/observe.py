@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -188,6 +189,8 @@ def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator
     if uid not in trial.uids:
         yield _Told(created, number, 2 * rung + 1, Started(number, rung, uid))
     if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
+        if isinstance(outcome, Finished) and rung == len(epochs) - 1:
+            outcome = replace(outcome, ended=True)  # Users may have set spec.training.stopAfterEpoch there.
         yield _Told(_time(job, "completionTime") or created, number, 2 * rung + 2, outcome)
 
 

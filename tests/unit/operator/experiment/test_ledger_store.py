@@ -453,3 +453,18 @@ async def test_at_rest_nothing_is_read(changes: dict[str, Any], state: str) -> N
     for _ in range(3):
         assert await cluster.reconcile() is None
     assert (len(cluster.kube.reads), len(cluster.kube.writes)) == (reads, writes)
+
+
+async def test_a_last_rung_that_stops_early_by_a_users_edit_ends_its_trial() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    while "search-0-r2" not in cluster.names():
+        cluster.work()
+        await cluster.settle()
+    cluster.objects.patch(
+        "trainingjobs", KEY.namespace, "search-0-r2", {"spec": {"training": {"stopAfterEpoch": 5}}}
+    )
+    await cluster.run()
+    assert "search-0-r3" not in cluster.names()
+    assert next(one for one in cluster.folded() if one.number == 0).state == "Complete"
+    assert cluster.status()["state"] == "Complete"
