@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment import ledger_store, reconcile, warm_start
-from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, Started, Warm, encode
+from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, Started, Warm, decode, encode
 from epochal_operator.experiment.ledger_store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.stored_ledger import StoredLedger, stored
+from epochal_operator.runtime.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct
@@ -468,3 +469,16 @@ async def test_a_last_rung_that_stops_early_by_a_users_edit_ends_its_trial() -> 
     assert "search-0-r3" not in cluster.names()
     assert next(one for one in cluster.folded() if one.number == 0).state == "Complete"
     assert cluster.status()["state"] == "Complete"
+
+
+async def test_the_trials_of_a_search_without_a_ledger_yet_are_learned_from_its_training_jobs() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    metadata, spec = {"name": "fine"}, cluster.experiment()["spec"]
+    cluster.lose_ledger()
+    fine = {"metadata": metadata, "spec": spec | {"warmStartFrom": [{"name": KEY.name}]}}
+    cluster.objects.create("experiments", KEY.namespace, fine)
+    cluster.tell()
+    await cluster.reconciler.reconcile(Key(KEY.namespace, "fine"))
+    found = decode(cluster.objects.get("experimentledgers", KEY.namespace, "fine")["data"])
+    assert [one.trial for one in found if isinstance(one, Warm)] == [0, 1, 2, 3]
