@@ -70,8 +70,14 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if any(is_due(one, observed.jobs) for one in new) and not observed.unnoted:
         return Plan((*_unavailable(spec, observed), *_best_unavailable(spec, observed), Append(new)))
     if is_over(metadata, before) and before.trials and len(observed.trials) < before.trials.created:
-        # Its ledger was lost, and some of its TrainingJobs are gone: to train these trials again helps nobody.
+        # The ledger and some TrainingJobs were lost. The search has ended, so these trials are not trained again.
         return plan_without_ledger(document, spec, _TRIALS_LOST, observed)
+    return _go_on(document, metadata, wanted, before, observed)
+
+
+def _go_on(document: Object, metadata: Metadata, wanted: Wanted, before: ExperimentStatus, observed: Observed) -> Plan:
+    """Returns the plan for an Experiment once its ledger holds the new events."""
+    spec = wanted.spec
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -90,7 +96,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
 
 
-_TRIALS_LOST = StatusCause(Reason.LEDGER_UNAVAILABLE, "Its ledger was lost, and some of its TrainingJobs are gone.")
+_TRIALS_LOST = StatusCause(Reason.LEDGER_UNAVAILABLE, "The ledger and some TrainingJobs were lost.")
 
 
 def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
@@ -148,7 +154,7 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
     for place, job in observed.jobs.items():
         stops = waits or (finishes and not has_begun(job)) or not may_tell(by_number.get(place[0]), place[1])
         if observed.ledger is None and not stops:
-            continue  # Only the ledger tells which of them may train.
+            continue  # The ledger decides which trials may train.
         if place not in observed.held and _is_wrong(job, suspend=stops):
             steps.append(Suspend(place, job, stops))
     if steps:

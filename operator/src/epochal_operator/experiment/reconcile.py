@@ -140,7 +140,8 @@ class Reconciler:
                 return (rest.due - self._clock()).total_seconds() if rest.due else None
             read = await self._read(key, document)
             observed = await self._observe(key, document, read, found)
-            todo = _plan(document, read, observed)
+            # It builds TrainingJobs, of a large template and many paths 30 ms each.
+            todo = await asyncio.to_thread(_plan, document, read, observed)
             if not todo.actions:
                 is_over = (document.get("status") or {}).get("state") in {"Complete", "Failed"}
                 after = todo.look_again(found.failure)

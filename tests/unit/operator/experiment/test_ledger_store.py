@@ -258,6 +258,7 @@ async def test_ledgers_are_unpacked_and_packed_outside_the_event_loop(monkeypatc
     noting(ledger_store, "stored")
     noting(ledger_store, "extended")
     noting(reconcile, "observe")
+    noting(reconcile, "plan")
     noting(warm_start, "_with")
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     known = cluster.experiment()
@@ -462,9 +463,7 @@ async def test_a_last_rung_that_stops_early_by_a_users_edit_ends_its_trial() -> 
     while "search-0-r2" not in cluster.names():
         cluster.work()
         await cluster.settle()
-    cluster.objects.patch(
-        "trainingjobs", KEY.namespace, "search-0-r2", {"spec": {"training": {"stopAfterEpoch": 5}}}
-    )
+    cluster.objects.patch("trainingjobs", KEY.namespace, "search-0-r2", {"spec": {"training": {"stopAfterEpoch": 5}}})
     await cluster.run()
     assert "search-0-r3" not in cluster.names()
     assert next(one for one in cluster.folded() if one.number == 0).state == "Complete"
