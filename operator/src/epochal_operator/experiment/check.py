@@ -48,11 +48,12 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
 def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.Place]) -> Iterator[str]:
     """Yields a fault for each path without a place, or with the place of another path; adds the valid places."""
     found: list[tuple[Parameter, str, paths.Place]] = []
+    names = paths.Names()
     for parameter in space.parameters:
         for path in parameter.paths:
             where = f"parameter {parameter.name}: path {path}"
             try:
-                place = paths.find(template, path)
+                place = paths.find(template, path, names)
             except paths.NoSuchPlace as error:
                 yield f"{where} leads nowhere: {error}"
                 continue

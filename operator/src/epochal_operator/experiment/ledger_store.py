@@ -66,16 +66,13 @@ class LedgerStore:
         except NotFound as error:
             if error.reason != _NO_OBJECT:
                 return StatusCause(Reason.LEDGER_UNAVAILABLE, _NOT_INSTALLED)
-            return StoredLedger(owner=uid)
+            # If another process starts one after this, the next write is a Conflict, and it is read again.
+            return self._learn(key, StoredLedger(owner=uid))
         except Forbidden as error:
             return StatusCause(Reason.LEDGER_UNAVAILABLE, _FORBIDDEN.format(error.message))
         if controller_uid(found) != uid:
             return _other_owner(key, found)
-        ledger = await self._in_thread(lambda: stored(found))
-        known = self._known.get(key)
-        if known is None or known.owner != uid:  # Else the Experiment itself has appended events meanwhile.
-            self._remember(key, ledger)
-        return ledger
+        return self._learn(key, await self._in_thread(lambda: stored(found)))
 
     async def append(self, experiment: Object, ledger: StoredLedger, events: Sequence[Event]) -> None:
         """Appends events to the ledger of an Experiment, if it is still at the version that was read.
@@ -122,6 +119,12 @@ class LedgerStore:
         """Unpacks or packs a ledger outside the event loop, one at a time: each takes memory and time."""
         async with self._one_at_a_time:
             return await asyncio.to_thread(work)
+
+    def _learn(self, key: Key, ledger: StoredLedger) -> StoredLedger:
+        known = self._known.get(key)
+        if known is None or known.owner != ledger.owner:  # Else the Experiment itself has appended events meanwhile.
+            self._remember(key, ledger)
+        return ledger
 
     def _remember(self, key: Key, ledger: StoredLedger) -> None:
         self.forget(key)

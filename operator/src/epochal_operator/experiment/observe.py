@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -211,6 +212,8 @@ def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator
     if uid not in trial.uids:
         yield _Told(created, number, 2 * rung + 1, Started(number, rung, uid))
     if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
+        if isinstance(outcome, Finished) and rung == len(epochs) - 1:
+            outcome = replace(outcome, ended=True)  # Users may have set spec.training.stopAfterEpoch there.
         yield _Told(_time(job, "completionTime") or created, number, 2 * rung + 2, outcome)
 
 
@@ -274,11 +277,13 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
     Users may write these, so they count only if the search could have suggested them.
     """
     annotations = job["metadata"].get("annotations") or {}
+    if number >= MAX_TRIALS:
+        return None
     try:
         parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
-    if number >= MAX_TRIALS or not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
+    if not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
         return None
     by_name = {one.name: one for one in spec.parameters}
     if not all(name in by_name and _may_be(by_name[name], text) for name, text in parameters.items()):

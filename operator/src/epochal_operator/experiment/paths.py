@@ -61,12 +61,35 @@ class Place:
         return self.steps[:shared] == other.steps[:shared]
 
 
-def find(spec: Mapping[str, Any], path: str) -> Place:
+class Names:
+    """The indices of items of lists by their names: whoever finds many paths reads each list once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[list[Any], dict[str, list[int]]]] = {}
+
+    def indices(self, items: list[Any], name: str) -> list[int]:
+        """Returns the indices of the items of a list that are called by a name.
+
+        Args:
+            items: The list, which must not change.
+            name: The name.
+        """
+        if id(items) not in self._known:
+            found: dict[str, list[int]] = {}
+            for index, one in enumerate(items):
+                for known in dict.fromkeys(_names(one)):
+                    found.setdefault(known, []).append(index)
+            self._known[id(items)] = items, found
+        return self._known[id(items)][1].get(name, [])
+
+
+def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Place:
     """Returns where a path leads.
 
     Args:
         spec: The spec of a TrainingJob as JSON.
         path: The path.
+        names: The names in the lists of this spec, for whoever finds many paths.
 
     Raises:
         NoSuchPlace: If it leads nowhere.
@@ -85,7 +108,7 @@ def find(spec: Mapping[str, Any], path: str) -> Place:
                 schema = _field(node, schema, step, where)
                 inner = node.get(step)
             case list() if item:
-                step = _index(node, item, where)
+                step = _index(node, item, where, names or Names())
                 schema = _resolved(schema.get("items", {}))
                 inner = node[step]
             case list():
@@ -100,17 +123,18 @@ def find(spec: Mapping[str, Any], path: str) -> Place:
     return Place(tuple(step for _, step in holders), schema, node, tuple(holders))
 
 
-def get(spec: Mapping[str, Any], path: str) -> Any:
+def get(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Any:
     """Returns what stands at a place, else the schema's default, else None.
 
     Args:
         spec: The spec of a TrainingJob as JSON.
         path: The path of the place.
+        names: The names in the lists of this spec, for whoever finds many paths.
 
     Raises:
         NoSuchPlace: If it leads nowhere.
     """
-    return find(spec, path).value
+    return find(spec, path, names).value
 
 
 def put(spec: Mapping[str, Any], place: Place, value: Any) -> Object:
@@ -216,8 +240,8 @@ def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: 
     raise NoSuchPlace(f"{where} has no field {key}{did_you_mean(key, {**fields, **node})}")
 
 
-def _index(node: list[Any], item: str, where: str) -> int:
-    found = [index for index, one in enumerate(node) if _is_called(one, item)]
+def _index(node: list[Any], item: str, where: str, known: Names) -> int:
+    found = known.indices(node, item)
     if len(found) > 1:
         raise NoSuchPlace(f"{where} has {len(found)} items called {item}: choose by index, such as {where}[{found[0]}]")
     if found:
@@ -228,11 +252,6 @@ def _index(node: list[Any], item: str, where: str) -> int:
         raise NoSuchPlace(f"{where} has {len(node)} items, so there is no [{item}]: indices begin with 0")
     names = [name for one in node for name in _names(one)]
     raise NoSuchPlace(f"{where} has no item called {item}{did_you_mean(item, names)}")
-
-
-def _is_called(item: Any, name: str) -> bool:
-    """Returns whether an item of a list is called so: asked of a thousand layers for each of many paths."""
-    return (item.get("name") == name or item.get("callback") == name) if type(item) is dict else item == name
 
 
 def _names(item: Any) -> list[str]:

@@ -1,6 +1,8 @@
 """What to do about an Experiment: the difference between what should be and what is."""
 
 from dataclasses import replace
+from itertools import count as count_from
+from itertools import islice
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentStatus
@@ -23,7 +25,7 @@ from epochal_operator.experiment.observe import due_in, figures, has_begun, has_
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
-from epochal_operator.experiment.reasons import Reason
+from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import (
     CreateReport,
     DeleteReport,
@@ -37,6 +39,7 @@ from epochal_operator.experiment.schedule import Promotion, ladder
 from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Trial, best, value
+from epochal_operator.experiment.without_ledger import is_over, plan_without_ledger
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.conditions import condition_of
@@ -66,6 +69,15 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
     if any(is_due(one, observed.jobs, observed.now) for one in new) and not observed.unnoted:
         return Plan((*_unavailable(spec, observed), *_best_unavailable(spec, observed), Append(new)))
+    if is_over(metadata, before) and before.trials and len(observed.trials) < before.trials.created:
+        # The ledger and some TrainingJobs were lost. The search has ended, so these trials are not trained again.
+        return plan_without_ledger(document, spec, _TRIALS_LOST, observed)
+    return _go_on(document, metadata, wanted, before, observed)
+
+
+def _go_on(document: Object, metadata: Metadata, wanted: Wanted, before: ExperimentStatus, observed: Observed) -> Plan:
+    """Returns the plan for an Experiment once its ledger holds the new events."""
+    spec = wanted.spec
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
@@ -82,6 +94,9 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
     if todo:
         return Plan((*_report_failure(observed), *todo))
     return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
+
+
+_TRIALS_LOST = StatusCause(Reason.LEDGER_UNAVAILABLE, "The ledger and some TrainingJobs were lost.")
 
 
 def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
@@ -138,6 +153,8 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
     steps: list[Action] = []
     for place, job in observed.jobs.items():
         stops = waits or (finishes and not has_begun(job)) or not may_tell(by_number.get(place[0]), place[1])
+        if observed.ledger is None and not stops:
+            continue  # The ledger decides which trials may train.
         if place not in observed.held and _is_wrong(job, suspend=stops):
             steps.append(Suspend(place, job, stops))
     if steps:
@@ -232,7 +249,9 @@ def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observ
     wanted = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
     if count := min(wanted, observed.batch, observed.fits):
         first = observed.trials[-1].number + 1 if observed.trials else 0
-        return (Ask(tuple(range(first, first + count))),)
+        # The TrainingJob of an unknown trial has its name already, and would be taken for the new one's.
+        taken = {number for number, _ in observed.jobs}
+        return (Ask(tuple(islice((one for one in count_from(first) if one not in taken), count))),)
     importance = _occasion(spec, before, now, observed)  # Asked by itself: it may take long, and no slot waits for it.
     return (Ask(importance=importance),) if importance else ()
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from epochal_api.experiment import InvalidExperiment, parse
 
@@ -66,6 +67,19 @@ class _Read:
     warm: tuple[Warm, ...] | StatusCause = ()
 
 
+@dataclass(frozen=True)
+class _Rest:
+    """An ended Experiment that needs nothing until an object or the time changes.
+
+    Args:
+        versions: The resourceVersions of the Experiment, its TrainingJobs and its report.
+        due: The time to look again, if there is one.
+    """
+
+    versions: tuple[str, ...]
+    due: datetime | None
+
+
 class Reconciler:
     """Brings Experiments and their trials to what they should be.
 
@@ -93,6 +107,7 @@ class Reconciler:
         self._lanes = Lanes([Searcher() for _ in range(LANES)])
         self._applier = Applier(term, installation, ask or self._lanes.ask, instance=instance, clock=clock)
         self._specs: dict[Key, _Spec] = {}
+        self._rests: dict[Key, _Rest] = {}
 
     async def run(self) -> None:
         """Has nothing to do beside, but to leave no process behind."""
@@ -119,14 +134,23 @@ class Reconciler:
             if document is None:
                 self._forget(key)
                 return None
+            versions, rest = self._versions(key, document), self._rests.pop(key, None)
+            if rest is not None and rest.versions == versions and (rest.due is None or self._clock() < rest.due):
+                self._rests[key] = rest
+                return (rest.due - self._clock()).total_seconds() if rest.due else None
             read = await self._read(key, document)
-            observed = self._observe(key, document, read, found)
-            todo = _plan(document, read, observed)
+            observed = await self._observe(key, document, read, found)
+            # It builds TrainingJobs, of a large template and many paths 30 ms each.
+            todo = await asyncio.to_thread(_plan, document, read, observed)
             if not todo.actions:
                 is_over = (document.get("status") or {}).get("state") in {"Complete", "Failed"}
+                after = todo.look_again(found.failure)
                 if is_over and not (observed.running or observed.strays):
                     self._let_go(key, read.spec)
-                return todo.look_again(found.failure)
+                    if not found.unreported:
+                        due = None if after is None else observed.now + timedelta(seconds=after)
+                        self._rests[key] = _Rest(versions, due)
+                return after
             try:
                 await self._apply(document, read.spec.wanted, observed, todo, found)
                 if not found.unnoted and any(isinstance(action, Ask) for action in todo.actions):
@@ -151,6 +175,11 @@ class Reconciler:
         if wrote and self._store.get(EXPERIMENTS, key_of(document)) is document:
             found.told = True  # Somebody else holds a field that should go: written again, it would stay.
 
+    def _versions(self, key: Key, document: Object) -> tuple[str, ...]:
+        """Returns the resourceVersions of an Experiment, its TrainingJobs and its report."""
+        found = (self._store.find(index, key).values() for index in (TRIALS, REPORT_JOBS))
+        return tuple(one["metadata"]["resourceVersion"] for one in (document, *chain(*found)))
+
     async def _spec(self, key: Key, document: Object) -> _Spec:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
         known = self._specs.get(key)
@@ -168,7 +197,7 @@ class Reconciler:
             return _Read(spec, ledger)
         return _Read(spec, ledger, await known_of_others(key, spec.wanted, self._store, ledgers))
 
-    def _observe(self, key: Key, document: Object, read: _Read, found: Hindrances) -> Observed:
+    async def _observe(self, key: Key, document: Object, read: _Read, found: Hindrances) -> Observed:
         wanted, ledger, warm = read.spec.wanted, read.ledger, read.warm
         now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
@@ -176,9 +205,13 @@ class Reconciler:
         report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)
         if wanted is None or not isinstance(ledger, StoredLedger):
             held, undone = self._applier.trials.held(document, jobs)
-            noted = ledger.trials if isinstance(ledger, StoredLedger) else ()
-            return Observed(now, trials=noted, jobs=jobs, report=report, held=held, undone=undone, told=found.told)
-        news = observe(wanted.spec, ledger.trials, jobs)
+            known = ledger if isinstance(ledger, StoredLedger) else None
+            noted = known.trials if known else ()
+            return Observed(
+                now, ledger=known, trials=noted, jobs=jobs, report=report, held=held, undone=undone, told=found.told
+            )
+        # Users write the annotations that it decodes, 20 KiB of each TrainingJob.
+        news = await asyncio.to_thread(observe, wanted.spec, ledger.trials, jobs)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
         if isinstance(warm, StatusCause):
@@ -223,6 +256,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._specs.pop(key, None)
+        self._rests.pop(key, None)
         self._applier.forget(key)
 
 

@@ -99,7 +99,7 @@ def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -
     for trial in trials:
         if trial.number:
             of_bracket.setdefault(_bracket(trial.number, schedule, len(ladders)), []).append(trial)
-        elif _may_go_on(trial):
+        elif _may_go_on(trial) and len(trial.rungs) < len(ladder(0, schedule, epochs)):
             found.append(Promotion(0, len(trial.rungs)))
     for bracket, those in of_bracket.items():
         found += _promoted(those, len(ladders[bracket]), spec, closed=closed)

@@ -110,7 +110,7 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
     Raises:
         NoSuchPlace: If a path leads nowhere.
     """
-    active = space.active(parameters)
+    active, names = space.active(parameters), paths.Names()
     made = dict(template)
     written: list[paths.Place] = []
     for parameter in space.parameters:
@@ -118,7 +118,7 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
             continue
         domain = space.domains[parameter.name]
         for path in parameter.paths:
-            place = paths.find(template, path)
+            place = paths.find(template, path, names)
             written.append(place)
             if not place.is_set or domain.read(place.value) != active[parameter.name]:
                 value = value_at(place, domain, active[parameter.name])
@@ -128,7 +128,7 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
         if parameter.name in active:
             continue
         for path in parameter.paths:
-            place = paths.find(template, path)
+            place = paths.find(template, path, names)
             if any(map(place.overlaps, written)):
                 continue
             if paths.class_at(template, place) != paths.class_at(made, place):
@@ -163,18 +163,21 @@ def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, 
     """
     filled = TrainingJobSpec.model_validate(template).dump()
     found: dict[str, str] = {}
+    names = paths.Names()
     for parameter in space.parameters:
         domain = space.domains[parameter.name]
-        texts = {_read(domain, template, filled, path) for path in parameter.paths}
+        texts = {_read(domain, template, filled, path, names) for path in parameter.paths}
         if len(texts) == 1 and (text := texts.pop()) is not None:
             found[parameter.name] = text
     return space.active(found)
 
 
-def _read(domain: Domain, template: Mapping[str, Any], filled: Mapping[str, Any], path: str) -> str | None:
-    place = paths.find(template, path)
+def _read(
+    domain: Domain, template: Mapping[str, Any], filled: Mapping[str, Any], path: str, names: paths.Names
+) -> str | None:
+    place = paths.find(template, path, names)
     # The API server fills in no default where a field came later.
-    value = paths.get(filled, path) if place.value is None and place.schema else place.value
+    value = paths.get(filled, path, names) if place.value is None and place.schema else place.value
     if value is None and not (place.is_set and domain.contains("null")):
         return None
     return domain.read(value)

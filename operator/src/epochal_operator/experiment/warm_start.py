@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
-from epochal_api.experiment import Objective
+from epochal_api.experiment import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.ledger import MAX_TEXT, Finished, Warm, encode, sizes
 from epochal_operator.experiment.ledger_store import LedgerStore
+from epochal_operator.experiment.observe import Jobs, jobs_of, observe
 from epochal_operator.experiment.observed import Wanted
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.resources import EXPERIMENTS
+from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.experiment.stored_ledger import StoredLedger
-from epochal_operator.experiment.trials import finite
-from epochal_operator.runtime.resource import Key, Object
+from epochal_operator.experiment.trials import finite, fold
+from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.spec_text import whole
 from epochal_operator.runtime.store import Store
 
@@ -42,12 +44,29 @@ async def known_of_others(
         if differs := await asyncio.to_thread(_differs, wanted.spec.objective, other):
             message = f"spec.warmStartFrom: the objective of {one.name} must be that of this Experiment, {differs}."
             return StatusCause(Reason.WARM_START_MISMATCH, message)
-        ledger = await ledgers.read(other)
+        ledger = await _ledger(other, store, ledgers)
         if isinstance(ledger, StatusCause):
             message = f"spec.warmStartFrom: the ledger of {one.name} cannot be read. {ledger.message}"
             return StatusCause(Reason.WARM_START_NOT_FOUND, message)
         known = await asyncio.to_thread(_with, known, one.name, ledger, wanted)
     return known
+
+
+async def _ledger(other: Object, store: Store, ledgers: LedgerStore) -> StoredLedger | StatusCause:
+    """Returns the ledger of another Experiment; the events of its TrainingJobs, if it has none yet."""
+    ledger, key = await ledgers.read(other), key_of(other)
+    jobs = jobs_of(store.find(TRIALS, key).values(), other["metadata"])
+    if isinstance(ledger, StatusCause) or ledger.events or not jobs:
+        return ledger
+    return await asyncio.to_thread(_rebuilt, ledger, other, jobs)
+
+
+def _rebuilt(ledger: StoredLedger, other: Object, jobs: Jobs) -> StoredLedger:
+    try:
+        events = observe(parse(whole(other)).spec, (), jobs)
+    except InvalidExperiment:
+        return ledger
+    return replace(ledger, events=events, trials=fold(events))
 
 
 def _differs(own: Objective, other: Object) -> str:

@@ -28,7 +28,8 @@ Plan = AnyPlan[Action]
 def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCause, observed: Observed) -> Plan:
     """Returns the plan for an Experiment whose ledger cannot be read.
 
-    Its status keeps all that only the ledger tells: numbers of trials, and the best of them.
+    Its status keeps all that only the ledger tells: numbers of trials, and the best of them. No TrainingJob is resumed,
+    since only the ledger tells which of them may train.
 
     Args:
         document: The Experiment, as JSON.
@@ -40,11 +41,11 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
     if metadata.deletion_timestamp is not None:
         return Plan()
     before = read_status(ExperimentStatus, document.get("status"))
-    waits = spec.suspend or before.state == "Failed"
+    waits = spec.suspend or before.state in _ENDED
     steps = [
-        Suspend(place, job, waits)
+        Suspend(place, job, suspend=True)
         for place, job in observed.jobs.items()
-        if place not in observed.held and _is_wrong(job, suspend=waits)
+        if waits and place not in observed.held and _trains(job)
     ]
     if steps:
         return Plan(tuple(steps))
@@ -54,22 +55,36 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
     life = time_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
-    times = [life, look_again_seconds(cause.reason, before, observed.now)]
+    times = [life, None if is_over(metadata, before) else look_again_seconds(cause.reason, before, observed.now)]
     times += [(due - observed.now).total_seconds() for due in observed.held.values()]
     return Plan(requeue_after=min((one for one in times if one is not None), default=None))
 
 
-def _is_wrong(job: Object, *, suspend: bool) -> bool:
+def is_over(metadata: Metadata, before: ExperimentStatus) -> bool:
+    """Returns whether an Experiment with trials has ended by its present spec: it needs no ledger any more.
+
+    Args:
+        metadata: Its metadata.
+        before: Its status so far.
+    """
+    return _has_ended(before) and before.observed_generation == metadata.generation
+
+
+def _has_ended(before: ExperimentStatus) -> bool:
+    return before.state in _ENDED and bool(before.trials and before.trials.created)
+
+
+def _trains(job: Object) -> bool:
     going = job["metadata"].get("deletionTimestamp") is not None
-    return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
+    return not has_ended(job) and not going and not job["spec"].get("suspend", False)
 
 
 def _status(
     metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, cause: StatusCause, observed: Observed
 ) -> ExperimentStatus:
-    ended = before.state in _ENDED and bool(before.trials and before.trials.created)
-    if ended and before.observed_generation == metadata.generation:
-        return before  # It needs no ledger any more.
+    ended = _has_ended(before)
+    if is_over(metadata, before):
+        return before
     state = before.state if ended and before.state is not None else _state(spec, observed)
     made = conditions(metadata.generation, before, observed.now, Phase(state, cause))
     ends = {one.type: one for one in before.conditions or [] if ended and one.type in _OF_THE_END}

@@ -1,7 +1,7 @@
 """What may be done about a ModelServer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from epochal_api.modelserver_status import ModelServerStatus
@@ -26,14 +26,16 @@ class Patch:
     Args:
         resource: Its resource.
         thing: The child as seen.
-        spec: The fields.
+        spec: The fields, as a merge patch.
         annotations: The annotations.
+        intent: The values that the fields get by this.
     """
 
     resource: Resource
     thing: Object
     spec: Mapping[str, Any]
     annotations: Mapping[str, str]
+    intent: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

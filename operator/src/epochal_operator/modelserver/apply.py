@@ -15,6 +15,7 @@ from epochal_operator.modelserver.owned import CHILDREN
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.resources import MODEL_SERVERS, owned
 from epochal_operator.modelserver.steering import Steering
+from epochal_operator.modelserver.trim import brief
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.corrections import Correction, Corrections, Overruled, writers
 from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, ApiError, Conflict, Forbidden, Invalid, NotFound
@@ -144,16 +145,13 @@ class Applier:
         self._corrections.note(resource, key, done)
 
     def _note_overruled(self, key: Key, action: Patch, known: Object) -> None:
-        """Note the fields that a patch did not change, so that the same patch is not sent again."""
-        was = action.thing["spec"]
-        fields = {
-            name: Overruled(sent, was.get(name))
-            for name, sent in action.spec.items()
-            if name not in Steering._fields and known["spec"].get(name) == was.get(name)
-        }
-        if fields:
-            kind, names = action.resource.kind, ", ".join(f"spec.{name}" for name in fields)
+        """Note the values that the API server keeps after a patch: the same intent is not sent to these again."""
+        kept = {name: known["spec"].get(name) for name in action.intent if name not in Steering._fields}
+        if others := [name for name, value in kept.items() if value != brief(action.intent[name])]:
+            kind, names = action.resource.kind, ", ".join(f"spec.{name}" for name in others)
             _log.warning("the API server keeps another %s of its %s than Epochal sends", names, kind)
+        if kept:
+            fields = {name: Overruled(action.intent[name], value) for name, value in kept.items()}
             self._corrections.note_overruled(action.resource, key, known["metadata"]["uid"], fields)
 
     async def _delete(self, document: Object, action: Delete) -> None:

@@ -26,7 +26,7 @@ class Seen:
         thing: The object, if there is one and it is the ModelServer's own.
         blocked: Why there is none, or one that is not as it should be, if something is in the way.
         held_until: Until when it is left as it is: it was put right a moment ago, and somebody undoes it.
-        overruled: Fields of its spec that the API server keeps unchanged, by name.
+        overruled: Values that the API server keeps after patches of its spec, by field.
     """
 
     child: Child

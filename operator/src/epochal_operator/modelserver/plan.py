@@ -175,14 +175,15 @@ def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
     fields = {name: value for name, value in wanted["spec"].items() if name not in left_out}
     found = {name: _comparable(thing["spec"].get(name)) for name in fields}
     spec = {name: _change(value, found[name]) for name, value in fields.items() if not _is_same(value, found[name])}
-    overruled = {name for name, sent in spec.items() if seen.overruled.get(name) == (sent, thing["spec"].get(name))}
+    overruled = {name for name in spec if seen.overruled.get(name) == (fields[name], thing["spec"].get(name))}
     spec = {name: sent for name, sent in spec.items() if name not in overruled}
     given = dict(wanted["metadata"].get("annotations") or {})
     if seen.child is DEPLOYMENT:
         given |= _noted(thing)
     known = thing["metadata"].get("annotations") or {}
     annotations = {name: text for name, text in given.items() if known.get(name) != text}
-    return Patch(resource, thing, spec, annotations) if spec or annotations else None
+    intent = {name: fields[name] for name in spec}
+    return Patch(resource, thing, spec, annotations, intent) if spec or annotations else None
 
 
 _OF_TEMPLATE = frozenset({"template", "selector"})

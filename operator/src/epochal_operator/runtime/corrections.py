@@ -84,16 +84,17 @@ class Correction:
 
 
 class Overruled(NamedTuple):
-    """A field of a child that the API server keeps unchanged when the operator patches it.
+    """The value of a field of a child that the API server keeps after a patch.
 
-    Admission, defaulting or normalisation does so. The same patch to the same value changes nothing again.
+    Admission, defaulting or normalisation may keep another one than the operator sends, even another one each time.
+    The patch is sent again once the value changes, or the intent.
 
     Args:
-        sent: The patch of the field.
-        kept: The value of the field before and after the patch.
+        intent: The value of the field by the operator.
+        kept: The value of the field after the patch.
     """
 
-    sent: Any
+    intent: Any
     kept: Any
 
 
@@ -114,12 +115,12 @@ class Corrections:
         return found if found and found.concerns(uid, generation, now) else None
 
     def note_overruled(self, resource: Resource, key: Key, uid: str, fields: Mapping[str, Overruled]) -> None:
-        """Note the fields of a child that a patch did not change."""
+        """Note the values of a child's fields after a patch."""
         known = self.overruled(resource, key, uid)
         self._overruled.setdefault(key, {})[resource] = uid, {**known, **fields}
 
     def overruled(self, resource: Resource, key: Key, uid: str) -> Mapping[str, Overruled]:
-        """Return the overruled fields of the spec of a child, by name."""
+        """Return the values of fields of a child's spec after the latest patch of each, by name."""
         known, fields = self._overruled.get(key, {}).get(resource, ("", {}))
         return fields if known == uid else {}
 

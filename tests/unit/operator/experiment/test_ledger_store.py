@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment import ledger_store, warm_start
-from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, Started, Warm, encode
+from epochal_operator.experiment import ledger_store, reconcile, warm_start
+from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, Started, Warm, decode, encode
 from epochal_operator.experiment.ledger_store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.stored_ledger import StoredLedger, stored
+from epochal_operator.runtime.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct
@@ -256,6 +257,8 @@ async def test_ledgers_are_unpacked_and_packed_outside_the_event_loop(monkeypatc
 
     noting(ledger_store, "stored")
     noting(ledger_store, "extended")
+    noting(reconcile, "observe")
+    noting(reconcile, "plan")
     noting(warm_start, "_with")
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     known = cluster.experiment()
@@ -367,3 +370,114 @@ async def test_a_ledger_that_is_read_for_another_experiment_never_replaces_a_new
     known = await store.read(experiment)
     assert isinstance(known, StoredLedger)
     assert len(known.events) == 2
+
+
+def forbid(cluster: Cluster) -> None:
+    """Has the API server refuse to read ledgers, and starts the operator anew."""
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "cannot get") if (verb, resource) == ("get", "experimentledgers") else None
+    )
+    cluster.boot()
+
+
+@pytest.mark.parametrize("breaks", [False, True], ids=["valid", "refused"])
+async def test_without_its_ledger_no_suspended_trial_is_resumed(*, breaks: bool) -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.tell_of(cluster.trials()[0], {"state": "Running", "startTime": cluster.time()})
+    cluster.change(finish=True)
+    await cluster.settle()
+    stopped = cluster.names()[1]
+    if breaks:
+        cluster.change(finish=False, objective={"metric": "", "goal": "Maximize"})
+    forbid(cluster)
+    await cluster.settle()
+    suspended = {one["metadata"]["name"]: one["spec"]["suspend"] for one in cluster.trials()}
+    assert suspended == {"search-0-r0": False, stopped: True}
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+async def test_an_ended_search_with_lost_trials_stays_as_it_is(left: int) -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    before, report = cluster.status(), cluster.objects.list("jobs")
+    gone = {str(number) for number in range(left, 4)}
+    for job in cluster.trials():
+        if job["metadata"]["labels"]["epochal.dev/trial"] in gone:
+            cluster.objects.delete("trainingjobs", KEY.namespace, job["metadata"]["name"])
+    names = cluster.names()
+    cluster.lose_ledger()
+    assert await cluster.settle() is None
+    assert (cluster.status(), cluster.names(), cluster.objects.list("jobs")) == (before, names, report)
+    assert len(cluster.folded()) == left, "a warm start reads what is left"
+    cluster.boot()
+    assert await cluster.settle() is None
+    assert (cluster.status(), cluster.names()) == (before, names)
+
+
+async def test_an_ended_search_with_lost_trials_is_deleted_after_its_time_to_live() -> None:
+    cluster = Cluster(**SMALL, ttlSecondsAfterFinished=3600)
+    await cluster.run()
+    for name in cluster.names():
+        cluster.objects.delete("trainingjobs", KEY.namespace, name)
+    cluster.lose_ledger()
+    assert 0 < (await cluster.settle() or 0) <= 3600
+    cluster.now += timedelta(hours=2)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+async def test_no_trial_gets_the_number_of_an_unknown_training_job() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    await cluster.settle()
+    cluster.objects.patch(
+        "trainingjobs", KEY.namespace, "search-1-r0", {"metadata": {"annotations": {"epochal.dev/parameters": None}}}
+    )
+    cluster.lose_ledger()
+    await cluster.run()
+    assert [one.trial for one in cluster.suggestions()] == [0, 2, 3, 4]
+    assert cluster.names().count("search-1-r0") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({"suspend": True}, "Suspended"), ({"objective": {"metric": ""}}, "Failed"), ({}, "Complete")],
+    ids=["suspended", "refused", "complete"],
+)
+async def test_at_rest_nothing_is_read(changes: dict[str, Any], state: str) -> None:
+    cluster = Cluster(**{**SMALL, **changes})
+    await (cluster.settle() if changes else cluster.run())
+    assert cluster.status()["state"] == state
+    await cluster.settle()
+    reads, writes = len(cluster.kube.reads), len(cluster.kube.writes)
+    for _ in range(3):
+        assert await cluster.reconcile() is None
+    assert (len(cluster.kube.reads), len(cluster.kube.writes)) == (reads, writes)
+
+
+async def test_a_last_rung_that_stops_early_by_a_users_edit_ends_its_trial() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    while "search-0-r2" not in cluster.names():
+        cluster.work()
+        await cluster.settle()
+    cluster.objects.patch("trainingjobs", KEY.namespace, "search-0-r2", {"spec": {"training": {"stopAfterEpoch": 5}}})
+    await cluster.run()
+    assert "search-0-r3" not in cluster.names()
+    assert next(one for one in cluster.folded() if one.number == 0).state == "Complete"
+    assert cluster.status()["state"] == "Complete"
+
+
+async def test_the_trials_of_a_search_without_a_ledger_yet_are_learned_from_its_training_jobs() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    metadata, spec = {"name": "fine"}, cluster.experiment()["spec"]
+    cluster.lose_ledger()
+    fine = {"metadata": metadata, "spec": spec | {"warmStartFrom": [{"name": KEY.name}]}}
+    cluster.objects.create("experiments", KEY.namespace, fine)
+    cluster.tell()
+    await cluster.reconciler.reconcile(Key(KEY.namespace, "fine"))
+    found = decode(cluster.objects.get("experimentledgers", KEY.namespace, "fine")["data"])
+    assert [one.trial for one in found if isinstance(one, Warm)] == [0, 1, 2, 3]

@@ -13,6 +13,7 @@ from epochal_operator.experiment.plan import MAX_BEGUN, Plan, plan, refuse
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import CreateReport
 from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.stored_ledger import StoredLedger
 from epochal_operator.experiment.trials import fold
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 
@@ -402,7 +403,7 @@ def test_a_refused_spec_resumes_no_training_job_that_its_ledger_does_not_call_ru
     stray, waits = job(0, state="Suspended"), job(1, state="Suspended")
     stray["spec"]["suspend"] = waits["spec"]["suspend"] = True
     trials = fold([created(0), created(1), failed(0)])
-    seen = Observed(NOW, trials=trials, jobs=jobs_of([stray, waits], EXPERIMENT))
+    seen = Observed(NOW, ledger=StoredLedger("e"), trials=trials, jobs=jobs_of([stray, waits], EXPERIMENT))
     document = World(status={"state": "Running", "trials": {"created": 2}}).document
     assert refuse(document, "no", seen).actions == (Suspend((1, 0), waits, suspend=False),)
 

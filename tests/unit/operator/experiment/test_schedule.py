@@ -174,3 +174,7 @@ def test_no_more_than_their_share_go_on(trials: list[Trial]) -> None:
         through = [one for one in trials if len(one.rungs) > rung]
         new = [one for one in promotions(trials, spec(), closed=False) if one.rung == rung + 1]
         assert len(new) <= len(through) // 3
+
+
+def test_the_templates_own_trial_does_not_go_on_beyond_the_last_rung() -> None:
+    assert promotions([trial(0, 0.1, 0.2, 0.3, state="Paused")], spec(), closed=True) == []

@@ -2,10 +2,13 @@
 
 import copy
 import json
+from time import process_time
 from typing import Any
 
 import pytest
+from epochal_api.parameter import Parameter
 from epochal_api.trainingjob import parse as parse_training_job
+from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec
 
 from tests.unit.operator.experiment.spaces import (
@@ -20,6 +23,7 @@ from tests.unit.operator.experiment.spaces import (
     experiment,
     space,
 )
+from tests.unit.operator.objects import SPEC
 
 SPACE = space()
 OWN = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
@@ -306,3 +310,24 @@ def test_what_the_template_leaves_out_has_its_default() -> None:
 def test_every_trial_of_a_space_is_valid() -> None:
     assert len(ALL) == len(SPACE.parameters)
     parse_training_job(made(parameters={"rate": "0.0001", "units": "16", "optimizer": "SGD", "momentum": "0.5"}))
+
+
+def test_the_time_for_a_trial_is_linear_in_the_layers_and_paths() -> None:
+    def seconds(count: int) -> float:
+        layers = [{"layer": "Dense", "units": 1, "name": f"n{number}"} for number in range(count)]
+        template = {**SPEC, "network": {**SPEC["network"], "layers": layers}}
+        parameters: list[dict[str, Any]] = [
+            {
+                "name": f"p{first}",
+                "paths": [f"network.layers[n{first + one}].units" for one in range(16)],
+                "values": ["2"],
+            }
+            for first in range(0, count, 16)
+        ]
+        space = Space.of([Parameter.model_validate(one) for one in parameters])
+        begun = process_time()
+        trial_spec(template, space, {one["name"]: "2" for one in parameters})
+        return process_time() - begun
+
+    ratio = min(seconds(512) for _ in range(5)) / min(seconds(128) for _ in range(5))
+    assert ratio < 8, "4 times the layers and paths"

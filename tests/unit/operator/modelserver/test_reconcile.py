@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -746,6 +747,27 @@ async def test_a_field_that_the_api_server_keeps_otherwise_is_protected_from_oth
     cluster.objects.patch("deployments", "vision", "digits", {"spec": {"revisionHistoryLimit": 7}})
     assert await cluster.reconcile() == 16
     assert cluster.condition("Progressing") == ("False", "FieldConflict")
+
+
+@pytest.mark.parametrize("field", ["revisionHistoryLimit", "strategy"])
+async def test_a_field_with_another_value_after_each_write_is_sent_once_for_each_change(field: str) -> None:
+    cluster, values = Cluster(), count(20)
+
+    def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
+        if of == "deployments":
+            number = next(values)
+            strategy = {"type": "RollingUpdate", "rollingUpdate": {f"added{number}": 1}}
+            thing["spec"][field] = strategy if field == "strategy" else number
+        return thing
+
+    await cluster.settle()
+    cluster.objects.admit = admit
+    cluster.objects.patch("deployments", "vision", "digits", {"spec": {"progressDeadlineSeconds": 7}})
+    before = cluster.kube.writes.count("patch deployments/digits")
+    for _ in range(5):
+        assert await cluster.reconcile() is None
+        cluster.wait(600)
+    assert cluster.kube.writes.count("patch deployments/digits") - before == 1
 
 
 @pytest.mark.parametrize("field", ["replicas", "paused"])
