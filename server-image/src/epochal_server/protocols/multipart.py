@@ -12,6 +12,8 @@ MAX_BOUNDARY = 70
 """Of RFC 2046."""
 MAX_HEAD = 4096
 """Bytes of a part's headers."""
+MAX_PARAMETERS = 64
+"""Parameters of a header, and semicolons in a file's name: the parser takes time by the square of their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def _file_name(head: bytes, part: int) -> str:
 
 def _parameter(headers: Message, name: str, header: str) -> str | None:
     """Returns a parameter of a header. One in a charset of its own, which forms do not have, is not decoded by that."""
+    if (count := str(headers.get(header, "")).count(";")) > MAX_PARAMETERS:
+        raise Invalid(
+            f"{header}: expected at most {MAX_PARAMETERS} parameters, found {count:,}: let your HTTP client write that "
+            "header"
+        )
     try:
         found = headers.get_param(name, header=header)
     except ValueError:  # parts of parameters are counted, by numbers that may be too long to be such
