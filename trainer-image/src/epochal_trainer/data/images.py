@@ -78,7 +78,8 @@ def _ranges(features: NDArray[Any]) -> list[ChannelRange]:
     """Returns black and white: one range for all channels, or one for each where they differ.
 
     They are the values that such numbers mostly have, or else the extremes of the data. Only floats may differ:
-    they are standardized by channel.
+    they are standardized by channel. Numbers from 0 on, and those that fill [-1, 1] at one end, are scaled alike in all
+    channels, of which one may be dark.
     """
     blocks = [features[begin : begin + BLOCK] for begin in range(0, len(features), BLOCK)]
     lows = np.min([block.min((0, 1, 2)) for block in blocks], 0).astype(np.float64)
@@ -88,6 +89,7 @@ def _ranges(features: NDArray[Any]) -> list[ChannelRange]:
         return [ChannelRange(lowest=0.0, highest=_BRIGHTEST if highest > _FOUR_BITS else highest)]
     if features.dtype.kind == "f" and lowest >= _UNIT[0] and highest <= _UNIT[1]:
         return [ChannelRange(lowest=_UNIT[0], highest=_UNIT[1])]
-    if features.dtype.kind == "f" and max(np.ptp(lows), np.ptp(highs)) > _ALIKE * (highest - lowest):
+    scaled = lowest >= 0 or (-lowest <= 1 and highest <= 1 and max(-lowest, highest) >= 1 - _ALIKE)
+    if features.dtype.kind == "f" and not scaled and max(np.ptp(lows), np.ptp(highs)) > _ALIKE * (highest - lowest):
         return [ChannelRange(lowest=low, highest=high) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
     return [ChannelRange(lowest=lowest, highest=highest)]
