@@ -86,6 +86,7 @@ class Batcher:
         self._pieces: deque[Piece] = deque()
         self._samples = 0
         self._next: asyncio.Handle | None = None
+        self._forgetting: asyncio.Handle | None = None
         self._running: Running | None = None
 
     async def answer(self, inputs: Arrays) -> Arrays:
@@ -98,6 +99,9 @@ class Batcher:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
             self._put(inputs, samples, answer)
             return await answer
+        except asyncio.CancelledError:
+            self.forget()
+            raise
         finally:
             intake.waiting -= 1
 
@@ -115,6 +119,11 @@ class Batcher:
         self._intake.admit()
         self._intake.waiting += 1
         self._put(inputs, samples, taker)
+
+    def forget(self) -> None:
+        """Drops, a moment later, the samples of clients that have gone: their memory is not counted any more."""
+        if self._forgetting is None:
+            self._forgetting = asyncio.get_running_loop().call_soon(self._forget)
 
     def seconds(self) -> float:
         """Return the seconds until all that waits now is likely to be answered."""
@@ -152,6 +161,11 @@ class Batcher:
             self._samples -= piece.samples
             if not piece.answer.done():
                 piece.answer.set_exception(why)
+
+    def _forget(self) -> None:
+        self._forgetting = None
+        self._pieces = deque(piece for piece in self._pieces if not piece.answer.done())
+        self._samples = sum(piece.samples for piece in self._pieces)
 
     def _put(self, inputs: Arrays, samples: int, taker: Taker) -> None:
         shapes = tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
@@ -207,7 +221,9 @@ class Batcher:
 
     def _finish(self, batch: Sequence[Piece], samples: int, computed: Computed) -> None:
         self._running = None
-        self._pace.measured(samples, computed.seconds)
+        failed = any(isinstance(answer, Refused) for answer in computed.answers)
+        if not failed or computed.seconds > self._pace.seconds(samples):  # a call that fails at once tells no pace
+            self._pace.measured(samples, computed.seconds)
         for piece, answer in zip(batch, computed.answers, strict=True):
             if piece.answer.done():  # whoever asked has gone meanwhile
                 continue

@@ -169,10 +169,11 @@ class Room:
             TooLarge: If there is never room for as many.
             Busy: If there is none now.
         """
-        if size > (most := self._intake.most_bytes):
+        request = self.size - self._answer
+        if request + size > (most := self._intake.most_bytes):  # for good: the request is there until it is answered
             raise TooLarge(
-                f"answer: expected at most {most:,} bytes, found that it takes {size:,}: send fewer samples at a time, "
-                "or raise spec.resources.limits.memory of the ModelServer"
+                f"answer: expected at most {most - request:,} bytes, found that it takes {size:,}: send fewer samples "
+                "at a time, or raise spec.resources.limits.memory of the ModelServer"
             )
         self.take(max(0, size - self._answer))
         self._answer = max(size, self._answer)

@@ -285,7 +285,7 @@ class Server:
         )
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
         authorize = self._keys.authorize if self._keys else refuse_other_origins
-        work = Threads(pool, self._intake)
+        work = Threads(pool, self._intake, self._threads)
         service = Service(
             model=model,
             answer=batcher.answer,
@@ -297,6 +297,7 @@ class Server:
         quick = Quick(
             codecs=self._routes.quick(model),
             put=batcher.put,
+            forget=batcher.forget,
             authorize=authorize,
             intake=self._intake,
             bookkeeping=self._bookkeeping,

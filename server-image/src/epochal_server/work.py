@@ -18,10 +18,12 @@ class Threads:
     Args:
         pool: The threads.
         intake: How many may wait.
+        threads: How many threads there are.
     """
 
-    def __init__(self, pool: Executor, intake: Intake) -> None:
+    def __init__(self, pool: Executor, intake: Intake, threads: int) -> None:
         self._pool = pool
+        self._free = asyncio.Semaphore(threads)
         self._intake = intake
         self._turn = asyncio.Lock()
 
@@ -46,11 +48,12 @@ class Threads:
             self._intake.waiting -= 1
 
     async def _done(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        job = self._pool.submit(function, *args, **kwargs)
-        try:
-            return await asyncio.wrap_future(job)
-        except asyncio.CancelledError:
-            if not job.cancelled():  # it has begun, and takes memory to its end, whether its client is there or not
-                with suppress(Exception):
-                    await asyncio.wrap_future(job)
-            raise
+        async with self._free:  # the pool's own queue keeps the arguments of those who have gone
+            job = self._pool.submit(function, *args, **kwargs)
+            try:
+                return await asyncio.wrap_future(job)
+            except asyncio.CancelledError:
+                if not job.cancelled():  # it has begun, and takes memory to its end, whether its client is there or not
+                    with suppress(Exception):
+                        await asyncio.wrap_future(job)
+                raise

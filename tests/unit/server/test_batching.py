@@ -1,8 +1,10 @@
 """Each request gets the answer to its own samples, whatever else is computed with it, fails beside it or goes away."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -482,3 +484,44 @@ async def test_tells_of_a_call_that_takes_too_long() -> None:
     goes_on.set()
     await answering
     assert asked.late(0, 0) is None
+
+
+async def test_samples_whose_client_has_gone_are_forgotten_before_their_turn() -> None:
+    goes_on = threading.Event()
+    intake = Intake(1000, 1000)
+    asked = batcher(held(goes_on), pace=1.0, intake=intake)
+    first = asyncio.create_task(asked.answer(samples(3)))
+    await asyncio.sleep(0.01)
+    sent = [samples(4), samples(5), samples(6)]
+    alive = [weakref.ref(one["x"]) for one in sent]
+    left, stays = (asyncio.create_task(asked.answer(sent.pop(0))) for _ in range(2))
+    taker = Taken()
+    asked.put(sent.pop(), taker)
+    await asyncio.sleep(0.01)
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    taker.gone, intake.waiting = True, intake.waiting - 1
+    asked.forget()
+    del left
+    await asyncio.sleep(0.01)
+    gc.collect()
+    assert [one() is None for one in alive] == [True, False, True]
+    assert intake.estimate() < 3
+    goes_on.set()
+    assert [list(one["y"]) for one in await asyncio.gather(first, stays)] == [[9], [25]]
+    assert intake.estimate() == 0
+
+
+async def test_calls_that_fail_at_once_make_no_call_seem_quick() -> None:
+    threads: list[threading.Thread] = []
+
+    def run(inputs: Arrays) -> Arrays:
+        threads.append(threading.current_thread())
+        return square(inputs)
+
+    asked = batcher(run, pace=SLOW)
+    for _ in range(30):
+        with pytest.raises(Failed):
+            await asked.answer(samples(BAD))
+    await asked.answer(samples(2))
+    assert threading.main_thread() not in threads

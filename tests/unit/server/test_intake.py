@@ -94,3 +94,13 @@ def test_who_is_slow_gives_way_and_nobody_else(monkeypatch: pytest.MonkeyPatch) 
     intake.wait_no_more(rooms[2])
     with pytest.raises(Busy, match="found 80 and 30 more"):
         intake.hold(30)
+
+
+def test_an_answer_beside_which_there_is_no_room_for_its_own_request_is_too_large() -> None:
+    room = Room(Intake(8, 100))
+    room.take(60)
+    room.take_answer(40)
+    with pytest.raises(TooLarge, match="at most 40 bytes, found that it takes 41"):  # Busy would be said for good
+        room.take_answer(41)
+    room.give_back()
+    room.take_answer(100)

@@ -1,7 +1,9 @@
 """What runs in a thread takes its memory to its end, whether or not its client is still there."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,7 +22,7 @@ async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None
         raise ValueError("nobody wants to know")
 
     with ThreadPoolExecutor(1) as pool:
-        work = Threads(pool, intake)
+        work = Threads(pool, intake, 1)
 
         first = asyncio.create_task(work.alone(takes_long))
         await asyncio.to_thread(began.wait, 10)
@@ -42,7 +44,7 @@ async def test_who_has_been_admitted_is_never_refused_but_takes_its_turn() -> No
     goes_on = threading.Event()
     intake = Intake(1, 1000)
     with ThreadPoolExecutor(2) as pool:
-        work = Threads(pool, intake)
+        work = Threads(pool, intake, 2)
         first = asyncio.create_task(work.alone(goes_on.wait, 10))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
@@ -57,7 +59,7 @@ async def test_who_has_been_admitted_is_never_refused_but_takes_its_turn() -> No
 
 async def test_tells_what_came_of_it() -> None:
     with ThreadPoolExecutor(1) as pool:
-        work = Threads(pool, Intake(8, 1000))
+        work = Threads(pool, Intake(8, 1000), 1)
         assert await work(divmod, 7, 3) == (2, 1)
         with pytest.raises(ZeroDivisionError):
             await work(divmod, 7, 0)
@@ -75,7 +77,7 @@ async def test_who_waits_for_its_turn_waits() -> None:
 
     intake = Intake(3, 1000)
     with ThreadPoolExecutor(4) as pool:
-        work = Threads(pool, intake)
+        work = Threads(pool, intake, 4)
         asked = [asyncio.create_task(work.alone(takes_memory)) for _ in range(3)]
         await asyncio.sleep(0)
         assert intake.waiting == 3
@@ -83,3 +85,32 @@ async def test_who_waits_for_its_turn_waits() -> None:
             await work.alone(takes_memory)
         goes_on.set()
         assert await asyncio.gather(*asked) == [1, 1, 1]
+
+
+async def test_what_has_not_begun_is_forgotten_with_its_client() -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    class Body:
+        """What a request sent."""
+
+    def takes_long() -> None:
+        began.set()
+        goes_on.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        work = Threads(pool, Intake(8, 1000), 1)
+        first = asyncio.create_task(work(takes_long))
+        await asyncio.to_thread(began.wait, 10)
+        bodies = [Body() for _ in range(8)]
+        alive = [weakref.ref(body) for body in bodies]
+        waiting = [asyncio.create_task(work(id, body)) for body in bodies]
+        bodies.clear()
+        await asyncio.sleep(0.01)
+        while waiting:
+            waiting[-1].cancel()
+            await asyncio.wait([waiting.pop()])
+        gc.collect()
+        left = sum(body() is not None for body in alive)
+        goes_on.set()
+        await first
+        assert left <= 1  # the interpreter may keep the last exception with its frames

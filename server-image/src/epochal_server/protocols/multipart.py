@@ -12,6 +12,8 @@ MAX_BOUNDARY = 70
 """Maximum length of a boundary, by RFC 2046."""
 MAX_HEAD = 4096
 """Maximum bytes of a part's headers."""
+MAX_PARAMETERS = 64
+"""Maximum parameters of a header, and semicolons in a file name: the parser takes quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def _file_name(head: bytes, part: int) -> str:
 
 def _parameter(headers: Message, name: str, header: str) -> str | None:
     """Return a parameter of a header. A value with its own charset is not decoded, since forms have none."""
+    if (count := str(headers.get(header, "")).count(";")) > MAX_PARAMETERS:
+        raise Invalid(
+            f"{header}: expected at most {MAX_PARAMETERS} parameters, found {count:,}: let your HTTP client write that "
+            "header"
+        )
     try:
         found = headers.get_param(name, header=header)
     except ValueError:  # the number of a continued parameter (RFC 2231) may be too long for int()

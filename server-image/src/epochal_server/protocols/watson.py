@@ -142,7 +142,7 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
     fields = entry.get("fields")
     names = ", ".join(f'"{name}"' for name in model.inputs)
     # Clients make fields of the columns of a table, which they may call by numbers.
-    named = fields if isinstance(fields, list) else []
+    named = fields if isinstance(fields, list) and len(fields) == len(model.inputs) else []
     called = [str(one) for one in named] if all(isinstance(one, str | int | float | None) for one in named) else []
     if sorted(called) != sorted(model.inputs):
         raise Invalid(

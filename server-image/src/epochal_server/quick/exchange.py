@@ -47,7 +47,7 @@ class Exchange:
         room: What its body and its answer take of the memory for all.
     """
 
-    __slots__ = ("asked", "began", "codec", "gone", "head", "room", "shortcut", "waits")
+    __slots__ = ("asked", "began", "codec", "encoding", "gone", "head", "room", "shortcut", "waits")
 
     def __init__(self, shortcut: Responder, head: Head, codec: Codec, room: Room) -> None:
         self.shortcut = shortcut
@@ -56,12 +56,21 @@ class Exchange:
         self.room = room
         self.began = perf_counter()
         self.asked: Any = None
+        self.encoding: asyncio.Future[Body] | None = None
         self.gone = False
         self.waits = False
 
     def done(self) -> bool:
         """Returns whether nobody waits for the answer any more."""
         return self.gone
+
+    def leave(self) -> None:
+        """Gives back its room, since its client has gone; but not before a thread is done with its answer."""
+        self.gone = True
+        if self.encoding is None:
+            self.room.give_back()
+        else:
+            self.encoding.cancel()
 
     def set_result(self, answer: Arrays) -> None:
         """Answers."""
@@ -83,6 +92,8 @@ class Exchange:
 
     def _encoded(self, encoding: asyncio.Future[Body]) -> None:
         """Answers with a body that was encoded in a thread."""
+        if self.gone:
+            self.room.give_back()
         if encoding.cancelled():
             return
         error = encoding.exception()

@@ -50,6 +50,8 @@ class Quick:
     codecs: Mapping[str, Codec]
     """By paths."""
     put: Put
+    forget: Callable[[], None]
+    """Drops the samples of clients that have gone."""
     authorize: Authorize
     intake: Intake
     bookkeeping: Bookkeeping
@@ -123,9 +125,9 @@ class Shortcut:
         self._left()
         self._sent()
         if self._exchange is not None:
-            self._exchange.gone = True
-            self._exchange.room.give_back()
+            self._exchange.leave()
             self._ended(self._exchange, GONE, 0)
+            self._quick.forget()
 
     def respond(self, exchange: Exchange, status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Sends a response."""
@@ -142,8 +144,8 @@ class Shortcut:
 
     def encode(self, exchange: Exchange, answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None]) -> None:
         """Has a thread encode an answer. See exchange.Responder."""
-        encoding = asyncio.ensure_future(self._quick.encode(exchange.codec.encode, exchange.asked, answer))
-        encoding.add_done_callback(encoded)
+        exchange.encoding = asyncio.ensure_future(self._quick.encode(exchange.codec.encode, exchange.asked, answer))
+        exchange.encoding.add_done_callback(encoded)
 
     def unread(self) -> None:
         """Reads no more, since the client leaves its answers unread."""

@@ -1,6 +1,7 @@
 """Forms of files."""
 
 from contextlib import suppress
+from time import thread_time
 
 import pytest
 from aiohttp import FormData
@@ -94,3 +95,18 @@ def test_survives_whatever_stands_in_headers(boundary: str, name: str, star: str
             assert found.name.encode() is not None
     with suppress(Invalid):
         files(PART, f"multipart/form-data; boundary{star}={boundary}", 1)
+
+
+@pytest.mark.parametrize(
+    "parameters", ['filename="' + ";" * 3950, 'a=";' * 980, "".join(f"filename*{at}=a;" for at in range(250))]
+)
+def test_parameters_without_end_take_no_time(parameters: str) -> None:
+    part = f"--XX\r\nContent-Disposition: form-data; {parameters}\r\n\r\ndata\r\n".encode()
+    began = thread_time()
+    with pytest.raises(Invalid, match="Content-Disposition: expected at most 64 parameters, found"):
+        files(part * 64 + b"--XX--", TYPE, 64)
+    with pytest.raises(Invalid, match="Content-Type: expected at most 64 parameters, found"):
+        files(part, f"multipart/form-data; {parameters}", 64)
+    assert thread_time() - began < 0.02
+    named = b'--XX\r\nContent-Disposition: form-data; filename="a;b;c.jpg"\r\n\r\ndata\r\n--XX--'
+    assert [file.name for file in files(named, TYPE, 1)] == ["a;b;c.jpg"]

@@ -112,11 +112,12 @@ async def answering(
 
     with ThreadPoolExecutor(2) as threads:
         batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=0.01, intake=intake)
-        work = Threads(threads, intake)
+        work = Threads(threads, intake, 2)
         service = Service(served, batcher.answer, work, lambda: None, authorize, intake)
         quick = Quick(
             codecs=quick_routes.codecs(served),
             put=batcher.put,
+            forget=batcher.forget,
             authorize=authorize,
             intake=intake,
             bookkeeping=bookkeeping,
@@ -599,3 +600,29 @@ async def test_one_who_goes_away_leaves_nothing_ahead(*, shortcut: bool) -> None
         writer.close()
         await until(lambda: has_room(server.intake, 10**6))
         server.held.set()
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+async def test_an_answer_takes_room_until_its_thread_is_done_though_its_client_has_gone(
+    monkeypatch: pytest.MonkeyPatch, *, shortcut: bool
+) -> None:
+    goes_on, wrote = threading.Event(), threading.Event()
+
+    def written(*args: Any) -> Iterator[bytes]:
+        wrote.set()
+        goes_on.wait(10)
+        return json_list.written(*args)
+
+    monkeypatch.setattr(v2, "written", written)
+    room = 3_000_000
+    async with answering(wide=50_000, room=room, shortcut=shortcut) as server:
+        _, gone = await asyncio.open_connection("127.0.0.1", server.port)
+        gone.write(posting(asking([3, 4])))
+        await asyncio.to_thread(wrote.wait, 10)
+        gone.close()
+        await until(lambda: server.bookkeeping.under_way == 0 or not shortcut)
+        await asyncio.sleep(0.05)
+        held = not has_room(server.intake, room)
+        goes_on.set()
+        await until(lambda: has_room(server.intake, room))
+        assert held

@@ -104,3 +104,18 @@ def test_outliers_that_shift_a_range_are_warned_of(channels: int, named: str) ->
 )
 def test_nothing_is_warned_of_where_no_value_is_an_outlier(features: Any) -> None:
     assert list(check_images(features)) == []
+
+
+@pytest.mark.parametrize(
+    ("highs", "lowest", "highest"), [((1, 0.9, 0.7), -1, 1), ((250, 200, 120), 0, 250), ((0.6, 0.5, 0.3), -1, 0.6)]
+)
+def test_dark_channels_of_scaled_images_keep_the_range_of_all(
+    highs: tuple[float, ...], lowest: float, highest: float
+) -> None:
+    rng = np.random.default_rng(0)
+    features = (rng.random((20, 4, 4, 3)) * (np.array(highs) - lowest) + lowest).astype(np.float32)
+    features[0, 0, 0], features[0, 0, 1] = lowest, highs
+    image = image_of(features)
+    assert image is not None
+    assert image.ranges is None
+    assert (image.lowest, image.highest) == pytest.approx((lowest, highest))

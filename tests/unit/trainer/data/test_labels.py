@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -150,3 +151,15 @@ def test_rows_that_name_no_single_class_are_told_of(labels: Any, loss: str, foun
     told = list(check_rows(samples(labels), loss))
     assert [one.reason for one in told] == ([] if found is None else ["NotOneHot"])
     assert all(found is not None and f"labels holds other than one-hot rows: {found}" in one.message for one in told)
+
+
+def test_rows_are_summed_in_little_memory() -> None:
+    labels = np.zeros((1000, 50, 50, 2), np.uint8)
+    labels[..., 0] = 1
+    labels[900, 7, 8] = labels[999, 0, 0] = 1
+    tracemalloc.start()
+    (found,) = check_rows(Samples(np.zeros((1000, 1)), labels, "x", "y"), "CategoricalCrossentropy")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "2 of its 2,500,000 rows: the first is [900, 7, 8], which sums to 2," in found.message
+    assert peak < 4 * labels.nbytes

@@ -82,7 +82,8 @@ def _ranges(features: NDArray[Any]) -> list[ChannelRange]:
     """Return the values of black and white: one range for all channels, or one per channel if the channels differ.
 
     The range is the usual range of the type, or else the extremes of the data. Only float channels may have different
-    ranges, since floats may be standardized by channel.
+    ranges, since floats may be standardized by channel. Values from 0 on, and values that reach one end of [-1, 1], have
+    one scale in all channels, of which one may be dark.
     """
     blocks = [features[begin : begin + BLOCK] for begin in range(0, len(features), BLOCK)]
     lows = np.min([block.min((0, 1, 2)) for block in blocks], 0).astype(np.float64)
@@ -92,6 +93,7 @@ def _ranges(features: NDArray[Any]) -> list[ChannelRange]:
         return [ChannelRange(lowest=0.0, highest=_BRIGHTEST if highest > _FOUR_BITS else highest)]
     if features.dtype.kind == "f" and lowest >= _UNIT[0] and highest <= _UNIT[1]:
         return [ChannelRange(lowest=_UNIT[0], highest=_UNIT[1])]
-    if features.dtype.kind == "f" and max(np.ptp(lows), np.ptp(highs)) > _ALIKE * (highest - lowest):
+    scaled = lowest >= 0 or (-lowest <= 1 and highest <= 1 and max(-lowest, highest) >= 1 - _ALIKE)
+    if features.dtype.kind == "f" and not scaled and max(np.ptp(lows), np.ptp(highs)) > _ALIKE * (highest - lowest):
         return [ChannelRange(lowest=low, highest=high) for low, high in zip(lows.tolist(), highs.tolist(), strict=True)]
     return [ChannelRange(lowest=lowest, highest=highest)]

@@ -34,6 +34,8 @@ VALUES = frozenset(
     ]
 )
 """Losses that compare labels and outputs element by element."""
+BLOCK = 1024**2
+"""Elements that are summed at a time."""
 _TOLERANCE = 0.01
 """Maximum distance from 1 of the sum of a row of fractions: float16 rounds each of them."""
 _POOLED = range(1, 4)
@@ -79,14 +81,21 @@ def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
     """
     if normalized(loss) not in ROWS:
         return
-    sums = samples.labels.sum(axis=-1, dtype=np.float64)
-    wrong = np.abs(sums - 1) > _TOLERANCE
-    if wrong.any():
-        where = tuple(int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+    labels, wrong, first = samples.labels, 0, None
+    rows = max(1, BLOCK * len(labels) // labels.size)
+    for begin in range(0, len(labels), rows):  # all sums at once may take eight times as much memory as the labels
+        sums = labels[begin : begin + rows].sum(axis=-1, dtype=np.float64)
+        odd = np.abs(sums - 1) > _TOLERANCE
+        if odd.any() and first is None:
+            at = tuple(int(index) for index in np.unravel_index(int(np.argmax(odd)), odd.shape))
+            first = [begin + at[0], *at[1:]], sums[at]
+        wrong += np.count_nonzero(odd)
+    if first is not None:
+        where, total = first
         yield warned(
             "NotOneHot",
-            f"{samples.labels_name} holds other than one-hot rows: {np.count_nonzero(wrong):,} of its {wrong.size:,} "
-            f"rows: the first is {list(where)}, which sums to {sums[where]:g}, and {loss} takes rows that sum to 1. "
+            f"{samples.labels_name} holds other than one-hot rows: {wrong:,} of its "
+            f"{labels.size // labels.shape[-1]:,} rows: the first is {where}, which sums to {total:g}, and {loss} takes rows that sum to 1. "
             "Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
             "for shares of classes, divide each row by its sum",
         )
