@@ -68,13 +68,13 @@ def test_data_come_into_a_bucket(service: Service, trained: Path, tmp_path: Path
 
 
 def test_a_model_predicts(service: Service, trained: Path, tmp_path: Path) -> None:
-    (printed,) = followed(blocks(MODELS, "python", under="Predict with it"), service, tmp_path, trained)
+    (printed,) = followed(blocks(MODELS, "python", under="Predict with Keras"), service, tmp_path, trained)
     predicted = [int(digit) for digit in re.findall(r"\d", printed)]
     assert (predicted == np.load(trained / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
 def test_a_model_is_given_away_by_its_address(service: Service, trained: Path, tmp_path: Path) -> None:
-    (printed,) = followed(blocks(MODELS, "python", under="Give it to a colleague"), service, tmp_path, trained)
+    (printed,) = followed(blocks(MODELS, "python", under="Presigned URL: share a model"), service, tmp_path, trained)
     with urllib.request.urlopen(printed.strip()) as answer:
         assert answer.read() == service.objects[KEY]
     assert "X-Amz-Expires=86400" in printed
