@@ -24,7 +24,7 @@ FIRST = "A first TrainingJob"
 REACH = "Reach MinIO from a laptop"
 PAGES = [
     *blocks(DATA, "sh", under=REACH),
-    *blocks(DATA, "sh", "python", under="Into the bucket"),
+    *blocks(DATA, "sh", "python", under="Upload to the bucket: minio, aws, mc"),
     *blocks(README, "sh", under=FIRST),
     *blocks("docs/status.md", "sh"),
     *blocks(MODELS, "sh", "python"),

@@ -61,7 +61,7 @@ def test_a_training_needs_no_cluster(trained: Path) -> None:
 
 
 def test_data_come_into_a_bucket(service: Service, trained: Path, tmp_path: Path) -> None:
-    followed(blocks(DATA, "python", under="Into the bucket"), service, tmp_path, trained)
+    followed(blocks(DATA, "python", under="Upload to the bucket: minio, aws, mc"), service, tmp_path, trained)
     assert service.objects["digits.npz"] == (trained / "data/digits.npz").read_bytes()
     made = [asked for asked in service.asked if asked.method == "PUT" and not asked.key]
     assert len(made) == 1
