@@ -24,7 +24,7 @@ FIRST = "A first TrainingJob"
 REACH = "Reach MinIO from a laptop"
 PAGES = [
     *blocks(DATA, "sh", under=REACH),
-    *blocks(DATA, "sh", "python", under="Into the bucket"),
+    *blocks(DATA, "sh", "python", under="Upload to the bucket: minio, aws, mc"),
     *blocks(README, "sh", under=FIRST),
     *blocks("docs/status.md", "sh"),
     *blocks(MODELS, "sh", "python"),
@@ -63,12 +63,12 @@ def test_a_first_training_ends_well(printed: dict[str, str]) -> None:
 
 
 def test_its_model_predicts(printed: dict[str, str], folder: Path) -> None:
-    predicted = [int(digit) for digit in re.findall(r"\d", printed["Predict with it"])]
+    predicted = [int(digit) for digit in re.findall(r"\d", printed["Predict with Keras"])]
     assert (predicted == np.load(folder / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
 def test_its_model_answers_without_keras(printed: dict[str, str]) -> None:
-    told, message = printed["Use it without Keras"].strip().splitlines()
+    told, message = printed["ONNX and SavedModel"].strip().splitlines()
     assert float(told.split()[-1]) < 1e-4
     assert message.startswith("model.onnx answers as Keras does")
 
@@ -78,7 +78,7 @@ def test_its_model_is_given_away_by_its_address(printed: dict[str, str], folder:
 
     def fetched() -> bytes:
         try:
-            with urllib.request.urlopen(printed["Give it to a colleague"].strip()) as answer:
+            with urllib.request.urlopen(printed["Presigned URL: share a model"].strip()) as answer:
                 return bytes(answer.read())
         except HTTPError:
             raise

@@ -83,7 +83,7 @@ def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempP
 
 def test_its_model_is_served(printed: dict[str, str]) -> None:
     assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
-    assert '"name":"digits"' in printed["Ask it"].replace(" ", "")
+    assert '"name":"digits"' in printed["Protocols"].replace(" ", "")
 
 
 def test_it_is_asked_by_all_protocols(printed: dict[str, str]) -> None:
@@ -94,12 +94,12 @@ def test_it_is_asked_by_all_protocols(printed: dict[str, str]) -> None:
 
 
 def test_it_is_scaled(printed: dict[str, str], server: Server) -> None:
-    assert "modelserver.epochal.dev/digits scaled" in printed["Scale it"]
+    assert "modelserver.epochal.dev/digits scaled" in printed["Replicas and autoscaling"]
     assert server.wait_ready()["readyReplicas"] == 2
 
 
 def test_its_keys_are_asked_for(printed: dict[str, str], server: Server) -> None:
-    assert "modelserver.epochal.dev/digits patched" in printed["Who may ask"]
+    assert "modelserver.epochal.dev/digits patched" in printed["API keys, TLS and NetworkPolicy"]
     server.wait_ready()
     # The pods of before, which ask for no key, take requests for some seconds more.
     wait("a key to be asked for", lambda: ask(f"{server.url}/v2/models/digits")[0] == 401, seconds=60)

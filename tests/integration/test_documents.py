@@ -61,20 +61,20 @@ def test_a_training_needs_no_cluster(trained: Path) -> None:
 
 
 def test_data_come_into_a_bucket(service: Service, trained: Path, tmp_path: Path) -> None:
-    followed(blocks(DATA, "python", under="Into the bucket"), service, tmp_path, trained)
+    followed(blocks(DATA, "python", under="Upload to the bucket: minio, aws, mc"), service, tmp_path, trained)
     assert service.objects["digits.npz"] == (trained / "data/digits.npz").read_bytes()
     made = [asked for asked in service.asked if asked.method == "PUT" and not asked.key]
     assert len(made) == 1
 
 
 def test_a_model_predicts(service: Service, trained: Path, tmp_path: Path) -> None:
-    (printed,) = followed(blocks(MODELS, "python", under="Predict with it"), service, tmp_path, trained)
+    (printed,) = followed(blocks(MODELS, "python", under="Predict with Keras"), service, tmp_path, trained)
     predicted = [int(digit) for digit in re.findall(r"\d", printed)]
     assert (predicted == np.load(trained / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
 def test_a_model_is_given_away_by_its_address(service: Service, trained: Path, tmp_path: Path) -> None:
-    (printed,) = followed(blocks(MODELS, "python", under="Give it to a colleague"), service, tmp_path, trained)
+    (printed,) = followed(blocks(MODELS, "python", under="Presigned URL: share a model"), service, tmp_path, trained)
     with urllib.request.urlopen(printed.strip()) as answer:
         assert answer.read() == service.objects[KEY]
     assert "X-Amz-Expires=86400" in printed

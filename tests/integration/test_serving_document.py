@@ -13,7 +13,7 @@ from tests.kit.model_server import serving
 from tests.kit.served import DIGITS
 
 PAGE = "docs/serving.md"
-METADATA = "Ask it"
+METADATA = "Protocols"
 PHOTOGRAPHS, OPEN_INFERENCE, WATSON = "Photographs", "Open Inference", "Watson Machine Learning"
 TENSORFLOW = "TensorFlow Serving"
 SECONDS = 120

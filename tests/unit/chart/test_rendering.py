@@ -287,7 +287,7 @@ def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) 
 
 
 def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
-    (block,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
+    (block,) = blocks("docs/operations.md", "yaml", under="Prometheus: metrics, alerts and dashboard")
     job, servers = yaml.safe_load(block.text)["scrape_configs"]
     (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
     service = render().one("Service")

@@ -10,7 +10,7 @@ import yaml
 
 from tests.kit.documents import blocks
 
-(SCRAPE,) = blocks("docs/operations.md", "yaml", under="Watch it with Prometheus")
+(SCRAPE,) = blocks("docs/operations.md", "yaml", under="Prometheus: metrics, alerts and dashboard")
 JOBS = yaml.safe_load(SCRAPE.text)["scrape_configs"]
 
 

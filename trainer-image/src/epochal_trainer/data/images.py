@@ -82,8 +82,8 @@ def _ranges(features: NDArray[Any]) -> list[ChannelRange]:
     """Return the values of black and white: one range for all channels, or one per channel if the channels differ.
 
     The range is the usual range of the type, or else the extremes of the data. Only float channels may have different
-    ranges, since floats may be standardized by channel. Values from 0 on, and values that reach one end of [-1, 1], have
-    one scale in all channels, of which one may be dark.
+    ranges, since floats may be standardized by channel. Values from 0 on, and values that reach one end of [-1, 1],
+    have one scale in all channels, of which one may be dark.
     """
     blocks = [features[begin : begin + BLOCK] for begin in range(0, len(features), BLOCK)]
     lows = np.min([block.min((0, 1, 2)) for block in blocks], 0).astype(np.float64)

@@ -95,8 +95,8 @@ def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
         yield warned(
             "NotOneHot",
             f"{samples.labels_name} holds other than one-hot rows: {wrong:,} of its "
-            f"{labels.size // labels.shape[-1]:,} rows: the first is {where}, which sums to {total:g}, and {loss} takes rows that sum to 1. "
-            "Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
+            f"{labels.size // labels.shape[-1]:,} rows: the first is {where}, which sums to {total:g}, and {loss} takes "
+            "rows that sum to 1. Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
             "for shares of classes, divide each row by its sum",
         )
 
