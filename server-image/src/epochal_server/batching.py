@@ -121,7 +121,10 @@ class Batcher:
         self._put(inputs, samples, taker)
 
     def forget(self) -> None:
-        """Drops, a moment later, the samples of clients that have gone: their memory is not counted any more."""
+        """Drops the queued samples of clients that have gone, in the next turn of the event loop.
+
+        Nothing counts the memory of these samples any more.
+        """
         if self._forgetting is None:
             self._forgetting = asyncio.get_running_loop().call_soon(self._forget)
 

@@ -64,8 +64,8 @@ class Exchange:
         """Returns whether nobody waits for the answer any more."""
         return self.gone
 
-    def leave(self) -> None:
-        """Gives back its room, since its client has gone; but not before a thread is done with its answer."""
+    def abandon(self) -> None:
+        """Gives back the room of a request whose client has gone, after any thread that still encodes the answer."""
         self.gone = True
         if self.encoding is None:
             self.room.give_back()

@@ -125,7 +125,7 @@ class Shortcut:
         self._left()
         self._sent()
         if self._exchange is not None:
-            self._exchange.leave()
+            self._exchange.abandon()
             self._ended(self._exchange, GONE, 0)
             self._quick.forget()
 

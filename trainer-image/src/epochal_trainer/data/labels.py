@@ -89,14 +89,15 @@ def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
         if odd.any() and first is None:
             at = tuple(int(index) for index in np.unravel_index(int(np.argmax(odd)), odd.shape))
             first = [begin + at[0], *at[1:]], sums[at]
-        wrong += np.count_nonzero(odd)
+        wrong += int(np.count_nonzero(odd))
     if first is not None:
         where, total = first
         yield warned(
             "NotOneHot",
             f"{samples.labels_name} holds other than one-hot rows: {wrong:,} of its "
-            f"{labels.size // labels.shape[-1]:,} rows: the first is {where}, which sums to {total:g}, and {loss} takes "
-            "rows that sum to 1. Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
+            f"{labels.size // labels.shape[-1]:,} rows: the first is {where}, which sums to {total:g}, "
+            f"and {loss} takes rows that sum to 1. "
+            "Where a sample may have several classes or none, use activation: sigmoid and the loss BinaryCrossentropy; "
             "for shares of classes, divide each row by its sum",
         )
 
