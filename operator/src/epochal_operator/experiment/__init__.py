@@ -1,1 +1,1 @@
-"""The kind Experiment: a search of hyper-parameters whose trials are TrainingJobs."""
+"""The kind Experiment: a search for hyperparameters, with a TrainingJob for each trial and rung."""

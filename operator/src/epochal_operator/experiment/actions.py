@@ -1,4 +1,4 @@
-"""The steps that a plan for an Experiment has."""
+"""The actions of a plan for an Experiment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from epochal_operator.runtime.resource import Object
 
 @dataclass(frozen=True)
 class Append:
-    """Add to the ledger.
+    """Append events to the ledger.
 
     Args:
-        events: What was observed.
+        events: The observed events.
     """
 
     events: tuple[Told, ...]
@@ -26,11 +26,11 @@ class Append:
 
 @dataclass(frozen=True)
 class Ask:
-    """Have parameters suggested for new trials, and add these to the ledger; or ask how much each parameter matters.
+    """Ask the searcher for the parameters of new trials, or for the importance of each parameter.
 
     Args:
         trials: Numbers of the new trials.
-        importance: What there is to ask how much each parameter matters; None if nothing is.
+        importance: The reason to compute the importances again; None if they are up to date.
     """
 
     trials: tuple[int, ...] = ()
@@ -39,7 +39,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Create:
-    """Create the TrainingJob of a rung.
+    """Create the TrainingJob for a rung of a trial.
 
     Args:
         place: The trial and the rung.
@@ -52,11 +52,11 @@ class Create:
 
 @dataclass(frozen=True)
 class Unmade:
-    """Tell that the TrainingJob of a rung cannot be built: others are made meanwhile.
+    """Report that the TrainingJob of a rung cannot be built; the other TrainingJobs are created anyway.
 
     Args:
         place: The trial and the rung.
-        error: Why.
+        error: The exception that building the TrainingJob raised.
     """
 
     place: Place
@@ -65,12 +65,12 @@ class Unmade:
 
 @dataclass(frozen=True)
 class Suspend:
-    """Suspend a trial's TrainingJob, or have it go on.
+    """Suspend or resume the TrainingJob of a trial.
 
     Args:
         place: The trial and the rung.
-        job: The TrainingJob as seen.
-        suspend: Which of both.
+        job: The observed TrainingJob.
+        suspend: Whether the TrainingJob is suspended; False resumes it.
     """
 
     place: Place
@@ -80,7 +80,7 @@ class Suspend:
 
 @dataclass(frozen=True)
 class DeleteExperiment:
-    """Delete the Experiment: its time to live is over."""
+    """Delete the Experiment, because its `ttlSecondsAfterFinished` has passed."""
 
 
 Action = (

@@ -1,4 +1,4 @@
-"""Do what a plan says, step by step, to the Experiment that it was made for and to no other."""
+"""Apply the actions of a plan to the Experiment for which the plan was made."""
 
 import asyncio
 import logging
@@ -37,28 +37,28 @@ from epochal_operator.trainingjob.pod_template import Installation
 _log = logging.getLogger(__name__)
 
 AskSearch = Callable[[Request], Awaitable[Response]]
-"""Asks for suggestions."""
+"""Function that sends a request to the searcher and returns the response."""
 
 
 _OF_REPORTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 
 
 class Applier:
-    """Does the steps of plans.
+    """Applies the actions of plans.
 
     Args:
-        term: What it works with.
-        installation: Returns what fills in where a spec says nothing.
-        ask: Asks for suggestions.
+        term: The clients and the object store of one leader term.
+        installation: Returns the settings with which Epochal was installed.
+        ask: Sends a request to the searcher.
         instance: Name of this process, for Events.
-        clock: Returns the time, with a time zone.
+        clock: Returns the current time, with a time zone.
 
     Attributes:
-        trials: What writes their TrainingJobs.
-        ledgers: What reads and writes their ledgers.
-        importance: How much the parameters of each Experiment matter, as far as that was asked.
-        batches: How many trials of each Experiment may be suggested at once.
-        report_told: What Events have told last of the Job of each Experiment's report: that it has failed, or waits.
+        trials: The writer of the trials' TrainingJobs.
+        ledgers: The store of the Experiments' ledgers.
+        importance: The latest parameter importances of each Experiment for which they were computed.
+        batches: The number of trials of each Experiment that one request to the searcher may cover.
+        report_told: The key of the latest Event of each Experiment about its report Job, which has failed or waits.
     """
 
     def __init__(
@@ -86,17 +86,17 @@ class Applier:
     async def apply(
         self, document: Object, wanted: Wanted | None, observed: Observed, actions: Sequence[Action], found: Hindrances
     ) -> None:
-        """Does the steps of a plan.
+        """Apply the actions of a plan.
 
         Args:
-            document: The Experiment that it was made for, as JSON.
-            wanted: What its spec asks for; None if that cannot be read.
-            observed: What was seen.
-            actions: The steps.
-            found: Takes what comes in the way.
+            document: The Experiment for which the plan was made, as JSON.
+            wanted: The parsed spec; None if the spec is invalid.
+            observed: The observed state of the Experiment.
+            actions: The actions of the plan.
+            found: Collects the errors that block the Experiment.
 
         Raises:
-            ApiError: If the API server does not do its part.
+            ApiError: If a request to the API server fails.
         """
         trials = [action for action in actions if isinstance(action, Create | Unmade | Suspend)]
         failed, error = await self.trials.write(document, trials, found)
@@ -108,10 +108,10 @@ class Applier:
             await self._do(document, wanted, observed, action, found)
 
     def forget(self, key: Key) -> None:
-        """Forgets an Experiment that is gone.
+        """Forget the cached state of a deleted Experiment.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
         """
         for known in (self.importance, self.report_told, self._failures):
             known.pop(key, None)
@@ -120,10 +120,10 @@ class Applier:
         self.ledgers.forget(key)
 
     async def refresh(self, key: Key) -> None:
-        """Reads an Experiment and its ledger again, after a conflict.
+        """Read an Experiment and its ledger from the API server again, after a conflict.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
         """
         self.ledgers.forget(key)
         await self._writer.refresh(EXPERIMENTS, key, self._store.get(EXPERIMENTS, key))
@@ -131,7 +131,7 @@ class Applier:
     async def _do(
         self, document: Object, wanted: Wanted | None, observed: Observed, action: Action, found: Hindrances
     ) -> None:
-        """Does a step that is not about a trial's TrainingJob."""
+        """Apply an action that does not write a TrainingJob of a trial."""
         match action:
             case Append():
                 await self._append(document, observed, action.events)
@@ -154,9 +154,9 @@ class Applier:
                 pass
 
     async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
-        """Appends events to the ledger, unless it has changed since it was read: then it is read again (Conflict).
+        """Append events to the ledger; raise Conflict if the ledger has changed since it was read.
 
-        After a refusal no suggestions are asked for until it may be tried again, since each would be lost.
+        After a refusal, the searcher gets no request until the backoff ends, because its suggestions would be lost.
         """
         ledger, key = observed.ledger, key_of(document)
         assert ledger is not None  # noqa: S101 - a plan appends only to a ledger that was read
@@ -170,7 +170,7 @@ class Applier:
             raise
 
     async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
-        """Has parameters suggested, and adds the trials to the ledger before any of them is made."""
+        """Ask the searcher for parameters, and append the new trials to the ledger before a TrainingJob is created."""
         key, known, begun = key_of(document), len(observed.events), self._clock()
         asked = action.importance is not None
         question = await asyncio.to_thread(
@@ -202,10 +202,10 @@ class Applier:
             self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
 
     def failure(self, key: Key) -> StatusCause | None:
-        """Returns that an Experiment's search has failed just now, if it has.
+        """Return the recent failure of an Experiment's searcher or ledger, or None if its backoff has passed.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
         """
         until, cause = self._failures.get(key, (None, None))
         return cause if until is not None and self._clock() < until else None
@@ -213,7 +213,7 @@ class Applier:
     async def _create_report(
         self, document: Object, wanted: Wanted, observed: Observed, action: CreateReport, found: Hindrances
     ) -> None:
-        """Creates the Job that writes the report; what is in the way of it holds no trial up."""
+        """Create the Job that writes the report; an error blocks no trial."""
         given = {**document, "spec": wanted.given}
         body = await asyncio.to_thread(report_job, given, observed.events, wanted.spec, self._installation())
         told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
@@ -236,7 +236,7 @@ class Applier:
         _log.info("created %s, which writes its report", body["metadata"]["name"])
 
     async def _delete_report(self, document: Object, job: Object, found: Hindrances) -> None:
-        """Deletes the Job of the report before, in whose place another one comes."""
+        """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
             await self._delete(JOBS, job)
         except REFUSALS as error:
@@ -244,7 +244,7 @@ class Applier:
             found.unreported = True
 
     async def _emit_unreported(self, document: Object, body: Object, message: str) -> None:
-        """Tells that the Job that writes the report cannot be made, or made anew."""
+        """Emit an Event because the report Job cannot be created or replaced."""
         name = body["metadata"]["name"]
         await self._writer.emit(report_failed(name, message, name), document)
 

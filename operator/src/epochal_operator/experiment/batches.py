@@ -1,48 +1,48 @@
-"""How many trials are suggested at once: fewer where that takes too long, and more again once it does not."""
+"""The batch size of suggestions: smaller after slow requests, larger again after fast requests."""
 
 from epochal_operator.experiment.observed import BATCH
 from epochal_operator.experiment.search.child import SECONDS
 from epochal_operator.runtime.resource import Key
 
 QUICK_SECONDS = SECONDS / 4
-"""An answer that comes within this leaves time for twice as many."""
+"""The batch size doubles after a response within this time."""
 
 
 class Batches:
-    """How many trials of each Experiment may be suggested at once.
+    """The number of trials of each Experiment that one request to the searcher may cover.
 
-    It is remembered of those alone of which suggestions took too long.
+    Only Experiments with slow requests have an entry; all others use `BATCH`.
     """
 
     def __init__(self) -> None:
         self._most: dict[Key, int] = {}
 
     def of(self, key: Key) -> int:
-        """Returns how many trials may be suggested at once.
+        """Return the number of trials that one request to the searcher may cover.
 
         Args:
-            key: Namespace and name of their Experiment.
+            key: Namespace and name of the Experiment.
         """
         return self._most.get(key, BATCH)
 
     def too_slow(self, key: Key, asked: int) -> bool:
-        """Takes note that suggestions took too long; returns whether fewer can be asked for.
+        """Halve the batch size after a request that took too long, and return whether a smaller request is possible.
 
         Args:
-            key: Namespace and name of their Experiment.
-            asked: How many were asked for; none, if it was another question.
+            key: Namespace and name of the Experiment.
+            asked: The number of requested trials; 0 for a request without trials.
         """
         if asked:
             self._most[key] = max(1, asked // 2)
         return asked > 1
 
     def answered(self, key: Key, asked: int, seconds: float) -> None:
-        """Takes note that suggestions came in time.
+        """Double the batch size after a full request that was fast.
 
         Args:
-            key: Namespace and name of their Experiment.
-            asked: How many were asked for.
-            seconds: How long it took.
+            key: Namespace and name of the Experiment.
+            asked: The number of requested trials.
+            seconds: The duration of the request.
         """
         most = self._most.get(key)
         if most is None or asked < most or seconds > QUICK_SECONDS:
@@ -53,9 +53,9 @@ class Batches:
             del self._most[key]
 
     def forget(self, key: Key) -> None:
-        """Forgets an Experiment that is gone.
+        """Forget the batch size of a deleted Experiment.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
         """
         self._most.pop(key, None)

@@ -1,4 +1,4 @@
-"""What must hold of an Experiment beyond its schema: that its parameters lead somewhere, and that trials are valid."""
+"""Rules for an Experiment beyond its schema: its paths lead to fields, and its trials are valid."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,23 +16,25 @@ from epochal_operator.experiment.space import InvalidSpace, Space
 from epochal_operator.experiment.trial_job import value_at
 
 MAX_FAULTS = 16
-"""Faults that are told at once."""
+"""The largest number of faults in one message."""
 MAX_TRIED = 1024
-"""Values that are tried: a search may have a million, at 0.3 ms each in a template as large as can be. A trial with
-another value fails once it is due."""
+"""The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
+A trial with another invalid value fails when it is created.
+"""
 
 
 def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
-    """Returns the space of an Experiment whose trials are all valid, as far as can be told without Keras.
+    """Return the search space of an Experiment, after all checks that do not need Keras.
 
-    It validates each end of each range and each value in its place; the rest of the template is valid already.
+    The check validates both ends of each range and each listed value at its place. The rest of the template is already
+    valid.
 
     Args:
         spec: The Experiment's spec.
-        template: Its template's spec, as JSON.
+        template: The spec of its template, as JSON.
 
     Raises:
-        InvalidSpace: If they are not; the message has a line per fault, which names the parameter.
+        InvalidSpace: If a check fails. The message has a line for each fault, which names the parameter.
     """
     space = Space.of(spec.parameters)
     places: dict[str, paths.Place] = {}
@@ -46,7 +48,7 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
 
 
 def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.Place]) -> Iterator[str]:
-    """Yields a fault for each path without a place, or with the place of another path; adds the valid places."""
+    """Yield a fault for each path without a place, or with the place of another path; add the valid places."""
     found: list[tuple[Parameter, str, paths.Place]] = []
     names = paths.Names()
     for parameter in space.parameters:
@@ -68,7 +70,7 @@ def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, pa
 
 
 def _exclude(space: Space, one: Parameter, other: Parameter) -> bool:
-    """Whether two parameters never count both: something that both hang on would have to have two values at once."""
+    """Return whether two parameters are never active in the same trial, because their conditions exclude each other."""
     way, other_way = space.way_to(one.name), space.way_to(other.name)
     return any(not way[name] & other_way[name] for name in way.keys() & other_way.keys())
 
@@ -76,12 +78,12 @@ def _exclude(space: Space, one: Parameter, other: Parameter) -> bool:
 def _value_faults(
     space: Space, template: TrainingJobSpec, places: Mapping[str, paths.Place], tries: Iterator[int]
 ) -> Iterator[str]:
-    """Yields which values the schema of a TrainingJob refuses."""
+    """Yield a fault for each value that the schema of a TrainingJob refuses."""
     for parameter in space.parameters:
         domain = space.domains[parameter.name]
         for path in parameter.paths:
             place = places[path]
-            if not place.schema:  # an argument of Keras: anything may stand there
+            if not place.schema:  # an argument of Keras: any value is possible
                 continue
             if isinstance(domain, Floats) and place.schema.get("type") == "integer":
                 yield f"parameter {parameter.name}: must be int in place of float, since {path} is a whole number"
@@ -95,7 +97,7 @@ def _value_faults(
 def _initial_faults(
     spec: ExperimentSpec, space: Space, places: Mapping[str, paths.Place], tries: Iterator[int]
 ) -> Iterator[str]:
-    """Yields which trials to begin with have values that are none of their parameters'."""
+    """Yield a fault for each value in `initialTrials` that is not valid for its parameter."""
     paths_of = {parameter.name: parameter.paths for parameter in space.parameters}
     for index, trial in enumerate(spec.initial_trials):
         for name, value in trial.items():
@@ -111,7 +113,7 @@ def _initial_faults(
 
 
 def _refusal(template: TrainingJobSpec, place: paths.Place, value: Any) -> str:
-    """Returns why a TrainingJob of a template with a value at a place is refused; empty if it is not."""
+    """Return the reason why a TrainingJob with this value at a place is invalid, or an empty text."""
     spec = _with(template, place.steps, value)
     try:
         parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
@@ -121,9 +123,9 @@ def _refusal(template: TrainingJobSpec, place: paths.Place, value: Any) -> str:
 
 
 def _with(node: Any, steps: Sequence[str | int], value: Any) -> Any:
-    """Returns a part of a parsed spec as JSON on the way to a place, with a value there.
+    """Return a parsed spec as JSON along the path to a place, with a new value at that place.
 
-    The parts beside the way stay models: pydantic does not validate them again, but their parents' rules hold.
+    All other parts stay models: pydantic does not validate them again, but the rules of their parents apply.
     """
     if not steps:
         return value
@@ -147,7 +149,7 @@ def _grid_faults(spec: ExperimentSpec, space: Space) -> Iterator[str]:
 
 
 def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
-    """Yields why no epoch has the figure to judge by, where that can be told without Keras."""
+    """Yield the faults of the objective's metric that can be found without Keras."""
     metric, template = spec.objective.metric, spec.template.spec
     if metric.startswith("val_") and template.data.validation is None:
         yield f"objective.metric: {metric} is a figure of a validation part: template.spec.data.validation must be set"
@@ -157,5 +159,5 @@ def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
 
 
 def _may_have_more(training: Training) -> bool:
-    """Whether an epoch has more figures than the loss: its metrics, or what callbacks add to them."""
+    """Return whether an epoch may have more metrics than the loss, from `metrics` or from callbacks."""
     return bool(training.metrics or training.callbacks)

@@ -1,4 +1,4 @@
-"""What a hyper-parameter may be. Its values travel as text, and of all texts that mean the same one is canonical."""
+"""The domains of hyperparameters. Values are texts, and each value has a single canonical text."""
 
 import hashlib
 import json
@@ -12,24 +12,24 @@ from typing import Any
 from epochal_api.parameter import Parameter
 
 DIGITS = 6
-"""Digits to which a number that may be any of a range is drawn: nobody trains better by the seventh."""
+"""Significant digits of a sampled number in a continuous range: a seventh digit does not improve training."""
 _EXACT = 17
-"""Digits that tell all floats apart."""
+"""Significant digits with which all floats differ."""
 _MAX_TEXT = 256
-"""Characters of a value: as many as one that is listed may have."""
+"""The most characters of a value: the same limit as for a listed value."""
 _MAX_SUM = 16
-"""Characters that tell a longer one from others."""
+"""Characters of the digest at the end of a shortened text."""
 
 
 @dataclass(frozen=True)
 class Floats:
-    """Numbers of a range.
+    """A range of numbers.
 
     Args:
-        low: The least.
-        high: The largest.
-        log: Whether their logarithm is what is spread evenly.
-        step: Their distance from each other; None if they may be any.
+        low: The smallest value.
+        high: The largest value.
+        log: Whether the range is sampled on a logarithmic scale.
+        step: The distance between two values; None for a continuous range.
     """
 
     low: Fraction
@@ -39,22 +39,22 @@ class Floats:
 
     @property
     def size(self) -> int | None:
-        """How many there are; None if that is no matter of counting."""
+        """The number of values; None for a continuous range."""
         if self.low == self.high:
             return 1
         return None if self.step is None else (self.high - self.low) // self.step + 1
 
     def at(self, index: int) -> str:
-        """Returns the value of an index below `size`."""
+        """Return the value of an index below `size`."""
         return _number(float(self.low + index * (self.step or 0)))
 
     def index(self, number: float) -> int:
-        """Returns the index of the value that is next to a number."""
+        """Return the index of the value that is nearest to a number."""
         index = round((Fraction(number) - self.low) / self.step) if self.step else 0
         return min(max(index, 0), (self.size or 1) - 1)
 
     def text(self, drawn: float) -> str:
-        """Returns the value that is meant by a number that was drawn."""
+        """Return the value of the range that is nearest to a sampled number."""
         if self.step is not None:
             return self.at(self.index(drawn))
         rounded = float(f"{drawn:.{self._digits}g}")
@@ -62,14 +62,14 @@ class Floats:
 
     @cached_property
     def _digits(self) -> int:
-        """More digits for a narrow range far from zero."""
+        """The significant digits of a value: more for a narrow range far from zero."""
         if self.low == self.high:
             return _EXACT
         far = max(abs(self.low), abs(self.high)) / (self.high - self.low)
         return min(DIGITS + int(math.log10(max(float(far), 1.0))), _EXACT)
 
     def parse(self, text: str) -> float | None:
-        """Returns what a text means, as JSON has it; None if it is no number."""
+        """Return the number in a text, or None if the text is not a finite number."""
         try:
             number = float(text)
         except ValueError:
@@ -77,33 +77,33 @@ class Floats:
         return number if math.isfinite(number) else None
 
     def canonical(self, text: str) -> str:
-        """Returns the one text of all that mean the same; what is no number stays as it is."""
+        """Return the canonical text of a number; any other text stays unchanged."""
         number = self.parse(text)
         return text if number is None else _number(number)
 
     def contains(self, text: str) -> bool:
-        """Whether a value is one of these."""
+        """Return whether a value belongs to the domain."""
         number = self.parse(text)
         if number is None or not float(self.low) <= number <= float(self.high):
             return False
         return self.step is None or self.text(number) == _number(number)
 
     def read(self, value: Any) -> str | None:
-        """Returns the text of a value of JSON; None if it is no number."""
+        """Return the canonical text of a JSON value, or None if the value is not a number."""
         number = None if isinstance(value, bool) else self.parse(str(value))
         return None if number is None else _number(number)
 
     def probes(self) -> list[str]:
-        """Returns values that must be valid for all to be."""
+        """Return the values to validate: if they are valid, all values are valid."""
         return [_number(float(self.low)), _number(float(self.high))]
 
     def faults(self) -> Iterator[str]:
-        """Yields what is wrong with the range."""
+        """Yield the faults of the range."""
         if self.step is None:
             return
         yield from _step_faults("float", self.low, self.high, self.step)
         far = max(abs(self.low), abs(self.high))
-        finest = 2 * math.ulp(float(far))  # A finer one is lost when a value is rounded to a float.
+        finest = 2 * math.ulp(float(far))  # A smaller step is lost when a value is rounded to a float.
         if self.step < finest:
             must = f"must be {finest} at least, for numbers near {_short(far)} to differ"
             yield f"float.step {must}; found {_short(self.step)}"
@@ -114,10 +114,10 @@ class Ints:
     """Whole numbers of a range.
 
     Args:
-        low: The least.
-        high: The largest.
-        log: Whether their logarithm is what is spread evenly.
-        step: Their distance from each other.
+        low: The smallest value.
+        high: The largest value.
+        log: Whether the range is sampled on a logarithmic scale.
+        step: The distance between two values.
     """
 
     low: int
@@ -127,19 +127,19 @@ class Ints:
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of values."""
         return (self.high - self.low) // self.step + 1
 
     def at(self, index: int) -> str:
-        """Returns the value of an index below `size`."""
+        """Return the value of an index below `size`."""
         return str(self.low + index * self.step)
 
     def text(self, drawn: int) -> str:
-        """Returns the value that is meant by a number that was drawn."""
+        """Return the value of the range that is nearest to a sampled number."""
         return self.at(min(max(round((drawn - self.low) / self.step), 0), self.size - 1))
 
     def parse(self, text: str) -> int | None:
-        """Returns what a text means, as JSON has it; None if it is no whole number."""
+        """Return the whole number in a text, or None if the text is not a whole number."""
         try:
             number = float(text)
             return int(text) if text.lstrip("+-").isdecimal() else int(number) if number.is_integer() else None
@@ -147,83 +147,83 @@ class Ints:
             return None
 
     def canonical(self, text: str) -> str:
-        """Returns the one text of all that mean the same; what is no whole number stays as it is."""
+        """Return the canonical text of a whole number; any other text stays unchanged."""
         number = self.parse(text)
         return text if number is None else str(number)
 
     def contains(self, text: str) -> bool:
-        """Whether a value is one of these."""
+        """Return whether a value belongs to the domain."""
         number = self.parse(text)
         return number is not None and self.low <= number <= self.high and (number - self.low) % self.step == 0
 
     def read(self, value: Any) -> str | None:
-        """Returns the text of a value of JSON; None if it is no whole number."""
+        """Return the canonical text of a JSON value, or None if the value is not a whole number."""
         number = None if isinstance(value, bool) else self.parse(str(value))
         return None if number is None else str(number)
 
     def probes(self) -> list[str]:
-        """Returns values that must be valid for all to be."""
+        """Return the values to validate: if they are valid, all values are valid."""
         return [str(self.low), str(self.high)]
 
     def faults(self) -> Iterator[str]:
-        """Yields what is wrong with the range."""
+        """Yield the faults of the range."""
         yield from _step_faults("int", Fraction(self.low), Fraction(self.high), Fraction(self.step))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Values that are listed.
+    """A list of values.
 
     Args:
-        values: They, as JSON writes them, a text without its quotes.
+        values: The values as JSON texts, but strings without quotes.
     """
 
     values: tuple[str, ...]
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of values."""
         return len(self.values)
 
     def at(self, index: int) -> str:
-        """Returns the value of an index below `size`."""
+        """Return the value of an index below `size`."""
         return self.values[index]
 
     def text(self, drawn: str) -> str:
-        """Returns the value that was drawn."""
+        """Return a sampled value unchanged."""
         return drawn
 
     def parse(self, text: str) -> Any:
-        """Returns what a text means, as JSON has it."""
+        """Return the JSON value of a text."""
         return _json(text)
 
     def canonical(self, text: str) -> str:
-        """Returns the one text of all that mean the same; what is none of the values stays as it is."""
+        """Return the canonical text of a value; a text outside the list stays unchanged."""
         return self._listed.get(_meaning(_json(text)), text)
 
     def contains(self, text: str) -> bool:
-        """Whether a value is one of these."""
+        """Return whether a value belongs to the domain."""
         return _meaning(_json(text)) in self._listed
 
     def read(self, value: Any) -> str | None:
-        """Returns the text of a value of JSON; of a long one that is none of the values, what tells it from others."""
+        """Return the canonical text of a JSON value; a long text outside the list ends in a digest."""
         if isinstance(value, str):
             return _short_text(self.canonical(value))
         return self._listed.get(_meaning(value)) or _short_text(json.dumps(value))
 
     def probes(self) -> list[str]:
-        """Returns values that must be valid for all to be."""
+        """Return the values to validate: if they are valid, all values are valid."""
         return list(self.values)
 
     def faults(self) -> Iterator[str]:
-        """Yields what is wrong with the values."""
+        """Yield a fault for each listed value that equals another listed value."""
         for value in self.values:
             if (other := self.canonical(value)) != value:
                 yield f"values must differ, found {other!r} and {value!r}, which mean the same"
 
     @cached_property
     def _listed(self) -> dict[str, str]:
-        """The values by what they mean."""
+        """The listed values by their normalized JSON text."""
         return {_meaning(_json(value)): value for value in reversed(self.values)}
 
 
@@ -231,7 +231,7 @@ Domain = Floats | Ints | Choice
 
 
 def domain_of(parameter: Parameter) -> Domain:
-    """Returns what a parameter may be."""
+    """Return the domain of a parameter."""
     if (floats := parameter.float_) is not None:
         step = None if floats.step is None else Fraction(floats.step)
         return Floats(Fraction(floats.min), Fraction(floats.max), floats.scale == "Log", step)
@@ -252,7 +252,7 @@ def _short(number: Fraction) -> str:
 
 
 def _short_text(text: str) -> str:
-    """Returns a text that is no longer than a value may be: a template may have a whole vocabulary there."""
+    """Return a text within the length limit of a value, because a template may have a whole vocabulary at a place."""
     if len(text) <= _MAX_TEXT:
         return text
     told = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_MAX_SUM]
@@ -260,7 +260,7 @@ def _short_text(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(value + 0.0)  # there is one zero
+    return repr(value + 0.0)  # -0.0 becomes 0.0
 
 
 def _json(text: str) -> Any:
@@ -276,7 +276,7 @@ def _refuse(constant: str) -> None:
 
 
 def _meaning(value: Any) -> str:
-    """Returns a text that equal values have in common: 1 and 1.0, but not 1 and true."""
+    """Return a text that equal values share: 1 and 1.0 share a text, but 1 and true do not."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(float(value))
     return json.dumps(value, sort_keys=True)

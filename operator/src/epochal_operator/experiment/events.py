@@ -1,4 +1,4 @@
-"""Which transitions of an Experiment are Events."""
+"""The Events of an Experiment: status transitions, and single failures."""
 
 from collections.abc import Iterator
 
@@ -11,16 +11,16 @@ from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.reasons import Foreign
 
 MAX_PARAMETERS = 8
-"""Parameters that an Event names."""
+"""The largest number of parameters in the message of an Event."""
 
 
 def events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, maximize: bool = True) -> list[Event]:
-    """Returns what happened to an Experiment between two statuses.
+    """Return the Events for the transition of an Experiment from one status to the next.
 
     Args:
         metric: The objective's metric.
-        before: Its status so far.
-        after: Its status from now on.
+        before: The previous status of the Experiment.
+        after: The new status of the Experiment.
         maximize: Whether the highest value is the best.
     """
     is_new = after.best is not None and _is_better(after.best, before.best, maximize=maximize)
@@ -28,7 +28,7 @@ def events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, ma
 
 
 def rejected(job_name: str, message: str, *, by: str = "The API server") -> Event:
-    """Returns that a trial is refused, and counts as failed.
+    """Return the Event for a trial that fails because its TrainingJob is refused.
 
     Args:
         job_name: Name of its TrainingJob.
@@ -39,22 +39,22 @@ def rejected(job_name: str, message: str, *, by: str = "The API server") -> Even
 
 
 def not_made(job_name: str, message: str) -> Event:
-    """Returns that a trial has failed that cannot be made.
+    """Return the Event for a trial that fails because its TrainingJob cannot be built.
 
     Args:
         job_name: Name of its TrainingJob.
-        message: What is the matter.
+        message: The error.
     """
     return _event(Reason.TRIAL_NOT_MADE, f"{message} Its trial fails.", job_name)
 
 
 def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
-    """Returns that a trial has failed that has never told the figure that trials are judged by.
+    """Return the Event for a trial that fails because it never reported the objective's metric.
 
     Args:
         metric: The objective's metric.
         job_name: Name of its TrainingJob.
-        figures: The figures that it has told.
+        figures: The metrics that the trial reported.
     """
     note = (
         f"spec.objective.metric must be a figure that trials tell, found {metric!r}: {job_name}, which fails by it, "
@@ -64,7 +64,7 @@ def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
 
 
 def best_unavailable(metric: str, job_name: str) -> Event:
-    """Returns that trials are judged by their last epoch, since their trainer does not report the best epoch.
+    """Return the Event for trials that are compared by their last epoch, because no best epoch was reported.
 
     Args:
         metric: The objective's metric.
@@ -78,11 +78,11 @@ def best_unavailable(metric: str, job_name: str) -> Event:
 
 
 def ledger_damaged(count: int, version: str) -> Event:
-    """Returns that a part of the ledger cannot be read, and is about to be lost.
+    """Return the Event for a damaged ledger; its unreadable part is about to be lost.
 
     Args:
-        count: How many events can be read.
-        version: The resourceVersion of its ExperimentLedger.
+        count: The number of readable events.
+        version: The resourceVersion of the ExperimentLedger.
     """
     note = (
         f"Its ExperimentLedger is damaged, or larger than any that Epochal writes: {count} events can be read. The "
@@ -92,12 +92,12 @@ def ledger_damaged(count: int, version: str) -> Event:
 
 
 def report_failed(job_name: str, message: str, key: str) -> Event:
-    """Returns that the report is not written.
+    """Return the Event for a report that was not written.
 
     Args:
-        job_name: Name of the Job that was to write it.
-        message: Why, as far as it is known.
-        key: What tells this failure from others.
+        job_name: Name of the Job that writes the report.
+        message: The cause, or an empty text.
+        key: The key of this failure, which distinguishes it from others with the same reason.
     """
     note = (
         "Its report is not written; the search goes on. That is tried again when there is more to report, and for a "
@@ -107,11 +107,11 @@ def report_failed(job_name: str, message: str, key: str) -> Event:
 
 
 def report_waits(job_name: str, key: str) -> Event:
-    """Returns that no queue admits the Job that is to write the report.
+    """Return the Event for a report Job that waits for admission by a queue.
 
     Args:
         job_name: Name of the Job.
-        key: What tells it from others.
+        key: The key of this wait, which distinguishes it from others with the same reason.
     """
     note = (
         f"Its report is not written yet: the Job {job_name} is suspended until a queue admits it. The "
@@ -122,10 +122,10 @@ def report_waits(job_name: str, key: str) -> Event:
 
 
 def ledger_ignored(uid: str) -> Event:
-    """Returns that a ledger is not taken for the Experiment's own.
+    """Return the Event for a ledger that belongs to another Experiment or is unreadable.
 
     Args:
-        uid: The Experiment.
+        uid: The uid of the Experiment.
     """
     note = (
         "The data of its ExperimentLedger is a copy of another Experiment's, or cannot be read: it is replaced by what "
@@ -157,7 +157,7 @@ def _is_over(status: ExperimentStatus) -> bool:
 
 
 def _is_better(best: RankedTrial, other: RankedTrial | None, *, maximize: bool) -> bool:
-    """Returns whether the best is better than the one of before, which may have become worse itself."""
+    """Return whether the new best value beats the previous best value, which may have become worse."""
     now, was = finite(best.value), finite(other.value if other else None)
     if now is None or was is None:
         return was is None

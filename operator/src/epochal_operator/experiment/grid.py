@@ -1,4 +1,4 @@
-"""All combinations of a space whose parameters have countable values."""
+"""All combinations of a search space without continuous parameters."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,11 +6,11 @@ from epochal_operator.experiment.space import Space
 
 
 def combinations(space: Space, start: Mapping[str, int] | None = None) -> Iterator[dict[str, str]]:
-    """Yields each combination once, the last parameter's values changing first.
+    """Yield each combination once; the last parameter changes fastest.
 
     Args:
-        space: The space, whose `size` is a number.
-        start: Indices of the values that parameters begin with, by their names. Default: their first values.
+        space: The search space, whose `size` is not None.
+        start: Index of the first value of each parameter, by its name. Default: 0.
     """
     yield from _rest(space, start or {}, {})
 

@@ -1,4 +1,4 @@
-"""What comes in the way while an Experiment is reconciled."""
+"""Errors that block an Experiment until the next reconcile."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from epochal_operator.runtime.errors import AdmissionFailed
 
 @dataclass
 class Hindrances:
-    """What has come in the way in the course of one reconcile: the next one tries again.
+    """The errors of one reconcile; the next reconcile tries the failed actions again.
 
     Args:
-        hindered: What is in the way of all new TrainingJobs.
-        unnoted: Whether the API server does not take the ledger.
-        unreported: Whether the Job that writes the report cannot be made now.
-        failure: What is to be tried again by the queue, later and later, once it is told.
-        told: Whether the status was written, and is not as it was written.
+        hindered: The cause that blocks all new TrainingJobs.
+        unnoted: Whether the API server refuses the ledger.
+        unreported: Whether the report Job cannot be created now.
+        failure: The webhook error that the work queue retries with a growing delay, once the status reports it.
+        told: Whether the API server returned another status than the one that was written.
     """
 
     hindered: StatusCause | None = None

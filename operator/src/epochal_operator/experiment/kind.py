@@ -1,4 +1,4 @@
-"""The kind Experiment, as the runtime is told of it."""
+"""The registration of the kind Experiment with the runtime."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -19,9 +19,11 @@ from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(EXPERIMENT_CONDITIONS), (f"{GROUP}/",))
-"""What is read of an Experiment."""
+"""The limits within which an Experiment is read."""
 BATCH_SECONDS = 0.25
-"""Of a hundred trials that run, some tell something twelve times a second; a free slot may wait for this long."""
+"""Seconds for which changes are collected. A hundred running trials send twelve updates a second, and a free slot may
+wait this long.
+"""
 
 
 def experiments(
@@ -30,12 +32,12 @@ def experiments(
     instance: str,
     metric_labels: tuple[str, ...] = (),
 ) -> Kind:
-    """Returns the description of Experiments.
+    """Return the Kind of Experiments.
 
     Args:
-        installation: Returns what fills in where a spec says nothing.
+        installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
-        metric_labels: Labels that their series have, too.
+        metric_labels: Labels of Experiments that become labels of their metrics.
     """
     keep: Trim = partial(trim.experiment, labels=metric_labels)
     return Kind(
@@ -52,9 +54,9 @@ def experiments(
 
 
 def experiments_of(change: Change, store: Store) -> Iterable[Key]:  # noqa: ARG001 - as all that wakes
-    """Returns the keys of the Experiments whose trial a TrainingJob is, or was, if what matters of it has changed.
+    """Return the keys of the Experiments that a change of a TrainingJob concerns.
 
-    An epoch more does not matter: of a thousand trials each would have all looked at again.
+    A finished epoch does not matter: otherwise each of a thousand trials would enqueue its Experiment each time.
     """
     if _matters(change.before) == _matters(change.after):
         return ()
@@ -63,7 +65,7 @@ def experiments_of(change: Change, store: Store) -> Iterable[Key]:  # noqa: ARG0
 
 
 def _matters(job: Object | None) -> object:
-    """Returns what of a TrainingJob matters to the Experiment whose trial it is."""
+    """Return the fields of a TrainingJob that concern the Experiment of its trial."""
     if job is None:
         return None
     status, metadata = job.get("status") or {}, job["metadata"]

@@ -1,7 +1,7 @@
-r"""The ledger: all that an Experiment has observed, in the order in which it became known.
+r"""The ledger: all events that an Experiment has observed, in the order of their observation.
 
-It only grows. Everything else about an Experiment (what becomes of its trials, what is suggested, its status) follows
-from its spec, its ledger and the TrainingJobs that there are. An ExperimentLedger holds it as text:
+Events are only appended. The state of the trials, the suggestions and the status follow from the spec, the ledger and
+the existing TrainingJobs. An ExperimentLedger holds the ledger as text:
 
     kubectl get experimentledger NAME -o jsonpath='{.data}' | base64 -d | gunzip
 """
@@ -22,29 +22,33 @@ from epochal_api.experiment_ledger import MAX_DATA
 MAX_TEXT = MAX_DATA
 """Bytes of a ledger as text."""
 MAX_LINES = 4 * 1024**2
-"""Bytes of the unpacked lines: 4 KiB for each of 1,000 trials."""
+"""Bytes of the decompressed lines: 4 KiB for each of 1,000 trials."""
 MAX_EVENTS = 32 * 1024
-"""Events that are read: several times as many as a search of all trials has, and a text may hold a million."""
+"""Events that are read: several times as many as a search with all trials has. Without this limit a text may hold a
+million.
+"""
 EVENT_BYTES = 128
-"""Bytes of an event in memory, beside its texts."""
+"""Bytes of an event in memory, without its texts."""
 MAX_NUMBER = 10**9
-"""The largest number in an event: more than any trial, epoch or second."""
+"""The largest number in an event: larger than any trial number, epoch or duration in seconds."""
 MAX_WORD = 256
-"""Characters of a name, a value or a reason: a parameter's value has the most."""
+"""Characters of a name, a value or a reason: the values of parameters are the longest."""
 MAX_LINE = 128 * 1024
-"""Characters of a line that is read: more than the parameters of a trial take, each character written as twelve."""
+"""Characters of a line that is read: more than the parameters of a trial take, with an escape of twelve characters for
+each character.
+"""
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 9
 _PIECE = 256
-"""Characters that are read at once: what is damaged costs no more than the lines that end in such a piece."""
+"""Characters that are decoded at once: damage destroys only the lines that end in the same piece."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose ledger it is: the first event of each.
+    """The Experiment that owns the ledger: the first event of each ledger.
 
     Args:
-        uid: The Experiment.
+        uid: The uid of the Experiment.
     """
 
     uid: str
@@ -52,12 +56,12 @@ class Owner:
 
 @dataclass(frozen=True)
 class Created:
-    """A trial was decided upon.
+    """A trial was created in the ledger, before its first TrainingJob exists.
 
     Args:
         trial: Its number.
         parameters: Its parameters, as text.
-        known: Events of the ledger that were known when it was suggested: the first ones.
+        known: The number of events in the ledger when the trial was suggested: its first ones.
     """
 
     trial: int
@@ -67,12 +71,12 @@ class Created:
 
 @dataclass(frozen=True)
 class Started:
-    """A TrainingJob of a rung of a trial is there.
+    """The TrainingJob of a rung of a trial exists.
 
     Args:
-        trial: The trial.
+        trial: The number of the trial.
         rung: The rung, counted from 0.
-        uid: The TrainingJob.
+        uid: The uid of the TrainingJob.
     """
 
     trial: int
@@ -82,16 +86,16 @@ class Started:
 
 @dataclass(frozen=True)
 class Finished:
-    """A rung of a trial is complete.
+    """A trial has finished a rung.
 
     Args:
-        trial: The trial.
-        rung: The rung.
-        epoch: Its last epoch, counted from the trial's first one.
-        value: What the trial is worth by then.
-        uid: The TrainingJob.
-        seconds: How long it took.
-        ended: Whether the trial does not go on: all its epochs are trained, or a callback has ended it.
+        trial: The number of the trial.
+        rung: The rung, counted from 0.
+        epoch: The last epoch of the rung, counted from the first epoch of the trial.
+        value: The objective value of the trial after this rung, as text.
+        uid: The uid of the TrainingJob.
+        seconds: The duration of the rung.
+        ended: Whether the trial has ended: all its epochs are trained, or a callback stopped the training.
     """
 
     trial: int
@@ -105,12 +109,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The loss of a trial is no number any more.
+    """The loss of a trial has become NaN or infinite.
 
     Args:
-        trial: The trial.
-        rung: The rung.
-        uid: The TrainingJob.
+        trial: The number of the trial.
+        rung: The rung, counted from 0.
+        uid: The uid of the TrainingJob.
     """
 
     trial: int
@@ -123,10 +127,10 @@ class Failed:
     """A trial has failed, or the API server has refused it.
 
     Args:
-        trial: The trial.
-        rung: The rung.
-        uid: The TrainingJob; empty if there is none.
-        reason: Why, in one word.
+        trial: The number of the trial.
+        rung: The rung, counted from 0.
+        uid: The uid of the TrainingJob; empty if it does not exist.
+        reason: The reason as a CamelCase word.
     """
 
     trial: int
@@ -136,15 +140,17 @@ class Failed:
 
 
 CHECKPOINT_LOST = "CheckpointLost"
-"""Why a trial cannot go on that has not failed: the checkpoint of its rung before is gone. What it was worth stands."""
+"""The reason of a trial that has not failed but cannot continue, because the checkpoint of its previous rung is
+missing. Its objective value stays valid.
+"""
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """The checkpoints of a trial are given up: it never goes on.
+    """The checkpoints of a trial may be deleted: the trial never continues.
 
     Args:
-        trial: The trial.
+        trial: The number of the trial.
     """
 
     trial: int
@@ -152,13 +158,13 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Warm:
-    """A trial of another Experiment is known from the beginning.
+    """A trial of another Experiment with its result, from which the search starts (`spec.warmStartFrom`).
 
     Args:
-        experiment: The other Experiment.
-        trial: Its number there.
+        experiment: The other Experiment of the trial.
+        trial: The number of the trial in the other Experiment.
         parameters: Its parameters, as text.
-        value: What it was worth.
+        value: The objective value of the trial, as text.
         epoch: Its last epoch.
     """
 
@@ -171,10 +177,10 @@ class Warm:
 
 @dataclass(frozen=True)
 class Exhausted:
-    """There is nothing left to suggest that was not tried.
+    """The searcher has no more untried parameters to suggest.
 
     Args:
-        known: Events of the ledger that were known by then.
+        known: The number of events in the ledger at that time.
     """
 
     known: int
@@ -182,10 +188,10 @@ class Exhausted:
 
 @dataclass(frozen=True)
 class Unread:
-    """Something that another version of Epochal has observed, which this one does not understand.
+    """An event of another version of Epochal, of a type that this version cannot read.
 
     Args:
-        line: Its line of the ledger.
+        line: The line of the event in the ledger.
     """
 
     line: str
@@ -199,12 +205,12 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, 
 
 
 def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = ()) -> str:
-    """Returns a ledger as text: gzipped lines of JSON, in base64.
+    """Return a ledger as text: JSON lines, compressed by gzip, in base64.
 
     Args:
-        events: What was observed.
-        before: The ledger that it is added to, whose lines stay as they are; it must be whole.
-        known: The events of that ledger.
+        events: The events to append.
+        before: The ledger as text, to which the events are appended; its lines stay unchanged. It must be undamaged.
+        known: The events of the ledger `before`.
     """
     uids = _Uids(known)
     lines = [*_lines(before)[0], *(_line(event, uids) for event in events)]
@@ -213,12 +219,12 @@ def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = (
 
 
 class Sizes(NamedTuple):
-    """Sizes of a ledger.
+    """The sizes of a ledger in bytes.
 
     Args:
-        taken: Bytes that it takes of MAX_TEXT: its text's, or an equal share if that of its lines or events is larger.
-            Lines that are much alike fill the room for lines before that for text.
-        unpacked: Bytes of its lines, and of an object for each.
+        taken: The used part of MAX_TEXT. It is the length of the text, or an equal share of MAX_TEXT if the share of
+            MAX_LINES or MAX_EVENTS is larger. Similar lines compress well and reach MAX_LINES first.
+        unpacked: Bytes of the decompressed lines and of the event objects.
     """
 
     taken: int
@@ -232,9 +238,9 @@ class Reading(NamedTuple):
     """The readable events of a ledger.
 
     Args:
-        events: Its events.
-        whole: Whether these are all that it held.
-        sizes: Its sizes.
+        events: The readable events.
+        whole: Whether all events of the ledger are readable.
+        sizes: The sizes of the ledger.
     """
 
     events: tuple[Event, ...]
@@ -243,10 +249,10 @@ class Reading(NamedTuple):
 
 
 def read(text: str) -> Reading:
-    """Returns the readable events of a ledger, in linear time and within the bounds above.
+    """Return the readable events of a ledger, in linear time and within the bounds above.
 
     Args:
-        text: The ledger as text; white space does not count.
+        text: The ledger as text; white space is ignored.
     """
     lines, whole = _lines(text)
     uids, events, created = _Uids(), list[Event](), 0
@@ -261,7 +267,7 @@ def read(text: str) -> Reading:
 
 
 def decode(text: str) -> tuple[Event, ...]:
-    """Returns the events of a ledger; of one that is damaged, those that can be read.
+    """Return the events of a ledger; of a damaged ledger, the readable events.
 
     Args:
         text: The ledger as text.
@@ -270,7 +276,7 @@ def decode(text: str) -> tuple[Event, ...]:
 
 
 def sizes(text: str) -> Sizes:
-    """Returns the sizes of a ledger.
+    """Return the sizes of a ledger.
 
     Args:
         text: The ledger as text.
@@ -285,33 +291,36 @@ def _sizes(text: str, lines: Sequence[str]) -> Sizes:
 
 
 def own(events: tuple[Event, ...], uid: str) -> tuple[Event, ...]:
-    """Returns the events of a ledger that is an Experiment's own; none of a copy of another one's.
+    """Return the events of an Experiment's own ledger, or no events for a copy of another Experiment's ledger.
 
     Args:
-        events: The ledger.
-        uid: The Experiment.
+        events: The events of the ledger.
+        uid: The uid of the Experiment.
     """
     return events if events[:1] == (Owner(uid),) else ()
 
 
 class _Uids(dict[tuple[int, int], str]):
-    """The TrainingJobs of rungs, by the events so far: a uid is the longest part of a line, and stands there once."""
+    """The uid of the TrainingJob of each rung, from the events so far.
+
+    A line refers to a uid by its rung, because a uid is the longest part of a line.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         super().__init__(((one.trial, one.rung), one.uid) for one in events if isinstance(one, Started))
 
     def of(self, trial: object, rung: object) -> str:
-        """Returns the uid of a rung; none if it is not there, as where a line is damaged."""
+        """Return the uid of a rung's TrainingJob, or an empty text if the ledger has none."""
         return self.get((trial, rung), "") if isinstance(trial, int) and isinstance(rung, int) else ""
 
     def note(self, event: Event) -> None:
-        """Takes note of an event."""
+        """Add the uid of a Started event."""
         if isinstance(event, Started):
             self[event.trial, event.rung] = event.uid
 
 
 def _line(event: Event, uids: _Uids) -> str:
-    """Returns an event as a list: its kind, and its fields in their order."""
+    """Return the line of an event: a JSON list of its type and its fields."""
     if isinstance(event, Unread):
         return event.line
     fields = vars(event)
@@ -322,7 +331,7 @@ def _line(event: Event, uids: _Uids) -> str:
 
 
 def _lines(text: str) -> tuple[list[str], bool]:
-    """Returns the whole lines of a ledger, as far as it can be read, and whether that is all of it."""
+    """Return the complete lines of a ledger that are readable, and whether no line is missing."""
     text = "".join(text.split())
     if (undamaged := _at_once(text)) is not None:
         return undamaged, True
@@ -340,7 +349,7 @@ def _lines(text: str) -> tuple[list[str], bool]:
 
 
 def _at_once(text: str) -> list[str] | None:
-    """Returns the lines of a ledger of which nothing is damaged, nor too much: then it need not be read in pieces."""
+    """Return the lines of an undamaged ledger within the limits, or None; this avoids decoding in pieces."""
     reader = zlib.decompressobj(_GZIP)
     try:
         found, rest = _split(reader.decompress(base64.b64decode(text, validate=True), MAX_LINES))
@@ -350,13 +359,13 @@ def _at_once(text: str) -> list[str] | None:
 
 
 def _split(content: bytes | bytearray) -> tuple[list[str], bytes | bytearray]:
-    """Returns the whole lines of a text, as many as there may be, and what is left of it."""
+    """Return the complete lines of a text, at most MAX_EVENTS, and the remaining bytes."""
     *found, rest = content.split(b"\n", MAX_EVENTS)
     return [line.decode(errors="replace") for line in found], rest
 
 
 def _event(line: str, uids: _Uids) -> Event | None:
-    """Returns what a line tells; nothing if it is damaged, or none that Epochal has written."""
+    """Return the event of a line, or None if the line is damaged or not written by Epochal."""
     if len(line) > MAX_LINE:
         return None
     try:

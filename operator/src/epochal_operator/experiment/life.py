@@ -1,4 +1,4 @@
-"""How long an Experiment that has ended stays: its `ttlSecondsAfterFinished`, and until its report is written."""
+"""The time to live of an ended Experiment: its `ttlSecondsAfterFinished`, and the time to write its report."""
 
 from datetime import datetime, timedelta
 
@@ -10,16 +10,16 @@ from epochal_operator.runtime.resource import Object
 
 
 def time_to_live(ttl: int | None, before: ExperimentStatus, report: Object | None, now: datetime) -> float | None:
-    """Returns the seconds that an Experiment that has ended may still stay; None if that is for ever.
+    """Return the seconds until an ended Experiment is deleted, or None if it is never deleted.
 
-    Its report is written first, by as many tries as that takes, unless nothing has come of it for a day. An Experiment
-    whose spec was refused stays: another version of Epochal may accept the spec.
+    The report is written first, with retries for up to a day. An Experiment with a refused spec is not deleted, because
+    another version of Epochal may accept the spec.
 
     Args:
-        ttl: Seconds after its end that it is to be deleted.
-        before: Its status so far.
-        report: The Job that writes its report, if there is one.
-        now: The time, with a time zone.
+        ttl: Seconds between its end and its deletion; None to keep it.
+        before: The previous status of the Experiment.
+        report: The Job that writes its report, or None.
+        now: The current time, with a time zone.
     """
     end = end_of(before)
     if ttl is None or end is None or not has_come_to_its_end(before):
@@ -31,5 +31,5 @@ def time_to_live(ttl: int | None, before: ExperimentStatus, report: Object | Non
 
 
 def end_of(before: ExperimentStatus) -> datetime | None:
-    """Returns when an Experiment has ended, as far as its status tells."""
+    """Return the completion time of an Experiment from its status, or None."""
     return datetime.fromisoformat(before.completion_time) if before.completion_time is not None else None

@@ -1,4 +1,4 @@
-"""The series of every Experiment, computed from the objects."""
+"""Prometheus metrics of every Experiment, computed from the objects."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,13 +31,13 @@ _REASONS = frozenset(Reason)
 
 
 def collect(experiments: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
-    """Yields the metric families that have a value for any of some Experiments.
+    """Yield the metric families that have a value for at least one Experiment.
 
-    Of its states, conditions and reasons an Experiment has a series of each that holds, and none of the others.
+    An Experiment has a series for its current state, conditions and reason, and no series with value 0 for the others.
 
     Args:
         experiments: The Experiments as JSON.
-        labels: Labels of Experiments that all of their series have.
+        labels: Labels of Experiments that become labels of all their series.
     """
     names = (*_EXPERIMENT, *map(label_name, labels))
     gauge = partial(_gauge, names)
@@ -84,7 +84,7 @@ def _gauge(labels: Sequence[str], name: str, text: str, *more: str) -> GaugeMetr
 
 
 def _trials(status: Object) -> Iterator[tuple[str, float | None]]:
-    """Yields how many trials there are of each state."""
+    """Yield the number of trials in each state."""
     for name in TRIAL_STATES if "trials" in status else ():
         yield name, number(part(status, "trials").get(name, 0))
 

@@ -1,4 +1,4 @@
-"""What comes next in a search: which trials go on, how many new ones there are, and when it is over."""
+"""Decide the next step of a search: the trials to promote, the number of new trials, and the end."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from epochal_operator.experiment.trials import Trial, finite, value
 End = Literal[
     "Completed", "TargetReached", "FinishedEarly", "SearchExhausted", "TooManyFailedTrials", "AllTrialsDiverged"
 ]
-"""Why a search is over: the last two are failures."""
+"""The reason why a search has ended: the last two are failures."""
 FAILURES: frozenset[End] = frozenset({"TooManyFailedTrials", "AllTrialsDiverged"})
 
 
 @dataclass(frozen=True)
 class Next:
-    """What to begin now.
+    """The trials to start now.
 
     Args:
-        promote: Trials that go on, by rungs.
-        create: How many new trials to begin.
+        promote: The trials to promote, with their next rungs.
+        create: The number of new trials.
     """
 
     promote: tuple[Promotion, ...] = ()
@@ -37,19 +37,19 @@ def decide(
     exhausted: bool = False,
     blocked: Container[tuple[int, int]] = (),
 ) -> Next:
-    """Returns what to do with the slots that are free: trials go on before new ones begin.
+    """Return the trials to start in the free slots: promotions first, then new trials.
 
     Args:
-        spec: What is searched.
-        trials: The trials so far.
-        running: Slots that are taken.
-        exhausted: Whether there is nothing left to suggest.
-        blocked: Who cannot go on just now: others take the slots meanwhile.
+        spec: The spec of the Experiment.
+        trials: The existing trials.
+        running: The number of occupied slots.
+        exhausted: Whether the searcher has no new parameters to suggest.
+        blocked: Trials and rungs that cannot start now: other trials use their slots.
     """
     free = spec.parallelism - running
     if spec.suspend or free <= 0 or failure(spec, trials) or stop(spec, trials):
         return Next()
-    if _all_have_diverged(spec, trials):  # those that run yet are waited for: they tell whether it is hopeless
+    if _all_have_diverged(spec, trials):  # running trials decide whether all diverge
         return Next()
     left = 0 if exhausted else max(0, limit(spec) - len(trials))
     promote = [one for one in promotions(trials, spec, closed=not left) if one not in blocked][:free]
@@ -59,13 +59,13 @@ def decide(
 def end(
     spec: ExperimentSpec, trials: Sequence[Trial], *, exhausted: bool = False, unstarted: Container[int] = ()
 ) -> End | None:
-    """Returns why a search is over, or None while it goes on.
+    """Return the reason why a search has ended, or None while it continues.
 
     Args:
-        spec: What is searched.
-        trials: The trials so far.
-        exhausted: Whether there is nothing left to suggest.
-        unstarted: Running trials that train nothing, and have trained nothing of their rung.
+        spec: The spec of the Experiment.
+        trials: The existing trials.
+        exhausted: Whether the searcher has no new parameters to suggest.
+        unstarted: Numbers of the running trials that have not begun to train their rung.
     """
     if failed := failure(spec, trials):
         return failed
@@ -81,11 +81,11 @@ def end(
 
 
 def stop(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
-    """Returns why nothing more is begun, though there would be more to try.
+    """Return the reason why no further trial is started although more are possible, or None.
 
     Args:
-        spec: What is searched.
-        trials: The trials so far.
+        spec: The spec of the Experiment.
+        trials: The existing trials.
     """
     target, maximize = finite(spec.objective.target), spec.objective.goal == "Maximize"
     known = (worth for one in trials if (worth := value(one)) is not None)
@@ -95,11 +95,11 @@ def stop(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
 
 
 def failure(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
-    """Returns why a search has failed, or None if it has not.
+    """Return the reason why a search has failed, or None.
 
     Args:
-        spec: What is searched.
-        trials: The trials so far.
+        spec: The spec of the Experiment.
+        trials: The existing trials.
     """
     if sum(one.state == "Failed" for one in trials) > spec.max_failed_trials:
         return "TooManyFailedTrials"
@@ -108,11 +108,11 @@ def failure(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
 
 
 def limit(spec: ExperimentSpec) -> int:
-    """Returns how many trials there are in all."""
+    """Return the largest number of trials of a search."""
     return 1 if spec.search.method == "None" else spec.max_trials
 
 
 def _all_have_diverged(spec: ExperimentSpec, trials: Sequence[Trial]) -> bool:
-    """Returns whether all trials that have come to anything have diverged, and these are too many."""
+    """Return whether more trials than maxFailedTrials have diverged, and no trial has failed or finished a rung."""
     diverged = sum(one.state == "Diverged" for one in trials)
     return diverged > spec.max_failed_trials and not any(one.rungs or one.state == "Failed" for one in trials)

@@ -1,7 +1,7 @@
-"""Places within the spec of a TrainingJob: training.optimizer.learning_rate, network.layers[conv1].filters.
+"""Paths to fields in the spec of a TrainingJob: training.optimizer.learning_rate, network.layers[conv1].filters.
 
-A key follows a dot, or stands in brackets; an item of a list is found by its name (of a callback, its class) or by its
-index. A path leads to what is there, to a field that the schema has, or to an argument of a class of Keras.
+A key follows a dot or is in brackets. The name of a list item (or the class of a callback) or its index selects the
+item. A path leads to an existing value, to a field of the schema, or to an argument of a Keras class.
 """
 
 import difflib
@@ -17,25 +17,25 @@ from epochal_api.trainingjob import TrainingJobSpec
 Object = dict[str, Any]
 
 MAX_NAMES = 20
-"""Names that a message lists."""
+"""The largest number of names in a message."""
 _CALLED = ("name", "callback")
-"""What says what an item of a list is called."""
+"""The fields that name a list item."""
 _PART = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
 
 
 class NoSuchPlace(ValueError):
-    """A path leads nowhere; the message says how far it leads, and what is there."""
+    """A path leads to no field; the message contains the part that exists, and the names there."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a path leads.
+    """The place in a spec to which a path leads.
 
     Args:
-        steps: Keys and indices on the way: the same for two paths to the same place.
-        schema: JSON schema of the place; empty where anything may stand, as in arguments of Keras.
-        value: What stands there, else the schema's default, else None.
-        holders: The objects and lists on the way, each with the step taken in it.
+        steps: The keys and indices of the path. Two paths to the same place have equal steps.
+        schema: JSON schema of the place; empty where any value is valid, as in arguments of Keras.
+        value: The value at the place, else the default of the schema, else None.
+        holders: The objects and lists along the path, each with the key or index of the next step.
     """
 
     steps: tuple[str | int, ...]
@@ -45,18 +45,18 @@ class Place:
 
     @property
     def is_set(self) -> bool:
-        """Whether something stands there, be it null; a field of the schema that is null is one that is not there."""
+        """Whether the place is set; a field of the schema always is, since null and a missing field are equal there."""
         holder, step = self.holders[-1]
         return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
 
     def renames(self, other: "Place") -> bool:
-        """Whether the place is what an item of a list is called by, and the other one lies in that item."""
+        """Return whether the place is the name of a list item that contains the other place."""
         *item, key = self.steps
         named = bool(item) and isinstance(item[-1], int) and key in _CALLED
         return named and len(other.steps) > len(item) and list(other.steps[: len(item)]) == item
 
     def overlaps(self, other: "Place") -> bool:
-        """Whether one of the two places lies within the other, or is it."""
+        """Return whether the places are equal or one place contains the other."""
         shared = min(len(self.steps), len(other.steps))
         return self.steps[:shared] == other.steps[:shared]
 
@@ -92,7 +92,7 @@ def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Plac
         names: The names in the lists of this spec, for whoever finds many paths.
 
     Raises:
-        NoSuchPlace: If it leads nowhere.
+        NoSuchPlace: If the path leads to no field.
     """
     node: Any = spec
     schema = _schema()
@@ -132,27 +132,28 @@ def get(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Any:
         names: The names in the lists of this spec, for whoever finds many paths.
 
     Raises:
-        NoSuchPlace: If it leads nowhere.
+        NoSuchPlace: If the path leads to no field.
     """
     return find(spec, path, names).value
 
 
 def put(spec: Mapping[str, Any], place: Place, value: Any) -> Object:
-    """Returns a spec with a value at a place; an optimizer that is a name alone becomes an object.
+    """Return a copy of a spec with a new value at a place; an optimizer given by name becomes an object.
 
     Args:
-        spec: The spec of a TrainingJob as JSON; it stays as it is.
-        place: The place, found in this spec or in the one that it was made of: an item may be called otherwise by now.
-        value: The value, as JSON.
+        spec: The spec of a TrainingJob as JSON; it is not modified.
+        place: The place, found in this spec or in the spec from which it was copied: a list item may have another name
+            now.
+        value: The new value, as JSON.
     """
     return _rebuilt(_holders(spec, place), value)
 
 
 def without(spec: Mapping[str, Any], place: Place) -> Object:
-    """Returns a spec that has nothing at a place.
+    """Return a copy of a spec without the field at a place.
 
     Args:
-        spec: The spec of a TrainingJob as JSON; it stays as it is.
+        spec: The spec of a TrainingJob as JSON; it is not modified.
         place: The place, a field or an argument, found as for `put`.
     """
     *above, (holder, step) = _holders(spec, place)
@@ -160,7 +161,7 @@ def without(spec: Mapping[str, Any], place: Place) -> Object:
 
 
 def class_at(spec: Mapping[str, Any], place: Place) -> str | None:
-    """Returns the class of Keras that an argument belongs to, if it is one's.
+    """Return the Keras class to which an argument belongs, or None if it is not an argument of a class.
 
     Args:
         spec: The spec of a TrainingJob as JSON.
@@ -173,7 +174,7 @@ def class_at(spec: Mapping[str, Any], place: Place) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns what may have been meant by a name, else what there is, as the end of a sentence."""
+    """Return the end of an error message: similar names, or else the list of valid names."""
     names = list(known)
     by_lower = {each.lower(): each for each in names}
     close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
@@ -184,7 +185,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _holders(spec: Mapping[str, Any], place: Place) -> list[tuple[Any, str | int]]:
-    """Returns the objects and lists of a spec on the way to a place; what is missing there is as where it was found."""
+    """Return the objects and lists of a spec along the path to a place; the place supplies missing holders."""
     found: list[tuple[Any, str | int]] = []
     node: Any = spec
     for holder, step in place.holders:
@@ -195,7 +196,7 @@ def _holders(spec: Mapping[str, Any], place: Place) -> list[tuple[Any, str | int
 
 
 def _rebuilt(holders: list[tuple[Any, str | int]], value: Any) -> Object:
-    """Returns the outermost of some objects and lists, each within the one before, with a value at their end."""
+    """Return a copy of the outermost of nested objects and lists, with a new value at the end of the path."""
     made = value
     for holder, step in reversed(holders):
         copy: Any = list(holder) if isinstance(holder, list) else dict(holder)
@@ -205,7 +206,7 @@ def _rebuilt(holders: list[tuple[Any, str | int]], value: Any) -> Object:
 
 
 def _parts(path: str) -> list[tuple[str, str]]:
-    """Returns the parts of a path: each a key, or what stands in brackets."""
+    """Return the parts of a path as pairs of a key and a bracketed item; one of both is empty."""
     parts, end = [], 0
     dotted = f".{path}"
     while end < len(dotted):
@@ -219,7 +220,7 @@ def _parts(path: str) -> list[tuple[str, str]]:
 
 
 def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
-    """Returns what has fields or items: of a name alone the object that it stands for."""
+    """Return the object or list at a node: a name alone becomes an object with this name."""
     if isinstance(node, str) and _is_open(schema) and "type" not in schema:
         return {"name": node}
     if node is None and (_is_open(schema) or schema.get("type") == "object"):
@@ -228,7 +229,7 @@ def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    """Returns the schema of a field that an object has or may have."""
+    """Return the schema of a field that an object has or may have; raise NoSuchPlace for an invalid field."""
     fields = schema.get("properties", {})
     if key in fields:
         return _resolved(fields[key])
@@ -255,7 +256,7 @@ def _index(node: list[Any], item: str, where: str, known: Names) -> int:
 
 
 def _names(item: Any) -> list[str]:
-    """Returns what an item of a list is called."""
+    """Return the names of a list item."""
     if isinstance(item, str):
         return [item]
     if not isinstance(item, Mapping):
@@ -278,7 +279,7 @@ def _schema() -> Mapping[str, Any]:
 
 
 def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns a node of the schema with its reference looked up and "or null" left out."""
+    """Return a schema node with its reference resolved and without the option "or null"."""
     if "$ref" in node:
         target = _schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
         return _resolved({**target, **{key: value for key, value in node.items() if key != "$ref"}})

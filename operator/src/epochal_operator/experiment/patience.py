@@ -1,4 +1,4 @@
-"""How soon what is in the way is tried again: the longer it has been there, the later."""
+"""The backoff of retries: the delay grows with the time for which an Experiment has been blocked."""
 
 from datetime import datetime, timedelta
 
@@ -10,18 +10,19 @@ from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.runtime.resource import Object
 
 MAX_SECONDS = 300.0
-"""The longest wait."""
+"""The longest delay in seconds."""
 
 
 def look_again_seconds(reason: str, before: ExperimentStatus, now: datetime) -> float | None:
-    """Returns the seconds after which to look again at what is in the way; None if its end is told.
+    """Return the delay of the next retry in seconds, or None if a watch reports the end of the cause.
 
-    It is as long again as an Experiment has been held up so far, which its status tells to any process.
+    The delay equals the time since the Experiment became not Ready. Its status holds this time, so a new process
+    continues the backoff.
 
     Args:
-        reason: What is in the way.
+        reason: The reason that blocks the Experiment.
         before: The Experiment's status so far.
-        now: The time, with a time zone.
+        now: The current time, with a time zone.
     """
     least, ready = effect(reason).look_again_seconds, get_condition(before.conditions, "Ready")
     if least is None or ready is None or ready.status != "False":
@@ -31,12 +32,12 @@ def look_again_seconds(reason: str, before: ExperimentStatus, now: datetime) -> 
 
 
 def look_again_at(document: Object, reason: str, now: datetime) -> datetime:
-    """Returns when to try again what something is in the way of.
+    """Return the time of the next retry.
 
     Args:
         document: The Experiment, as JSON.
-        reason: What is in the way.
-        now: The time, with a time zone.
+        reason: The reason that blocks the Experiment.
+        now: The current time, with a time zone.
     """
     before = read_status(ExperimentStatus, document.get("status"))
     return now + timedelta(seconds=look_again_seconds(reason, before, now) or 0)

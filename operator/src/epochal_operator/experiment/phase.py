@@ -1,4 +1,4 @@
-"""Where an Experiment is, and why: what its state and its conditions say."""
+"""The phase of an Experiment: its state, and the cause for its conditions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ _ENDED = frozenset({"Complete", "Failed"})
 
 @dataclass(frozen=True)
 class Phase:
-    """Where an Experiment is.
+    """The phase of an Experiment.
 
     Args:
-        state: In one word.
-        cause: Why.
+        state: The `status.state`.
+        cause: The reason and the message of the state.
     """
 
     state: ExperimentState
@@ -37,17 +37,17 @@ class Phase:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is to be done, unless its spec changes."""
+        """Whether the Experiment has ended: no further action follows unless its spec changes."""
         return self.state in _ENDED
 
 
 def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
-    """Returns where an Experiment is.
+    """Return the phase of an Experiment with a valid spec.
 
     Args:
-        spec: What is searched.
-        start: When it started, RFC 3339.
-        observed: What is seen of it.
+        spec: The spec of the Experiment.
+        start: The start time of the Experiment, RFC 3339.
+        observed: The observed state of the Experiment.
     """
     if found := _ending(spec, start, observed):
         return Phase("Failed" if found.reason in _FAILED else "Complete", found)
@@ -63,13 +63,13 @@ def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
 
 
 def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable) -> Phase:
-    """Returns the phase of an Experiment that breaks the API's rules: its phase so far, suspended, or too late.
+    """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late.
 
     Args:
-        before: Its status so far.
-        message: What must hold, naming the field.
-        observed: What is seen of it.
-        mutable: The fields of its spec that count all the same.
+        before: The previous status of the Experiment.
+        message: The violated rule, with the name of the field.
+        observed: The observed state of the Experiment.
+        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
     """
     begun = before.trials is not None and before.trials.created > 0
     state: ExperimentState = before.state if begun and before.state is not None else "Failed"
@@ -88,12 +88,12 @@ def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mu
 
 
 def refused_start(before: ExperimentStatus, observed: Observed, mutable: Mutable) -> str | None:
-    """Returns the start time of an Experiment with a refused spec, RFC 3339; a resumed Experiment starts again.
+    """Return the start time of an Experiment with a refused spec, RFC 3339; a resumed Experiment starts again.
 
     Args:
-        before: Its status so far.
-        observed: What is seen of it.
-        mutable: The fields of its spec that count all the same.
+        before: The previous status of the Experiment.
+        observed: The observed state of the Experiment.
+        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
     """
     if before.state in _ENDED or before.trials is None or before.trials.created == 0:
         return before.start_time
@@ -101,19 +101,21 @@ def refused_start(before: ExperimentStatus, observed: Observed, mutable: Mutable
 
 
 def is_trained(job: Object | None) -> bool:
-    """Returns whether a trial's TrainingJob trains now."""
+    """Return whether the TrainingJob of a trial is training now."""
     return job is not None and state_of(job) in _TRAINED
 
 
 def started(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> str | None:
-    """Returns when an Experiment started, RFC 3339: as a Job, anew when it is resumed, or goes on after its end.
+    """Return the start time of an Experiment, RFC 3339.
 
-    After it took too long, it goes on only if its deadline is raised.
+    As for a Job, a resumed Experiment starts again. An Experiment that continues after its end also starts again.
+
+    An Experiment that exceeded its deadline continues only if the deadline is raised.
 
     Args:
-        spec: What is searched.
-        before: Its status so far.
-        observed: What is seen of it.
+        spec: The spec of the Experiment.
+        before: The previous status of the Experiment.
+        observed: The observed state of the Experiment.
     """
     over = _end(spec, observed) is not None
     if spec.suspend and not over:
@@ -127,11 +129,11 @@ def started(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) 
 
 
 def deadline(seconds: int | None, start: str | None) -> datetime | None:
-    """Returns when an Experiment has taken too long, if that is ever.
+    """Return the deadline of an Experiment, or None if it has no deadline.
 
     Args:
-        seconds: Its spec.activeDeadlineSeconds.
-        start: When it started, RFC 3339.
+        seconds: The spec.activeDeadlineSeconds.
+        start: The start time of the Experiment, RFC 3339.
     """
     if start is None or seconds is None:
         return None
@@ -139,14 +141,14 @@ def deadline(seconds: int | None, start: str | None) -> datetime | None:
 
 
 def _ending(spec: ExperimentSpec, start: str | None, observed: Observed) -> StatusCause | None:
-    """Returns how an Experiment has ended, if it has."""
+    """Return the cause of the end of an Experiment, or None while it continues."""
     if found := _end(spec, observed):
         return found
     return _lateness(spec.active_deadline_seconds, start, observed.now)
 
 
 def _lateness(seconds: int | None, start: str | None, now: datetime) -> StatusCause | None:
-    """Returns that an Experiment has taken longer than its activeDeadlineSeconds, if it has."""
+    """Return the cause DeadlineExceeded if an Experiment exceeded its activeDeadlineSeconds, or None."""
     due = deadline(seconds, start)
     if due is None or now < due:
         return None
@@ -155,7 +157,7 @@ def _lateness(seconds: int | None, start: str | None, now: datetime) -> StatusCa
 
 
 def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
-    """Returns how an Experiment has ended, if it has, however long it took."""
+    """Return the cause of the end of an Experiment without regard to its deadline, or None."""
     trials = observed.trials
     if found := end(spec, trials, exhausted=observed.exhausted, unstarted=observed.unstarted):
         return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, observed)))
@@ -166,7 +168,7 @@ def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
 
 
 def _full(observed: Observed, waiting: int = 0) -> StatusCause:
-    """Returns that no more trials can be noted, and how many are not promoted for the same reason."""
+    """Return the cause LedgerFull, with the number of trials that cannot be promoted for lack of space."""
     message = _MESSAGES[Reason.LEDGER_FULL].format(count=len(observed.trials))
     stay = f" {waiting} of them would be promoted, and there is no room for that either." if waiting else ""
     return StatusCause(Reason.LEDGER_FULL, f"{message}{stay}")
@@ -208,7 +210,7 @@ def _words(spec: ExperimentSpec, observed: Observed) -> dict[str, object]:
 
 
 def _why(spec: ExperimentSpec, trial: Trial, observed: Observed) -> str:
-    """Returns why a trial has failed."""
+    """Return the reason of a failed trial, with details if its metric is missing."""
     if trial.reason != Reason.METRIC_UNAVAILABLE:
         return trial.reason
     told = f"spec.objective.metric is {spec.objective.metric!r}, and it has told {figures(observed.job(trial))}"
@@ -216,7 +218,7 @@ def _why(spec: ExperimentSpec, trial: Trial, observed: Observed) -> str:
 
 
 def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
-    """Returns what is in the way, of new trials or of all that there are."""
+    """Return the cause that blocks new trials or all existing trials, or None."""
     if found := observed.hindered or observed.undone:
         return found
     if observed.blocked:
@@ -233,7 +235,7 @@ def _hindrance(observed: Observed, jobs: list[Object]) -> StatusCause | None:
 
 
 def _refusal(job: Object) -> str:
-    """Returns the message about a trial with a refused TrainingJob."""
+    """Return the message about a trial with a refused TrainingJob."""
     name, failed = job["metadata"]["name"], condition_of(job, "Failed") or {}
     return (
         f"Epochal refuses the spec of the TrainingJob {name}, and its trial waits until a version of Epochal accepts "
@@ -243,7 +245,7 @@ def _refusal(job: Object) -> str:
 
 
 _PASSES = frozenset({"Creating", "Cleanup", "Failing"})
-"""Reasons of a TrainingJob that is not ready just now: each comes through these."""
+"""Reasons of a TrainingJob that is not ready for a moment: every TrainingJob passes through them."""
 
 
 def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) -> StatusCause:

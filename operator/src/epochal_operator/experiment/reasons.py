@@ -1,6 +1,6 @@
-"""Every reason that a condition or an Event of an Experiment may have, and what follows from it: the only such table.
+"""All reasons of conditions and Events of an Experiment, with their effects. No other such table exists.
 
-docs/reasons.md says for people what each means.
+docs/reasons.md describes each reason for users.
 """
 
 from epochal_operator.runtime.reasons import Effect, OwnReason, StatusCause, effect_of, reason_of
@@ -17,14 +17,14 @@ _STALLS = Effect(stalls=True)
 class Reason(OwnReason):
     """A reason of an Experiment, with its effect."""
 
-    # Of Ready: every Experiment comes through these.
+    # Of Ready: every Experiment passes through these.
     QUEUED = "Queued", _GOES_ON
     RUNNING = "Running", _GOES_ON
     FINISHING = "Finishing", _TOLD
     SUSPENDING = "Suspending", _GOES_ON
     SUSPENDED = "Suspended", _TOLD
 
-    # Of Ready and Complete: how it has ended well.
+    # Of Ready and Complete: the Experiment has ended well.
     COMPLETED = "Completed", _TOLD
     TARGET_REACHED = "TargetReached", _TOLD
     FINISHED_EARLY = "FinishedEarly", _TOLD
@@ -37,7 +37,7 @@ class Reason(OwnReason):
     ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _STALLS
     DEADLINE_EXCEEDED = "DeadlineExceeded", _STALLS
 
-    # Of Ready: what is in the way of its trials.
+    # Of Ready: causes that block its trials.
     TRIALS_NOT_READY = "TrialsNotReady", Effect(event=None, fault=None)
     TRIALS_STALLED = "TrialsStalled", Effect(event=None, fault=None, stalls=True)
     TRIALS_REFUSED = "TrialsRefused", Effect(look_again_seconds=30)
@@ -53,7 +53,7 @@ class Reason(OwnReason):
     TRIAL_NOT_MADE = "TrialNotMade", Effect(fault="Crash", look_again_seconds=30)
     SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", look_again_seconds=30)
 
-    # Of conditions that do not hold.
+    # Of conditions with status False.
     PROGRESSING = "Progressing", _SILENT
     ACTIVE = "Active", _SILENT
     UNFINISHED = "Unfinished", _SILENT
@@ -71,5 +71,5 @@ class Reason(OwnReason):
 
 
 def effect(word: str) -> Effect:
-    """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
+    """Return the effect of a reason; a reason outside the table has only a Warning Event."""
     return effect_of(reason_of(Reason, word))

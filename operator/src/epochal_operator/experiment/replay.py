@@ -1,7 +1,7 @@
 """Repeat all suggestions of a search and print the differences: epochal-operator replay SEARCH.yaml.
 
-Each trial notes how many events the ledger held when it was suggested. With those, the spec, and nothing else, the same
-must be suggested again.
+Each trial records the number of events in the ledger when it was suggested. The same spec and the same events must give
+the same suggestion.
 """
 
 import argparse
@@ -23,17 +23,17 @@ from epochal_operator.experiment.search.suggest import suggest
 
 
 class NothingToReplay(ValueError):
-    """It cannot be told what was suggested; the message says why."""
+    """The input has no suggestions to repeat; the message contains the cause."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A trial that would be given other parameters today.
+    """A trial for which the searcher suggests other parameters today.
 
     Args:
-        trial: Its number.
-        had: The parameters that it had.
-        found: Those that it would be given; None for none.
+        trial: The number of the trial.
+        had: The parameters of the trial.
+        found: The parameters that are suggested today; None if no parameters are suggested.
     """
 
     trial: int
@@ -41,20 +41,20 @@ class Difference:
     found: Mapping[str, str] | None
 
     def __str__(self) -> str:
-        """Returns it as a line for people."""
+        """Return the difference as a line of text."""
         found = "nothing" if self.found is None else _text(self.found)
         return f"trial {self.trial} had {_text(self.had)}; suggested again: {found}"
 
 
 def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
-    """Returns the trials of an Experiment whose parameters differ from those that are suggested again.
+    """Return the trials of an Experiment for which the searcher suggests other parameters today.
 
     Args:
         document: The Experiment as JSON.
         data: The data of its ExperimentLedger.
 
     Raises:
-        NothingToReplay: If it is no Experiment, or its ledger is empty or damaged.
+        NothingToReplay: If the document is not an Experiment, or its ledger is empty or damaged.
     """
     try:
         experiment = parse(document)
@@ -81,7 +81,7 @@ def _created(ledger: Sequence[Event]) -> Iterator[Created]:
 
 
 def _events(data: str) -> tuple[Event, ...]:
-    """Returns the events of a ledger, if it is whole."""
+    """Return the events of an undamaged ledger; raise NothingToReplay for any other ledger."""
     ledger = decode(data)
     created = [(place, event) for place, event in enumerate(ledger) if isinstance(event, Created)]
     in_order = [event.trial for _, event in created] == list(range(len(created)))
@@ -94,13 +94,13 @@ def _events(data: str) -> tuple[Event, ...]:
 
 
 def read(text: str) -> tuple[Mapping[str, Any], str]:
-    """Returns the Experiment of a file, and the data of its ExperimentLedger.
+    """Return the Experiment in a file, and the data of its ExperimentLedger.
 
     Args:
-        text: Both as YAML: as items of a List, as kubectl prints several objects, or one after the other.
+        text: Both objects as YAML: as items of a List, as kubectl prints them, or as separate documents.
 
     Raises:
-        NothingToReplay: If the file lacks one of them, or has several of a kind.
+        NothingToReplay: If the file does not have one object of each kind.
     """
     documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
     objects = [item for one in documents for item in (one.get("items") or [one]) if isinstance(item, dict)]
@@ -124,13 +124,13 @@ def _text(parameters: Mapping[str, str]) -> str:
 
 
 def main(arguments: Sequence[str]) -> str | None:
-    """Replays an Experiment and prints what differs.
+    """Replay an Experiment and print the differences.
 
     Args:
-        arguments: The command line, without the program and the name of the command.
+        arguments: The arguments after the name of the command.
 
     Returns:
-        What is wrong, if anything is.
+        The error message or the number of differences; None if all suggestions are equal.
     """
     parser = argparse.ArgumentParser(
         prog="epochal-operator replay",

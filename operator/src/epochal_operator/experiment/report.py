@@ -1,7 +1,7 @@
-"""When an Experiment's report is written, and whose checkpoints are given up for it.
+"""The schedule of an Experiment's report, and the checkpoints that are deleted with it.
 
-A Job writes it, at most one a minute: after each new best, and at the end, also of a search of which nothing came. It
-also deletes what the ledger gives up.
+A Job writes the report, at most once a minute: after each new best trial, and at the end, even without a best trial.
+The Job also deletes the checkpoints of the dropped trials in the ledger.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,15 +20,15 @@ from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
 
 GIVEN_UP_ANNOTATION = f"{GROUP}/given-up"
-"""Annotation of the Job that writes a report: the trials whose checkpoints it deletes, or those before it did."""
+"""Annotation of the report Job: the trials that lost their checkpoints to this Job or to an earlier Job."""
 EVERY = timedelta(seconds=60)
-"""Between two reports."""
+"""The shortest time between two reports."""
 RETRY = timedelta(minutes=10)
-"""After one that has failed; once the search is over as long again as it has been so by then."""
+"""The shortest delay after a failed report. After the end of the search, the delay grows with the time since then."""
 GIVE_UP = timedelta(days=1)
-"""After the end of the search: a report that fails then fails for good, and nothing waits for one any more."""
+"""The time after the end of the search at which retries stop: a report that fails later is not written."""
 WAITS = timedelta(minutes=10)
-"""How long a report waits in a queue before that is told."""
+"""The time for which a report may wait in a queue before an Event reports the wait."""
 _ENDED = frozenset({"Complete", "Failed", "Diverged"})
 
 
@@ -37,7 +37,7 @@ class CreateReport:
     """Create the Job that writes the report.
 
     Args:
-        known: Events of the ledger that it knows.
+        known: The number of events in the ledger that the report contains.
     """
 
     known: int
@@ -45,10 +45,10 @@ class CreateReport:
 
 @dataclass(frozen=True)
 class DeleteReport:
-    """Delete the Job of the report before.
+    """Delete the Job of the previous report.
 
     Args:
-        job: The Job as seen.
+        job: The observed Job.
     """
 
     job: Object
@@ -57,17 +57,17 @@ class DeleteReport:
 def report_step(
     spec: ExperimentSpec, observed: Observed, *, ended: bool, complete: bool, end: datetime | None = None
 ) -> CreateReport | DeleteReport | tuple[Dropped, ...] | float | None:
-    """Returns what is to be done about the report next.
+    """Return the next step for the report.
 
     Args:
-        spec: What is searched.
-        observed: What is seen of the Experiment.
-        ended: Whether the search is over.
-        complete: Whether it has ended well: then nobody is promoted any more.
-        end: When it was over, as far as that is known.
+        spec: The spec of the Experiment.
+        observed: The observed state of the Experiment.
+        ended: Whether the search has ended.
+        complete: Whether the search has ended well, so that no trial is promoted any more.
+        end: The time at which the search ended; None if that is unknown.
 
     Returns:
-        A step; or whose checkpoints are given up first; or the seconds until there is something to be done.
+        An action; or events that drop trials before the report; or the seconds until the next step; or None.
     """
     if not is_due(spec, observed, ended=ended, end=end):
         return None
@@ -83,24 +83,24 @@ def report_step(
 
 
 def retry(failed: datetime, end: datetime | None) -> timedelta | None:
-    """Returns how long after a report that has failed it is tried again; None if it is not.
+    """Return the delay between a failed report and its retry, or None if retries have stopped.
 
     Args:
-        failed: When that was.
-        end: When the search was over, if it is.
+        failed: The creation time of the failed report Job.
+        end: The time at which the search ended; None while it continues.
     """
     over = failed - end if end is not None else timedelta()
     return max(RETRY, over) if over < GIVE_UP else None
 
 
 def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool, end: datetime | None = None) -> bool:
-    """Returns whether the report of before lacks something that is to be reported.
+    """Return whether the previous report lacks results, or failed and must be retried.
 
     Args:
-        spec: What is searched.
-        observed: What is seen of the Experiment.
-        ended: Whether the search is over.
-        end: When it was over, as far as that is known.
+        spec: The spec of the Experiment.
+        observed: The observed state of the Experiment.
+        ended: Whether the search has ended.
+        end: The time at which the search ended; None if that is unknown.
     """
     known = _known(observed.report, len(observed.events))
     is_behind = known != len(observed.events)
@@ -113,15 +113,15 @@ def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool, end: dateti
 
 
 def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -> tuple[Dropped, ...]:
-    """Returns the trials whose checkpoints nobody needs any more, and that nobody has said so of.
+    """Return Dropped events for the trials that no longer need their checkpoints.
 
-    A trial that goes on may become worse than it was, so the best of those that have ended is kept beside the best. A
-    search that is over may go on, so whoever would be promoted then is kept, too.
+    The best ended trial is kept beside the best trial, because a running trial may become worse. Trials that would be
+    promoted if the search continues are kept too.
 
     Args:
-        spec: What is searched.
+        spec: The spec of the Experiment.
         trials: The trials.
-        complete: Whether nobody is promoted any more.
+        complete: Whether no trial is promoted any more.
     """
     if spec.retain == "All":
         return ()
@@ -136,12 +136,12 @@ def given_up(spec: ExperimentSpec, trials: Sequence[Trial], *, complete: bool) -
 
 
 def deleted(observed: Observed) -> tuple[Dropped, ...]:
-    """Returns whose checkpoints the report has deleted by what it says itself, and the ledger does not tell.
+    """Return Dropped events for the trials that the report Job lists as deleted but the ledger does not.
 
-    So a ledger that is lost, or a part of it, brings nobody back who has nothing to go on from.
+    Without this list, the operator would continue a trial without a checkpoint after the loss of the ledger or a part.
 
     Args:
-        observed: What is seen of the Experiment.
+        observed: The observed state of the Experiment.
     """
     annotations = (observed.report["metadata"].get("annotations") or {}) if observed.report is not None else {}
     numbers = set(annotations.get(GIVEN_UP_ANNOTATION, "").split(","))
@@ -149,7 +149,7 @@ def deleted(observed: Observed) -> tuple[Dropped, ...]:
 
 
 def given_up_text(trials: Iterable[Trial]) -> str:
-    """Returns the trials whose checkpoints are given up, as a report's annotation has them.
+    """Return the numbers of the dropped trials, as the text of an annotation.
 
     Args:
         trials: The trials.
@@ -158,32 +158,32 @@ def given_up_text(trials: Iterable[Trial]) -> str:
 
 
 def is_over(job: Object) -> bool:
-    """Returns whether a Job has ended, and is not going yet: while a finalizer is awaited, its name is taken."""
+    """Return whether a Job has ended and is not being deleted: a finalizer may still occupy its name."""
     ended = condition_of(job, "Complete") is not None or has_failed(job)
     return ended and job["metadata"].get("deletionTimestamp") is None
 
 
 def has_failed(job: Object) -> bool:
-    """Returns whether a Job has failed."""
+    """Return whether a Job has failed."""
     return condition_of(job, "Failed") is not None
 
 
 def is_unwritten(job: Object, end: datetime) -> bool:
-    """Returns whether a Job may write its report yet, or another one in its place, as it has failed.
+    """Return whether a Job, or a retry after its failure, may still write the report.
 
     Args:
         job: The Job.
-        end: When the search was over.
+        end: The time at which the search ended.
     """
     return not is_over(job) or (has_failed(job) and retry(_created(job), end) is not None)
 
 
 def waits_in(job: Object, now: datetime) -> float | None:
-    """Returns the seconds until it is to be told that a report waits in a queue: 0 once it is; None if it does not.
+    """Return the seconds until an Event reports a suspended report Job, or None if the Job does not wait.
 
     Args:
-        job: The Job that writes it.
-        now: The time, with a time zone.
+        job: The Job that writes the report.
+        now: The current time, with a time zone.
     """
     if is_over(job) or condition_of(job, "Suspended") is None:
         return None
@@ -195,13 +195,13 @@ def _created(job: Object) -> datetime:
 
 
 def _known(job: Object | None, count: int) -> int:
-    """Returns how many events of the ledger a report knows: none if the ledger was lost, and is shorter by now."""
+    """Return the number of ledger events in a report: 0 if the ledger is shorter now, because it was lost."""
     text = str((job["metadata"].get("annotations") or {}).get(KNOWN_ANNOTATION, "0")) if job is not None else "0"
     known = int(text) if text.isdecimal() else 0
     return known if known <= count else 0
 
 
 def _is_new(trial: Trial, events: Sequence[Event]) -> bool:
-    """Returns whether a trial has become what it is by some events."""
+    """Return whether one of the events finished the last rung of a trial."""
     last = len(trial.rungs) - 1
     return any(isinstance(one, Finished) and (one.trial, one.rung) == (trial.number, last) for one in events)

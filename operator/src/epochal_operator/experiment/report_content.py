@@ -1,4 +1,4 @@
-"""What is reported of an Experiment: its trials, the best of them as a TrainingJob, and whose checkpoints may go."""
+"""The content of an Experiment's report: its trials, the best TrainingJob, and checkpoints to delete."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -28,19 +28,19 @@ from epochal_operator.experiment.trials import Rung, Trial, best, fold
 Object = dict[str, Any]
 
 _LONGEST = 256
-"""Characters of a value; what a template has in a place may be longer than any that is searched."""
+"""Characters of a value. A value in the template may be longer than any value of the search."""
 
 
 def content(
     experiment: Mapping[str, Any], spec: ExperimentSpec, events: Sequence[Event], endpoint: str | None
 ) -> ExperimentReport:
-    """Returns what is reported of an Experiment.
+    """Return the report of an Experiment.
 
     Args:
         experiment: The Experiment, as JSON.
         spec: Its spec.
-        events: Its ledger.
-        endpoint: The S3 service of those that name none, if there is one.
+        events: The events of its ledger.
+        endpoint: The S3 endpoint for Experiments that name none; None if there is no default.
     """
     metadata, template = Metadata.model_validate(experiment["metadata"]), spec.template.spec
     trials = fold(events)
@@ -74,14 +74,14 @@ def content(
 def freed(
     spec: ExperimentSpec, trials: Iterable[Trial], events: Iterable[Event], *, kept: Trial | None
 ) -> dict[int, list[tuple[int, str]]]:
-    """Returns the rungs, by trial, whose checkpoints nobody needs any more, with the uids of their TrainingJobs.
+    """Return the rungs that no longer need their checkpoints, by trial, with the uids of their TrainingJobs.
 
-    A rung is needed until the next one has finished, by which a trial goes on from it, or until its trial is given up.
+    The checkpoints of a rung are needed until its trial finishes the next rung or is dropped.
 
     Args:
-        spec: What is searched.
+        spec: The spec of the Experiment.
         trials: The trials.
-        events: The ledger that they are folded of.
+        events: The events of the ledger from which the trials are computed.
         kept: The best trial, which keeps the checkpoints of its last rung in any case.
     """
     if spec.retain == "All":
@@ -97,7 +97,7 @@ def freed(
 
 
 def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) -> Object:
-    """Returns a TrainingJob that trains with a trial's parameters from the beginning to the end, ready to apply.
+    """Return a TrainingJob that trains all epochs with the parameters of a trial, ready for `kubectl apply`.
 
     Args:
         experiment: The Experiment, as JSON.
@@ -118,13 +118,13 @@ def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) 
 
 
 def bounded(report: ExperimentReport, most: int = MAX_TEXT) -> str:
-    """Returns a report as text, without the worst trials where it would be too long with them.
+    """Return a report as text; the worst trials are omitted if the text is too long.
 
-    The best one as a TrainingJob is left out only where it is so long that there is no room for any trial.
+    The best TrainingJob is omitted only if the report is too long without any trial.
 
     Args:
         report: The report.
-        most: Bytes that there is room for.
+        most: The largest number of bytes.
     """
     text = encode(report)
     if len(text) > most and len(encode(report.model_copy(update={"trials": []}))) > most:
@@ -157,7 +157,7 @@ def _axis(parameter: Parameter) -> Axis:
 
 
 def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]) -> ReportedTrial | None:
-    """Returns what is reported of a trial; nothing of one that breaks the report's schema."""
+    """Return a trial as it is reported, or None if it breaks the schema of the report."""
     texts = {one: trial.parameters[one] for one in parameters if one in trial.parameters}
     lost = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
     try:
@@ -174,7 +174,7 @@ def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequenc
 
 
 def _line(text: str) -> str:
-    """Returns a text on one line."""
+    """Return a text on one line."""
     return " ".join(printable(text, instead=" ").split())[:_LONGEST]
 
 
@@ -184,7 +184,7 @@ def _rung(rung: Rung) -> ReportedRung:
 
 
 def _rank(trial: ReportedTrial, *, maximize: bool) -> tuple[float, int]:
-    """Returns what sorts trials, the best first, and those that are worth nothing last."""
+    """Return the sort key of a trial: best value first, trials without a value last."""
     if trial.value is None:
         return float("inf"), trial.number
     return (-float(trial.value) if maximize else float(trial.value)), trial.number

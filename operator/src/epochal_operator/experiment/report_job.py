@@ -1,4 +1,4 @@
-"""The Job that writes what an Experiment has found into its bucket, where the operator may not go."""
+"""The Job that writes the report of an Experiment to its bucket, which the operator cannot access."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,32 +17,34 @@ from epochal_operator.trainingjob.pod_template import Installation, Program, ann
 Object = dict[str, Any]
 
 BACKOFF_LIMIT = 2
-"""Crashes that are tried again at once; the Experiment tries it again later."""
+"""Crashes that Kubernetes retries at once; the Experiment creates a new Job later."""
 DEADLINE_SECONDS = 3600
-"""More than it takes with 1,000 trials: a pod that no node takes must not be waited for for ever."""
+"""The deadline of the Job. A report of 1,000 trials takes less, and a pod without a matching node must not wait
+forever.
+"""
 RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "256Mi"},
     "limits": {"cpu": "1", "memory": "512Mi"},
 }
-"""Little, and all of it said: a quota may ask for each of these."""
+"""Small requests and limits, all explicit, because a ResourceQuota may require them."""
 
 
 def report_job(
     experiment: Mapping[str, Any], ledger: Sequence[Event], spec: ExperimentSpec, installation: Installation
 ) -> Object:
-    """Returns the batch/v1 Job that writes an Experiment's report, and deletes the checkpoints that are given up.
+    """Return the batch/v1 Job that writes an Experiment's report and deletes the checkpoints that are not needed.
 
-    It runs where trials run, with their image and their credentials. It stays until its Experiment replaces it, by
-    which that knows what has been reported: so it has no time to live of its own.
+    The pod has the scheduling, the image and the credentials of the trials. The Job has no ttlSecondsAfterFinished: its
+    annotations show the reported events until the Experiment replaces the Job.
 
     Args:
         experiment: The Experiment, as JSON.
         ledger: The events of its ledger.
         spec: Its spec.
-        installation: What was set when Epochal was installed.
+        installation: The settings with which Epochal was installed.
 
     Returns:
-        The Job as JSON.
+        The Job, as JSON.
     """
     metadata, template = experiment["metadata"], spec.template.spec
     theirs = metadata.get("labels") or {}

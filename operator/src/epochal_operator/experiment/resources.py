@@ -19,5 +19,5 @@ def _experiment(thing: Object) -> Key | None:
 
 
 TRIALS = Reference(TRAINING_JOBS, _experiment)
-"""TrainingJobs by the Experiment whose trials they are."""
+"""The index of TrainingJobs by the Experiment of their trial."""
 REPORT_JOBS = Owned(JOBS, EXPERIMENT_LABEL)

@@ -1,4 +1,4 @@
-"""The schedule: how many epochs a trial gets at a time, and which trials get more.
+"""The schedule: the number of epochs of each rung, and the promotion of trials.
 
 Asynchronous successive halving, https://arxiv.org/abs/1810.05934, and Hyperband as brackets of it,
 https://arxiv.org/abs/1603.06560.
@@ -15,11 +15,11 @@ from epochal_operator.experiment.trials import Trial
 
 
 class Promotion(NamedTuple):
-    """A trial that goes on.
+    """A trial that continues with its next rung.
 
     Args:
-        trial: Its number.
-        rung: The rung that it comes to.
+        trial: The number of the trial.
+        rung: The next rung of the trial, counted from 0.
     """
 
     trial: int
@@ -28,13 +28,13 @@ class Promotion(NamedTuple):
 
 @lru_cache
 def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
-    """Returns the epochs after which trials are compared, the last of which are all.
+    """Return the epochs after which trials are compared; the last value is all epochs.
 
-    A rung that would be less than the square root of the factor below the top is left out.
+    A rung is omitted if all epochs are less than its epochs times the square root of the reduction factor.
 
     Args:
         schedule: The schedule.
-        epochs: The most that a trial gets.
+        epochs: The number of epochs of a complete training.
     """
     if schedule.method == "None":
         return (epochs,)
@@ -47,11 +47,11 @@ def rungs(schedule: Schedule, epochs: int) -> tuple[int, ...]:
 
 @lru_cache
 def brackets(schedule: Schedule, epochs: int) -> tuple[tuple[int, ...], ...]:
-    """Returns the ladders of rungs that trials climb: those of Hyperband begin ever later.
+    """Return the rungs of each bracket: each bracket of Hyperband begins one rung later than the previous bracket.
 
     Args:
         schedule: The schedule.
-        epochs: The most that a trial gets.
+        epochs: The number of epochs of a complete training.
     """
     ladder = rungs(schedule, epochs)
     if schedule.method != "Hyperband":
@@ -60,38 +60,38 @@ def brackets(schedule: Schedule, epochs: int) -> tuple[tuple[int, ...], ...]:
 
 
 def bracket_of(number: int, schedule: Schedule, epochs: int) -> int:
-    """Returns the bracket of a trial: each gets as many as in Hyperband, evenly spread.
+    """Return the bracket of a trial; the brackets get their shares as in Hyperband, evenly interleaved.
 
     Args:
-        number: The trial's number.
+        number: The number of the trial.
         schedule: The schedule.
-        epochs: The most that a trial gets.
+        epochs: The number of epochs of a complete training.
     """
     return _bracket(number, schedule, len(brackets(schedule, epochs)))
 
 
 def ladder(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
-    """Returns the rungs of a trial: its epochs at the end of each.
+    """Return the rungs of a trial: the last epoch of each rung.
 
     Args:
-        number: The trial's number.
+        number: The number of the trial.
         schedule: The schedule.
-        epochs: The most that a trial gets.
+        epochs: The number of epochs of a complete training.
     """
     return brackets(schedule, epochs)[bracket_of(number, schedule, epochs)]
 
 
 def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -> list[Promotion]:
-    """Returns the trials that may go on: those of the highest rungs first, and of one rung the best first.
+    """Return the trials that can be promoted: the highest rungs first, and within a rung the best trials first.
 
-    Of n trials that have finished a rung the best n / factor go on, in place of one that has failed since the next one.
-    Nobody waits for others. The template's own trial always goes on, and counts nowhere: it is what others are compared
-    with.
+    Of n trials that finished a rung, the best n / factor are promoted. A trial that failed in the next rung gives its
+    place to another trial. No trial waits for others. Trial 0, the template, is always promoted and not counted, since
+    other trials are compared with it.
 
     Args:
         trials: The trials.
-        spec: What is searched.
-        closed: Whether no new trials will come: once a rung is complete, at least one goes on.
+        spec: The spec of the Experiment.
+        closed: Whether no new trials will be created; then each complete rung promotes at least one trial.
     """
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
     ladders, of_bracket = brackets(schedule, epochs), dict[int, list[Trial]]()
@@ -107,11 +107,11 @@ def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -
 
 
 def promised(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
-    """Returns how many rungs more some trials climb at most, if few of those fail that are promoted.
+    """Return the largest number of rungs that trials still have to start, if few promoted trials fail.
 
     Args:
         trials: The trials.
-        spec: What is searched.
+        spec: The spec of the Experiment.
     """
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
     ladders, counts, begun = brackets(schedule, epochs), Counter[int](), 0
@@ -126,7 +126,7 @@ def promised(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
 
 
 def _promoted(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, closed: bool) -> list[Promotion]:
-    """Returns the trials of a bracket of so many rungs that go on."""
+    """Return the promotions within a bracket with `count` rungs, the highest rungs first."""
     found: list[Promotion] = []
     for rung in range(count - 1):
         below = found or any(one.state == "Running" and len(one.rungs) <= rung for one in trials)
@@ -137,9 +137,9 @@ def _promoted(trials: Sequence[Trial], count: int, spec: ExperimentSpec, *, clos
 
 
 def _first(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, least: int) -> list[Trial]:
-    """Returns the best of the trials that have finished a rung, of those that can go on at all, or have gone on.
+    """Return the best trials that finished a rung and can be promoted from it, or were promoted.
 
-    One that was given up while it paused has finished it, too, but leaves its place to others.
+    A trial that was dropped while paused counts as finished, but another trial takes its place.
     """
     through = [(value, one) for one in trials if len(one.rungs) > rung and (value := one.rungs[rung].value) is not None]
     sign = -1 if spec.objective.goal == "Maximize" else 1
@@ -149,7 +149,7 @@ def _first(trials: Sequence[Trial], rung: int, spec: ExperimentSpec, *, least: i
 
 
 def _leaves_its_place(trial: Trial, rung: int) -> bool:
-    """Returns whether another one goes on from a rung in place of a trial."""
+    """Return whether another trial is promoted from a rung in place of this trial."""
     given_up = trial.dropped and trial.state == "Paused" and len(trial.rungs) == rung + 1
     return given_up or trial.state in {"Failed", "Diverged"}
 
@@ -159,13 +159,13 @@ def _may_go_on(trial: Trial) -> bool:
 
 
 def _bracket(number: int, schedule: Schedule, count: int) -> int:
-    """Returns which of so many brackets a trial is of."""
+    """Return the bracket of a trial among `count` brackets."""
     return _order(count, schedule.factor)[number % MAX_TRIALS] if count > 1 else 0
 
 
 @lru_cache
 def _order(count: int, factor: int) -> tuple[int, ...]:
-    """Returns the brackets of trials one after the other, as often as Hyperband begins trials in each."""
+    """Return the brackets of consecutive trials, with the frequency that each bracket has in Hyperband."""
     weights = [-(-count * factor ** (count - 1 - one) // (count - one)) for one in range(count)]
     order, owed, total = [], [0] * count, sum(weights)
     for _ in range(MAX_TRIALS):

@@ -1,4 +1,4 @@
-"""The space of a search: its parameters, what each may be, and which of them count beside which values of others."""
+"""The search space: the parameters, their domains, and the conditions under which each parameter is active."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from epochal_api.text import printable
 from epochal_operator.experiment.domains import Domain, domain_of
 
 Values = Mapping[str, str]
-"""Values by the names of their parameters, as text."""
+"""The values of parameters as text, by parameter name."""
 
 
 class InvalidSpace(ValueError):
-    """Parameters that cannot be searched; the message names each in a line of its own, and can be shown as it is."""
+    """Invalid parameters of a search; the message has a line for each fault and is safe to print."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         super().__init__(printable("\n".join(faults)))
@@ -25,11 +25,11 @@ class InvalidSpace(ValueError):
 
 @dataclass(frozen=True)
 class Space:
-    """The parameters of a search.
+    """The search space of an Experiment.
 
     Args:
-        parameters: They, each after the one that it hangs on.
-        domains: What each may be, by its name.
+        parameters: The parameters, each after the parameter on which it depends.
+        domains: The domain of each parameter, by its name.
     """
 
     parameters: tuple[Parameter, ...]
@@ -37,13 +37,13 @@ class Space:
 
     @classmethod
     def of(cls, parameters: Sequence[Parameter]) -> "Space":
-        """Returns the space of an Experiment's parameters.
+        """Return the search space of an Experiment's parameters.
 
         Args:
-            parameters: They, as a spec that has been parsed has them: it tells what can be told of each by itself.
+            parameters: The parameters of a parsed spec: the schema already validates each parameter alone.
 
         Raises:
-            InvalidSpace: If the steps of a range do not fit, two values are the same, or a `when` cannot be.
+            InvalidSpace: If the step of a range does not fit, two values are equal, or a `when` is impossible.
         """
         domains = {parameter.name: domain_of(parameter) for parameter in parameters}
         faults = [*_domain_faults(parameters, domains), *_when_faults(parameters, domains)]
@@ -52,7 +52,7 @@ class Space:
         return cls(tuple(_ordered(parameters)), domains)
 
     def active(self, values: Values) -> dict[str, str]:
-        """Returns the values of those parameters that count beside the values of the others, in canonical text."""
+        """Return the values of the active parameters, as canonical text."""
         found: dict[str, str] = {}
         for parameter in self.parameters:
             if parameter.name in values and self.counts(parameter, found):
@@ -60,19 +60,19 @@ class Space:
         return found
 
     def counts(self, parameter: Parameter, active: Values) -> bool:
-        """Whether a parameter counts.
+        """Return whether a parameter is active: its `when` holds for the values of the active parameters.
 
         Args:
             parameter: The parameter.
-            active: Values of those that count, in canonical text, at least of those before it.
+            active: Canonical values of the active parameters, at least of those before this parameter.
         """
         return parameter.when is None or active.get(parameter.when.parameter) in self._of_use[parameter.name]
 
     def way_to(self, name: str) -> dict[str, frozenset[str]]:
-        """Returns the values of those that a parameter hangs on, directly and by others, with which it counts.
+        """Return the values with which a parameter is active, for each parameter on which it depends.
 
         Args:
-            name: Its name.
+            name: The name of the parameter.
         """
         by_name = {parameter.name: parameter for parameter in self.parameters}
         way = [name, *_chain(by_name[name], by_name)]
@@ -80,15 +80,15 @@ class Space:
 
     @cached_property
     def _of_use(self) -> dict[str, frozenset[str]]:
-        """Values of the parameter that another one hangs on with which that one counts."""
+        """The values of the parameter in `when` with which each dependent parameter is active, by its name."""
         return {one.name: _canonical(one.when, self.domains) for one in self.parameters if one.when is not None}
 
     def key(self, values: Values) -> str:
-        """Returns a text that two trials share if their parameters are the same."""
+        """Return a key that is equal for two trials with the same active parameters."""
         return json.dumps(self.active(values), sort_keys=True)
 
     def contains(self, values: Values) -> bool:
-        """Whether each parameter that counts has a value that it may have."""
+        """Return whether each active parameter has a value from its domain."""
         active = self.active(values)
         return all(
             parameter.name in active and self.domains[parameter.name].contains(active[parameter.name])
@@ -98,12 +98,12 @@ class Space:
 
     @cached_property
     def size(self) -> int | None:
-        """How many combinations there are; None if that is no matter of counting."""
+        """The number of combinations; None if a parameter is continuous."""
         counts = [self._count(parameter) for parameter in self.parameters if parameter.when is None]
         return None if None in counts else prod(count for count in counts if count is not None)
 
     def _count(self, parameter: Parameter) -> int | None:
-        """Returns how many combinations there are of a parameter and of what hangs on it."""
+        """Return the number of combinations of a parameter and its dependent parameters, or None."""
         size = self.domains[parameter.name].size
         hanging = [one for one in self.parameters if one.when is not None and one.when.parameter == parameter.name]
         counts = {one.name: self._count(one) for one in hanging}
@@ -135,7 +135,7 @@ def _when_faults(parameters: Sequence[Parameter], domains: Mapping[str, Domain])
 
 
 def _chain(parameter: Parameter, by_name: Mapping[str, Parameter]) -> list[str]:
-    """Returns the names of those that a parameter hangs on, directly and by others, up to the first one again."""
+    """Return the names of the parameters on which a parameter depends, until a name repeats."""
     chain: list[str] = []
     current = parameter
     while current.when is not None and current.when.parameter not in chain:
@@ -145,7 +145,7 @@ def _chain(parameter: Parameter, by_name: Mapping[str, Parameter]) -> list[str]:
 
 
 def _ordered(parameters: Sequence[Parameter]) -> list[Parameter]:
-    """Returns the parameters, each after the one that it hangs on, else as they are written."""
+    """Return the parameters, each after the parameter on which it depends, otherwise in their original order."""
     by_name = {parameter.name: parameter for parameter in parameters}
     depth = {parameter.name: len(_chain(parameter, by_name)) for parameter in parameters}
     return sorted(parameters, key=lambda parameter: depth[parameter.name])

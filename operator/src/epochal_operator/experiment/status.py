@@ -1,4 +1,4 @@
-"""The status of an Experiment, derived from its trials. It is bounded, however many there are."""
+"""The status of an Experiment, computed from its trials. Its size is limited for any number of trials."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -29,24 +29,24 @@ from epochal_operator.trainingjob.mutable import Mutable
 from epochal_operator.trainingjob.progress_status import short
 
 MAX_MESSAGE = 1024
-"""Bytes of a condition's message: several may have the same."""
+"""Bytes of the message of a condition: several conditions may repeat it."""
 MAX_UID = 64
-"""Characters of an object's uid, and more."""
+"""The most characters of a uid: more than Kubernetes uses."""
 _ENDS = frozenset({"Complete", "Failed"})
-"""Conditions that say how an Experiment has ended."""
+"""The conditions of the end of an Experiment."""
 
 
 def status(
     metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, phase: Phase, observed: Observed
 ) -> ExperimentStatus:
-    """Returns the status of an Experiment.
+    """Return the status of an Experiment with a valid spec.
 
     Args:
-        metadata: Its metadata.
-        spec: What is searched.
-        before: Its status so far: times stay, and so does what only a search can tell.
-        phase: Where it is.
-        observed: What is seen of it.
+        metadata: The metadata of the Experiment.
+        spec: The spec of the Experiment.
+        before: The previous status of the Experiment: times and parameter importances are kept.
+        phase: The phase of the Experiment.
+        observed: The observed state of the Experiment.
     """
     trials = observed.trials
     ranked = best(trials, maximize=spec.objective.goal == "Maximize")[:MAX_TOP]
@@ -77,21 +77,21 @@ def status(
 def refused(
     metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable
 ) -> ExperimentStatus:
-    """Returns the status of an Experiment that breaks the API's rules.
+    """Return the status of an Experiment with an invalid spec.
 
-    What has begun goes on as it is, or waits: another version of Epochal may understand its spec. How a search has
-    ended stays, whatever somebody makes of its spec afterwards.
+    Running trials continue, or wait, because another version of Epochal may understand the spec. The result of an ended
+    search stays, even if its spec becomes invalid later.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
-        message: What must hold, naming the field.
-        observed: What is seen of it.
-        mutable: The fields of its spec that count all the same.
+        metadata: The metadata of the Experiment.
+        before: The previous status of the Experiment.
+        message: The violated rule, with the name of the field.
+        observed: The observed state of the Experiment.
+        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
     """
     is_seen, was_over = before.observed_generation == metadata.generation, has_come_to_its_end(before)
     if was_over and is_seen:
-        return before  # What is over is not judged again because the rules are others.
+        return before  # A newer version with other rules does not change an ended Experiment.
     phase = refused_phase(before, message, observed, mutable)
     made = conditions(metadata.generation, before, observed.now, phase)
     ends = {one.type: one for one in before.conditions or [] if was_over and one.type in _ENDS}
@@ -109,13 +109,13 @@ def refused(
 
 
 def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: Phase) -> list[Condition]:
-    """Returns the conditions of an Experiment.
+    """Return the conditions of an Experiment.
 
     Args:
-        generation: Generation of its spec.
-        before: Its status so far: a condition keeps the time of its change.
-        now: The time, with a time zone.
-        phase: Where it is.
+        generation: The metadata.generation of the Experiment.
+        before: The previous status of the Experiment: an unchanged condition keeps its lastTransitionTime.
+        now: The current time, with a time zone.
+        phase: The phase of the Experiment.
     """
     changed = [
         Condition(
@@ -132,11 +132,11 @@ def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: 
 
 
 def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> RankedTrial:
-    """Returns a trial that is worth something, as a status lists it.
+    """Return the status entry of a trial that has an objective value.
 
     Args:
         metadata: The Experiment's metadata.
-        spec: What is searched.
+        spec: The spec of the Experiment.
         trial: The trial.
     """
     last = trial.rungs[-1]
@@ -151,26 +151,26 @@ def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> Rank
 
 
 def results_uri(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> str | None:
-    """Returns the folder of results of the last rung that a trial has finished, if it has finished any.
+    """Return the results folder of the last rung that a trial has finished, or None.
 
     Args:
         metadata: The Experiment's metadata.
-        spec: What is searched.
+        spec: The spec of the Experiment.
         trial: The trial.
     """
     uid = trial.rungs[-1].uid if trial.rungs else ""
-    if not 0 < len(uid) <= MAX_UID:  # It is empty where the TrainingJob of a rung is lost.
+    if not 0 < len(uid) <= MAX_UID:  # The uid is empty if the TrainingJob of a rung was lost.
         return None
     return _uri(spec, metadata.namespace, trial_name(metadata.name, trial.number, len(trial.rungs) - 1), uid)
 
 
 def shown(value: float | None) -> str:
-    """Returns what a trial is worth, as a status has it: numbers that are not whole are texts there."""
+    """Return an objective value as the text in a status, where fractions are not allowed as numbers."""
     return "" if value is None else f"{value:.10g}"
 
 
 def bounded(made: ExperimentStatus) -> ExperimentStatus:
-    """Returns as much of a status as there is room for: all but some of the top trials, and importance."""
+    """Return a status within the size limit: the last top trials are removed first, then the importances."""
     while _size(made) > MAX_STATUS_BYTES and (made.top or made.importance):
         made = made.model_copy(update={"top": made.top[:-1] or None} if made.top else {"importance": None})
     return made
@@ -200,7 +200,7 @@ def _counts(observed: Observed) -> TrialCounts:
 
 
 def _trained(before: TrialCounts | None, observed: Observed) -> TrialCounts | None:
-    """Returns how many trials are trained now, of those that were before; nothing else is known without a spec."""
+    """Return the previous counts with the number of trials that train now; an invalid spec gives no more."""
     if before is None:
         return None
     running = sum(map(is_trained, observed.jobs.values()))
@@ -208,7 +208,7 @@ def _trained(before: TrialCounts | None, observed: Observed) -> TrialCounts | No
 
 
 def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:
-    """Returns the epochs that were trained, that nobody has to train, and that may have been trained twice at most."""
+    """Return the epochs that were trained, that early stopping saved, and that were trained twice at most."""
     epochs = spec.template.spec.training.epochs
     repeated = 0
     for one in trials:
@@ -224,7 +224,7 @@ def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:
 
 
 def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> str | None:
-    """Returns when an Experiment ended; one that goes on, and ends again, has ended then."""
+    """Return the completion time of an Experiment, or None. An Experiment that ends again gets a new time."""
     if not phase.ended:
         return None
     if before.state == phase.state and before.completion_time is not None:
@@ -233,7 +233,7 @@ def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> s
 
 
 def _conditions(phase: Phase) -> Iterator[tuple[str, StatusCause | None, StatusCause]]:
-    """Yields each condition, with why it is True, or else why it is False."""
+    """Yield the type of each condition, its cause if it is True, and the cause if it is False."""
     known, cause = effect(phase.cause.reason), phase.cause
     suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
     unfinished = StatusCause(Reason.UNFINISHED, "")
@@ -249,12 +249,12 @@ def _bounded(message: str) -> str:
 
 
 def is_ended(before: ExperimentStatus) -> bool:
-    """Returns whether a status says that an Experiment has ended."""
+    """Return whether the condition Finished is True."""
     finished = get_condition(before.conditions, "Finished")
     return finished is not None and finished.status == "True"
 
 
 def has_come_to_its_end(before: ExperimentStatus) -> bool:
-    """Returns whether a status says that a search has ended, be it that it failed, but not by its spec."""
+    """Return whether a search has completed or failed, for a reason other than InvalidSpec."""
     found = [one for one in before.conditions or [] if one.type in _ENDS and one.status == "True"]
     return any(one.reason != Reason.INVALID_SPEC for one in found)

@@ -1,4 +1,4 @@
-"""The TrainingJobs of a trial: the template with the trial's parameters, one for each rung."""
+"""The TrainingJobs of a trial: the template with the parameters of the trial, a TrainingJob for each rung."""
 
 import json
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from epochal_operator.experiment.space import Space, Values
 Object = dict[str, Any]
 
 EXPERIMENT_LABEL = f"{GROUP}/experiment"
-"""Label of a trial: name of its Experiment."""
+"""Label of a trial's TrainingJob: the name of its Experiment."""
 EXPERIMENT_UID_LABEL = f"{GROUP}/experiment-uid"
-"""Label of a trial: uid of its Experiment, which tells it from those of an earlier one of that name."""
+"""Label of a trial's TrainingJob: the uid of its Experiment. An earlier Experiment of the same name has another uid."""
 TRIAL_LABEL = f"{GROUP}/trial"
-"""Label of a trial: its number."""
+"""Label of a trial's TrainingJob: the number of the trial."""
 RUNG_LABEL = f"{GROUP}/rung"
-"""Label of a trial: its rung, counted from 0."""
+"""Label of a trial's TrainingJob: the rung, counted from 0."""
 PARAMETERS_ANNOTATION = f"{GROUP}/parameters"
-"""Annotation of a trial: its parameters, as a JSON object of texts."""
+"""Annotation of a trial's TrainingJob: the parameters, as a JSON object of texts."""
 KNOWN_ANNOTATION = f"{GROUP}/known"
-"""Annotation of a trial: events of the ledger that were known when it was suggested."""
+"""Annotation of a trial's TrainingJob: the number of events in the ledger when the trial was suggested."""
 
 
 def training_job(
@@ -41,18 +41,18 @@ def training_job(
     stop_after: int | None = None,
     continue_from: str | None = None,
 ) -> Object:
-    """Returns the TrainingJob of a rung of a trial, as JSON.
+    """Return the TrainingJob for a rung of a trial, as JSON.
 
     Args:
         document: The Experiment, as JSON.
         spec: Its spec.
-        space: The space of its parameters.
+        space: The search space of the Experiment.
         trial: Number of the trial.
         rung: The rung, counted from 0.
         parameters: The trial's parameters.
-        known: Events of the ledger that were known when they were suggested.
+        known: The number of events in the ledger when the parameters were suggested.
         stop_after: Last epoch of the rung; None for the last rung, which trains all epochs.
-        continue_from: Folder of results of the rung before; None for the first one.
+        continue_from: URI of the results folder of the previous rung; None for the first rung.
     """
     metadata = document["metadata"]
     template = document["spec"]["template"]
@@ -96,19 +96,21 @@ def training_job(
 
 
 def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) -> Object:
-    """Returns the spec of a trial's TrainingJob, without what its rung adds.
+    """Return the spec of a trial's TrainingJob, without the fields of its rung.
 
-    A value that the template has already is left as it is written there; null in place of a field of the schema leaves
-    it out, as the API server would. Where a parameter does not count, the template's value stays, unless it is an
-    argument of another class than the trial has there, and no parameter that counts has its place within it or around.
+    A value equal to the template's value keeps the form of the template. Null in a field of the schema removes the
+    field, as the API server does.
+
+    An inactive parameter keeps the value of the template. An exception is an argument of a class that the trial
+    replaced: the argument is removed, unless its place overlaps the place of an active parameter.
 
     Args:
         template: The template's spec, as JSON.
-        space: The space of the Experiment's parameters.
+        space: The search space of the Experiment.
         parameters: The trial's parameters.
 
     Raises:
-        NoSuchPlace: If a path leads nowhere.
+        NoSuchPlace: If a path leads to no field.
     """
     active, names = space.active(parameters), paths.Names()
     made = dict(template)
@@ -137,12 +139,12 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
 
 
 def value_at(place: paths.Place, domain: Domain, text: str) -> Any:
-    """Returns a parameter's value as JSON has it at a place.
+    """Return the JSON value of a parameter for a place.
 
     Args:
         place: The place.
-        domain: What the parameter may be.
-        text: The value; one that is not of the parameter's type stays a text.
+        domain: The domain of the parameter.
+        text: The value as text; a value of another type than the parameter's stays a text.
     """
     value = domain.parse(text)
     meant = text if value is None and text != "null" else value
@@ -150,16 +152,16 @@ def value_at(place: paths.Place, domain: Domain, text: str) -> Any:
 
 
 def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, str]:
-    """Returns the parameters of the template itself, of which trial 0 is made.
+    """Return the parameters of the template, which trial 0 uses.
 
-    A parameter is missing where the template does not have it, or has two values at two of its paths.
+    A parameter is missing if the template does not set it, or has two different values at its paths.
 
     Args:
         template: The template's spec, as JSON.
-        space: The space of the Experiment's parameters.
+        space: The search space of the Experiment.
 
     Raises:
-        NoSuchPlace: If a path leads nowhere.
+        NoSuchPlace: If a path leads to no field.
     """
     filled = TrainingJobSpec.model_validate(template).dump()
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Write the TrainingJobs of trials, and remember what is in their way: it is tried again, ever later."""
+"""Write the TrainingJobs of trials, and retry failed writes with a growing delay."""
 
 import asyncio
 import logging
@@ -33,20 +33,20 @@ from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 REJECTED = "Rejected"
-"""Why a trial has failed that the API server does not take."""
+"""The reason of a failed trial: the API server refused its TrainingJob."""
 AT_ONCE = 8
-"""TrainingJobs of an Experiment that are written at once."""
+"""The number of concurrent writes for an Experiment."""
 
 _log = logging.getLogger(__name__)
 
 
 class TrialWriter:
-    """Writes TrainingJobs of trials.
+    """Creates, suspends and resumes the TrainingJobs of trials.
 
     Args:
-        writer: What writes.
-        installation: Returns what fills in where a spec says nothing.
-        clock: Returns the time, with a time zone.
+        writer: The writer of objects to the API server.
+        installation: Returns the settings with which Epochal was installed.
+        clock: Returns the current time, with a time zone.
     """
 
     def __init__(self, writer: Writer, installation: Callable[[], Installation], clock: Callable[[], datetime]) -> None:
@@ -60,16 +60,16 @@ class TrialWriter:
     async def write(
         self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Hindrances
     ) -> tuple[tuple[Failed, ...], BaseException | None]:
-        """Creates and suspends TrainingJobs, some at a time.
+        """Create, suspend and resume TrainingJobs concurrently.
 
         Args:
             document: The Experiment, as JSON.
-            trials: The steps.
-            found: Takes what comes in the way.
+            trials: The actions.
+            found: Collects the errors that block the Experiment.
 
         Returns:
-            Trials that are never made, and what went wrong, if anything did: to be raised once those are
-            noted.
+            The events of trials that are never created, and the first error or None. The caller raises the error after
+            it has appended the events.
         """
         if not all(isinstance(action, Suspend) for action in trials):
             await self._check_current(document)
@@ -89,7 +89,7 @@ class TrialWriter:
                         case Suspend():
                             await self._suspend(document, action)
                 except BaseException:
-                    stops = True  # What is under way ends, and nothing else begins.
+                    stops = True  # Running writes finish, but no other write begins.
                     raise
                 return None
 
@@ -100,12 +100,12 @@ class TrialWriter:
     def held(
         self, document: Object, jobs: Jobs, trials: Sequence[Trial] = ()
     ) -> tuple[dict[Place, datetime], StatusCause | None]:
-        """Returns which TrainingJobs are not to be put right, or made, before a time, and what is to be told of it.
+        """Return the due time of each TrainingJob that must not be written yet, and the cause to report.
 
         Args:
-            document: The Experiment.
-            jobs: Its TrainingJobs.
-            trials: Its trials, as far as they are known.
+            document: The Experiment, as JSON.
+            jobs: The TrainingJobs of the Experiment.
+            trials: The trials of the Experiment that are available.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
         key, uid, generation = key_of(document), document["metadata"]["uid"], document["metadata"]["generation"]
@@ -125,34 +125,34 @@ class TrialWriter:
         return held, told
 
     def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
-        """Returns what is in the way of TrainingJobs of an Experiment, and when each is to be tried again.
+        """Return the causes that block TrainingJobs of an Experiment, and the time of each next attempt.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
         """
         now, noted = self._clock(), self._blocked.get(key, {})
         due = {place: until for place, (until, _) in noted.items() if now < until}
         return {place: noted[place][1] for place in due}, due
 
     def forget(self, key: Key) -> None:
-        """Forgets an Experiment that is gone, or over.
+        """Forget the cached state of a deleted or ended Experiment.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
         """
         self._corrections.pop(key, None)
         self._made.pop(key, None)
         self._blocked.pop(key, None)
 
     async def _check_current(self, document: Object) -> None:
-        """Raises Conflict if an Experiment has changed: a watch may be late, and what was decided is decided anew."""
+        """Raise Conflict if an Experiment has changed: the watch may be late, and the next plan must see the change."""
         metadata = document["metadata"]
         now = await self._writer.kube.get(EXPERIMENTS, metadata["namespace"], metadata["name"])
         if _identity(now["metadata"]) != _identity(metadata):
             raise Conflict(409, "Conflict", "the Experiment is another one by now")
 
     async def _create(self, document: Object, action: Create, found: Hindrances) -> Failed | None:
-        """Creates a TrainingJob; returns that its trial has failed if the API server will never take it."""
+        """Create a TrainingJob; return a Failed event if the API server will never accept it."""
         name = action.body["metadata"]["name"]
         # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
         if refusal := await asyncio.to_thread(_refusal, action.body, self._installation()):
@@ -172,7 +172,7 @@ class TrialWriter:
         return None
 
     async def _take(self, document: Object, action: Create, made: Object, found: Hindrances, *, is_new: bool) -> None:
-        """Stores the TrainingJob that the API server returned, unless another owner or a webhook is in the way."""
+        """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
         name = action.body["metadata"]["name"]
         if controller_uid(made) != document["metadata"]["uid"]:
             if _is_earlier(made, document):
@@ -201,18 +201,18 @@ class TrialWriter:
     async def _refused(
         self, document: Object, action: Create, error: Invalid | Forbidden, found: Hindrances
     ) -> Failed | None:
-        """Returns that a trial has failed whose TrainingJob breaks the rules, unless these may be others later."""
+        """Return a Failed event for an invalid TrainingJob, or None if it may be accepted later."""
         cause = _refused_by("The API server", action, error.message)
         if error.by_policy:
             self._block(document, action, cause)
             return None
-        if isinstance(error, Forbidden):  # by a quota, or for want of rights, which hold for all of them
+        if isinstance(error, Forbidden):  # a quota or missing permission blocks all trials
             found.hindered = cause
             return None
         return await self._reject(document, action, "The API server", error.message)
 
     async def _reject(self, document: Object, action: Create, who: str, message: str) -> Failed | None:
-        """Returns the failure of a trial with an invalid TrainingJob, or None: a trained trial waits."""
+        """Return a Failed event for an invalid TrainingJob, or None for a later rung, which waits."""
         if action.place[1]:  # An earlier rung was accepted, so this rung may be accepted later.
             self._block(document, action, _refused_by(who, action, message))
             return None
@@ -220,7 +220,7 @@ class TrialWriter:
         return Failed(*action.place, "", REJECTED)
 
     async def _give_up(self, document: Object, action: Unmade) -> Failed | None:
-        """Returns that a trial has failed whose TrainingJob cannot be built; one that was trained before waits."""
+        """Return a Failed event for a TrainingJob that cannot be built, or None for a later rung, which waits."""
         name = trial_name(document["metadata"]["name"], *action.place)
         _log.error("%s cannot be built", name, exc_info=action.error)
         why = printable(f"{type(action.error).__name__}: {action.error}")
@@ -232,11 +232,11 @@ class TrialWriter:
         return Failed(*action.place, "", Reason.TRIAL_NOT_MADE)
 
     def _block(self, document: Object, action: Create | Unmade, cause: StatusCause) -> None:
-        """Notes what is in the way of a TrainingJob: it is not tried again for a while."""
+        """Record the cause that blocks a TrainingJob, and the time of the next attempt."""
         self._blocked[key_of(document)][action.place] = (look_again_at(document, cause.reason, self._clock()), cause)
 
     def _note_made(self, document: Object, action: Create) -> None:
-        """Remembers that a TrainingJob was made, and how often in a row: what is deleted is made again ever later."""
+        """Count the consecutive creations of a TrainingJob: after each deletion the next creation is delayed longer."""
         uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
         made = self._made[key_of(document)]
         before = made.get(action.place)
@@ -244,13 +244,13 @@ class TrialWriter:
         made[action.place] = Correction(uid, generation, times, now, (), kind=TRAINING_JOBS.kind)
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
-        """Suspends a TrainingJob, or resumes it, and remembers it: what somebody undoes is done again ever later."""
+        """Suspend or resume a TrainingJob, and count repeated changes: each repetition is delayed longer."""
         key, spec, now = key_of(action.job), {"suspend": action.suspend}, self._clock()
         uid, generation = action.job["metadata"]["uid"], document["metadata"]["generation"]
         corrections, refusal, who = self._corrections[key_of(document)], None, tuple[str, ...]()
         before = corrections.of(TRAINING_JOBS, key, uid, generation, now)
         if before is not None and before.spec != spec:
-            before = None  # That was another step, which nobody has undone.
+            before = None  # The correction before set another value, which no other writer has undone.
         if before is not None:
             who = writers(await self._writer.kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
         try:
@@ -258,7 +258,7 @@ class TrialWriter:
         except NotFound:
             self._writer.remove(TRAINING_JOBS, action.job)
             return
-        except Conflict:  # The cache may be late, since its trainer reports: the next plan needs the present version.
+        except Conflict:  # The trainer writes status, so the cache may be late: the next plan needs the current one.
             await self._writer.refresh(TRAINING_JOBS, key, action.job)
             raise
         except REFUSALS as error:
@@ -269,19 +269,19 @@ class TrialWriter:
 
 
 _UID = "0" * 36
-"""A uid of the usual length, which counts toward the size of a spec."""
+"""A uid of the usual length, which adds to the size of a spec."""
 
 
 def _refused_by(who: str, action: Create, message: str) -> StatusCause:
-    """Returns that the TrainingJob of a trial is refused."""
+    """Return the cause TrialsRefused for a refused TrainingJob."""
     return StatusCause(Reason.TRIALS_REFUSED, f"{who} refuses {action.body['metadata']['name']}: {message}")
 
 
 def _refusal(body: Object, installation: Installation) -> str:
-    """Returns why this version of Epochal would give a TrainingJob the reason InvalidSpec, or an empty text."""
+    """Return the message with which this version of Epochal refuses a TrainingJob as InvalidSpec, or an empty text."""
     try:
         batch_job(parse({**body, "metadata": {**body["metadata"], "uid": _UID}}), installation)
-    except NoStorageEndpoint:  # The TrainingJob waits for it.
+    except NoStorageEndpoint:  # The TrainingJob waits for an endpoint.
         return ""
     except InvalidTrainingJob as error:
         return str(error)
@@ -289,13 +289,13 @@ def _refusal(body: Object, installation: Installation) -> str:
 
 
 def _bears_label(job: Object, body: Object) -> bool:
-    """Returns whether a TrainingJob is found by the label that it was given."""
+    """Return whether a TrainingJob still has the label of its Experiment."""
     name = body["metadata"]["labels"][EXPERIMENT_LABEL]
     return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
 
 
 def _mangled(made: Object, body: Object) -> StatusCause | None:
-    """Returns why a TrainingJob is not what it was created as, if it is not."""
+    """Return the cause if a created TrainingJob lacks its label or fields of its spec, or None."""
     name = body["metadata"]["name"]
     if not _bears_label(made, body):
         message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
@@ -308,13 +308,13 @@ def _mangled(made: Object, body: Object) -> StatusCause | None:
 
 
 def _is_earlier(job: Object, document: Object) -> bool:
-    """Returns whether a TrainingJob is a trial of an Experiment of the same name that is gone."""
+    """Return whether a TrainingJob belongs to an earlier Experiment of the same name."""
     owner = controller(job, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
     return owner is not None and owner.name == document["metadata"]["name"]
 
 
 def _undone(name: str, last: Correction) -> StatusCause | None:
-    """Returns what is to be told of a TrainingJob that cannot be put right, or does not stay so."""
+    """Return the cause if a change of a TrainingJob is refused or repeatedly undone, or None."""
     if last.refusal is not None:
         return StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses to change {name}: {last.refusal}")
     if last.times <= TOLERATED:
@@ -325,7 +325,7 @@ def _undone(name: str, last: Correction) -> StatusCause | None:
 
 
 def _deleted(name: str, last: Correction) -> StatusCause:
-    """Returns what is to be told of a TrainingJob that somebody deletes again and again."""
+    """Return the cause TrialsDeleted for a TrainingJob that another client deletes repeatedly."""
     message = (
         f"Somebody has deleted {name} each of the {last.times} times that it was made. Epochal makes it again ever "
         f"more seldom, at last every {MAX_SECONDS / 60:.0f} minutes: stop whoever deletes it."
@@ -334,5 +334,5 @@ def _deleted(name: str, last: Correction) -> StatusCause:
 
 
 def _identity(metadata: Object) -> tuple[Any, ...]:
-    """Returns the fields of an Experiment's metadata that a plan depends on."""
+    """Return the metadata fields of an Experiment on which a plan depends."""
     return tuple(metadata.get(name) for name in ("uid", "generation", "deletionTimestamp"))

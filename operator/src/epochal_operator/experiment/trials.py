@@ -1,4 +1,4 @@
-"""The trials of an Experiment, as far as its ledger tells."""
+"""The trials of an Experiment, computed from the events of its ledger."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ from epochal_operator.experiment.ledger import (
 
 TrialState = Literal["Running", "Paused", "Complete", "Failed", "Diverged"]
 MAX_UIDS = 8
-"""TrainingJobs of a rung that are told apart from a new one: those before them are gone, and never come back."""
+"""The number of remembered TrainingJobs of a rung; older TrainingJobs are deleted and cannot reappear."""
 MAX_RUNGS = 32
-"""Rungs of a trial that are read: a million epochs have 21, by the least factor."""
+"""The most rungs of a trial: a million epochs have 21 rungs with the smallest factor."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Rung:
     """A rung that a trial has finished.
 
     Args:
-        epoch: Its last epoch.
-        value: What the trial was worth by then.
-        uid: Its TrainingJob.
-        seconds: How long it took.
+        epoch: The last epoch of the rung.
+        value: The objective value of the trial after the rung; None if it is missing or not finite.
+        uid: The uid of its TrainingJob.
+        seconds: The duration of the rung.
     """
 
     epoch: int
@@ -44,19 +44,19 @@ class Rung:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial.
+    """A trial of an Experiment and its current state.
 
     Args:
-        number: Its number. Trial 0 is the template as it is written.
-        parameters: Its parameters, as text.
-        known: Events of the ledger that were known when it was suggested.
-        rungs: The rungs that it has finished.
-        state: Running, while the rung after those is wanted; Paused, when it has finished a rung, and may be promoted
-            to the next one; Complete, when it does not go on.
-        dropped: Whether its checkpoints are given up.
-        uids: TrainingJobs of the rung that is wanted now, the latest one last: of more than one, the others are lost.
-        lost: Rungs that were begun again, since their TrainingJob was gone.
-        reason: Why it has failed, in one word.
+        number: The number of the trial. Trial 0 is the unchanged template.
+        parameters: The parameters of the trial, as text.
+        known: The number of events in the ledger when the trial was suggested.
+        rungs: The finished rungs.
+        state: Running while the rung after `rungs` is wanted. Paused after a rung, while a promotion is possible.
+            Complete if the trial does not continue.
+        dropped: Whether its checkpoints may be deleted.
+        uids: The uids of the TrainingJobs of the current rung, the latest one last; the earlier TrainingJobs are lost.
+        lost: The rungs that started again because their TrainingJob was lost.
+        reason: The reason of the failure as a CamelCase word.
     """
 
     number: int
@@ -71,23 +71,23 @@ class Trial:
 
     @property
     def epoch(self) -> int:
-        """The last epoch that it has finished a rung with."""
+        """The last epoch of the last finished rung, or 0."""
         return self.rungs[-1].epoch if self.rungs else 0
 
     @property
     def ended(self) -> bool:
-        """Whether it never goes on."""
+        """Whether the trial never continues."""
         return self.dropped or self.state not in {"Running", "Paused"}
 
 
 def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, ...]:
-    """Returns the trials that a ledger tells of, by their numbers.
+    """Return the trials in the ledger, sorted by number.
 
-    What does not fit is passed over: whatever a ledger holds, it is no reason to stop.
+    Events that do not fit the state of their trial are ignored: no content of a ledger is an error.
 
     Args:
-        events: The ledger, or the rest of it.
-        before: The trials that the part before the rest tells of.
+        events: The events of the ledger, or the events after a first part.
+        before: The trials after the first part of the events.
     """
     trials = {trial.number: trial for trial in before}
     changed: dict[int, _Changed] = {}
@@ -104,12 +104,12 @@ def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, 
 
 
 def value(trial: Trial) -> float | None:
-    """Returns what a trial is worth: what its last rung has told, whatever became of it in the one after that."""
+    """Return the objective value of a trial after its last finished rung, or None."""
     return trial.rungs[-1].value if trial.rungs else None
 
 
 def best(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:
-    """Returns the trials that are worth something, the best first; of two that are the same, the earlier one.
+    """Return the trials with an objective value, the best first; of equal trials, the earlier first.
 
     Args:
         trials: The trials.
@@ -120,17 +120,17 @@ def best(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:
 
 
 def warm(events: Iterable[Event]) -> tuple[Warm, ...]:
-    """Returns the trials of other Experiments that a ledger tells of."""
+    """Return the trials of other Experiments in a ledger (warm start)."""
     return tuple(event for event in events if isinstance(event, Warm))
 
 
 def exhausted(events: Iterable[Event]) -> bool:
-    """Returns whether a ledger tells that there is nothing left to suggest."""
+    """Return whether a ledger contains an Exhausted event."""
     return any(isinstance(event, Exhausted) for event in events)
 
 
 def finite(text: str | None) -> float | None:
-    """Returns the number that a text is, or None if it is none, or not a finite one."""
+    """Return the number in a text, or None if the text is not a finite number."""
     try:
         found = float(text or "")
     except ValueError:
@@ -139,7 +139,7 @@ def finite(text: str | None) -> float | None:
 
 
 class _Changed:
-    """A trial while events are applied to it: its rungs are a list, since a tuple that grows takes quadratic time."""
+    """A mutable trial, to which events are applied; a tuple of rungs that grows would take quadratic time."""
 
     def __init__(self, trial: Trial) -> None:
         self._before = trial
@@ -151,7 +151,7 @@ class _Changed:
         self._reason = trial.reason
 
     def take(self, event: Started | Finished | Diverged | Failed | Dropped) -> None:
-        """Applies an event, unless it does not fit."""
+        """Apply an event if it fits the state of the trial."""
         if isinstance(event, Dropped):
             self._dropped = True
             return
@@ -174,7 +174,7 @@ class _Changed:
                 self._state, self._reason = ("Complete" if is_lost else "Failed"), event.reason
 
     def trial(self) -> Trial:
-        """Returns the trial after the events."""
+        """Return the trial after the events."""
         return replace(
             self._before,
             rungs=tuple(self._rungs),

@@ -1,4 +1,4 @@
-"""What the store keeps of an Experiment, its trials and the Job that writes its report."""
+"""The fields of Experiments, their trials and their report Jobs that the store keeps."""
 
 from collections.abc import Iterable
 
@@ -20,19 +20,19 @@ from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
 
 MAX_PARAMETERS = 20 * 1024
-"""Characters of a trial's parameters: more than any has, though each of a value be escaped."""
+"""Characters of a trial's parameters: larger than any valid parameters, even if each character is escaped."""
 MAX_GIVEN_UP = 16 * 1024
-"""Bytes of the numbers of trials whose checkpoints are given up: more than all of them take."""
+"""Bytes of the numbers of dropped trials: more than the numbers of all trials take."""
 _LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)
 _TRIAL_STATUS = ("state", "conditions", "startTime", "completionTime", "progress", "metrics", "best")
 
 
 def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Returns what is kept of an Experiment; see `spec_text.whole`.
+    """Return the cached fields of an Experiment, with its spec as JSON text; see `spec_text.whole`.
 
     Args:
         thing: The Experiment.
-        labels: Labels that are kept however many it bears.
+        labels: Labels that are kept even if the Experiment has too many labels.
     """
     outline = metadata.kept(thing["metadata"], labels=labels)
     kept = some(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": outline, "status": thing.get("status") or {}}
@@ -40,7 +40,7 @@ def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
 
 
 def trial(thing: Object) -> Object:
-    """Returns what Experiments need of a TrainingJob: nothing, unless it is a trial of one."""
+    """Return the cached fields of a trial's TrainingJob, or only the metadata of any other TrainingJob."""
     labels = thing["metadata"].get("labels") or {}
     outline = metadata.kept(thing["metadata"], labels=_LABELS, owner=KIND)
     if EXPERIMENT_LABEL not in labels:
@@ -51,13 +51,13 @@ def trial(thing: Object) -> Object:
 
 
 def report_job(thing: Object) -> Object:
-    """Returns what is kept of the Job that writes a report."""
+    """Return the cached fields of a report Job."""
     outline = metadata.kept(thing["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
     outline["annotations"] = _texts(thing, {KNOWN_ANNOTATION: 16, GIVEN_UP_ANNOTATION: MAX_GIVEN_UP})
     return {"metadata": outline, "spec": {}, "status": thing.get("status") or {}}
 
 
 def _texts(thing: Object, most: dict[str, int]) -> dict[str, str]:
-    """Returns annotations; none that is longer than it can be, of which a part is worth nothing."""
+    """Return the annotations within their length limits; longer annotations are omitted, since a part is useless."""
     found = some(thing["metadata"].get("annotations") or {}, most)
     return {name: text for name, text in found.items() if len(text) <= most[name]}

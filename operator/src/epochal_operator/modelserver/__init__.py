@@ -1,1 +1,1 @@
-"""The kind ModelServer: its model, its Deployment and what else it owns, its status, its Events and its series."""
+"""The kind ModelServer: its model, its Deployment and other owned objects, its status, Events and metrics."""

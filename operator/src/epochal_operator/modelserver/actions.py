@@ -1,4 +1,4 @@
-"""What may be done about a ModelServer."""
+"""The actions of a plan for a ModelServer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from epochal_operator.runtime.resource import Object, Resource
 
 @dataclass(frozen=True)
 class Create:
-    """Create a child."""
+    """Create an owned object of a ModelServer."""
 
     resource: Resource
     body: Object
@@ -21,7 +21,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Patch:
-    """Change fields of a child's spec, and annotations of it.
+    """Patch fields of an owned object's spec, and its annotations.
 
     Args:
         resource: Its resource.
@@ -40,11 +40,11 @@ class Patch:
 
 @dataclass(frozen=True)
 class Renew:
-    """Give the Deployment another pod template: a rollout.
+    """Replace the pod template of the Deployment, which starts a rollout.
 
     Args:
-        thing: The Deployment as seen.
-        body: As it should be.
+        thing: The observed Deployment.
+        body: The desired Deployment.
     """
 
     thing: Object
@@ -53,11 +53,11 @@ class Renew:
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a child that is needed no more.
+    """Delete an owned object that the ModelServer no longer needs.
 
     Args:
-        resource: Its resource.
-        thing: The child as seen.
+        resource: The resource of the object.
+        thing: The observed object.
     """
 
     resource: Resource

@@ -1,4 +1,4 @@
-"""The HorizontalPodAutoscaler of a ModelServer, if it is to have one: it sets the ModelServer's own spec.replicas."""
+"""The HorizontalPodAutoscaler of a ModelServer with `spec.autoscaling`: it sets the ModelServer's own spec.replicas."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Object = dict[str, Any]
 
 
 def autoscaler(server: ModelServer, installation: Installation) -> Object | None:
-    """Returns the HorizontalPodAutoscaler of a ModelServer as JSON, or None if it is to have none."""
+    """Return the HorizontalPodAutoscaler of a ModelServer as JSON, or None without `spec.autoscaling`."""
     wanted = server.spec.autoscaling
     if wanted is None:
         return None

@@ -1,4 +1,4 @@
-"""What a server is told: the annotation of its pod."""
+"""The configuration of a server: an annotation of its pod."""
 
 from epochal_api import server_config, server_pod
 from epochal_api.modelserver import InvalidModelServer, ModelServer
@@ -6,28 +6,28 @@ from epochal_api.modelserver_status import ServedModel
 from epochal_api.server_config import ServerConfig
 
 CONVERTED = f"{server_pod.MODEL_FOLDER}/model.onnx"
-"""Where the init container leaves a model that it has converted."""
+"""The path to which the init container writes a converted model."""
 
 
 class NoStorageEndpoint(InvalidModelServer):
-    """It names no storage endpoint, and there is no default: either may be mended."""
+    """Neither the ModelServer nor the installation names a storage endpoint; either can be changed."""
 
 
 def is_converted(model: ServedModel) -> bool:
-    """Returns whether a model is converted as its pod starts."""
+    """Return whether an init container converts the model to ONNX."""
     return model.runtime == "ONNX" and not model.uri.endswith(".onnx")
 
 
 def config(server: ModelServer, model: ServedModel, storage_endpoint: str | None) -> ServerConfig:
-    """Returns what a server is told.
+    """Return the configuration of a server.
 
     Args:
         server: The ModelServer.
-        model: The model that it serves.
-        storage_endpoint: S3 service of those that name none, if there is one.
+        model: The model that the ModelServer serves.
+        storage_endpoint: The default S3 endpoint of the installation, or None.
 
     Raises:
-        NoStorageEndpoint: If no storage endpoint is known.
+        NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """
     spec, metadata = server.spec, server.metadata
     endpoint = spec.storage.endpoint or storage_endpoint
@@ -59,5 +59,5 @@ def config(server: ModelServer, model: ServedModel, storage_endpoint: str | None
 
 
 def encode(told: ServerConfig) -> str:
-    """Returns it as JSON, without what is the default: a version that has more of those changes no pod by it."""
+    """Return a server configuration as JSON without defaults, so that a new field with a default changes no pod."""
     return told.model_dump_json(exclude_defaults=True)

@@ -1,8 +1,8 @@
-"""The Deployment of a ModelServer, and what of it stays as it is.
+"""The Deployment of a ModelServer, and the rules by which its pod template stays unchanged.
 
-A newer operator may have another image, or make pods in another way. That alone is no reason to restart any: what a
-template was made of is noted in it as a digest. As long as that is the same, and nobody has changed the template, it
-stays as it is. Whoever restarts them by hand (`kubectl rollout restart`) has them made as they are made now.
+A newer operator may have another image or build pods differently. That alone must not restart pods. The template has an
+annotation with a digest of its inputs. While the inputs are equal and no other client has changed the template, the
+operator keeps it. After `kubectl rollout restart`, the operator builds the template again.
 """
 
 import hashlib
@@ -22,34 +22,34 @@ from epochal_operator.trainingjob.pod_template import Installation
 Object = dict[str, Any]
 
 INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
-"""Annotation of the pod template: digest of what it was made of, without what is the operator's own."""
+"""Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
 TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
-"""Annotation of the Deployment: digest of its pod template as the API server has it, defaults and all."""
+"""Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
 RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 """Annotation of the pod template that `kubectl rollout restart` writes."""
 RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
-"""Annotation of the Deployment: the restart by hand that its template has been made anew for, or nothing."""
+"""Annotation of the Deployment: the latest manual restart for which its template was built again, or empty."""
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
-"""Annotation of the Deployment by which its controller counts rollouts, those to what was there before, too."""
+"""Annotation of the Deployment in which its controller counts rollouts, including rollouts to an earlier template."""
 DEADLINE_SECONDS = 600
-"""How long a rollout may take until it counts as failed: as long as Kubernetes lets it by default."""
+"""Seconds until a rollout counts as failed: the default of Kubernetes."""
 HISTORY = 3
-"""Old ReplicaSets that are kept."""
+"""The number of old ReplicaSets that the Deployment keeps."""
 
 
 def deployment(server: ModelServer, model: ServedModel, installation: Installation) -> Object:
-    """Returns the Deployment of a ModelServer.
+    """Return the Deployment of a ModelServer.
 
     Args:
         server: The ModelServer.
-        model: The model that it serves.
-        installation: What was set when Epochal was installed.
+        model: The model that the ModelServer serves.
+        installation: The settings with which Epochal was installed.
 
     Returns:
-        The Deployment as JSON.
+        The Deployment, as JSON.
 
     Raises:
-        NoStorageEndpoint: If no storage endpoint is known.
+        NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """
     labels, selector = metadata.labels(server, installation), metadata.selector(server)
     told = config.encode(config.config(server, model, installation.storage_endpoint))
@@ -77,12 +77,12 @@ def deployment(server: ModelServer, model: ServedModel, installation: Installati
 
 
 def inputs(server: ModelServer, model: ServedModel, told: str) -> str:
-    """Returns a digest of what a pod template is made of, without what an operator brings with it.
+    """Return a digest of the inputs of a pod template, without the inputs that belong to the operator.
 
     Args:
         server: The ModelServer.
-        model: The model that it serves.
-        told: What its server is told.
+        model: The model that the ModelServer serves.
+        told: The server configuration, as JSON.
     """
     spec = server.spec
     parts = {
@@ -101,7 +101,7 @@ def inputs(server: ModelServer, model: ServedModel, told: str) -> str:
 
 
 def inputs_of(wanted: Mapping[str, Any]) -> str:
-    """Return the digest that the pod template of a Deployment bears.
+    """Return the digest of the inputs from the pod template of a Deployment.
 
     Args:
         wanted: The Deployment as the operator builds it.
@@ -110,10 +110,10 @@ def inputs_of(wanted: Mapping[str, Any]) -> str:
 
 
 def template_digest(template: Mapping[str, Any]) -> str:
-    """Returns a digest of a pod template as the API server has it, without annotations of others.
+    """Return a digest of a pod template as the API server stores it, without annotations of others.
 
-    Of those `kubectl rollout restart` writes one. Kubernetes never adds a default to pod templates that there are: all
-    Deployments would roll out by it.
+    `kubectl rollout restart` writes such an annotation. Kubernetes never adds a default to existing pod templates,
+    because all Deployments would roll out.
     """
     about = template.get("metadata") or {}
     own = {name: text for name, text in (about.get("annotations") or {}).items() if name.startswith(f"{GROUP}/")}
@@ -121,23 +121,23 @@ def template_digest(template: Mapping[str, Any]) -> str:
 
 
 def rollout(thing: Mapping[str, Any]) -> str:
-    """Returns what tells a rollout from others, such as those to the same template an hour ago.
+    """Return the identifier of a rollout, which differs from an earlier rollout to the same template.
 
     Args:
-        thing: The Deployment as it is kept.
+        thing: The cached Deployment.
     """
     revision = (thing["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION, "")
     return f"{thing['metadata']['uid']}/{revision}/{thing['spec']['template']['inputs']}"
 
 
 def renewed(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
-    """Returns a Deployment as it is to be written: all of its spec as wanted, and what else there is as it is.
+    """Return a Deployment to write: the desired spec, with all other fields of the live object.
 
-    Annotations that others have put into the template stay.
+    Annotations of others in the pod template stay.
 
     Args:
-        live: The Deployment as the API server has it.
-        wanted: The Deployment as it should be.
+        live: The Deployment from the API server.
+        wanted: The desired Deployment.
     """
     theirs = live["spec"]["template"]["metadata"].get("annotations") or {}
     others = {name: text for name, text in theirs.items() if not name.startswith(f"{GROUP}/")}
@@ -145,7 +145,7 @@ def renewed(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
     about = template["metadata"] | {"annotations": others | template["metadata"]["annotations"]}
     annotations = (live["metadata"].get("annotations") or {}) | wanted["metadata"]["annotations"]
     for noted in (TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION):
-        annotations.pop(noted, None)  # which are noted of what the API server has by then, defaults and all
+        annotations.pop(noted, None)  # they are set later, from the template that the API server returns
     labels = (live["metadata"].get("labels") or {}) | wanted["metadata"]["labels"]
     return {
         **live,

@@ -1,4 +1,4 @@
-"""The PodDisruptionBudget of a ModelServer: a drain takes away one pod at a time."""
+"""The PodDisruptionBudget of a ModelServer: a drain evicts at most one pod at a time."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ Object = dict[str, Any]
 
 
 def disruption_budget(server: ModelServer, installation: Installation) -> Object:
-    """Returns the PodDisruptionBudget of a ModelServer, as JSON."""
+    """Return the PodDisruptionBudget of a ModelServer, as JSON."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata.metadata(server, installation),
         "spec": {
-            # Not minAvailable: with one replica that would hold up every drain.
+            # minAvailable would block every drain of a ModelServer with one replica.
             "maxUnavailable": 1,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {"matchLabels": metadata.selector(server)},

@@ -1,4 +1,4 @@
-"""Which transitions of a ModelServer are Events."""
+"""The Events of a ModelServer for transitions of its status and for its spec."""
 
 from collections.abc import Iterator
 
@@ -11,23 +11,23 @@ from epochal_operator.runtime.events import Event
 
 
 def events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> list[Event]:
-    """Returns what happened to a ModelServer between two statuses.
+    """Return the Events for the transition of a ModelServer from one status to the next.
 
     Args:
-        before: Its status so far.
-        after: Its status from now on.
-        rollout: What tells the rollout of its Deployment from others.
+        before: The previous status of the ModelServer.
+        after: The new status of the ModelServer.
+        rollout: The identifier of the Deployment's rollout.
     """
     return list(_events(before, after, rollout))
 
 
 def of_spec(server: ModelServer, before: ModelServerStatus, *, lacks_best: bool) -> list[Event]:
-    """Returns what a spec makes worth a warning, the first time that it is seen.
+    """Return the warning Events for a spec: plain HTTP for keys, and a missing best model.
 
     Args:
         server: The ModelServer.
-        before: Its status so far.
-        lacks_best: Whether the best model was asked for, and the last one is served.
+        before: The previous status of the ModelServer.
+        lacks_best: Whether the last model is served because the requested best model is missing.
     """
     generation, told = str(server.metadata.generation), []
     if before.observed_generation != server.metadata.generation and server.spec.auth and not server.spec.tls:
@@ -46,11 +46,11 @@ def of_spec(server: ModelServer, before: ModelServerStatus, *, lacks_best: bool)
 
 
 def not_convertible(cause: StatusCause, sha256: str) -> Event:
-    """Returns that a model cannot become ONNX.
+    """Return the Event for a model that cannot be converted to ONNX.
 
     Args:
-        cause: What the pod said that was to convert it.
-        sha256: The model.
+        cause: The cause in the termination message of the converting container.
+        sha256: The SHA-256 digest of the model.
     """
     return _event(Reason.NOT_CONVERTIBLE, f"It is served by Keras, in the trainer's image: {cause.message}", sha256)
 
@@ -61,7 +61,7 @@ def _events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -
     generation = str(after.observed_generation)
     if progress is not None and (was is None or was.reason != progress.reason):
         reason = as_reason(progress.reason)
-        # That all goes well is told once of each rollout: after each change of the number of pods it does again.
+        # RolledOut has an Event once per rollout, because each change of the replicas reaches it again.
         key = rollout if reason == Reason.ROLLED_OUT else f"{generation}/{rollout}/{progress.message}"
         if effect(reason).event:
             yield _event(reason, progress.message, key)

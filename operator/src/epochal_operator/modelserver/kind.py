@@ -1,4 +1,4 @@
-"""The kind ModelServer, as the runtime is told of it."""
+"""The registration of the kind ModelServer with the runtime."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -29,18 +29,18 @@ from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(SERVER_CONDITIONS), (f"{GROUP}/",))
-"""What is read of a ModelServer."""
+"""The limits within which a ModelServer is read."""
 
 
 def model_servers(
     installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
 ) -> Kind:
-    """Returns the description of ModelServers.
+    """Return the Kind of ModelServers.
 
     Args:
-        installation: Returns what fills in where a spec says nothing.
+        installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
-        metric_labels: Labels that their series have, too.
+        metric_labels: Labels of ModelServers that become labels of their metrics.
     """
     keep: Trim = partial(trim.model_server, labels=metric_labels)
     return Kind(
@@ -64,7 +64,7 @@ def model_servers(
 
 
 def servers_of_job(change: Change, store: Store) -> Iterable[Key]:
-    """Returns the keys of the ModelServers that serve the model of a TrainingJob, if what matters of it has changed."""
+    """Return the keys of the ModelServers that a change of a TrainingJob concerns."""
     if _models(change.before) == _models(change.after):
         return ()
     thing = change.after or change.before or {}
@@ -74,14 +74,14 @@ def servers_of_job(change: Change, store: Store) -> Iterable[Key]:
 
 
 def servers_of_experiment(change: Change, store: Store) -> Iterable[Key]:
-    """Returns the keys of the ModelServers that serve an Experiment's best, if what matters of it has changed."""
+    """Return the keys of the ModelServers that a change of an Experiment concerns."""
     if _best(change.before) == _best(change.after):
         return ()
     return store.find(SERVERS_OF_EXPERIMENT, key_of(change.after or change.before or {}))
 
 
 def _models(job: Object | None) -> object:
-    """Returns what of a TrainingJob matters to whoever serves its model."""
+    """Return the fields of a TrainingJob that concern the ModelServers of its model."""
     if job is None:
         return None
     status = job.get("status") or {}
@@ -90,7 +90,7 @@ def _models(job: Object | None) -> object:
 
 
 def _best(experiment: Object | None) -> object:
-    """Returns what of an Experiment matters to whoever serves its best."""
+    """Return the fields of an Experiment that concern the ModelServers of its best trial."""
     if experiment is None:
         return None
     status = experiment.get("status") or {}

@@ -1,10 +1,10 @@
-"""The labels by which objects are found that have to do with a ModelServer."""
+"""Labels of the objects that belong to a ModelServer."""
 
 from epochal_api.kind import GROUP
 
 NAME_LABEL = f"{GROUP}/modelserver"
-"""Label of all that a ModelServer owns: its name. Only objects with it are watched."""
+"""Label of every owned object: the name of its ModelServer. Only objects with this label are watched."""
 UID_LABEL = f"{GROUP}/modelserver-uid"
-"""Label of all that a ModelServer owns: its uid, which tells it from what an earlier one of that name owned."""
+"""Label of every owned object: the uid of its ModelServer. An earlier ModelServer of the same name has another uid."""
 EXPERIMENT_LABEL = f"{GROUP}/experiment"
 """Label of a TrainingJob that is an Experiment's trial: the Experiment's name."""

@@ -1,4 +1,4 @@
-"""What all that a ModelServer owns has in its metadata."""
+"""The metadata of the objects that a ModelServer owns."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ Object = dict[str, Any]
 
 
 def selector(server: ModelServer) -> Object:
-    """Returns the labels by which its pods are found."""
+    """Return the labels that select the pods of a ModelServer."""
     return {NAME_LABEL: server.metadata.name, UID_LABEL: server.metadata.uid}
 
 
 def labels(server: ModelServer, installation: Installation) -> Object:
-    """Returns the labels of what it owns."""
+    """Return the labels of the objects that a ModelServer owns."""
     theirs = server.metadata.labels
     chosen = {name: theirs[name] for name in installation.labels if name in theirs}
     return chosen | {"app.kubernetes.io/managed-by": "epochal"} | selector(server)
 
 
 def metadata(server: ModelServer, installation: Installation) -> Object:
-    """Returns the metadata of what it owns: all of that has its name."""
+    """Return the metadata of the objects that a ModelServer owns; all have its name."""
     return {
         "name": server.metadata.name,
         "namespace": server.metadata.namespace,

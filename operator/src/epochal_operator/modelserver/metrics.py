@@ -1,4 +1,4 @@
-"""The series of every ModelServer, computed from the objects. What its pods count and measure, they tell themselves."""
+"""Prometheus metrics of every ModelServer, computed from the objects; its pods export their own metrics."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,17 +27,17 @@ _PREFIX = "epochal_modelserver"
 _SERVER = ("namespace", "name")
 _REASONS = frozenset(Reason)
 _SHOWN = {"Progressing": ("True", "False", "Unknown")}
-"""Statuses of conditions that are worth a series, where it is not that they are True."""
+"""Statuses of conditions that have a series; for other conditions only True has a series."""
 
 
 def collect(servers: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
-    """Yields the metric families that have a value for any of some ModelServers.
+    """Yield the metric families that have a value for at least one ModelServer.
 
-    Of its states, conditions and reasons a ModelServer has a series of each that holds, and none of the others.
+    A ModelServer has a series for its current state, conditions and reason, and no series with value 0 for the others.
 
     Args:
         servers: The ModelServers as JSON.
-        labels: Labels of ModelServers that all of their series have.
+        labels: Labels of ModelServers that become labels of all their series.
     """
     names = (*_SERVER, *map(label_name, labels))
     gauge = partial(_gauge, names)

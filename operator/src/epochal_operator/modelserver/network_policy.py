@@ -1,4 +1,4 @@
-"""The NetworkPolicy of a ModelServer, if the installation has one for servers: who reaches it, and what it reaches."""
+"""The NetworkPolicy of a ModelServer, if the installation has rules for the traffic of servers."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Object = dict[str, Any]
 
 
 def network_policy(server: ModelServer, installation: Installation) -> Object | None:
-    """Returns the NetworkPolicy of a ModelServer as JSON, or None if it is to have none."""
+    """Return the NetworkPolicy of a ModelServer as JSON, or None if the installation has no rules."""
     rules = installation.server_network
     if rules is None:
         return None

@@ -1,4 +1,4 @@
-"""What is seen of a ModelServer at one moment: its model, what it owns, and its pods."""
+"""The observed state of a ModelServer: its model, its owned objects and its pods."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from epochal_operator.runtime.resource import Object
 
 @dataclass(frozen=True)
 class Seen:
-    """What is seen of a child.
+    """The observed state of an owned object.
 
     Args:
         child: Which one it is.
@@ -36,19 +36,19 @@ class Seen:
     overruled: Mapping[str, Overruled] = field(default_factory=dict)
 
     def is_held(self, now: datetime) -> bool:
-        """Returns whether it is left as it is for now."""
+        """Return whether corrections of the object are delayed."""
         return self.held_until is not None and now < self.held_until
 
 
 @dataclass(frozen=True)
 class Tensors:
-    """What a model takes and gives.
+    """The inputs and outputs of a model.
 
     Args:
-        sha256: The model.
-        inputs: What it takes.
-        outputs: What it gives.
-        signatures: Digest of the signature that each pod has found, by the pod's name, as far as they were asked.
+        sha256: The SHA-256 digest of the model.
+        inputs: The input tensors.
+        outputs: The output tensors.
+        signatures: The digest of the signature that each asked pod computed, by the name of the pod.
     """
 
     sha256: str
@@ -59,14 +59,14 @@ class Tensors:
 
 @dataclass(frozen=True)
 class Observed:
-    """A ModelServer at one moment.
+    """The observed state of a ModelServer.
 
     Args:
-        now: The moment, with a time zone.
-        source: The model that its source names, or why there is none yet; None of one whose spec cannot be read.
-        children: What it owns.
-        pods: Pods of its Deployment that are to stay, the oldest first.
-        told: What pods have told of the model that they are made for.
+        now: The time of the observation, with a time zone.
+        source: The model in its spec.source, or the cause why it is missing; None if the spec is invalid.
+        children: The owned objects.
+        pods: Live pods of its Deployment, the oldest first.
+        told: The inputs and outputs that pods report for their model.
     """
 
     now: datetime
@@ -77,28 +77,28 @@ class Observed:
 
     @property
     def deployment(self) -> Object | None:
-        """Its Deployment, if there is one."""
+        """The Deployment, or None."""
         return next((one.thing for one in self.children if one.child is DEPLOYMENT), None)
 
     @property
     def current(self) -> tuple[Object, ...]:
-        """Its pods that are made of its Deployment's template as it is now."""
+        """The pods of the current pod template of the Deployment."""
         deployment = self.deployment
         return tuple(one for one in self.pods if deployment is not None and is_current(one, deployment))
 
     @property
     def blocked(self) -> StatusCause | None:
-        """What is in the way of what it owns, if anything is."""
+        """The first cause that blocks an owned object, or None."""
         return next((one.blocked for one in self.children if one.blocked is not None), None)
 
 
 def blocked_by(existing: Object, uid: str, kind: str) -> StatusCause | None:
-    """Returns how an object stands in the way of a ModelServer's own, or None if it is that.
+    """Return the cause if another owner's object has the name of an owned object, or None.
 
     Args:
-        existing: The object of the ModelServer's name.
-        uid: The ModelServer's uid.
-        kind: The object's kind.
+        existing: The object with the name of the ModelServer.
+        uid: The uid of the ModelServer.
+        kind: The kind of the object.
     """
     if controller_uid(existing) == uid:
         return None

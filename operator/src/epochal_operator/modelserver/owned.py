@@ -1,6 +1,6 @@
-"""What a ModelServer owns: a table by which it is watched, kept, made and put right.
+"""The table of objects that a ModelServer owns: they are watched, cached, created and corrected by it.
 
-Whatever stands here needs its leave in the chart, too: rbac.yaml and operatorserverpolicy.yaml.
+Each row needs permissions in the chart: rbac.yaml and operatorserverpolicy.yaml.
 """
 
 from collections.abc import Callable
@@ -32,13 +32,13 @@ Build = Callable[[ModelServer, ServedModel, Installation], Object | None]
 
 @dataclass(frozen=True)
 class Child:
-    """An object that a ModelServer controls, and that has its name.
+    """A type of object that a ModelServer controls. The object has the name of the ModelServer.
 
     Args:
-        resource: Its resource.
-        build: Returns what it should be, or None if there should be none. What it says of the spec is put right where
-            it differs; what it does not mention is others' to write.
-        keep: Returns what the store keeps of it.
+        resource: The resource of the object.
+        build: Returns the desired object, or None for no object. The operator corrects the fields of its spec. Other
+            clients may set all other fields.
+        keep: Returns the cached fields of the object.
     """
 
     resource: Resource
@@ -54,4 +54,4 @@ CHILDREN = (
     DEPLOYMENT,
     Child(HORIZONTAL_POD_AUTOSCALERS, lambda server, _, installation: autoscaler(server, installation)),
 )
-"""In the order in which they are made: a pod is protected before it is there."""
+"""The owned objects in the order of their creation: a pod is protected before it exists."""

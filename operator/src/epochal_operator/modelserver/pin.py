@@ -1,4 +1,4 @@
-"""The model that a Deployment was made for, as an annotation of it: what becomes of its training does not matter."""
+"""The model of a Deployment, in an annotation: later changes of its training do not affect it."""
 
 import json
 from collections.abc import Mapping
@@ -11,23 +11,25 @@ from pydantic import ValidationError
 MODEL_ANNOTATION = f"{GROUP}/model"
 """Annotation of the Deployment: the model that its pods serve, as JSON."""
 MAX_BYTES = 64 * 1024
-"""Characters of that annotation: more than any has, though JSON takes twelve for one of two addresses of 2048."""
+"""Characters of that annotation: larger than any valid value. JSON may need twelve characters for a single character of
+two addresses of 2048 characters.
+"""
 _ASKED = {"inputs", "outputs"}
-"""What a pod has told of it."""
+"""The fields of a model that a pod reports."""
 
 
 def encode(model: ServedModel) -> str:
-    """Returns a model as an annotation has it."""
+    """Return the annotation text of a model."""
     return json.dumps(model.model_dump(mode="json", exclude_none=True, exclude=_ASKED), sort_keys=True)
 
 
 def pinned(deployment: Mapping[str, Any] | None, known: ServedModel | None) -> ServedModel | None:
-    """Returns the model that a Deployment was made for.
+    """Return the model for which a Deployment was created.
 
     Args:
-        deployment: The Deployment as it is kept, if there is one.
-        known: The model that the status of its ModelServer tells of: it counts where there is no Deployment, or
-            somebody has taken its annotation away.
+        deployment: The cached Deployment, or None.
+        known: The model in the status of the ModelServer. It is used without a Deployment, or without a valid
+            annotation.
     """
     text = ((deployment or {}).get("metadata", {}).get("annotations") or {}).get(MODEL_ANNOTATION)
     if text is None:
@@ -42,5 +44,5 @@ def pinned(deployment: Mapping[str, Any] | None, known: ServedModel | None) -> S
 
 
 def _file(model: ServedModel) -> tuple[str | None, ...]:
-    """Returns what tells what a pod tells of a model."""
+    """Return the fields of a model that determine the report of a pod about it."""
     return model.uri, model.sha256, model.runtime, model.signature, model.signature_sha256

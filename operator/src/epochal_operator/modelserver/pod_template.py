@@ -1,4 +1,4 @@
-"""The pods of servers: containers, volumes, probes, environment, where they may run."""
+"""The pods of servers: containers, volumes, probes, environment and scheduling."""
 
 from typing import Any
 
@@ -23,20 +23,25 @@ Object = dict[str, Any]
 
 CONTAINER = "server"
 CONVERTER = "convert"
-"""The init container that converts a model which is not ONNX."""
+"""The init container that converts a Keras model to ONNX."""
 HTTP, HTTPS, METRICS = "http", "https", "metrics"
-"""Names of the ports. That of the models tells which of the two a pod speaks: the Service finds pods of both by it."""
+"""Names of the ports. The name of the model port shows whether a pod speaks HTTP or HTTPS: the Service selects pods of
+both by port name.
+"""
 
 GRACE_SECONDS = server_pod.GRACE_SECONDS + 15
-"""Time until a pod that was told to end is killed: for some seconds it goes on to take requests, until nobody sends it
-any, and then it has its own time to answer them."""
+"""Seconds between SIGTERM and SIGKILL. The server accepts requests for some seconds, until clients stop sending them,
+and then has `server_pod.GRACE_SECONDS` to answer them.
+"""
 STARTS_SECONDS = 120
-"""How long a server may take until it answers: Keras alone takes ten seconds to import on a busy node."""
+"""Seconds until a server must answer: the import of Keras alone takes ten seconds on a busy node."""
 CONVERTER_RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "1Gi"},
     "limits": {"cpu": "1", "memory": "2Gi"},
 }
-"""What the conversion takes at least, with Keras and TensorFlow: all of it said, since a quota may ask for each."""
+"""The least resources of the conversion with Keras and TensorFlow. All values are explicit, because a ResourceQuota may
+require them.
+"""
 _RESOURCES: dict[server_config.Runtime, Object] = {
     "ONNX": {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
     "Keras": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}},
@@ -45,13 +50,13 @@ _READ_ONLY_MODE = 0o440
 
 
 def pod_spec(server: ModelServer, model: ServedModel, installation: Installation, selector: Object) -> Object:
-    """Returns the spec of a server's pod.
+    """Return the spec of a server's pod, as JSON.
 
     Args:
         server: The ModelServer.
-        model: The model that it serves.
-        installation: What was set when Epochal was installed.
-        selector: Labels of its pods.
+        model: The model that the ModelServer serves.
+        installation: The settings with which Epochal was installed.
+        selector: The labels that select its pods.
     """
     spec = server.spec
     shared, own = _shared_volumes(server, installation), _own_volumes(server)
@@ -62,7 +67,7 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
         "serviceAccountName": spec.service_account_name,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # As for trainers: the first process of a namespace gets no signal that it has no handler for yet.
+        # As for trainers: PID 1 of a PID namespace gets no signal without a handler.
         "shareProcessNamespace": True,
         "securityContext": pod_security(),
         **placement(spec.scheduling),
@@ -83,7 +88,10 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
 
 
 def resources(server: ModelServer, model: ServedModel) -> Object:
-    """Returns what the container of a server takes: who says how much memory has not said that it has all CPUs."""
+    """Return the resources of a server's container.
+
+    A spec that sets only the memory keeps the default CPU.
+    """
     wanted, named = server.spec.resources, {*server.spec.resources.requests, *server.spec.resources.limits}
     default = {
         kind: {name: amount for name, amount in found.items() if name not in named}
@@ -104,8 +112,8 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
             {"name": _port(server), "containerPort": server_pod.HTTP_PORT},
             {"name": METRICS, "containerPort": server_pod.METRICS_PORT},
         ],
-        # No startup probe: with one, the kubelet finds even a server that answers at once ready a whole second after it
-        # has seen its container run, and without one 0.02 s after.
+        # A startup probe would delay readiness: the kubelet then finds a server ready a whole second after its
+        # container runs, even if the server answers at once. Without a startup probe the delay is 0.02 s.
         "readinessProbe": _probe(server, "ready", periodSeconds=1, timeoutSeconds=3, failureThreshold=3),
         "livenessProbe": _probe(
             server, "live", initialDelaySeconds=STARTS_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3
@@ -132,7 +140,7 @@ def _converter(server: ModelServer, installation: Installation, mounts: list[Obj
 
 
 def _converter_resources(server: ModelServer) -> Object:
-    """Returns what the conversion takes: as much memory as the server, where that may have more."""
+    """Return the resources of the conversion: its default memory, or the server's memory limit if that is larger."""
     requests, limits = CONVERTER_RESOURCES["requests"], CONVERTER_RESOURCES["limits"]
     memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=number_of)
     return {"requests": requests, "limits": limits | {"memory": memory}}
@@ -148,7 +156,7 @@ def _probe(server: ModelServer, path: str, **timing: int) -> Object:
 
 
 def _shared_volumes(server: ModelServer, installation: Installation) -> list[tuple[str, str, Object]]:
-    """Returns the volumes of all containers: name, folder and source."""
+    """Return the name, folder and source of the volumes that all containers mount."""
     folder, file = server_pod.SERVER_FILE.rsplit("/", 1)
     item = {"path": file, "fieldRef": {"fieldPath": annotation(server_pod.SERVER_ANNOTATION)}}
     return [
@@ -160,7 +168,7 @@ def _shared_volumes(server: ModelServer, installation: Installation) -> list[tup
 
 
 def _own_volumes(server: ModelServer) -> list[tuple[str, str, Object]]:
-    """Returns the volumes of the server alone: its keys, and its certificate."""
+    """Return the volumes that only the server mounts: its API keys and its certificate."""
     volumes: list[tuple[str, str, Object]] = []
     if auth := server.spec.auth:
         source = {"secretName": auth.secret_ref.name, "defaultMode": _READ_ONLY_MODE}

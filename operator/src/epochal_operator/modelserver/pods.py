@@ -1,4 +1,4 @@
-"""What the pods of a ModelServer say of why they do not serve: the kubelet's words, the scheduler's and their own."""
+"""The causes why pods of a ModelServer do not serve, from the kubelet, the scheduler and the containers."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -21,23 +21,23 @@ from epochal_operator.trainingjob.start_failures import Program, start_failure
 from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
 
 STUCK = timedelta(seconds=20)
-"""How long a node may take to make volumes and network of a pod ready: a Secret that is not there keeps it for ever."""
+"""The time in which a node must prepare the volumes and the network of a pod: a missing Secret blocks it forever."""
 FRESH = timedelta(seconds=WAIT_SECONDS + 60)
-"""How long what a container said at its last end counts once it runs again: longer than a server waits for storage."""
+"""The time for which the last termination of a running container counts: longer than a server waits for storage."""
 _IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
-"""Why a container waits when all goes well, or for a reason that its last end tells."""
+"""Waiting reasons of a container that starts normally, or that its last termination explains."""
 _UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
-"""Why what converts has ended, where to try it again would not help."""
+"""Reasons of a failed conversion for which a retry would not help."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
 _IMAGES = {CONTAINER: "imageRegistry, serverImage and trainerImage of Epochal's chart", CONVERTER: "trainerImage"}
 
 
 class Words(NamedTuple):
-    """Why a container has ended.
+    """The cause of the last termination of a container.
 
     Args:
-        container: Which container.
-        cause: Why.
+        container: The name of the container.
+        cause: The cause.
     """
 
     container: str
@@ -45,12 +45,12 @@ class Words(NamedTuple):
 
 
 def own_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Returns the pods of a Deployment that are to stay, the oldest first: labels are anybody's to write.
+    """Return the live pods that a Deployment controls, the oldest first; labels alone do not prove ownership.
 
     Args:
-        deployment: The Deployment, if there is one.
-        replica_sets: ReplicaSets that bear the ModelServer's name.
-        pods: Pods that do.
+        deployment: The Deployment, or None.
+        replica_sets: ReplicaSets with the label of the ModelServer.
+        pods: Pods with the label of the ModelServer.
     """
     if deployment is None:
         return ()
@@ -64,22 +64,22 @@ def own_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: It
 
 
 def is_current(pod: Object, deployment: Object) -> bool:
-    """Returns whether a pod was made of a Deployment's template as it is now."""
+    """Return whether a pod belongs to the current pod template of a Deployment."""
     inputs = (pod["metadata"].get("annotations") or {}).get(INPUTS_ANNOTATION)
     return inputs is not None and inputs == deployment["spec"]["template"]["inputs"]
 
 
 def is_ready(pod: Object) -> bool:
-    """Returns whether a pod answers."""
+    """Return whether the condition Ready of a pod is True."""
     return condition_of(pod, "Ready") is not None
 
 
 def hindrance(pod: Object, now: datetime) -> StatusCause | None:
-    """Returns why a pod does not serve, or None if it does, or is only on its way.
+    """Return the cause why a pod does not serve, or None if it serves or starts normally.
 
     Args:
         pod: The pod.
-        now: The time, with a time zone.
+        now: The current time, with a time zone.
     """
     if is_ready(pod):
         return None
@@ -97,14 +97,14 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
 
 
 def stuck_at(pod: Object) -> datetime | None:
-    """Returns when a pod counts as stuck whose node has not made it ready for containers, or None if it has."""
+    """Return the time at which a pod on a node counts as stuck, or None if its sandbox is ready."""
     unready = condition_of(pod, "PodReadyToStartContainers", "False")
     since = unready and unready.get("lastTransitionTime")
     return datetime.fromisoformat(since) + STUCK if since and pod["spec"].get("nodeName") else None
 
 
 def unscheduled_until(pod: Object) -> datetime | None:
-    """Return when a pod counts as late that has no node yet, or None if it has a node.
+    """Return the time at which a pod without a node counts as late, or None if it has a node.
 
     A Deployment has a deadline for its rollout, but none for a pod that it adds later to scale.
     """
@@ -113,11 +113,11 @@ def unscheduled_until(pod: Object) -> datetime | None:
 
 
 def last_words(pod: Object, now: datetime) -> Words | None:
-    """Returns why a container of a pod has ended the last time, if one has, and has not done since what it is to do.
+    """Return the cause of the latest failure of a container, or None if it has recovered.
 
     Args:
         pod: The pod.
-        now: The time, with a time zone.
+        now: The current time, with a time zone.
     """
     for container in _containers(pod):
         if ended := _last_end(container, now):
@@ -126,18 +126,18 @@ def last_words(pod: Object, now: datetime) -> Words | None:
 
 
 def not_convertible(pods: Iterable[Object], now: datetime) -> StatusCause | None:
-    """Returns why the model cannot be converted to ONNX, if a pod has said so, or has no memory for it.
+    """Return the cause why a pod cannot convert its model to ONNX, also for lack of memory, or None.
 
     Args:
-        pods: Pods of the Deployment as it is now.
-        now: The time, with a time zone.
+        pods: Pods of the current pod template of the Deployment.
+        now: The current time, with a time zone.
     """
     said = (words for one in pods if (words := last_words(one, now)) and words.container == CONVERTER)
     return next((words.cause for words in said if words.cause.reason in _UNCONVERTIBLE), None)
 
 
 def _last_end(container: Object, now: datetime) -> Object | None:
-    """Returns how a container has failed the last time, unless it has ended well since, or has run for long."""
+    """Return the last failed termination of a container, unless it has succeeded or run for long since."""
     state = part(container, "state")
     since = part(state, "running").get("startedAt")
     if since and now - datetime.fromisoformat(since) > FRESH:
@@ -147,7 +147,7 @@ def _last_end(container: Object, now: datetime) -> Object | None:
 
 
 def _containers(pod: Object) -> list[Object]:
-    """Returns the statuses of the containers that are ours, those that come first, first."""
+    """Return the statuses of Epochal's containers, init containers first."""
     status = pod.get("status") or {}
     found = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     return [one for one in found if one.get("name") in _NAMES]

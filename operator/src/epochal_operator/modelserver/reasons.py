@@ -1,7 +1,7 @@
-"""Every reason that a condition or an Event of a ModelServer may have, and what follows from it: the only such table.
+"""All reasons of conditions and Events of a ModelServer, with their effects. No other such table exists.
 
-docs/reasons.md says for people what each means. Ready of an effect says of ModelServers whether the condition
-Progressing holds with it: whether nothing but time has to change.
+docs/reasons.md describes each reason for users. For a ModelServer, `Effect.ready` decides whether Progressing is True:
+whether only time has to pass.
 """
 
 from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
@@ -27,7 +27,7 @@ class Reason(OwnReason):
     ROLLED_OUT = "RolledOut", _TOLD
     PAUSED = "Paused", _TOLD
 
-    # Of Progressing: what is in the way of its model.
+    # Of Progressing: causes that block its model.
     TRAINING_JOB_FAILED = "TrainingJobFailed", _STALLS
     EXPERIMENT_FAILED = "ExperimentFailed", _STALLS
     MODEL_NOT_STORED = "ModelNotStored", _STALLS
@@ -35,14 +35,14 @@ class Reason(OwnReason):
     INVALID_SPEC = "InvalidSpec", _STALLS
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
 
-    # Of Progressing: what is in the way of what it owns.
+    # Of Progressing: causes that block its owned objects.
     CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
     NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
     REJECTED = "Rejected", Effect(stalls=True, look_again_seconds=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
     FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
 
-    # Of Progressing: what is in the way of its pods.
+    # Of Progressing: causes that block its pods.
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     NO_MATCHING_NODE = "NoMatchingNode"
@@ -55,7 +55,7 @@ class Reason(OwnReason):
     POD_NOT_READY = "PodNotReadyToStart"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", _CLUSTER._replace(stalls=True)
 
-    # Of Progressing: what a server, or what converts its model, has said last.
+    # Of Progressing: the last termination message of a server or of the conversion.
     STORAGE_UNREACHABLE = "StorageUnreachable", _CLUSTER
     STORAGE_REFUSED = "StorageRefused"
     MODEL_NOT_FOUND = "ModelNotFound", _STALLS
@@ -66,12 +66,12 @@ class Reason(OwnReason):
     OUT_OF_MEMORY = "OutOfMemory"
     CRASHED = "Crashed", _CRASH
 
-    # Of Ready: while none of the above is in the way.
+    # Of Ready: while no cause above applies.
     SERVING = "Serving", _GOES_ON
     STARTING = "Starting", _SILENT
     STOPPED = "Stopped", Effect(event="Normal", fault=None)
 
-    # Of Stalled, where it does not hold.
+    # Of Stalled with status False.
     PROGRESSING = "Progressing", _SILENT
 
     # Of Events alone.
@@ -81,10 +81,10 @@ class Reason(OwnReason):
 
 
 def as_reason(word: str) -> Reason | Foreign:
-    """Returns the reason that a word stands for, wherever that comes from."""
+    """Return the reason for a word of any source."""
     return reason_of(Reason, word)
 
 
 def effect(word: str) -> Effect:
-    """Returns what follows from a reason; of what is not Epochal's, no more than that it is told of."""
+    """Return the effect of a reason; a reason outside the table has only a Warning Event."""
     return effect_of(as_reason(word))

@@ -1,4 +1,4 @@
-"""The resources that a ModelServer has to do with: its own, those of what it owns, and whom its model comes from."""
+"""The resources that a ModelServer uses: its own, its owned objects, and the sources of its model."""
 
 from epochal_api import experiment
 from epochal_api.kind import GROUP, VERSION
@@ -15,19 +15,19 @@ EXPERIMENTS = Resource(GROUP, VERSION, experiment.PLURAL, experiment.KIND)
 
 
 def _named(document: Object, field: str) -> Key | None:
-    """Returns the key of an object of the namespace that a ModelServer's source names."""
+    """Return the key of the object that a field of spec.source references, or None."""
     name = part(part(part(document, "spec"), "source"), field).get("name")
     return Key(document["metadata"]["namespace"], name) if isinstance(name, str) else None
 
 
 def owned(child: Child) -> Owned:
-    """Returns by what the objects of a row of the table of children are found."""
+    """Return the index of the objects for a row of the table of owned objects."""
     return Owned(child.resource, NAME_LABEL)
 
 
 SERVERS_OF_JOB = Reference(MODEL_SERVERS, lambda document: _named(document, "trainingJobRef"))
-"""ModelServers by the TrainingJob whose model they serve."""
+"""The index of ModelServers by the TrainingJob of their model."""
 SERVERS_OF_EXPERIMENT = Reference(MODEL_SERVERS, lambda document: _named(document, "experimentRef"))
-"""ModelServers by the Experiment whose best they serve."""
+"""The index of ModelServers by the Experiment of their model."""
 OWNED_REPLICA_SETS = Owned(REPLICA_SETS, NAME_LABEL)
 OWNED_PODS = Owned(PODS, NAME_LABEL)

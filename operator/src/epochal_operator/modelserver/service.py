@@ -1,4 +1,4 @@
-"""The Service of a ModelServer: its address."""
+"""The Service of a ModelServer, and its URL."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ Object = dict[str, Any]
 
 
 def url(server: ModelServer) -> str:
-    """Returns the address of a ModelServer within the cluster."""
+    """Return the URL of a ModelServer within the cluster."""
     scheme = "https" if server.spec.tls else "http"
     return f"{scheme}://{server.metadata.name}.{server.metadata.namespace}.svc"
 
 
 def service(server: ModelServer, installation: Installation) -> Object:
-    """Returns the Service of a ModelServer, as JSON."""
+    """Return the Service of a ModelServer, as JSON."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata.metadata(server, installation),
         "spec": {
             "selector": metadata.selector(server),
-            # Both, each with the pods that speak it: where spec.tls comes or goes, those of before answer as they did.
+            # Both ports, each for the pods that speak it: when spec.tls changes, older pods still answer.
             "ports": [
                 {"name": name, "port": port, "targetPort": name, "protocol": "TCP", "appProtocol": name}
                 for name, port in ((HTTP, 80), (HTTPS, 443))

@@ -1,4 +1,4 @@
-"""The model that a ModelServer is to serve: what its source names, as far as that is there."""
+"""The model of a ModelServer, resolved from its spec.source."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -19,16 +19,16 @@ from epochal_operator.trainingjob.reasons import Reason as Training
 Find = Callable[[str], Object | None]
 
 _HOPELESS = frozenset({Training.NOT_EXPORTABLE, Training.EXPORT_DIFFERS})
-"""Why models are not there in other forms, where to try it again would not help: see the condition EXPORTED."""
+"""Reasons of missing exports for which a retry would not help: see the condition EXPORTED."""
 _FILES: dict[Which, str] = {"Best": "best.keras", "Last": "model.keras"}
 
 
 class Things(NamedTuple):
-    """What a namespace has.
+    """The objects of a namespace that a source can reference.
 
     Args:
-        training_job: Returns a TrainingJob by its name, or None if there is none.
-        experiment: Returns an Experiment by its name, or None if there is none.
+        training_job: Returns the TrainingJob of a name, or None.
+        experiment: Returns the Experiment of a name, or None.
     """
 
     training_job: Find
@@ -37,12 +37,11 @@ class Things(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """A model that is there.
+    """The model that a source references.
 
     Args:
         model: The model.
-        lacks_best: Whether the best one was asked for, and is not there although another epoch was better than the
-            last.
+        lacks_best: Whether the requested best model is missing although another epoch was better than the last epoch.
     """
 
     model: ServedModel
@@ -51,11 +50,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Gone:
-    """A model that was there, and is not to be had any more.
+    """The model of a deleted TrainingJob, which is not available any more.
 
     Args:
-        job_name: The TrainingJob that made it, which is gone.
-        cause: What to do.
+        job_name: The name of the deleted TrainingJob.
+        cause: The cause, with the action for the user.
     """
 
     job_name: str
@@ -63,29 +62,29 @@ class Gone:
 
 
 def resolve(source: ModelSource, things: Things) -> Found | Gone | StatusCause:
-    """Returns the model that a source names, or why there is none yet.
+    """Return the model that a source references, or the cause why it is missing.
 
     Args:
-        source: The source.
-        things: What its namespace has.
+        source: The spec.source of the ModelServer.
+        things: The objects of its namespace.
     """
     if source.training_job_ref is not None:
         name = source.training_job_ref.name
         return of_training_job(name, source.training_job_ref.model, things.training_job(name))
     if source.experiment_ref is not None:
         return _of_experiment(source.experiment_ref.name, things)
-    assert source.uri is not None  # noqa: S101 - the model has refused all else
+    assert source.uri is not None  # noqa: S101 - the validation refuses all other sources
     assert source.sha256 is not None  # noqa: S101
     return Found(ServedModel(uri=source.uri, sha256=source.sha256, signature_sha256=source.signature_sha256))
 
 
 def is_same(source: ModelSource, pinned: ServedModel | None, gone: Gone | None = None) -> bool:
-    """Returns whether a model that is served already is of the training that a source names.
+    """Return whether the served model belongs to the training that a source references.
 
     Args:
-        source: The source.
-        pinned: The model.
-        gone: The model that it names, if that is known, though the training that made it is gone.
+        source: The spec.source of the ModelServer.
+        pinned: The served model, or None.
+        gone: The model that the source references, if its TrainingJob was deleted.
     """
     if pinned is None or (gone is not None and pinned.training_job_name != gone.job_name):
         return False
@@ -98,15 +97,15 @@ def is_same(source: ModelSource, pinned: ServedModel | None, gone: Gone | None =
 
 
 def kept(found: ServedModel, pinned: ServedModel | None) -> ServedModel:
-    """Returns a model as it is served already, if it is that: what was found out about it counts on.
+    """Return the served model with its details if it equals the resolved model, otherwise the resolved model.
 
-    A training has its models once: what its last report tells a moment later, such as where they lie as ONNX, is no
-    reason to roll out the same ones again. Nor is what a newer operator reads in its status, such as the digest of the
-    signature: pods that were made without it go on.
+    The models of a training do not change. Details that its status adds later, such as the URI of the ONNX file, must
+    not start a rollout of the same model. Details that a newer operator reads, such as the digest of the signature,
+    must not either: pods without them continue.
 
     Args:
-        found: The model that is to be served.
-        pinned: The one that is served.
+        found: The resolved model.
+        pinned: The served model, or None.
     """
     if pinned is None:
         return found
@@ -121,23 +120,23 @@ def kept(found: ServedModel, pinned: ServedModel | None) -> ServedModel:
 
 
 def _is_asked_for(which: Which, pinned: ServedModel) -> bool:
-    """Returns whether a model of a training is what a spec asks of it: Best is the last one where there is no other."""
+    """Return whether a model matches the request: Last matches Best if the training has no other best model."""
     return pinned.model == which or (pinned.model == "Last" and not pinned.surpassed)
 
 
 def _is_told_of_alike(found: ServedModel, pinned: ServedModel) -> bool:
-    """Returns whether what a spec says of a file's signature goes for it already; what a training has told is more."""
+    """Return whether the served file already has the signature of the spec, or more details from a training."""
     told = pinned.signature is not None and found.signature_sha256 is None
     return told or found.signature_sha256 == pinned.signature_sha256
 
 
 def of_training_job(name: str, which: Which, job: Object | None) -> Found | StatusCause:
-    """Returns the model of a TrainingJob, or why there is none yet.
+    """Return the model of a TrainingJob, or the cause why it is missing.
 
     Args:
-        name: Its name.
-        which: Which of its models.
-        job: The TrainingJob as it is kept, if there is one.
+        name: The name of the TrainingJob.
+        which: The requested model: Best or Last.
+        job: The cached TrainingJob, or None.
     """
     if job is None:
         message = f"There is no TrainingJob {name} in this namespace (spec.source.trainingJobRef). It waits for one."
@@ -189,7 +188,7 @@ def _of_experiment(name: str, things: Things) -> Found | Gone | StatusCause:
 
 
 def _stored(job: Object, asked: Which) -> Found | None:
-    """Returns which model of a TrainingJob is meant, and the file to serve it from: ONNX if there is one."""
+    """Return the requested model of a TrainingJob with its file, ONNX if available, or None."""
     results = part(part(job, "status"), "results")
     models = {str(one.get("name")): one for one in _entries(results.get("models"))}
     which: Which = "Best" if asked == "Best" and _FILES["Best"] in models else "Last"
@@ -217,7 +216,7 @@ def _stored(job: Object, asked: Which) -> Found | None:
 
 
 def _is_pinned(file: Object) -> bool:
-    """Returns whether a file is told with a digest: no other file is served than the one that is meant."""
+    """Return whether a file has a digest, so that no other file can be served in its place."""
     return bool(file.get("uri")) and re.search(SHA256_PATTERN, str(file.get("sha256"))) is not None
 
 

@@ -1,4 +1,4 @@
-"""The status of a ModelServer, derived from what is seen of it."""
+"""The status of a ModelServer, computed from its observed state."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -14,20 +14,20 @@ from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.runtime.conditions import bounded, keep_times
 
 _Value = tuple[str, Literal["True", "False", "Unknown"], StatusCause]
-"""A condition's type, its status, and why it has that."""
+"""The type of a condition, its status, and the cause."""
 
 
 def status(
     metadata: Metadata, before: ModelServerStatus, phase: Phase, observed: Observed, url: str | None
 ) -> ModelServerStatus:
-    """Returns the status of a ModelServer.
+    """Return the status of a ModelServer.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far: times stay.
-        phase: Where it is.
-        observed: What is seen of it.
-        url: Its address, if it has one.
+        metadata: The metadata of the ModelServer.
+        before: The previous status of the ModelServer: times are kept.
+        phase: The phase of the ModelServer.
+        observed: The observed state of the ModelServer.
+        url: The URL of the ModelServer, or None.
     """
     found = phase.counts
     now = timestamp(observed.now)
@@ -48,13 +48,13 @@ def status(
 
 
 def conditions(generation: int, before: ModelServerStatus, phase: Phase, now: str) -> list[Condition]:
-    """Returns the conditions of a ModelServer.
+    """Return the conditions of a ModelServer.
 
     Args:
-        generation: Generation of its spec.
-        before: Its status so far: a condition keeps the time of its change.
-        phase: Where it is.
-        now: The time, RFC 3339.
+        generation: The metadata.generation of the ModelServer.
+        before: The previous status of the ModelServer: an unchanged condition keeps its lastTransitionTime.
+        phase: The phase of the ModelServer.
+        now: The current time, RFC 3339.
     """
     changed = [
         Condition(

@@ -1,4 +1,4 @@
-"""What of a spec counts whatever the rest of it says: an autoscaler, or people, go by it in an emergency."""
+"""The spec fields that apply even if the spec is invalid: an autoscaler or a user needs them in an emergency."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -12,11 +12,11 @@ from epochal_operator.runtime.resource import Object
 
 
 class Steering(NamedTuple):
-    """The fields of a ModelServer's spec that steer a Deployment that there is.
+    """The fields of a ModelServer's spec that apply to an existing Deployment in any case.
 
     Args:
-        replicas: Its spec.replicas; None if that is no such number.
-        paused: Its spec.paused; None if that is neither true nor false.
+        replicas: The spec.replicas; None if the value is invalid.
+        paused: The spec.paused; None if the value is not a boolean.
     """
 
     replicas: int | None = None
@@ -24,7 +24,7 @@ class Steering(NamedTuple):
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Self:
-        """Returns these fields of a spec that breaks the API's rules; one that does so itself counts as not given.
+        """Return these fields of an invalid spec; a field with an invalid value is None.
 
         Args:
             spec: The spec as JSON.
@@ -34,10 +34,10 @@ class Steering(NamedTuple):
         return cls(replicas if is_count else None, paused if isinstance(paused, bool) else None)
 
     def changes(self, deployment: Object) -> dict[str, Any]:
-        """Returns the fields of a Deployment's spec that are otherwise, as they should be.
+        """Return the desired values of the Deployment's spec fields that differ.
 
         Args:
-            deployment: The Deployment as it is kept.
+            deployment: The cached Deployment.
         """
         spec = deployment["spec"]
         found = {"replicas": spec.get("replicas"), "paused": spec.get("paused") or False}
@@ -45,11 +45,11 @@ class Steering(NamedTuple):
 
 
 def steering_step(steering: Steering, observed: Observed) -> Patch | None:
-    """Returns what steers a Deployment of which nothing else can be told how it should be.
+    """Return the Patch of these fields for the Deployment, or None; the spec is invalid, so no other field is written.
 
     Args:
-        steering: How it is steered.
-        observed: What is seen of the ModelServer.
+        steering: The desired fields.
+        observed: The observed state of the ModelServer.
     """
     seen = next((one for one in observed.children if one.child is DEPLOYMENT), None)
     if seen is None or seen.thing is None or seen.is_held(observed.now):

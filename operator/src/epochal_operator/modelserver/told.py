@@ -1,4 +1,7 @@
-"""What servers tell of their model, which lies where the operator may not go: names, shapes, types, its signature."""
+"""Model metadata that servers report: names, shapes and types of tensors, and the signature.
+
+The operator has no access to the bucket of the model.
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,12 +22,14 @@ from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.resource import Key, Object
 
 SECONDS = 2.0
-"""How long an answer may take."""
+"""The timeout of a request in seconds."""
 AGAIN = timedelta(minutes=5)
-"""When to ask again after there was none: a NetworkPolicy may keep the operator from it, and nothing depends on it."""
+"""The time between a failed request and the next request. A NetworkPolicy may block the operator, and the serving does
+not depend on the metadata.
+"""
 MAX_BYTES = 64 * 1024
 MAX_SIZE = 2**63
-"""Sizes of axes are less: the API server refuses a status with a greater number, and so all of it."""
+"""The sizes of axes are smaller: the API server refuses a whole status with a larger number."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,15 +51,15 @@ class _Asked:
     sha256: str
     told: Tensors | None = None
     silent: Mapping[str, datetime] = field(default_factory=dict)
-    """When pods were asked in vain."""
+    """The time of the last failed request to each pod."""
 
 
 class Asker:
-    """Asks servers of their models.
+    """Requests the metadata of models from servers, and caches the responses.
 
     Args:
-        clock: Returns the time, with a time zone.
-        port: Port of their metrics.
+        clock: Returns the current time, with a time zone.
+        port: The metrics port of the servers.
     """
 
     def __init__(self, clock: Callable[[], datetime], port: int = METRICS_PORT) -> None:
@@ -63,23 +68,23 @@ class Asker:
         self._asked: dict[Key, _Asked] = {}
 
     def told(self, key: Key) -> Tensors | None:
-        """Returns what pods of a ModelServer have told last, if any has."""
+        """Return the cached metadata of a ModelServer's model, or None."""
         known = self._asked.get(key)
         return known.told if known is not None else None
 
     async def ask(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
-        """Asks a pod of the model that it serves, unless that is known. One that tells nothing is passed over a while.
+        """Request the metadata from a pod, unless it is cached; a failed pod is skipped for a while.
 
-        Where the digest of the model's signature is known, any pod tells what all do. Else each has found its own, and
-        is asked once.
+        If the status has a digest of the signature, the response of any pod is valid for all pods. Otherwise each pod
+        computes its own digest and is asked once.
 
         Args:
-            key: The ModelServer.
-            model: The model, as its status tells of it.
-            pods: Pods that are made for it.
+            key: Namespace and name of the ModelServer.
+            model: The model in the status of the ModelServer, or None.
+            pods: The pods that serve this model.
 
         Returns:
-            Whether it has told something.
+            Whether a pod returned metadata.
         """
         if model is None:
             return False
@@ -105,30 +110,30 @@ class Asker:
         return True
 
     def forget(self, key: Key) -> None:
-        """Forgets a ModelServer that is gone."""
+        """Forget the metadata of a deleted ModelServer."""
         self._asked.pop(key, None)
 
 
 def _addresses(pods: tuple[Object, ...]) -> dict[str, str]:
-    """Returns the addresses of the pods that answer, by their names."""
+    """Return the addresses of the ready pods, by pod name."""
     found = {str(pod["metadata"]["name"]): part(pod, "status").get("podIP") for pod in pods if is_ready(pod)}
     return {name: str(address) for name, address in found.items() if address}
 
 
 def _signatures(known: _Asked, pods: tuple[Object, ...]) -> Mapping[str, str]:
-    """Returns what pods that are there still have told of their signatures."""
+    """Return the cached signature digests of the pods that still exist, by pod name."""
     told = known.told.signatures if known.told is not None else {}
     return {name: told[name] for name in (str(pod["metadata"]["name"]) for pod in pods) if name in told}
 
 
 async def ask(address: str, sha256: str, port: int = METRICS_PORT, name: str = "") -> Tensors | None:
-    """Returns what a server tells of its model, or None if it does not.
+    """Return the metadata that a server reports for its model, or None after an error.
 
     Args:
-        address: Address of its pod.
-        sha256: The model.
-        port: Port of its metrics.
-        name: Name of the pod.
+        address: The IP address of the pod.
+        sha256: The SHA-256 digest of the model.
+        port: The metrics port of the pod.
+        name: The name of the pod.
     """
     try:
         ip = ip_address(address)
@@ -146,10 +151,10 @@ async def ask(address: str, sha256: str, port: int = METRICS_PORT, name: str = "
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:
-    """Returns a body, which may come in pieces.
+    """Return the whole body of a response, read in chunks.
 
     Raises:
-        ValueError: If there is more of it than a model's names and shapes can be.
+        ValueError: If the body is larger than MAX_BYTES.
     """
     text = b""
     async for piece in answer.content.iter_any():

@@ -1,4 +1,4 @@
-"""What the store keeps of a ModelServer, of what it owns, and of what its model comes from."""
+"""The fields of ModelServers, their owned objects and the sources of their models that the store keeps."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
 
 MAX_FIELD = 1024
-"""Characters of a field of a spec, as JSON, that is kept as it is."""
+"""Characters of a spec field, as JSON, up to which it is cached unchanged."""
 _LABELS = (NAME_LABEL, UID_LABEL)
 _STATUSES = ("containerStatuses", "initContainerStatuses")
 _CONTAINERS = frozenset({CONTAINER, CONVERTER})
@@ -34,11 +34,11 @@ _REFERENCES = ("trainingJobRef", "experimentRef")
 
 
 def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Returns what is kept of a ModelServer; of its spec only whom its model comes from: see `spec_text`.
+    """Return the cached fields of a ModelServer: its spec as text (see `spec_text`), and the references in its source.
 
     Args:
         thing: The ModelServer.
-        labels: Labels that are kept however many it bears.
+        labels: Labels that are kept even if the ModelServer has too many labels.
     """
     source = part(thing["spec"], "source")
     named = {name: some(part(source, name), ("name",)) for name in _REFERENCES if name in source}
@@ -51,7 +51,7 @@ def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
 
 
 def deployment(thing: Object) -> Object:
-    """Returns what is kept of a Deployment: of its pod template digests, which tell whether it is as it should be."""
+    """Return the cached fields of a Deployment, with digests in place of its pod template to detect changes."""
     outline = _outline(thing)
     told = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION, REVISION_ANNOTATION)
     found = some(thing["metadata"].get("annotations") or {}, told)
@@ -69,13 +69,13 @@ def deployment(thing: Object) -> Object:
 
 
 def child(thing: Object) -> Object:
-    """Returns what is kept of what else a ModelServer owns, or of what somebody has made to look like it."""
+    """Return the cached fields of another owned object, or of an object with the same label."""
     spec = thing.get("spec") or {}
     return {"metadata": _outline(thing), "spec": {name: brief(value) for name, value in spec.items()}}
 
 
 def brief(value: Any) -> Any:
-    """Returns a field of a spec, or a digest of a long one: whether it is as it should be, that tells as well.
+    """Return a spec field, or the digest of a long field, which is enough to detect changes.
 
     Args:
         value: The field, as JSON.
@@ -85,12 +85,12 @@ def brief(value: Any) -> Any:
 
 
 def replica_set(thing: Object) -> Object:
-    """Returns what is kept of a ReplicaSet: whose it is."""
+    """Return the cached fields of a ReplicaSet: the metadata with its owners."""
     return {"metadata": _outline(thing)}
 
 
 def pod(thing: Object) -> Object:
-    """Returns what is kept of a pod: not its copy of the pod template, and nothing of containers that are not ours."""
+    """Return the cached fields of a pod, without most of its spec and without the containers of others."""
     outline = metadata.kept(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
     containers = (one for field in ("initContainers", "containers") for one in _ours(thing["spec"], field))
     spec = some(thing["spec"], ("nodeName",)) | {"memory": {one["name"]: _memory(one) for one in containers}}
@@ -104,13 +104,13 @@ def pod(thing: Object) -> Object:
 
 
 def training_job(thing: Object) -> Object:
-    """Returns what ModelServers need of a TrainingJob: whether it has models, and where."""
+    """Return the cached fields of a TrainingJob: its state and its models."""
     status = some(thing.get("status") or {}, ("state", "conditions", "results", "best"))
     return {"metadata": metadata.kept(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
 
 
 def experiment(thing: Object) -> Object:
-    """Returns what ModelServers need of an Experiment: its best, once it has ended."""
+    """Return the cached fields of an Experiment: its state and its best trial."""
     status = some(thing.get("status") or {}, ("state", "best"))
     objective = some(part(thing["spec"], "objective"), ("strategy",))
     outline = metadata.kept(thing["metadata"])
@@ -122,7 +122,7 @@ def _outline(thing: Object) -> dict[str, Any]:
 
 
 def _ours(thing: Mapping[str, Any], field: str) -> list[Any]:
-    """Returns the containers of a list that are ours."""
+    """Return Epochal's containers in a list of containers."""
     return [one for one in thing.get(field) or [] if one.get("name") in _CONTAINERS]
 
 

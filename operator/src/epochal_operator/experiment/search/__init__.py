@@ -1,1 +1,1 @@
-"""Which parameters to try next: what is asked, who answers, and the process that it is answered in."""
+"""The searcher, which suggests parameters: its requests, its sampler, and its subprocess."""

@@ -1,4 +1,4 @@
-"""Answers requests, a line each: python -m epochal_operator.experiment.search < REQUEST.json > RESPONSE.json."""
+"""Answer requests, a line each: python -m epochal_operator.experiment.search < REQUEST.json > RESPONSE.json."""
 
 import os
 import resource
@@ -12,14 +12,17 @@ from epochal_operator.experiment.search.request import IDLE_SECONDS, MAX_MEMORY,
 
 _FIRST_TO_GO = "1000"
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""Environment of numpy, before its import. OpenBLAS takes memory for each thread, and hangs where the limit is less."""
+"""Environment variables to set before the import of numpy. OpenBLAS allocates memory for each thread, and hangs if the
+limit is smaller.
+"""
 
 
 def limit_memory() -> None:
-    """Limits this process to MAX_MEMORY, and makes it the kernel's first victim where memory runs short.
+    """Limit the memory of this process to MAX_MEMORY, and set its oom_score_adj to the maximum.
 
-    It lies in the operator's container. Since Kubernetes 1.28 the kernel ends all processes of a container that runs
-    out of memory, so its score alone does not protect the operator: https://github.com/kubernetes/kubernetes/pull/117793
+    This process runs in the operator's container. Since Kubernetes 1.28, the kernel kills all processes of a container
+    that runs out of memory. The score alone therefore does not protect the operator:
+    https://github.com/kubernetes/kubernetes/pull/117793
     """
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
     with suppress(OSError):
@@ -27,10 +30,10 @@ def limit_memory() -> None:
 
 
 def serve(suggest: Callable[[Request], Response]) -> None:
-    """Answers requests from the standard input, until it closes or stays silent for a minute.
+    """Answer requests from the standard input, until it is closed or idle for IDLE_SECONDS.
 
     Args:
-        suggest: Returns the answer to a request.
+        suggest: Returns the response to a request.
     """
     while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (given := sys.stdin.buffer.readline()):
         try:

@@ -1,4 +1,4 @@
-"""Asks for suggestions in a process of their own: what they are computed with takes memory while it is asked."""
+"""Run the searcher in a subprocess, which frees its memory when it exits."""
 
 import asyncio
 import sys
@@ -11,34 +11,36 @@ from typing import NamedTuple
 from epochal_operator.experiment.search.request import IDLE_SECONDS, Request, Response
 
 SECONDS = 30.0
-"""Longest that suggestions may take."""
+"""The timeout of a request in seconds."""
 COMMAND = (sys.executable, "-m", "epochal_operator.experiment.search")
 QUESTIONS = 32
-"""How many a process answers: two thirds of a short answer is to import Optuna, and none is to grow for long."""
+"""Requests per process. The import of Optuna takes two thirds of a short request, and the limit keeps the memory of a
+process from growing.
+"""
 MAX_ANSWER = 4 * 1024**2
-"""Bytes of an answer, more than any has."""
+"""The most bytes of a response: larger than any valid response."""
 MAX_WORDS = 1000
-"""Characters of what a process says about its failure that are passed on: the last ones."""
+"""Characters of the error output of a process that a message contains: the last ones."""
 
 
 class SearchFailed(Exception):
-    """No suggestions came; the message says why."""
+    """The searcher failed; the message contains the cause."""
 
 
 class SearchTooSlow(SearchFailed):
-    """No suggestions came in time: fewer may."""
+    """The searcher exceeded the timeout; a request for fewer trials may succeed."""
 
 
 class Searcher:
-    """Asks a process that has answered before, or the next one, which begins as soon as that has answered enough.
+    """Sends requests to a subprocess, which is replaced in advance after its last request.
 
-    Whoever has asked mostly asks again soon; a process that nobody asks ends by itself.
+    The process is kept because requests often follow each other. An idle process exits by itself.
 
     Args:
-        seconds: Longest that an answer may take.
-        command: What answers.
-        questions: How many a process answers.
-        idle: Seconds after which a process that nobody has asked is not asked any more: before it ends by itself.
+        seconds: The timeout of a request.
+        command: The command of the subprocess.
+        questions: The number of requests per process.
+        idle: Seconds after which an idle process gets no request, because it may exit at that moment.
         clock: Returns the time in seconds.
     """
 
@@ -59,39 +61,39 @@ class Searcher:
         self._next: _Waiting | None = None
 
     async def ask(self, request: Request) -> Response:
-        """Returns what to try next.
+        """Return the response to a request.
 
         Args:
-            request: What to suggest, and all that is known.
+            request: The trials to suggest, and all existing trials.
 
         Raises:
-            SearchTooSlow: If the process takes too long.
-            SearchFailed: If it fails.
+            SearchTooSlow: If the process exceeds the timeout.
+            SearchFailed: If the process fails.
         """
         if (ready := await self._ready()) is not None:
             try:
                 return await self._ask(ready, request)
             except SearchTooSlow:
                 raise
-            except SearchFailed:  # It may have ended while nobody asked it: another one tells whether that is all.
+            except SearchFailed:  # The idle process may have exited, so a new process gets the request.
                 pass
         return await self._ask(await self._begun(), request)
 
     async def close(self) -> None:
-        """Ends the process that would be asked next."""
+        """Kill the idle process."""
         if self._next is not None:
             waiting, self._next = self._next, None
             await _end(waiting.process)
 
     async def _ask(self, waiting: "_Waiting", request: Request) -> Response:
-        """Asks a process, and has it, or another one, wait for the next question."""
+        """Send a request to a process, and keep it or a new process for the next request."""
         answer = await _answer(waiting.process, request, self._seconds)
         answered = waiting.answered + 1
         if answered < self._questions:
             self._next = _Waiting(waiting.process, self._clock(), answered)
         else:
             await _end(waiting.process)
-            with suppress(SearchFailed):  # There is an answer, and the next question begins a process of its own.
+            with suppress(SearchFailed):  # The response is valid, and the next request starts its own process.
                 self._next = await self._begun()
         return answer
 
@@ -99,7 +101,7 @@ class Searcher:
         return _Waiting(await _start(self._command), self._clock())
 
     async def _ready(self) -> "_Waiting | None":
-        """Returns a process that waits to be asked, if there is one."""
+        """Return the idle process if it is still usable, or None."""
         if self._next is None:
             return None
         waiting, self._next = self._next, None
@@ -110,12 +112,12 @@ class Searcher:
 
 
 class _Waiting(NamedTuple):
-    """A process that waits for a question.
+    """An idle process, ready for a request.
 
     Args:
         process: The process.
-        since: When it began to wait, in seconds.
-        answered: How many questions it has answered.
+        since: The time since which it is idle, in seconds.
+        answered: The number of requests that it has answered.
     """
 
     process: Process
@@ -132,26 +134,26 @@ async def _start(command: tuple[str, ...]) -> Process:
 
 
 async def _answer(process: Process, request: Request, seconds: float) -> Response:
-    """Returns the answer of a process, which ends if it gives none."""
+    """Return the response of a process, or kill the process after an error."""
     try:
         async with asyncio.timeout(seconds):
             return Response.model_validate_json(await _line(process, request))
     except TimeoutError:
         await _end(process)
         raise SearchTooSlow(f"the search took longer than {seconds:.0f} s for {_asked(request)}") from None
-    except ValueError as error:  # no JSON of an answer, or too long for one
+    except ValueError as error:  # invalid JSON, or a line longer than MAX_ANSWER
         await _end(process)
         raise SearchFailed(f"the search gave no answer that can be read: {error}"[:MAX_WORDS]) from None
-    except BaseException:  # it has failed, or the operator ends
+    except BaseException:  # the process has failed, or the operator shuts down
         await _end(process)
         raise
 
 
 async def _line(process: Process, request: Request) -> bytes:
-    """Asks a process, and returns what it answers: one line, as the question is."""
+    """Write a request to a process, and return its response line."""
     given, told, words = process.stdin, process.stdout, process.stderr
     assert given is not None and told is not None and words is not None  # noqa: S101, PT018 - all are pipes
-    with suppress(BrokenPipeError, ConnectionResetError):  # It has ended: its words say why.
+    with suppress(BrokenPipeError, ConnectionResetError):  # The process has exited; its error output has the cause.
         given.write(request.model_dump_json().encode() + b"\n")
         await given.drain()
     if (answer := await told.readline()).endswith(b"\n"):
@@ -163,7 +165,7 @@ async def _line(process: Process, request: Request) -> bytes:
 
 
 async def _end(process: Process) -> None:
-    """Ends a process, unless it has ended."""
+    """Kill a process, unless it has exited."""
     if process.returncode is None:
         process.kill()
         await process.wait()

@@ -1,4 +1,4 @@
-"""What a search is asked for an Experiment: all that its sampler may know, from its spec and its ledger alone."""
+"""Build the request to the searcher for an Experiment, from only its spec and its ledger."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -29,19 +29,19 @@ def request(
     importance: bool = False,
     folded: Sequence[Trial] = (),
 ) -> Request:
-    """Returns what a search is asked.
+    """Return the request to the searcher.
 
     Args:
         spec: The Experiment's spec.
-        template: Its template's spec, as JSON.
-        events: Its ledger, as far as it is known.
+        template: The spec of its template, as JSON.
+        events: The events of its ledger.
         trials: Numbers of the trials to suggest parameters for, in ascending order.
-        importance: Whether to ask how much each parameter matters.
-        folded: The trials that the ledger tells of, where they are known.
+        importance: Whether to request the importance of each parameter.
+        folded: The trials of the ledger; empty to compute them from the events.
 
     Raises:
-        InvalidSpace: If the parameters cannot be searched.
-        NoSuchPlace: If a path leads nowhere.
+        InvalidSpace: If the parameters are not valid for a search.
+        NoSuchPlace: If a path leads to no field.
     """
     space = Space.of(spec.parameters)
     epochs = spec.template.spec.training.epochs
@@ -58,7 +58,7 @@ def request(
 
 
 def _first(spec: ExperimentSpec, template: Mapping[str, Any], space: Space) -> tuple[dict[str, str], ...]:
-    """Returns the parameters of the first trials, each once: the template's, then those that it is to begin with."""
+    """Return the parameters of the first trials without duplicates: the template's, then `initialTrials`."""
     own = template_parameters(template, space)
     wanted = [own, *(space.active({**own, **given}) for given in spec.initial_trials)]
     return tuple({space.key(values): values for values in wanted}.values())
@@ -75,7 +75,7 @@ def _known(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) -> Known
     values = tuple((rung.epoch, rung.value) for rung in trial.rungs if rung.value is not None)
     state = _STATES[trial.state]
     if state == "Failed" and values:
-        state = "Stopped"  # What failed is that it went on.
+        state = "Stopped"  # The failure happened in the rung after these values.
     if trial.number == 0:
         earned = _earned(values, trials, spec)
         state = "Stopped" if len(earned) < len(values) else state
@@ -86,9 +86,9 @@ def _known(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) -> Known
 def _earned(
     values: tuple[tuple[int, float], ...], trials: Sequence[Trial], spec: ExperimentSpec
 ) -> tuple[tuple[int, float], ...]:
-    """Returns those values of the template's own trial at which another one in its place would have arrived.
+    """Return the values of trial 0 up to the first rung at which another trial would not be promoted.
 
-    It is trained to the end in any case. A sampler takes whoever came that far for one of the best.
+    Trial 0 is always trained to the end, but a sampler would take a late value as a sign of a good trial.
     """
     maximize = spec.objective.goal == "Maximize"
     rungs = [rung for trial in trials if trial.number for rung in trial.rungs]

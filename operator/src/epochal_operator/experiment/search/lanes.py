@@ -1,4 +1,4 @@
-"""Asks for suggestions in a few processes at a time: an Experiment whose question takes long holds up no other one."""
+"""Run a pool of searchers, so that a slow request of an Experiment does not block other Experiments."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from epochal_operator.experiment.search.child import Searcher
 from epochal_operator.experiment.search.request import Request, Response
 
 LANES = 2
-"""Processes that are asked at a time: each may have MAX_MEMORY, beside the operator's own."""
+"""The size of the pool: each process may use MAX_MEMORY in addition to the operator's memory."""
 
 
 class Lanes:
-    """Asks whoever is free, and of those who has answered last, whose process still runs.
+    """Sends requests to a free searcher, preferably the last used, because its process still runs.
 
     Args:
-        searchers: Who is asked.
+        searchers: The searchers of the pool.
     """
 
     def __init__(self, searchers: Sequence[Searcher]) -> None:
@@ -24,14 +24,14 @@ class Lanes:
             self._free.put_nowait(searcher)
 
     async def ask(self, request: Request) -> Response:
-        """Returns what to try next; who comes first is answered first.
+        """Return the response to a request; requests are answered in the order of arrival.
 
         Args:
-            request: What to suggest, and all that is known.
+            request: The trials to suggest, and all existing trials.
 
         Raises:
-            SearchTooSlow: If the process takes too long.
-            SearchFailed: If it fails.
+            SearchTooSlow: If the process exceeds the timeout.
+            SearchFailed: If the process fails.
         """
         searcher = await self._free.get()
         try:
@@ -40,6 +40,6 @@ class Lanes:
             self._free.put_nowait(searcher)
 
     async def close(self) -> None:
-        """Ends the processes that would be asked next."""
+        """Kill the idle processes."""
         for searcher in self._searchers:
             await searcher.close()

@@ -1,4 +1,4 @@
-"""What is asked of a search, and what it answers: JSON both ways, and nothing else is known to whoever answers."""
+"""The request to the searcher and its response, both JSON; the searcher has no other input."""
 
 from typing import Literal
 
@@ -7,61 +7,65 @@ from epochal_api.model import Model
 from epochal_api.parameter import Parameter
 
 IDLE_SECONDS = 60.0
-"""How long whoever answers waits to be asked; then it ends."""
+"""Seconds after which an idle searcher process exits."""
 MAX_MEMORY = 192 * 1024**2
-"""Bytes of private memory that the answering process may have. Importance of 1,000 trials of 32 parameters takes 180
-MiB, with what the process imports for it."""
+"""Bytes of private memory of the searcher process. The importances for 1,000 trials with 32 parameters take 180 MiB,
+including the imports.
+"""
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]
 
 
 class Known(Model):
-    """A trial that the search knows of."""
+    """An existing trial, from which the sampler learns."""
 
     parameters: dict[str, str]
-    """Its parameters that count."""
+    """The active parameters of the trial."""
     state: State
-    """Complete: it will not be trained further. Stopped: it might be. Running: nothing is known of it yet but that it
-    is there. Diverged: as bad as can be. Failed before it was worth anything: it teaches nothing."""
+    """The state of the trial.
+
+    Complete: the trial is fully trained. Stopped: the trial may be trained further. Running: the trial exists, but has
+    no value yet. Diverged: the trial counts as the worst. Failed: the trial has no value and teaches nothing.
+    """
     values: tuple[tuple[int, float], ...] = ()
-    """Epochs at which it was judged, each with its value, the last one last."""
+    """The epochs after which the trial was compared, each with its objective value, the last epoch last."""
     warm: bool = False
-    """Whether it is another Experiment's, so that its parameters may be tried again."""
+    """Whether the trial belongs to another Experiment, so that its parameters may be suggested again."""
 
 
 class Request(Model):
-    """What to suggest, and all that it may depend on."""
+    """The trials to suggest, and all inputs of the suggestions."""
 
     parameters: tuple[Parameter, ...]
     """The parameters of the Experiment."""
     search: Search
-    """How to choose."""
+    """The method of the search."""
     maximize: bool
     """Whether the highest value is the best."""
     first: tuple[dict[str, str], ...]
-    """Parameters of the trials 0, 1, …: the template's, then those that the Experiment wants to be tried first."""
+    """The parameters of the trials 0, 1, …: the template's, then `initialTrials`."""
     known: tuple[Known, ...]
-    """Trials that are there, in the order of their numbers."""
+    """The existing trials, in the order of their numbers."""
     trials: tuple[int, ...]
     """Numbers of the trials to suggest parameters for, in ascending order."""
     importance: bool = False
-    """Whether to tell how much each parameter matters."""
+    """Whether to compute the importance of each parameter."""
 
 
 class Suggestion(Model):
-    """What to try."""
+    """The suggested parameters of a trial."""
 
     trial: int
     """Number of the trial."""
     parameters: dict[str, str]
-    """Its parameters that count."""
+    """The active parameters of the trial."""
 
 
 class Response(Model):
-    """What a search answers."""
+    """The response of the searcher."""
 
     suggestions: tuple[Suggestion, ...] = ()
-    """What to try, in the order asked for; fewer than asked for if there is no more to try."""
+    """The suggestions in the order of the request; fewer than requested if no untried parameters are left."""
     exhausted: bool = False
-    """Whether there was no more to try that has not been tried."""
+    """Whether no untried parameters are left."""
     importance: dict[str, float] = {}
-    """Share of each parameter in the differences between trials, 1 in all; empty while too little is known."""
+    """The share of each parameter in the differences between trials, in total 1; empty without enough values."""

@@ -1,8 +1,8 @@
-"""Which parameters to try next. Stateless: the same request gets the same answer, in whichever process.
+"""Suggest the parameters of new trials. The same request gets the same response in any process.
 
-Each suggestion has a sampler of its own, whose seed comes of the search's and of the trial's number; what has been
-suggested in a request counts for what follows as a trial that runs. So the answer to a request for trials 7 and 8 is
-that to one for 7, and then that to one for 8 which knows of 7.
+Each suggestion has its own sampler, seeded by the seed of the search and the number of the trial. A suggestion counts
+as a running trial for the next suggestions of the request. A request for trials 7 and 8 therefore equals two requests:
+first for trial 7, then for trial 8 with trial 7 as existing trial.
 """
 
 import hashlib
@@ -27,27 +27,27 @@ from epochal_operator.experiment.search.request import Known, Request, Response,
 from epochal_operator.experiment.space import Space
 
 ATTEMPTS = 8
-"""Suggestions of parameters that have been tried already after which others are looked for at random."""
+"""Attempts of the sampler that may give tried parameters; after that, untried parameters are searched at random."""
 RANDOM_ATTEMPTS = 64
 FEW = 4
-"""Trials that must have come equally far for it to be told how much each parameter matters."""
+"""The number of equally trained trials that the importances need."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class _Chooser(Protocol):
     def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:
-        """Returns parameters that have not been tried; None if all have."""
+        """Return untried parameters for a trial, or None if all parameters are tried."""
 
     def learn(self, known: Known) -> None:
-        """Takes note of a trial that is there now."""
+        """Add an existing trial to the data of the sampler."""
 
 
 def suggest(request: Request) -> Response:
-    """Returns what to try next.
+    """Return the response to a request.
 
     Args:
-        request: What to suggest, and all that is known.
+        request: The trials to suggest, and all existing trials.
     """
     space = Space.of(request.parameters)
     taken = {space.key(known.parameters) for known in request.known if not known.warm}
@@ -79,7 +79,7 @@ def _chooser(request: Request, space: Space) -> _Chooser:
 
 
 class _Nothing:
-    """No search: the first trials are all."""
+    """The method None: only the trials in `first` exist."""
 
     def choose(self, trial: int, taken: set[str]) -> dict[str, str] | None:  # noqa: ARG002
         return None
@@ -89,7 +89,7 @@ class _Nothing:
 
 
 class _Grid:
-    """All combinations, one after the other."""
+    """The method Grid: all combinations in order."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -103,7 +103,7 @@ class _Grid:
 
 
 class _Sampled:
-    """What a sampler of Optuna draws."""
+    """The methods Random and TPE, with a sampler of Optuna."""
 
     def __init__(self, request: Request, space: Space) -> None:
         self._search = request.search
@@ -145,12 +145,12 @@ class _Sampled:
             if self._space.counts(parameter, found):
                 name = parameter.name
                 found[name] = fixed[name] if name in fixed else _drawn(trial, name, self._space.domains[name])
-        # It is not the one to learn from: that has the values as text, as every other process will read them.
+        # The sampler learns from the trial that `learn` adds: its values are text, as in every other process.
         self._study.tell(trial, state=TrialState.FAIL)
         return found
 
     def _branch(self, trial: int, attempt: int) -> dict[str, str]:
-        """Returns values with which a parameter counts that has no end of them: elsewhere all may have been tried."""
+        """Return values that activate a continuous parameter: all combinations without it may be tried already."""
         draw = random.Random(_seed(self._search.seed, trial, attempt))  # noqa: S311
         endless = [name for name, domain in self._space.domains.items() if domain.size is None]
         return {name: draw.choice(sorted(values)) for name, values in self._space.way_to(draw.choice(endless)).items()}
@@ -177,11 +177,11 @@ def _teaches(space: Space, known: Known) -> bool:
 
 
 def _frozen(space: Space, known: Known) -> FrozenTrial:
-    """Returns a trial as Optuna knows it."""
+    """Return the FrozenTrial of Optuna for a trial."""
     state = TrialState.PRUNED
     if known.state == "Complete" and known.values:
         state = TrialState.COMPLETE
-    elif known.state == "Running" and not known.values:  # with values it is one of the good, which goes on
+    elif known.state == "Running" and not known.values:  # with values it was promoted, so it counts as pruned
         state = TrialState.RUNNING
     values = () if known.state == "Diverged" else known.values
     return _trial(
@@ -203,10 +203,10 @@ def _trial(space: Space, parameters: Mapping[str, str], **outcome: Any) -> Froze
 
 
 def _native(domain: Domain, text: str) -> Any:
-    """Returns a value as Optuna has it.
+    """Return the value of a parameter for Optuna.
 
-    What is listed stays text, since it may be a list itself. What has steps is their number: of many small ones, the
-    value is none that Optuna would find among them.
+    A listed value stays a text, because it may be a list. A value with a step becomes its index: with many small steps,
+    Optuna would not find the value in its own range.
     """
     if isinstance(domain, Choice):
         return text
@@ -240,7 +240,7 @@ def _drawn(trial: optuna.Trial, name: str, domain: Domain) -> str:
 
 
 def _importance(request: Request, space: Space) -> dict[str, float]:
-    """Returns how much each parameter matters, by trials that have come equally far, as far as enough have come."""
+    """Return the importance of each parameter from equally trained trials, or nothing if there are too few."""
     judged = [known for known in request.known if known.values and _teaches(space, known)]
     for epoch in sorted({epoch for known in judged for epoch, _ in known.values}, reverse=True):
         values = [(known, value) for known in judged if (value := _value_at(known, epoch)) is not None]
@@ -254,6 +254,6 @@ def _importance(request: Request, space: Space) -> dict[str, float]:
 
 
 def _value_at(known: Known, epoch: int) -> float | None:
-    """Returns what a trial was worth when it had been trained for so long, or for good."""
+    """Return the objective value of a trial at an epoch, or its last value if it is complete, or None."""
     found = [value for at, value in known.values if at >= epoch]
     return found[0] if found else known.values[-1][1] if known.state == "Complete" else None
