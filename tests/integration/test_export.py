@@ -35,6 +35,7 @@ pytestmark = [
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
     return tmp_path
 
 

@@ -39,6 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "data/digits.npz", x=IMAGES, y=load_digits().target, class_names=DIGITS)
     document = yaml.safe_load(EXAMPLE.read_text())
     document["spec"]["training"] |= {"epochs": 2}
+    del document["spec"]["data"]["test"]  # The file has one set only.
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
     command = ["run", f"{folder / 'job.yaml'}", f"--data={folder / 'data'}", f"--results={folder / 'results'}"]
     subprocess.run([sys.executable, "-m", "epochal_trainer", *command], check=True)
