@@ -247,6 +247,7 @@ def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
         assert {kind: one["status"] for kind, one in conditions.items()} == {
             "Ready": "True",
             "Progressing": "False",
+            "Reconciling": "False",
             "Stalled": "True",
         }
         assert found["state"] == "Degraded"

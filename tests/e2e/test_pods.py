@@ -38,7 +38,6 @@ def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace
     assert all(pod["status"]["phase"] not in {"Pending", "Running"} for pod in namespace.pods("paused"))
     reached = namespace.status("paused")["progress"]["epoch"]
     namespace.patch({"suspend": False}, "paused")
-    namespace.wait_state("Starting", name="paused", seconds=30)
     seen = []
     while (progress := namespace.status("paused")["progress"])["stage"] == "Loading" or progress["attempt"] == 1:
         seen.append(progress["epoch"])
