@@ -198,6 +198,12 @@ def killed(name: str = "digits-1", code: int = 137, *, place: tuple[int, int] | 
     return failed(name, code, last_words(UNFINISHED, "killed", last, place), **options)
 
 
+def unmatched(since: float) -> TrainingJob:
+    """Return a TrainingJob whose status has had the reason NoMatchingNode for some time."""
+    ready = {"type": "Ready", "status": "False", "reason": "NoMatchingNode", "lastTransitionTime": at(since)}
+    return training_job({"conditions": [ready]})
+
+
 def having_reported(**changes: Any) -> TrainingJob:
     return training_job(reported_status(report(**changes), NOW))
 

@@ -51,17 +51,18 @@ def _steps(observed: Observed) -> Iterator[str | None]:
         yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
 
 
-def look_again(observed: Observed) -> float | None:
+def look_again(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice.
 
     Args:
         observed: Its children.
+        status: Its status.
     """
-    times = (_at_the_job(observed), _at_others(observed))
+    times = (_at_the_job(observed, status), _at_others(observed))
     return min((seconds for seconds in times if seconds is not None), default=None)
 
 
-def _at_the_job(observed: Observed) -> float | None:
+def _at_the_job(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile for the Job and its pods, or None."""
     if observed.child is None:
         return effect(observed.blocked.reason).look_again_seconds if observed.blocked else None
@@ -70,12 +71,8 @@ def _at_the_job(observed: Observed) -> float | None:
     if (seconds := lacks_pods(observed)) is not None:
         left = PATIENCE_SECONDS - seconds
         return left if left > 0 else TOLD_SECONDS if observed.refusal else None
-    times = [
-        time
-        for at in (lost_at, stuck_at, unmatched_at)
-        for time in map(at, observed.pods)
-        if time and time > observed.now
-    ]
+    found = [(lost_at(pod), stuck_at(pod), unmatched_at(pod, status)) for pod in observed.pods]
+    times = [time for of_pod in found for time in of_pod if time and time > observed.now]
     return (min(times) - observed.now).total_seconds() if times else None
 
 

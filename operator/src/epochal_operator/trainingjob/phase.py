@@ -195,7 +195,7 @@ def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any], now: da
     if (since := running(pod)) is not None:
         return _of_trainer(name, node, reported_since(before, since))
     if (cause := waiting(pod, own_image=desired.own_image)) is not None:
-        overdue = (end := unmatched_at(pod)) is not None and end <= now
+        overdue = (end := unmatched_at(pod, before)) is not None and end <= now
         return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls or overdue)
     if node and (late := stuck_at(pod)) is not None and late <= now:
         unready = f"The node {node} has not made the volumes and the network of the pod {name} ready for"

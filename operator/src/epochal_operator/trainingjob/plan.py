@@ -88,7 +88,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             return Plan((step,))
     after = status(job, observed)
     if step is None and (left := starts_within(before, after, observed)) is not None:
-        return Plan(requeue_after=min(left, look_again(observed) or left))
+        return Plan(requeue_after=min(left, look_again(observed, after) or left))
     todo = _settle(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
     if step is not None:  # Save the predecessor's results first: it may be deleted at any time.
         return Plan((*todo.actions, step))
@@ -140,7 +140,7 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
     actions = _writes(metadata, before, after, figures, observed)
     if not actions and (left := time_to_live(ttl, after, observed.now)) is not None:
         return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
-    return Plan(tuple(actions), None if _over(after) else look_again(observed))
+    return Plan(tuple(actions), None if _over(after) else look_again(observed, after))
 
 
 def _child_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:

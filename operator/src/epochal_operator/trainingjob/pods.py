@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_operator.runtime.conditions import condition_of
+from epochal_api.status import Status
+
+from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
@@ -128,16 +130,24 @@ def stuck_at(pod: Object) -> datetime | None:
     return datetime.fromisoformat(since) + timedelta(seconds=STUCK_SECONDS)
 
 
-def unmatched_at(pod: Object) -> datetime | None:
+def unmatched_at(pod: Object, status: Status) -> datetime | None:
     """Return the time when a pod without a matching node counts as stalled, or None if a node matches.
 
-    Until then, an autoscaler may add a node with the requested labels.
+    Until then, an autoscaler may add a node with the requested labels. The time counts from the status that first had
+    the reason NoMatchingNode: PodScheduled keeps its transition time if a pod that lacked room now lacks a node.
+
+    Args:
+        pod: The pod.
+        status: The status of its TrainingJob.
     """
-    unscheduled = condition_of(pod, "PodScheduled", "False") or {}
+    unscheduled, ready = condition_of(pod, "PodScheduled", "False") or {}, get_condition(status.conditions, "Ready")
     since = unscheduled.get("lastTransitionTime")
     if not since or not alive(pod) or not matches_no_node(clean(unscheduled.get("message") or "")):
         return None
-    return datetime.fromisoformat(since) + timedelta(seconds=AUTOSCALE_SECONDS)
+    if ready is None or ready.reason != Reason.NO_MATCHING_NODE:
+        return None
+    seen = max(map(datetime.fromisoformat, (since, ready.last_transition_time)))
+    return seen + timedelta(seconds=AUTOSCALE_SECONDS)
 
 
 def lost(pod: Object, now: datetime) -> bool:

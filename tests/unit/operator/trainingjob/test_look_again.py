@@ -31,6 +31,7 @@ from tests.unit.operator.objects import (
     succeeded,
     training_job,
     true,
+    unmatched,
     unready,
     unscheduled,
     waits,
@@ -94,9 +95,8 @@ def test_a_pod_that_is_not_made_ready_is_looked_at_again_when_it_counts_as_stuck
 def test_a_pod_that_no_node_matches_is_looked_at_again_when_it_counts_as_stalled(
     since: float, seconds: float | None
 ) -> None:
-    assert (
-        plan(training_job(), seen(child(), unscheduled(NO_SUCH_LABELS, since)), INSTALLATION).requeue_after == seconds
-    )
+    found = plan(unmatched(since), seen(child(), unscheduled(NO_SUCH_LABELS, -3600)), INSTALLATION)
+    assert found.requeue_after == seconds
     assert plan(training_job(), seen(child(), unscheduled("no GPU", since)), INSTALLATION).requeue_after is None
 
 
