@@ -136,9 +136,9 @@ def test_the_commands_of_its_rollouts_do_what_they_are_for(
     restart, hold, stop = (
         known.pop(what)
         for what in (
-            "start all pods anew, one after another",
-            "hold changes back, until it is false",
-            "have no pods for a while",
+            "restart all pods, one after another",
+            "pause rollouts, until it is false",
+            "stop all pods",
         )
     )
     (wait_for_it,) = known.values()
