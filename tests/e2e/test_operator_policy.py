@@ -334,8 +334,8 @@ def test_it_changes_the_data_of_a_ledger(namespace: Namespace, searching: Object
         with pytest.raises(Refused) as refused:
             write(namespace, *patch, json.dumps({"metadata": change}))
         assert f"{OF_EXPERIMENTS}metadata.labels, metadata.annotations" in str(refused.value)
+    long = ["patch", "experimentledger", "searching", "--type=merge", "--patch-file=/dev/stdin"]
     with pytest.raises(Refused, match="data: Too long"):
-        long = ["patch", "experimentledger", "searching", "--type=merge", "--patch-file=/dev/stdin"]
         kubectl(*long, "--namespace", namespace.name, stdin=json.dumps({"data": "A" * 204_801}))
     kubectl("delete", "experimentledger", "searching", "--namespace", namespace.name)
 
