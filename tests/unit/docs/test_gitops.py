@@ -32,6 +32,7 @@ from tests.unit.operator.objects import (
     seen,
     succeeded,
     training_job,
+    unmatched,
     unscheduled,
     waits,
 )
@@ -67,7 +68,7 @@ SEEN: dict[str, tuple[Status, Health]] = {
     "an image of no name": (status(JOB, seen(child(), waits("InvalidImageName"))), WRONG),
     "a node that no cluster has": (status(JOB, seen(child(), unscheduled(NO_SUCH_LABELS))), TO_MEND),
     "the same for longer than an autoscaler takes": (
-        status(JOB, seen(child(), unscheduled(NO_SUCH_LABELS, -900))),
+        status(unmatched(-900), seen(child(), unscheduled(NO_SUCH_LABELS, -900))),
         WRONG,
     ),
     "a quota": (not_ready(status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
