@@ -1,4 +1,4 @@
-"""Puts together what waits, so that the model is called once for many requests, and gives each its own answer."""
+"""Batches queued samples: one call of the model computes many requests, and each request gets its own answer."""
 
 import asyncio
 import logging
@@ -16,21 +16,22 @@ from epochal_server.refusals import Refused
 from epochal_server.tensors import check
 
 INLINE_SECONDS = 0.0025
-"""What is likely computed sooner is computed in the event loop itself: that is what a thread's start and end cost many
-small calls. Whatever takes longer leaves the loop to others meanwhile, such as the kubelet's questions. So does what is
-of any length: how long a short sample takes tells nothing of a long one."""
+"""Expected time of a model call up to which the event loop itself computes it. For many small calls, the start and end
+of a thread would cost as much. Longer calls run in a thread, so that the event loop can answer other requests, such
+as the kubelet's probes. Samples of variable length also run in a thread, since the time of a short sample does not
+predict the time of a long sample."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What came of a call of the model."""
+    """The result of computing a batch with the model."""
 
     answers: Sequence[Arrays | Refused]
-    """To each piece."""
+    """The answer or the error for each piece of the batch."""
     outputs: Sequence[Arrays]
-    """All answers, put together in as few arrays as they came in."""
+    """The outputs of the model calls: one item for the batch, or one item for each successful piece computed alone."""
     seconds: float
 
 
@@ -41,23 +42,23 @@ class Running:
     samples: int
     began: float
     expected: float
-    """Seconds that it is likely to take."""
+    """Expected seconds of the call."""
 
 
 class Batcher:
-    """Answers requests, many by one call of the model. Nothing waits for others, unless it is told to.
+    """Answers many requests with each call of the model. Without a configured delay, no request waits for others.
 
-    Whatever fails in a call that many requests share is tried for each alone: none fails for a neighbour's sake.
+    If a call for several requests fails, each request is computed alone. Thus no request fails because of another.
 
     Args:
-        model: What it takes and gives.
-        run: Computes; called by one thread at a time.
-        most: Samples that one call takes, at most.
+        model: The model. Its inputs and outputs determine which samples and answers are valid.
+        run: Computes the outputs of the model; only one thread at a time calls it.
+        most: Maximum number of samples in one call.
         delay: Seconds that a request may wait for others.
-        thread: Where the model runs if it takes long: one thread.
-        pace: Seconds of a sample, as the warm-up measured it.
-        intake: How many may wait. It asks this batcher for the seconds that those take.
-        computed: Told the samples and the outputs of each call.
+        thread: An executor with one thread, for long calls of the model.
+        pace: Seconds of a sample, as the warm-up measured them.
+        intake: The admission control. It asks this batcher how many seconds the waiting requests take.
+        computed: Receives the number of samples and the outputs of each call.
     """
 
     def __init__(
@@ -90,11 +91,11 @@ class Batcher:
         self._running: Running | None = None
 
     async def answer(self, inputs: Arrays) -> Arrays:
-        """See Answer."""
+        """Return the answer to the samples of a request. See model.Answer."""
         samples = check(inputs, self._inputs)
         intake = self._intake
         intake.admit()
-        intake.waiting += 1  # by hand: as a context it takes three times as long, of what all requests go through
+        intake.waiting += 1  # a context manager takes three times as long, for each request
         try:
             answer: asyncio.Future[Arrays] = asyncio.get_running_loop().create_future()
             self._put(inputs, samples, answer)
@@ -106,14 +107,14 @@ class Batcher:
             intake.waiting -= 1
 
     def put(self, inputs: Arrays, taker: Taker) -> None:
-        """Has the samples of one request computed. Whoever does so counts it among those that wait no more once it is.
+        """Queue the samples of a request. Once they are answered, the caller must subtract 1 from `intake.waiting`.
 
         Args:
-            inputs: Arrays by the names of the inputs. They need not have been checked.
-            taker: Takes the answer, a moment later.
+            inputs: Arrays by the names of the inputs. This method checks them.
+            taker: Receives the answer, in a later turn of the event loop.
 
         Raises:
-            Refused: Invalid, or Busy.
+            Refused: Invalid, if the samples do not match the model's inputs. Busy, if one more request may not wait.
         """
         samples = check(inputs, self._inputs)
         self._intake.admit()
@@ -121,17 +122,17 @@ class Batcher:
         self._put(inputs, samples, taker)
 
     def forget(self) -> None:
-        """Drops the queued samples of clients that have gone, in the next turn of the event loop.
+        """Drop the queued samples of disconnected clients, in the next turn of the event loop.
 
-        Nothing counts the memory of these samples any more.
+        The admission control no longer counts the memory of these samples.
         """
         if self._forgetting is None:
             self._forgetting = asyncio.get_running_loop().call_soon(self._forget)
 
     def seconds(self) -> float:
-        """Return the seconds until all that waits now is likely to be answered."""
+        """Return the estimated seconds until all waiting requests are answered."""
         pieces, waiting = len(self._pieces), self._intake.waiting
-        # A request whose client has gone stays in the queue until its turn. `waiting` does not count that request.
+        # The request of a disconnected client stays in the queue until its turn, but `waiting` does not count it.
         samples = self._samples if waiting >= pieces else self._samples * waiting // pieces
         queued = self._pace.seconds(samples)
         running = self._running
@@ -158,7 +159,7 @@ class Batcher:
         )
 
     def give_up(self, why: Refused) -> None:
-        """Answers what waits that it is not computed any more."""
+        """Answer all queued samples with an error, since they are no longer computed."""
         while self._pieces:
             piece = self._pieces.popleft()
             self._samples -= piece.samples
@@ -184,7 +185,10 @@ class Batcher:
             self._schedule()
 
     def _schedule(self) -> None:
-        """Sees to it that what waits is computed: once all who have come by now are there, or the delay is over."""
+        """Schedule the next call of the model: after the delay, or in the loop's next turn if the queue fills a batch.
+
+        Without a delay, each call starts in the next turn of the event loop.
+        """
         loop = asyncio.get_running_loop()
         if self._delay and self._samples < self._most:
             self._next = self._next or loop.call_later(self._delay, self._start)
@@ -208,7 +212,7 @@ class Batcher:
         computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
 
     def _take(self) -> tuple[list[Piece], int]:
-        """Takes what goes into one call; what nobody waits for any more is left out."""
+        """Take the pieces for one call from the queue, and drop the pieces of disconnected clients."""
         batch: list[Piece] = []
         samples = 0
         while self._pieces:
@@ -225,10 +229,10 @@ class Batcher:
     def _finish(self, batch: Sequence[Piece], samples: int, computed: Computed) -> None:
         self._running = None
         failed = any(isinstance(answer, Refused) for answer in computed.answers)
-        if not failed or computed.seconds > self._pace.seconds(samples):  # a call that fails at once tells no pace
+        if not failed or computed.seconds > self._pace.seconds(samples):  # an early failure does not measure the pace
             self._pace.measured(samples, computed.seconds)
         for piece, answer in zip(batch, computed.answers, strict=True):
-            if piece.answer.done():  # whoever asked has gone meanwhile
+            if piece.answer.done():  # the client has disconnected meanwhile
                 continue
             if isinstance(answer, Refused):
                 piece.answer.set_exception(answer)
@@ -239,15 +243,15 @@ class Batcher:
         self._computed(samples, computed.outputs)
 
     def _compute(self, batch: Sequence[Piece]) -> Computed:
-        """Computes the answers to a batch. It may run in another thread, and so touches nothing but the batch."""
+        """Compute the answers to a batch. The method may run in another thread, so it accesses only the batch."""
         began = perf_counter()
         sizes = [piece.samples for piece in batch]
         try:
             inputs = batch[0].inputs if len(batch) == 1 else together([piece.inputs for piece in batch])
             outputs = self._called(inputs, sum(sizes))
-        except Exception as error:  # noqa: BLE001 - whatever the library raises, it is this batch's alone
+        except Exception as error:  # noqa: BLE001 - any error of the library fails only this batch
             if len(batch) == 1:
-                # Without a traceback: whoever finds such samples could fill the log with them.
+                # No traceback, because a client could fill the log with such samples.
                 log.error("the model failed: %s: %s", type(error).__name__, error)  # noqa: TRY400
                 return Computed([failed(error)], [], perf_counter() - began)
             alone = [self._compute([piece]) for piece in batch]

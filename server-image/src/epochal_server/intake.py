@@ -1,4 +1,4 @@
-"""How much may wait for an answer, and how many bytes of requests and answers may be in memory meanwhile."""
+"""Admission control: limits the number of waiting requests, and the bytes of requests and answers in memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,25 +7,26 @@ from time import monotonic
 from epochal_server.refusals import Busy, TooLarge
 
 REFUSED_SECONDS = 0.05
-"""How long whoever comes when too many wait is left without the answer that says so. Many come again at once, and to
-refuse them again and again would take the time in which those who wait are to be answered."""
+"""Delay before a client receives a refusal because of too much load. Many refused clients retry at once. Without the
+delay, their refusals would take the CPU time that the waiting requests need."""
 MOST_SECONDS = 20.0
-"""In how many seconds those that wait must be likely to be answered: a server that is told to end has a little longer
-than that, and no client waits for ever."""
+"""Limit for the estimated time in which the waiting requests are answered. The grace period of a server that shuts down
+is only a little longer, and no client waits for ever."""
 SLOW_SECONDS = 2.0
-"""How long a client may send its request, or read its answer, before it makes room for others that find none."""
+"""Time that a client may take to send its request, or to read its answer. After it, the client's memory may be freed
+for other requests."""
 
 
 class Intake:
-    """Refuses what there is no room for: by the number of requests that wait, and by their bytes and their answers'.
+    """Refuses requests if too many are waiting, or if they and their answers take too many bytes.
 
     Args:
-        most_requests: How many may wait.
-        most_bytes: What the bodies in hand, and the answers until they are sent, may hold together.
+        most_requests: Maximum number of waiting requests.
+        most_bytes: Maximum bytes of all request bodies in memory and of the answers that are not sent yet.
 
     Attributes:
-        waiting: How many wait.
-        estimate: Returns the seconds in which those that wait now are likely to be answered.
+        waiting: Number of waiting requests.
+        estimate: Returns the seconds until the waiting requests are likely to be answered.
     """
 
     def __init__(self, most_requests: int, most_bytes: int) -> None:
@@ -37,10 +38,10 @@ class Intake:
         self.estimate: Callable[[], float] = lambda: 0.0
 
     def admit(self) -> None:
-        """Makes sure that one more request may wait.
+        """Check that one more request may wait.
 
         Raises:
-            Busy: If it may not.
+            Busy: If too many requests are waiting, or their answers would take too long.
         """
         if self.waiting >= self._most_requests:
             raise Busy(
@@ -58,10 +59,10 @@ class Intake:
 
     @contextmanager
     def waits(self) -> Iterator[None]:
-        """Counts a request among those that wait.
+        """Count a request as waiting within the context.
 
         Raises:
-            Busy: If as many wait as may.
+            Busy: If one more request may not wait.
         """
         self.admit()
         self.waiting += 1
@@ -71,14 +72,15 @@ class Intake:
             self.waiting -= 1
 
     def hold(self, size: int, room: "Room | None" = None) -> None:
-        """Takes some bytes into account; `release` gives them back.
+        """Reserve bytes of memory, until `release` frees them.
 
         Args:
-            size: How many.
-            room: Whose they are. Where there are too many, others give way whose clients have been waited for too long.
+            size: Number of bytes.
+            room: The reservation of the request that needs the bytes. Other reservations whose clients are too slow are
+                freed if memory is short.
 
         Raises:
-            Busy: If there is no room for them.
+            Busy: If there is no room for the bytes.
         """
         if self._bytes + size > self.most_bytes:
             self._make_way(size, room)
@@ -92,16 +94,16 @@ class Intake:
         self._bytes += size
 
     def release(self, size: int) -> None:
-        """Gives back what `hold` took; or, if it is less than nothing, takes it though there may be no room."""
+        """Free bytes that `hold` reserved. A negative size reserves bytes, even if there is no room for them."""
         self._bytes -= size
 
     @contextmanager
     def awaited(self, room: "Room", give_way: Callable[[], None]) -> Iterator[None]:
-        """Has a room give way to others if its client is waited for too long meanwhile.
+        """Allow the intake to free a reservation if its client is too slow within the context.
 
         Args:
-            room: The room.
-            give_way: Ends what it is for.
+            room: The reservation.
+            give_way: Aborts the request or the answer that the reservation is for.
         """
         self.wait(room, give_way)
         try:
@@ -110,15 +112,15 @@ class Intake:
             self.wait_no_more(room)
 
     def wait(self, room: "Room", give_way: Callable[[], None]) -> None:
-        """Begins with what `awaited` does."""
+        """Start to wait for the client of a reservation. See `awaited`."""
         self._awaited[room] = monotonic(), give_way
 
     def wait_no_more(self, room: "Room") -> None:
-        """Ends it."""
+        """Stop waiting for the client of a reservation. See `awaited`."""
         self._awaited.pop(room, None)
 
     def _make_way(self, size: int, room: "Room | None") -> None:
-        """Makes room for some bytes, if those who are slow have it: first who has been so for the longest time."""
+        """Free the reservations of slow clients until the bytes fit, first of the client that is awaited longest."""
         slow_since = monotonic() - SLOW_SECONDS
         slow = [one for one, (since, _) in self._awaited.items() if since < slow_since and one.size and one is not room]
         for one in slow:
@@ -131,14 +133,14 @@ class Intake:
 
 
 class Room:
-    """What one request takes of the memory that there is for all.
+    """The memory reservation of one request, out of the memory for all requests.
 
     Args:
-        intake: What there is.
+        intake: The admission control, which counts the memory of all requests.
 
     Attributes:
-        size: Its bytes.
-        gave_way: Whether it had to make room for others, since its client was slow.
+        size: Number of reserved bytes.
+        gave_way: Whether the reservation was freed for other requests, because the client was slow.
     """
 
     __slots__ = ("_answer", "_intake", "gave_way", "size")
@@ -150,27 +152,27 @@ class Room:
         self.gave_way = False
 
     def take(self, size: int) -> None:
-        """Takes some bytes more.
+        """Reserve more bytes for the request.
 
         Raises:
-            Busy: If there is no room for them.
+            Busy: If there is no room for the bytes.
         """
-        if size:  # who needs none more is not refused
+        if size:  # a request that needs no more bytes is not refused
             self._intake.hold(size, self)
             self.size += size
 
     def take_answer(self, size: int) -> None:
-        """Takes the bytes of an answer: those that it is known to have before it is there, and then what it has more.
+        """Reserve the bytes of an answer: the predicted size before the answer exists, and the rest later.
 
         Args:
-            size: All of its bytes, as far as they are known.
+            size: Number of bytes of the whole answer, as far as it is known.
 
         Raises:
-            TooLarge: If there is never room for as many.
-            Busy: If there is none now.
+            TooLarge: If the answer can never fit into the memory beside its request.
+            Busy: If there is no room for the answer now.
         """
         request = self.size - self._answer
-        if request + size > (most := self._intake.most_bytes):  # for good: the request is there until it is answered
+        if request + size > (most := self._intake.most_bytes):  # a retry cannot help
             raise TooLarge(
                 f"answer: expected at most {most - request:,} bytes, found that it takes {size:,}: send fewer samples "
                 "at a time, or raise spec.resources.limits.memory of the ModelServer"
@@ -179,11 +181,11 @@ class Room:
         self._answer = max(size, self._answer)
 
     def keep(self, size: int) -> None:
-        """Keeps the bytes of an answer that is there already, and nothing else: whether there is room for it or not."""
+        """Reduce the reservation to the bytes of a finished answer, even if there is no room for the answer."""
         self._intake.release(self.size - size)
         self.size = size
 
     def give_back(self) -> None:
-        """Gives back all."""
+        """Free the whole reservation of the request."""
         self._intake.release(self.size)
         self.size = self._answer = 0

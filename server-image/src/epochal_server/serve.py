@@ -1,4 +1,4 @@
-"""The process of a server: it loads its model, serves until it is told to end, and ends without losing a request."""
+"""The server process: it loads its model, serves until SIGTERM, and ends after it has answered the last request."""
 
 import asyncio
 import gc
@@ -41,40 +41,41 @@ from epochal_server.tls import Certificate
 from epochal_server.work import Threads
 
 SOON_SECONDS = 2.0
-"""How long whoever asks whether the server is ready, while it gets ready, waits to hear that it is: less than the
-kubelet waits for an answer, which would ask again only a second after the last one."""
+"""Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
+the probe. The kubelet would repeat a failed probe only a second later."""
 END_SECONDS = 3.0
-"""What is kept of the time that it has, for its end after the last answer."""
+"""Part of the grace period that is reserved for the shutdown after the last answer."""
 GIVEN_UP_SECONDS = 1.0
-"""What of that is for telling those for whom there is no time left."""
+"""Part of END_SECONDS that is reserved for errors to the clients whose requests cannot be answered in time."""
 OTHERS = 64
-"""Connections beside those whose requests wait: who is refused, and the kubelet, which would take the server for dead,
-find one that is free."""
+"""Connections beyond those of waiting requests. They stay free for refused clients and for the kubelet, which would
+restart a server that does not answer."""
 FILES = 128
-"""Files and connections that a server has open beside those of its clients."""
+"""File descriptors that the server needs besides those of its clients' connections."""
 PART_OF_MEMORY = 8
-"""The bodies of requests, and the answers to them, may take this part of the container's memory: what is made of one
-takes some times as much."""
+"""Divisor of the container's memory limit that gives the limit for request bodies and answers. A decoded body takes
+several times as many bytes."""
 BODIES_BYTES = 256 * 2**20
-"""The same where memory has no limit."""
+"""Limit for request bodies and answers if the container has no memory limit."""
 LOADING = "the model is not loaded yet"
 UNREADY_TIMES = 2
-"""A server whose model call takes longer than `MOST_SECONDS`, and so many times as long as usual, is not ready: it
-refuses all requests until the call ends."""
+"""A server is not ready while a model call takes longer than `MOST_SECONDS` and than this multiple of its usual time.
+It refuses all requests until the call ends."""
 DEAD_SECONDS = 300.0
 DEAD_TIMES = 10
-"""A server whose model call takes longer than these seconds, and so many times as long as usual, does not live: the
-kubelet restarts it. Loading and warm-up have no such bound: the first calls of a large model may take minutes."""
+"""A server is not live while a model call takes longer than `DEAD_SECONDS` and than this multiple of its usual time.
+The kubelet then restarts the server. Loading and warm-up have no such limit: the first calls of a large model may
+take minutes."""
 
 
 @dataclass(frozen=True)
 class Routes:
-    """What is served beside the server's health."""
+    """The routes that the server has besides those for its health."""
 
     all: Callable[[Service], Iterable[web.RouteDef]]
     """The routes of all protocols."""
     quick: Callable[[Model], Mapping[str, Codec]]
-    """What plain requests are answered by, by their paths."""
+    """Returns the codecs of the fast path for a model, by request path."""
 
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Folders:
-    """Where the pod's volumes are mounted."""
+    """The mount paths of the pod's volumes."""
 
     model: Path = Path(MODEL_FOLDER)
     auth: Path = Path(AUTH_FOLDER)
@@ -90,16 +91,16 @@ class Folders:
 
 
 class Server:
-    """Serves one model.
+    """The server of one model, from its start to its end.
 
     Args:
-        config: What the server is told.
+        config: Configuration of the server.
         routes: The routes of all protocols.
-        folders: Where the pod's volumes are mounted.
-        stay: How long it goes on accepting once it is told to end.
+        folders: The mount paths of the pod's volumes.
+        stay: Seconds after SIGTERM in which the server still accepts requests.
 
     Raises:
-        Ended: InvalidConfig, if there is no certificate, or no key, though there must be.
+        Ended: InvalidConfig, if the required certificate or the required keys are missing.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Server:
         self._folders = folders
         self._stay = stay
         self._why: str | None = LOADING
-        self._settled = asyncio.Event()  # whether it is not about to get ready: it is, or waits for others, or ends
+        self._settled = asyncio.Event()  # set if ready, waiting for the storage or ending: probes need not wait
         self._service: Service | None = None
         self._batcher: Batcher | None = None
         self._ending = asyncio.Event()
@@ -131,7 +132,7 @@ class Server:
             self._keys.require()
 
     async def run(self, listener: socket.socket, metrics: socket.socket) -> None:
-        """Serves until SIGTERM, and ends once all that was accepted is answered.
+        """Serve until SIGTERM or SIGINT, then answer the accepted requests and return.
 
         Args:
             listener: Listening socket of all protocols.
@@ -169,12 +170,12 @@ class Server:
         ending = asyncio.ensure_future(self._ending.wait())
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
-            return  # nobody has been answered, and nobody waits
+            return  # the model is not loaded, so no request waits for it
         service, quick, batcher = self._made(loading.result())
         serving = self._listening([*health_routes(self._ready, self._alive), *self._routes.all(service)], quick)
         await serving.start(listener, context)
         self._service, self._batcher = service, batcher
-        if not self._ending.is_set():  # told while it began to listen
+        if not self._ending.is_set():  # a signal may have arrived while the server began to listen
             self._why = None
             self._settled.set()
         _settle()
@@ -222,7 +223,7 @@ class Server:
         return Listening(routes, around_all(self._bookkeeping, self._intake), self._connections, quick)
 
     def _kept(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """Returns what goes on beside, as long as it serves."""
+        """Return the coroutines that run in the background while the server serves."""
         kept = [self._access_log.keep(), self._connections.keep()]
         if self._keys is not None:
             kept.append(self._keys.keep())
@@ -231,7 +232,7 @@ class Server:
         return kept
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> Loaded:
-        """Gets the model ready. It runs in a thread of its own."""
+        """Load the model. The method runs in a thread of its own."""
 
         def waits(why: str | None) -> None:
             loop.call_soon_threadsafe(self._waits, why)
@@ -244,7 +245,7 @@ class Server:
         )
 
     def _waits(self, why: str | None) -> None:
-        """Says why the storage is waited for; None once it has answered."""
+        """Store the reason why the server waits for the storage, or None once the storage has answered."""
         if self._ending.is_set():
             return
         self._why = f"the storage is waited for: {why}" if why else LOADING
@@ -309,10 +310,10 @@ class Server:
 
 
 def _connections(queued: int) -> int:
-    """Returns how many connections there may be at a time.
+    """Return the maximum number of connections at a time.
 
     Args:
-        queued: How many requests may wait.
+        queued: Maximum number of waiting requests.
     """
     wanted = max(MOST, queued + OTHERS)
     allowed = machine.descriptors(wanted + FILES) - FILES
@@ -322,6 +323,6 @@ def _connections(queued: int) -> int:
 
 
 def _settle() -> None:
-    """Spares what is there for good, such as all modules, from being looked through for garbage again and again."""
+    """Exclude the present objects, such as all modules, from garbage collection, which would scan them repeatedly."""
     gc.collect()
     gc.freeze()

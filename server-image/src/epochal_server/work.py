@@ -1,4 +1,4 @@
-"""Does what would hold up others in threads, as many at a time as there are CPUs."""
+"""Runs blocking functions in threads instead of the event loop, at most one for each CPU at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,12 +13,12 @@ R = TypeVar("R")
 
 
 class Threads:
-    """See service.Work.
+    """Runs functions in a pool of threads. See service.Work.
 
     Args:
-        pool: The threads.
-        intake: How many may wait.
-        threads: How many threads there are.
+        pool: The pool of threads.
+        intake: The admission control, which counts the calls as waiting requests.
+        threads: Maximum number of functions that run at a time.
     """
 
     def __init__(self, pool: Executor, intake: Intake, threads: int) -> None:
@@ -28,18 +28,18 @@ class Threads:
         self._turn = asyncio.Lock()
 
     async def __call__(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """See service.Work."""
+        """Return the result of a function that runs in a thread. See service.Work."""
         with self._intake.waits():
             return await self._done(function, *args, **kwargs)
 
     async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """See service.Work."""
-        with self._intake.waits():  # for its turn, too
+        """Return the result of a function that takes much memory; one runs at a time. See service.Work."""
+        with self._intake.waits():  # counts also while the call waits for its turn
             async with self._turn:
                 return await self._done(function, *args, **kwargs)
 
     async def admitted(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Returns the result of the function, in turn with `alone`. See service.Work."""
+        """Return the result of a function, in turn with `alone` and without a check of the intake. See service.Work."""
         self._intake.waiting += 1
         try:
             async with self._turn:
@@ -48,12 +48,12 @@ class Threads:
             self._intake.waiting -= 1
 
     async def _done(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        async with self._free:  # the pool's own queue keeps the arguments of those who have gone
+        async with self._free:  # the pool's own queue would keep the arguments of cancelled calls
             job = self._pool.submit(function, *args, **kwargs)
             try:
                 return await asyncio.wrap_future(job)
             except asyncio.CancelledError:
-                if not job.cancelled():  # it has begun, and takes memory to its end, whether its client is there or not
+                if not job.cancelled():  # a started function takes memory until its end, even without its client
                     with suppress(Exception):
                         await asyncio.wrap_future(job)
                 raise

@@ -1,8 +1,8 @@
-"""Read and write the ledgers of Experiments, each in an ExperimentLedger that only the operator may write.
+"""Reads and writes the ledgers of Experiments, each in an ExperimentLedger that only the operator may write.
 
-The leader is the only writer, so it asks the API server once for each ledger and remembers it. Each write names the
-resourceVersion that was read: after a conflict the ledger is read again. No watch tells of ledgers: the operator would
-get each of its own writes again, up to 200 KiB at a time.
+The leader is the only writer, so it reads each ledger once from the API server and caches it. Each write names the
+resourceVersion that was read. After a conflict the ledger is read again. Ledgers have no watch, because the operator
+would receive each of its own writes, up to 200 KiB at a time.
 """
 
 import asyncio
@@ -48,13 +48,13 @@ class LedgerStore:
         self._one_at_a_time = asyncio.Semaphore()
 
     async def read(self, experiment: Object) -> StoredLedger | StatusCause:
-        """Returns the ledger of an Experiment, or the cause that it cannot be read.
+        """Return the ledger of an Experiment, or the cause that it cannot be read.
 
         Args:
             experiment: The Experiment.
 
         Raises:
-            ApiError: If the API server gives no answer.
+            ApiError: If a request to the API server fails.
         """
         key, uid = key_of(experiment), experiment["metadata"]["uid"]
         known = self._known.get(key)
@@ -66,7 +66,7 @@ class LedgerStore:
         except NotFound as error:
             if error.reason != _NO_OBJECT:
                 return StatusCause(Reason.LEDGER_UNAVAILABLE, _NOT_INSTALLED)
-            # If another process starts one after this, the next write is a Conflict, and it is read again.
+            # If another process creates a ledger now, the next write is a Conflict, and the ledger is read again.
             return self._learn(key, StoredLedger(owner=uid))
         except Forbidden as error:
             return StatusCause(Reason.LEDGER_UNAVAILABLE, _FORBIDDEN.format(error.message))
@@ -75,16 +75,16 @@ class LedgerStore:
         return self._learn(key, await self._in_thread(lambda: stored(found)))
 
     async def append(self, experiment: Object, ledger: StoredLedger, events: Sequence[Event]) -> None:
-        """Appends events to the ledger of an Experiment, if it is still at the version that was read.
+        """Append events to the ledger of an Experiment, unless the stored ledger has changed since it was read.
 
         Args:
             experiment: The Experiment.
             ledger: Its ledger as read.
-            events: The events.
+            events: The events to append.
 
         Raises:
-            LedgerRefused: If the API server refuses the ledger, or stores another one.
-            ApiError: If the ledger has changed (Conflict, NotFound), or the API server gives no answer.
+            LedgerRefused: If the API server refuses the ledger, or stores other data.
+            ApiError: If the ledger has changed (Conflict, NotFound), or a request to the API server fails.
         """
         key, longer = key_of(experiment), await self._in_thread(lambda: extended(ledger, events))
         self.forget(key)
@@ -99,7 +99,7 @@ class LedgerStore:
         self._remember(key, replace(longer, uid=metadata["uid"], resource_version=metadata["resourceVersion"]))
 
     def forget(self, key: Key) -> None:
-        """Forgets the ledger of an Experiment: the next `read` asks the API server.
+        """Remove the ledger of an Experiment from the cache, so that the next `read` requests it from the API server.
 
         Args:
             key: Namespace and name of the Experiment.
@@ -116,7 +116,7 @@ class LedgerStore:
         return await self._kube.patch(EXPERIMENT_LEDGERS, *key_of(experiment), patch, **seen, manager=LEADER_MANAGER)
 
     async def _in_thread(self, work: Callable[[], StoredLedger]) -> StoredLedger:
-        """Unpacks or packs a ledger outside the event loop, one at a time: each takes memory and time."""
+        """Return a ledger that a thread compresses or decompresses, one at a time, since each takes memory and time."""
         async with self._one_at_a_time:
             return await asyncio.to_thread(work)
 
@@ -135,7 +135,7 @@ class LedgerStore:
 
 
 def _other_owner(key: Key, thing: Object) -> StatusCause:
-    """Returns the cause that the ExperimentLedger of this name belongs to another object."""
+    """Return the cause that the ExperimentLedger of this name belongs to another object."""
     owner = controller(thing, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
     if owner is not None and owner.name == key.name:
         message = f"The ExperimentLedger {key.name} of an earlier Experiment of this name is being deleted."

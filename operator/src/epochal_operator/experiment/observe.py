@@ -1,4 +1,4 @@
-"""What is observed of the TrainingJobs of an Experiment, and not in its ledger yet."""
+"""The events of an Experiment's TrainingJobs that are not in its ledger yet."""
 
 import json
 import re
@@ -36,55 +36,56 @@ from epochal_operator.trainingjob.reasons import Reason as TrialReason
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 
 MAX_FIGURES = 32
-"""Figures that are named in place of one that there is not."""
+"""Maximum number of available metrics in a message about a missing metric."""
 
 BEGUN_SECONDS = 5.0
-"""Training time of a rung after which its start is written by itself. Before, it waits for the next event."""
+"""Training time of a rung after which its start needs a write of its own. Before, the start is written with another
+event."""
 
 PLACES = 4096
-"""Names of which it is remembered whose trial they are."""
+"""Maximum number of cached results of `place_of`."""
 
 _BEFORE_TRAINING = frozenset({"Queued", "Starting"})
 
 _CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKPOINT_TOO_NEW})
-"""Failures of a later rung that end a trial and are no fault of it. After a rollback, checkpoints are too new."""
+"""Reasons for which a later rung fails without a fault of the trial. After a rollback, checkpoints are too new."""
 
 Jobs = Mapping[tuple[int, int], Object]
-"""TrainingJobs by their trials and rungs."""
+"""TrainingJobs by trial and rung."""
 
 
 @lru_cache(maxsize=PLACES)
 def place_of(name: str, experiment: str) -> tuple[int, int] | None:
-    """Returns trial and rung of a TrainingJob by its name, if it is a trial's. Nobody can change a name.
+    """Return the trial and the rung in the name of a TrainingJob, or None. Names never change, so results are cached.
 
     Args:
-        name: Its name.
-        experiment: Name of the Experiment.
+        name: The name of the TrainingJob.
+        experiment: The name of the Experiment.
     """
     found = _TRIAL.fullmatch(name, len(experiment)) if name.startswith(experiment) else None
     return (int(found[1]), int(found[2])) if found else None
 
 
 def jobs_of(things: Iterable[Object], metadata: Object) -> dict[tuple[int, int], Object]:
-    """Returns those TrainingJobs that are an Experiment's own, by trial and rung.
+    """Return the TrainingJobs that an Experiment owns, by trial and rung.
 
     Args:
-        things: TrainingJobs that bear its name in a label, which is anybody's to write.
-        metadata: The Experiment's metadata.
+        things: TrainingJobs with the Experiment's name in a label. Any user can set this label.
+        metadata: The metadata of the Experiment.
     """
     own = (one for one in things if controller_uid(one) == metadata["uid"])
     return {place: one for one in own if (place := place_of(one["metadata"]["name"], metadata["name"])) is not None}
 
 
 def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
-    """Returns what the TrainingJobs of an Experiment tell that its ledger does not, in the order in which it happened.
+    """Return the events of TrainingJobs that are not in the ledger, in the order of their times.
 
-    A ledger that is lost is made anew by it, as far as there are TrainingJobs.
+    After the loss of a ledger, these events replace it, as far as the TrainingJobs still exist.
 
     Args:
-        spec: What is searched.
-        trials: The trials that the ledger tells of.
-        jobs: The TrainingJobs.
+        spec: The spec of the Experiment.
+        trials: The trials that follow from the ledger.
+        jobs: The TrainingJobs of the Experiment.
     """
     by_number = {one.number: one for one in trials}
     found: list[_Told] = []
@@ -102,12 +103,12 @@ def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[
 
 
 def has_begun(job: Object) -> bool:
-    """Returns whether a container of a TrainingJob has run."""
+    """Return whether a container of a TrainingJob has run."""
     return bool((job.get("status") or {}).get("startTime"))
 
 
 def is_refused(job: Object) -> bool:
-    """Returns whether a TrainingJob has the reason InvalidSpec before a container has run: it may still train.
+    """Return whether a TrainingJob has the reason InvalidSpec and no container has run yet, so that it may still train.
 
     Another version of Epochal, or a corrected spec, ends this state.
     """
@@ -116,21 +117,21 @@ def is_refused(job: Object) -> bool:
 
 
 def has_ended(job: Object) -> bool:
-    """Returns whether a TrainingJob is Complete or Failed, and never trains again."""
+    """Return whether a TrainingJob is Complete or Failed, and never trains again."""
     is_failed = condition_of(job, "Failed") is not None and not is_refused(job)
     return is_failed or condition_of(job, "Complete") is not None
 
 
 def is_idle(job: Object) -> bool:
-    """Returns whether a TrainingJob trains nothing now: it is suspended, refused, or has ended."""
+    """Return whether a TrainingJob trains nothing now: it is suspended, refused, or has ended."""
     return state_of(job) == "Suspended" or is_refused(job) or has_ended(job)
 
 
 def figures(job: Object | None) -> str:
-    """Returns the figures that a TrainingJob has told, as people read them.
+    """Return the names of the metrics that a TrainingJob has reported, as text for a message.
 
     Args:
-        job: The TrainingJob, if there is one.
+        job: The TrainingJob; None if it does not exist.
     """
     status = (job or {}).get("status") or {}
     best = (status.get("best") or {}).get("metric")
@@ -139,26 +140,26 @@ def figures(job: Object | None) -> str:
 
 
 def is_due(event: Event, jobs: Jobs, now: datetime) -> bool:
-    """Returns whether an event needs a write of the ledger at once: see `due_in`.
+    """Return whether an event needs a write of the ledger at once. See `due_in`.
 
     Args:
         event: The event.
-        jobs: The TrainingJobs.
-        now: The time, with a time zone.
+        jobs: The TrainingJobs of the Experiment.
+        now: The current time, with a time zone.
     """
     return due_in(event, jobs, now) == 0
 
 
 def due_in(event: Event, jobs: Jobs, now: datetime) -> float | None:
-    """Returns the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
+    """Return the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
 
-    The start of a rung can be written with a later event. The only loss: if its TrainingJob is deleted before, the
-    operator does not know that the rung was trained, for BEGUN_SECONDS at most.
+    The start of a rung can be written with a later event. If the TrainingJob is deleted before this write, the operator
+    does not know that the rung was trained. The loss is at most BEGUN_SECONDS of training.
 
     Args:
         event: The event.
-        jobs: The TrainingJobs.
-        now: The time, with a time zone.
+        jobs: The TrainingJobs of the Experiment.
+        now: The current time, with a time zone.
     """
     job = jobs.get((event.trial, event.rung)) if isinstance(event, Started) else None
     if job is None:
@@ -173,17 +174,17 @@ def due_in(event: Event, jobs: Jobs, now: datetime) -> float | None:
 
 
 def state_of(job: Object) -> str:
-    """Returns the state of a trial's TrainingJob."""
+    """Return the state of a trial's TrainingJob, Queued if its status is empty."""
     return str((job.get("status") or {}).get("state", "Queued"))
 
 
 class _Told(NamedTuple):
-    """An event, and where it belongs among others.
+    """An event with its sort key.
 
     Args:
-        time: When it happened, RFC 3339.
-        trial: The trial.
-        order: Its place among those of the trial.
+        time: The time of the event, RFC 3339.
+        trial: The number of the trial.
+        order: The position of the event among the events of the trial.
         event: The event.
     """
 
@@ -194,18 +195,18 @@ class _Told(NamedTuple):
 
 
 def may_tell(trial: Trial | None, rung: int) -> bool:
-    """Returns whether the TrainingJob of a rung may tell what the ledger does not."""
+    """Return whether the TrainingJob of a rung may have events that are not in the ledger."""
     return trial is None or (trial.state in {"Running", "Paused"} and rung >= len(trial.rungs))
 
 
 def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_Told]:
-    """Yields what the TrainingJob of a rung tells."""
+    """Yield the new events of the TrainingJob of a rung, with their sort keys."""
     number, job = trial.number, jobs[trial.number, rung]
     epochs = ladder(number, spec.schedule, spec.template.spec.training.epochs)
     if rung >= len(epochs):
         return
     created, uid = _time(job, "creationTimestamp"), job["metadata"]["uid"]
-    for passed in range(len(trial.rungs), rung):  # Nobody begins a rung before the one below is complete.
+    for passed in range(len(trial.rungs), rung):  # A rung begins only after the previous rung is complete.
         if (number, passed) not in jobs:
             lost = Finished(number, passed, epochs[passed], None, "", 0, ended=False)
             yield _Told(created, number, 2 * passed + 2, lost)
@@ -218,9 +219,9 @@ def _told(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator
 
 
 def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finished | Diverged | Failed | None:
-    """Returns how the TrainingJob of a rung has ended, if it has.
+    """Return the event with which the TrainingJob of a rung has ended, or None if the TrainingJob has not ended.
 
-    All its figures are known then: the operator writes them before Complete, and takes no report afterwards.
+    All its metrics are known then. The operator writes them before Complete, and accepts no report afterwards.
     """
     status, uid = job.get("status") or {}, job["metadata"]["uid"]
     if not has_ended(job):
@@ -241,12 +242,12 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
 
 
 def reports_best(objective: Objective, job: Object) -> bool:
-    """Returns whether a trainer has reported the best epoch by the objective's metric: earlier images do not."""
+    """Return whether a trainer has reported the best epoch by the objective's metric. Earlier images do not."""
     return ((job.get("status") or {}).get("best") or {}).get("metric") == objective.metric
 
 
 def _value(objective: Objective, job: Object) -> str | None:
-    """Returns the figure that a trial is judged by, if it has told it."""
+    """Return the objective value that a TrainingJob has reported, or None."""
     status = job.get("status") or {}
     if objective.strategy == "Best" and reports_best(objective, job):
         return str(status["best"]["value"]) if "value" in status["best"] else None
@@ -272,9 +273,9 @@ def _time(job: Object, field: str) -> str:
 
 
 def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
-    """Returns that a trial was decided upon, by the annotations of one of its TrainingJobs.
+    """Return the Created event of a trial, read from the annotations of a TrainingJob; None if they are invalid.
 
-    Users may write these, so they count only if the search could have suggested them.
+    Users can write these annotations. They are valid only if the search could have suggested these parameters.
     """
     annotations = job["metadata"].get("annotations") or {}
     if number >= MAX_TRIALS:
@@ -292,7 +293,10 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
 
 
 def _may_be(parameter: Parameter, text: object) -> bool:
-    """Returns whether a trial may have a value, which the template or an initial trial may set beyond the range."""
+    """Return whether a trial may have this value of a parameter.
+
+    The template or an initial trial may set a value beyond the range.
+    """
     if not isinstance(text, str) or len(text) > MAX_WORD or not text.isprintable():
         return False
     domain = domain_of(parameter)

@@ -1,4 +1,4 @@
-"""An Experiment as it is read, and what is seen of it at one moment."""
+"""The parsed spec of an Experiment, and its observed state."""
 
 import json
 from collections.abc import Mapping
@@ -19,24 +19,24 @@ from epochal_operator.experiment.trials import Trial
 from epochal_operator.runtime.resource import Object
 
 Place = tuple[int, int]
-"""A trial and its rung."""
+"""The number of a trial, and its rung."""
 RUNG_BYTES = 128
-"""More than a rung takes in the ledger: its beginning, its end, and that it is given up."""
+"""Upper limit for the bytes of a rung in the ledger: its start, its end, and the release of its checkpoints."""
 NUMBER_BYTES = 32
-"""More than a number takes there, with the name of its parameter."""
+"""Upper limit for the bytes of a number in the ledger, with the name of its parameter."""
 
 BATCH = 64
-"""Trials that are suggested at once: more take long, and what is suggested is the same."""
+"""Trials of one request to the searcher. A larger request takes long, and its suggestions are the same."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an Experiment's spec asks for.
+    """The parsed spec of an Experiment.
 
     Args:
         spec: The spec.
-        given: The same as JSON, as it was written.
-        space: The space of its parameters.
+        given: The spec as JSON, as the user wrote it.
+        space: The search space of its parameters.
     """
 
     spec: ExperimentSpec
@@ -51,7 +51,7 @@ class Wanted:
 
     @cached_property
     def trial_bytes(self) -> int:
-        """More bytes than a new trial takes in the ledger."""
+        """An upper limit for the bytes of a new trial in the ledger."""
         return RUNG_BYTES + sum(
             max((NUMBER_BYTES, *(2 * len(json.dumps(one)) for one in domain.values)))
             if isinstance(domain, Choice)
@@ -61,12 +61,12 @@ class Wanted:
 
 
 class Occasion(NamedTuple):
-    """What there is to tell anew how much each parameter matters: a new best, and the end.
+    """The state for which the parameter importances are computed: a new best trial, or the end of the search.
 
     Args:
-        trial: The best trial.
-        value: What it is worth.
-        ended: Whether the search is over.
+        trial: The number of the best trial.
+        value: Its objective value, as text.
+        ended: Whether the search has ended.
     """
 
     trial: int
@@ -76,11 +76,11 @@ class Occasion(NamedTuple):
 
 @dataclass(frozen=True)
 class Importance:
-    """How much each parameter matters.
+    """The importance of each parameter.
 
     Args:
-        occasion: When that was asked.
-        shares: Share of each parameter, 1 in all; none if too little is known.
+        occasion: The state for which the importances were computed.
+        shares: The share of each parameter, 1 in total; empty if too few trials are known.
     """
 
     occasion: Occasion
@@ -89,35 +89,35 @@ class Importance:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is seen of an Experiment at one moment.
+    """The observed state of an Experiment.
 
     Args:
-        now: The time, with a time zone.
-        events: Its ledger.
-        size: Bytes that the ledger takes of those that it may.
-        room: Bytes that it may have.
-        trial_bytes: More bytes than a new trial takes in it.
-        promised: Rungs that its trials climb yet, by its schedule.
+        now: The time of the observation, with a time zone.
+        events: The events of its ledger.
+        size: The used bytes of the ledger.
+        room: The maximum bytes of the ledger.
+        trial_bytes: An upper limit for the bytes of a new trial in the ledger.
+        promised: The number of rungs that the trials may still start, according to the schedule.
         damaged: Whether a part of the ledger cannot be read.
-        foreign: Whether there is a ledger, and it is not this Experiment's own.
+        foreign: Whether a ledger exists that has no events of this Experiment.
         ledger: The ledger as read, to which events are appended.
-        news: What its TrainingJobs tell that the ledger does not.
-        noted: Its trials, by the ledger alone.
-        trials: Its trials, by both.
+        news: The events of its TrainingJobs that are not in the ledger.
+        noted: Its trials, according to the ledger only.
+        trials: Its trials, according to the ledger and the news.
         jobs: Its TrainingJobs.
-        report: The Job that writes its report, if there is one.
-        blocked: What is in the way of TrainingJobs.
-        held: TrainingJobs that are not to be made before a time, or not to be put right, as others undo it.
-        undone: What is to be told of that, if anything is.
-        hindered: What is in the way of all new ones.
-        exhausted: Whether there is nothing left to suggest.
-        batch: How many trials may be suggested at once.
-        importance: How much each parameter matters, if that was asked since this process began.
-        warm: What is known from the beginning, of other Experiments, and is not in the ledger yet.
-        unnoted: Whether the API server does not take the ledger: nothing may follow from what is not in it.
-        unreported: Whether the Job that writes the report cannot be made now.
-        report_told: What an Event has told last of that Job, by its key.
-        told: Whether the status was written, and is not as it was written: others hold a field of it.
+        report: The Job that writes its report; None if it does not exist.
+        blocked: The causes that block TrainingJobs, by place.
+        held: The due time of each TrainingJob that must not be created or corrected before, because others undo it.
+        undone: The cause to report for `held`, or None.
+        hindered: The cause that blocks all new TrainingJobs, or None.
+        exhausted: Whether the search has nothing left to suggest.
+        batch: The maximum number of trials in one request to the searcher.
+        importance: The latest parameter importances since the start of this process, or None.
+        warm: The trials of other Experiments for the warm start that are not in the ledger yet.
+        unnoted: Whether the API server refuses the ledger. No action may depend on events that are not in the ledger.
+        unreported: Whether the report Job cannot be created now.
+        report_told: The key of the latest Event about the report Job.
+        told: Whether the API server returned another status than the one that was written: others own a field of it.
     """
 
     now: datetime
@@ -149,7 +149,7 @@ class Observed:
 
     @cached_property
     def running(self) -> tuple[Trial, ...]:
-        """The trials of which a rung is wanted."""
+        """The trials in state Running, which have another rung to train."""
         return tuple(one for one in self.trials if one.state == "Running")
 
     @cached_property
@@ -163,30 +163,30 @@ class Observed:
 
     @property
     def busy_strays(self) -> int:
-        """How many strays take a slot until their pods have stopped."""
+        """The number of strays that take a slot until their pods have stopped."""
         return sum(not is_idle(job) for job in self.strays.values())
 
     @cached_property
     def unstarted(self) -> frozenset[int]:
-        """Numbers of the running trials that have trained nothing of their rung, and train nothing now."""
+        """The numbers of the running trials that have not trained in their rung and do not train now."""
         found = ((one.number, self.job(one)) for one in self.running)
         return frozenset(number for number, job in found if job is None or (is_idle(job) and not has_begun(job)))
 
     @property
     def full(self) -> bool:
-        """Whether the ledger may have no room for more trials than there are."""
+        """Whether the ledger may have no room for another trial."""
         return not self.fits
 
     @property
     def fits(self) -> int:
-        """How many new trials the ledger has room for in any case, beside what runs, and all that is promoted yet."""
+        """The number of new trials that certainly fit into the ledger, beside the running rungs and all promotions."""
         return max(0, self.room - self.size - RUNG_BYTES * (len(self.running) + self.promised)) // self.trial_bytes
 
     @property
     def climbs(self) -> int:
-        """How many rungs more the ledger has room for in any case, beside those that run."""
+        """The number of further rungs that certainly fit into the ledger, beside the running rungs."""
         return max(0, self.room - self.size - RUNG_BYTES * len(self.running)) // RUNG_BYTES
 
     def job(self, trial: Trial) -> Object | None:
-        """Returns the TrainingJob of the rung that a trial has come to, if there is one."""
+        """Return the TrainingJob of the current rung of a trial, or None."""
         return self.jobs.get((trial.number, len(trial.rungs)))

@@ -62,13 +62,13 @@ class Place:
 
 
 class Names:
-    """The indices of items of lists by their names: whoever finds many paths reads each list once."""
+    """An index of list items by their names. A search for many paths reads each list only once."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[list[Any], dict[str, list[int]]]] = {}
 
     def indices(self, items: list[Any], name: str) -> list[int]:
-        """Returns the indices of the items of a list that are called by a name.
+        """Return the indices of the list items with a name.
 
         Args:
             items: The list, which must not change.
@@ -84,12 +84,12 @@ class Names:
 
 
 def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Place:
-    """Returns where a path leads.
+    """Return the place to which a path leads.
 
     Args:
         spec: The spec of a TrainingJob as JSON.
         path: The path.
-        names: The names in the lists of this spec, for whoever finds many paths.
+        names: The index of the lists in this spec, to find many paths; None for a new index.
 
     Raises:
         NoSuchPlace: If the path leads to no field.
@@ -124,12 +124,12 @@ def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Plac
 
 
 def get(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Any:
-    """Returns what stands at a place, else the schema's default, else None.
+    """Return the value at a place, else the schema's default, else None.
 
     Args:
         spec: The spec of a TrainingJob as JSON.
         path: The path of the place.
-        names: The names in the lists of this spec, for whoever finds many paths.
+        names: The index of the lists in this spec, to find many paths; None for a new index.
 
     Raises:
         NoSuchPlace: If the path leads to no field.

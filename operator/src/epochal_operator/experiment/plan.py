@@ -1,4 +1,4 @@
-"""What to do about an Experiment: the difference between what should be and what is."""
+"""The plan for an Experiment: the actions that lead from the observed state to the desired state."""
 
 from dataclasses import replace
 from itertools import count as count_from
@@ -47,18 +47,19 @@ from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.mutable import Mutable
 
 MAX_BEGUN = 16
-"""TrainingJobs that are begun by one plan: of large templates each takes long to build, and others wait meanwhile."""
+"""Maximum number of TrainingJobs that a plan creates. With a large template each takes long to build, and other
+Experiments wait for that time."""
 
 Plan = AnyPlan[Action]
 
 
 def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
-    """Returns what to do about an Experiment.
+    """Return the plan for an Experiment.
 
     Args:
         document: The Experiment, as JSON.
-        wanted: What its spec asks for.
-        observed: What is seen of it.
+        wanted: The parsed spec.
+        observed: The observed state of the Experiment.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
@@ -76,7 +77,7 @@ def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
 
 
 def _go_on(document: Object, metadata: Metadata, wanted: Wanted, before: ExperimentStatus, observed: Observed) -> Plan:
-    """Returns the plan for an Experiment once its ledger holds the new events."""
+    """Return the plan for an Experiment with all observed events in its ledger."""
     spec = wanted.spec
     now = phase(spec, started(spec, before, observed), observed)
     after = status(metadata, spec, before, now, observed)
@@ -84,7 +85,7 @@ def _go_on(document: Object, metadata: Metadata, wanted: Wanted, before: Experim
     is_free = observed.trials and not (before.trials and before.trials.created)
     steps = _trial_steps(document, wanted, now, observed)
     if (is_free and writes) or observed.unnoted:
-        # Before its first trial is made: by the status the API server sees to it that what is searched stays as it is.
+        # Before the first trial is created: from this status on, the API server rejects changes of the search.
         stops = tuple(one for one in steps if isinstance(one, Suspend)) if spec.suspend else ()
         return Plan((*stops, *writes), look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
     todo = steps or _question(spec, before, now, observed) or writes
@@ -100,7 +101,10 @@ _TRIALS_LOST = StatusCause(Reason.LEDGER_UNAVAILABLE, "The ledger and some Train
 
 
 def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
-    """Returns that trials have not told what they are judged by, before that is noted: by one of them, as all do."""
+    """Return the Event that a trial has not reported the objective's metric, before the failure is in the ledger.
+
+    The Event names only the first of these trials, because the others miss the same metric.
+    """
     failed = (one for one in observed.news if isinstance(one, Failed) and one.reason == Reason.METRIC_UNAVAILABLE)
     first = next(failed, None)
     job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
@@ -110,7 +114,10 @@ def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]
 
 
 def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
-    """Returns the Event that the last epoch counts in place of the best one: at the first rung, as all are alike."""
+    """Return the Event that the last epoch counts in place of the best epoch.
+
+    Only the first finished rung causes this Event, because all trials use the same trainer.
+    """
     if spec.objective.strategy != "Best" or any(one.rungs for one in observed.noted):
         return ()
     first = next((one for one in observed.news if isinstance(one, Finished)), None)
@@ -123,11 +130,11 @@ def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action,
 def _rest(
     spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed, report_in: float | None
 ) -> Plan:
-    """Returns what to do once all is as it should be: when to look again, and whether its life is over."""
+    """Return the plan once nothing must change: the time of the next reconcile, or the deletion after the TTL."""
     waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
     life = None if waits else time_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
     if observed.unreported and now.ended and (pause := retry(observed.now, end_of(before))) is not None:
-        report_in, life = pause.total_seconds(), None  # Its report comes first, also where a quota is in the way.
+        report_in, life = pause.total_seconds(), None  # The deletion waits for the report, even if a quota blocks it.
     if life is not None and life <= 0:
         return Plan((DeleteExperiment(),))
     queued_in = waits_in(observed.report, observed.now) if observed.report is not None else None
@@ -136,12 +143,12 @@ def _rest(
 
 
 def refuse(document: Object, message: str, observed: Observed) -> Plan:
-    """Returns what to do about an Experiment that breaks the API's rules: its trials go on as they are, or wait.
+    """Return the plan for an Experiment with an invalid spec: its trials continue or are suspended, and none starts.
 
     Args:
         document: The Experiment, as JSON.
-        message: What must hold, naming the field.
-        observed: What is seen of it.
+        message: The message of the validation error, which names the field.
+        observed: The observed state of the Experiment.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
@@ -172,7 +179,7 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
 
 
 def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observed) -> tuple[Action, ...]:
-    """Returns what is to be done about TrainingJobs: what is to wait, or to go on, and which are to be made."""
+    """Return the actions on TrainingJobs: which to suspend or resume, and which to create."""
     spec, waits = wanted.spec, wanted.spec.suspend or now.state == "Failed"
     stopped = stop(spec, observed.trials)
     steps: list[Action] = []
@@ -204,7 +211,10 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
-    """Returns what to begin in free slots. A trial that cannot be made has none, unless there are too many of those."""
+    """Return the trials and promotions for the free slots.
+
+    A trial whose TrainingJob is blocked takes no slot, up to as many of these trials as `parallelism`.
+    """
     blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
     taken = len(observed.running) - min(blocked, spec.parallelism) + observed.busy_strays
     closed = observed.exhausted or observed.full
@@ -213,12 +223,12 @@ def _next(spec: ExperimentSpec, observed: Observed) -> Next:
 
 
 def _waiting(observed: Observed) -> frozenset[Place]:
-    """Returns whose TrainingJobs are not to be made just now."""
+    """Return the blocked or held places. Their TrainingJobs are not created now."""
     return frozenset((*observed.blocked, *observed.held))
 
 
 def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create | Unmade:
-    """Returns that the TrainingJob of a rung is to be made, or that it cannot be built."""
+    """Return the action that creates the TrainingJob of a rung, or that reports that it cannot be built."""
     spec, place = wanted.spec, (trial.number, rung)
     rungs = ladder(trial.number, spec.schedule, spec.template.spec.training.epochs)
     try:
@@ -233,31 +243,31 @@ def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create
             stop_after=rungs[rung] if rung < len(rungs) - 1 else None,
             continue_from=results_uri(Metadata.model_validate(document["metadata"]), spec, trial),
         )
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one of them, the others are made
+    except Exception as error:  # noqa: BLE001 - an error in one TrainingJob does not block the others
         return Unmade(place, error)
     return Create(place, body)
 
 
 def _is_wrong(job: Object, *, suspend: bool) -> bool:
-    """Returns whether a trial's TrainingJob waits, or does not, as it should not."""
+    """Return whether the `suspend` field of a trial's TrainingJob must change."""
     going = job["metadata"].get("deletionTimestamp") is not None
     return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
 
 
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
-    """Returns what is to be asked of the search, if anything."""
+    """Return the request to the searcher, or no action if none is due."""
     wanted = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
     if count := min(wanted, observed.batch, observed.fits):
         first = observed.trials[-1].number + 1 if observed.trials else 0
-        # The TrainingJob of an unknown trial has its name already, and would be taken for the new one's.
+        # A TrainingJob without a trial in the ledger blocks its number: it has the name of the new trial's TrainingJob.
         taken = {number for number, _ in observed.jobs}
         return (Ask(tuple(islice((one for one in count_from(first) if one not in taken), count))),)
-    importance = _occasion(spec, before, now, observed)  # Asked by itself: it may take long, and no slot waits for it.
+    importance = _occasion(spec, before, now, observed)  # In a request of its own: it may take long.
     return (Ask(importance=importance),) if importance else ()
 
 
 def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> Occasion | None:
-    """Returns what there is to ask how much each parameter matters, if it was not asked then."""
+    """Return the state for which the parameter importances must be computed, or None if they are up to date."""
     ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
     if len(spec.parameters) <= 1 or not ranked:
         return None
@@ -275,7 +285,7 @@ def _report_step(
 
 
 def _report_failure(observed: Observed) -> tuple[Action, ...]:
-    """Returns that the report of before is not written, or waits in a queue, unless that was told."""
+    """Return the Event that the report Job has failed or waits in a queue, unless this Event was emitted before."""
     job = observed.report
     if job is None:
         return ()
@@ -291,7 +301,7 @@ def _report_failure(observed: Observed) -> tuple[Action, ...]:
 
 
 def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentStatus) -> tuple[Action, ...]:
-    """Returns what to write: Events before the status that they go with."""
+    """Return the Events and the new status, if the status changes. The Events precede the status."""
     if after == before:
         return ()
     told = events(spec.objective.metric, before, after, maximize=spec.objective.goal == "Maximize")
@@ -299,7 +309,7 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
 
 
 def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
-    """Returns the seconds after which to look again at what no event will tell of."""
+    """Return the seconds until a reconcile that no watch triggers, or None."""
     times: list[float | None] = [(time - observed.now).total_seconds() for time in observed.held.values()]
     if now.state == "Complete":
         return min((one for one in times if one is not None), default=None)

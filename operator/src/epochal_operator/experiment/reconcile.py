@@ -1,4 +1,4 @@
-"""Reconcile: read an Experiment and its trials, plan, apply, and again until nothing is left to do."""
+"""Reconcile an Experiment: read the Experiment and its trials, plan, and apply, until a plan has no actions."""
 
 import asyncio
 from collections.abc import Callable
@@ -37,15 +37,16 @@ from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.pod_template import Installation
 
 ROUNDS = 16
-"""More changes in a row than any Experiment takes; what is left then waits a moment."""
+"""Maximum number of plans in one reconcile, more than an Experiment needs. The next reconcile follows after MOMENT."""
 CONFLICTS = 4
-"""More than may be chance: somebody denies with this code, and the queue waits ever longer."""
+"""Number of conflicts at which a reconcile fails. So many are no coincidence: an admission webhook may deny with this
+code. The work queue then retries with backoff."""
 MOMENT = 1.0
 
 
 @dataclass(frozen=True)
 class _Spec:
-    """What an Experiment asks for, or why that cannot be read, by uid and generation."""
+    """The parsed spec of an Experiment, or the validation error, for a uid and a generation."""
 
     version: tuple[str, int]
     wanted: Wanted | None
@@ -54,12 +55,12 @@ class _Spec:
 
 @dataclass(frozen=True)
 class _Read:
-    """The spec and the ledger of an Experiment, and the trials of other Experiments that it learns from.
+    """The spec and the ledger of an Experiment, and the trials of other Experiments for its warm start.
 
     Args:
         spec: Its spec.
         ledger: Its ledger, or the cause that it cannot be read.
-        warm: The trials of other Experiments, while the ledger is empty, or the cause that one of these cannot be used.
+        warm: The trials of other Experiments while the ledger is empty, or the cause that an Experiment cannot be used.
     """
 
     spec: _Spec
@@ -69,11 +70,11 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Rest:
-    """An ended Experiment that needs nothing until an object or the time changes.
+    """An ended Experiment that needs no reconcile until an object changes or the time is due.
 
     Args:
         versions: The resourceVersions of the Experiment, its TrainingJobs and its report.
-        due: The time to look again, if there is one.
+        due: The time of the next reconcile, or None.
     """
 
     versions: tuple[str, ...]
@@ -81,16 +82,16 @@ class _Rest:
 
 
 class Reconciler:
-    """Brings Experiments and their trials to what they should be.
+    """Reconciles Experiments and their trials with their specs.
 
-    What it remembers of an Experiment is what it would read again: its spec by generation, and its ledger.
+    Its caches hold only state that can be read again: the spec of each generation, and the ledger.
 
     Args:
-        term: What it works with.
-        installation: Returns what fills in where a spec says nothing.
+        term: The clients and the object store of one leader term.
+        installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
-        ask: Asks for suggestions; a process of their own if it is not given.
-        clock: Returns the time, with a time zone.
+        ask: Sends a request to the searcher; None for searchers in processes of their own.
+        clock: Returns the current time, with a time zone.
     """
 
     def __init__(
@@ -110,23 +111,23 @@ class Reconciler:
         self._rests: dict[Key, _Rest] = {}
 
     async def run(self) -> None:
-        """Has nothing to do beside, but to leave no process behind."""
+        """Wait until cancelled, then close the searcher processes."""
         try:
             await asyncio.Event().wait()
         finally:
             await self._lanes.close()
 
     async def reconcile(self, key: Key) -> float | None:
-        """Reconciles an Experiment.
+        """Reconcile an Experiment with its spec.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the Experiment.
 
         Returns:
-            Seconds after which to do it again, or None.
+            Seconds until the next reconcile, or None.
 
         Raises:
-            ApiError: If the API server does not do its part.
+            ApiError: If a request to the API server fails.
         """
         found, conflicts = Hindrances(), 0
         for _ in range(ROUNDS):
@@ -140,7 +141,7 @@ class Reconciler:
                 return (rest.due - self._clock()).total_seconds() if rest.due else None
             read = await self._read(key, document)
             observed = await self._observe(key, document, read, found)
-            # It builds TrainingJobs, of a large template and many paths 30 ms each.
+            # The plan builds TrainingJobs. Each takes 30 ms with a large template and many paths.
             todo = await asyncio.to_thread(_plan, document, read, observed)
             if not todo.actions:
                 is_over = (document.get("status") or {}).get("state") in {"Complete", "Failed"}
@@ -154,7 +155,7 @@ class Reconciler:
             try:
                 await self._apply(document, read.spec.wanted, observed, todo, found)
                 if not found.unnoted and any(isinstance(action, Ask) for action in todo.actions):
-                    return 0  # It may have taken long: others have their turn, and it is seen that there is progress.
+                    return 0  # The request may have taken long: other keys have their turn now.
             except (Conflict, NotFound):
                 conflicts += 1
                 if conflicts == CONFLICTS:
@@ -165,7 +166,7 @@ class Reconciler:
     async def _apply(
         self, document: Object, wanted: Wanted | None, observed: Observed, todo: Plan, found: Hindrances
     ) -> None:
-        """Does what a plan says, and takes note of what comes in the way."""
+        """Apply the actions of a plan, and note the errors that block the Experiment."""
         try:
             await self._applier.apply(document, wanted, observed, todo.actions, found)
         except LedgerRefused as error:
@@ -173,10 +174,10 @@ class Reconciler:
             return
         wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
         if wrote and self._store.get(EXPERIMENTS, key_of(document)) is document:
-            found.told = True  # Somebody else holds a field that should go: written again, it would stay.
+            found.told = True  # Another manager owns a removed field: a new apply would not help.
 
     def _versions(self, key: Key, document: Object) -> tuple[str, ...]:
-        """Returns the resourceVersions of an Experiment, its TrainingJobs and its report."""
+        """Return the resourceVersions of an Experiment, its TrainingJobs and its report."""
         found = (self._store.find(index, key).values() for index in (TRIALS, REPORT_JOBS))
         return tuple(one["metadata"]["resourceVersion"] for one in (document, *chain(*found)))
 
@@ -184,9 +185,9 @@ class Reconciler:
         version = (document["metadata"]["uid"], document["metadata"]["generation"])
         known = self._specs.get(key)
         if known is not None and known.version[0] != version[0]:
-            self._forget(key)  # It was deleted and made anew before the end of the other was told.
+            self._forget(key)  # The Experiment was created again before the watch reported its deletion.
         if known is None or known.version != version:
-            # It may take seconds to try all values in a large template: meanwhile others are reconciled.
+            # The check of all values in a large template may take seconds, so it runs in a thread.
             known = self._specs[key] = await asyncio.to_thread(_read_spec, version, document)
         return known
 
@@ -210,7 +211,7 @@ class Reconciler:
             return Observed(
                 now, ledger=known, trials=noted, jobs=jobs, report=report, held=held, undone=undone, told=found.told
             )
-        # Users write the annotations that it decodes, 20 KiB of each TrainingJob.
+        # In a thread, since users write the annotations that are decoded: 20 KiB of each TrainingJob.
         news = await asyncio.to_thread(observe, wanted.spec, ledger.trials, jobs)
         trials = fold(news, ledger.trials) if news else ledger.trials
         hindered = found.hindered or self._applier.failure(key)
@@ -248,7 +249,7 @@ class Reconciler:
         )
 
     def _let_go(self, key: Key, spec: _Spec) -> None:
-        """Keeps of an Experiment that is over no more than whose it is: those that have ended are ever more."""
+        """Reduce the cached state of an ended Experiment to its uid, since ended Experiments accumulate."""
         if spec.wanted is not None:
             self._specs[key] = _Spec((spec.version[0], 0), None)
         self._applier.ledgers.forget(key)
@@ -270,7 +271,7 @@ def _plan(document: Object, read: _Read, observed: Observed) -> Plan:
 
 
 def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
-    """Reads what an Experiment asks for."""
+    """Return the parsed spec of an Experiment, or its validation error."""
     if fault := document.get(UNREAD):
         return _Spec(version, None, str(fault))
     given = whole(document)

@@ -23,7 +23,7 @@ class StoredLedger:
         resource_version: The resourceVersion of the ExperimentLedger, which the next write must name.
         text: The packed events.
         events: The readable events of this Experiment.
-        trials: The trials that these events tell of.
+        trials: The trials that follow from these events.
         sizes: The sizes of the text.
         exhausted: Whether the search has nothing left to suggest.
         damaged: Whether a part of the text cannot be read.
@@ -46,7 +46,7 @@ class StoredLedger:
 
 
 def stored(thing: Object) -> StoredLedger:
-    """Returns the ledger in an ExperimentLedger. It takes linear time, bounded by the limits of `ledger.py`.
+    """Return the ledger in an ExperimentLedger. It takes linear time, bounded by the limits of `ledger.py`.
 
     Args:
         thing: The ExperimentLedger.
@@ -70,7 +70,7 @@ def stored(thing: Object) -> StoredLedger:
 
 
 def extended(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
-    """Returns a ledger with more events, and without its damaged part.
+    """Return a ledger with more events, and without its damaged part.
 
     Args:
         ledger: The ledger.
@@ -94,7 +94,7 @@ def extended(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
 
 
 def experiment_ledger(experiment: Object, ledger: StoredLedger) -> Object:
-    """Returns the ExperimentLedger to create, which is deleted with its Experiment.
+    """Return the ExperimentLedger to create, which is deleted with its Experiment.
 
     It has no labels: GitOps tools find their own objects by labels that they put on the Experiment.
 

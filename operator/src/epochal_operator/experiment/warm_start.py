@@ -1,4 +1,4 @@
-"""What an Experiment knows from the beginning: the trials of others that `spec.warmStartFrom` names."""
+"""The initial trials of a search: the trials of other Experiments that `spec.warmStartFrom` names."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ from epochal_operator.runtime.store import Store
 async def known_of_others(
     key: Key, wanted: Wanted, store: Store, ledgers: LedgerStore
 ) -> tuple[Warm, ...] | StatusCause:
-    """Returns the trials of other Experiments, or the cause that one of these cannot be used.
+    """Return the trials of other Experiments for the warm start, or the cause that an Experiment cannot be used.
 
-    None of their ledgers is unpacked in the event loop.
+    The ledgers are decompressed in threads, not in the event loop.
 
     Args:
-        key: Namespace and name of the Experiment that is to know them, too.
-        wanted: What its spec asks for.
-        store: What is known of objects.
-        ledgers: What reads ledgers.
+        key: Namespace and name of the Experiment that starts from these trials.
+        wanted: The parsed spec of this Experiment.
+        store: The object store.
+        ledgers: The store of the Experiments' ledgers.
 
     Raises:
-        ApiError: If the API server gives no answer.
+        ApiError: If a request to the API server fails.
     """
     known: tuple[Warm, ...] = ()
     for one in wanted.spec.warm_start_from:
@@ -53,7 +53,7 @@ async def known_of_others(
 
 
 async def _ledger(other: Object, store: Store, ledgers: LedgerStore) -> StoredLedger | StatusCause:
-    """Returns the ledger of another Experiment; the events of its TrainingJobs, if it has none yet."""
+    """Return the ledger of another Experiment. If it is empty, its events follow from the TrainingJobs."""
     ledger, key = await ledgers.read(other), key_of(other)
     jobs = jobs_of(store.find(TRIALS, key).values(), other["metadata"])
     if isinstance(ledger, StatusCause) or ledger.events or not jobs:
@@ -70,7 +70,7 @@ def _rebuilt(ledger: StoredLedger, other: Object, jobs: Jobs) -> StoredLedger:
 
 
 def _differs(own: Objective, other: Object) -> str:
-    """Returns in what the objective of another Experiment differs; empty if its values can be compared."""
+    """Return the fields in which the objectives differ, as text; empty if the objective values are comparable."""
     given = whole(other)["spec"].get("objective") or {}
     theirs = {"strategy": Objective.model_fields["strategy"].default} | given
     ours = own.dump()
@@ -79,14 +79,14 @@ def _differs(own: Objective, other: Object) -> str:
 
 
 def _with(known: tuple[Warm, ...], name: str, ledger: StoredLedger, wanted: Wanted) -> tuple[Warm, ...]:
-    """Returns the known trials and the trials of another ledger."""
+    """Return the trials so far and the trials of another ledger, limited by `_best_of`."""
     return _best_of((*known, *_finished(name, ledger)), wanted)
 
 
 def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
-    """Returns the best of the known trials, so many that half of the ledger is left for the search's own trials.
+    """Return the best trials, limited to half of the ledger's bytes, so that the search has room for its own trials.
 
-    Each pass drops a tenth at least, so all passes together pack ten times the first one's trials at most.
+    Each pass drops at least a tenth. All passes together thus encode at most ten times the trials of the first pass.
     """
     sign, most = -1 if wanted.spec.objective.goal == "Maximize" else 1, MAX_TEXT // 2
     ranked = sorted(known, key=lambda one: sign * float(one.value))
@@ -96,7 +96,7 @@ def _best_of(known: Sequence[Warm], wanted: Wanted) -> tuple[Warm, ...]:
 
 
 def _finished(name: str, ledger: StoredLedger) -> list[Warm]:
-    """Returns the trials of a ledger that have finished a rung."""
+    """Return the trials of a ledger that have finished a rung."""
     last = {(one.trial, one.rung): one.value for one in ledger.events if isinstance(one, Finished)}
     return [
         Warm(name, one.number, dict(one.parameters), text, one.epoch)

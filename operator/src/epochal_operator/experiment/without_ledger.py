@@ -1,4 +1,4 @@
-"""Plan for an Experiment whose ledger cannot be read: its trials go on, and none begins."""
+"""The plan for an Experiment with an unreadable ledger: its trials continue, and no trial starts."""
 
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
@@ -20,22 +20,22 @@ from epochal_operator.runtime.resource import Object
 
 _ENDED = frozenset({"Complete", "Failed"})
 _OF_THE_END = frozenset({"Suspended", "Complete", "Failed", "Finished"})
-"""Conditions that stay as they are once a search has ended."""
+"""Conditions that stay unchanged after the end of a search."""
 
 Plan = AnyPlan[Action]
 
 
 def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCause, observed: Observed) -> Plan:
-    """Returns the plan for an Experiment whose ledger cannot be read.
+    """Return the plan for an Experiment with an unreadable ledger.
 
-    Its status keeps all that only the ledger tells: numbers of trials, and the best of them. No TrainingJob is resumed,
-    since only the ledger tells which of them may train.
+    Its status keeps the fields that follow only from the ledger: the numbers of trials, and the best trial. No
+    TrainingJob is resumed, since only the ledger determines which of these may train.
 
     Args:
         document: The Experiment, as JSON.
-        spec: Its spec.
+        spec: The spec of the Experiment.
         cause: The cause that the ledger cannot be read.
-        observed: What is seen of it.
+        observed: The observed state of the Experiment.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
@@ -61,11 +61,11 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
 
 
 def is_over(metadata: Metadata, before: ExperimentStatus) -> bool:
-    """Returns whether an Experiment with trials has ended by its present spec: it needs no ledger any more.
+    """Return whether an Experiment with trials has ended by its current spec, so that it no longer needs a ledger.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
+        metadata: The metadata of the Experiment.
+        before: The status so far.
     """
     return _has_ended(before) and before.observed_generation == metadata.generation
 

@@ -21,14 +21,14 @@ class Create:
 
 @dataclass(frozen=True)
 class Patch:
-    """Patch fields of an owned object's spec, and its annotations.
+    """Patch spec fields and annotations of an owned object.
 
     Args:
-        resource: Its resource.
-        thing: The child as seen.
-        spec: The fields, as a merge patch.
-        annotations: The annotations.
-        intent: The values that the fields get by this.
+        resource: The resource of the object.
+        thing: The observed object.
+        spec: The spec fields, as a merge patch.
+        annotations: The annotations to set.
+        intent: The desired values of these fields.
     """
 
     resource: Resource

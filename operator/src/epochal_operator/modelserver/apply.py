@@ -1,4 +1,4 @@
-"""Do what a plan says, step by step, to the ModelServer that it was made for and to no other."""
+"""Apply the actions of a plan to the ModelServer for which the plan was made."""
 
 import logging
 from collections.abc import Callable
@@ -26,19 +26,19 @@ from epochal_operator.runtime.resource import DEPLOYMENTS, Key, Object, Resource
 from epochal_operator.runtime.writer import Writer
 
 _DELETION = ("its deletion",)
-"""What was to be done, as people call it."""
+"""The fields of a correction that is a deletion, as shown to users."""
 
 _log = logging.getLogger(__name__)
 
 
 class Applier:
-    """Does the steps of plans.
+    """Applies the actions of plans.
 
     Args:
-        term: What it works with.
-        corrections: Takes what was put right.
+        term: The clients and the object store of one leader term.
+        corrections: The backoff of drift corrections; receives each correction.
         instance: Name of this process, for Events.
-        clock: Returns the time, with a time zone.
+        clock: Returns the current time, with a time zone.
     """
 
     def __init__(self, term: Term, corrections: Corrections, *, instance: str, clock: Callable[[], datetime]) -> None:
@@ -49,17 +49,17 @@ class Applier:
         self._clock = clock
 
     async def apply(self, document: Object, action: Action) -> dict[Resource, StatusCause]:
-        """Does one step.
+        """Apply one action of a plan.
 
         Args:
-            document: The ModelServer that it was planned for, as it is kept.
-            action: The step.
+            document: The ModelServer for which the action was planned, as cached.
+            action: The action.
 
         Returns:
-            What is in the way of a child.
+            The cause that blocks an owned object, by resource; empty if nothing blocks the action.
 
         Raises:
-            ApiError: If the API server does not do its part.
+            ApiError: If a request to the API server fails.
         """
         match action:
             case Create():
@@ -76,10 +76,10 @@ class Applier:
         return {}
 
     async def refresh(self, key: Key) -> None:
-        """Reads a ModelServer and what it owns anew: the API server knows of a change that has not been told yet.
+        """Read a ModelServer and its owned objects from the API server again: the watch has not reported a change yet.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the ModelServer.
         """
         await self._writer.refresh(MODEL_SERVERS, key, self._store.get(MODEL_SERVERS, key))
         for child in CHILDREN:
@@ -109,20 +109,20 @@ class Applier:
         return None
 
     async def _check_current(self, document: Object) -> None:
-        """Raises Conflict if a ModelServer has changed: a watch may be late, and nobody would end a child of it."""
+        """Raise Conflict if a ModelServer has changed. The cache may be late, and nothing would delete a new object."""
         now = await self._kube.get(MODEL_SERVERS, *key_of(document))
         if _differ(document["metadata"], now["metadata"]):
             raise Conflict(409, "Conflict", "the ModelServer is another one by now")
 
     async def _change(self, document: Object, action: Renew | Patch) -> None:
-        """Puts a child right, and remembers it: what somebody undoes is done again later and later."""
+        """Correct an owned object, and note the correction. If another writer undoes it, the next one is delayed."""
         key, generation, now = key_of(document), document["metadata"]["generation"], self._clock()
         resource = DEPLOYMENTS if isinstance(action, Renew) else action.resource
         uid, refusal, who = action.thing["metadata"]["uid"], None, tuple[str, ...]()
         fields = ("template",) if isinstance(action, Renew) else tuple(action.spec)
         before = self._corrections.of(resource, key, uid, generation, now)
         if before is not None and (tuple(before.spec) != fields or before.stands(action.thing)):
-            before = None  # Nobody has undone that: what is to be done now is something else.
+            before = None  # This is a new correction: no writer has undone the earlier one.
         if before is not None:
             who = writers(await self._kube.get(resource, *key), fields, LEADER_MANAGER)
         try:
@@ -145,7 +145,7 @@ class Applier:
         self._corrections.note(resource, key, done)
 
     def _note_overruled(self, key: Key, action: Patch, known: Object) -> None:
-        """Note the values that the API server keeps after a patch: the same intent is not sent to these again."""
+        """Note the values that the API server keeps after a patch, so that the same values are not sent again."""
         kept = {name: known["spec"].get(name) for name in action.intent if name not in Steering._fields}
         if others := [name for name, value in kept.items() if value != brief(action.intent[name])]:
             kind, names = action.resource.kind, ", ".join(f"spec.{name}" for name in others)
@@ -155,7 +155,7 @@ class Applier:
             self._corrections.note_overruled(action.resource, key, known["metadata"]["uid"], fields)
 
     async def _delete(self, document: Object, action: Delete) -> None:
-        """Deletes a child; if that is refused, it is tried again later and later, and all else is done meanwhile."""
+        """Delete an owned object. After a refusal it is deleted again with backoff, and other actions continue."""
         resource, key, thing = action.resource, key_of(document), action.thing
         uid, generation, now = thing["metadata"]["uid"], document["metadata"]["generation"], self._clock()
         try:
@@ -170,7 +170,7 @@ class Applier:
         _log.info("deleted its %s, which is needed no more", resource.kind)
 
     async def _renew(self, action: Renew) -> Object:
-        """Gives the Deployment another template, whoever wrote the one that it has."""
+        """Replace the pod template of the Deployment, even if another writer has changed it."""
         live = await self._kube.get(DEPLOYMENTS, *key_of(action.thing))
         if live["metadata"]["uid"] != action.thing["metadata"]["uid"]:
             raise Conflict(409, "Conflict", "the Deployment is another one by now")
@@ -189,18 +189,18 @@ class Applier:
 
 
 def rejected(resource: Resource, error: ApiError) -> StatusCause:
-    """Returns that the API server refuses a child.
+    """Return the cause that the API server refuses an owned object.
 
     Args:
-        resource: The child's resource.
-        error: What it said.
+        resource: The resource of the owned object.
+        error: The error of the API server.
     """
     reason = Reason.WEBHOOK_FAILED if isinstance(error, AdmissionFailed) else Reason.REJECTED
     return StatusCause(reason, f"The API server refuses its {resource.kind}: {clean(error.message)}")
 
 
 def _required(action: Renew | Patch, known: Object | None) -> dict[str, Any]:
-    """Return the fields of a child's spec that must be as sent, since the status depends on them."""
+    """Return the spec fields of an owned object that must be as sent, since the status depends on them."""
     if isinstance(action, Renew):
         template = known["spec"]["template"] if known else {}
         return {"template": {**template, "inputs": inputs_of(action.body)}}
@@ -212,11 +212,11 @@ def _bears_name(child: Object, labels: Object) -> bool:
 
 
 def _bears(child: Object, action: Renew | Patch) -> bool:
-    """Returns whether a child has the annotations that it was to be given."""
+    """Return whether an owned object has the annotations of an action."""
     wanted = action.annotations if isinstance(action, Patch) else {}
     return wanted.items() <= (child["metadata"].get("annotations") or {}).items()
 
 
 def _differ(planned: Object, now: Object) -> bool:
-    """Returns whether the metadata of a ModelServer is not that of the one that was planned for."""
+    """Return whether the metadata of a ModelServer differs from the metadata for which an action was planned."""
     return any(planned.get(field) != now.get(field) for field in ("uid", "generation", "deletionTimestamp"))

@@ -1,4 +1,4 @@
-"""What the watches have told of a ModelServer: its model, what it owns, and its pods."""
+"""Builds the observed state of a ModelServer from the store: its model, its owned objects and its pods."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,12 +19,12 @@ from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 
 class Observer:
-    """Sees ModelServers and what they own.
+    """Reads ModelServers and their owned objects from the store.
 
     Args:
-        store: What the watches have told.
-        corrections: What was put right a while ago.
-        clock: Returns the time, with a time zone.
+        store: The object store.
+        corrections: The recent drift corrections.
+        clock: Returns the current time, with a time zone.
     """
 
     def __init__(self, store: Store, corrections: Corrections, clock: Callable[[], datetime]) -> None:
@@ -35,12 +35,12 @@ class Observer:
     def observe(
         self, document: Object, server: ModelServer | None, in_the_way: Mapping[Resource, StatusCause]
     ) -> Observed:
-        """Returns what the watches have told of a ModelServer.
+        """Return the observed state of a ModelServer.
 
         Args:
-            document: The ModelServer as it is kept.
-            server: The ModelServer; None if its spec cannot be read.
-            in_the_way: What is in the way of children, as far as was found.
+            document: The ModelServer, as cached.
+            server: The parsed ModelServer; None if its spec is invalid.
+            in_the_way: The causes that block owned objects in this reconcile, by resource.
         """
         key, now, store = key_of(document), self._clock(), self._store
         source = None
@@ -53,7 +53,7 @@ class Observer:
         return Observed(now, source, children, own_pods(deployment, sets, pods))
 
     def _see(self, child: Child, document: Object, blocked: StatusCause | None, now: datetime) -> Seen:
-        """Returns what is seen of a child."""
+        """Return the observed state of an owned object."""
         metadata, key = document["metadata"], key_of(document)
         thing = self._store.find(owned(child), key).get(key)
         if thing is not None and (found := blocked_by(thing, metadata["uid"], child.resource.kind)):

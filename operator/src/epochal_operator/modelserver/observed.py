@@ -22,11 +22,11 @@ class Seen:
     """The observed state of an owned object.
 
     Args:
-        child: Which one it is.
-        thing: The object, if there is one and it is the ModelServer's own.
-        blocked: Why there is none, or one that is not as it should be, if something is in the way.
-        held_until: Until when it is left as it is: it was put right a moment ago, and somebody undoes it.
-        overruled: Values that the API server keeps after patches of its spec, by field.
+        child: The kind of owned object.
+        thing: The object; None if it does not exist, or has another owner.
+        blocked: The cause that blocks its creation or correction, or None.
+        held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
+        overruled: The values that the API server keeps after patches of its spec, by field.
     """
 
     child: Child

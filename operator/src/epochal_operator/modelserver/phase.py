@@ -1,4 +1,4 @@
-"""Where a ModelServer is, and why: what its state and its conditions say."""
+"""The phase of a ModelServer, from which its state and its conditions follow."""
 
 from dataclasses import dataclass, field
 
@@ -16,14 +16,14 @@ from epochal_operator.runtime.resource import Object
 
 @dataclass(frozen=True)
 class Counts:
-    """Pods of a Deployment, as its controller counts them.
+    """The numbers of a Deployment's pods, as its controller counts them.
 
     Args:
-        wanted: Those that there should be.
-        replicas: Those that there are.
-        ready: Those that answer.
-        updated: Those of the template as it is now.
-        is_current: Whether the Deployment's controller has seen it as it is now.
+        wanted: Number of desired pods.
+        replicas: Number of existing pods.
+        ready: Number of ready pods.
+        updated: Number of pods of the current template.
+        is_current: Whether the controller has observed the current generation of the Deployment.
     """
 
     wanted: int = 0
@@ -34,20 +34,20 @@ class Counts:
 
     @property
     def is_done(self) -> bool:
-        """Whether all pods that there should be are there, answer, and are of the template as it is now."""
+        """Whether all desired pods exist, are ready, and have the current template."""
         return self.is_current and self.replicas == self.updated == self.ready == self.wanted
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Where a ModelServer is.
+    """The phase of a ModelServer.
 
     Args:
-        state: In one word.
-        progress: Why its rollout is where it is.
-        ready: Why it answers, or does not.
-        counts: Its pods.
-        model: The model that they are made for.
+        state: The `status.state`.
+        progress: The reason and the message of its rollout.
+        ready: The reason and the message of its readiness.
+        counts: The numbers of its pods.
+        model: The model of its pods.
         late: Whether its rollout has exceeded its deadline.
     """
 
@@ -66,21 +66,21 @@ class Phase:
 
     @property
     def reconciling(self) -> bool:
-        """Whether its rollout is under way: some pods do not serve the model of its spec yet."""
+        """Whether its rollout is in progress: some pods do not serve the model of its spec yet."""
         return not self.stalled and self.progress.reason not in {Reason.ROLLED_OUT, Reason.PAUSED}
 
     @property
     def serves(self) -> bool:
-        """Whether any pod answers."""
+        """Whether at least one pod is ready."""
         return self.counts.ready > 0
 
 
 def counts(deployment: Object | None, wanted: int) -> Counts:
-    """Returns how many pods there are.
+    """Return the numbers of a Deployment's pods.
 
     Args:
-        deployment: The Deployment, if there is one.
-        wanted: How many there should be.
+        deployment: The Deployment; None if it does not exist.
+        wanted: Number of desired pods.
     """
     if deployment is None:
         return Counts(wanted)
@@ -91,13 +91,13 @@ def counts(deployment: Object | None, wanted: int) -> Counts:
 
 
 def phase(server: ModelServer, model: ServedModel | None, waits: StatusCause | None, observed: Observed) -> Phase:
-    """Returns where a ModelServer is.
+    """Return the phase of a ModelServer with a valid spec.
 
     Args:
         server: The ModelServer.
-        model: The model that its pods are made for, or are about to be; None as long as there is none.
-        waits: Why its source names no other one yet, if it does not.
-        observed: What is seen of it.
+        model: The model of its current or next pods; None if there is no model yet.
+        waits: The cause why its source has no new model yet, or None.
+        observed: The observed state of the ModelServer.
     """
     found = counts(observed.deployment, server.spec.replicas)
     late = _is_late(observed, found)
@@ -107,13 +107,15 @@ def phase(server: ModelServer, model: ServedModel | None, waits: StatusCause | N
 
 
 def refused(cause: StatusCause, observed: Observed, model: ServedModel | None, wanted: int) -> Phase:
-    """Returns where a ModelServer is of which nothing can be made as it is: what it owns goes on as it is.
+    """Return the phase of a ModelServer with an invalid spec or without a storage endpoint.
+
+    Its owned objects stay unchanged.
 
     Args:
-        cause: What must hold, naming the field.
-        observed: What is seen of it.
-        model: The model that its pods are made for, if there are any.
-        wanted: How many pods there should be, as far as that can be read.
+        cause: The cause, which names the field.
+        observed: The observed state of the ModelServer.
+        model: The model of its pods; None if there are no pods.
+        wanted: Number of desired pods, as far as it is known.
     """
     found = counts(observed.deployment, wanted)
     ready = StatusCause(Reason.SERVING, _pods_ready(found)) if found.ready else cause
@@ -121,7 +123,7 @@ def refused(cause: StatusCause, observed: Observed, model: ServedModel | None, w
 
 
 def describe(model: ServedModel) -> str:
-    """Returns what people call a model: by the training that made it, or by its file."""
+    """Return the name of a model for users: its training, or else its URI."""
     if model.experiment_name is not None:
         return f"{model.experiment_name}: {model.training_job_name}"
     if model.training_job_name is not None:
@@ -138,7 +140,7 @@ def _progress(
     *,
     late: bool,
 ) -> StatusCause:
-    """Returns why a rollout is where it is."""
+    """Return the reason and the message of a rollout."""
     if model is None or observed.deployment is None:
         awaited = waits if model is None else observed.blocked
         return awaited or StatusCause(Reason.CREATING, "What it owns is about to be created.")
@@ -152,7 +154,7 @@ def _progress(
 
 
 def _unfinished(server: ModelServer, model: ServedModel, found: Counts) -> StatusCause | None:
-    """Returns what a rollout has come to that is not over, or None if it is over."""
+    """Return the progress of an unfinished rollout, or None if the rollout is finished."""
     if found.is_done:
         return None
     if server.spec.paused and found.updated < found.wanted:
@@ -166,7 +168,10 @@ def _unfinished(server: ModelServer, model: ServedModel, found: Counts) -> Statu
 
 
 def _apart(observed: Observed) -> StatusCause | None:
-    """Returns that pods have found different signatures, where none is pinned, and so differ in what they answer."""
+    """Return the cause that pods have found different signatures, and so give different answers; else None.
+
+    Pods can differ only if `spec.source` pins no signature.
+    """
     told = observed.told.signatures if observed.told is not None else {}
     names = sorted(one["metadata"]["name"] for one in observed.current)
     pods = {told[name]: name for name in reversed(names) if told.get(name)}
@@ -189,7 +194,7 @@ def _finished(model: ServedModel, waits: StatusCause | None) -> StatusCause:
 
 
 def _hindrance(deployment: Object, observed: Observed, found: Counts, *, late: bool) -> StatusCause | None:
-    """Returns what keeps pods from serving, if anything but time does."""
+    """Return the cause that keeps pods from becoming ready, or None if they only need more time."""
     if found.is_done or not found.is_current:
         return None
     cause = next((cause for pod in observed.current if (cause := hindrance(pod, observed.now))), None)
@@ -203,7 +208,7 @@ def _hindrance(deployment: Object, observed: Observed, found: Counts, *, late: b
 
 
 def _is_late(observed: Observed, found: Counts) -> bool:
-    """Returns whether pods have not become ready within the deadline of a rollout."""
+    """Return whether pods have not become ready within the deadline of a rollout."""
     if observed.deployment is None or found.is_done or not found.is_current:
         return False
     told = condition_of(observed.deployment, "Progressing", "False") or {}
@@ -226,7 +231,7 @@ def _pods_ready(found: Counts) -> str:
 
 
 def _exposed(server: ModelServer) -> str:
-    """Returns that keys can be read on their way, if they can."""
+    """Return the warning that API keys are sent without TLS, or an empty text."""
     if server.spec.auth is None or server.spec.tls is not None:
         return ""
     return " Whoever is on the way to them can read their keys (spec.auth), since there is no spec.tls."

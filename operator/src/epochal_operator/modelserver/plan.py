@@ -1,4 +1,4 @@
-"""What to do about a ModelServer: the difference between what should be and what is."""
+"""The plan for a ModelServer: the actions that lead from the observed state to the desired state."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -37,19 +37,19 @@ from epochal_operator.trainingjob.pod_template import Installation
 
 
 def plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
-    """Returns what to do about a ModelServer.
+    """Return the plan for a ModelServer.
 
     Args:
         server: The ModelServer with its status so far.
-        observed: What is seen of it.
-        installation: What fills in where the spec says nothing.
+        observed: The observed state of the ModelServer.
+        installation: The settings with which Epochal was installed.
     """
     before = server.status or ModelServerStatus()
     if server.metadata.deletion_timestamp is not None:
         return Plan()
     known = pinned(observed.deployment, before.model)
     if observed.deployment is None and not is_same(server.spec.source, known):
-        known = None  # It has never been served: something was in the way until another one was asked for.
+        known = None  # This model was never served: an error blocked it until spec.source changed.
     model, waits = _model(server, observed, known)
     told: list[Action] = []
     if model is not None and (cause := _unconvertible(model, known, observed)):
@@ -59,7 +59,7 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     try:
         if model is not None:
             wanted = [(seen, seen.child.build(server, model, installation)) for seen in observed.children]
-            # What somebody else has where there is to be nothing is in nobody's way.
+            # The object of another owner blocks nothing if the ModelServer needs no such object.
             wanted = [(seen, body) for seen, body in wanted if body is not None or seen.thing is not None]
             observed = replace(observed, children=tuple(seen for seen, _ in wanted))
             steps = _steps(wanted, observed.now)
@@ -79,14 +79,14 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
 
 
 def refuse(metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed, steering: Steering) -> Plan:
-    """Returns what to do about a ModelServer that breaks the API's rules: what it owns goes on, and is steered.
+    """Return the plan for a ModelServer with an invalid spec: only the fields in `steering` are applied.
 
     Args:
-        metadata: Its metadata.
-        before: Its status so far.
-        message: What must hold, naming the field.
-        observed: What is seen of it.
-        steering: What of its spec counts nevertheless.
+        metadata: The metadata of the ModelServer.
+        before: The status so far.
+        message: The message of the validation error, which names the field.
+        observed: The observed state of the ModelServer.
+        steering: The spec fields that apply even if the spec is invalid.
     """
     if metadata.deletion_timestamp is not None:
         return Plan()
@@ -105,25 +105,25 @@ _AWAITED = frozenset({Reason.WAITS_FOR_TRAINING_JOB, Reason.WAITS_FOR_EXPERIMENT
 def _model(
     server: ModelServer, observed: Observed, known: ServedModel | None
 ) -> tuple[ServedModel | None, StatusCause | None]:
-    """Returns the model to serve, and why it is not the one that the source names, if it is not.
+    """Return the model to serve, and the cause why it is not the model in `spec.source`; None if it is.
 
     Args:
         server: The ModelServer.
-        observed: What is seen of it.
-        known: The model that it serves already.
+        observed: The observed state of the ModelServer.
+        known: The model that the ModelServer serves already.
     """
     found = observed.source
     if isinstance(found, Found):
         return kept(found.model, known), None
     if isinstance(found, Gone):
         return known, None if is_same(server.spec.source, known, found) else found.cause
-    # A training that is gone, or runs again, does not matter to whoever serves what it made. One that failed does.
+    # A training that was deleted, or runs again, does not affect the served model. A failed training is reported.
     passes = found is not None and found.reason in _AWAITED and is_same(server.spec.source, known)
     return known, None if passes else found
 
 
 def _described(model: ServedModel | None, observed: Observed) -> ServedModel | None:
-    """Returns a model with what it takes and gives, if a pod has told that."""
+    """Return a model with its inputs and outputs, if a pod has reported them."""
     told = observed.told
     if model is None or told is None or told.sha256 != model.sha256:
         return model
@@ -131,24 +131,24 @@ def _described(model: ServedModel | None, observed: Observed) -> ServedModel | N
 
 
 def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Observed) -> StatusCause | None:
-    """Returns why a model cannot become ONNX, if a pod that was to convert it has said so."""
+    """Return the cause that a model cannot be converted to ONNX, if a pod has reported it."""
     if known is None or known.sha256 != model.sha256 or not is_converted(model):
         return None
     return said_not_convertible(observed.current, observed.now)
 
 
 def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[ChildStep]:
-    """Returns the steps that bring what it owns nearer to what that should be.
+    """Return the actions that lead from the observed owned objects to the desired objects.
 
     Args:
-        wanted: What is seen of each child, and what it should be.
-        now: The time.
+        wanted: The observed state of each owned object, and its desired state.
+        now: The current time, with a time zone.
     """
     steps: list[ChildStep] = []
     missing = False
     for seen, body in wanted:
         if seen.child is DEPLOYMENT and seen.thing is None and missing:
-            break  # Pods that nothing protects, or whose address is another's, would be taken for what was asked for.
+            break  # Without these objects, pods would be unprotected, or their address would be another owner's.
         missing |= _is_missing(seen)
         waits = seen.is_held(now) or _is_missing(seen)
         if not waits and (step := _step(seen, body)) is not None:
@@ -157,7 +157,7 @@ def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[
 
 
 def _is_missing(seen: Seen) -> bool:
-    """Returns whether there is no such child, because something is in its way."""
+    """Return whether an owned object does not exist because a cause blocks it."""
     return seen.thing is None and seen.blocked is not None
 
 
@@ -187,30 +187,30 @@ def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
 
 
 _OF_TEMPLATE = frozenset({"template", "selector"})
-"""Fields of a Deployment that change with its template, or never."""
+"""Fields of a Deployment that change only with its template, or never."""
 
 
 def _is_outdated(thing: Object, wanted: Object) -> bool:
-    """Returns whether a pod template was made of something else, was changed since, or is restarted by hand."""
+    """Return whether a pod template has other inputs, was changed by another writer, or is restarted manually."""
     inputs = inputs_of(wanted)
     known, annotations = _noted(thing), thing["metadata"]["annotations"]
-    # One that was written a moment ago is noted next, as the API server has it.
+    # After a write, the annotations are missing until the next patch notes the template as stored.
     changed = any(annotations.get(name, text) != text for name, text in known.items())
     return changed or thing["spec"]["template"]["inputs"] != inputs
 
 
 def _noted(thing: Object) -> dict[str, str]:
-    """Returns what a Deployment's annotations say of its pod template, if nobody has changed that."""
+    """Return the annotations of a Deployment that describe its current pod template."""
     return {TEMPLATE_ANNOTATION: thing["spec"]["template"]["digest"], RESTARTED_ANNOTATION: thing["restarted"]}
 
 
 def _is_same(wanted: Any, found: Any) -> bool:
-    """Returns whether a field is as it should be; one that is false may be left out."""
+    """Return whether a field has the desired value. A missing field is equal to false."""
     return bool(brief(wanted) == found) or (wanted is False and found is None)
 
 
 def _change(wanted: Any, found: Any) -> Any:
-    """Returns what makes a field what it should be, as a merge patch has it: None takes away what is too much."""
+    """Return the merge patch that gives a field its desired value. None removes a key."""
     if not isinstance(wanted, Mapping) or not isinstance(found, Mapping):
         return wanted
     parts = {name: _change(value, found.get(name)) for name, value in wanted.items() if value != found.get(name)}
@@ -218,7 +218,7 @@ def _change(wanted: Any, found: Any) -> Any:
 
 
 def _comparable(found: Any) -> Any:
-    """Returns a field without what the API server adds to ports of a Service whose type somebody has changed."""
+    """Return a field without node ports, which the API server adds if another writer changes the type of a Service."""
     if not isinstance(found, list):
         return found
     return [{k: v for k, v in one.items() if k != "nodePort"} if isinstance(one, Mapping) else one for one in found]
@@ -233,7 +233,7 @@ def _settle(
     address: str | None = None,
     warnings: Iterable[Event] = (),
 ) -> Plan:
-    """Returns what is left to do once there is nothing to do about what it owns."""
+    """Return the plan once the owned objects need no action: Events, the new status, and the next reconcile."""
     after = status(metadata, before, now, observed, address)
     again = _look_again(now, observed)
     if after == before:
@@ -244,7 +244,7 @@ def _settle(
 
 
 def _look_again(now: Phase, observed: Observed) -> float | None:
-    """Returns the seconds after which to look again at what no event will tell of."""
+    """Return the seconds until a reconcile that no watch triggers, or None."""
     causes = [one.blocked for one in observed.children if one.blocked is not None]
     seconds = [effect(cause.reason).look_again_seconds for cause in (*causes, now.progress)]
     times = [one.held_until for one in observed.children if one.held_until is not None]

@@ -1,4 +1,4 @@
-"""Reconcile: read a ModelServer and what it owns, plan, apply, and again until nothing is left to do."""
+"""Reconcile a ModelServer: read it and its owned objects, plan, and apply, until a plan has no actions."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -29,29 +29,30 @@ from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.pod_template import Installation
 
 ROUNDS = 16
-"""More changes in a row than any ModelServer takes; what is left then waits a moment."""
+"""Maximum number of plans in one reconcile, more than a ModelServer needs. The next reconcile follows after MOMENT."""
 CONFLICTS = 4
-"""More than may be chance: somebody denies with this code, and the queue waits ever longer."""
+"""Number of conflicts at which a reconcile fails. So many are no coincidence: an admission webhook may deny with this
+code. The work queue then retries with backoff."""
 MOMENT = 1.0
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A ModelServer, or why it cannot be read."""
+    """A parsed ModelServer, or its validation error."""
 
     server: ModelServer | None
     fault: str = ""
 
 
 class Reconciler:
-    """Brings ModelServers and what they own to what they should be.
+    """Reconciles ModelServers and their owned objects with their specs.
 
     Args:
-        term: What it works with.
-        installation: Returns what fills in where a spec says nothing.
+        term: The clients and the object store of one leader term.
+        installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
-        clock: Returns the time, with a time zone.
-        asker: Asks servers of their models.
+        clock: Returns the current time, with a time zone.
+        asker: Requests the metadata of models from their servers.
     """
 
     def __init__(
@@ -71,20 +72,20 @@ class Reconciler:
         self._applier = Applier(term, self._corrections, instance=instance, clock=clock)
 
     async def run(self) -> None:
-        """Has nothing to do beside."""
+        """Wait until cancelled: this kind has no background work."""
         await asyncio.Event().wait()
 
     async def reconcile(self, key: Key) -> float | None:
-        """Reconciles a ModelServer.
+        """Reconcile a ModelServer with its spec.
 
         Args:
-            key: Its namespace and name.
+            key: Namespace and name of the ModelServer.
 
         Returns:
-            Seconds after which to do it again, or None.
+            Seconds until the next reconcile, or None.
 
         Raises:
-            ApiError: If the API server does not do its part.
+            ApiError: If a request to the API server fails.
         """
         blocked, conflicts = dict[Resource, StatusCause](), 0
         failure: AdmissionFailed | None = None
@@ -110,17 +111,17 @@ class Reconciler:
                 continue
             told = all(isinstance(action, ApplyStatus | EmitEvent) for action in todo.actions)
             if told and self._store.get(MODEL_SERVERS, key) is document:
-                # Somebody else holds a field of the status that should go: written again, it would stay again.
+                # Another field manager owns a removed status field, so a second apply would not remove it.
                 return todo.look_again(failure)
         return MOMENT
 
     async def _apply(
         self, document: Object, actions: Iterable[Action], blocked: dict[Resource, StatusCause]
     ) -> AdmissionFailed | None:
-        """Does steps until something is in the way, which is noted: what follows may have to wait for it.
+        """Apply actions until a cause blocks an owned object. The later actions may depend on this object.
 
         Returns:
-            What is to be tried again once it is told, if a webhook has failed.
+            The webhook's error, which must be retried once the status reports it; None without such an error.
         """
         for action in actions:
             try:

@@ -84,14 +84,14 @@ class Correction:
 
 
 class Overruled(NamedTuple):
-    """The value of a field of a child that the API server keeps after a patch.
+    """The value of a field of an owned object that the API server keeps after a patch.
 
-    Admission, defaulting or normalisation may keep another one than the operator sends, even another one each time.
-    The patch is sent again once the value changes, or the intent.
+    Admission, defaulting or normalisation may change the value that the operator sends, to a different value each time.
+    The patch is sent again once the stored value or the desired value changes.
 
     Args:
-        intent: The value of the field by the operator.
-        kept: The value of the field after the patch.
+        intent: The desired value of the field.
+        kept: The stored value of the field after the patch.
     """
 
     intent: Any
@@ -115,12 +115,12 @@ class Corrections:
         return found if found and found.concerns(uid, generation, now) else None
 
     def note_overruled(self, resource: Resource, key: Key, uid: str, fields: Mapping[str, Overruled]) -> None:
-        """Note the values of a child's fields after a patch."""
+        """Store the values of an owned object's fields after a patch."""
         known = self.overruled(resource, key, uid)
         self._overruled.setdefault(key, {})[resource] = uid, {**known, **fields}
 
     def overruled(self, resource: Resource, key: Key, uid: str) -> Mapping[str, Overruled]:
-        """Return the values of fields of a child's spec after the latest patch of each, by name."""
+        """Return the values of an owned object's spec fields after the latest patch of each field, by name."""
         known, fields = self._overruled.get(key, {}).get(resource, ("", {}))
         return fields if known == uid else {}
 

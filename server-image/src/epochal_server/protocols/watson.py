@@ -1,4 +1,4 @@
-"""Watson Machine Learning's online scoring: version 4's predictions, and version 3's online deployments.
+"""The protocol of Watson Machine Learning for online scoring, in version 4 (predictions) and 3 (online deployments).
 
 https://cloud.ibm.com/apidocs/machine-learning#deployments-compute-predictions
 """
@@ -21,15 +21,15 @@ from epochal_server.tensors import Tensor
 
 PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
 LIST_VALUES = 16
-"""A row takes as long to write as so many values."""
+"""Number of values that take as long to encode as the list of a row itself."""
 MOST_ENTRIES = 1000
-"""Most entries of input_data: each takes as long as a hundred numbers, and a kilobyte of memory."""
+"""Maximum number of entries of input_data. Each entry takes as long as a hundred numbers, and a kilobyte of memory."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the samples of a request, which are answered together."""
+    """Samples of a request that share one entry of the response."""
 
     samples: int
     id: str | None
@@ -37,32 +37,33 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked."""
+    """A decoded request: the samples, and their division into entries of the response."""
 
     inputs: Arrays
     parts: tuple[Part, ...]
 
 
 def check_version(found: str | None) -> None:
-    """Makes sure that the version of the API that a request names is a date. All dates mean the same.
+    """Check that the API version in a request is a date. All dates select the same version.
 
     Raises:
-        Invalid: If it is none.
+        Invalid: If the version is not a date.
     """
     if found is not None and not _DATE.fullmatch(found):
         raise Invalid(f"version: expected a date, found {found[:40]!r}: send ?version=YYYY-MM-DD")
 
 
 def decode_v4(body: bytes, model: Model) -> Request:
-    """Returns what a request of version 4 asks.
+    """Return the decoded request of version 4.
 
     Args:
-        body: Its body: {"input_data": [{"fields": …, "values": …}]}. Where a model takes several inputs, each has an
-            entry whose id is its name, or there is one entry whose fields are their names.
-        model: The model that is asked.
+        body: The request's body: {"input_data": [{"fields": …, "values": …}]}. For a model with several inputs, each
+            input has an entry whose id is the input's name. Alternatively, the fields of an entry are the names of the
+            inputs.
+        model: The model that the request is for.
 
     Raises:
-        Invalid: If it is no such request, or not for this model.
+        Invalid: If the body is not such a request, or does not match the model.
     """
     asked = json_body.read(body)
     entries = json_body.field(asked, "input_data", "input_data", of=list)
@@ -86,25 +87,25 @@ def decode_v4(body: bytes, model: Model) -> Request:
 
 
 def decode_v3(body: bytes, model: Model) -> Request:
-    """Returns what a request of version 3 asks.
+    """Return the decoded request of version 3.
 
     Args:
-        body: Its body: {"fields": …, "values": …}.
-        model: The model that is asked.
+        body: The request's body: {"fields": …, "values": …}.
+        model: The model that the request is for.
 
     Raises:
-        Invalid: If it is no such request, or not for this model.
+        Invalid: If the body is not such a request, or does not match the model.
     """
     inputs = _entry(json_body.read(body), model, "body")
     return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
 
 
 def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
-    """Returns the body of a response of version 4.
+    """Return the body of a response of version 4.
 
     Args:
-        request: What was asked.
-        answers: What the model answers.
+        request: The decoded request.
+        answers: The outputs of the model.
         model: The model.
     """
     named = orjson.dumps(fields(model))
@@ -123,10 +124,10 @@ def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
 
 
 def encode_v3(answers: Arrays, model: Model) -> bytes:
-    """Returns the body of a response of version 3.
+    """Return the body of a response of version 3.
 
     Args:
-        answers: What the model answers.
+        answers: The outputs of the model.
         model: The model.
     """
     rows = _rows(answers, model, 0, len(next(iter(answers.values()))))
@@ -134,14 +135,14 @@ def encode_v3(answers: Arrays, model: Model) -> bytes:
 
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
-    """Returns the inputs of an entry. Fields count only where they tell several inputs apart: a tensor has none."""
+    """Return the inputs of an entry. Its fields only distinguish several inputs, since a tensor has no fields."""
     found = entry.get("values")
     if len(model.inputs) == 1:
         tensor = next(iter(model.inputs.values()))
         return {tensor.name: _samples(found, tensor, f"{where}: values")}
     fields = entry.get("fields")
     names = ", ".join(f'"{name}"' for name in model.inputs)
-    # Clients make fields of the columns of a table, which they may call by numbers.
+    # Clients use the columns of a table as fields. The names of columns may be numbers.
     named = fields if isinstance(fields, list) and len(fields) == len(model.inputs) else []
     called = [str(one) for one in named] if all(isinstance(one, str | int | float | None) for one in named) else []
     if sorted(called) != sorted(model.inputs):
@@ -158,7 +159,7 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
 
 
 def _samples(found: Any, tensor: Tensor, where: str) -> np.ndarray:
-    """Returns an input's samples. A sample may lie flat, as in a table, where its shape is known."""
+    """Return the samples of an input. A sample may be flat, as in a table, if the shape of the input is fixed."""
     read = values.nested(found, tensor, where)
     size = math.prod(tensor.shape) if min(tensor.shape, default=1) > 0 else None
     if read.ndim == 2 and len(tensor.shape) != 1 and size == read.shape[1]:  # noqa: PLR2004 - a table
@@ -176,7 +177,10 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def fields(model: Model) -> list[str]:
-    """Returns what Watson calls a model's outputs: the names of several, and of one what Keras' deployments have."""
+    """Return Watson's field names for a model's outputs.
+
+    Several outputs keep their names. A single output gets the names that deployments of Keras models use.
+    """
     if len(model.outputs) > 1:
         return list(model.outputs)
     if not tells_classes(model):
@@ -185,7 +189,7 @@ def fields(model: Model) -> list[str]:
 
 
 def times(model: Model) -> int:
-    """Returns the most bytes that an answer takes for each byte of the model's outputs, probabilities twice."""
+    """Return the maximum bytes of an answer for each byte of the model's outputs. Probabilities are written twice."""
     row = answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
     if len(model.outputs) == 1:
         first = next(iter(model.outputs.values()))
@@ -195,7 +199,7 @@ def times(model: Model) -> int:
 
 
 def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
-    """Returns the values of each field of a model, of some samples."""
+    """Return the values of each field of a model, for the samples from `begin` up to `end`."""
     names = fields(model)
     if len(model.outputs) > 1:
         return [values.jsonable(answers[name][begin:end]) for name in names]
@@ -205,7 +209,7 @@ def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
 
 
 def _rows(answers: Arrays, model: Model, begin: int, end: int) -> Iterator[bytes]:
-    """Yields the JSON of some samples' rows."""
+    """Yield the JSON of the rows of the samples from `begin` up to `end`."""
     width = sum(math.prod(answers[name].shape[1:]) for name in model.outputs) + LIST_VALUES
 
     def block(begin: int, end: int) -> list[tuple[Any, ...]]:

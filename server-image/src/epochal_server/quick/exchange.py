@@ -1,4 +1,4 @@
-"""A plain request and its answer."""
+"""A request on the fast path and its answer."""
 
 import asyncio
 import logging
@@ -20,31 +20,31 @@ log = logging.getLogger(__name__)
 
 
 class Responder(Protocol):
-    """Sends responses."""
+    """Sends the responses to fast-path requests."""
 
     def respond(
         self, exchange: "Exchange", status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS, /
     ) -> None:
-        """Sends the response to a request."""
+        """Send the response to a request."""
 
     def encode(self, exchange: "Exchange", answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None], /) -> None:
-        """Encodes a large answer in a thread.
+        """Encode a large answer in a thread.
 
         Args:
-            exchange: What it answers.
+            exchange: The request that is answered.
             answer: The answer.
-            encoded: Takes its body.
+            encoded: Receives the finished future of the response's body.
         """
 
 
 class Exchange:
-    """A request and its answer, which the batcher brings. See batching.Taker.
+    """A fast-path request and its answer, which the batcher sets. See pieces.Taker.
 
     Args:
-        shortcut: What it came by.
-        head: Its head.
-        codec: Its protocol.
-        room: What its body and its answer take of the memory for all.
+        shortcut: The fast path of the connection, which sends the response.
+        head: The parsed head of the request.
+        codec: The codec of the request's protocol.
+        room: The memory reservation of the request's body and of the answer.
     """
 
     __slots__ = ("asked", "began", "codec", "encoding", "gone", "head", "room", "shortcut", "waits")
@@ -61,11 +61,11 @@ class Exchange:
         self.waits = False
 
     def done(self) -> bool:
-        """Returns whether nobody waits for the answer any more."""
+        """Return whether the answer is no longer needed."""
         return self.gone
 
     def abandon(self) -> None:
-        """Gives back the room of a request whose client has gone, after any thread that still encodes the answer."""
+        """Free the memory of a disconnected client's request, after any thread that still encodes the answer."""
         self.gone = True
         if self.encoding is None:
             self.room.give_back()
@@ -73,7 +73,7 @@ class Exchange:
             self.encoding.cancel()
 
     def set_result(self, answer: Arrays) -> None:
-        """Answers."""
+        """Send the answer to the client. A thread encodes a large answer first."""
         try:
             size = self.codec.times(self.asked) * bytes_of(answer)
             self.room.take_answer(size)
@@ -91,7 +91,7 @@ class Exchange:
         self.shortcut.respond(self, HTTPStatus.OK, body)
 
     def _encoded(self, encoding: asyncio.Future[Body]) -> None:
-        """Answers with a body that was encoded in a thread."""
+        """Send the response with a body that a thread has encoded, or an error."""
         if self.gone:
             self.room.give_back()
         if encoding.cancelled():
@@ -104,7 +104,7 @@ class Exchange:
             self.shortcut.respond(self, HTTPStatus.OK, encoding.result())
 
     def set_exception(self, error: BaseException) -> None:
-        """Refuses."""
+        """Send an error response to the client, unless the client has disconnected."""
         if self.gone:
             return
         refused = error if isinstance(error, Refused) else Failed("an error of the server, see its log")

@@ -1,4 +1,4 @@
-"""Answers the plain requests of a connection itself, for as long as all that comes is plain."""
+"""The fast path: answers the plain requests of a connection, until the first bytes that only aiohttp can handle."""
 
 import asyncio
 import logging
@@ -20,19 +20,20 @@ from epochal_server.quick.response import response
 from epochal_server.refusals import Busy, Refused
 
 MOST_BYTES = 256 * 1024
-"""Of a request, with its head: what is longer gains little, and as JSON it is nothing for the event loop."""
+"""Maximum bytes of a fast-path request with its head. Longer requests gain little, and longer JSON would block the
+event loop."""
 
 log = logging.getLogger(__name__)
 
 
 class Put(Protocol):
-    """Puts samples to where they are computed."""
+    """Queues samples for a call of the model."""
 
     def __call__(self, inputs: Arrays, taker: Exchange) -> None:
-        """Has them computed.
+        """Queue the samples of a request.
 
         Raises:
-            Refused: If they are not as they must be, or there is no room.
+            Refused: If the samples are invalid, or there is no room for them.
         """
 
 
@@ -40,55 +41,55 @@ class Encode(Protocol):
     """Encodes answers outside the event loop."""
 
     def __call__(self, encode: Callable[[Any, Arrays], Body], asked: Any, answers: Arrays, /) -> Awaitable[Body]:
-        """Returns the body of the response. See codec.Codec.encode."""
+        """Return the body of the response. See codec.Codec.encode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quick:
-    """What plain requests are answered with."""
+    """The parts of the server that the fast path uses."""
 
     codecs: Mapping[str, Codec]
-    """By paths."""
+    """The codecs of the protocols, by request path."""
     put: Put
     forget: Callable[[], None]
-    """Drops the samples of clients that have gone."""
+    """Drops the queued samples of clients that have disconnected."""
     authorize: Authorize
     intake: Intake
     bookkeeping: Bookkeeping
     answer_bytes: Callable[[Arrays], int]
-    """Bytes of the answer to what the model is asked, as far as they are known."""
+    """Returns the bytes of the answer to inputs, as far as the size is known."""
     most: int
-    """Bytes that a body may hold: who sends more is refused by others."""
+    """Maximum bytes of a body. aiohttp's handlers refuse larger bodies."""
     encode: Encode
     """Encodes large answers in a thread."""
 
 
 class Client(Protocol):
-    """The connection of a client."""
+    """The interface of a client's connection that the fast path uses."""
 
     def begin(self) -> None:
-        """Says that a request of it is being answered."""
+        """Mark the connection as busy with a request."""
 
     def end(self) -> None:
-        """Says that none is."""
+        """Mark the connection as not busy."""
 
     def answered(self) -> None:
-        """Starts the next request after an answer is sent."""
+        """Start the next request after an answer is sent."""
 
     def keep_alive(self, val: bool) -> None:  # noqa: FBT001 - it is aiohttp's
-        """Says that it is not idle."""
+        """Set whether the connection stays open after the answer."""
 
     def data_received(self, data: bytes) -> None:
-        """Takes what has come."""
+        """Handle bytes that the client has sent."""
 
 
 class Shortcut:
-    """The plain requests of one connection.
+    """The fast path of one connection.
 
     Args:
-        quick: What they are answered with.
-        connection: The connection.
-        transport: Where the answers go.
+        quick: The parts of the server that the fast path uses.
+        connection: The connection of the client.
+        transport: The transport that sends the answers.
     """
 
     def __init__(self, quick: Quick, connection: Client, transport: asyncio.Transport) -> None:
@@ -103,10 +104,11 @@ class Shortcut:
         self._exchange: Exchange | None = None
 
     def received(self, data: bytes) -> bytes | None:
-        """Takes what has come.
+        """Handle bytes that the client has sent.
 
         Returns:
-            What it leaves to others, with all that comes after it; None if it has taken it.
+            The bytes that the fast path does not handle, or None if it handled them all. If there are any, aiohttp must
+            handle them and all later bytes.
         """
         if self._coming is not None:
             return self._more(self._coming, data)
@@ -116,11 +118,11 @@ class Shortcut:
 
     @property
     def waits(self) -> bool:
-        """Whether the last request is not answered, or its client leaves answers unread: it is to read no other one."""
+        """Whether the connection may not read another request: the last one is unanswered, or answers are unread."""
         return self._coming is None and (self._exchange is not None or self._unread)
 
     def lost(self) -> None:
-        """Gives up what nobody waits for any more."""
+        """Drop the requests and answers of a connection that was lost."""
         self._released()
         self._left()
         self._sent()
@@ -130,7 +132,7 @@ class Shortcut:
             self._quick.forget()
 
     def respond(self, exchange: Exchange, status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS) -> None:
-        """Sends a response."""
+        """Send the response to a request."""
         ends = self._quick.bookkeeping.ending()
         content = body.content
         self._transport.write(response(status, body, headers, ends=ends))
@@ -143,34 +145,34 @@ class Shortcut:
             self._transport.close()
 
     def encode(self, exchange: Exchange, answer: Arrays, encoded: Callable[[asyncio.Future[Body]], None]) -> None:
-        """Has a thread encode an answer. See exchange.Responder."""
+        """Start to encode an answer in a thread. See exchange.Responder."""
         exchange.encoding = asyncio.ensure_future(self._quick.encode(exchange.codec.encode, exchange.asked, answer))
         exchange.encoding.add_done_callback(encoded)
 
     def unread(self) -> None:
-        """Reads no more, since the client leaves its answers unread."""
+        """Stop reading requests, because the client does not read its answers."""
         self._unread = True
         self._transport.pause_reading()
 
     def written(self) -> None:
-        """Goes on, since it has read them."""
+        """Continue to read requests, because the client has read its answers."""
         self._unread = False
         self._sent()
         self._go_on()
 
     def given_up(self) -> bytes | None:
-        """Returns what it holds of a request whose body is missing, for others to wait for; None if it holds none."""
+        """Return the received part of a request with an incomplete body, which aiohttp then handles; else None."""
         return None if self._coming is None or self._unread else self._left()
 
     def _keep(self, room: Room, size: int) -> None:
-        """Keeps room for an answer until its client has read it."""
+        """Keep the memory reservation of an answer until the client has read the answer."""
         room.keep(size)
         self._unsent = room
         self._quick.intake.wait(room, self._transport.abort)
         self._quick.bookkeeping.begin()
 
     def _sent(self) -> None:
-        """Gives it back."""
+        """Free the memory reservation of an answer that the client has read."""
         if self._unsent is not None:
             self._quick.intake.wait_no_more(self._unsent)
             self._unsent.give_back()
@@ -178,7 +180,7 @@ class Shortcut:
             self._quick.bookkeeping.end()
 
     def _go_on(self) -> None:
-        """Reads what came while there was no time for it."""
+        """Resume reading, and handle the bytes that arrived meanwhile."""
         if self._unread or self._exchange is not None or self._transport.is_closing():
             return
         self._transport.resume_reading()
@@ -186,7 +188,7 @@ class Shortcut:
             self._connection.data_received(b"")
 
     def _hold(self, data: bytes) -> None:
-        """Keeps a part of a head: it is under way, and its sender is not let down."""
+        """Store an incomplete head, and count its request as in progress, so that a shutdown waits for it."""
         self._held = data
         if data:
             self._quick.bookkeeping.begin()
@@ -215,7 +217,7 @@ class Shortcut:
         return None
 
     def _wait_for(self, coming: Coming, data: bytes) -> bytes | None:
-        """Holds what has come of a body, unless it is to be refused: others do so, and see to what is still to come."""
+        """Store the received part of a body. A request to refuse is returned for aiohttp, which also reads its rest."""
         try:
             self._quick.authorize(coming.head.headers)
             self._quick.intake.admit()
@@ -226,7 +228,10 @@ class Shortcut:
         return self._more(coming, data)
 
     def _more(self, coming: Coming, data: bytes) -> bytes | None:
-        """Takes more of a body; for which there is no room, or too much of it, is left to others."""
+        """Add received bytes to a body, and begin the request once its body is complete.
+
+        Return the whole request for aiohttp if there is no room for it, or if more bytes arrived than its body has.
+        """
         try:
             coming.add(data)
         except Busy:
@@ -241,7 +246,7 @@ class Shortcut:
         return None
 
     def _left(self) -> bytes:
-        """Returns what has come of a request whose body comes, and forgets it."""
+        """Return the received part of a request with an incomplete body, and forget the request."""
         coming, self._coming = self._coming, None
         if coming is None:
             return b""
@@ -250,7 +255,7 @@ class Shortcut:
         return coming.start + coming.body()
 
     def _begin(self, exchange: Exchange, body: bytes) -> None:
-        """Has a request answered that is there."""
+        """Decode a complete request, and queue its samples for the model."""
         self._exchange = exchange
         self._connection.keep_alive(True)  # noqa: FBT003 - it is aiohttp's
         self._connection.begin()
@@ -259,7 +264,7 @@ class Shortcut:
         try:
             quick.authorize(exchange.head.headers)
             quick.intake.admit()
-            exchange.room.take(len(body) - exchange.room.size)  # all of it, or what has not been counted as it came
+            exchange.room.take(len(body) - exchange.room.size)  # the bytes that are not reserved yet
             inputs, exchange.asked = exchange.codec.decode(exchange.head, body)
             exchange.room.take_answer(exchange.codec.times(exchange.asked) * quick.answer_bytes(inputs))
             quick.put(inputs, exchange)
