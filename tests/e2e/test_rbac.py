@@ -271,7 +271,7 @@ def _of_child(
 
 
 NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
-    Right("trainingjobs.epochal.dev", "get"): (World.report, None),
+    Right("trainingjobs.epochal.dev", "get"): (World.job, None),
     Right("trainingjobs.epochal.dev", "list"): (World.restart, None),
     Right("trainingjobs.epochal.dev", "watch"): (lambda world: world.proxy.cut_watches(), None),
     Right("trainingjobs.epochal.dev", "create"): (World.search, None),

@@ -106,9 +106,12 @@ class Applier:
 
     async def _create(self, key: Key, action: Create, planned: Object) -> StatusCause | None:
         resource, labels = action.resource, action.body["metadata"]["labels"]
-        # The watch may lag. The garbage collector deletes the Job of a deleted TrainingJob, and a Job of an older spec
-        # is replaced. A read from the API server before each Job would only shorten this window.
-        self._known(key, planned)
+        # The watch may lag: without this read, a deleted TrainingJob can get a second Job until the garbage collector
+        # deletes it.
+        now = await self._kube.get(TRAINING_JOBS, *key)
+        if _differ(planned, now["metadata"]):
+            self._writer.put(TRAINING_JOBS, now)
+            return None
         try:
             made = await self._kube.create(resource, dict(action.body), manager=LEADER_MANAGER)
         except (Invalid, Forbidden, NotFound) as error:

@@ -28,6 +28,15 @@ from tests.unit.operator.objects import (
 )
 
 
+async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
+    server, store = ApiServer(), store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first", epochs=1))
+    server.put("first", epochs=2)
+    server.documents["first"]["metadata"]["generation"] = 2
+    await reconciler(server, store).reconcile(FIRST)
+    assert '"epochs":2' in server.jobs["first"]["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
+
+
 async def test_what_began_by_an_earlier_version_goes_on_from_the_results_that_its_job_names() -> None:
     server, store = ApiServer(), store_for([KIND])
     raw = server.put("second", continueFrom={"name": "first"})
