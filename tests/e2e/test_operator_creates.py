@@ -18,27 +18,16 @@ from epochal_operator.modelserver.owned import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.token_review import token_review
 from epochal_operator.trainingjob.job import batch_job
-from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.reasons import Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.kit import operator
+from tests.kit.as_operator import INSTALLATION, OPERATOR
 from tests.kit.jobs import Namespace, digits, search
 from tests.kit.kubectl import Object, Refused, kubectl
 
-OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
 ROOT = Path(__file__).parents[2]
 SHA = "a" * 64
-INSTALLATION = Installation(
-    trainer_image="localhost/epochal-trainer:dev",
-    server_image="localhost/epochal-server:dev",
-    storage_endpoint="http://minio.minio.svc:9000",
-    scratch_limit="1Gi",
-    tmp_limit="1Gi",
-    progress_url=operator.PROGRESS,
-    progress_ca="none",
-    server_network={"ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}]},
-)
 MODELS = {
     "ONNX": ServedModel(uri="s3://models/model.onnx", sha256=SHA),
     "Keras": ServedModel(uri="s3://models/model.keras", sha256=SHA, runtime="Keras"),

@@ -8,22 +8,11 @@ from typing import Any
 import pytest
 from epochal_api.trainingjob import parse
 from epochal_operator.trainingjob.job import batch_job
-from epochal_operator.trainingjob.pod_template import Installation
 
-from tests.kit import operator
+from tests.kit.as_operator import INSTALLATION, OPERATOR
 from tests.kit.jobs import Namespace, digits, search
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
-OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
-INSTALLATION = Installation(
-    trainer_image="localhost/epochal-trainer:dev",
-    server_image="localhost/epochal-server:dev",
-    storage_endpoint="http://minio.minio.svc:9000",
-    scratch_limit="1Gi",
-    tmp_limit="1Gi",
-    progress_url=operator.PROGRESS,
-    progress_ca="none",
-)
 DENIED = "ValidatingAdmissionPolicy 'epochal-operator' with binding 'epochal-operator' denied request: "
 Spoil = Callable[[Object], Any]
 POD = "spec.template.spec"

@@ -9,23 +9,11 @@ import pytest
 from epochal_api.modelserver import ModelServer, parse
 from epochal_api.modelserver_status import ServedModel
 from epochal_operator.modelserver.owned import CHILDREN
-from epochal_operator.trainingjob.pod_template import Installation
 
-from tests.kit import operator
+from tests.kit.as_operator import INSTALLATION, OPERATOR
 from tests.kit.jobs import Namespace
 from tests.kit.kubectl import Object, Refused, apply, kubectl
 
-OPERATOR = f"--as=system:serviceaccount:{operator.NAMESPACE}:epochal"
-INSTALLATION = Installation(
-    trainer_image="localhost/epochal-trainer:dev",
-    server_image="localhost/epochal-server:dev",
-    storage_endpoint="http://minio.minio.svc:9000",
-    scratch_limit="1Gi",
-    tmp_limit="1Gi",
-    progress_url=operator.PROGRESS,
-    progress_ca="none",
-    server_network={"ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}]},
-)
 KERAS = ServedModel(uri="s3://models/model.keras", sha256="a" * 64)
 MODELS = [
     KERAS,

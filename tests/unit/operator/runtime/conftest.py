@@ -1,7 +1,8 @@
 """A client of a server that answers by a script."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -50,10 +51,15 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     return Script()
 
 
-@pytest.fixture
-async def kube(script: Script) -> AsyncIterator[Kube]:
+@asynccontextmanager
+async def client_of(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[Kube]:
+    """Gives a client of a server on loopback.
+
+    Args:
+        answer: Answers each request.
+    """
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", script.answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -63,3 +69,9 @@ async def kube(script: Script) -> AsyncIterator[Kube]:
     yield kube
     await kube.close()
     await runner.cleanup()
+
+
+@pytest.fixture
+async def kube(script: Script) -> AsyncIterator[Kube]:
+    async with client_of(script.answer) as kube:
+        yield kube

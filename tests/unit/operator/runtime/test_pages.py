@@ -10,8 +10,8 @@ from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, PageSizes
 from epochal_operator.runtime.reader import Reader
 from epochal_operator.runtime.resource import JOBS, PODS
-from epochal_operator.runtime.transport import Transport
-from kubernetes.aio.client import ApiClient, Configuration
+
+from tests.unit.operator.runtime.conftest import client_of
 
 KIB = 1024
 
@@ -52,17 +52,8 @@ def objects() -> Objects:
 
 @pytest.fixture
 async def kube(objects: Objects) -> AsyncIterator[Kube]:
-    app = web.Application()
-    app.router.add_get("/{path:.*}", objects.list)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    configuration = Configuration()
-    configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    kube = Kube(Transport(ApiClient(configuration)))
-    yield kube
-    await kube.close()
-    await runner.cleanup()
+    async with client_of(objects.list) as kube:
+        yield kube
 
 
 async def names(kube: Kube) -> list[str]:
