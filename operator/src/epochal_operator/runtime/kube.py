@@ -64,19 +64,23 @@ class Kube:
         Args:
             seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start.
         """
-        return Kube(self._transport.fenced(seconds_left), self._one_page, self._warned, self._sizes)
+        return self._by(self._transport.fenced(seconds_left))
 
     def once(self) -> "Kube":
         """Return a copy of the client that makes each request once, for work that a queue retries."""
-        return Kube(self._transport.once(), self._one_page, self._warned, self._sizes)
+        return self._by(self._transport.once())
 
     def reading(self, reader: Reader) -> "Kube":
         """Return a copy of the client that parses responses with another reader."""
-        return Kube(self._transport.reading(reader), self._one_page, self._warned, self._sizes)
+        return self._by(self._transport.reading(reader))
 
     def observed(self, ended: Callable[[], None]) -> "Kube":
         """Return a copy of the client that calls a function after each request."""
-        return Kube(self._transport.observed(ended), self._one_page, self._warned)
+        return self._by(self._transport.observed(ended))
+
+    def _by(self, transport: Transport) -> "Kube":
+        """Return a client by another transport, which shares the page lock, the warnings and the page sizes."""
+        return Kube(transport, self._one_page, self._warned, self._sizes)
 
     @classmethod
     async def connect(cls) -> Self:

@@ -146,3 +146,12 @@ def test_the_size_follows_the_last_page(adapt: Callable[[PageSizes], Any], expec
     sizes = PageSizes()
     adapt(sizes)
     assert sizes.of(JOBS) == expected
+
+
+async def test_a_reconcilers_client_knows_the_size_of_pages(objects: Objects, kube: Kube) -> None:
+    objects.sizes = [1] * 100
+    await names(kube)
+    largest = max(objects.limits)
+    objects.limits.clear()
+    await names(kube.observed(lambda: None))
+    assert objects.limits[0] >= largest
