@@ -122,6 +122,17 @@ def has_ended(job: Object) -> bool:
     return is_failed or condition_of(job, "Complete") is not None
 
 
+def must_change(job: Object, *, suspend: bool) -> bool:
+    """Return whether the field `spec.suspend` of a trial's TrainingJob must change.
+
+    Args:
+        job: The TrainingJob.
+        suspend: The value that the field must have.
+    """
+    going = job["metadata"].get("deletionTimestamp") is not None
+    return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
+
+
 def is_idle(job: Object) -> bool:
     """Return whether a TrainingJob trains nothing now: it is suspended, refused, or has ended."""
     return state_of(job) == "Suspended" or is_refused(job) or has_ended(job)

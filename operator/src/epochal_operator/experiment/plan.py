@@ -21,7 +21,7 @@ from epochal_operator.experiment.events import (
 from epochal_operator.experiment.ledger import Failed, Finished
 from epochal_operator.experiment.life import end_of, time_to_live
 from epochal_operator.experiment.next import Next, decide, stop
-from epochal_operator.experiment.observe import due_in, figures, has_begun, has_ended, is_due, may_tell, reports_best
+from epochal_operator.experiment.observe import due_in, figures, has_begun, is_due, may_tell, must_change, reports_best
 from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, deadline, phase, started
@@ -162,7 +162,7 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
         stops = waits or (finishes and not has_begun(job)) or not may_tell(by_number.get(place[0]), place[1])
         if observed.ledger is None and not stops:
             continue  # The ledger decides which trials may train.
-        if place not in observed.held and _is_wrong(job, suspend=stops):
+        if place not in observed.held and must_change(job, suspend=stops):
             steps.append(Suspend(place, job, stops))
     if steps:
         return Plan(tuple(steps))
@@ -191,12 +191,12 @@ def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observe
             missing += [trial] if place not in waiting and not stopped else []
             continue
         suspend = waits or (stopped is not None and not has_begun(job))
-        if place not in observed.held and _is_wrong(job, suspend=suspend):
+        if place not in observed.held and must_change(job, suspend=suspend):
             steps.append(Suspend(place, job, suspend))
     steps += [
         Suspend(place, job, suspend=True)
         for place, job in observed.strays.items()
-        if place not in observed.held and _is_wrong(job, suspend=True)
+        if place not in observed.held and must_change(job, suspend=True)
     ]
     if waits or now.ended or observed.hindered is not None:
         return tuple(steps)
@@ -246,12 +246,6 @@ def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create
     except Exception as error:  # noqa: BLE001 - an error in one TrainingJob does not block the others
         return Unmade(place, error)
     return Create(place, body)
-
-
-def _is_wrong(job: Object, *, suspend: bool) -> bool:
-    """Return whether the `suspend` field of a trial's TrainingJob must change."""
-    going = job["metadata"].get("deletionTimestamp") is not None
-    return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
 
 
 def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:

@@ -8,7 +8,7 @@ from epochal_api.status import read_status
 from epochal_operator.experiment.actions import Action, DeleteExperiment, Suspend
 from epochal_operator.experiment.events import events
 from epochal_operator.experiment.life import time_to_live
-from epochal_operator.experiment.observe import has_ended, is_idle
+from epochal_operator.experiment.observe import has_ended, is_idle, must_change
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, is_trained
@@ -45,7 +45,7 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
     steps = [
         Suspend(place, job, suspend=True)
         for place, job in observed.jobs.items()
-        if waits and place not in observed.held and _trains(job)
+        if waits and place not in observed.held and must_change(job, suspend=True)
     ]
     if steps:
         return Plan(tuple(steps))
@@ -72,11 +72,6 @@ def is_over(metadata: Metadata, before: ExperimentStatus) -> bool:
 
 def _has_ended(before: ExperimentStatus) -> bool:
     return before.state in _ENDED and bool(before.trials and before.trials.created)
-
-
-def _trains(job: Object) -> bool:
-    going = job["metadata"].get("deletionTimestamp") is not None
-    return not has_ended(job) and not going and not job["spec"].get("suspend", False)
 
 
 def _status(
