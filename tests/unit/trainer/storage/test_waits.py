@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from epochal_trainer.lib.failures import bad_spec, refused
 from epochal_trainer.storage import Waits
+from epochal_trainer.storage import waits as module
 
 if TYPE_CHECKING:
     from epochal_api.report import Waiting
@@ -36,6 +39,19 @@ def test_what_is_waited_for_may_change(caplog: pytest.LogCaptureFixture) -> None
     assert after is not None
     assert (after.reason, after.since) == ("ResultsNotWritable", before.since)
     assert len(caplog.messages) == 1
+
+
+def test_an_outage_has_one_start_although_the_clock_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Waiting | None] = []
+    waits = Waits(told.append)
+    clock = Mock(wraps=datetime)
+    monkeypatch.setattr(module, "datetime", clock)
+    for who, hour in (("a", 13), ("b", 11), ("c", 12)):
+        clock.now.return_value = datetime(2026, 1, 1, hour, tzinfo=UTC)
+        waits.begin(who, GONE if who == "b" else FULL, 1)
+    waits.end("a", answered=False)
+    assert [waiting and waiting.reason for waiting in told] == [FULL.reason, GONE.reason]
+    assert len({waiting.since for waiting in told if waiting}) == 1
 
 
 def test_who_did_not_wait_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from epochal_api.report import Waiting
 
@@ -16,8 +17,16 @@ log = logging.getLogger(__name__)
 LONGEST_MESSAGE = 4096
 
 
+class _Wait(NamedTuple):
+    began: float
+    """Seconds of the monotonic clock: the wall clock may jump during an outage."""
+    failure: Failure
+
+
 class Waits:
     """The callers that wait for a storage. The start of the first wait and the end of the last are logged and reported.
+
+    All reports of an outage have the start of its first wait: the operator emits an Event for each other start.
 
     Args:
         tell: Receives the longest present wait, or None once the storage has answered. Any thread may call it.
@@ -26,9 +35,10 @@ class Waits:
     def __init__(self, tell: Callable[[Waiting | None], None] = lambda _: None) -> None:
         self._tell = tell
         self._told: Waiting | None = None
-        self._waiting: dict[object, Waiting] = {}
+        self._waiting: dict[object, _Wait] = {}
         self._answered = threading.Condition()
         self._began = 0.0
+        self._since = datetime.now(UTC)
 
     def begin(self, who: object, failure: Failure, seconds: float) -> None:
         """Record that a caller waits, or waits with another failure now.
@@ -39,13 +49,12 @@ class Waits:
             seconds: Seconds for which the caller has waited.
         """
         with self._answered:
-            if not self._waiting:
-                self._began = time.monotonic() - seconds
+            began = time.monotonic() - seconds
+            if self._told is None:
+                self._began, self._since = began, datetime.now(UTC) - timedelta(seconds=seconds)
                 log.warning("The storage is waited for: %s", failure.message)
             before = self._waiting.get(who)
-            since = before.since if before else datetime.now(UTC) - timedelta(seconds=seconds)
-            message = failure.message[:LONGEST_MESSAGE]
-            self._waiting[who] = Waiting(reason=failure.reason, message=message, since=since)
+            self._waiting[who] = _Wait(before.began if before else began, failure)
             self._publish()
 
     def end(self, who: object, *, answered: bool) -> None:
@@ -74,7 +83,10 @@ class Waits:
             return self._answered.wait(seconds)
 
     def _publish(self) -> None:
-        now = min(self._waiting.values(), key=lambda waiting: waiting.since, default=None)
+        longest = min(self._waiting.values(), key=lambda wait: wait.began, default=None)
+        now = longest and Waiting(
+            reason=longest.failure.reason, message=longest.failure.message[:LONGEST_MESSAGE], since=self._since
+        )
         if now != self._told:
             self._told = now
             self._tell(now)
