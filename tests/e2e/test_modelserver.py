@@ -19,7 +19,7 @@ from tests.kit import buckets
 from tests.kit.any_size import of_any_size
 from tests.kit.jobs import DIGITS, Namespace, digits
 from tests.kit.known import CLOSE, Asking, Known, infer, known
-from tests.kit.kubectl import Object, get, kubectl, wait
+from tests.kit.kubectl import Object, get, items, kubectl, wait
 from tests.kit.model_server import ask
 from tests.kit.servers import Server
 
@@ -279,7 +279,12 @@ def test_a_job_that_is_trained_anew_is_rolled_out_without_a_failed_request(
             "serve the new model",
             lambda found: found.get("state") == "Ready" and found["model"]["trainingJobUID"] == uid,
         )
-        wait("the pod of before to end", lambda: not before.keys() & server.started().keys(), seconds=60)
+
+        def left() -> set[str]:
+            # A pod that is terminating may still answer.
+            return before.keys() & {pod["metadata"]["name"] for pod in items("pods", namespace=namespace.name)}
+
+        wait("the old pod to be gone", lambda: not left(), seconds=90)
         asking.more(10)
     model = server.status["model"]
     assert model["sha256"] != old["sha256"]
