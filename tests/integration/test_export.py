@@ -16,10 +16,10 @@ import pytest
 from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
 from epochal_api.storage import ExportFormat
+from epochal_lib.digests import sha256
 from epochal_trainer.export.request import Request, Source
 from epochal_trainer.export.work import NotLoaded, export
 from epochal_trainer.run import Folders, run
-from epochal_trainer.storage.bucket import sha256
 from keras import layers
 
 from .conftest import undone

@@ -21,10 +21,10 @@ from epochal_api.pod import (
 )
 from epochal_api.report import Report
 from epochal_api.trainingjob import TrainingJob
+from epochal_lib import cgroups
 
 from epochal_trainer import backend
 from epochal_trainer import job as jobs
-from epochal_trainer.lib import cgroups
 from epochal_trainer.lib.failures import Failure, lacks_room, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated

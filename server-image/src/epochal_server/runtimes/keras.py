@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from epochal_api.signature import Signature, TensorSpec
+from epochal_lib.model_server.errors import ServeError
 
-from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Platform
 from epochal_server.runtimes.pairing import paired
 from epochal_server.tensors import TEXT
@@ -36,7 +36,7 @@ class Keras:
     def __init__(self, model: Any, signature: Signature | None, *, checked: bool) -> None:
         takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
         if not takes or not gives:
-            raise Ended(
+            raise ServeError(
                 "ModelRefused",
                 f"must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
             )
@@ -73,10 +73,10 @@ def load(path: Path, signature: Signature | None, threads: int, *, checked: bool
     try:
         # Only training needs compile(). Without it, custom losses or metrics cause no error.
         return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, checked=checked)
-    except Ended:
+    except ServeError:
         raise
     except Exception as error:
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
             "stored it, and no layers that bring code along",
