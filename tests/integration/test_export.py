@@ -244,7 +244,7 @@ def test_a_model_that_answers_otherwise_is_not_stored_and_the_layer_is_named(
     )
     outcome, out = exported(model, tmp_path)
     assert outcome.reason == "ExportDiffers"
-    assert outcome.message.startswith("model.onnx: the output 'last' differs by ")
+    assert outcome.message.startswith('model.onnx: output "last": differs by ')
     assert outcome.message.endswith(", from the layer 'second' (Dense) on")
     assert not (out / "model.onnx").exists()
 

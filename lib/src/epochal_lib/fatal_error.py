@@ -5,14 +5,11 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from epochal_api.pod import TERMINATION_FILE
+from epochal_api.pod import MAX_TERMINATION_BYTES, TERMINATION_FILE
 from epochal_api.text import printable
 
 CRASHED = 1
 """Exit code of a process that an unexpected error ended."""
-MAX_BYTES = 4096
-"""Maximum size that the kubelet reads of the termination message:
-https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +65,9 @@ def write_termination_message(reason: str, message: str, path: Path = Path(TERMI
         path: The file. The kubelet creates it, so this function never does.
     """
     text = json.dumps({"reason": reason, "message": message})
-    while (over := len(text) - MAX_BYTES) > 0:  # a character takes up to 12 bytes in JSON, so repeat until it fits
+    while (
+        over := len(text) - MAX_TERMINATION_BYTES
+    ) > 0:  # a character takes up to 12 bytes in JSON, so repeat until it fits
         message = f"{message[: -over // 12 - 1]}…"
         text = json.dumps({"reason": reason, "message": message})
     try:

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from epochal_api.pod import ExitCode
-from epochal_lib.fatal_error import CRASHED, MAX_BYTES, exit_code_of, write_termination_message
+from epochal_api.pod import MAX_TERMINATION_BYTES, ExitCode
+from epochal_lib.fatal_error import CRASHED, exit_code_of, write_termination_message
 from epochal_lib.model_server.errors import Reason, ServeError
 
 
@@ -21,7 +21,7 @@ def test_leaves_no_more_than_the_kubelet_reads(tmp_path: Path, character: str) -
     file = tmp_path / "termination-log"
     file.touch()
     write_termination_message("ModelRefused", character * 5000, file)
-    assert len(file.read_bytes()) <= MAX_BYTES
+    assert len(file.read_bytes()) <= MAX_TERMINATION_BYTES
     message = json.loads(file.read_text())["message"]
     assert message.endswith("…")
     assert len(message) > 300

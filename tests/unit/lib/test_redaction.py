@@ -44,6 +44,15 @@ def test_credentials_of_the_environment_are_removed() -> None:
     assert redact("access-key, access-key-and-more, abc") == "***, ***, abc"
 
 
+def test_a_credential_with_a_line_break_is_removed_with_and_without_it() -> None:
+    redact = Redactor(("the-access-key\n", "the-secret-key"))
+    assert redact(r"b'the-access-key\n/2026', the-access-key, the-secret-key") == "b'***/2026', ***, ***"
+
+
+def test_the_longest_credential_is_removed_whole() -> None:
+    assert Redactor(("secret", "secret-and-more"))("secret-and-more, secret") == "***, ***"
+
+
 def test_a_short_credential_stays_in_words() -> None:
     assert Redactor(("a", "minio"))("a bucket of minio") == "a bucket of minio"
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import onnxruntime
-
-from epochal_trainer.export.tensors import Arrays
+from epochal_lib.model_server.answers import Arrays
 
 TOLERANCE = 1e-4
 """Maximum difference of outputs, relative to Keras' greatest absolute value, or to 1 if 1 is greater."""

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from epochal_lib.model_server.answers import AnswersDiffer, largest_difference
+from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
 from epochal_trainer.export.answers import TOLERANCE, Session
-from epochal_trainer.export.tensors import Arrays, answer, outputs_of
+from epochal_trainer.export.tensors import answer, outputs_of
 from epochal_trainer.export.to_onnx import to_onnx
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from epochal_api.storage import ExportFormat
-from epochal_lib.model_server.answers import AnswersDiffer, largest_difference
+from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
 from epochal_trainer.export.answers import TOLERANCE, Session, tolerance_of
 from epochal_trainer.export.blame import first_that_differs, first_that_fails
 from epochal_trainer.export.loading import Loaded
 from epochal_trainer.export.request import DIFFERS, NOT_EXPORTABLE
-from epochal_trainer.export.tensors import Arrays, answer
+from epochal_trainer.export.tensors import answer
 from epochal_trainer.export.to_onnx import NotExportable, to_onnx
 from epochal_trainer.export.to_saved_model import answers_of, to_saved_model
 from epochal_trainer.export.tracing import blamed

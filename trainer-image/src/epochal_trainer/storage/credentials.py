@@ -35,7 +35,8 @@ class Credentials:
             Failure: CredentialsRefused, if there are no credentials, or if they contain characters that break a
                 request.
         """
-        found = cls.unchecked(environment)
+        access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
+        found = cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
         if not found.access_key or not found.secret_key:
             raise refused("CredentialsRefused", f"there is no access key or no secret key: {CREDENTIALS}")
         for key, name in KEYS.items():
@@ -54,12 +55,6 @@ class Credentials:
         The secret key is in no header, so a line break in it is valid if the server's copy has the same line break.
         """
         return _told("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
-
-    @classmethod
-    def unchecked(cls, environment: Mapping[str, str]) -> "Credentials":
-        """Return the credentials from the environment without a check, to remove them from texts."""
-        access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
-        return cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
 
     @cached_property
     def hidden(self) -> Redactor:
