@@ -6,12 +6,12 @@ import json
 import lzma
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from epochal_api.columns import columns, rows
 from epochal_api.experiment import MAX_NAME, trial_name
 from epochal_api.kind import InvalidObject
-from epochal_api.model import Model
+from epochal_api.model import TolerantModel, field_errors
 from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -33,13 +33,7 @@ _Count = Annotated[int, Field(ge=0, le=2**53)]
 _TRIALS = "trials"
 
 
-class ReportModel(Model):
-    """A part of a report. Unknown fields of a newer operator are ignored: a template may name any image version."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Folder(ReportModel):
+class Folder(TolerantModel):
     """A TrainingJob of a trial, with its own results folder."""
 
     rung: _Count
@@ -48,7 +42,7 @@ class Folder(ReportModel):
     """UID of the TrainingJob."""
 
 
-class ReportedRung(ReportModel):
+class ReportedRung(TolerantModel):
     """A rung that a trial has finished."""
 
     uid: _Uid | None = None
@@ -61,7 +55,7 @@ class ReportedRung(ReportModel):
     """Duration in seconds."""
 
 
-class ReportedTrial(ReportModel):
+class ReportedTrial(TolerantModel):
     """A trial of the Experiment."""
 
     number: _Count
@@ -94,7 +88,7 @@ class ReportedTrial(ReportModel):
         return self.failed or self.finished
 
 
-class Axis(ReportModel):
+class Axis(TolerantModel):
     """A parameter, with the data for the plots."""
 
     name: _Line
@@ -105,7 +99,7 @@ class Axis(ReportModel):
     """Its possible values; None for a number."""
 
 
-class ExperimentReport(ReportModel):
+class ExperimentReport(TolerantModel):
     """An Experiment and its trials."""
 
     namespace: _Label
@@ -190,8 +184,6 @@ def decode(text: str) -> ExperimentReport:
             content[_TRIALS] = rows(content.get(_TRIALS, []))
         return ExperimentReport.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidReport(f"{where or 'report'}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise InvalidReport(field_errors(error)[0]) from None
     except (binascii.Error, lzma.LZMAError, ValueError, RecursionError) as error:
         raise InvalidReport(f"must be JSON in xz and base64: {error}") from None
