@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageFilter
 
-from epochal_photographs.digit.arrays import Bytes
+from epochal_photographs.digit.geometry import Bytes
 from epochal_photographs.digit.morphology import closed, opened
 
 _DARKEST = 20

@@ -94,7 +94,7 @@ async def test_a_form_without_any_photograph_is_refused() -> None:
     async with serving(routes(SERVICE)) as client:
         response = await client.post("/predict", data=form(("a.png", b"none"), ("b.png", b"")))
         assert response.status == 400
-        assert "a.png: this is no JPEG" in (await response.json())["error"]
+        assert "a.png: the file is not a JPEG" in (await response.json())["error"]
         response = await client.post("/predict", data=form(*[("a.png", ONE)] * 65))
         assert (response.status, "at most 64 files" in (await response.json())["error"]) == (400, True)
 
