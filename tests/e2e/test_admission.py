@@ -57,7 +57,7 @@ def test_a_network_that_is_no_graph_fails_without_a_pod(namespace: Namespace) ->
     assert namespace.finish("no-graph", seconds=20)["state"] == "Failed"
     failed = namespace.condition("Failed", "no-graph")
     assert failed["reason"] == "InvalidSpec"
-    assert "layers[1] (Dense): inputs name 'nobody'" in failed["message"]
+    assert "layers[1] (Dense): inputs contain 'nobody'" in failed["message"]
     assert namespace.pods("no-graph") == []
 
 

@@ -151,7 +151,7 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("results.prefix", "a\nb", "spec.results.prefix: String should match pattern"),
         ("image", "trainer:1 --privileged", "spec.image: String should match pattern"),
         ("network.layers", [], "spec.network.layers: List should have at least 1 item"),
-        ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs name 'nobody'"),
+        ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs contain 'nobody'"),
         ("network.input.shape", [0], "spec.network.input.shape[0]: Input should be greater than or equal to 1"),
         ("training.stopAfterEpoch", 11, "spec.training: stopAfterEpoch must be at most epochs, found 11 of 1"),
         ("training.continueFrom", {}, "spec.training.continueFrom: give exactly one of name and uri"),
@@ -208,7 +208,7 @@ def test_the_unit_is_asked_for_where_it_was_forgotten_alone() -> None:
 
 def test_names_of_layers_differ() -> None:
     layers = [{"layer": "Dense", "units": 1, "name": "a"}, {"layer": "Dense", "units": 1, "name": "a"}]
-    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): the name 'a' is taken already"):
+    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): another layer has the name 'a'"):
         parse(changed("network.layers", layers))
 
 

@@ -282,7 +282,7 @@ def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
     assert told.state == "Failed"
     assert [type(action) for action in todo.actions] == [EmitEvent, ApplyStatus]
     failure = next(one for one in told.conditions or [] if one.type == "Failed")
-    assert "spec.network: layers[0] (Dense): inputs name 'nowhere'" in failure.message
+    assert "spec.network: layers[0] (Dense): inputs contain 'nowhere'" in failure.message
     raw["status"] = told.dump()
     assert make_plan(raw, seen(), INSTALLATION).actions == ()
 
