@@ -89,7 +89,7 @@ class Search(Model):
     """None: only the template is trained. Random: at random. Grid: every combination, in order. TPE: by Optuna's
     tree-structured Parzen estimator, which learns from previous trials. No combination is tried twice. Default: TPE."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Random seed: the same seed and the same known trials give the same parameters. Default: 0."""
+    """Random seed: the same seed and the same previous trials give the same parameters. Default: 0."""
     startup_trials: Annotated[int, Field(ge=1, le=1000)] = 10
     """Random trials of TPE before it starts to learn. Default: 10."""
 
@@ -163,7 +163,7 @@ class Template(Model):
     metadata: TemplateMetadata = TemplateMetadata()
     """Metadata of each trial's TrainingJob."""
     spec: TrainingJobSpec
-    """What to train, as in a valid TrainingJob. Its training.epochs is the maximum for a trial."""
+    """Spec of a valid TrainingJob. Its training.epochs is the maximum for a trial."""
 
     @model_validator(mode="after")
     def _check_unset(self) -> Self:

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from epochal_api.columns import columns, rows
 from epochal_api.experiment import MAX_NAME, trial_name
 from epochal_api.kind import InvalidObject
-from epochal_api.model import TolerantModel, field_errors
+from epochal_api.model import Count, TolerantModel, field_errors
 from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -27,7 +27,6 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_s
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 _Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=64)]
 _Line = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=256)]
-_Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 _TRIALS = "trials"
@@ -36,7 +35,7 @@ _TRIALS = "trials"
 class Folder(TolerantModel):
     """A TrainingJob of a trial, with its own results folder."""
 
-    rung: _Count
+    rung: Count
     """Rung of the TrainingJob, counted from 0."""
     uid: _Uid
     """UID of the TrainingJob."""
@@ -47,18 +46,18 @@ class ReportedRung(TolerantModel):
 
     uid: _Uid | None = None
     """UID of its TrainingJob; None if that was deleted before it was observed."""
-    epoch: _Count
+    epoch: Count
     """Last epoch of the rung."""
     value: _Line | None = None
     """Value of the objective at the end of the rung."""
-    seconds: _Count = 0
+    seconds: Count = 0
     """Duration in seconds."""
 
 
 class ReportedTrial(TolerantModel):
     """A trial of the Experiment."""
 
-    number: _Count
+    number: Count
     """Number of the trial. Trial 0 is the template without changes."""
     state: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]*$", max_length=63)]
     """State of the trial: Running, Paused, Complete, Failed or Diverged."""
@@ -120,11 +119,11 @@ class ExperimentReport(TolerantModel):
     """The parameters of the search."""
     trials: list[ReportedTrial] = []
     """The trials in the order of their numbers."""
-    omitted: _Count = 0
+    omitted: Count = 0
     """Number of omitted trials: the worst ones, if the report is too large for all."""
     importance: dict[_Line, _Line] = {}
     """Importance of each parameter, with a sum of 1, as far as known."""
-    best: _Count | None = None
+    best: Count | None = None
     """Number of the trial with the best value."""
     job: dict[str, Any] | None = None
     """A TrainingJob with the best parameters."""

@@ -115,10 +115,11 @@ def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
     return {CEL: [rule._asdict() for rule in rules], **extra}
 
 
-def matching(pattern: str, message: str, *rules: Rule, **bounds: int) -> Any:
+def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None) -> Any:
     """Return the constraint that a text matches a pattern. The API server shows the message in place of the pattern."""
     rule = Rule(f"self.matches(r'{pattern}')", message)
-    return Field(pattern=pattern, json_schema_extra=cel(rule, *rules, pattern=None), **bounds)
+    extra = cel(rule, *rules, pattern=None)
+    return Field(pattern=pattern, min_length=min_length, max_length=max_length, json_schema_extra=extra)
 
 
 def list_map(key: str) -> dict[str, Any]:
@@ -166,6 +167,9 @@ def number_of(quantity: str) -> Decimal:
     suffix = found["suffix"]
     return Decimal(found["number"]) * Decimal(1024 if suffix.endswith("i") else 1000) ** _POWERS[suffix.rstrip("i")]
 
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A number that is exact as a float."""
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 

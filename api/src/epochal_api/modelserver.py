@@ -145,8 +145,8 @@ class ServerAuth(Model):
     """Authentication of the server's clients."""
 
     secret_ref: SecretRef
-    """Secret whose values, under any names, are bearer keys. A request with one of them is accepted. Values of fewer
-    than 16 characters are ignored."""
+    """Secret with bearer keys: its values, under any names. A request with such a key is accepted. Values of fewer than
+    16 characters are ignored."""
 
 
 class ServerTLS(Model):

@@ -11,7 +11,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from epochal_api.model import TolerantModel
+from epochal_api.model import Count, TolerantModel
 from epochal_api.signature import FileName, Sha256, Which
 from epochal_api.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
 from epochal_api.storage import ExportFormat
@@ -36,7 +36,6 @@ MAX_NAME = 128
 """Maximum characters of a metric's name."""
 MetricName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE_PATTERN)]
 Values = Annotated[dict[MetricName, float], Field(max_length=MAX_NAMES)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=PRINTABLE_PATTERN)]
 Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -245,7 +245,7 @@ class Status(ReportedStatus):
     conditions: Conditions | None = None
     """Machine-readable state: Ready, False while a user or the cluster must change something; Stalled, Suspended,
     Complete, Failed; Finished, once it is Complete or Failed; StorageAvailable, once the trainer has waited for its
-    storage; SpecApplied, once a change of the spec came too late; Exported, once the exports were tried."""
+    storage; SpecApplied, once a change of the spec was too late; Exported, once the exports were tried."""
     start_time: Time | None = None
     """When a container of the job first ran. From then on its spec is immutable."""
     completion_time: Time | None = None

@@ -43,7 +43,7 @@ class ContinueFrom(Model):
     from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
     """The weights to continue from. Last: the weights of its last epoch, with the state of the optimizer and the
     callbacks, as if the training had continued; but an EarlyStopping that has ended it waits for its whole patience
-    anew. Best: the weights of its best epoch, from its results; epochs count from that epoch, and optimizer and
+    again. Best: the weights of its best epoch, from its results; epochs count from that epoch, and optimizer and
     callbacks start without state, because their state belongs to other weights. If its last epoch is the best, or as
     good, Best is the same as Last. Default: Last."""
 

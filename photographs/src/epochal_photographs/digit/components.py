@@ -42,7 +42,8 @@ class Components:
     @cached_property
     def sides(self) -> Ints:
         """Length of the longer side of each component."""
-        return np.maximum(self.bottoms - self.tops, self.rights - self.lefts)
+        sides: Ints = np.maximum(self.bottoms - self.tops, self.rights - self.lefts)
+        return sides
 
     @cached_property
     def _by_component(self) -> tuple[Ints, Ints]:

@@ -34,7 +34,8 @@ def same_pen(main: Part) -> Mask:
     """Return the parts of a layer that the same pen may have drawn: by sharpness, stroke width and contrast."""
     features, stroke = main.layer.features, main.stroke
     width = (features.strokes >= _THINNER * stroke) & (features.strokes <= stroke / _THINNER)
-    return (features.real >= _REAL) & width & (features.contrast >= _CONTRAST * features.contrast[main.at])
+    same: Mask = (features.real >= _REAL) & width & (features.contrast >= _CONTRAST * features.contrast[main.at])
+    return same
 
 
 def group_strokes(main: Part) -> Ints:
