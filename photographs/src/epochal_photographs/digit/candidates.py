@@ -181,17 +181,18 @@ class Candidate:
 def candidates(layers: Sequence[Layer]) -> list[Candidate]:
     """Return the candidates for a digit, with the best first."""
     parts = [Part(layer, int(at)) for layer in layers for at in np.argsort(-layer.features.scores)[:BEST]]
-    same: list[list[Part]] = []
+    groups: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: -part.score):
         if part.score <= 0:
             break
-        for seen in same:
-            if seen[0].layer.dark == part.layer.dark and seen[0].box.overlap(part.box) > _SAME:
-                seen.append(part)
+        for group in groups:
+            if group[0].layer.dark == part.layer.dark and group[0].box.overlap(part.box) > _SAME:
+                group.append(part)
                 break
         else:
-            same.append([part])
-    return sorted((Candidate(_worth(seen, layers), seen[0]) for seen in same), key=lambda candidate: -candidate.worth)
+            groups.append([part])
+    found = (Candidate(_worth(group, layers), group[0]) for group in groups)
+    return sorted(found, key=lambda candidate: -candidate.worth)
 
 
 def choose(found: Sequence[Candidate]) -> Candidate | None:
@@ -200,23 +201,23 @@ def choose(found: Sequence[Candidate]) -> Candidate | None:
     for candidate in sorted(found, key=lambda one: -one.worth):
         if best is not None and candidate.worth <= best.worth:
             break  # the following steps only reduce the worth
-        worth = _doubted(candidate, found) * candidate.part.even
+        worth = _reduced_worth(candidate, found) * candidate.part.even
         if best is None or worth > best.worth:
             best = Candidate(worth, candidate.part)
     return best
 
 
-def _doubted(candidate: Candidate, found: Iterable[Candidate]) -> float:
+def _reduced_worth(candidate: Candidate, found: Iterable[Candidate]) -> float:
     """Return the worth of a candidate, reduced if other candidates inside or around it show that it is not a digit."""
     part, worth = candidate.part, candidate.worth
     others = [other.part for other in found if other is not candidate and other.worth >= _WORTH * candidate.worth]
-    alike = [other for other in others if other.layer.dark == part.layer.dark]
-    unlike = [other for other in others if other.layer.dark != part.layer.dark]
-    if any(part.goes_around(other.box) for other in alike):
+    same_ink = [other for other in others if other.layer.dark == part.layer.dark]
+    other_ink = [other for other in others if other.layer.dark != part.layer.dark]
+    if any(part.goes_around(other.box) for other in same_ink):
         worth *= _FRAME
-    if any(_is_on(other, part) for other in unlike):
+    if any(_is_on(other, part) for other in other_ink):
         worth *= _PAPER
-    if any(_is_hole(part, other) for other in unlike):
+    if any(_is_hole(part, other) for other in other_ink):
         worth *= _HOLE
     return worth
 
@@ -239,10 +240,10 @@ def _is_hole(part: Part, other: Part) -> bool:
     return (thinner or ((wide or not part.has_strokes) and not other.is_quadrilateral)) and other.encloses(part)
 
 
-def _worth(seen: Sequence[Part], layers: Iterable[Layer]) -> float:
-    """Return the mean score of a candidate over the stroke widths at which it could be seen."""
-    could = {layer.widest for layer in layers if layer.widest > 1.5 * seen[0].stroke}
+def _worth(group: Sequence[Part], layers: Iterable[Layer]) -> float:
+    """Return the mean score of a candidate over the stroke widths that could show it."""
+    possible = {layer.widest for layer in layers if layer.widest > 1.5 * group[0].stroke}
     best: dict[int, float] = {}
-    for part in seen:
+    for part in group:
         best[part.layer.widest] = max(best.get(part.layer.widest, 0.0), part.score)
-    return sum(best.values()) / max(len(could | best.keys()), 1)
+    return sum(best.values()) / max(len(possible | best.keys()), 1)

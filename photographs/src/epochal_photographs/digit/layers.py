@@ -10,7 +10,7 @@ from epochal_photographs.digit.components import Components, components
 from epochal_photographs.digit.features import Features, features
 from epochal_photographs.digit.geometry import Bytes, Floats, Mask
 from epochal_photographs.digit.morphology import greatest, least
-from epochal_photographs.digit.shade import dark_ink, light_ink
+from epochal_photographs.digit.shade import ink_of
 
 WIDTHS = (0.05, 0.12, 0.3)
 """Maximum widths of the strokes that are searched, as fractions of the picture's longer side."""
@@ -64,7 +64,7 @@ def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
     for width in WIDTHS:
         widest = int(width * max(shade.shape)) | 1
         for dark in (True, False):
-            ink = (dark_ink if dark else light_ink)(shade, widest)
+            ink = ink_of(shade, widest, dark=dark)
             for level in thresholds(ink):
                 yield Layer(dark, widest, level, ink, steep, ink >= level)
 

@@ -7,7 +7,7 @@ from epochal_photographs.digit.components import components
 from epochal_photographs.digit.geometry import HALF, Box, Mask
 from epochal_photographs.digit.layers import LEAST_INK, halfway, slopes
 from epochal_photographs.digit.morphology import greatest
-from epochal_photographs.digit.shade import dark_ink, light_ink, shades
+from epochal_photographs.digit.shade import ink_of, shades
 
 LONGER = 160
 """Minimum length in pixels of the digit's longer side at this resolution."""
@@ -36,8 +36,7 @@ def refine(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Ma
     enlarged = picture.resize(size, Image.Resampling.BICUBIC, box=where)
     coarse = Image.fromarray(mask[box.slices].astype(np.uint8) * 255)
     found = np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)) > HALF
-    shade = shades(enlarged)
-    ink = (dark_ink if dark else light_ink)(shade, int(_WIDEST * stroke * scale) | 1)
+    ink = ink_of(shades(enlarged), int(_WIDEST * stroke * scale) | 1, dark=dark)
     near = greatest(found, 2 * int(_NEAR * stroke * scale) + 3)
     level = max(halfway(ink, np.square(slopes(ink)) * near), LEAST_INK)
     parts = components((ink >= level) & near)
