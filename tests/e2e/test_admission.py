@@ -111,7 +111,7 @@ def _started(namespace: Namespace) -> None:
 def test_what_is_trained_cannot_change_once_started(namespace: Namespace, field: str, change: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=f"{field} cannot change once a container of the job has run") as refused:
         namespace.patch(change, "started")
-    assert "What still can: spec.finish, spec.suspend," in str(refused.value)
+    assert "Mutable fields: spec.finish, spec.suspend," in str(refused.value)
 
 
 @pytest.mark.usefixtures("_started")
@@ -138,14 +138,19 @@ FREE = {**RATE, "float": {"min": "1e-4", "max": "1e-1"}}
     ("name", "template", "changes", "message"),
     [
         ("a" * 49, {}, {}, "metadata.name must be a DNS label of at most 48 characters"),
-        ("wrong", {}, {"search": {"method": "TPE"}}, "parameters must name at least one, unless search.method is None"),
+        ("wrong", {}, {"search": {"method": "TPE"}}, "parameters must not be empty"),
         ("wrong", {}, {"parameters": [RATE]}, "give exactly one of float, int and values"),
         ("wrong", {}, {"parameters": [FREE, FREE]}, "spec.parameters[1]: Duplicate value"),
-        ("wrong", {}, {"parameters": [FREE | {"paths": ["results.bucket"]}]}, "must lead to a field of the template's"),
+        (
+            "wrong",
+            {},
+            {"parameters": [FREE | {"paths": ["results.bucket"]}]},
+            "must be the path of a field in the template",
+        ),
         ("wrong", {}, {"parameters": [FREE | {"float": {"min": 0.5, "max": 1}}]}, "must be of type integer,string"),
         ("wrong", {}, {"parameters": [FREE | {"float": {"min": "2", "max": 1}}]}, "min must be at most max"),
-        ("wrong", {"suspend": True}, {}, "spec.suspend must not be true here"),
-        ("wrong", {"training__stopAfterEpoch": 2}, {}, "stopAfterEpoch must be one of epochs"),
+        ("wrong", {"suspend": True}, {}, "spec.suspend must not be true"),
+        ("wrong", {"training__stopAfterEpoch": 2}, {}, "stopAfterEpoch must be at most epochs"),
         ("wrong", {"workers": 2}, {}, 'unknown field "spec.template.spec.workers"'),
     ],
 )
@@ -183,7 +188,7 @@ def test_what_is_searched_cannot_change_once_a_trial_exists(
 ) -> None:
     with pytest.raises(Refused, match=f"{field} cannot change once a trial exists") as refused:
         namespace.patch(change, "searched", kind="exp")
-    assert "What still can: spec.parallelism, spec.maxTrials," in str(refused.value)
+    assert "Mutable fields: spec.parallelism, spec.maxTrials," in str(refused.value)
 
 
 @pytest.mark.usefixtures("_searched")
