@@ -252,7 +252,7 @@ def test_what_is_no_photograph_is_refused_in_words(chromium: Browser, digits: st
     (tmp_path / "words.png").write_text("no picture at all")
     with opened(chromium, digits, complains=REFUSED) as page:
         choose(page, tmp_path / "words.png")
-        expect(page.locator(".refusal")).to_contain_text("no JPEG, PNG or WebP")
+        expect(page.locator(".refusal")).to_contain_text("not a JPEG, PNG or WebP")
         draw(page, ONE)  # and all goes on
         expect(page.locator(".found strong")).to_have_text("one")
 

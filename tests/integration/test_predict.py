@@ -66,7 +66,7 @@ def test_so_are_several_in_a_form(url: str, tmp_path: Path) -> None:
         form += ["--form", f"file=@{tmp_path / name}"]
     told = curl(*form, f"{url}/predict")["photographs"]
     assert [(one["file"], one.get("class")) for one in told] == [("a.jpg", 2), ("b.png", 7), ("c.jpg", None)]
-    assert "no JPEG, PNG or WebP" in told[2]["error"]
+    assert "not a JPEG, PNG or WebP" in told[2]["error"]
 
 
 def test_so_are_several_digits_on_one_sheet(url: str) -> None:
@@ -90,8 +90,8 @@ def test_what_the_network_saw_is_given_back(url: str) -> None:
     ("body", "status", "told"),
     [
         (b"", 400, "found nothing"),
-        (b"GIF89a", 400, "no JPEG, PNG or WebP"),
-        (photograph(2)[:-9000], 400, "damaged or cut off"),
+        (b"GIF89a", 400, "not a JPEG, PNG or WebP"),
+        (photograph(2)[:-9000], 400, "damaged or truncated"),
         (photograph(2, size=(5000, 4000)), 413, "spec.limits.imagePixels"),
         (b"\xff\xd8" + b"\0" * 9_000_000, 413, "spec.limits.requestBytes"),
     ],

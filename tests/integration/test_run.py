@@ -247,28 +247,6 @@ def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.usefixtures("as_before")
-def test_a_spec_may_name_figures_as_an_earlier_version_did(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    named = "mean_absolute_error"
-    training = {
-        "epochs": 2,
-        "loss": "BinaryCrossentropy",
-        "metrics": ["mae"],
-        "monitor": {"metric": f"val_{named}"},
-        "callbacks": [
-            {"callback": "EarlyStopping", "monitor": f"val_{named}", "patience": 2},
-            {"callback": "ModelCheckpoint", "filepath": f"{{epoch}}-{{{named}:.0f}}.keras"},
-        ],
-    }
-    network = {"input": {"shape": [6]}, "layers": [{"layer": "Dense", "units": 1, "activation": "sigmoid"}]}
-    command(folder, job(training=training, network=network))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
-    assert capsys.readouterr().out.count(f"val_{named} is called val_mae now") == 1
-    (summary,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
-    assert summary["best"]["metric"] == "val_mae"
-
-
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.usefixtures("as_before")
 def test_a_check_that_breaks_breaks_no_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

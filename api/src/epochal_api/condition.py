@@ -5,12 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from epochal_api.model import StatusModel
+from epochal_api.model import StatusModel, list_map
 from epochal_api.text import printable
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Text = Annotated[str, AfterValidator(lambda text: printable(text, instead=" "))]
 """Text from another source, without characters that control a terminal."""
+
+
+Uri = Annotated[str, Field(max_length=2048)]
+Figure = Annotated[str, Field(max_length=64)]
+"""A number as text: the API has no floats."""
+MachineReason = Annotated[str, Field(max_length=128)]
 
 
 class Condition(StatusModel):
@@ -21,7 +27,7 @@ class Condition(StatusModel):
     SpecApplied or Exported; for a ModelServer Ready, Progressing, Reconciling or Stalled."""
     status: Literal["True", "False", "Unknown"]
     """Whether the condition holds."""
-    reason: Annotated[str, Field(max_length=128)]
+    reason: MachineReason
     """Machine-readable reason for the status."""
     message: Annotated[Text, Field(max_length=32768)] = ""
     """Explanation of the status for users."""
@@ -29,6 +35,9 @@ class Condition(StatusModel):
     """When status last changed."""
     observed_generation: int = 0
     """Generation of the spec for which the condition was computed."""
+
+
+Conditions = Annotated[list[Condition], Field(max_length=16, json_schema_extra=list_map("type"))]
 
 
 def timestamp(moment: datetime) -> str:

@@ -9,38 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from pydantic.alias_generators import to_camel
 
-from epochal_api import experiment, experiment_ledger, modelserver, trainingjob
+from epochal_api import experiment, experiment_ledger, modelserver, printer_columns, trainingjob
 from epochal_api.experiment import Experiment
 from epochal_api.experiment_ledger import ExperimentLedger
-from epochal_api.kind import GROUP, VERSION
+from epochal_api.kind import GROUP, VERSION, KubernetesObject
 from epochal_api.model import Model
 from epochal_api.modelserver import ModelServer
 from epochal_api.trainingjob import TrainingJob
-
-
-class Column(NamedTuple):
-    """A column of `kubectl get`.
-
-    Args:
-        name: Heading of the column.
-        type: Type of the values: string, integer or date.
-        path: JSON path of the value in the object.
-        description: Description of the value.
-        wide: Whether only `-o wide` shows the column.
-    """
-
-    name: str
-    type: str
-    path: str
-    description: str
-    wide: bool = False
-
-    def dump(self) -> dict[str, Any]:
-        """Return the column as JSON values for the CustomResourceDefinition."""
-        priority = {"priority": 1} if self.wide else {}
-        column = {"name": self.name, "type": self.type, "jsonPath": self.path}
-        return {**column, **priority, "description": self.description}
 
 
 class Kind(NamedTuple):
@@ -58,7 +35,7 @@ class Kind(NamedTuple):
     model: type[Model]
     plural: str
     short: str
-    columns: tuple[Column, ...]
+    columns: tuple[dict[str, Any], ...]
     scales: bool = False
     content: str = "spec"
 
@@ -68,68 +45,10 @@ class Kind(NamedTuple):
         return self.content == "spec"
 
 
-_STATE = Column("State", "string", ".status.state", "The state in one word.")
-_AGE = Column("Age", "date", ".metadata.creationTimestamp", "Time since creation.")
-_REASON = Column(
-    "Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why it is where it is.", wide=True
-)
-
-TRAINING_JOBS = Kind(
-    TrainingJob,
-    trainingjob.PLURAL,
-    "tj",
-    (
-        _STATE,
-        Column("Epoch", "string", ".status.display.epoch", "Finished epochs of all."),
-        Column("Metric", "string", ".status.display.metric", "The figure to watch."),
-        Column("ETA", "string", ".status.display.eta", "Time left, as of the last report."),
-        _AGE,
-        _REASON,
-        Column("Attempt", "integer", ".status.attempt", "1 + the restarts.", wide=True),
-        Column("GPUs", "integer", ".status.gpus", "GPUs asked for.", wide=True),
-        Column("Parameters", "integer", ".status.network.parameters", "Weights of the network.", wide=True),
-        Column("Model", "string", ".status.results.model", "The model's URI.", wide=True),
-    ),
-)
-EXPERIMENTS = Kind(
-    Experiment,
-    experiment.PLURAL,
-    "exp",
-    (
-        _STATE,
-        Column("Trials", "string", ".status.display.trials", "Trials so far of all."),
-        Column("Running", "integer", ".status.trials.running", "Trials that are trained now."),
-        Column("Best", "string", ".status.display.best", "The best value so far."),
-        _AGE,
-        _REASON,
-        Column("Failed", "integer", ".status.trials.failed", "Trials that have failed.", wide=True),
-        Column("Method", "string", ".spec.search.method", "How parameters are chosen.", wide=True),
-    ),
-)
-MODEL_SERVERS = Kind(
-    ModelServer,
-    modelserver.PLURAL,
-    "msv",
-    (
-        _STATE,
-        Column("Model", "string", ".status.display.model", "The model, by its training or its file."),
-        Column("Ready", "string", ".status.display.ready", "Pods that are ready, of all that there should be."),
-        Column("URL", "string", ".status.url", "Address within the cluster."),
-        _AGE,
-        _REASON,
-        Column(
-            "Progressing",
-            "string",
-            '.status.conditions[?(@.type=="Progressing")].reason',
-            "How its rollout goes.",
-            wide=True,
-        ),
-        Column("Runtime", "string", ".status.model.runtime", "What computes.", wide=True),
-        Column("URI", "string", ".status.model.uri", "Where the model lies.", wide=True),
-    ),
-    scales=True,
-)
-EXPERIMENT_LEDGERS = Kind(ExperimentLedger, experiment_ledger.PLURAL, "", (_AGE,), content="data")
+TRAINING_JOBS = Kind(TrainingJob, trainingjob.PLURAL, "tj", printer_columns.TRAINING_JOBS)
+EXPERIMENTS = Kind(Experiment, experiment.PLURAL, "exp", printer_columns.EXPERIMENTS)
+MODEL_SERVERS = Kind(ModelServer, modelserver.PLURAL, "msv", printer_columns.MODEL_SERVERS, scales=True)
+EXPERIMENT_LEDGERS = Kind(ExperimentLedger, experiment_ledger.PLURAL, "", printer_columns.LEDGERS, content="data")
 KINDS = (EXPERIMENTS, MODEL_SERVERS, TRAINING_JOBS)
 """The kinds that users create."""
 ALL_KINDS = (EXPERIMENT_LEDGERS, *KINDS)
@@ -191,8 +110,9 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
     root = _structural(raw, raw.get("$defs", {}))
     root["description"] = model.__doc__
     root["properties"]["metadata"] = {"type": "object"}
-    for name in ("apiVersion", "kind"):
-        root["properties"][name] = {"type": "string", "description": root["properties"][name]["description"]}
+    for name in ("api_version", "kind"):
+        described = {"type": "string", "description": KubernetesObject.model_fields[name].description}
+        root["properties"][to_camel(name)] = described
     root["required"] = [content]
     return root
 
@@ -205,37 +125,18 @@ def definition_name(kind: Kind) -> str:
 def custom_resource_definition(kind: Kind) -> dict[str, Any]:
     """Return the CustomResourceDefinition of a kind as JSON values."""
     name = kind.model.__name__
+    names: dict[str, Any] = {"kind": name, "listKind": f"{name}List", "plural": kind.plural, "singular": name.lower()}
+    version: dict[str, Any] = {"name": VERSION, "served": True, "storage": True}
+    if kind.for_users:
+        names |= {"shortNames": [kind.short], "categories": ["epochal"]}
+        version["subresources"] = {"status": {}} | ({"scale": _SCALE} if kind.scales else {})
+    version["additionalPrinterColumns"] = list(kind.columns)
+    version["schema"] = {"openAPIV3Schema": schema(kind.model, kind.content)}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": definition_name(kind)},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "kind": name,
-                "listKind": f"{name}List",
-                "plural": kind.plural,
-                "singular": name.lower(),
-            }
-            | ({"shortNames": [kind.short], "categories": ["epochal"]} if kind.for_users else {}),
-            "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                }
-                | (
-                    {"subresources": {"status": {}} | ({"scale": dict(_SCALE)} if kind.scales else {})}
-                    if kind.for_users
-                    else {}
-                )
-                | {
-                    "additionalPrinterColumns": [column.dump() for column in kind.columns],
-                    "schema": {"openAPIV3Schema": schema(kind.model, kind.content)},
-                }
-            ],
-        },
+        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
     }
 
 

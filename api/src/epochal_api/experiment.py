@@ -1,14 +1,24 @@
 """The Experiment: a search of hyper-parameters with TrainingJobs as its trials."""
 
 import re
+from operator import attrgetter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from epochal_api.experiment_status import ExperimentStatus
-from epochal_api.kind import GROUP, MAX_SECONDS, InvalidObject, Metadata, Seconds, frozen, named, read
-from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.kind import (
+    GROUP,
+    MAX_SECONDS,
+    InvalidObject,
+    KubernetesObject,
+    Seconds,
+    dns_label,
+    immutable_fields,
+    read,
+)
+from epochal_api.model import Model, ObjectName, Rule, cel, list_map
 from epochal_api.parameter import Number, Parameter, Value
 from epochal_api.scheduling import LabelKey, LabelText
 from epochal_api.status import Mode, reading
@@ -17,6 +27,14 @@ from epochal_api.trainingjob import TrainingJobSpec
 
 KIND = "Experiment"
 PLURAL = "experiments"
+EXPERIMENT_LABEL = f"{GROUP}/experiment"
+"""Label of all objects of an Experiment: the name of the Experiment."""
+EXPERIMENT_UID_LABEL = f"{GROUP}/experiment-uid"
+"""Label of all objects of an Experiment: its UID. An earlier Experiment with the same name has another UID."""
+TRIAL_LABEL = f"{GROUP}/trial"
+"""Label of a trial's TrainingJob: the number of the trial."""
+RUNG_LABEL = f"{GROUP}/rung"
+"""Label of a trial's TrainingJob: the rung, counted from 0."""
 MAX_NAME = 48
 """Maximum characters of an Experiment's name: the names of its trials append the number and the rung."""
 MAX_TRIALS = 1000
@@ -71,7 +89,7 @@ class Search(Model):
     """None: only the template is trained. Random: at random. Grid: every combination, in order. TPE: by Optuna's
     tree-structured Parzen estimator, which learns from previous trials. No combination is tried twice. Default: TPE."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
-    """Random seed: the same seed and the same known trials give the same parameters. Default: 0."""
+    """Random seed: the same seed and the same previous trials give the same parameters. Default: 0."""
     startup_trials: Annotated[int, Field(ge=1, le=1000)] = 10
     """Random trials of TPE before it starts to learn. Default: 10."""
 
@@ -92,21 +110,21 @@ class Schedule(Model):
 
 _LABEL_KEY = r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
-_LABELS_ARE_VALID = Rule(
+_VALID_LABELS = Rule(
     f"self.all(key, key.matches(r'{_LABEL_KEY}') && self[key].matches(r'{_LABEL_VALUE}'))",
-    "must be labels: names and values of a-z, A-Z, 0-9, -, _ and ., which begin and end with a letter or digit",
+    "must be valid labels: keys and values of a-z, A-Z, 0-9, -, _ and ., which begin and end with a letter or digit",
 )
-_LABELS_ARE_FREE = Rule(
+_NO_OWN_LABELS = Rule(
     "!self.exists(key, key.startsWith('epochal.dev/') || key == 'app.kubernetes.io/managed-by')",
-    "must hold none of epochal.dev/ and no app.kubernetes.io/managed-by: Epochal tells its objects by them",
+    "must not contain epochal.dev/ keys or app.kubernetes.io/managed-by, which identify the objects of Epochal",
 )
 
 
-def _checked_labels(labels: dict[str, str]) -> dict[str, str]:
+def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     valid = all(re.fullmatch(_LABEL_KEY, key) and re.fullmatch(_LABEL_VALUE, value) for key, value in labels.items())
-    _LABELS_ARE_VALID.require(holds=valid)
+    _VALID_LABELS.require(holds=valid)
     own = [key for key in labels if key.startswith(f"{GROUP}/") or key == "app.kubernetes.io/managed-by"]
-    _LABELS_ARE_FREE.require(holds=not own)
+    _NO_OWN_LABELS.require(holds=not own)
     return labels
 
 
@@ -115,68 +133,43 @@ class TemplateMetadata(Model):
 
     labels: Annotated[
         dict[LabelKey, LabelText],
-        Field(max_length=32, json_schema_extra=cel([_LABELS_ARE_VALID, _LABELS_ARE_FREE])),
-        AfterValidator(_checked_labels),
+        Field(max_length=32, json_schema_extra=cel(_VALID_LABELS, _NO_OWN_LABELS)),
+        AfterValidator(_check_labels),
     ] = {}
     """Labels of each trial's TrainingJob, in addition to epochal.dev/experiment, …/trial and …/rung."""
 
 
-_OWN: tuple[tuple[str, Rule], ...] = (
-    (
-        "suspend",
-        Rule(
-            "!has(self.spec.suspend) || !self.spec.suspend",
-            "spec.suspend must not be true here: suspend of the Experiment suspends all its trials",
-        ),
-    ),
-    (
-        "finish",
-        Rule(
-            "!has(self.spec.finish) || !self.spec.finish",
-            "spec.finish must not be true here: finish of the Experiment finishes the search",
-        ),
-    ),
-    (
-        "ttl_seconds_after_finished",
-        Rule(
-            "!has(self.spec.ttlSecondsAfterFinished)",
-            "spec.ttlSecondsAfterFinished must not be set here: trials are deleted with their Experiment",
-        ),
-    ),
-)
-_OWN_OF_TRAINING: tuple[tuple[str, Rule], ...] = (
-    (
-        "continue_from",
-        Rule(
-            "!has(self.spec.training.continueFrom)",
-            "spec.training.continueFrom must not be set here: trials continue from their own rungs",
-        ),
-    ),
-    (
-        "stop_after_epoch",
-        Rule(
-            "!has(self.spec.training.stopAfterEpoch)",
-            "spec.training.stopAfterEpoch must not be set here: the schedule stops trials",
-        ),
-    ),
+def _unset(field: str, reason: str, *, flag: bool = False) -> tuple[str, Rule]:
+    """Return a field of the template's spec that the Experiment controls, and the rule that the template omits it."""
+    path = ".".join(map(to_camel, field.split(".")))
+    absent = f"!has(self.spec.{path})" + (f" || !self.spec.{path}" if flag else "")
+    return field, Rule(absent, f"spec.{path} must not be {'true' if flag else 'set'} in a template: {reason}")
+
+
+_UNSET = (
+    _unset("suspend", "suspend of the Experiment suspends all its trials", flag=True),
+    _unset("finish", "finish of the Experiment finishes the search", flag=True),
+    _unset("ttl_seconds_after_finished", "trials are deleted with their Experiment"),
+    _unset("training.continue_from", "each trial continues from its previous rung"),
+    _unset("training.stop_after_epoch", "the schedule stops trials"),
 )
 
 
 class Template(Model):
     """The TrainingJob from which all trials are created. Trial 0 is trained without changes."""
 
-    model_config = ConfigDict(json_schema_extra=cel([rule for _, rule in (*_OWN, *_OWN_OF_TRAINING)]))
+    model_config = ConfigDict(json_schema_extra=cel(*(rule for _, rule in _UNSET)))
 
     metadata: TemplateMetadata = TemplateMetadata()
     """Metadata of each trial's TrainingJob."""
     spec: TrainingJobSpec
-    """What to train, as in a valid TrainingJob. Its training.epochs is the maximum for a trial."""
+    """Spec of a valid TrainingJob. Its training.epochs is the maximum for a trial."""
 
     @model_validator(mode="after")
-    def _leaves_its_own_to_the_experiment(self) -> Self:
-        for part, rules in ((self.spec, _OWN), (self.spec.training, _OWN_OF_TRAINING)):
-            for field, rule in rules:
-                rule.require(holds=getattr(part, field) is None or getattr(part, field) is False)
+    def _check_unset(self) -> Self:
+        for field, rule in _UNSET:
+            value = attrgetter(field)(self.spec)
+            rule.require(holds=value is None or value is False)
         return self
 
 
@@ -189,31 +182,31 @@ class WarmStart(Model):
 
 _HAS_PARAMETERS = Rule(
     "self.search.method == 'None' || self.parameters.size() > 0",
-    "parameters must name at least one, unless search.method is None",
+    "parameters must not be empty, unless search.method is None",
 )
 _GRID_HAS_STEPS = Rule(
     "self.search.method != 'Grid' || self.parameters.all(one, !has(one.float) || has(one.float.step))",
-    "parameters: with search.method Grid, float needs a step, or give values in its place",
+    "parameters: with search.method Grid, float requires a step; or give a list of values instead",
 )
-_WHEN_NAMES_ANOTHER = Rule(
+_WHEN_ANOTHER = Rule(
     "self.parameters.all(one, !has(one.when) || self.parameters.exists(other, other.name == one.when.parameter "
     "&& other.name != one.name))",
-    "parameters: when.parameter must name another parameter",
+    "parameters: when.parameter must be the name of another parameter",
 )
-_INITIAL_TRIALS_ARE_OF_PARAMETERS = Rule(
+_KNOWN_PARAMETERS = Rule(
     "self.initialTrials.all(trial, trial.all(name, self.parameters.exists(one, one.name == name)))",
-    "initialTrials must name parameters",
+    "initialTrials must contain names of parameters only",
 )
-_FIRST_RUNG_FITS = Rule(
+_MIN_EPOCHS = Rule(
     "self.schedule.method == 'None' || self.schedule.minEpochs <= self.template.spec.training.epochs",
     "schedule.minEpochs must be at most template.spec.training.epochs",
 )
-_MONITORS_THE_OBJECTIVE = Rule(
+_MONITOR_IS_OBJECTIVE = Rule(
     "!has(self.template.spec.training.monitor) || (self.template.spec.training.monitor.metric == self.objective.metric "
     "&& (!has(self.template.spec.training.monitor.mode) "
     "|| self.template.spec.training.monitor.mode == (self.objective.goal == 'Maximize' ? 'Max' : 'Min')))",
-    "template.spec.training.monitor must be left out, or say what objective says: its metric, and Max to Maximize or "
-    "Min to Minimize",
+    "template.spec.training.monitor must be omitted or equal the objective: its metric, and the mode Max for Maximize "
+    "or Min for Minimize",
 )
 
 
@@ -222,14 +215,12 @@ class ExperimentSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra=cel(
-            [
-                _HAS_PARAMETERS,
-                _GRID_HAS_STEPS,
-                _WHEN_NAMES_ANOTHER,
-                _INITIAL_TRIALS_ARE_OF_PARAMETERS,
-                _FIRST_RUNG_FITS,
-                _MONITORS_THE_OBJECTIVE,
-            ]
+            _HAS_PARAMETERS,
+            _GRID_HAS_STEPS,
+            _WHEN_ANOTHER,
+            _KNOWN_PARAMETERS,
+            _MIN_EPOCHS,
+            _MONITOR_IS_OBJECTIVE,
         )
     )
 
@@ -267,81 +258,57 @@ class ExperimentSpec(Model):
     retain: Literal["Best", "All"] = "Best"
     """The trials whose checkpoints stay in the bucket once the search does not need them: only the best one (Best), or
     every trial (All). Models, metrics and logs always stay. Default: Best."""
-    parameters: Annotated[
-        list[Parameter],
-        Field(
-            max_length=MAX_PARAMETERS,
-            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-        ),
-    ] = []
+    parameters: Annotated[list[Parameter], Field(max_length=MAX_PARAMETERS, json_schema_extra=list_map("name"))] = []
     """The parameters to search."""
     template: Template
     """The TrainingJob from which all trials are created."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_references(self) -> Self:
         names = [one.name for one in self.parameters]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"parameters: names must differ, found twice: {', '.join(twice)}")
+            raise ValueError(f"parameters: names must be unique, found twice: {', '.join(twice)}")
         method, training = self.search.method, self.template.spec.training
         _HAS_PARAMETERS.require(holds=method == "None" or bool(names))
         stepless = [one.name for one in self.parameters if one.float_ is not None and one.float_.step is None]
         _GRID_HAS_STEPS.require(holds=method != "Grid" or not stepless, found=", ".join(stepless))
-        lost = [one.name for one in self.parameters if one.when and one.when.parameter not in {*names} - {one.name}]
-        _WHEN_NAMES_ANOTHER.require(holds=not lost, found=f"in {', '.join(lost)}")
+        wrong = [one.name for one in self.parameters if one.when and one.when.parameter not in {*names} - {one.name}]
+        _WHEN_ANOTHER.require(holds=not wrong, found=f"in {', '.join(wrong)}")
         unknown = sorted({name for trial in self.initial_trials for name in trial} - {*names})
-        _INITIAL_TRIALS_ARE_OF_PARAMETERS.require(holds=not unknown, found=", ".join(unknown))
-        _FIRST_RUNG_FITS.require(holds=self.schedule.method == "None" or self.schedule.min_epochs <= training.epochs)
-        told = (self.objective.metric, self.objective.mode)
-        _MONITORS_THE_OBJECTIVE.require(
-            holds=training.monitor is None
-            or (training.monitor.metric, training.monitor.mode or self.objective.mode) == told
-        )
+        _KNOWN_PARAMETERS.require(holds=not unknown, found=", ".join(unknown))
+        _MIN_EPOCHS.require(holds=self.schedule.method == "None" or self.schedule.min_epochs <= training.epochs)
+        objective, monitor = self.objective, training.monitor
+        same = monitor is None or (monitor.metric == objective.metric and monitor.mode in {None, objective.mode})
+        _MONITOR_IS_OBJECTIVE.require(holds=same)
         return self
 
 
-_STILL = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
-_WITHOUT_TRIALS = (
+_MUTABLE = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
+_NOT_STARTED = (
     "!has(oldSelf.status) || !has(oldSelf.status.trials) || !has(oldSelf.status.trials.created) "
     "|| oldSelf.status.trials.created == 0"
 )
 
 
 def immutable(field: str) -> str:
-    """Return the message for a change of an immutable field of the spec.
-
-    Args:
-        field: Name of the field in JSON.
-    """
+    """Return the message for a change of an immutable field of the spec, by its name in JSON."""
     return (
-        f"spec.{field} cannot change once a trial exists. What still can: {_STILL}. To search otherwise, create a new "
-        "Experiment; with spec.warmStartFrom it learns from this one"
+        f"spec.{field} cannot change once a trial exists. Mutable fields: {_MUTABLE}. To search with another spec, "
+        "create a new Experiment; with spec.warmStartFrom it learns from this one"
     )
 
 
-class Experiment(Model):
+class Experiment(KubernetesObject):
     """Searches the hyper-parameters of a TrainingJob by training variants of this job."""
 
     model_config = ConfigDict(
-        extra="ignore",
         json_schema_extra=cel(
-            [
-                named(MAX_NAME, "its trials are named after it"),
-                *(
-                    frozen(ExperimentSpec, name, _WITHOUT_TRIALS, immutable(to_camel(name)))
-                    for name in ExperimentSpec.model_fields
-                    if name not in MUTABLE
-                ),
-            ]
-        ),
+            dns_label(MAX_NAME, "trials"),
+            *immutable_fields(ExperimentSpec, MUTABLE, not_started=_NOT_STARTED, message=immutable),
+        )
     )
 
-    api_version: Literal["epochal.dev/v1alpha1"] = Field(default="epochal.dev/v1alpha1", alias="apiVersion")
-    """Version of this schema."""
     kind: Literal["Experiment"] = "Experiment"
-    """Kind of the object."""
-    metadata: Metadata
-    """Name, namespace and identity."""
     spec: ExperimentSpec
     """The search space, the search method, the trials and their limits."""
     status: Annotated[ExperimentStatus | None, reading(ExperimentStatus)] = None
@@ -353,16 +320,5 @@ class InvalidExperiment(InvalidObject):
 
 
 def parse(document: Any) -> Experiment:
-    """Parse and validate an Experiment.
-
-    Args:
-        document: The object as plain JSON or YAML values.
-
-    Returns:
-        The Experiment with all defaults.
-
-    Raises:
-        InvalidExperiment: If it violates a rule. The message contains each field, the value found and the value
-            expected.
-    """
+    """Return an Experiment from plain JSON or YAML values, or raise InvalidExperiment, as `kind.read` does."""
     return read(Experiment, document, InvalidExperiment)

@@ -6,12 +6,12 @@ import json
 import lzma
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from epochal_api.columns import columns, rows
 from epochal_api.experiment import MAX_NAME, trial_name
 from epochal_api.kind import InvalidObject
-from epochal_api.model import Model
+from epochal_api.model import Count, TolerantModel, field_errors
 from epochal_api.storage import Results, Storage
 from epochal_api.text import PRINTABLE_PATTERN
 
@@ -27,44 +27,37 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_s
 _Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 _Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$", max_length=64)]
 _Line = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=256)]
-_Count = Annotated[int, Field(ge=0, le=2**53)]
 
 
 _TRIALS = "trials"
 
 
-class ReportModel(Model):
-    """A part of a report. Unknown fields of a newer operator are ignored: a template may name any image version."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Folder(ReportModel):
+class Folder(TolerantModel):
     """A TrainingJob of a trial, with its own results folder."""
 
-    rung: _Count
+    rung: Count
     """Rung of the TrainingJob, counted from 0."""
     uid: _Uid
     """UID of the TrainingJob."""
 
 
-class ReportedRung(ReportModel):
+class ReportedRung(TolerantModel):
     """A rung that a trial has finished."""
 
     uid: _Uid | None = None
     """UID of its TrainingJob; None if that was deleted before it was observed."""
-    epoch: _Count
+    epoch: Count
     """Last epoch of the rung."""
     value: _Line | None = None
     """Value of the objective at the end of the rung."""
-    seconds: _Count = 0
+    seconds: Count = 0
     """Duration in seconds."""
 
 
-class ReportedTrial(ReportModel):
+class ReportedTrial(TolerantModel):
     """A trial of the Experiment."""
 
-    number: _Count
+    number: Count
     """Number of the trial. Trial 0 is the template without changes."""
     state: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]*$", max_length=63)]
     """State of the trial: Running, Paused, Complete, Failed or Diverged."""
@@ -94,7 +87,7 @@ class ReportedTrial(ReportModel):
         return self.failed or self.finished
 
 
-class Axis(ReportModel):
+class Axis(TolerantModel):
     """A parameter, with the data for the plots."""
 
     name: _Line
@@ -105,7 +98,7 @@ class Axis(ReportModel):
     """Its possible values; None for a number."""
 
 
-class ExperimentReport(ReportModel):
+class ExperimentReport(TolerantModel):
     """An Experiment and its trials."""
 
     namespace: _Label
@@ -126,11 +119,11 @@ class ExperimentReport(ReportModel):
     """The parameters of the search."""
     trials: list[ReportedTrial] = []
     """The trials in the order of their numbers."""
-    omitted: _Count = 0
+    omitted: Count = 0
     """Number of omitted trials: the worst ones, if the report is too large for all."""
     importance: dict[_Line, _Line] = {}
     """Importance of each parameter, with a sum of 1, as far as known."""
-    best: _Count | None = None
+    best: Count | None = None
     """Number of the trial with the best value."""
     job: dict[str, Any] | None = None
     """A TrainingJob with the best parameters."""
@@ -190,8 +183,6 @@ def decode(text: str) -> ExperimentReport:
             content[_TRIALS] = rows(content.get(_TRIALS, []))
         return ExperimentReport.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InvalidReport(f"{where or 'report'}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise InvalidReport(field_errors(error)[0]) from None
     except (binascii.Error, lzma.LZMAError, ValueError, RecursionError) as error:
         raise InvalidReport(f"must be JSON in xz and base64: {error}") from None

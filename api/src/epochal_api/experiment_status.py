@@ -1,14 +1,15 @@
 """The status of an Experiment. Its size is bounded for any number of trials."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from epochal_api.condition import Condition, Time
+from epochal_api.condition import Conditions, Figure, Time, Uri
 from epochal_api.model import StatusModel
+from epochal_api.printer_columns import ExperimentDisplay
 
 ExperimentState = Literal["Queued", "Running", "Suspended", "Complete", "Failed"]
-EXPERIMENT_STATES: tuple[ExperimentState, ...] = ("Queued", "Running", "Suspended", "Complete", "Failed")
+EXPERIMENT_STATES: tuple[ExperimentState, ...] = get_args(ExperimentState)
 EXPERIMENT_CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished")
 """The condition types of Epochal. Other controllers may add their own."""
 MAX_STATUS_BYTES = 32 * 1024
@@ -17,8 +18,6 @@ MAX_TOP = 10
 """Maximum number of trials in status.top."""
 
 _Name = Annotated[str, Field(max_length=63)]
-_Figure = Annotated[str, Field(max_length=64)]
-_Uri = Annotated[str, Field(max_length=2048)]
 
 
 class TrialCounts(StatusModel):
@@ -47,13 +46,13 @@ class RankedTrial(StatusModel):
     """Number of the trial, counted from 0, which is the template without changes."""
     job_name: Annotated[str, Field(max_length=63)]
     """The TrainingJob with this result."""
-    value: _Figure
+    value: Figure
     """Value of the objective's metric, by objective.strategy."""
     epoch: int | None = None
     """Epochs for which the trial was trained."""
     parameters: Annotated[dict[_Name, Annotated[str, Field(max_length=256)]], Field(max_length=32)] = {}
     """Parameters of the trial. Parameters without an effect are omitted."""
-    uri: _Uri | None = None
+    uri: Uri | None = None
     """Folder of the trial's results."""
 
 
@@ -71,17 +70,8 @@ class EpochCounts(StatusModel):
 class ExperimentResults(StatusModel):
     """Location of the results."""
 
-    uri: _Uri
+    uri: Uri
     """Folder of trials.csv, best.yaml and the plots. The folders of the trials are next to it."""
-
-
-class ExperimentDisplay(StatusModel):
-    """Values for `kubectl get`, formatted for users."""
-
-    trials: _Figure | None = None
-    """Trials so far and in total, such as 23/60."""
-    best: Annotated[str, Field(max_length=256)] | None = None
-    """Best value so far, such as val_accuracy 0.9921."""
 
 
 class ExperimentStatus(StatusModel):
@@ -97,7 +87,7 @@ class ExperimentStatus(StatusModel):
     """The trial with the best value so far."""
     top: Annotated[list[RankedTrial], Field(max_length=MAX_TOP)] | None = None
     """The best trials, best first."""
-    importance: Annotated[dict[_Name, _Figure], Field(max_length=32)] | None = None
+    importance: Annotated[dict[_Name, Figure], Field(max_length=32)] | None = None
     """Share of the differences between trials that each parameter explains, with a sum of 1."""
     epochs: EpochCounts | None = None
     """Epochs of all trials together."""
@@ -108,16 +98,7 @@ class ExperimentStatus(StatusModel):
     is suspended."""
     completion_time: Time | None = None
     """When the Experiment completed or failed."""
-    conditions: (
-        Annotated[
-            list[Condition],
-            Field(
-                max_length=16,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-            ),
-        ]
-        | None
-    ) = None
+    conditions: Conditions | None = None
     """Machine-readable state: Ready, False while a user or the cluster must change something; Stalled, Suspended,
     Complete, Failed; Finished, once it is Complete or Failed."""
     display: ExperimentDisplay | None = None

@@ -1,11 +1,12 @@
 """Common parts of all kinds: the API group, the metadata, parsing, and rules for immutable fields."""
 
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Container, Iterator
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from epochal_api.model import BEGUN, Model, Rule, field_errors
+from epochal_api.model import Model, Rule, field_errors
 from epochal_api.text import printable
 
 GROUP = "epochal.dev"
@@ -46,46 +47,64 @@ class InvalidObject(ValueError):
         super().__init__(printable(message))
 
 
-def named(most: int, named_after: str) -> Rule:
-    """Return the rule that an object's name is valid and short enough for the names of its owned objects.
+def dns_label(max_length: int, owned: str) -> Rule:
+    """Return the rule that an object's name is a DNS label and short enough for the names of the objects that it owns.
 
     Args:
-        most: Maximum characters.
-        named_after: The explanation at the end of the message.
+        max_length: Maximum characters.
+        owned: The owned objects that are named after it, for the message.
     """
     return Rule(
-        f"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= {most}",
-        f"metadata.name must be a DNS label of at most {most} characters (a-z, 0-9, -): {named_after}",
+        f"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= {max_length}",
+        f"metadata.name must be a DNS label of at most {max_length} characters (a-z, 0-9, -), because the names of its "
+        f"{owned} begin with it",
     )
 
 
-def frozen(spec: type[Model], name: str, free: str, message: str) -> Rule:
-    """Return the rule that a field of the spec is immutable.
+def immutable_fields(
+    spec: type[Model], mutable: Container[str], *, not_started: str, message: Callable[[str], str]
+) -> Iterator[Rule]:
+    """Yield a rule for each field of the spec that is immutable after the start.
 
     Args:
         spec: Model of the spec.
-        name: Name of the field in the model.
-        free: CEL expression that is true while the field is mutable.
-        message: Message for a change while the field is immutable.
+        mutable: Names of the fields in the model that stay mutable.
+        not_started: CEL expression that is true until the start.
+        message: Returns the message for a change of a field after the start.
     """
-    field = to_camel(name)
-    same = f"self.spec.{field} == oldSelf.spec.{field}"
-    if spec.model_fields[name].default is None:
-        same = f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {same})"
-    return Rule(f"{free} || ({same})", message)
+    for name, info in spec.model_fields.items():
+        if name in mutable:
+            continue
+        field = to_camel(name)
+        same = f"self.spec.{field} == oldSelf.spec.{field}"
+        if info.default is None:
+            same = f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {same})"
+        yield Rule(f"{not_started} || ({same})", message(field))
 
 
-AnyKind = TypeVar("AnyKind", bound=Model)
+class KubernetesObject(Model):
+    """The fields that all kinds have."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["epochal.dev/v1alpha1"] = "epochal.dev/v1alpha1"
+    """Version of this schema."""
+    kind: str
+    """Kind of the object."""
+    metadata: Metadata
+    """Name, namespace and identity."""
 
 
-def read(model: type[AnyKind], document: Any, refused: type[InvalidObject], *, begun: bool = False) -> AnyKind:
+AnyKind = TypeVar("AnyKind", bound=KubernetesObject)
+
+
+def read(model: type[AnyKind], document: Any, refused: type[InvalidObject]) -> AnyKind:
     """Parse and validate an object.
 
     Args:
         model: Model of the kind.
         document: The object as plain JSON or YAML values.
         refused: Type of the error to raise.
-        begun: Whether the object has started, so that rules that were added later do not apply.
 
     Returns:
         The object with all defaults.
@@ -100,6 +119,6 @@ def read(model: type[AnyKind], document: Any, refused: type[InvalidObject], *, b
         found = f"{document.get('apiVersion')}, kind {kind}"
         raise refused(f"must be {API_VERSION}, kind {name}; found {found}")
     try:
-        return model.model_validate(document, context={BEGUN: begun})
+        return model.model_validate(document)
     except ValidationError as error:
         raise refused("\n".join(field_errors(error, show_found=True))) from None

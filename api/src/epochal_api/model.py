@@ -1,19 +1,16 @@
 """The base class of all API models, and helpers for schema keywords that only Kubernetes evaluates."""
 
 import re
-from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
@@ -42,10 +39,17 @@ class Model(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class StatusModel(Model):
-    """A part of a status. Unknown fields of another version of Epochal are ignored; see also read_status."""
+class TolerantModel(Model):
+    """A part of a document from another program of Epochal, perhaps of another version: unknown fields are ignored.
+
+    Operator, trainers and servers are upgraded separately, a template may name any image, and models outlive trainers.
+    """
 
     model_config = ConfigDict(extra="ignore")
+
+
+class StatusModel(TolerantModel):
+    """A part of a status. `read_status` also omits fields with invalid values."""
 
 
 def field_errors(error: ValidationError, *, show_found: bool = False) -> list[str]:
@@ -94,9 +98,33 @@ class Rule(NamedTuple):
             raise ValueError(f"{self.message}, found {found}" if found else self.message)
 
 
-def cel(rules: Sequence[Rule], **extra: Any) -> dict[str, Any]:
+def one_given(*values: object) -> bool:
+    """Return whether exactly one value is not None, like the CEL expression of `exactly_one`."""
+    return sum(value is not None for value in values) == 1
+
+
+def exactly_one(*fields: str) -> Rule:
+    """Return the rule that exactly one field is set."""
+    given = ", ".join(f"has(self.{field})" for field in fields)
+    names = f"{', '.join(fields[:-1])} and {fields[-1]}"
+    return Rule(f"[{given}].filter(given, given).size() == 1", f"give exactly one of {names}")
+
+
+def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
     """Return the schema keywords of CEL `rules`, along with any `extra` keywords."""
     return {CEL: [rule._asdict() for rule in rules], **extra}
+
+
+def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None) -> Any:
+    """Return the constraint that a text matches a pattern. The API server shows the message in place of the pattern."""
+    rule = Rule(f"self.matches(r'{pattern}')", message)
+    extra = cel(rule, *rules, pattern=None)
+    return Field(pattern=pattern, min_length=min_length, max_length=max_length, json_schema_extra=extra)
+
+
+def list_map(key: str) -> dict[str, Any]:
+    """Return the schema keywords of a list of objects with a unique field, by which server-side apply merges them."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
 def as_text(value: Any) -> Any:
@@ -117,23 +145,6 @@ def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
 LATER: Any = Field(json_schema_extra={"default": None})
 """Marks a field that was added later, with a default that the API server does not store: an earlier operator or trainer
 would refuse the field, and accepts objects without it."""
-
-BEGUN = "begun"
-"""Key in the validation context: whether the object has started."""
-
-
-def later_rule(check: Callable[[Any], Any]) -> AfterValidator:
-    """Return the validator of a rule that was added later: a started object is exempt, as its fields are immutable.
-
-    Args:
-        check: Returns the value unchanged, or raises ValueError.
-    """
-
-    def unless_begun(value: Any, info: ValidationInfo) -> Any:
-        return value if info.context and info.context.get(BEGUN) else check(value)
-
-    return AfterValidator(unless_begun)
-
 
 QUANTITY_PATTERN = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$"
 
@@ -156,6 +167,9 @@ def number_of(quantity: str) -> Decimal:
     suffix = found["suffix"]
     return Decimal(found["number"]) * Decimal(1024 if suffix.endswith("i") else 1000) ** _POWERS[suffix.rstrip("i")]
 
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A number that is exact as a float."""
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 

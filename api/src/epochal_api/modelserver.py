@@ -2,17 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from epochal_api.kind import InvalidObject, Metadata, read
-from epochal_api.model import Model, ObjectName, Rule, cel
+from epochal_api.kind import InvalidObject, KubernetesObject, read
+from epochal_api.model import Model, ObjectName, Rule, cel, exactly_one, matching, one_given
 from epochal_api.modelserver_status import ModelServerStatus
 from epochal_api.scheduling import Placement, ResourceList
 from epochal_api.server_config import ImageMode
 from epochal_api.signature import MAX_CLASSES, ClassName, Which
 from epochal_api.status import reading
-from epochal_api.storage import StorageService
-from epochal_api.trainingjob import ImagePullSecret
+from epochal_api.storage import SecretRef, StorageService
 
 KIND = "ModelServer"
 PLURAL = "modelservers"
@@ -21,13 +20,6 @@ NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 """A DNS-1035 label: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/."""
 MODEL_URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\p{C}\p{Zl}\p{Zp}]+\.(onnx|keras)$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
-
-
-class NamedSecret(Model):
-    """A Secret in the same namespace."""
-
-    name: ObjectName
-    """Name of the Secret."""
 
 
 class TrainingJobRef(Model):
@@ -49,34 +41,24 @@ class ExperimentRef(Model):
     model is rolled out."""
 
 
-_ONE_SOURCE = Rule(
-    "[has(self.trainingJobRef), has(self.experimentRef), has(self.uri)].filter(given, given).size() == 1",
-    "name exactly one of trainingJobRef, experimentRef and uri",
-)
+_ONE_SOURCE = exactly_one("trainingJobRef", "experimentRef", "uri")
 _DIGEST_OF_URI = Rule(
     "has(self.uri) == has(self.sha256)",
-    "sha256 goes with uri, and uri with sha256: sha256sum prints it of the file that is meant",
+    "uri and sha256 must be given together: sha256sum prints the SHA-256 of the file",
 )
 _SIGNATURE_OF_URI = Rule(
     "!has(self.signatureSha256) || has(self.uri)",
-    "signatureSha256 goes with uri: what trainings have stored is pinned by their status",
+    "signatureSha256 requires uri: the status of a TrainingJob pins the signatures of its models",
 )
-_IS_A_MODEL = Rule(
-    f"self.matches(r'{MODEL_URI_PATTERN}')", "must be s3://BUCKET/KEY of a model: a file .onnx or .keras"
-)
-_IS_A_DIGEST = Rule(f"self.matches(r'{SHA256_PATTERN}')", "must be the file's SHA-256: 64 digits 0-9 and a-f")
-
 _Digest = Annotated[
-    str,
-    StringConstraints(max_length=64, pattern=SHA256_PATTERN),
-    Field(json_schema_extra=cel([_IS_A_DIGEST], pattern=None)),
+    str, matching(SHA256_PATTERN, "must be the SHA-256 of the file: 64 digits 0-9 and a-f", max_length=64)
 ]
 
 
 class ModelSource(Model):
     """The source of the model."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE, _DIGEST_OF_URI, _SIGNATURE_OF_URI]))
+    model_config = ConfigDict(json_schema_extra=cel(_ONE_SOURCE, _DIGEST_OF_URI, _SIGNATURE_OF_URI))
 
     training_job_ref: TrainingJobRef | None = None
     """A TrainingJob that trains the model."""
@@ -84,9 +66,7 @@ class ModelSource(Model):
     """An Experiment that finds the model: the best one, once it is Complete."""
     uri: (
         Annotated[
-            str,
-            StringConstraints(max_length=1024, pattern=MODEL_URI_PATTERN),
-            Field(json_schema_extra=cel([_IS_A_MODEL], pattern=None)),
+            str, matching(MODEL_URI_PATTERN, "must be s3://BUCKET/KEY of a .onnx or .keras file", max_length=1024)
         ]
         | None
     ) = None
@@ -99,15 +79,10 @@ class ModelSource(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [one for one in (self.training_job_ref, self.experiment_ref, self.uri) if one is not None]
-        _ONE_SOURCE.require(holds=len(given) == 1)
+        _ONE_SOURCE.require(holds=one_given(self.training_job_ref, self.experiment_ref, self.uri))
         _DIGEST_OF_URI.require(holds=(self.uri is None) == (self.sha256 is None))
         _SIGNATURE_OF_URI.require(holds=self.signature_sha256 is None or self.uri is not None)
         return self
-
-
-class ServerStorage(StorageService):
-    """The S3 service of the model. A pod reads from it once, when it starts."""
 
 
 class Images(Model):
@@ -143,7 +118,7 @@ class ServerLimits(Model):
 MAX_REPLICAS = 1000
 """Maximum number of pods."""
 
-_IN_ORDER = Rule(
+_MIN_AT_MOST_MAX = Rule(
     "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas", "minReplicas must be at most maxReplicas"
 )
 
@@ -151,7 +126,7 @@ _IN_ORDER = Rule(
 class Autoscaling(Model):
     """A HorizontalPodAutoscaler, which sets spec.replicas."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_IN_ORDER]))
+    model_config = ConfigDict(json_schema_extra=cel(_MIN_AT_MOST_MAX))
 
     min_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 1
     """Minimum number of pods. Default: 1."""
@@ -161,23 +136,23 @@ class Autoscaling(Model):
     """Target for the average CPU use of the pods, in percent of their CPU requests. Default: 80."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        _IN_ORDER.require(holds=self.min_replicas <= self.max_replicas)
+    def _min_at_most_max(self) -> Self:
+        _MIN_AT_MOST_MAX.require(holds=self.min_replicas <= self.max_replicas)
         return self
 
 
 class ServerAuth(Model):
     """Authentication of the server's clients."""
 
-    secret_ref: NamedSecret
-    """Secret whose values, under any names, are bearer keys. A request with one of them is accepted. Values of fewer
-    than 16 characters are ignored."""
+    secret_ref: SecretRef
+    """Secret with bearer keys: its values, under any names. A request with such a key is accepted. Values of fewer than
+    16 characters are ignored."""
 
 
 class ServerTLS(Model):
     """TLS settings of the server."""
 
-    secret_ref: NamedSecret
+    secret_ref: SecretRef
     """Secret of the type kubernetes.io/tls. A renewed certificate is used without a restart."""
 
 
@@ -197,8 +172,8 @@ class ModelServerSpec(Model):
 
     source: ModelSource
     """The source of the model: exactly one of trainingJobRef, experimentRef, and uri with sha256."""
-    storage: ServerStorage
-    """The S3 service of the model."""
+    storage: StorageService
+    """The S3 service of the model. A pod reads from it once, when it starts."""
     images: Images = Images()
     """How images in requests are preprocessed."""
     classes: Annotated[list[ClassName], Field(max_length=MAX_CLASSES)] = []
@@ -212,7 +187,7 @@ class ModelServerSpec(Model):
     autoscaling: Autoscaling | None = None
     """How replicas follows the load. Default: no autoscaling."""
     paused: bool = False
-    """Whether changes are held back: true rolls out no changes. Default: false."""
+    """Whether rollouts are paused: true rolls out no changes. Default: false."""
     auth: ServerAuth | None = None
     """Authentication of clients. Default: none, so any client that reaches the server is accepted."""
     tls: ServerTLS | None = None
@@ -223,28 +198,23 @@ class ModelServerSpec(Model):
     """Where the pods may run."""
     service_account_name: ObjectName = "default"
     """ServiceAccount of the pods. They get no token for the Kubernetes API. Default: default."""
-    image_pull_secrets: Annotated[list[ImagePullSecret], Field(max_length=16)] = []
+    image_pull_secrets: Annotated[list[SecretRef], Field(max_length=16)] = []
     """Secrets with the credentials to pull the images."""
 
 
-_NAMED_AS_A_SERVICE = Rule(
+_SERVICE_NAME = Rule(
     f"self.metadata.name.matches('{NAME_PATTERN}') && size(self.metadata.name) <= {MAX_NAME}",
-    f"metadata.name must be a DNS-1035 label of at most {MAX_NAME} characters (a-z, 0-9, -, a letter first): its "
-    "Service bears it",
+    f"metadata.name must be a DNS-1035 label of at most {MAX_NAME} characters (a-z, 0-9, -, a letter first), "
+    "because it is the name of the Service",
 )
 
 
-class ModelServer(Model):
+class ModelServer(KubernetesObject):
     """Serves a trained model at an address, and rolls out new models without a dropped request."""
 
-    model_config = ConfigDict(extra="ignore", json_schema_extra=cel([_NAMED_AS_A_SERVICE]))
+    model_config = ConfigDict(json_schema_extra=cel(_SERVICE_NAME))
 
-    api_version: Literal["epochal.dev/v1alpha1"] = Field(default="epochal.dev/v1alpha1", alias="apiVersion")
-    """Version of this schema."""
     kind: Literal["ModelServer"] = "ModelServer"
-    """Kind of the object."""
-    metadata: Metadata
-    """Name, namespace and identity."""
     spec: ModelServerSpec
     """The source of the model, and the settings of the server."""
     status: Annotated[ModelServerStatus | None, reading(ModelServerStatus)] = None
@@ -256,16 +226,5 @@ class InvalidModelServer(InvalidObject):
 
 
 def parse(document: Any) -> ModelServer:
-    """Parse and validate a ModelServer.
-
-    Args:
-        document: The object as plain JSON or YAML values.
-
-    Returns:
-        The ModelServer with all defaults.
-
-    Raises:
-        InvalidModelServer: If it violates a rule. The message contains each field, the value found and the value
-            expected.
-    """
+    """Return a ModelServer from plain JSON or YAML values, or raise InvalidModelServer, as `kind.read` does."""
     return read(ModelServer, document, InvalidModelServer)

@@ -1,30 +1,22 @@
 """The status of a ModelServer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from epochal_api.condition import Condition, Time
+from epochal_api.condition import Conditions, Time, Uri
 from epochal_api.model import StatusModel
+from epochal_api.printer_columns import ServerDisplay
 from epochal_api.server_config import Runtime
 from epochal_api.signature import Sha256, Which
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]
-SERVER_STATES: tuple[ServerState, ...] = (
-    "Waiting",
-    "Starting",
-    "Ready",
-    "Updating",
-    "Degraded",
-    "Stopped",
-    "Failed",
-)
+SERVER_STATES: tuple[ServerState, ...] = get_args(ServerState)
 SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled")
 """The condition types of Epochal. Other controllers may add their own."""
 MAX_TENSORS = 64
 """Maximum number of inputs, and of outputs, in a status."""
 
-_Uri = Annotated[str, Field(max_length=2048)]
 _Name = Annotated[str, Field(max_length=253)]
 
 
@@ -42,7 +34,7 @@ class Tensor(StatusModel):
 class ServedModel(StatusModel):
     """The model of the pods. It does not change with the state of its training."""
 
-    uri: _Uri
+    uri: Uri
     """URI of the model."""
     sha256: Sha256
     """SHA-256 of the file, in hex."""
@@ -52,7 +44,7 @@ class ServedModel(StatusModel):
     """Which model of the training is served."""
     surpassed: bool | None = None
     """True for the last model if the training has also stored a model of its best epoch."""
-    signature: _Uri | None = None
+    signature: Uri | None = None
     """URI of the signature, if the training has stored one."""
     signature_sha256: Sha256 | None = None
     """SHA-256 of the signature, in hex, if no other signature is accepted."""
@@ -66,15 +58,6 @@ class ServedModel(StatusModel):
     """Inputs of the model, once a pod has loaded it."""
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)] | None = None
     """Outputs of the model, once a pod has loaded it."""
-
-
-class ServerDisplay(StatusModel):
-    """Values for `kubectl get`, formatted for users."""
-
-    model: Annotated[str, Field(max_length=256)] | None = None
-    """The model, named by its training or its file."""
-    ready: Annotated[str, Field(max_length=64)] | None = None
-    """Ready and desired pods, such as 2/2."""
 
 
 class ModelServerStatus(StatusModel):
@@ -97,16 +80,7 @@ class ModelServerStatus(StatusModel):
     """Label selector of the pods, for autoscalers."""
     ready_time: Time | None = None
     """When the server was first ready."""
-    conditions: (
-        Annotated[
-            list[Condition],
-            Field(
-                max_length=16,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-            ),
-        ]
-        | None
-    ) = None
+    conditions: Conditions | None = None
     """Machine-readable state: Ready, whether any pod answers; Progressing, False if a rollout does not continue, with
     the reason from its pods; Reconciling, True until all pods serve the model in the spec; Stalled, True if a user must
     act."""

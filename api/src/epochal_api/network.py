@@ -88,9 +88,11 @@ class Network(Model):
                 if name not in known:
                     more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
                     above = f"{sorted(known)[:MAX_NAMES]}{more}"
-                    raise ValueError(f"{where}: inputs name {name!r}, which no layer above it has; known are {above}")
+                    raise ValueError(
+                        f"{where}: inputs contain {name!r}, but no layer above has this name, only {above}"
+                    )
             if layer.name is not None:
                 if layer.name in known:
-                    raise ValueError(f"{where}: the name {layer.name!r} is taken already; names must differ")
+                    raise ValueError(f"{where}: another layer has the name {layer.name!r}: names must be unique")
                 known.add(layer.name)
         return self

@@ -1,7 +1,7 @@
 """A hyper-parameter of an Experiment: its paths in the template, and its possible values."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from epochal_api.model import Model, Rule, as_text, cel, text_or_number
+from epochal_api.model import Model, Rule, as_text, cel, exactly_one, matching, one_given, text_or_number
 from epochal_api.text import PRINTABLE_PATTERN
 
 NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
@@ -33,9 +33,9 @@ Value = Annotated[
 """A parameter's value as text, in JSON notation but without the quotes of a text: 0.01, 32, Adam, true."""
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z][a-zA-Z0-9_]*$", max_length=63)]
 Scale = Literal["Linear", "Log"]
-_MOST = 2**53
+_MAX_INTEGER = 2**53
 """Integers up to this value are exact as floats."""
-_Whole = Annotated[int, Field(ge=-_MOST, le=_MOST)]
+_Integer = Annotated[int, Field(ge=-_MAX_INTEGER, le=_MAX_INTEGER)]
 
 
 def _numbers(*names: str) -> str:
@@ -45,27 +45,38 @@ def _numbers(*names: str) -> str:
 
 
 _ORDERED = Rule(f"!{_numbers('min', 'max')} || double(self.min) <= double(self.max)", "min must be at most max")
-_LOG_OF_POSITIVE = Rule(
+_LOG_ABOVE_ZERO = Rule(
     f"self.scale != 'Log' || !{_numbers('min')} || double(self.min) > 0.0",
-    "min must be above 0 where the scale is Log",
+    "min must be above 0 with the scale Log",
 )
-_STEP_IS_POSITIVE = Rule(
+_STEP_ABOVE_ZERO = Rule(
     f"!has(self.step) || !{_numbers('step')} || double(self.step) > 0.0",
     "step must be above 0",
 )
-_STEP_IS_LINEAR = Rule(
+_LINEAR_STEP = Rule(
     "!has(self.step) || self.scale != 'Log'",
-    "step goes with the scale Linear; to choose from numbers that lie otherwise, give them as values",
+    "step requires the scale Linear; with the scale Log, give a list of values instead",
 )
-_INT_ORDERED = Rule("self.min <= self.max", "min must be at most max")
-_INT_LOG_OF_POSITIVE = Rule("self.scale != 'Log' || self.min > 0", "min must be above 0 where the scale is Log")
-_INT_STEP_IS_LINEAR = Rule("self.scale != 'Log' || self.step == 1", _STEP_IS_LINEAR.message)
+_INT_ORDERED = Rule("self.min <= self.max", _ORDERED.message)
+_INT_LOG_ABOVE_ZERO = Rule("self.scale != 'Log' || self.min > 0", _LOG_ABOVE_ZERO.message)
+_INT_LINEAR_STEP = Rule("self.scale != 'Log' || self.step == 1", _LINEAR_STEP.message)
+
+_Range = TypeVar("_Range", bound="FloatRange | IntRange")
+
+
+def _check_range(found: _Range) -> _Range:
+    log = found.scale == "Log"
+    _ORDERED.require(holds=float(found.min) <= float(found.max))
+    _LOG_ABOVE_ZERO.require(holds=not log or float(found.min) > 0)
+    _STEP_ABOVE_ZERO.require(holds=found.step is None or float(found.step) > 0)
+    _LINEAR_STEP.require(holds=not log or found.step in {None, 1})
+    return found
 
 
 class FloatRange(Model):
     """A range of numbers, written as text such as "1e-4"."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ORDERED, _LOG_OF_POSITIVE, _STEP_IS_POSITIVE, _STEP_IS_LINEAR]))
+    model_config = ConfigDict(json_schema_extra=cel(_ORDERED, _LOG_ABOVE_ZERO, _STEP_ABOVE_ZERO, _LINEAR_STEP))
 
     min: Number
     """Lower bound."""
@@ -77,37 +88,24 @@ class FloatRange(Model):
     step: Number | None = None
     """Step between the values, from min on. Default: any value; a Grid requires a step."""
 
-    @model_validator(mode="after")
-    def _can_be_searched(self) -> Self:
-        log = self.scale == "Log"
-        _ORDERED.require(holds=float(self.min) <= float(self.max))
-        _LOG_OF_POSITIVE.require(holds=not log or float(self.min) > 0)
-        _STEP_IS_POSITIVE.require(holds=self.step is None or float(self.step) > 0)
-        _STEP_IS_LINEAR.require(holds=self.step is None or not log)
-        return self
+    _check = model_validator(mode="after")(_check_range)
 
 
 class IntRange(Model):
     """A range of integers."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_INT_ORDERED, _INT_LOG_OF_POSITIVE, _INT_STEP_IS_LINEAR]))
+    model_config = ConfigDict(json_schema_extra=cel(_INT_ORDERED, _INT_LOG_ABOVE_ZERO, _INT_LINEAR_STEP))
 
-    min: _Whole
+    min: _Integer
     """Lower bound."""
-    max: _Whole
+    max: _Integer
     """Upper bound."""
     scale: Scale = "Linear"
     """Distribution of the values. Linear: uniform. Log: uniform logarithms. Default: Linear."""
-    step: Annotated[int, Field(ge=1, le=_MOST)] = 1
+    step: Annotated[int, Field(ge=1, le=_MAX_INTEGER)] = 1
     """Step between the values, from min on. Default: 1."""
 
-    @model_validator(mode="after")
-    def _can_be_searched(self) -> Self:
-        log = self.scale == "Log"
-        _INT_ORDERED.require(holds=self.min <= self.max)
-        _INT_LOG_OF_POSITIVE.require(holds=not log or self.min > 0)
-        _INT_STEP_IS_LINEAR.require(holds=not log or self.step == 1)
-        return self
+    _check = model_validator(mode="after")(_check_range)
 
 
 class When(Model):
@@ -122,42 +120,40 @@ class When(Model):
 RESERVED = ("continueFrom", "epochs", "monitor", "stopAfterEpoch")
 """Fields of spec.training that the Experiment controls."""
 PATH_PATTERN = r"^(data|network|training)(\.[A-Za-z_][A-Za-z0-9_]*|\[[^\[\]\p{C}\p{Zl}\p{Zp}]+\])+$"
-_LEADS_SOMEWHERE = Rule(
-    f"self.matches(r'{PATH_PATTERN}')",
-    "must lead to a field of the template's spec.data, spec.network or spec.training, such as "
-    "training.optimizer.learning_rate, network.layers[conv1].filters or network.layers[2].filters",
-)
 _RESERVED_PATTERN = rf"^training[.\[]({'|'.join(RESERVED)})([.\[\]]|$)"
-_IS_FREE = Rule(
+_NOT_RESERVED = Rule(
     f"!self.matches(r'{_RESERVED_PATTERN}')",
-    "must not lead to "
+    "must not be the path of "
     + ", ".join(f"training.{name}" for name in RESERVED)
-    + ": how long a trial is trained and what it is judged by is the same for all",
+    + ", which are the same for all trials",
 )
 
 
-def _checked_path(path: str) -> str:
-    _IS_FREE.require(holds=re.match(_RESERVED_PATTERN, path) is None)
+def _check_path(path: str) -> str:
+    _NOT_RESERVED.require(holds=re.match(_RESERVED_PATTERN, path) is None)
     return path
 
 
 Path = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=256, pattern=PATH_PATTERN),
-    AfterValidator(_checked_path),
-    Field(json_schema_extra=cel([_LEADS_SOMEWHERE, _IS_FREE], pattern=None)),
+    matching(
+        PATH_PATTERN,
+        "must be the path of a field in the template's spec.data, spec.network or spec.training, such as "
+        "training.optimizer.learning_rate, network.layers[conv1].filters or network.layers[2].filters",
+        _NOT_RESERVED,
+        min_length=1,
+        max_length=256,
+    ),
+    AfterValidator(_check_path),
 ]
 
-_ONE_DOMAIN = Rule(
-    "[has(self.float), has(self.int), has(self.values)].filter(given, given).size() == 1",
-    "give exactly one of float, int and values",
-)
+_ONE_DOMAIN = exactly_one("float", "int", "values")
 
 
 class Parameter(Model):
     """A hyper-parameter: its paths in the template, and its possible values."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_DOMAIN]))
+    model_config = ConfigDict(json_schema_extra=cel(_ONE_DOMAIN))
 
     name: ParameterName
     """Name of the parameter in the status, the results and other fields."""
@@ -177,7 +173,7 @@ class Parameter(Model):
 
     @model_validator(mode="after")
     def _one_domain(self) -> Self:
-        _ONE_DOMAIN.require(holds=sum(one is not None for one in (self.float_, self.int_, self.values)) == 1)
+        _ONE_DOMAIN.require(holds=one_given(self.float_, self.int_, self.values))
         if self.values is not None and len(set(self.values)) < len(self.values):
             raise ValueError("values must differ")
         return self

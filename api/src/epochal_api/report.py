@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from pydantic import (
     AwareDatetime,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -12,7 +11,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from epochal_api.model import Model
+from epochal_api.model import Count, TolerantModel
 from epochal_api.pod import MAX_TERMINATION_BYTES
 from epochal_api.signature import FileName, Sha256, Which
 from epochal_api.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
@@ -36,7 +35,6 @@ MAX_NAME = 128
 """Maximum characters of a metric's name."""
 MetricName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE_PATTERN)]
 Values = Annotated[dict[MetricName, float], Field(max_length=MAX_NAMES)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
 Uri = Annotated[str, StringConstraints(min_length=1, max_length=2048, pattern=PRINTABLE_PATTERN)]
 Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -49,139 +47,100 @@ def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
-class ProgressModel(Model):
-    """A part of a report. Unknown fields of a newer trainer are ignored: operator and trainer are upgraded apart."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class BestEpoch(ProgressModel):
-    """The best epoch so far."""
+class BestEpoch(TolerantModel):
+    """The best epoch so far: status.Best."""
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
-    """The epoch, counted from 1."""
     metric: MetricName
-    """Metric that decides the best epoch."""
     mode: Mode | None = None
-    """Whether the lowest or the highest value is the best. Trainers before this field report losses only."""
     value: float
-    """Value of the metric in this epoch."""
 
 
-class Size(ProgressModel):
-    """Size of the network."""
+class Size(TolerantModel):
+    """Size of the network: status.NetworkSize."""
 
     parameters: Count
-    """Total number of weights."""
     layers: Count
-    """Number of layers without the input."""
 
 
-class Artifacts(ProgressModel):
-    """Locations of the results."""
+class Artifacts(TolerantModel):
+    """Locations of the results: status.Stored. The URIs of the model and the log are set once these are stored."""
 
     uri: Uri
-    """URI of the folder of all results."""
     model: Uri | None = None
-    """URI of the trained model, once it is stored."""
     log: Uri | None = None
-    """URI of the log, once it is stored."""
 
 
-class StoredModel(ProgressModel):
-    """A stored model, read back and verified to contain the evaluated weights."""
+class StoredModel(TolerantModel):
+    """A stored model, read back and verified to contain the evaluated weights: status.StoredModel."""
 
     name: FileName
-    """File name in the results folder."""
     epoch: Annotated[int, Field(ge=1, le=2**53)]
-    """The epoch of its weights, counted from 1."""
     sha256: Sha256
-    """SHA-256 of the file."""
     test: Values | None = None
-    """Metrics on the test set, for a model other than the one of `Report.test`."""
 
 
-class ExportedModel(ProgressModel):
-    """A stored model in a format for programs without Keras."""
+class ExportedModel(TolerantModel):
+    """A stored model in a format for programs without Keras: status.ExportedModel."""
 
     name: FileName
-    """File name in the results folder."""
     model: Which
-    """Which model was exported."""
     format: ExportFormat
-    """Format of the file."""
     sha256: Sha256
-    """SHA-256 of the file."""
     difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Largest absolute difference between its outputs and those of Keras for samples of the data; None without
-    samples."""
+    """None without samples of the data."""
 
 
-class Export(ProgressModel):
-    """Result of the model exports."""
+class Export(TolerantModel):
+    """Result of the model exports: status.Export."""
 
     reason: Reason
-    """Exported, or the reason for a missing export: NotExportable, ExportDiffers, ExportFailed."""
     message: Annotated[str, StringConstraints(max_length=MAX_EXPORT)] = ""
-    """Explanation for users, with the layer's name."""
     exports: Annotated[list[ExportedModel], Field(max_length=MAX_EXPORTS)] = []
     """The stored exports."""
     signature: Sha256 | None = None
     """SHA-256 of signature.json, if it is stored."""
 
 
-class Waiting(ProgressModel):
-    """The cause for which the trainer waits."""
+class Waiting(TolerantModel):
+    """The cause for which the trainer waits: status.Waiting."""
 
     reason: Reason
-    """Machine-readable cause, such as EndpointUnreachable."""
     message: Annotated[str, StringConstraints(max_length=4096)] = ""
-    """Explanation of the cause for users."""
     since: AwareDatetime
-    """When the trainer started to wait."""
 
 
-class Warned(ProgressModel):
-    """A warning of the trainer. The training continues, but perhaps not as the user intended."""
+class Warned(TolerantModel):
+    """A warning of the trainer: status.Warned."""
 
     reason: Reason
-    """Machine-readable reason, such as MissingClasses."""
     message: Annotated[str, StringConstraints(max_length=MAX_WARNING)]
-    """Explanation and advice for users."""
 
 
-class Report(ProgressModel):
-    """The complete latest state of a trainer: a later report includes the data of all earlier ones."""
+class Report(TolerantModel):
+    """The complete latest state of a trainer: a later report includes the data of all earlier ones.
+
+    A field with the name of a field of status.Progress or status.ReportedStatus has the same meaning.
+    """
 
     attempt: Annotated[int, Field(ge=0, le=2**31 - 1)]
     """1 + the number of restarts before this pod. 0 while this is unknown, because the storage that counts attempts
     does not answer: then `waiting` is the only new part of the report."""
     sequence: Count
-    """Number of the report within its attempt."""
     stage: Stage
-    """Stage of the trainer."""
     epoch: Count = 0
-    """Finished epochs."""
     epochs: Count
-    """Total number of epochs."""
     step: Count = 0
-    """Finished steps of the running epoch."""
     steps_per_epoch: Count = 0
-    """Steps of an epoch; 0 while unknown."""
+    """0 while unknown."""
     seconds_per_epoch: Duration | None = None
-    """Seconds of the last finished epoch, including its validation."""
     seconds_left: Duration | None = None
     """Expected seconds until the training ends."""
     metrics: Values | None = None
-    """Metrics of the last finished epoch."""
     best: BestEpoch | None = None
-    """The best epoch so far."""
     test: Values | None = None
-    """Metrics of the trained network on the test set."""
     network: Size | None = None
-    """Size of the network."""
     artifacts: Artifacts | None = None
-    """Locations of the results."""
     models: Annotated[list[StoredModel], Field(max_length=MAX_NAMES)] | None = None
     """The trained models, once they are stored."""
     export: Annotated[Export | None, WrapValidator(_or_none)] = None
@@ -189,11 +148,8 @@ class Report(ProgressModel):
     signature: Sha256 | None = None
     """SHA-256 of signature.json, if it is stored, independent of the exports."""
     waiting: Waiting | None = None
-    """The cause for which the trainer waits, if it cannot continue or cannot store its results."""
     finish_after_epoch: Count | None = None
-    """The epoch after which the training ends early, because it was asked to finish."""
     stopped_after_epoch: Count | None = None
-    """The epoch after which the training stopped, before its last one, because of its spec."""
     peak_memory: Count | None = None
     """Peak memory of the container in bytes."""
     warnings: Annotated[Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None, WrapValidator(_or_none)] = None
@@ -206,7 +162,7 @@ class Report(ProgressModel):
         return self.attempt, self.sequence
 
 
-class Answer(ProgressModel):
+class Answer(TolerantModel):
     """The operator's response to a report. An operator before a field omits it."""
 
     message: str
@@ -222,7 +178,7 @@ class Answer(ProgressModel):
     epoch, even if a later attempt must repeat it."""
 
 
-class Position(ProgressModel):
+class Position(TolerantModel):
     """Position in a training."""
 
     epoch: Count
@@ -231,7 +187,7 @@ class Position(ProgressModel):
     """Finished steps of the running epoch."""
 
 
-class Termination(ProgressModel):
+class Termination(TolerantModel):
     """A trainer's termination message.
 
     A running trainer writes one with the reason UNFINISHED in case it is killed. This message then has the position,

@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, later_rule, number_of
+from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, number_of
 from epochal_api.pod import LEAST_MEMORY
 
 _GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
@@ -20,9 +20,9 @@ def _enough_memory(limits: dict[str, str]) -> dict[str, str]:
     limit = limits.get("memory")
     if limit is not None and 0 < (found := number_of(limit)) < LEAST_MEMORY:
         least = f"{LEAST_MEMORY // _MIB}Mi"
-        takes = f"{least}, which Keras with the framework of the trainer's image takes before it reads any data"
+        needs = f"{least}, which the trainer needs before it reads any data"
         unit = "; did you forget the unit, such as Mi or Gi?" if found < _MIB else ""
-        raise ValueError(f"memory must be at least {takes}, found {limit!r}{unit}")
+        raise ValueError(f"memory must be at least {needs}, found {limit!r}{unit}")
     return limits
 
 
@@ -31,7 +31,7 @@ class Resources(Model):
 
     requests: ResourceList = {}
     """Requests for the scheduler, such as {cpu: "1", memory: 2Gi}."""
-    limits: Annotated[ResourceList, later_rule(_enough_memory)] = {}
+    limits: Annotated[ResourceList, AfterValidator(_enough_memory)] = {}
     """Limits of the worker, such as {memory: 4Gi}. The memory must be at least 282Mi, which Keras needs before it reads
     any data, or 0 for no limit. GPUs are requested here: {nvidia.com/gpu: 1}."""
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from epochal_api.model import Model
+from epochal_api.model import TolerantModel
 from epochal_api.signature import Sha256, Which
 
 Runtime = Literal["ONNX", "Keras"]
@@ -12,13 +12,7 @@ Runtime = Literal["ONNX", "Keras"]
 ImageMode = Literal["None", "Resize", "Digit"]
 
 
-class ConfigModel(Model):
-    """A part of a server's configuration. Unknown fields of a newer operator are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Source(ConfigModel):
+class Source(TolerantModel):
     """The source of the model."""
 
     uri: str
@@ -33,14 +27,14 @@ class Source(ConfigModel):
     """SHA-256 of the signature, if only this signature is accepted."""
 
 
-class StorageConfig(ConfigModel):
+class StorageConfig(TolerantModel):
     """The S3 service. The environment contains the keys."""
 
     endpoint: str
     region: str = "us-east-1"
 
 
-class Batching(ConfigModel):
+class Batching(TolerantModel):
     """How requests are combined into batches."""
 
     max_size: Annotated[int, Field(ge=1)] = 32
@@ -49,7 +43,7 @@ class Batching(ConfigModel):
     """Time that a request may wait for others. 0: requests that already wait are combined, without further delay."""
 
 
-class Limits(ConfigModel):
+class Limits(TolerantModel):
     """Limits for requests, checked before a request is read or decoded."""
 
     request_bytes: Annotated[int, Field(ge=1)] = 8 * 2**20
@@ -57,7 +51,7 @@ class Limits(ConfigModel):
     queued_requests: Annotated[int, Field(ge=1)] = 256
 
 
-class ServerConfig(ConfigModel):
+class ServerConfig(TolerantModel):
     """The configuration of a model server."""
 
     name: str

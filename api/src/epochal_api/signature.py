@@ -3,9 +3,9 @@
 import hashlib
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from epochal_api.model import Model
+from epochal_api.model import TolerantModel
 from epochal_api.text import PRINTABLE_PATTERN
 
 SIGNATURE = "signature.json"
@@ -25,13 +25,7 @@ Which = Literal["Best", "Last"]
 """Which model of a training: the model of its best epoch, or of its last epoch."""
 
 
-class SignatureModel(Model):
-    """A part of a signature. Unknown fields of a newer trainer are ignored: models outlive trainers."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class TensorSpec(SignatureModel):
+class TensorSpec(TolerantModel):
     """An input or output tensor of a model."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -42,7 +36,7 @@ class TensorSpec(SignatureModel):
     """Data type, as named by numpy, such as float32; str for text."""
 
 
-class ChannelRange(SignatureModel):
+class ChannelRange(TolerantModel):
     """Black and white values of a channel."""
 
     lowest: float
@@ -51,7 +45,7 @@ class ChannelRange(SignatureModel):
     """Value for white."""
 
 
-class ImageSpec(SignatureModel):
+class ImageSpec(TolerantModel):
     """Format of the images on which the model was trained."""
 
     height: Annotated[int, Field(ge=1)]
@@ -83,7 +77,7 @@ class ImageSpec(SignatureModel):
         return self.ranges or [ChannelRange(lowest=self.lowest, highest=self.highest)] * self.channels
 
 
-class ExportedFile(SignatureModel):
+class ExportedFile(TolerantModel):
     """A file with a model."""
 
     name: FileName
@@ -95,7 +89,7 @@ class ExportedFile(SignatureModel):
     file."""
 
 
-class ModelFiles(SignatureModel):
+class ModelFiles(TolerantModel):
     """The files of a model."""
 
     model: Which
@@ -106,7 +100,7 @@ class ModelFiles(SignatureModel):
     """The ONNX file, unless the model cannot be exported to ONNX."""
 
 
-class Signature(SignatureModel):
+class Signature(TolerantModel):
     """The inputs and outputs of a trained model."""
 
     version: Literal[1] = 1

@@ -8,19 +8,20 @@ import copy
 import functools
 import operator
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from epochal_api.condition import Condition, Text, Time
-from epochal_api.model import StatusModel
+from epochal_api.condition import Conditions, Figure, MachineReason, Text, Time, Uri
+from epochal_api.model import StatusModel, list_map
+from epochal_api.printer_columns import Display
 from epochal_api.signature import Which
 from epochal_api.storage import ExportFormat
 
 State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
-STATES: tuple[State, ...] = ("Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed")
+STATES: tuple[State, ...] = get_args(State)
 Mode = Literal["Min", "Max"]
 """Whether the lowest or the highest value of a metric is the best."""
 MAX_NAMES = 64
@@ -50,7 +51,7 @@ CONDITIONS = ("Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished",
 class Waiting(StatusModel):
     """The cause for which the trainer waits."""
 
-    reason: Annotated[str, Field(max_length=128)]
+    reason: MachineReason
     """Machine-readable cause."""
     message: Annotated[Text, Field(max_length=4096)] = ""
     """Explanation of the cause for users."""
@@ -109,7 +110,7 @@ class Best(StatusModel):
 class Warned(StatusModel):
     """A warning of the trainer. The training continues, but perhaps not as the user intended."""
 
-    reason: Annotated[str, Field(max_length=128)]
+    reason: MachineReason
     """Machine-readable reason, such as MissingClasses."""
     message: Annotated[Text, Field(max_length=MAX_WARNING)] = ""
     """Explanation and advice for users."""
@@ -124,25 +125,30 @@ class NetworkSize(StatusModel):
     """Number of layers without the input."""
 
 
-Figures = Annotated[dict[str, Annotated[str, Field(max_length=64)]], Field(max_length=128)]
+Figures = Annotated[dict[str, Figure], Field(max_length=128)]
 
 
-class StoredModel(StatusModel):
+class StoredFile(StatusModel):
+    """A stored file."""
+
+    uri: Uri
+    """URI of the file."""
+    sha256: Annotated[str, Field(max_length=64)]
+    """SHA-256 of the file, in hex."""
+
+
+class StoredModel(StoredFile):
     """A stored model of the training."""
 
     name: Annotated[str, Field(max_length=63)]
     """File name: model.keras with the final weights of Keras' fit, or best.keras of the best epoch."""
-    uri: Annotated[str, Field(max_length=2048)]
-    """URI of the file."""
     epoch: int
     """The epoch of its weights, counted from 1."""
-    sha256: Annotated[str, Field(max_length=64)]
-    """SHA-256 of the file, in hex."""
     test: Figures | None = None
     """Metrics on the test set, for a model other than model.keras. Those of model.keras are in status.test."""
 
 
-class ExportedModel(StatusModel):
+class ExportedModel(StoredFile):
     """A stored model in a format for programs without Keras."""
 
     name: Annotated[str, Field(max_length=63)]
@@ -151,27 +157,18 @@ class ExportedModel(StatusModel):
     """Which model was exported: of the last epoch, or of the best epoch if that is different."""
     format: ExportFormat
     """Format of the file."""
-    uri: Annotated[str, Field(max_length=2048)]
-    """URI of the file."""
-    sha256: Annotated[str, Field(max_length=64)]
-    """SHA-256 of the file, in hex."""
-    difference: Annotated[str, Field(max_length=64)] | None = None
+    difference: Figure | None = None
     """Largest absolute difference between its outputs and those of Keras for samples of the data."""
 
 
-class StoredSignature(StatusModel):
+class StoredSignature(StoredFile):
     """The stored signature with the inputs and outputs of the models."""
-
-    uri: Annotated[str, Field(max_length=2048)]
-    """URI of the file."""
-    sha256: Annotated[str, Field(max_length=64)]
-    """SHA-256 of the file, in hex."""
 
 
 class Export(StatusModel):
     """Result of the model exports, as in the condition Exported."""
 
-    reason: Annotated[str, Field(max_length=128)]
+    reason: MachineReason
     """Machine-readable result: Exported, NotExportable, ExportDiffers or ExportFailed."""
     message: Annotated[Text, Field(max_length=MAX_EXPORT)] = ""
     """Explanation for users."""
@@ -180,49 +177,22 @@ class Export(StatusModel):
 class Stored(StatusModel):
     """Locations of the results."""
 
-    uri: Annotated[str, Field(max_length=2048)]
+    uri: Uri
     """URI of the folder of all results."""
-    model: Annotated[str, Field(max_length=2048)] | None = None
+    model: Uri | None = None
     """URI of the trained model."""
-    log: Annotated[str, Field(max_length=2048)] | None = None
+    log: Uri | None = None
     """URI of the training's log."""
-    models: (
-        Annotated[
-            list[StoredModel],
-            Field(
-                max_length=MAX_MODELS,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-        ]
-        | None
-    ) = None
+    models: Annotated[list[StoredModel], Field(max_length=MAX_MODELS, json_schema_extra=list_map("name"))] | None = None
     """The trained models and the epochs of their weights, once they are stored and verified."""
     exports: (
-        Annotated[
-            list[ExportedModel],
-            Field(
-                max_length=MAX_EXPORTS,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-        ]
-        | None
+        Annotated[list[ExportedModel], Field(max_length=MAX_EXPORTS, json_schema_extra=list_map("name"))] | None
     ) = None
     """The same models in the formats of spec.results.exports."""
     signature: StoredSignature | None = None
     """Signature of the models with their inputs and outputs: signature.json."""
     export: Export | None = None
     """Result of the model exports."""
-
-
-class Display(StatusModel):
-    """Values for `kubectl get`, formatted for users."""
-
-    epoch: str | None = None
-    """Finished and total epochs, such as 3/10."""
-    metric: str | None = None
-    """The main metric, such as val_loss 0.0436."""
-    eta: str | None = None
-    """Expected time until the training ends, as of the last report."""
 
 
 class ReportedStatus(StatusModel):
@@ -251,7 +221,7 @@ class ContinuedFrom(StatusModel):
 
     name: Annotated[str, Field(max_length=253)]
     """The other TrainingJob. It may no longer exist."""
-    uri: Annotated[str, Field(max_length=2048)]
+    uri: Uri
     """URI of the other TrainingJob's results folder."""
 
 
@@ -272,19 +242,10 @@ class Status(ReportedStatus):
     state: State | None = None
     """State of the job: Queued, Starting, Waiting (for its storage), Running, Storing, Suspended, Complete or
     Failed."""
-    conditions: (
-        Annotated[
-            list[Condition],
-            Field(
-                max_length=16,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
-            ),
-        ]
-        | None
-    ) = None
+    conditions: Conditions | None = None
     """Machine-readable state: Ready, False while a user or the cluster must change something; Stalled, Suspended,
     Complete, Failed; Finished, once it is Complete or Failed; StorageAvailable, once the trainer has waited for its
-    storage; SpecApplied, once a change of the spec came too late; Exported, once the exports were tried."""
+    storage; SpecApplied, once a change of the spec was too late; Exported, once the exports were tried."""
     start_time: Time | None = None
     """When a container of the job first ran. From then on its spec is immutable."""
     completion_time: Time | None = None
@@ -300,7 +261,7 @@ class Status(ReportedStatus):
     end."""
     unstarted: Unstarted | None = None
     """Pods that ended without a container that ran, until one has run. Their Job counts them like other failed pods."""
-    warned: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=MAX_WARNINGS)] | None = None
+    warned: Annotated[list[MachineReason], Field(max_length=MAX_WARNINGS)] | None = None
     """Reasons of the warnings for which Events were emitted."""
 
 

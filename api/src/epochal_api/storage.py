@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import LATER, Model, ObjectName, Rule, cel, later_rule
+from epochal_api.model import LATER, Model, ObjectName, Rule, cel, matching, one_given
 from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -14,79 +14,55 @@ ENDPOINT_PATTERN = r"^https?://[^/?#@\s\p{C}\p{Zl}\p{Zp}]+/?$"
 
 
 _SCHEME = "s3://"
+_PARENT = Rule(
+    "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
+    "must be relative, without a '..' segment",
+)
+_KEY = Rule(f"!self.startsWith('{_SCHEME}')", "must be a key in the bucket, without s3://BUCKET/")
+_BUCKET_NAME = "must be the name of a bucket: lower-case letters, digits, dots and hyphens, without s3://"
 
 
-def _relative(prefix: str) -> str:
-    if prefix.startswith("/") or ".." in prefix.split("/"):
-        raise ValueError(f"must be relative and hold no '..' segment, found {prefix!r}")
-    return prefix
-
-
-def _within(key: str) -> str:
-    """Return a key within a bucket; raise ValueError if it is a URI."""
+def _check_key(key: str) -> str:
+    """Return a key or prefix of a bucket; raise ValueError if it is a URI or leaves the bucket."""
+    _PARENT.require(holds=not key.startswith("/") and ".." not in key.split("/"), found=repr(key))
     if key.startswith(_SCHEME):
         bucket, _, rest = key.removeprefix(_SCHEME).partition("/")
-        todo = f"write {rest}, and bucket: {bucket}" if rest else f"leave it out, and write bucket: {bucket}"
-        raise ValueError(f"{_WITHIN.message}: {todo}, found {key!r}")
+        remedy = f"write {rest}, and bucket: {bucket}" if rest else f"omit it, and write bucket: {bucket}"
+        raise ValueError(f"{_KEY.message}: {remedy}, found {key!r}")
     return key
 
 
-def _name(bucket: Any) -> Any:
+def _check_bucket(bucket: Any) -> Any:
     """Return the name of a bucket; raise ValueError if it is a URI."""
     if isinstance(bucket, str) and bucket.startswith(_SCHEME):
         name, _, rest = bucket.removeprefix(_SCHEME).partition("/")
-        below = f", and prefix: {rest.rstrip('/')}/ for what lies below it" if rest.strip("/") else ""
-        raise ValueError(f"{_NAME.message}: write {name}{below}, found {bucket!r}")
+        prefix = f", and prefix: {rest.rstrip('/')}/ for the folder" if rest.strip("/") else ""
+        raise ValueError(f"{_BUCKET_NAME}: write {name}{prefix}, found {bucket!r}")
     return bucket
 
 
-_WITHIN = Rule(f"!self.startsWith('{_SCHEME}')", "must be what follows s3://BUCKET/, since bucket names the bucket")
-_NAME = Rule(
-    f"self.matches(r'{BUCKET_PATTERN}')",
-    "must be the name of a bucket alone: lower-case letters, digits, dots and hyphens, without s3://",
-)
 Bucket = Annotated[
-    str,
-    BeforeValidator(_name),
-    StringConstraints(min_length=3, max_length=63, pattern=BUCKET_PATTERN),
-    Field(json_schema_extra=cel([_NAME], pattern=None)),
+    str, BeforeValidator(_check_bucket), matching(BUCKET_PATTERN, _BUCKET_NAME, min_length=3, max_length=63)
 ]
-_RELATIVE = cel(
-    [
-        Rule(
-            "!self.startsWith('/') && !self.split('/').exists(part, part == '..')",
-            "must be relative and hold no '..' segment",
-        ),
-        _WITHIN,
-    ]
-)
 Prefix = Annotated[
     str,
     StringConstraints(max_length=512, pattern=PRINTABLE_PATTERN),
-    AfterValidator(_relative),
-    later_rule(_within),
-    Field(json_schema_extra=_RELATIVE),
+    AfterValidator(_check_key),
+    Field(json_schema_extra=cel(_PARENT, _KEY)),
 ]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=512, pattern=PRINTABLE_PATTERN),
-    AfterValidator(_relative),
-    later_rule(_within),
-    Field(json_schema_extra=_RELATIVE),
+    AfterValidator(_check_key),
+    Field(json_schema_extra=cel(_PARENT, _KEY)),
 ]
 Endpoint = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=512, pattern=ENDPOINT_PATTERN),
-    Field(
-        json_schema_extra=cel(
-            [
-                Rule(
-                    f"self.matches(r'{ENDPOINT_PATTERN}')",
-                    "must be http://HOST[:PORT] or https://HOST[:PORT], without a path",
-                )
-            ],
-            pattern=None,
-        )
+    matching(
+        ENDPOINT_PATTERN,
+        "must be http://HOST[:PORT] or https://HOST[:PORT], without a path",
+        min_length=1,
+        max_length=512,
     ),
 ]
 
@@ -95,7 +71,7 @@ class SecretRef(Model):
     """A Secret in the same namespace."""
 
     name: ObjectName
-    """Name of the Secret. Its keys are accessKey, secretKey and, for temporary credentials, sessionToken."""
+    """Name of the Secret."""
 
 
 class ConfigMapKeyRef(Model):
@@ -115,7 +91,7 @@ class StorageService(Model):
     region: Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
     """Region for which requests are signed. Default: us-east-1."""
     secret_ref: SecretRef
-    """Secret with the credentials."""
+    """Secret with the credentials: its keys are accessKey, secretKey and, for temporary credentials, sessionToken."""
     ca_config_map_ref: ConfigMapKeyRef | None = None
     """ConfigMap with the certificate authority of an https endpoint without a publicly trusted certificate."""
 
@@ -123,13 +99,11 @@ class StorageService(Model):
 class Storage(StorageService):
     """The S3 service that holds the data bucket and the results bucket."""
 
-    secret_ref: SecretRef
-    """Secret with the credentials of both buckets."""
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 24 * 3600)] = 3600
     """Seconds to wait and retry while the service does not answer or is full; then the job fails. Default: 3600."""
 
 
-_TOGETHER = Rule("has(self.features) == has(self.labels)", "features and labels go together")
+_FEATURES_AND_LABELS = Rule("has(self.features) == has(self.labels)", "features and labels must be given together")
 
 
 class _Objects(Model):
@@ -143,26 +117,24 @@ class _Objects(Model):
     """Object with the labels (idx), below data.prefix."""
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        if (self.features is None) != (self.labels is None):
-            raise ValueError(_TOGETHER.message)
+    def _features_and_labels(self) -> Self:
+        _FEATURES_AND_LABELS.require(holds=(self.features is None) == (self.labels is None))
         return self
 
 
-_ONE_FORM = Rule(
-    "has(self.object) != (has(self.features) || has(self.labels))", "name either object, or features and labels"
+_OBJECT_OR_FEATURES = Rule(
+    "has(self.object) != (has(self.features) || has(self.labels))", "give either object, or features and labels"
 )
 
 
 class DataSet(_Objects):
     """A data set: one object with features and labels, or an object for each."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_FORM, _TOGETHER]))
+    model_config = ConfigDict(json_schema_extra=cel(_OBJECT_OR_FEATURES, _FEATURES_AND_LABELS))
 
     @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if (self.object is None) == (self.features is None):
-            raise ValueError(_ONE_FORM.message)
+    def _object_or_features(self) -> Self:
+        _OBJECT_OR_FEATURES.require(holds=(self.object is None) != (self.features is None))
         return self
 
     def keys(self) -> list[str]:
@@ -170,36 +142,25 @@ class DataSet(_Objects):
         return [key for key in (self.object, self.features, self.labels) if key is not None]
 
 
-_ONE_WAY = Rule(
+_ONE_SOURCE = Rule(
     "[has(self.split), has(self.object), has(self.features) || has(self.labels)].filter(given, given).size() == 1",
-    "name exactly one of split, object, or features and labels",
+    "give exactly one of split, object, or features and labels",
 )
-_OF_A_SPLIT = Rule(
+_STRATIFY_WITH_SPLIT = Rule(
     "!has(self.stratify) || !self.stratify || has(self.split)",
-    "stratify goes with split: a data set of its own is taken as it is",
+    "stratify requires split: a separate validation set is used unchanged",
 )
 
 
 class Validation(_Objects):
     """The data for validation after each epoch: the last part of the training set, or its own data set."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_WAY, _TOGETHER, _OF_A_SPLIT]))
+    model_config = ConfigDict(json_schema_extra=cel(_ONE_SOURCE, _FEATURES_AND_LABELS, _STRATIFY_WITH_SPLIT))
 
     split: (
         Annotated[
             str,
-            StringConstraints(pattern=SPLIT_PATTERN, max_length=16),
-            Field(
-                json_schema_extra=cel(
-                    [
-                        Rule(
-                            f"self.matches(r'{SPLIT_PATTERN}')",
-                            'must be a fraction between 0 and 1 as a string, such as "0.2"',
-                        )
-                    ],
-                    pattern=None,
-                )
-            ),
+            matching(SPLIT_PATTERN, 'must be a fraction between 0 and 1 as a string, such as "0.2"', max_length=16),
         ]
         | None
     ) = None
@@ -210,11 +171,9 @@ class Validation(_Objects):
     each sample: class indices, one-hot rows, or 0 and 1. Default: false."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if [self.split is not None, self.object is not None, self.features is not None].count(True) != 1:
-            raise ValueError(_ONE_WAY.message)
-        if self.stratify and self.split is None:
-            raise ValueError(_OF_A_SPLIT.message)
+    def _one_source(self) -> Self:
+        _ONE_SOURCE.require(holds=one_given(self.split, self.object, self.features))
+        _STRATIFY_WITH_SPLIT.require(holds=not self.stratify or self.split is not None)
         return self
 
     @property
@@ -222,8 +181,7 @@ class Validation(_Objects):
         """The validation set, or None for a split of the training set."""
         if self.split is not None:
             return None
-        # Skip validation: a started object may violate rules that were added later.
-        return DataSet.model_construct(object=self.object, features=self.features, labels=self.labels)
+        return DataSet(object=self.object, features=self.features, labels=self.labels)
 
 
 class Data(Model):
@@ -250,11 +208,11 @@ class Data(Model):
 
 ExportFormat = Literal["onnx", "savedmodel"]
 """Format of an exported model for programs without Keras."""
-_ONCE = Rule("self.all(one, self.exists_one(other, other == one))", "must name each format once")
+_UNIQUE = Rule("self.all(name, self.exists_one(other, other == name))", "must name each format once")
 
 
-def _once(formats: list[ExportFormat]) -> list[ExportFormat]:
-    _ONCE.require(holds=len(set(formats)) == len(formats), found=", ".join(formats))
+def _check_unique(formats: list[ExportFormat]) -> list[ExportFormat]:
+    _UNIQUE.require(holds=len(set(formats)) == len(formats), found=", ".join(formats))
     return formats
 
 
@@ -270,8 +228,8 @@ class Results(Model):
     training.monitor defines the best epoch. A copy of the weights is kept in memory for it. Default: true."""
     exports: Annotated[
         list[ExportFormat],
-        AfterValidator(_once),
-        Field(max_length=2, json_schema_extra=cel([_ONCE], default=None)),
+        AfterValidator(_check_unique),
+        Field(max_length=2, json_schema_extra=cel(_UNIQUE, default=None)),
     ] = ["onnx"]
     """Export formats for programs without Keras, stored next to each .keras file: onnx, which a ModelServer serves, and
     savedmodel, TensorFlow's own format as a zip file. An empty list saves the seconds of the export. If a model cannot

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from epochal_api.model import LATER, PRESERVE, Model, ObjectName, Rule, cel
+from epochal_api.model import LATER, PRESERVE, Model, ObjectName, Rule, cel, exactly_one, matching, one_given
 from epochal_api.network import Callback, Named, NameOrObject
 from epochal_api.status import Mode
 from epochal_api.text import PRINTABLE_PATTERN
@@ -25,42 +25,31 @@ class Checkpoint(Model):
     """Number of checkpoints to keep: the latest ones. Default: 2."""
 
 
-_ONE_SOURCE = Rule("has(self.name) != has(self.uri)", "name either name or uri")
+_ONE_SOURCE = exactly_one("name", "uri")
 
 
 class ContinueFrom(Model):
     """The training to continue from: the new training starts from its last checkpoint."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_ONE_SOURCE]))
+    model_config = ConfigDict(json_schema_extra=cel(_ONE_SOURCE))
 
     name: ObjectName | None = None
     """Name of another TrainingJob in this namespace. This job waits until the other one is Complete or Failed."""
     uri: (
-        Annotated[
-            str,
-            StringConstraints(max_length=1024, pattern=URI_PATTERN),
-            Field(
-                json_schema_extra=cel(
-                    [Rule(f"self.matches(r'{URI_PATTERN}')", "must be s3://BUCKET/FOLDER, a folder of results")],
-                    pattern=None,
-                )
-            ),
-        ]
-        | None
+        Annotated[str, matching(URI_PATTERN, "must be s3://BUCKET/FOLDER, a folder of results", max_length=1024)] | None
     ) = None
     """Results folder of another TrainingJob, from its status.results.uri, such as s3://results/vision/mnist/UID/. It
     must be on this job's storage.endpoint, and the credentials must be allowed to read it."""
     from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
     """The weights to continue from. Last: the weights of its last epoch, with the state of the optimizer and the
     callbacks, as if the training had continued; but an EarlyStopping that has ended it waits for its whole patience
-    anew. Best: the weights of its best epoch, from its results; epochs count from that epoch, and optimizer and
+    again. Best: the weights of its best epoch, from its results; epochs count from that epoch, and optimizer and
     callbacks start without state, because their state belongs to other weights. If its last epoch is the best, or as
     good, Best is the same as Last. Default: Last."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.name is None) == (self.uri is None):
-            raise ValueError(_ONE_SOURCE.message)
+        _ONE_SOURCE.require(holds=one_given(self.name, self.uri))
         return self
 
 
@@ -108,14 +97,14 @@ ClassWeight = Annotated[
 
 
 _STOPS_WITHIN = Rule(
-    "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs", "stopAfterEpoch must be one of epochs"
+    "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs", "stopAfterEpoch must be at most epochs"
 )
 
 
 class Training(Model):
     """How the network is trained."""
 
-    model_config = ConfigDict(json_schema_extra=cel([_STOPS_WITHIN]))
+    model_config = ConfigDict(json_schema_extra=cel(_STOPS_WITHIN))
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Number of passes through the training set. Default: 1."""
@@ -163,6 +152,6 @@ class Training(Model):
 
     @model_validator(mode="after")
     def _stops_within(self) -> Self:
-        if self.stop_after_epoch is not None and self.stop_after_epoch > self.epochs:
-            raise ValueError(f"{_STOPS_WITHIN.message}, found {self.stop_after_epoch} of {self.epochs}")
+        stop = self.stop_after_epoch
+        _STOPS_WITHIN.require(holds=stop is None or stop <= self.epochs, found=f"{stop} of {self.epochs}")
         return self

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from epochal_api.kind import MAX_SECONDS, InvalidObject, Metadata, Seconds, frozen, named, read
+from epochal_api.kind import MAX_SECONDS, InvalidObject, KubernetesObject, Seconds, dns_label, immutable_fields, read
 from epochal_api.model import LATER, Model, ObjectName, cel
 from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
 from epochal_api.status import Status, reading
-from epochal_api.storage import Data, Results, Storage
+from epochal_api.storage import Data, Results, SecretRef, Storage
 from epochal_api.training import Training
 
 KIND = "TrainingJob"
@@ -24,13 +24,6 @@ MAX_SPEC_DEPTH = 100
 
 MUTABLE = ("finish", "suspend", "active_deadline_seconds", "ttl_seconds_after_finished")
 """Fields of the spec that may change once a container of the job has run."""
-
-
-class ImagePullSecret(Model):
-    """A Secret of the job's namespace with credentials for an image registry."""
-
-    name: ObjectName
-    """Name of the Secret."""
 
 
 class TrainingJobSpec(Model):
@@ -54,7 +47,7 @@ class TrainingJobSpec(Model):
     """Where the worker may run."""
     service_account_name: ObjectName = "default"
     """ServiceAccount of the pods. They get no token for the Kubernetes API. Default: default."""
-    image_pull_secrets: Annotated[list[ImagePullSecret], Field(max_length=16)] = []
+    image_pull_secrets: Annotated[list[SecretRef], Field(max_length=16)] = []
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
     """Whether the job is suspended: true frees its pods and resources, false (re)starts it. Default: false."""
@@ -76,48 +69,30 @@ class TrainingJobSpec(Model):
     """Location of the model and its history."""
 
 
-_STILL = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
-
-
-def immutable(field: str) -> str:
-    """Return the message for a change of an immutable field of the spec.
-
-    Args:
-        field: Name of the field in JSON.
-    """
-    return (
-        f"spec.{field} cannot change once a container of the job has run, or it has ended. What still can: {_STILL}. "
-        "To train otherwise, delete it, whose results stay, and apply it again; or create one of another name, which "
-        "goes on from this one with spec.training.continueFrom"
-    )
-
-
+_MUTABLE = ", ".join(f"spec.{to_camel(name)}" for name in MUTABLE)
 _NOT_STARTED = "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
 
 
-class TrainingJob(Model):
+def immutable(field: str) -> str:
+    """Return the message for a change of an immutable field of the spec, by its name in JSON."""
+    return (
+        f"spec.{field} cannot change once a container of the job has run, or it has ended. Mutable fields: {_MUTABLE}. "
+        "To train with another spec, delete the TrainingJob (its results stay) and apply it again, or create one with "
+        "another name that continues from this one with spec.training.continueFrom"
+    )
+
+
+class TrainingJob(KubernetesObject):
     """Trains a Keras network on data in a bucket and stores the model in another bucket."""
 
     model_config = ConfigDict(
-        extra="ignore",
         json_schema_extra=cel(
-            [
-                named(63, "pods are named after it"),
-                *(
-                    frozen(TrainingJobSpec, name, _NOT_STARTED, immutable(to_camel(name)))
-                    for name in TrainingJobSpec.model_fields
-                    if name not in MUTABLE
-                ),
-            ]
-        ),
+            dns_label(63, "pods"),
+            *immutable_fields(TrainingJobSpec, MUTABLE, not_started=_NOT_STARTED, message=immutable),
+        )
     )
 
-    api_version: Literal["epochal.dev/v1alpha1"] = Field(default="epochal.dev/v1alpha1", alias="apiVersion")
-    """Version of this schema."""
     kind: Literal["TrainingJob"] = "TrainingJob"
-    """Kind of the object."""
-    metadata: Metadata
-    """Name, namespace and identity."""
     spec: TrainingJobSpec
     """The network, the data and the training of the job, with its resources."""
     status: Annotated[Status | None, reading(Status)] = None
@@ -128,24 +103,6 @@ class InvalidTrainingJob(InvalidObject):
     """A TrainingJob that violates the API's rules. The message has one line per field, and is safe to print."""
 
 
-def parse(document: Any, *, begun: bool = False) -> TrainingJob:
-    """Parse and validate a TrainingJob.
-
-    Args:
-        document: The object as plain JSON or YAML values.
-        begun: Whether it may have started, so that rules that were added later do not apply, as for one with a
-            status.startTime.
-
-    Returns:
-        The TrainingJob with all defaults.
-
-    Raises:
-        InvalidTrainingJob: If it violates a rule. The message contains each field, the value found and the value
-            expected.
-    """
-    return read(TrainingJob, document, InvalidTrainingJob, begun=begun or _has_begun(document))
-
-
-def _has_begun(document: Any) -> bool:
-    status = document.get("status") if isinstance(document, dict) else None
-    return isinstance(status, dict) and bool(status.get("startTime"))
+def parse(document: Any) -> TrainingJob:
+    """Return a TrainingJob from plain JSON or YAML values, or raise InvalidTrainingJob, as `kind.read` does."""
+    return read(TrainingJob, document, InvalidTrainingJob)

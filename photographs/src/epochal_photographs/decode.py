@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from epochal_photographs.errors import NotAPicture, TooManyPixels
-from epochal_photographs.parts import MOST_SCANS, check_parts, scans
+from epochal_photographs.segments import MAX_SCANS, check_segments, scans
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 """The accepted formats, by Pillow's names. Each further format would expose another decoder to hostile bytes."""
@@ -51,12 +51,12 @@ def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
     width, height = picture.size
     if width * height > most_pixels:
         raise TooManyPixels(
-            f"the picture has {width:,} × {height:,} = {width * height:,} pixels: it must not have more than "
-            f"{most_pixels:,}. Send a smaller one"
+            f"the picture has {width:,} × {height:,} = {width * height:,} pixels, expected at most {most_pixels:,}: "
+            "send a smaller one"
         )
-    if (count := _scans(picture, data)) > MOST_SCANS:
+    if (count := _scans(picture, data)) > MAX_SCANS:
         raise NotAPicture(
-            f"the picture is a JPEG of {count:,} scans: it must not have more than {MOST_SCANS}. Save it anew"
+            f"the picture is a JPEG with {count:,} scans, expected at most {MAX_SCANS}: save it again with fewer scans"
         )
     with _readable():
         if at_least:
@@ -100,7 +100,7 @@ def pixels(data: bytes | memoryview) -> int:
 
 def _opened(data: bytes | memoryview) -> ImageFile.ImageFile:
     """Return an opened picture. Its size is read, and its pixels are not decoded yet."""
-    check_parts(data)
+    check_segments(data)
     with _readable():
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
@@ -116,15 +116,15 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooManyPixels(f"the picture has too many pixels: {error}. Send a smaller one") from error
+        raise TooManyPixels(f"the picture has too many pixels: {error}: send a smaller one") from error
     except UnidentifiedImageError as error:
-        raise NotAPicture("this is no JPEG, PNG or WebP: send the photograph as one of these") from error
+        raise NotAPicture("the file is not a JPEG, PNG or WebP: send the photograph in one of these formats") from error
     except MemoryError:
         raise
     except Exception as error:
         raise NotAPicture(
-            f"the picture is damaged or cut off ({type(error).__name__}: {error}): it must be a whole JPEG, PNG or "
-            "WebP. Send it again, or save it anew"
+            f"the picture is damaged or truncated ({type(error).__name__}: {error}), expected a complete JPEG, PNG or "
+            "WebP: send it again, or save it again"
         ) from error
 
 

@@ -17,7 +17,7 @@ def on_white(picture: Image.Image, mode: str) -> Image.Image:
     return flat if flat.mode == mode else flat.convert(mode)
 
 
-def so_that_it_is_seen(picture: Image.Image) -> Image.Image:
+def on_contrasting_page(picture: Image.Image) -> Image.Image:
     """Return a picture in RGB on a white page, or on a black page if the drawing on a transparent page is light."""
     if not picture.mode.endswith("A"):
         return on_white(picture, "RGB")

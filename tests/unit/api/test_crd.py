@@ -88,12 +88,6 @@ def test_the_api_server_says_what_a_bucket_is_called_by(field: str) -> None:
     assert rule["message"].endswith("without s3://")
 
 
-def test_it_is_said_what_is_counted_anew() -> None:
-    (node,) = [node for path, node in SPEC if path == "spec.training.continueFrom.from"]
-    told = " ".join(node["description"].split())
-    assert "an EarlyStopping that has ended it waits for its whole patience anew" in told
-
-
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.plural)
 def test_committed_crd_is_current(kind: Kind) -> None:
     committed = yaml.safe_load((ROOT / "manifests" / "crds" / f"{definition_name(kind)}.yaml").read_text())

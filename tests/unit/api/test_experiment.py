@@ -149,63 +149,69 @@ def test_it_is_taken(document: dict[str, Any]) -> None:
     assert complaints(SCHEMA, document) == []
 
 
-NOT_A_PATH = "must lead to a field of the template's spec.data, spec.network or spec.training, such as"
+NOT_A_PATH = "must be the path of a field in the template's spec.data, spec.network or spec.training"
 """What the API server says; the models name the pattern."""
 BY_RULES: list[tuple[dict[str, Any], str]] = [
-    (changed(parameters=None), "spec: parameters must name at least one, unless search.method is None"),
+    (changed(parameters=None), "spec: parameters must not be empty"),
     (parameter(float=None), "spec.parameters[0]: give exactly one of float, int and values"),
     (parameter(values=["1"]), "spec.parameters[0]: give exactly one of float, int and values"),
     (parameter(int={"min": 1, "max": 2}, values=["1"]), "spec.parameters[0]: give exactly one of"),
     (parameter(float={"min": "0.2", "max": "0.1"}), "spec.parameters[0].float: min must be at most max"),
     (parameter(float={"min": 3, "max": "2.5"}), "spec.parameters[0].float: min must be at most max"),
-    (parameter(float={"min": "0", "max": "1", "scale": "Log"}), "float: min must be above 0 where the scale is Log"),
+    (parameter(float={"min": "0", "max": "1", "scale": "Log"}), "float: min must be above 0"),
     (parameter(float={"min": "0", "max": "1", "step": "0"}), "spec.parameters[0].float: step must be above 0"),
     (
         parameter(float={"min": "1", "max": "9", "step": "1", "scale": "Log"}),
-        "spec.parameters[0].float: step goes with the scale Linear",
+        "spec.parameters[0].float: step requires the scale Linear",
     ),
     (parameter(float=None, int={"min": 2, "max": 1}), "spec.parameters[0].int: min must be at most max"),
     (parameter(float=None, int={"min": 0, "max": 8, "scale": "Log"}), "spec.parameters[0].int: min must be above 0"),
     (
         parameter(float=None, int={"min": 1, "max": 8, "scale": "Log", "step": 2}),
-        "spec.parameters[0].int: step goes with the scale Linear",
+        "spec.parameters[0].int: step requires the scale Linear",
     ),
-    (parameter(paths=["training.epochs"]), "spec.parameters[0].paths[0]: must not lead to training.continueFrom,"),
-    (parameter(paths=["training.monitor.metric"]), "spec.parameters[0].paths[0]: must not lead to"),
-    (parameter(paths=["training.loss", "training.continueFrom.uri"]), "spec.parameters[0].paths[1]: must not lead to"),
-    (parameter(paths=["training.stopAfterEpoch"]), "spec.parameters[0].paths[0]: must not lead to"),
-    (parameter(paths=["training[epochs]"]), "spec.parameters[0].paths[0]: must not lead to"),
-    (parameter(paths=["training[monitor].metric"]), "spec.parameters[0].paths[0]: must not lead to"),
-    (changed(search={"method": "Grid"}), "spec: parameters: with search.method Grid, float needs a step, or give"),
+    (
+        parameter(paths=["training.epochs"]),
+        "paths[0]: must not be the path of",
+    ),
+    (parameter(paths=["training.monitor.metric"]), "paths[0]: must not be the path of"),
+    (
+        parameter(paths=["training.loss", "training.continueFrom.uri"]),
+        "paths[1]: must not be the path of",
+    ),
+    (parameter(paths=["training.stopAfterEpoch"]), "paths[0]: must not be the path of"),
+    (parameter(paths=["training[epochs]"]), "paths[0]: must not be the path of"),
+    (parameter(paths=["training[monitor].metric"]), "paths[0]: must not be the path of"),
+    (changed(search={"method": "Grid"}), "spec: parameters: with search.method Grid, float requires a step"),
     (
         parameter(when={"parameter": "rate", "values": ["1"]}),
-        "spec: parameters: when.parameter must name another parameter",
+        "spec: parameters: when.parameter must be",
     ),
     (
         changed(parameters=[KIND, {**RATE, "when": {"parameter": "sort", "values": ["SGD"]}}]),
-        "spec: parameters: when.parameter must name another parameter",
+        "spec: parameters: when.parameter must be",
     ),
-    (changed(initialTrials=[{}, {"rate": "1", "speed": "2"}]), "spec: initialTrials must name parameters"),
+    (changed(initialTrials=[{}, {"rate": "1", "speed": "2"}]), "spec: initialTrials must"),
     (
         changed(schedule={"method": "ASHA", "minEpochs": 10}),
         "spec: schedule.minEpochs must be at most template.spec.training.epochs",
     ),
-    (in_template("training__monitor", {"metric": "loss"}), "spec: template.spec.training.monitor must be left out, or"),
+    (in_template("training__monitor", {"metric": "loss"}), "spec: template.spec.training.monitor must"),
     (in_template("training__monitor", {"metric": "val_loss", "mode": "Max"}), "spec: template.spec.training.monitor"),
-    (in_template("suspend", value=True), "spec.template: spec.suspend must not be true here: suspend of the Exp"),
-    (in_template("finish", value=True), "spec.template: spec.finish must not be true here: finish of the Experiment"),
-    (in_template("ttlSecondsAfterFinished", 0), "spec.template: spec.ttlSecondsAfterFinished must not be set here"),
-    (in_template("training__continueFrom", {"name": "a"}), "spec.training.continueFrom must not be set here"),
-    (in_template("training__stopAfterEpoch", 3), "spec.template: spec.training.stopAfterEpoch must not be set here"),
-    (in_template("training__stopAfterEpoch", 10), "spec.template.spec.training: stopAfterEpoch must be one of epochs"),
-    (in_template("data__prefix", "/a"), "spec.template.spec.data.prefix: must be relative and hold no '..' segment"),
+    (in_template("suspend", value=True), "spec.template: spec.suspend must not be true"),
+    (in_template("finish", value=True), "spec.template: spec.finish must not be true"),
+    (in_template("ttlSecondsAfterFinished", 0), "spec.template: spec.ttlSecondsAfterFinished must not be set"),
+    (in_template("training__continueFrom", {"name": "a"}), "spec.training.continueFrom must not be set"),
+    (in_template("training__stopAfterEpoch", 3), "spec.template: spec.training.stopAfterEpoch must not be set"),
+    (in_template("training__stopAfterEpoch", 10), "spec.template.spec.training: stopAfterEpoch must be at most epochs"),
+    (in_template("data__prefix", "/a"), "spec.template.spec.data.prefix: must be relative"),
     (
         changed(template__metadata={"labels": {"epochal.dev/trial": "1"}}),
-        "spec.template.metadata.labels: must hold none of epochal.dev/ and no app.kubernetes.io/managed-by",
+        "spec.template.metadata.labels: must not contain epochal.dev/ keys or app.kubernetes.io/managed-by",
     ),
-    (changed(template__metadata={"labels": {"app.kubernetes.io/managed-by": "a"}}), "labels: must hold none of"),
-    (changed(template__metadata={"labels": {"team": "a b"}}), "spec.template.metadata.labels: must be labels: names"),
-    (changed(template__metadata={"labels": {"-team": "a"}}), "spec.template.metadata.labels: must be labels: names"),
+    (changed(template__metadata={"labels": {"app.kubernetes.io/managed-by": "a"}}), "labels: must not contain"),
+    (changed(template__metadata={"labels": {"team": "a b"}}), "spec.template.metadata.labels: must be valid labels"),
+    (changed(template__metadata={"labels": {"-team": "a"}}), "spec.template.metadata.labels: must be valid labels"),
 ]
 
 
@@ -244,11 +250,11 @@ def test_a_path_leads_into_what_may_be_searched(path: str) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        (changed(parameters=[RATE, KIND, RATE]), "spec: parameters: names must differ, found twice: rate"),
+        (changed(parameters=[RATE, KIND, RATE]), "spec: parameters: names must be unique, found twice: rate"),
         (parameter(float=None, values=["1", 1]), "spec.parameters[0]: values must differ"),
-        (changed(search={"method": "Grid"}), "or give values in its place, found rate"),
-        (changed(initialTrials=[{"b": 1, "a": 2}]), "initialTrials must name parameters, found a, b"),
-        (parameter(when={"parameter": "none", "values": ["1"]}), "must name another parameter, found in rate"),
+        (changed(search={"method": "Grid"}), "values instead, found rate"),
+        (changed(initialTrials=[{"b": 1, "a": 2}]), "found a, b"),
+        (parameter(when={"parameter": "none", "values": ["1"]}), "found in rate"),
         (parameter(name="0rate"), "spec.parameters[0].name: String should match pattern"),
         (parameter(float={"min": "1e-999", "max": "1"}), "spec.parameters[0].float.min: String should match pattern"),
         (parameter(float={"min": "nan", "max": "1"}), "spec.parameters[0].float.min: String should match pattern"),
@@ -284,8 +290,9 @@ def test_an_error_names_the_field(document: Any, message: str) -> None:
 )
 def test_trials_can_be_named_after_it(name: str, valid: bool) -> None:  # noqa: FBT001
     found = complaints(SCHEMA, {**SMALLEST, "metadata": {"name": name}})
-    message = "metadata.name must be a DNS label of at most 48 characters (a-z, 0-9, -): its trials are named after it"
-    assert found == ([] if valid else [f": {message}"])
+    assert [complaint.partition(" of at most 48")[0] for complaint in found] == (
+        [] if valid else [": metadata.name must be a DNS label"]
+    )
 
 
 def with_trials(document: dict[str, Any], created: int = 1) -> dict[str, Any]:
@@ -311,7 +318,7 @@ def test_what_is_searched_cannot_change_once_a_trial_exists(field: str, change: 
     after = copy.deepcopy(SMALLEST)
     change(after["spec"])
     (complaint,) = complaints(SCHEMA, with_trials(after), with_trials(SMALLEST))
-    assert complaint.startswith(f": spec.{field} cannot change once a trial exists. What still can: spec.parallelism, ")
+    assert complaint.startswith(f": spec.{field} cannot change once a trial exists. ")
     assert all(f"spec.{to_camel(name)}" in complaint for name in MUTABLE)
     assert complaints(SCHEMA, with_trials(after, 0), with_trials(SMALLEST, 0)) == []
     assert complaints(SCHEMA, after, SMALLEST) == []

@@ -89,12 +89,12 @@ def test_what_it_may_say(document: dict[str, Any]) -> None:
 
 
 BAD = [
-    (changed(source={}), "source: name exactly one of trainingJobRef, experimentRef and uri"),
-    (changed(source=OF_JOB | {"experimentRef": {"name": "s"}}), "name exactly one of"),
-    (changed(source=OF_JOB | {"uri": "s3://models/a.onnx", "sha256": SHA}), "name exactly one of"),
-    (changed(source={"uri": "s3://models/a.onnx"}), "sha256 goes with uri"),
-    (changed(source=OF_JOB | {"sha256": SHA}), "sha256 goes with uri"),
-    (changed(source=OF_JOB | {"signatureSha256": SHA}), "signatureSha256 goes with uri"),
+    (changed(source={}), "source: give exactly one of trainingJobRef, experimentRef and uri"),
+    (changed(source=OF_JOB | {"experimentRef": {"name": "s"}}), "give exactly one of"),
+    (changed(source=OF_JOB | {"uri": "s3://models/a.onnx", "sha256": SHA}), "give exactly one of"),
+    (changed(source={"uri": "s3://models/a.onnx"}), "uri and sha256 must"),
+    (changed(source=OF_JOB | {"sha256": SHA}), "uri and sha256 must"),
+    (changed(source=OF_JOB | {"signatureSha256": SHA}), "signatureSha256 requires uri"),
     (changed(source={"uri": "s3://models/a.onnx", "sha256": SHA, "signatureSha256": "0"}), "source.signatureSha256"),
     (changed(source={"uri": "s3://models/a.h5", "sha256": SHA}), "source.uri"),
     (changed(source={"uri": "https://models/a.onnx", "sha256": SHA}), "source.uri"),
@@ -114,10 +114,10 @@ BAD = [
     (changed(image="registry/server:1"), "image"),
 ]
 RULES = (
-    "source: name",
-    "name exactly one of",
-    "sha256 goes with uri",
-    "signatureSha256 goes with uri",
+    "source: give",
+    "give exactly one of",
+    "uri and sha256 must",
+    "signatureSha256 requires uri",
     "source.uri",
     "source.sha256",
     "source.signatureSha256",

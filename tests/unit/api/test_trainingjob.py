@@ -112,26 +112,26 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("training.loss", 5, "spec.training.loss"),
         ("training.loss", "mse\x1b[31m", "spec.training.loss.name: String should match pattern"),
         ("data.bucket", "Data_Bucket", "spec.data.bucket: String should match pattern"),
-        ("data.bucket", "s3://data", "spec.data.bucket: must be the name of a bucket alone: lower-case"),
+        ("data.bucket", "s3://data", "spec.data.bucket: must be the name of a bucket: lower-case"),
         ("data.bucket", "s3://data", "without s3://: write data, found 's3://data'"),
-        ("results.bucket", "s3://results/lab/", "write results, and prefix: lab/ for what lies below it, found"),
-        ("data.train", {"object": "s3://data/a/b.npz"}, "object: must be what follows s3://BUCKET/, since"),
+        ("results.bucket", "s3://results/lab/", "write results, and prefix: lab/ for the folder, found"),
+        ("data.train", {"object": "s3://data/a/b.npz"}, "object: must be a key in the bucket"),
         ("data.train", {"object": "s3://data/a/b.npz"}, ": write a/b.npz, and bucket: data, found 's3://data/a/b.npz'"),
-        ("data.train", {"features": "s3://data/x", "labels": "y"}, "spec.data.train.features: must be what follows"),
-        ("data.test", {"features": "x", "labels": "s3://data/y"}, "spec.data.test.labels: must be what follows"),
-        ("data.validation", {"object": "s3://data/v.npz"}, "spec.data.validation.object: must be what follows"),
+        ("data.train", {"features": "s3://data/x", "labels": "y"}, "spec.data.train.features: must be a key"),
+        ("data.test", {"features": "x", "labels": "s3://data/y"}, "spec.data.test.labels: must be a key"),
+        ("data.validation", {"object": "s3://data/v.npz"}, "spec.data.validation.object: must be a key"),
         ("data.prefix", "s3://data/sets/", "write sets/, and bucket: data, found 's3://data/sets/'"),
-        ("results.prefix", "s3://results/", "results.prefix: must be what follows s3://BUCKET/, since bucket"),
-        ("results.prefix", "s3://results/", ": leave it out, and write bucket: results, found 's3://results/'"),
-        ("data.prefix", "/absolute", "spec.data.prefix: must be relative and hold no '..' segment, found '/absolute'"),
+        ("results.prefix", "s3://results/", "results.prefix: must be a key in the bucket"),
+        ("results.prefix", "s3://results/", ": omit it, and write bucket: results, found 's3://results/'"),
+        ("data.prefix", "/absolute", "spec.data.prefix: must be relative, without a '..' segment, found '/absolute'"),
         ("data.train", {"object": "../secret"}, "spec.data.train.object: must be relative"),
-        ("data.train", {}, "spec.data.train: name either object, or features and labels"),
-        ("data.train", {"features": "x"}, "spec.data.train: features and labels go together"),
-        ("data.train", {"object": "a", "features": "x", "labels": "y"}, "spec.data.train: name either object, or"),
+        ("data.train", {}, "spec.data.train: give either object, or features and labels"),
+        ("data.train", {"features": "x"}, "spec.data.train: features and labels must be given together"),
+        ("data.train", {"object": "a", "features": "x", "labels": "y"}, "spec.data.train: give either object, or"),
         ("data.validation", {"split": "1.5"}, "spec.data.validation.split: String should match pattern"),
         ("data.validation", {"split": "0.0"}, "spec.data.validation.split: String should match pattern"),
-        ("data.validation", {"split": "0.1", "object": "v"}, "spec.data.validation: name exactly one of split"),
-        ("data.validation", {"object": "v", "stratify": True}, "spec.data.validation: stratify goes with split"),
+        ("data.validation", {"split": "0.1", "object": "v"}, "spec.data.validation: give exactly one of split"),
+        ("data.validation", {"object": "v", "stratify": True}, "spec.data.validation: stratify requires split"),
         ("training.classWeight", "balanced", "classWeight: must be Balanced, or a map of 1 to 10,000 class"),
         ("training.classWeight", {}, "spec.training.classWeight: must be Balanced, or a map"),
         ("training.classWeight", {"cat": 1}, "classWeight: must name classes by their indices, 0, 1, …, found 'cat'"),
@@ -151,11 +151,11 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("results.prefix", "a\nb", "spec.results.prefix: String should match pattern"),
         ("image", "trainer:1 --privileged", "spec.image: String should match pattern"),
         ("network.layers", [], "spec.network.layers: List should have at least 1 item"),
-        ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs name 'nobody'"),
+        ("network.layers.0.inputs", ["nobody"], "spec.network: layers[0] (Dense): inputs contain 'nobody'"),
         ("network.input.shape", [0], "spec.network.input.shape[0]: Input should be greater than or equal to 1"),
-        ("training.stopAfterEpoch", 11, "spec.training: stopAfterEpoch must be one of epochs, found 11 of 1"),
-        ("training.continueFrom", {}, "spec.training.continueFrom: name either name or uri"),
-        ("training.continueFrom", {"name": "a", "uri": "s3://abc/d"}, "continueFrom: name either name or uri"),
+        ("training.stopAfterEpoch", 11, "spec.training: stopAfterEpoch must be at most epochs, found 11 of 1"),
+        ("training.continueFrom", {}, "spec.training.continueFrom: give exactly one of name and uri"),
+        ("training.continueFrom", {"name": "a", "uri": "s3://abc/d"}, "continueFrom: give exactly one of name and uri"),
         ("training.continueFrom.uri", "s3://results", "spec.training.continueFrom.uri: String should match pattern"),
         ("training.continueFrom.uri", "s3://results/a\nb", "continueFrom.uri: String should match pattern"),
         ("training.monitor", {"mode": "Max"}, "spec.training.monitor.metric: Field required"),
@@ -170,7 +170,7 @@ def test_gpus_are_counted_from_limits(limits: dict[str, Any], gpus: int) -> None
         ("resources.limits", {"memory": "4 GB"}, "spec.resources.limits.memory: String should match pattern"),
         ("resources.limits", {"memory": "-1Gi"}, "spec.resources.limits.memory: String should match pattern"),
         ("resources.limits", {"memory": "1e1.5"}, "spec.resources.limits.memory: String should match pattern"),
-        ("resources.limits", {"memory": "281Mi"}, "spec.resources.limits: memory must be at least 282Mi, which Keras"),
+        ("resources.limits", {"memory": "281Mi"}, "spec.resources.limits: memory must be at least 282Mi"),
         ("resources.limits", {"memory": 700}, "found '700'; did you forget the unit, such as Mi or Gi?"),
         ("resources.limits", {"memory": "512m"}, "found '512m'; did you forget the unit, such as Mi or Gi?"),
     ],
@@ -203,14 +203,12 @@ def test_less_memory_than_the_framework_takes_is_refused(memory: str) -> None:
 def test_the_unit_is_asked_for_where_it_was_forgotten_alone() -> None:
     with pytest.raises(InvalidTrainingJob) as caught:
         parse(changed("resources", {"limits": {"memory": "64Mi"}}))
-    assert str(caught.value).endswith(
-        "which Keras with the framework of the trainer's image takes before it reads any data, found '64Mi'"
-    )
+    assert str(caught.value).endswith("found '64Mi'")
 
 
 def test_names_of_layers_differ() -> None:
     layers = [{"layer": "Dense", "units": 1, "name": "a"}, {"layer": "Dense", "units": 1, "name": "a"}]
-    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): the name 'a' is taken already"):
+    with pytest.raises(InvalidTrainingJob, match=r"layers\[1\] \(Dense\): another layer has the name 'a'"):
         parse(changed("network.layers", layers))
 
 
@@ -227,36 +225,3 @@ def test_another_kind_of_document_is_refused(document: Any) -> None:
 def test_results_have_a_folder_for_each_job(prefix: str, folder: str) -> None:
     results = parse(changed("results", {"bucket": "results", "prefix": prefix})).spec.results
     assert results.folder(namespace="ns", name="job", uid="uid") == folder
-
-
-LATER_RULES: list[tuple[str, Any]] = [
-    ("resources", {"limits": {"memory": "275Mi"}}),
-    ("results", {"bucket": "results", "prefix": "s3://results/vision"}),
-    ("data", {"bucket": "data", "train": {"object": "s3://data/train.npz"}}),
-]
-
-
-@pytest.mark.parametrize(("field", "value"), LATER_RULES)
-def test_what_has_begun_is_taken_by_the_rules_that_it_began_by(field: str, value: Any) -> None:
-    begun = changed(field, value) | {"status": {"startTime": "2026-11-25T12:00:00Z"}}
-    assert parse(begun).spec
-    for status in (None, {}, {"startTime": None}, "x"):
-        with pytest.raises(InvalidTrainingJob, match=f"spec.{field}"):
-            parse(changed(field, value) | {"status": status})
-
-
-def test_the_validation_set_of_what_has_begun_is_taken_as_well() -> None:
-    keys = {"features": "s3://data/x", "labels": "s3://data/y"}
-    begun = changed("data.validation", keys) | {"status": {"startTime": "2026-11-25T12:00:00Z"}}
-    validation = parse(begun).spec.data.validation
-    assert validation is not None
-    assert validation.data_set is not None
-    assert validation.data_set.keys() == [*keys.values()]
-
-
-def test_rules_of_old_are_for_what_has_begun_too() -> None:
-    begun = changed("results", {"bucket": "results", "prefix": "/a"}) | {
-        "status": {"startTime": "2026-11-25T12:00:00Z"}
-    }
-    with pytest.raises(InvalidTrainingJob, match="must be relative"):
-        parse(begun)

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from epochal_photographs.decode import decode, is_large, pixels
 from epochal_photographs.errors import NotAPicture
-from epochal_photographs.parts import MOST_PARTS, MOST_SCANS
+from epochal_photographs.segments import MAX_SCANS, MAX_SEGMENTS
 from PIL import Image
 
 SIDE = 4096
@@ -54,7 +54,7 @@ def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
     assert decode(of_scans(10), most_pixels=PIXELS, at_least=500).size == (512, 512)
     bomb = of_scans(50_000)
     assert len(bomb) < 8 * 2**20
-    with pytest.raises(NotAPicture, match=f"50,000 scans: it must not have more than {MOST_SCANS}"):
+    with pytest.raises(NotAPicture, match=f"50,000 scans, expected at most {MAX_SCANS}"):
         decode(bomb, most_pixels=PIXELS, at_least=500)
 
 
@@ -63,7 +63,7 @@ def test_so_is_one_that_is_not_progressive() -> None:
     few = of_sequential_scans(10)
     assert decode(few, most_pixels=PIXELS, at_least=500).size == (512, 512)
     assert is_large(few, at_least=500)
-    with pytest.raises(NotAPicture, match=f"300 scans: it must not have more than {MOST_SCANS}"):
+    with pytest.raises(NotAPicture, match=f"300 scans, expected at most {MAX_SCANS}"):
         decode(of_sequential_scans(300), most_pixels=PIXELS, at_least=500)
 
 
@@ -79,20 +79,20 @@ AFTER_HEAD, BEFORE_END = 33, -12
 @pytest.mark.parametrize(
     "data",
     [
-        JPEG[:2] + segment(0xE5, b"") * (MOST_PARTS + 1) + JPEG[2:],
-        JPEG[:2] + b"\xff" * (MOST_PARTS + 1) + JPEG[2:],
-        JPEG[:3] + JPEG[3:20] + b"\0" * (MOST_PARTS + 1) + JPEG[20:],
+        JPEG[:2] + segment(0xE5, b"") * (MAX_SEGMENTS + 1) + JPEG[2:],
+        JPEG[:2] + b"\xff" * (MAX_SEGMENTS + 1) + JPEG[2:],
+        JPEG[:3] + JPEG[3:20] + b"\0" * (MAX_SEGMENTS + 1) + JPEG[20:],
         JPEG[:2] + (b"\xff\xf0\xff\xff" + segment(0xE5, b"") * 16_384) * 5 + JPEG[2:],
-        JPEG[:-2] + segment(0xE5, b"") * (MOST_PARTS + 1) + JPEG[-2:],
-        PNG[:AFTER_HEAD] + chunk(b"abCd") * MOST_PARTS + PNG[AFTER_HEAD:],
-        PNG[:AFTER_HEAD] + chunk(b"IEND") + chunk(b"abCd") * MOST_PARTS + PNG[AFTER_HEAD:],
-        PNG[:BEFORE_END] + chunk(b"abCd") * MOST_PARTS + PNG[BEFORE_END:],
+        JPEG[:-2] + segment(0xE5, b"") * (MAX_SEGMENTS + 1) + JPEG[-2:],
+        PNG[:AFTER_HEAD] + chunk(b"abCd") * MAX_SEGMENTS + PNG[AFTER_HEAD:],
+        PNG[:AFTER_HEAD] + chunk(b"IEND") + chunk(b"abCd") * MAX_SEGMENTS + PNG[AFTER_HEAD:],
+        PNG[:BEFORE_END] + chunk(b"abCd") * MAX_SEGMENTS + PNG[BEFORE_END:],
     ],
     ids=["segments", "fill", "bytes", "hidden", "after the scan", "chunks", "end", "after the pixels"],
 )
 def test_a_picture_of_many_parts_is_refused(data: bytes) -> None:
     """8 MiB of them took 2 s and 270 MiB."""
-    with pytest.raises(NotAPicture, match=f"more than {MOST_PARTS:,} parts: it must not have more"):
+    with pytest.raises(NotAPicture, match=f"more than {MAX_SEGMENTS:,} segments"):
         decode(data, most_pixels=PIXELS)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from epochal_photographs.flatten import on_white, so_that_it_is_seen
+from epochal_photographs.flatten import on_contrasting_page, on_white
 from PIL import Image
 
 
@@ -17,19 +17,19 @@ def drawn(shade: int, mode: str) -> Image.Image:
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 @pytest.mark.parametrize(("ink", "page"), [(0, 255), (90, 255), (255, 0), (200, 0)])
 def test_what_is_drawn_is_seen(ink: int, page: int, mode: str) -> None:
-    picture = so_that_it_is_seen(drawn(ink, mode))
+    picture = on_contrasting_page(drawn(ink, mode))
     assert picture.mode == "RGB"
     assert picture.getpixel((3, 3)) == (ink,) * 3
     assert picture.getpixel((6, 6)) == (page,) * 3
 
 
 def test_a_page_on_which_nothing_is_drawn_is_white() -> None:
-    assert so_that_it_is_seen(Image.new("LA", (2, 2))).getpixel((0, 0)) == (255, 255, 255)
+    assert on_contrasting_page(Image.new("LA", (2, 2))).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_what_is_not_transparent_anywhere_stays() -> None:
-    assert so_that_it_is_seen(Image.new("RGBA", (2, 2), (1, 2, 3, 255))).getpixel((0, 0)) == (1, 2, 3)
-    assert so_that_it_is_seen(Image.new("L", (2, 2), 7)).getpixel((0, 0)) == (7, 7, 7)
+    assert on_contrasting_page(Image.new("RGBA", (2, 2), (1, 2, 3, 255))).getpixel((0, 0)) == (1, 2, 3)
+    assert on_contrasting_page(Image.new("L", (2, 2), 7)).getpixel((0, 0)) == (7, 7, 7)
 
 
 def test_half_transparent_on_white() -> None:

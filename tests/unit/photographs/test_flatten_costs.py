@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from epochal_photographs.flatten import on_white, so_that_it_is_seen
+from epochal_photographs.flatten import on_contrasting_page, on_white
 from PIL import Image
 
 MIB = 2**20
@@ -23,7 +23,7 @@ print(1024 * int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[
 def test_what_is_drawn_on_a_transparent_page_is_seen(mode: str, ink: int, page: int) -> None:
     picture = Image.new(mode, (20, 20), (ink,) * (len(mode) - 1) + (0,))
     picture.paste((ink,) * (len(mode) - 1) + (255,), (5, 5, 10, 10))
-    seen = so_that_it_is_seen(picture)
+    seen = on_contrasting_page(picture)
     assert [seen.getpixel(at) for at in ((0, 0), (7, 7))] == [(page,) * 3, (ink,) * 3]
 
 
@@ -31,7 +31,7 @@ def test_paper_is_white() -> None:
     half = Image.new("RGBA", (2, 2), (0, 0, 0, 128))
     assert on_white(half, "L").getpixel((0, 0)) == 127
     assert on_white(Image.new("RGB", (2, 2), (1, 2, 3)), "RGB").getpixel((0, 0)) == (1, 2, 3)
-    assert so_that_it_is_seen(Image.new("RGBA", (2, 2), (9, 9, 9, 0))).getpixel((0, 0)) == (255, 255, 255)
+    assert on_contrasting_page(Image.new("RGBA", (2, 2), (9, 9, 9, 0))).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_the_most_pixels_there_may_be_leave_a_pod_some_of_its_memory() -> None:

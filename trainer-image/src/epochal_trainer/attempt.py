@@ -4,7 +4,7 @@ import logging
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import keras
 from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Export, Size
-from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
@@ -25,7 +24,6 @@ from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, network, summary  # noqa: A004
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.model.former_names import former_names, renamed
 from epochal_trainer.model.monitor import monitor_of
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
@@ -150,9 +148,7 @@ class Attempt:
         with stages.stage("network"):
             nodes = network.graph(spec.network)
             model = self._build()
-            former = former_names(spec.training)
-            training = renamed(spec.training, former)
-            user_callbacks = callbacks.build(training.callbacks, folder=self._scratch / CALLBACKS)
+            user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", summary.table(model, nodes))
             self._checks.network(model, nodes)
@@ -175,7 +171,6 @@ class Attempt:
                 keeps_best=self._keeps_best,
             )
             if start is not None:
-                start = replace(start, snapshot=start.snapshot.renamed(former))
                 checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             self._reporter.update(
                 attempt=attempt,
@@ -186,7 +181,7 @@ class Attempt:
         with stages.stage("data"):
             memory = Memory(held=start.snapshot.held if start else 0)
             data = loaded(spec, opened.data, model, scratch=self._scratch, memory=memory)
-            monitor = self._check_figures(model, data, training)
+            monitor = self._check_figures(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
@@ -253,8 +248,9 @@ class Attempt:
         compile.compile_model(model, training)
         return model
 
-    def _check_figures(self, model: keras.Model, data: DataSets, training: Training) -> Monitor:
+    def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
         """Check loss, metrics and monitors against the data, and return the monitored metric."""
+        training = self._job.spec.training
         figures = compile.check_labels(model, training, data.train.labels)
 
         def validated(names: Iterable[str]) -> list[str]:

@@ -4,17 +4,12 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import yaml
-from epochal_api.model import Model
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
 
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY
-
-_LATER = ("class_weight", "monitor", "precision", "stop_after_epoch")
-"""Fields of spec.training from later versions. Unset, they are left out of the digest, as in earlier versions."""
 
 
 def read(path: Path, results: Path | None = None) -> TrainingJob:
@@ -39,7 +34,7 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise bad_spec("InvalidSpec", f"{path} is neither JSON nor YAML: {error}") from error
     try:
-        job = parse(document, begun=_has_identity(document))
+        job = parse(document)
     except InvalidTrainingJob as error:
         raise bad_spec("InvalidSpec", f"{path} is not a TrainingJob that can be trained:\n{error}") from error
     if job.metadata.uid:
@@ -48,36 +43,20 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
     return job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": uid})})
 
 
-def _has_identity(document: Any) -> bool:
-    """Return whether the TrainingJob has a uid: then an operator made the pod, and has checked the spec already."""
-    metadata = document.get("metadata") if isinstance(document, dict) else None
-    return isinstance(metadata, dict) and bool(metadata.get("uid"))
-
-
 def digest(job: TrainingJob) -> str:
     """Return the SHA-256 in hex of the trained parts of the spec: network, data and training."""
-    spec = job.spec
-    training = _unset(spec.training, *_LATER)
-    if spec.training.continue_from is not None:
-        training["continue_from"] = _unset(spec.training.continue_from, "from_")
-    data = _unset(spec.data, "shuffle")
-    if spec.data.validation is not None:
-        data["validation"] = _unset(spec.data.validation, "stratify")
-    later = {"data": data, "training": training}
-    content = spec.model_dump_json(include={"network", "data", "training"}, exclude=later)
-    return hashlib.sha256(content.encode()).hexdigest()
+    return _digest(job, {})
 
 
 def recipe(job: TrainingJob) -> str:
     """Return the SHA-256 in hex of all fields that determine the epochs, whether trained at once or in parts."""
-    by_part = {"training": {"continue_from", "stop_after_epoch", "checkpoint"}}
-    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude=by_part, exclude_defaults=True)
+    return _digest(job, {"training": {"continue_from", "stop_after_epoch", "checkpoint"}})
+
+
+def _digest(job: TrainingJob, exclude: dict[str, set[str]]) -> str:
+    # Without defaults, so that a field which a later version adds does not change the digest of an older spec.
+    content = job.spec.model_dump_json(include={"network", "data", "training"}, exclude=exclude, exclude_defaults=True)
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _unset(model: Model, *names: str) -> dict[str, Any]:
-    """Return the given fields that are not set. Earlier versions without these fields trained the same network."""
-    return {name: True for name in names if name not in model.model_fields_set}
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:
@@ -92,8 +71,7 @@ def unfinished(job: TrainingJob, results: Path) -> str | None:
     """
     metadata, spec = job.metadata, job.spec
     runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
-    # Current versions also write the key without the uid after the number. Earlier versions write that key only.
-    last = max(runs.glob(f"*/{ATTEMPTS}/1[-.]*"), key=lambda path: path.stat().st_mtime, default=None)
+    last = max(runs.glob(f"*/{ATTEMPTS}/1-*"), key=lambda path: path.stat().st_mtime, default=None)
     if last is None:
         return None
     folder = last.parent.parent

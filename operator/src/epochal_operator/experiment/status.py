@@ -10,13 +10,13 @@ from epochal_api.experiment_status import (
     MAX_STATUS_BYTES,
     MAX_TOP,
     EpochCounts,
-    ExperimentDisplay,
     ExperimentResults,
     ExperimentStatus,
     RankedTrial,
     TrialCounts,
 )
 from epochal_api.kind import Metadata
+from epochal_api.printer_columns import ExperimentDisplay
 
 from epochal_operator.experiment.next import limit
 from epochal_operator.experiment.observed import Observed

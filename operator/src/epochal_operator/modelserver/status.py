@@ -5,7 +5,8 @@ from typing import Literal
 
 from epochal_api.condition import Condition, timestamp
 from epochal_api.kind import Metadata
-from epochal_api.modelserver_status import ModelServerStatus, ServerDisplay
+from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.printer_columns import ServerDisplay
 
 from epochal_operator.modelserver.labels import NAME_LABEL, UID_LABEL
 from epochal_operator.modelserver.observed import Observed

@@ -1,13 +1,9 @@
 """The predecessor of a TrainingJob: the TrainingJob that spec.training.continueFrom names."""
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api import pod
 from epochal_api.status import STATES, ContinuedFrom, State, Status, read_status
-from epochal_api.training import URI_PATTERN
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
@@ -43,42 +39,6 @@ def predecessor_name(document: Object) -> str | None:
     for field in ("spec", "training", "continueFrom", "name"):
         node = node.get(field) if isinstance(node, Mapping) else None
     return node if isinstance(node, str) else None
-
-
-CONTINUED_URI = "continuedUri"
-"""Field of a cached Job: URI of the results folder from which its training continues. No API has this field."""
-_MAX_URI = 2048
-
-
-def continued_uri(child: Object) -> str | None:
-    """Return the URI of the results from which a Job's training continues, or None.
-
-    Args:
-        child: The Job as the API server returns it.
-    """
-    metadata = (child["spec"].get("template") or {}).get("metadata") or {}
-    text = (metadata.get("annotations") or {}).get(pod.JOB_ANNOTATION)
-    if not isinstance(text, str) or '"continueFrom"' not in text:
-        return None
-    try:
-        uri = json.loads(text)["spec"]["training"]["continueFrom"]["uri"]
-    except (ValueError, RecursionError, LookupError, TypeError):  # Another writer has changed the annotation.
-        return None
-    return uri if isinstance(uri, str) and len(uri) <= _MAX_URI and re.search(URI_PATTERN, uri) else None
-
-
-def of_its_job(name: str, document: Object, child: Object) -> ContinuedFrom | None:
-    """Return the results that a Job continues from if the TrainingJob's status, of an earlier version, lacks them.
-
-    Args:
-        name: Name of the predecessor.
-        document: The TrainingJob itself as JSON.
-        child: The cached Job, which was built from the current spec.
-    """
-    status, uri = _status(document), child.get(CONTINUED_URI)
-    if status.start_time is None or status.continued_from is not None or uri is None:
-        return None
-    return ContinuedFrom(name=name, uri=uri)
 
 
 def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCause:

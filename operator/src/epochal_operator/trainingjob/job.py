@@ -158,16 +158,12 @@ def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installat
     return found is not None and found != wanted  # If a webhook removed the annotation: keep the Job.
 
 
-def is_as_written(job: TrainingJob, child: Mapping[str, Any]) -> bool | None:
-    """Return whether a Job was built from the current spec, regardless of the installation's defaults.
-
-    None if that is unknown: an earlier version built the Job, and the spec has changed since, perhaps only in mutable
-    fields.
-    """
+def is_as_written(job: TrainingJob, child: Mapping[str, Any]) -> bool:
+    """Return whether a Job was built from the current spec, regardless of the installation's defaults."""
     if job.metadata.generation <= 1:
         return True
     found = child["metadata"].get("annotations", {}).get(WRITTEN_ANNOTATION)
-    return None if found is None else bool(found == _digest(job))
+    return found is None or bool(found == _digest(job))  # If a webhook removed the annotation: keep the Job.
 
 
 def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:

@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from epochal_api.status import ContinuedFrom, Status, read_status
 from epochal_api.trainingjob import KIND
 
 from epochal_operator.runtime.corrections import Correction, Corrections
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.trainingjob.children import Observed, Seen, blocked_by, is_ahead, orphans, own_pods, refusal
-from epochal_operator.trainingjob.conditions import is_spec_ignored
-from epochal_operator.trainingjob.continue_from import of_its_job, predecessor_name, resolve
+from epochal_operator.trainingjob.continue_from import predecessor_name, resolve
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.owned import JOB, Child
 from epochal_operator.trainingjob.pod_refusals import Refusals
@@ -65,8 +63,8 @@ class Observer:
         if child is not None and (found := blocked_by(child, uid)):
             child, blocked = None, found
         continued_from = None
-        if name := predecessor_name(document):
-            source = self._source(name, key.namespace, document, child)
+        if child is None and (name := predecessor_name(document)):
+            source = resolve(name, document, lambda other: self._store.get(TRAINING_JOBS, Key(key.namespace, other)))
             if isinstance(source, StatusCause):
                 blocked = blocked or source
             else:
@@ -89,15 +87,6 @@ class Observer:
         )
         last = self._refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
         return replace(observed, refusal=refusal(last, observed))
-
-    def _source(
-        self, name: str, namespace: str, document: Object, child: Object | None
-    ) -> ContinuedFrom | StatusCause | None:
-        """Return the results to continue from, by the Job or else the predecessor, or the reason why there are none."""
-        if child is None:
-            return resolve(name, document, lambda other: self._store.get(TRAINING_JOBS, Key(namespace, other)))
-        ignored = is_spec_ignored(read_status(Status, document.get("status")))
-        return None if ignored else of_its_job(name, document, child)
 
     def _see(self, child: Child, document: Object, now: datetime, blocked: StatusCause | None) -> Seen:
         """Return an observed child other than the Job."""

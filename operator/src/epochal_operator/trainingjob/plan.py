@@ -155,7 +155,7 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         return None
     if is_to_be_replaced(job, observed, installation):
         step = replacement_step(child, observed)
-        changed = is_as_written(job, child) is False
+        changed = not is_as_written(job, child)
         return replace(step, told=spec_changed(job.metadata)) if isinstance(step, Delete) and changed else step
     if _out_of_queue(job):
         return delete(child, _OUT_OF_QUEUE)

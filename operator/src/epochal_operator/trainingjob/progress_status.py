@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from epochal_api import report as reports
 from epochal_api.condition import timestamp
+from epochal_api.printer_columns import Display
 from epochal_api.report import Report, Values
 from epochal_api.signature import SIGNATURE
 from epochal_api.status import (
@@ -14,7 +15,6 @@ from epochal_api.status import (
     MAX_NAMES,
     MAX_WARNINGS,
     Best,
-    Display,
     Export,
     ExportedModel,
     NetworkSize,

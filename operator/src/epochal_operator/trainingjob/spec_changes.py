@@ -77,7 +77,7 @@ def compared(job: TrainingJob, observed: Observed, installation: Installation) -
     child, before = observed.child, job.status or Status()
     if child is None:
         return observed
-    overtaken = started(before, observed) and is_as_written(job, child) is False
+    overtaken = started(before, observed) and not is_as_written(job, child)
     ended = ending(child, observed.pods) is not None
     replacing = not ended and not is_going(child) and is_to_be_replaced(job, observed, installation)
     return replace(observed, overtaken=overtaken, replacing=replacing)
@@ -97,7 +97,7 @@ def is_to_be_replaced(job: TrainingJob, observed: Observed, installation: Instal
     child = observed.child
     if child is None or started(job.status or Status(), observed) or not outdated(job, child, installation):
         return False
-    return not has_begun(observed) or is_as_written(job, child) is not True or not _may_start(child, observed)
+    return not has_begun(observed) or not is_as_written(job, child) or not _may_start(child, observed)
 
 
 def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:

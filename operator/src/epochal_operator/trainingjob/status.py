@@ -7,7 +7,7 @@ from epochal_api.kind import Metadata
 from epochal_api.status import CONDITIONS, ContinuedFrom, ReportedStatus, Status
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_operator.runtime.conditions import FINISHED, get_condition, is_true, with_finished
+from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.children import Observed, first_run, unstarted
 from epochal_operator.trainingjob.conditions import conditions, is_spec_ignored
 from epochal_operator.trainingjob.phase import Desired, Phase, phase
@@ -173,6 +173,4 @@ def _settled(before: Status, generation: int) -> Status:
     """Return a finished status for a new generation: the mutable fields do not change it."""
     part = leaders_part(before)
     seen = [one.model_copy(update={"observed_generation": generation}) for one in part.conditions or []]
-    if get_condition(seen, FINISHED) is None:  # An earlier version without this condition wrote the status.
-        seen = with_finished(seen)
     return part.model_copy(update={"observed_generation": generation, "conditions": seen})

@@ -10,7 +10,7 @@ from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
-from epochal_operator.trainingjob.continue_from import CONTINUED_URI, continued_uri, predecessor_name
+from epochal_operator.trainingjob.continue_from import predecessor_name
 from epochal_operator.trainingjob.job import QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.memory_limit import LIMIT_RANGER
 from epochal_operator.trainingjob.pod_template import CONTAINER
@@ -30,9 +30,8 @@ def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
 
 
 def job(thing: Object) -> Object:
-    """Return the cached part of a Job: of its pod template, only the URI from which its training continues."""
-    uri = continued_uri(thing)
-    return kept(thing, some(thing["spec"], _JOB_SPEC)) | ({CONTINUED_URI: uri} if uri else {})
+    """Return the cached part of a Job, without its pod template."""
+    return kept(thing, some(thing["spec"], _JOB_SPEC))
 
 
 def pod(thing: Object) -> Object:

@@ -1,10 +1,10 @@
 """Finds digits on photographs, and returns them in the form of MNIST.
 
 A picture is searched in several ways (`layers`): for dark or light ink, in thin or thick strokes, strong or faint. Each
-connected region of ink is a part (`components`). Each part gets a score for its features (`looks`): contrast, sharp
-edges, and thin strokes beside its size. The digit (`choose`) is the best candidate that is not a frame, paper, or a
-hole, together with its other parts (`together`). It is searched again at a higher resolution (`finer`) and converted to
-the form of MNIST (`normal`).
+connected region of ink is a part (`components`). Each part gets a score for its features (`features`): contrast, sharp
+edges, and thin strokes beside its size. The digit (`candidates`) is the best candidate that is not a frame, paper, or a
+hole, together with its other parts (`group_strokes`). It is searched again at a higher resolution (`refine`) and
+converted to the form of MNIST (`mnist`).
 """
 
 from epochal_photographs.digit.find import ENOUGH, Found, Place, digit, digits

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Bytes, Floats, Ints, Mask
+from epochal_photographs.digit.geometry import Bytes, Floats, Ints, Mask
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Components:
         rows: Row of each run of pixels.
         starts: Column where each run begins.
         ends: Column after each run.
-        of: Component of each run, counted from 0.
+        owners: Component of each run, counted from 0.
         areas: Pixels of each component.
         tops: First row of each component.
         bottoms: Row after the last one.
@@ -29,7 +29,7 @@ class Components:
     rows: Ints
     starts: Ints
     ends: Ints
-    of: Ints
+    owners: Ints
     areas: Ints
     tops: Ints
     bottoms: Ints
@@ -40,9 +40,15 @@ class Components:
         return len(self.areas)
 
     @cached_property
+    def sides(self) -> Ints:
+        """Length of the longer side of each component."""
+        sides: Ints = np.maximum(self.bottoms - self.tops, self.rights - self.lefts)
+        return sides
+
+    @cached_property
     def _by_component(self) -> tuple[Ints, Ints]:
         """The indices of the runs sorted by component, and the position of each component's first run in them."""
-        return np.argsort(self.of, kind="stable"), np.searchsorted(np.sort(self.of), np.arange(len(self) + 1))
+        return np.argsort(self.owners, kind="stable"), np.searchsorted(np.sort(self.owners), np.arange(len(self) + 1))
 
     def runs(self, at: int) -> tuple[Ints, Ints, Ints]:
         """Return row, first column and column after the last one of each run of a component."""
@@ -54,7 +60,7 @@ class Components:
         """Return a mask of the given components only."""
         chosen = np.zeros(len(self), bool)
         chosen[which] = True
-        runs = chosen[self.of]
+        runs = chosen[self.owners]
         edges = np.zeros((self.shape[0], self.shape[1] + 1), np.int8)
         edges[self.rows[runs], self.starts[runs]] += 1
         edges[self.rows[runs], self.ends[runs]] -= 1
@@ -67,10 +73,10 @@ class Components:
         middles, rows = (first + last) / 2, self.rows.astype(np.float64)
 
         def mean(values: Floats) -> Floats:
-            return np.bincount(self.of, values * lengths, len(self)) / self.areas
+            return np.bincount(self.owners, values * lengths, len(self)) / self.areas
 
         row, column = mean(rows), mean(middles)
-        down, across = rows - row[self.of], middles - column[self.of]
+        down, across = rows - row[self.owners], middles - column[self.owners]
         # A pixel is a square of side 1, with a variance of 1/12. The variance of a run of n pixels is n²/12.
         return mean(down * down) + 1 / 12, mean(across * across + lengths * lengths / 12), mean(down * across)
 
@@ -79,48 +85,48 @@ class Components:
         running = np.zeros(values.size + 1, np.intp)
         np.cumsum(values, out=running[1:])
         at = self.rows * self.shape[1]
-        return np.bincount(self.of, running[at + self.ends] - running[at + self.starts], len(self)).astype(np.intp)
+        return np.bincount(self.owners, running[at + self.ends] - running[at + self.starts], len(self)).astype(np.intp)
 
 
 def components(mask: Mask) -> Components:
     """Return the connected components of a mask."""
     high, wide = mask.shape
     # Two empty columns after each row: no run touches a run of the next row across the edge, not even at a corner.
-    apart = wide + 2
-    flat = np.zeros(high * apart + 1, np.int8)
-    flat[:-1].reshape(high, apart)[:, :wide] = mask
+    stride = wide + 2
+    flat = np.zeros(high * stride + 1, np.int8)
+    flat[:-1].reshape(high, stride)[:, :wide] = mask
     edges = np.flatnonzero(np.diff(flat, prepend=0))
     starts, ends = edges[::2], edges[1::2]
-    of = _joined(starts, ends, apart)
-    rows = starts // apart
-    count = int(of.max()) + 1 if len(of) else 0
-    starts, ends = starts - rows * apart, ends - rows * apart
+    owners = _owners(starts, ends, stride)
+    rows = starts // stride
+    count = int(owners.max()) + 1 if len(owners) else 0
+    starts, ends = starts - rows * stride, ends - rows * stride
     far = max(high, wide) + 1
     tops, lefts = np.full(count, far), np.full(count, far)
     bottoms, rights = np.zeros(count, np.intp), np.zeros(count, np.intp)
-    np.minimum.at(tops, of, rows)
-    np.minimum.at(lefts, of, starts)
-    np.maximum.at(bottoms, of, rows + 1)
-    np.maximum.at(rights, of, ends)
-    areas = np.bincount(of, ends - starts, count).astype(np.intp)
-    return Components((high, wide), rows, starts, ends, of, areas, tops, bottoms, lefts, rights)
+    np.minimum.at(tops, owners, rows)
+    np.minimum.at(lefts, owners, starts)
+    np.maximum.at(bottoms, owners, rows + 1)
+    np.maximum.at(rights, owners, ends)
+    areas = np.bincount(owners, ends - starts, count).astype(np.intp)
+    return Components((high, wide), rows, starts, ends, owners, areas, tops, bottoms, lefts, rights)
 
 
-def _joined(starts: Ints, ends: Ints, apart: int) -> Ints:
+def _owners(starts: Ints, ends: Ints, stride: int) -> Ints:
     """Return the component of each run, counted from 0. Runs of neighbouring rows that touch are joined."""
-    first = np.searchsorted(ends, starts + apart, side="left")
-    after = np.searchsorted(starts, ends + apart, side="right")
+    first = np.searchsorted(ends, starts + stride, side="left")
+    after = np.searchsorted(starts, ends + stride, side="right")
     count = np.maximum(after - first, 0)
     upper = np.repeat(np.arange(len(starts)), count)
     lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(count) + count, count)
     root = np.arange(len(starts))
     while True:
         a, b = root[upper], root[lower]
-        apart_still = a != b
-        if not apart_still.any():
+        different = a != b
+        if not different.any():
             break
-        a, b = a[apart_still], b[apart_still]
-        upper, lower = upper[apart_still], lower[apart_still]
+        a, b = a[different], b[different]
+        upper, lower = upper[different], lower[different]
         # The least of all neighbours, and not the last assigned: so half of the roots disappear in two rounds.
         np.minimum.at(root, np.maximum(a, b), np.minimum(a, b))
         while ((nearer := root[root]) != root).any():

@@ -4,22 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
-from epochal_photographs.digit.already import already
-from epochal_photographs.digit.arrays import Bytes, Mask
-from epochal_photographs.digit.choose import Part, Thing, choose, things
-from epochal_photographs.digit.finer import finer
-from epochal_photographs.digit.frames import unframed
+from epochal_photographs.digit.candidates import Candidate, Part, candidates, choose
+from epochal_photographs.digit.geometry import Box, Bytes, Mask
+from epochal_photographs.digit.group_digits import group_digits
+from epochal_photographs.digit.group_strokes import group_strokes
 from epochal_photographs.digit.layers import layers
-from epochal_photographs.digit.normal import normal
-from epochal_photographs.digit.several import several
+from epochal_photographs.digit.mnist import mnist_like, to_mnist
+from epochal_photographs.digit.paper import Paper, find_paper
+from epochal_photographs.digit.refine import refine
+from epochal_photographs.digit.remove_frame import without_frame
 from epochal_photographs.digit.shade import colours, shades
-from epochal_photographs.digit.sheet import Sheet, sheet
-from epochal_photographs.digit.together import together
 from epochal_photographs.errors import NothingFound
-from epochal_photographs.flatten import so_that_it_is_seen
+from epochal_photographs.flatten import on_contrasting_page
 
 SIDE = 28
 """Length in pixels of a side of MNIST's images."""
@@ -66,12 +64,12 @@ class _View(NamedTuple):
     Args:
         grey: The picture, or a part of it, in grayscale.
         longest: Maximum length of its longer side after resizing.
-        sheet: The sheet of paper that the view is limited to, if it is.
+        paper: The paper that the view is limited to, if it is.
     """
 
     grey: Image.Image
     longest: int = _LONGEST
-    sheet: Sheet | None = None
+    paper: Paper | None = None
 
 
 def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
@@ -85,11 +83,11 @@ def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Byt
     Raises:
         NothingFound: If the picture has no digit.
     """
-    flat = so_that_it_is_seen(picture)
-    if (image := already(flat, height=height, width=width)) is not None:
+    flat = on_contrasting_page(picture)
+    if (image := mnist_like(flat, height=height, width=width)) is not None:
         return image
-    view, main = _main(flat)
-    return normal(_closely(view, main, main.layer.parts.mask(together(main))), height=height, width=width)
+    view, main = _clearest(flat)
+    return _image(view, main, main.layer.parts.mask(group_strokes(main)), height, width)
 
 
 def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[Found]:
@@ -104,70 +102,69 @@ def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> li
         NothingFound: If the picture has no digit.
         TooMany: If the picture has more digits or strokes than allowed.
     """
-    flat = so_that_it_is_seen(picture)
-    if (image := already(flat, height=height, width=width)) is not None:
+    flat = on_contrasting_page(picture)
+    if (image := mnist_like(flat, height=height, width=width)) is not None:
         return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
-    view, main = _main(flat)
-    found = []
-    for which in several(main):
-        mask = main.layer.parts.mask(which)
-        image = normal(_closely(view, main, mask), height=height, width=width)
-        found.append(Found(image, _place(mask, view)))
-    return found
+    view, main = _clearest(flat)
+    masks = (main.layer.parts.mask(parts) for parts in group_digits(main))
+    return [Found(_image(view, main, mask, height, width), _place(mask, view)) for mask in masks]
 
 
-def _main(picture: Image.Image) -> tuple[_View, Part]:
+def _image(view: _View, main: Part, mask: Mask, height: int, width: int) -> Bytes:
+    refined = refine(view.grey, mask, dark=main.layer.dark, stroke=main.stroke)
+    return to_mnist(refined, height=height, width=width)
+
+
+def _clearest(picture: Image.Image) -> tuple[_View, Part]:
     """Return the clearest digit, or most of this digit, and the view that shows it."""
-    best: tuple[_View, Thing] | None = None
+    best: tuple[_View, Candidate] | None = None
     grey = picture.convert("L")
-    paper = sheet(grey)
+    paper = find_paper(grey)
     for view in _views(picture, grey, paper):
-        thing = _best(view)
-        if thing is not None and paper is not None and view.sheet is None and not paper.holds(*_around(thing.part)):
-            thing = replace(thing, worth=_BESIDE * thing.worth)
-        if thing is not None and (best is None or thing.worth > best[1].worth):
-            best = view, thing
-        if best is not None and best[1].worth >= _CLEAR:
+        found = _best(view)
+        if found is None:
+            continue
+        if paper is not None and view.paper is None and not paper.contains(*_around(found.part)):
+            found = replace(found, worth=_BESIDE * found.worth)
+        if best is None or found.worth > best[1].worth:
+            best = view, found
+        if best[1].worth >= _CLEAR:
             break
     if best is None:
         raise NothingFound(
-            "no digit is found on the picture: it must show strokes that are clearly darker or lighter than what they "
-            "are on. Come closer, or see to more light"
+            "found no digit on the picture, expected strokes that are clearly darker or lighter than their background: "
+            "take the photograph closer, or with more light"
         )
     return best[0], best[1].part
 
 
-def _views(picture: Image.Image, grey: Image.Image, paper: Sheet | None) -> Iterator[_View]:
+def _views(picture: Image.Image, grey: Image.Image, paper: Paper | None) -> Iterator[_View]:
     """Yield the picture in grayscale, then the paper on it only, if it does not fill the picture, then its colours."""
     yield _View(grey)
     if paper is not None:
-        yield _View(paper.seen(grey), sheet=paper)
+        yield _View(paper.rectified(grey), paper=paper)
     for colour in colours(picture):
         yield _View(colour, _LONGEST_IN_COLOUR)
 
 
-def _best(view: _View) -> Thing | None:
+def _best(view: _View) -> Candidate | None:
     """Return the best candidate for a digit in a view, or None."""
     grey, longer = view.grey, max(view.grey.size)
     scale = view.longest / longer if longer > view.longest else max(_SHORTEST / longer, 1.0)
     size = max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)
     how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    seen = things(list(layers(shades(grey.resize(size, how)), max(round(scale), 1))))
-    best = choose([*seen, *(inside for thing in seen for inside in _without_frame(thing.part))])
-    return best and (choose(_without_frame(best.part)) or best)
+    found = candidates(list(layers(shades(grey.resize(size, how)), max(round(scale), 1))))
+    best = choose([*found, *(inside for candidate in found for inside in _in_frame(candidate.part))])
+    return best and (choose(_in_frame(best.part)) or best)
 
 
-def _without_frame(part: Part) -> list[Thing]:
+def _in_frame(part: Part) -> list[Candidate]:
     """Return the candidates inside a part after the removal of a frame that they touch."""
-    mask = unframed(part)
+    mask = without_frame(part)
     if mask is None:
         return []
-    inside = things([replace(part.layer, mask=mask)])
-    return [thing for thing in inside if thing.part.box.longer >= _IN_BOX * part.box.longer]
-
-
-def _closely(view: _View, main: Part, mask: Mask) -> Mask:
-    return finer(view.grey, mask, dark=main.layer.dark, stroke=main.stroke)
+    inside = candidates([replace(part.layer, mask=mask)])
+    return [candidate for candidate in inside if candidate.part.box.longer >= _IN_BOX * part.box.longer]
 
 
 def _around(part: Part) -> Place:
@@ -176,7 +173,8 @@ def _around(part: Part) -> Place:
 
 
 def _place(mask: Mask, view: _View) -> Place:
-    high, wide = mask.shape
-    rows, columns = np.flatnonzero(mask.any(1)) / high, np.flatnonzero(mask.any(0)) / wide
-    place = Place(float(columns[0]), float(rows[0]), float(columns[-1]) + 1 / wide, float(rows[-1]) + 1 / high)
-    return place if view.sheet is None else Place(*view.sheet.on_picture(*place))
+    (high, wide), box = mask.shape, Box.around(mask)
+    left, top = box.left / wide, box.top / high
+    right, bottom = (box.right - 1) / wide + 1 / wide, (box.bottom - 1) / high + 1 / high
+    place = Place(left, top, right, bottom)
+    return place if view.paper is None else Place(*view.paper.on_picture(*place))

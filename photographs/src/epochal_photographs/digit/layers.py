@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Bytes, Floats, Mask
 from epochal_photographs.digit.components import Components, components
-from epochal_photographs.digit.looks import Looks, looks
+from epochal_photographs.digit.features import Features, features
+from epochal_photographs.digit.geometry import Bytes, Floats, Mask
 from epochal_photographs.digit.morphology import greatest, least
-from epochal_photographs.digit.shade import dark_ink, light_ink
+from epochal_photographs.digit.shade import ink_of
 
 WIDTHS = (0.05, 0.12, 0.3)
 """Maximum widths of the strokes that are searched, as fractions of the picture's longer side."""
@@ -47,9 +47,9 @@ class Layer:
         return components(self.mask)
 
     @cached_property
-    def looks(self) -> Looks:
+    def features(self) -> Features:
         """The features of the parts."""
-        return looks(self.parts, self.ink, self.mask, self.steep, self.level)
+        return features(self.parts, self.ink, self.mask, self.steep, self.level)
 
 
 def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
@@ -61,10 +61,10 @@ def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
     """
     window = 2 * blur + 3
     steep = greatest(shade, window) - least(shade, window)
-    for part in WIDTHS:
-        widest = int(part * max(shade.shape)) | 1
+    for width in WIDTHS:
+        widest = int(width * max(shade.shape)) | 1
         for dark in (True, False):
-            ink = (dark_ink if dark else light_ink)(shade, widest)
+            ink = ink_of(shade, widest, dark=dark)
             for level in thresholds(ink):
                 yield Layer(dark, widest, level, ink, steep, ink >= level)
 

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Bytes, Mask
+from epochal_photographs.digit.geometry import Bytes, Mask
 
 Values = TypeVar("Values", Bytes, Mask)
 
@@ -42,25 +42,25 @@ def opened(values: Bytes, size: int) -> Bytes:
     return _in_octagon(_in_octagon(values, size, np.minimum), size, np.maximum)
 
 
-def _in_octagon(values: Bytes, size: int, pick: np.ufunc) -> Bytes:
+def _in_octagon(values: Bytes, size: int, extreme: np.ufunc) -> Bytes:
     """Return the extreme in the octagon around each pixel. A square would cause artefacts at slanted edges."""
     cut = int(_CUT * size) // 2
     high, wide = values.shape
     apart = np.pad(values, 2 * cut, mode="edge")
     for step in (1, -1):
-        apart = _along(apart, 2 * cut + 1, pick, step)
+        apart = _along(apart, 2 * cut + 1, extreme, step)
     top, left = (apart.shape[0] - high) // 2, (apart.shape[1] - wide) // 2
     inner = apart[top : top + high, left : left + wide]
-    return _in_square(inner, size // 2 - cut, pick)
+    return _in_square(inner, size // 2 - cut, extreme)
 
 
-def _in_square(values: Values, reach: int, pick: np.ufunc) -> Values:
+def _in_square(values: Values, reach: int, extreme: np.ufunc) -> Values:
     for _ in range(2):
-        values = _along(np.pad(values, ((reach, reach), (0, 0)), mode="edge"), 2 * reach + 1, pick, 0).T
+        values = _along(np.pad(values, ((reach, reach), (0, 0)), mode="edge"), 2 * reach + 1, extreme, 0).T
     return values
 
 
-def _along(values: Values, size: int, pick: np.ufunc, slant: int) -> Values:
+def _along(values: Values, size: int, extreme: np.ufunc, slant: int) -> Values:
     """Return the extreme of `size` successive rows, each shifted by `slant` columns against the row before.
 
     The result has size - 1 fewer rows, and as many fewer columns for each column of slant.
@@ -74,6 +74,6 @@ def _along(values: Values, size: int, pick: np.ufunc, slant: int) -> Values:
             first, second = first[:, :-aside], second[:, aside:]
         elif aside < 0:
             first, second = first[:, -aside:], second[:, :aside]
-        values = pick(first, second)
+        values = extreme(first, second)
         have += step
     return values

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageFilter
 
-from epochal_photographs.digit.arrays import Bytes
+from epochal_photographs.digit.geometry import Bytes
 from epochal_photographs.digit.morphology import closed, opened
 
 _DARKEST = 20
@@ -40,16 +40,12 @@ def shades(grey: Image.Image) -> Bytes:
     return shade
 
 
-def dark_ink(shade: Bytes, widest: int) -> Bytes:
-    """Return the difference by which each pixel is darker than the paper around it.
+def ink_of(shade: Bytes, widest: int, *, dark: bool) -> Bytes:
+    """Return the difference by which each pixel is darker, or lighter, than the paper or board around it.
 
     Args:
         shade: The picture's shades.
-        widest: Window in pixels that is wider than every stroke. Wider dark areas are paper, shadow, or the table. Odd.
+        widest: Window in pixels that is wider than every stroke. Wider areas are paper, shadow, or the table. Odd.
+        dark: Whether ink is darker than its surroundings.
     """
-    return closed(shade, widest) - shade
-
-
-def light_ink(shade: Bytes, widest: int) -> Bytes:
-    """Return the difference by which each pixel is lighter than the board around it, as `dark_ink` does."""
-    return shade - opened(shade, widest)
+    return closed(shade, widest) - shade if dark else shade - opened(shade, widest)

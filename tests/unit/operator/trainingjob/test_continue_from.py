@@ -3,22 +3,17 @@
 from typing import Any
 
 import pytest
-from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.status import ContinuedFrom
 from epochal_operator.trainingjob.continue_from import (
-    CONTINUED_URI,
     Predecessor,
-    continued_uri,
-    of_its_job,
     predecessor,
     predecessor_name,
     resolve,
     results,
 )
-from epochal_operator.trainingjob.job import batch_job
 from epochal_operator.trainingjob.reasons import StatusCause
 
-from tests.unit.operator.objects import INSTALLATION, SPEC, at, child, document, training_job
+from tests.unit.operator.objects import SPEC, document
 
 URI = "s3://results/vision/first/1234/"
 
@@ -145,46 +140,3 @@ def test_what_was_found_once_stays_so_while_the_name_does(
     itself = following(name, {"continuedFrom": known.dump()} if known else None)
     found = resolve(name, itself, others.get)
     assert (found.reason if isinstance(found, StatusCause) else found) == expected
-
-
-@pytest.mark.parametrize(
-    ("source", "found", "expected"),
-    [({"name": "first"}, URI, URI), ({"uri": URI}, None, URI), ({"name": "first"}, None, None), (None, None, None)],
-)
-def test_a_job_says_which_results_it_goes_on_from(source: Any, found: str | None, expected: str | None) -> None:
-    job = training_job(training=SPEC["training"] | {"continueFrom": source})
-    assert continued_uri(batch_job(job, INSTALLATION, found)) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"continueFrom"',
-        '{"continueFrom":1}',
-        '["continueFrom"]',
-        '"continueFrom" ' + "[" * 100_000,
-        '{"spec":{"training":{"continueFrom":{"uri":5}}}}',
-        '{"spec":{"training":{"continueFrom":{"uri":"x"}}}}',
-        '{"spec":{"training":{"continueFrom":{"uri":"s3://results/%s"}}}}' % ("x" * 9_000),
-    ],
-)
-def test_what_somebody_else_has_written_into_a_job_says_nothing(text: str) -> None:
-    forged = child()
-    forged["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION] = text
-    assert continued_uri(forged) is None
-
-
-@pytest.mark.parametrize(
-    ("status", "kept", "expected"),
-    [
-        ({"startTime": at(-60)}, {CONTINUED_URI: URI}, FOUND),
-        ({"startTime": at(-60)}, {}, None),
-        ({"startTime": at(-60), "continuedFrom": FOUND.dump()}, {CONTINUED_URI: "s3://results/other/"}, None),
-        # Until it has begun, its Job may be of an earlier spec.
-        ({}, {CONTINUED_URI: URI}, None),
-    ],
-)
-def test_what_began_by_an_earlier_version_is_told_by_its_job(
-    status: Any, kept: dict[str, Any], expected: ContinuedFrom | None
-) -> None:
-    assert of_its_job("first", following("first", status), kept) == expected

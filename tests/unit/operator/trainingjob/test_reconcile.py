@@ -11,7 +11,6 @@ from epochal_operator.runtime.errors import Forbidden
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import JOBS, Key, Resource
 from epochal_operator.runtime.store import Change
-from epochal_operator.trainingjob.job import batch_job
 from epochal_operator.trainingjob.kind import followers
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
@@ -35,25 +34,6 @@ async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
     server.documents["first"]["metadata"]["generation"] = 2
     await reconciler(server, store).reconcile(FIRST)
     assert '"epochs":2' in server.jobs["first"]["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
-
-
-async def test_what_began_by_an_earlier_version_goes_on_from_the_results_that_its_job_names() -> None:
-    server, store = ApiServer(), store_for([KIND])
-    raw = server.put("second", continueFrom={"name": "first"})
-    store.put(JOBS, await server.create_job(batch_job(parse(raw), INSTALLATION, URI)))
-    started = {"startTime": at(-9), "attempt": 1}
-    store.put(
-        TRAINING_JOBS,
-        await server.apply_status(TRAINING_JOBS, *SECOND, uid="uid-of-second", manager="before", status=started),
-    )
-    await reconciler(server, store).reconcile(SECOND)
-    assert server.documents["second"]["status"]["continuedFrom"] == {"name": "first", "uri": URI}
-    store.remove(JOBS, server.jobs.pop("second"))
-    await reconciler(server, store).reconcile(SECOND)
-    text = server.jobs["second"]["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
-    source = parse(json.loads(text)).spec.training.continue_from
-    assert source is not None
-    assert source.uri == URI
 
 
 async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:

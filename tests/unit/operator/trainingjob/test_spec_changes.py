@@ -13,7 +13,6 @@ from epochal_operator.trainingjob.actions import (
 )
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.conditions import is_spec_ignored
-from epochal_operator.trainingjob.job import WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.plan import plan, refuse
 from epochal_operator.trainingjob.reconcile import make_plan
 
@@ -182,16 +181,6 @@ def test_an_image_that_was_mended_in_the_installation_reaches_a_job_that_waits_f
     own = training_job(image="example.com/mine:1")
     stuck_too = seen(child(own, startTime=at(-60)), waits(word))
     assert [type(one) for one in plan(own, stuck_too, mended).actions] == [EmitEvent, ApplyStatus]
-
-
-def test_a_job_of_an_earlier_version_is_corrected_too() -> None:
-    of_before = child()
-    del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
-    assert steps(CHANGED, seen(of_before, pod())) == [Patch]
-    ran = applied_status(plan(CHANGED, seen(of_before, running()), INSTALLATION).actions)
-    assert get_condition(ran.conditions, "SpecApplied") is None, "nobody knows"
-    of_before["spec"]["suspend"] = True
-    assert applied(CHANGED, seen(of_before), Delete).told is None, "nobody knows"
 
 
 def test_the_event_of_a_change_says_what_is_done() -> None:

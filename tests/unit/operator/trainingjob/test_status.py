@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from epochal_api.status import Status
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.status import (
     finished,
@@ -112,17 +111,6 @@ def test_a_finished_job_follows_the_generation_only() -> None:
     assert again.observed_generation == 2
     assert {one.observed_generation for one in again.conditions or []} == {2}
     assert again.completion_time == done.completion_time
-
-
-@pytest.mark.parametrize(("end", "how"), [(COMPLETE, "Complete"), (FAILED, "Failed")])
-def test_what_ended_by_an_earlier_version_is_finished_too(end: dict[str, Any], how: str) -> None:
-    done = status(training_job(), seen(end, failed()))
-    earlier = done.model_copy(update={"conditions": [one for one in done.conditions or [] if one.type != "Finished"]})
-    again = status(training_job(earlier), Observed(NOW.replace(hour=14), end, (failed(),)))
-    assert again == done
-    finish = get_condition(again.conditions, "Finished")
-    assert finish is not None
-    assert (finish.status, finish.reason, finish.last_transition_time) == ("True", how, at(0))
 
 
 def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:

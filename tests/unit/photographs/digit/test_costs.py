@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from epochal_photographs.digit import digit, digits
-from epochal_photographs.digit.arrays import Mask
 from epochal_photographs.digit.components import components
-from epochal_photographs.digit.several import MOST_PIECES
+from epochal_photographs.digit.geometry import Mask
+from epochal_photographs.digit.group_digits import MAX_PIECES
 from epochal_photographs.errors import PhotographError, TooMany
 from PIL import Image
 
@@ -124,7 +124,7 @@ def test_so_does_no_sheet_however_many_strokes_it_has(every: int, usual: float) 
 
 
 def test_strokes_are_counted_before_they_are_compared() -> None:
-    with pytest.raises(TooMany, match=rf"[\d,]+ strokes are found.* at most {MOST_PIECES}, .*Send it in parts"):
+    with pytest.raises(TooMany, match=rf"[\d,]+ strokes .* at most {MAX_PIECES}, .*in parts"):
         digits(picture(HOSTILE["dots of 1000"]))
 
 

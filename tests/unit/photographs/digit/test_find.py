@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 from epochal_photographs.digit import Place, digit, digits
-from epochal_photographs.digit.normal import normal
+from epochal_photographs.digit.mnist import to_mnist
 from epochal_photographs.errors import NothingFound
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -27,7 +27,7 @@ def alike(one: np.ndarray, other: np.ndarray) -> float:
 
 def wanted(draw: Draw, name: str, width: float = 0.12) -> np.ndarray:
     page = draw(Image.new("L", (400, 400)), name, (100, 100, 300, 300), width * 200, 255)
-    return normal(np.asarray(page) > 0, height=28, width=28)
+    return to_mnist(np.asarray(page) > 0, height=28, width=28)
 
 
 def lit(size: tuple[int, int], colour: tuple[int, int, int], darkest: float) -> Image.Image:
@@ -75,7 +75,7 @@ def test_across_its_frame(draw: Draw, name: str) -> None:
     picture = draw(Image.new("RGB", (400, 400), "white"), name, (130, 110, 270, 340), 14, "navy")
     ImageDraw.Draw(picture).rectangle((90, 90, 310, 310), outline="black", width=2)
     page = draw(Image.new("L", (400, 400)), name, (130, 110, 270, 340), 14, 255)
-    assert alike(digit(picture), normal(np.asarray(page) > 0, height=28, width=28)) > 0.8
+    assert alike(digit(picture), to_mnist(np.asarray(page) > 0, height=28, width=28)) > 0.8
 
 
 @pytest.mark.parametrize("name", ["4", "7"])
@@ -111,7 +111,7 @@ def test_what_mnist_has_comes_back_unchanged(draw: Draw) -> None:
 @pytest.mark.parametrize("colour", ["black", "white", "grey"])
 def test_an_empty_page(size: tuple[int, int], colour: str) -> None:
     for find in (digit, digits):
-        with pytest.raises(NothingFound, match="Come closer"):
+        with pytest.raises(NothingFound, match="closer"):
             find(Image.new("RGB", size, colour))
 
 
@@ -142,7 +142,7 @@ def test_several_left_to_right(draw: Draw) -> None:
     assert [one.place.left for one in found] == sorted(one.place.left for one in found)
     for one, name in zip(found, names, strict=True):
         page = draw(Image.new("L", (400, 400)), name, (100, 100, 250, 300), 15, 255)
-        assert alike(one.image, normal(np.asarray(page) > 0, height=28, width=28)) > 0.8
+        assert alike(one.image, to_mnist(np.asarray(page) > 0, height=28, width=28)) > 0.8
     assert found[0].place == pytest.approx((0.08, 0.22, 0.19, 0.63), abs=0.04)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from epochal_photographs.digit import digits
-from epochal_photographs.digit.several import MOST
+from epochal_photographs.digit.group_digits import MAX_DIGITS
 from epochal_photographs.errors import TooMany
 from PIL import Image, ImageDraw
 
@@ -23,5 +23,5 @@ def test_reads_as_many_as_a_sheet_has() -> None:
 
 
 def test_refuses_more_than_there_is_time_for() -> None:
-    with pytest.raises(TooMany, match=f"at most {MOST}"):
+    with pytest.raises(TooMany, match=f"at most {MAX_DIGITS}"):
         digits(sheet(12, 12))

@@ -95,8 +95,8 @@ def test_there_may_be_none() -> None:
     ("data", "told"),
     [
         (b"", "found nothing: send a JPEG, PNG or WebP"),
-        (b"GIF89a", "no JPEG, PNG or WebP"),
-        (stored(sheet(), "JPEG")[:-400], "damaged or cut off"),
+        (b"GIF89a", "not a JPEG, PNG or WebP"),
+        (stored(sheet(), "JPEG")[:-400], "damaged or truncated"),
     ],
 )
 def test_what_is_no_photograph_is_refused(data: bytes, told: str) -> None:

@@ -84,7 +84,7 @@ async def test_several_photographs_are_answered_each_by_its_name() -> None:
         one, none, two = (await (await client.post("/predict", data=sent)).json())["photographs"]
         assert (one["file"], one["class"], two["file"], two["class"]) == ("a.png", 1, "c.jpg", 1)
         assert none["file"] == "b.png"
-        assert "no JPEG, PNG or WebP" in none["error"]
+        assert "not a JPEG, PNG or WebP" in none["error"]
         sent = form(("a.png", EMPTY), ("c.jpg", TWO))
         told = (await (await client.post("/predict?several=true", data=sent)).json())["photographs"]
         assert [len(one["predictions"]) for one in told] == [0, 2]
@@ -94,7 +94,7 @@ async def test_a_form_without_any_photograph_is_refused() -> None:
     async with serving(routes(SERVICE)) as client:
         response = await client.post("/predict", data=form(("a.png", b"none"), ("b.png", b"")))
         assert response.status == 400
-        assert "a.png: this is no JPEG" in (await response.json())["error"]
+        assert "a.png: the file is not a JPEG" in (await response.json())["error"]
         response = await client.post("/predict", data=form(*[("a.png", ONE)] * 65))
         assert (response.status, "at most 64 files" in (await response.json())["error"]) == (400, True)
 

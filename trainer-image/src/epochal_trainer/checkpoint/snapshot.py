@@ -123,19 +123,6 @@ class Snapshot:
         """Return this snapshot with changed fields of its state."""
         return replace(self, state=self.state.model_copy(update=fields))
 
-    def renamed(self, former: Mapping[str, str]) -> "Snapshot":
-        """Return this snapshot with the present names of metrics.
-
-        Args:
-            former: The present name of each metric, by its former name.
-        """
-        state = self.state
-        history = [epoch.model_copy(update={"metrics": _renamed(epoch.metrics, former)}) for epoch in state.history]
-        before = state.facts.before
-        if before is not None:
-            before = before.model_copy(update={"metric": former.get(before.metric, before.metric)})
-        return self.changed(history=history, facts=state.facts.model_copy(update={"before": before}))
-
     def incomparable(self) -> "Snapshot":
         """Return this snapshot with no epoch eligible as the best: another monitor or loss changes the values."""
         history = [epoch.model_copy(update={"comparable": False}) for epoch in self.state.history]
@@ -201,8 +188,3 @@ class Snapshot:
         randomness.restore(self.state.random, self.arrays)
         model.stop_training = self.state.stop_training
         self.arrays.clear()
-
-
-def _renamed(figures: Mapping[str, float], former: Mapping[str, str]) -> dict[str, float]:
-    """Return metrics under their present names, in the same order. A metric present under both names keeps both."""
-    return {name if former.get(name, name) in figures else former[name]: value for name, value in figures.items()}

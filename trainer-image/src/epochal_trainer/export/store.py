@@ -156,10 +156,7 @@ def _exported(
 
 def _tries(results: Results) -> int:
     """Return the number of attempts that ended during an export."""
-    if not results.holds(EXPORTING):
-        return 0
-    # An earlier version of Epochal writes an empty file.
-    return int(results.get(EXPORTING) or 1)
+    return int(results.get(EXPORTING)) if results.holds(EXPORTING) else 0
 
 
 @contextmanager

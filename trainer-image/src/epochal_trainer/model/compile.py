@@ -1,6 +1,5 @@
 """Compiles a network with the optimizer, loss and metrics of a TrainingJob."""
 
-import inspect
 import itertools
 import logging
 from collections.abc import Callable, Container, Sequence
@@ -73,23 +72,6 @@ def constant_rate(optimizer: keras.optimizers.Optimizer) -> float | None:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     scheduled = isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule)  # noqa: SLF001
     return None if scheduled else float(inner.learning_rate)
-
-
-def metric_names(training: Training) -> list[tuple[str, str]]:
-    """Return pairs of the name of each metric, and its name in earlier versions, which derived it from the class.
-
-    Raises:
-        Failure: InvalidTraining, with the field, the value found and the requirement.
-    """
-    names: list[tuple[str, str]] = []
-    for spec, metric in zip(training.metrics, _metrics(training.metrics), strict=True):
-        if isinstance(metric, keras.metrics.Metric):
-            # Most classes have the name as a default argument. Others derive it from the class and a number, but have
-            # no short name.
-            by_class = inspect.signature(type(metric)).parameters["name"].default if _by_text(spec) else None
-            before = _free(by_class or metric.name, {name for _, name in names})
-            names.append((metric.name, before))
-    return names
 
 
 def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from epochal_photographs.digit import digit, digits
-from epochal_photographs.digit.normal import normal
-from epochal_photographs.digit.sheet import sheet
+from epochal_photographs.digit.mnist import to_mnist
+from epochal_photographs.digit.paper import find_paper
 from PIL import Image, ImageDraw
 
 from tests.unit.photographs.digit.conftest import Draw
@@ -22,7 +22,7 @@ def on_a_table(corners: list[tuple[int, int]] = CORNERS) -> Image.Image:
 
 
 def test_its_corners() -> None:
-    found = sheet(on_a_table())
+    found = find_paper(on_a_table())
     assert found is not None
     assert found.corners * (800, 600) == pytest.approx(np.array(CORNERS), abs=20)
     assert found.on_picture(0, 0, 1, 1) == pytest.approx((90 / 800, 60 / 600, 700 / 800, 570 / 600), abs=0.03)
@@ -41,13 +41,13 @@ def test_its_corners() -> None:
     ids=["blank", "all of it", "light beside a shadow", "who knows which side is up", "small", "no sheet"],
 )
 def test_none(picture: Image.Image) -> None:
-    assert sheet(picture) is None
+    assert find_paper(picture) is None
 
 
 def test_a_faint_small_digit_on_a_sheet_beside_which_there_is_wood(draw: Draw) -> None:
     box = (300, 260, 328, 300)
     picture = draw(on_a_table(), "4", box, 4, 135)
     page = draw(Image.new("L", (800, 600)), "4", box, 4, 255)
-    assert alike(digit(picture), normal(np.asarray(page) > 127, height=28, width=28)) > 0.8
+    assert alike(digit(picture), to_mnist(np.asarray(page) > 127, height=28, width=28)) > 0.8
     (found,) = digits(picture)
     assert found.place == pytest.approx((302 / 800, 258 / 600, 327 / 800, 302 / 600), abs=0.02)

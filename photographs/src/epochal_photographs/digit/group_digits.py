@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Ints
-from epochal_photographs.digit.box import Box
-from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.candidates import Part
+from epochal_photographs.digit.geometry import Box, Ints
+from epochal_photographs.digit.group_strokes import same_pen
 from epochal_photographs.errors import TooMany
 
-MOST = 100
+MAX_DIGITS = 100
 """Maximum number of digits on a sheet: each takes some hundredths of a second."""
-MOST_PIECES = 5 * MOST
+MAX_PIECES = 5 * MAX_DIGITS
 """Maximum number of strokes on a sheet that may be pieces of digits.
 
 Each is compared with each, which takes a third of a second for this number.
@@ -21,11 +21,6 @@ _LEAST, _MOST = 0.35, 2.5
 """Limits of a digit's longer side, relative to that of the clearest digit."""
 _PIECE = 0.12
 """Minimum longer side of a piece of a digit."""
-_REAL = 0.3
-_CONTRAST = 0.5
-"""Minimum contrast, relative to the contrast of the clearest digit."""
-_THINNER = 0.4
-"""Minimum ratio of the stroke widths of a piece and the clearest digit, in both directions."""
 _ABOVE = 0.25
 """Maximum vertical gap between pieces of a digit, relative to a digit's longer side."""
 _ASTRIDE = 0.4
@@ -41,7 +36,7 @@ _ON_LINE = 0.3
 
 
 @dataclass
-class _Group:
+class _Digit:
     """Pieces of the same digit.
 
     Args:
@@ -55,41 +50,34 @@ class _Group:
     def add(self, piece: Part) -> None:
         """Add a piece, and extend the box by it."""
         self.pieces.append(piece)
-        self.box = self.box.with_other(piece.box)
+        self.box = self.box.union(piece.box)
 
 
-def several(main: Part) -> list[Ints]:
+def group_digits(main: Part) -> list[Ints]:
     """Return the parts of each digit in a layer, in reading order.
 
     Args:
         main: The clearest digit, or most of it.
 
     Raises:
-        TooMany: If the layer has more than MOST digits, or more than MOST_PIECES strokes that may be pieces of a digit.
+        TooMany: If the layer has more than MAX_DIGITS digits, or more than MAX_PIECES possible pieces of digits.
     """
     layer, side = main.layer, main.box.longer
-    looks, parts = layer.looks, layer.parts
-    sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts)
-    alike = (
-        (looks.real >= _REAL)
-        & (looks.contrast >= _CONTRAST * looks.contrast[main.at])
-        & (looks.strokes >= _THINNER * main.stroke)
-        & (looks.strokes <= main.stroke / _THINNER)
-        & (sides >= _PIECE * side)
-        & (sides <= _MOST * side)
-    )
+    alike = same_pen(main) & (layer.parts.sides >= _PIECE * side) & (layer.parts.sides <= _MOST * side)
     alike[main.at] = True
-    if (count := int(alike.sum())) > MOST_PIECES:
+    if (count := int(alike.sum())) > MAX_PIECES:
         raise TooMany(
-            f"{count:,} strokes are found on the picture: it must show at most {MOST_PIECES}, and at most {MOST} "
-            "digits. Send it in parts, or put the sheet on a plain background"
+            f"found {count:,} strokes on the picture, expected at most {MAX_PIECES}, and at most {MAX_DIGITS} digits: "
+            "send the picture in parts, or put the paper on a plain background"
         )
     pieces = [Part(layer, int(at)) for at in np.flatnonzero(alike)]
     pieces = [one for one in pieces if not any(one.goes_around(other.box) for other in pieces if other is not one)]
-    digits = [group for group in _joined(pieces, _usual(pieces, side)) if group.box.longer >= _LEAST * side]
-    if len(digits) > MOST:
-        raise TooMany(f"{len(digits)} digits are found on the picture: it must show at most {MOST}. Send it in parts")
-    return [np.array([piece.at for piece in group.pieces]) for group in _as_read(digits)]
+    digits = [digit for digit in _joined(pieces, _usual(pieces, side)) if digit.box.longer >= _LEAST * side]
+    if len(digits) > MAX_DIGITS:
+        raise TooMany(
+            f"found {len(digits)} digits on the picture, expected at most {MAX_DIGITS}: send the picture in parts"
+        )
+    return [np.array([piece.at for piece in digit.pieces]) for digit in _in_reading_order(digits)]
 
 
 def _usual(pieces: list[Part], side: int) -> float:
@@ -98,26 +86,26 @@ def _usual(pieces: list[Part], side: int) -> float:
     return max(side, float(np.median(large))) if large else side
 
 
-def _joined(pieces: list[Part], side: float) -> list[_Group]:
+def _joined(pieces: list[Part], side: float) -> list[_Digit]:
     """Return pieces grouped by digit.
 
     Args:
         pieces: The pieces.
         side: Longer side of a digit.
     """
-    groups: list[_Group] = []
+    groups: list[_Digit] = []
     for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
         near = [group for group in groups if _is_of(piece.box, group.box, side)]
         if near:
             min(near, key=lambda group: piece.box.gap(group.box)).add(piece)
         else:
-            groups.append(_Group([piece], piece.box))
+            groups.append(_Digit([piece], piece.box))
     return groups
 
 
 def _is_of(piece: Box, box: Box, side: float) -> bool:
     """Return whether a piece belongs to the digit in a box: it is above or below the digit, or almost touches it."""
-    if piece.with_other(box).longer > _LONGEST * side:
+    if piece.union(box).longer > _LONGEST * side:
         return False
     shared = min(piece.right, box.right) - max(piece.left, box.left)
     narrower = min(piece.right - piece.left, box.right - box.left)
@@ -126,17 +114,16 @@ def _is_of(piece: Box, box: Box, side: float) -> bool:
     return piece.gap(box) <= _BESIDE * side and piece.longer < _WHOLE * side
 
 
-def _as_read(groups: list[_Group]) -> list[_Group]:
+def _in_reading_order(digits: list[_Digit]) -> list[_Digit]:
     """Return digits line by line. A digit is on a line if it is beside the line's last digit."""
-    lines: list[list[_Group]] = []
-    for group in sorted(groups, key=lambda group: group.box.left):
-        for line in lines:
-            if _is_beside(group.box, line[-1].box):
-                line.append(group)
-                break
+    lines: list[list[_Digit]] = []
+    for digit in sorted(digits, key=lambda digit: digit.box.left):
+        line = next((line for line in lines if _is_beside(digit.box, line[-1].box)), None)
+        if line is None:
+            lines.append([digit])
         else:
-            lines.append([group])
-    return [group for line in sorted(lines, key=lambda line: line[0].box.top) for group in line]
+            line.append(digit)
+    return [digit for line in sorted(lines, key=lambda line: line[0].box.top) for digit in line]
 
 
 def _is_beside(one: Box, other: Box) -> bool:

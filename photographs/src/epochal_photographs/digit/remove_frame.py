@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Floats, Ints, Mask
-from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.candidates import Part
+from epochal_photographs.digit.geometry import Floats, Ints, Mask
 
 _THIN = 0.12
 """Maximum mean thickness of a box with the strokes that touch it, relative to the box's longer side."""
@@ -11,12 +11,12 @@ _ACROSS = 2
 """Minimum thickness of a stroke across the box, as a multiple of the thickness of the box."""
 
 
-def unframed(part: Part) -> Mask | None:
+def without_frame(part: Part) -> Mask | None:
     """Return the mask of a part without the box that is its outline, or None if its outline is not a box."""
     box = part.box
-    if part.stroke > _THIN * box.longer or not part.is_sheet:
+    if part.stroke > _THIN * box.longer or not part.is_quadrilateral:
         return None
-    mask = part.mask[box.top : box.bottom, box.left : box.right]
+    mask = part.cropped
     corners = part.corners
     left = mask.copy()
     rows, columns = np.nonzero(mask)
@@ -27,9 +27,9 @@ def unframed(part: Part) -> Mask | None:
         usual = float(np.median(thick[away <= 1])) if (away <= 1).any() else 0.0
         taken = (away <= usual + 1) & (thick <= _ACROSS * usual + 1)
         left[rows[taken], columns[taken]] = False
-    whole = np.zeros_like(part.mask)
-    whole[box.top : box.bottom, box.left : box.right] = left
-    return whole
+    result = np.zeros_like(part.mask)
+    result[box.slices] = left
+    return result
 
 
 def _distances(rows: Ints, columns: Ints, start: tuple[int, int], end: tuple[int, int]) -> Floats:

@@ -1,9 +1,9 @@
 """Which parts of a picture are of one digit."""
 
 import numpy as np
-from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.candidates import Part
+from epochal_photographs.digit.group_strokes import group_strokes
 from epochal_photographs.digit.layers import Layer
-from epochal_photographs.digit.together import together
 from PIL import Image, ImageDraw
 
 
@@ -25,7 +25,7 @@ def test_a_bar_of_the_same_pen_belongs_to_it() -> None:
     picture, pen = page()
     pen.line([(165, 112), (260, 112)], fill=200, width=20)
     seen = layer(picture)
-    assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 2
+    assert len(group_strokes(Part(seen, int(seen.parts.areas.argmax())))) == 2
 
 
 def test_print_in_thin_strokes_does_not() -> None:
@@ -33,7 +33,7 @@ def test_print_in_thin_strokes_does_not() -> None:
     pen.line([(165, 95), (260, 95), (260, 110)], fill=200, width=4)
     pen.line([(130, 330), (200, 330)], fill=200, width=4)
     seen = layer(picture)
-    assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 1
+    assert len(group_strokes(Part(seen, int(seen.parts.areas.argmax())))) == 1
 
 
 def test_words_of_a_line_do_not() -> None:
@@ -41,11 +41,11 @@ def test_words_of_a_line_do_not() -> None:
     for left in (20, 85, 150, 215, 280, 345):
         pen.line([(left, 330), (left + 50, 330)], fill=200, width=20)
     seen = layer(picture)
-    assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 1
+    assert len(group_strokes(Part(seen, int(seen.parts.areas.argmax())))) == 1
 
 
 def test_one_piece_below_does() -> None:
     picture, pen = page()
     pen.line([(150, 330), (200, 330)], fill=200, width=20)
     seen = layer(picture)
-    assert len(together(Part(seen, int(seen.parts.areas.argmax())))) == 2
+    assert len(group_strokes(Part(seen, int(seen.parts.areas.argmax())))) == 2

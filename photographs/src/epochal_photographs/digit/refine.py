@@ -3,12 +3,11 @@
 import numpy as np
 from PIL import Image
 
-from epochal_photographs.digit.arrays import HALF, Mask
-from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.components import components
+from epochal_photographs.digit.geometry import HALF, Box, Mask
 from epochal_photographs.digit.layers import LEAST_INK, halfway, slopes
 from epochal_photographs.digit.morphology import greatest
-from epochal_photographs.digit.shade import dark_ink, light_ink, shades
+from epochal_photographs.digit.shade import ink_of, shades
 
 LONGER = 160
 """Minimum length in pixels of the digit's longer side at this resolution."""
@@ -20,7 +19,7 @@ _NEAR = 1.5
 """Maximum distance of ink from the ink found before, in stroke widths."""
 
 
-def finer(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:
+def refine(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:
     """Return the mask of a digit, with a longer side of at least LONGER pixels.
 
     Args:
@@ -29,16 +28,15 @@ def finer(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mas
         dark: Whether it is darker than the paper.
         stroke: Width of the digit's strokes, in the mask's pixels.
     """
-    box = _around(mask, stroke)
+    box = _with_margin(mask, stroke)
     scale = max(LONGER / box.longer, 1)
     size = max(round((box.right - box.left) * scale), 1), max(round((box.bottom - box.top) * scale), 1)
     across, down = picture.width / mask.shape[1], picture.height / mask.shape[0]
     where = (box.left * across, box.top * down, box.right * across, box.bottom * down)
-    closely = picture.resize(size, Image.Resampling.BICUBIC, box=where)
-    coarse = Image.fromarray(mask[box.top : box.bottom, box.left : box.right].astype(np.uint8) * 255)
+    enlarged = picture.resize(size, Image.Resampling.BICUBIC, box=where)
+    coarse = Image.fromarray(mask[box.slices].astype(np.uint8) * 255)
     found = np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)) > HALF
-    shade = shades(closely)
-    ink = (dark_ink if dark else light_ink)(shade, int(_WIDEST * stroke * scale) | 1)
+    ink = ink_of(shades(enlarged), int(_WIDEST * stroke * scale) | 1, dark=dark)
     near = greatest(found, 2 * int(_NEAR * stroke * scale) + 3)
     level = max(halfway(ink, np.square(slopes(ink)) * near), LEAST_INK)
     parts = components((ink >= level) & near)
@@ -46,13 +44,12 @@ def finer(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mas
     return parts.mask(kept) if len(kept) else found
 
 
-def _around(mask: Mask, stroke: float) -> Box:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    space = int(_SPACE * longer + stroke) + 1
+def _with_margin(mask: Mask, stroke: float) -> Box:
+    box = Box.around(mask)
+    space = int(_SPACE * box.longer + stroke) + 1
     return Box(
-        max(int(columns[0]) - space, 0),
-        max(int(rows[0]) - space, 0),
-        min(int(columns[-1]) + 1 + space, mask.shape[1]),
-        min(int(rows[-1]) + 1 + space, mask.shape[0]),
+        max(box.left - space, 0),
+        max(box.top - space, 0),
+        min(box.right + space, mask.shape[1]),
+        min(box.bottom + space, mask.shape[0]),
     )

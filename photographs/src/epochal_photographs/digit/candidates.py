@@ -7,9 +7,8 @@ from functools import cached_property
 import numpy as np
 from PIL import Image, ImageDraw
 
-from epochal_photographs.digit.arrays import Ints, Mask
-from epochal_photographs.digit.box import Box
 from epochal_photographs.digit.components import components
+from epochal_photographs.digit.geometry import Box, Ints, Mask
 from epochal_photographs.digit.layers import Layer
 from epochal_photographs.digit.morphology import greatest, least
 
@@ -62,12 +61,12 @@ class Part:
     @property
     def score(self) -> float:
         """Score of its resemblance to a digit, in its layer."""
-        return float(self.layer.looks.scores[self.at])
+        return float(self.layer.features.scores[self.at])
 
     @property
     def stroke(self) -> float:
         """Mean width of its strokes, in pixels."""
-        return float(self.layer.looks.strokes[self.at])
+        return float(self.layer.features.strokes[self.at])
 
     @cached_property
     def box(self) -> Box:
@@ -76,15 +75,15 @@ class Part:
         return Box(int(parts.lefts[at]), int(parts.tops[at]), int(parts.rights[at]), int(parts.bottoms[at]))
 
     @property
-    def is_drawn(self) -> bool:
+    def has_strokes(self) -> bool:
         """Whether the part consists of strokes: a digit other than a one, or a frame."""
-        return float(self.layer.looks.filled[self.at]) < _DRAWN
+        return float(self.layer.features.filled[self.at]) < _DRAWN
 
     @cached_property
     def even(self) -> float:
         """Evenness of its stroke width, from 0 to 1: high for a pen, and low for the paper between lines of print."""
-        box, window = self.box, int(_TWICE * self.stroke) | 1
-        mask = np.pad(self.mask[box.top : box.bottom, box.left : box.right], window)
+        window = int(_TWICE * self.stroke) | 1
+        mask = np.pad(self.cropped, window)
         wide = float(least(mask, window).sum()) / int(mask.sum())
         return max(1 - _UNEVEN * wide, _LEAST_EVEN)
 
@@ -94,14 +93,14 @@ class Part:
 
         If the part has four corners, these are the points.
         """
-        rows, columns = np.nonzero(self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right])
+        rows, columns = np.nonzero(self.cropped)
         down, up = rows + columns, columns - rows
         return [(int(rows[at]), int(columns[at])) for at in (down.argmin(), up.argmax(), down.argmax(), up.argmin())]
 
     @cached_property
-    def is_sheet(self) -> bool:
+    def is_quadrilateral(self) -> bool:
         """Whether its outline has four corners and straight sides, as the outline of paper or of a frame."""
-        mask = self.mask[self.box.top : self.box.bottom, self.box.left : self.box.right] | self.holes
+        mask = self.cropped | self.holes
         page = Image.new("1", mask.shape[::-1])
         ImageDraw.Draw(page).polygon([(column, row) for row, column in self.corners], fill=1)
         between = np.asarray(page)
@@ -116,7 +115,7 @@ class Part:
     def goes_around(self, box: Box) -> bool:
         """Return whether the part is on all four sides of a box that is not much smaller."""
         around = self.box
-        if not around.holds(box) or box.longer < _SMALL * around.longer:
+        if not around.contains(box) or box.longer < _SMALL * around.longer:
             return False
         lefts, rights, tops, bottoms = self._reach
         row, column = box.middle[0] - around.top, box.middle[1] - around.left
@@ -141,12 +140,12 @@ class Part:
         np.maximum.at(bottoms, columns, np.repeat(rows, lengths) + 1)
         return lefts, rights, tops, bottoms
 
-    def has_inside(self, other: "Part") -> bool:
+    def encloses(self, other: "Part") -> bool:
         """Return whether another part is in the holes of this part."""
         box = self.box
-        if not box.holds(other.box):
+        if not box.contains(other.box):
             return False
-        inside = other.mask[box.top : box.bottom, box.left : box.right]
+        inside = other.mask[box.slices]
         return 2 * int((inside & self.holes).sum()) > int(inside.sum())
 
     @cached_property
@@ -154,17 +153,20 @@ class Part:
         """Its pixels, as a mask of the picture."""
         return self.layer.parts.mask(np.array([self.at]))
 
+    @property
+    def cropped(self) -> Mask:
+        """Its pixels, as a mask of its box."""
+        return self.mask[self.box.slices]
+
     @cached_property
     def holes(self) -> Mask:
         """The areas that it encloses, as a mask of its box."""
-        box = self.box
-        tight = greatest(self.mask[box.top : box.bottom, box.left : box.right], _GAP)
-        outside = components(np.pad(~tight, 1, constant_values=True))
+        outside = components(np.pad(~greatest(self.cropped, _GAP), 1, constant_values=True))
         return outside.mask(np.arange(1, len(outside)))[1:-1, 1:-1]
 
 
 @dataclass(frozen=True)
-class Thing:
+class Candidate:
     """A candidate for the digit, found in a layer or in several layers.
 
     Args:
@@ -176,71 +178,72 @@ class Thing:
     part: Part
 
 
-def things(layers: Sequence[Layer]) -> list[Thing]:
+def candidates(layers: Sequence[Layer]) -> list[Candidate]:
     """Return the candidates for a digit, with the best first."""
-    parts = [Part(layer, int(at)) for layer in layers for at in np.argsort(-layer.looks.scores)[:BEST]]
-    same: list[list[Part]] = []
+    parts = [Part(layer, int(at)) for layer in layers for at in np.argsort(-layer.features.scores)[:BEST]]
+    groups: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: -part.score):
         if part.score <= 0:
             break
-        for seen in same:
-            if seen[0].layer.dark == part.layer.dark and seen[0].box.shared(part.box) > _SAME:
-                seen.append(part)
+        for group in groups:
+            if group[0].layer.dark == part.layer.dark and group[0].box.overlap(part.box) > _SAME:
+                group.append(part)
                 break
         else:
-            same.append([part])
-    return sorted((Thing(_worth(seen, layers), seen[0]) for seen in same), key=lambda thing: -thing.worth)
+            groups.append([part])
+    found = (Candidate(_worth(group, layers), group[0]) for group in groups)
+    return sorted(found, key=lambda candidate: -candidate.worth)
 
 
-def choose(things: Sequence[Thing]) -> Thing | None:
+def choose(found: Sequence[Candidate]) -> Candidate | None:
     """Return the candidate that is the digit or most of the digit, with its worth beside the other candidates."""
-    best: Thing | None = None
-    for thing in sorted(things, key=lambda thing: -thing.worth):
-        if best is not None and thing.worth <= best.worth:
+    best: Candidate | None = None
+    for candidate in sorted(found, key=lambda one: -one.worth):
+        if best is not None and candidate.worth <= best.worth:
             break  # the following steps only reduce the worth
-        worth = _doubted(thing, things) * thing.part.even
+        worth = _reduced_worth(candidate, found) * candidate.part.even
         if best is None or worth > best.worth:
-            best = Thing(worth, thing.part)
+            best = Candidate(worth, candidate.part)
     return best
 
 
-def _doubted(thing: Thing, things: Iterable[Thing]) -> float:
+def _reduced_worth(candidate: Candidate, found: Iterable[Candidate]) -> float:
     """Return the worth of a candidate, reduced if other candidates inside or around it show that it is not a digit."""
-    part, worth = thing.part, thing.worth
-    others = [other.part for other in things if other is not thing and other.worth >= _WORTH * thing.worth]
-    alike = [other for other in others if other.layer.dark == part.layer.dark]
-    unlike = [other for other in others if other.layer.dark != part.layer.dark]
-    if any(part.goes_around(other.box) for other in alike):
+    part, worth = candidate.part, candidate.worth
+    others = [other.part for other in found if other is not candidate and other.worth >= _WORTH * candidate.worth]
+    same_ink = [other for other in others if other.layer.dark == part.layer.dark]
+    other_ink = [other for other in others if other.layer.dark != part.layer.dark]
+    if any(part.goes_around(other.box) for other in same_ink):
         worth *= _FRAME
-    if any(_is_on(other, part) for other in unlike):
+    if any(_is_on(other, part) for other in other_ink):
         worth *= _PAPER
-    if any(_is_hole(part, other) for other in unlike):
+    if any(_is_hole(part, other) for other in other_ink):
         worth *= _HOLE
     return worth
 
 
 def _is_on(part: Part, paper: Part) -> bool:
     """Return whether a part is on another part that looks like paper."""
-    if part.box.longer < _SMALL * paper.box.longer or not paper.box.holds(part.box):
+    if part.box.longer < _SMALL * paper.box.longer or not paper.box.contains(part.box):
         return False
-    if part.is_drawn and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN:
+    if part.has_strokes and part.stroke < _MUCH_THINNER * paper.stroke and part.even >= _EVEN:
         return True
-    thinner = part.stroke < paper.stroke and paper.is_sheet
-    drawn = part.stroke < _THINNER * paper.stroke and part.is_drawn and paper.is_cut
-    return (thinner or drawn) and paper.has_inside(part)
+    thinner = part.stroke < paper.stroke and paper.is_quadrilateral
+    drawn = part.stroke < _THINNER * paper.stroke and part.has_strokes and paper.is_cut
+    return (thinner or drawn) and paper.encloses(part)
 
 
 def _is_hole(part: Part, other: Part) -> bool:
     """Return whether a part is a hole in another part, which is drawn, even with thick strokes such as a marker's."""
-    thinner = other.is_drawn and other.stroke < part.stroke
-    wide = other.is_drawn and _WIDE * other.stroke <= part.stroke
-    return (thinner or ((wide or not part.is_drawn) and not other.is_sheet)) and other.has_inside(part)
+    thinner = other.has_strokes and other.stroke < part.stroke
+    wide = other.has_strokes and _WIDE * other.stroke <= part.stroke
+    return (thinner or ((wide or not part.has_strokes) and not other.is_quadrilateral)) and other.encloses(part)
 
 
-def _worth(seen: Sequence[Part], layers: Iterable[Layer]) -> float:
-    """Return the mean score of a candidate over the stroke widths at which it could be seen."""
-    could = {layer.widest for layer in layers if layer.widest > 1.5 * seen[0].stroke}
+def _worth(group: Sequence[Part], layers: Iterable[Layer]) -> float:
+    """Return the mean score of a candidate over the stroke widths that could show it."""
+    possible = {layer.widest for layer in layers if layer.widest > 1.5 * group[0].stroke}
     best: dict[int, float] = {}
-    for part in seen:
+    for part in group:
         best[part.layer.widest] = max(best.get(part.layer.widest, 0.0), part.score)
-    return sum(best.values()) / max(len(could | best.keys()), 1)
+    return sum(best.values()) / max(len(possible | best.keys()), 1)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Ints, Mask
-from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.candidates import Part
 from epochal_photographs.digit.components import Components
+from epochal_photographs.digit.geometry import Ints, Mask
 
 _NEAR, _ABOVE = 0.2, 0.35
 """Maximum distance of another part, relative to the main part's longer side: beside it, and above or below it."""
@@ -30,35 +30,42 @@ _LETTERS = 400
 """Maximum number of possible letters, the longest first. The cost grows with the square of this number."""
 
 
-def together(main: Part) -> Ints:
+def same_pen(main: Part) -> Mask:
+    """Return the parts of a layer that the same pen may have drawn: by sharpness, stroke width and contrast."""
+    features, stroke = main.layer.features, main.stroke
+    width = (features.strokes >= _THINNER * stroke) & (features.strokes <= stroke / _THINNER)
+    same: Mask = (features.real >= _REAL) & width & (features.contrast >= _CONTRAST * features.contrast[main.at])
+    return same
+
+
+def group_strokes(main: Part) -> Ints:
     """Return the parts of a layer that belong to the same digit as the main part."""
-    parts, looks, box = main.layer.parts, main.layer.looks, main.box
-    sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts) / box.longer
+    parts, features, box = main.layer.parts, main.layer.features, main.box
+    sides = parts.sides / box.longer
     across = np.maximum(box.left - parts.rights, parts.lefts - box.right)
     down = np.maximum(box.top - parts.bottoms, parts.tops - box.bottom)
-    thinner = looks.strokes / (_THINNER * main.stroke)
-    fainter = looks.contrast / (_CONTRAST * looks.contrast[main.at])
-    drawn = (looks.real >= _REAL) & (looks.strokes <= main.stroke / _THINNER)
     near = np.maximum(across, down) <= np.where(across < 0, _ABOVE, _NEAR) * box.longer
-    belongs = near & drawn & (np.minimum(thinner, fainter) >= 1) & (sides >= _LEAST) & (sides <= _MOST)
-    others = drawn & (np.minimum(thinner, fainter) >= _FAINTER) & (parts.bottoms - parts.tops >= _LETTER * box.longer)
-    belongs[main.at] = others[main.at] = False
-    belongs &= ~_on_lines(parts, others, ~near & others)
+    belongs = near & same_pen(main) & (sides >= _LEAST) & (sides <= _MOST)
+    thinner = features.strokes / (_THINNER * main.stroke)
+    fainter = features.contrast / (_CONTRAST * features.contrast[main.at])
+    letters = (features.real >= _REAL) & (features.strokes <= main.stroke / _THINNER)
+    letters &= (np.minimum(thinner, fainter) >= _FAINTER) & (parts.bottoms - parts.tops >= _LETTER * box.longer)
+    belongs[main.at] = letters[main.at] = False
+    belongs &= ~_on_lines(parts, letters, ~near & letters)
     belongs[main.at] = True
     return np.array([at for at in np.flatnonzero(belongs) if not Part(main.layer, int(at)).goes_around(box)])
 
 
-def _on_lines(parts: Components, among: Mask, far: Mask) -> Mask:
+def _on_lines(parts: Components, letters: Mask, far: Mask) -> Mask:
     """Return the parts on a line of print or of writing that continues away from the digit.
 
     Args:
         parts: The parts.
-        among: The parts that may be letters or words.
-        far: Those of these parts that are not near the digit.
+        letters: The parts that may be letters or words.
+        far: The parts of `letters` that are not near the digit.
     """
-    at = np.flatnonzero(among)
-    sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts)[at]
-    at = at[np.argsort(-sides, kind="stable")[:_LETTERS]]
+    at = np.flatnonzero(letters)
+    at = at[np.argsort(-parts.sides[at], kind="stable")[:_LETTERS]]
     tops, bottoms, lefts, rights = (side[at] for side in (parts.tops, parts.bottoms, parts.lefts, parts.rights))
     high = bottoms - tops
     lower, higher = np.minimum.outer(high, high), np.maximum.outer(high, high)

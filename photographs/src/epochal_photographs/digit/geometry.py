@@ -1,6 +1,15 @@
-"""A rectangle of a picture's pixels."""
+"""Types of arrays, and boxes of pixels."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
+Ints = np.ndarray[Any, np.dtype[np.intp]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+HALF = 127
+"""Threshold for a mask that was resized as bytes: halfway between 0 and 255."""
 
 
 class Box(NamedTuple):
@@ -18,6 +27,17 @@ class Box(NamedTuple):
     right: int
     bottom: int
 
+    @classmethod
+    def around(cls, mask: Mask) -> "Box":
+        """Return the smallest box that contains all pixels of a mask, which is not empty."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        return cls(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns, as the index of an array."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
     @property
     def longer(self) -> int:
         """Length of its longer side in pixels."""
@@ -33,13 +53,13 @@ class Box(NamedTuple):
         """Row and column of its middle."""
         return (self.top + self.bottom) // 2, (self.left + self.right) // 2
 
-    def holds(self, other: "Box") -> bool:
+    def contains(self, other: "Box") -> bool:
         """Return whether another box is within this box, and touches no side."""
         return (
             self.left < other.left and self.top < other.top and self.right > other.right and self.bottom > other.bottom
         )
 
-    def shared(self, other: "Box") -> float:
+    def overlap(self, other: "Box") -> float:
         """Return the overlap of two boxes, from 0 to 1: the area of their intersection by the area of their union."""
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
@@ -52,7 +72,7 @@ class Box(NamedTuple):
         down = max(self.top - other.bottom, other.top - self.bottom)
         return max(across, down, 0)
 
-    def with_other(self, other: "Box") -> "Box":
+    def union(self, other: "Box") -> "Box":
         """Return the smallest box that contains both boxes."""
         return Box(
             min(self.left, other.left),

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from epochal_photographs.errors import NotAPicture
 
-MOST_PARTS = 2**16
+MAX_SEGMENTS = 2**16
 """Maximum number of segments in a JPEG's head, or of chunks in a PNG.
 
 Ten are usual, and a thousand in a PNG of 8 MiB. Pillow takes a tenth of a second for this maximum. Bytes between
 segments count, too, because Pillow reads them one by one.
 """
-MOST_SCANS = 200
+MAX_SCANS = 200
 """Maximum number of scans of a JPEG, each over the whole picture. Usual are 1, and 10 if it is progressive."""
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -25,7 +25,7 @@ _LENGTH, _CHUNK = 4, 12
 """Bytes of a chunk's length field, and of all fields of a chunk without its content."""
 
 
-def check_parts(data: bytes | memoryview) -> None:
+def check_segments(data: bytes | memoryview) -> None:
     """Check that a picture has few enough segments or chunks to be read in a short time.
 
     Args:
@@ -68,10 +68,8 @@ def scans(data: bytes) -> int:
 
 
 def _check(count: int, kind: str) -> None:
-    if count > MOST_PARTS:
-        raise NotAPicture(
-            f"the picture is a {kind} of more than {MOST_PARTS:,} parts: it must not have more. Save it anew"
-        )
+    if count > MAX_SEGMENTS:
+        raise NotAPicture(f"the picture is a {kind} with more than {MAX_SEGMENTS:,} segments or chunks: save it again")
 
 
 def _segments(data: bytes | memoryview) -> Iterator[int]:

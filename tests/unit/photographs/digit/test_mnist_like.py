@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from epochal_photographs.digit.already import already
-from epochal_photographs.digit.normal import normal
+from epochal_photographs.digit.mnist import mnist_like, to_mnist
 from PIL import Image
 
 from tests.unit.photographs.digit.conftest import Draw
@@ -14,17 +13,17 @@ from tests.unit.photographs.digit.conftest import Draw
 @pytest.fixture
 def image(draw: Draw) -> np.ndarray:
     page = Image.new("L", (200, 200))
-    return normal(np.asarray(draw(page, "4", (50, 50, 150, 150), 14, 255)) > 0, height=28, width=28)
+    return to_mnist(np.asarray(draw(page, "4", (50, 50, 150, 150), 14, 255)) > 0, height=28, width=28)
 
 
 def test_light_on_dark(image: np.ndarray) -> None:
-    same = already(Image.fromarray(image).convert("RGB"), height=28, width=28)
+    same = mnist_like(Image.fromarray(image).convert("RGB"), height=28, width=28)
     assert same is not None
     assert np.array_equal(same, image)
 
 
 def test_dark_on_light(image: np.ndarray) -> None:
-    same = already(Image.fromarray(255 - image).convert("RGB"), height=28, width=28)
+    same = mnist_like(Image.fromarray(255 - image).convert("RGB"), height=28, width=28)
     assert same is not None
     assert np.array_equal(same, image)
 
@@ -45,8 +44,8 @@ def test_dark_on_light(image: np.ndarray) -> None:
 )
 def test_others_are_not(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> None:
     changed = np.ascontiguousarray(change(image))
-    assert already(Image.fromarray(changed).convert("RGB"), height=28, width=28) is None
+    assert mnist_like(Image.fromarray(changed).convert("RGB"), height=28, width=28) is None
 
 
 def test_of_another_size_than_wanted(image: np.ndarray) -> None:
-    assert already(Image.fromarray(image).convert("RGB"), height=32, width=32) is None
+    assert mnist_like(Image.fromarray(image).convert("RGB"), height=32, width=32) is None

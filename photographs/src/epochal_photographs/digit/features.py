@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epochal_photographs.digit.arrays import Bytes, Floats, Mask
 from epochal_photographs.digit.components import Components
+from epochal_photographs.digit.geometry import Bytes, Floats, Mask
 from epochal_photographs.digit.morphology import least
 
-ENOUGH = 60.0
+STRONG = 60.0
 """Difference of shades of sufficient contrast: a frame printed in black scores no better than a pencil."""
 LARGE = 0.5
 """Longer side of a digit with the full score for its size, as a fraction of the picture's longer side."""
@@ -23,7 +23,7 @@ _RIM = 2
 
 
 @dataclass(frozen=True)
-class Looks:
+class Features:
     """The features of a layer's parts.
 
     Args:
@@ -43,7 +43,7 @@ class Looks:
     scores: Floats
 
 
-def looks(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float) -> Looks:
+def features(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float) -> Features:
     """Return the features of parts.
 
     Args:
@@ -55,27 +55,28 @@ def looks(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float)
     """
     high, wide = parts.shape
     longer = max(high, wide)
-    sides = np.maximum(parts.bottoms - parts.tops, parts.rights - parts.lefts)
+    sides = parts.sides
     outline = mask & ~least(mask, 3)
     outlines = np.maximum(parts.sums(outline), 1)
     sharp = parts.sums(outline & (steep >= _EDGE * level)) / outlines
     strokes = 2 * parts.areas / outlines
     contrast = parts.sums(ink) / parts.areas
     real = sharp**4 * np.clip(1.1 - 3 * _on_rim(parts, mask) / outlines, 0.05, 1)
-    far = np.maximum(np.abs((parts.tops + parts.bottoms) / high - 1), np.abs((parts.lefts + parts.rights) / wide - 1))
-    filled, slender = _filled(parts)
+    down, across = (parts.tops + parts.bottoms) / high - 1, (parts.lefts + parts.rights) / wide - 1
+    off_centre = np.maximum(np.abs(down), np.abs(across))
+    filled, elongation = _filled(parts)
     # The inside of a zero may look like ink, but it is filled. A one is filled too, but it is much longer than wide.
-    drawn = np.where(slender < _BAR, np.clip(3 * (1 - filled), 0.1, 1), 1)
+    drawn = np.where(elongation < _BAR, np.clip(3 * (1 - filled), 0.1, 1), 1)
     scores = (
-        np.minimum(contrast, ENOUGH)
+        np.minimum(contrast, STRONG)
         * np.sqrt(np.minimum(sides / longer, LARGE) / LARGE)
-        * (1 - 0.5 * far)
+        * (1 - 0.5 * off_centre)
         * real
         * np.clip((0.45 - strokes / sides) * 5, 0.05, 1)
         * drawn
         * (sides >= SMALLEST * longer)
     )
-    return Looks(strokes, contrast, filled, real, scores)
+    return Features(strokes, contrast, filled, real, scores)
 
 
 def _on_rim(parts: Components, mask: Mask) -> Floats:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from epochal_photographs.digit.normal import THICK, THIN, normal, stroke_width
+from epochal_photographs.digit.mnist import THICK, THIN, stroke_width, to_mnist
 from PIL import Image
 
 from tests.unit.photographs.digit.conftest import Draw
@@ -19,7 +19,7 @@ def mask_of(draw: Draw, digit: str, side: int, width: float) -> np.ndarray:
 def test_the_longer_side_has_20_pixels_and_the_mass_is_in_the_middle(
     draw: Draw, digit: str, side: int, part: float
 ) -> None:
-    image = normal(mask_of(draw, digit, side, max(part * side, 1)), height=28, width=28)
+    image = to_mnist(mask_of(draw, digit, side, max(part * side, 1)), height=28, width=28)
     assert image.shape == (28, 28)
     rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
     assert max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1 == pytest.approx(20, abs=1)
@@ -29,14 +29,14 @@ def test_the_longer_side_has_20_pixels_and_the_mass_is_in_the_middle(
 
 
 def test_ink_is_white_and_nothing_is_black(draw: Draw) -> None:
-    image = normal(mask_of(draw, "7", 100, 14), height=28, width=28)
+    image = to_mnist(mask_of(draw, "7", 100, 14), height=28, width=28)
     assert image.max() == 255
     assert (image == 0).mean() > 0.5
 
 
 @pytest.mark.parametrize(("height", "width", "longer"), [(28, 28, 20), (56, 56, 40), (28, 60, 20), (20, 20, 14)])
 def test_other_sizes(draw: Draw, height: int, width: int, longer: int) -> None:
-    image = normal(mask_of(draw, "7", 100, 12), height=height, width=width)
+    image = to_mnist(mask_of(draw, "7", 100, 12), height=height, width=width)
     assert image.shape == (height, width)
     rows, columns = np.flatnonzero((image > 20).any(1)), np.flatnonzero((image > 20).any(0))
     assert max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1 == pytest.approx(longer, abs=2)
@@ -44,19 +44,19 @@ def test_other_sizes(draw: Draw, height: int, width: int, longer: int) -> None:
 
 @pytest.mark.parametrize("part", [0.005, 0.02, 0.05, 0.15, 0.3])
 def test_strokes_are_about_as_wide_as_those_of_mnist(draw: Draw, part: float) -> None:
-    image = normal(mask_of(draw, "7", 400, part * 400), height=28, width=28)
+    image = to_mnist(mask_of(draw, "7", 400, part * 400), height=28, width=28)
     large = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC)) > 127
     assert THIN - 0.03 <= stroke_width(large) / 200 <= THICK + 0.05
 
 
 def test_one_pixel() -> None:
-    image = normal(np.ones((1, 1), bool), height=28, width=28)
+    image = to_mnist(np.ones((1, 1), bool), height=28, width=28)
     assert image.max() == 255
 
 
 @pytest.mark.parametrize("shape", [(1, 300), (300, 1)])
 def test_a_line(shape: tuple[int, int]) -> None:
-    image = normal(np.ones(shape, bool), height=28, width=28)
+    image = to_mnist(np.ones(shape, bool), height=28, width=28)
     assert image.max() > 200
     assert np.flatnonzero(image.any(1 if shape[0] > 1 else 0)).size == pytest.approx(20, abs=1)
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 from epochal_photographs.digit import digit
-from epochal_photographs.digit.arrays import Mask
-from epochal_photographs.digit.box import Box
-from epochal_photographs.digit.choose import Part, Thing, choose
+from epochal_photographs.digit.candidates import Candidate, Part, choose
+from epochal_photographs.digit.geometry import Box, Mask
 from epochal_photographs.digit.layers import Layer
-from epochal_photographs.digit.normal import normal
+from epochal_photographs.digit.mnist import to_mnist
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -38,7 +37,7 @@ def rings(thick: int, *boxes: tuple[int, int, int, int], turn: float = 0) -> Ima
 @pytest.mark.parametrize(("ink", "paper"), [("navy", "khaki"), ("white", "darkgreen")])
 def test_what_strokes_go_around_is_a_hole(page: Image.Image, ink: str, paper: str) -> None:
     picture = Image.composite(Image.new("RGB", page.size, ink), Image.new("RGB", page.size, paper), page)
-    assert alike(digit(picture), normal(np.asarray(page) > 127, height=28, width=28)) > 0.85
+    assert alike(digit(picture), to_mnist(np.asarray(page) > 127, height=28, width=28)) > 0.85
 
 
 @given(masks, st.tuples(*[st.integers(0, 8)] * 2), st.tuples(*[st.integers(2, 4)] * 2))
@@ -53,7 +52,7 @@ def test_a_part_goes_around_a_box_that_it_has_pixels_on_all_sides_of(
         across, down = np.flatnonzero(own.mask[row : row + 1].any(0)), np.flatnonzero(own.mask[:, column : column + 1])
         beside = len(across) and across[0] < box.left and across[-1] >= box.right
         above = len(down) and down[0] < box.top and down[-1] >= box.bottom
-        assert own.goes_around(box) == bool(own.box.holds(box) and beside and above)
+        assert own.goes_around(box) == bool(own.box.contains(box) and beside and above)
 
 
 def part(mask: Mask, *, dark: bool) -> Part:
@@ -67,14 +66,14 @@ def test_a_hole_is_inside_however_its_ring_is_turned(turn: float) -> None:
     ring = part(np.asarray(rings(6, (190, 140, 250, 340), turn=turn)) > 127, dark=True)
     hole = Image.new("L", (480, 480))
     ImageDraw.Draw(hole).ellipse((196, 146, 244, 334), fill=255)
-    assert ring.has_inside(part(np.asarray(hole.rotate(turn)) > 127, dark=False))
+    assert ring.encloses(part(np.asarray(hole.rotate(turn)) > 127, dark=False))
 
 
 def test_what_is_beside_a_ring_is_not_inside() -> None:
     ring = part(np.asarray(rings(6, (190, 140, 250, 340), turn=45)) > 127, dark=True)
     beside = Image.new("L", (480, 480))
     ImageDraw.Draw(beside).ellipse((180, 180, 200, 200), fill=255)
-    assert not ring.has_inside(part(np.asarray(beside) > 127, dark=False))
+    assert not ring.encloses(part(np.asarray(beside) > 127, dark=False))
 
 
 @pytest.mark.parametrize("thick", [6, 60])
@@ -91,7 +90,7 @@ def test_paper_between_lines_of_print_is_not_and_is_no_digit() -> None:
     paper = part(np.asarray(page) > 127, dark=False)
     digit = part(np.asarray(rings(6, (190, 190, 250, 300))) > 127, dark=True)
     assert paper.even < 0.5
-    assert choose([Thing(30.0, paper), Thing(25.0, digit)]) == Thing(25.0 * digit.even, digit)
+    assert choose([Candidate(30.0, paper), Candidate(25.0, digit)]) == Candidate(25.0 * digit.even, digit)
 
 
 def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> None:
@@ -101,7 +100,7 @@ def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> Non
     pen.rectangle((0, 150, 330, 350), fill=0)
     paper = part(np.asarray(page) > 127, dark=False)
     digit = part(np.asarray(rings(6, (190, 190, 250, 310))) > 127, dark=True)
-    assert choose([Thing(40.0, paper), Thing(30.0, digit)]) == Thing(30.0, digit)
+    assert choose([Candidate(40.0, paper), Candidate(30.0, digit)]) == Candidate(30.0, digit)
 
 
 def test_a_hole_into_which_ink_has_run_is_no_digit_on_paper() -> None:
@@ -112,4 +111,4 @@ def test_a_hole_into_which_ink_has_run_is_no_digit_on_paper() -> None:
     pen.line([(265, 90), (270, 140), (257, 168), (210, 168)], fill=255, width=26, joint="curve")
     mask = np.asarray(page) > 127
     eight, inside = part(mask, dark=True), part((np.asarray(hole) > 127) & ~mask, dark=False)
-    assert choose([Thing(32.0, eight), Thing(14.0, inside)]) == Thing(32.0 * eight.even, eight)
+    assert choose([Candidate(32.0, eight), Candidate(14.0, inside)]) == Candidate(32.0 * eight.even, eight)

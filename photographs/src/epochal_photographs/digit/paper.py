@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from epochal_photographs.digit.arrays import Bytes, Floats
-from epochal_photographs.digit.choose import Part
+from epochal_photographs.digit.candidates import Part
+from epochal_photographs.digit.geometry import Bytes, Floats
 from epochal_photographs.digit.layers import Layer
 
 _SIDE = 160
@@ -17,14 +17,14 @@ _DARKER = 0.15
 """Maximum fraction of the area beside a sheet that is as light as the sheet."""
 _RIM = 2.0
 """Width in pixels of the picture's rim. An area with corners there is probably light between shadows."""
-_TURNED = 20.0
+_MAX_ROTATION = 20.0
 """Maximum rotation of a sheet in degrees. After a larger rotation, the upper side is unknown."""
 _INSET = 0.02
 """Margin that is cut from the sheet's edges, as a fraction of its sides."""
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Paper:
     """A sheet of paper on a picture.
 
     Args:
@@ -34,7 +34,7 @@ class Sheet:
 
     corners: Floats
 
-    def seen(self, picture: Image.Image) -> Image.Image:
+    def rectified(self, picture: Image.Image) -> Image.Image:
         """Return a rectified picture of the sheet only."""
         corners = self.corners * picture.size
         upper, right, lower, left = (float(np.hypot(*side)) for side in np.roll(corners, -1, 0) - corners)
@@ -51,26 +51,26 @@ class Sheet:
         least, most = points.min(0), points.max(0)
         return float(least[0]), float(least[1]), float(most[0]), float(most[1])
 
-    def holds(self, left: float, top: float, right: float, bottom: float) -> bool:
+    def contains(self, left: float, top: float, right: float, bottom: float) -> bool:
         """Return whether a rectangle of the picture is within the box around the sheet."""
         least, most = self.corners.min(0), self.corners.max(0)
         return bool(((left, top) >= least).all() and ((right, bottom) <= most).all())
 
 
-def sheet(grey: Image.Image) -> Sheet | None:
+def find_paper(grey: Image.Image) -> Paper | None:
     """Return the sheet on a picture that is lighter than its surroundings, or None if no sheet is found.
 
     Args:
         grey: The picture, in grayscale.
     """
     small: Bytes = np.asarray(grey.reduce(max(max(grey.size) // _SIDE, 1)))
-    level = _between(small)
+    level = _otsu(small)
     mask = small > level
     layer = Layer(dark=False, widest=_SIDE, level=level, ink=small, steep=small, mask=mask)
     if not len(layer.parts):
         return None
     part = Part(layer, int(layer.parts.areas.argmax()))
-    if not _LEAST * mask.size <= part.box.area or not part.is_sheet:
+    if not _LEAST * mask.size <= part.box.area or not part.is_quadrilateral:
         return None
     corners = np.array([(part.box.left + column + 0.5, part.box.top + row + 0.5) for row, column in part.corners])
     on_rim = np.minimum(corners, small.shape[::-1] - corners).min(1) < _RIM
@@ -80,14 +80,14 @@ def sheet(grey: Image.Image) -> Sheet | None:
         on_rim.sum() > 1
         or not _LEAST * mask.size <= inside <= _MOST * mask.size
         or beside > _DARKER
-        or _turned(corners) > _TURNED
+        or _rotation(corners) > _MAX_ROTATION
     ):
         return None
     middle = corners.mean(0)
-    return Sheet((middle + (1 - 2 * _INSET) * (corners - middle)) / small.shape[::-1])
+    return Paper((middle + (1 - 2 * _INSET) * (corners - middle)) / small.shape[::-1])
 
 
-def _between(values: Bytes) -> float:
+def _otsu(values: Bytes) -> float:
     """Return the threshold between light and dark by Otsu's method."""
     counts = np.bincount(values.ravel(), minlength=256).astype(np.float64)
     below, sums = np.cumsum(counts), np.cumsum(counts * np.arange(256))
@@ -102,7 +102,7 @@ def _area(corners: Floats) -> float:
     return abs(float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())) / 2
 
 
-def _turned(corners: Floats) -> float:
+def _rotation(corners: Floats) -> float:
     """Return the largest rotation of the sides in degrees."""
     upper, right, lower, left = np.roll(corners, -1, 0) - corners
     level = [np.degrees(np.arctan2(side[1], side[0])) for side in (upper, -lower)]

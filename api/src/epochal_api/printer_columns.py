@@ -1,0 +1,95 @@
+"""The columns of `kubectl get`: their definitions in the CRD, and the fields in status.display for formatted values."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from epochal_api.condition import Figure
+from epochal_api.model import StatusModel
+
+
+class Display(StatusModel):
+    """Values for `kubectl get`, formatted for users."""
+
+    epoch: str | None = None
+    """Finished and total epochs, such as 3/10."""
+    metric: str | None = None
+    """The main metric, such as val_loss 0.0436."""
+    eta: str | None = None
+    """Expected time until the training ends, as of the last report."""
+
+
+class ExperimentDisplay(StatusModel):
+    """Values for `kubectl get`, formatted for users."""
+
+    trials: Figure | None = None
+    """Trials so far and in total, such as 23/60."""
+    best: Annotated[str, Field(max_length=256)] | None = None
+    """Best value so far, such as val_accuracy 0.9921."""
+
+
+class ServerDisplay(StatusModel):
+    """Values for `kubectl get`, formatted for users."""
+
+    model: Annotated[str, Field(max_length=256)] | None = None
+    """The model, named by its training or its file."""
+    ready: Annotated[str, Field(max_length=64)] | None = None
+    """Ready and desired pods, such as 2/2."""
+
+
+def _column(name: str, path: str, description: str, *, of: str = "string", wide: bool = False) -> dict[str, Any]:
+    """Return a printer column.
+
+    Args:
+        name: Heading of the column.
+        path: JSON path of the value in the object.
+        description: Description of the value.
+        of: Type of the values: string, integer or date.
+        wide: Whether only `-o wide` shows the column.
+    """
+    priority = {"priority": 1} if wide else {}
+    return {"name": name, "type": of, "jsonPath": path, **priority, "description": description}
+
+
+def _reason(column: str, condition: str, description: str) -> dict[str, Any]:
+    return _column(column, f'.status.conditions[?(@.type=="{condition}")].reason', description, wide=True)
+
+
+_STATE = _column("State", ".status.state", "State of the object.")
+_AGE = _column("Age", ".metadata.creationTimestamp", "Time since creation.", of="date")
+_READY = _reason("Reason", "Ready", "Reason of the condition Ready.")
+
+TRAINING_JOBS = (
+    _STATE,
+    _column("Epoch", ".status.display.epoch", "Finished and total epochs."),
+    _column("Metric", ".status.display.metric", "The main metric."),
+    _column("ETA", ".status.display.eta", "Expected time until the training ends, as of the last report."),
+    _AGE,
+    _READY,
+    _column("Attempt", ".status.attempt", "1 + the number of restarts.", of="integer", wide=True),
+    _column("GPUs", ".status.gpus", "Requested GPUs.", of="integer", wide=True),
+    _column("Parameters", ".status.network.parameters", "Weights of the network.", of="integer", wide=True),
+    _column("Model", ".status.results.model", "URI of the trained model.", wide=True),
+)
+EXPERIMENTS = (
+    _STATE,
+    _column("Trials", ".status.display.trials", "Trials so far and in total."),
+    _column("Running", ".status.trials.running", "Trials that are being trained.", of="integer"),
+    _column("Best", ".status.display.best", "Best value so far."),
+    _AGE,
+    _READY,
+    _column("Failed", ".status.trials.failed", "Failed trials.", of="integer", wide=True),
+    _column("Method", ".spec.search.method", "How parameters are selected.", wide=True),
+)
+MODEL_SERVERS = (
+    _STATE,
+    _column("Model", ".status.display.model", "The model, named by its training or its file."),
+    _column("Ready", ".status.display.ready", "Ready and desired pods."),
+    _column("URL", ".status.url", "Address of the server within the cluster."),
+    _AGE,
+    _READY,
+    _reason("Progressing", "Progressing", "Reason of the condition Progressing: state of the rollout."),
+    _column("Runtime", ".status.model.runtime", "Inference runtime.", wide=True),
+    _column("URI", ".status.model.uri", "URI of the model.", wide=True),
+)
+LEDGERS = (_AGE,)
