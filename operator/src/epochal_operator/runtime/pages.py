@@ -1,7 +1,10 @@
 """Pages of a list. Their size adapts to the objects of each resource, so that a page has a bounded size in bytes."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
+from epochal_operator.runtime.errors import PageTooLarge
 from epochal_operator.runtime.resource import Resource
 
 FIRST_OBJECTS = 8
@@ -14,6 +17,10 @@ MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Maximum bytes of a page with several objects. JSON can take 28 times its bytes as Python objects."""
 GROWTH = 4
 """Maximum factor between the sizes of two successive pages."""
+
+
+Fetch = Callable[[dict[str, str], int | None], Awaitable[tuple[dict[str, Any], int]]]
+"""Requests a page with query parameters and a size limit in bytes (None for any size), or raises PageTooLarge."""
 
 
 class Page(NamedTuple):
@@ -30,44 +37,52 @@ class Page(NamedTuple):
     following: str = ""
 
 
-class PageSizes:
-    """The page size of each resource, in objects."""
+class Pages:
+    """Reads lists page by page, one page at a time, because a page of the largest objects takes much of the memory."""
 
     def __init__(self) -> None:
-        self._sizes: dict[Resource, int] = {}
+        self._limits: dict[Resource, int] = {}
+        self._one_at_a_time = asyncio.Lock()
 
-    def of(self, resource: Resource) -> int:
-        """Return the `limit` parameter for the next page of a resource.
-
-        Args:
-            resource: The listed resource.
-        """
-        return self._sizes.get(resource, FIRST_OBJECTS)
-
-    def read(self, resource: Resource, limit: int, count: int, size: int) -> None:
-        """Adapt the page size of a resource to a page that was read.
+    async def list(self, resource: Resource, query: dict[str, str], fetch: Fetch) -> AsyncIterator[Page]:
+        """Yield the pages of a list. The caller must process and release each page before it requests the next.
 
         Args:
-            resource: The listed resource.
-            limit: The `limit` parameter of the page.
-            count: Number of objects in the page.
-            size: Size of the page in bytes.
+            resource: The resource of the objects.
+            query: Query parameters of each page.
+            fetch: Returns the JSON of a page, and its size in bytes.
         """
-        if count:
-            fitting = PAGE_BYTES * count // max(1, size)
-            self._sizes[resource] = max(1, min(fitting, GROWTH * limit, MAX_OBJECTS))
+        while True:
+            async with self._one_at_a_time:
+                page = await self._page(resource, query, fetch)
+            query = query | {"continue": page.following}
+            yield page
+            del page  # free its memory before the next page is read
+            if not query["continue"]:
+                return
 
-    def dropped(self, resource: Resource, limit: int) -> None:
-        """Reduce the page size of a resource after a page exceeded MAX_PAGE_BYTES.
+    async def _page(self, resource: Resource, query: dict[str, str], fetch: Fetch) -> Page:
+        """Return the next page of a list, with as many objects as fit into the byte limit of a page."""
+        while True:
+            limit = self._limits.get(resource, FIRST_OBJECTS)
+            max_bytes = MAX_PAGE_BYTES if limit > 1 else None  # The API server limits the size of a single object.
+            try:
+                answer, size = await fetch(query | {"limit": str(limit)}, max_bytes)
+            except PageTooLarge:
+                self._limits[resource] = max(1, limit // GROWTH)
+                continue
+            items, metadata = answer.pop("items", None) or [], answer["metadata"]
+            self._limits[resource] = next_limit(limit, len(items), size)
+            return Page(items, metadata["resourceVersion"], metadata.get("continue") or "")
 
-        Args:
-            resource: The listed resource.
-            limit: The `limit` parameter of the page.
-        """
-        self._sizes[resource] = max(1, limit // GROWTH)
 
+def next_limit(limit: int, count: int, size: int) -> int:
+    """Return the `limit` parameter for the next page of a resource.
 
-def page_of(answer: dict[str, Any]) -> Page:
-    """Return the page of a list response, and remove the objects from the response so that they can be freed."""
-    metadata = answer["metadata"]
-    return Page(answer.pop("items", None) or [], metadata["resourceVersion"], metadata.get("continue") or "")
+    Args:
+        limit: The `limit` parameter of the last page.
+        count: Number of objects in the last page.
+        size: Size of the last page in bytes.
+    """
+    fitting = PAGE_BYTES * count // max(1, size)
+    return max(1, min(fitting, GROWTH * limit, MAX_OBJECTS)) if count else limit

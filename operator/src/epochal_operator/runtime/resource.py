@@ -46,6 +46,11 @@ class Resource:
         """The `apiVersion` field of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def header(self) -> dict[str, Any]:
+        """The `apiVersion` and `kind` fields of its objects."""
+        return {"apiVersion": self.api_version, "kind": self.kind}
+
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
         """Return the URL path of all objects, of a namespace's objects, of one object, or of its subresource.
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from epochal_operator.runtime.errors import NotFound, Unavailable
 from epochal_operator.runtime.owners import Owner
-from epochal_operator.runtime.token_review import Identity
 from epochal_operator.trainingjob import reporter_access
 from epochal_operator.trainingjob.reporter_access import ReporterAccess
+from epochal_operator.web.pod_auth import Identity
 
 from tests.unit.operator.fakes import ByKind
 
