@@ -16,12 +16,12 @@ from epochal_operator.config import Config, read_config
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.runtime import logs
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind, reader_for
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import Leadership, LeaseLost
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.pod_template import Installation

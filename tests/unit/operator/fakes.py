@@ -4,15 +4,15 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import Key, Resource
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.pages import Page
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.resource import Key, Resource
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.web.pod_auth import Identity
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 
 class ByKind:

@@ -28,12 +28,12 @@ from epochal_operator.experiment.trials import fold
 from epochal_operator.experiment.warm_start import known_of_others
 from epochal_operator.experiment.without_ledger import plan_without_ledger
 from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.runtime.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.errors import Conflict, NotFound
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.trainingjob.pod_template import Installation
 
 ROUNDS = 16

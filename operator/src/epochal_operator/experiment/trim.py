@@ -13,9 +13,9 @@ from epochal_operator.experiment.trial_job import (
     RUNG_LABEL,
     TRIAL_LABEL,
 )
-from epochal_operator.runtime.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import compress_spec, keep_metadata, pick
-from epochal_operator.runtime.resource import Object
 
 MAX_PARAMETERS = 20 * 1024
 """Characters of a trial's parameters: larger than any valid parameters, even if each character is escaped."""

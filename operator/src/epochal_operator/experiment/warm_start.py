@@ -14,8 +14,8 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.experiment.stored_ledger import StoredLedger
 from epochal_operator.experiment.trials import finite, fold
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.store import Store
 
 

@@ -20,12 +20,12 @@ from epochal_operator.modelserver.resources import MODEL_SERVERS
 from epochal_operator.modelserver.steering import Steering
 from epochal_operator.modelserver.told import Asker
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.trainingjob.pod_template import Installation
 
 ROUNDS = 16

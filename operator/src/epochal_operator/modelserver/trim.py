@@ -18,10 +18,10 @@ from epochal_operator.modelserver.deployment import (
 from epochal_operator.modelserver.labels import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
 from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
-from epochal_operator.runtime.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import MAX_NAME, compress_spec, keep_metadata, pick
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.resource import Object
 
 MAX_FIELD = 1024
 """Characters of a spec field, as JSON, up to which it is cached unchanged."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from epochal_operator.runtime.bounded_reader import METADATA_FIELDS
+from epochal_operator.runtime.api.bounded_reader import METADATA_FIELDS
 
 Object = Mapping[str, Any]
 

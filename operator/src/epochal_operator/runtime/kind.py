@@ -6,10 +6,10 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
-from epochal_operator.runtime.bounded_reader import BoundedReader, Bounds, widest
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds, widest
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.store import Change, Index, Source, Store, Trim, bare
 
 

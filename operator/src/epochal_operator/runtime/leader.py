@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
-from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
-from epochal_operator.runtime.kube import Kube, Object
-from epochal_operator.runtime.resource import LEASES
+from epochal_operator.runtime.api.errors import ApiError, Conflict, NotFound
+from epochal_operator.runtime.api.kube import Kube, Object
+from epochal_operator.runtime.api.resource import LEASES
 
 LEASE_SECONDS = 15
 """Seconds without a renewal after which another process takes over."""

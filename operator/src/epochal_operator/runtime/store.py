@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of, version_of
 from epochal_operator.runtime.cache_transform import keep_metadata, share_texts
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
 
 GONE = 10_000
 """Deleted objects that are remembered for each source."""

@@ -17,8 +17,8 @@ from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
-from epochal_operator.runtime.errors import ApiError, Conflict, Invalid, NotFound
-from epochal_operator.runtime.kube import Kube, Object
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Invalid, NotFound
+from epochal_operator.runtime.api.kube import Kube, Object
 from epochal_operator.runtime.owners import Owner
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress_status import reached_epoch, reported_status

@@ -5,9 +5,9 @@ from typing import Any
 
 from epochal_api.trainingjob import KIND
 
-from epochal_operator.runtime.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import compress_spec, keep_metadata, pick
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.continue_from import CONTINUED_URI, continued_uri, predecessor_name
 from epochal_operator.trainingjob.job import QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.memory_limit import LIMIT_RANGER

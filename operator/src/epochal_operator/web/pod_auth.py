@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import TOKEN_REVIEWS
 from epochal_operator.runtime.lookup import Lookup
-from epochal_operator.runtime.resource import TOKEN_REVIEWS
 
 ENTRIES = 50_000
 """Limit of cached identities: more than the pods that send requests within KNOWN_SECONDS."""

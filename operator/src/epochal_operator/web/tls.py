@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from epochal_api.kind import GROUP
 
-from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import SECRETS
+from epochal_operator.runtime.api.errors import ApiError, Conflict, NotFound
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import SECRETS
 from epochal_operator.web.certificates import KEYS, Bundle, Rotation, due, service_names
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"

@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from epochal_operator.runtime import transport
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import EVENTS, JOBS
-from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.api import transport
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, JOBS
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.web.pod_auth import PodAuth
 

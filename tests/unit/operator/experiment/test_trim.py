@@ -10,9 +10,9 @@ from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.trial_job import training_job
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import Key
 
 from tests.unit.operator.experiment.searches import spec, spec_document
 from tests.unit.operator.experiment.test_observe import EXPERIMENT as EXPERIMENT_METADATA

@@ -6,9 +6,9 @@ import pytest
 from epochal_operator.modelserver import trim
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import Key
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.modelserver.servers import (

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from epochal_operator.runtime.api.errors import NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import keep_metadata
-from epochal_operator.runtime.errors import NotFound
 from epochal_operator.runtime.kind import Kind, Owned, Reference, Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
-from epochal_operator.runtime.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from prometheus_client import Metric

@@ -12,8 +12,8 @@ from typing import Any
 
 import kopf
 import pytest
-from epochal_operator.runtime import kopf_watch
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
+from epochal_operator.runtime.watch import kopf_watch
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 

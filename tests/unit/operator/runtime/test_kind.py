@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime import controller as module
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.cache_transform import MAX_LABELS, keep_metadata
 from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.metrics import ObjectCollector
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.store import Source, Store
 from epochal_operator.trainingjob.job import NAME_LABEL
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS

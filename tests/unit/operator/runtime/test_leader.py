@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime import leader
-from epochal_operator.runtime.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.leader import LEASE_SECONDS, Leadership, LeaseLost
-from epochal_operator.runtime.resource import Resource
 
 from tests.kit.fake.objects import Objects, Refusal
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 
 class Leases:

@@ -18,10 +18,10 @@ from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status
 from epochal_api.trainingjob import TrainingJob
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import Resource
-from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Resource
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.trainingjob import progress_endpoint
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress_endpoint import (

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES
+from epochal_operator.runtime.api.resource import JOBS, Resource
 from epochal_operator.runtime.cache_transform import MAX_LABELS, decompress_spec
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
 from epochal_operator.trainingjob.kind import training_jobs

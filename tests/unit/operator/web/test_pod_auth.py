@@ -4,8 +4,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Unavailable
-from epochal_operator.runtime.resource import TOKEN_REVIEWS, Resource
+from epochal_operator.runtime.api.errors import Unavailable
+from epochal_operator.runtime.api.resource import TOKEN_REVIEWS, Resource
 from epochal_operator.web.pod_auth import Identity, PodAuth, bearer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.operator.fakes import reviewed
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 TRAINER = Identity("system:serviceaccount:vision:default", "vision", "mnist-x7k2p", "pod-uid")
 

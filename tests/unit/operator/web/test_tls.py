@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Conflict, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import Resource
+from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.web.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
 from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, load_bundle
 

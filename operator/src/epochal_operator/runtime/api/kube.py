@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Self
 
-from epochal_operator.runtime.bounded_reader import BoundedReader
-from epochal_operator.runtime.errors import Invalid, NotFound, Unavailable
-from epochal_operator.runtime.pages import Page, Pages
-from epochal_operator.runtime.resource import Resource
-from epochal_operator.runtime.transport import RETRY_SECONDS, Transport
-from epochal_operator.runtime.undeclared import declared
+from epochal_operator.runtime.api.bounded_reader import BoundedReader
+from epochal_operator.runtime.api.errors import Invalid, NotFound, Unavailable
+from epochal_operator.runtime.api.pages import Page, Pages
+from epochal_operator.runtime.api.resource import Resource
+from epochal_operator.runtime.api.transport import RETRY_SECONDS, Transport
+from epochal_operator.runtime.api.undeclared import declared
 
 Object = dict[str, Any]
 

@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Forbidden, Unavailable, error_of
+from epochal_operator.runtime.api.errors import Forbidden, Unavailable, error_of
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.lists import list_source, resync
-from epochal_operator.runtime.pages import Page
-from epochal_operator.runtime.resource import JOBS, PODS, Key
+from epochal_operator.runtime.watch.lists import list_source, resync
 
 from tests.unit.operator.fakes import ByKind
 from tests.unit.operator.objects import KIND, document
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 JOB = document()
 KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])

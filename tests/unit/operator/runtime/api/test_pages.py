@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from epochal_operator.runtime.bounded_reader import BoundedReader
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, next_limit
-from epochal_operator.runtime.resource import JOBS, PODS
+from epochal_operator.runtime.api.bounded_reader import BoundedReader
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, next_limit
+from epochal_operator.runtime.api.resource import JOBS, PODS
 
-from tests.unit.operator.runtime.conftest import client_of
+from tests.unit.operator.runtime.api.conftest import client_of
 
 KIB = 1024
 

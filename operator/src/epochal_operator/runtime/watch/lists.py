@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from epochal_operator.runtime.errors import Forbidden, NotFound
+from epochal_operator.runtime.api.errors import Forbidden, NotFound
+from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.informer import Informer, Listing
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.store import Source
 
 _log = logging.getLogger(__name__)

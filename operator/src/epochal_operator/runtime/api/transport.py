@@ -15,9 +15,9 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from epochal_operator.runtime.bounded_reader import BoundedReader, Bounds
-from epochal_operator.runtime.errors import PageTooLarge, Unavailable, error_of
-from epochal_operator.runtime.undeclared import is_undeclared
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
+from epochal_operator.runtime.api.errors import PageTooLarge, Unavailable, error_of
+from epochal_operator.runtime.api.undeclared import is_undeclared
 
 REQUEST_SECONDS = 10.0
 CONNECT_SECONDS = 3.0

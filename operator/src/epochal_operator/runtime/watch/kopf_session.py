@@ -12,7 +12,7 @@ import aiohttp
 import kopf
 from aiohttp.connector import Connection
 
-from epochal_operator.runtime.bounded_reader import BoundedReader
+from epochal_operator.runtime.api.bounded_reader import BoundedReader
 from epochal_operator.runtime.store import Source
 
 ListSource = Callable[[Source, str | None], Awaitable[str]]

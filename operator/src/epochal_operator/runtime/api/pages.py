@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
-from epochal_operator.runtime.errors import PageTooLarge
-from epochal_operator.runtime.resource import Resource
+from epochal_operator.runtime.api.errors import PageTooLarge
+from epochal_operator.runtime.api.resource import Resource
 
 FIRST_OBJECTS = 8
 """Objects in the first page of a resource."""

@@ -19,14 +19,14 @@ import aiohttp
 import kopf
 from epochal_api.kind import GROUP
 
-from epochal_operator.runtime.bounded_reader import BoundedReader, unfold
-from epochal_operator.runtime.errors import ApiError
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, unfold
+from epochal_operator.runtime.api.errors import ApiError
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.informer import Informer
-from epochal_operator.runtime.kopf_session import KopfLogin, ListSource
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.lists import list_source
-from epochal_operator.runtime.resource import Resource
 from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.watch.kopf_session import KopfLogin, ListSource
+from epochal_operator.runtime.watch.lists import list_source
 
 REQUEST_SECONDS = 10.0
 RELIST_SECONDS = 1.0

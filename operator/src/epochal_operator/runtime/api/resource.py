@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from epochal_operator.runtime.errors import NotFound
+from epochal_operator.runtime.api.errors import NotFound
 
 Object = Mapping[str, Any]
 """An object of the API as JSON."""

@@ -7,9 +7,17 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from epochal_operator.runtime import json_spans as module
-from epochal_operator.runtime.bounded_reader import FOLDED_BYTES, UNREAD, BoundedReader, Bounds, lines, unfold, widest
-from epochal_operator.runtime.pages import MAX_PAGE_BYTES
+from epochal_operator.runtime.api import json_spans as module
+from epochal_operator.runtime.api.bounded_reader import (
+    FOLDED_BYTES,
+    UNREAD,
+    BoundedReader,
+    Bounds,
+    lines,
+    unfold,
+    widest,
+)
+from epochal_operator.runtime.api.pages import MAX_PAGE_BYTES
 from hypothesis import given
 from hypothesis import strategies as st
 

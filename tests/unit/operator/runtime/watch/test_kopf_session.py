@@ -10,10 +10,10 @@ import pytest
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from epochal_operator.runtime.bounded_reader import BoundedReader, Bounds
-from epochal_operator.runtime.kopf_session import KopfLogin, response_class
-from epochal_operator.runtime.resource import JOBS, PODS, Resource
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
+from epochal_operator.runtime.api.resource import JOBS, PODS, Resource
 from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.watch.kopf_session import KopfLogin, response_class
 
 LIST = {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "one"}}]}
 Listed = list[tuple[Resource, str | None]]

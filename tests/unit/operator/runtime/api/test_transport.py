@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.bounded_reader import BoundedReader, Bounds
-from epochal_operator.runtime.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
+from epochal_operator.runtime.api.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, JOBS
 from epochal_operator.runtime.leader import LeaseLost
-from epochal_operator.runtime.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.runtime.conftest import Script
+from tests.unit.operator.runtime.api.conftest import Script
 
 OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
 EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
