@@ -114,7 +114,7 @@ class Transport:
                 async for line in response.content:
                     yield self.reader.read(line)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            message = f"the API server interrupted a watch of {path}: {error or type(error).__name__}"
+            message = f"the API server interrupted a watch of {path}: {str(error) or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
 
     async def _retry(self, request: _Request, max_bytes: int | None) -> tuple[dict[str, Any], int]:
@@ -151,6 +151,7 @@ class Transport:
             message = f"no response of the API server to {request.method} {request.path}: {cause}"
             raise Unavailable(0, type(error).__name__, message) from error
         text = bytes(body)
+        body.clear()  # free its memory before the text is parsed
         if not 200 <= response.status < 300:  # noqa: PLR2004
             raise error_of(response.status, self._read(text), response.headers)
         # Users who write objects choose their size, and so the time to parse them.
