@@ -8,12 +8,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from os import environ
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import aiohttp
-from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
 
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.errors import PageTooLarge, Unavailable, error_of
@@ -57,16 +54,6 @@ class Transport:
     tries: int = TRIES
     reader: BoundedReader = field(default_factory=lambda: BoundedReader(Bounds()))
     ended: Callable[[], None] = lambda: None
-
-    @classmethod
-    async def connect(cls) -> Self:
-        """Connect with the pod's service account, or outside a cluster with KUBECONFIG (or ~/.kube/config)."""
-        configuration = Configuration()
-        if "KUBERNETES_SERVICE_HOST" in environ:
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            await config.load_kube_config(client_configuration=configuration, persist_config=False)
-        return cls(ApiClient(configuration))
 
     async def request(
         self,
