@@ -10,7 +10,7 @@ from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observed import Occasion, Place
 from epochal_operator.experiment.report import CreateReport, DeleteReport
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 
 @dataclass(frozen=True)

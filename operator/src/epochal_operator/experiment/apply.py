@@ -26,11 +26,11 @@ from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
+from epochal_operator.runtime.api.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import JOBS, Key, Object, Resource, key_of
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.pod_template import Installation
 

@@ -2,7 +2,7 @@
 
 from epochal_operator.experiment.observed import BATCH
 from epochal_operator.experiment.search.child import SECONDS
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 
 QUICK_SECONDS = SECONDS / 4
 """The batch size doubles after a response within this time."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from epochal_operator.experiment.reasons import StatusCause
-from epochal_operator.runtime.errors import AdmissionFailed
+from epochal_operator.runtime.api.errors import AdmissionFailed
 
 
 @dataclass

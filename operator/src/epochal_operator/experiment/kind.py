@@ -11,9 +11,9 @@ from epochal_operator.experiment import trim
 from epochal_operator.experiment.metrics import collect
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
+from epochal_operator.runtime.api.bounded_reader import Bounds
+from epochal_operator.runtime.api.resource import JOBS, Key, Object
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.reader import Bounds
-from epochal_operator.runtime.resource import JOBS, Key, Object
 from epochal_operator.runtime.store import Change, Store, Trim
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS

@@ -6,7 +6,7 @@ from epochal_api.experiment_status import ExperimentStatus
 
 from epochal_operator.experiment.report import GIVE_UP, is_unwritten
 from epochal_operator.experiment.status import has_come_to_its_end
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 
 def time_to_live(ttl: int | None, before: ExperimentStatus, report: Object | None, now: datetime) -> float | None:

@@ -9,6 +9,7 @@ from epochal_api.experiment_status import EXPERIMENT_CONDITIONS, EXPERIMENT_STAT
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from epochal_operator.experiment.reasons import Reason, effect
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.metrics import (
     OTHER,
     add,
@@ -20,7 +21,6 @@ from epochal_operator.runtime.metrics import (
     shown,
     time,
 )
-from epochal_operator.runtime.resource import Object
 
 _log = logging.getLogger(__name__)
 

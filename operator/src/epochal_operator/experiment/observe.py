@@ -28,9 +28,9 @@ from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trials import Trial, finite
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.reasons import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")

@@ -16,7 +16,7 @@ from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.stored_ledger import StoredLedger
 from epochal_operator.experiment.trials import Trial
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 Place = tuple[int, int]
 """The number of a trial, and its rung."""

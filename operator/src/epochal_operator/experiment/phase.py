@@ -14,8 +14,8 @@ from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trials import Trial
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.mutable import Mutable
 
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})

@@ -42,8 +42,8 @@ from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.experiment.without_ledger import is_over, plan_without_ledger
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.mutable import Mutable
 
 MAX_BEGUN = 16

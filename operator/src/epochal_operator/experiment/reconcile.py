@@ -28,12 +28,12 @@ from epochal_operator.experiment.trials import fold
 from epochal_operator.experiment.warm_start import known_of_others
 from epochal_operator.experiment.without_ledger import plan_without_ledger
 from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.errors import Conflict, NotFound
+from epochal_operator.runtime.api.resource import Key, Object, key_of
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Key, Object, key_of
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.pod_template import Installation
 
 ROUNDS = 16
@@ -264,7 +264,7 @@ class Reconciler:
 def _plan(document: Object, read: _Read, observed: Observed) -> Plan:
     spec, ledger = read.spec, read.ledger
     if spec.wanted is None:
-        return refuse(whole(document), spec.fault, observed)
+        return refuse(decompress_spec(document), spec.fault, observed)
     if isinstance(ledger, StatusCause):
         return plan_without_ledger(document, spec.wanted.spec, ledger, observed)
     return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
@@ -274,7 +274,7 @@ def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
     """Return the parsed spec of an Experiment, or its validation error."""
     if fault := document.get(UNREAD):
         return _Spec(version, None, str(fault))
-    given = whole(document)
+    given = decompress_spec(document)
     try:
         spec = parse(given).spec
         return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))

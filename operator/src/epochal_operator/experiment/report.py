@@ -16,8 +16,8 @@ from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trials import Trial, best
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.resource import Object
 
 GIVEN_UP_ANNOTATION = f"{GROUP}/given-up"
 """Annotation of the report Job: the trials that lost their checkpoints to this Job or to an earlier Job."""

@@ -9,8 +9,8 @@ from epochal_api.kind import API_VERSION
 
 from epochal_operator.experiment.ledger import MAX_TEXT, NOTHING, Event, Owner, Sizes, encode, own, read, sizes
 from epochal_operator.experiment.trials import Trial, exhausted, fold
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import Object
 
 
 @dataclass(frozen=True)

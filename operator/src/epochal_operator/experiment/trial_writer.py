@@ -22,11 +22,11 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.experiment.trials import Trial
+from epochal_operator.runtime.api.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.corrections import MAX_SECONDS, TOLERATED, Correction, Corrections, writers
-from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller, controller_uid
-from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job
 from epochal_operator.trainingjob.pod_template import Installation

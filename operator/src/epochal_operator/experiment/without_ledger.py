@@ -16,7 +16,7 @@ from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.status import conditions
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 _ENDED = frozenset({"Complete", "Failed"})
 _OF_THE_END = frozenset({"Suspended", "Complete", "Failed", "Finished"})

@@ -8,7 +8,7 @@ from epochal_api.modelserver_status import ModelServerStatus
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
-from epochal_operator.runtime.resource import Object, Resource
+from epochal_operator.runtime.api.resource import Object, Resource
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,20 @@ from epochal_operator.modelserver.resources import MODEL_SERVERS, owned
 from epochal_operator.modelserver.steering import Steering
 from epochal_operator.modelserver.trim import brief
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.api.errors import (
+    REFUSALS,
+    AdmissionFailed,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import DEPLOYMENTS, Key, Object, Resource, key_of
 from epochal_operator.runtime.corrections import Correction, Corrections, Overruled, writers
-from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, ApiError, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.kind import Owned, Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.runtime.resource import DEPLOYMENTS, Key, Object, Resource, key_of
 from epochal_operator.runtime.writer import Writer
 
 _DELETION = ("its deletion",)

@@ -21,9 +21,9 @@ from epochal_operator.modelserver.resources import (
     SERVERS_OF_JOB,
     owned,
 )
+from epochal_operator.runtime.api.bounded_reader import Bounds
+from epochal_operator.runtime.api.resource import PODS, REPLICA_SETS, Key, Object, key_of
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.reader import Bounds
-from epochal_operator.runtime.resource import PODS, REPLICA_SETS, Key, Object, key_of
 from epochal_operator.runtime.store import Change, Store, Trim
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.resources import TRAINING_JOBS

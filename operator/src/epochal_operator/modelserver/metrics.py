@@ -8,6 +8,7 @@ from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from epochal_operator.modelserver.reasons import Reason, effect
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.metrics import (
     OTHER,
     add,
@@ -19,7 +20,6 @@ from epochal_operator.runtime.metrics import (
     shown,
     time,
 )
-from epochal_operator.runtime.resource import Object
 
 _log = logging.getLogger(__name__)
 

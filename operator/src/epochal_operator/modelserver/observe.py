@@ -12,8 +12,8 @@ from epochal_operator.modelserver.pods import own_pods
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.resources import EXPERIMENTS, OWNED_PODS, OWNED_REPLICA_SETS, owned
 from epochal_operator.modelserver.source import Things, resolve
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

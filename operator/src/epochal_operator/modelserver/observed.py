@@ -12,9 +12,9 @@ from epochal_operator.modelserver.owned import DEPLOYMENT, Child
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.source import Found, Gone
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.corrections import Overruled
 from epochal_operator.runtime.owners import controller, controller_uid
-from epochal_operator.runtime.resource import Object
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from epochal_operator.modelserver.deployment import deployment
 from epochal_operator.modelserver.disruption_budget import disruption_budget
 from epochal_operator.modelserver.network_policy import network_policy
 from epochal_operator.modelserver.service import service
-from epochal_operator.runtime.resource import (
+from epochal_operator.runtime.api.resource import (
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     NETWORK_POLICIES,

@@ -31,8 +31,8 @@ from epochal_operator.modelserver.status import status
 from epochal_operator.modelserver.steering import Steering, steering_step
 from epochal_operator.modelserver.trim import brief
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.events import Event
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.pod_template import Installation
 
 

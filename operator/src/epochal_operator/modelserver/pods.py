@@ -11,11 +11,11 @@ from epochal_api.server_pod import WAIT_SECONDS
 from epochal_operator.modelserver.deployment import DEADLINE_SECONDS, INPUTS_ANNOTATION
 from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.pods import alive, in_order
 from epochal_operator.trainingjob.start_failures import Program, start_failure
 from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable

@@ -20,12 +20,12 @@ from epochal_operator.modelserver.resources import MODEL_SERVERS
 from epochal_operator.modelserver.steering import Steering
 from epochal_operator.modelserver.told import Asker
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.pod_template import Installation
 
 ROUNDS = 16
@@ -143,7 +143,7 @@ class Reconciler:
         if read.server is None:
             metadata = Metadata.model_validate(document["metadata"])
             before = read_status(ModelServerStatus, document.get("status"))
-            steering = Steering.read(whole(document)["spec"])
+            steering = Steering.read(decompress_spec(document)["spec"])
             return observed, refuse(metadata, before, read.fault, observed, steering)
         return observed, plan(read.server, observed, self._installation())
 
@@ -152,6 +152,6 @@ def _read(document: Object) -> _Read:
     if fault := document.get(UNREAD):
         return _Read(None, str(fault))
     try:
-        return _Read(parse(whole(document)))
+        return _Read(parse(decompress_spec(document)))
     except InvalidModelServer as error:
         return _Read(None, str(error))

@@ -6,9 +6,9 @@ from epochal_api.modelserver import KIND, PLURAL
 
 from epochal_operator.modelserver.labels import NAME_LABEL
 from epochal_operator.modelserver.owned import Child
+from epochal_operator.runtime.api.resource import PODS, REPLICA_SETS, Key, Object, Resource
 from epochal_operator.runtime.kind import Owned, Reference
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.resource import PODS, REPLICA_SETS, Key, Object, Resource
 
 MODEL_SERVERS = Resource(GROUP, VERSION, PLURAL, KIND)
 EXPERIMENTS = Resource(GROUP, VERSION, experiment.PLURAL, experiment.KIND)

@@ -8,7 +8,7 @@ from epochal_api.modelserver import MAX_REPLICAS
 from epochal_operator.modelserver.actions import Patch
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.owned import DEPLOYMENT
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 
 class Steering(NamedTuple):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from epochal_operator.runtime.api.resource import Key, Resource
 from epochal_operator.runtime.reasons import OwnReason, StatusCause, clean
-from epochal_operator.runtime.resource import Key, Resource
 
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0

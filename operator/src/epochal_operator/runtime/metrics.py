@@ -19,8 +19,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import FINISHED
-from epochal_operator.runtime.resource import Object
 
 OTHER = "Other"
 """Label value for all reasons that are not Epochal's own."""

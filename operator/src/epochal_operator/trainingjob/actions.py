@@ -8,8 +8,8 @@ from epochal_api.status import ReportedStatus, Status
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.api.resource import JOBS, Resource
 from epochal_operator.runtime.events import Event
-from epochal_operator.runtime.resource import JOBS, Resource
 
 
 @dataclass(frozen=True)

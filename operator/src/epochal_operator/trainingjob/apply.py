@@ -5,8 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.corrections import Correction, Corrections, writers
-from epochal_operator.runtime.errors import (
+from epochal_operator.runtime.api.errors import (
     ALREADY_EXISTS,
     REFUSALS,
     AdmissionFailed,
@@ -16,10 +15,11 @@ from epochal_operator.runtime.errors import (
     Invalid,
     NotFound,
 )
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import Key, Object, Resource
+from epochal_operator.runtime.corrections import Correction, Corrections, writers
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.runtime.resource import Key, Object, Resource
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.actions import (
     Action,

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from epochal_api.trainingjob import KIND
 
+from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.corrections import Correction, Corrections
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.trainingjob.children import Observed, Seen, blocked_by, is_ahead, orphans, own_pods, refusal
 from epochal_operator.trainingjob.continue_from import predecessor_name, resolve
 from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_operator.runtime.resource import JOBS, Object, Resource
+from epochal_operator.runtime.api.resource import JOBS, Object, Resource
 from epochal_operator.runtime.store import Trim
 from epochal_operator.trainingjob import trim
 from epochal_operator.trainingjob.job import NAME_LABEL

@@ -10,8 +10,8 @@ from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob
 
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.runtime.conditions import is_true
-from epochal_operator.runtime.resource import JOBS
 from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,

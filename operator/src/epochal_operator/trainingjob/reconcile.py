@@ -9,12 +9,12 @@ from epochal_api.kind import Metadata
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import InvalidTrainingJob, parse
 
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
+from epochal_operator.runtime.api.resource import Key, Resource
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Key, Resource
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.actions import Action, Create, Plan, changes_child
 from epochal_operator.trainingjob.apply import Applier, rejected
 from epochal_operator.trainingjob.children import Observed
@@ -121,7 +121,7 @@ class Reconciler:
             observed = await self._observer.catch_up(document, self._observer.observe(key, document, blocked))
             if self._store.get(TRAINING_JOBS, key) is not document:
                 continue  # The cache received a newer version.
-            todo = make_plan(whole(document), observed, self._installation())
+            todo = make_plan(decompress_spec(document), observed, self._installation())
             if not todo.actions:
                 return todo.look_again(failure)
             try:

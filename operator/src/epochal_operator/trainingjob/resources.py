@@ -3,8 +3,8 @@
 from epochal_api.kind import GROUP, VERSION
 from epochal_api.trainingjob import KIND, PLURAL
 
+from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource
 from epochal_operator.runtime.kind import Owned, Reference
-from epochal_operator.runtime.resource import PODS, Key, Object, Resource
 from epochal_operator.trainingjob.continue_from import predecessor_name
 from epochal_operator.trainingjob.job import NAME_LABEL
 from epochal_operator.trainingjob.owned import Child

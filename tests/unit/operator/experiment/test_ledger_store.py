@@ -10,7 +10,7 @@ from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, 
 from epochal_operator.experiment.ledger_store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.stored_ledger import StoredLedger, stored
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct

@@ -1,14 +1,19 @@
 """The controller, between an API server and kopf: what it lists, what it misses, what one object can do to others."""
 
+import asyncio
+import logging
+import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
 
+import kopf
 import pytest
-from epochal_operator.runtime import watch
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
+from epochal_operator.runtime.watch import kopf_watch
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 
@@ -82,7 +87,7 @@ async def test_all_is_listed_once_in_pages_that_grow(server: FakeApiServer, cont
 async def test_a_list_that_expires_begins_again(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "RELIST_SECONDS", 0.01)
+    monkeypatch.setattr(kopf_watch, "RELIST_SECONDS", 0.01)
     expired = Fault("list", "pods", status=410, times=1)
     server.faults.append(Fault("list", "pods", afterwards=lambda: server.faults.append(expired), times=1))
     create(server, "digits")
@@ -147,12 +152,23 @@ async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
 
 
 async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
-    server: FakeApiServer, controlling: Any
+    server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def impatient(make: Any = kopf.OperatorSettings) -> Any:
+        settings = make()
+        settings.networking.error_backoffs = (0.01,)
+        return settings
+
+    def lists_of(namespace: str) -> int:
+        return sum((one.verb, one.resource, one.namespace) == ("list", "pods", namespace) for one in server.asked)
+
+    monkeypatch.setattr(kopf, "OperatorSettings", impatient)
     server.faults.append(Fault("list", namespace="slow", status=403))
     create(server, "good")
     async with controlling("slow", "vision"):
         await settled(server, "good")
+        await until(lambda: lists_of("slow") >= 4)
+        assert lists_of("vision") == 1 + 1, "a request that kopf repeats does not end the other watches"
 
 
 async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
@@ -212,3 +228,43 @@ async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, co
         await settled(server, "later")
     assert server.objects.get("jobs", "vision", "other")["metadata"]["finalizers"] == [mark]
     assert not any((one.verb, one.resource) == ("patch", "jobs") for one in server.asked)
+
+
+async def test_an_annotation_in_the_name_of_kopf_is_not_read(server: FakeApiServer, controlling: Any) -> None:
+    """kopf parses its annotation as JSON, and any user can write it."""
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+        metadata = {"name": "hostile", "annotations": {"kopf.zalando.org/last-handled-configuration": "{"}}
+        server.objects.create("trainingjobs", "vision", document(suspend=True) | {"metadata": metadata})
+        await settled(server, "hostile")
+
+
+async def test_signals_are_not_handled_by_kopf(server: FakeApiServer, controlling: Any) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+        assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_a_task_of_kopf_that_misses_its_cancellation_ends_with_the_watches(
+    server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """kopf waits for a cancelled task while it reconnects, and takes its own cancellation for that of the task."""
+    spawn = kopf.spawn_tasks
+
+    async def miss() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def spawn_and_miss(**arguments: Any) -> Any:
+        return [*await spawn(**arguments), asyncio.create_task(miss())]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_and_miss)
+    create(server, "digits")
+    async with asyncio.timeout(20):
+        async with controlling():
+            await settled(server, "digits")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key
 from epochal_operator.runtime.corrections import Correction, Corrections, writers
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.resource import JOBS, PODS, Key
 from epochal_operator.trainingjob.reasons import Reason
 
 from tests.unit.operator.objects import NOW

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime import controller as module
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object
+from epochal_operator.runtime.cache_transform import MAX_LABELS, keep_metadata
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.metadata import MAX_LABELS, kept
 from epochal_operator.runtime.metrics import ObjectCollector
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.store import Source, Store
-from epochal_operator.runtime.watch import groups
 from epochal_operator.trainingjob.job import NAME_LABEL
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
@@ -119,7 +118,6 @@ def test_what_is_watched_as_a_whole_is_not_watched_in_parts_too() -> None:
     whole = [Source(TRAINING_JOBS), Source(JOBS, NAME_LABEL), Source(PODS, NAME_LABEL)]
     sources = watched([KIND, SWEEP])
     assert sources == (*whole, Source(SWEEPS), Source(PODS, LABEL))
-    assert groups(sources) == [[*whole, Source(SWEEPS)], [Source(PODS, LABEL)]]
 
 
 def test_what_is_kept_of_an_object_is_what_any_kind_keeps_of_it() -> None:
@@ -221,7 +219,7 @@ def test_each_kind_finds_its_reference_to_an_owner() -> None:
     one["metadata"]["ownerReferences"] = [reference, ours, {"kind": "ConfigMap", "name": "other", "uid": "c"}]
 
     def keeping(thing: Object) -> Object:
-        return {"metadata": kept(thing["metadata"], owner="Sweep")}
+        return {"metadata": keep_metadata(thing["metadata"], owner="Sweep")}
 
     store = store_for([KIND, replace(SWEEP, keeps={PODS: keeping})])
     store.put(PODS, one)

@@ -3,8 +3,8 @@
 import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.api.resource import JOBS, PODS
 from epochal_operator.runtime.events import Event
-from epochal_operator.runtime.resource import JOBS, PODS
 from epochal_operator.trainingjob.actions import (
     Action,
     ApplyReportedStatus,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from epochal_operator.runtime.errors import Invalid, NotFound
+from epochal_operator.runtime.api.errors import Invalid, NotFound
+from epochal_operator.runtime.api.resource import Key, Resource
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import Key, Resource
 from epochal_operator.runtime.store import Source
 from epochal_operator.trainingjob.job import NAME_LABEL, batch_job
 from epochal_operator.trainingjob.kind import training_jobs

@@ -6,15 +6,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
-from epochal_operator.runtime import kube as module
-from epochal_operator.runtime.errors import Forbidden, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import EVENTS, JOBS
+from epochal_operator.runtime.api import kube as module
+from epochal_operator.runtime.api.errors import Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.operator.runtime.conftest import Script
+from tests.unit.operator.runtime.api.conftest import Script
 
 OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
 EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
@@ -60,16 +60,6 @@ async def test_a_job_is_deleted_only_as_it_was_read(script: Script, kube: Kube) 
     script.answers = [OK]
     await kube.delete(JOBS, "vision", "digits", uid="u", resource_version="41")
     assert json.loads(script.bodies[0])["preconditions"] == {"uid": "u", "resourceVersion": "41"}
-
-
-async def test_a_list_comes_in_pages(script: Script, kube: Kube) -> None:
-    first = {"metadata": {"resourceVersion": "7", "continue": "more"}, "items": [{"metadata": {"name": "a"}}]}
-    last = {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "b"}}]}
-    script.answers = [(200, first), (200, last)]
-    pages = [page async for page in kube.list(JOBS, "vision", labels="epochal.dev/trainingjob")]
-    assert [[one["metadata"]["name"] for one in page.items] for page in pages] == [["a"], ["b"]]
-    assert {page.resource_version for page in pages} == {"7"}
-    assert "continue=more" in script.asked[1][1]
 
 
 # PyYAML takes and refuses the same escapes and characters as the API server.
