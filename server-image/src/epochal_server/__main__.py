@@ -68,9 +68,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415
 
     from epochal_server import config as configs  # noqa: PLC0415
-    from epochal_server.routes import all as routes  # noqa: PLC0415
-    from epochal_server.routes import quick  # noqa: PLC0415
-    from epochal_server.serve import Folders, Routes, Server  # noqa: PLC0415
+    from epochal_server.serve import Folders, Server  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
@@ -79,7 +77,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     async def serve() -> None:
         folders = Folders(arguments.model, arguments.auth, arguments.tls)
-        await Server(config, Routes(routes.routes, quick.codecs), folders, arguments.stay).run(listener, metrics)
+        await Server(config, folders, arguments.stay).run(listener, metrics)
 
     asyncio.run(serve())
     return 0

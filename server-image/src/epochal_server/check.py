@@ -9,9 +9,9 @@ import numpy as np
 from epochal_api.signature import Signature, Which
 
 from epochal_server.ending import Ended
-from epochal_server.model import Arrays
-from epochal_server.runtimes.interface import Runtime
-from epochal_server.tensors import TEXT
+from epochal_server.model.model import Arrays
+from epochal_server.model.runtimes.interface import Runtime
+from epochal_server.model.tensors import TEXT
 
 
 def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:

@@ -15,12 +15,11 @@ from epochal_api.signature import Signature
 from epochal_server import check as checks
 from epochal_server import files
 from epochal_server.ending import Ended
-from epochal_server.model import Arrays, Model
-from epochal_server.protocols import pixels
+from epochal_server.model.model import Arrays, Model, require_images
+from epochal_server.model.runtimes.interface import Load, Runtime
+from epochal_server.model.warm_up import warm_up
 from epochal_server.refusals import Unknown
-from epochal_server.runtimes.interface import Load, Runtime
 from epochal_server.source import Storage
-from epochal_server.warm_up import warm_up
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ def _check_images(model: Model) -> None:
     if model.images == "None":
         return
     try:
-        pixels.check(model)
+        require_images(model)
     except Unknown as refused:
         raise Ended("InvalidConfig", f"spec.images: {refused}, for which mode None is enough") from refused
 
@@ -148,9 +147,9 @@ def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | No
 def _loader(runtime: RuntimeName) -> Load:
     """Return the load function of a runtime. The library is imported here, because only one may be installed."""
     if runtime == "Keras":
-        from epochal_server.runtimes.keras import load as load_keras  # noqa: PLC0415
+        from epochal_server.model.runtimes.keras import load as load_keras  # noqa: PLC0415
 
         return load_keras
-    from epochal_server.runtimes.onnx import load as load_onnx  # noqa: PLC0415
+    from epochal_server.model.runtimes.onnx import load as load_onnx  # noqa: PLC0415
 
     return load_onnx

@@ -5,7 +5,7 @@ import pytest
 from epochal_api.signature import TensorSpec
 from epochal_server import check
 from epochal_server.ending import Ended
-from epochal_server.model import Arrays
+from epochal_server.model.model import Arrays
 
 from tests.kit.models import check_of, signature
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epochal_server.model import Model
+from epochal_server.model.model import Model
 from epochal_server.refusals import Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class ClassPrediction:
     """A predicted class of a sample."""
 
     index: int
@@ -29,7 +29,7 @@ def tells_classes(model: Model) -> bool:
     return (model.signature.probabilities or named) and len(first.shape) == 1
 
 
-def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[Guess]]:
+def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:
     """Return the most probable classes of each sample, in descending order.
 
     Args:
@@ -46,7 +46,7 @@ def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> l
     answers = _each(answers)
     best = np.argsort(-answers, axis=1, kind="stable")[:, :most]
     return [
-        [Guess(int(at), _name(classes, int(at)), float(row[at])) for at in order]
+        [ClassPrediction(int(at), _name(classes, int(at)), float(row[at])) for at in order]
         for row, order in zip(answers, best, strict=True)
     ]
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epochal_server.model.tensors import Tensor
 from epochal_server.refusals import Invalid
-from epochal_server.tensors import Tensor
 
 Buffer = bytes | bytearray | memoryview
 COPIED_BYTES = 64 * 1024

@@ -4,10 +4,10 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from epochal_server.model.tensors import Tensor
+from epochal_server.protocols.json_values import CODES
 from epochal_server.protocols.v2_binary import array, packed
-from epochal_server.protocols.values import CODES
 from epochal_server.refusals import Invalid
-from epochal_server.tensors import Tensor
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

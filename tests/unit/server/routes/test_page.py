@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession
-from epochal_server.model import Arrays
+from epochal_server.model.model import Arrays
 from epochal_server.page.assets import POLICY, assets
 from epochal_server.routes.page import routes
 
