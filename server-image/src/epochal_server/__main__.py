@@ -37,7 +37,10 @@ def main() -> None:
     parser.add_argument("--auth", type=Path, default=Path(AUTH_FOLDER), help="folder of bearer keys: %(default)s")
     parser.add_argument("--tls", type=Path, default=Path(TLS_FOLDER), help="folder of the certificate: %(default)s")
     parser.add_argument(
-        "--stay", type=float, default=STAY_SECONDS, help="seconds to go on accepting once told to end: %(default)s"
+        "--stay",
+        type=float,
+        default=STAY_SECONDS,
+        help="seconds after SIGTERM in which requests are accepted: %(default)s",
     )
     parser.add_argument("--version", action="store_true", help="print the version, and end")
     arguments = parser.parse_args()

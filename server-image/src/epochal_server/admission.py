@@ -184,7 +184,7 @@ class MemoryReservation:
         self.take(max(0, size - self._answer))
         self._answer = max(size, self._answer)
 
-    def keep(self, size: int) -> None:
+    def shrink(self, size: int) -> None:
         """Reduce the reservation to the bytes of a finished answer, even if there is no room for the answer."""
         self._admission.release(self.size - size)
         self.size = size

@@ -76,7 +76,7 @@ class Keys:
             log.info("loaded %d API keys", len(keys))
         self._digests, self._faults = tuple(keys), tuple(faults)
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Read the keys again at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)

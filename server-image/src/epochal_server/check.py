@@ -10,7 +10,7 @@ from epochal_api.signature import Signature, Which
 
 from epochal_server.ending import Ended
 from epochal_server.model.model import Arrays
-from epochal_server.model.runtimes.interface import Runtime
+from epochal_server.model.runtimes.runtime import Runtime
 from epochal_server.model.tensors import TEXT
 
 

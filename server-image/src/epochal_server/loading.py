@@ -16,7 +16,7 @@ from epochal_server import check as checks
 from epochal_server import files
 from epochal_server.ending import Ended
 from epochal_server.model.model import Arrays, Model, require_images
-from epochal_server.model.runtimes.interface import Load, Runtime
+from epochal_server.model.runtimes.runtime import Load, Runtime
 from epochal_server.model.warm_up import warm_up
 from epochal_server.refusals import Unknown
 from epochal_server.source import Storage
@@ -121,7 +121,7 @@ def _check_images(model: Model) -> None:
     try:
         require_images(model)
     except Unknown as refused:
-        raise Ended("InvalidConfig", f"spec.images: {refused}, for which mode None is enough") from refused
+        raise Ended("InvalidConfig", f"spec.images: {refused}, or set mode None") from refused
 
 
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:

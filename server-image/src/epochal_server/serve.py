@@ -24,7 +24,6 @@ from epochal_server.auth import Keys, refuse_other_origins
 from epochal_server.connections.connection import MOST, Connections
 from epochal_server.connections.fast_path import FastPath
 from epochal_server.connections.tls import Certificate
-from epochal_server.daemon import in_daemon
 from epochal_server.listener import Listener
 from epochal_server.loading import Loaded, load
 from epochal_server.model.batching import Batcher
@@ -36,6 +35,7 @@ from epochal_server.routes.health import health_routes
 from epochal_server.routes.metrics import metrics_routes
 from epochal_server.routes.middleware import request_middleware
 from epochal_server.source import Storage
+from epochal_server.worker_pool import run_in_daemon
 
 SOON_SECONDS = 2.0
 """Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
@@ -149,7 +149,7 @@ class Server:
             [*health_routes(self._ready, self._alive, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
         )
         await waiting.start(listener, context)
-        loading = asyncio.ensure_future(in_daemon(partial(self._load, asyncio.get_running_loop())))
+        loading = run_in_daemon(partial(self._load, asyncio.get_running_loop()))
         ending = asyncio.ensure_future(self._ending.wait())
         await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
@@ -217,11 +217,11 @@ class Server:
 
     def _kept(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return the coroutines that run in the background while the server serves."""
-        kept = [self._access_log.keep(), self._connections.keep()]
+        kept = [self._access_log.run(), self._connections.run()]
         if self._keys is not None:
-            kept.append(self._keys.keep())
+            kept.append(self._keys.run())
         if self._certificate is not None:
-            kept.append(self._certificate.keep())
+            kept.append(self._certificate.run())
         return kept
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> Loaded:

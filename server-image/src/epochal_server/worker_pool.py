@@ -1,8 +1,9 @@
-"""Runs blocking functions in threads instead of the event loop, at most one for each CPU at a time."""
+"""Runs blocking functions in threads instead of the event loop."""
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
@@ -13,7 +14,7 @@ R = TypeVar("R")
 
 
 class WorkerPool:
-    """Runs functions in a pool of threads.
+    """Runs functions in a pool of threads, at most one for each CPU at a time.
 
     Args:
         pool: The pool of threads.
@@ -69,3 +70,18 @@ class WorkerPool:
                     with suppress(Exception):
                         await asyncio.wrap_future(job)
                 raise
+
+
+def run_in_daemon(function: Callable[[], R]) -> asyncio.Future[R]:
+    """Start a function in a daemon thread, and return its future. The process can end before the thread does."""
+    result: Future[R] = Future()
+    result.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - the awaiting caller gets every exception
+            result.set_exception(error)
+
+    threading.Thread(target=run, name="load", daemon=True).start()
+    return asyncio.wrap_future(result)

@@ -58,10 +58,10 @@ def test_refuses_names_that_are_not_as_many_as_the_classes(tmp_path: Path) -> No
 
 def test_refuses_to_take_photographs_with_a_model_that_takes_none(tmp_path: Path) -> None:
     """Else it would be ready, and say to each caller what only its owner can mend."""
-    with pytest.raises(Ended, match=r"spec.images: .* no signature.json beside its file .* mode None") as ended:
+    with pytest.raises(Ended, match=r"spec.images: .* signature.json.* is missing .* mode None") as ended:
         got(tmp_path, images="Digit")
     assert ended.value.reason == "InvalidConfig"
-    with pytest.raises(Ended, match=r"spec.images: .* what it takes are no images, by its signature"):
+    with pytest.raises(Ended, match=r"spec.images: .* by its signature, its inputs are no images"):
         got(tmp_path, signature(onnx_file=MODEL), images="Digit")
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from epochal_server.admission import AdmissionControl
 from epochal_server.refusals import Busy
-from epochal_server.worker_pool import WorkerPool
+from epochal_server.worker_pool import WorkerPool, run_in_daemon
 
 
 async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None:
@@ -114,3 +114,19 @@ async def test_what_has_not_begun_is_forgotten_with_its_client() -> None:
         goes_on.set()
         await first
         assert left <= 1  # the interpreter may keep the last exception with its frames
+
+
+async def test_returns_what_the_function_returns(result: int | None) -> None:
+    assert await run_in_daemon(lambda: result) == result
+
+
+async def test_raises_what_the_function_raises() -> None:
+    def fail() -> None:
+        raise KeyError("here")
+
+    with pytest.raises(KeyError, match="here"):
+        await run_in_daemon(fail)
+
+
+async def test_its_thread_need_not_end_before_the_process_does() -> None:
+    assert await run_in_daemon(lambda: threading.current_thread().daemon)

@@ -61,7 +61,7 @@ class Connections:
         for one in [one for one in self._open if one.owner is owner]:
             one.force_close()
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Sweep all connections at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)

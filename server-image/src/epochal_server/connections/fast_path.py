@@ -209,7 +209,7 @@ class FastPathConnection(Connection):
         self._transport.write(response(status, body, headers, ends=ends))
         self._finish(request, status, len(body.content))
         if self._is_unread:
-            request.reservation.keep(len(body.content))
+            request.reservation.shrink(len(body.content))
             self._unread = request.reservation
             self._admission.wait(self._unread, self._transport.abort)
             self.path.request_log.begin()

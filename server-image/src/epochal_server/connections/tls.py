@@ -47,7 +47,7 @@ class Certificate:
             ) from error
         self.context.sni_callback = self._hand_on
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Reload the certificate at regular intervals, until cancelled. An invalid Secret does not replace it."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)

@@ -73,17 +73,17 @@ class Tensor:
             Invalid: If the array does not match. The message names the expected and the found array.
         """
         if found.dtype != self.dtype:
-            raise Invalid(f'input "{self.name}": expected {self}, found {_told(found)}: send {self.dtype_name}')
+            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(found)}: send {self.dtype_name}')
         shape: tuple[int, ...] = found.shape
         if not shape or (shape[1:] != self.shape and not self._fits(shape)):
             raise Invalid(
-                f'input "{self.name}": expected {self}, found {_told(found)}: send that shape, n samples first'
+                f'input "{self.name}": expected {self}, found {_describe(found)}: send that shape, n samples first'
             )
         if not (samples := shape[0]):
             raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one')
         if not found.size:  # a few bytes may declare any number of empty samples
             raise Invalid(
-                f'input "{self.name}": expected {self}, found {_told(found)}: send at least one value along each axis'
+                f'input "{self.name}": expected {self}, found {_describe(found)}: send a value along each axis'
             )
         if self.dtype.kind == "f" and not np.isfinite(found).all():
             where = tuple(int(index) for index in np.argwhere(~np.isfinite(found))[0])
@@ -125,10 +125,10 @@ def check(inputs: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor]) -> int
     samples = {name: tensor.check(inputs[name]) for name, tensor in wanted.items()}
     first, *others = samples.values()
     if any(other != first for other in others):
-        told = ", ".join(f'{count} in "{name}"' for name, count in samples.items())
-        raise Invalid(f"inputs: expected as many samples in each, found {told}: send as many in each")
+        counts = ", ".join(f'{count} in "{name}"' for name, count in samples.items())
+        raise Invalid(f"inputs: expected as many samples in each, found {counts}: send as many in each")
     return first
 
 
-def _told(found: np.ndarray) -> str:
+def _describe(found: np.ndarray) -> str:
     return f"{'objects' if found.dtype == object else found.dtype.name} of shape {found.shape}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from epochal_server.ending import Ended
 from epochal_server.model.model import Arrays, Model
-from epochal_server.model.runtimes.interface import Runtime
+from epochal_server.model.runtimes.runtime import Runtime
 from epochal_server.model.tensors import Tensor
 
 MOST_SECONDS = 3.0
@@ -39,7 +39,7 @@ def warm_up(model: Model, runtime: Runtime, most: int, samples: Arrays | None = 
     until = perf_counter() + MOST_SECONDS
     samples = samples or _zeros(model, runtime)
     if samples is None:
-        log.warning("the model is not warmed up: none of the lengths %s suits its axes of any length", LENGTHS)
+        log.warning("cannot warm up the model: it refuses the lengths %s of its axes of any length", LENGTHS)
         return 1.0
     pace, count = 1.0, 1
     while True:
@@ -59,21 +59,21 @@ def _seconds(runtime: Runtime, inputs: Arrays) -> float:
 
 def _zeros(model: Model, runtime: Runtime) -> Arrays | None:
     """Return a sample of zeros that the model can compute, or None if no length of `LENGTHS` works."""
-    for inputs in _tries(model):
+    for inputs in _zero_inputs(model):
         try:
             runtime.run(inputs)
         except Exception as error:
             if any(-1 in tensor.shape for tensor in model.inputs.values()):
                 continue
-            told = ", ".join(f'"{tensor.name}" {tensor}' for tensor in model.inputs.values())
+            inputs_text = ", ".join(f'"{tensor.name}" {tensor}' for tensor in model.inputs.values())
             raise Ended(
-                "ModelRefused", f"it takes {told}, and cannot compute a sample of zeros of that: {error}"
+                "ModelRefused", f"cannot compute a sample of zeros for its inputs {inputs_text}: {error}"
             ) from error
         return inputs
     return None
 
 
-def _tries(model: Model) -> Iterator[Arrays]:
+def _zero_inputs(model: Model) -> Iterator[Arrays]:
     for length in LENGTHS:
         yield {name: _zero(tensor, length) for name, tensor in model.inputs.items()}
 

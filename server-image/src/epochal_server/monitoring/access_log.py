@@ -54,14 +54,14 @@ class AccessLog:
         else:
             self._lost += 1
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Write the lines at regular intervals until cancelled, then write the rest."""
         try:
             while True:
                 await asyncio.sleep(EVERY_SECONDS)
                 if self._lines:
                     with suppress(OSError):  # a failed write of the log does not stop the server
-                        await asyncio.to_thread(self._write, self._taken())
+                        await asyncio.to_thread(self._write, self._take())
         finally:
             with suppress(OSError):
                 self.flush()
@@ -69,25 +69,25 @@ class AccessLog:
     def flush(self) -> None:
         """Write all collected lines now."""
         if self._lines:
-            self._write(self._taken())
+            self._write(self._take())
 
-    def _taken(self) -> bytes:
+    def _take(self) -> bytes:
         """Remove and return the collected lines, in the thread that adds them: another thread could miss a line."""
         lines, self._lines = self._lines, []
         lost, self._lost = self._lost, 0
         if lost:
-            told = {
+            fields = {
                 "ts": _at(time()),
                 "logger": "access",
-                "message": f"{lost} requests more, which nobody took in time",
+                "message": f"{lost} more requests: standard output was too slow for their lines",
             }
-            lines.append(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+            lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
         return b"".join(lines)
 
 
 def line(entry: Entry) -> bytes:
     """Return the log line of a request."""
-    told = {
+    fields = {
         "ts": _at(entry.time),
         "logger": "access",
         # On a socket for IPv4 and IPv6, the system reports an IPv4 client as an IPv6 address: remove that prefix.
@@ -100,7 +100,7 @@ def line(entry: Entry) -> bytes:
         "received": entry.received,
         "sent": entry.sent,
     }
-    return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def to_standard_output(lines: bytes) -> None:

@@ -58,10 +58,10 @@ def chosen(answers: np.ndarray) -> list[int | None]:
     """
     one = answers.shape[1] == 1
     found = (answers[:, 0] > 0.5).astype(np.int64) if one else answers.argmax(axis=1)  # noqa: PLR2004 - equal probability of both classes
-    told: list[int | None] = found.tolist()
+    found_classes: list[int | None] = found.tolist()
     for at in np.flatnonzero(np.isnan(answers).any(axis=1)):
-        told[at] = None
-    return told
+        found_classes[at] = None
+    return found_classes
 
 
 def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tuple[int, int]:
@@ -90,9 +90,9 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
     best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
     values, indexes = np.take_along_axis(rows, best, axis=1).reshape(-1).tolist(), best.reshape(-1).tolist()
     named = [f":{name}" for name in classes or ()] + [""] * (rows.shape[1] - len(classes or ()))
-    told = np.empty(best.size, object)
-    told[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
-    return told.reshape(best.shape)
+    labels = np.empty(best.size, object)
+    labels[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
+    return labels.reshape(best.shape)
 
 
 def _names_classes(name: str, model: Model) -> bool:

@@ -46,9 +46,9 @@ def flat(values: list[Any], where: str, *, text: bool = False) -> tuple[list[Any
             odd = next(value for value in values if type(value) is not list)
             raise Invalid(f"{where}: expected lists only at depth {len(shape)}, found {kind(odd)}: nest all alike")
         if len(lengths) > 1:
-            told = " and ".join(str(length) for length in sorted(lengths)[:2])
+            two = " and ".join(str(length) for length in sorted(lengths)[:2])
             raise Invalid(
-                f"{where}: expected lists of one length at depth {len(shape)}, found lengths {told}: send a full array"
+                f"{where}: expected lists of one length at depth {len(shape)}, found lengths {two}: send a full array"
             )
         shape.append(lengths.pop())
         if len(shape) > MAX_AXES:
@@ -72,8 +72,8 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
     allowed, expected = _allowed(tensor)
     if not allowed.issuperset(map(type, values)):
         at = next(index for index, value in enumerate(values) if type(value) not in allowed)
-        found = _shown(values[at])
-        raise Invalid(f"{where}: expected {expected}, found {found} at {_place(at, shape)}: send {expected} only")
+        found = _describe(values[at])
+        raise Invalid(f"{where}: expected {expected}, found {found} at {_position(at, shape)}: send {expected} only")
     if tensor.text:
         texts = np.empty(len(values), object)
         texts[:] = values
@@ -85,8 +85,8 @@ def array(values: list[Any], shape: Sequence[int], tensor: Tensor, where: str) -
     except (struct.error, OverflowError):
         at = _first_unfit(code, values)
         raise Invalid(
-            f"{where}: expected numbers within {tensor.dtype_name}, found {values[at]} at {_place(at, shape)}: send no "
-            "such"
+            f"{where}: expected numbers within {tensor.dtype_name}, found {values[at]} at {_position(at, shape)}: send "
+            "numbers of that range"
         ) from None
     return np.frombuffer(packed, tensor.dtype).reshape(shape)
 
@@ -150,7 +150,7 @@ def _allowed(tensor: Tensor) -> tuple[frozenset[type], str]:
     return NUMBERS, "numbers"
 
 
-def _shown(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, str):
         return f'the text "{value[:40]}"'
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -158,7 +158,7 @@ def _shown(value: Any) -> str:
     return kind(value)
 
 
-def _place(index: int, shape: Sequence[int]) -> list[int]:
+def _position(index: int, shape: Sequence[int]) -> list[int]:
     if math.prod(shape) <= index:  # the list has more values than the shape
         return [index]
     return [int(axis) for axis in np.unravel_index(index, tuple(shape))]

@@ -213,8 +213,8 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return arrays[0]
     if len(shapes := {array.shape[1:] for array in arrays}) > 1:
-        told = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
-        raise Invalid(f"input_data: expected samples of one shape, found {told}: send a request for each")
+        two = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
+        raise Invalid(f"input_data: expected samples of one shape, found {two}: send a request for each")
     return np.concatenate(arrays)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from epochal_server.monitoring.request_log import HEALTH
 from epochal_server.routes.service import PROTOCOL
@@ -25,19 +26,18 @@ def health_routes(
         settled: Waits a moment if the readiness is about to change.
     """
 
-    async def live(request: web.Request) -> web.Response:
-        request[PROTOCOL] = HEALTH
-        why = alive()
-        if why is None:
-            return web.json_response({"live": True})
-        return web.json_response({"live": False, "error": why}, status=503)
+    def probe(name: str, check: Callable[[], str | None], wait: Callable[[], Awaitable[None]]) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            request[PROTOCOL] = HEALTH
+            await wait()
+            why_not = check()
+            if why_not is None:
+                return web.json_response({name: True})
+            return web.json_response({name: False, "error": why_not}, status=503)
 
-    async def is_ready(request: web.Request) -> web.Response:
-        request[PROTOCOL] = HEALTH
-        await settled()
-        why = ready()
-        if why is None:
-            return web.json_response({"ready": True})
-        return web.json_response({"ready": False, "error": why}, status=503)
+        return handle
 
-    return [web.get("/v2/health/live", live), web.get("/v2/health/ready", is_ready)]
+    return [
+        web.get("/v2/health/live", probe("live", alive, _at_once)),
+        web.get("/v2/health/ready", probe("ready", ready, settled)),
+    ]

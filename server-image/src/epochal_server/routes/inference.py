@@ -92,11 +92,11 @@ def _require_model(request: web.Request, service: Service) -> None:
         Unknown: If the server has another model or version.
         Unauthorized: The same, for a client that may not read about the model.
     """
-    model, asked = service.model, request.match_info
-    version = asked.get("version", model.version)
-    if asked["name"] == model.name and version == model.version:
+    model, path = service.model, request.match_info
+    version = path.get("version", model.version)
+    if path["name"] == model.name and version == model.version:
         return
     service.authorize(request.headers)
-    if asked["name"] != model.name:
-        raise Unknown(f'unknown model "{asked["name"]}": this server has the model "{model.name}" only')
+    if path["name"] != model.name:
+        raise Unknown(f'unknown model "{path["name"]}": this server has the model "{model.name}" only')
     raise Unknown(f'unknown version {version} of model "{model.name}": this server has version {model.version} only')

@@ -93,7 +93,7 @@ async def _send(
 ) -> None:
     """Send a response as aiohttp would, and count it in the memory until its client has read it."""
     transport = request.transport
-    reserved.keep(_length(response))
+    reserved.shrink(_length(response))
     if transport is None:  # the client has gone
         return
     with admission.awaited(reserved, transport.abort):

@@ -47,7 +47,7 @@ async def serving(
             clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
             return clients[-1]
 
-        keeping = asyncio.create_task(known.keep())
+        keeping = asyncio.create_task(known.run())
         try:
             yield connect
         finally:

@@ -123,7 +123,7 @@ async def answering(
         serving = Listener(routes, middleware, connections_, fast_path if shortcut else None)
         context, server.tls = tls or (None, None)
         await serving.start(listener, context)
-        keeping = asyncio.create_task(connections_.keep())
+        keeping = asyncio.create_task(connections_.run())
         try:
             yield server
         finally:

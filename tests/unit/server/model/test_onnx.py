@@ -83,7 +83,7 @@ def test_pairs_several_inputs_by_position_only_where_a_check_proves_it(tmp_path:
 )
 def test_refuses_a_signature_of_another_model(tmp_path: Path, shape: list[int], dtype: str, count: int) -> None:
     told = signature([TensorSpec(name=f"x{n}", shape=shape, dtype=dtype) for n in range(count)])
-    with pytest.raises(Ended, match="its inputs must be those of its signature") as ended:
+    with pytest.raises(Ended, match="its inputs must match its signature") as ended:
         loaded(tmp_path, softmax(WEIGHTS), told)
     assert ended.value.reason == "ModelRefused"
 

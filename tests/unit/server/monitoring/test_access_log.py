@@ -58,7 +58,7 @@ def test_fills_no_memory_where_nobody_takes_it() -> None:
         log.add(ENTRY)
     log.flush()
     *_, last = written[0].splitlines()
-    assert json.loads(last)["message"] == "5 requests more, which nobody took in time"
+    assert json.loads(last)["message"] == "5 more requests: standard output was too slow for their lines"
 
 
 async def test_goes_on_where_a_write_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ async def test_goes_on_where_a_write_fails(monkeypatch: pytest.MonkeyPatch) -> N
             raise BrokenPipeError
 
     log = AccessLog(write)
-    keeping = asyncio.create_task(log.keep())
+    keeping = asyncio.create_task(log.run())
     for count in (1, 2):
         log.add(ENTRY)
         async with asyncio.timeout(5):
@@ -95,7 +95,7 @@ async def test_loses_no_line_that_comes_while_others_are_written(monkeypatch: py
         asyncio.get_running_loop().set_default_executor(thread)
         thread.submit(begins.wait, 5)
         log.add(ENTRY)
-        keeping = asyncio.create_task(log.keep())
+        keeping = asyncio.create_task(log.run())
         await asyncio.sleep(0.01)  # and now it waits for the thread
         monkeypatch.setattr(access_log, "line", slowly)
         log.add(ENTRY)
@@ -107,7 +107,7 @@ async def test_loses_no_line_that_comes_while_others_are_written(monkeypatch: py
 async def test_writes_what_is_left_when_it_ends() -> None:
     written: list[bytes] = []
     log = AccessLog(written.append)
-    keeping = asyncio.create_task(log.keep())
+    keeping = asyncio.create_task(log.run())
     await asyncio.sleep(0)
     log.add(ENTRY)
     keeping.cancel()

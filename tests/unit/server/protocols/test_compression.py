@@ -41,8 +41,8 @@ def test_unpacks_what_is_longer_than_a_part() -> None:
 
 
 def test_members_together_hold_no_more_than_one_may() -> None:
-    """Which ends it before all are decompress."""
-    with pytest.raises(TooLarge, match="expected at most 999 bytes when decompress"):
+    """Which ends it before all are unpacked."""
+    with pytest.raises(TooLarge, match="expected at most 999 bytes when unpacked"):
         decompress(gzip.compress(b"x" * 500) * 1000, "gzip", 999)
 
 

@@ -10,7 +10,7 @@ from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.ending import Ended
 from epochal_server.model.model import Arrays, Platform
-from epochal_server.model.runtimes.pairing import paired
+from epochal_server.model.runtimes.runtime import paired
 from epochal_server.model.tensors import TEXT
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -38,7 +38,8 @@ class Keras:
         if not takes or not gives:
             raise Ended(
                 "ModelRefused",
-                f"must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
+                "must be a Functional or Sequential model with known inputs, found a "
+                f"{type(model).__name__}: build it as such",
             )
         self.inputs = [_spec(tensor.name, tensor) for tensor in takes]
         self.outputs = [_spec(name, tensor) for name, tensor in zip(_layers(gives), gives, strict=True)]
@@ -104,9 +105,11 @@ def _layers(tensors: Sequence[Any]) -> list[str]:
     return names
 
 
-def _reordered(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[TensorSpec]:
+def _reordered(
+    signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool
+) -> list[TensorSpec]:
     """Return the tensors of a signature in the order of the model."""
-    by_own_name = dict(zip(paired(told, own, kind, checked=checked), told, strict=True))
+    by_own_name = dict(zip(paired(signature, own, kind, checked=checked), signature, strict=True))
     return [by_own_name[spec.name] for spec in own]
 
 

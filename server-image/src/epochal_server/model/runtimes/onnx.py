@@ -9,7 +9,7 @@ from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.ending import Ended
 from epochal_server.model.model import Arrays, Platform
-from epochal_server.model.runtimes.pairing import paired
+from epochal_server.model.runtimes.runtime import paired
 
 DTYPES = {
     "tensor(double)": "float64",
