@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from aiohttp import web
@@ -73,7 +73,7 @@ class Listener:
         server = self._runner.server
         assert server is not None  # noqa: S101 - `setup` has created it
         server.request_handler = without_continue(server.request_handler)
-        make: partial[Connection] = partial(AiohttpConnection, self._connections, server)
+        make: Callable[[], Connection] = partial(AiohttpConnection, self._connections, server)
         if self._fast_path is not None:
             make = partial(FastPathConnection, self._connections, server, self._fast_path)
         factory = partial(Handshake, self._connections, context, make) if context else make

@@ -151,7 +151,8 @@ class Server:
         await waiting.start(listener, context)
         loading = run_in_daemon(partial(self._load, asyncio.get_running_loop()))
         ending = asyncio.ensure_future(self._ending.wait())
-        await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
+        first: list[asyncio.Future[Any]] = [loading, ending]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return  # the model is not loaded, so no request waits for it
         loaded = loading.result()

@@ -40,7 +40,7 @@ def test_what_fails_waits_no_more() -> None:
 def test_refuses_more_bytes_than_may_be_in_memory() -> None:
     admission = AdmissionControl(2, 100)
     admission.reserve(60)
-    with pytest.raises(Busy, match="memory is full: requests and answers take 60 of 100 bytes, and this one needs 41 more"):
+    with pytest.raises(Busy, match=r"memory is full: .* take 60 of 100 bytes, and this one needs 41 more"):
         admission.reserve(41)
     admission.reserve(40)
     admission.release(60)
@@ -54,7 +54,7 @@ def test_an_answer_for_which_there_is_never_room_is_another_matter() -> None:
     room = MemoryReservation(admission)
     room.add_answer(100)
     room.shrink(300)  # it is there already, and longer than was told
-    with pytest.raises(Busy, match="take 300 of .* needs 1 more"):
+    with pytest.raises(Busy, match=r"take 300 of .* needs 1 more"):
         admission.reserve(1)
     room.free()
     admission.reserve(100)
@@ -92,7 +92,7 @@ def test_who_is_slow_gives_way_and_nobody_else(monkeypatch: pytest.MonkeyPatch) 
         admission.reserve(50)
     assert gave == [1, 0]
     admission.client_done(rooms[2])
-    with pytest.raises(Busy, match="take 80 of .* needs 30 more"):
+    with pytest.raises(Busy, match=r"take 80 of .* needs 30 more"):
         admission.reserve(30)
 
 

@@ -68,7 +68,11 @@ def test_compares_all_of_a_key(folder: Path, length: int) -> None:
 
 def test_says_what_lacks(folder: Path) -> None:
     keys = loaded(folder)
-    for header, told in (("", "API key is missing"), ("Basic a", "expected the scheme Bearer"), ("Bearer a", "unknown API key")):
+    for header, told in (
+        ("", "API key is missing"),
+        ("Basic a", "expected the scheme Bearer"),
+        ("Bearer a", "unknown API key"),
+    ):
         with pytest.raises(Unauthorized, match=told):
             keys.authorize({"Authorization": header})
 

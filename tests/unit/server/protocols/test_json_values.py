@@ -6,7 +6,8 @@ import numpy as np
 import orjson
 import pytest
 from epochal_server.model.tensors import Tensor
-from epochal_server.protocols.json_values import CODES, array, flat, jsonable, nested
+from epochal_server.model.datatypes import DATA_TYPES
+from epochal_server.protocols.json_values import array, flat, jsonable, nested
 from epochal_server.refusals import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ def tensor(dtype: str, *shape: int) -> Tensor:
 
 
 @given(st.data())
-@pytest.mark.parametrize("dtype", sorted(of.name for of in CODES))
+@pytest.mark.parametrize("dtype", sorted(of.name for of in DATA_TYPES if of.kind != "O"))
 def test_takes_every_number_that_the_type_has(dtype: str, data: st.DataObject) -> None:
     of = np.dtype(dtype)
     elements = arrays.from_dtype(of, **(FINITE if of.kind == "f" else {}))

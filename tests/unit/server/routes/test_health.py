@@ -5,7 +5,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from epochal_server.routes.health import health_routes, metrics_routes
+from epochal_server.routes.health import health_routes
+from epochal_server.routes.metrics import metrics_routes
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector

@@ -7,10 +7,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from epochal_server.model.model import Arrays
 from epochal_server.routes.service import RESERVATION
-from epochal_server.routes.v2 import routes
 
 from tests.kit.served import small
-from tests.unit.server.routes.asking import service, serving
+from tests.unit.server.routes.asking import protocol_routes, service, serving
 
 ASKED = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
 
@@ -22,7 +21,7 @@ def answer(inputs: Arrays) -> Arrays:
 async def test_what_is_but_announced_takes_no_room() -> None:
     served = service(small(), answer)
     most = served.model.limits.request_bytes
-    async with serving(routes(served)) as client:
+    async with serving(protocol_routes(served)) as client:
         url = client._base_url
         assert url is not None
         silent = [await asyncio.open_connection(url.host, url.port) for _ in range(5)]
@@ -48,7 +47,7 @@ async def test_what_has_come_takes_room() -> None:
             held.append(request[RESERVATION].size)
 
     body = json.dumps(ASKED).encode() + b" " * 300_000
-    async with serving(routes(service(small(), answer)), around) as client:
+    async with serving(protocol_routes(service(small(), answer)), around) as client:
         response = await client.post("/v2/models/digits/infer", data=body)
         assert response.status == 200
     assert held == [len(body) + 5 * 3 * 4]  # and its answer, with its JSON
