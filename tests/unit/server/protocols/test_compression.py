@@ -79,7 +79,7 @@ def test_refuses_what_is_packed_more_than_once(values: list[str]) -> None:
 @pytest.mark.parametrize(
     ("body", "packing", "refusal", "told"),
     [
-        (gzip.compress(b"\0" * 10_000_000, mtime=0), "gzip", TooLarge, "expected at most 1,000 bytes when decompress"),
+        (gzip.compress(b"\0" * 10_000_000, mtime=0), "gzip", TooLarge, "expected at most 1,000 bytes when unpacked"),
         (gzip.compress(b"abc", mtime=0)[:-1], "gzip", Invalid, "found that it breaks off"),
         (gzip.compress(b"abc", mtime=0) + b"x", "gzip", Invalid, "breaks off"),
         (gzip.compress(b"abc", mtime=0) + b"more", "gzip", Invalid, "expected gzip, found Error"),

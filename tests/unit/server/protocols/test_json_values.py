@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from epochal_server.model.tensors import Tensor
 from epochal_server.model.datatypes import DATA_TYPES
+from epochal_server.model.tensors import Tensor
 from epochal_server.protocols.json_values import array, flat, jsonable, nested
 from epochal_server.refusals import Invalid
 from hypothesis import given
