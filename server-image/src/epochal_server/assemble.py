@@ -12,14 +12,19 @@ from epochal_server.auth import Authorize
 from epochal_server.connections.fast_path import FastPath, fast_endpoints
 from epochal_server.loading import Loaded
 from epochal_server.model.batching import Batcher
-from epochal_server.model.model import Arrays
+from epochal_server.model.model import Arrays, Model
 from epochal_server.monitoring import predictions
 from epochal_server.monitoring.metrics import Metrics
 from epochal_server.monitoring.request_log import RequestLog
-from epochal_server.protocols.table import protocols
+from epochal_server.protocols import tfserving, v2, watson
+from epochal_server.protocols.openapi import document
+from epochal_server.protocols.protocol import Protocol
 from epochal_server.routes import inference, page, photographs
-from epochal_server.routes.service import Service
+from epochal_server.routes.handling import Service
 from epochal_server.worker_pool import WorkerPool
+
+PROTOCOLS = (v2, tfserving, watson)
+"""The modules of the protocols for inference."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Parts:
     """All routes except the health probes."""
     fast_path: FastPath
     batcher: Batcher
+
+
+def protocols(model: Model) -> list[Protocol]:
+    """Return the protocols for a model."""
+    return [module.protocol(model) for module in PROTOCOLS]
 
 
 def assemble(
@@ -86,6 +96,6 @@ def assemble(
     workers = WorkerPool(ThreadPoolExecutor(threads, thread_name_prefix="work"), admission, threads)
     service = Service(model, batcher.answer, workers, ready, authorize, admission)
     known = protocols(model)
-    routes = [*photographs.routes(service), *inference.routes(service, known), *page.routes(service)]
+    routes = [*photographs.routes(service), *inference.routes(service, known), *page.routes(service, document(model))]
     fast_path = FastPath(fast_endpoints(known, model), model, batcher, authorize, request_log, workers)
     return Parts(routes, fast_path, batcher)

@@ -9,9 +9,8 @@ import numpy as np
 from epochal_api.signature import Signature, Which
 
 from epochal_server.ending import Ended
-from epochal_server.model.model import Arrays
+from epochal_server.model.model import TEXT, Arrays
 from epochal_server.model.runtimes.runtime import Runtime
-from epochal_server.model.tensors import TEXT
 
 
 def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:

@@ -91,7 +91,11 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         limits=config.limits,
         platform=runtime.platform,
     )
-    _check_images(model)
+    if model.images != "None":
+        try:
+            require_images(model)
+        except Unknown as refused:
+            raise Ended("InvalidConfig", f"spec.images: {refused}, or set mode None") from refused
     most = min(config.batching.max_size, runtime.most or config.batching.max_size)
     loaded = perf_counter()
     samples: Arrays | None = None
@@ -108,20 +112,6 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         now - loaded,
     )
     return Loaded(model, runtime, most, pace, now - began)
-
-
-def _check_images(model: Model) -> None:
-    """Check that the model takes photographs, if the configuration asks for them.
-
-    Raises:
-        Ended: InvalidConfig, if it does not.
-    """
-    if model.images == "None":
-        return
-    try:
-        require_images(model)
-    except Unknown as refused:
-        raise Ended("InvalidConfig", f"spec.images: {refused}, or set mode None") from refused
 
 
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:

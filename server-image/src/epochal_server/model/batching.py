@@ -10,9 +10,8 @@ from time import perf_counter
 
 from epochal_server.admission import AdmissionControl
 from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, failed
-from epochal_server.model.model import Arrays, Model
+from epochal_server.model.model import Arrays, Model, check
 from epochal_server.model.pace import Pace
-from epochal_server.model.tensors import check
 from epochal_server.refusals import Refused
 
 INLINE_SECONDS = 0.0025

@@ -7,9 +7,8 @@ from time import perf_counter
 import numpy as np
 
 from epochal_server.ending import Ended
-from epochal_server.model.model import Arrays, Model
+from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.model.runtimes.runtime import Runtime
-from epochal_server.model.tensors import Tensor
 
 MOST_SECONDS = 3.0
 """Maximum seconds of the warm-up, unless a single sample takes longer."""

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from prometheus_client import Metric
@@ -110,52 +110,43 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metric families."""
-        requests = CounterMetricFamily("epochal_server_requests", "Requests answered.", labels=["protocol", "code"])
-        for (protocol, code), count in sorted(self._requests.items()):
-            requests.add_metric([protocol, str(code)], count)
-        yield requests
+        requests = {(protocol, str(code)): count for (protocol, code), count in self._requests.items()}
+        yield _counter("requests", "Requests answered.", requests, "protocol", "code")
         seconds = HistogramMetricFamily(
             "epochal_server_request_seconds", "Seconds from a request's head to its answer.", labels=["protocol"]
         )
-        for protocol, measured in sorted(self._seconds.items()):
-            measured.add_to(seconds, [protocol])
+        for protocol, histogram in sorted(self._seconds.items()):
+            histogram.add_to(seconds, [protocol])
         yield seconds
-        for name, what, by_protocol in (
-            ("request", "Bytes of the bodies of requests.", self._received),
-            ("response", "Bytes of the bodies of responses.", self._sent),
-        ):
-            family = CounterMetricFamily(f"epochal_server_{name}_bytes", what, labels=["protocol"])
-            for protocol, size in sorted(by_protocol.items()):
-                family.add_metric([protocol], size)
-            yield family
+        for name, of, sizes in (("request", "requests", self._received), ("response", "responses", self._sent)):
+            by_protocol = {(protocol,): size for protocol, size in sizes.items()}
+            yield _counter(f"{name}_bytes", f"Bytes of the bodies of {of}.", by_protocol, "protocol")
         batches = HistogramMetricFamily("epochal_server_batch_size", "Samples in one call of the model.", labels=[])
         self._batches.add_to(batches, [])
         yield batches
         yield GaugeMetricFamily(
             "epochal_server_queue_requests", "Requests that wait for their answer.", value=self._waiting()
         )
-        not_finite = CounterMetricFamily(
-            "epochal_server_not_finite", "Samples that the model gave NaN or infinity for.", labels=[]
-        )
-        not_finite.add_metric([], self._not_finite)
-        yield not_finite
-        yield from self._of_the_model()
-
-    def _of_the_model(self) -> Iterator[Metric]:
+        yield _counter("not_finite", "Samples with NaN or infinity in their answer.", {(): self._not_finite})
         if self._load_seconds is None:
             return
         yield GaugeMetricFamily(
             "epochal_server_model_load_seconds",
-            "Seconds that it took to fetch, load, check and warm up the model.",
+            "Seconds to download, load, check and warm up the model.",
             value=self._load_seconds,
         )
         info = GaugeMetricFamily("epochal_server_info", "The model that is served.", labels=list(self._info))
         info.add_metric(list(self._info.values()), 1)
         yield info
         if self._classes:
-            predictions = CounterMetricFamily(
-                "epochal_server_predictions", "Samples by the class that they were taken for.", labels=["class"]
-            )
-            for name, count in zip(self._classes, self._predictions, strict=True):
-                predictions.add_metric([name], int(count))
-            yield predictions
+            by_class = {(name,): int(count) for name, count in zip(self._classes, self._predictions, strict=True)}
+            yield _counter("predictions", "Samples by predicted class.", by_class, "class", is_sorted=True)
+
+
+def _counter(
+    name: str, text: str, counts: Mapping[tuple[str, ...], int], *labels: str, is_sorted: bool = False
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"epochal_server_{name}", text, labels=labels)
+    for values, count in counts.items() if is_sorted else sorted(counts.items()):
+        family.add_metric(values, count)
+    return family

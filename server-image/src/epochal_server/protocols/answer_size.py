@@ -3,8 +3,7 @@
 import numpy as np
 import orjson
 
-from epochal_server.model.model import Model
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Model, Tensor
 
 LIST_BYTES = 3
 """Bytes of the brackets and comma of a list."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Tensor
 from epochal_server.protocols.json_body import kind
 from epochal_server.refusals import Invalid
 

@@ -10,6 +10,7 @@ import orjson
 from epochal_server.model.model import Arrays
 from epochal_server.refusals import Refused
 
+SERVER = "epochal-server"
 JSON = "application/json"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 """Header with the length of the JSON in a body; tensors follow the JSON."""

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from epochal_server.model.model import Arrays, Model
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import answer_size, json_body, json_values
 from epochal_server.protocols.json_values import json_blocks
 from epochal_server.protocols.protocol import Body, Decoded, Document, Endpoint, Protocol

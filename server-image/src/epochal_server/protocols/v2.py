@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from epochal_server.model.model import Arrays, Model
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import json_values, v2_binary
 from epochal_server.protocols.classes import label_shape, labels
 from epochal_server.protocols.json_values import BLOCK_VALUES, json_blocks
-from epochal_server.protocols.protocol import HEADER_LENGTH, Body, Decoded, Document, Endpoint, Protocol
+from epochal_server.protocols.protocol import HEADER_LENGTH, SERVER, Body, Decoded, Document, Endpoint, Protocol
 from epochal_server.protocols.v2_request import Decoder, Head, Output
 from epochal_server.refusals import NotReady
 
-SERVER = "epochal-server"
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 V2, BINARY = "v2", "v2-binary"
 BYTES = "application/octet-stream"

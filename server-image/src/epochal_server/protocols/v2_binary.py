@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Tensor
 from epochal_server.refusals import Invalid
 
 Buffer = bytes | bytearray | memoryview

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from epochal_server.model.model import Arrays, Model
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import answer_size, json_body, json_values, v2_binary
 from epochal_server.protocols.protocol import HEADER_LENGTH
 from epochal_server.refusals import Invalid

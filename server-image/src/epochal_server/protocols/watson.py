@@ -17,8 +17,7 @@ import numpy as np
 import orjson
 
 from epochal_server.model.datatypes import DATA_TYPES
-from epochal_server.model.model import Arrays, Model
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import answer_size, json_body, json_values
 from epochal_server.protocols.classes import chosen, tells_classes
 from epochal_server.protocols.json_values import json_blocks

@@ -1,21 +1,44 @@
 """Shared code of all routes: reading requests, computing answers, and encoding answers and errors."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
 from aiohttp import hdrs, web
 
-from epochal_server.model.model import INLINE_ANSWER_BYTES, Arrays, bytes_of
+from epochal_server.admission import AdmissionControl
+from epochal_server.auth import Authorize
+from epochal_server.model.model import INLINE_ANSWER_BYTES, Arrays, Model, bytes_of
 from epochal_server.protocols import compression
 from epochal_server.protocols.protocol import JSON, encode_error
 from epochal_server.refusals import Refused
 from epochal_server.routes import request_body
-from epochal_server.routes.service import PROTOCOL, Service, reservation
+from epochal_server.routes.request_body import reservation
+from epochal_server.worker_pool import WorkerPool
 
+PROTOCOL = web.RequestKey("protocol", str)
+"""A request's key for its protocol, such as v2 or watson-v4. Each route sets it first, also for refused requests. The
+middleware counts and logs by it."""
 P = ParamSpec("P")
 R = TypeVar("R")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of the server that the routes use."""
+
+    model: Model
+    answer: Callable[[Arrays], Awaitable[Arrays]]
+    """Checks the samples of a request and computes all outputs of the model. See batching.Batcher.answer."""
+    workers: WorkerPool
+    """Runs in a thread the functions that would block the event loop."""
+    ready: Callable[[], str | None]
+    """Returns the reason why the server should get no requests, or None if it is ready."""
+    authorize: Authorize
+    """Checks that a request is allowed."""
+    admission: AdmissionControl
 
 
 def speaking(protocol: str, handler: Handler) -> Handler:
@@ -52,7 +75,7 @@ async def read_body(request: web.Request, service: Service) -> bytes:
     Raises:
         Refused: If the request is refused unread, is too large, or is invalid.
     """
-    found = await request_body.read(request, service)
+    found = await request_body.read(request, service.authorize, service.admission, service.model.limits.request_bytes)
     encoding = compression.encoding_of(request.headers.getall(hdrs.CONTENT_ENCODING, ()))
     if encoding is None:
         return found

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from epochal_server.monitoring.request_log import HEALTH
-from epochal_server.routes.service import PROTOCOL
+from epochal_server.routes.handling import PROTOCOL
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 T = TypeVar("T")

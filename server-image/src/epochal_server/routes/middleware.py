@@ -14,7 +14,8 @@ from epochal_server.monitoring.access_log import Entry
 from epochal_server.monitoring.request_log import GONE, RequestLog
 from epochal_server.protocols.protocol import JSON
 from epochal_server.refusals import Refused
-from epochal_server.routes.service import PROTOCOL, reservation
+from epochal_server.routes.handling import PROTOCOL
+from epochal_server.routes.request_body import reservation
 
 OTHER = "other"
 """Protocol name of requests that match no route."""
@@ -32,43 +33,29 @@ def request_middleware(request_log: RequestLog, admission: AdmissionControl) -> 
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-        connection = _connection(request)
+        connection, reserved = _connection(request), reservation(request, admission)
+        began, code, sent = perf_counter(), GONE, 0
         request_log.begin()
         try:
-            response = await answered(request, handler, connection)
-            await _send(request, response, reservation(request, admission), admission)
+            connection.begin(request)
+            try:
+                response = await _answer(request, handler)
+                code, sent = int(response.status), _length(response)
+                if request_log.ending():
+                    response.force_close()
+            finally:
+                connection.end()
+                protocol, seconds = request.get(PROTOCOL, OTHER), perf_counter() - began
+                client, received = request.remote or "", request.content.total_bytes
+                request_log.record(
+                    Entry(time(), client, request.method, request.path, protocol, code, seconds, received, sent)
+                )
+            await _send(request, response, reserved, admission)
             return response
         finally:
             request_log.end()
-            reservation(request, admission).free()
+            reserved.free()
             connection.answered()
-
-    async def answered(request: web.Request, handler: Handler, connection: AiohttpConnection) -> web.StreamResponse:
-        began = perf_counter()
-        connection.begin(request)
-        code, sent = GONE, 0
-        try:
-            too_long = _head_bytes(request) > HEAD_BYTES
-            response = _error(431, HEAD_TOO_LONG, {}) if too_long else await _answered(request, handler)
-            code, sent = int(response.status), _length(response)
-            if too_long or request_log.ending():
-                response.force_close()
-            return response
-        finally:
-            connection.end()
-            request_log.record(
-                Entry(
-                    time(),
-                    request.remote or "",
-                    request.method,
-                    request.path,
-                    request.get(PROTOCOL, OTHER),
-                    code,
-                    perf_counter() - began,
-                    request.content.total_bytes,
-                    sent,
-                )
-            )
 
     return around
 
@@ -106,7 +93,11 @@ def _length(response: web.StreamResponse) -> int:
     return len(body) if isinstance(body, bytes) else 0
 
 
-async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if _head_bytes(request) > HEAD_BYTES:
+        response = _error(431, HEAD_TOO_LONG, {})
+        response.force_close()
+        return response
     try:
         return await handler(request)
     except Refused as refused:  # by a route without its own form of errors

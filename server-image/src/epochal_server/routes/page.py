@@ -12,13 +12,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from epochal_api.server_config import ImageMode
 
-from epochal_server.model.model import Model, require_images
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Model, Tensor, require_images
 from epochal_server.page.assets import HEADERS, Asset, assets
-from epochal_server.protocols.openapi import document
 from epochal_server.refusals import Unknown
-from epochal_server.routes.handling import answer, speaking
-from epochal_server.routes.service import PROTOCOL, Service
+from epochal_server.routes.handling import PROTOCOL, Service, answer, speaking
 
 PAGE = "page"
 """Protocol name of the web pages and of the documents that they load."""
@@ -27,9 +24,9 @@ FOLDER = "/page/"
 RUNTIMES = {"onnxruntime_onnx": "ONNX Runtime", "keras": "Keras"}
 
 
-def routes(service: Service) -> list[web.RouteDef]:
-    """Return the routes of the web pages, of the model's description and of /openapi.json."""
-    openapi, model = orjson.dumps(document(service.model)), orjson.dumps(describe(service.model))
+def routes(service: Service, document: dict[str, Any]) -> list[web.RouteDef]:
+    """Return the routes of the web pages, of the model's description and of /openapi.json, the given document."""
+    openapi, model = orjson.dumps(document), orjson.dumps(describe(service.model))
 
     async def send_openapi(request: web.Request) -> web.Response:
         service.authorize(request.headers)

@@ -18,8 +18,7 @@ from epochal_server.protocols.preprocess import (
 )
 from epochal_server.protocols.protocol import JSON
 from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
-from epochal_server.routes.handling import answer, compute, encode_in_turn, json_answer, read_body, speaking
-from epochal_server.routes.service import Service
+from epochal_server.routes.handling import Service, answer, compute, encode_in_turn, json_answer, read_body, speaking
 
 PHOTOGRAPHS = "photographs"
 MOST_FILES = 64

@@ -6,17 +6,27 @@ from collections.abc import Awaitable, Callable
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
 
 from epochal_server.admission import REFUSED_SECONDS, AdmissionControl, MemoryReservation
+from epochal_server.auth import Authorize
 from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
-from epochal_server.routes.service import Service, reservation
 
 READ_SECONDS = 30.0
 """Time limit for a body. At 2.2 Mbit/s, 8 MiB arrive in this time."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+RESERVATION = web.RequestKey("reservation", MemoryReservation)
+"""A request's key for the memory of its body and its answer."""
 EXPECTS = web.RequestKey("expects", bool)
 """Key of a request that is set if the client waits for `100 Continue` before it sends the body."""
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def reservation(request: web.BaseRequest, admission: AdmissionControl) -> MemoryReservation:
+    """Return a request's memory reservation. It is freed once the request is answered."""
+    found = request.get(RESERVATION)
+    if found is None:
+        found = request[RESERVATION] = MemoryReservation(admission)
+    return found
 
 
 def without_continue(handle: Handle) -> Handle:
@@ -39,7 +49,7 @@ def without_continue(handle: Handle) -> Handle:
     return handler
 
 
-async def read(request: web.BaseRequest, service: Service) -> bytes:
+async def read(request: web.BaseRequest, authorize: Authorize, admission: AdmissionControl, most: int) -> bytes:
     """Return the body of a request, as it was sent.
 
     A request without a valid key, above the limit of waiting requests or with too large a Content-Length is refused
@@ -48,17 +58,16 @@ async def read(request: web.BaseRequest, service: Service) -> bytes:
     Raises:
         Refused: Unauthorized, CrossOrigin, Busy, TooLarge, TooSlow, or Invalid if the body ends too early.
     """
-    service.authorize(request.headers)
-    most = service.model.limits.request_bytes
+    authorize(request.headers)
     length = request.content_length
     if length is not None and length > most:
         raise _too_large(most, f"{length:,}")
     try:
-        service.admission.admit()
+        admission.admit()
     except Busy:
         await asyncio.sleep(REFUSED_SECONDS)
         raise
-    content, reserved = request.content, reservation(request, service.admission)
+    content, reserved = request.content, reservation(request, admission)
     parts: list[bytes] = []
     try:
         if content.is_eof():  # the body arrived with the headers: no timer is needed
@@ -70,7 +79,7 @@ async def read(request: web.BaseRequest, service: Service) -> bytes:
             if request.get(EXPECTS):
                 await request.writer.write(CONTINUE)
                 request.writer.output_size = 0  # these bytes are not part of the answer
-            await _read(content, parts, most, service.admission, reserved)
+            await _read(content, parts, most, admission, reserved)
     except TimeoutError:
         within = "at once, because memory is full" if reserved.was_freed else f"within {READ_SECONDS:.0f} s"
         found = f"{sum(map(len, parts)):,} bytes"

@@ -19,6 +19,7 @@ from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
 from epochal_server import admission as admission_module
 from epochal_server.admission import AdmissionControl
+from epochal_server.assemble import protocols
 from epochal_server.connections import connection as connections
 from epochal_server.connections.connection import Connections
 from epochal_server.connections.fast_path import MOST_BYTES, FastPath, fast_endpoints
@@ -29,12 +30,11 @@ from epochal_server.monitoring.access_log import AccessLog, Entry
 from epochal_server.monitoring.metrics import Metrics
 from epochal_server.monitoring.request_log import RequestLog
 from epochal_server.protocols import json_values, v2
-from epochal_server.protocols.table import protocols
 from epochal_server.refusals import Busy, Unauthorized
 from epochal_server.routes import inference
 from epochal_server.routes import request_body as reading
+from epochal_server.routes.handling import Service
 from epochal_server.routes.middleware import request_middleware
-from epochal_server.routes.service import Service
 from epochal_server.sockets import listen
 from epochal_server.worker_pool import WorkerPool
 from hypothesis import given, settings

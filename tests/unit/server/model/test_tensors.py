@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from epochal_api.signature import TensorSpec
-from epochal_server.model.tensors import check, tensors
+from epochal_server.model.model import check, tensors
 from epochal_server.refusals import Invalid
 
 IMAGE = tensors([TensorSpec(name="image", shape=[2, 3], dtype="float32")])

@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 from epochal_server.model.datatypes import DATA_TYPES
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Tensor
 from epochal_server.protocols.json_values import array, flat, jsonable, nested
 from epochal_server.refusals import Invalid
 from hypothesis import given

@@ -6,10 +6,9 @@ from typing import Any
 
 import orjson
 import pytest
-from epochal_server.model.model import Model
-from epochal_server.model.tensors import check
+from epochal_server.assemble import protocols
+from epochal_server.model.model import Model, check
 from epochal_server.protocols.openapi import document
-from epochal_server.protocols.table import protocols
 from epochal_server.routes import photographs
 
 from tests.kit.served import digits, model, pair, small, spec

@@ -5,7 +5,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from epochal_server.model.datatypes import DATA_TYPES
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Tensor
 from epochal_server.protocols.v2_binary import array, packed
 from epochal_server.refusals import Invalid
 from hypothesis import given

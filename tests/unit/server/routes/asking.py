@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from aiohttp import ClientSession, web
 from aiohttp.typedefs import Middleware
 from epochal_server.admission import AdmissionControl
-from epochal_server.model.model import Arrays, Model
-from epochal_server.model.tensors import check
-from epochal_server.protocols.table import protocols
+from epochal_server.assemble import protocols
+from epochal_server.model.model import Arrays, Model, check
 from epochal_server.refusals import Unauthorized
 from epochal_server.routes import inference
-from epochal_server.routes.service import Service
+from epochal_server.routes.handling import Service
 from epochal_server.worker_pool import WorkerPool
 
 KEY = "Bearer secret"

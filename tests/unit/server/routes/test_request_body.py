@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,9 +15,7 @@ from epochal_server.monitoring.request_log import RequestLog
 from epochal_server.refusals import Unauthorized
 from epochal_server.routes import request_body as reading
 from epochal_server.routes.middleware import request_middleware
-from epochal_server.routes.service import Service
 
-from tests.kit.models import model
 from tests.unit.server.connections.started import started
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -30,11 +27,8 @@ async def serving(admission: AdmissionControl, *, key: bool = False) -> AsyncIte
         if key and "Authorization" not in headers:
             raise Unauthorized("no key")
 
-    nothing: Any = None
-    service = Service(model(requestBytes=1000), nothing, nothing, lambda: None, authorize, admission)
-
     async def echo(request: web.Request) -> web.Response:
-        return web.Response(body=await reading.read(request, service))
+        return web.Response(body=await reading.read(request, authorize, admission, 1000))
 
     books = RequestLog(Metrics(lambda: 0), AccessLog(), lambda: False)
     listening = Listener([web.post("/", echo)], request_middleware(books, admission))

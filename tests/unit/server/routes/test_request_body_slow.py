@@ -6,7 +6,7 @@ import json
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from epochal_server.model.model import Arrays
-from epochal_server.routes.service import RESERVATION
+from epochal_server.routes.request_body import RESERVATION
 
 from tests.kit.served import small
 from tests.unit.server.routes.asking import protocol_routes, service, serving

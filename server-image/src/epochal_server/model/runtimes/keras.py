@@ -9,9 +9,8 @@ import numpy as np
 from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.ending import Ended
-from epochal_server.model.model import Arrays, Platform
+from epochal_server.model.model import TEXT, Arrays, Platform
 from epochal_server.model.runtimes.runtime import paired
-from epochal_server.model.tensors import TEXT
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

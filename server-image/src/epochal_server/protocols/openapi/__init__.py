@@ -7,13 +7,12 @@ from importlib import resources
 from importlib.metadata import version
 from typing import Any
 
-from epochal_server.model.model import Model
-from epochal_server.model.tensors import Tensor
+from epochal_server.model.model import Model, Tensor
 from epochal_server.protocols import watson
 from epochal_server.protocols.classes import tells_classes
 from epochal_server.protocols.photographs import TOP
 from epochal_server.protocols.preprocess import MOST_TOGETHER
-from epochal_server.protocols.v2 import SERVER
+from epochal_server.protocols.protocol import SERVER
 
 PROTOCOLS = ("photographs", "v2", "tfserving", "watson")
 """The templates, in the order of the document."""
@@ -146,46 +145,36 @@ def _values(model: Model) -> dict[str, Any]:
 
 def _photograph_values(model: Model) -> dict[str, Any]:
     """Return the values of the template of photographs."""
-    most = model.limits.image_pixels
-    text = (
-        f"A photograph has at most {most:,} pixels. A form of several photographs has at most "
-        f"{MOST_TOGETHER * most:,} pixels. Its answer has `photographs`, each with the name of its `file`. A file that "
-        "is no valid photograph has an `error`."
-    )
-    flag = {"type": "boolean", "default": False}
-    show = "Return the image that the network gets: `image`, a data URL, or the PNG itself with `Accept: image/png`."
-    parameters = [_query("show", flag, show)]
-    one = _prediction(model)
-    answers = [one, _object({"photographs": _list({"type": "object"})})]
-    if model.images == "Digit":
-        box = _object({side: {"type": "integer"} for side in ("left", "top", "right", "bottom")})
-        answers.insert(1, _object({"predictions": _list(one | {"properties": one["properties"] | {"box": box}})}))
-        parameters.append(_query("several", flag, "Find several digits, from left to right."))
-        text += " With `several=true` the answer has `predictions`, one for each digit."
-    else:
-        fit = {**TEXT, "enum": ["crop", "pad"], "default": "crop"}
-        parameters.append(_query("fit", fit, "Crop or pad a photograph of other proportions."))
+    most, digits = model.limits.image_pixels, model.images == "Digit"
+    option = {
+        "name": "several" if digits else "fit",
+        "in": "query",
+        "schema": {"type": "boolean", "default": False}
+        if digits
+        else {**TEXT, "enum": ["crop", "pad"], "default": "crop"},
+        "description": "Find several digits, from left to right."
+        if digits
+        else "Crop or pad a photograph of other proportions.",
+    }
     return {
-        "photographs_text": text,
-        "photographs_parameters": parameters,
-        "photographs_answer": {"anyOf": answers},
+        "photograph_limits": f"A photograph has at most {most:,} pixels. A form of several photographs has at most "
+        f"{MOST_TOGETHER * most:,} pixels.",
+        "photograph_option": option,
+        "photograph_prediction": _prediction(model),
     }
 
 
 def _prediction(model: Model) -> dict[str, Any]:
-    image = {"image": {**TEXT, "format": "uri"}}
+    integer = {"type": "integer"}
+    box = _object(dict.fromkeys(("left", "top", "right", "bottom"), integer))
+    more = {"image": {**TEXT, "format": "uri"}} | ({"box": box} if model.images == "Digit" else {})
     if not tells_classes(model):
-        return _object(
-            {"outputs": _object({name: _sample(one) for name, one in model.outputs.items()}), **image}, "outputs"
-        )
+        outputs = _object({name: _sample(tensor) for name, tensor in model.outputs.items()})
+        return _object({"outputs": outputs, **more}, "outputs")
     value = "probability" if model.signature.probabilities else "score"
-    prediction = {"class": {"type": "integer"}, "name": TEXT, value: {"type": "number"}}
+    prediction = {"class": integer, "name": TEXT, value: {"type": "number"}}
     top = {**_list(_object(prediction)), "maxItems": TOP}
-    return _object({**prediction, "top": top, **image}, "class", "name", value, "top")
-
-
-def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+    return _object({**prediction, "top": top, **more}, "class", "name", value, "top")
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
