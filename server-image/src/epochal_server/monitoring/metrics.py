@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from prometheus_client import Metric
@@ -144,7 +145,7 @@ class Metrics(Collector):
 
 
 def _counter(
-    name: str, text: str, counts: Mapping[tuple[str, ...], int], *labels: str, is_sorted: bool = False
+    name: str, text: str, counts: Mapping[Any, int], *labels: str, is_sorted: bool = False
 ) -> CounterMetricFamily:
     family = CounterMetricFamily(f"epochal_server_{name}", text, labels=labels)
     for values, count in counts.items() if is_sorted else sorted(counts.items()):

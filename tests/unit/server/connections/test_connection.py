@@ -248,3 +248,28 @@ async def test_where_there_are_too_many_a_request_that_comes_stays_before_an_idl
         assert not await idle.answered()
         coming.send(HEAD[-3:] if part != POST + b"0" else b"123456789")
         assert await coming.answered()
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+MANY = [
+    CHUNKED + b"5\r\nhello\r\n0\r\n\r\n",
+    HEAD,
+    CHUNKED + b"8\r\n\r\n\r\n\r\n\r\n\r\n4\r\n\r\n\r\n\r\n0\r\nA: trailer\r\n\r\n",
+    POST + b"0123456789",
+    b"\r\n" + HEAD,
+    CHUNKED + b"0\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 10_000])
+async def test_pipelined_requests_are_answered_wherever_they_are_cut(size: int) -> None:
+    async with serving() as connect:
+        client = await connect()
+        data = b"".join(MANY) * 3
+        for begin in range(0, len(data), size):
+            client.send(data[begin : begin + size])
+            if size < 10:
+                await client.writer.drain()
+                await asyncio.sleep(0)
+        for _ in range(3 * len(MANY)):
+            assert await client.answered()

@@ -49,9 +49,9 @@ def test_a_picture_is_padded_if_that_is_asked_for() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_digit_is_light_on_black(channels: Any) -> None:
     image = ImageSpec(height=28, width=28, channels=channels, lowest=0, highest=1)
-    (image,) = preprocess(stored(sheet((180, 100))), digits(image=image))
-    assert image.pixels.shape == (28, 28, channels)
-    assert (image.pixels[:2].max(), image.pixels[14].max() > 128, image.box) == (0, True, None)
+    (found,) = preprocess(stored(sheet((180, 100))), digits(image=image))
+    assert found.pixels.shape == (28, 28, channels)
+    assert (found.pixels[:2].max(), found.pixels[14].max() > 128, found.box) == (0, True, None)
 
 
 def test_each_of_several_is_where_it_is() -> None:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from importlib import resources
 from importlib.metadata import version
+from operator import itemgetter
 from typing import Any
 
 from epochal_server.model.model import Model, Tensor
@@ -14,8 +15,6 @@ from epochal_server.protocols.photographs import TOP
 from epochal_server.protocols.preprocess import MOST_TOGETHER
 from epochal_server.protocols.protocol import SERVER
 
-PROTOCOLS = ("photographs", "v2", "tfserving", "watson")
-"""The templates, in the order of the document."""
 ANY_LENGTH = 4
 """Length of an axis of any length in an example."""
 MOST_VALUES = 1024
@@ -29,8 +28,12 @@ def document(model: Model) -> dict[str, Any]:
     Args:
         model: The model. Paths contain its name, and schemas describe its inputs and outputs.
     """
-    common = _template("common")
-    templates = [_template(name) for name in PROTOCOLS if name != "photographs" or model.images != "None"]
+    folder = resources.files(__package__)
+    files = {file.name: json.loads(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".json")}
+    common = files.pop("common.json")
+    if model.images == "None":
+        del files["photographs.json"]
+    templates = sorted(files.values(), key=itemgetter("order"))
     values = {**_values(model), **_photograph_values(model)}
     paths: dict[str, Any] = {}
     for template in templates:
@@ -58,11 +61,6 @@ def document(model: Model) -> dict[str, Any]:
             "schemas": common["schemas"],
         },
     }
-
-
-def _template(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((resources.files(__package__) / f"{name}.json").read_bytes())
-    return found
 
 
 def _json(schema: Any) -> dict[str, Any]:
