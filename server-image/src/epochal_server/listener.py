@@ -9,13 +9,13 @@ from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from epochal_lib.sockets import BACKLOG
 
 from epochal_server.connections.aiohttp_connection import AiohttpConnection
 from epochal_server.connections.connection import KEPT_SECONDS, Connection, Connections
 from epochal_server.connections.fast_path import FastPath, FastPathConnection
 from epochal_server.connections.tls import Handshake
 from epochal_server.routes.request_body import without_continue
-from epochal_server.sockets import BACKLOG
 
 STOP_SECONDS = 1.0
 """Time limit for requests in progress when the connections are closed."""

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import math
+import resource
 import signal
 import socket
 from collections.abc import Coroutine, Iterable, Sequence
@@ -10,14 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from epochal_api.server_config import ServerConfig
 from epochal_api.server_pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STAY_SECONDS, TLS_FOLDER
+from epochal_lib import cgroups
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from epochal_server import machine
 from epochal_server.admission import MOST_SECONDS, AdmissionControl
 from epochal_server.assemble import assemble
 from epochal_server.auth import Keys, refuse_other_origins
@@ -34,8 +36,10 @@ from epochal_server.refusals import NotReady
 from epochal_server.routes.health import health_routes
 from epochal_server.routes.metrics import metrics_routes
 from epochal_server.routes.middleware import request_middleware
-from epochal_server.source import Storage
 from epochal_server.worker_pool import run_in_daemon
+
+if TYPE_CHECKING:
+    from epochal_lib.model_server.storage import Storage
 
 SOON_SECONDS = 2.0
 """Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
@@ -86,7 +90,7 @@ class Server:
         stay: Seconds after SIGTERM in which the server still accepts requests.
 
     Raises:
-        Ended: InvalidConfig, if the required certificate or the required keys are missing.
+        ServeError: InvalidConfig, if the required certificate or the required keys are missing.
     """
 
     def __init__(self, config: ServerConfig, folders: Folders | None = None, stay: float = STAY_SECONDS) -> None:
@@ -99,8 +103,8 @@ class Server:
         self._loaded: Loaded | None = None
         self._batcher: Batcher | None = None
         self._ending = asyncio.Event()
-        self._threads = machine.cores()
-        memory = machine.memory()
+        self._threads = max(1, math.ceil(cgroups.cores()))
+        memory = cgroups.limit()
         most = memory // PART_OF_MEMORY if memory else BODIES_BYTES
         connections = _connections(config.limits.queued_requests)
         queued = min(config.limits.queued_requests, connections - OTHERS)
@@ -118,11 +122,11 @@ class Server:
         """Serve until SIGTERM or SIGINT, then answer the accepted requests and return.
 
         Args:
-            listener: Listener socket of all protocols.
-            metrics: Listener socket of /metrics.
+            listener: Listening socket of all protocols.
+            metrics: Listening socket of /metrics.
 
         Raises:
-            Ended: If the model cannot be served.
+            ServeError: If the model cannot be served.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -231,12 +235,12 @@ class Server:
         def waits(why: str | None) -> None:
             loop.call_soon_threadsafe(self._store_wait, why)
 
-        return load(
-            self._config,
-            lambda: Storage(self._config.storage, waits=waits),
-            self._threads,
-            self._folders.model,
-        )
+        def storage() -> "Storage":
+            from epochal_lib.model_server.storage import Storage  # noqa: PLC0415 - only a download needs the S3 client
+
+            return Storage(self._config.storage, waits=waits)
+
+        return load(self._config, storage, self._threads, self._folders.model)
 
     def _store_wait(self, why: str | None) -> None:
         """Store the reason why the server waits for the storage, or None once the storage has answered."""
@@ -256,10 +260,29 @@ def _connections(queued: int) -> int:
         queued: Maximum number of waiting requests.
     """
     wanted = max(MOST, queued + OTHERS)
-    allowed = machine.descriptors(wanted + FILES) - FILES
+    allowed = file_descriptors(wanted + FILES) - FILES
     if allowed < wanted:
         log.warning("the container's limit of open files allows %d connections, expected %d: raise it", allowed, wanted)
     return max(allowed, 2 * OTHERS)
+
+
+def file_descriptors(needed: int) -> int:
+    """Raise this process's limit of open files and connections, if needed and as far as allowed.
+
+    Container runtimes may allow 1,024 at first: https://0pointer.net/blog/file-descriptor-limits.html.
+
+    Args:
+        needed: Number of descriptors that are needed.
+
+    Returns:
+        The number of those that are allowed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def _settle() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from aiohttp import ClientSession
+from epochal_lib.sockets import listen
 from epochal_server.admission import AdmissionControl
 from epochal_server.connections.connection import Connections
 from epochal_server.listener import Listener
@@ -12,7 +13,6 @@ from epochal_server.monitoring.access_log import AccessLog
 from epochal_server.monitoring.metrics import Metrics
 from epochal_server.monitoring.request_log import RequestLog
 from epochal_server.routes.middleware import request_middleware
-from epochal_server.sockets import listen
 
 from tests.kit.served import small
 from tests.unit.server.routes.asking import protocol_routes, service

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
+from epochal_lib.sockets import listen
 from epochal_server import admission as admission_module
 from epochal_server.admission import AdmissionControl
 from epochal_server.assemble import protocols
@@ -35,7 +36,6 @@ from epochal_server.routes import inference
 from epochal_server.routes import request_body as reading
 from epochal_server.routes.handling import Service
 from epochal_server.routes.middleware import request_middleware
-from epochal_server.sockets import listen
 from epochal_server.worker_pool import WorkerPool
 from hypothesis import given, settings
 from hypothesis import strategies as st

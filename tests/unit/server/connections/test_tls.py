@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.connections.tls import Certificate
-from epochal_server.ending import Ended
 from epochal_server.listener import Listener
 
 from tests.unit.server.connections.started import started
@@ -97,6 +97,6 @@ async def test_what_is_wrong_leaves_the_former_one_in_use(tmp_path: Path, caplog
 
 
 def test_there_must_be_one_at_first(tmp_path: Path) -> None:
-    with pytest.raises(Ended, match=r"tls.crt and tls.key") as ended:
+    with pytest.raises(ServeError, match=r"tls.crt and tls.key") as ended:
         Certificate(tmp_path)
     assert ended.value.reason == "InvalidConfig"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.signature import TensorSpec
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.model.model import Arrays
 from epochal_server.model.warm_up import warm_up
 
@@ -55,6 +55,6 @@ def test_goes_on_without_where_none_suits() -> None:
 
 
 def test_refuses_a_model_that_does_not_take_what_it_says() -> None:
-    with pytest.raises(Ended, match=r'a sample of zeros for its inputs "x" float32 of shape \(n, 4\)') as ended:
+    with pytest.raises(ServeError, match=r'a sample of zeros for its inputs "x" float32 of shape \(n, 4\)') as ended:
         warm_up(taking(4), Runtime(least=5), 4)  # type: ignore[arg-type]
     assert ended.value.reason == "ModelRefused"

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 from epochal_api.training import Checkpoint
+from epochal_lib import cgroups
 
 from epochal_trainer.checkpoint.best import BestWeights
 from epochal_trainer.checkpoint.costs import Costs
@@ -17,7 +18,6 @@ from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.validation import BeforeValidation
 from epochal_trainer.checkpoint.writer import Writer
-from epochal_trainer.lib import cgroups
 from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from epochal_api.signature import Signature, TensorSpec
+from epochal_lib.model_server.errors import ServeError
 
-from epochal_server.ending import Ended
 from epochal_server.model.model import Arrays, Platform
 
 
@@ -46,7 +46,7 @@ class Load(Protocol):
             checked: Whether the answers are compared with stored answers afterwards.
 
         Raises:
-            Ended: ModelRefused, if the library cannot load the model, or the model does not match its signature.
+            ServeError: ModelRefused, if the library cannot load the model, or the model does not match its signature.
         """
 
 
@@ -63,19 +63,19 @@ def paired(signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str
         checked: Whether the answers are compared with stored answers afterwards.
 
     Raises:
-        Ended: ModelRefused, if the signature or its names do not match the model.
+        ServeError: ModelRefused, if the signature or its names do not match the model.
     """
     by_name = {spec.name: spec for spec in own}
     named = len(by_name) == len(own) and all(spec.name in by_name for spec in signature)
     pairs = [(spec, by_name[spec.name]) for spec in signature] if named else list(zip(signature, own, strict=False))
     if len(signature) != len(own) or any(not _alike(one, other) for one, other in pairs):
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"its {kind} must match its signature, {_listed(signature)}, found {_listed(own)}: put the signature.json "
             "of this model beside it, or none",
         )
     if not named and len(own) > 1 and not checked:
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"its {kind} must have the names of its signature, {_listed(signature)}, found {_listed(own)}: several are "
             "paired by position only if check.npz proves it, so use the model's names in signature.json, or export the "
