@@ -88,7 +88,7 @@ def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> 
     config = stored(storage, MODEL)
     storage.stop()
     with serving(tmp_path, config) as server:
-        server.wait("the storage is waited for: cannot read s3://bucket/m/")
+        server.wait("waiting for the storage: cannot read s3://bucket/m/")
         answer = server.ask(INFER, asking(SAMPLES))
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
         assert "waiting for the storage" in answer.json["error"]
@@ -128,7 +128,7 @@ def test_a_start_that_only_waits_ends_when_it_is_told_to(storage: Service, tmp_p
     config = stored(storage, MODEL)
     storage.stop()
     with serving(tmp_path, config) as server:
-        server.wait("the storage is waited for")
+        server.wait("waiting for the storage")
         server.end()
         assert server.ended() == 0
     storage.start()
