@@ -118,8 +118,8 @@ class Server:
         """Serve until SIGTERM or SIGINT, then answer the accepted requests and return.
 
         Args:
-            listener: Listener socket of all protocols.
-            metrics: Listener socket of /metrics.
+            listener: Listening socket of all protocols.
+            metrics: Listening socket of /metrics.
 
         Raises:
             Ended: If the model cannot be served.
