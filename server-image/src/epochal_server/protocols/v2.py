@@ -4,7 +4,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -81,6 +81,9 @@ def encode(request: Head, model: Model, answers: Arrays) -> Body:
         model: The model.
         answers: The model's outputs.
     """
+    shapes = tuple([answers[output.name].shape for output in request.outputs])
+    if request.has_numbers_only and (head := request.response_heads.get(shapes)) is not None:
+        return _with_tensors(head, [v2_binary.packed(answers[output.name]) for output in request.outputs])
     if all(
         not output.binary and not output.classification and answers[output.name].size <= BLOCK_VALUES
         for output in request.outputs
@@ -114,6 +117,12 @@ def encode(request: Head, model: Model, answers: Arrays) -> Body:
     if not data:
         return Body(b"".join(parts))
     head = b"".join(parts)
+    if request.has_numbers_only and not request.response_heads:  # an output of any length has any number of shapes
+        request.response_heads[shapes] = head
+    return _with_tensors(head, data)
+
+
+def _with_tensors(head: bytes, data: Sequence[v2_binary.Buffer]) -> Body:
     return Body(b"".join((head, *data)), BYTES, {HEADER_LENGTH: str(len(head))})
 
 

@@ -5,7 +5,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,10 @@ class Head:
     """Maximum bytes of outputs and response together, for each byte of the outputs."""
     binary_bytes: int
     """Number of bytes after the JSON."""
+    has_numbers_only: bool = False
+    """Whether all outputs are numbers as bytes, so that the JSON of the response depends on their shapes only."""
+    response_heads: dict[tuple[tuple[int, ...], ...], bytes] = field(default_factory=dict)
+    """The JSON of the response by the shapes of the outputs: the first one of them."""
 
 
 class Decoder:
@@ -131,7 +135,8 @@ def parse(text: bytes, model: Model) -> Head:
     outputs = _outputs(request, parameters, model)
     times = answer_size.times(model, sum([_bytes(output, model) for output in outputs]))
     binary_bytes = sum([one.size for one in inputs.values() if isinstance(one, BinaryInput)])
-    return Head(inputs, outputs, _echoed(request, parameters), times, binary_bytes)
+    numbers = all(one.binary and not one.classification and not model.outputs[one.name].text for one in outputs)
+    return Head(inputs, outputs, _echoed(request, parameters), times, binary_bytes, numbers)
 
 
 def _bytes(output: Output, model: Model) -> int:

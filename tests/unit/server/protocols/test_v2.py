@@ -281,3 +281,14 @@ def test_json_with_values_is_not_cached_and_the_cache_is_bounded() -> None:
     assert len(decoder._cache) == 2
     decoder.decode(*binary([1, 2], id="x" * 5000))
     assert len(decoder._cache) == 2
+
+
+def test_the_json_of_a_binary_response_is_written_once_for_each_shape() -> None:
+    decoder, of = Decoder(model([spec("x", (2,))], [spec("y", (-1,))])), model([spec("x", (2,))], [spec("y", (-1,))])
+    wanted = {"parameters": {"binary_data_output": True}}
+    for length in (3, 3, 2, 3, 1):
+        answers = {"y": np.arange(length, dtype=np.float32).reshape(1, length)}
+        _, cached = decoder.decode(*binary([1, 2], **wanted))
+        _, fresh = Decoder(of).decode(*binary([1, 2], **wanted))
+        assert encode(cached, of, answers) == encode(fresh, of, answers)
+    assert len(cached.response_heads) == 1
