@@ -19,7 +19,7 @@ from epochal_api.server_config import ServerConfig, Source, StorageConfig
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, Signature
 from epochal_lib.model_server import files
 from epochal_lib.model_server.answers import check, samples
-from epochal_server.runtimes.onnx import load
+from epochal_server.model.runtimes.onnx import load
 from epochal_trainer.convert import run
 from epochal_trainer.export import child
 from epochal_trainer.export.request import Request

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from epochal_api.signature import TensorSpec
 from epochal_lib.model_server.errors import ServeError
-from epochal_server.runtimes.keras import Keras
+from epochal_server.model.runtimes.keras import Keras
 
 from tests.kit.models import digest, signature
 from tests.kit.s3_server import Service

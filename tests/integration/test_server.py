@@ -88,10 +88,10 @@ def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> 
     config = stored(storage, MODEL)
     storage.stop()
     with serving(tmp_path, config) as server:
-        server.wait("the storage is waited for: cannot read s3://bucket/m/")
+        server.wait("waiting for the storage: cannot read s3://bucket/m/")
         answer = server.ask(INFER, asking(SAMPLES))
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
-        assert "the storage is waited for" in answer.json["error"]
+        assert "waiting for the storage" in answer.json["error"]
         assert server.ask("/v2/health/live").status == 200
         storage.start()
         server.wait()
@@ -128,7 +128,7 @@ def test_a_start_that_only_waits_ends_when_it_is_told_to(storage: Service, tmp_p
     config = stored(storage, MODEL)
     storage.stop()
     with serving(tmp_path, config) as server:
-        server.wait("the storage is waited for")
+        server.wait("waiting for the storage")
         server.end()
         assert server.ended() == 0
     storage.start()
@@ -201,7 +201,7 @@ def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Servic
             head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             slow.sendall(head + body[:10])
             server.end()
-            server.wait("the server is told to end")
+            server.wait("the server is shutting down")
             kept.request("POST", INFER, body)  # who does not know yet is answered
             response = kept.getresponse()
             assert (response.status, response.headers["Connection"]) == (200, "close")
@@ -239,7 +239,7 @@ def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Pa
             caller.start()
         wait("all to be answered", lambda: min(counts) > 0, seconds=30)
         server.end()
-        server.wait("the server is told to end")
+        server.wait("the server is shutting down")
         before = list(
             counts
         )  # Each is answered twice from now on: once on a connection that says close, once on another.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from epochal_api.server_config import Limits
 from epochal_api.signature import ExportedFile, ImageSpec, ModelFiles, Signature, TensorSpec
-from epochal_server.model import Model
+from epochal_server.model.model import Model
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FILE = ExportedFile(name="model.keras", sha256="0" * 64)

@@ -37,7 +37,10 @@ def main() -> None:
     parser.add_argument("--auth", type=Path, default=Path(AUTH_FOLDER), help="folder of bearer keys: %(default)s")
     parser.add_argument("--tls", type=Path, default=Path(TLS_FOLDER), help="folder of the certificate: %(default)s")
     parser.add_argument(
-        "--stay", type=float, default=STAY_SECONDS, help="seconds to go on accepting once told to end: %(default)s"
+        "--stay",
+        type=float,
+        default=STAY_SECONDS,
+        help="seconds after SIGTERM in which requests are accepted: %(default)s",
     )
     parser.add_argument("--version", action="store_true", help="print the version, and end")
     arguments = parser.parse_args()
@@ -61,9 +64,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     from epochal_lib.model_server.config import read_config  # noqa: PLC0415
 
-    from epochal_server.routes import all as routes  # noqa: PLC0415
-    from epochal_server.routes import quick  # noqa: PLC0415
-    from epochal_server.serve import Folders, Routes, Server  # noqa: PLC0415
+    from epochal_server.serve import Folders, Server  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
@@ -72,7 +73,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
     async def serve() -> None:
         folders = Folders(arguments.model, arguments.auth, arguments.tls)
-        await Server(config, Routes(routes.routes, quick.codecs), folders, arguments.stay).run(listener, metrics)
+        await Server(config, folders, arguments.stay).run(listener, metrics)
 
     asyncio.run(serve())
     return 0

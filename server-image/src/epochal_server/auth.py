@@ -20,8 +20,8 @@ OWN_PAGE = "Epochal-Page"
 """Header of requests of the server's own page. A browser sends this header to another origin only after a preflight
 request, which the server refuses."""
 _NO_KEY = (
-    f"the Secret holds no key of at least {LEAST_CHARACTERS} characters, so that nobody is let in: put one into it, "
-    "under any name, such as the output of openssl rand -hex 32"
+    f"the Secret has no key of at least {LEAST_CHARACTERS} characters, so all requests are refused: add one under any "
+    "name, such as the output of openssl rand -hex 32"
 )
 
 Authorize = Callable[[Mapping[str, str]], None]
@@ -59,7 +59,7 @@ class Keys:
             files = sorted(path for path in self._folder.iterdir() if not path.name.startswith(".."))
             entries = {path.name: path.read_bytes() for path in files}
         except OSError as error:
-            log.warning("the keys of spec.auth.secretRef were not read again: %s", error)
+            log.warning("cannot read the keys of spec.auth.secretRef again: %s", error)
             return
         keys, faults = [], []
         for name, value in entries.items():
@@ -67,17 +67,17 @@ class Keys:
             if fault is None:
                 keys.append(_digest(key))
             else:
-                faults.append(f'entry "{name}" is no key: {fault}')
+                faults.append(f'entry "{name}" is no valid key: {fault}')
         if not keys:
             faults.append(_NO_KEY)
         if tuple(faults) != self._faults:
             for fault in faults:
                 log.error("spec.auth.secretRef: %s", fault)
         if tuple(keys) != self._digests:
-            log.info("%d keys are known", len(keys))
+            log.info("loaded %d API keys", len(keys))
         self._digests, self._faults = tuple(keys), tuple(faults)
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Read the keys again at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
@@ -94,16 +94,14 @@ class Keys:
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
             raise Unauthorized(
-                f"Authorization: expected Bearer and a key, found {'another scheme' if header else 'no such header'}: "
-                "send a key of the Secret that spec.auth names"
+                f"Authorization: {'expected the scheme Bearer and an API key' if header else 'API key is missing'}: "
+                "send `Authorization: Bearer KEY` with a key of the Secret that spec.auth names"
             )
         digest = _digest(key)
         # The key is compared with all keys, each in constant time: the duration reveals nothing about any key.
         known = [hmac.compare_digest(digest, one) for one in self._digests]
         if not any(known):
-            raise Unauthorized(
-                "Authorization: expected a known key, found another: send one of the Secret that spec.auth names"
-            )
+            raise Unauthorized("Authorization: unknown API key: send a key of the Secret that spec.auth names")
 
 
 def refuse_other_origins(headers: Mapping[str, str]) -> None:

@@ -16,11 +16,10 @@ from epochal_api.signature import Signature
 from epochal_lib.model_server import answers, files
 from epochal_lib.model_server.errors import ServeError
 
-from epochal_server.model import Arrays, Model
-from epochal_server.protocols import pixels
+from epochal_server.model.model import Arrays, Model, require_images
+from epochal_server.model.runtimes.runtime import Load, Runtime
+from epochal_server.model.warm_up import warm_up
 from epochal_server.refusals import Unknown
-from epochal_server.runtimes.interface import Load, Runtime
-from epochal_server.warm_up import warm_up
 
 if TYPE_CHECKING:
     from epochal_lib.model_server.storage import Storage
@@ -97,7 +96,11 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         limits=config.limits,
         platform=runtime.platform,
     )
-    _check_images(model)
+    if model.images != "None":
+        try:
+            require_images(model)
+        except Unknown as refused:
+            raise ServeError("InvalidConfig", f"spec.images: {refused}, or set mode None") from refused
     most = min(config.batching.max_size, runtime.most or config.batching.max_size)
     loaded = perf_counter()
     samples: Arrays | None = None
@@ -126,20 +129,6 @@ def answers_to(runtime: Runtime, inputs: Arrays, most: int) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _check_images(model: Model) -> None:
-    """Check that the model takes photographs, if the configuration asks for them.
-
-    Raises:
-        ServeError: InvalidConfig, if it does not.
-    """
-    if model.images == "None":
-        return
-    try:
-        pixels.check(model)
-    except Unknown as refused:
-        raise ServeError("InvalidConfig", f"spec.images: {refused}, for which mode None is enough") from refused
-
-
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:
     """Return the names of the classes: those of the configuration, else those of the training data.
 
@@ -163,9 +152,9 @@ def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | No
 def _loader(runtime: RuntimeName) -> Load:
     """Return the load function of a runtime. The library is imported here, because only one may be installed."""
     if runtime == "Keras":
-        from epochal_server.runtimes.keras import load as load_keras  # noqa: PLC0415
+        from epochal_server.model.runtimes.keras import load as load_keras  # noqa: PLC0415
 
         return load_keras
-    from epochal_server.runtimes.onnx import load as load_onnx  # noqa: PLC0415
+    from epochal_server.model.runtimes.onnx import load as load_onnx  # noqa: PLC0415
 
     return load_onnx

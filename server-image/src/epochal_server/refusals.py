@@ -59,8 +59,8 @@ class CrossOrigin(Refused):
 
     def __init__(self, header: str, expected: str, found: str) -> None:
         super().__init__(
-            f"{header}: expected {expected}, found {found}: a page of another origin may not use a server without "
-            "keys: set spec.auth of the ModelServer, or open the page by the server's own address"
+            f"{header}: expected {expected}, found {found}: a server without API keys refuses requests of web pages of "
+            "other origins: set spec.auth of the ModelServer, or open the page by the server's own address"
         )
 
 

@@ -7,8 +7,7 @@ import math
 import resource
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,26 +20,23 @@ from epochal_api.server_pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STA
 from epochal_lib import cgroups
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from epochal_server import predictions
-from epochal_server.access_log import AccessLog
+from epochal_server.admission import MOST_SECONDS, AdmissionControl
+from epochal_server.assemble import assemble
 from epochal_server.auth import Keys, refuse_other_origins
-from epochal_server.batching import Batcher
-from epochal_server.bookkeeping import Bookkeeping
-from epochal_server.connections import MOST, Connections
-from epochal_server.daemon import in_daemon
-from epochal_server.health import health_routes, metrics_routes
-from epochal_server.intake import MOST_SECONDS, Intake
-from epochal_server.listening import Listening
+from epochal_server.connections.connection import MOST, Connections
+from epochal_server.connections.fast_path import FastPath
+from epochal_server.connections.tls import Certificate
+from epochal_server.listener import Listener
 from epochal_server.loading import Loaded, load
-from epochal_server.metrics import Metrics
-from epochal_server.model import Arrays, Model
-from epochal_server.quick.codec import Codec
-from epochal_server.quick.shortcut import Quick
+from epochal_server.model.batching import Batcher
+from epochal_server.monitoring.access_log import AccessLog
+from epochal_server.monitoring.metrics import Metrics
+from epochal_server.monitoring.request_log import RequestLog
 from epochal_server.refusals import NotReady
-from epochal_server.requests import around_all
-from epochal_server.service import Service
-from epochal_server.tls import Certificate
-from epochal_server.work import Threads
+from epochal_server.routes.health import health_routes
+from epochal_server.routes.metrics import metrics_routes
+from epochal_server.routes.middleware import request_middleware
+from epochal_server.worker_pool import run_in_daemon
 
 if TYPE_CHECKING:
     from epochal_lib.model_server.storage import Storage
@@ -73,16 +69,6 @@ The kubelet then restarts the server. Loading and warm-up have no such limit: th
 take minutes."""
 
 
-@dataclass(frozen=True)
-class Routes:
-    """The routes that the server has besides those for its health."""
-
-    all: Callable[[Service], Iterable[web.RouteDef]]
-    """The routes of all protocols."""
-    quick: Callable[[Model], Mapping[str, Codec]]
-    """Returns the codecs of the fast path for a model, by request path."""
-
-
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +86,6 @@ class Server:
 
     Args:
         config: Configuration of the server.
-        routes: The routes of all protocols.
         folders: The mount paths of the pod's volumes.
         stay: Seconds after SIGTERM in which the server still accepts requests.
 
@@ -108,17 +93,14 @@ class Server:
         ServeError: InvalidConfig, if the required certificate or the required keys are missing.
     """
 
-    def __init__(
-        self, config: ServerConfig, routes: Routes, folders: Folders | None = None, stay: float = STAY_SECONDS
-    ) -> None:
+    def __init__(self, config: ServerConfig, folders: Folders | None = None, stay: float = STAY_SECONDS) -> None:
         folders = folders or Folders()
         self._config = config
-        self._routes = routes
         self._folders = folders
         self._stay = stay
         self._why: str | None = LOADING
         self._settled = asyncio.Event()  # set if ready, waiting for the storage or ending: probes need not wait
-        self._service: Service | None = None
+        self._loaded: Loaded | None = None
         self._batcher: Batcher | None = None
         self._ending = asyncio.Event()
         self._threads = max(1, math.ceil(cgroups.cores()))
@@ -126,11 +108,11 @@ class Server:
         most = memory // PART_OF_MEMORY if memory else BODIES_BYTES
         connections = _connections(config.limits.queued_requests)
         queued = min(config.limits.queued_requests, connections - OTHERS)
-        self._intake = Intake(queued, max(config.limits.request_bytes, most))
-        self._metrics = Metrics(lambda: self._intake.waiting)
+        self._admission = AdmissionControl(queued, max(config.limits.request_bytes, most))
+        self._metrics = Metrics(lambda: self._admission.waiting)
         self._access_log = AccessLog()
-        self._bookkeeping = Bookkeeping(self._metrics, self._access_log, self._ending.is_set)
-        self._connections = Connections(connections, self._intake)
+        self._request_log = RequestLog(self._metrics, self._access_log, self._ending.is_set)
+        self._connections = Connections(connections, self._admission)
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
         if self._keys is not None:
@@ -153,8 +135,8 @@ class Server:
         registry.register(self._metrics)
         for collector in (ProcessCollector, GCCollector):
             collector(registry=registry)
-        told = metrics_routes(registry, lambda: self._service.model.signature if self._service else None)
-        scraped = self._listening(told)
+        metrics_of_server = metrics_routes(registry, lambda: self._loaded.model.signature if self._loaded else None)
+        scraped = self._listener(metrics_of_server)
         await scraped.start(metrics)
         tasks = [asyncio.create_task(one) for one in self._kept()]
         try:
@@ -167,19 +149,30 @@ class Server:
 
     async def _serve(self, listener: socket.socket) -> None:
         context = self._certificate.context if self._certificate else None
-        waiting = self._listening(
+        waiting = self._listener(
             [*health_routes(self._ready, self._alive, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
         )
         await waiting.start(listener, context)
-        loading = asyncio.ensure_future(in_daemon(partial(self._load, asyncio.get_running_loop())))
+        loading = run_in_daemon(partial(self._load, asyncio.get_running_loop()))
         ending = asyncio.ensure_future(self._ending.wait())
-        await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
+        first: list[asyncio.Future[Any]] = [loading, ending]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return  # the model is not loaded, so no request waits for it
-        service, quick, batcher = self._made(loading.result())
-        serving = self._listening([*health_routes(self._ready, self._alive), *self._routes.all(service)], quick)
+        loaded = loading.result()
+        parts = assemble(
+            loaded,
+            self._config,
+            admission=self._admission,
+            request_log=self._request_log,
+            metrics=self._metrics,
+            authorize=self._keys.authorize if self._keys else refuse_other_origins,
+            threads=self._threads,
+            ready=self._ready,
+        )
+        serving = self._listener([*health_routes(self._ready, self._alive), *parts.routes], parts.fast_path)
         await serving.start(listener, context)
-        self._service, self._batcher = service, batcher
+        self._loaded, self._batcher = loaded, parts.batcher
         if not self._ending.is_set():  # a signal may have arrived while the server began to listen
             self._why = None
             self._settled.set()
@@ -187,23 +180,23 @@ class Server:
         log.info("ready")
         await waiting.stop()
         await ending
-        await self._drain(serving, listener, batcher)
+        await self._drain(serving, listener, parts.batcher)
 
-    async def _drain(self, serving: Listening, listener: socket.socket, batcher: Batcher) -> None:
-        log.info("told to end: it accepts requests for %.0f s more, and answers all", self._stay)
+    async def _drain(self, serving: Listener, listener: socket.socket, batcher: Batcher) -> None:
+        log.info("draining: accepting requests for %.0f s more", self._stay)
         await asyncio.sleep(self._stay)
         listener.close()
         serving.refuse()
-        left = await self._bookkeeping.done(GRACE_SECONDS - self._stay - END_SECONDS)
+        left = await self._request_log.done(GRACE_SECONDS - self._stay - END_SECONDS)
         if left:
-            log.warning("%d requests are given up: there is no time left to answer them", left)
-            batcher.give_up(NotReady(f"{self._why}, and has no time left to answer this: try again"))
-            await self._bookkeeping.done(GIVEN_UP_SECONDS)
+            log.warning("the grace period ends: refusing %d requests without an answer", left)
+            batcher.give_up(NotReady(f"{self._why}: no time is left to answer this request: try again"))
+            await self._request_log.done(GIVEN_UP_SECONDS)
         await serving.stop()
-        log.info("ended")
+        log.info("stopped")
 
     def _end(self) -> None:
-        self._why = "the server is told to end"
+        self._why = "the server is shutting down"
         self._settled.set()
         self._ending.set()
 
@@ -224,23 +217,23 @@ class Server:
     async def _not_ready(self, _: web.Request) -> web.StreamResponse:
         raise NotReady(f"{self._why}: try again later")
 
-    def _listening(self, routes: Iterable[web.RouteDef], quick: Quick | None = None) -> Listening:
-        return Listening(routes, around_all(self._bookkeeping, self._intake), self._connections, quick)
+    def _listener(self, routes: Iterable[web.RouteDef], fast_path: FastPath | None = None) -> Listener:
+        return Listener(routes, request_middleware(self._request_log, self._admission), self._connections, fast_path)
 
     def _kept(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return the coroutines that run in the background while the server serves."""
-        kept = [self._access_log.keep(), self._connections.keep()]
+        kept = [self._access_log.run(), self._connections.run()]
         if self._keys is not None:
-            kept.append(self._keys.keep())
+            kept.append(self._keys.run())
         if self._certificate is not None:
-            kept.append(self._certificate.keep())
+            kept.append(self._certificate.run())
         return kept
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> Loaded:
         """Load the model. The method runs in a thread of its own."""
 
         def waits(why: str | None) -> None:
-            loop.call_soon_threadsafe(self._waits, why)
+            loop.call_soon_threadsafe(self._store_wait, why)
 
         def storage() -> "Storage":
             from epochal_lib.model_server.storage import Storage  # noqa: PLC0415 - only a download needs the S3 client
@@ -249,69 +242,15 @@ class Server:
 
         return load(self._config, storage, self._threads, self._folders.model)
 
-    def _waits(self, why: str | None) -> None:
+    def _store_wait(self, why: str | None) -> None:
         """Store the reason why the server waits for the storage, or None once the storage has answered."""
         if self._ending.is_set():
             return
-        self._why = f"the storage is waited for: {why}" if why else LOADING
+        self._why = f"waiting for the storage: {why}" if why else LOADING
         if why:
             self._settled.set()
         else:
             self._settled.clear()
-
-    def _made(self, loaded: Loaded) -> tuple[Service, Quick, Batcher]:
-        model, config = loaded.model, self._config
-        names = predictions.names(model)
-        count = predictions.counted(model)
-        self._metrics.loaded(
-            loaded.seconds,
-            names or (),
-            model=model.name,
-            version=model.version,
-            runtime=config.runtime,
-            sha256=config.source.sha256,
-        )
-
-        def computed(samples: int, outputs: Sequence[Arrays]) -> None:
-            self._metrics.batch(samples)
-            for one in outputs:
-                self._metrics.not_finite(predictions.not_finite(one))
-                if count is not None:
-                    self._metrics.predictions(count(one))
-
-        batcher = Batcher(
-            model,
-            loaded.runtime.run,
-            most=loaded.most,
-            delay=config.batching.max_delay_microseconds / 1e6,
-            thread=ThreadPoolExecutor(1, thread_name_prefix="model"),
-            pace=loaded.pace,
-            intake=self._intake,
-            computed=computed,
-        )
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="work")
-        authorize = self._keys.authorize if self._keys else refuse_other_origins
-        work = Threads(pool, self._intake, self._threads)
-        service = Service(
-            model=model,
-            answer=batcher.answer,
-            work=work,
-            ready=self._ready,
-            authorize=authorize,
-            intake=self._intake,
-        )
-        quick = Quick(
-            codecs=self._routes.quick(model),
-            put=batcher.put,
-            forget=batcher.forget,
-            authorize=authorize,
-            intake=self._intake,
-            bookkeeping=self._bookkeeping,
-            answer_bytes=model.answer_bytes,
-            most=config.limits.request_bytes,
-            encode=work.admitted,
-        )
-        return service, quick, batcher
 
 
 def _connections(queued: int) -> int:
@@ -323,7 +262,7 @@ def _connections(queued: int) -> int:
     wanted = max(MOST, queued + OTHERS)
     allowed = file_descriptors(wanted + FILES) - FILES
     if allowed < wanted:
-        log.warning("the container's limit of open files allows %d connections, not %d: raise it", allowed, wanted)
+        log.warning("the container's limit of open files allows %d connections, expected %d: raise it", allowed, wanted)
     return max(allowed, 2 * OTHERS)
 
 

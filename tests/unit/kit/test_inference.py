@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from epochal_server.protocols.v2 import decode, encode
+from epochal_server.protocols.v2 import encode
+from epochal_server.protocols.v2_request import Decoder
 
 from tests.kit.inference import HEADER_LENGTH, judge, questions
 from tests.kit.models import model, signature, softmax
@@ -25,8 +26,8 @@ def test_questions_are_those_that_servers_understand() -> None:
         asked = questions("digits", NAMES, BATCHES, binary=binary)
         assert asked.path == "/v2/models/digits/infer"
         for body, batch in zip(asked.bodies, BATCHES, strict=True):
-            request = decode(body, asked.headers.get(HEADER_LENGTH), SERVED)
-            np.testing.assert_array_equal(request.inputs["features"], batch)
+            inputs, request = Decoder(SERVED).decode(body, asked.headers.get(HEADER_LENGTH))
+            np.testing.assert_array_equal(inputs["features"], batch)
             assert request.outputs[0].binary == binary
 
 
@@ -38,9 +39,8 @@ def test_who_has_answered_what(tmp_path: Path) -> None:
     asked = questions("digits", NAMES, BATCHES)
 
     def answer(number: int, weights: np.ndarray) -> bytes:
-        request = decode(asked.bodies[number], asked.headers[HEADER_LENGTH], SERVED)
-        body, _ = encode(request, {"probabilities": probabilities(BATCHES[number], weights)}, SERVED)
-        return body
+        _, request = Decoder(SERVED).decode(asked.bodies[number], asked.headers[HEADER_LENGTH])
+        return encode(request, SERVED, {"probabilities": probabilities(BATCHES[number], weights)}).content
 
     for number in range(len(BATCHES)):
         assert by(number, answer(number, WEIGHTS)) == "one"

@@ -68,7 +68,11 @@ def test_compares_all_of_a_key(folder: Path, length: int) -> None:
 
 def test_says_what_lacks(folder: Path) -> None:
     keys = loaded(folder)
-    for header, told in (("", "no such header"), ("Basic a", "another scheme"), ("Bearer a", "a known key")):
+    for header, told in (
+        ("", "API key is missing"),
+        ("Basic a", "expected the scheme Bearer"),
+        ("Bearer a", "unknown API key"),
+    ):
         with pytest.raises(Unauthorized, match=told):
             keys.authorize({"Authorization": header})
 
@@ -84,7 +88,7 @@ def test_knows_the_keys_that_are_there_now(folder: Path) -> None:
 def test_nothing_is_served_that_nobody_may_ask(folder: Path) -> None:
     Keys(folder).require()
     put(folder, first=" \n", second="short")
-    told = r"spec.auth.secretRef: the Secret holds no key of at least 16 characters, .* put one into it"
+    told = r"spec.auth.secretRef: the Secret has no key of at least 16 characters, .* add one"
     with pytest.raises(ServeError, match=told) as ended:
         Keys(folder).require()
     assert ended.value.reason == "InvalidConfig"
@@ -99,12 +103,12 @@ def test_refuses_a_key_that_can_be_guessed(folder: Path, caplog: pytest.LogCaptu
     assert not lets_in(keys, "Bearer fifteen-chars-1")
     assert not lets_in(keys, "Bearer " + "\ufffd" * 40)
     assert lets_in(keys, f"Bearer {SECOND}")
-    assert caplog.text.count('entry "first" is no key: expected') == 1  # and not each time that it is read
+    assert caplog.text.count('entry "first" is no valid key: expected') == 1  # and not each time that it is read
     assert "fifteen" not in caplog.text
     put(folder, first=FIRST, second="short")
     keys.load()
     assert lets_in(keys, f"Bearer {FIRST}")
-    assert 'entry "second" is no key: expected at least 16 characters, found fewer' in caplog.text
+    assert 'entry "second" is no valid key: expected at least 16 characters, found fewer' in caplog.text
 
 
 def test_a_secret_that_was_emptied_lets_nobody_in(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -113,7 +117,7 @@ def test_a_secret_that_was_emptied_lets_nobody_in(folder: Path, caplog: pytest.L
     keys.load()
     keys.load()
     assert not any(lets_in(keys, f"Bearer {key}") for key in (FIRST, SECOND, ""))
-    assert caplog.text.count("holds no key of at least") == 1
+    assert caplog.text.count("has no key of at least") == 1
 
 
 def test_a_secret_that_cannot_be_read_changes_nothing(folder: Path) -> None:

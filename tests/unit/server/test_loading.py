@@ -10,7 +10,7 @@ from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.storage import Storage
 from epochal_server.loading import Loaded, answers_to, load
-from epochal_server.model import Arrays
+from epochal_server.model.model import Arrays
 
 from tests.kit.models import check_of, digest, signature, softmax
 
@@ -59,10 +59,10 @@ def test_refuses_names_that_are_not_as_many_as_the_classes(tmp_path: Path) -> No
 
 def test_refuses_to_take_photographs_with_a_model_that_takes_none(tmp_path: Path) -> None:
     """Else it would be ready, and say to each caller what only its owner can mend."""
-    with pytest.raises(ServeError, match=r"spec.images: .* no signature.json beside its file .* mode None") as ended:
+    with pytest.raises(ServeError, match=r"spec.images: .* signature.json.* is missing .* mode None") as ended:
         got(tmp_path, images="Digit")
     assert ended.value.reason == "InvalidConfig"
-    with pytest.raises(ServeError, match=r"spec.images: .* what it takes are no images, by its signature"):
+    with pytest.raises(ServeError, match=r"spec.images: .* by its signature, its inputs are no images"):
         got(tmp_path, signature(onnx_file=MODEL), images="Digit")
 
 

@@ -15,12 +15,11 @@ import pytest
 from aiohttp import ClientSession
 from epochal_api.server_config import ServerConfig
 from epochal_lib.sockets import listen
-from epochal_server import connections, serve
+from epochal_server import serve
+from epochal_server.connections import connection as connections
 from epochal_server.loading import Loaded
-from epochal_server.model import Arrays
-from epochal_server.routes.all import routes
-from epochal_server.routes.quick import codecs
-from epochal_server.serve import Folders, Routes, Server, file_descriptors
+from epochal_server.model.model import Arrays
+from epochal_server.serve import Folders, Server, file_descriptors
 
 from tests.kit.served import small
 
@@ -38,7 +37,7 @@ async def starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIter
     left = threading.Event()
     monkeypatch.setattr(serve, "load", lambda *_: left.wait())
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
     running = asyncio.create_task(server.run(listener, metrics))
     try:
         yield metrics.getsockname()[1]
@@ -108,10 +107,10 @@ async def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterato
     """Runs a server of a small model, and yields its port and a client."""
     monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", Quick()), 1, 0.01, 0.0))
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
     running = asyncio.create_task(server.run(listener, metrics))
     async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
-        await until(lambda: server._service is not None)
+        await until(lambda: server._loaded is not None)
         try:
             yield listener.getsockname()[1], client
         finally:
@@ -145,19 +144,19 @@ async def test_those_for_whom_no_time_is_left_are_told_so(monkeypatch: pytest.Mo
     monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", Slow()), 1, 0.5, 0.0))
     monkeypatch.setattr(serve, "GRACE_SECONDS", serve.END_SECONDS + 1.2)
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
     running = asyncio.create_task(server.run(listener, metrics))
     body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
     async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
-        await until(lambda: server._service is not None)
+        await until(lambda: server._loaded is not None)
         asked = [asyncio.create_task(client.post("/v2/models/digits/infer", json=body)) for _ in range(8)]
-        await until(lambda: server._intake.waiting == len(asked))
+        await until(lambda: server._admission.waiting == len(asked))
         server._end()
         answers = await asyncio.gather(*asked)
         codes = [one.status for one in answers]
         assert {*codes} == {200, 503}
         refused = await answers[codes.index(503)].json()
-        assert "told to end, and has no time left to answer this: try again" in refused["error"]
+        assert "shutting down: no time is left to answer this request: try again" in refused["error"]
     await running
     metrics.close()
 
@@ -179,7 +178,7 @@ async def test_a_server_whose_model_hangs_is_not_ready_and_then_does_not_live(
     runtime = Hanging()
     monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", runtime), 1, 0.01, 0.0))
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Routes(routes, codecs), Folders(*[tmp_path] * 3), stay=0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
     running = asyncio.create_task(server.run(listener, metrics))
     body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
     async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
@@ -190,12 +189,12 @@ async def test_a_server_whose_model_hangs_is_not_ready_and_then_does_not_live(
                 async with client.get(f"/v2/health/{what}") as found:
                     codes.append(found.status)
                     if found.status == 503:
-                        assert "the model has computed 1 samples for" in (await found.json())["error"]
+                        assert "the model call takes too long: 1 samples for" in (await found.json())["error"]
             return codes[0], codes[1]
 
-        await until(lambda: server._service is not None)
+        await until(lambda: server._loaded is not None)
         asked = asyncio.create_task(client.post("/v2/models/digits/infer", json=body))
-        await until(lambda: server._intake.waiting == 1)
+        await until(lambda: server._admission.waiting == 1)
         await asyncio.sleep(0.05)
         assert await health() == (200, 200)  # a call may take its time
         monkeypatch.setattr(serve, "MOST_SECONDS", 0.01)

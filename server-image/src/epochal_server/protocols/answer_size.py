@@ -1,30 +1,10 @@
 """Limits the memory of an answer before the model computes it: the outputs and the response."""
 
-from types import MappingProxyType
-
 import numpy as np
 import orjson
 
-from epochal_server.model import Model
-from epochal_server.tensors import Tensor
+from epochal_server.model.model import Model, Tensor
 
-JSON_BYTES = MappingProxyType(
-    {
-        np.dtype("bool"): 6,
-        np.dtype("int8"): 5,
-        np.dtype("int16"): 7,
-        np.dtype("int32"): 12,
-        np.dtype("int64"): 21,
-        np.dtype("uint8"): 4,
-        np.dtype("uint16"): 6,
-        np.dtype("uint32"): 11,
-        np.dtype("uint64"): 21,
-        np.dtype("float16"): 16,
-        np.dtype("float32"): 16,
-        np.dtype("float64"): 25,
-    }
-)
-"""Maximum bytes of a value in JSON, with its comma."""
 LIST_BYTES = 3
 """Bytes of the brackets and comma of a list."""
 TEXT_BYTES = 57
@@ -52,7 +32,7 @@ def raw_bytes(tensor: Tensor) -> int:
 
 def flat_bytes(tensor: Tensor) -> int:
     """Return the maximum bytes of a sample's values as JSON."""
-    return ESCAPED * raw_bytes(tensor) if tensor.text else tensor.values * JSON_BYTES[tensor.dtype]
+    return ESCAPED * raw_bytes(tensor) if tensor.text else tensor.values * tensor.datatype.json_bytes
 
 
 def nested_bytes(tensor: Tensor) -> int:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from epochal_server.model import Model
+from epochal_server.model.model import Model
 from epochal_server.refusals import Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class ClassPrediction:
     """A predicted class of a sample."""
 
     index: int
@@ -29,7 +29,7 @@ def tells_classes(model: Model) -> bool:
     return (model.signature.probabilities or named) and len(first.shape) == 1
 
 
-def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[Guess]]:
+def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:
     """Return the most probable classes of each sample, in descending order.
 
     Args:
@@ -46,7 +46,7 @@ def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> l
     answers = _each(answers)
     best = np.argsort(-answers, axis=1, kind="stable")[:, :most]
     return [
-        [Guess(int(at), _name(classes, int(at)), float(row[at])) for at in order]
+        [ClassPrediction(int(at), _name(classes, int(at)), float(row[at])) for at in order]
         for row, order in zip(answers, best, strict=True)
     ]
 
@@ -58,10 +58,10 @@ def chosen(answers: np.ndarray) -> list[int | None]:
     """
     one = answers.shape[1] == 1
     found = (answers[:, 0] > 0.5).astype(np.int64) if one else answers.argmax(axis=1)  # noqa: PLR2004 - equal probability of both classes
-    told: list[int | None] = found.tolist()
+    found_classes: list[int | None] = found.tolist()
     for at in np.flatnonzero(np.isnan(answers).any(axis=1)):
-        told[at] = None
-    return told
+        found_classes[at] = None
+    return found_classes
 
 
 def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tuple[int, int]:
@@ -90,9 +90,9 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
     best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
     values, indexes = np.take_along_axis(rows, best, axis=1).reshape(-1).tolist(), best.reshape(-1).tolist()
     named = [f":{name}" for name in classes or ()] + [""] * (rows.shape[1] - len(classes or ()))
-    told = np.empty(best.size, object)
-    told[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
-    return told.reshape(best.shape)
+    labels = np.empty(best.size, object)
+    labels[:] = [f"{value:f}:{at}{named[at]}" for value, at in zip(values, indexes, strict=True)]
+    return labels.reshape(best.shape)
 
 
 def _names_classes(name: str, model: Model) -> bool:

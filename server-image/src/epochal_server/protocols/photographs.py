@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from epochal_server.model import Arrays, Model
-from epochal_server.protocols import answer_size, values
-from epochal_server.protocols.classes import Guess, ranked, tells_classes
-from epochal_server.protocols.pixels import Fit, Seen, data_url, png
+from epochal_server.model.model import Arrays, Model
+from epochal_server.protocols import answer_size, json_values
+from epochal_server.protocols.classes import ClassPrediction, ranked, tells_classes
+from epochal_server.protocols.preprocess import Fit, ModelImage, data_url, png
 from epochal_server.refusals import Invalid
 
 TOP = 3
@@ -35,7 +35,7 @@ class Options:
     """Whether to crop or pad a photograph with other proportions."""
 
 
-def options(query: Mapping[str, str], model: Model) -> Options:
+def read_options(query: Mapping[str, str], model: Model) -> Options:
     """Return the options from the query of a URL.
 
     Raises:
@@ -43,30 +43,23 @@ def options(query: Mapping[str, str], model: Model) -> Options:
     """
     if odd := sorted(set(query) - {"show", "several", "fit"}):
         raise Invalid(f"parameters: expected show, several or fit, found {odd[0][:40]!r}: leave it out")
-    asked = Options(_truth(query, "show"), _truth(query, "several"), _fit(query))
-    if asked.several and model.images != "Digit":
+    options = Options(_truth(query, "show"), _truth(query, "several"), _fit(query))
+    if options.several and model.images != "Digit":
         raise Invalid(
             "several: expected a model for digits, found none: set spec.images.mode to Digit, or leave it out"
         )
     if "fit" in query and model.images != "Resize":
         raise Invalid("fit: expected a model for pictures, found one for digits, which has no use for it: leave it out")
-    return asked
+    return options
 
 
-def told(seen: Sequence[Seen], answers: Arrays, model: Model, asked: Options) -> list[dict[str, Any]]:
-    """Return the prediction of each model image, with its box and picture if requested.
-
-    Args:
-        seen: The model images.
-        answers: The model's outputs.
-        model: The model.
-        asked: The options of the request.
-    """
+def predictions(images: Sequence[ModelImage], answers: Arrays, model: Model, options: Options) -> list[dict[str, Any]]:
+    """Return the prediction of each model image, with its box and picture if requested."""
     found = _classes(answers, model) if tells_classes(model) else _numbers(answers)
-    for one, about in zip(seen, found, strict=True):
+    for one, about in zip(images, found, strict=True):
         if one.box is not None:
             about["box"] = one.box
-        if asked.show:
+        if options.show:
             about["image"] = data_url(png(one))
     return found
 
@@ -81,37 +74,32 @@ def times(model: Model) -> int:
     return answer_size.times(model, SAMPLE_BYTES + names + sum(map(answer_size.nested_bytes, outputs.values())))
 
 
-def shown_bytes(seen: Sequence[Seen]) -> int:
+def shown_bytes(images: Sequence[ModelImage]) -> int:
     """Return the approximate bytes of pictures as PNG and in base64."""
-    return sum(SHOWN_TIMES * one.pixels.nbytes for one in seen)
+    return sum(SHOWN_TIMES * one.pixels.nbytes for one in images)
 
 
-def whole(told: list[dict[str, Any]], asked: Options) -> dict[str, Any]:
-    """Return the predictions of a photograph.
-
-    Args:
-        told: The prediction of each picture on the photograph.
-        asked: The options of the request. The result is a list for several digits, else the only prediction.
-    """
-    return {"predictions": told} if asked.several else told[0]
+def answer(found: list[dict[str, Any]], options: Options) -> dict[str, Any]:
+    """Return the answer for a photograph: a list of predictions for several digits, else its only prediction."""
+    return {"predictions": found} if options.several else found[0]
 
 
 def _classes(answers: Arrays, model: Model) -> list[dict[str, Any]]:
     first = answers[next(iter(model.outputs))]
     value = "probability" if model.signature.probabilities else "score"
     return [
-        {**_guess(guesses[0], value), "top": [_guess(guess, value) for guess in guesses]}
-        for guesses in ranked(first, TOP, model.classes)
+        {**_class(top[0], value), "top": [_class(one, value) for one in top]}
+        for top in ranked(first, TOP, model.classes)
     ]
 
 
-def _guess(guess: Guess, value: str) -> dict[str, Any]:
-    name = str(guess.index) if guess.name is None else guess.name
-    return {"class": guess.index, "name": name, value: guess.value}
+def _class(prediction: ClassPrediction, value: str) -> dict[str, Any]:
+    name = str(prediction.index) if prediction.name is None else prediction.name
+    return {"class": prediction.index, "name": name, value: prediction.value}
 
 
 def _numbers(answers: Arrays) -> list[dict[str, Any]]:
-    columns = {name: values.jsonable(found) for name, found in answers.items()}
+    columns = {name: json_values.jsonable(found) for name, found in answers.items()}
     return [{"outputs": dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API: decodes requests to predict, and encodes the answers.
+"""TensorFlow Serving's REST API: requests to predict, the status of a model, and its inputs and outputs.
 
 https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -6,34 +6,44 @@ https://www.tensorflow.org/tfx/serving/api_rest
 import base64
 import binascii
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import orjson
 
-from epochal_server.model import Arrays, Model
-from epochal_server.protocols import answer_size, json_body, values
-from epochal_server.protocols.json_list import written
-from epochal_server.protocols.tfserving_metadata import SIGNATURE_NAME
+from epochal_server.model.model import Arrays, Model, Tensor
+from epochal_server.protocols import answer_size, json_body, json_values
+from epochal_server.protocols.json_values import json_blocks
+from epochal_server.protocols.protocol import Body, Decoded, Document, Endpoint, Protocol
 from epochal_server.refusals import Invalid
-from epochal_server.tensors import Tensor
 
+TENSORFLOW = "tensorflow"
+SIGNATURE_NAME = "serving_default"
 BASE64 = "b64"
+ROOTS = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{version:[^/:]+}")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A decoded request to predict."""
+def protocol(model: Model) -> Protocol:
+    """Return the protocol for a model."""
+    times = _times(model)
 
-    inputs: Arrays
-    rows: bool
-    """Whether the request, and so the response, lists samples (row format) or tensors (column format)."""
+    def decoded(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
+        inputs, rows = decode(body, model)
+        return Decoded(inputs, times, partial(encode, rows))
+
+    return Protocol(
+        [Endpoint([f"{root}:predict" for root in ROOTS], lambda _: TENSORFLOW, decoded)],
+        [
+            *(Document(root, TENSORFLOW, partial(status, model)) for root in ROOTS),
+            *(Document(f"{root}/metadata", TENSORFLOW, lambda _: metadata(model)) for root in ROOTS),
+        ],
+    )
 
 
-def decode(body: bytes, model: Model) -> Request:
-    """Return the decoded request.
+def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
+    """Return the inputs of a request, and whether it lists samples (row format) or tensors (column format).
 
     Args:
         body: Body with `instances` (sample by sample) or `inputs` (input by input).
@@ -42,42 +52,37 @@ def decode(body: bytes, model: Model) -> Request:
     Raises:
         Invalid: If the request is invalid, or does not match the model.
     """
-    asked = json_body.read(body)
-    signature = json_body.field(asked, "signature_name", "signature_name", of=str)
+    request = json_body.read(body)
+    signature = json_body.field(request, "signature_name", "signature_name", of=str)
     if signature not in (None, "", SIGNATURE_NAME):
         raise Invalid(f'signature_name: expected "{SIGNATURE_NAME}", found "{signature}": send that or none')
-    if ("instances" in asked) == ("inputs" in asked):
-        found = "both" if "instances" in asked else "neither"
+    if ("instances" in request) == ("inputs" in request):
+        found = "both" if "instances" in request else "neither"
         raise Invalid(f"body: expected instances or inputs, found {found}: send one of them")
-    if "instances" in asked:
-        instances = json_body.field(asked, "instances", "instances", of=list)
+    if "instances" in request:
+        instances = json_body.field(request, "instances", "instances", of=list)
         if not instances:
             raise Invalid("instances: expected a list of samples, found none: send at least one")
-        return Request(_rows(instances, model), rows=True)
-    return Request(_columns(asked["inputs"], model), rows=False)
+        return _rows(instances, model), True
+    return _columns(request["inputs"], model), False
 
 
-def encode(request: Request, answers: Arrays) -> bytes:
-    """Return the body of a response.
-
-    Args:
-        request: The decoded request.
-        answers: The model's outputs.
-    """
-    parts = [b'{"predictions":' if request.rows else b'{"outputs":']
+def encode(rows: bool, answers: Arrays) -> Body:  # noqa: FBT001 - `partial` fills it in
+    """Return the response in row format or in column format."""
+    parts = [b'{"predictions":' if rows else b'{"outputs":']
     if len(answers) == 1:
         parts += _column(next(iter(answers.values())))
-    elif request.rows:
-        parts += _told_rows(answers)
+    elif rows:
+        parts += _output_rows(answers)
     else:
         for number, (name, found) in enumerate(answers.items()):
             parts += (b"," if number else b"{", orjson.dumps(name), b":", *_column(found))
         parts.append(b"}")
     parts.append(b"}")
-    return b"".join(parts)
+    return Body(b"".join(parts))
 
 
-def times(model: Model) -> int:
+def _times(model: Model) -> int:
     """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
     outputs = model.outputs
     names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs) + len("{},") if len(outputs) > 1 else 0
@@ -87,18 +92,18 @@ def times(model: Model) -> int:
 def _column(found: np.ndarray) -> Iterator[bytes]:
     """Yield the JSON of an output."""
     width = math.prod(found.shape[1:])
-    return written(0, len(found), width, lambda begin, end: values.jsonable(found[begin:end]))
+    return json_blocks(0, len(found), width, lambda begin, end: json_values.jsonable(found[begin:end]))
 
 
-def _told_rows(answers: Arrays) -> Iterator[bytes]:
+def _output_rows(answers: Arrays) -> Iterator[bytes]:
     """Yield the JSON of several outputs, sample by sample."""
 
     def block(begin: int, end: int) -> list[dict[str, Any]]:
-        columns = [values.jsonable(found[begin:end]) for found in answers.values()]
+        columns = [json_values.jsonable(found[begin:end]) for found in answers.values()]
         return [dict(zip(answers, row, strict=True)) for row in zip(*columns, strict=True)]
 
     width = sum(math.prod(found.shape[1:]) for found in answers.values())
-    return written(0, len(next(iter(answers.values()))), width, block)
+    return json_blocks(0, len(next(iter(answers.values()))), width, block)
 
 
 def _rows(instances: list[Any], model: Model) -> Arrays:
@@ -108,8 +113,8 @@ def _rows(instances: list[Any], model: Model) -> Arrays:
     names = model.inputs.keys()
     for at, instance in enumerate(instances):
         if not isinstance(instance, dict) or instance.keys() != names:
-            found = _told(instance) if isinstance(instance, dict) else json_body.kind(instance)
-            raise Invalid(f"instances[{at}]: expected {_told(names)}, found {found}: send each of those, and no other")
+            found = _names(instance) if isinstance(instance, dict) else json_body.kind(instance)
+            raise Invalid(f"instances[{at}]: expected {_names(names)}, found {found}: send each of those, and no other")
     return {
         name: _array([instance[name] for instance in instances], tensor, f'instances: "{name}"')
         for name, tensor in model.inputs.items()
@@ -119,16 +124,18 @@ def _rows(instances: list[Any], model: Model) -> Arrays:
 def _columns(found: Any, model: Model, where: str = "inputs") -> Arrays:
     if _named(found):
         if found.keys() != model.inputs.keys():
-            raise Invalid(f"{where}: expected {_told(model.inputs)}, found {_told(found)}: send each, and no other")
+            raise Invalid(f"{where}: expected {_names(model.inputs)}, found {_names(found)}: send each, and no other")
         return {name: _array(found[name], tensor, f'{where}: "{name}"') for name, tensor in model.inputs.items()}
     if len(model.inputs) > 1:
-        raise Invalid(f"{where}: expected objects with {_told(model.inputs)}, found {json_body.kind(found)}: send such")
+        raise Invalid(
+            f"{where}: expected objects with {_names(model.inputs)}, found {json_body.kind(found)}: send such"
+        )
     tensor = next(iter(model.inputs.values()))
     return {tensor.name: _array(found, tensor, where)}
 
 
 def _array(found: Any, tensor: Tensor, where: str) -> np.ndarray:
-    return values.nested(_texts(found, len(tensor.shape) + 1, where) if tensor.text else found, tensor, where)
+    return json_values.nested(_texts(found, len(tensor.shape) + 1, where) if tensor.text else found, tensor, where)
 
 
 def _texts(found: Any, axes: int, where: str) -> Any:
@@ -139,7 +146,7 @@ def _texts(found: Any, axes: int, where: str) -> Any:
         return found
     encoded = found.get(BASE64)
     if not isinstance(encoded, str) or len(found) > 1:
-        raise Invalid(f'{where}: expected texts or {{"{BASE64}": …}}, found an object with {_told(found)}: send texts')
+        raise Invalid(f'{where}: expected texts or {{"{BASE64}": …}}, found an object with {_names(found)}: send texts')
     try:
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, ValueError) as error:
@@ -151,5 +158,48 @@ def _named(found: Any) -> bool:
     return isinstance(found, dict) and found.keys() != {BASE64}
 
 
-def _told(names: Mapping[str, Any] | Any) -> str:
+def _names(names: Mapping[str, Any] | Any) -> str:
     return ", ".join(f'"{name}"' for name in list(names)[:8]) or "none"
+
+
+def status(model: Model, why_not: str | None) -> dict[str, Any]:
+    """Return the readiness of a model, with the fields of TensorFlow Serving and of KServe's version 1."""
+    code = "OK" if why_not is None else "UNAVAILABLE"
+    return {
+        "name": model.name,
+        "ready": why_not is None,
+        "model_version_status": [
+            {
+                "version": model.version,
+                "state": "AVAILABLE" if why_not is None else "LOADING",
+                "status": {"error_code": code, "error_message": why_not or ""},
+            }
+        ],
+    }
+
+
+def metadata(model: Model) -> dict[str, Any]:
+    """Return the inputs and outputs of a model."""
+    signature = {
+        "inputs": _tensors(model.inputs.values()),
+        "outputs": _tensors(model.outputs.values()),
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {"name": model.name, "signature_name": "", "version": model.version},
+        "metadata": {"signature_def": {"signature_def": {SIGNATURE_NAME: signature}}},
+    }
+
+
+def _tensors(tensors: Iterable[Tensor]) -> dict[str, Any]:
+    return {
+        tensor.name: {
+            "dtype": tensor.datatype.tensorflow,
+            "tensor_shape": {
+                "dim": [{"size": str(axis), "name": ""} for axis in (-1, *tensor.shape)],
+                "unknown_rank": False,
+            },
+            "name": tensor.name,
+        }
+        for tensor in tensors
+    }

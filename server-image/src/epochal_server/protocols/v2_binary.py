@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epochal_server.model.model import Tensor
 from epochal_server.refusals import Invalid
-from epochal_server.tensors import Tensor
 
 Buffer = bytes | bytearray | memoryview
 COPIED_BYTES = 64 * 1024
@@ -75,8 +75,8 @@ def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
             raise Invalid(f"{where}: expected texts in UTF-8, found {error} in text {len(found)}: send UTF-8") from None
         at = end + length
     if len(found) != count:
-        told = f"{len(found)}" if len(found) < count else "more"
-        raise Invalid(f"{where}: expected {count} texts for its shape, found {told}: send as many")
+        count_text = f"{len(found)}" if len(found) < count else "more"
+        raise Invalid(f"{where}: expected {count} texts for its shape, found {count_text}: send as many")
     texts = np.empty(count, object)
     texts[:] = found
     return texts

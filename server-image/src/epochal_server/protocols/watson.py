@@ -5,25 +5,46 @@ https://cloud.ibm.com/apidocs/machine-learning#deployments-compute-predictions
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import orjson
 
-from epochal_server.model import Arrays, Model
-from epochal_server.protocols import answer_size, json_body, values
+from epochal_server.model.datatypes import DATA_TYPES
+from epochal_server.model.model import Arrays, Model, Tensor
+from epochal_server.protocols import answer_size, json_body, json_values
 from epochal_server.protocols.classes import chosen, tells_classes
-from epochal_server.protocols.json_list import written
-from epochal_server.refusals import Invalid
-from epochal_server.tensors import Tensor
+from epochal_server.protocols.json_values import json_blocks
+from epochal_server.protocols.protocol import Body, Decoded, Endpoint, Protocol
+from epochal_server.refusals import Invalid, Refused
 
 PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
 LIST_VALUES = 16
 """Number of values that take as long to encode as the list of a row itself."""
 MOST_ENTRIES = 1000
 """Maximum number of entries of input_data. Each entry takes as long as a hundred numbers, and a kilobyte of memory."""
+ROOTS = ("/ml", "")
+"""Prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
+INSTANCE = "/v3/wml_instances/{instance}"
+ERROR_CODES = MappingProxyType(
+    {
+        HTTPStatus.BAD_REQUEST: "invalid_request_entity",
+        HTTPStatus.UNAUTHORIZED: "authentication_token_not_valid",
+        HTTPStatus.FORBIDDEN: "forbidden",
+        HTTPStatus.NOT_FOUND: "deployment_does_not_exist",
+        HTTPStatus.REQUEST_TIMEOUT: "request_timeout",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request_entity_too_large",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+        HTTPStatus.TOO_MANY_REQUESTS: "too_many_requests",
+        HTTPStatus.SERVICE_UNAVAILABLE: "service_unavailable",
+    }
+)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -41,6 +62,37 @@ class Request:
 
     inputs: Arrays
     parts: tuple[Part, ...]
+
+
+def protocol(model: Model) -> Protocol:
+    """Return the protocol for a model. The name of the deployment is the name of the ModelServer."""
+    times = _times(model)
+
+    def v4(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
+        check_version(query.get("version"))
+        request = decode_v4(body, model)
+        return Decoded(request.inputs, times, partial(encode_v4, request, model))
+
+    def v3(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
+        return Decoded(decode_v3(body, model).inputs, times, partial(encode_v3, model))
+
+    v4_paths = [f"{root}/v4/deployments/{{name}}/predictions" for root in ROOTS]
+    v3_paths = [f"{INSTANCE}/{of}deployments/{{name}}/online" for of in ("", "published_models/{of}/")]
+    return Protocol(
+        [
+            Endpoint(v4_paths, lambda _: "watson-v4", v4, partial(encode_error, status_code=True)),
+            Endpoint(v3_paths, lambda _: "watson-v3", v3, partial(encode_error, status_code=False)),
+        ]
+    )
+
+
+def encode_error(refused: Refused, *, status_code: bool) -> bytes:
+    """Return the JSON body of the response to a refused request."""
+    error: dict[str, Any] = {
+        "trace": secrets.token_hex(16),
+        "errors": [{"code": ERROR_CODES.get(refused.status, "internal_error"), "message": refused.message}],
+    }
+    return orjson.dumps(error | ({"status_code": int(refused.status)} if status_code else {}))
 
 
 def check_version(found: str | None) -> None:
@@ -65,8 +117,8 @@ def decode_v4(body: bytes, model: Model) -> Request:
     Raises:
         Invalid: If the body is not such a request, or does not match the model.
     """
-    asked = json_body.read(body)
-    entries = json_body.field(asked, "input_data", "input_data", of=list)
+    request = json_body.read(body)
+    entries = json_body.field(request, "input_data", "input_data", of=list)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
         raise Invalid('input_data: expected a list of objects with values, found none: send [{"values": […]}]')
     if len(entries) > MOST_ENTRIES:
@@ -100,14 +152,8 @@ def decode_v3(body: bytes, model: Model) -> Request:
     return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
 
 
-def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
-    """Return the body of a response of version 4.
-
-    Args:
-        request: The decoded request.
-        answers: The outputs of the model.
-        model: The model.
-    """
+def encode_v4(request: Request, model: Model, answers: Arrays) -> Body:
+    """Return the response of version 4."""
     named = orjson.dumps(fields(model))
     parts, at = [b'{"predictions":['], 0
     for number, part in enumerate(request.parts):
@@ -120,18 +166,13 @@ def encode_v4(request: Request, answers: Arrays, model: Model) -> bytes:
         )
         at += part.samples
     parts.append(b"]}")
-    return b"".join(parts)
+    return Body(b"".join(parts))
 
 
-def encode_v3(answers: Arrays, model: Model) -> bytes:
-    """Return the body of a response of version 3.
-
-    Args:
-        answers: The outputs of the model.
-        model: The model.
-    """
+def encode_v3(model: Model, answers: Arrays) -> Body:
+    """Return the response of version 3."""
     rows = _rows(answers, model, 0, len(next(iter(answers.values()))))
-    return b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model)), *rows, b"}"))
+    return Body(b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model)), *rows, b"}")))
 
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
@@ -160,7 +201,7 @@ def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
 
 def _samples(found: Any, tensor: Tensor, where: str) -> np.ndarray:
     """Return the samples of an input. A sample may be flat, as in a table, if the shape of the input is fixed."""
-    read = values.nested(found, tensor, where)
+    read = json_values.nested(found, tensor, where)
     size = math.prod(tensor.shape) if min(tensor.shape, default=1) > 0 else None
     if read.ndim == 2 and len(tensor.shape) != 1 and size == read.shape[1]:  # noqa: PLR2004 - a table
         return read.reshape(-1, *tensor.shape)
@@ -171,8 +212,8 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return arrays[0]
     if len(shapes := {array.shape[1:] for array in arrays}) > 1:
-        told = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
-        raise Invalid(f"input_data: expected samples of one shape, found {told}: send a request for each")
+        two = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
+        raise Invalid(f"input_data: expected samples of one shape, found {two}: send a request for each")
     return np.concatenate(arrays)
 
 
@@ -188,13 +229,13 @@ def fields(model: Model) -> list[str]:
     return [PREDICTION, CLASS, PROBABILITY] if model.signature.probabilities else [PREDICTION, CLASS]
 
 
-def times(model: Model) -> int:
+def _times(model: Model) -> int:
     """Return the maximum bytes of an answer for each byte of the model's outputs. Probabilities are written twice."""
     row = answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
     if len(model.outputs) == 1:
         first = next(iter(model.outputs.values()))
         row += answer_size.nested_bytes(first) * (PROBABILITY in fields(model))
-        row += answer_size.JSON_BYTES[np.dtype("int64")] * (CLASS in fields(model))
+        row += DATA_TYPES[np.dtype("int64")].json_bytes * (CLASS in fields(model))
     return answer_size.times(model, row)
 
 
@@ -202,9 +243,9 @@ def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
     """Return the values of each field of a model, for the samples from `begin` up to `end`."""
     names = fields(model)
     if len(model.outputs) > 1:
-        return [values.jsonable(answers[name][begin:end]) for name in names]
+        return [json_values.jsonable(answers[name][begin:end]) for name in names]
     found = next(iter(answers.values()))[begin:end]
-    column = values.jsonable(found)
+    column = json_values.jsonable(found)
     return [chosen(found) if name == CLASS else column for name in names]
 
 
@@ -215,4 +256,4 @@ def _rows(answers: Arrays, model: Model, begin: int, end: int) -> Iterator[bytes
     def block(begin: int, end: int) -> list[tuple[Any, ...]]:
         return list(zip(*_columns(answers, model, begin, end), strict=True))
 
-    return written(begin, end, width, block)
+    return json_blocks(begin, end, width, block)

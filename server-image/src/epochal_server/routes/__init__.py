@@ -1,1 +1,1 @@
-"""The routes of all protocols."""
+"""The HTTP routes of a server."""

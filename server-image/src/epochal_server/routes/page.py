@@ -1,53 +1,85 @@
-"""The web pages: GET / to try the model, GET /docs to write a client.
+"""The web pages: GET / to try the model, GET /docs to write a client, with the documents that they load.
 
 The pages are the same for every model and need no key, because a browser sends none when it opens a page. The pages
 load the model's description with the key that the user enters.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from epochal_api.server_config import ImageMode
 
-from epochal_server.page.about import about
+from epochal_server.model.model import Model, Tensor, require_images
 from epochal_server.page.assets import HEADERS, Asset, assets
-from epochal_server.routes import handling
-from epochal_server.routes.openapi import PAGE
-from epochal_server.service import PROTOCOL, Service
+from epochal_server.refusals import Unknown
+from epochal_server.routes.handling import PROTOCOL, Service, answer, speaking
 
+PAGE = "page"
+"""Protocol name of the web pages and of the documents that they load."""
 PAGES = {"/": "index.html", "/docs": "docs.html"}
 FOLDER = "/page/"
-MODEL = f"{FOLDER}model.json"
+RUNTIMES = {"onnxruntime_onnx": "ONNX Runtime", "keras": "Keras"}
 
 
-def routes(service: Service) -> list[web.RouteDef]:
-    """Return the routes of the web pages.
+def routes(service: Service, document: dict[str, Any]) -> list[web.RouteDef]:
+    """Return the routes of the web pages, of the model's description and of /openapi.json, the given document."""
+    openapi, model = orjson.dumps(document), orjson.dumps(describe(service.model))
 
-    Args:
-        service: The parts of the server for the routes.
-    """
-    described = orjson.dumps(about(service.model))
+    async def send_openapi(request: web.Request) -> web.Response:
+        service.authorize(request.headers)
+        return answer(openapi)
 
-    async def model(request: web.Request) -> web.Response:
-        handling.authorize(request, service)
-        return handling.answer(described, {hdrs.CACHE_CONTROL: "no-store"})
+    async def send_model(request: web.Request) -> web.Response:
+        service.authorize(request.headers)
+        return answer(model, {hdrs.CACHE_CONTROL: "no-store"})
 
     files = assets()
     served = PAGES | {f"{FOLDER}{name}": name for name in files if not name.endswith(".html")}
-    return [web.get(path, _sends(files[name])) for path, name in served.items()] + [
-        web.get(MODEL, handling.speaking(PAGE, model))
+    return [
+        *(web.get(path, _send(files[name])) for path, name in served.items()),
+        web.get(f"{FOLDER}model.json", speaking(PAGE, send_model)),
+        web.get("/openapi.json", speaking(PAGE, send_openapi)),
     ]
 
 
-def _sends(asset: Asset) -> Handler:
+def describe(model: Model) -> dict[str, Any]:
+    """Return the description of a model for the web page, ready for JSON."""
+    return {
+        "name": model.name,
+        "version": model.version,
+        "runtime": RUNTIMES[model.platform],
+        "inputs": _tensors(model.inputs.values()),
+        "outputs": _tensors(model.outputs.values()),
+        "classes": model.classes,
+        "images": _images(model),
+        "limits": {"request_bytes": model.limits.request_bytes},
+    }
+
+
+def _send(asset: Asset) -> Handler:
     async def send(request: web.Request) -> web.Response:
         request[PROTOCOL] = PAGE
-        same = any(tag.value == asset.digest for tag in request.if_none_match or ())
-        response = web.Response(status=304, headers=HEADERS) if same else _whole(asset)
+        if any(tag.value == asset.digest for tag in request.if_none_match or ()):
+            response = web.Response(status=304, headers=HEADERS)
+        else:
+            response = web.Response(body=asset.content, content_type=asset.type, charset="utf-8", headers=HEADERS)
         response.etag = asset.digest
         return response
 
     return send
 
 
-def _whole(asset: Asset) -> web.Response:
-    return web.Response(body=asset.content, content_type=asset.type, charset="utf-8", headers=HEADERS)
+def _images(model: Model) -> ImageMode:
+    """Return the mode of photographs: None if the model takes no photographs, for any configuration."""
+    try:
+        require_images(model)
+    except Unknown:
+        return "None"
+    return model.images
+
+
+def _tensors(tensors: Iterable[Tensor]) -> list[dict[str, Any]]:
+    return [{"name": tensor.name, "dtype": tensor.dtype_name, "shape": [-1, *tensor.shape]} for tensor in tensors]

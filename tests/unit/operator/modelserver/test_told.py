@@ -13,7 +13,7 @@ from epochal_api.signature import Signature
 from epochal_operator.modelserver import trim
 from epochal_operator.modelserver.told import Asker, ask
 from epochal_operator.runtime.api.resource import Key
-from epochal_server.health import metrics_routes
+from epochal_server.routes.metrics import metrics_routes
 from prometheus_client import CollectorRegistry
 
 from tests.unit.operator.modelserver.servers import MODEL, SHA, pod

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from epochal_server.model import Model
-from epochal_server.protocols.classes import Guess, chosen, labels, ranked, tells_classes
+from epochal_server.model.model import Model
+from epochal_server.protocols.classes import ClassPrediction, chosen, labels, ranked, tells_classes
 from epochal_server.refusals import Failed
 
 from tests.kit.served import digits, model, small, spec
@@ -17,8 +17,8 @@ def binary(*, probabilities: bool = False) -> Model:
 
 def test_the_likeliest_come_first_and_of_equals_the_first() -> None:
     assert ranked(ANSWERS, 2, ("a", "b")) == [
-        [Guess(1, "b", 0.7), Guess(2, None, 0.2)],
-        [Guess(0, "a", 0.4), Guess(2, None, 0.4)],
+        [ClassPrediction(1, "b", 0.7), ClassPrediction(2, None, 0.2)],
+        [ClassPrediction(0, "a", 0.4), ClassPrediction(2, None, 0.4)],
     ]
     assert len(ranked(ANSWERS, 5, None)[0]) == 3
     assert chosen(ANSWERS) == [1, 0]
@@ -36,8 +36,8 @@ def test_what_is_no_number_is_of_no_class() -> None:
 def test_one_value_tells_two_classes() -> None:
     found = np.array([[0.25], [0.75]])
     assert ranked(found, 3, ("no", "yes")) == [
-        [Guess(0, "no", 0.75), Guess(1, "yes", 0.25)],
-        [Guess(1, "yes", 0.75), Guess(0, "no", 0.25)],
+        [ClassPrediction(0, "no", 0.75), ClassPrediction(1, "yes", 0.25)],
+        [ClassPrediction(1, "yes", 0.75), ClassPrediction(0, "no", 0.25)],
     ]
     assert chosen(found) == [0, 1]
 

@@ -11,8 +11,8 @@ from itertools import count, pairwise
 from time import thread_time
 
 import pytest
-from epochal_server.model import Model
-from epochal_server.protocols import tfserving, v2, watson
+from epochal_server.model.model import Model
+from epochal_server.protocols import tfserving, v2_request, watson
 from epochal_server.protocols.json_body import CHECKED_BYTES
 from epochal_server.refusals import Invalid
 
@@ -60,11 +60,11 @@ def numbers(item: bytes, end: bytes = b"", more: bytes = b"") -> Callable[[int],
 
 
 def of_v2(served: Model) -> Decode:
-    return lambda body: v2.decode(body, None, served)
+    return lambda body: v2_request.parse(body, served)
 
 
 def binary(body: bytes) -> object:
-    return v2.decode(body + b"more", str(len(body)), small())
+    return v2_request.Decoder(small()).decode(body + b"more", str(len(body)))
 
 
 def of_tfserving(served: Model) -> Decode:

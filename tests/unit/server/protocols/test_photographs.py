@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from epochal_server.model import Model
-from epochal_server.protocols.photographs import Options, options, told, whole
-from epochal_server.protocols.pixels import Box, Seen
+from epochal_server.model.model import Model
+from epochal_server.protocols.photographs import Options, answer, predictions, read_options
+from epochal_server.protocols.preprocess import Box, ModelImage
 from epochal_server.refusals import Invalid
 
 from tests.kit.served import digits, model, spec
 
-SEEN = Seen(np.zeros((28, 28, 1), np.uint8))
+SEEN = ModelImage(np.zeros((28, 28, 1), np.uint8))
 ANSWERS = {"digit": np.array([[0, 0, 0, 0.125, 0, 0, 0, 0.75, 0.125, 0]], np.float32)}
 GUESS = {"class": 7, "name": "seven", "probability": 0.75}
 TOP = [
@@ -32,7 +32,7 @@ TOP = [
     ],
 )
 def test_reads_what_is_asked(query: dict[str, str], of: Model, asked: Options) -> None:
-    assert options(query, of) == asked
+    assert read_options(query, of) == asked
 
 
 @pytest.mark.parametrize(
@@ -47,37 +47,37 @@ def test_reads_what_is_asked(query: dict[str, str], of: Model, asked: Options) -
 )
 def test_says_what_was_expected_and_found(query: dict[str, str], of: Model, wrong: str) -> None:
     with pytest.raises(Invalid) as refused:
-        options(query, of)
+        read_options(query, of)
     assert wrong in refused.value.message
 
 
 def test_tells_class_and_top_three() -> None:
-    assert whole(told([SEEN], ANSWERS, digits(), Options()), Options()) == GUESS | {"top": TOP}
+    assert answer(predictions([SEEN], ANSWERS, digits(), Options()), Options()) == GUESS | {"top": TOP}
 
 
 def test_tells_where_each_of_several_lies_and_shows_it() -> None:
     asked = Options(several=True, show=True)
-    found: Any = whole(told([Seen(SEEN.pixels, Box(1, 2, 3, 4))], ANSWERS, digits(), asked), asked)
+    found: Any = answer(predictions([ModelImage(SEEN.pixels, Box(1, 2, 3, 4))], ANSWERS, digits(), asked), asked)
     (only,) = orjson.loads(orjson.dumps(found))["predictions"]
     assert only["box"] == {"left": 1, "top": 2, "right": 3, "bottom": 4}
     assert only["image"].startswith("data:image/png;base64,")
-    assert whole([], asked) == {"predictions": []}
+    assert answer([], asked) == {"predictions": []}
 
 
 def test_a_class_without_a_name_is_called_by_its_number() -> None:
-    (found,) = told([SEEN], ANSWERS, digits(classes=None), Options())
+    (found,) = predictions([SEEN], ANSWERS, digits(classes=None), Options())
     assert (found["class"], found["name"]) == (7, "7")
 
 
 def test_what_is_no_probability_is_not_called_so() -> None:
-    (found,) = told([SEEN], ANSWERS, digits(probabilities=False), Options())
+    (found,) = predictions([SEEN], ANSWERS, digits(probabilities=False), Options())
     assert found["score"] == 0.75
     assert "probability" not in found
 
 
 def test_tells_numbers_where_there_are_no_classes() -> None:
     mask = model([spec("image", (2, 2, 1))], [spec("mask", (2, 2))])
-    found = told([SEEN], {"mask": np.eye(2, dtype=np.float32)[None]}, mask, Options())
+    found = predictions([SEEN], {"mask": np.eye(2, dtype=np.float32)[None]}, mask, Options())
     assert orjson.loads(orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)) == [
         {"outputs": {"mask": [[1, 0], [0, 1]]}}
     ]

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from epochal_server.protocols.tfserving import decode, encode
+from epochal_server.model.model import Arrays
+from epochal_server.protocols import tfserving
+from epochal_server.protocols.tfserving import decode
 from epochal_server.refusals import Invalid
 from hypothesis import given
 
@@ -15,6 +17,10 @@ from tests.kit.served import model, pair, small, spec, texts
 from tests.unit.server.protocols.test_json_body import JSON
 
 SAID = {"score": np.array([[1, 2], [3, 4]], np.float32), "said": texts("é", "b")}
+
+
+def encode(rows: bool, answers: Arrays) -> bytes:  # noqa: FBT001 - as `tfserving.encode`
+    return tfserving.encode(rows, answers).content
 
 
 def asked(**fields: Any) -> bytes:
@@ -33,32 +39,32 @@ def asked(**fields: Any) -> bytes:
     ],
 )
 def test_one_input_need_not_be_named(fields: dict[str, Any]) -> None:
-    found = decode(asked(**fields), small())
-    assert found.inputs["x"].tolist() == [[1, 2], [3, 4]]
-    told = orjson.loads(encode(found, {"y": np.array([[0.1], [0.2]], np.float32)}))
+    found, rows = decode(asked(**fields), small())
+    assert found["x"].tolist() == [[1, 2], [3, 4]]
+    told = orjson.loads(encode(rows, {"y": np.array([[0.1], [0.2]], np.float32)}))
     assert told == {"predictions" if "instances" in fields else "outputs": [[0.1], [0.2]]}
 
 
 def test_several_are_named_row_by_row() -> None:
     rows = [{"count": 1, "words": ["a", {"b64": "w6k="}]}, {"words": ["b", "c"], "count": 2}]
-    found = decode(asked(instances=rows), pair())
-    assert found.inputs["count"].tolist() == [1, 2]
-    assert found.inputs["words"].tolist() == [["a", "é"], ["b", "c"]]
-    assert orjson.loads(encode(found, SAID)) == {
+    found, by_row = decode(asked(instances=rows), pair())
+    assert found["count"].tolist() == [1, 2]
+    assert found["words"].tolist() == [["a", "é"], ["b", "c"]]
+    assert orjson.loads(encode(by_row, SAID)) == {
         "predictions": [{"score": [1, 2], "said": "é"}, {"score": [3, 4], "said": "b"}]
     }
 
 
 def test_or_column_by_column() -> None:
-    found = decode(asked(inputs={"words": [["a"], ["b"]], "count": [1, 2]}), pair())
-    assert found.inputs["words"].tolist() == [["a"], ["b"]]
-    assert orjson.loads(encode(found, SAID)) == {"outputs": {"score": [[1, 2], [3, 4]], "said": ["é", "b"]}}
+    found, by_row = decode(asked(inputs={"words": [["a"], ["b"]], "count": [1, 2]}), pair())
+    assert found["words"].tolist() == [["a"], ["b"]]
+    assert orjson.loads(encode(by_row, SAID)) == {"outputs": {"score": [[1, 2], [3, 4]], "said": ["é", "b"]}}
 
 
 def test_an_instance_may_be_a_text_in_base64() -> None:
     of = model([spec("word", (), "str")], [spec("y", ())])
-    assert decode(asked(instances=[{"b64": "YQ=="}, "b"]), of).inputs["word"].tolist() == ["a", "b"]
-    assert decode(asked(instances=[{"word": {"b64": "YQ=="}}]), of).inputs["word"].tolist() == ["a"]
+    assert decode(asked(instances=[{"b64": "YQ=="}, "b"]), of)[0]["word"].tolist() == ["a", "b"]
+    assert decode(asked(instances=[{"word": {"b64": "YQ=="}}]), of)[0]["word"].tolist() == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_an_instance_may_be_a_text_in_base64() -> None:
 )
 def test_says_what_was_expected_and_found(fields: dict[str, Any], told: str | None) -> None:
     if told is None:  # the shape is looked at where the arrays are
-        assert decode(asked(**fields), small()).inputs["x"].shape == (2,)
+        assert decode(asked(**fields), small())[0]["x"].shape == (2,)
         return
     with pytest.raises(Invalid) as refused:
         decode(asked(**fields), small())

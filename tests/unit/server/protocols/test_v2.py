@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from epochal_server.model import Arrays, Model
-from epochal_server.protocols.v2 import Output, decode, encode
-from epochal_server.protocols.values import CODES
+from epochal_server.model.datatypes import DATA_TYPES
+from epochal_server.model.model import Arrays, Model
+from epochal_server.protocols.protocol import HEADER_LENGTH, Body
+from epochal_server.protocols.v2 import encode
+from epochal_server.protocols.v2_request import MOST_CACHED, Decoder, Head, Output
 from epochal_server.refusals import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,16 @@ X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1.5, 2]}
 COUNT = {"name": "count", "shape": [1], "datatype": "INT64", "data": [1]}
 
 
+def decode(body: bytes, header: str | None, model: Model) -> tuple[Arrays, Head]:
+    return Decoder(model).decode(body, header)
+
+
+def parts(body: Body) -> tuple[bytes, int | None]:
+    """Returns a body, and the length of its JSON if bytes follow."""
+    length = body.headers.get(HEADER_LENGTH)
+    return body.content, None if length is None else int(length)
+
+
 def asked(**fields: Any) -> bytes:
     return json.dumps({"inputs": [X]} | fields).encode()
 
@@ -33,15 +45,15 @@ def changed(**fields: Any) -> bytes:
 
 def response(body: bytes, model: Model, answers: Arrays, header: str | None = None) -> tuple[dict[str, Any], bytes]:
     """Returns the JSON of a response, and what follows it."""
-    told, head = encode(decode(body, header, model), answers, model)
+    told, head = parts(encode(decode(body, header, model)[1], model, answers))
     return orjson.loads(told[:head]), told[len(told) if head is None else head :]
 
 
 @pytest.mark.parametrize("data", [[1.5, 2], [[1.5, 2]], [[1.5], [2]], [1.5, 2.0]])
 def test_data_may_lie_flat_or_nested(data: Any) -> None:
-    found = decode(changed(data=data), None, small())
-    assert found.inputs["x"].tolist() == [[1.5, 2]]
-    assert found.inputs["x"].dtype == np.float32
+    inputs, found = decode(changed(data=data), None, small())
+    assert inputs["x"].tolist() == [[1.5, 2]]
+    assert inputs["x"].dtype == np.float32
     assert found.outputs == (Output("y", binary=False),)
 
 
@@ -61,13 +73,13 @@ def test_tells_what_the_model_answers_as_json() -> None:
     assert rest == b""
 
 
-@pytest.mark.parametrize("dtype", sorted(of.name for of in CODES))
+@pytest.mark.parametrize("dtype", sorted(of.name for of in DATA_TYPES if of.kind != "O"))
 @pytest.mark.parametrize("binary", [False, True])
 def test_tells_whatever_type_the_model_has(dtype: str, *, binary: bool) -> None:
     of = model([spec("x", (2,))], [spec("y", (3,), dtype)])
     answers = {"y": np.array([[0, 1, 0], [1, 1, 1]], dtype)}
     body = asked(outputs=[{"name": "y", "parameters": {"binary_data": binary}}])
-    told, head = encode(decode(body, None, of), answers, of)
+    told, head = parts(encode(decode(body, None, of)[1], of, answers))
     found = InferenceServerClient.parse_response_body(told, header_length=head).as_numpy("y")
     assert found.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(found, answers["y"])
@@ -126,11 +138,11 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         sent.append(one.set_data_from_numpy(array, binary_data=data.draw(st.booleans())))
     wanted = [InferRequestedOutput("said", binary_data=data.draw(st.booleans()))]
     body, header = InferenceServerClient.generate_request_body(sent, request_id="é", outputs=wanted)
-    found = decode(body, None if header is None else str(header), model)
+    found, request = decode(body, None if header is None else str(header), model)
     for name, array in inputs.items():
-        np.testing.assert_array_equal(found.inputs[name], array)
+        np.testing.assert_array_equal(found[name], array)
     answers = {"score": np.zeros((1, 2), np.float32), "said": texts(data.draw(st.text()))}
-    told, head = encode(found, answers, model)
+    told, head = parts(encode(request, model, answers))
     result = InferenceServerClient.parse_response_body(told, header_length=head)
     said = result.as_numpy("said").item()
     assert (said.decode() if isinstance(said, bytes) else said) == answers["said"].item()
@@ -162,7 +174,10 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         (changed(data=[[1], [1, 2]]), "expected lists of one length"),
         (changed(data=["a", "b"]), 'expected numbers, found the text "a" at [0, 0]'),
         (changed(parameters=[]), 'input "x": parameters: expected an object, found a list'),
-        (changed(parameters={"binary_data_size": 8}), "of the 0 bytes that are left after the JSON, found 8"),
+        (
+            changed(parameters={"binary_data_size": 8}),
+            "expected 8 bytes after the JSON",
+        ),
         (changed(parameters={"binary_data_size": -1}), "found -1"),
         (changed(parameters={"binary_data_size": True}), "found true"),
         (changed(parameters={"shared_memory_region": "a"}), "shared_memory_region, which is not supported"),
@@ -204,7 +219,7 @@ def test_texts_have_no_classes() -> None:
         ("9" * 5000, b"", "at most the body's"),
         ("0", b"", "found nothing"),
         ("5", b"", "expected JSON"),
-        (None, b"more", "found 4 more: correct binary_data_size"),
+        (None, b"more", "found 4: correct binary_data_size"),
     ],
 )
 def test_the_length_of_the_json_must_be_right(header: str | None, rest: bytes, told: str) -> None:
@@ -232,3 +247,48 @@ def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
     for fields in ({"data": one}, {"shape": two, "data": one}, {"datatype": three}, {"parameters": two}, {"name": one}):
         with suppress(Invalid):
             decode(changed(**fields), None, small())
+
+
+def binary(x: list[float], **more: Any) -> tuple[bytes, str]:
+    """Returns a body whose input follows the JSON, and the length of the JSON."""
+    one = {name: X[name] for name in ("name", "datatype")} | {"shape": [1, 2], "parameters": {"binary_data_size": 8}}
+    head = json.dumps({"inputs": [one], **more}).encode()
+    return head + np.array([x], np.float32).tobytes(), str(len(head))
+
+
+def test_json_that_repeats_before_tensors_is_parsed_once() -> None:
+    decoder = Decoder(small())
+    _, first = decoder.decode(*binary([1, 2]))
+    inputs, second = decoder.decode(*binary([3, 4]))
+    assert second is first
+    assert (inputs["x"].tolist(), inputs["x"].flags.aligned) == ([[3, 4]], True)
+    assert decoder.decode(*binary([3, 4], id="other"))[1] is not first
+    body, length = binary([1, 2])
+    for odd, header in ((body[:-1], length), (body + b"x", length), (body, "1"), (body, "-1"), (body, "9999")):
+        with pytest.raises(Invalid) as refused:
+            decoder.decode(odd, header)
+        with pytest.raises(Invalid) as expected:
+            decode(odd, header, small())
+        assert str(refused.value) == str(expected.value)
+
+
+def test_json_with_values_is_not_cached_and_the_cache_is_bounded() -> None:
+    decoder = Decoder(small())
+    decoder.decode(asked(), str(len(asked())))
+    assert not decoder._cache
+    for number in range(MOST_CACHED + 2):
+        decoder.decode(*binary([1, 2], id=str(number)))
+    assert len(decoder._cache) == 2
+    decoder.decode(*binary([1, 2], id="x" * 5000))
+    assert len(decoder._cache) == 2
+
+
+def test_the_json_of_a_binary_response_is_written_once_for_each_shape() -> None:
+    decoder, of = Decoder(model([spec("x", (2,))], [spec("y", (-1,))])), model([spec("x", (2,))], [spec("y", (-1,))])
+    wanted = {"parameters": {"binary_data_output": True}}
+    for length in (3, 3, 2, 3, 1):
+        answers = {"y": np.arange(length, dtype=np.float32).reshape(1, length)}
+        _, cached = decoder.decode(*binary([1, 2], **wanted))
+        _, fresh = Decoder(of).decode(*binary([1, 2], **wanted))
+        assert encode(cached, of, answers) == encode(fresh, of, answers)
+    assert len(cached.response_heads) == 1

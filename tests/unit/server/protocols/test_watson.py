@@ -14,14 +14,15 @@ from epochal_server.protocols.watson import (
     MOST_ENTRIES,
     Part,
     Request,
+    _times,
     check_version,
     decode_v3,
     decode_v4,
+    encode_error,
     encode_v3,
     encode_v4,
-    times,
 )
-from epochal_server.refusals import Invalid
+from epochal_server.refusals import Busy, Failed, Invalid, Refused, Unknown
 from hypothesis import given
 
 from tests.kit.served import digits, model, pair, small, spec, texts
@@ -70,7 +71,7 @@ def test_inputs_may_be_called_as_numbers_or_null_are_written() -> None:
 def test_entries_are_answered_each_by_its_own() -> None:
     asked = decode_v4(v4({"id": "a", "values": [[1, 2]]}, {"values": [[3, 4], [5, 6]]}), small())
     assert asked.inputs["x"].tolist() == [[1, 2], [3, 4], [5, 6]]
-    told = orjson.loads(encode_v4(asked, {"y": np.eye(3, dtype=np.float32)}, small()))
+    told = orjson.loads(encode_v4(asked, small(), {"y": np.eye(3, dtype=np.float32)}).content)
     assert told == {
         "predictions": [
             {"id": "a", "fields": ["prediction"], "values": [[[1, 0, 0]]]},
@@ -82,18 +83,18 @@ def test_entries_are_answered_each_by_its_own() -> None:
 def test_rows_are_told_in_their_order_however_many_there_are() -> None:
     answers = {"digit": np.random.default_rng(3).random((5000, 10)).astype(np.float32)}
     sizes = (1, 630, 631, 5000 - 1262)  # a block is of 630 such rows
-    told = orjson.loads(encode_v4(Request({}, tuple(Part(size, None) for size in sizes)), answers, digits()))
+    told = orjson.loads(encode_v4(Request({}, tuple(Part(size, None) for size in sizes)), digits(), answers).content)
     each = [part["values"] for part in told["predictions"]]
     assert [len(rows) for rows in each] == list(sizes)
     rows = [row for part in each for row in part]
-    assert rows == orjson.loads(encode_v3(answers, digits()))["values"]
+    assert rows == orjson.loads(encode_v3(digits(), answers).content)["values"]
     for at in (0, 2):
         np.testing.assert_array_equal(np.array([row[at] for row in rows], np.float32), answers["digit"])
     assert [row[1] for row in rows] == answers["digit"].argmax(axis=1).tolist()
 
 
 def test_what_is_told_twice_takes_twice_the_room() -> None:
-    assert (times(digits()), times(small())) == (10, 6)
+    assert (_times(digits()), _times(small())) == (10, 6)
 
 
 def test_takes_as_many_entries_as_it_has_memory_for() -> None:
@@ -105,7 +106,7 @@ def test_takes_as_many_entries_as_it_has_memory_for() -> None:
 
 def test_a_part_may_have_no_samples() -> None:
     asked = Request({}, (Part(0, None), Part(1, "a")))
-    assert orjson.loads(encode_v4(asked, {"y": np.ones((1, 3), np.float32)}, small())) == {
+    assert orjson.loads(encode_v4(asked, small(), {"y": np.ones((1, 3), np.float32)}).content) == {
         "predictions": [
             {"fields": ["prediction"], "values": []},
             {"id": "a", "fields": ["prediction"], "values": [[[1, 1, 1]]]},
@@ -123,14 +124,14 @@ def test_classes_and_probabilities_are_told_as_by_keras_deployments() -> None:
     row = answers["digit"][0].tolist()
     asked = decode_v4(v4({"values": np.zeros((1, 28, 28, 1)).tolist()}), digits())
     fields = ["prediction", "prediction_classes", "probability"]
-    assert orjson.loads(encode_v4(asked, answers, digits())) == {
+    assert orjson.loads(encode_v4(asked, digits(), answers).content) == {
         "predictions": [{"fields": fields, "values": [[row, 7, row]]}]
     }
-    assert orjson.loads(encode_v3(answers, digits())) == {"fields": fields, "values": [[row, 7, row]]}
+    assert orjson.loads(encode_v3(digits(), answers).content) == {"fields": fields, "values": [[row, 7, row]]}
 
 
 def test_no_probabilities_are_told_where_there_are_none() -> None:
-    told = orjson.loads(encode_v3({"digit": np.eye(10, dtype=np.float32)[[7]]}, digits(probabilities=False)))
+    told = orjson.loads(encode_v3(digits(probabilities=False), {"digit": np.eye(10, dtype=np.float32)[[7]]}).content)
     assert told["fields"] == ["prediction", "prediction_classes"]
     assert told["values"][0][1] == 7
 
@@ -138,12 +139,12 @@ def test_no_probabilities_are_told_where_there_are_none() -> None:
 @pytest.mark.parametrize(("value", "told"), [(0.2, 0), (0.8, 1)])
 def test_one_probability_tells_two_classes(value: float, told: int) -> None:
     of = model([spec("x", (2,))], [spec("y", (1,))], probabilities=True)
-    assert orjson.loads(encode_v3({"y": np.array([[value]])}, of))["values"] == [[[value], told, [value]]]
+    assert orjson.loads(encode_v3(of, {"y": np.array([[value]])}).content)["values"] == [[[value], told, [value]]]
 
 
 def test_outputs_are_fields_where_there_are_several() -> None:
     answers = {"score": np.array([[1, 2]], np.float32), "said": texts("é")}
-    assert orjson.loads(encode_v3(answers, pair())) == {"fields": ["score", "said"], "values": [[[1, 2], "é"]]}
+    assert orjson.loads(encode_v3(pair(), answers).content) == {"fields": ["score", "said"], "values": [[[1, 2], "é"]]}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
 
 def test_what_is_no_number_is_null() -> None:
     answers = {"digit": np.full((1, 10), np.nan, np.float32)}
-    (row,) = orjson.loads(encode_v3(answers, digits()))["values"]
+    (row,) = orjson.loads(encode_v3(digits(), answers).content)["values"]
     assert row == [[None] * 10, None, [None] * 10]
 
 
@@ -245,3 +246,19 @@ def test_no_time_is_taken_for_more_fields_than_there_are_inputs() -> None:
 
     read = min(seconds(lambda: json_body.read(body)) for _ in range(3))
     assert min(seconds(lambda: decode_v3(body, model_)) for _ in range(3)) < 2 * read + 0.02
+
+
+@pytest.mark.parametrize(
+    ("refused", "code"),
+    [
+        (Invalid("x"), "invalid_request_entity"),
+        (Unknown("x"), "deployment_does_not_exist"),
+        (Busy("x", 1), "too_many_requests"),
+        (Failed("x"), "internal_error"),
+    ],
+)
+def test_errors_have_codes(refused: Refused, code: str) -> None:
+    told = orjson.loads(encode_error(refused, status_code=True))
+    assert len(told.pop("trace")) == 32
+    assert told == {"errors": [{"code": code, "message": "x"}], "status_code": refused.status}
+    assert "status_code" not in orjson.loads(encode_error(refused, status_code=False))

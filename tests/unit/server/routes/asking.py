@@ -1,29 +1,26 @@
 """Asks the routes of a model, over HTTP on the loopback."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiohttp import ClientSession, web
 from aiohttp.typedefs import Middleware
-from epochal_server.intake import Intake
-from epochal_server.model import Arrays, Model
+from epochal_server.admission import AdmissionControl
+from epochal_server.assemble import protocols
+from epochal_server.model.model import Arrays, Model, check
 from epochal_server.refusals import Unauthorized
-from epochal_server.service import Service
-from epochal_server.tensors import check
+from epochal_server.routes import inference
+from epochal_server.routes.handling import Service
+from epochal_server.worker_pool import WorkerPool
 
 KEY = "Bearer secret"
 NOT_YET = "the model is not loaded yet"
 
 
-class InThreads:
-    """See service.Work; nothing is waited for."""
-
-    async def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await asyncio.to_thread(function, *args, **kwargs)
-
-    alone = admitted = __call__
+def workers(kind: type[WorkerPool] = WorkerPool) -> WorkerPool:
+    """Returns threads for which nothing is waited for."""
+    return kind(ThreadPoolExecutor(4), AdmissionControl(1000, 1), 4)
 
 
 def service(
@@ -39,8 +36,13 @@ def service(
         if key and headers.get("Authorization") != KEY:
             raise Unauthorized("Authorization: expected a key")
 
-    intake = Intake(most, 2 * model.limits.request_bytes)
-    return Service(model, answer, InThreads(), lambda: ready, authorize, intake)
+    admission = AdmissionControl(most, 2 * model.limits.request_bytes)
+    return Service(model, answer, workers(), lambda: ready, authorize, admission)
+
+
+def protocol_routes(service: Service) -> list[web.RouteDef]:
+    """Return the routes of all protocols for inference."""
+    return inference.routes(service, protocols(service.model))
 
 
 @asynccontextmanager

@@ -1,24 +1,20 @@
 """Answers that take long to encode leave the event loop to others, in each protocol."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from aiohttp import FormData, web
+from aiohttp import FormData
 from epochal_api.signature import ImageSpec
-from epochal_server.model import Arrays
-from epochal_server.protocols import classes, json_list, photographs, pixels, tfserving, v2, watson
+from epochal_server.model.model import Arrays
+from epochal_server.protocols import classes, json_values, photographs, preprocess, tfserving, v2, watson
 from epochal_server.routes import photographs as photographs_routes
-from epochal_server.routes import tfserving as tfserving_routes
-from epochal_server.routes import v2 as v2_routes
-from epochal_server.routes import watson as watson_routes
-from epochal_server.service import Service
 
 from tests.kit.served import model, small, spec
-from tests.unit.server.protocols.test_seeing import sheet, stored
-from tests.unit.server.routes.asking import service, serving
+from tests.unit.server.protocols.test_preprocess import sheet, stored
+from tests.unit.server.routes.asking import protocol_routes, service, serving
 
 MANY = 20_000
 ROWS = [[1, 2]] * MANY
@@ -44,24 +40,23 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
 
     def written(*args: Any) -> Iterator[bytes]:
         wrote.append(threading.current_thread())
-        return json_list.written(*args)
+        return json_values.json_blocks(*args)
 
     for module in (v2, tfserving, watson):
-        monkeypatch.setattr(module, "written", written)
+        monkeypatch.setattr(module, "json_blocks", written)
     monkeypatch.setattr(v2, "labels", noted(classes.labels))
-    monkeypatch.setattr(photographs, "png", noted(pixels.png))
+    monkeypatch.setattr(photographs, "png", noted(preprocess.png))
     return wrote
 
 
 @pytest.mark.parametrize(
-    ("routes", "path", "body", "more"),
+    ("path", "body", "more"),
     [
-        (v2_routes.routes, "/v2/models/digits/infer", {"inputs": [INPUT]}, {}),
-        (v2_routes.routes, "/v2/models/digits/infer", {"inputs": [INPUT], "outputs": CLASSES}, {}),
-        (tfserving_routes.routes, "/v1/models/digits:predict", {"instances": ROWS}, {}),
-        (watson_routes.routes, "/ml/v4/deployments/digits/predictions", {"input_data": [{"values": ROWS}]}, {}),
+        ("/v2/models/digits/infer", {"inputs": [INPUT]}, {}),
+        ("/v2/models/digits/infer", {"inputs": [INPUT], "outputs": CLASSES}, {}),
+        ("/v1/models/digits:predict", {"instances": ROWS}, {}),
+        ("/ml/v4/deployments/digits/predictions", {"input_data": [{"values": ROWS}]}, {}),
         (
-            watson_routes.routes,
             "/v3/wml_instances/a/deployments/digits/online",
             {"values": ROWS},
             {"classes": ("a", "b", "c")},
@@ -70,12 +65,11 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
 )
 async def test_a_large_answer_is_encoded_in_a_thread(
     threads: list[threading.Thread],
-    routes: Callable[[Service], Iterable[web.RouteDef]],
     path: str,
     body: dict[str, Any],
     more: dict[str, Any],
 ) -> None:
-    async with serving(routes(service(small(**more), answer))) as client:
+    async with serving(protocol_routes(service(small(**more), answer))) as client:
         response = await client.post(path, json=body)
         assert (response.status, len(await response.read()) > MANY) == (200, True)
     assert threads
@@ -84,7 +78,7 @@ async def test_a_large_answer_is_encoded_in_a_thread(
 
 async def test_a_small_answer_is_encoded_at_once(threads: list[threading.Thread]) -> None:
     async with (
-        serving(tfserving_routes.routes(service(small(), answer))) as client,
+        serving(protocol_routes(service(small(), answer))) as client,
         client.post("/v1/models/digits:predict", json={"instances": ROWS[:10]}) as response,
     ):
         assert response.status == 200

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import ClientSession
-from epochal_server.model import Arrays
+from epochal_server.model.model import Arrays
 from epochal_server.page.assets import POLICY, assets
+from epochal_server.protocols.openapi import document
 from epochal_server.routes.page import routes
 
 from tests.kit.served import digits
@@ -21,7 +22,8 @@ def never(_: Arrays) -> Arrays:
 
 @asynccontextmanager
 async def client(*, key: bool = False) -> AsyncIterator[ClientSession]:
-    async with serving(routes(service(digits(), never, key=key))) as session:
+    model = digits()
+    async with serving(routes(service(model, never, key=key), document(model))) as session:
         yield session
 
 

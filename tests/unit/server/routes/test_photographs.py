@@ -9,12 +9,12 @@ import pytest
 from aiohttp import FormData
 from epochal_api.server_config import Limits
 from epochal_api.signature import ImageSpec
-from epochal_server.model import Arrays
+from epochal_server.model.model import Arrays
 from epochal_server.routes.photographs import routes
 from PIL import Image
 
 from tests.kit.served import digits, model, small, spec
-from tests.unit.server.protocols.test_seeing import sheet, stored
+from tests.unit.server.protocols.test_preprocess import sheet, stored
 from tests.unit.server.routes.asking import KEY, service, serving
 
 IMAGE = ImageSpec(height=28, width=28, channels=1, lowest=0, highest=1)

@@ -1,10 +1,9 @@
 """TensorFlow Serving's REST API over HTTP."""
 
 import pytest
-from epochal_server.routes.tfserving import routes
 
 from tests.kit.served import small
-from tests.unit.server.routes.asking import NOT_YET, service, serving
+from tests.unit.server.routes.asking import NOT_YET, protocol_routes, service, serving
 from tests.unit.server.routes.test_v2 import summed
 
 AT = "/v1/models/digits"
@@ -13,7 +12,7 @@ SERVICE = service(small(), summed)
 
 @pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
 async def test_answers(path: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         told = await (await client.post(f"{path}:predict", json={"instances": [[1, 2], [3, 4]]})).json()
         assert told == {"predictions": [[3, 6, 9], [7, 14, 21]]}
         told = await (await client.post(f"{path}:predict", json={"inputs": [[1, 2]]})).json()
@@ -22,7 +21,7 @@ async def test_answers(path: str) -> None:
 
 @pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
 async def test_tells_what_is_served(path: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         told = await (await client.get(path)).json()
         status = {"error_code": "OK", "error_message": ""}
         assert told.pop("model_version_status") == [{"version": "3", "state": "AVAILABLE", "status": status}]
@@ -39,7 +38,7 @@ async def test_tells_what_is_served(path: str) -> None:
 
 
 async def test_tells_that_it_is_not_ready() -> None:
-    async with serving(routes(service(small(), summed, ready=NOT_YET))) as client:
+    async with serving(protocol_routes(service(small(), summed, ready=NOT_YET))) as client:
         whole = await (await client.get(AT)).json()
         assert whole["ready"] is False
         (told,) = whole["model_version_status"]
@@ -47,7 +46,7 @@ async def test_tells_that_it_is_not_ready() -> None:
 
 
 async def test_refuses_in_its_own_form() -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(f"{AT}:predict", json={})
         assert (response.status, list(await response.json())) == (400, ["error"])
         for path in ("/v1/models/other", f"{AT}/versions/4"):

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import gzip
-import json
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_server.model import Arrays
-from epochal_server.protocols import v2
+from epochal_server.model.model import Arrays
 from epochal_server.refusals import Invalid
-from epochal_server.routes.v2 import routes
+from epochal_server.worker_pool import WorkerPool
 
 from tests.kit.served import small
-from tests.unit.server.routes.asking import KEY, NOT_YET, InThreads, service, serving
+from tests.unit.server.routes.asking import KEY, NOT_YET, protocol_routes, service, serving, workers
 
 ASKED = {"id": "a", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
 AT = "/v2/models/digits"
@@ -31,7 +29,7 @@ SERVICE = service(small(), summed)
 
 
 async def test_tells_what_is_served() -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         for path in ("/v2", "/v2/"):
             told = await (await client.get(path)).json()
             assert told["name"] == "epochal-server"
@@ -50,7 +48,7 @@ async def test_tells_what_is_served() -> None:
 
 
 async def test_tells_that_it_is_not_ready() -> None:
-    async with serving(routes(service(small(), summed, ready=NOT_YET))) as client:
+    async with serving(protocol_routes(service(small(), summed, ready=NOT_YET))) as client:
         response = await client.get(f"{AT}/ready")
         assert (response.status, await response.json()) == (503, {"error": NOT_YET})
         assert response.headers["Retry-After"] == "1"
@@ -59,7 +57,7 @@ async def test_tells_that_it_is_not_ready() -> None:
 
 @pytest.mark.parametrize("path", [f"{AT}/infer", f"{AT}/versions/3/infer"])
 async def test_answers(path: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(path, json=ASKED)
         assert response.content_type == "application/json"
         told = await response.json()
@@ -70,13 +68,13 @@ async def test_answers(path: str) -> None:
 async def test_large_bodies_are_decoded_alone() -> None:
     threads = list[str]()
 
-    class OneAtATime(InThreads):
+    class OneAtATime(WorkerPool):
         async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             threads.append(args[0].func.__name__)
             return await self(function, *args, **kwargs)
 
     many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 2] * 50_000}
-    async with serving(routes(replace(SERVICE, work=OneAtATime()))) as client:
+    async with serving(protocol_routes(replace(SERVICE, workers=workers(OneAtATime)))) as client:
         responses = await asyncio.gather(*(client.post(f"{AT}/infer", json={"inputs": [many]}) for _ in range(3)))
         for response in responses:
             assert (await response.json())["outputs"][0]["data"] == [3, 6, 9] * 50_000
@@ -87,7 +85,7 @@ async def test_a_large_body_is_decoded_without_collections() -> None:
     """Nor does its refusal hold what has become of it."""
     collecting = list[bool]()
 
-    class Noting(InThreads):
+    class Noting(WorkerPool):
         async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             def decode() -> Any:
                 collecting.append(gc.isenabled())
@@ -101,7 +99,7 @@ async def test_a_large_body_is_decoded_without_collections() -> None:
 
     many = {"name": "x", "shape": [50_000, 2], "datatype": "FP32", "data": [1, 1e300] * 50_000}
     async with (
-        serving(routes(replace(SERVICE, work=Noting()))) as client,
+        serving(protocol_routes(replace(SERVICE, workers=workers(Noting)))) as client,
         client.post(f"{AT}/infer", json={"inputs": [many]}) as response,
     ):
         assert response.status == 400
@@ -109,7 +107,7 @@ async def test_a_large_body_is_decoded_without_collections() -> None:
 
 
 async def test_answers_in_bytes() -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         asked = ASKED | {"parameters": {"binary_data_output": True}}
         response = await client.post(f"{AT}/infer", json=asked)
         assert response.content_type == "application/octet-stream"
@@ -117,31 +115,9 @@ async def test_answers_in_bytes() -> None:
         assert np.frombuffer((await response.read())[head:], np.float32).tolist() == [3, 6, 9]
 
 
-async def test_reads_json_that_comes_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[bytes] = []
-
-    def decode(body: bytes, *others: Any) -> v2.Request:
-        read.append(body)
-        return decoded(body, *others)
-
-    decoded = v2.decode
-    monkeypatch.setattr(v2, "decode", decode)
-    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
-    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
-    async with serving(routes(SERVICE)) as client:
-        for pair in ([1, 2], [3, 4]):
-            data = head + np.array(pair, np.float32).tobytes()
-            headers = {"Inference-Header-Content-Length": str(len(head))}
-            response = await client.post(f"{AT}/infer", data=data, headers=headers)
-            at = int(response.headers["Inference-Header-Content-Length"])
-            answer = np.frombuffer((await response.read())[at:], np.float32)
-            assert answer.tolist() == [sum(pair) * times for times in (1, 2, 3)]
-    assert len(read) == 1
-
-
 @pytest.mark.parametrize(("packing", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 async def test_takes_packed_bodies(packing: str, pack: type[bytes]) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         body = pack(b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}')
         response = await client.post(f"{AT}/infer", data=body, headers={"Content-Encoding": packing})
         assert (await response.json())["outputs"][0]["data"] == [3, 6, 9]
@@ -155,28 +131,28 @@ async def test_takes_packed_bodies(packing: str, pack: type[bytes]) -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/v2/models/other", 'expected "digits", found "other"'),
-        ("/v2/models/other/infer", 'expected "digits", found "other"'),
-        (f"{AT}/versions/4/infer", 'version of "digits": expected 3, found 4'),
-        (f"{AT}/versions/4/ready", "found 4"),
+        ("/v2/models/other", 'unknown model "other"'),
+        ("/v2/models/other/infer", 'unknown model "other"'),
+        (f"{AT}/versions/4/infer", 'unknown version 4 of model "digits"'),
+        (f"{AT}/versions/4/ready", "unknown version 4"),
     ],
 )
 async def test_no_other_is_served(path: str, told: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         response = await client.request("POST" if path.endswith("infer") else "GET", path, json=ASKED)
         assert response.status == 404
         assert told in (await response.json())["error"]
 
 
 async def test_says_what_is_wrong() -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(f"{AT}/infer", data=b"no json")
         assert response.status == 400
         assert "expected JSON" in (await response.json())["error"]
 
 
 async def test_tells_nothing_to_whoever_has_no_key() -> None:
-    async with serving(routes(service(small(), summed, key=True))) as client:
+    async with serving(protocol_routes(service(small(), summed, key=True))) as client:
         for path in (AT, f"{AT}/ready", "/v2/models/other"):
             response = await client.get(path)
             assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from epochal_server.routes.watson import routes
 
 from tests.kit.served import digits
-from tests.unit.server.routes.asking import service, serving
+from tests.unit.server.routes.asking import protocol_routes, service, serving
 
 V4 = "/ml/v4/deployments/digits/predictions"
 V3 = "/v3/wml_instances/0f0e/deployments/digits/online"
@@ -15,7 +14,7 @@ ENTRY = {"fields": ["image"], "values": np.zeros((2, 28, 28, 1)).tolist()}
 
 @pytest.mark.parametrize("path", [f"{V4}?version=2020-09-01", V4.removeprefix("/ml")])
 async def test_version_4(path: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(path, json={"input_data": [ENTRY]})
         (told,) = (await response.json())["predictions"]
         assert told["fields"] == ["prediction", "prediction_classes", "probability"]
@@ -24,7 +23,7 @@ async def test_version_4(path: str) -> None:
 
 @pytest.mark.parametrize("path", [V3, "/v3/wml_instances/0f0e/published_models/12/deployments/digits/online"])
 async def test_version_3(path: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         told = await (await client.post(path, json=ENTRY)).json()
         assert [row[1] for row in told["values"]] == [7, 7]
 
@@ -39,7 +38,7 @@ async def test_version_3(path: str) -> None:
     ],
 )
 async def test_refuses_in_its_own_form(path: str, status: int, code: str) -> None:
-    async with serving(routes(SERVICE)) as client:
+    async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(path, json={})
         told = await response.json()
         assert (response.status, told["errors"][0]["code"]) == (status, code)

@@ -1,1 +1,251 @@
-"""The OpenAPI 3.1 document of a model, for all protocols."""
+"""The OpenAPI 3.1 document of a model: JSON templates, a file for each protocol, filled in for the model."""
+
+import json
+import math
+from collections.abc import Sequence
+from importlib import resources
+from importlib.metadata import version
+from operator import itemgetter
+from typing import Any
+
+from epochal_server.model.model import Model, Tensor
+from epochal_server.protocols import watson
+from epochal_server.protocols.classes import tells_classes
+from epochal_server.protocols.photographs import TOP
+from epochal_server.protocols.preprocess import MOST_TOGETHER
+from epochal_server.protocols.protocol import SERVER
+
+ANY_LENGTH = 4
+"""Length of an axis of any length in an example."""
+MOST_VALUES = 1024
+"""Maximum number of values in an example. Larger inputs have no example."""
+TEXT = {"type": "string"}
+
+
+def document(model: Model) -> dict[str, Any]:
+    """Return the OpenAPI document of a model.
+
+    Args:
+        model: The model. Paths contain its name, and schemas describe its inputs and outputs.
+    """
+    folder = resources.files(__package__)
+    files = {file.name: json.loads(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".json")}
+    common = files.pop("common.json")
+    if model.images == "None":
+        del files["photographs.json"]
+    templates = sorted(files.values(), key=itemgetter("order"))
+    values = {**_values(model), **_photograph_values(model)}
+    paths: dict[str, Any] = {}
+    for template in templates:
+        for path, operations in template["paths"].items():
+            found = {method: _operation(one, template, common) for method, one in operations.items()}
+            paths[path.replace("{model}", model.name)] = _filled(found, values, model)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": model.name,
+            "version": model.version,
+            "description": _description(model),
+            "x-server": f"{SERVER} {version(SERVER)}",
+        },
+        "tags": [template["tag"] for template in templates],
+        "security": [{}, {"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": common["securitySchemes"],
+            "responses": {
+                f"{error}{status}": {"description": text, "content": _json({"$ref": f"#/components/schemas/{error}"})}
+                for error in ("Error", "WatsonError")
+                for status, text in common["responses"].items()
+            },
+            "schemas": common["schemas"],
+        },
+    }
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation with its tag and all its responses. `answer` in a template is the schema of a JSON answer."""
+    operation = {"tags": [template["tag"]["name"]], **operation}
+    if "answer" in operation:
+        content = _json(operation.pop("answer"))
+        operation["responses"] = {"200": {"description": "The answer.", "content": content}}
+    for status in common["responses"]:
+        operation["responses"][status] = {"$ref": f"#/components/responses/{template['error']}{status}"}
+    return operation
+
+
+def _filled(part: Any, values: dict[str, Any], model: Model) -> Any:
+    """Return a part of a template with the model's name, version and values. A field whose value is None is removed."""
+    if isinstance(part, dict):
+        found = {name: _filled(value, values, model) for name, value in part.items()}
+        return {name: value for name, value in found.items() if value is not None}
+    if isinstance(part, list):
+        return [_filled(value, values, model) for value in part]
+    if not isinstance(part, str):
+        return part
+    if part.startswith("$"):
+        return values[part[1:]]
+    return part.replace("{model}", model.name).replace("{version}", model.version)
+
+
+def _description(model: Model) -> str:
+    inputs = "; ".join(f"`{tensor.name}`, {tensor}" for tensor in model.inputs.values())
+    outputs = "; ".join(f"`{tensor.name}`, {tensor}" for tensor in model.outputs.values())
+    return (
+        f"Inputs: {inputs}. Outputs: {outputs}. n is the number of samples in a request: any.\n\n"
+        "All protocols give the same numbers. The message of a refused request names the expected and the found "
+        "value.\n\n"
+        f"A request has at most {model.limits.request_bytes:,} bytes. Its body may be compressed: `Content-Encoding: "
+        "gzip` or `deflate`."
+    )
+
+
+def _values(model: Model) -> dict[str, Any]:
+    """Return the values of the templates for a model."""
+    inputs, outputs = list(model.inputs.values()), list(model.outputs.values())
+    single = len(inputs) == 1
+    small = sum(math.prod(_shape(tensor)) for tensor in inputs) <= MOST_VALUES
+    row = {"values": [_example(inputs[0])]} if single else None
+    entry = row or {"fields": list(model.inputs), "values": [[_example(tensor) for tensor in inputs]]}
+    by_sample = _example(inputs[0]) if single else {tensor.name: _example(tensor) for tensor in inputs}
+    by_input = [by_sample] if single else {tensor.name: [_example(tensor)] for tensor in inputs}
+    return {
+        "output_names": list(model.outputs),
+        "input_rows": _rows(inputs),
+        "input_columns": _columns(inputs),
+        "output_rows": _rows(outputs),
+        "output_columns": _columns(outputs),
+        "tfserving_examples": {
+            "sample": {"summary": "Sample by sample", "value": {"instances": [by_sample]}},
+            "input": {"summary": "Input by input", "value": {"inputs": by_input}},
+        }
+        if small
+        else None,
+        "v2_inputs": {**_v2_tensors(inputs), "minItems": len(inputs)},
+        "v2_outputs": _v2_tensors(outputs),
+        "v2_metadata": _list(_object({"name": TEXT, "datatype": TEXT, "shape": _list({"type": "integer"})})),
+        "v2_example": {"inputs": [_v2_example(tensor) for tensor in inputs]} if small else None,
+        "watson_fields_text": "`fields` is ignored, because the model has a single input. A sample may be flat."
+        if single
+        else "`fields` names the inputs. Or each input has an entry, with its name as `id`.",
+        "watson_values": _samples(inputs[0]) if single else _list(_list({})),
+        "watson_table": _object(
+            {"fields": {"const": watson.fields(model)}, "values": _list(_list({}))}, "fields", "values"
+        ),
+        "watson_example": entry if small else None,
+        "watson_v4_example": {"input_data": [entry]} if small else None,
+    }
+
+
+def _photograph_values(model: Model) -> dict[str, Any]:
+    """Return the values of the template of photographs."""
+    most, digits = model.limits.image_pixels, model.images == "Digit"
+    option = {
+        "name": "several" if digits else "fit",
+        "in": "query",
+        "schema": {"type": "boolean", "default": False}
+        if digits
+        else {**TEXT, "enum": ["crop", "pad"], "default": "crop"},
+        "description": "Find several digits, from left to right."
+        if digits
+        else "Crop or pad a photograph of other proportions.",
+    }
+    return {
+        "photograph_limits": f"A photograph has at most {most:,} pixels. A form of several photographs has at most "
+        f"{MOST_TOGETHER * most:,} pixels.",
+        "photograph_option": option,
+        "photograph_prediction": _prediction(model),
+    }
+
+
+def _prediction(model: Model) -> dict[str, Any]:
+    integer = {"type": "integer"}
+    box = _object(dict.fromkeys(("left", "top", "right", "bottom"), integer))
+    more = {"image": {**TEXT, "format": "uri"}} | ({"box": box} if model.images == "Digit" else {})
+    if not tells_classes(model):
+        outputs = _object({name: _sample(tensor) for name, tensor in model.outputs.items()})
+        return _object({"outputs": outputs, **more}, "outputs")
+    value = "probability" if model.signature.probabilities else "score"
+    prediction = {"class": integer, "name": TEXT, value: {"type": "number"}}
+    top = {**_list(_object(prediction)), "maxItems": TOP}
+    return _object({**prediction, "top": top, **more}, "class", "name", value, "top")
+
+
+def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {"type": "object", "properties": properties} | ({"required": list(required)} if required else {})
+
+
+def _list(schema: Any) -> dict[str, Any]:
+    return {"type": "array", "items": schema}
+
+
+def _value(tensor: Tensor) -> dict[str, Any]:
+    if tensor.text:
+        return TEXT
+    return {"type": {"b": "boolean", "f": "number"}.get(tensor.dtype.kind, "integer")}
+
+
+def _sample(tensor: Tensor) -> dict[str, Any]:
+    schema = _value(tensor)
+    for axis in reversed(tensor.shape):
+        schema = _list(schema) | ({"minItems": axis, "maxItems": axis} if axis >= 0 else {})
+    return schema
+
+
+def _samples(tensor: Tensor) -> dict[str, Any]:
+    return {**_list(_sample(tensor)), "minItems": 1}
+
+
+def _rows(tensors: Sequence[Tensor]) -> dict[str, Any]:
+    if len(tensors) == 1:
+        return _samples(tensors[0])
+    return _list(_object({one.name: _sample(one) for one in tensors}, *(one.name for one in tensors)))
+
+
+def _columns(tensors: Sequence[Tensor]) -> dict[str, Any]:
+    if len(tensors) == 1:
+        return _samples(tensors[0])
+    return _object({one.name: _samples(one) for one in tensors}, *(one.name for one in tensors))
+
+
+def _v2_tensors(tensors: Sequence[Tensor]) -> dict[str, Any]:
+    each = [
+        _object(
+            {
+                "name": {"const": one.name},
+                "datatype": {"const": one.datatype.open_inference},
+                "shape": {**_list({"type": "integer"}), "description": one.shape_name},
+                "parameters": _object({"binary_data_size": {"type": "integer"}}),
+                "data": _list(_value(one)),
+            },
+            *("name", "datatype", "shape"),
+        )
+        for one in tensors
+    ]
+    return _list(each[0] if len(each) == 1 else {"oneOf": each})
+
+
+def _v2_example(tensor: Tensor) -> dict[str, Any]:
+    shape = [1, *_shape(tensor)]
+    data = [_example_value(tensor)] * math.prod(shape)
+    return {"name": tensor.name, "datatype": tensor.datatype.open_inference, "shape": shape, "data": data}
+
+
+def _shape(tensor: Tensor) -> list[int]:
+    return [ANY_LENGTH if axis < 0 else axis for axis in tensor.shape]
+
+
+def _example_value(tensor: Tensor) -> Any:
+    return "text" if tensor.text else {"b": True, "f": 0.5}.get(tensor.dtype.kind, 1)
+
+
+def _example(tensor: Tensor) -> Any:
+    """Return a sample in examples, as nested lists."""
+    found = _example_value(tensor)
+    for axis in reversed(_shape(tensor)):
+        found = [found] * axis
+    return found

@@ -1,0 +1,344 @@
+"""The fast path: answers plain inference requests, since general HTTP handling takes longer than a small network."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import monotonic, perf_counter, time
+
+from aiohttp import web
+
+from epochal_server.admission import REFUSED_SECONDS, MemoryReservation
+from epochal_server.auth import Authorize
+from epochal_server.connections import connection as limits
+from epochal_server.connections.aiohttp_connection import AiohttpConnection
+from epochal_server.connections.connection import Connection, Connections
+from epochal_server.connections.plain_http import END, MOST_HEAD_BYTES, Head, read_head, response
+from epochal_server.model.batching import Batcher
+from epochal_server.model.model import INLINE_ANSWER_BYTES, Arrays, Model, bytes_of
+from epochal_server.monitoring.access_log import Entry
+from epochal_server.monitoring.request_log import GONE, RequestLog
+from epochal_server.protocols.protocol import NO_HEADERS, Body, Decoded, Endpoint, Protocol
+from epochal_server.refusals import Busy, Failed, Refused
+from epochal_server.worker_pool import WorkerPool
+
+MOST_BYTES = 256 * 1024
+"""Maximum bytes of a fast-path request with its head. Longer requests gain little, and longer JSON would block the
+event loop."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FastPath:
+    """The parts of the server that the fast path uses."""
+
+    endpoints: Mapping[str, Endpoint]
+    """The endpoints by request path."""
+    model: Model
+    batcher: Batcher
+    authorize: Authorize
+    request_log: RequestLog
+    workers: WorkerPool
+
+
+def fast_endpoints(protocols: Iterable[Protocol], model: Model) -> Mapping[str, Endpoint]:
+    """Return the endpoints of the fast path, by request path."""
+    return {
+        path.format(name=model.name, version=model.version): endpoint
+        for protocol in protocols
+        for endpoint in protocol.endpoints
+        if endpoint.fast
+        for path in endpoint.paths
+    }
+
+
+class FastRequest:
+    """A request on the fast path, and the sink of its answer. See chunked_request.ResultSink.
+
+    Args:
+        connection: The connection that sends the response.
+        head: The parsed head of the request.
+        endpoint: The endpoint of the request's path.
+        reservation: The memory reservation of the request's body and of the answer. Only received bytes count, since a
+            client may announce any length.
+    """
+
+    __slots__ = (
+        *("began", "connection", "decoded", "encoding", "endpoint", "gone", "head"),
+        *("parts", "queued", "reservation", "start"),
+    )
+
+    def __init__(
+        self, connection: "FastPathConnection", head: Head, endpoint: Endpoint, reservation: MemoryReservation
+    ) -> None:
+        self.connection = connection
+        self.head = head
+        self.endpoint = endpoint
+        self.reservation = reservation
+        self.began = perf_counter()
+        self.start = b""
+        self.parts: list[bytes] = []
+        self.decoded: Decoded | None = None
+        self.encoding: asyncio.Future[Body] | None = None
+        self.gone = False
+        self.queued = False
+
+    def done(self) -> bool:
+        """Return whether the answer is no longer needed."""
+        return self.gone
+
+    def abandon(self) -> None:
+        """Free the memory of a disconnected client's request, after any thread that still encodes the answer."""
+        self.gone = True
+        if self.encoding is None:
+            self.reservation.free()
+        else:
+            self.encoding.cancel()
+
+    def set_result(self, answer: Arrays) -> None:
+        """Send the answer to the client. A thread encodes a large answer first."""
+        assert self.decoded is not None  # noqa: S101 - only decoded requests are queued
+        try:
+            size = self.decoded.times * bytes_of(answer)
+            self.reservation.add_answer(size)
+            if size > INLINE_ANSWER_BYTES:
+                self.encoding = asyncio.ensure_future(
+                    self.connection.path.workers.admitted(self.decoded.encode, answer)
+                )
+                self.encoding.add_done_callback(self._encoded)
+                return
+            body = self.decoded.encode(answer)
+        except Exception as error:  # noqa: BLE001 - any error fails one request, and is logged
+            self.fail(error)
+            return
+        self.connection.respond(self, HTTPStatus.OK, body)
+
+    def set_exception(self, error: Refused) -> None:
+        """Send an error response to the client, unless the client has disconnected."""
+        if not self.gone:
+            self.connection.respond(self, error.status, Body(self.endpoint.encode_error(error)), error.headers)
+
+    def _encoded(self, encoding: asyncio.Future[Body]) -> None:
+        """Send the response with a body that a thread has encoded, or an error."""
+        if self.gone:
+            self.reservation.free()
+        if encoding.cancelled():
+            return
+        error = encoding.exception()
+        if error is not None:
+            self.fail(error)
+        elif not self.gone:
+            self.connection.respond(self, HTTPStatus.OK, encoding.result())
+
+    def fail(self, error: BaseException) -> None:
+        """Send an error response, and log an error of the server."""
+        if not isinstance(error, Refused):
+            log.error("no answer to POST %s", self.head.path, exc_info=error)
+            error = Failed("internal error: see the server's log")
+        self.set_exception(error)
+
+
+class FastPathConnection(Connection):
+    """Parses and answers plain requests. At the first request that is not plain, aiohttp takes the connection over.
+
+    aiohttp then gets all bytes of that request, and keeps the connection until its end.
+
+    Args:
+        connections: All open connections.
+        server: aiohttp's server.
+        path: The parts of the server that the fast path uses.
+    """
+
+    def __init__(self, connections: Connections, server: web.Server, path: FastPath) -> None:
+        super().__init__(connections, owner=server)
+        self.path = path
+        self._server = server
+        self._client = ""
+        self._head = b""
+        self._arriving: FastRequest | None = None
+        self._answering: FastRequest | None = None
+        self._is_unread = False
+        self._unread: MemoryReservation | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the last request is unanswered, or its client does not read the answer."""
+        return self._answering is not None or self._is_unread
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Store the client's address. See asyncio.Protocol."""
+        super().connection_made(transport)
+        self._client = str((transport.get_extra_info("peername") or ("",))[0])
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Drop the requests and answers of the connection. See asyncio.Protocol."""
+        super().connection_lost(exc)
+        self._take_head()
+        self._take_arriving()
+        self._free_unread()
+        if (request := self._answering) is not None:
+            request.abandon()
+            self._finish(request, GONE, 0)
+            self.path.batcher.forget()
+
+    def pause_writing(self) -> None:
+        """Stop reading requests, because the client does not read its answers. See asyncio.Protocol."""
+        self._is_unread = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Continue to read requests, because the client has read its answers. See asyncio.Protocol."""
+        self._is_unread = False
+        self._free_unread()
+        if self._answering is None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._continue()
+
+    def sweep(self, now: float) -> None:
+        """Pass a request that has not arrived at once to aiohttp: thus one rule limits the time for a slow body."""
+        super().sweep(now)
+        is_stalled = self.head_since is not None and self.head_since < now - limits.SWEEP_SECONDS
+        if is_stalled and self._arriving is not None and not self.waits and not self._transport.is_closing():
+            self._hand_over(self._take_arriving())
+
+    def respond(self, request: FastRequest, status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        """Send the response to a request."""
+        ends = self.path.request_log.ending()
+        self._transport.write(response(status, body, headers, ends=ends))
+        self._finish(request, status, len(body.content))
+        if self._is_unread:
+            request.reservation.shrink(len(body.content))
+            self._unread = request.reservation
+            self._admission.wait(self._unread, self._transport.abort)
+            self.path.request_log.begin()
+        else:
+            request.reservation.free()
+        if ends:
+            self._transport.close()
+
+    def _handle(self, data: bytes) -> None:
+        """Parse the head of a request, or add to its body."""
+        if self.head_since is None:
+            self.head_since = self.since = monotonic()
+        if self._arriving is not None:
+            self._add(self._arriving, data)
+            return
+        if self._head:
+            data = self._take_head() + data
+        end = data.find(END) + len(END)
+        if end < len(END):
+            if len(data) > MOST_HEAD_BYTES:
+                self._hand_over(data)
+                return
+            self._head = data
+            self.path.request_log.begin()  # so that a shutdown waits for it
+            return
+        head = read_head(data[:end]) if end <= MOST_HEAD_BYTES else None
+        endpoint = self.path.endpoints.get(head.path) if head is not None else None
+        most = min(MOST_BYTES - end, self.path.model.limits.request_bytes)  # aiohttp's handlers refuse larger bodies
+        if head is None or endpoint is None or head.length > most or len(data) > end + head.length:
+            self._hand_over(data)
+            return
+        request = FastRequest(self, head, endpoint, MemoryReservation(self._admission))
+        if len(data) == end + head.length:
+            self._begin(request, data[end:])
+            return
+        try:
+            self.path.authorize(head.headers)
+            self._admission.admit()
+        except Refused:  # aiohttp also reads the rest of a refused request
+            self._hand_over(data)
+            return
+        request.start = data[:end]
+        self._arriving = request
+        self.path.request_log.begin()
+        self._add(request, data[end:])
+
+    def _add(self, request: FastRequest, data: bytes) -> None:
+        """Add received bytes to a body, and begin the request once its body is complete.
+
+        aiohttp gets the whole request if there is no memory for it, or if more bytes arrived than its body has.
+        """
+        request.parts.append(data)
+        try:
+            request.reservation.take(len(data))
+        except Busy:
+            self._hand_over(self._take_arriving())
+            return
+        missing = request.head.length - request.reservation.size
+        if missing < 0:
+            self._hand_over(self._take_arriving())
+        elif not missing:
+            self._arriving = None
+            self.path.request_log.end()
+            self._begin(request, b"".join(request.parts))
+
+    def _begin(self, request: FastRequest, body: bytes) -> None:
+        """Decode a complete request, and queue its samples for the model."""
+        self._answering = request
+        self.busy, self.head_since, self.since = True, None, monotonic()
+        path = self.path
+        path.request_log.begin()
+        try:
+            path.authorize(request.head.headers)
+            self._admission.admit()
+            request.reservation.take(len(body) - request.reservation.size)  # the bytes that are not reserved yet
+            request.decoded = decoded = request.endpoint.decode(body, request.head.headers, NO_HEADERS)
+            request.reservation.add_answer(decoded.times * path.model.answer_bytes(decoded.inputs))
+            path.batcher.put(decoded.inputs, request)
+            request.queued = True
+        except Busy as busy:
+            asyncio.get_running_loop().call_later(REFUSED_SECONDS, request.set_exception, busy)
+        except Refused as refused:
+            request.set_exception(refused)
+        except Exception as error:  # noqa: BLE001 - any error fails one request, and is logged
+            request.fail(error)
+
+    def _finish(self, request: FastRequest, code: int, sent: int) -> None:
+        """Record a request, and continue with the next one."""
+        self._answering = None
+        self.busy, self.since = False, monotonic()
+        self._answered()
+        if request.queued:
+            self._admission.waiting -= 1
+        head, seconds = request.head, perf_counter() - request.began
+        protocol = request.endpoint.protocol(head.headers)
+        self.path.request_log.end()
+        self.path.request_log.record(
+            Entry(time(), self._client, "POST", head.path, protocol, code, seconds, head.length, sent)
+        )
+
+    def _hand_over(self, data: bytes) -> None:
+        """Let aiohttp handle these and all later bytes of the connection."""
+        self._connections.closed(self)
+        connection = AiohttpConnection(self._connections, self._server)
+        connection.since, connection.head_since = self.since, self.head_since
+        self._transport.set_protocol(connection)
+        connection.connection_made(self._transport)
+        connection.data_received(data)
+
+    def _take_head(self) -> bytes:
+        """Remove and return an incomplete head."""
+        head, self._head = self._head, b""
+        if head:
+            self.path.request_log.end()
+        return head
+
+    def _take_arriving(self) -> bytes:
+        """Remove a request with an incomplete body, and return its received bytes."""
+        request, self._arriving = self._arriving, None
+        if request is None:
+            return b""
+        request.reservation.free()
+        self.path.request_log.end()
+        return request.start + b"".join(request.parts)
+
+    def _free_unread(self) -> None:
+        """Free the memory of an answer that the client has read, or will never read."""
+        if self._unread is not None:
+            self._admission.client_done(self._unread)
+            self._unread.free()
+            self._unread = None
+            self.path.request_log.end()

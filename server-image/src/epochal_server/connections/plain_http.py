@@ -1,0 +1,120 @@
+"""Parses the heads of plain requests, and writes responses. aiohttp handles all other requests."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from time import time
+
+from epochal_server.auth import AUTHORIZATION
+from epochal_server.protocols.protocol import HEADER_LENGTH, Body
+
+MOST_HEAD_BYTES = 4096
+"""Maximum size of a plain head."""
+MOST_CACHED = 512
+"""Maximum number of cached heads. A client usually sends the same head with each request."""
+END = b"\r\n\r\n"
+
+_HEAD = re.compile(rb"POST (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+)\r\n")
+_LENGTH = re.compile(rb"[0-9]{1,9}")
+_HEADER_LENGTH = HEADER_LENGTH.lower().encode()
+_AUTHORIZATION = AUTHORIZATION.lower().encode()
+_READ = {AUTHORIZATION: _AUTHORIZATION, HEADER_LENGTH: _HEADER_LENGTH}
+_ONCE = frozenset({b"host", b"content-length", _HEADER_LENGTH, _AUTHORIZATION})
+_ODD = frozenset(
+    {
+        *(b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+        *(b"origin", b"sec-fetch-site"),
+    }
+)
+"""Headers that change how a request is read or answered, or whether it is allowed."""
+_HARMLESS = frozenset(
+    {
+        *(b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent"),
+        _HEADER_LENGTH,
+    }
+)
+"""Headers that may stay in memory. A head with other headers may contain keys, so it is not cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a plain POST."""
+
+    path: str
+    length: int
+    """Length of the body in bytes."""
+    headers: Mapping[str, str]
+    """The headers that decide: Authorization and Inference-Header-Content-Length."""
+
+
+_cache: dict[bytes, Head] = {}
+
+
+def read_head(head: bytes) -> Head | None:
+    """Return the parsed head of a request, or None if the head is not plain.
+
+    Args:
+        head: The bytes up to and including the empty line.
+    """
+    if (found := _cache.get(head)) is not None:
+        return found
+    match = _HEAD.fullmatch(head)
+    if match is None:
+        return None
+    lines = [line.partition(b":") for line in match[2].split(b"\r\n")[:-1]]
+    headers = [(name.lower(), value.strip(b" \t")) for name, _, value in lines]
+    names = [name for name, _ in headers]
+    values = dict(headers)
+    if any(names.count(name) > 1 for name in _ONCE) or not _LENGTH.fullmatch(values.get(b"content-length", b"")):
+        return None
+    if b"host" not in values or any(name in _ODD and not _keeps_alive(name, value) for name, value in headers):
+        return None
+    kept = {name: values[key].decode("ascii") for name, key in _READ.items() if key in values}
+    read = Head(match[1].decode("ascii"), int(values[b"content-length"]), kept)
+    if _HARMLESS.issuperset(names):
+        if len(_cache) >= MOST_CACHED:
+            _cache.clear()
+        _cache[head] = read
+    return read
+
+
+def _keeps_alive(name: bytes, value: bytes) -> bool:
+    """Return whether a header is `Connection: keep-alive`, which is the default anyway."""
+    return name == b"connection" and value.lower() == b"keep-alive"
+
+
+def response(status: int, body: Body, headers: Mapping[str, str], *, ends: bool) -> bytes:
+    """Return the bytes of a response.
+
+    Args:
+        status: HTTP status.
+        body: Body with its headers.
+        headers: Further headers.
+        ends: Whether the connection closes after this response.
+    """
+    first = _first(status, body.content_type, *body.headers.items(), *headers.items())
+    last = b"close" if ends else b"keep-alive"
+    return b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b" % (
+        first,
+        _date(int(time())),
+        len(body.content),
+        last,
+        body.content,
+    )
+
+
+@lru_cache(64)
+def _first(status: int, content_type: str, *headers: tuple[str, str]) -> bytes:
+    """Return the status line and the first headers of a response."""
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Type: {content_type}"]
+    return "".join(f"{line}\r\n" for line in (*lines, *(f"{name}: {value}" for name, value in headers))).encode(
+        "latin-1"
+    )
+
+
+@lru_cache(1)
+def _date(seconds: int) -> bytes:
+    return f"Date: {formatdate(seconds, usegmt=True)}\r\n".encode()

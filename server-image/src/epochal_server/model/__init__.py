@@ -1,0 +1,1 @@
+"""The model: loading, batching, and the arrays that it takes and returns."""

@@ -1,0 +1,226 @@
+"""The model that a server serves, with its inputs and outputs, and the check of arrays against them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from sys import getsizeof
+from typing import Literal
+
+import numpy as np
+from epochal_api.server_config import ImageMode, Limits
+from epochal_api.signature import Signature, TensorSpec
+
+from epochal_server.model.datatypes import DATA_TYPES, DataType
+from epochal_server.refusals import Invalid, Unknown
+
+Arrays = Mapping[str, np.ndarray]
+"""Arrays by the names of inputs or outputs: the samples of one request or the answers to them, along the first axis."""
+
+TEXT = "str"
+"""The dtype of text in a signature. Such an array holds Python strings."""
+INLINE_ANSWER_BYTES = 128 * 1024
+"""Maximum size of an answer with its response that is encoded inline, in 6 ms at most. A larger answer is encoded in a
+thread, so that the event loop serves other requests meanwhile."""
+
+Platform = Literal["onnxruntime_onnx", "keras"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """The shape and type of a model's input or output, to check arrays."""
+
+    name: str
+    shape: tuple[int, ...]
+    """The shape without the batch axis, which is the first; -1 for an axis of any length."""
+    dtype: np.dtype
+    """The NumPy type; `object` for text."""
+    text: bool
+    """Whether the tensor holds text."""
+
+    @classmethod
+    def of(cls, spec: TensorSpec) -> "Tensor":
+        """Return the tensor of an entry of a signature."""
+        text = spec.dtype == TEXT
+        return cls(spec.name, tuple(spec.shape), np.dtype(object if text else spec.dtype), text)
+
+    def __str__(self) -> str:
+        return f"{self.dtype_name} of shape {self.shape_name}"
+
+    @cached_property
+    def dtype_name(self) -> str:
+        """The name of the type in a signature.
+
+        It is cached, because NumPy takes longer for the name than the check of a small array takes.
+        """
+        return TEXT if self.text else self.dtype.name
+
+    @cached_property
+    def datatype(self) -> DataType:
+        """The names and sizes of the type in the protocols."""
+        return DATA_TYPES[self.dtype]
+
+    @cached_property
+    def values(self) -> int:
+        """Number of values in a sample. An axis of any length counts as 1."""
+        return math.prod(max(1, axis) for axis in self.shape)
+
+    @property
+    def shape_name(self) -> str:
+        """The shape for messages: (n, 28, 28), where n is the number of samples."""
+        axes = ["n", *("any" if axis < 0 else str(axis) for axis in self.shape)]
+        return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
+
+    def check(self, found: np.ndarray) -> int:
+        """Check an array against this tensor, and return its number of samples.
+
+        Args:
+            found: The array.
+
+        Returns:
+            The number of samples, at least 1.
+
+        Raises:
+            Invalid: If the array does not match. The message names the expected and the found array.
+        """
+        if found.dtype != self.dtype:
+            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(found)}: send {self.dtype_name}')
+        shape: tuple[int, ...] = found.shape
+        if not shape or (shape[1:] != self.shape and not self._fits(shape)):
+            raise Invalid(
+                f'input "{self.name}": expected {self}, found {_describe(found)}: send that shape, n samples first'
+            )
+        if not (samples := shape[0]):
+            raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one')
+        if not found.size:  # a few bytes may declare any number of empty samples
+            raise Invalid(
+                f'input "{self.name}": expected {self}, found {_describe(found)}: send a value along each axis'
+            )
+        if self.dtype.kind == "f" and not np.isfinite(found).all():
+            where = tuple(int(index) for index in np.argwhere(~np.isfinite(found))[0])
+            raise Invalid(
+                f'input "{self.name}": expected finite numbers, found {found[where]} at {list(where)}: send no such'
+            )
+        if self.text and set(map(type, found.ravel())) != {str}:
+            raise Invalid(f'input "{self.name}": expected text, found something else among it: send text only')
+        return samples
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        return len(shape) == len(self.shape) + 1 and all(
+            wanted in (-1, axis) for wanted, axis in zip(self.shape, shape[1:], strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as its clients see it."""
+
+    name: str
+    """The model's name in all protocols."""
+    version: str
+    """The model's version in protocols with versions."""
+    signature: Signature
+    """The model's inputs and outputs."""
+    classes: tuple[str, ...] | None
+    """Names of the classes, in the order of the last axis of the first output."""
+    images: ImageMode
+    """The mode of converting photographs to inputs."""
+    limits: Limits
+    """The limits of requests."""
+    platform: Platform
+    """The platform of the runtime, by its name in Open Inference."""
+
+    @cached_property
+    def inputs(self) -> Mapping[str, Tensor]:
+        """The inputs by name, in the order of the signature."""
+        return tensors(self.signature.inputs)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, Tensor]:
+        """The outputs by name, in the order of the signature."""
+        return tensors(self.signature.outputs)
+
+    def answer_bytes(self, inputs: Arrays) -> int:
+        """Return the number of bytes of the model's outputs. Outputs without a fixed shape count 0.
+
+        The result is 0 if the first input has no batch axis.
+
+        Args:
+            inputs: The samples of a request, checked or not.
+        """
+        first = next(iter(inputs.values()), None)
+        return first.shape[0] * self._sample_bytes if first is not None and first.ndim else 0
+
+    @cached_property
+    def _sample_bytes(self) -> int:
+        """Bytes of the outputs for one sample. Outputs without a fixed shape are left out."""
+        known = [tensor for tensor in self.outputs.values() if min(tensor.shape, default=0) >= 0]
+        return sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in known)
+
+
+def tensors(specs: Sequence[TensorSpec]) -> Mapping[str, Tensor]:
+    """Return the tensors of a signature by name, in its order."""
+    return {spec.name: Tensor.of(spec) for spec in specs}
+
+
+def check(inputs: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor]) -> int:
+    """Check the arrays of one request against the model's inputs, and return the number of samples.
+
+    Args:
+        inputs: The arrays by the names of the inputs.
+        wanted: The model's inputs by name.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        Invalid: If an input is missing, unknown, or does not match.
+    """
+    if inputs.keys() != wanted.keys():
+        names = ", ".join(f'"{name}"' for name in wanted)
+        found = ", ".join(f'"{name}"' for name in inputs) or "none"
+        raise Invalid(f"inputs: expected {names}, found {found}: send each of those, and no other")
+    samples = {name: tensor.check(inputs[name]) for name, tensor in wanted.items()}
+    first, *others = samples.values()
+    if any(other != first for other in others):
+        counts = ", ".join(f'{count} in "{name}"' for name, count in samples.items())
+        raise Invalid(f"inputs: expected as many samples in each, found {counts}: send as many in each")
+    return first
+
+
+def bytes_of(arrays: Arrays) -> int:
+    """Return the total number of bytes of arrays, with the texts that they hold."""
+    found = 0
+    for array in arrays.values():
+        found += array.nbytes
+        if array.dtype.kind == "O":
+            found += sum(map(getsizeof, array.flat))
+    return found
+
+
+def require_images(model: Model) -> None:
+    """Check that a model takes photographs.
+
+    Raises:
+        Unknown: If the model takes no photographs.
+    """
+    if model.images == "None":
+        raise Unknown(
+            f'"{model.name}" takes no photographs: set spec.images of the ModelServer, mode Resize or Digit, or send '
+            f"numbers to /v2/models/{model.name}/infer"
+        )
+    if not model.signature.models:
+        raise Unknown(
+            f'"{model.name}" takes no photographs: signature.json, which has the values of black and white, is missing '
+            "beside the model file: train the model again and name that training in spec.source, or put the file there "
+            f"and restart the pods. Send numbers to /v2/models/{model.name}/infer"
+        )
+    if model.signature.image is None or len(model.inputs) != 1:
+        raise Unknown(
+            f'"{model.name}" takes no photographs: by its signature, its inputs are no images of height, width, and '
+            f"one or three channels: send numbers to /v2/models/{model.name}/infer"
+        )
+
+
+def _describe(found: np.ndarray) -> str:
+    return f"{'objects' if found.dtype == object else found.dtype.name} of shape {found.shape}"

@@ -1,0 +1,104 @@
+"""The runtime for models that cannot be converted to ONNX: Keras, in the trainer's image."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from epochal_api.signature import Signature, TensorSpec
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.keras_specs import input_specs, output_specs
+
+from epochal_server.model.model import TEXT, Arrays, Platform
+from epochal_server.model.runtimes.runtime import paired
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Importing both takes seconds, and only the trainer's image contains them.
+import keras
+import tensorflow as tf
+
+
+class Keras:
+    """A Keras model. See Runtime.
+
+    Args:
+        model: The loaded model.
+        signature: The signature of the model, or None.
+        checked: See Load.
+    """
+
+    platform: Platform = "keras"
+    most: int | None = None
+
+    def __init__(self, model: Any, signature: Signature | None, *, checked: bool) -> None:
+        takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
+        if not takes or not gives:
+            raise ServeError(
+                "ModelRefused",
+                "must be a Functional or Sequential model with known inputs, found a "
+                f"{type(model).__name__}: build it as such",
+            )
+        self.inputs = input_specs(takes)
+        self.outputs = output_specs(gives)
+        self._takes, self._gives = self.inputs, self.outputs  # in the order of the model
+        if signature is not None:
+            self._takes = _reordered(signature.inputs, self.inputs, "inputs", checked=checked)
+            self._gives = _reordered(signature.outputs, self.outputs, "outputs", checked=checked)
+            self.inputs, self.outputs = signature.inputs, signature.outputs
+        structure = getattr(model, "_inputs_struct", None)  # None for a Sequential, which has one input
+
+        def call(*tensors: Any) -> list[Any]:
+            given = keras.tree.pack_sequence_as(structure, list(tensors)) if structure is not None else tensors[0]
+            return list(keras.tree.flatten(model(given, training=False)))
+
+        # With one input signature for any number of samples, TensorFlow compiles nothing while requests wait.
+        self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self._takes])
+        self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self._gives]
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Return the outputs. See Runtime."""
+        # TensorFlow cannot convert NumPy arrays of objects.
+        given = (array.tolist() if (array := inputs[spec.name]).dtype == object else array for spec in self._takes)
+        outputs = self._call(*(tf.convert_to_tensor(one) for one in given))
+        arrays = (output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True))
+        return {spec.name: _text(array) for spec, array in zip(self._gives, arrays, strict=True)}
+
+
+def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Keras:
+    """Return the loaded model. See Load."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    try:
+        # Only training needs compile(). Without it, custom losses or metrics cause no error.
+        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, checked=checked)
+    except ServeError:
+        raise
+    except Exception as error:
+        raise ServeError(
+            "ModelRefused",
+            f"Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
+            "stored it, and no layers that bring code along",
+        ) from error
+
+
+def _reordered(
+    signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool
+) -> list[TensorSpec]:
+    """Return the tensors of a signature in the order of the model."""
+    by_own_name = dict(zip(paired(signature, own, kind, checked=checked), signature, strict=True))
+    return [by_own_name[spec.name] for spec in own]
+
+
+def _tensor(spec: TensorSpec) -> Any:
+    shape = [None, *(None if axis < 0 else axis for axis in spec.shape)]
+    return tf.TensorSpec(shape, tf.string if spec.dtype == TEXT else spec.dtype)
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    if array.dtype != object:
+        return array
+    decoded = [one.decode(errors="replace") for one in array.flat]
+    return np.array(decoded, object).reshape(array.shape)

@@ -1,0 +1,120 @@
+"""The access log: one JSON object a line with the client and the result of a request, but never its content."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import lru_cache
+from time import time
+from typing import NamedTuple
+
+import orjson
+from epochal_api.text import printable
+
+EVERY_SECONDS = 0.25
+"""Interval of writes. A write for each request would take a tenth of the time of an answer."""
+MOST = 20_000
+"""Maximum number of lines in memory. A log that no reader consumes must not fill the memory."""
+
+
+class Entry(NamedTuple):
+    """The facts about one request that are counted and logged."""
+
+    time: float
+    client: str
+    method: str
+    path: str
+    protocol: str
+    code: int
+    seconds: float
+    received: int
+    sent: int
+
+
+class AccessLog:
+    """Collects the log lines of requests and writes them in bulk.
+
+    A line is formatted when its request ends. To format all lines in the writer's thread would hold Python's lock for
+    milliseconds, four times a second. The event loop and all its requests would wait for that time.
+
+    Args:
+        write: Writes lines. It is called from another thread.
+    """
+
+    def __init__(self, write: Callable[[bytes], None] | None = None) -> None:
+        self._write = write or to_standard_output
+        self._lines: list[bytes] = []
+        self._lost = 0
+
+    def add(self, entry: Entry) -> None:
+        """Add the line of a request, which is written a moment later."""
+        if len(self._lines) < MOST:
+            self._lines.append(line(entry))
+        else:
+            self._lost += 1
+
+    async def run(self) -> None:
+        """Write the lines at regular intervals until cancelled, then write the rest."""
+        try:
+            while True:
+                await asyncio.sleep(EVERY_SECONDS)
+                if self._lines:
+                    with suppress(OSError):  # a failed write of the log does not stop the server
+                        await asyncio.to_thread(self._write, self._take())
+        finally:
+            with suppress(OSError):
+                self.flush()
+
+    def flush(self) -> None:
+        """Write all collected lines now."""
+        if self._lines:
+            self._write(self._take())
+
+    def _take(self) -> bytes:
+        """Remove and return the collected lines, in the thread that adds them: another thread could miss a line."""
+        lines, self._lines = self._lines, []
+        lost, self._lost = self._lost, 0
+        if lost:
+            fields = {
+                "ts": _at(time()),
+                "logger": "access",
+                "message": f"{lost} more requests: standard output was too slow for their lines",
+            }
+            lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
+        return b"".join(lines)
+
+
+def line(entry: Entry) -> bytes:
+    """Return the log line of a request."""
+    fields = {
+        "ts": _at(entry.time),
+        "logger": "access",
+        # On a socket for IPv4 and IPv6, the system reports an IPv4 client as an IPv6 address: remove that prefix.
+        "client": entry.client.removeprefix("::ffff:"),
+        "method": entry.method,
+        "path": printable(entry.path),
+        "protocol": entry.protocol,
+        "code": entry.code,
+        "seconds": round(entry.seconds, 6),
+        "received": entry.received,
+        "sent": entry.sent,
+    }
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def to_standard_output(lines: bytes) -> None:
+    """Write all lines to standard output. A pipe may accept only a part at a time."""
+    left = memoryview(lines)
+    while left:
+        left = left[os.write(1, left) :]
+
+
+def _at(seconds: float) -> str:
+    second = int(seconds)
+    return f"{_second(second)}.{int((seconds - second) * 1000):03}+00:00"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,67 @@
+"""Counts the requests in progress, and records each finished request in metrics and log."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from epochal_server.monitoring.access_log import AccessLog, Entry
+from epochal_server.monitoring.metrics import Metrics
+
+HEALTH = ""
+"""Protocol name of requests that are neither counted nor logged."""
+GONE = 499
+"""Status code for requests that the client cancelled before the answer."""
+
+
+class RequestLog:
+    """Counts the requests in progress, and records finished requests.
+
+    Args:
+        metrics: The counters of requests.
+        access_log: The log of requests.
+        ending: Returns whether the server is shutting down. Then each connection closes after its next answer.
+
+    Attributes:
+        in_progress: Number of requests that are being answered or have arrived in part.
+    """
+
+    def __init__(self, metrics: Metrics, access_log: AccessLog, ending: Callable[[], bool]) -> None:
+        self._metrics = metrics
+        self._access_log = access_log
+        self.ending = ending
+        self.in_progress = 0
+        self._none_in_progress = asyncio.Event()
+        self._none_in_progress.set()
+
+    def begin(self) -> None:
+        """Count one more request in progress."""
+        self.in_progress += 1
+        self._none_in_progress.clear()
+
+    def end(self) -> None:
+        """Count one request less, answered or not."""
+        self.in_progress -= 1
+        if not self.in_progress:
+            self._none_in_progress.set()
+
+    def record(self, entry: Entry) -> None:
+        """Record a finished request in the metrics and the access log."""
+        if entry.protocol == HEALTH:
+            return
+        self._metrics.request(entry.protocol, entry.code, entry.seconds, entry.received, entry.sent)
+        self._access_log.add(entry)
+
+    async def done(self, seconds: float) -> int:
+        """Wait until no request is in progress.
+
+        Args:
+            seconds: Maximum time to wait.
+
+        Returns:
+            The number of requests that are still in progress.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.in_progress:
+                    await self._none_in_progress.wait()
+        return self.in_progress

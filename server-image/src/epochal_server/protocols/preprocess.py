@@ -1,0 +1,175 @@
+"""Preprocesses photographs: model images with epochal_photographs, and the model's input with their pixels."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from epochal_api.signature import ImageSpec
+from epochal_photographs import decode
+from epochal_photographs.digit import ENOUGH, Place, digit, digits
+from epochal_photographs.errors import NothingFound, PhotographError, TooManyPixels
+from epochal_photographs.resize import enough, resized
+from PIL import Image
+
+from epochal_server.model.model import Arrays, Model
+from epochal_server.refusals import Invalid, TooLarge
+
+MOST_TOGETHER = 4
+"""Maximum pixels of all photographs in a request, as a multiple of the limit for one. A million pixels take about 60
+ms."""
+Fit = Literal["crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a photograph, in its pixels. Right and bottom are the first pixels outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelImage:
+    """A model image: the picture that the network gets from a photograph."""
+
+    pixels: np.ndarray
+    """Bytes of shape (height, width, channels)."""
+    box: Box | None = None
+    """The position on the photograph, or None if the request is not for several digits."""
+
+
+def preprocess(data: bytes, model: Model, *, several: bool = False, fit: Fit = "crop") -> list[ModelImage]:
+    """Return the model images of a photograph: one image, or one for each digit.
+
+    Args:
+        data: A JPEG, PNG or WebP.
+        model: The model, which takes photographs.
+        several: Whether to look for several digits. The list may be empty then.
+        fit: Whether to crop or pad a photograph with other proportions.
+
+    Raises:
+        Invalid: If the data are not a photograph, are damaged, or show no digit.
+        TooLarge: If the photograph has too many pixels.
+    """
+    image = model.signature.image
+    assert image is not None  # noqa: S101 - `require_images` has ensured it
+    most = model.limits.image_pixels
+    if not data:
+        raise Invalid("body: expected a photograph, found nothing: send a JPEG, PNG or WebP")
+    try:
+        if model.images == "Resize":
+            return [ModelImage(_resized(data, image, most, fit))]
+        return _several(data, image, most) if several else [_one(data, image, most)]
+    except TooManyPixels as error:
+        raise TooLarge(f"{error}, or raise spec.limits.imagePixels of the ModelServer") from error
+    except PhotographError as error:
+        raise Invalid(str(error)) from error
+
+
+def check_total_pixels(each: Sequence[bytes | memoryview], model: Model) -> None:
+    """Check the total pixels of the photographs in a request, before decoding.
+
+    Raises:
+        TooLarge: If there are too many pixels in total. Photographs that are refused by themselves do not count.
+    """
+    most = model.limits.image_pixels
+    found = sum(pixels for pixels in map(_pixels, each) if pixels <= most)
+    if found > (together := MOST_TOGETHER * most):
+        raise TooLarge(
+            f"body: expected photographs of at most {together:,} pixels together, {MOST_TOGETHER} times what one may "
+            f"have, found {found:,}: send them in several requests, or raise spec.limits.imagePixels of the ModelServer"
+        )
+
+
+def is_large(data: bytes, model: Model) -> bool:
+    """Return whether decoding a photograph takes much memory. Invalid data, which `preprocess` refuses, do not."""
+    image = model.signature.image
+    assert image is not None  # noqa: S101 - `require_images` has ensured it
+    try:
+        return decode.is_large(data, at_least=enough(image.height, image.width) if model.images == "Resize" else ENOUGH)
+    except PhotographError:
+        return False
+
+
+def _pixels(data: bytes | memoryview) -> int:
+    try:
+        return decode.pixels(data)
+    except PhotographError:
+        return 0
+
+
+def _resized(data: bytes, image: ImageSpec, most: int, fit: Fit) -> np.ndarray:
+    return resized(data, height=image.height, width=image.width, channels=image.channels, fit=fit, most_pixels=most)
+
+
+def _one(data: bytes, image: ImageSpec, most: int) -> ModelImage:
+    picture = decode.decode(data, most_pixels=most, at_least=ENOUGH)
+    return ModelImage(_channels(digit(picture, height=image.height, width=image.width), image))
+
+
+def _several(data: bytes, image: ImageSpec, most: int) -> list[ModelImage]:
+    picture = decode.decode(data, most_pixels=most, at_least=ENOUGH)
+    try:
+        found = digits(picture, height=image.height, width=image.width)
+    except NothingFound:
+        return []
+    size = _size(data, picture)
+    return [ModelImage(_channels(one.image, image), _box(one.place, size)) for one in found]
+
+
+def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
+    """Return the width and height of a photograph as it was sent, rotated upright like the decoded picture."""
+    with Image.open(io.BytesIO(data), formats=decode.FORMATS) as stored:  # this reads only the size
+        shorter, longer = sorted(stored.size)
+    return (longer, shorter) if picture.width > picture.height else (shorter, longer)
+
+
+def _box(place: Place, size: tuple[int, int]) -> Box:
+    width, height = size
+    return Box(
+        round(place.left * width), round(place.top * height), round(place.right * width), round(place.bottom * height)
+    )
+
+
+def _channels(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
+    """Return the pixels of a digit, repeated for each channel of the network."""
+    return np.repeat(pixels[:, :, np.newaxis], image.channels, axis=2)
+
+
+def inputs(images: Sequence[ModelImage], model: Model) -> Arrays:
+    """Return the model's input: pixels scaled between the model's values for black and white, in the model's type.
+
+    Args:
+        images: One or more model images.
+        model: A model that takes photographs.
+    """
+    image = model.signature.image
+    assert image is not None  # noqa: S101 - `require_images` has ensured it
+    tensor = next(iter(model.inputs.values()))
+    # A table of 256 values for each channel: floating-point numbers of many large pictures would take too much memory.
+    shades = np.arange(256) / 255
+    tables = [of.lowest + (of.highest - of.lowest) * shades for of in image.channel_ranges]
+    found = np.empty((len(images), *images[0].pixels.shape), tensor.dtype)
+    for channel, table in enumerate(tables):
+        numbers = (table if tensor.dtype.kind == "f" else table.round()).astype(tensor.dtype)
+        for sample, one in zip(found, images, strict=True):
+            sample[:, :, channel] = numbers[one.pixels[:, :, channel]]
+    return {tensor.name: found.reshape(len(images), *tensor.shape)}
+
+
+def png(image: ModelImage) -> bytes:
+    """Return a model image as PNG."""
+    channels = image.pixels.shape[2]
+    file = io.BytesIO()
+    Image.fromarray(image.pixels[:, :, 0] if channels == 1 else image.pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def data_url(picture: bytes) -> str:
+    """Return a PNG as a data URL."""
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

@@ -1,1 +1,0 @@
-"""The fast path for plain inference requests: general HTTP handling takes longer than a small network."""

@@ -1,0 +1,43 @@
+"""The routes of the probes for liveness and readiness."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from epochal_server.monitoring.request_log import HEALTH
+from epochal_server.routes.handling import PROTOCOL
+
+
+async def _at_once() -> None:
+    """Return at once, without a wait."""
+
+
+def health_routes(
+    ready: Callable[[], str | None],
+    alive: Callable[[], str | None],
+    settled: Callable[[], Awaitable[None]] = _at_once,
+) -> list[web.RouteDef]:
+    """Return the routes of Open Inference for liveness and readiness.
+
+    Args:
+        ready: Returns the reason why the server should get no requests, or None if it is ready.
+        alive: Returns the reason why the server needs a restart, or None if it is healthy.
+        settled: Waits a moment if the readiness is about to change.
+    """
+
+    def probe(name: str, check: Callable[[], str | None], wait: Callable[[], Awaitable[None]]) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            request[PROTOCOL] = HEALTH
+            await wait()
+            why_not = check()
+            if why_not is None:
+                return web.json_response({name: True})
+            return web.json_response({name: False, "error": why_not}, status=503)
+
+        return handle
+
+    return [
+        web.get("/v2/health/live", probe("live", alive, _at_once)),
+        web.get("/v2/health/ready", probe("ready", ready, settled)),
+    ]

@@ -1,0 +1,81 @@
+"""The routes of the metrics and of the model's signature."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from time import perf_counter
+from typing import Generic, TypeVar
+
+from aiohttp import web
+from epochal_api.server_pod import MODEL_PATH
+from epochal_api.signature import Signature
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from epochal_server.monitoring.request_log import HEALTH
+from epochal_server.routes.handling import PROTOCOL
+
+_OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
+T = TypeVar("T")
+
+PART = 0.05
+"""Maximum part of a CPU's time for the function, for any number of callers."""
+
+
+class SharedResult(Generic[T]):
+    """Calls a function in a thread. All callers that wait when a call begins get its result.
+
+    Args:
+        function: The function. Its result is always computed after the request for it.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[T] | None = None
+        self._not_before = 0.0
+
+    async def __call__(self) -> T:
+        """Return the result of the next call."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._call())
+        return await asyncio.shield(self._next)  # a cancelled request does not cancel the call for others
+
+    async def _call(self) -> T:
+        async with self._turn:
+            await asyncio.sleep(self._not_before - perf_counter())
+            self._next = None
+            began = perf_counter()
+            try:
+                return await asyncio.to_thread(self._function)
+            finally:
+                ended = perf_counter()
+                self._not_before = ended + (ended - began) * (1 / PART - 1)
+
+
+def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | None]) -> list[web.RouteDef]:
+    """Return the routes of the metrics and of the model's signature.
+
+    Args:
+        registry: The metrics to export.
+        model: Returns the model's signature, or None until the model is ready.
+    """
+    # Only two formats: a client may name any number of versions, and each would be encoded separately.
+    encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
+    encoded = {accepted: SharedResult(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
+
+    async def metrics(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
+        accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
+        _, content_type = encoders[accepted]
+        return web.Response(body=await encoded[accepted](), headers={"Content-Type": content_type})
+
+    async def about(request: web.Request) -> web.Response:
+        request[PROTOCOL] = HEALTH
+        signature = model()
+        if signature is None:
+            return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)
+        described = signature.model_dump(mode="json", include={"inputs", "outputs"})
+        return web.json_response(described | {"signature": signature.digest()})
+
+    return [web.get("/metrics", metrics), web.get(MODEL_PATH, about)]

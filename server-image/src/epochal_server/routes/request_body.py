@@ -1,0 +1,120 @@
+"""Reads the body of a request, or refuses the request unread. Answers `Expect: 100-continue` only when it reads."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
+
+from epochal_server.admission import REFUSED_SECONDS, AdmissionControl, MemoryReservation
+from epochal_server.auth import Authorize
+from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
+
+READ_SECONDS = 30.0
+"""Time limit for a body. At 2.2 Mbit/s, 8 MiB arrive in this time."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+RESERVATION = web.RequestKey("reservation", MemoryReservation)
+"""A request's key for the memory of its body and its answer."""
+EXPECTS = web.RequestKey("expects", bool)
+"""Key of a request that is set if the client waits for `100 Continue` before it sends the body."""
+
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+def reservation(request: web.BaseRequest, admission: AdmissionControl) -> MemoryReservation:
+    """Return a request's memory reservation. It is freed once the request is answered."""
+    found = request.get(RESERVATION)
+    if found is None:
+        found = request[RESERVATION] = MemoryReservation(admission)
+    return found
+
+
+def without_continue(handle: Handle) -> Handle:
+    """Return a handler that does not send `100 Continue`: `read` sends it.
+
+    aiohttp would send it before the request is checked, even for a path that does not exist. Other expectations in the
+    header are ignored, as HTTP allows.
+    """
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        expected = request.headers.get(hdrs.EXPECT)
+        if expected is not None:
+            headers = request.headers.copy()
+            del headers[hdrs.EXPECT]
+            version = request.version
+            request = request.clone(headers=headers)
+            request[EXPECTS] = expected.lower() == "100-continue" and version == HttpVersion11
+        return await handle(request)
+
+    return handler
+
+
+async def read(request: web.BaseRequest, authorize: Authorize, admission: AdmissionControl, most: int) -> bytes:
+    """Return the body of a request, as it was sent.
+
+    A request without a valid key, above the limit of waiting requests or with too large a Content-Length is refused
+    unread.
+
+    Raises:
+        Refused: Unauthorized, CrossOrigin, Busy, TooLarge, TooSlow, or Invalid if the body ends too early.
+    """
+    authorize(request.headers)
+    length = request.content_length
+    if length is not None and length > most:
+        raise _too_large(most, f"{length:,}")
+    try:
+        admission.admit()
+    except Busy:
+        await asyncio.sleep(REFUSED_SECONDS)
+        raise
+    content, reserved = request.content, reservation(request, admission)
+    parts: list[bytes] = []
+    try:
+        if content.is_eof():  # the body arrived with the headers: no timer is needed
+            parts.append(content.read_nowait())
+            if len(parts[0]) > most:  # a chunked body has no Content-Length
+                raise _too_large(most, "more")
+            reserved.take(len(parts[0]))
+        else:
+            if request.get(EXPECTS):
+                await request.writer.write(CONTINUE)
+                request.writer.output_size = 0  # these bytes are not part of the answer
+            await _read(content, parts, most, admission, reserved)
+    except TimeoutError:
+        within = "at once, because memory is full" if reserved.was_freed else f"within {READ_SECONDS:.0f} s"
+        found = f"{sum(map(len, parts)):,} bytes"
+        raise TooSlow(f"body: expected all of it {within}, found {found}: send it faster, or less at a time") from None
+    except web.RequestPayloadError as error:
+        raise Invalid(f"body: incomplete or invalid ({error}): send the whole body") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _read(
+    content: StreamReader, parts: list[bytes], most: int, admission: AdmissionControl, reserved: MemoryReservation
+) -> None:
+    """Read the parts of a body.
+
+    Only received bytes count in the memory for all requests. A client may announce any Content-Length, so it does not
+    count.
+    """
+    size = 0
+    async with asyncio.timeout(READ_SECONDS) as limit:
+
+        def abort() -> None:
+            if not limit.expired():
+                limit.reschedule(0)
+
+        with admission.awaited(reserved, abort):
+            while part := await content.readany():
+                size += len(part)
+                if size > most:
+                    raise _too_large(most, "more")
+                reserved.take(len(part))
+                parts.append(part)
+
+
+def _too_large(most: int, found: str) -> TooLarge:
+    return TooLarge(
+        f"body: expected at most {most:,} bytes, found {found}: send less at a time, or raise "
+        "spec.limits.requestBytes of the ModelServer"
+    )

@@ -1,0 +1,105 @@
+"""JSON's numbers and texts become what the model takes, or are refused: nothing is rounded, cut or misread."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from epochal_server.model.datatypes import DATA_TYPES
+from epochal_server.model.model import Tensor
+from epochal_server.protocols.json_values import array, flat, jsonable, nested
+from epochal_server.refusals import Invalid
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tests.kit.served import spec
+
+FINITE: dict[str, Any] = {"allow_nan": False, "allow_infinity": False}
+
+
+def tensor(dtype: str, *shape: int) -> Tensor:
+    return Tensor.of(spec("x", shape, dtype))
+
+
+@given(st.data())
+@pytest.mark.parametrize("dtype", sorted(of.name for of in DATA_TYPES if of.kind != "O"))
+def test_takes_every_number_that_the_type_has(dtype: str, data: st.DataObject) -> None:
+    of = np.dtype(dtype)
+    elements = arrays.from_dtype(of, **(FINITE if of.kind == "f" else {}))
+    wanted = data.draw(arrays.arrays(of, arrays.array_shapes(max_dims=4, max_side=4), elements=elements))
+    found = nested(wanted.tolist(), tensor(dtype, *wanted.shape[1:]), "x")
+    assert found.dtype == of
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_takes_texts() -> None:
+    found = nested([["a", ""], ["é", "b"]], tensor("str", 2), "x")
+    assert found.dtype == object
+    assert found.tolist() == [["a", ""], ["é", "b"]]
+
+
+def test_takes_whole_numbers_for_any() -> None:
+    assert nested([[1, 2.5]], tensor("float32", 2), "x").tolist() == [[1.0, 2.5]]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "told"),
+    [
+        ([[1.0, "a"]], "float32", 'x: expected numbers, found the text "a" at [0, 1]: send numbers only'),
+        ([[1.0, "1.5"]], "float32", 'found the text "1.5"'),
+        ([[1.0, None]], "float32", "found null at [0, 1]"),
+        ([[1.0, True]], "float64", "found true at [0, 1]"),
+        ([[1.0, {}]], "float64", "found an object at [0, 1]"),
+        ([[1.0, [2.0]]], "float64", "found a list at [0, 1]"),
+        ([[[2.0], 1.0]], "float64", "expected lists only at depth 2, found a number"),
+        ([[1.0], [1.0, 2.0]], "float32", "expected lists of one length at depth 1, found lengths 1 and 2"),
+        ([[1, True]], "int32", "expected whole numbers for int32, found true at [0, 1]"),
+        ([[1, 2.5]], "int32", "expected whole numbers for int32, found 2.5 at [0, 1]"),
+        ([[1, 256]], "uint8", "expected numbers within uint8, found 256 at [0, 1]"),
+        ([[1, -1]], "uint64", "expected numbers within uint64, found -1 at [0, 1]"),
+        ([[2**63, 1]], "int64", f"found {2**63} at [0, 0]"),
+        ([[1e39, 1]], "float32", "expected numbers within float32, found 1e+39 at [0, 0]"),
+        ([[70000.0, 1]], "float16", "expected numbers within float16, found 70000.0 at [0, 0]"),
+        ([[1, 0]], "bool", "expected true or false, found 1 at [0, 0]"),
+        ([["a", 1]], "str", "expected texts, found 1 at [0, 1]"),
+        ([["ab", ["c", "d"]]], "str", "found a list at [0, 1]"),
+        ([[["c", "d"], "ab"]], "str", "expected lists only at depth 2, found a text"),
+        (3, "float32", "expected a list of samples, each float32 of shape (n, 2), found a number"),
+        ({}, "float32", "found an object"),
+        (None, "float32", "found null"),
+    ],
+)
+def test_refuses_the_rest(values: Any, dtype: str, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        nested(values, tensor(dtype, 2), "x")
+    assert told in refused.value.message
+
+
+def test_refuses_more_axes_than_arrays_have() -> None:
+    deep: list[Any] = []
+    for _ in range(1000):
+        deep = [deep]
+    with pytest.raises(Invalid, match="at most 32 levels of lists, found more"):
+        nested(deep, tensor("float32", 2), "x")
+
+
+def test_flattens() -> None:
+    assert flat([], "x") == ([], (0,))
+    assert flat([[], []], "x") == ([], (2, 0))
+    assert flat([[[1], [2]]], "x") == ([1, 2], (1, 2, 1))
+
+
+def test_takes_values_for_a_shape() -> None:
+    assert array([1, 2, 3, 4], (2, 2), tensor("int8", 2), "x").tolist() == [[1, 2], [3, 4]]
+
+
+def test_arrays_become_json() -> None:
+    assert jsonable(np.array([["a"]], object)) == [["a"]]
+    assert jsonable(np.zeros((4, 4))[:, ::2]).flags.c_contiguous
+
+
+@pytest.mark.parametrize("code", "?bhilqBHILQefd")
+def test_single_numbers_of_all_types_can_be_written(code: str) -> None:
+    found = jsonable(np.ones((2, 2), code)[:, 1])
+    assert orjson.loads(orjson.dumps([found, found[0]], option=orjson.OPT_SERIALIZE_NUMPY)) == [[1, 1], 1]

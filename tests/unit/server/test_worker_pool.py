@@ -1,0 +1,133 @@
+"""What runs in a thread takes its memory to its end, whether or not its client is still there."""
+
+import asyncio
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from epochal_server.admission import AdmissionControl
+from epochal_server.refusals import Busy
+from epochal_server.worker_pool import WorkerPool, run_in_daemon
+
+
+async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None:
+    began, goes_on = threading.Event(), threading.Event()
+    admission = AdmissionControl(8, 1000)
+
+    def takes_long() -> None:
+        began.set()
+        goes_on.wait(10)
+        raise ValueError("nobody wants to know")
+
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, admission, 1)
+
+        first = asyncio.create_task(work.alone(takes_long))
+        await asyncio.to_thread(began.wait, 10)
+        second = asyncio.create_task(work(print))
+        await asyncio.sleep(0)
+        assert admission.waiting == 2
+        for task in (first, second):
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second  # it had not begun
+        assert (first.done(), admission.waiting) == (False, 1)
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert admission.waiting == 0
+
+
+async def test_who_has_been_admitted_is_never_refused_but_takes_its_turn() -> None:
+    goes_on = threading.Event()
+    admission = AdmissionControl(1, 1000)
+    with ThreadPoolExecutor(2) as pool:
+        work = WorkerPool(pool, admission, 2)
+        first = asyncio.create_task(work.alone(goes_on.wait, 10))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await work.alone(print)
+        second = asyncio.create_task(work.admitted(goes_on.is_set))
+        await asyncio.sleep(0.01)
+        assert (admission.waiting, second.done()) == (2, False)
+        goes_on.set()
+        assert all(await asyncio.gather(first, second))
+        assert admission.waiting == 0
+
+
+async def test_tells_what_came_of_it() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, AdmissionControl(8, 1000), 1)
+        assert await work(divmod, 7, 3) == (2, 1)
+        with pytest.raises(ZeroDivisionError):
+            await work(divmod, 7, 0)
+
+
+async def test_who_waits_for_its_turn_waits() -> None:
+    goes_on, at_work = threading.Event(), list[int]()
+
+    def takes_memory() -> int:
+        at_work.append(1)
+        goes_on.wait(10)
+        found = len(at_work)
+        at_work.pop()
+        return found
+
+    admission = AdmissionControl(3, 1000)
+    with ThreadPoolExecutor(4) as pool:
+        work = WorkerPool(pool, admission, 4)
+        asked = [asyncio.create_task(work.alone(takes_memory)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert admission.waiting == 3
+        with pytest.raises(Busy, match="3 requests are waiting"):
+            await work.alone(takes_memory)
+        goes_on.set()
+        assert await asyncio.gather(*asked) == [1, 1, 1]
+
+
+async def test_what_has_not_begun_is_forgotten_with_its_client() -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    class Body:
+        """What a request sent."""
+
+    def takes_long() -> None:
+        began.set()
+        goes_on.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        work = WorkerPool(pool, AdmissionControl(8, 1000), 1)
+        first = asyncio.create_task(work(takes_long))
+        await asyncio.to_thread(began.wait, 10)
+        bodies = [Body() for _ in range(8)]
+        alive = [weakref.ref(body) for body in bodies]
+        waiting = [asyncio.create_task(work(id, body)) for body in bodies]
+        bodies.clear()
+        await asyncio.sleep(0.01)
+        while waiting:
+            waiting[-1].cancel()
+            await asyncio.wait([waiting.pop()])
+        gc.collect()
+        left = sum(body() is not None for body in alive)
+        goes_on.set()
+        await first
+        assert left <= 1  # the interpreter may keep the last exception with its frames
+
+
+@pytest.mark.parametrize("result", [1, None])
+async def test_returns_what_the_function_returns(result: int | None) -> None:
+    assert await run_in_daemon(lambda: result) == result
+
+
+async def test_raises_what_the_function_raises() -> None:
+    def fail() -> None:
+        raise KeyError("here")
+
+    with pytest.raises(KeyError, match="here"):
+        await run_in_daemon(fail)
+
+
+async def test_its_thread_need_not_end_before_the_process_does() -> None:
+    assert await run_in_daemon(lambda: threading.current_thread().daemon)
