@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from epochal_api.modelserver import ModelServer, parse
 from epochal_api.modelserver_status import ServedModel
-from epochal_operator.modelserver.owned import CHILDREN
+from epochal_operator.modelserver.children import CHILDREN
 
 from tests.kit.as_operator import INSTALLATION, OPERATOR
 from tests.kit.jobs import Namespace

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from epochal_operator.config import Config, read_config
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
+from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind, reader_for
@@ -23,7 +24,6 @@ from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics
-from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import Server, listen

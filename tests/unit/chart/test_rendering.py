@@ -15,8 +15,8 @@ from epochal_api.experiment import parse
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_operator.experiment.report_job import report_job
+from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment
-from epochal_operator.modelserver.owned import CHILDREN
 from epochal_operator.trainingjob.job import batch_job
 
 from tests.kit.documents import blocks

@@ -8,7 +8,7 @@ from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.status import refused, status
-from epochal_operator.trainingjob.mutable import Mutable
+from epochal_operator.pods.mutable_fields import MutableFields
 
 from tests.unit.docs.gitops import EXPRESSIONS, Object
 from tests.unit.docs.training_health import (
@@ -48,7 +48,7 @@ SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "complete": (told(seen([BEST]), maxTrials=1), DONE),
     "failed": (told(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
     "a spec that is refused": (
-        refused(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), Mutable()),
+        refused(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), MutableFields()),
         WRONG,
     ),
 }

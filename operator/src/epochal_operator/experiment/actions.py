@@ -9,7 +9,8 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_operator.experiment.ledger import Event as Told
 from epochal_operator.experiment.observed import Occasion, Place
 from epochal_operator.experiment.report import CreateReport, DeleteReport
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
+from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.resource import Object
 
 
@@ -79,8 +80,25 @@ class Suspend:
 
 
 @dataclass(frozen=True)
-class DeleteExperiment:
-    """Delete the Experiment, because its `ttlSecondsAfterFinished` has passed."""
+class WriteTrials:
+    """Create, suspend and resume TrainingJobs of trials concurrently.
+
+    Args:
+        trials: The actions.
+    """
+
+    trials: tuple[Create | Unmade | Suspend, ...]
+
+
+@dataclass(frozen=True)
+class EmitReportEvent:
+    """Emit an Event about the report Job, once for each key.
+
+    Args:
+        event: The Event.
+    """
+
+    event: Event
 
 
 Action = (
@@ -93,5 +111,6 @@ Action = (
     | DeleteReport
     | EmitEvent
     | ApplyStatus[ExperimentStatus]
-    | DeleteExperiment
+    | DeleteSelf
 )
+"""The actions of a plan."""

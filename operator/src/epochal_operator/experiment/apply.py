@@ -4,10 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Any
 
-from epochal_api.experiment_status import ExperimentStatus
-
-from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
+from epochal_operator.experiment.actions import Append, Ask, EmitReportEvent, WriteTrials
 from epochal_operator.experiment.batches import Batches
 from epochal_operator.experiment.events import ledger_damaged, report_failed
 from epochal_operator.experiment.hindrances import Hindrances
@@ -19,20 +18,18 @@ from epochal_operator.experiment.patience import look_again_at
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION, CreateReport, DeleteReport, given_up_text
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search.known import request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
-from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import JOBS, Key, Object, Resource, key_of
+from epochal_operator.runtime.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.writer import Writer
-from epochal_operator.trainingjob.pod_template import Installation
 
 _log = logging.getLogger(__name__)
 
@@ -40,17 +37,14 @@ AskSearch = Callable[[Request], Awaitable[Response]]
 """Function that sends a request to the searcher and returns the response."""
 
 
-_OF_REPORTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
-
-
 class Applier:
-    """Applies the actions of plans.
+    """Applies the actions that only Experiments have.
 
     Args:
-        term: The clients and the object store of one leader term.
+        writer: The writer of the kind.
+        children: The children of Experiments, for corrections with backoff.
         installation: Returns the settings with which Epochal was installed.
         ask: Sends a request to the searcher.
-        instance: Name of this process, for Events.
         clock: Returns the current time, with a time zone.
 
     Attributes:
@@ -63,17 +57,14 @@ class Applier:
 
     def __init__(
         self,
-        term: Term,
+        writer: Writer,
+        children: Children,
         installation: Callable[[], Installation],
         ask: AskSearch,
-        *,
-        instance: str,
         clock: Callable[[], datetime],
     ) -> None:
-        self._writer = writer = Writer(term, EXPERIMENTS, instance, clock)
-        self._kube = writer.kube
-        self._store = writer.store
-        self.trials = TrialWriter(writer, installation, clock)
+        self._writer = writer
+        self.trials = TrialWriter(writer, children, installation, clock)
         self.ledgers = LedgerStore(writer.kube)
         self._installation = installation
         self._ask_search = ask
@@ -83,29 +74,41 @@ class Applier:
         self.batches = Batches()
         self.report_told: dict[Key, str] = {}
 
-    async def apply(
-        self, document: Object, wanted: Wanted | None, observed: Observed, actions: Sequence[Action], found: Hindrances
-    ) -> None:
-        """Apply the actions of a plan.
+    async def apply(self, document: Object, action: Any, found: Hindrances) -> None:
+        """Apply an action of a plan.
 
         Args:
             document: The Experiment for which the plan was made, as JSON.
-            wanted: The parsed spec; None if the spec is invalid.
-            observed: The observed state of the Experiment.
-            actions: The actions of the plan.
-            found: Collects the errors that block the Experiment.
+            action: The action.
+            found: The observed state of the Experiment; collects the errors that block it.
 
         Raises:
             ApiError: If a request to the API server fails.
         """
-        trials = [action for action in actions if isinstance(action, Create | Unmade | Suspend)]
-        failed, error = await self.trials.write(document, trials, found)
-        if failed:
-            await self._append(document, observed, (*observed.news, *failed))
-        if error is not None:
-            raise error
-        for action in actions:
-            await self._do(document, wanted, observed, action, found)
+        wanted, observed = found.wanted, found.observed
+        assert observed is not None  # noqa: S101 - no plan without it
+        try:
+            match action:
+                case WriteTrials():
+                    failed, error = await self.trials.write(document, action.trials, found)
+                    if failed:
+                        await self._append(document, observed, (*observed.news, *failed))
+                    if error is not None:
+                        raise error
+                case Append():
+                    await self._append(document, observed, action.events)
+                case Ask() if wanted is not None:
+                    await self._ask(document, wanted, observed, action)
+                    found.yields = True  # The request may have taken long.
+                case CreateReport() if wanted is not None:
+                    await self._create_report(document, wanted, observed, action, found)
+                case DeleteReport():
+                    await self._delete_report(document, action.job, found)
+                case EmitReportEvent():
+                    await self._writer.emit(action.event, document)
+                    self.report_told[key_of(document)] = action.event.key
+        except LedgerRefused as refused:
+            found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, str(refused))
 
     def forget(self, key: Key) -> None:
         """Forget the cached state of a deleted Experiment.
@@ -118,40 +121,6 @@ class Applier:
         self.batches.forget(key)
         self.trials.forget(key)
         self.ledgers.forget(key)
-
-    async def refresh(self, key: Key) -> None:
-        """Read an Experiment and its ledger from the API server again, after a conflict.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
-        self.ledgers.forget(key)
-        await self._writer.refresh(EXPERIMENTS, key, self._store.get(EXPERIMENTS, key))
-
-    async def _do(
-        self, document: Object, wanted: Wanted | None, observed: Observed, action: Action, found: Hindrances
-    ) -> None:
-        """Apply an action that does not write a TrainingJob of a trial."""
-        match action:
-            case Append():
-                await self._append(document, observed, action.events)
-            case Ask() if wanted is not None:
-                await self._ask(document, wanted, observed, action)
-            case CreateReport() if wanted is not None:
-                await self._create_report(document, wanted, observed, action, found)
-            case DeleteReport():
-                await self._delete_report(document, action.job, found)
-            case ApplyStatus():
-                await self._apply_status(document, action)
-            case EmitEvent():
-                await self._writer.emit(action.event, document)
-                if action.event.reason in _OF_REPORTS:
-                    self.report_told[key_of(document)] = action.event.key
-            case DeleteExperiment():
-                await self._delete(EXPERIMENTS, document)
-                _log.info("deleted: its ttlSecondsAfterFinished is over")
-            case _:
-                pass
 
     async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
         """Append events to the ledger; raise Conflict if the ledger has changed since it was read.
@@ -219,11 +188,11 @@ class Applier:
         told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
         body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:
-            made = await self._kube.create(JOBS, body, manager=LEADER_MANAGER)
+            made = await self._writer.kube.create(JOBS, body, manager=LEADER_MANAGER)
         except Conflict as error:
             if error.reason != ALREADY_EXISTS:
                 raise
-            made = await self._kube.get(JOBS, body["metadata"]["namespace"], body["metadata"]["name"])
+            made = await self._writer.kube.get(JOBS, body["metadata"]["namespace"], body["metadata"]["name"])
             if controller_uid(made) != document["metadata"]["uid"]:
                 await self._emit_unreported(document, body, "A Job of its name is another one's.")
                 found.unreported = True
@@ -238,7 +207,7 @@ class Applier:
     async def _delete_report(self, document: Object, job: Object, found: Hindrances) -> None:
         """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
-            await self._delete(JOBS, job)
+            await self._writer.delete(JOBS, job)
         except REFUSALS as error:
             await self._emit_unreported(document, job, error.message)
             found.unreported = True
@@ -247,12 +216,3 @@ class Applier:
         """Emit an Event because the report Job cannot be created or replaced."""
         name = body["metadata"]["name"]
         await self._writer.emit(report_failed(name, message, name), document)
-
-    async def _apply_status(self, document: Object, action: ApplyStatus[ExperimentStatus]) -> None:
-        await self._writer.apply_status(document, action.status.dump())
-        if action.status.state != (document.get("status") or {}).get("state"):
-            _log.info("is %s", action.status.state)
-
-    async def _delete(self, resource: Resource, thing: Object) -> None:
-        await self._writer.delete(resource, thing)
-        self._writer.remove(resource, thing)

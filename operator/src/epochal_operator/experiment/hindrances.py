@@ -2,24 +2,25 @@
 
 from dataclasses import dataclass
 
+from epochal_operator.experiment.observed import Observed, Wanted
 from epochal_operator.experiment.reasons import StatusCause
-from epochal_operator.runtime.errors import AdmissionFailed
+from epochal_operator.runtime.reconciler import Attempt
 
 
 @dataclass
-class Hindrances:
+class Hindrances(Attempt):
     """The errors of one reconcile; the next reconcile tries the failed actions again.
 
     Args:
         hindered: The cause that blocks all new TrainingJobs.
         unnoted: Whether the API server refuses the ledger.
         unreported: Whether the report Job cannot be created now.
-        failure: The webhook error that the work queue retries with a growing delay, once the status reports it.
-        told: Whether the API server returned another status than the one that was written.
+        wanted: The parsed spec; None if the spec is invalid.
+        observed: The observed state for which the actions were planned.
     """
 
     hindered: StatusCause | None = None
     unnoted: bool = False
     unreported: bool = False
-    failure: AdmissionFailed | None = None
-    told: bool = False
+    wanted: Wanted | None = None
+    observed: Observed | None = None

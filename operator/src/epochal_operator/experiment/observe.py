@@ -31,7 +31,7 @@ from epochal_operator.experiment.trials import Trial, finite
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.resource import Object
-from epochal_operator.trainingjob.reasons import Reason as TrialReason
+from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
 

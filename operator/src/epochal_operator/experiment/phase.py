@@ -14,9 +14,9 @@ from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.schedule import promotions
 from epochal_operator.experiment.trials import Trial
+from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
 from epochal_operator.runtime.resource import Object
-from epochal_operator.trainingjob.mutable import Mutable
 
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
 _TRAINED = frozenset({"Running", "Storing"})
@@ -62,7 +62,7 @@ def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
     return Phase(state, _hindrance(observed, jobs) or _progress(spec, observed, state))
 
 
-def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable) -> Phase:
+def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: MutableFields) -> Phase:
     """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late.
 
     Args:
@@ -87,7 +87,7 @@ def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mu
     return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{said}"))
 
 
-def refused_start(before: ExperimentStatus, observed: Observed, mutable: Mutable) -> str | None:
+def refused_start(before: ExperimentStatus, observed: Observed, mutable: MutableFields) -> str | None:
     """Return the start time of an Experiment with a refused spec, RFC 3339; a resumed Experiment starts again.
 
     Args:

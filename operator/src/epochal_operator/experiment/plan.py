@@ -9,7 +9,7 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
+from epochal_operator.experiment.actions import Action, Append, Ask, Create, Suspend, Unmade
 from epochal_operator.experiment.events import (
     best_unavailable,
     events,
@@ -40,11 +40,11 @@ from epochal_operator.experiment.status import is_ended, refused, results_uri, s
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trials import Trial, best, value
 from epochal_operator.experiment.without_ledger import is_over, plan_without_ledger
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.resource import Object
-from epochal_operator.trainingjob.mutable import Mutable
 
 MAX_BEGUN = 16
 """Maximum number of TrainingJobs that a plan creates. With a large template each takes long to build, and other
@@ -136,7 +136,7 @@ def _rest(
     if observed.unreported and now.ended and (pause := retry(observed.now, end_of(before))) is not None:
         report_in, life = pause.total_seconds(), None  # The deletion waits for the report, even if a quota blocks it.
     if life is not None and life <= 0:
-        return Plan((DeleteExperiment(),))
+        return Plan((DeleteSelf(),))
     queued_in = waits_in(observed.report, observed.now) if observed.report is not None else None
     times = [report_in, life, queued_in or None, _look_again(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
@@ -153,7 +153,7 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
-    before, mutable = read_status(ExperimentStatus, document.get("status")), Mutable.read(document["spec"])
+    before, mutable = read_status(ExperimentStatus, document.get("status")), MutableFields.read(document["spec"])
     after = refused(metadata, before, message, observed, mutable)
     waits = mutable.suspend or after.state in {"Complete", "Failed"}
     finishes, by_number = document["spec"].get("finish") is True, {one.number: one for one in observed.trials}
@@ -170,7 +170,7 @@ def refuse(document: Object, message: str, observed: Observed) -> Plan:
         return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
     life = time_to_live(mutable.ttl_seconds_after_finished, before, observed.report, observed.now)
     if life is not None and life <= 0:
-        return Plan((DeleteExperiment(),))
+        return Plan((DeleteSelf(),))
     times = [life, *((due - observed.now).total_seconds() for due in observed.held.values())]
     if after.state not in {"Complete", "Failed"}:
         due = deadline(mutable.active_deadline_seconds, after.start_time)

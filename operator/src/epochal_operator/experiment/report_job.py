@@ -11,8 +11,8 @@ from epochal_api.kind import API_VERSION
 from epochal_operator.experiment.ledger import Event
 from epochal_operator.experiment.report_content import bounded, content
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL
-from epochal_operator.trainingjob.job import QUEUE_LABEL, failure_policy
-from epochal_operator.trainingjob.pod_template import Installation, Program, annotation, given, program_pod
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.pod_template import QUEUE_LABEL, Program, annotation, failure_policy, given, program_pod
 
 Object = dict[str, Any]
 

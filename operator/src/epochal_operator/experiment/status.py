@@ -24,9 +24,9 @@ from epochal_operator.experiment.phase import Phase, is_trained, refused_phase, 
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
 from epochal_operator.experiment.schedule import ladder
 from epochal_operator.experiment.trials import Trial, best
-from epochal_operator.runtime.conditions import get_condition, keep_times, with_finished
-from epochal_operator.trainingjob.mutable import Mutable
-from epochal_operator.trainingjob.progress_status import short
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.conditions import ConditionStatus, get_condition, make_conditions, with_finished
+from epochal_operator.trainingjob.interface import short
 
 MAX_MESSAGE = 1024
 """Bytes of the message of a condition: several conditions may repeat it."""
@@ -75,7 +75,7 @@ def status(
 
 
 def refused(
-    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable
+    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, mutable: MutableFields
 ) -> ExperimentStatus:
     """Return the status of an Experiment with an invalid spec.
 
@@ -117,18 +117,10 @@ def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: 
         now: The current time, with a time zone.
         phase: The phase of the Experiment.
     """
-    changed = [
-        Condition(
-            type=kind,
-            status="True" if cause is not None else "False",
-            reason=cause.reason if cause is not None else otherwise.reason,
-            message=_bounded(cause.message if cause is not None else otherwise.message),
-            last_transition_time=timestamp(now),
-            observed_generation=generation,
-        )
-        for kind, cause, otherwise in _conditions(phase)
-    ]
-    return with_finished(keep_times(before.conditions, changed))
+    values = _conditions(phase)
+    return with_finished(
+        make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=MAX_MESSAGE)
+    )
 
 
 def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> RankedTrial:
@@ -232,20 +224,15 @@ def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> s
     return timestamp(now)
 
 
-def _conditions(phase: Phase) -> Iterator[tuple[str, StatusCause | None, StatusCause]]:
-    """Yield the type of each condition, its cause if it is True, and the cause if it is False."""
-    known, cause = effect(phase.cause.reason), phase.cause
-    suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
-    unfinished = StatusCause(Reason.UNFINISHED, "")
-    yield "Ready", cause if known.ready else None, cause
-    yield "Stalled", cause if known.stalls else None, StatusCause(Reason.PROGRESSING, "")
-    yield "Suspended", suspended if phase.state == "Suspended" else None, StatusCause(Reason.ACTIVE, "")
-    yield "Complete", cause if phase.state == "Complete" else None, unfinished
-    yield "Failed", cause if phase.state == "Failed" else None, unfinished
-
-
-def _bounded(message: str) -> str:
-    return message.encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
+def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCause]]:
+    """Yield the type, status and cause of each condition."""
+    known, cause, state = effect(phase.cause.reason), phase.cause, phase.state
+    suspended, unfinished = StatusCause(Reason.SUSPENDED, "spec.suspend is true."), StatusCause(Reason.UNFINISHED, "")
+    yield "Ready", "True" if known.ready else "False", cause
+    yield "Stalled", *(("True", cause) if known.stalls else ("False", StatusCause(Reason.PROGRESSING, "")))
+    yield "Suspended", *(("True", suspended) if state == "Suspended" else ("False", StatusCause(Reason.ACTIVE, "")))
+    yield "Complete", *(("True", cause) if state == "Complete" else ("False", unfinished))
+    yield "Failed", *(("True", cause) if state == "Failed" else ("False", unfinished))
 
 
 def is_ended(before: ExperimentStatus) -> bool:

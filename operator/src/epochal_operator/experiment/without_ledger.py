@@ -5,7 +5,7 @@ from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.actions import Action, DeleteExperiment, Suspend
+from epochal_operator.experiment.actions import Action, Suspend
 from epochal_operator.experiment.events import events
 from epochal_operator.experiment.life import time_to_live
 from epochal_operator.experiment.observe import has_ended, is_idle, must_change
@@ -14,7 +14,7 @@ from epochal_operator.experiment.patience import look_again_seconds
 from epochal_operator.experiment.phase import Phase, is_trained
 from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.status import conditions
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.resource import Object
 
@@ -54,7 +54,7 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
         return Plan((*map(EmitEvent, events(spec.objective.metric, before, after)), ApplyStatus(after)))
     life = time_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
     if life is not None and life <= 0:
-        return Plan((DeleteExperiment(),))
+        return Plan((DeleteSelf(),))
     times = [life, None if is_over(metadata, before) else look_again_seconds(cause.reason, before, observed.now)]
     times += [(due - observed.now).total_seconds() for due in observed.held.values()]
     return Plan(requeue_after=min((one for one in times if one is not None), default=None))

@@ -15,9 +15,10 @@ from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.server_pod import SERVER_ANNOTATION
 
-from epochal_operator.modelserver import config, metadata, pod_template
+from epochal_operator.modelserver import config, pod_template
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode
-from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.modelserver.resources import child_metadata, selector
+from epochal_operator.pods.installation import Installation
 
 Object = dict[str, Any]
 
@@ -51,9 +52,8 @@ def deployment(server: ModelServer, model: ServedModel, installation: Installati
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """
-    labels, selector = metadata.labels(server, installation), metadata.selector(server)
     told = config.encode(config.config(server, model, installation.storage_endpoint))
-    about = metadata.metadata(server, installation)
+    about, selected = child_metadata(server, installation), selector(server)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -63,14 +63,14 @@ def deployment(server: ModelServer, model: ServedModel, installation: Installati
             "paused": server.spec.paused,
             "revisionHistoryLimit": HISTORY,
             "progressDeadlineSeconds": DEADLINE_SECONDS,
-            "selector": {"matchLabels": selector},
+            "selector": {"matchLabels": selected},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
                 "metadata": {
-                    "labels": labels,
+                    "labels": about["labels"],
                     "annotations": {SERVER_ANNOTATION: told, INPUTS_ANNOTATION: inputs(server, model, told)},
                 },
-                "spec": pod_template.pod_spec(server, model, installation, selector),
+                "spec": pod_template.pod_spec(server, model, installation, selected),
             },
         },
     }

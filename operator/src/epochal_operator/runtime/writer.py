@@ -8,7 +8,7 @@ from epochal_operator.runtime.errors import ALREADY_EXISTS, Conflict, NotFound
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
-from epochal_operator.runtime.resource import Key, Object, Resource
+from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 
 RACES = 3
 """Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""
@@ -24,13 +24,14 @@ class Writer:
         clock: Returns the time, with a time zone.
 
     Attributes:
+        resource: The resource of the kind.
         kube: Client that makes each request once, because the queue retries the whole reconcile.
         store: The cache of objects.
     """
 
     def __init__(self, term: Term, resource: Resource, instance: str, clock: Callable[[], datetime]) -> None:
         self._term = term
-        self._resource = resource
+        self.resource = resource
         self._instance = instance
         self._clock = clock
         self.kube = term.kube.once()
@@ -43,7 +44,7 @@ class Writer:
             event: The Event.
             about: The object.
         """
-        told = event_object(event, self._resource, about["metadata"], instance=self._instance, now=self._clock())
+        told = event_object(event, self.resource, about["metadata"], instance=self._instance, now=self._clock())
         await self._term.recorder.tell(told)
 
     async def apply_status(self, about: Object, status: dict[str, Any], manager: str = LEADER_MANAGER) -> None:
@@ -56,7 +57,7 @@ class Writer:
         """
         metadata = about["metadata"]
         written = await self.kube.apply_status(
-            self._resource,
+            self.resource,
             metadata["namespace"],
             metadata["name"],
             uid=metadata["uid"],
@@ -64,7 +65,36 @@ class Writer:
             manager=manager,
             status=status,
         )
-        self.put(self._resource, written)
+        self.put(self.resource, written)
+
+    async def check_current(self, about: Object) -> None:
+        """Raise Conflict if an object of the kind is not the one that was read: another UID, generation or deletion.
+
+        Args:
+            about: The object, as read.
+        """
+        self._compare(about, await self.kube.get(self.resource, *key_of(about)))
+
+    def current(self, about: Object) -> Object:
+        """Return the cached version of an object of the kind, whose status may be newer than that of the object.
+
+        Args:
+            about: The object, as read.
+
+        Raises:
+            NotFound: If the object does not exist any more.
+            Conflict: If another object of that name, another generation or a deletion is cached.
+        """
+        document = self.store.get(self.resource, key_of(about))
+        if document is None:
+            raise NotFound(404, "NotFound", f"the {self.resource.kind} does not exist any more")
+        self._compare(about, document)
+        return document
+
+    def _compare(self, planned: Object, now: Object) -> None:
+        fields = ("uid", "generation", "deletionTimestamp")
+        if any(planned["metadata"].get(field) != now["metadata"].get(field) for field in fields):
+            raise Conflict(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
 
     async def create(self, resource: Resource, body: Object) -> tuple[Object, bool]:
         """Create an object; return the object with that name (with any owner), and whether it is new."""
@@ -91,14 +121,35 @@ class Writer:
         where = (resource, metadata["namespace"], metadata["name"])
         return await self.kube.patch(*where, patch, **seen, manager=LEADER_MANAGER)
 
+    async def replace(
+        self, resource: Resource, thing: Object, replacement: Callable[[Object], Object]
+    ) -> dict[str, Any]:
+        """Replace an object, even if it has changed since it was read.
+
+        Args:
+            resource: The resource of the object.
+            thing: The object.
+            replacement: Returns the object to write, from the object as read from the API server.
+        """
+        live = await self.kube.get(resource, *key_of(thing))
+        if live["metadata"]["uid"] != thing["metadata"]["uid"]:
+            raise Conflict(409, "Conflict", f"the {resource.kind} was deleted and created again since it was read")
+        return await self.kube.replace(resource, dict(replacement(live)), manager=LEADER_MANAGER)
+
     async def delete(
         self, resource: Resource, thing: Object, propagation: Literal["Background", "Foreground"] = "Background"
     ) -> None:
-        """Delete an object, unless it has changed since it was read."""
-        metadata = thing["metadata"]
+        """Delete an object, unless it has changed since it was read.
+
+        With Foreground propagation, the object stays in the cache as the API server returns it.
+        """
+        metadata, key = thing["metadata"], key_of(thing)
         seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
-        where = (resource, metadata["namespace"], metadata["name"])
-        await self.kube.delete(*where, **seen, propagation=propagation)
+        await self.kube.delete(resource, *key, **seen, propagation=propagation)
+        if propagation == "Foreground":
+            await self.refresh(resource, key, thing)
+        else:
+            self.remove(resource, thing)
 
     async def refresh(self, resource: Resource, key: Key, known: Object | None) -> None:
         """Read an object again, because the API server has a change that the watch has not yet reported.

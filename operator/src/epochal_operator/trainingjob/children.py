@@ -6,16 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from epochal_api.condition import timestamp
-from epochal_api.kind import GROUP
 from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
-from epochal_api.trainingjob import KIND
 
+from epochal_operator.pods.diagnosis import alive, in_order
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job import UID_LABEL
-from epochal_operator.trainingjob.owned import Child
-from epochal_operator.trainingjob.pods import alive, in_order, ran_since
-from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.pods import ran_since
+from epochal_operator.trainingjob.reasons import StatusCause
 
 Object = Mapping[str, Any]
 
@@ -26,27 +24,6 @@ TOLD_SECONDS = 600.0
 
 https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 """
-
-
-@dataclass(frozen=True)
-class Seen:
-    """An observed child of a TrainingJob other than its Job.
-
-    Args:
-        child: The description of the child.
-        thing: The object, if it exists and the TrainingJob owns it.
-        blocked: The cause that blocks the creation or correction of the child, if any.
-        held_until: End of the correction backoff, as for the Job.
-    """
-
-    child: Child
-    thing: Object | None = None
-    blocked: StatusCause | None = None
-    held_until: datetime | None = None
-
-    def is_held(self, now: datetime) -> bool:
-        """Return whether the child is in correction backoff."""
-        return self.held_until is not None and now < self.held_until
 
 
 @dataclass(frozen=True)
@@ -67,7 +44,6 @@ class Observed:
             None if that is unknown.
         replacing: Whether the Job is about to be replaced by a Job of the current spec.
         continued_from: The results of the predecessor in spec.training.continueFrom, once that TrainingJob has ended.
-        others: The children other than the Job.
     """
 
     now: datetime
@@ -80,7 +56,6 @@ class Observed:
     overtaken: bool | None = None
     replacing: bool = False
     continued_from: ContinuedFrom | None = None
-    others: tuple[Seen, ...] = ()
 
     @property
     def is_held(self) -> bool:
@@ -220,27 +195,3 @@ def _created(pod: Object) -> datetime:
 
 def _has_ended(child: Object) -> bool:
     return bool(condition_of(child, "Complete") or condition_of(child, "Failed"))
-
-
-def blocked_by(existing: Object, uid: str, kind: str = "Job") -> StatusCause | None:
-    """Return the cause for an object that blocks a TrainingJob's child, or None if the TrainingJob owns the object.
-
-    Args:
-        existing: The object with the TrainingJob's name.
-        uid: UID of the TrainingJob.
-        kind: Kind of the object.
-    """
-    if controller_uid(existing) == uid:
-        return None
-    name = existing["metadata"]["name"]
-    references = existing["metadata"].get("ownerReferences") or []
-    earlier = any(
-        reference["kind"] == KIND and reference["apiVersion"].startswith(f"{GROUP}/") and reference["name"] == name
-        for reference in references
-    )
-    if earlier:
-        return StatusCause(
-            Reason.CLEANUP, f"The {kind} {name} of an earlier TrainingJob of this name is being deleted."
-        )
-    message = f"A {kind} {name} exists that is not this TrainingJob's: delete that, or create this under another name."
-    return StatusCause(Reason.NAME_CONFLICT, message)

@@ -1,13 +1,12 @@
 """The conditions of a TrainingJob."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
 
-from epochal_api.condition import Condition, timestamp
+from epochal_api.condition import Condition
 from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status
 
-from epochal_operator.runtime.conditions import bounded, get_condition, keep_times, with_finished
+from epochal_operator.runtime.conditions import ConditionStatus, get_condition, make_conditions, with_finished
 from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.failures import failure
@@ -16,7 +15,7 @@ from epochal_operator.trainingjob.pods import running
 from epochal_operator.trainingjob.progress_status import reported_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
-_Value = tuple[str, Literal["True", "False", "Unknown"], StatusCause]
+_Value = tuple[str, ConditionStatus, StatusCause]
 """Type, status and cause of a condition."""
 
 
@@ -36,7 +35,7 @@ def conditions(
     values = [*_of_phase(phase)]
     if observed is not None:
         values += [*_storage(before, observed, phase), *_applied(before, observed)]
-    return with_finished(_made(generation, before, now, values))
+    return with_finished(make_conditions(values, before.conditions, generation=generation, now=now))
 
 
 def with_exported(generation: int, before: Status, after: Status, now: datetime, figures: ReportedStatus) -> Status:
@@ -54,24 +53,8 @@ def with_exported(generation: int, before: Status, after: Status, now: datetime,
         return after
     cause = StatusCause(as_reason(told.reason), told.message)
     value: _Value = EXPORTED, "True" if cause.reason == Reason.EXPORTED else "False", cause
-    return after.model_copy(
-        update={"conditions": [*(after.conditions or ()), *_made(generation, before, now, [value])]}
-    )
-
-
-def _made(generation: int, before: Status, now: datetime, values: Iterable[_Value]) -> list[Condition]:
-    changed = [
-        Condition(
-            type=kind,
-            status=status,
-            reason=cause.reason,
-            message=bounded(cause.message),
-            last_transition_time=timestamp(now),
-            observed_generation=generation,
-        )
-        for kind, status, cause in values
-    ]
-    return keep_times(before.conditions, changed)
+    made = make_conditions([value], before.conditions, generation=generation, now=now)
+    return after.model_copy(update={"conditions": [*(after.conditions or ()), *made]})
 
 
 def is_spec_ignored(of: Status) -> bool:

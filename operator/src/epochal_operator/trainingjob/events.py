@@ -8,21 +8,21 @@ from epochal_api.condition import Condition
 from epochal_api.kind import Metadata
 from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
+from epochal_operator.pods.diagnosis import alive
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.events import Event, make_event
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import failure, last_failure
 from epochal_operator.trainingjob.job import starter
-from epochal_operator.trainingjob.pods import alive
 from epochal_operator.trainingjob.progress_status import duration, short
-from epochal_operator.trainingjob.reasons import Foreign, Reason, as_reason, effect
+from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 
 
 def events(
     metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
-) -> list[Event]:
-    """Return the Events for the change between two statuses of a TrainingJob.
+) -> Iterator[Event]:
+    """Yield the Events for the change between two statuses of a TrainingJob.
 
     Args:
         metadata: Metadata of the TrainingJob.
@@ -31,7 +31,32 @@ def events(
         observed: The observed children, from which the new status was derived.
         figures: The status fields from progress reports.
     """
-    return list(_events(metadata, before, after, observed, figures))
+    yield from _outages(before, after, observed, figures)
+    yield from _warnings(before, after, figures)
+    yield from _exported(before, after)
+    generation = str(metadata.generation)
+    applied = get_condition(after.conditions, SPEC_APPLIED)
+    if applied and is_spec_ignored(after) and not is_spec_ignored(before):
+        yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
+    ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
+    if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
+        return
+    if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
+        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
+    if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
+        yield make_event(Reason.RESUMED, "It is no longer suspended.", generation)
+    if after.state not in {"Suspended", "Complete", "Failed"}:
+        yield from _restarts(before, after, observed)
+
+    if after.state == "Complete":
+        yield make_event(as_reason(ready.reason), _result(after, figures), "")
+    elif after.state == "Failed":
+        # The trainer's reason is kept as it is: it may be a word with another meaning here.
+        yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
+    elif was is None or was.reason != ready.reason or ready.reason == Reason.RUNNING:
+        # Otherwise only the message changed, for example a longer backoff. For a running pod, the message names a new
+        # pod.
+        yield from _arrivals(ready, generation, observed)
 
 
 def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Event]:
@@ -48,7 +73,7 @@ def plain_http(before: Status, after: Status, endpoint: str | None) -> list[Even
         f"spec.storage.endpoint: who is on the way to {endpoint} can read and change data and checkpoints, and read "
         f"models and a session token, since it is no https. Keys are not sent."
     )
-    return [_event(Reason.PLAIN_HTTP, note, endpoint)]
+    return [make_event(Reason.PLAIN_HTTP, note, endpoint)]
 
 
 def spec_changed(metadata: Metadata) -> Event:
@@ -58,38 +83,7 @@ def spec_changed(metadata: Metadata) -> Event:
         metadata: Metadata of the TrainingJob.
     """
     note = "The spec was changed, and no container of its Job had run: the Job is deleted, and made anew."
-    return _event(Reason.SPEC_CHANGED, note, str(metadata.generation))
-
-
-def _events(
-    metadata: Metadata, before: Status, after: Status, observed: Observed, figures: ReportedStatus
-) -> Iterator[Event]:
-    yield from _outages(before, after, observed, figures)
-    yield from _warnings(before, after, figures)
-    yield from _exported(before, after)
-    generation = str(metadata.generation)
-    applied = get_condition(after.conditions, SPEC_APPLIED)
-    if applied and is_spec_ignored(after) and not is_spec_ignored(before):
-        yield _event(Reason.SPEC_IGNORED, applied.message, generation)
-    ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
-    if ready is None or (was and (was.status, was.reason, was.message) == (ready.status, ready.reason, ready.message)):
-        return
-    if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
-        yield _event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
-    if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
-        yield _event(Reason.RESUMED, "It is no longer suspended.", generation)
-    if after.state not in {"Suspended", "Complete", "Failed"}:
-        yield from _restarts(before, after, observed)
-
-    if after.state == "Complete":
-        yield _event(as_reason(ready.reason), _result(after, figures), "")
-    elif after.state == "Failed":
-        # The trainer's reason is kept as it is: it may be a word with another meaning here.
-        yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
-    elif was is None or was.reason != ready.reason or ready.reason == Reason.RUNNING:
-        # Otherwise only the message changed, for example a longer backoff. For a running pod, the message names a new
-        # pod.
-        yield from _arrivals(ready, generation, observed)
+    return make_event(Reason.SPEC_CHANGED, note, str(metadata.generation))
 
 
 def _outages(before: Status, after: Status, observed: Observed, figures: ReportedStatus) -> Iterator[Event]:
@@ -100,9 +94,9 @@ def _outages(before: Status, after: Status, observed: Observed, figures: Reporte
     waiting = figures.progress.waiting if figures.progress else None
     if now.status == "False" and waiting and any(map(alive, observed.pods)):  # Otherwise it needs a new pod.
         note = f"The trainer waits for its storage, and goes on by itself. {now.reason}: {now.message}"
-        yield _event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
+        yield make_event(Reason.STORAGE_UNAVAILABLE, note, waiting.since)
     elif now.status == "True" and was and was.status != "True" and after.state not in {"Complete", "Failed"}:
-        yield _event(
+        yield make_event(
             Reason.STORAGE_AVAILABLE, "The trainer goes on: its storage answers again.", was.last_transition_time
         )
 
@@ -130,9 +124,9 @@ def _arrivals(ready: Condition, generation: str, observed: Observed) -> Iterator
         about = f"{generation}/{ready.message}"
     reason = as_reason(ready.reason)
     if reason == Reason.RUNNING:
-        yield _event(Reason.STARTED, ready.message, about)
+        yield make_event(Reason.STARTED, ready.message, about)
     elif effect(reason).event and effect(reason).on_arrival:
-        yield _event(reason, ready.message, about)
+        yield make_event(reason, ready.message, about)
 
 
 def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Event]:
@@ -149,14 +143,14 @@ def _restarts(before: Status, after: Status, observed: Observed) -> Iterator[Eve
         if before.progress and _went_on_after(before.progress.last_report_time, observed.child):
             return
         note = f"Its pod is gone, another one follows. It was said last: {was.message}"
-        yield _event(Reason.RESTARTING, note, f"attempt {before.attempt}")
+        yield make_event(Reason.RESTARTING, note, f"attempt {before.attempt}")
         return
     restarted = ready.reason == Reason.RESTARTING or left in failed or (before.attempt or 0) < (after.attempt or 0)
     if failed and restarted and (cause := last_failure(observed.pods)):
         if cause.reason in _TOLD_TO_END and _went_on_after(failed[-1]["creationTimestamp"], observed.child):
             return
         note = f"The pod {failed[-1]['name']} ended, another one follows. {cause.reason}: {cause.message}"
-        yield _event(Reason.RESTARTING, note, failed[-1]["uid"])
+        yield make_event(Reason.RESTARTING, note, failed[-1]["uid"])
 
 
 _TOLD_TO_END = frozenset({Reason.INTERRUPTED, Reason.TERMINATED})
@@ -171,10 +165,6 @@ def _went_on_after(time: str | None, child: Mapping[str, Any]) -> bool:
     """
     begun: str | None = child.get("status", {}).get("startTime")
     return time is not None and begun is not None and time < begun and starter(child) is None
-
-
-def _event(reason: Reason | Foreign, note: str, key: str) -> Event:
-    return Event(effect(reason).event or "Warning", reason, note, key)
 
 
 _EARLY: Mapping[str, str] = {

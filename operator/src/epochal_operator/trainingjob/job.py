@@ -10,8 +10,17 @@ from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.training import ContinueFrom
 from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
 
-from epochal_operator.trainingjob.mutable import Mutable
-from epochal_operator.trainingjob.pod_template import CONTAINER, Installation, given, pod_spec
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.pods.pod_template import (
+    QUEUE_LABEL,
+    Program,
+    annotation,
+    failure_policy,
+    given,
+    program_pod,
+)
+from epochal_operator.runtime.owners import controller_reference
 
 Object = dict[str, Any]
 
@@ -24,8 +33,6 @@ SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 the mutable fields."""
 WRITTEN_ANNOTATION = f"{GROUP}/written-sha256"
 """Annotation of the Job: digest of the spec as the user wrote it when the Job was built, without the mutable fields."""
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-"""Label of a Job that Kueue suspends and resumes: https://kueue.sigs.k8s.io/docs/tasks/run/jobs/."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 """Value of a Job's spec.managedBy that is equivalent to no value."""
 
@@ -60,11 +67,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
 
     spec, metadata = resolved.spec, resolved.metadata
-    labels = {name: metadata.labels[name] for name in installation.labels if name in metadata.labels} | {
-        "app.kubernetes.io/managed-by": "epochal",
-        NAME_LABEL: metadata.name,
-        UID_LABEL: metadata.uid,
-    }
+    labels = installation.child_labels(metadata.labels, {NAME_LABEL: metadata.name, UID_LABEL: metadata.uid})
     queue = spec.scheduling.queue_name
     annotations = {pod.JOB_ANNOTATION: document, pod.CA_ANNOTATION: installation.progress_ca}
     return {
@@ -75,30 +78,44 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             "namespace": metadata.namespace,
             "labels": labels | given(**{QUEUE_LABEL: queue}),
             "annotations": {SPEC_ANNOTATION: _digest(resolved), WRITTEN_ANNOTATION: _digest(job)},
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": KIND,
-                    "name": metadata.name,
-                    "uid": metadata.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
             "parallelism": _PODS,
-            **given(**_steered(spec) | ({"suspend": True} if queue else {})),
+            **given(**_mutable_fields(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
             "backoffLimit": spec.backoff_limit,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": failure_policy(),
             "template": {
                 "metadata": {"labels": labels, "annotations": annotations},
-                "spec": pod_spec(resolved, installation),
+                "spec": _pod_spec(resolved, installation),
             },
         },
     }
+
+
+def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
+    """Return the spec of a trainer's pod.
+
+    Args:
+        job: The TrainingJob, with its storage resolved.
+        installation: The settings of Epochal's installation.
+    """
+    metadata = job.metadata
+    url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
+    program = Program(
+        command=("epochal-trainer", "run", pod.JOB_FILE),
+        files={
+            pod.JOB_FILE: annotation(pod.JOB_ANNOTATION),
+            pod.PROGRESS_CA_FILE: annotation(pod.CA_ANNOTATION),
+            pod.POD_UID_FILE: "metadata.uid",
+        },
+        resources=given(requests=job.spec.resources.requests, limits=job.spec.resources.limits),
+        environment=({"name": pod.PROGRESS_URL_ENV, "value": url},),
+        reports=True,
+    )
+    return program_pod(job.spec, program, installation)
 
 
 def endpoint(job: TrainingJob, installation: Installation) -> str | None:
@@ -111,18 +128,18 @@ def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
 
     For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
     """
-    wanted = _steered(job.spec) | {"parallelism": _PODS}
+    wanted = _mutable_fields(job.spec) | {"parallelism": _PODS}
     return _changes(wanted, child, "parallelism")
 
 
-def steering(mutable: Mutable, child: Mapping[str, Any]) -> Object:
+def mutable_changes(mutable: MutableFields, child: Mapping[str, Any]) -> Object:
     """Return the mutable fields to change in a Job's spec, even if the rest of the TrainingJob's spec is invalid.
 
     Args:
         mutable: The desired values.
         child: The Job.
     """
-    return _changes(_steered(mutable), child)
+    return _changes(_mutable_fields(mutable), child)
 
 
 def _changes(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
@@ -142,8 +159,8 @@ def starter(child: Mapping[str, Any]) -> str | None:
     return None if manager == _JOB_CONTROLLER else manager
 
 
-def _steered(spec: TrainingJobSpec | Mutable) -> Object:
-    """Return the mutable Job fields that start or stop its pod; None means that a field is absent."""
+def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
+    """Return the mutable Job fields that start or stop its pods; None means that a field is absent."""
     return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
@@ -230,22 +247,3 @@ def _digest(job: TrainingJob) -> str:
     # Omit defaults: more defaults in a newer schema must not change the digest.
     fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
-
-
-def failure_policy() -> Object:
-    """Return the pod failure policy: the failures that do not count as crashes. The first matching rule applies.
-
-    An input error fails the Job at once, even during a disruption. Disruptions do not count, nor do trainers that were
-    asked to terminate: a deleted pod has no other mark.
-    """
-
-    def exited(*codes: pod.ExitCode) -> Object:
-        return {"containerName": CONTAINER, "operator": "In", "values": sorted(map(int, codes))}
-
-    return {
-        "rules": [
-            {"action": "FailJob", "onExitCodes": exited(*pod.NOT_RETRIED)},
-            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            {"action": "Ignore", "onExitCodes": exited(pod.ExitCode.TERMINATED)},
-        ]
-    }

@@ -21,7 +21,6 @@ def starts_within(before: Status, after: Status, observed: Observed) -> float | 
     Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Without
     the delay there would be two or three statuses, each of which costs the API server more than the creation of the
     TrainingJob.
-    or three statuses would be written, and each costs the API server more than the creation of the TrainingJob.
 
     Args:
         before: Its status so far.
@@ -58,12 +57,6 @@ def look_again(observed: Observed, status: Status) -> float | None:
         observed: Its children.
         status: Its status.
     """
-    times = (_at_the_job(observed, status), _at_others(observed))
-    return min((seconds for seconds in times if seconds is not None), default=None)
-
-
-def _at_the_job(observed: Observed, status: Status) -> float | None:
-    """Return the seconds until the next reconcile for the Job and its pods, or None."""
     if observed.child is None:
         return effect(observed.blocked.reason).look_again_seconds if observed.blocked else None
     if observed.held_until is not None and observed.is_held:
@@ -74,14 +67,6 @@ def _at_the_job(observed: Observed, status: Status) -> float | None:
     found = [(lost_at(pod), stuck_at(pod), unmatched_at(pod, status)) for pod in observed.pods]
     times = [time for of_pod in found for time in of_pod if time and time > observed.now]
     return (min(times) - observed.now).total_seconds() if times else None
-
-
-def _at_others(observed: Observed) -> float | None:
-    """Return the seconds until the next reconcile for the blockers of the other children, or None."""
-    held = [one.held_until for one in observed.others if one.held_until and one.held_until > observed.now]
-    seconds = [(time - observed.now).total_seconds() for time in held]
-    seconds += [effect(one.blocked.reason).look_again_seconds or 0 for one in observed.others if one.blocked]
-    return min((one for one in seconds if one), default=None)
 
 
 def time_to_live(ttl: int | None, after: Status, now: datetime) -> float | None:

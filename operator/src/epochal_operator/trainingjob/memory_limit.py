@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from epochal_api.model import number_of
 from epochal_api.pod import LEAST_MEMORY
 
-from epochal_operator.trainingjob.pod_template import CONTAINER
+from epochal_operator.pods.pod_template import CONTAINER
 
 Object = Mapping[str, Any]
 

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from epochal_api.pod import GRACE_SECONDS
 from epochal_api.status import Progress, State, Status
 
+from epochal_operator.pods.diagnosis import alive
+from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.children import Observed
@@ -18,11 +20,10 @@ from epochal_operator.trainingjob.failures import (
     last_failure,
     no_more_follows,
 )
-from epochal_operator.trainingjob.job import QUEUE_LABEL, starter
+from epochal_operator.trainingjob.job import starter
 from epochal_operator.trainingjob.own_fields import in_its_own_fields
 from epochal_operator.trainingjob.pods import (
     STUCK_SECONDS,
-    alive,
     ends_by,
     lost,
     running,

@@ -1,17 +1,18 @@
 """The state of a trainer's pod while it lives: waiting, running, terminating, or lost with its node."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_api.status import Status
+from epochal_api.trainingjob import KIND
 
+from epochal_operator.pods.diagnosis import Program, alive, start_failure, unprepared_since, unscheduled
+from epochal_operator.pods.pod_template import CONTAINER
+from epochal_operator.pods.scheduling import matches_no_node
 from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.trainingjob.pod_template import CONTAINER
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
-from epochal_operator.trainingjob.start_failures import cannot_start
-from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
 
 Object = Mapping[str, Any]
 
@@ -23,22 +24,16 @@ STUCK_SECONDS = 120.0
 AUTOSCALE_SECONDS = 900.0
 """Seconds for an autoscaler to add a node: the default of the cluster autoscaler (--max-node-provision-time)."""
 
-_IN_ORDER = frozenset({"ContainerCreating", "PodInitializing"})
+_IMAGE_FIELDS = {
+    True: "spec.image",
+    False: "imageRegistry and trainerImage of Epochal's chart",
+    None: "spec.image, or trainerImage of Epochal's chart where that is not set",
+}
+"""The fields that name an image: in the spec, in the chart, or unknown."""
+_NORMAL = frozenset({"ContainerCreating", "PodInitializing"})
 """Waiting reasons of a container that starts normally."""
 _NEVER_RAN = frozenset({"ContainerCannotRun", "StartError"})
 """Termination reasons of a container that a runtime could not start, as named by different runtimes."""
-
-
-def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Return pods sorted by age, oldest first."""
-    return tuple(
-        sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
-    )
-
-
-def alive(pod: Object) -> bool:
-    """Return whether a pod has not ended, and so may still run."""
-    return pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}
 
 
 def running(pod: Object) -> str | None:
@@ -83,21 +78,9 @@ def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None
         pod: The pod.
         own_image: Whether spec.image names its image; None if unknown.
     """
-    if unscheduled := condition_of(pod, "PodScheduled", "False"):
-        reason = as_reason(unscheduled.get("reason") or Reason.UNSCHEDULABLE)
-        said = clean(unscheduled.get("message") or "")
-        if reason == Reason.UNSCHEDULABLE:
-            return StatusCause(Reason.NO_MATCHING_NODE if matches_no_node(said) else reason, why_unschedulable(said))
-        if reason == Reason.SCHEDULING_GATED:
-            return StatusCause(reason, f"The pod waits until whoever holds it back lets it be scheduled: {said}")
-        return StatusCause(reason, f"The pod cannot be scheduled: {said}")
-    container = trainer(pod)
-    state = container.get("state", {}).get("waiting", {})
-    word: str | None = state.get("reason")
-    if word is None or word in _IN_ORDER:
-        return None
-    said, image = clean(state.get("message") or word), clean(container.get("image") or "")
-    return cannot_start(word, said, image, own_image=own_image)
+    program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
+    problem = unscheduled(pod) or start_failure(trainer(pod), program, _NORMAL)
+    return problem and StatusCause(as_reason(problem.reason), problem.message)
 
 
 def lacks_image(pod: Object) -> bool:
@@ -119,15 +102,11 @@ def lost_at(pod: Object) -> datetime | None:
 
 
 def stuck_at(pod: Object) -> datetime | None:
-    """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has.
-
-    https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
-    """
-    unready = condition_of(pod, "PodReadyToStartContainers", "False")
-    since = unready and unready.get("lastTransitionTime")
-    if not since or not alive(pod) or started(pod) or not pod["spec"].get("nodeName"):
+    """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
+    since = unprepared_since(pod)
+    if since is None or not alive(pod) or started(pod):
         return None
-    return datetime.fromisoformat(since) + timedelta(seconds=STUCK_SECONDS)
+    return since + timedelta(seconds=STUCK_SECONDS)
 
 
 def unmatched_at(pod: Object, status: Status) -> datetime | None:

@@ -159,17 +159,10 @@ def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> Repo
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
     """Return the status fields of a finished job: the same without the remaining time and the awaited cause."""
-    return ReportedStatus(
-        progress=status.progress
-        and status.progress.model_copy(update={"estimated_completion_time": None, "waiting": None}),
-        metrics=status.metrics,
-        best=status.best,
-        test=status.test,
-        network=status.network,
-        results=status.results,
-        warnings=status.warnings,
-        display=status.display and status.display.model_copy(update={"eta": None}),
-    )
+    ended = {"estimated_completion_time": None, "waiting": None}
+    progress = status.progress and status.progress.model_copy(update=ended)
+    display = status.display and status.display.model_copy(update={"eta": None})
+    return status.model_copy(update={"progress": progress, "display": display})
 
 
 def reached_epoch(progress: Progress | None) -> int:

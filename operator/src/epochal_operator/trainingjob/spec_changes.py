@@ -8,13 +8,15 @@ from epochal_api.kind import Metadata
 from epochal_api.status import Status
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_operator.trainingjob.actions import Action, delete, patch
+from epochal_operator.pods.diagnosis import alive
+from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.actions import DeleteChild, PatchChild
+from epochal_operator.runtime.resource import JOBS
 from epochal_operator.trainingjob.children import Observed, first_run, has_begun, is_going
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.failures import ending
 from epochal_operator.trainingjob.job import is_as_written, outdated, starter
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.pods import alive, lacks_image
+from epochal_operator.trainingjob.pods import lacks_image
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import is_refused
 
@@ -108,7 +110,7 @@ def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
     return not any(map(lacks_image, living))
 
 
-def replacement_step(child: Mapping[str, Any], observed: Observed) -> Action | None:
+def replacement_step(child: Mapping[str, Any], observed: Observed) -> PatchChild | DeleteChild | None:
     """Return the next action to remove a Job that has not run a container, or None while its pods end.
 
     A container may start at any moment. So the Job is first suspended, which ends its pods. After their end it is
@@ -122,10 +124,20 @@ def replacement_step(child: Mapping[str, Any], observed: Observed) -> Action | N
         return None
     if starter(child) is None:
         if not child["spec"].get("suspend"):
-            return patch(child, {"suspend": True})
+            return patch_job(child, {"suspend": True})
         if any(map(alive, observed.pods)):
             return None
-    return delete(child, _OUTDATED)
+    return delete_job(child, _OUTDATED)
 
 
 _OUTDATED = "was built from an earlier spec, and had not run a container"
+
+
+def patch_job(child: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:
+    """Return the action that changes fields of a Job's spec; None removes a field."""
+    return PatchChild(JOBS, child, spec, required=spec)
+
+
+def delete_job(child: Mapping[str, Any], why: str) -> DeleteChild:
+    """Return the action that deletes a Job if it is unchanged. The Job stays until its pods are deleted."""
+    return DeleteChild(JOBS, child, why, foreground=True)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from epochal_operator.experiment.metrics import collect
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.runtime.metrics import ObjectCollector
 from hypothesis import given

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExperiment, Suspend
+from epochal_operator.experiment.actions import Append, Ask, Create, Suspend
 from epochal_operator.experiment.ledger import Event, Finished, Warm
 from epochal_operator.experiment.observe import BEGUN_SECONDS, jobs_of, observe
 from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
@@ -15,7 +15,7 @@ from epochal_operator.experiment.report import CreateReport
 from epochal_operator.experiment.space import Space
 from epochal_operator.experiment.stored_ledger import StoredLedger
 from epochal_operator.experiment.trials import fold
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 
 from tests.unit.operator.experiment.searches import created, failed, finished, spec, spec_document, started
 from tests.unit.operator.experiment.test_observe import EXPERIMENT, complete, job
@@ -273,7 +273,7 @@ def test_a_report_that_no_queue_admits_is_told_once_and_holds_up_no_end_for_ever
     assert isinstance(later, EmitEvent)
     assert str(later.event.reason) == "ReportFailed"
     world.now += timedelta(days=1)
-    assert isinstance(world.plan(report=queued, report_told=action.event.key).actions[0], DeleteExperiment)
+    assert isinstance(world.plan(report=queued, report_told=action.event.key).actions[0], DeleteSelf)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_its_life_ends_after_its_report(seen: Any, wanted: Plan, over: bool) -> 
     world.now += timedelta(seconds=20)
     assert world.plan(report=seen, report_told="r") == wanted
     world.now += timedelta(seconds=40)
-    assert (world.plan(report=seen, report_told="r").actions == (DeleteExperiment(),)) is over
+    assert (world.plan(report=seen, report_told="r").actions == (DeleteSelf(),)) is over
 
 
 def test_it_is_looked_at_again_when_its_time_is_over() -> None:

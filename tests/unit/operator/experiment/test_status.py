@@ -12,7 +12,7 @@ from epochal_operator.experiment.phase import Phase, phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.status import is_ended, refused, results_uri, status
 from epochal_operator.experiment.trials import Rung, Trial
-from epochal_operator.trainingjob.mutable import Mutable
+from epochal_operator.pods.mutable_fields import MutableFields
 
 from tests.unit.operator.experiment.searches import spec, trial
 from tests.unit.operator.experiment.test_observe import job
@@ -136,9 +136,9 @@ def test_where_the_next_rung_goes_on_from() -> None:
 
 
 def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
-    fresh = refused(METADATA, ExperimentStatus(), "parameter rate: no", Observed(NOW), Mutable())
+    fresh = refused(METADATA, ExperimentStatus(), "parameter rate: no", Observed(NOW), MutableFields())
     assert (fresh.state, fresh.completion_time) == ("Failed", at(0))
-    begun = refused(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), Mutable())
+    begun = refused(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), MutableFields())
     assert (begun.state, begun.completion_time, begun.trials.created) == ("Running", None, 1)  # type: ignore[union-attr]
     for one in (fresh, begun):
         said = {each.type: each for each in one.conditions or ()}

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
+from epochal_operator.runtime.owners import blocked_by
+from epochal_operator.runtime.resource import JOBS
 from epochal_operator.trainingjob.children import (
     Observed,
     Refused,
-    blocked_by,
     first_run,
     is_ahead,
     lacks_pods,
@@ -17,6 +18,8 @@ from epochal_operator.trainingjob.children import (
     refusal,
     unstarted,
 )
+from epochal_operator.trainingjob.reasons import CHILD_REASONS
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.objects import (
     NOW,
@@ -24,6 +27,7 @@ from tests.unit.operator.objects import (
     at,
     child,
     disrupted,
+    document,
     failed,
     never_ran,
     pod,
@@ -46,7 +50,7 @@ from tests.unit.operator.objects import (
 def test_what_a_job_of_the_same_name_means(owners: list[dict[str, Any]], reason: str | None) -> None:
     existing = child()
     existing["metadata"]["ownerReferences"] = [owner | {"controller": True} for owner in owners]
-    found = blocked_by(existing, UID)
+    found = blocked_by(existing, document(), JOBS, TRAINING_JOBS, CHILD_REASONS)
     assert (found.reason if found else None) == reason
 
 

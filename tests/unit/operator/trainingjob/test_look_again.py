@@ -4,15 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.trainingjob.actions import (
-    Action,
-    Create,
-    DeleteTrainingJob,
-    Plan,
-)
+from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteSelf
 from epochal_operator.trainingjob.look_again import STARTING_SECONDS
-from epochal_operator.trainingjob.plan import plan
+from epochal_operator.trainingjob.plan import Action, Plan, plan
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status import status
 
@@ -58,7 +52,7 @@ SOON = NOW + timedelta(seconds=8)
 def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
     observed = seen(blocked=StatusCause(Reason(reason), "x"))
     first = plan(training_job(), observed, INSTALLATION)
-    assert Create not in [type(action) for action in first.actions]
+    assert CreateChild not in [type(action) for action in first.actions]
     assert first.requeue_after == seconds
     told = status(training_job(), observed)
     assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
@@ -113,9 +107,9 @@ def test_a_job_that_is_held_is_looked_at_again() -> None:
     [
         (None, 10**9, [], None),
         (60, 50, [], 7.0),
-        (60, 57, [DeleteTrainingJob], None),
-        (0, 0, [DeleteTrainingJob], None),
-        (60, 10**7, [DeleteTrainingJob], None),
+        (60, 57, [DeleteSelf], None),
+        (0, 0, [DeleteSelf], None),
+        (60, 10**7, [DeleteSelf], None),
     ],
 )
 def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
@@ -127,7 +121,7 @@ def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]],
 
 def test_an_unfinished_job_is_never_deleted() -> None:
     job = training_job(STARTED, ttlSecondsAfterFinished=0)
-    assert DeleteTrainingJob not in steps(job, seen(child(), running()))
+    assert DeleteSelf not in steps(job, seen(child(), running()))
 
 
 def made(age: float, **status: Any) -> dict[str, Any]:

@@ -7,21 +7,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.corrections import Corrections
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.pages import FIRST_OBJECTS, Page
 from epochal_operator.runtime.resource import JOBS, PODS, Key
 from epochal_operator.runtime.store import Store
 from epochal_operator.runtime.transport import Transport
-from epochal_operator.trainingjob.observe import Observer
-from epochal_operator.trainingjob.owned import CHILDREN
-from epochal_operator.trainingjob.pod_refusals import Refusals
 from epochal_operator.trainingjob.progress_status import reported_status
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, ApiServer, mine, reconciler
-from tests.unit.operator.fakes import term
 from tests.unit.operator.objects import (
     KIND,
     NOW,
@@ -32,10 +27,6 @@ from tests.unit.operator.objects import (
     succeeded,
     true,
 )
-
-
-def observer(server: Any, store: Store) -> Observer:
-    return Observer(term(server, store), CHILDREN, Refusals(), Corrections(), lambda: NOW)
 
 
 class Ahead(ApiServer):
@@ -95,8 +86,8 @@ async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> 
     await reconciler(server, store).reconcile(FIRST)
     store.put(PODS, mine(running()))
     store.put(JOBS, server.end("first"))
-    first = observer(server, store)
-    observed = first.observe(FIRST, server.documents["first"], {})
+    first = reconciler(server, store)
+    observed = first.observe(server.documents["first"], {})
     assert len(observed.pods) == 1
     assert (await first.catch_up(server.documents["first"], observed)).pods == ()
 
@@ -145,8 +136,8 @@ async def catching_up(pods: int, names: list[str]) -> int:
         await reconciler(made, store).reconcile(Key("vision", name))
         store.put(JOBS, made.end(name))
     kube = Kube(Pages(pods))
-    many = observer(kube, store)
-    observed = {name: many.observe(Key("vision", name), made.documents[name], {}) for name in names}
+    many = reconciler(kube, store)
+    observed = {name: many.observe(made.documents[name], {}) for name in names}
     tracemalloc.start()
     try:
         found = await asyncio.gather(*(many.catch_up(made.documents[name], observed[name]) for name in names))

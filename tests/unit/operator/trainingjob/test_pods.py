@@ -4,12 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.pods.diagnosis import alive, in_order
 from epochal_operator.trainingjob import pods
 from epochal_operator.trainingjob.pods import (
     LOST_SECONDS,
     STUCK_SECONDS,
-    alive,
-    in_order,
     lost,
     lost_at,
     started,
@@ -67,7 +66,7 @@ def held(reason: str, message: str) -> dict[str, Any]:
             held("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
             StatusCause(
                 Reason.SCHEDULING_GATED,
-                "The pod waits until whoever holds it back lets it be scheduled: Scheduling is blocked due to "
+                "The pod has scheduling gates, and waits until their owners remove them: Scheduling is blocked due to "
                 "non-empty scheduling gates",
             ),
         ),
@@ -169,3 +168,18 @@ def test_when_a_pod_counts_as_stuck_whose_node_does_not_make_it_ready() -> None:
     ended["status"] |= failed()["status"] | {"conditions": ended["status"]["conditions"]}
     for other in (ready, ended, pod(), waits("ContainerCreating"), running(), failed()):
         assert stuck_at(other) is None
+
+
+@pytest.mark.parametrize(
+    ("own_image", "whose"),
+    [
+        (True, "spec.image: must"),
+        (False, "imageRegistry and trainerImage of Epochal's chart: must"),
+        (None, "spec.image, or trainerImage of Epochal's chart where that is not set: must"),
+    ],
+)
+@pytest.mark.parametrize("word", ["ErrImagePull", "InvalidImageName"])
+def test_whose_image_it_is(word: str, own_image: bool | None, whose: str) -> None:  # noqa: FBT001
+    cause = waiting(pod(waiting={"reason": word, "message": "no."}), own_image=own_image)
+    assert cause is not None
+    assert whose in cause.message

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from epochal_api.report import decode_termination
 from epochal_api.status import ReportedStatus, read_status
-from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.trainingjob.actions import Create
+from epochal_operator.runtime.actions import ApplyStatus, CreateChild
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
 from epochal_operator.trainingjob.progress_status import reported_status
@@ -80,7 +79,7 @@ def test_a_status_of_a_later_version_is_gone_on_from() -> None:
         "conditions": [condition("Ready", "True", "Running"), condition("Sharded", "True", "Balanced")],
     }
     todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
-    assert not [action for action in todo.actions if isinstance(action, Create)]
+    assert not [action for action in todo.actions if isinstance(action, CreateChild)]
     (written,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
     assert (written.start_time, written.attempt) == (at(0), 1)
 

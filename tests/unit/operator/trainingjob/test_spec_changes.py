@@ -5,12 +5,8 @@ from typing import Any
 
 import pytest
 from epochal_api.status import Status
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.runtime.actions import ApplyStatus, DeleteChild, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.trainingjob.actions import (
-    Delete,
-    Patch,
-)
 from epochal_operator.trainingjob.children import Observed
 from epochal_operator.trainingjob.conditions import is_spec_ignored
 from epochal_operator.trainingjob.job import WRITTEN_ANNOTATION
@@ -41,12 +37,12 @@ CHANGED = training_job(backoffLimit=9, generation=2)
 @pytest.mark.parametrize(
     ("observed", "expected"),
     [
-        (seen(child()), [Patch]),
-        (seen(child(), pod()), [Patch]),
+        (seen(child()), [PatchChild]),
+        (seen(child(), pod()), [PatchChild]),
         (seen(child(SUSPENDED), going(pod(), 60)), [EmitEvent, ApplyStatus]),
-        (seen(child(SUSPENDED)), [Delete]),
+        (seen(child(SUSPENDED)), [DeleteChild]),
         (seen(going(child(SUSPENDED))), [EmitEvent, ApplyStatus]),
-        (seen(child(SUSPENDED), failed(code=143)), [Patch]),
+        (seen(child(SUSPENDED), failed(code=143)), [PatchChild]),
     ],
 )
 def test_a_broken_spec_has_its_job_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
@@ -63,7 +59,7 @@ def test_a_spec_that_only_another_version_understands_keeps_its_place_in_the_sch
 def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> None:
     """A container has started at the moment of the change: the Job keeps the spec that it was made of."""
     overtaken = seen(child(SUSPENDED), failed(code=143))
-    assert applied(CHANGED, overtaken, Patch).spec == {"suspend": False}
+    assert applied(CHANGED, overtaken, PatchChild).spec == {"suspend": False}
     patched = replace(overtaken, child=child())
     after = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
     told = get_condition(after.conditions, "SpecApplied")
@@ -79,7 +75,7 @@ def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> Non
 def test_a_pod_that_ended_before_its_container_was_made_has_not_run() -> None:
     """Its image was missing when the Job was suspended: a kubelet says of its container that it has ended."""
     gives_way = seen(child(SUSPENDED), never_ran())
-    assert steps(CHANGED, gives_way) == [Delete]
+    assert steps(CHANGED, gives_way) == [DeleteChild]
     evicted = seen(child(), never_ran())
     assert applied_status(plan(training_job(), evicted, INSTALLATION).actions).start_time is None
 
@@ -96,7 +92,7 @@ def test_pods_that_never_ran_count_for_nothing_once_they_are_gone_either() -> No
         status = applied_status(actions) if actions else status
         assert status.start_time is None
     gone = seen(child(SUSPENDED, failed=1))
-    assert steps(training_job(status, suspend=True, backoffLimit=9, generation=2), gone) == [Delete]
+    assert steps(training_job(status, suspend=True, backoffLimit=9, generation=2), gone) == [DeleteChild]
     another = seen(child(SUSPENDED, uid="another", failed=1))
     ran = applied_status(plan(training_job(status, suspend=True), another, INSTALLATION).actions)
     assert (ran.start_time, ran.unstarted) == (at(0), None)
@@ -162,7 +158,7 @@ def test_while_a_job_gives_way_it_is_said_for_which_pod_it_waits() -> None:
 def test_a_change_of_the_installation_is_no_change_of_the_spec() -> None:
     other = replace(INSTALLATION, trainer_image="epochal-trainer:next")
     found = plan(training_job(generation=2), seen(child(SUSPENDED)), other)
-    assert [type(one) for one in found.actions] == [Delete]
+    assert [type(one) for one in found.actions] == [DeleteChild]
     told = applied_status(plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
     assert get_condition(told.conditions, "SpecApplied") is None
     for generation in (1, 2):
@@ -176,8 +172,8 @@ def test_an_image_that_was_mended_in_the_installation_reaches_a_job_that_waits_f
     stuck = seen(child(startTime=at(-60)), waits(word))
     known = Status.model_validate({"unstarted": {"jobUid": "job-uid", "pods": ["uid-of-digits-1"]}})
     ended = seen(child(SUSPENDED, failed=1))
-    assert [type(one) for one in plan(training_job(), stuck, mended).actions] == [Patch]
-    assert [type(one) for one in plan(training_job(known), ended, mended).actions] == [Delete]
+    assert [type(one) for one in plan(training_job(), stuck, mended).actions] == [PatchChild]
+    assert [type(one) for one in plan(training_job(known), ended, mended).actions] == [DeleteChild]
     assert steps(training_job(), stuck) == [EmitEvent, ApplyStatus]
     own = training_job(image="example.com/mine:1")
     stuck_too = seen(child(own, startTime=at(-60)), waits(word))
@@ -187,18 +183,18 @@ def test_an_image_that_was_mended_in_the_installation_reaches_a_job_that_waits_f
 def test_a_job_of_an_earlier_version_is_corrected_too() -> None:
     of_before = child()
     del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
-    assert steps(CHANGED, seen(of_before, pod())) == [Patch]
+    assert steps(CHANGED, seen(of_before, pod())) == [PatchChild]
     ran = applied_status(plan(CHANGED, seen(of_before, running()), INSTALLATION).actions)
     assert get_condition(ran.conditions, "SpecApplied") is None, "nobody knows"
     of_before["spec"]["suspend"] = True
-    assert applied(CHANGED, seen(of_before), Delete).told is None, "nobody knows"
+    assert applied(CHANGED, seen(of_before), DeleteChild).event is None, "nobody knows"
 
 
 def test_the_event_of_a_change_says_what_is_done() -> None:
-    told = applied(CHANGED, seen(child(SUSPENDED)), Delete).told
+    told = applied(CHANGED, seen(child(SUSPENDED)), DeleteChild).event
     assert (told.type, told.reason, told.key) == ("Normal", "SpecChanged", "2")
     assert "made anew" in told.note
-    assert applied(training_job(backoffLimit=9), seen(child(SUSPENDED)), Delete).told is None
+    assert applied(training_job(backoffLimit=9), seen(child(SUSPENDED)), DeleteChild).event is None
 
 
 def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:

@@ -15,9 +15,9 @@ from epochal_operator.modelserver.deployment import (
     TEMPLATE_ANNOTATION,
     template_digest,
 )
-from epochal_operator.modelserver.labels import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
 from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
+from epochal_operator.modelserver.resources import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.metrics import part

@@ -21,9 +21,9 @@ from epochal_operator.modelserver.pods import is_ready
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.resource import Key, Object
 
-SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 """The timeout of a request in seconds."""
-AGAIN = timedelta(minutes=5)
+RETRY = timedelta(minutes=5)
 """The time between a failed request and the next request. A NetworkPolicy may block the operator, and the serving does
 not depend on the metadata.
 """
@@ -34,7 +34,7 @@ MAX_SIZE = 2**63
 _log = logging.getLogger(__name__)
 
 
-class _Answer(StatusModel):
+class _Response(StatusModel):
     inputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)]
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)]
     signature: Annotated[str, Field(max_length=64)] = ""
@@ -47,14 +47,14 @@ class _Answer(StatusModel):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Known:
     sha256: str
-    told: Tensors | None = None
-    silent: Mapping[str, datetime] = field(default_factory=dict)
+    reported: Tensors | None = None
+    failed: Mapping[str, datetime] = field(default_factory=dict)
     """The time of the last failed request to each pod."""
 
 
-class Asker:
+class MetadataClient:
     """Requests the metadata of models from servers, and caches the responses.
 
     Args:
@@ -65,14 +65,14 @@ class Asker:
     def __init__(self, clock: Callable[[], datetime], port: int = METRICS_PORT) -> None:
         self._clock = clock
         self._port = port
-        self._asked: dict[Key, _Asked] = {}
+        self._known: dict[Key, _Known] = {}
 
-    def told(self, key: Key) -> Tensors | None:
+    def cached(self, key: Key) -> Tensors | None:
         """Return the cached metadata of a ModelServer's model, or None."""
-        known = self._asked.get(key)
-        return known.told if known is not None else None
+        known = self._known.get(key)
+        return known.reported if known is not None else None
 
-    async def ask(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
+    async def fetch(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
         """Request the metadata from a pod, unless it is cached; a failed pod is skipped for a while.
 
         If the status has a digest of the signature, the response of any pod is valid for all pods. Otherwise each pod
@@ -88,30 +88,30 @@ class Asker:
         """
         if model is None:
             return False
-        known = self._asked.get(key)
+        known = self._known.get(key)
         if known is None or known.sha256 != model.sha256:
-            known = _Asked(model.sha256)
+            known = _Known(model.sha256)
         now, addresses = self._clock(), _addresses(pods)
-        silent = {name: at for name, at in known.silent.items() if name in addresses and now < at + AGAIN}
-        open_to_it = [name for name in addresses if name not in silent]
+        failed = {name: at for name, at in known.failed.items() if name in addresses and now < at + RETRY}
+        candidates = [name for name in addresses if name not in failed]
         signatures = _signatures(known, pods)
         if model.signature_sha256 is None:
-            name = next((one for one in open_to_it if one not in signatures), None)
+            name = next((one for one in candidates if one not in signatures), None)
         else:
-            name = next(iter(open_to_it), None) if model.inputs is None and known.told is None else None
+            name = next(iter(candidates), None) if model.inputs is None and known.reported is None else None
         if name is None:
             return False
-        told = await ask(addresses[name], model.sha256, self._port, name)
-        if told is None:
-            self._asked[key] = replace(known, silent=silent | {name: now})
+        reported = await fetch(addresses[name], model.sha256, self._port, name)
+        if reported is None:
+            self._known[key] = replace(known, failed=failed | {name: now})
             return False
-        told = replace(told, signatures={**signatures, **told.signatures})
-        self._asked[key] = _Asked(model.sha256, told, silent)
+        reported = replace(reported, signatures={**signatures, **reported.signatures})
+        self._known[key] = _Known(model.sha256, reported, failed)
         return True
 
     def forget(self, key: Key) -> None:
         """Forget the metadata of a deleted ModelServer."""
-        self._asked.pop(key, None)
+        self._known.pop(key, None)
 
 
 def _addresses(pods: tuple[Object, ...]) -> dict[str, str]:
@@ -120,13 +120,13 @@ def _addresses(pods: tuple[Object, ...]) -> dict[str, str]:
     return {name: str(address) for name, address in found.items() if address}
 
 
-def _signatures(known: _Asked, pods: tuple[Object, ...]) -> Mapping[str, str]:
+def _signatures(known: _Known, pods: tuple[Object, ...]) -> Mapping[str, str]:
     """Return the cached signature digests of the pods that still exist, by pod name."""
-    told = known.told.signatures if known.told is not None else {}
-    return {name: told[name] for name in (str(pod["metadata"]["name"]) for pod in pods) if name in told}
+    reported = known.reported.signatures if known.reported is not None else {}
+    return {name: reported[name] for name in (str(pod["metadata"]["name"]) for pod in pods) if name in reported}
 
 
-async def ask(address: str, sha256: str, port: int = METRICS_PORT, name: str = "") -> Tensors | None:
+async def fetch(address: str, sha256: str, port: int = METRICS_PORT, name: str = "") -> Tensors | None:
     """Return the metadata that a server reports for its model, or None after an error.
 
     Args:
@@ -139,26 +139,26 @@ async def ask(address: str, sha256: str, port: int = METRICS_PORT, name: str = "
         ip = ip_address(address)
         host = f"[{ip}]" if ip.version == 6 else str(ip)  # noqa: PLR2004
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session,
-            session.get(f"http://{host}:{port}{MODEL_PATH}", allow_redirects=False, raise_for_status=True) as answer,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as session,
+            session.get(f"http://{host}:{port}{MODEL_PATH}", allow_redirects=False, raise_for_status=True) as response,
         ):
-            text = await _whole(answer)
-        told = _Answer.model_validate_json(text)
+            text = await _read_body(response)
+        reported = _Response.model_validate_json(text)
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        _log.info("what its model takes and gives stays unknown: %s", str(error) or type(error).__name__)
+        _log.info("cannot read the metadata of the model from its server: %s", str(error) or type(error).__name__)
         return None
-    return Tensors(sha256, tuple(told.inputs), tuple(told.outputs), {name: told.signature})
+    return Tensors(sha256, tuple(reported.inputs), tuple(reported.outputs), {name: reported.signature})
 
 
-async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     """Return the whole body of a response, read in chunks.
 
     Raises:
         ValueError: If the body is larger than MAX_BYTES.
     """
     text = b""
-    async for piece in answer.content.iter_any():
+    async for piece in response.content.iter_any():
         text += piece
         if len(text) > MAX_BYTES:
-            raise ValueError(f"expected an answer of at most {MAX_BYTES:,} bytes, found more")
+            raise ValueError(f"expected a response of at most {MAX_BYTES:,} bytes, found more")
     return text

@@ -8,9 +8,9 @@ import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metadata import MAX_LABELS
+from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.runtime.spec_text import whole
-from epochal_operator.trainingjob.children import blocked_by
 from epochal_operator.trainingjob.job import batch_job, changes, outdated
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
@@ -112,6 +112,6 @@ def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
     assert known is not None
     assert not outdated(made, known, INSTALLATION)
     assert changes(made, known) == {}
-    assert blocked_by(known, made.metadata.uid) is None
+    assert controller_uid(known) == made.metadata.uid
     assert known["metadata"]["labels"] == child["metadata"]["labels"]
     assert size(known) < 16 * 1024

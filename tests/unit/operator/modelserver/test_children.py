@@ -4,12 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_operator.modelserver.autoscaler import autoscaler
+from epochal_operator.modelserver.children import CHILDREN, autoscaler, disruption_budget, network_policy, service, url
 from epochal_operator.modelserver.deployment import deployment
-from epochal_operator.modelserver.disruption_budget import disruption_budget
-from epochal_operator.modelserver.network_policy import network_policy
-from epochal_operator.modelserver.owned import CHILDREN
-from epochal_operator.modelserver.service import service, url
 
 from tests.unit.operator.modelserver.servers import MODEL, UID, server
 from tests.unit.operator.objects import INSTALLATION
@@ -36,7 +32,7 @@ def test_all_of_it_bears_its_name_and_is_its_own(child: Any) -> None:
     [({}, "http", 80, "http://digits.vision.svc"), ({"tls": TLS}, "https", 443, "https://digits.vision.svc")],
 )
 def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port: int, address: str) -> None:
-    made = service(server(**spec), INSTALLATION)["spec"]
+    made = service(server(**spec), MODEL, INSTALLATION)["spec"]
     assert made["selector"] == SELECTOR
     assert url(server(**spec)) == address
     ports = {found["port"]: found["targetPort"] for found in made["ports"]}
@@ -46,19 +42,19 @@ def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port:
 
 
 def test_while_https_comes_or_goes_the_pods_of_before_answer() -> None:
-    assert service(server(tls=TLS), INSTALLATION)["spec"] == service(server(), INSTALLATION)["spec"]
+    assert service(server(tls=TLS), MODEL, INSTALLATION)["spec"] == service(server(), MODEL, INSTALLATION)["spec"]
 
 
 def test_a_drain_takes_one_pod_at_a_time_and_is_never_held_up() -> None:
-    made = disruption_budget(server(), INSTALLATION)["spec"]
+    made = disruption_budget(server(), MODEL, INSTALLATION)["spec"]
     assert (made["maxUnavailable"], made["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
     assert made["selector"]["matchLabels"] == SELECTOR
 
 
 def test_what_scales_it_scales_the_model_server_itself() -> None:
-    assert autoscaler(server(), INSTALLATION) is None
+    assert autoscaler(server(), MODEL, INSTALLATION) is None
     one = server(autoscaling={"minReplicas": 2, "maxReplicas": 4, "targetCPUUtilizationPercentage": 50})
-    made = autoscaler(one, INSTALLATION)
+    made = autoscaler(one, MODEL, INSTALLATION)
     assert made is not None
     assert made["spec"]["scaleTargetRef"]["kind"] == "ModelServer"
     assert (made["spec"]["minReplicas"], made["spec"]["maxReplicas"]) == (2, 4)
@@ -66,10 +62,10 @@ def test_what_scales_it_scales_the_model_server_itself() -> None:
 
 
 def test_its_network_is_what_the_installation_says() -> None:
-    assert network_policy(server(), INSTALLATION) is None
-    made = network_policy(server(), WITH_RULES)
+    assert network_policy(server(), MODEL, INSTALLATION) is None
+    made = network_policy(server(), MODEL, WITH_RULES)
     assert made is not None
     assert made["spec"] == {"podSelector": {"matchLabels": SELECTOR}, "policyTypes": ["Ingress"], **RULES}
-    both = network_policy(server(), replace(INSTALLATION, server_network=RULES | {"egress": []}))
+    both = network_policy(server(), MODEL, replace(INSTALLATION, server_network=RULES | {"egress": []}))
     assert both is not None
     assert (both["spec"]["policyTypes"], both["spec"]["egress"]) == (["Ingress", "Egress"], [])

@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from epochal_api.modelserver_status import Tensor
 from epochal_api.signature import Signature
-from epochal_operator.modelserver import trim
-from epochal_operator.modelserver.told import Asker, ask
+from epochal_operator.modelserver import cache_transform
+from epochal_operator.modelserver.model_metadata import MetadataClient, fetch
 from epochal_operator.runtime.resource import Key
 from epochal_server.health import metrics_routes
 from prometheus_client import CollectorRegistry
@@ -56,72 +56,72 @@ async def server() -> AsyncIterator[Server]:
 
 def ready(ip: str | None = "127.0.0.1", name: str = "digits-1-a") -> Any:
     status: dict[str, Any] = {"podIP": ip} if ip else {}
-    return trim.pod(pod(name, ready=True, **status))
+    return cache_transform.pod(pod(name, ready=True, **status))
 
 
 async def test_a_server_tells_names_shapes_and_types(server: Server) -> None:
-    told = await ask("127.0.0.1", SHA, server.port)
+    told = await fetch("127.0.0.1", SHA, server.port)
     assert told is not None
     assert (told.sha256, told.inputs, told.outputs) == (SHA, INPUTS, OUTPUTS)
 
 
 async def test_each_model_is_asked_for_once(server: Server) -> None:
-    asker = Asker(lambda: NOW, server.port)
-    assert await asker.ask(KEY, PINNED, (trim.pod(pod()), ready())), "of the pod that is ready"
-    told = asker.told(KEY)
+    client = MetadataClient(lambda: NOW, server.port)
+    assert await client.fetch(KEY, PINNED, (cache_transform.pod(pod()), ready())), "of the pod that is ready"
+    told = client.cached(KEY)
     assert told is not None
-    assert not await asker.ask(KEY, PINNED, (ready(), ready(name="other")))
+    assert not await client.fetch(KEY, PINNED, (ready(), ready(name="other")))
     known = PINNED.model_copy(update={"sha256": "f" * 64, "inputs": [*INPUTS]})
-    assert not await asker.ask(KEY, known, (ready(),)), "the status tells of it already"
-    assert await asker.ask(KEY, PINNED.model_copy(update={"sha256": "f" * 64}), (ready(),))
-    asker.forget(KEY)
-    assert asker.told(KEY) is None
+    assert not await client.fetch(KEY, known, (ready(),)), "the status tells of it already"
+    assert await client.fetch(KEY, PINNED.model_copy(update={"sha256": "f" * 64}), (ready(),))
+    client.forget(KEY)
+    assert client.cached(KEY) is None
 
 
 async def test_of_a_signature_that_is_not_pinned_each_pod_is_asked_once(server: Server) -> None:
-    asker, known = Asker(lambda: NOW, server.port), MODEL.model_copy(update={"inputs": [*INPUTS]})
+    client, known = MetadataClient(lambda: NOW, server.port), MODEL.model_copy(update={"inputs": [*INPUTS]})
     first, second = ready(name="first"), ready(name="second")
-    assert await asker.ask(KEY, known, (first,))
+    assert await client.fetch(KEY, known, (first,))
     server.signature = SIGNATURE.model_copy(update={"classes": ["a", "b"]})
-    assert await asker.ask(KEY, known, (first, second))
-    assert not await asker.ask(KEY, known, (first, second))
-    told = asker.told(KEY)
+    assert await client.fetch(KEY, known, (first, second))
+    assert not await client.fetch(KEY, known, (first, second))
+    told = client.cached(KEY)
     assert told is not None
     assert told.signatures == {"first": SIGNATURE.digest(), "second": server.signature.digest()}
-    assert await asker.ask(KEY, known, (second, ready(name="third"))), "what is gone is forgotten"
-    assert (asker.told(KEY) or told).signatures.keys() == {"second", "third"}
+    assert await client.fetch(KEY, known, (second, ready(name="third"))), "what is gone is forgotten"
+    assert (client.cached(KEY) or told).signatures.keys() == {"second", "third"}
 
 
 async def test_one_that_tells_nothing_is_asked_again_later(server: Server) -> None:
     now = NOW
-    asker = Asker(lambda: now, server.port)
+    client = MetadataClient(lambda: now, server.port)
     server.signature = None
-    assert not await asker.ask(KEY, MODEL, (ready(),))
+    assert not await client.fetch(KEY, MODEL, (ready(),))
     server.signature = SIGNATURE
-    assert not await asker.ask(KEY, MODEL, (ready(),))
+    assert not await client.fetch(KEY, MODEL, (ready(),))
     now += timedelta(minutes=5)
-    assert await asker.ask(KEY, MODEL, (ready(),))
+    assert await client.fetch(KEY, MODEL, (ready(),))
 
 
 async def test_one_that_tells_nothing_keeps_nobody_from_others(server: Server) -> None:
-    asker = Asker(lambda: NOW, server.port)
+    client = MetadataClient(lambda: NOW, server.port)
     pods = ready("127.0.0.2", name="silent"), ready(name="second"), ready(name="third")
-    assert not await asker.ask(KEY, MODEL, pods)
-    assert [await asker.ask(KEY, MODEL, pods) for _ in range(3)] == [True, True, False]
-    told = asker.told(KEY)
+    assert not await client.fetch(KEY, MODEL, pods)
+    assert [await client.fetch(KEY, MODEL, pods) for _ in range(3)] == [True, True, False]
+    told = client.cached(KEY)
     assert told is not None
     assert told.signatures.keys() == {"second", "third"}
 
 
-@pytest.mark.parametrize("pods", [(), (trim.pod(pod()),), (ready(None),)])
+@pytest.mark.parametrize("pods", [(), (cache_transform.pod(pod()),), (ready(None),)])
 async def test_nobody_is_asked_who_is_not_there(pods: Any) -> None:
-    assert not await Asker(lambda: NOW).ask(KEY, MODEL, pods)
-    assert not await Asker(lambda: NOW).ask(KEY, None, (ready(),))
+    assert not await MetadataClient(lambda: NOW).ask(KEY, MODEL, pods)
+    assert not await MetadataClient(lambda: NOW).ask(KEY, None, (ready(),))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "epochal.example.com", "127.0.0.1/x", "::1"])
 async def test_whatever_goes_wrong_it_stays_unknown(address: str, unused_tcp_port: int) -> None:
-    assert await ask(address, SHA, unused_tcp_port) is None
+    assert await fetch(address, SHA, unused_tcp_port) is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_an_answer_that_is_none_stays_unknown(answer: str) -> None:
     app = web.Application()
     app.add_routes([web.get("/model", about)])
     async with TestServer(app, host="127.0.0.1") as running:
-        assert await ask("127.0.0.1", SHA, running.port or 0) is None
+        assert await fetch("127.0.0.1", SHA, running.port or 0) is None
 
 
 async def test_an_answer_may_come_in_pieces() -> None:
@@ -159,7 +159,7 @@ async def test_an_answer_may_come_in_pieces() -> None:
     app = web.Application()
     app.add_routes([web.get("/model", about)])
     async with TestServer(app, host="127.0.0.1") as running:
-        told = await ask("127.0.0.1", SHA, running.port or 0)
+        told = await fetch("127.0.0.1", SHA, running.port or 0)
     assert told is not None
     assert (told.inputs, told.outputs) == (INPUTS, OUTPUTS)
 
@@ -171,4 +171,4 @@ async def test_no_redirect_is_followed(server: Server) -> None:
     app = web.Application()
     app.add_routes([web.get("/model", elsewhere)])
     async with TestServer(app, host="127.0.0.1") as running:
-        assert await ask("127.0.0.1", SHA, running.port or 0) is None
+        assert await fetch("127.0.0.1", SHA, running.port or 0) is None

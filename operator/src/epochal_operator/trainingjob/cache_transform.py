@@ -5,15 +5,15 @@ from typing import Any
 
 from epochal_api.trainingjob import KIND
 
+from epochal_operator.pods.pod_template import CONTAINER, QUEUE_LABEL
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
 from epochal_operator.trainingjob.continue_from import CONTINUED_URI, continued_uri, predecessor_name
-from epochal_operator.trainingjob.job import QUEUE_LABEL, SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
+from epochal_operator.trainingjob.job import SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.memory_limit import LIMIT_RANGER
-from epochal_operator.trainingjob.pod_template import CONTAINER
 
 _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
 

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.corrections import Correction, Corrections, writers
+from epochal_operator.runtime.drift import Correction, DriftBackoff, writers
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.resource import JOBS, PODS, Key
-from epochal_operator.trainingjob.reasons import Reason
+from epochal_operator.runtime.resource import JOBS, PODS, Key, key_of
+from epochal_operator.trainingjob.reasons import CHILD_REASONS
 
 from tests.unit.operator.objects import NOW
 
@@ -45,30 +45,35 @@ def test_what_it_concerns(uid: str, generation: int, seconds: float, concerned: 
 
 
 def test_the_latest_one_of_each_child_is_known_until_its_training_job_is_gone() -> None:
-    corrections, key, now = Corrections(), Key("vision", "digits"), NOW + timedelta(seconds=9)
-    for times in (1, 2):
-        corrections.note(JOBS, key, made(times))
-    assert corrections.of(JOBS, key, "job-uid", 1, now) == made(2)
-    assert corrections.of(JOBS, key, "another", 1, now) is None
-    assert corrections.of(PODS, key, "job-uid", 1, now) is None
-    corrections.forget(Key("vision", "another"))
-    assert corrections.of(JOBS, key, "job-uid", 1, now) is not None
-    corrections.forget(key)
-    assert corrections.of(JOBS, key, "job-uid", 1, now) is None
+    drift, now = DriftBackoff(), NOW + timedelta(seconds=9)
+    owner = {"metadata": {"namespace": "vision", "name": "digits", "generation": 1}}
+    job = {"metadata": {"namespace": "vision", "name": "digits", "uid": "job-uid"}}
+    key = key_of(job)
+    drift.record(owner, JOBS, job, NOW, fields=("spec.suspend",), before=None)
+    assert drift.of(owner, JOBS, key, "job-uid", now) == made(1, subject="its Job")
+    drift.record(owner, JOBS, job, NOW, fields=("spec.suspend",), before=made(1))
+    assert drift.of(owner, JOBS, key, "job-uid", now) == made(2, subject="its Job")
+    assert drift.of(owner, JOBS, key, "another", now) is None
+    assert drift.of(owner, PODS, key, "job-uid", now) is None
+    assert drift.of(owner, JOBS, Key("vision", "another"), "job-uid", now) is None
+    drift.forget(Key("vision", "another"))
+    assert drift.of(owner, JOBS, key, "job-uid", now) is not None
+    drift.forget(key)
+    assert drift.of(owner, JOBS, key, "job-uid", now) is None
 
 
 def told(one: Correction, now: datetime = NOW) -> StatusCause | None:
-    return one.blocks(now, refused=Reason.JOB_REJECTED, fought=Reason.FIELD_CONFLICT, owner="TrainingJob")
+    return one.blocks(now, CHILD_REASONS, "TrainingJob")
 
 
 def test_it_is_told_once_it_lasts() -> None:
     assert told(made(1)) is None
     assert told(made(2)) is None
-    cause = told(made(3, writers=("kubectl-edit", "kueue")))
+    cause = told(made(3, writers=("kubectl-edit", "kueue"), subject="its Job"))
     assert cause is not None
     assert cause.reason == "FieldConflict"
     assert cause.message.startswith("kubectl-edit, kueue and Epochal overwrite each other's spec.suspend of its Job.")
-    assert cause.message.endswith("What is to change, change in the TrainingJob.")
+    assert "change the TrainingJob instead" in cause.message
     assert told(made(3), made(3).due) is None
 
 

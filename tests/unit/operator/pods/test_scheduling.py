@@ -1,7 +1,7 @@
 """What the scheduler says, told in words that tell busy nodes from what no node has."""
 
 import pytest
-from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
+from epochal_operator.pods.scheduling import matches_no_node, why_unschedulable
 
 NO_HELP = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"

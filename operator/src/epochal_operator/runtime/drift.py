@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from epochal_operator.runtime.reasons import OwnReason, StatusCause, clean
-from epochal_operator.runtime.resource import Key, Resource
+from epochal_operator.runtime.owners import ChildReasons, Overruled
+from epochal_operator.runtime.reasons import StatusCause, clean
+from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0
@@ -28,7 +29,7 @@ class Correction:
         fields: Names of the corrected fields, as shown to users.
         writers: Field managers that set the other values; empty if they were not determined.
         refusal: The API server's message if it refused the correction.
-        kind: Kind of the owned object.
+        subject: Name of the owned object in messages.
         spec: Values that the correction set in the spec, by field.
     """
 
@@ -39,7 +40,7 @@ class Correction:
     fields: tuple[str, ...]
     writers: tuple[str, ...] = ()
     refusal: str | None = None
-    kind: str = "Job"
+    subject: str = "its Job"
     spec: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -57,77 +58,95 @@ class Correction:
         """Return whether the correction succeeded and its values are still set, so that the next one need not wait."""
         return self.refusal is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
-    def blocks(self, now: datetime, *, refused: OwnReason, fought: OwnReason, owner: str) -> StatusCause | None:
-        """Return the reason and message that report a correction in backoff, or None if there is none to report.
+    def blocks(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
+        """Return the cause that reports a correction in backoff, or None if there is none to report.
 
         Args:
             now: The time, with a time zone.
-            refused: The reason if the API server refused the correction.
-            fought: The reason if another writer undoes the correction.
+            reasons: The reasons of the owner's kind.
             owner: Kind of the owner, in which users change the owned object.
         """
         if now >= self.due:
             return None
         fields = " and ".join(self.fields)
         if self.refusal is not None:
-            message = f"The API server refuses to change its {self.kind} ({fields}): {clean(self.refusal)}"
-            return StatusCause(refused, message)
+            message = f"The API server refuses to change {self.subject} ({fields}): {clean(self.refusal)}"
+            return StatusCause(reasons.rejected, message)
         if self.times <= TOLERATED:
             return None
         who = ", ".join(self.writers)
         return StatusCause(
-            fought,
-            f"{who} and Epochal overwrite each other's {fields} of its {self.kind}. Epochal puts that right ever more "
-            f"seldom, at last every {MAX_SECONDS / 60:.0f} minutes: stop {who} from changing it. What is to change, "
-            f"change in the {owner}.",
+            reasons.field_conflict,
+            f"{who} and Epochal overwrite each other's {fields} of {self.subject}. Stop {who} from changing it, and "
+            f"change the {owner} instead. Epochal corrects it ever more rarely, at last every "
+            f"{MAX_SECONDS / 60:.0f} minutes.",
         )
 
 
-class Overruled(NamedTuple):
-    """The value of a field of an owned object that the API server keeps after a patch.
-
-    Admission, defaulting or normalisation may change the value that the operator sends, to a different value each time.
-    The patch is sent again once the stored value or the desired value changes.
-
-    Args:
-        intent: The desired value of the field.
-        kept: The stored value of the field after the patch.
-    """
-
-    intent: Any
-    kept: Any
-
-
-class Corrections:
-    """The latest corrections of owned objects, by owner."""
+class DriftBackoff:
+    """The latest correction of each owned object, from which the time of the next correction follows."""
 
     def __init__(self) -> None:
-        self._latest: dict[Key, dict[Resource, Correction]] = {}
+        self._latest: dict[Key, dict[tuple[Resource, Key], Correction]] = {}
         self._overruled: dict[Key, dict[Resource, tuple[str, dict[str, Overruled]]]] = {}
 
-    def note(self, resource: Resource, key: Key, correction: Correction) -> None:
-        """Store a correction as the latest one of its resource."""
-        self._latest.setdefault(key, {})[resource] = correction
+    def record(
+        self,
+        owner: Object,
+        resource: Resource,
+        child: Object,
+        now: datetime,
+        *,
+        fields: tuple[str, ...],
+        before: Correction | None,
+        subject: str | None = None,
+        **facts: Any,
+    ) -> None:
+        """Store the latest correction of an owned object.
 
-    def of(self, resource: Resource, key: Key, uid: str, generation: int, now: datetime) -> Correction | None:
-        """Return the latest correction of an owned object if it still applies, or None."""
-        found = self._latest.get(key, {}).get(resource)
-        return found if found and found.concerns(uid, generation, now) else None
+        Args:
+            owner: The owner.
+            resource: The resource of the owned object.
+            child: The owned object.
+            now: The time, with a time zone.
+            fields: Names of the corrected fields, as shown to users.
+            before: The previous correction if another writer has undone it, or None.
+            subject: Name of the owned object in messages; None for `its KIND`.
+            **facts: Further fields of the Correction.
+        """
+        uid, generation, times = child["metadata"]["uid"], owner["metadata"]["generation"], 1
+        times += before.times if before else 0
+        subject = subject or f"its {resource.kind}"
+        done = Correction(uid, generation, times, now, fields, subject=subject, **facts)
+        self._latest.setdefault(key_of(owner), {})[resource, key_of(child)] = done
 
-    def note_overruled(self, resource: Resource, key: Key, uid: str, fields: Mapping[str, Overruled]) -> None:
+    def of(self, owner: Object, resource: Resource, child: Key, uid: str, now: datetime) -> Correction | None:
+        """Return the latest correction of an owned object if it still applies, or None.
+
+        Args:
+            owner: The owner.
+            resource: The resource of the owned object.
+            child: Key of the owned object.
+            uid: UID of the owned object.
+            now: The time, with a time zone.
+        """
+        found = self._latest.get(key_of(owner), {}).get((resource, child))
+        return found if found and found.concerns(uid, owner["metadata"]["generation"], now) else None
+
+    def note_overruled(self, owner: Key, resource: Resource, uid: str, fields: Mapping[str, Overruled]) -> None:
         """Store the values of an owned object's fields after a patch."""
-        known = self.overruled(resource, key, uid)
-        self._overruled.setdefault(key, {})[resource] = uid, {**known, **fields}
+        known = self.overruled(owner, resource, uid)
+        self._overruled.setdefault(owner, {})[resource] = uid, {**known, **fields}
 
-    def overruled(self, resource: Resource, key: Key, uid: str) -> Mapping[str, Overruled]:
+    def overruled(self, owner: Key, resource: Resource, uid: str) -> Mapping[str, Overruled]:
         """Return the values of an owned object's spec fields after the latest patch of each field, by name."""
-        known, fields = self._overruled.get(key, {}).get(resource, ("", {}))
+        known, fields = self._overruled.get(owner, {}).get(resource, ("", {}))
         return fields if known == uid else {}
 
-    def forget(self, key: Key) -> None:
+    def forget(self, owner: Key) -> None:
         """Forget all corrections of the objects of an owner."""
-        self._latest.pop(key, None)
-        self._overruled.pop(key, None)
+        self._latest.pop(owner, None)
+        self._overruled.pop(owner, None)
 
 
 def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment import MAX_PARAMETERS
-from epochal_operator.experiment import trim
+from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.space import Space
@@ -45,14 +45,14 @@ def test_of_an_experiment_no_annotation_is_kept_and_its_spec_as_a_text() -> None
 
 def test_labels_that_were_chosen_are_kept() -> None:
     many = {f"label-{number}": "" for number in range(70)} | {"team": "vision"}
-    assert trim.experiment(document(**many), ["team"])["metadata"]["labels"] == {"team": "vision"}
+    assert cache_transform.experiment(document(**many), ["team"])["metadata"]["labels"] == {"team": "vision"}
 
 
 def test_of_a_trial_only_what_its_experiment_needs_is_kept() -> None:
     one = complete()
     one["status"]["network"] = {"parameters": 1}
     one["metadata"]["annotations"]["other"] = "x"
-    kept = trim.trial(one)
+    kept = cache_transform.trial(one)
     assert "network" not in kept["status"]
     assert kept["spec"] == {"suspend": False}
     assert set(kept["metadata"]["annotations"]) == {"epochal.dev/parameters", "epochal.dev/known"}
@@ -64,21 +64,21 @@ def test_of_a_trial_the_longest_parameters_are_kept(character: str) -> None:
     values = dict.fromkeys(names, character * 256)
     document = {"metadata": EXPERIMENT_METADATA, "spec": spec_document()}
     made = training_job(document, spec(), Space.of([]), trial=1, rung=0, parameters=values, known=0)
-    text = trim.trial(made)["metadata"]["annotations"]["epochal.dev/parameters"]
+    text = cache_transform.trial(made)["metadata"]["annotations"]["epochal.dev/parameters"]
     assert json.loads(text) == values
 
 
 def test_of_other_training_jobs_nothing_is_kept() -> None:
     one = complete()
     one["metadata"]["labels"] = {}
-    assert set(trim.trial(one)) == {"metadata"}
+    assert set(cache_transform.trial(one)) == {"metadata"}
 
 
 def test_of_a_report_it_is_kept_what_it_knows() -> None:
     known = {"epochal.dev/known": "7", "epochal.dev/given-up": ",".join(map(str, range(1000)))}
     metadata = {"name": "search-report", "namespace": "vision", "uid": "r", "annotations": known | {"other": "x"}}
     given = {"metadata": metadata, "spec": {"template": {}}, "status": {"succeeded": 1}}
-    kept = trim.report_job(given)
+    kept = cache_transform.report_job(given)
     assert (kept["metadata"]["annotations"], kept["spec"], kept["status"]) == (
         known, {}, {"succeeded": 1}
     )  # fmt: skip
