@@ -17,7 +17,7 @@ from epochal_operator.experiment.stored_ledger import StoredLedger, experiment_l
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.token_review import token_review
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.reasons import Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

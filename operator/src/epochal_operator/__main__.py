@@ -24,7 +24,7 @@ from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics
-from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
+from epochal_operator.trainingjob.progress.endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import Server, listen
 from epochal_operator.web.tls import ServingCertificate

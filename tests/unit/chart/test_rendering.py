@@ -17,7 +17,7 @@ from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_operator.experiment.report_job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.kit.documents import blocks
 from tests.unit.chart.conftest import ROOT

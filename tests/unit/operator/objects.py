@@ -9,10 +9,10 @@ from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.runtime.kind import reader_for
-from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
+from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.kind import training_jobs
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.resources import JOB
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.trainingjob.children import Observed
+from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.plan import Action, plan
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 

@@ -8,7 +8,6 @@ from typing import Any
 from epochal_api.modelserver import KIND
 
 from epochal_operator.modelserver.deployment import (
-    INPUTS_ANNOTATION,
     RESTART_ANNOTATION,
     RESTARTED_ANNOTATION,
     REVISION_ANNOTATION,
@@ -16,8 +15,14 @@ from epochal_operator.modelserver.deployment import (
     template_digest,
 )
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
-from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
-from epochal_operator.modelserver.resources import EXPERIMENT_LABEL, NAME_LABEL, UID_LABEL
+from epochal_operator.modelserver.resources import (
+    CONTAINER,
+    CONVERTER,
+    EXPERIMENT_LABEL,
+    INPUTS_ANNOTATION,
+    NAME_LABEL,
+    UID_LABEL,
+)
 from epochal_operator.runtime import metadata
 from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.metrics import part

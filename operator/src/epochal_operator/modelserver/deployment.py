@@ -17,13 +17,11 @@ from epochal_api.server_pod import SERVER_ANNOTATION
 
 from epochal_operator.modelserver import config, pod_template
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode
-from epochal_operator.modelserver.resources import child_metadata, selector
+from epochal_operator.modelserver.resources import DEADLINE_SECONDS, INPUTS_ANNOTATION, child_metadata, selector
 from epochal_operator.pods.installation import Installation
 
 Object = dict[str, Any]
 
-INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
-"""Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
 TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
 """Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
 RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
@@ -32,8 +30,6 @@ RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
 """Annotation of the Deployment: the latest manual restart for which its template was built again, or empty."""
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 """Annotation of the Deployment in which its controller counts rollouts, including rollouts to an earlier template."""
-DEADLINE_SECONDS = 600
-"""Seconds until a rollout counts as failed: the default of Kubernetes."""
 HISTORY = 3
 """The number of old ReplicaSets that the Deployment keeps."""
 

@@ -6,12 +6,11 @@ from datetime import datetime
 
 from epochal_api.modelserver_status import Tensor
 
-from epochal_operator.modelserver.children import DEPLOYMENT
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.source import Found, Gone
 from epochal_operator.runtime.owners import ObservedChild
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.resource import DEPLOYMENTS, Object
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Observed:
     @property
     def deployment(self) -> Object | None:
         """The Deployment, or None."""
-        return next((one.thing for one in self.children if one.child is DEPLOYMENT), None)
+        return next((one.thing for one in self.children if one.child.resource == DEPLOYMENTS), None)
 
     @property
     def current(self) -> tuple[Object, ...]:

@@ -8,6 +8,7 @@ from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
 
 from epochal_operator.modelserver.config import is_converted
+from epochal_operator.modelserver.resources import CONTAINER, CONVERTER
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import (
     Volume,
@@ -23,9 +24,6 @@ from epochal_operator.pods.pod_template import (
 
 Object = dict[str, Any]
 
-CONTAINER = "server"
-CONVERTER = "convert"
-"""The init container that converts a Keras model to ONNX."""
 HTTP, HTTPS, METRICS = "http", "https", "metrics"
 """Names of the ports. The name of the model port shows whether a pod speaks HTTP or HTTPS: the Service selects pods of
 both by port name.

@@ -8,9 +8,8 @@ from epochal_api.modelserver import KIND
 from epochal_api.report import decode_termination
 from epochal_api.server_pod import WAIT_SECONDS
 
-from epochal_operator.modelserver.deployment import DEADLINE_SECONDS, INPUTS_ANNOTATION
-from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
+from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLINE_SECONDS, INPUTS_ANNOTATION
 from epochal_operator.pods.diagnosis import (
     Program,
     alive,

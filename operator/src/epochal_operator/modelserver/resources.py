@@ -18,6 +18,13 @@ UID_LABEL = f"{GROUP}/modelserver-uid"
 """Label of every owned object: the uid of its ModelServer. An earlier ModelServer of the same name has another uid."""
 EXPERIMENT_LABEL = f"{GROUP}/experiment"
 """Label of a TrainingJob that is an Experiment's trial: the Experiment's name."""
+INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
+"""Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
+CONTAINER = "server"
+CONVERTER = "convert"
+"""The init container that converts a Keras model to ONNX."""
+DEADLINE_SECONDS = 600
+"""Seconds until a rollout counts as failed: the default of Kubernetes."""
 MODEL_SERVERS = Resource(GROUP, VERSION, PLURAL, KIND)
 EXPERIMENTS = Resource(GROUP, VERSION, experiment.PLURAL, experiment.KIND)
 

@@ -11,9 +11,9 @@ from epochal_operator.runtime.metadata import some
 from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.resource import Object
 from epochal_operator.runtime.spec_text import packed
-from epochal_operator.trainingjob.continue_from import CONTINUED_URI, continued_uri, predecessor_name
-from epochal_operator.trainingjob.job import SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
-from epochal_operator.trainingjob.memory_limit import LIMIT_RANGER
+from epochal_operator.trainingjob.job.batch_job import SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
+from epochal_operator.trainingjob.job.continue_from import CONTINUED_URI, continued_uri, predecessor_name
+from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER
 
 _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
 

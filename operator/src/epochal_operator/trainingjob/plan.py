@@ -23,11 +23,7 @@ from epochal_operator.runtime.actions import (
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.runtime.resource import JOBS
-from epochal_operator.trainingjob.children import Observed, has_begun, is_going
-from epochal_operator.trainingjob.conditions import is_spec_ignored, with_exported
-from epochal_operator.trainingjob.events import events, plain_http, spec_changed
-from epochal_operator.trainingjob.failures import ending, last_report
-from epochal_operator.trainingjob.job import (
+from epochal_operator.trainingjob.job.batch_job import (
     NoStorageEndpoint,
     batch_job,
     changes,
@@ -35,11 +31,8 @@ from epochal_operator.trainingjob.job import (
     is_as_written,
     mutable_changes,
 )
-from epochal_operator.trainingjob.look_again import look_again, starts_within, time_to_live
-from epochal_operator.trainingjob.progress_status import final_status, reported_status
-from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
-from epochal_operator.trainingjob.spec_changes import (
+from epochal_operator.trainingjob.job.observed import Observed, has_begun, is_going
+from epochal_operator.trainingjob.job.spec_changes import (
     compared,
     delete_job,
     is_overtaken,
@@ -49,7 +42,14 @@ from epochal_operator.trainingjob.spec_changes import (
     started,
     without_its_spec,
 )
-from epochal_operator.trainingjob.status import begun, finished, leaders_part, refused, reports_part, status
+from epochal_operator.trainingjob.pod.failures import ending, last_report
+from epochal_operator.trainingjob.progress.reported_status import final_status, reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
+from epochal_operator.trainingjob.status.events import events, plain_http, spec_changed
+from epochal_operator.trainingjob.status.predicates import finished, is_spec_ignored
+from epochal_operator.trainingjob.status.requeue import look_again, starts_within, time_to_live
+from epochal_operator.trainingjob.status.status import begun, leaders_part, refused, reports_part, status, with_exported
 
 Action = ChildAction | EmitEvent | ApplyStatus[Status] | ApplyStatus[ReportedStatus] | DeleteSelf
 Plan = AnyPlan[Action]

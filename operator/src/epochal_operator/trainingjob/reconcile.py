@@ -16,15 +16,15 @@ from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.reconciler import Attempt, ObjectReconciler, utc_now
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.spec_text import whole
-from epochal_operator.trainingjob.children import Observed, is_ahead, orphans, own_pods, refusal
-from epochal_operator.trainingjob.conditions import is_spec_ignored
-from epochal_operator.trainingjob.continue_from import of_its_job, predecessor_name, resolve
-from epochal_operator.trainingjob.job import NAME_LABEL, UID_LABEL
-from epochal_operator.trainingjob.own_fields import in_its_own_fields
+from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
+from epochal_operator.trainingjob.job.continue_from import of_its_job, predecessor_name, resolve
+from epochal_operator.trainingjob.job.observed import Observed, is_ahead, orphans, own_pods, refusal
 from epochal_operator.trainingjob.plan import Plan, plan, refuse
-from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
+from epochal_operator.trainingjob.pod.api_messages import in_its_own_fields
+from epochal_operator.trainingjob.pod.refusals import Refusals, watch_refusals
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, StatusCause
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
+from epochal_operator.trainingjob.status.predicates import is_spec_ignored
 
 
 def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:

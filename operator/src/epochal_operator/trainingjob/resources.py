@@ -7,8 +7,8 @@ from epochal_operator.runtime.owners import Owned
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.store import Reference
 from epochal_operator.trainingjob import cache_transform
-from epochal_operator.trainingjob.continue_from import predecessor_name
-from epochal_operator.trainingjob.job import NAME_LABEL, batch_job
+from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, batch_job
+from epochal_operator.trainingjob.job.continue_from import predecessor_name
 
 TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"

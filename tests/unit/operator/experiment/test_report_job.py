@@ -7,7 +7,7 @@ from epochal_api import pod
 from epochal_api.experiment_report import decode
 from epochal_operator.experiment.ledger import Event
 from epochal_operator.experiment.report_job import report_job
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.unit.operator.experiment.searches import created, finished, started
 from tests.unit.operator.experiment.spaces import TEMPLATE, UID, document, experiment

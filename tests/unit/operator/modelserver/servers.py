@@ -9,7 +9,6 @@ from epochal_api.modelserver_status import ServedModel
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT
 from epochal_operator.modelserver.deployment import (
-    INPUTS_ANNOTATION,
     RESTARTED_ANNOTATION,
     TEMPLATE_ANNOTATION,
     deployment,
@@ -17,6 +16,7 @@ from epochal_operator.modelserver.deployment import (
 )
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.observed import Observed
+from epochal_operator.modelserver.resources import INPUTS_ANNOTATION
 from epochal_operator.modelserver.source import Found
 from epochal_operator.runtime.owners import ObservedChild
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from epochal_api import pod
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.unit.operator.objects import INSTALLATION, training_job
 

@@ -15,7 +15,7 @@ from epochal_operator.runtime.metrics import ObjectCollector
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.store import Source, Store
 from epochal_operator.runtime.watch import groups
-from epochal_operator.trainingjob.job import NAME_LABEL
+from epochal_operator.trainingjob.job.batch_job import NAME_LABEL
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 

@@ -11,7 +11,7 @@ from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.resource import JOBS, Resource
 from epochal_operator.runtime.spec_text import whole
-from epochal_operator.trainingjob.job import batch_job, changes, outdated
+from epochal_operator.trainingjob.job.batch_job import batch_job, changes, outdated
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

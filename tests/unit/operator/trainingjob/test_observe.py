@@ -13,7 +13,7 @@ from epochal_operator.runtime.pages import FIRST_OBJECTS, Page
 from epochal_operator.runtime.resource import JOBS, PODS, Key
 from epochal_operator.runtime.store import Store
 from epochal_operator.runtime.transport import Transport
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, ApiServer, mine, reconciler

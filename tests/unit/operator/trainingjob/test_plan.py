@@ -15,15 +15,16 @@ from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteChild, DeleteSelf, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
+from epochal_operator.trainingjob.job.observed import Observed, first_run, orphans, own_pods
 from epochal_operator.trainingjob.plan import Action, Plan, plan, refuse
-from epochal_operator.trainingjob.progress_endpoint import is_news
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.endpoint import is_news
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.reconcile import make_plan
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
-from epochal_operator.trainingjob.status import finished, leaders_part, reports_part, status
+from epochal_operator.trainingjob.status.predicates import finished
+from epochal_operator.trainingjob.status.status import leaders_part, reports_part, status
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule

@@ -11,9 +11,9 @@ from epochal_operator.runtime.errors import Forbidden
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import JOBS, Key, Resource
 from epochal_operator.runtime.store import Change
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.kind import followers
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

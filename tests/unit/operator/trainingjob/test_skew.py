@@ -7,9 +7,9 @@ import pytest
 from epochal_api.report import decode_termination
 from epochal_api.status import ReportedStatus, read_status
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild
-from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.job.observed import Observed
+from epochal_operator.trainingjob.progress.endpoint import is_news, read_report
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import make_plan
 
 from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document, running, waits
