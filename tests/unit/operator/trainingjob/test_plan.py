@@ -742,7 +742,7 @@ class World(RuleBasedStateMachine):
     ) -> None:
         waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
         one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting, warnings=warnings)
-        if not is_news(one, {"status": self.status.dump()}):
+        if not is_news(one, self.status):
             return
         before = self.status.progress
         told = reported_status(one, NOW + timedelta(seconds=self.seconds), self.status)

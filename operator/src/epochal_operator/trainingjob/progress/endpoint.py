@@ -12,7 +12,7 @@ from typing import NamedTuple
 from aiohttp import web
 from epochal_api.pod import TOKEN_AUDIENCE, progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Answer, Report
-from epochal_api.status import ReportedStatus, Status, read_status
+from epochal_api.status import Status, read_status
 from epochal_api.text import printable
 from pydantic import ValidationError
 
@@ -93,28 +93,6 @@ def read_report(body: bytes) -> Report:
         raise Refusal(422, "; ".join(lines)[:2048]) from None
 
 
-def is_news(report: Report, job: Object) -> bool:
-    """Return whether a report is newer than the status of an unfinished job.
-
-    A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
-    accepted. A report without an attempt number counts as newer, because it only describes the cause for which its
-    trainer waits.
-    """
-    status = read_status(Status, job.get("status"))
-    if finished(status):
-        return False
-    progress = status.progress
-    return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
-
-
-def finished_epoch(report: Report, job: Object) -> float | None:
-    """Return the seconds of the epoch that has ended since the last status, or None if none has ended."""
-    progress = read_status(ReportedStatus, job.get("status")).progress
-    seconds = report.seconds_per_epoch if report.epoch > (progress.epoch if progress else 0) else None
-    # The histogram sums over all TrainingJobs: a trainer with invalid values must not spoil it for the others.
-    return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
-
-
 class Outcome(NamedTuple):
     """The result of a report, and the request to its trainer.
 
@@ -129,15 +107,24 @@ class Outcome(NamedTuple):
     reached: int
 
 
-def outcome(message: str, job: Object) -> Outcome:
-    """Return the result of a report.
+def is_news(report: Report, status: Status) -> bool:
+    """Return whether a report is newer than the status of an unfinished job.
 
-    Args:
-        message: The result.
-        job: The TrainingJob, as read when the report arrived.
+    A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
+    accepted. A report without an attempt number counts as newer, because it only describes the cause for which its
+    trainer waits.
     """
-    progress = read_status(ReportedStatus, job.get("status")).progress
-    return Outcome(message, job.get("spec", {}).get("finish") is True, reached_epoch(progress))
+    progress = status.progress
+    if finished(status):
+        return False
+    return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
+
+
+def finished_epoch(report: Report, status: Status) -> float | None:
+    """Return the seconds of the epoch that has ended since the last status, or None if none has ended."""
+    seconds = report.seconds_per_epoch if report.epoch > (status.progress.epoch if status.progress else 0) else None
+    # The histogram sums over all TrainingJobs: a trainer with invalid values must not spoil it for the others.
+    return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
 
 
 class ProgressEndpoint:
@@ -200,18 +187,20 @@ class ProgressEndpoint:
                 job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
                     raise _forbidden()
-                if not is_news(report, job):
-                    return outcome("ignored: not later than what is known", job)
-                await self._apply(report, job)
+                status = read_status(Status, job.get("status"))
+                finish, reached = job.get("spec", {}).get("finish") is True, reached_epoch(status.progress)
+                if not is_news(report, status):
+                    return Outcome("ignored: not later than what is known", finish, reached)
+                await self._apply(report, job["metadata"], status)
             except Conflict:
                 continue
             except NotFound:
                 raise _forbidden() from None
             except Invalid as error:
                 raise Refusal(422, f"the status cannot hold it: {error.message[:1024]}") from None
-            if (seconds := finished_epoch(report, job)) is not None:
+            if (seconds := finished_epoch(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
-            return outcome("applied", job)
+            return Outcome("applied", finish, reached)
         raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", BUSY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
@@ -246,9 +235,7 @@ class ProgressEndpoint:
             raise _forbidden()
         return identity.pod_uid, owner
 
-    async def _apply(self, report: Report, job: Object) -> None:
-        metadata = job["metadata"]
-        before = read_status(ReportedStatus, job.get("status"))
+    async def _apply(self, report: Report, metadata: Object, before: Status) -> None:
         await self._kube.apply_status(
             TRAINING_JOBS,
             metadata["namespace"],

@@ -16,7 +16,7 @@ import pytest
 from epochal_api.crd import schema
 from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Report
-from epochal_api.status import Status
+from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.kube import Kube
@@ -96,7 +96,7 @@ def refused() -> dict[str, Any]:
     ],
 )
 def test_news_is_what_is_later_than_the_status_of_an_unfinished_job(status: Any, expected: bool) -> None:  # noqa: FBT001
-    assert is_news(report(), job(status)) is expected
+    assert is_news(report(), read_status(Status, status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_news_is_what_is_later_than_the_status_of_an_unfinished_job(status: Any,
     [(None, True), ({"progress": {"attempt": 2, "sequence": 9}}, True), (ended("Failed", "True"), False)],
 )
 def test_what_an_attempt_without_a_number_waits_for_is_news(status: Any, expected: bool) -> None:  # noqa: FBT001
-    assert is_news(report(attempt=0, sequence=1, stage="Loading"), job(status)) is expected
+    assert is_news(report(attempt=0, sequence=1, stage="Loading"), read_status(Status, status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_what_an_attempt_without_a_number_waits_for_is_news(status: Any, expecte
     ],
 )
 def test_an_epoch_is_measured_when_it_ends(status: Any, changes: Any, seconds: float | None) -> None:
-    assert finished_epoch(report(**changes), job(status)) == seconds
+    assert finished_epoch(report(**changes), read_status(Status, status)) == seconds
 
 
 @pytest.mark.parametrize(
