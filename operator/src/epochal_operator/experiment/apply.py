@@ -7,22 +7,30 @@ from datetime import datetime
 
 from epochal_api.experiment_status import ExperimentStatus
 
-from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
-from epochal_operator.experiment.batches import Batches
-from epochal_operator.experiment.events import ledger_damaged, report_failed
-from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import Created, Exhausted
-from epochal_operator.experiment.ledger import Event as Told
-from epochal_operator.experiment.ledger_store import LedgerRefused, LedgerStore
-from epochal_operator.experiment.observed import Importance, Observed, Wanted
-from epochal_operator.experiment.patience import look_again_at
+from epochal_operator.experiment.actions import (
+    Action,
+    Append,
+    Ask,
+    Create,
+    CreateReport,
+    DeleteExperiment,
+    DeleteReport,
+    Suspend,
+    Unmade,
+)
+from epochal_operator.experiment.blockers import Blockers, next_attempt
+from epochal_operator.experiment.events import report_failed
+from epochal_operator.experiment.ledger.events import Created, Exhausted
+from epochal_operator.experiment.ledger.events import Event as Told
+from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
+from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION, CreateReport, DeleteReport, given_up_text
-from epochal_operator.experiment.report_job import report_job
+from epochal_operator.experiment.report.job import report_job
+from epochal_operator.experiment.report.plan import GIVEN_UP_ANNOTATION, given_up_text
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchFailed, SearchTooSlow
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
@@ -80,11 +88,16 @@ class Applier:
         self._clock = clock
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
-        self.batches = Batches()
+        self.batches = BatchSizes()
         self.report_told: dict[Key, str] = {}
 
     async def apply(
-        self, document: Object, wanted: Wanted | None, observed: Observed, actions: Sequence[Action], found: Hindrances
+        self,
+        document: Object,
+        wanted: ParsedSpec | None,
+        observed: Observed,
+        actions: Sequence[Action],
+        found: Blockers,
     ) -> None:
         """Apply the actions of a plan.
 
@@ -129,7 +142,7 @@ class Applier:
         await self._writer.refresh(EXPERIMENTS, key, self._store.get(EXPERIMENTS, key))
 
     async def _do(
-        self, document: Object, wanted: Wanted | None, observed: Observed, action: Action, found: Hindrances
+        self, document: Object, wanted: ParsedSpec | None, observed: Observed, action: Action, found: Blockers
     ) -> None:
         """Apply an action that does not write a TrainingJob of a trial."""
         match action:
@@ -159,28 +172,25 @@ class Applier:
         After a refusal, the searcher gets no request until the backoff ends, because its suggestions would be lost.
         """
         ledger, key = observed.ledger, key_of(document)
-        assert ledger is not None  # noqa: S101 - a plan appends only to a ledger that was read
-        if observed.damaged:
-            await self._writer.emit(ledger_damaged(len(observed.events), ledger.resource_version), document)
         try:
             await self.ledgers.append(document, ledger, events)
         except LedgerRefused as error:
             cause = StatusCause(Reason.LEDGER_REFUSED, str(error))
-            self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
+            self._failures[key] = (next_attempt(document, cause.reason, self._clock()), cause)
             raise
 
-    async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
+    async def _ask(self, document: Object, wanted: ParsedSpec, observed: Observed, action: Ask) -> None:
         """Ask the searcher for parameters, and append the new trials to the ledger before a TrainingJob is created."""
-        key, known, begun = key_of(document), len(observed.events), self._clock()
+        key, known, begun = key_of(document), len(observed.ledger.events), self._clock()
         asked = action.importance is not None
         question = await asyncio.to_thread(
             request,
             wanted.spec,
             wanted.template,
-            observed.events,
+            observed.ledger.events,
             action.trials,
             importance=asked,
-            folded=observed.noted,
+            folded=observed.ledger.trials,
         )
         answer, failure, fewer = Response(), "the search has suggested nothing", False
         try:
@@ -193,13 +203,13 @@ class Applier:
         if action.importance is not None:
             self.importance[key] = Importance(action.importance, dict(answer.importance))
         events: list[Told] = [Created(one.trial, dict(one.parameters), known) for one in answer.suggestions]
-        if answer.exhausted and not observed.exhausted:
+        if answer.exhausted and not observed.ledger.exhausted:
             events.append(Exhausted(known))
         if events:
             await self._append(document, observed, (*observed.news, *events))
         elif action.trials and not fewer:
             cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
-            self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
+            self._failures[key] = (next_attempt(document, cause.reason, self._clock()), cause)
 
     def failure(self, key: Key) -> StatusCause | None:
         """Return the recent failure of an Experiment's searcher or ledger, or None if its backoff has passed.
@@ -211,11 +221,11 @@ class Applier:
         return cause if until is not None and self._clock() < until else None
 
     async def _create_report(
-        self, document: Object, wanted: Wanted, observed: Observed, action: CreateReport, found: Hindrances
+        self, document: Object, wanted: ParsedSpec, observed: Observed, action: CreateReport, found: Blockers
     ) -> None:
         """Create the Job that writes the report; an error blocks no trial."""
         given = {**document, "spec": wanted.given}
-        body = await asyncio.to_thread(report_job, given, observed.events, wanted.spec, self._installation())
+        body = await asyncio.to_thread(report_job, given, observed.ledger.events, wanted.spec, self._installation())
         told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
         body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:
@@ -235,7 +245,7 @@ class Applier:
         self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
 
-    async def _delete_report(self, document: Object, job: Object, found: Hindrances) -> None:
+    async def _delete_report(self, document: Object, job: Object, found: Blockers) -> None:
         """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
             await self._delete(JOBS, job)

@@ -8,25 +8,25 @@ from itertools import chain
 
 from epochal_api.experiment import InvalidExperiment, parse
 
-from epochal_operator.experiment.actions import Ask
+from epochal_operator.experiment.actions import Ask, Plan
 from epochal_operator.experiment.apply import Applier, AskSearch
-from epochal_operator.experiment.check import check
-from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import MAX_TEXT, Warm
-from epochal_operator.experiment.ledger_store import LedgerRefused
-from epochal_operator.experiment.observe import jobs_of, observe
-from epochal_operator.experiment.observed import Observed, Wanted
-from epochal_operator.experiment.plan import Plan, plan, refuse
+from epochal_operator.experiment.blockers import Blockers
+from epochal_operator.experiment.ledger.events import Warm
+from epochal_operator.experiment.ledger.observe import observe
+from epochal_operator.experiment.ledger.store import LedgerRefused
+from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.warm_start import known_of_others
+from epochal_operator.experiment.observed import Observed, ParsedSpec
+from epochal_operator.experiment.plan import plan
+from epochal_operator.experiment.plan_blocked import plan_invalid_spec, plan_without_ledger
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
-from epochal_operator.experiment.schedule import promised
-from epochal_operator.experiment.search.child import Searcher
-from epochal_operator.experiment.search.lanes import LANES, Lanes
-from epochal_operator.experiment.space import InvalidSpace
-from epochal_operator.experiment.stored_ledger import StoredLedger
-from epochal_operator.experiment.trials import fold
-from epochal_operator.experiment.warm_start import known_of_others
-from epochal_operator.experiment.without_ledger import plan_without_ledger
+from epochal_operator.experiment.schedule.pruning import remaining_promotions
+from epochal_operator.experiment.search.searcher_pool import SearcherPool
+from epochal_operator.experiment.search_space.check import check
+from epochal_operator.experiment.search_space.space import InvalidSpace
+from epochal_operator.experiment.trial_state import jobs_of
 from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.runtime.errors import Conflict, NotFound
 from epochal_operator.runtime.kind import Term
@@ -49,7 +49,7 @@ class _Spec:
     """The parsed spec of an Experiment, or the validation error, for a uid and a generation."""
 
     version: tuple[str, int]
-    wanted: Wanted | None
+    wanted: ParsedSpec | None
     fault: str = ""
 
 
@@ -105,8 +105,8 @@ class Reconciler:
     ) -> None:
         self._store = term.store
         self._clock = clock
-        self._lanes = Lanes([Searcher() for _ in range(LANES)])
-        self._applier = Applier(term, installation, ask or self._lanes.ask, instance=instance, clock=clock)
+        self._searchers = SearcherPool()
+        self._applier = Applier(term, installation, ask or self._searchers.ask, instance=instance, clock=clock)
         self._specs: dict[Key, _Spec] = {}
         self._rests: dict[Key, _Rest] = {}
 
@@ -115,7 +115,7 @@ class Reconciler:
         try:
             await asyncio.Event().wait()
         finally:
-            await self._lanes.close()
+            await self._searchers.close()
 
     async def reconcile(self, key: Key) -> float | None:
         """Reconcile an Experiment with its spec.
@@ -129,7 +129,7 @@ class Reconciler:
         Raises:
             ApiError: If a request to the API server fails.
         """
-        found, conflicts = Hindrances(), 0
+        found, conflicts = Blockers(), 0
         for _ in range(ROUNDS):
             document = self._store.get(EXPERIMENTS, key)
             if document is None:
@@ -164,7 +164,7 @@ class Reconciler:
         return MOMENT
 
     async def _apply(
-        self, document: Object, wanted: Wanted | None, observed: Observed, todo: Plan, found: Hindrances
+        self, document: Object, wanted: ParsedSpec | None, observed: Observed, todo: Plan, found: Blockers
     ) -> None:
         """Apply the actions of a plan, and note the errors that block the Experiment."""
         try:
@@ -198,7 +198,7 @@ class Reconciler:
             return _Read(spec, ledger)
         return _Read(spec, ledger, await known_of_others(key, spec.wanted, self._store, ledgers))
 
-    async def _observe(self, key: Key, document: Object, read: _Read, found: Hindrances) -> Observed:
+    async def _observe(self, key: Key, document: Object, read: _Read, found: Blockers) -> Observed:
         wanted, ledger, warm = read.spec.wanted, read.ledger, read.warm
         now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self._store.find(TRIALS, key).values(), metadata)
@@ -206,10 +206,9 @@ class Reconciler:
         report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)
         if wanted is None or not isinstance(ledger, StoredLedger):
             held, undone = self._applier.trials.held(document, jobs)
-            known = ledger if isinstance(ledger, StoredLedger) else None
-            noted = known.trials if known else ()
+            known = ledger if isinstance(ledger, StoredLedger) else NO_LEDGER
             return Observed(
-                now, ledger=known, trials=noted, jobs=jobs, report=report, held=held, undone=undone, told=found.told
+                now, known, trials=known.trials, jobs=jobs, report=report, held=held, undone=undone, told=found.told
             )
         # In a thread, since users write the annotations that are decoded: 20 KiB of each TrainingJob.
         news = await asyncio.to_thread(observe, wanted.spec, ledger.trials, jobs)
@@ -221,16 +220,10 @@ class Reconciler:
         blocked, due = self._applier.trials.blocked(key)
         return Observed(
             now,
-            events=ledger.events,
-            size=ledger.sizes.taken,
-            room=MAX_TEXT,
+            ledger,
             trial_bytes=wanted.trial_bytes,
-            promised=promised(trials, wanted.spec),
-            damaged=ledger.damaged,
-            foreign=ledger.foreign,
-            ledger=ledger,
+            remaining_promotions=remaining_promotions(trials, wanted.spec),
             news=news,
-            noted=ledger.trials,
             trials=trials,
             jobs=jobs,
             report=report,
@@ -238,7 +231,6 @@ class Reconciler:
             held=held | due,
             undone=undone,
             hindered=hindered,
-            exhausted=ledger.exhausted,
             batch=self._applier.batches.of(key),
             importance=self._applier.importance.get(key),
             warm=warm,
@@ -264,10 +256,10 @@ class Reconciler:
 def _plan(document: Object, read: _Read, observed: Observed) -> Plan:
     spec, ledger = read.spec, read.ledger
     if spec.wanted is None:
-        return refuse(whole(document), spec.fault, observed)
-    if isinstance(ledger, StatusCause):
-        return plan_without_ledger(document, spec.wanted.spec, ledger, observed)
-    return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
+        return plan_invalid_spec(whole(document), spec.fault, observed)
+    given = {**document, "spec": spec.wanted.given}
+    found = ledger if isinstance(ledger, StatusCause) else plan(given, spec.wanted, observed)
+    return plan_without_ledger(document, spec.wanted.spec, found, observed) if isinstance(found, StatusCause) else found
 
 
 def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
@@ -277,6 +269,6 @@ def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
     given = whole(document)
     try:
         spec = parse(given).spec
-        return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
+        return _Spec(version, ParsedSpec(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
     except (InvalidExperiment, InvalidSpace) as error:
         return _Spec(version, None, str(error))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from epochal_operator.experiment.next import FAILURES, End
 from epochal_operator.experiment.reasons import Effect, Reason, effect
+from epochal_operator.experiment.schedule.next_trials import FAILURES, End
 
 from tests.unit.operator.reasons_page import documented
 
