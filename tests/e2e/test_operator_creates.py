@@ -12,8 +12,8 @@ import pytest
 import yaml
 from epochal_api import experiment, modelserver, trainingjob
 from epochal_api.modelserver_status import ServedModel
-from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.stored_ledger import StoredLedger, experiment_ledger, extended
+from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended
+from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.token_review import token_review

@@ -3,24 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from epochal_operator.experiment.actions import Append, Ask, EmitReportEvent, WriteTrials
-from epochal_operator.experiment.batches import Batches
-from epochal_operator.experiment.events import ledger_damaged, report_failed
-from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import Created, Exhausted
-from epochal_operator.experiment.ledger import Event as Told
-from epochal_operator.experiment.ledger_store import LedgerRefused, LedgerStore
-from epochal_operator.experiment.observed import Importance, Observed, Wanted
-from epochal_operator.experiment.patience import look_again_at
+from epochal_operator.experiment.actions import Append, Ask, CreateReport, DeleteReport, EmitReportEvent, WriteTrials
+from epochal_operator.experiment.blockers import Blockers, next_attempt
+from epochal_operator.experiment.events import report_failed
+from epochal_operator.experiment.ledger.events import Created, Exhausted
+from epochal_operator.experiment.ledger.events import Event as Told
+from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
+from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import GIVEN_UP_ANNOTATION, CreateReport, DeleteReport, given_up_text
-from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.report.job import report_job
+from epochal_operator.experiment.report.plan import GIVEN_UP_ANNOTATION, given_up_text
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchFailed, SearchTooSlow
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.pods.installation import Installation
@@ -35,6 +34,19 @@ _log = logging.getLogger(__name__)
 
 AskSearch = Callable[[Request], Awaitable[Response]]
 """Function that sends a request to the searcher and returns the response."""
+
+
+@dataclass
+class ExperimentAttempt(Blockers):
+    """The errors of the earlier rounds of a reconcile, and what its current round plans for.
+
+    Args:
+        parsed: The parsed spec; None if the spec is invalid.
+        observed: The observed state for which the actions were planned.
+    """
+
+    parsed: ParsedSpec | None = None
+    observed: Observed | None = None
 
 
 class Applier:
@@ -71,10 +83,10 @@ class Applier:
         self._clock = clock
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
-        self.batches = Batches()
+        self.batches = BatchSizes()
         self.report_told: dict[Key, str] = {}
 
-    async def apply(self, document: Object, action: Any, found: Hindrances) -> None:
+    async def apply(self, document: Object, action: Any, found: ExperimentAttempt) -> None:
         """Apply an action of a plan.
 
         Args:
@@ -85,7 +97,7 @@ class Applier:
         Raises:
             ApiError: If a request to the API server fails.
         """
-        wanted, observed = found.wanted, found.observed
+        wanted, observed = found.parsed, found.observed
         assert observed is not None  # noqa: S101 - no plan without it
         try:
             match action:
@@ -128,28 +140,25 @@ class Applier:
         After a refusal, the searcher gets no request until the backoff ends, because its suggestions would be lost.
         """
         ledger, key = observed.ledger, key_of(document)
-        assert ledger is not None  # noqa: S101 - a plan appends only to a ledger that was read
-        if observed.damaged:
-            await self._writer.emit(ledger_damaged(len(observed.events), ledger.resource_version), document)
         try:
             await self.ledgers.append(document, ledger, events)
         except LedgerRefused as error:
             cause = StatusCause(Reason.LEDGER_REFUSED, str(error))
-            self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
+            self._failures[key] = (next_attempt(document, cause.reason, self._clock()), cause)
             raise
 
-    async def _ask(self, document: Object, wanted: Wanted, observed: Observed, action: Ask) -> None:
+    async def _ask(self, document: Object, wanted: ParsedSpec, observed: Observed, action: Ask) -> None:
         """Ask the searcher for parameters, and append the new trials to the ledger before a TrainingJob is created."""
-        key, known, begun = key_of(document), len(observed.events), self._clock()
+        key, known, begun = key_of(document), len(observed.ledger.events), self._clock()
         asked = action.importance is not None
         question = await asyncio.to_thread(
             request,
             wanted.spec,
             wanted.template,
-            observed.events,
+            observed.ledger.events,
             action.trials,
             importance=asked,
-            folded=observed.noted,
+            folded=observed.ledger.trials,
         )
         answer, failure, fewer = Response(), "the search has suggested nothing", False
         try:
@@ -162,13 +171,13 @@ class Applier:
         if action.importance is not None:
             self.importance[key] = Importance(action.importance, dict(answer.importance))
         events: list[Told] = [Created(one.trial, dict(one.parameters), known) for one in answer.suggestions]
-        if answer.exhausted and not observed.exhausted:
+        if answer.exhausted and not observed.ledger.exhausted:
             events.append(Exhausted(known))
         if events:
             await self._append(document, observed, (*observed.news, *events))
         elif action.trials and not fewer:
             cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
-            self._failures[key] = (look_again_at(document, cause.reason, self._clock()), cause)
+            self._failures[key] = (next_attempt(document, cause.reason, self._clock()), cause)
 
     def failure(self, key: Key) -> StatusCause | None:
         """Return the recent failure of an Experiment's searcher or ledger, or None if its backoff has passed.
@@ -180,11 +189,11 @@ class Applier:
         return cause if until is not None and self._clock() < until else None
 
     async def _create_report(
-        self, document: Object, wanted: Wanted, observed: Observed, action: CreateReport, found: Hindrances
+        self, document: Object, wanted: ParsedSpec, observed: Observed, action: CreateReport, found: Blockers
     ) -> None:
         """Create the Job that writes the report; an error blocks no trial."""
         given = {**document, "spec": wanted.given}
-        body = await asyncio.to_thread(report_job, given, observed.events, wanted.spec, self._installation())
+        body = await asyncio.to_thread(report_job, given, observed.ledger.events, wanted.spec, self._installation())
         told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
         body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:
@@ -204,7 +213,7 @@ class Applier:
         self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
 
-    async def _delete_report(self, document: Object, job: Object, found: Hindrances) -> None:
+    async def _delete_report(self, document: Object, job: Object, found: Blockers) -> None:
         """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
             await self._writer.delete(JOBS, job)

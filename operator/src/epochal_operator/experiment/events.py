@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from epochal_api.experiment_status import ExperimentStatus, RankedTrial
 
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.experiment.trials import finite
+from epochal_operator.experiment.trial import finite
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.runtime.events import Event, make_event
 
@@ -76,16 +76,15 @@ def best_unavailable(metric: str, job_name: str) -> Event:
     return make_event(Reason.BEST_UNAVAILABLE, note, metric)
 
 
-def ledger_damaged(count: int, version: str) -> Event:
-    """Return the Event for a damaged ledger; its unreadable part is about to be lost.
+def ledger_damaged(version: str) -> Event:
+    """Return the Event for a damaged ledger, which is about to be replaced.
 
     Args:
-        count: The number of readable events.
         version: The resourceVersion of the ExperimentLedger.
     """
     note = (
-        f"Its ExperimentLedger is damaged, or larger than any that Epochal writes: {count} events can be read. The "
-        "rest is rebuilt from its TrainingJobs. Let nobody but the operator write ExperimentLedgers."
+        "The data of its ExperimentLedger is damaged, or larger than any that Epochal writes: it is rebuilt from its "
+        "TrainingJobs. Let nobody but the operator write ExperimentLedgers."
     )
     return make_event(Reason.LEDGER_DAMAGED, note, version)
 
@@ -121,13 +120,13 @@ def report_waits(job_name: str, key: str) -> Event:
 
 
 def ledger_ignored(uid: str) -> Event:
-    """Return the Event for a ledger that belongs to another Experiment or is unreadable.
+    """Return the Event for a ledger that belongs to another Experiment or is empty.
 
     Args:
         uid: The uid of the Experiment.
     """
     note = (
-        "The data of its ExperimentLedger is a copy of another Experiment's, or cannot be read: it is replaced by what "
+        "The data of its ExperimentLedger is empty, or a copy of another Experiment's: it is replaced by what "
         "its TrainingJobs tell. Let nobody but the operator write ExperimentLedgers. To learn from another Experiment, "
         "name it in spec.warmStartFrom of a new one."
     )

@@ -10,7 +10,7 @@ from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.metrics import METRICS
 from epochal_operator.experiment.reconcile import Reconciler
-from epochal_operator.experiment.report_job import report_job
+from epochal_operator.experiment.report.job import report_job
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.pods.installation import Installation

@@ -2,33 +2,33 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
 from epochal_api.experiment import InvalidExperiment, parse
 
-from epochal_operator.experiment.actions import Action, Create, EmitReportEvent, Suspend, Unmade, WriteTrials
-from epochal_operator.experiment.apply import Applier, AskSearch
-from epochal_operator.experiment.check import check
-from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import MAX_TEXT, Warm
-from epochal_operator.experiment.observe import jobs_of, observe
-from epochal_operator.experiment.observed import Observed, Wanted
-from epochal_operator.experiment.plan import plan, refuse
+from epochal_operator.experiment.actions import Create, EmitReportEvent, Plan, Suspend, Unmade, WriteTrials
+from epochal_operator.experiment.apply import Applier, AskSearch, ExperimentAttempt
+from epochal_operator.experiment.ledger.events import Warm
+from epochal_operator.experiment.ledger.observe import observe
+from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.warm_start import known_of_others
+from epochal_operator.experiment.observed import Observed, ParsedSpec
+from epochal_operator.experiment.plan import plan
+from epochal_operator.experiment.plan_blocked import plan_invalid_spec, plan_without_ledger
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
-from epochal_operator.experiment.schedule import promised
-from epochal_operator.experiment.search.child import Searcher
-from epochal_operator.experiment.search.lanes import LANES, Lanes
-from epochal_operator.experiment.space import InvalidSpace
-from epochal_operator.experiment.stored_ledger import StoredLedger
-from epochal_operator.experiment.trials import fold
-from epochal_operator.experiment.warm_start import known_of_others
-from epochal_operator.experiment.without_ledger import plan_without_ledger
+from epochal_operator.experiment.schedule.pruning import remaining_promotions
+from epochal_operator.experiment.search.searcher_pool import SearcherPool
+from epochal_operator.experiment.search_space.check import check
+from epochal_operator.experiment.search_space.space import InvalidSpace
+from epochal_operator.experiment.trial_state import jobs_of
 from epochal_operator.pods.installation import Installation
-from epochal_operator.runtime.actions import EmitEvent, Plan
+from epochal_operator.runtime.actions import EmitEvent
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reader import UNREAD
@@ -42,7 +42,7 @@ class _Spec:
     """The parsed spec of an Experiment, or the validation error, for a uid and a generation."""
 
     version: tuple[str, int]
-    wanted: Wanted | None
+    wanted: ParsedSpec | None
     fault: str = ""
 
 
@@ -74,7 +74,7 @@ class _Rest:
     due: datetime | None
 
 
-class Reconciler(ObjectReconciler[Hindrances]):
+class Reconciler(ObjectReconciler[ExperimentAttempt]):
     """Reconciles Experiments and their trials with their specs.
 
     Its caches hold only state that can be read again: the spec of each generation, and the ledger.
@@ -96,10 +96,10 @@ class Reconciler(ObjectReconciler[Hindrances]):
         ask: AskSearch | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(term, EXPERIMENTS, CHILD_REASONS, Hindrances, instance=instance, clock=clock)
+        super().__init__(term, EXPERIMENTS, CHILD_REASONS, ExperimentAttempt, instance=instance, clock=clock)
         self._clock = clock
-        self._lanes = Lanes([Searcher() for _ in range(LANES)])
-        self._applier = Applier(self.writer, self.children, installation, ask or self._lanes.ask, clock)
+        self._searchers = SearcherPool()
+        self._applier = Applier(self.writer, self.children, installation, ask or self._searchers.ask, clock)
         self._specs: dict[Key, _Spec] = {}
         self._rests: dict[Key, _Rest] = {}
 
@@ -108,18 +108,18 @@ class Reconciler(ObjectReconciler[Hindrances]):
         try:
             await super().run()
         finally:
-            await self._lanes.close()
+            await self._searchers.close()
 
-    async def plan(self, document: Object, attempt: Hindrances) -> Plan[Any]:
+    async def plan(self, document: Object, attempt: ExperimentAttempt) -> AnyPlan[Any]:
         """Return the plan for an Experiment."""
         key = key_of(document)
         versions, rest = self._versions(key, document), self._rests.pop(key, None)
         if rest is not None and rest.versions == versions and (rest.due is None or self._clock() < rest.due):
             self._rests[key] = rest
-            return Plan(requeue_after=(rest.due - self._clock()).total_seconds() if rest.due else None)
+            return AnyPlan(requeue_after=(rest.due - self._clock()).total_seconds() if rest.due else None)
         read = await self._read(key, document)
         observed = await self._observe(key, document, read, attempt)
-        attempt.wanted, attempt.observed = read.spec.wanted, observed
+        attempt.parsed, attempt.observed = read.spec.wanted, observed
         # The plan builds TrainingJobs. Each takes 30 ms with a large template and many paths.
         todo = await asyncio.to_thread(_plan, document, read, observed)
         if not todo.actions and attempt.failure is None:
@@ -130,9 +130,9 @@ class Reconciler(ObjectReconciler[Hindrances]):
                     after = todo.requeue_after
                     due = None if after is None else observed.now + timedelta(seconds=after)
                     self._rests[key] = _Rest(versions, due)
-        return replace(todo, actions=tuple(_grouped(todo.actions)))
+        return AnyPlan(tuple(_grouped(todo.actions)), todo.requeue_after)
 
-    async def apply(self, document: Object, action: Any, attempt: Hindrances) -> None:
+    async def apply(self, document: Object, action: Any, attempt: ExperimentAttempt) -> None:
         """Apply an action that only Experiments have."""
         await self._applier.apply(document, action, attempt)
 
@@ -169,7 +169,7 @@ class Reconciler(ObjectReconciler[Hindrances]):
             return _Read(spec, ledger)
         return _Read(spec, ledger, await known_of_others(key, spec.wanted, self.store, ledgers))
 
-    async def _observe(self, key: Key, document: Object, read: _Read, found: Hindrances) -> Observed:
+    async def _observe(self, key: Key, document: Object, read: _Read, found: ExperimentAttempt) -> Observed:
         wanted, ledger, warm = read.spec.wanted, read.ledger, read.warm
         now, metadata = self._clock(), document["metadata"]
         jobs = jobs_of(self.store.find(TRIALS, key).values(), metadata)
@@ -177,12 +177,11 @@ class Reconciler(ObjectReconciler[Hindrances]):
         report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)
         if wanted is None or not isinstance(ledger, StoredLedger):
             held, undone = self._applier.trials.held(document, jobs)
-            known = ledger if isinstance(ledger, StoredLedger) else None
-            noted = known.trials if known else ()
+            known = ledger if isinstance(ledger, StoredLedger) else NO_LEDGER
             return Observed(
                 now,
-                ledger=known,
-                trials=noted,
+                known,
+                trials=known.trials,
                 jobs=jobs,
                 report=report,
                 held=held,
@@ -199,16 +198,10 @@ class Reconciler(ObjectReconciler[Hindrances]):
         blocked, due = self._applier.trials.blocked(key)
         return Observed(
             now,
-            events=ledger.events,
-            size=ledger.sizes.taken,
-            room=MAX_TEXT,
+            ledger,
             trial_bytes=wanted.trial_bytes,
-            promised=promised(trials, wanted.spec),
-            damaged=ledger.damaged,
-            foreign=ledger.foreign,
-            ledger=ledger,
+            remaining_promotions=remaining_promotions(trials, wanted.spec),
             news=news,
-            noted=ledger.trials,
             trials=trials,
             jobs=jobs,
             report=report,
@@ -216,7 +209,6 @@ class Reconciler(ObjectReconciler[Hindrances]):
             held=held | due,
             undone=undone,
             hindered=hindered,
-            exhausted=ledger.exhausted,
             batch=self._applier.batches.of(key),
             importance=self._applier.importance.get(key),
             warm=warm,
@@ -249,13 +241,13 @@ def _grouped(actions: Iterable[Any]) -> Iterator[Any]:
 _OF_REPORTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 
 
-def _plan(document: Object, read: _Read, observed: Observed) -> Plan[Action]:
+def _plan(document: Object, read: _Read, observed: Observed) -> Plan:
     spec, ledger = read.spec, read.ledger
     if spec.wanted is None:
-        return refuse(whole(document), spec.fault, observed)
-    if isinstance(ledger, StatusCause):
-        return plan_without_ledger(document, spec.wanted.spec, ledger, observed)
-    return plan({**document, "spec": spec.wanted.given}, spec.wanted, observed)
+        return plan_invalid_spec(whole(document), spec.fault, observed)
+    given = {**document, "spec": spec.wanted.given}
+    found = ledger if isinstance(ledger, StatusCause) else plan(given, spec.wanted, observed)
+    return plan_without_ledger(document, spec.wanted.spec, found, observed) if isinstance(found, StatusCause) else found
 
 
 def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
@@ -265,6 +257,6 @@ def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
     given = whole(document)
     try:
         spec = parse(given).spec
-        return _Spec(version, Wanted(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
+        return _Spec(version, ParsedSpec(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))
     except (InvalidExperiment, InvalidSpace) as error:
         return _Spec(version, None, str(error))

@@ -17,8 +17,9 @@ from epochal_api import experiment_ledger
 from epochal_api.experiment import KIND, InvalidExperiment, parse
 from epochal_api.text import printable
 
-from epochal_operator.experiment.ledger import Created, Event, decode
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.ledger.encoding import decode
+from epochal_operator.experiment.ledger.events import Created, Event
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.suggest import suggest
 
 

@@ -9,9 +9,9 @@ from epochal_api.experiment import ExperimentSpec, trial_name
 from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.trainingjob import TrainingJobSpec
 
-from epochal_operator.experiment import paths
-from epochal_operator.experiment.domains import Domain
-from epochal_operator.experiment.space import Space, Values
+from epochal_operator.experiment.search_space import paths
+from epochal_operator.experiment.search_space.domains import Domain
+from epochal_operator.experiment.search_space.space import Space, Values
 
 Object = dict[str, Any]
 

@@ -10,16 +10,14 @@ from epochal_api.experiment import trial_name
 from epochal_api.text import printable
 
 from epochal_operator.experiment.actions import Create, Suspend, Unmade
+from epochal_operator.experiment.blockers import Blockers, next_attempt
 from epochal_operator.experiment.events import not_made, rejected
-from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import Failed
-from epochal_operator.experiment.observe import Jobs
-from epochal_operator.experiment.observed import Place
-from epochal_operator.experiment.patience import look_again_at
+from epochal_operator.experiment.ledger.events import Failed
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
+from epochal_operator.experiment.trial import Place, Trial
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
-from epochal_operator.experiment.trials import Trial
+from epochal_operator.experiment.trial_state import Jobs
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import PatchChild
 from epochal_operator.runtime.children import Children
@@ -63,7 +61,7 @@ class TrialWriter:
         self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
 
     async def write(
-        self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Hindrances
+        self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Blockers
     ) -> tuple[tuple[Failed, ...], BaseException | None]:
         """Create, suspend and resume TrainingJobs concurrently.
 
@@ -147,7 +145,7 @@ class TrialWriter:
         self._created.forget(key)
         self._blocked.pop(key, None)
 
-    async def _create(self, document: Object, action: Create, found: Hindrances) -> Failed | None:
+    async def _create(self, document: Object, action: Create, found: Blockers) -> Failed | None:
         """Create a TrainingJob; return a Failed event if the API server will never accept it."""
         name = action.body["metadata"]["name"]
         # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
@@ -167,7 +165,7 @@ class TrialWriter:
         await self._take(document, action, made, found, is_new=is_new)
         return None
 
-    async def _take(self, document: Object, action: Create, made: Object, found: Hindrances, *, is_new: bool) -> None:
+    async def _take(self, document: Object, action: Create, made: Object, found: Blockers, *, is_new: bool) -> None:
         """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
         if cause := blocked_by(made, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
             if cause.reason == Reason.CLEANUP:
@@ -189,7 +187,7 @@ class TrialWriter:
             await self._writer.delete(TRAINING_JOBS, made)
 
     async def _refused(
-        self, document: Object, action: Create, error: Invalid | Forbidden, found: Hindrances
+        self, document: Object, action: Create, error: Invalid | Forbidden, found: Blockers
     ) -> Failed | None:
         """Return a Failed event for an invalid TrainingJob, or None if it may be accepted later."""
         cause = _refused_by("The API server", action, error.message)
@@ -223,7 +221,7 @@ class TrialWriter:
 
     def _block(self, document: Object, action: Create | Unmade, cause: StatusCause) -> None:
         """Record the cause that blocks a TrainingJob, and the time of the next attempt."""
-        self._blocked[key_of(document)][action.place] = (look_again_at(document, cause.reason, self._clock()), cause)
+        self._blocked[key_of(document)][action.place] = (next_attempt(document, cause.reason, self._clock()), cause)
 
     def _note_made(self, document: Object, action: Create) -> None:
         """Count the consecutive creations of a TrainingJob: after each deletion the next creation is delayed longer."""

@@ -19,10 +19,11 @@ from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
 from epochal_operator.modelserver.source import Things, resolve
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import ObservedChild, Owned
 from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.reconciler import Attempt, ObjectReconciler, utc_now
+from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
 from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.interface import TRAINING_JOBS

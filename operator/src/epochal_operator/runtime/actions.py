@@ -6,7 +6,9 @@ from typing import Any, Generic, TypeVar
 
 from epochal_api.model import StatusModel
 
+from epochal_operator.runtime.errors import AdmissionFailed
 from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.reasons import StatusCause
 from epochal_operator.runtime.resource import Object, Resource
 
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
@@ -129,3 +131,20 @@ class Plan(Generic[AnyAction]):
 
     actions: tuple[AnyAction, ...] = ()
     requeue_after: float | None = None
+
+
+@dataclass
+class Attempt:
+    """The results of the earlier rounds of a reconcile.
+
+    Args:
+        blocked: The causes that block the creation of children, by resource.
+        failure: The webhook error that the work queue retries with backoff, once the status reports it.
+        contested: Whether an apply did not change the status: another field manager owns a field that should go.
+        yields: Whether the reconcile ends for now, so that other keys have their turn.
+    """
+
+    blocked: dict[Resource, StatusCause] = field(default_factory=dict)
+    failure: AdmissionFailed | None = None
+    contested: bool = False
+    yields: bool = False

@@ -88,7 +88,7 @@ class Children:
 
         Raises:
             AdmissionFailed: If an admission webhook fails.
-            Conflict: If the owner has changed: the cache may be late, and no one would delete a new child.
+            Outdated: If the owner has changed: no one would delete a child that the new version does not need.
         """
         resource, metadata = action.resource, action.body["metadata"]
         await self._writer.check_current(owner)

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from epochal_operator.runtime.actions import (
     ApplyStatus,
+    Attempt,
     CreateChild,
     DeleteChild,
     DeleteSelf,
@@ -25,7 +25,7 @@ from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import ChildReasons, Owned
 from epochal_operator.runtime.reasons import StatusCause
 from epochal_operator.runtime.resource import Key, Object, Resource
-from epochal_operator.runtime.writer import Writer
+from epochal_operator.runtime.writer import Outdated, Writer
 
 ROUNDS = 16
 """Maximum number of plans in one reconcile, more than any object needs. The next reconcile follows after MOMENT."""
@@ -40,23 +40,6 @@ _log = logging.getLogger(__name__)
 def utc_now() -> datetime:
     """Return the current time in UTC."""
     return datetime.now(UTC)
-
-
-@dataclass
-class Attempt:
-    """The results of the earlier rounds of a reconcile.
-
-    Args:
-        blocked: The causes that block the creation of children, by resource.
-        failure: The webhook error that the work queue retries with backoff, once the status reports it.
-        contested: Whether an apply did not change the status: another field manager owns a field that should go.
-        yields: Whether the reconcile ends for now, so that other keys have their turn.
-    """
-
-    blocked: dict[Resource, StatusCause] = field(default_factory=dict)
-    failure: AdmissionFailed | None = None
-    contested: bool = False
-    yields: bool = False
 
 
 AnyAttempt = TypeVar("AnyAttempt", bound=Attempt)
@@ -166,11 +149,12 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
                 return todo.requeue_after
             try:
                 await self._apply(document, todo, attempt)
-            except (Conflict, NotFound):
+            except (Conflict, NotFound) as error:
                 conflicts += 1
                 if conflicts == CONFLICTS:
                     raise
-                await self.refresh(key)
+                if not isinstance(error, Outdated):
+                    await self.refresh(key)
                 continue
             if attempt.yields:
                 return 0

@@ -14,6 +14,10 @@ RACES = 3
 """Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""
 
 
+class Outdated(Conflict):
+    """The object has changed since the plan for it was made, and the cache has the newer version."""
+
+
 class Writer:
     """Writes objects, statuses and Events of a kind.
 
@@ -68,12 +72,15 @@ class Writer:
         self.put(self.resource, written)
 
     async def check_current(self, about: Object) -> None:
-        """Raise Conflict if an object of the kind is not the one that was read: another UID, generation or deletion.
+        """Raise Outdated if the API server has another object, generation or deletion: the watch may be late.
 
         Args:
             about: The object, as read.
         """
-        self._compare(about, await self.kube.get(self.resource, *key_of(about)))
+        now = await self.kube.get(self.resource, *key_of(about))
+        if _differ(about, now):
+            self.put(self.resource, now)
+            raise self._outdated()
 
     def current(self, about: Object) -> Object:
         """Return the cached version of an object of the kind, whose status may be newer than that of the object.
@@ -83,18 +90,17 @@ class Writer:
 
         Raises:
             NotFound: If the object does not exist any more.
-            Conflict: If another object of that name, another generation or a deletion is cached.
+            Outdated: If another object of that name, another generation or a deletion is cached.
         """
         document = self.store.get(self.resource, key_of(about))
         if document is None:
             raise NotFound(404, "NotFound", f"the {self.resource.kind} does not exist any more")
-        self._compare(about, document)
+        if _differ(about, document):
+            raise self._outdated()
         return document
 
-    def _compare(self, planned: Object, now: Object) -> None:
-        fields = ("uid", "generation", "deletionTimestamp")
-        if any(planned["metadata"].get(field) != now["metadata"].get(field) for field in fields):
-            raise Conflict(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
+    def _outdated(self) -> Outdated:
+        return Outdated(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
 
     async def create(self, resource: Resource, body: Object) -> tuple[Object, bool]:
         """Create an object; return the object with that name (with any owner), and whether it is new."""
@@ -172,3 +178,9 @@ class Writer:
     def remove(self, resource: Resource, thing: Object) -> None:
         """Remove a deleted object, and enqueue the objects that the change affects."""
         self._term.wrote(self.store.remove(resource, thing))
+
+
+def _differ(planned: Object, now: Object) -> bool:
+    """Return whether an object has another UID, generation or deletion time than the object of a plan."""
+    fields = ("uid", "generation", "deletionTimestamp")
+    return any(planned["metadata"].get(field) != now["metadata"].get(field) for field in fields)

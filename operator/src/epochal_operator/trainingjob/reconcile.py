@@ -11,9 +11,10 @@ from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.reconciler import Attempt, ObjectReconciler, utc_now
+from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
 from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL

@@ -8,15 +8,15 @@ from epochal_api.experiment import MAX_PARAMETERS
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.resource import Key
 from epochal_operator.runtime.spec_text import whole
 
+from tests.unit.operator.experiment.ledger.test_observe import EXPERIMENT as EXPERIMENT_METADATA
+from tests.unit.operator.experiment.ledger.test_observe import complete
 from tests.unit.operator.experiment.searches import spec, spec_document
-from tests.unit.operator.experiment.test_observe import EXPERIMENT as EXPERIMENT_METADATA
-from tests.unit.operator.experiment.test_observe import complete
 from tests.unit.operator.objects import INSTALLATION
 
 EXPERIMENT = experiments(lambda: INSTALLATION, instance="test")

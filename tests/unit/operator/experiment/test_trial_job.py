@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from epochal_api.parameter import Parameter
 from epochal_api.trainingjob import parse as parse_training_job
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec
 
 from tests.unit.operator.experiment.spaces import (

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.ledger.events import Failed
 from epochal_operator.experiment.trial_job import training_job
 
 from tests.kit.fake.objects import Refusal

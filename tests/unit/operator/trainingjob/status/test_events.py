@@ -132,7 +132,7 @@ def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -
     was = status(*before) if before else Status()
     job, observed = after
     now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
-    found = events(METADATA, was, now, observed, ReportedStatus())
+    found = list(events(METADATA, was, now, observed, ReportedStatus()))
     assert [(one.type, one.reason) for one in found] == expected
 
 
@@ -162,7 +162,7 @@ def test_a_suspension_that_was_taken_back_before_the_pod_had_ended_is_no_warning
     told = reported_status(report(), NOW - timedelta(seconds=30))
     was = status(training_job(told), STOPPING[1])
     now = status(training_job(Status(**dict(was) | dict(told))), observed)
-    found = events(METADATA, Status(**dict(was) | dict(told)), now, observed, told)
+    found = list(events(METADATA, Status(**dict(was) | dict(told)), now, observed, told))
     assert [one.reason for one in found] == expected
 
 
@@ -255,7 +255,7 @@ def test_an_outage_of_the_storage_is_told_once(
         return status(training_job(Status(**dict(was) | dict(told))), seen_then)
 
     was = after(Status(), before or ReportedStatus(), RUNNING[1])
-    found = events(METADATA, was, after(was, figures, observed), observed, figures)
+    found = list(events(METADATA, was, after(was, figures, observed), observed, figures))
     assert [(one.type, one.reason, one.key) for one in found] == expected
 
 
@@ -282,7 +282,7 @@ def test_a_warning_is_told_once(
 ) -> None:
     was = status(*RUNNING).model_copy(update={"warned": told})
     now = status(training_job(was), RUNNING[1]).model_copy(update={"warned": warned})
-    found = events(METADATA, was, now, RUNNING[1], figures)
+    found = list(events(METADATA, was, now, RUNNING[1], figures))
     assert [(one.type, one.reason, one.note) for one in found] == [
         ("Warning", one["reason"], one["message"]) for one in expected
     ]
@@ -370,7 +370,7 @@ def test_an_export_that_failed_is_told_once() -> None:
     first, second = events(METADATA, Status(), after, observed, figures)
     assert (first.type, first.reason, first.note) == ("Warning", "NotExportable", "the layer 'hashing_0'")
     assert second.reason == "Completed"
-    assert events(METADATA, after, after, observed, figures) == []
+    assert not list(events(METADATA, after, after, observed, figures))
 
 
 def test_an_export_is_no_event() -> None:
