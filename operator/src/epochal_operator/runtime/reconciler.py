@@ -24,7 +24,7 @@ from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import ChildReasons, Owned
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.resource import Key, Object, Resource
+from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.writer import Outdated, Writer
 
 ROUNDS = 16
@@ -158,34 +158,38 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
                 continue
             if attempt.yields:
                 return 0
-            wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
-            if wrote and self.store.get(self._resource, key) is document:
-                # Another field manager owns this status field, so a second apply would not remove it.
-                attempt.contested = True
         return MOMENT
 
     async def _apply(self, document: Object, todo: Plan[Any], attempt: AnyAttempt) -> None:
         """Apply actions until a cause blocks the creation of a child: the later actions may depend on it."""
         for action in todo.actions:
-            match action:
-                case CreateChild():
-                    if (cause := await self._create(document, action, attempt)) is not None:
-                        attempt.blocked[action.resource] = cause
-                        return
-                case PatchChild() | ReplaceChild():
-                    await self.children.change(document, action)
-                case DeleteChild():
-                    if await self.children.delete(document, action) and action.event is not None:
-                        await self.writer.emit(action.event, self.writer.current(document))
-                case EmitEvent():
+            if isinstance(action, CreateChild):
+                if (cause := await self._create(document, action, attempt)) is not None:
+                    attempt.blocked[action.resource] = cause
+                    return
+            else:
+                await self._apply_one(document, action, attempt)
+        wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
+        if wrote and self.store.get(self._resource, key_of(document)) is document:
+            # Another field manager owns this status field, so a second apply would not remove it.
+            attempt.contested = True
+
+    async def _apply_one(self, document: Object, action: Any, attempt: AnyAttempt) -> None:
+        match action:
+            case PatchChild() | ReplaceChild():
+                await self.children.change(document, action)
+            case DeleteChild():
+                if await self.children.delete(document, action) and action.event is not None:
                     await self.writer.emit(action.event, self.writer.current(document))
-                case ApplyStatus():
-                    await self._apply_status(document, action)
-                case DeleteSelf():
-                    await self.writer.delete(self._resource, self.writer.current(document))
-                    _log.info("deleted: its ttlSecondsAfterFinished is over")
-                case _:
-                    await self.apply(document, action, attempt)
+            case EmitEvent():
+                await self.writer.emit(action.event, self.writer.current(document))
+            case ApplyStatus():
+                await self._apply_status(document, action)
+            case DeleteSelf():
+                await self.writer.delete(self._resource, self.writer.current(document))
+                _log.info("deleted: its ttlSecondsAfterFinished is over")
+            case _:
+                await self.apply(document, action, attempt)
 
     async def _create(self, document: Object, action: CreateChild, attempt: AnyAttempt) -> StatusCause | None:
         try:
