@@ -16,10 +16,10 @@ from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_l
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
-from epochal_operator.runtime.token_review import token_review
 from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.reasons import Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.web.pod_auth import token_review
 
 from tests.kit import operator
 from tests.kit.as_operator import INSTALLATION, OPERATOR

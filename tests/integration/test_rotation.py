@@ -16,7 +16,7 @@ from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 
 class Secret:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -16,12 +17,12 @@ from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime import logs
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind, reader_for
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import Leadership, LeaseLost
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress.endpoint import ProgressEndpoint
@@ -45,17 +46,15 @@ class Operator:
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
-        self._kinds = (
-            training_jobs(self._installation, instance=config.instance, metric_labels=config.metric_labels),
-            experiments(self._installation, instance=config.instance, metric_labels=config.metric_labels),
-            model_servers(self._installation, instance=config.instance, metric_labels=config.metric_labels),
+        self._kinds = tuple(
+            kind(self._installation, instance=config.instance, metric_labels=config.metric_labels)
+            for kind in (training_jobs, experiments, model_servers)
         )
         self._kube = kube = kube.reading(reader_for(self._kinds))
         self._registry = CollectorRegistry()
         for kind in self._kinds:
             self._registry.register(ObjectCollector(kind.collect, partial(self._objects, kind)))
         self._metrics = OperatorMetrics(self._registry)
-        self._report_metrics = ReportMetrics(self._registry)
         self._certificate = ServingCertificate(kube, config.namespace, config.tls_secret, config.service)
         self._leadership = Leadership(kube, config.namespace, config.lease, config.instance)
         self._controller: Controller | None = None
@@ -64,15 +63,13 @@ class Operator:
 
     async def run(self) -> None:
         """Serve HTTP, and reconcile while this process leads, until cancelled."""
-        http = listen(self._config.http_port)
-        progress = listen(self._config.progress_port)
+        config, metrics = self._config, ReportMetrics(self._registry)
+        http, progress = listen(config.http_port), listen(config.progress_port)
+        endpoint = ProgressEndpoint(self._kube, metrics, config.status_writes_per_second, config.namespaces)
+        reports = Server(endpoint.routes(), progress, self._certificate.context)
+        health = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
         async with asyncio.TaskGroup() as group:
-            endpoint = ProgressEndpoint(
-                self._kube, self._report_metrics, self._config.status_writes_per_second, self._config.namespaces
-            )
-            reports = Server(endpoint.routes(), progress, self._certificate.context)
-            routes = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
-            group.create_task(Server(routes, http).run())
+            group.create_task(Server(health, http).run())
             group.create_task(self._certificate.keep())
             await self._certificate.loaded.wait()
             group.create_task(reports.run())
@@ -82,16 +79,16 @@ class Operator:
 
     async def _lead(self) -> None:
         """Reconcile until this process loses the leadership."""
-        kube = self._kube.fenced(self._leadership.seconds_left)
+        kube, config = self._kube.fenced(self._leadership.seconds_left), self._config
         self._controller = Controller(
-            self._kinds, kube, self._metrics, namespaces=self._config.namespaces, workers=self._config.workers
+            self._kinds, kube, self._metrics, namespaces=config.namespaces, workers=config.workers
         )
         try:
-            async with asyncio.TaskGroup() as term:
-                term.create_task(self._leadership.hold())
-                term.create_task(self._controller.run())
-        except* LeaseLost as group:
-            _log.warning("leads no longer: %s", group.exceptions[0])
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._leadership.hold())
+                group.create_task(self._controller.run())
+        except* LeaseLost as lost:
+            _log.warning("lost the leader lease: %s", lost.exceptions[0])
         finally:
             self._controller = None
             await self._leadership.release()
@@ -101,16 +98,17 @@ class Operator:
         return controller.store.objects(kind.resource) if controller else ()
 
     def _installation(self) -> Installation:
+        config = self._config
         return Installation(
-            trainer_image=self._config.trainer_image,
-            server_image=self._config.server_image,
-            storage_endpoint=self._config.storage_endpoint,
-            scratch_limit=self._config.scratch_limit,
-            tmp_limit=self._config.tmp_limit,
-            progress_url=f"https://{self._config.service}:{self._config.progress_port}",
+            trainer_image=config.trainer_image,
+            server_image=config.server_image,
+            storage_endpoint=config.storage_endpoint,
+            scratch_limit=config.scratch_limit,
+            tmp_limit=config.tmp_limit,
+            progress_url=f"https://{config.service}:{config.progress_port}",
             progress_ca=self._certificate.authority,
-            labels=self._config.metric_labels,
-            server_network=self._config.server_network,
+            labels=config.metric_labels,
+            server_network=config.server_network,
         )
 
     def _stalled(self) -> str | None:
@@ -131,19 +129,23 @@ async def run(config: Config) -> None:
     """
     kube = await Kube.connect()
     task = asyncio.ensure_future(Operator(config, kube).run())
+
+    def drain(number: signal.Signals) -> None:
+        _log.info("received %s: draining", number.name)
+        task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, drain, number)
     try:
-        await task
-    except asyncio.CancelledError:
-        _log.info("ends, as it was told to")
+        with suppress(asyncio.CancelledError):
+            await task
     finally:
         await kube.close()
 
 
 def main() -> None:
     """Run the operator with the options of the command line, or run the subcommand `replay`."""
-    if sys.argv[1:2] == ["replay"]:  # it computes like a search, which the operator runs in other processes
+    if sys.argv[1:2] == ["replay"]:  # Like a search, it needs Optuna, which the operator's process must not load.
         os.execv(sys.executable, [sys.executable, "-m", "epochal_operator.experiment.replay", *sys.argv[2:]])  # noqa: S606
     config = read_config(sys.argv[1:])
     logs.configure(config.log_level)

@@ -7,7 +7,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from epochal_operator.runtime.metrics import label_name
@@ -21,84 +21,6 @@ _RESERVED = re.compile(r"^([^/]*\.)?(kubernetes\.io|k8s\.io|epochal\.dev)/|^(con
 """Labels by which controllers select pods."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """The configuration of the operator.
-
-    Args:
-        namespaces: Namespaces that the operator serves; empty for all namespaces.
-        trainer_image: Image of trainers whose spec names none.
-        server_image: Image of model servers.
-        storage_endpoint: S3 service of jobs whose spec names none; None for no default.
-        scratch_limit: Size limit of /scratch in a trainer's pod, a quantity.
-        tmp_limit: Size limit of /tmp in a trainer's pod, a quantity.
-        service: The operator's Service as NAME.NAMESPACE.svc, to which trainers report.
-        tls_secret: Secret in the operator's namespace with the certificate of the progress endpoint.
-        lease: Lease in the operator's namespace for the leader election.
-        metric_labels: Object labels that become labels of their series, Jobs and pods.
-        server_network: Ingress and egress of model servers, as in the spec of a NetworkPolicy; None for no policy.
-        workers: Objects of one kind in one namespace that are reconciled concurrently.
-        status_writes_per_second: Progress reports that this replica may write per second.
-        log_level: Minimum level of the logs.
-        namespace: Namespace of the operator.
-        instance: Unique name of this replica.
-        http_port: Port of /metrics, /healthz and /readyz.
-        progress_port: Port of the progress endpoint.
-    """
-
-    namespaces: tuple[str, ...]
-    trainer_image: str
-    server_image: str
-    storage_endpoint: str | None
-    scratch_limit: str
-    tmp_limit: str
-    service: str
-    tls_secret: str
-    lease: str
-    metric_labels: tuple[str, ...]
-    server_network: Mapping[str, Any] | None
-    workers: int
-    status_writes_per_second: float
-    log_level: str
-    namespace: str
-    instance: str
-    http_port: int
-    progress_port: int
-
-
-def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Config:
-    """Return the configuration from the command line; exit with a message if the command line is invalid.
-
-    Args:
-        arguments: The command line without the program name.
-        environ: The environment, with POD_NAMESPACE and POD_NAME.
-    """
-    parser = argparse.ArgumentParser(prog="epochal-operator", description="Reconciles TrainingJobs.")
-    add = parser.add_argument
-    add("--namespaces", type=_names, default=(), metavar="A,B", help="namespaces to serve (default: all)")
-    add("--trainer-image", required=True, metavar="REF", help="image of trainers that name none")
-    add("--server-image", required=True, metavar="REF", help="image of servers")
-    add("--storage-endpoint", type=_optional, metavar="URL", help="S3 service of jobs that name none")
-    add("--scratch-limit", default="256Gi", metavar="QUANTITY", help="most that a trainer's /scratch may hold")
-    add("--tmp-limit", default="4Gi", metavar="QUANTITY", help="most that a trainer's /tmp may hold")
-    add("--service", default="epochal.epochal-system.svc", metavar="NAME.NAMESPACE.svc", help="the operator's Service")
-    add("--tls-secret", default="epochal-tls", metavar="NAME", help="Secret of the progress endpoint's certificate")
-    add("--lease", default="epochal", metavar="NAME", help="Lease by which replicas choose a leader")
-    add("--metric-labels", type=_labels, default=(), metavar="A,B", help="labels that series, Jobs and pods have, too")
-    add("--server-network", type=_rules, metavar="JSON", help="ingress and egress of servers, as in a NetworkPolicy")
-    add("--workers", type=_positive, default=4, metavar="N", help="TrainingJobs of a namespace reconciled at once")
-    add("--status-writes-per-second", type=_rate, default=50.0, metavar="N", help="progress reports that it writes")
-    add("--log-level", choices=LEVELS, default="info", help="least level that is logged")
-    add("--http-port", type=int, default=8080, metavar="PORT", help="port of /metrics, /healthz and /readyz")
-    add("--progress-port", type=int, default=8443, metavar="PORT", help="port that trainers report to")
-    given = vars(parser.parse_args(arguments))
-    return Config(
-        **given,
-        namespace=environ.get("POD_NAMESPACE") or "epochal-system",
-        instance=environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
-    )
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -107,14 +29,16 @@ def _labels(text: str) -> tuple[str, ...]:
     labels = tuple(dict.fromkeys(_names(text)))
     if len(labels) > MAX_METRIC_LABELS:
         raise argparse.ArgumentTypeError(f"must be at most {MAX_METRIC_LABELS} labels, found {len(labels)}")
+    names: dict[str, str] = {}
     for label in labels:
         if not _LABEL.fullmatch(label) or _RESERVED.search(label):
-            raise argparse.ArgumentTypeError(f"must be labels that are anybody's to give, found {label}")
-    names = {label_name(label): label for label in labels}
-    for label in labels:
-        if (other := names[label_name(label)]) != label:
-            called = f"both are called {label_name(label)} in Prometheus"
-            raise argparse.ArgumentTypeError(f"must not hold {label} and {other}: {called}")
+            raise argparse.ArgumentTypeError(
+                f"must be valid labels that Kubernetes and Epochal do not use, found {label}"
+            )
+        if other := names.get(label_name(label)):
+            name = label_name(label)
+            raise argparse.ArgumentTypeError(f"must not contain both {other} and {label}: both become {name}")
+        names[label_name(label)] = label
     return labels
 
 
@@ -124,7 +48,7 @@ def _rules(text: str) -> Mapping[str, Any]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be JSON, found {text!r}: {error}") from None
     if not isinstance(rules, dict) or not {"ingress"} <= rules.keys() <= {"ingress", "egress"}:
-        raise argparse.ArgumentTypeError(f"must be an object with ingress, and egress or not, found {text}")
+        raise argparse.ArgumentTypeError(f"must be an object with ingress and optionally egress, found {text}")
     return rules
 
 
@@ -144,3 +68,69 @@ def _rate(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be greater than 0, found {text}")
     return number
+
+
+def _option(help: str, metavar: str | None = None, **argument: Any) -> Any:  # noqa: A002 - argparse's name
+    """Return a field of the configuration that is an option of the command line.
+
+    Args:
+        help: Description of the option.
+        metavar: Placeholder of the value in the help text.
+        argument: Further arguments of `add_argument`.
+    """
+    return field(metadata={"help": help, "metavar": metavar, "required": "default" not in argument} | argument)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The configuration of the operator: an option of the command line for each field, and the pod's environment.
+
+    Args:
+        namespace: Namespace of the operator.
+        instance: Unique name of this replica.
+    """
+
+    namespaces: tuple[str, ...] = _option("namespaces to serve; default: all", "A,B", type=_names, default=())
+    trainer_image: str = _option("image of trainers whose spec has none", "REF")
+    server_image: str = _option("image of model servers", "REF")
+    storage_endpoint: str | None = _option("S3 service of jobs without one", "URL", type=_optional, default=None)
+    scratch_limit: str = _option("size limit of a trainer's /scratch", "QUANTITY", default="256Gi")
+    tmp_limit: str = _option("size limit of a trainer's /tmp", "QUANTITY", default="4Gi")
+    service: str = _option(
+        "Service of the operator, to which trainers report",
+        "NAME.NAMESPACE.svc",
+        default="epochal.epochal-system.svc",
+    )
+    tls_secret: str = _option("Secret of the progress endpoint's certificate", "NAME", default="epochal-tls")
+    lease: str = _option("Lease of the leader election", "NAME", default="epochal")
+    metric_labels: tuple[str, ...] = _option(
+        "labels of objects that are added to their series, Jobs and pods", "A,B", type=_labels, default=()
+    )
+    server_network: Mapping[str, Any] | None = _option(
+        "ingress and egress of model servers, as in a NetworkPolicy", "JSON", type=_rules, default=None
+    )
+    workers: int = _option("concurrent reconciles of a kind in a namespace", "N", type=_positive, default=4)
+    status_writes_per_second: float = _option("progress reports written per second", "N", type=_rate, default=50.0)
+    log_level: str = _option("minimum level of the logs", choices=LEVELS, default="info")
+    http_port: int = _option("port of /metrics, /healthz and /readyz", "PORT", type=int, default=8080)
+    progress_port: int = _option("port to which trainers report", "PORT", type=int, default=8443)
+    namespace: str
+    instance: str
+
+
+def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration from the command line; exit with a message if the command line is invalid.
+
+    Args:
+        arguments: The command line without the program name.
+        environ: The environment, with POD_NAMESPACE and POD_NAME.
+    """
+    parser = argparse.ArgumentParser(prog="epochal-operator", description="Reconciles TrainingJobs.")
+    for option in fields(Config):
+        if option.metadata:
+            parser.add_argument(f"--{option.name.replace('_', '-')}", **option.metadata)
+    return Config(
+        **vars(parser.parse_args(arguments)),
+        namespace=environ.get("POD_NAMESPACE") or "epochal-system",
+        instance=environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+    )

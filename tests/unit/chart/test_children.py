@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
+from epochal_operator.runtime.api.resource import PODS, SERVICES
 from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.resource import PODS, SERVICES
 from epochal_operator.trainingjob.kind import training_jobs
 
 from tests.unit.operator.objects import INSTALLATION

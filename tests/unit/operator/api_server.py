@@ -4,8 +4,8 @@ import copy
 from collections.abc import AsyncIterator
 from typing import Any
 
-from epochal_operator.runtime.pages import Page
-from epochal_operator.runtime.resource import Key, Resource
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import Key, Resource
 from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.reconcile import Reconciler
 

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.controller import Controller
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.metrics import OperatorMetrics
-from epochal_operator.runtime.transport import Transport
 from prometheus_client import CollectorRegistry
 
 from tests.kit.fake.server import FakeApiServer

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Self
 
-from epochal_operator.runtime.errors import error_of
-from epochal_operator.runtime.resource import Resource
+from epochal_operator.runtime.api.errors import error_of
+from epochal_operator.runtime.api.resource import Resource
 
 from tests.kit.fake.objects import Objects, Refusal
 

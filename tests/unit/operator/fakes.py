@@ -1,17 +1,18 @@
 """What stands for the API server's client where a test needs a few of its answers only."""
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import Key, Resource
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.pages import Page
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.resource import Key, Resource
 from epochal_operator.runtime.store import Change, Store
+from epochal_operator.web.pod_auth import Identity
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 
 class ByKind:
@@ -31,7 +32,7 @@ class ByKind:
             yield page
 
     async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:
-        assert manager == (None if resource.kind == "Event" else "epochal")
+        assert manager == (None if resource.kind in {"Event", "TokenReview"} else "epochal")
         return await self._method("create", resource)(thing)
 
     async def patch(
@@ -60,6 +61,22 @@ class ByKind:
 
 def _words(resource: Resource) -> str:
     return re.sub("(?<!^)([A-Z])", r"_\1", resource.kind).lower()
+
+
+def reviewed(review: Any, identities: Mapping[str, Identity]) -> dict[str, Any]:
+    """Return a TokenReview with its status.
+
+    Args:
+        review: The TokenReview.
+        identities: The identities of the valid tokens.
+    """
+    assert review["spec"]["audiences"] == ["epochal.dev"]
+    if (known := identities.get(review["spec"]["token"])) is None:
+        return {**review, "status": {"authenticated": False}}
+    pod = {"name": [known.pod_name], "uid": [known.pod_uid]}
+    extra = {f"authentication.kubernetes.io/pod-{field}": value for field, value in pod.items()}
+    user = {"username": known.username, "extra": extra}
+    return {**review, "status": {"authenticated": True, "audiences": ["epochal.dev"], "user": user}}
 
 
 def term(

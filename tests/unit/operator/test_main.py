@@ -12,8 +12,8 @@ import aiohttp
 import pytest
 from epochal_operator import __main__ as main
 from epochal_operator.config import read_config
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.transport import Transport
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer

@@ -11,8 +11,8 @@ from epochal_operator.experiment.trial import Place
 from epochal_operator.experiment.trial_state import Jobs, must_change
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.events import Event
-from epochal_operator.runtime.resource import Object
 
 
 class ImportanceState(NamedTuple):

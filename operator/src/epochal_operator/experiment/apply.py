@@ -23,11 +23,11 @@ from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchF
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.api.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.children import Children
-from epochal_operator.runtime.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.writer import Writer
 
 _log = logging.getLogger(__name__)

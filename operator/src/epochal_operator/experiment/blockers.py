@@ -8,8 +8,8 @@ from epochal_api.status import read_status
 
 from epochal_operator.experiment.reasons import StatusCause, effect
 from epochal_operator.runtime.actions import Attempt
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import get_condition
-from epochal_operator.runtime.resource import Object
 
 MAX_SECONDS = 300.0
 """The longest delay of a retry in seconds."""

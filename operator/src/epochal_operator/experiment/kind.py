@@ -14,10 +14,10 @@ from epochal_operator.experiment.report.job import report_job
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.api.bounded_reader import Bounds
+from epochal_operator.runtime.api.resource import JOBS, Key, Object
 from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.reader import Bounds
-from epochal_operator.runtime.resource import JOBS, Key, Object
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 

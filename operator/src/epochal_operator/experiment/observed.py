@@ -18,7 +18,7 @@ from epochal_operator.experiment.search_space.domains import Choice
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial import Place, Trial
 from epochal_operator.experiment.trial_state import Jobs, has_begun, has_ended, is_idle
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 RUNG_BYTES = 128
 """Upper limit for the bytes of a rung in the ledger: its start, its end, and the release of its checkpoints."""

@@ -14,8 +14,8 @@ from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.state import Phase, is_finished
 from epochal_operator.experiment.trial import Trial, max_trials
 from epochal_operator.experiment.trial_state import figures, is_idle, is_refused, is_trained
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of, get_condition
-from epochal_operator.runtime.resource import Object
 
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
 

@@ -46,8 +46,8 @@ from epochal_operator.experiment.trial import Place, Trial, best
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trial_state import figures, has_begun, reports_best
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.resource import Object
 
 MAX_BEGUN = 16
 """Maximum number of TrainingJobs that a plan creates. With a large template each takes long to build, and other

@@ -22,7 +22,7 @@ from epochal_operator.experiment.trial import Place
 from epochal_operator.experiment.trial_state import has_begun, has_ended, is_idle, is_trained
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 
 _FINAL_CONDITIONS = frozenset({"Suspended", "Complete", "Failed", "Finished"})
 """Conditions that stay unchanged after the end of a search."""

@@ -29,12 +29,12 @@ from epochal_operator.experiment.trial_state import jobs_of
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Key, Object, key_of
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
-from epochal_operator.runtime.resource import Key, Object, key_of
-from epochal_operator.runtime.spec_text import whole
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ _OF_REPORTS = frozenset({Reason.REPORT_FAILED, Reason.REPORT_WAITING})
 def _plan(document: Object, read: _Read, observed: Observed) -> Plan:
     spec, ledger = read.spec, read.ledger
     if spec.wanted is None:
-        return plan_invalid_spec(whole(document), spec.fault, observed)
+        return plan_invalid_spec(decompress_spec(document), spec.fault, observed)
     given = {**document, "spec": spec.wanted.given}
     found = ledger if isinstance(ledger, StatusCause) else plan(given, spec.wanted, observed)
     return plan_without_ledger(document, spec.wanted.spec, found, observed) if isinstance(found, StatusCause) else found
@@ -254,7 +254,7 @@ def _read_spec(version: tuple[str, int], document: Object) -> _Spec:
     """Return the parsed spec of an Experiment, or its validation error."""
     if fault := document.get(UNREAD):
         return _Spec(version, None, str(fault))
-    given = whole(document)
+    given = decompress_spec(document)
     try:
         spec = parse(given).spec
         return _Spec(version, ParsedSpec(spec, given["spec"], check(spec, given["spec"]["template"]["spec"])))

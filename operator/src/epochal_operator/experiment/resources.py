@@ -5,8 +5,8 @@ from epochal_api.experiment import KIND, PLURAL
 from epochal_api.kind import GROUP, VERSION
 
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
+from epochal_operator.runtime.api.resource import JOBS, Key, Object, Resource
 from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.resource import JOBS, Key, Object, Resource
 from epochal_operator.runtime.store import Reference
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 

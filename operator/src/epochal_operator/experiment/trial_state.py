@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from epochal_api.experiment import Objective
 
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")

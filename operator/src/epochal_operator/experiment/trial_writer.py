@@ -20,11 +20,11 @@ from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.experiment.trial_state import Jobs
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import PatchChild
+from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.drift import MAX_SECONDS, TOLERATED, Correction, DriftBackoff
-from epochal_operator.runtime.errors import AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.owners import blocked_by
-from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
 

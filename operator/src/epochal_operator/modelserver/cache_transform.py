@@ -23,12 +23,10 @@ from epochal_operator.modelserver.resources import (
     NAME_LABEL,
     UID_LABEL,
 )
-from epochal_operator.runtime import metadata
-from epochal_operator.runtime.metadata import some
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.cache_transform import MAX_NAME, compress_spec, keep_metadata, pick
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Object
-from epochal_operator.runtime.spec_text import packed
 
 MAX_FIELD = 1024
 """Characters of a spec field, as JSON, up to which it is cached unchanged."""
@@ -46,20 +44,20 @@ def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
         labels: Labels that are kept even if the ModelServer has too many labels.
     """
     source = part(thing["spec"], "source")
-    named = {name: some(part(source, name), ("name",)) for name in _REFERENCES if name in source}
-    kept = some(thing, ("apiVersion", "kind", UNREAD)) | {
-        "metadata": metadata.kept(thing["metadata"], labels=labels),
+    named = {name: pick(part(source, name), ("name",)) for name in _REFERENCES if name in source}
+    kept = pick(thing, ("apiVersion", "kind", UNREAD)) | {
+        "metadata": keep_metadata(thing["metadata"], labels=labels),
         "spec": {"source": named},
         "status": thing.get("status") or {},
     }
-    return kept | packed(thing["spec"])
+    return kept | compress_spec(thing["spec"])
 
 
 def deployment(thing: Object) -> Object:
     """Return the cached fields of a Deployment, with digests in place of its pod template to detect changes."""
     outline = _outline(thing)
     told = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION, REVISION_ANNOTATION)
-    found = some(thing["metadata"].get("annotations") or {}, told)
+    found = pick(thing["metadata"].get("annotations") or {}, told)
     outline["annotations"] = {name: text for name, text in found.items() if len(text) <= MAX_BYTES}
     spec = {name: value for name, value in thing["spec"].items() if name not in {"template", "selector"}}
     template = thing["spec"].get("template") or {}
@@ -69,7 +67,7 @@ def deployment(thing: Object) -> Object:
         "metadata": outline,
         "spec": spec | {"template": digests},
         "status": thing.get("status") or {},
-        "restarted": str(annotations.get(RESTART_ANNOTATION) or "")[: metadata.MAX_NAME],
+        "restarted": str(annotations.get(RESTART_ANNOTATION) or "")[:MAX_NAME],
     }
 
 
@@ -96,11 +94,11 @@ def replica_set(thing: Object) -> Object:
 
 def pod(thing: Object) -> Object:
     """Return the cached fields of a pod, without most of its spec and without the containers of others."""
-    outline = metadata.kept(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
+    outline = keep_metadata(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
     containers = (one for field in ("initContainers", "containers") for one in _ours(thing["spec"], field))
-    spec = some(thing["spec"], ("nodeName",)) | {"memory": {one["name"]: _memory(one) for one in containers}}
+    spec = pick(thing["spec"], ("nodeName",)) | {"memory": {one["name"]: _memory(one) for one in containers}}
     found = thing.get("status") or {}
-    status = some(found, ("phase", "conditions", "podIP", "reason", "message"))
+    status = pick(found, ("phase", "conditions", "podIP", "reason", "message"))
     return {
         "metadata": outline,
         "spec": spec,
@@ -110,20 +108,20 @@ def pod(thing: Object) -> Object:
 
 def training_job(thing: Object) -> Object:
     """Return the cached fields of a TrainingJob: its state and its models."""
-    status = some(thing.get("status") or {}, ("state", "conditions", "results", "best"))
-    return {"metadata": metadata.kept(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
+    status = pick(thing.get("status") or {}, ("state", "conditions", "results", "best"))
+    return {"metadata": keep_metadata(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
 
 
 def experiment(thing: Object) -> Object:
     """Return the cached fields of an Experiment: its state and its best trial."""
-    status = some(thing.get("status") or {}, ("state", "best"))
-    objective = some(part(thing["spec"], "objective"), ("strategy",))
-    outline = metadata.kept(thing["metadata"])
+    status = pick(thing.get("status") or {}, ("state", "best"))
+    objective = pick(part(thing["spec"], "objective"), ("strategy",))
+    outline = keep_metadata(thing["metadata"])
     return {"metadata": outline, "spec": {"objective": objective}, "status": status}
 
 
 def _outline(thing: Object) -> dict[str, Any]:
-    return metadata.kept(thing["metadata"], labels=_LABELS, owner=KIND)
+    return keep_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
 
 
 def _ours(thing: Mapping[str, Any], field: str) -> list[Any]:

@@ -14,8 +14,7 @@ from epochal_operator.modelserver.deployment import deployment
 from epochal_operator.modelserver.pod_template import HTTP, HTTPS
 from epochal_operator.modelserver.resources import NAME_LABEL, child_metadata, selector
 from epochal_operator.pods.installation import Installation
-from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.resource import (
+from epochal_operator.runtime.api.resource import (
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     NETWORK_POLICIES,
@@ -25,6 +24,7 @@ from epochal_operator.runtime.resource import (
     SERVICES,
     Resource,
 )
+from epochal_operator.runtime.owners import Owned
 
 Object = dict[str, Any]
 

@@ -19,9 +19,9 @@ from epochal_operator.modelserver.resources import (
     SERVERS_OF_JOB,
 )
 from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.api.bounded_reader import Bounds
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.reader import Bounds
-from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 

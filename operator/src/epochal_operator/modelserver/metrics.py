@@ -4,8 +4,8 @@ from epochal_api.modelserver import KIND
 from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES
 
 from epochal_operator.modelserver.reasons import Reason
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.metrics import KindMetrics, created_time, part, status_number, status_time
-from epochal_operator.runtime.resource import Object
 
 
 def _model(server: Object) -> dict[str, str]:

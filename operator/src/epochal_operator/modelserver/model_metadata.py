@@ -18,8 +18,8 @@ from pydantic import Field, model_validator
 
 from epochal_operator.modelserver.observed import Tensors
 from epochal_operator.modelserver.pods import is_ready
+from epochal_operator.runtime.api.resource import Key, Object
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.resource import Key, Object
 
 TIMEOUT_SECONDS = 2.0
 """The timeout of a request in seconds."""

@@ -9,8 +9,8 @@ from epochal_api.modelserver_status import Tensor
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.source import Found, Gone
+from epochal_operator.runtime.api.resource import DEPLOYMENTS, Object
 from epochal_operator.runtime.owners import ObservedChild
-from epochal_operator.runtime.resource import DEPLOYMENTS, Object
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from epochal_api.modelserver_status import ServedModel, ServerState
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.pods import hindrance, unscheduled_until
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.runtime.resource import Object
 
 
 @dataclass(frozen=True)

@@ -41,9 +41,9 @@ from epochal_operator.runtime.actions import (
     ReplaceChild,
 )
 from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.owners import ObservedChild
-from epochal_operator.runtime.resource import Object
 
 Action = ChildAction | EmitEvent | ApplyStatus[ModelServerStatus]
 Plan = AnyPlan[Action]

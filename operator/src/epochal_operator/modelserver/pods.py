@@ -18,11 +18,11 @@ from epochal_operator.pods.diagnosis import (
     unprepared_since,
     unscheduled,
 )
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.runtime.resource import Object
 
 STUCK = timedelta(seconds=20)
 """The time in which a node must prepare the volumes and the network of a pod: a missing Secret blocks it forever."""

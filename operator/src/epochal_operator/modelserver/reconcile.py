@@ -20,12 +20,12 @@ from epochal_operator.modelserver.source import Things, resolve
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import Attempt
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import ObservedChild, Owned
-from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 
@@ -60,11 +60,11 @@ class Reconciler(ObjectReconciler[Attempt]):
         try:
             if fault := document.get(UNREAD):
                 raise InvalidModelServer(str(fault))  # noqa: TRY301 - like the error of parse
-            server = parse(whole(document))
+            server = parse(decompress_spec(document))
         except InvalidModelServer as error:
             observed = self._observe(document, None, attempt.blocked)
             metadata = Metadata.model_validate(document["metadata"])
-            mutable = MutableFields.read(whole(document)["spec"])
+            mutable = MutableFields.read(decompress_spec(document)["spec"])
             todo = refuse(metadata, before, str(error), observed, mutable)
         else:
             observed = self._observe(document, server, attempt.blocked)

@@ -7,9 +7,9 @@ from epochal_api.kind import API_VERSION, GROUP, VERSION
 from epochal_api.modelserver import KIND, PLURAL, ModelServer
 
 from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.api.resource import Key, Object, Resource
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_reference
-from epochal_operator.runtime.resource import Key, Object, Resource
 from epochal_operator.runtime.store import Reference
 
 NAME_LABEL = f"{GROUP}/modelserver"

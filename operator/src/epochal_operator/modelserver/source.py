@@ -11,9 +11,9 @@ from epochal_api.signature import Which
 from epochal_api.status import EXPORTED
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.interface import Reason as Training
 
 Find = Callable[[str], Object | None]

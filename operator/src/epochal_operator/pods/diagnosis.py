@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from epochal_operator.pods.scheduling import matches_no_node, why_unschedulable
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.runtime.resource import Object
 
 _SECRET = re.compile(r'secret "([^"]+)" not found')
 _KEY = re.compile(r"couldn't find key \S+ in Secret (?:\S+/)?(\S+)")

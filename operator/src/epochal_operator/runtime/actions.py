@@ -6,10 +6,10 @@ from typing import Any, Generic, TypeVar
 
 from epochal_api.model import StatusModel
 
-from epochal_operator.runtime.errors import AdmissionFailed
+from epochal_operator.runtime.api.errors import AdmissionFailed
+from epochal_operator.runtime.api.resource import Object, Resource
 from epochal_operator.runtime.events import Event
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.resource import Object, Resource
 
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
 AnyAction = TypeVar("AnyAction")

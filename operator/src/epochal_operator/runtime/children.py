@@ -6,12 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.runtime.actions import CreateChild, DeleteChild, PatchChild, ReplaceChild
+from epochal_operator.runtime.api.errors import (
+    REFUSALS,
+    AdmissionFailed,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.drift import DriftBackoff, writers
-from epochal_operator.runtime.errors import REFUSALS, AdmissionFailed, ApiError, Conflict, Forbidden, Invalid, NotFound
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import ChildReasons, ObservedChild, Overruled, Owned, blocked_by
 from epochal_operator.runtime.reasons import StatusCause, clean
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.writer import Writer
 
 QUOTA_SECONDS = 15.0

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from epochal_operator.runtime import logs
-from epochal_operator.runtime.errors import ApiError
+from epochal_operator.runtime.api.errors import ApiError
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kind import Kind, Reconciler, Term, reader_for, store_for
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.metrics import OperatorMetrics
 from epochal_operator.runtime.queue import Queue
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.resource import Key
-from epochal_operator.runtime.resync import resync
-from epochal_operator.runtime.watch import watch
+from epochal_operator.runtime.watch.kopf_watch import watch
+from epochal_operator.runtime.watch.lists import resync
 
 RESYNC_SECONDS = 300.0
 """Seconds between resyncs, which list and reconcile all objects again and so find changes that a watch missed."""

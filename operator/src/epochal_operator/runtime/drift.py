@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.owners import ChildReasons, Overruled
 from epochal_operator.runtime.reasons import StatusCause, clean
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0

@@ -12,8 +12,8 @@ from typing import Any
 
 from epochal_api.text import printable
 
+from epochal_operator.runtime.api.resource import Object, Resource
 from epochal_operator.runtime.reasons import EventType, Foreign, OwnReason, effect_of
-from epochal_operator.runtime.resource import Object, Resource
 
 REPORTER = "epochal"
 MAX_NOTE = 1024

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import Key, Object, Resource, name_of
 from epochal_operator.runtime.kind import Kind, watched
-from epochal_operator.runtime.pages import Page
-from epochal_operator.runtime.resource import Key, Object, Resource, name_of
 from epochal_operator.runtime.store import Change, Source, Store
 
 _log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds, widest
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.reader import Bounds, Reader, widest
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.store import CacheTransform, Change, Index, Reference, Source, Store, metadata_only
 
 
@@ -120,9 +120,9 @@ def watched(kinds: Iterable[Kind]) -> tuple[Source, ...]:
     return tuple(one for one in sources if one.label is None or Source(one.resource) not in sources)
 
 
-def reader_for(kinds: Iterable[Kind]) -> Reader:
+def reader_for(kinds: Iterable[Kind]) -> BoundedReader:
     """Return a reader with the widest bounds of some kinds."""
-    return Reader(widest(kind.bounds for kind in kinds))
+    return BoundedReader(widest(kind.bounds for kind in kinds))
 
 
 def store_for(kinds: Iterable[Kind]) -> Store:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
-from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
-from epochal_operator.runtime.kube import Kube, Object
-from epochal_operator.runtime.resource import LEASES
+from epochal_operator.runtime.api.errors import ApiError, Conflict, NotFound
+from epochal_operator.runtime.api.kube import Kube, Object
+from epochal_operator.runtime.api.resource import LEASES
 
 LEASE_SECONDS = 15
 """Seconds without a renewal after which another process takes over."""
@@ -61,12 +61,12 @@ class Leadership:
         while True:
             try:
                 if await self._renew():
-                    _log.info("leads as %s", self._identity)
+                    _log.info("acquired the leader lease as %s", self._identity)
                     return
             except Conflict:
                 pass
             except (ApiError, TimeoutError) as error:
-                _log.warning("the lease cannot be read or written: %s", str(error) or "no answer in time")
+                _log.warning("cannot read or write the leader lease: %s", str(error) or "timeout")
             await asyncio.sleep(WAIT_SECONDS)
 
     async def hold(self) -> None:
@@ -80,12 +80,12 @@ class Leadership:
             try:
                 held = await self._renew()
             except (ApiError, TimeoutError) as error:
-                _log.warning("the lease was not renewed: %s", str(error) or "no answer in time")
+                _log.warning("cannot renew the leader lease: %s", str(error) or "timeout")
                 if self._clock() - self._renewed >= GIVE_UP_SECONDS:
-                    raise LeaseLost(f"the lease could not be renewed for {GIVE_UP_SECONDS:.0f} s") from error
+                    raise LeaseLost(f"cannot renew the leader lease for {GIVE_UP_SECONDS:.0f} s") from error
                 continue
             if not held:
-                raise LeaseLost("another process has taken the lease")
+                raise LeaseLost("another replica holds the leader lease")
 
     def seconds_left(self) -> float:
         """Return the seconds for which no other process can become the leader.
@@ -95,7 +95,7 @@ class Leadership:
         """
         left = self._renewed + LEASE_SECONDS - self._clock()
         if left <= 0:
-            raise LeaseLost("the lease has run out")
+            raise LeaseLost("the leader lease has expired")
         return left
 
     async def release(self) -> None:
@@ -109,29 +109,22 @@ class Leadership:
                     lease["spec"] = spec | {"holderIdentity": "", "renewTime": _now()}
                     await self._kube.replace(LEASES, lease)
         except (ApiError, TimeoutError) as error:
-            _log.warning("the lease was not given back: %s", str(error) or "no answer in time")
+            _log.warning("cannot release the leader lease: %s", str(error) or "timeout")
 
     async def _renew(self) -> bool:
         """Acquire or renew the lease if possible; return whether this process holds it."""
-        asked = self._clock()
+        started = self._clock()  # The lease counts from the request: others may have seen it at any time since then.
         async with asyncio.timeout(TRY_SECONDS):
-            held = await self._try()
-        if held:
-            self._renewed = asked
-        return held
-
-    async def _try(self) -> bool:
-        try:
-            lease = await self._kube.get(LEASES, self._namespace, self._name)
-        except NotFound:
-            await self._kube.create(LEASES, self._changed({}, 0))
-            return True
-        spec = lease.get("spec") or {}
-        holder = spec.get("holderIdentity") or ""
-        if holder not in {"", self._identity} and not self._expired(lease, spec):
-            return False
-        transitions = spec.get("leaseTransitions") or 0
-        await self._kube.replace(LEASES, self._changed(lease, transitions + (holder != self._identity)))
+            try:
+                lease = await self._kube.get(LEASES, self._namespace, self._name)
+            except NotFound:
+                await self._kube.create(LEASES, self._renewal({}))
+            else:
+                spec = lease.get("spec") or {}
+                if spec.get("holderIdentity") not in {None, "", self._identity} and not self._expired(lease, spec):
+                    return False
+                await self._kube.replace(LEASES, self._renewal(lease))
+        self._renewed = started
         return True
 
     def _expired(self, lease: Object, spec: Object) -> bool:
@@ -141,19 +134,18 @@ class Leadership:
             self._seen = version, self._clock()
         return self._clock() - self._seen[1] > (spec.get("leaseDurationSeconds") or LEASE_SECONDS)
 
-    def _changed(self, lease: Object, transitions: int) -> Object:
-        spec = lease.get("spec") or {}
+    def _renewal(self, lease: Object) -> Object:
+        """Return the lease with this process as its holder."""
+        spec, now = lease.get("spec") or {}, _now()
         mine = spec.get("holderIdentity") == self._identity
-        return {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
+        return LEASES.header | {
             "metadata": lease.get("metadata") or {"namespace": self._namespace, "name": self._name},
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": LEASE_SECONDS,
-                "acquireTime": (mine and spec.get("acquireTime")) or _now(),
-                "renewTime": _now(),
-                "leaseTransitions": transitions,
+                "acquireTime": (mine and spec.get("acquireTime")) or now,
+                "renewTime": now,
+                "leaseTransitions": (spec.get("leaseTransitions") or 0) + (bool(lease) and not mine),
             },
         }
 

@@ -101,4 +101,4 @@ def _log_fatal(kind: type[BaseException], error: BaseException, trace: Traceback
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    logging.getLogger(__name__).critical("stopped by an error", exc_info=(kind, error, trace))
+    logging.getLogger(__name__).critical("uncaught exception", exc_info=(kind, error, trace))

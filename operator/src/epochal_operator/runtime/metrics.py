@@ -22,9 +22,9 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import FINISHED
 from epochal_operator.runtime.reasons import OwnReason, effect_of, reason_of
-from epochal_operator.runtime.resource import Object
 
 OTHER = "Other"
 """Label value for all reasons that are not Epochal's own."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from epochal_operator.runtime.api.resource import Key, Object, Resource
 from epochal_operator.runtime.reasons import OwnReason, StatusCause
-from epochal_operator.runtime.resource import Key, Object, Resource
 from epochal_operator.runtime.store import CacheTransform, metadata_only
 
 

@@ -18,13 +18,13 @@ from epochal_operator.runtime.actions import (
     Plan,
     ReplaceChild,
 )
+from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.children import Children
-from epochal_operator.runtime.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
 from epochal_operator.runtime.owners import ChildReasons, Owned
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.writer import Outdated, Writer
 
 ROUNDS = 16

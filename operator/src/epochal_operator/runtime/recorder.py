@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from epochal_operator.runtime.errors import ALREADY_EXISTS, ApiError, Conflict, Unavailable
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.errors import ALREADY_EXISTS, ApiError, Conflict, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, Object
 from epochal_operator.runtime.queue import Queue
-from epochal_operator.runtime.resource import EVENTS, Object
 
 SECONDS = 3.0
 """Timeout of an Event's creation in seconds: a webhook may hang while the status write waits."""

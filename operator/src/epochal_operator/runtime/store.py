@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
-from epochal_operator.runtime import metadata
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of, version_of
-from epochal_operator.runtime.sharing import shared
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of, version_of
+from epochal_operator.runtime.cache_transform import keep_metadata, share_texts
 
 GONE = 10_000
 """Deleted objects that are remembered for each source."""
@@ -192,7 +191,7 @@ class Store:
         taking = [(source, transform) for source, transform in self._transforms[resource] if source.takes(thing)]
         labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
         parts: list[Object] = [transform(thing) for _, transform in taking]
-        kept: Object = shared(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
+        kept: Object = share_texts(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
         return kept
 
     def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:
@@ -252,7 +251,7 @@ class _Gone:
 
 def metadata_only(thing: Object) -> Object:
     """Return only the metadata of an object: the default cache transform."""
-    return {"metadata": metadata.kept(thing["metadata"])}
+    return {"metadata": keep_metadata(thing["metadata"])}
 
 
 def _without(thing: Object, label: str | None) -> Object:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Literal
 
-from epochal_operator.runtime.errors import ALREADY_EXISTS, Conflict, NotFound
+from epochal_operator.runtime.api.errors import ALREADY_EXISTS, Conflict, NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.events import Event, event_object
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
-from epochal_operator.runtime.resource import Key, Object, Resource, key_of
 
 RACES = 3
 """Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""

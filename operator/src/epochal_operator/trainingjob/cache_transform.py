@@ -6,11 +6,9 @@ from typing import Any
 from epochal_api.trainingjob import KIND
 
 from epochal_operator.pods.pod_template import CONTAINER, QUEUE_LABEL
-from epochal_operator.runtime import metadata
-from epochal_operator.runtime.metadata import some
-from epochal_operator.runtime.reader import UNREAD
-from epochal_operator.runtime.resource import Object
-from epochal_operator.runtime.spec_text import packed
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.cache_transform import compress_spec, keep_metadata, pick
 from epochal_operator.trainingjob.job.batch_job import SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.job.continue_from import CONTINUED_URI, continued_uri, predecessor_name
 from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER
@@ -26,32 +24,32 @@ def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
         labels: Labels that are kept even if the object has many.
     """
     spec = thing["spec"]
-    return some(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec), labels) | packed(spec)
+    return pick(thing, ("apiVersion", "kind", UNREAD)) | kept(thing, _outline(spec), labels) | compress_spec(spec)
 
 
 def job(thing: Object) -> Object:
     """Return the cached part of a Job: of its pod template, only the URI from which its training continues."""
     uri = continued_uri(thing)
-    return kept(thing, some(thing["spec"], _JOB_SPEC)) | ({CONTINUED_URI: uri} if uri else {})
+    return kept(thing, pick(thing["spec"], _JOB_SPEC)) | ({CONTINUED_URI: uri} if uri else {})
 
 
 def pod(thing: Object) -> Object:
     """Return the cached part of a pod, without its copy of the pod template."""
     found = (one for one in thing["spec"].get("containers") or [] if one.get("name") == CONTAINER)
     containers = [{"name": CONTAINER, "resources": {"limits": _memory(one)}} for one in found]
-    return kept(thing, some(thing["spec"], ("nodeName",)) | {"containers": containers})
+    return kept(thing, pick(thing["spec"], ("nodeName",)) | {"containers": containers})
 
 
 def kept(thing: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
     """Return the cached part of an object, with the given part of its spec."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
     annotations = (SPEC_ANNOTATION, WRITTEN_ANNOTATION, LIMIT_RANGER)
-    outline = metadata.kept(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
+    outline = keep_metadata(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
     return {"metadata": outline, "spec": spec, "status": thing.get("status") or {}}
 
 
 def _memory(container: Object) -> Object:
-    return some((container.get("resources") or {}).get("limits") or {}, ("memory",))
+    return pick((container.get("resources") or {}).get("limits") or {}, ("memory",))
 
 
 def _outline(spec: Object) -> dict[str, Any]:

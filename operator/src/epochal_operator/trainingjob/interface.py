@@ -3,7 +3,7 @@
 from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.pods.installation import Installation
-from epochal_operator.runtime.resource import Object
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.trainingjob.job.batch_job import NoStorageEndpoint, batch_job
 from epochal_operator.trainingjob.progress.reported_status import short
 from epochal_operator.trainingjob.reasons import Reason

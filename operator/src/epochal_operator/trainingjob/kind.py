@@ -8,9 +8,9 @@ from epochal_api.status import CONDITIONS
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.api.bounded_reader import Bounds
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.reader import Bounds
-from epochal_operator.runtime.resource import Key, Object, key_of
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.metrics import METRICS

@@ -21,8 +21,8 @@ from epochal_operator.runtime.actions import (
     EmitEvent,
 )
 from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.runtime.conditions import is_true
-from epochal_operator.runtime.resource import JOBS
 from epochal_operator.trainingjob.job.batch_job import (
     NoStorageEndpoint,
     batch_job,

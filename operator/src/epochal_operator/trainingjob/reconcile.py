@@ -12,11 +12,11 @@ from epochal_api.trainingjob import InvalidTrainingJob, parse
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import Attempt
+from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.reader import UNREAD
 from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource, key_of
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import of_its_job, predecessor_name, resolve
 from epochal_operator.trainingjob.job.observed import Observed, is_ahead, orphans, own_pods, refusal
@@ -101,7 +101,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         observed = await self.catch_up(document, self.observe(document, attempt.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
-        return make_plan(whole(document), observed, self._installation())
+        return make_plan(decompress_spec(document), observed, self._installation())
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob.

@@ -3,8 +3,8 @@
 from epochal_api.kind import GROUP, VERSION
 from epochal_api.trainingjob import KIND, PLURAL
 
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.store import Reference
 from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, batch_job

@@ -4,7 +4,6 @@ The authority outlives the certificate, so that a pod that started before a rene
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
@@ -65,7 +64,7 @@ class Bundle:
     @classmethod
     def from_secret(cls, data: Mapping[str, str]) -> Self | None:
         """Return the bundle in a Secret's data (base64), or None if a part is missing or is not base64."""
-        parts = [_decoded(data.get(key, "")) for key in KEYS]
+        parts = [_decode(data.get(key, "")) for key in KEYS]
         return cls(*parts) if all(parts[:4]) else None
 
     def to_secret(self) -> dict[str, str]:
@@ -83,10 +82,10 @@ class Bundle:
         return Bundle(self.next_authority, self.next_authority_key, self.certificate, self.key)
 
 
-def _decoded(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return b""
 
 
@@ -100,7 +99,62 @@ def service_names(service: str) -> list[str]:
     return [name, f"{name}.{namespace}", f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local"]
 
 
-def authority_fault(bundle: Bundle, now: datetime) -> str | None:
+def due(
+    found: Bundle | None, known: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
+) -> tuple[Bundle, str]:
+    """Return the bundle to use, and the reason if it differs from the Secret's.
+
+    Args:
+        found: The bundle in the Secret; None without one.
+        known: The bundle in use, which is restored if the Secret has lost it.
+        names: DNS names that the certificate must contain.
+        rotation: The requested rotation step. `finish` without a next authority replaces the authority at once.
+        now: The time, with a time zone.
+    """
+    bundle, reason = found, ""
+    if bundle is None or (_authority_fault(bundle, now) and not _has_next(bundle, now)):
+        bundle, reason = known, fault(found, names, now) or ""
+    if bundle is not None and (rotation == "finish" or _authority_fault(bundle, now)):
+        if _has_next(bundle, now):
+            bundle, reason = bundle.promoted(), "replaced the authority by the next authority"
+        else:
+            bundle, reason = None, "replaced the authority at once: running trainers do not trust the new authority"
+    if (broken := fault(bundle, names, now)) is not None or bundle is None:
+        reason = reason or broken or ""
+        bundle = renew(bundle, names, now)
+    ends = x509.load_pem_x509_certificate(bundle.authority).not_valid_after_utc
+    soon = ends - CERTIFICATE_LIFE - PREPARED_BEFORE < now
+    if (rotation == "prepare" or soon) and not _has_next(bundle, now):
+        authority, key = _make_authority(now)
+        bundle = replace(bundle, next_authority=authority, next_authority_key=key)
+        reason = reason or "added the next authority"
+    return bundle, reason
+
+
+def fault(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | None:
+    """Return the reason why a part of the bundle must be renewed, or None if the bundle is valid.
+
+    Args:
+        bundle: The bundle; None without one.
+        names: DNS names that the certificate must contain.
+        now: The time, with a time zone.
+    """
+    if bundle is None:
+        return "there is no certificate yet"
+    return _authority_fault(bundle, now) or _certificate_fault(bundle, names, now)
+
+
+def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
+    """Return a bundle with a new server certificate, and with a new authority if the old one is invalid."""
+    if bundle is None or _authority_fault(bundle, now) is not None:
+        authority = _make_authority(now)
+    else:
+        authority = bundle.authority, bundle.authority_key
+    following = (bundle.next_authority, bundle.next_authority_key) if bundle else ()
+    return Bundle(*authority, *_make_certificate(*authority, names, now), *following)
+
+
+def _authority_fault(bundle: Bundle, now: datetime) -> str | None:
     """Return the reason why the bundle's authority cannot sign new certificates, or None if it can."""
     try:
         authority = x509.load_pem_x509_certificate(bundle.authority)
@@ -118,19 +172,13 @@ def authority_fault(bundle: Bundle, now: datetime) -> str | None:
     return None
 
 
-def has_next(bundle: Bundle, now: datetime) -> bool:
+def _has_next(bundle: Bundle, now: datetime) -> bool:
     """Return whether the bundle has a valid next authority."""
-    return bool(bundle.next_authority) and authority_fault(bundle.promoted(), now) is None
+    return bool(bundle.next_authority) and _authority_fault(bundle.promoted(), now) is None
 
 
-def certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> str | None:
-    """Return the reason why the bundle's server certificate must be renewed, or None if it is valid.
-
-    Args:
-        bundle: The bundle, with a valid authority.
-        names: DNS names that the certificate must contain.
-        now: The time, with a time zone.
-    """
+def _certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> str | None:
+    """Return the reason why the server certificate of a bundle with a valid authority must be renewed, or None."""
     try:
         certificate = x509.load_pem_x509_certificate(bundle.certificate)
         key = serialization.load_pem_private_key(bundle.key, password=None)
@@ -147,69 +195,12 @@ def certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> st
     return None
 
 
-def fault(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | None:
-    """Return the reason why a part of the bundle must be renewed, or None if the bundle is valid."""
-    if bundle is None:
-        return "there is no certificate yet"
-    return authority_fault(bundle, now) or certificate_fault(bundle, names, now)
-
-
-def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
-    """Return a bundle with a new server certificate, and with a new authority if the old one is invalid."""
-    if bundle is None or authority_fault(bundle, now) is not None:
-        authority, authority_key = _make_authority(now)
-    else:
-        authority, authority_key = bundle.authority, bundle.authority_key
-    certificate, key = _make_certificate(authority, authority_key, names, now)
-    following = (bundle.next_authority, bundle.next_authority_key) if bundle else ()
-    return Bundle(authority, authority_key, certificate, key, *following)
-
-
-def due(
-    found: Bundle | None, known: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
-) -> tuple[Bundle, str]:
-    """Return the bundle to use, and the reason if it differs from the Secret's.
-
-    Args:
-        found: The bundle in the Secret; None without one.
-        known: The bundle in use, which is restored if the Secret has lost it.
-        names: DNS names that the certificate must contain.
-        rotation: The requested rotation step. `finish` without a next authority replaces the authority at once.
-        now: The time, with a time zone.
-    """
-    bundle, why = found, ""
-    if bundle is None or (authority_fault(bundle, now) and not has_next(bundle, now)):
-        bundle, why = known, fault(found, names, now) or ""
-    if bundle is not None and (rotation == "finish" or authority_fault(bundle, now)):
-        if has_next(bundle, now):
-            bundle, why = bundle.promoted(), "the authority is exchanged for the next one"
-        else:
-            bundle, why = None, "the authority is exchanged at once for a new one, which no trainer of before trusts"
-    if (broken := fault(bundle, names, now)) is not None or bundle is None:
-        why = why or broken or ""
-        bundle = renew(bundle, names, now)
-    if (rotation == "prepare" or _ends_within(bundle, PREPARED_BEFORE, now)) and not has_next(bundle, now):
-        authority, key = _make_authority(now)
-        bundle, why = replace(bundle, next_authority=authority, next_authority_key=key), why or "the next authority"
-    return bundle, why
-
-
-def _ends_within(bundle: Bundle, time: timedelta, now: datetime) -> bool:
-    return x509.load_pem_x509_certificate(bundle.authority).not_valid_after_utc - CERTIFICATE_LIFE - time < now
-
-
 def _make_authority(now: datetime) -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("epochal authority")
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    certificate = (
-        _builder(name, name, key, now, AUTHORITY_LIFE)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True), critical=True)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return _pem(certificate, key)
+    builder = _builder(name, name, key, identifier, now=now, life=AUTHORITY_LIFE, ca=True)
+    return _pem(builder.sign(key, hashes.SHA256()), key)
 
 
 def _make_certificate(
@@ -221,16 +212,12 @@ def _make_certificate(
         raise TypeError("the authority's key must be of an elliptic curve")
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        _builder(_name("epochal"), issuer.subject, key, now, CERTIFICATE_LIFE)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(digital_signature=True), critical=True)
+    builder = (
+        _builder(_name("epochal"), issuer.subject, key, identifier, now=now, life=CERTIFICATE_LIFE, ca=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(issuer_key, hashes.SHA256())
     )
-    return _pem(certificate, key)
+    return _pem(builder.sign(issuer_key, hashes.SHA256()), key)
 
 
 def _name(text: str) -> x509.Name:
@@ -238,8 +225,18 @@ def _name(text: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, life: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_identifier: x509.SubjectKeyIdentifier,
+    *,
+    now: datetime,
+    life: timedelta,
+    ca: bool,
 ) -> x509.CertificateBuilder:
+    unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
+    usage = dict.fromkeys((*unused, "encipher_only", "decipher_only"), False)
+    authority_identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_identifier)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -248,21 +245,10 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + life)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
+        .add_extension(x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, **usage), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=key_cert_sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
+        .add_extension(authority_identifier, critical=False)
     )
 
 

@@ -1,18 +1,17 @@
 """Authentication of pods: the API server reviews a request's bearer token, which is bound to the pod."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import TOKEN_REVIEWS
 from epochal_operator.runtime.lookup import Lookup
-from epochal_operator.runtime.token_review import Identity
 
 ENTRIES = 50_000
-"""Limit of cached identities, far more than pods that send requests at a time.
-
-Only the leader knows the number of these pods. The cache does not need it: an identity is cached for a minute, so the
-cache holds the senders of one minute."""
+"""Limit of cached identities: more than the pods that send requests within KNOWN_SECONDS."""
 REVIEWS = 8
 """Maximum number of concurrent token reviews."""
 KNOWN_SECONDS = 60.0
@@ -21,6 +20,23 @@ UNKNOWN_SECONDS = 5.0
 
 _SCHEME = "bearer"
 _MAX_TOKEN = 8192
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The identity of a bearer token.
+
+    Args:
+        username: User name, such as system:serviceaccount:NAMESPACE:NAME.
+        namespace: Namespace of the service account, or an empty string.
+        pod_name: Name of the pod to which the token is bound; empty if it is not bound.
+        pod_uid: UID of this pod; empty if the token is not bound.
+    """
+
+    username: str
+    namespace: str
+    pod_name: str
+    pod_uid: str
 
 
 def bearer(header: str | None) -> str | None:
@@ -58,7 +74,30 @@ class PodAuth:
         Raises:
             ApiError: If the token review fails.
         """
-        return await self._identities.get(_digest(token), lambda: self._kube.review_token(token, self._audience))
+        return await self._identities.get(_digest(token), lambda: self._review(token))
+
+    async def _review(self, token: str) -> Identity | None:
+        review = await self._kube.create(TOKEN_REVIEWS, token_review(token, self._audience))
+        return _identity(review.get("status", {}), self._audience)
+
+
+def token_review(token: str, audience: str) -> dict[str, Any]:
+    """Return a TokenReview for a token and an audience."""
+    return TOKEN_REVIEWS.header | {"spec": {"token": token, "audiences": [audience]}}
+
+
+def _identity(status: Mapping[str, Any], audience: str) -> Identity | None:
+    if not status.get("authenticated") or audience not in status.get("audiences", []):
+        return None
+    user = status.get("user", {})
+    username, extra = user.get("username", ""), user.get("extra", {})
+    parts = username.split(":")
+    return Identity(
+        username=username,
+        namespace=parts[2] if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4 else "",  # noqa: PLR2004
+        pod_name=next(iter(extra.get("authentication.kubernetes.io/pod-name", [])), ""),
+        pod_uid=next(iter(extra.get("authentication.kubernetes.io/pod-uid", [])), ""),
+    )
 
 
 def _digest(token: str) -> bytes:

@@ -106,7 +106,7 @@ class Server:
             try:
                 connection, address = await asyncio.get_running_loop().sock_accept(self._listener)
             except OSError as error:  # the client disconnected, or no file descriptors are left
-                _log.warning("a connection was not accepted: %s", error)
+                _log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             return connection, address[0]
@@ -129,7 +129,7 @@ class Server:
                 protocol, connection, ssl=self._context, **(limits if self._context else {})
             )
         except OSError as error:
-            _log.debug("no connection: %s", error)
+            _log.debug("TLS handshake failed: %s", error)
             gone()
 
 
@@ -163,7 +163,7 @@ async def _one_request(request: web.Request, handler: Handler) -> web.StreamResp
     except ConnectionError:  # the client disconnected
         raise
     except Exception:  # noqa: BLE001 - any error fails one request and is logged
-        _log.exception("no answer to %s %s", request.method, request.rel_url)
-        response = web.Response(status=500, text="an error of the operator, see its log\n")
+        _log.exception("request failed: %s %s", request.method, request.rel_url)
+        response = web.Response(status=500, text="internal error; see the log of the operator\n")
     response.force_close()
     return response

@@ -4,14 +4,14 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from epochal_api.kind import GROUP
 
-from epochal_operator.runtime.errors import ApiError, Conflict, NotFound
-from epochal_operator.runtime.kube import Kube, Object
-from epochal_operator.runtime.resource import SECRETS
+from epochal_operator.runtime.api.errors import ApiError, Conflict, NotFound
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import SECRETS
 from epochal_operator.web.certificates import KEYS, Bundle, Rotation, due, service_names
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
@@ -23,62 +23,6 @@ TRIES = 5
 """Attempts to write the Secret when other replicas change it at the same time."""
 
 _log = logging.getLogger(__name__)
-
-
-async def ensure(kube: Kube, namespace: str, name: str, names: Sequence[str], known: Bundle | None = None) -> Bundle:
-    """Return the bundle in a Secret, after due renewals and a requested rotation step.
-
-    If two replicas renew at the same time, the second one finds the first one's bundle and uses it.
-
-    Args:
-        kube: The API server.
-        namespace: Namespace of the Secret.
-        name: Name of the Secret. It must exist; it may be empty.
-        names: DNS names that the certificate must contain.
-        known: The bundle in use. It is restored if the Secret has lost it, because running pods trust its authority.
-
-    Raises:
-        ApiError: If the Secret does not exist, cannot be read or written, or changes at each attempt.
-    """
-    for _ in range(TRIES):
-        try:
-            secret = await kube.get(SECRETS, namespace, name)
-        except NotFound as error:
-            message = (
-                f"Secret {name} must exist in namespace {namespace}, empty at first: the chart creates it, and helm "
-                "upgrade does so again if it was deleted"
-            )
-            raise NotFound(error.status, error.reason, message) from error
-        data = secret.get("data") or {}
-        found = Bundle.from_secret(data)
-        rotation = _rotation(secret)
-        made, why = due(found, known, names, rotation, datetime.now(UTC))
-        if made == found and rotation is None:
-            return made
-        others = {key: value for key, value in data.items() if key not in KEYS}
-        # Remove the annotation in the same write: a leftover request would run again later.
-        metadata = _without_rotation(secret["metadata"]) if rotation else secret["metadata"]
-        try:
-            await kube.replace(SECRETS, secret | {"metadata": metadata, "data": others | made.to_secret()})
-        except Conflict:
-            continue
-        _log.info("wrote Secret %s: %s", name, why or "what was asked for is there already")
-        return made
-    raise Conflict(409, "Conflict", f"Secret {name} in namespace {namespace} changes faster than it can be written")
-
-
-def _without_rotation(metadata: Object) -> Object:
-    annotations = {name: text for name, text in metadata["annotations"].items() if name != ROTATION_ANNOTATION}
-    return {**metadata, "annotations": annotations}
-
-
-def _rotation(secret: Object) -> Rotation | None:
-    asked = (secret["metadata"].get("annotations") or {}).get(ROTATION_ANNOTATION)
-    match asked:
-        case None | "prepare" | "finish":
-            return asked
-    _log.warning("the annotation %s of the Secret must be prepare or finish, found %r", ROTATION_ANNOTATION, asked)
-    return None
 
 
 class ServingCertificate:
@@ -117,16 +61,49 @@ class ServingCertificate:
         return self._bundle.trusted.decode()
 
     async def load(self) -> None:
-        """Renew and load the certificate for new connections.
+        """Write due renewals and a requested rotation step to the Secret, and load its certificate for new connections.
+
+        If two replicas renew at the same time, the second one finds the first one's bundle and uses it.
 
         Raises:
-            ApiError: As for `ensure`. The previously loaded certificate stays in use.
+            ApiError: If the Secret does not exist, cannot be read or written, or changes at each attempt. The
+                previously loaded certificate stays in use.
         """
-        bundle = await ensure(self._kube, self._namespace, self._secret, self._names, self._bundle)
+        for _ in range(TRIES):
+            with suppress(Conflict):
+                bundle = await self._renew()
+                break
+        else:
+            message = f"Secret {self._secret} in namespace {self._namespace} changed during each of {TRIES} writes"
+            raise Conflict(409, "Conflict", message)
         if bundle != self._bundle:
             load_bundle(self.context, bundle)
             self._bundle = bundle
             self.loaded.set()
+
+    async def _renew(self) -> Bundle:
+        """Return the bundle in the Secret, after due renewals; raise Conflict if the Secret changes meanwhile."""
+        try:
+            secret = await self._kube.get(SECRETS, self._namespace, self._secret)
+        except NotFound as error:
+            message = (
+                f"Secret {self._secret} must exist in namespace {self._namespace}: helm install and helm upgrade of "
+                "the chart create an empty one"
+            )
+            raise NotFound(error.status, error.reason, message) from error
+        data = secret.get("data") or {}
+        annotations = dict(secret["metadata"].get("annotations") or {})
+        rotation = _rotation(annotations.pop(ROTATION_ANNOTATION, None))
+        found = Bundle.from_secret(data)
+        bundle, reason = due(found, self._bundle, self._names, rotation, datetime.now(UTC))
+        if bundle == found and rotation is None:
+            return bundle
+        others = {key: value for key, value in data.items() if key not in KEYS}
+        # Remove the annotation in the same write: a leftover request would run again later.
+        metadata = secret["metadata"] | ({"annotations": annotations} if rotation else {})
+        await self._kube.replace(SECRETS, secret | {"metadata": metadata, "data": others | bundle.to_secret()})
+        _log.info("wrote Secret %s: %s", self._secret, reason or f"the rotation step {rotation} is already done")
+        return bundle
 
     async def keep(self) -> None:
         """Load the certificate and keep it valid until cancelled; retry after errors of the API server."""
@@ -134,10 +111,16 @@ class ServingCertificate:
             try:
                 await self.load()
             except ApiError as error:
-                _log.warning("the certificate was not checked: %s", error)
-                await asyncio.sleep(RETRY_SECONDS if self._bundle is None else CHECK_SECONDS)
-            else:
-                await asyncio.sleep(CHECK_SECONDS)
+                _log.warning("cannot check the TLS certificate of the progress endpoint: %s", error)
+            await asyncio.sleep(RETRY_SECONDS if self._bundle is None else CHECK_SECONDS)
+
+
+def _rotation(requested: str | None) -> Rotation | None:
+    match requested:
+        case None | "prepare" | "finish":
+            return requested
+    _log.warning("annotation %s of the Secret must be prepare or finish, found %r", ROTATION_ANNOTATION, requested)
+    return None
 
 
 def load_bundle(context: ssl.SSLContext, bundle: Bundle) -> None:

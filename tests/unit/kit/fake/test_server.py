@@ -8,12 +8,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from epochal_operator.runtime import transport
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import EVENTS, JOBS
-from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.api import transport
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, JOBS
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.web.pod_auth import PodAuth
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
@@ -65,7 +66,7 @@ async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> Non
             await kube.patch(*where, resumed, **seen, manager="epochal")
     with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
         await kube.create(JOBS, job())
-    await kube._transport.request("DELETE", f"{PATH}/digits", body={"preconditions": {"uid": uid}})
+    await kube.transport.request("DELETE", f"{PATH}/digits", body={"preconditions": {"uid": uid}})
     await asyncio.sleep(0.01)
     with pytest.raises(NotFound):
         await kube.get(JOBS, "vision", "digits")
@@ -131,18 +132,19 @@ async def test_fields_that_nobody_selects_by_are_refused(server: FakeApiServer, 
     events = "/apis/events.k8s.io/v1/events"
     for uid, count in (("u", 1), ("other", 0)):
         query = {"fieldSelector": f"regarding.uid={uid},reason=FailedCreate"}
-        assert len((await kube._transport.request("GET", events, query=query))["items"]) == count
+        assert len((await kube.transport.request("GET", events, query=query))["items"]) == count
     with pytest.raises(ApiError, match=r"field label not supported: regarding\.colour"):
-        await kube._transport.request("GET", events, query={"fieldSelector": "regarding.colour=red"})
+        await kube.transport.request("GET", events, query={"fieldSelector": "regarding.colour=red"})
 
 
 async def test_a_token_is_reviewed(server: FakeApiServer, kube: Kube) -> None:
     user = {"username": "system:serviceaccount:vision:default"}
     server.tokens["good"] = {"authenticated": True, "audiences": ["epochal.dev"], "user": user}
-    found = await kube.review_token("good", "epochal.dev")
+    auth = PodAuth(kube, "epochal.dev")
+    found = await auth.identity("good")
     assert found is not None
     assert found.namespace == "vision"
-    assert await kube.review_token("bad", "epochal.dev") is None
+    assert await auth.identity("bad") is None
 
 
 async def test_a_watch_tells_from_a_version_on(server: FakeApiServer) -> None:

@@ -14,8 +14,8 @@ from epochal_operator.experiment.ledger.trials import fold
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trial import Trial
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct, Killed

@@ -10,9 +10,9 @@ from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_job import training_job
+from epochal_operator.runtime.api.resource import Key
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import Key
-from epochal_operator.runtime.spec_text import whole
 
 from tests.unit.operator.experiment.ledger.test_observe import EXPERIMENT as EXPERIMENT_METADATA
 from tests.unit.operator.experiment.ledger.test_observe import complete
@@ -39,7 +39,7 @@ def test_of_an_experiment_no_annotation_is_kept_and_its_spec_as_a_text() -> None
     assert known["metadata"]["annotations"] == {}
     assert "managedFields" not in known["metadata"]
     assert "spec" not in known
-    assert whole(known)["spec"] == spec_document()
+    assert decompress_spec(known)["spec"] == spec_document()
     assert known["status"] == {"state": "Running"}
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.kind import experiments, experiments_of
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
+from epochal_operator.runtime.api.resource import JOBS, Key
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.resource import JOBS, Key
 from epochal_operator.runtime.store import Change, Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

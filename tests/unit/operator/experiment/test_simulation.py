@@ -20,7 +20,7 @@ from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.search.searcher_pool import SearchFailed, SearchTooSlow
 from epochal_operator.experiment.search_space.space import InvalidSpace
-from epochal_operator.runtime.errors import AdmissionFailed
+from epochal_operator.runtime.api.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.experiment.cluster import KEY, Cluster, suggest, suggest_by_number

@@ -10,8 +10,8 @@ from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.deployment import REVISION_ANNOTATION
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.reconcile import Reconciler
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.resource import Key
 from epochal_operator.trainingjob.kind import training_jobs
 
 from tests.kit.fake.objects import Objects, Refusal

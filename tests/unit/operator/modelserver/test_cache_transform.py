@@ -6,9 +6,9 @@ import pytest
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
 from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
+from epochal_operator.runtime.api.resource import Key
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import Key
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.modelserver.servers import (
@@ -30,7 +30,7 @@ def test_the_whole_spec_is_kept_as_text_and_whom_it_names_beside() -> None:
     one = document(source={"trainingJobRef": {"name": "mnist", "model": "Last"}}, status={"state": "Ready"})
     kept = cache_transform.model_server(one)
     assert kept["spec"] == {"source": {"trainingJobRef": {"name": "mnist"}}}
-    assert whole(kept)["spec"] == one["spec"]
+    assert decompress_spec(kept)["spec"] == one["spec"]
     assert kept["status"] == {"state": "Ready"}
 
 
@@ -103,4 +103,4 @@ def test_of_an_experiment_its_best_is_kept() -> None:
 def test_without_a_status_nothing_is_missing() -> None:
     assert cache_transform.model_server(document())["status"] == {}
     assert cache_transform.training_job({"metadata": {"name": "a", "namespace": "b"}})["status"] == {}
-    assert whole(cache_transform.model_server(document()))["spec"] == SPEC
+    assert decompress_spec(cache_transform.model_server(document()))["spec"] == SPEC

@@ -8,8 +8,8 @@ import pytest
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import servers_of_experiment, servers_of_job
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
+from epochal_operator.runtime.api.resource import PODS, Key
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.resource import PODS, Key
 from epochal_operator.runtime.store import Change, Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

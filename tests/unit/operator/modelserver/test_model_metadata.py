@@ -12,7 +12,7 @@ from epochal_api.modelserver_status import Tensor
 from epochal_api.signature import Signature
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.model_metadata import MetadataClient, fetch
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 from epochal_server.health import metrics_routes
 from prometheus_client import CollectorRegistry
 

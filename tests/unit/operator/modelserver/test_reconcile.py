@@ -10,7 +10,7 @@ import pytest
 from epochal_api.server_pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
-from epochal_operator.runtime.errors import AdmissionFailed
+from epochal_operator.runtime.api.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
 from tests.unit.operator.modelserver.cluster import OWNED, Cluster

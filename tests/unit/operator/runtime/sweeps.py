@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from epochal_operator.runtime.errors import NotFound
+from epochal_operator.runtime.api.errors import NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, key_of
+from epochal_operator.runtime.cache_transform import keep_metadata
 from epochal_operator.runtime.kind import Kind, Term
-from epochal_operator.runtime.kube import LEADER_MANAGER
-from epochal_operator.runtime.metadata import kept
 from epochal_operator.runtime.owners import Owned
-from epochal_operator.runtime.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.store import Change, Reference, Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from prometheus_client import Metric
@@ -24,15 +24,15 @@ AWAITED = Reference(SWEEPS, lambda sweep: Key(sweep["metadata"]["namespace"], sw
 
 
 def _sweep(thing: Object) -> Object:
-    return {"metadata": kept(thing["metadata"]), "spec": thing["spec"], "status": thing.get("status") or {}}
+    return {"metadata": keep_metadata(thing["metadata"]), "spec": thing["spec"], "status": thing.get("status") or {}}
 
 
 def _trial(thing: Object) -> Object:
-    return {"metadata": kept(thing["metadata"], annotations=[NOTE])}
+    return {"metadata": keep_metadata(thing["metadata"], annotations=[NOTE])}
 
 
 def _pod(thing: Object) -> Object:
-    return {"metadata": kept(thing["metadata"]), "status": thing.get("status") or {}}
+    return {"metadata": keep_metadata(thing["metadata"]), "status": thing.get("status") or {}}
 
 
 def _waiting(change: Change, store: Store) -> Iterable[Key]:
@@ -62,7 +62,7 @@ class _Reconciler:
             return None
         awaited = self._store.get(TRAINING_JOBS, Key(key.namespace, sweep["spec"]["after"]))
         if awaited is not None and not self._store.find(OWNED_PODS, key):
-            made = await self._kube.apply(PODS, _child(sweep), manager=LEADER_MANAGER)
+            made = await self._kube.create(PODS, _child(sweep), manager=LEADER_MANAGER)
             self._term.wrote(self._store.put(PODS, made))
         trials = self._store.find(OWNED_TRIALS, key)
         notes = [trial["metadata"]["annotations"].get(NOTE) for trial in trials.values()]

@@ -1,14 +1,19 @@
 """The controller, between an API server and kopf: what it lists, what it misses, what one object can do to others."""
 
+import asyncio
+import logging
+import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
 
+import kopf
 import pytest
-from epochal_operator.runtime import watch
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
+from epochal_operator.runtime.watch import kopf_watch
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 
@@ -82,7 +87,7 @@ async def test_all_is_listed_once_in_pages_that_grow(server: FakeApiServer, cont
 async def test_a_list_that_expires_begins_again(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "RELIST_SECONDS", 0.01)
+    monkeypatch.setattr(kopf_watch, "RELIST_SECONDS", 0.01)
     expired = Fault("list", "pods", status=410, times=1)
     server.faults.append(Fault("list", "pods", afterwards=lambda: server.faults.append(expired), times=1))
     create(server, "digits")
@@ -212,3 +217,43 @@ async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, co
         await settled(server, "later")
     assert server.objects.get("jobs", "vision", "other")["metadata"]["finalizers"] == [mark]
     assert not any((one.verb, one.resource) == ("patch", "jobs") for one in server.asked)
+
+
+async def test_an_annotation_in_the_name_of_kopf_is_not_read(server: FakeApiServer, controlling: Any) -> None:
+    """kopf parses its annotation as JSON, and any user can write it."""
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+        metadata = {"name": "hostile", "annotations": {"kopf.zalando.org/last-handled-configuration": "{"}}
+        server.objects.create("trainingjobs", "vision", document(suspend=True) | {"metadata": metadata})
+        await settled(server, "hostile")
+
+
+async def test_signals_are_not_handled_by_kopf(server: FakeApiServer, controlling: Any) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    create(server, "digits")
+    async with controlling():
+        await settled(server, "digits")
+        assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_a_task_of_kopf_that_misses_its_cancellation_ends_with_the_watches(
+    server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """kopf waits for a cancelled task while it reconnects, and takes its own cancellation for that of the task."""
+    spawn = kopf.spawn_tasks
+
+    async def miss() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def spawn_and_miss(**arguments: Any) -> Any:
+        return [*await spawn(**arguments), asyncio.create_task(miss())]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_and_miss)
+    create(server, "digits")
+    async with asyncio.timeout(20):
+        async with controlling():
+            await settled(server, "digits")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

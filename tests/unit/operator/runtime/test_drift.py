@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, key_of
 from epochal_operator.runtime.drift import Correction, DriftBackoff, writers
 from epochal_operator.runtime.reasons import StatusCause
-from epochal_operator.runtime.resource import JOBS, PODS, Key, key_of
 from epochal_operator.trainingjob.reasons import CHILD_REASONS
 
 from tests.unit.operator.objects import NOW

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.informer import Informer, Listing
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.pages import Page
-from epochal_operator.runtime.resource import Key
 from epochal_operator.runtime.store import Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime import controller as module
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object
+from epochal_operator.runtime.cache_transform import MAX_LABELS, keep_metadata
 from epochal_operator.runtime.kind import store_for, watched
-from epochal_operator.runtime.metadata import MAX_LABELS, kept
 from epochal_operator.runtime.metrics import ObjectCollector
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object
 from epochal_operator.runtime.store import Source, Store
 from epochal_operator.runtime.watch import groups
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL
@@ -221,7 +221,7 @@ def test_each_kind_finds_its_reference_to_an_owner() -> None:
     one["metadata"]["ownerReferences"] = [reference, ours, {"kind": "ConfigMap", "name": "other", "uid": "c"}]
 
     def keeping(thing: Object) -> Object:
-        return {"metadata": kept(thing["metadata"], owner="Sweep")}
+        return {"metadata": keep_metadata(thing["metadata"], owner="Sweep")}
 
     store = store_for([KIND, replace(SWEEP, cached={PODS: keeping})])
     store.put(PODS, one)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime import leader
-from epochal_operator.runtime.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.leader import LEASE_SECONDS, Leadership, LeaseLost
-from epochal_operator.runtime.resource import Resource
 
 from tests.kit.fake.objects import Objects, Refusal
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 
 class Leases:
@@ -179,7 +179,7 @@ async def test_a_leader_that_another_has_replaced_ends(leases: Leases, clock: Cl
     assert await leads(leases, first)
     task = await holding(leases, first)
     leases.objects.patch("leases", "epochal-system", "epochal", {"spec": {"holderIdentity": "b"}})
-    await lost(task, "another process")
+    await lost(task, "another replica")
 
 
 async def test_a_leader_that_cannot_renew_ends_before_others_take_over(leases: Leases, clock: Clock) -> None:
@@ -188,7 +188,7 @@ async def test_a_leader_that_cannot_renew_ends_before_others_take_over(leases: L
     leases.away = True
     task = await holding(leases, first)
     clock.now += LEASE_SECONDS - 4
-    await lost(task, "could not be renewed for 10 s")
+    await lost(task, "cannot renew the leader lease for 10 s")
 
 
 async def test_one_request_that_hangs_costs_no_lease(leases: Leases, clock: Clock) -> None:

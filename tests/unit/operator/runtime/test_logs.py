@@ -117,7 +117,7 @@ def test_warnings_and_the_last_error_are_lines_too(stream: io.StringIO) -> None:
     sys.excepthook(RuntimeError, error, None)
     warned, fatal = lines(stream)
     assert "DeprecationWarning: old" in warned["message"]
-    assert (fatal["level"], fatal["message"]) == ("critical", "stopped by an error")
+    assert (fatal["level"], fatal["message"]) == ("critical", "uncaught exception")
     assert "the end" in fatal["exception"]
 
 

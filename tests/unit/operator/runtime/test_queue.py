@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from epochal_operator.runtime import queue as module
-from epochal_operator.runtime.errors import ApiError
+from epochal_operator.runtime.api.errors import ApiError
 from epochal_operator.runtime.queue import Queue
 
 Work = Callable[[str], Awaitable[float | None]]

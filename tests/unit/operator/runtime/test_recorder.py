@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime import recorder as module
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.recorder import KEPT, KEPT_SECONDS, Recorder
-from epochal_operator.runtime.resource import Resource
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 BUSY = Unavailable(429, "TooManyRequests", "busy")
 

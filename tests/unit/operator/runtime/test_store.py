@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from epochal_operator.runtime.errors import Conflict, NotFound
+from epochal_operator.runtime.api.errors import Conflict, NotFound
+from epochal_operator.runtime.api.resource import JOBS, Key
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import JOBS, Key
 from epochal_operator.runtime.writer import RACES, Writer
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

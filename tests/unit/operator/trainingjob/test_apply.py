@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.errors import (
+from epochal_operator.runtime.api.errors import (
     AdmissionFailed,
     ApiError,
     Conflict,
@@ -15,8 +15,8 @@ from epochal_operator.runtime.errors import (
     Unavailable,
     error_of,
 )
+from epochal_operator.runtime.api.resource import JOBS, PODS, Resource
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import JOBS, PODS, Resource
 from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler

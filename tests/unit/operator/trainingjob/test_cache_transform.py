@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob import MAX_SPEC_BYTES
+from epochal_operator.runtime.api.resource import JOBS, Resource
+from epochal_operator.runtime.cache_transform import MAX_LABELS, decompress_spec
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import JOBS, Resource
-from epochal_operator.runtime.spec_text import whole
 from epochal_operator.trainingjob.job.batch_job import batch_job, changes, outdated
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
@@ -27,7 +26,7 @@ def test_only_what_is_of_use_is_kept() -> None:
     assert one is not None
     assert child is not None
     assert "managedFields" not in {**one["metadata"], **child["metadata"], **pod["metadata"]}
-    assert whole(one)["spec"] == thing(TRAINING_JOBS, 1)["spec"]
+    assert decompress_spec(one)["spec"] == thing(TRAINING_JOBS, 1)["spec"]
     assert child["spec"] == {"suspend": True}
     assert child["metadata"]["annotations"] == {"epochal.dev/spec-sha256": "c"}
     assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {"limits": {}}}]}

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import Key
 from epochal_operator.runtime.store import Change, Source, Store
 from epochal_operator.trainingjob import resources
 from epochal_operator.trainingjob.kind import followers

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.pages import FIRST_OBJECTS, Page
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.pages import FIRST_OBJECTS, Page
-from epochal_operator.runtime.resource import JOBS, PODS, Key
 from epochal_operator.runtime.store import Store
-from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 

@@ -10,12 +10,12 @@ import pytest
 from epochal_api.crd import schema
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import TrainingJob
-from epochal_operator.runtime.errors import Conflict
+from epochal_operator.runtime.api.errors import Conflict
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key_of
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.reconciler import MOMENT
-from epochal_operator.runtime.resource import JOBS, PODS, Key, Resource, key_of
-from epochal_operator.runtime.transport import Transport
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 

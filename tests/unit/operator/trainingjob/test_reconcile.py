@@ -7,9 +7,9 @@ from typing import Any
 
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import parse
-from epochal_operator.runtime.errors import Forbidden
+from epochal_operator.runtime.api.errors import Forbidden
+from epochal_operator.runtime.api.resource import JOBS, Key, Resource
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.resource import JOBS, Key, Resource
 from epochal_operator.runtime.store import Change
 from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.kind import followers

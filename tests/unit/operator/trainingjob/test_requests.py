@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 from epochal_operator.trainingjob.resources import OWNED_PODS
 
 from tests.kit.fake.server import FakeApiServer

@@ -1,17 +1,19 @@
 """Which pod a token speaks for: asked seldom, remembered for a while, and never kept."""
 
 import dataclasses
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Unavailable
-from epochal_operator.runtime.token_review import Identity
-from epochal_operator.web.pod_auth import PodAuth, bearer
+from epochal_operator.runtime.api.errors import Unavailable
+from epochal_operator.runtime.api.resource import TOKEN_REVIEWS, Resource
+from epochal_operator.web.pod_auth import Identity, PodAuth, bearer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.operator.fakes import reviewed
+
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 TRAINER = Identity("system:serviceaccount:vision:default", "vision", "mnist-x7k2p", "pod-uid")
 
@@ -24,12 +26,12 @@ class Reviews:
         self.asked = 0
         self.down = False
 
-    async def review_token(self, token: str, audience: str) -> Identity | None:
+    async def create(self, resource: Resource, review: dict[str, Any]) -> dict[str, Any]:
         self.asked += 1
-        assert audience == "epochal.dev"
+        assert resource == TOKEN_REVIEWS
         if self.down:
             raise Unavailable(0, "TimeoutError", "no answer")
-        return self.tokens.get(token)
+        return reviewed(review, self.tokens)
 
 
 def auth_by(reviews: Reviews, now: list[float] | None = None) -> PodAuth:

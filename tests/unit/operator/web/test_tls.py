@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Conflict, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import Resource
+from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.web.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
-from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, ensure, load_bundle
+from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, load_bundle
 
 SERVICE = "epochal.epochal-system.svc"
 NAMES = service_names(SERVICE)
@@ -130,28 +130,29 @@ async def test_a_renewed_certificate_serves_without_a_restart_to_clients_of_befo
 
 async def test_an_empty_secret_is_filled_once() -> None:
     secrets = Secrets()
-    first = await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
-    second = await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
-    assert first == second == secrets.bundle
+    first, second = await serving(secrets), await serving(secrets)
+    assert secrets.bundle is not None
+    assert first.authority == second.authority == secrets.bundle.authority.decode()
     assert secrets.writes == 1
 
 
 async def test_of_two_replicas_the_later_takes_what_the_earlier_wrote() -> None:
     secrets = Secrets({}, rivals=[OTHER])
-    assert await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES) == OTHER
+    assert (await serving(secrets)).authority == OTHER.authority.decode()
+    assert secrets.bundle == OTHER
     assert secrets.writes == 0
 
 
 async def test_endless_rivals_end() -> None:
     expired = renew(None, NAMES, NOW - CERTIFICATE_LIFE)
     secrets = Secrets({}, rivals=[expired] * 100)
-    with pytest.raises(Conflict, match="changes faster"):
-        await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    with pytest.raises(Conflict, match="changed during each"):
+        await serving(secrets)
 
 
 async def test_a_missing_secret_is_the_charts_matter() -> None:
     with pytest.raises(NotFound, match="Secret other must exist in namespace epochal-system"):
-        await ensure(kube(Secrets()), "epochal-system", "other", NAMES)
+        await ServingCertificate(kube(Secrets()), "epochal-system", "other", SERVICE).load()
 
 
 @pytest.mark.parametrize("lost", [None, {}, {"ca.crt": "bm8="}, {"tls.crt": "not base64"}])
@@ -168,7 +169,7 @@ async def test_a_secret_that_lost_its_data_gets_the_same_authority_back(lost: di
 
 async def test_other_data_of_the_secret_stays() -> None:
     secrets = Secrets({"note": "a2VlcA=="})
-    await ensure(kube(secrets), "epochal-system", "epochal-tls", NAMES)
+    await serving(secrets)
     assert secrets.secret["data"]["note"] == "a2VlcA=="
     assert secrets.secret["type"] == "Opaque"
 
@@ -241,7 +242,7 @@ async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCapt
     assert serves.authority == replica.authority
     assert serves.authority.count("BEGIN CERTIFICATE") == 1
     assert secrets.writes == 2
-    assert "the authority is exchanged at once" in caplog.text
+    assert "replaced the authority at once" in caplog.text
 
 
 async def test_what_there_is_already_is_asked_for_no_longer() -> None:

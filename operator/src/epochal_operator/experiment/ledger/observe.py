@@ -26,8 +26,8 @@ from epochal_operator.experiment.search_space.domains import Choice, domain_of
 from epochal_operator.experiment.trial import Trial, finite
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trial_state import Jobs, has_ended, reports_best, state_of
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.resource import Object
 from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 BEGUN_SECONDS = 5.0

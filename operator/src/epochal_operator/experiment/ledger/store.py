@@ -17,11 +17,11 @@ from epochal_operator.experiment.ledger.events import Event
 from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended, stored
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENT_LEDGERS, EXPERIMENTS
-from epochal_operator.runtime.errors import REFUSALS, Forbidden, NotFound
-from epochal_operator.runtime.kube import LEADER_MANAGER, Kube
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
+from epochal_operator.runtime.api.errors import REFUSALS, Forbidden, NotFound
+from epochal_operator.runtime.api.kube import LEADER_MANAGER, Kube
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.owners import controller, controller_uid
-from epochal_operator.runtime.reader import Bounds, Reader
-from epochal_operator.runtime.resource import Key, Object, key_of
 
 MAX_REMEMBERED = 12 * 1024**2
 """Unpacked bytes of all ledgers in memory: 10 searches of 1,000 trials. As objects they take 2.6 times as much."""
@@ -44,7 +44,7 @@ class LedgerStore:
     """
 
     def __init__(self, kube: Kube, most: int = MAX_REMEMBERED) -> None:
-        self._kube = kube.reading(Reader(_BOUNDS))
+        self._kube = kube.reading(BoundedReader(_BOUNDS))
         self._known: LRUCache[Key, StoredLedger] = LRUCache(most, getsizeof=lambda ledger: ledger.sizes.unpacked)
         self._one_at_a_time = asyncio.Semaphore()
 

@@ -11,8 +11,8 @@ from epochal_operator.experiment.ledger.encoding import NO_SIZES, InvalidLedger,
 from epochal_operator.experiment.ledger.events import Event, Exhausted, Owner
 from epochal_operator.experiment.ledger.trials import fold
 from epochal_operator.experiment.trial import Trial
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.resource import Object
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.experiment.trial import finite
 from epochal_operator.experiment.trial_state import Jobs, jobs_of
-from epochal_operator.runtime.resource import Key, Object, key_of
-from epochal_operator.runtime.spec_text import whole
+from epochal_operator.runtime.api.resource import Key, Object, key_of
+from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.store import Store
 
 
@@ -66,7 +66,7 @@ async def _ledger(other: Object, store: Store, ledgers: LedgerStore) -> StoredLe
 
 def _rebuilt(ledger: StoredLedger, other: Object, jobs: Jobs) -> StoredLedger:
     try:
-        events = observe(parse(whole(other)).spec, (), jobs)
+        events = observe(parse(decompress_spec(other)).spec, (), jobs)
     except InvalidExperiment:
         return ledger
     return replace(ledger, events=events, trials=fold(events))
@@ -74,7 +74,7 @@ def _rebuilt(ledger: StoredLedger, other: Object, jobs: Jobs) -> StoredLedger:
 
 def _differs(own: Objective, other: Object) -> str:
     """Return the fields in which the objectives differ, as text; empty if the objective values are comparable."""
-    given = whole(other)["spec"].get("objective") or {}
+    given = decompress_spec(other)["spec"].get("objective") or {}
     theirs = {"strategy": Objective.model_fields["strategy"].default} | given
     ours = own.dump()
     fields = [name for name in ("metric", "goal", "strategy") if theirs.get(name) != ours[name]]

@@ -18,8 +18,8 @@ from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.state import end_of, search_has_ended
 from epochal_operator.experiment.trial import Trial, best
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
+from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.resource import Object
 
 GIVEN_UP_ANNOTATION = f"{GROUP}/given-up"
 """Annotation of the report Job: the trials that lost their checkpoints to this Job or to an earlier Job."""

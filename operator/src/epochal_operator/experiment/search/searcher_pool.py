@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import monotonic
 
 from epochal_operator.experiment.search.request import BATCH, IDLE_SECONDS, Request, Response
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 
 POOL_SIZE = 2
 """The number of subprocesses: each may use MAX_MEMORY in addition to the operator's memory."""

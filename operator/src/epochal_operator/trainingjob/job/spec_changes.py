@@ -11,7 +11,7 @@ from epochal_api.trainingjob import TrainingJob
 from epochal_operator.pods.diagnosis import alive
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
-from epochal_operator.runtime.resource import JOBS
+from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.trainingjob.job.batch_job import is_as_written, outdated, starter
 from epochal_operator.trainingjob.job.observed import Observed, first_run, has_begun, is_going
 from epochal_operator.trainingjob.pod.failures import ending

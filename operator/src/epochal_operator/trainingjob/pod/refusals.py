@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from epochal_operator.runtime.errors import ApiError, Forbidden
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import EVENTS
+from epochal_operator.runtime.api.errors import ApiError, Forbidden
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS
 from epochal_operator.trainingjob.job.observed import Refused
 
 Object = Mapping[str, Any]

@@ -7,13 +7,12 @@ from time import monotonic
 from epochal_api.kind import GROUP
 from epochal_api.trainingjob import KIND
 
-from epochal_operator.runtime.errors import NotFound
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.errors import NotFound
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import JOBS, PODS
 from epochal_operator.runtime.lookup import Lookup
 from epochal_operator.runtime.owners import Owner, controller
-from epochal_operator.runtime.resource import JOBS, PODS
-from epochal_operator.runtime.token_review import Identity
-from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS
+from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS, Identity
 
 UNSERVED = 1_000
 """Maximum number of unserved namespaces that are logged, each once."""

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 from cachetools import TTLCache
 from epochal_api.report import INTERVAL_SECONDS, Report
 
-from epochal_operator.runtime.rate import Bucket
+from epochal_operator.web.rate_limit import Bucket
 
 LONGEST_SECONDS = 300.0
 """Maximum seconds between two reports of a trainer, because users watch them and an alert waits for them."""

@@ -17,10 +17,9 @@ from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
-from epochal_operator.runtime.errors import ApiError, Conflict, Invalid, NotFound
-from epochal_operator.runtime.kube import Kube, Object
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Invalid, NotFound
+from epochal_operator.runtime.api.kube import Kube, Object
 from epochal_operator.runtime.owners import Owner
-from epochal_operator.runtime.rate import RateLimit
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress.access import ReporterAccess
 from epochal_operator.trainingjob.progress.budget import TRAINERS, Budget, Pace
@@ -28,6 +27,7 @@ from epochal_operator.trainingjob.progress.reported_status import reached_epoch,
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
 from epochal_operator.trainingjob.status.predicates import finished
 from epochal_operator.web.pod_auth import PodAuth, bearer
+from epochal_operator.web.rate_limit import RateLimit
 
 BURST = 10
 PER_SECOND = 1

@@ -13,7 +13,7 @@ from epochal_operator.experiment.ledger.events import Created, Event, Finished, 
 from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.ledger.stored import StoredLedger, stored
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct

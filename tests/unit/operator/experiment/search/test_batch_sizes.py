@@ -3,7 +3,7 @@
 import pytest
 from epochal_operator.experiment.observed import BATCH
 from epochal_operator.experiment.search.searcher_pool import FAST_SECONDS, BatchSizes
-from epochal_operator.runtime.resource import Key
+from epochal_operator.runtime.api.resource import Key
 
 KEY, OTHER = Key("vision", "search"), Key("vision", "other")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
+from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.runtime.owners import blocked_by
-from epochal_operator.runtime.resource import JOBS
 from epochal_operator.trainingjob.job.observed import (
     Observed,
     Refused,

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import ApiError, Forbidden, Unavailable
-from epochal_operator.runtime.resource import EVENTS, Resource
+from epochal_operator.runtime.api.errors import ApiError, Forbidden, Unavailable
+from epochal_operator.runtime.api.resource import EVENTS, Resource
 from epochal_operator.trainingjob.job.observed import Refused
 from epochal_operator.trainingjob.pod import refusals as module
 from epochal_operator.trainingjob.pod.refusals import KEPT, MAX_NOTE, Refusals, watch_refusals
@@ -15,7 +15,7 @@ from epochal_operator.trainingjob.pod.refusals import KEPT, MAX_NOTE, Refusals, 
 from tests.unit.operator.objects import NOW, at
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 
 def told(note: str = "exceeded quota", uid: str = "job-uid", namespace: str = "vision", **fields: Any) -> Any:

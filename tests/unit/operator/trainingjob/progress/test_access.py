@@ -5,16 +5,16 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import NotFound, Unavailable
+from epochal_operator.runtime.api.errors import NotFound, Unavailable
 from epochal_operator.runtime.owners import Owner
-from epochal_operator.runtime.token_review import Identity
 from epochal_operator.trainingjob.progress import access as reporter_access
 from epochal_operator.trainingjob.progress.access import ReporterAccess
+from epochal_operator.web.pod_auth import Identity
 
 from tests.unit.operator.fakes import ByKind
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 JOB_REFERENCE = {"apiVersion": "batch/v1", "kind": "Job", "name": "mnist", "uid": "job-uid", "controller": True}
 TRAINING_JOB_REFERENCE = {

@@ -18,11 +18,10 @@ from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import TrainingJob
-from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import Resource
-from epochal_operator.runtime.token_review import Identity
-from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import Resource
+from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress import endpoint as progress_endpoint
 from epochal_operator.trainingjob.progress.endpoint import (
@@ -34,6 +33,7 @@ from epochal_operator.trainingjob.progress.endpoint import (
 )
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.web.certificates import renew
+from epochal_operator.web.pod_auth import Identity
 from epochal_operator.web.server import Server, listen
 from epochal_operator.web.tls import load_bundle
 from hypothesis import given
@@ -42,7 +42,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.fakes import ByKind
+from tests.unit.operator.fakes import ByKind, reviewed
 
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))
 PATH = progress_path("vision", "mnist")
@@ -187,10 +187,9 @@ class Cluster(ByKind):
         if self.errors:
             raise self.errors.pop(0)
 
-    async def review_token(self, token: str, audience: str) -> Identity | None:
+    async def create_token_review(self, review: Any) -> Any:
         self._ask("token")
-        assert audience == "epochal.dev"
-        return self.tokens.get(token)
+        return reviewed(review, self.tokens)
 
     async def get_pod(self, namespace: str, name: str) -> Any:
         self._ask("pod")
@@ -469,7 +468,7 @@ async def test_reports_that_are_taken_do_not_count_as_refused(monkeypatch: pytes
         cluster.tokens["renewed"] = trainer
         assert (await client.send(token="renewed"))[0] == 503, "nor do those that nobody could judge"
         with monkeypatch.context() as patched:
-            patched.setattr(cluster, "review_token", hang)
+            patched.setattr(cluster, "create_token_review", hang)
             patched.setattr(progress_endpoint, "ANSWER_SECONDS", 0.1)
             assert (await client.send(token="renewed"))[0] == 503
         assert (await client.send(REPORT | {"sequence": 20}, token="renewed"))[0] == 200

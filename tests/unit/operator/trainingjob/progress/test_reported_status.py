@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from epochal_api.status import MAX_WARNINGS, ReportedStatus, Status
+from epochal_operator.runtime.cache_transform import MAX_LABELS
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.metadata import MAX_LABELS
 from epochal_operator.trainingjob.progress.reported_status import (
     MAX_URI_BYTES,
     MAX_URI_SIZE,

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from epochal_operator.runtime.metadata import FIELDS
-from epochal_operator.runtime.spans import Nesting, Span, Text
+from epochal_operator.runtime.api.json_spans import JsonText, shallow
 
 Object = dict[str, Any]
 
@@ -28,7 +27,17 @@ MAX_METADATA_BYTES = 16 * 1024
 _LONGER = (rb"\u003c", rb"\u003e", rb"\u0026")
 """Escapes that the API server writes for <, > and &."""
 
-_METADATA = frozenset({*FIELDS, "labels", "annotations", "ownerReferences", "managedFields", "continue"})
+METADATA_FIELDS = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+)
+"""Fields of an object's metadata whose size the API server limits."""
+_METADATA = frozenset({*METADATA_FIELDS, "labels", "annotations", "ownerReferences", "managedFields", "continue"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def widest(bounds: Iterable[Bounds]) -> Bounds:
     )
 
 
-class Reader:
+class BoundedReader:
     """Parses responses of the API server within bounds.
 
     Args:
@@ -68,7 +77,6 @@ class Reader:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._nesting = Nesting(bounds.part_levels)
 
     def read(self, data: bytes) -> Any:
         """Parse a response of the API server: an object, a list of objects, or a line of a watch.
@@ -86,10 +94,10 @@ class Reader:
         """
         if self._within_bounds(data):
             return json.loads(data)
-        text = Text(data, self._nesting)
+        text = JsonText(data, self._bounds.part_levels)
         start = text.skip(0)
         if not text.is_object(start):
-            _within_depth(text, text.span(start))
+            text.value(start)  # raises if the value is too deep for the parser
             return json.loads(data)
         fields: dict[str, int] = {}
         items: list[Object] | None = None
@@ -103,57 +111,62 @@ class Reader:
             return _plain_fields(text, start) | {"metadata": metadata, "items": items}
         if "object" in fields:
             return _plain_fields(text, start) | {"object": self._object(text, fields["object"])}
-        return self._object(text, start) if "metadata" in fields else _value(text, start)  # else API discovery
+        return self._object(text, start) if "metadata" in fields else text.value(start)  # else API discovery
 
-    def folded(self, line: bytes) -> bytes:
-        """Return a watch line with its object replaced by JSON text if the line is large; see `unfolded`.
+    async def watch_lines(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the lines of a watch for kopf, each with its object as a JSON text if the line is large; see `unfold`.
 
         Kopf may keep lines for a while, and the writes of one second would take too much memory as parsed objects.
+
+        Args:
+            chunks: The body of the response.
         """
-        if len(line) <= FOLDED_BYTES and self._within_bounds(line):
-            return line
-        event = self.read(line)
-        thing = event["object"]
-        outline = {name: thing[name] for name in ("apiVersion", "kind") if name in thing}
-        metadata = {name: text for name, text in thing.get("metadata", {}).items() if isinstance(text, str)}
-        return json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(thing)}}).encode()
+        async for line in lines(chunks):
+            if len(line) <= FOLDED_BYTES and self._within_bounds(line):
+                yield line
+                continue
+            event = self.read(line)
+            thing = event["object"]
+            outline = {name: thing[name] for name in ("apiVersion", "kind") if name in thing}
+            metadata = {name: text for name, text in thing.get("metadata", {}).items() if isinstance(text, str)}
+            yield json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(thing)}}).encode()
 
     def _within_bounds(self, data: bytes) -> bool:
-        return len(data) <= self._bounds.part_bytes and self._nesting.end(data) is not None
+        return len(data) <= self._bounds.part_bytes and shallow(self._bounds.part_levels).match(data) is not None
 
-    def _object(self, text: Text, start: int) -> Object:
+    def _object(self, text: JsonText, start: int) -> Object:
         """Parse an object of the API within the bounds."""
         span = text.span(start)
         if span.size <= self._bounds.part_bytes and not text.is_too_deep(span):
-            return dict(_value(text, start))
+            return dict(text.value(start))
         result: Object = {}
         faults: list[str] = []
         for name, at in text.fields(start):
             if name == "metadata":
                 result[name] = self._metadata(text, at)
-            elif fault := self._fault(name, text, at):
-                if name == "status":  # Other writers may add to the status, so the object's spec is still valid.
-                    result[name] = self._own_status(text, at)
-                    continue
+            elif not (fault := self._fault(name, text, at)):
+                result[name] = text.value(at)
+            elif name == "status":  # Other writers may add to the status, so the object's spec is still valid.
+                result[name] = self._own_status(text, at)
+            else:
                 faults.append(fault)
                 result[name] = _plain_fields(text, at)
-            else:
-                result[name] = _value(text, at)
         return result | ({UNREAD: "\n".join(faults)} if faults else {})
 
-    def _fault(self, name: str, text: Text, start: int) -> str | None:
+    def _fault(self, name: str, text: JsonText, start: int) -> str | None:
         """Return the reason why a part of an object exceeds the bounds, or None."""
         span = text.span(start)
         if text.is_too_deep(span):
-            where, levels = _deepest(name, text, start), self._bounds.part_levels
-            return f"{where}: must be nested at most {levels} levels deep within {name}, found {span.depth}"
-        size = _size(text.data[span.start : span.end])
+            depths = [(text.span(at).depth, f"{name}.{field}") for field, at in text.fields(start)]
+            deepest, levels = max(depths, default=(0, name))[1], self._bounds.part_levels
+            return f"{deepest}: must be nested at most {levels} levels deep within {name}, found {span.depth}"
+        size = span.size - sum(text.data.count(escape, span.start, span.end) * (len(escape) - 1) for escape in _LONGER)
         if size > self._bounds.part_bytes:
             advice = ": use fewer layers" if name == "spec" else ""
             return f"{name}: must fit in {self._bounds.part_bytes} bytes as JSON, found {size}{advice}"
         return None
 
-    def _metadata(self, text: Text, start: int) -> Object:
+    def _metadata(self, text: JsonText, start: int) -> Object:
         """Parse the useful metadata fields. managedFields are as deep as the spec, and seldom useful."""
         result: Object = {}
         for name, at in text.fields(start):
@@ -161,28 +174,28 @@ class Reader:
             if name not in _METADATA or text.is_too_deep(span):
                 continue
             if span.size <= MAX_METADATA_BYTES:
-                result[name] = _value(text, at)
+                result[name] = text.value(at)
             elif text.is_object(at):
                 ours = ((key, one) for key, one in text.fields(at) if key.startswith(self._bounds.domains))
-                result[name] = {key: _value(text, one) for key, one in ours}
+                result[name] = {key: text.value(one) for key, one in ours}
         return result
 
-    def _own_status(self, text: Text, start: int) -> Object:
+    def _own_status(self, text: JsonText, start: int) -> Object:
         """Parse the status fields that Epochal may have written: short fields, and its own conditions."""
         result: Object = {}
-        for name, at in text.fields(start) if text.is_object(start) else ():
+        for name, at in text.fields(start):
             span = text.span(at)
             if name == "conditions":
                 plain = (_plain_fields(text, element) for element in text.elements(at))
                 result[name] = [one for one in plain if one.get("type") in self._bounds.conditions]
             elif span.size <= MAX_METADATA_BYTES and not text.is_too_deep(span):
-                result[name] = _value(text, at)
+                result[name] = text.value(at)
         return result
 
 
-def unfolded(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+def unfold(thing: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the object of a watch event, parsed from its text if it was folded."""
-    return dict(json.loads(thing[FOLDED])) if FOLDED in thing else thing  # within the bounds, as `folded` made it
+    return dict(json.loads(thing[FOLDED])) if FOLDED in thing else thing  # within the bounds, as `watch_lines` made it
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -204,33 +217,7 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(rest)
 
 
-def _deepest(name: str, text: Text, start: int) -> str:
-    """Return the path of the most deeply nested field in a part of an object."""
-    if not text.is_object(start):
-        return name
-    return max(((text.span(at).depth, f"{name}.{field}") for field, at in text.fields(start)), default=(0, name))[1]
-
-
-def _size(text: bytes) -> int:
-    return len(text) - sum(text.count(escape) * (len(escape) - 1) for escape in _LONGER)
-
-
-def _plain_fields(text: Text, start: int) -> Object:
+def _plain_fields(text: JsonText, start: int) -> Object:
     """Parse the fields of an object that are numbers, booleans, nulls or short texts."""
-    if not text.is_object(start):
-        return {}
     spans = ((name, text.span(at)) for name, at in text.fields(start))
-    return {
-        name: _value(text, span.start) for name, span in spans if span.depth == 0 and span.size <= MAX_METADATA_BYTES
-    }
-
-
-def _value(text: Text, start: int) -> Any:
-    span = text.span(start)
-    _within_depth(text, span)
-    return json.loads(text.data[span.start : span.end])
-
-
-def _within_depth(text: Text, span: Span) -> None:
-    if text.is_too_deep(span):
-        raise ValueError(f"must be an answer of the API server, found something of {span.depth} levels")
+    return {name: text.value(span.start) for name, span in spans if span.depth == 0 and span.size <= MAX_METADATA_BYTES}

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.undeclared import declared
+from epochal_operator.runtime.api.undeclared import declared
 
 HEAD = "failed to create typed patch object (vision/digits; epochal.dev/v1alpha1, Kind=TrainingJob):"
 SAID = "field not declared in schema"

@@ -7,7 +7,7 @@ They come as error 500 (https://github.com/kubernetes/kubernetes/issues/139253).
 import re
 from typing import Any
 
-_SAID = "field not declared in schema"
+_UNDECLARED = "field not declared in schema"
 _UNSUPPORTED = "Unsupported value"
 """Message for a value that an enumeration does not include."""
 _ITEM = re.compile(r"\[[^\]]*\]")
@@ -15,7 +15,7 @@ _ITEM = re.compile(r"\[[^\]]*\]")
 
 def is_undeclared(message: str) -> bool:
     """Return whether a message of the API server reports a field that the schema does not declare."""
-    return _SAID in message
+    return _UNDECLARED in message
 
 
 def declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
@@ -30,8 +30,8 @@ def declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
         The value without the fields in the message, and the paths of these fields, with [] for any list item. For a
         value that an enumeration lacks, only top-level fields of the value are removed.
     """
-    words = re.findall(rf"[ \[]{re.escape(path.lstrip('.'))}\.(\w+): {_UNSUPPORTED}", message)
-    if isinstance(value, dict) and (lacking := [name for name in words if name in value]):
+    names = re.findall(rf"[ \[]{re.escape(path.lstrip('.'))}\.(\w+): {_UNSUPPORTED}", message)
+    if isinstance(value, dict) and (lacking := [name for name in names if name in value]):
         kept = {name: part for name, part in value.items() if name not in lacking}
         return kept, [f"{path}.{name}" for name in lacking]
     return _declared(value, _ITEM.sub("[]", message), path)
@@ -39,15 +39,15 @@ def declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
 
 def _declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
     if isinstance(value, dict):
-        kept, left_out = {}, []
+        kept, removed = {}, []
         for name, part in value.items():
             place = f"{path}.{name}"
-            if f" {place}: {_SAID}" in message:
-                left_out.append(place)
+            if f" {place}: {_UNDECLARED}" in message:
+                removed.append(place)
                 continue
             kept[name], below = _declared(part, message, place)
-            left_out += below
-        return kept, left_out
+            removed += below
+        return kept, removed
     if isinstance(value, list):
         pairs = [_declared(part, message, f"{path}[]") for part in value]
         return [part for part, _ in pairs], sorted({place for _, below in pairs for place in below})

@@ -6,15 +6,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
-from epochal_operator.runtime import kube as module
-from epochal_operator.runtime.errors import Forbidden, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.resource import EVENTS, JOBS
+from epochal_operator.runtime.api import kube as module
+from epochal_operator.runtime.api.errors import Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.operator.runtime.conftest import Script
+from tests.unit.operator.runtime.api.conftest import Script
 
 OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
 EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}

@@ -1,22 +1,24 @@
 """What lists tell: what is new, what is gone, and from when on all is known; whatever becomes of the rest of them."""
 
+import asyncio
 import copy
+import gc
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from epochal_operator.runtime.errors import Forbidden, Unavailable, error_of
+from epochal_operator.runtime.api.errors import Forbidden, Unavailable, error_of
+from epochal_operator.runtime.api.pages import Page
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.pages import Page
-from epochal_operator.runtime.resource import Key
-from epochal_operator.runtime.resync import resync
+from epochal_operator.runtime.watch.lists import list_source, resync
 
 from tests.unit.operator.fakes import ByKind
 from tests.unit.operator.objects import KIND, document
 
 if TYPE_CHECKING:
-    from epochal_operator.runtime.kube import Kube
+    from epochal_operator.runtime.api.kube import Kube
 
 JOB = document()
 KEY = Key(JOB["metadata"]["namespace"], JOB["metadata"]["name"])
@@ -110,8 +112,8 @@ async def test_a_namespace_that_cannot_be_read_is_no_matter_of_the_others() -> N
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (404, "Pods cannot be listed: the API server does not know them"),
-        (410, "Pods cannot be listed: The provided continue parameter is too old"),
+        (404, "cannot list Pods: the API server does not serve them"),
+        (410, "cannot list Pods: The provided continue parameter is too old"),
     ],
 )
 async def test_what_cannot_be_listed_is_told_with_its_reason(
@@ -124,3 +126,27 @@ async def test_what_cannot_be_listed_is_told_with_its_reason(
 
     await resync(cast("Kube", Expires(refuses=0)), informer_of([]), ())
     assert said in caplog.messages
+
+
+async def test_the_garbage_collector_is_off_until_the_last_list_has_ended() -> None:
+    class Slow(Lists):
+        def __init__(self) -> None:
+            super().__init__(refuses=0)
+            self.ends = asyncio.Event()
+
+        async def list_pods(self, *_: Any) -> AsyncIterator[Page]:
+            await self.ends.wait()
+            yield Page([], "7")
+            raise Unavailable(503, "ServiceUnavailable", "later")
+
+    slow, informer = Slow(), informer_of([])
+    jobs, pods = (next(one for one in informer.sources if one.resource == resource) for resource in (JOBS, PODS))
+    waiting = asyncio.create_task(list_source(cast("Kube", slow), informer, pods, None))
+    await asyncio.sleep(0)
+    assert not gc.isenabled()
+    await list_source(cast("Kube", slow), informer, jobs, None)
+    assert not gc.isenabled()
+    slow.ends.set()
+    with pytest.raises(Unavailable):
+        await waiting
+    assert gc.isenabled()

@@ -1,17 +1,17 @@
 """Pages follow the size of the objects: few requests for small objects, bounded bytes for large ones."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, PageSizes
-from epochal_operator.runtime.reader import Reader
-from epochal_operator.runtime.resource import JOBS, PODS
+from epochal_operator.runtime.api.bounded_reader import BoundedReader
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, next_limit
+from epochal_operator.runtime.api.resource import JOBS, PODS
 
-from tests.unit.operator.runtime.conftest import client_of
+from tests.unit.operator.runtime.api.conftest import client_of
 
 KIB = 1024
 
@@ -104,11 +104,11 @@ async def test_a_page_is_dropped_while_it_is_read(
 ) -> None:
     read = list[int]()
 
-    def note(_: Reader, text: bytes) -> Any:
+    def note(_: BoundedReader, text: bytes) -> Any:
         read.append(len(text))
         return json.loads(text)
 
-    monkeypatch.setattr(Reader, "read", note)
+    monkeypatch.setattr(BoundedReader, "read", note)
     objects.sizes = [100] * 700 + [1024 * KIB] * 200
     pages = [page async for page in kube.list(JOBS)]
     assert sum(len(page.items) for page in pages) == 900
@@ -122,30 +122,27 @@ async def test_pages_are_not_compressed(kube: Kube, objects: Objects) -> None:
     assert objects.encodings == {"identity"}
 
 
-def test_sizes_are_those_of_each_resource() -> None:
-    sizes = PageSizes()
-    sizes.read(PODS, FIRST_OBJECTS, FIRST_OBJECTS, 1_000)
-    assert sizes.of(PODS) > FIRST_OBJECTS
-    assert sizes.of(JOBS) == FIRST_OBJECTS
+async def test_each_resource_has_a_page_size(kube: Kube, objects: Objects) -> None:
+    objects.sizes = [100] * 100
+    await names(kube)
+    objects.limits.clear()
+    assert [page async for page in kube.list(PODS)]
+    assert objects.limits[0] == FIRST_OBJECTS
 
 
 @pytest.mark.parametrize(
-    ("adapt", "expected"),
+    ("limit", "count", "size", "expected"),
     [
-        (lambda sizes: sizes.read(JOBS, 8, 8, 8 * 1_000), 32),
-        (lambda sizes: sizes.read(JOBS, 100, 100, PAGE_BYTES), 100),
-        (lambda sizes: sizes.read(JOBS, 100, 50, PAGE_BYTES), 50),
-        (lambda sizes: sizes.read(JOBS, 400, 400, 400), MAX_OBJECTS),
-        (lambda sizes: sizes.read(JOBS, 1, 1, 9 * 1024 * KIB), 1),
-        (lambda sizes: sizes.read(JOBS, 8, 0, 60), FIRST_OBJECTS),
-        (lambda sizes: sizes.dropped(JOBS, 500), 125),
-        (lambda sizes: sizes.dropped(JOBS, 2), 1),
+        (8, 8, 8 * 1_000, 32),
+        (100, 100, PAGE_BYTES, 100),
+        (100, 50, PAGE_BYTES, 50),
+        (400, 400, 400, MAX_OBJECTS),
+        (1, 1, 9 * 1024 * KIB, 1),
+        (8, 0, 60, 8),
     ],
 )
-def test_the_size_follows_the_last_page(adapt: Callable[[PageSizes], Any], expected: int) -> None:
-    sizes = PageSizes()
-    adapt(sizes)
-    assert sizes.of(JOBS) == expected
+def test_the_size_follows_the_last_page(limit: int, count: int, size: int, expected: int) -> None:
+    assert next_limit(limit, count, size) == expected
 
 
 async def test_a_reconcilers_client_knows_the_size_of_pages(objects: Objects, kube: Kube) -> None:

@@ -1,17 +1,17 @@
-"""Positions of values in JSON text, found in linear time without parsing or recursion."""
+"""Positions of values in JSON text, found in linear time without recursion; only requested values are parsed."""
 
 import functools
 import json
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FLAT = rb'(?:[^"\[\]{}]++|' + _TEXT + rb")*+"
 
 
 @functools.cache
-def _shallow(levels: int) -> re.Pattern[bytes]:
+def shallow(levels: int) -> re.Pattern[bytes]:
     """Return a possessive pattern, with linear matching time, for a list or object with at most this nesting."""
     inside = _FLAT
     for _ in range(levels - 1):
@@ -21,7 +21,7 @@ def _shallow(levels: int) -> re.Pattern[bytes]:
 
 _PLAIN = re.compile(_TEXT + rb'|[^"\[\]{},:\s]++')
 _TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
-_NEXT = re.compile(rb"[\s,:]*+")
+_SEPARATORS = re.compile(rb"[\s,:]*+")
 _OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
 _OUTER = 3
 """Outer levels whose spans are cached: the object, its fields such as the spec, and the fields of these."""
@@ -46,39 +46,17 @@ class Span(NamedTuple):
         return self.end - self.start
 
 
-class Nesting:
-    """A limit for the nesting of lists and objects.
-
-    Args:
-        levels: Maximum number of nested levels.
-    """
-
-    def __init__(self, levels: int) -> None:
-        self.levels = levels
-        self._shallow = _shallow(levels)
-
-    def end(self, data: bytes, start: int = 0) -> int | None:
-        """Return the end of the list or object that starts at a position; None if it is too deep, or if there is none.
-
-        Args:
-            data: The JSON text. The scan takes about as long as reading the text.
-            start: Start position of the list or object.
-        """
-        found = self._shallow.match(data, start)
-        return found.end() if found else None
-
-
-class Text:
-    """A JSON text that locates values without parsing them. It must be valid JSON, as from the API server.
+class JsonText:
+    """A JSON text whose values are located without parsing. It must be valid JSON, as from the API server.
 
     Args:
         data: The JSON text.
-        nesting: The nesting limit. The depth of deeper values is measured.
+        levels: Maximum nesting of lists and objects. The depth of deeper values is measured.
     """
 
-    def __init__(self, data: bytes, nesting: Nesting) -> None:
+    def __init__(self, data: bytes, levels: int) -> None:
         self.data = data
-        self._nesting = nesting
+        self._levels = levels
         self._known: dict[int, Span] = {}
 
     def is_object(self, start: int) -> bool:
@@ -87,11 +65,13 @@ class Text:
 
     def skip(self, position: int) -> int:
         """Return the position of the next value, or of the end of its list or object."""
-        found = _NEXT.match(self.data, position)
+        found = _SEPARATORS.match(self.data, position)
         return found.end() if found else position
 
     def fields(self, start: int) -> Iterator[tuple[str, int]]:
-        """Yield the field names of the object that starts at a position, and the positions of their values."""
+        """Yield the names and value positions of the object that starts here; nothing if there is no object."""
+        if not self.is_object(start):
+            return
         position = self.skip(start + 1)
         while self.data[position : position + 1] != b"}":
             name = self.span(position)
@@ -100,7 +80,7 @@ class Text:
             position = self.skip(self.span(value).end)
 
     def elements(self, start: int) -> Iterator[int]:
-        """Yield the positions of the elements of the list that starts at a position; nothing if there is no list."""
+        """Yield the positions of the elements of the list that starts here; nothing if there is no list."""
         if self.data[start : start + 1] != b"[":
             return
         position = self.skip(start + 1)
@@ -109,30 +89,35 @@ class Text:
             position = self.skip(self.span(position).end)
         self._known[start] = Span(start, position + 1, 1)
 
+    def value(self, start: int) -> Any:
+        """Return the parsed value that starts here.
+
+        Raises:
+            ValueError: If the value is too deep.
+        """
+        span = self.span(start)
+        if self.is_too_deep(span):
+            raise ValueError(f"must be nested at most {self._levels} levels deep, found {span.depth}")
+        return json.loads(self.data[span.start : span.end])
+
     def is_too_deep(self, span: Span) -> bool:
         """Return whether a value exceeds the nesting limit."""
-        return span.depth > self._nesting.levels
+        return span.depth > self._levels
 
     def span(self, start: int) -> Span:
         """Return the span of the value that starts at a position."""
         if known := self._known.get(start):
             return known
-        found = self._found(start)
-        if found.depth:  # others are quick to find, and may be very many
-            self._known[start] = found
-        return found
-
-    def _found(self, start: int) -> Span:
         if found := _PLAIN.match(self.data, start):
-            return Span(start, found.end(), 0)
-        if (end := self._nesting.end(self.data, start)) is not None:
-            return Span(start, end, 1)
-        if self.data[start : start + 1] in _OPENING and (deep := self._deep(start)):
-            return deep
-        raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
+            return Span(start, found.end(), 0)  # not cached: quick to find, and there may be very many
+        if found := shallow(self._levels).match(self.data, start):
+            self._known[start] = Span(start, found.end(), 1)
+        elif self.data[start : start + 1] not in _OPENING or not self._measure(start):
+            raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
+        return self._known[start]
 
-    def _deep(self, start: int) -> Span | None:
-        """Return the span of a value beyond the nesting limit, and cache the spans of its outer values."""
+    def _measure(self, start: int) -> bool:
+        """Cache the spans of a too deep value and of its outer values; return False if the text ends within it."""
         depth, outer = 0, list[int]()
         deepest = [0] * (_OUTER + 1)
         for token in _TOKEN.finditer(self.data, start):
@@ -150,5 +135,5 @@ class Text:
                     deepest[depth - 1] = max(deepest[depth - 1], most)
                 depth -= 1
                 if depth == 0:
-                    return self._known[start]
-        return None
+                    return True
+        return False

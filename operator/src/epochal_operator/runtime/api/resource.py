@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from epochal_operator.runtime.errors import NotFound
+from epochal_operator.runtime.api.errors import NotFound
 
 Object = Mapping[str, Any]
 """An object of the API as JSON."""
@@ -45,6 +45,11 @@ class Resource:
     def api_version(self) -> str:
         """The `apiVersion` field of its objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The `apiVersion` and `kind` fields of its objects."""
+        return {"apiVersion": self.api_version, "kind": self.kind}
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
         """Return the URL path of all objects, of a namespace's objects, of one object, or of its subresource.

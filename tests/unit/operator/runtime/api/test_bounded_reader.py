@@ -7,15 +7,23 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from epochal_operator.runtime import spans as module
-from epochal_operator.runtime.pages import MAX_PAGE_BYTES
-from epochal_operator.runtime.reader import FOLDED_BYTES, UNREAD, Bounds, Reader, lines, unfolded, widest
+from epochal_operator.runtime.api import json_spans as module
+from epochal_operator.runtime.api.bounded_reader import (
+    FOLDED_BYTES,
+    UNREAD,
+    BoundedReader,
+    Bounds,
+    lines,
+    unfold,
+    widest,
+)
+from epochal_operator.runtime.api.pages import MAX_PAGE_BYTES
 from hypothesis import given
 from hypothesis import strategies as st
 
 BOUNDS = Bounds(conditions=frozenset({"Ready", "Complete"}), domains=("epochal.dev/",))
-READER = Reader(BOUNDS)
-read, folded = READER.read, READER.folded
+READER = BoundedReader(BOUNDS)
+read = READER.read
 METADATA = {"name": "digits", "namespace": "vision", "uid": "u", "resourceVersion": "7", "generation": 2}
 STATUS = {"state": "Running"}
 FILLING = "x" * BOUNDS.part_bytes
@@ -24,6 +32,16 @@ FILLING = "x" * BOUNDS.part_bytes
 
 def encoded(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+async def watched(line: bytes) -> bytes:
+    """Return the line that kopf gets in place of a line of a watch."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield line + b"\n"
+
+    (found,) = [one async for one in READER.watch_lines(body())]
+    return found
 
 
 def job(**fields: Any) -> dict[str, Any]:
@@ -93,15 +111,15 @@ def test_what_is_deeper_is_left_out_and_told(levels: int, opening: str, closing:
     assert int(found[UNREAD].split()[-1]) == levels + 4
 
 
-def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> None:
+async def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> None:
     bad, good = with_value(nested(9_900)).decode(), job()
     of_list = read(f'{{"metadata":{{"resourceVersion":"9"}},"items":[{bad},{json.dumps(good)}]}}'.encode())
     assert [UNREAD in one for one in of_list["items"]] == [True, False]
     assert of_list["items"][1] == good
     assert of_list["metadata"] == {"resourceVersion": "9"}
-    line = json.loads(folded(f'{{"type":"ADDED","object":{bad}}}'.encode()))
+    line = json.loads(await watched(f'{{"type":"ADDED","object":{bad}}}'.encode()))
     assert line["type"] == "ADDED"
-    assert unfolded(line["object"]) == of_list["items"][0]
+    assert unfold(line["object"]) == of_list["items"][0]
 
 
 def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> None:
@@ -231,15 +249,15 @@ def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
             continue
 
 
-def test_a_small_line_of_a_watch_stays_as_it_is() -> None:
+async def test_a_small_line_of_a_watch_stays_as_it_is() -> None:
     line = encoded({"type": "MODIFIED", "object": job()})
-    assert folded(line) == line
-    assert unfolded(job()) == job()
+    assert await watched(line) == line
+    assert unfold(job()) == job()
 
 
-def test_what_a_large_line_of_a_watch_tells_of_is_a_text_to_whoever_keeps_it() -> None:
+async def test_what_a_large_line_of_a_watch_tells_of_is_a_text_to_whoever_keeps_it() -> None:
     one = job(spec={"value": [[]] * 40_000})
-    line = folded(encoded({"type": "MODIFIED", "object": one}))
+    line = await watched(encoded({"type": "MODIFIED", "object": one}))
     tracemalloc.start()
     try:
         found = json.loads(line)
@@ -250,7 +268,7 @@ def test_what_a_large_line_of_a_watch_tells_of_is_a_text_to_whoever_keeps_it() -
     assert found["type"] == "MODIFIED"
     assert found["object"]["metadata"] == {name: text for name, text in METADATA.items() if name != "generation"}
     assert found["object"]["kind"] == "TrainingJob"
-    assert unfolded(found["object"]) == one
+    assert unfold(found["object"]) == one
 
 
 async def test_lines_are_whole_however_they_come() -> None:

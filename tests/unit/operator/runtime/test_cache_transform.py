@@ -2,18 +2,18 @@ import json
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.sharing import MOST, shared
+from epochal_operator.runtime.cache_transform import MAX_SHARED, share_texts
 
 
 def read(text: str) -> Any:
-    return shared(json.loads(text))
+    return share_texts(json.loads(text))
 
 
 TEXT = '{"status": {"conditions": [{"type": "Ready", "status": "True", "count": 3, "since": null}]}, "long": "%s"}'
 
 
 def test_it_is_equal_to_what_was_read() -> None:
-    text = TEXT % ("x" * (MOST + 1))
+    text = TEXT % ("x" * (MAX_SHARED + 1))
     assert read(text) == json.loads(text)
 
 
@@ -24,7 +24,7 @@ def test_two_objects_have_the_same_short_texts() -> None:
         assert one["status"]["conditions"][0][name] is other["status"]["conditions"][0][same]
 
 
-@pytest.mark.parametrize(("length", "same"), [(MOST, True), (MOST + 1, False)])
+@pytest.mark.parametrize(("length", "same"), [(MAX_SHARED, True), (MAX_SHARED + 1, False)])
 def test_long_texts_are_left_alone(length: int, same: bool) -> None:  # noqa: FBT001
     one, other = (read(json.dumps(["x" * length]))[0] for _ in range(2))
     assert (one is other) == same

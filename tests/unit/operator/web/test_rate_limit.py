@@ -1,7 +1,7 @@
 """A client may go on as often as its bucket says, whatever others do."""
 
 import pytest
-from epochal_operator.runtime.rate import Bucket, RateLimit
+from epochal_operator.web.rate_limit import Bucket, RateLimit
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from epochal_operator.runtime import kube as kube_module
-from epochal_operator.runtime import transport
-from epochal_operator.runtime.kube import Kube
-from epochal_operator.runtime.transport import Transport
+from epochal_operator.runtime.api import kube as kube_module
+from epochal_operator.runtime.api import transport
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.transport import Transport
 from kubernetes.aio.client import ApiClient, Configuration
 
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
-from epochal_operator.runtime.kube import Kube
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
+from epochal_operator.runtime.api.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS, JOBS
 from epochal_operator.runtime.leader import LeaseLost
-from epochal_operator.runtime.reader import Bounds, Reader
-from epochal_operator.runtime.resource import EVENTS, JOBS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.runtime.conftest import Script
+from tests.unit.operator.runtime.api.conftest import Script
 
 OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
 EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
@@ -85,7 +85,9 @@ async def test_a_server_that_wants_to_be_left_alone_is(script: Script, kube: Kub
 
 async def test_each_request_that_ends_is_counted(script: Script, kube: Kube) -> None:
     ended = list[int]()
-    observed = kube.observed(lambda: ended.append(len(script.asked))).fenced(lambda: 5.0).reading(Reader(Bounds()))
+    observed = (
+        kube.fenced(lambda: 5.0).reading(BoundedReader(Bounds())).observed(lambda: ended.append(len(script.asked)))
+    )
     script.answers = [failure(503), OK]
     await observed.get(JOBS, "vision", "digits")
     assert ended == [1, 2]
@@ -104,7 +106,6 @@ WRITES: Sequence[Callable[[Kube], Any]] = (
     lambda kube: kube.create(JOBS, {"metadata": {"namespace": "vision"}}, manager="epochal"),
     lambda kube: kube.replace(JOBS, {"metadata": {"namespace": "vision", "name": "digits"}}),
     lambda kube: kube.patch(JOBS, "vision", "digits", {}, uid="u", resource_version="1", manager="epochal"),
-    lambda kube: kube.apply(JOBS, {"metadata": {"namespace": "vision", "name": "digits"}}, manager="epochal"),
     lambda kube: kube.delete(JOBS, "vision", "digits", uid="u", resource_version="1"),
     lambda kube: kube.delete(TRAINING_JOBS, "vision", "digits", uid="u", resource_version="1"),
     lambda kube: kube.apply_status(TRAINING_JOBS, "vision", "digits", uid="u", manager="epochal", status={}),

@@ -1,0 +1,1 @@
+"""The watches of kopf, and the lists that precede and follow them."""

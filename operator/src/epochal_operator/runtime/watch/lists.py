@@ -1,0 +1,84 @@
+"""Lists of the watched objects, page by page: before each watch, and periodically to find changes that it missed."""
+
+import gc
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from epochal_operator.runtime.api.errors import Forbidden, NotFound
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.informer import Informer, Listing
+from epochal_operator.runtime.store import Source
+
+_log = logging.getLogger(__name__)
+
+
+async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) -> None:
+    """List all objects again into the informer.
+
+    Args:
+        kube: The API server.
+        informer: Receives the objects.
+        namespaces: Namespaces that the operator serves; empty for all namespaces.
+
+    Raises:
+        ApiError: If a request fails, except in a single namespace that forbids it.
+    """
+    for namespace in namespaces or (None,):
+        try:
+            for source in informer.sources:
+                await _resync(kube, informer, source, namespace)
+        except Forbidden as error:  # A deleted namespace, or one without permission, must not stop the others.
+            if namespace is None:
+                raise
+            _log.warning("cannot list objects in namespace %s: %s", namespace, error)
+
+
+async def _resync(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> None:
+    try:
+        await list_source(kube, informer, source, namespace)
+    except NotFound as error:  # or 410 Gone: the version of a paged list has expired
+        cause = "the API server does not serve them" if error.status == 404 else error  # noqa: PLR2004
+        _log.warning("cannot list %ss: %s", source.resource.kind, cause)
+
+
+async def list_source(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> str:
+    """List a source into the informer and return the list's resourceVersion, from which a watch can start.
+
+    Args:
+        kube: The API server.
+        informer: Receives the objects.
+        source: The source.
+        namespace: The namespace; None for all namespaces.
+
+    Raises:
+        ApiError: If a request fails, or the API server no longer has the version of the list.
+    """
+    listing, version = Listing(informer, source, namespace), ""
+    with _garbage_collector_off():
+        async for page in kube.list(source.resource, namespace, labels=source.label or ""):
+            listing.take(page)
+            version = page.resource_version
+            del page  # free its memory before the next page is read
+    listing.end(version)
+    return version
+
+
+_reading = set[object]()
+"""Lists that are being read."""
+
+
+@contextmanager
+def _garbage_collector_off() -> Iterator[None]:
+    """Disable the garbage collector until the last of several concurrent lists is read.
+
+    JSON has no reference cycles. With 30,000 objects the search for cycles took half the CPU time of the first lists.
+    """
+    _reading.add(mine := object())
+    gc.disable()
+    try:
+        yield
+    finally:
+        _reading.remove(mine)
+        if not _reading:
+            gc.enable()

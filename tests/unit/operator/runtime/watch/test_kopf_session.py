@@ -1,0 +1,115 @@
+"""The HTTP session of kopf: its login, and the responses that are lists of a watched resource."""
+
+import json
+import logging
+from pathlib import Path
+
+import aiohttp
+import kopf
+import pytest
+import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
+from epochal_operator.runtime.api.resource import JOBS, PODS, Resource
+from epochal_operator.runtime.store import Source
+from epochal_operator.runtime.watch.kopf_session import KopfLogin, response_class
+
+LIST = {"metadata": {"resourceVersion": "9"}, "items": [{"metadata": {"name": "one"}}]}
+Listed = list[tuple[Resource, str | None]]
+
+
+async def read(path: str, text: str, listed: Listed, status: int = 200) -> object:
+    """Returns the JSON that kopf reads of an answer."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text, status=status)
+
+    async def listing(source: Source, namespace: str | None) -> str:
+        listed.append((source.resource, namespace))
+        return "12"
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    bounded = response_class([Source(JOBS), Source(PODS)], listing, BoundedReader(Bounds()))
+    async with (
+        TestServer(app) as server,
+        aiohttp.ClientSession(response_class=bounded) as session,
+        await session.get(server.make_url(path)) as response,
+    ):
+        return await response.json()
+
+
+@pytest.mark.parametrize("root", ["", "/k8s/clusters/c-1", "/k8s/namespaces/jobs"])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/v1/pods", (PODS, None)),
+        ("/api/v1/namespaces/vision/pods", (PODS, "vision")),
+        ("/apis/batch/v1/jobs", (JOBS, None)),
+        ("/apis/batch/v1/namespaces/vision/jobs", (JOBS, "vision")),
+        ("/apis/batch/v1/namespaces/namespaces/jobs", (JOBS, "namespaces")),
+        ("/apis/other.dev/v1/namespaces/vision/jobs", None),
+        ("/apis/metrics.k8s.io/v1beta1/pods", None),
+        ("/apis/batch/v1", None),
+        ("/api/v1/namespaces", None),
+    ],
+)
+async def test_kopf_gets_the_version_of_our_list(
+    root: str, path: str, expected: tuple[Resource, str | None] | None
+) -> None:
+    listed: Listed = []
+    told = await read(root + path, json.dumps(LIST), listed)
+    assert listed == ([expected] if expected else [])
+    assert told == ({"metadata": {"resourceVersion": "12"}, "items": []} if expected else LIST)
+
+
+async def test_a_refused_list_is_read_and_not_listed() -> None:
+    listed: Listed = []
+    refusal = {"kind": "Status", "code": 403, "message": "no"}
+    assert await read("/api/v1/pods", json.dumps(refusal), listed, status=403) == refusal
+    assert listed == []
+
+
+async def test_the_objects_of_kopfs_list_are_not_read() -> None:
+    listed: Listed = []
+    await read("/api/v1/pods", "[" * 20_000_000, listed)
+    assert listed == [(PODS, None)]
+
+
+async def never_listed(_: Source, _namespace: str | None) -> str:
+    raise AssertionError
+
+
+def kubeconfig(token: str) -> str:
+    return yaml.safe_dump(
+        {
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "vision"}}],
+            "clusters": [{"name": "test", "cluster": {"server": "https://127.0.0.1:6443"}}],
+            "users": [{"name": "test", "user": {"token": token}}],
+        }
+    )
+
+
+async def test_the_same_credentials_are_the_same_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kopf knows by that what was refused; else it would log in with it again and again, without a pause."""
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    login = KopfLogin([], never_listed, BoundedReader(Bounds()))
+    arguments = {"settings": kopf.OperatorSettings(), "logger": logging.root}
+    path.write_text(kubeconfig("first"))
+    first = await login.session(**arguments)
+    assert first is not None
+    assert (first.server, first.default_namespace) == ("https://127.0.0.1:6443", "vision")
+    assert first.aiohttp_session.headers["Authorization"] == "Bearer first"
+    assert await login.session(**arguments) == first
+    path.write_text(kubeconfig("second"))
+    second = await login.session(**arguments)
+    assert second is not None
+    assert second != first
+    assert second.aiohttp_session.headers["Authorization"] == "Bearer second"
+    assert first.aiohttp_session.closed
+    await login.close()
+    assert second.aiohttp_session.closed
