@@ -179,7 +179,7 @@ def _read(
 ) -> str | None:
     place = paths.find(template, path, names)
     # The API server fills in no default where a field came later.
-    value = paths.get(filled, path, names) if place.value is None and place.schema else place.value
+    value = paths.find(filled, path, names).value if place.value is None and place.schema else place.value
     if value is None and not (place.is_set and domain.contains("null")):
         return None
     return domain.read(value)
