@@ -62,7 +62,7 @@ class Place:
 
 
 Names = dict[int, dict[str, list[int]]]
-"""The indices of list items by their names, by the id of the list. A search for many paths reads each list only once."""
+"""The indices of list items by their names, by the id of the list: a search for many paths reads each list once."""
 
 
 def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Place:
