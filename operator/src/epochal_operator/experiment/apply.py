@@ -23,8 +23,7 @@ from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchF
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.pods.installation import Installation
-from epochal_operator.runtime.api.errors import ALREADY_EXISTS, REFUSALS, Conflict, NotFound
-from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.runtime.api.errors import REFUSALS, NotFound
 from epochal_operator.runtime.api.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.owners import controller_uid
@@ -197,18 +196,12 @@ class Applier:
         told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
         body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
         try:
-            made = await self._writer.kube.create(JOBS, body, manager=LEADER_MANAGER)
-        except Conflict as error:
-            if error.reason != ALREADY_EXISTS:
-                raise
-            made = await self._writer.kube.get(JOBS, body["metadata"]["namespace"], body["metadata"]["name"])
-            if controller_uid(made) != document["metadata"]["uid"]:
-                await self._emit_unreported(document, body, "A Job of its name is another one's.")
-                found.unreported = True
-                return
+            made, _ = await self._writer.create(JOBS, body)
         except (*REFUSALS, NotFound) as error:
-            await self._emit_unreported(document, body, error.message)
-            found.unreported = True
+            await self._emit_unreported(document, body, error.message, found)
+            return
+        if controller_uid(made) != document["metadata"]["uid"]:
+            await self._emit_unreported(document, body, "A Job of its name belongs to another owner.", found)
             return
         self._writer.put(JOBS, made)
         _log.info("created %s, which writes its report", body["metadata"]["name"])
@@ -218,10 +211,9 @@ class Applier:
         try:
             await self._writer.delete(JOBS, job)
         except REFUSALS as error:
-            await self._emit_unreported(document, job, error.message)
-            found.unreported = True
+            await self._emit_unreported(document, job, error.message, found)
 
-    async def _emit_unreported(self, document: Object, body: Object, message: str) -> None:
+    async def _emit_unreported(self, document: Object, body: Object, message: str, found: Blockers) -> None:
         """Emit an Event because the report Job cannot be created or replaced."""
-        name = body["metadata"]["name"]
+        name, found.unreported = body["metadata"]["name"], True
         await self._writer.emit(report_failed(name, message, name), document)

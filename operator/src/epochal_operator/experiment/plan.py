@@ -192,17 +192,9 @@ def _create(document: Object, parsed: ParsedSpec, trial: Trial) -> Create | Unma
     spec, rung = parsed.spec, len(trial.rungs)
     rungs = ladder(trial.number, spec.schedule, spec.template.spec.training.epochs)
     try:
-        body = training_job(
-            document,
-            spec,
-            parsed.space,
-            trial=trial.number,
-            rung=rung,
-            parameters=trial.parameters,
-            known=trial.known,
-            stop_after=rungs[rung] if rung < len(rungs) - 1 else None,
-            continue_from=results_uri(Metadata.model_validate(document["metadata"]), spec, trial),
-        )
+        stop_after = rungs[rung] if rung < len(rungs) - 1 else None
+        uri = results_uri(Metadata.model_validate(document["metadata"]), spec, trial)
+        body = training_job(document, spec, parsed.space, trial, stop_after=stop_after, continue_from=uri)
     except Exception as error:  # noqa: BLE001 - an error in one TrainingJob does not block the others
         return Unmade(trial.place, error)
     return Create(trial.place, body)

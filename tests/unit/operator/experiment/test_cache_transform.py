@@ -9,6 +9,7 @@ from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.search_space.space import Space
+from epochal_operator.experiment.trial import Trial
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.cache_transform import decompress_spec
@@ -63,7 +64,7 @@ def test_of_a_trial_the_longest_parameters_are_kept(character: str) -> None:
     names = [f"{'p' * 60}{number}" for number in range(MAX_PARAMETERS)]
     values = dict.fromkeys(names, character * 256)
     document = {"metadata": EXPERIMENT_METADATA, "spec": spec_document()}
-    made = training_job(document, spec(), Space.of([]), trial=1, rung=0, parameters=values, known=0)
+    made = training_job(document, spec(), Space.of([]), Trial(1, values, 0))
     text = cache_transform.trial(made)["metadata"]["annotations"]["epochal.dev/parameters"]
     assert json.loads(text) == values
 

@@ -14,7 +14,6 @@ from epochal_operator.runtime.cache_transform import MAX_LABELS, keep_metadata
 from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.metrics import ObjectCollector
 from epochal_operator.runtime.store import Source, Store
-from epochal_operator.runtime.watch import groups
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
@@ -119,7 +118,6 @@ def test_what_is_watched_as_a_whole_is_not_watched_in_parts_too() -> None:
     whole = [Source(TRAINING_JOBS), Source(JOBS, NAME_LABEL), Source(PODS, NAME_LABEL)]
     sources = watched([KIND, SWEEP])
     assert sources == (*whole, Source(SWEEPS), Source(PODS, LABEL))
-    assert groups(sources) == [[*whole, Source(SWEEPS)], [Source(PODS, LABEL)]]
 
 
 def test_what_is_kept_of_an_object_is_what_any_kind_keeps_of_it() -> None:

@@ -41,18 +41,39 @@ class Created:
 
 
 @dataclass(frozen=True)
-class Started:
-    """The TrainingJob of a rung of a trial exists.
+class _OfRung:
+    """An event of the TrainingJob of a rung.
 
     Args:
         trial: The number of the trial.
         rung: The rung, counted from 0.
-        uid: The uid of the TrainingJob.
+        uid: The uid of the TrainingJob; empty if it does not exist.
     """
 
     trial: int
     rung: int
     uid: str
+
+
+@dataclass(frozen=True)
+class Started(_OfRung):
+    """The TrainingJob of a rung of a trial exists."""
+
+
+@dataclass(frozen=True)
+class Diverged(_OfRung):
+    """The loss of a trial has become NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Failed(_OfRung):
+    """A trial has failed, or the API server has refused it.
+
+    Args:
+        reason: The reason as a CamelCase word.
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -76,38 +97,6 @@ class Finished:
     uid: str
     seconds: int
     ended: bool
-
-
-@dataclass(frozen=True)
-class Diverged:
-    """The loss of a trial has become NaN or infinite.
-
-    Args:
-        trial: The number of the trial.
-        rung: The rung, counted from 0.
-        uid: The uid of the TrainingJob.
-    """
-
-    trial: int
-    rung: int
-    uid: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A trial has failed, or the API server has refused it.
-
-    Args:
-        trial: The number of the trial.
-        rung: The rung, counted from 0.
-        uid: The uid of the TrainingJob; empty if it does not exist.
-        reason: The reason as a CamelCase word.
-    """
-
-    trial: int
-    rung: int
-    uid: str
-    reason: str
 
 
 CHECKPOINT_LOST = "CheckpointLost"

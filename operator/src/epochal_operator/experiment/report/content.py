@@ -106,9 +106,7 @@ def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) 
         trial: The trial.
     """
     space = Space.of(spec.parameters)
-    made = training_job(
-        experiment, spec, space, trial=trial.number, rung=0, parameters=trial.parameters, known=trial.known
-    )
+    made = training_job(experiment, spec, space, Trial(trial.number, trial.parameters, trial.known))
     metadata: Object = {"name": f"{experiment['metadata']['name']}-best", "namespace": made["metadata"]["namespace"]}
     if spec.template.metadata.labels:
         metadata["labels"] = dict(spec.template.metadata.labels)

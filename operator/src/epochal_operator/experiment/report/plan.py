@@ -49,12 +49,12 @@ def report_step(
     Returns:
         An action; or events that drop trials before the report; or the seconds until the next step; or None.
     """
-    if not is_due(spec, observed, ended=ended, end=end):
+    if not _is_due(spec, observed, ended=ended, end=end):
         return None
     job = observed.report
     if job is None:
         return given_up(spec, observed.trials, complete=complete) or CreateReport(len(observed.ledger.events))
-    if not is_over(job):
+    if not _is_over(job):
         return None
     created = _created(job)
     pause = retry(created, end) or RETRY if has_failed(job) else EVERY
@@ -73,15 +73,8 @@ def retry(failed: datetime, end: datetime | None) -> timedelta | None:
     return max(RETRY, over) if over < GIVE_UP else None
 
 
-def is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool, end: datetime | None = None) -> bool:
-    """Return whether the previous report lacks results, or failed and must be retried.
-
-    Args:
-        spec: The spec of the Experiment.
-        observed: The observed state of the Experiment.
-        ended: Whether the search has ended.
-        end: The time at which the search ended; None if that is unknown.
-    """
+def _is_due(spec: ExperimentSpec, observed: Observed, *, ended: bool, end: datetime | None) -> bool:
+    """Return whether the previous report lacks results, or failed and must be retried."""
     known = _known(observed.report, len(observed.ledger.events))
     is_behind = known != len(observed.ledger.events)
     failed = observed.report if observed.report is not None and has_failed(observed.report) else None
@@ -137,7 +130,7 @@ def given_up_text(trials: Iterable[Trial]) -> str:
     return ",".join(str(one.number) for one in trials if one.dropped)
 
 
-def is_over(job: Object) -> bool:
+def _is_over(job: Object) -> bool:
     """Return whether a Job has ended and is not being deleted: a finalizer may still occupy its name."""
     ended = condition_of(job, "Complete") is not None or has_failed(job)
     return ended and job["metadata"].get("deletionTimestamp") is None
@@ -146,16 +139,6 @@ def is_over(job: Object) -> bool:
 def has_failed(job: Object) -> bool:
     """Return whether a Job has failed."""
     return condition_of(job, "Failed") is not None
-
-
-def is_unwritten(job: Object, end: datetime) -> bool:
-    """Return whether a Job, or a retry after its failure, may still write the report.
-
-    Args:
-        job: The Job.
-        end: The time at which the search ended.
-    """
-    return not is_over(job) or (has_failed(job) and retry(_created(job), end) is not None)
 
 
 def seconds_to_live(ttl: int | None, before: ExperimentStatus, report: Object | None, now: datetime) -> float | None:
@@ -174,7 +157,7 @@ def seconds_to_live(ttl: int | None, before: ExperimentStatus, report: Object | 
     if ttl is None or end is None or not search_has_ended(before):
         return None
     age = timedelta(seconds=ttl)
-    if report is not None and is_unwritten(report, end):
+    if report is not None and (not _is_over(report) or (has_failed(report) and retry(_created(report), end))):
         age = max(age, GIVE_UP)
     return (end + age - now).total_seconds()
 
@@ -186,7 +169,7 @@ def waits_in(job: Object, now: datetime) -> float | None:
         job: The Job that writes the report.
         now: The current time, with a time zone.
     """
-    if is_over(job) or condition_of(job, "Suspended") is None:
+    if _is_over(job) or condition_of(job, "Suspended") is None:
         return None
     return max(0.0, (_created(job) + WAITS - now).total_seconds())
 

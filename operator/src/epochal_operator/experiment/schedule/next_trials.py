@@ -47,7 +47,7 @@ def decide(
         blocked: Trials and rungs that cannot start now: other trials use their slots.
     """
     free = spec.parallelism - running
-    if spec.suspend or free <= 0 or failure(spec, trials) or stop(spec, trials):
+    if spec.suspend or free <= 0 or _failure(spec, trials) or stop(spec, trials):
         return Next()
     if _all_have_diverged(spec, trials):  # running trials decide whether all diverge
         return Next()
@@ -67,7 +67,7 @@ def end(
         exhausted: Whether the searcher has no new parameters to suggest.
         unstarted: Numbers of the running trials that have not begun to train their rung.
     """
-    if failed := failure(spec, trials):
+    if failed := _failure(spec, trials):
         return failed
     stopped = stop(spec, trials)
     if any(one.state == "Running" and not (stopped and one.number in unstarted) for one in trials):
@@ -94,13 +94,8 @@ def stop(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
     return "FinishedEarly" if spec.finish else None
 
 
-def failure(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
-    """Return the reason why a search has failed, or None.
-
-    Args:
-        spec: The spec of the Experiment.
-        trials: The existing trials.
-    """
+def _failure(spec: ExperimentSpec, trials: Sequence[Trial]) -> End | None:
+    """Return the reason why a search has failed, or None."""
     if sum(one.state == "Failed" for one in trials) > spec.max_failed_trials:
         return "TooManyFailedTrials"
     runs = any(one.state == "Running" for one in trials)

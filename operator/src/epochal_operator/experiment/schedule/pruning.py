@@ -51,18 +51,6 @@ def brackets(schedule: Schedule, epochs: int) -> Brackets:
     return RULES[schedule.method].brackets(schedule, epochs)
 
 
-def bracket_of(number: int, schedule: Schedule, epochs: int) -> int:
-    """Return the bracket of a trial.
-
-    Args:
-        number: The number of the trial.
-        schedule: The schedule.
-        epochs: The number of epochs of a complete training.
-    """
-    order = _order(schedule, epochs)
-    return order[number % len(order)]
-
-
 def ladder(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
     """Return the rungs of a trial: the last epoch of each rung.
 
@@ -71,7 +59,8 @@ def ladder(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
         schedule: The schedule.
         epochs: The number of epochs of a complete training.
     """
-    return brackets(schedule, epochs)[bracket_of(number, schedule, epochs)]
+    order = _order(schedule, epochs)
+    return brackets(schedule, epochs)[order[number % len(order)]]
 
 
 def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -> list[Trial]:

@@ -61,26 +61,8 @@ class Place:
         return self.steps[:shared] == other.steps[:shared]
 
 
-class Names:
-    """An index of list items by their names. A search for many paths reads each list only once."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[list[Any], dict[str, list[int]]]] = {}
-
-    def indices(self, items: list[Any], name: str) -> list[int]:
-        """Return the indices of the list items with a name.
-
-        Args:
-            items: The list, which must not change.
-            name: The name.
-        """
-        if id(items) not in self._known:
-            found: dict[str, list[int]] = {}
-            for index, one in enumerate(items):
-                for known in dict.fromkeys(_names(one)):
-                    found.setdefault(known, []).append(index)
-            self._known[id(items)] = items, found
-        return self._known[id(items)][1].get(name, [])
+Names = dict[int, dict[str, list[int]]]
+"""The indices of list items by their names, by the id of the list: a search for many paths reads each list once."""
 
 
 def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Place:
@@ -108,7 +90,7 @@ def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Plac
                 schema = _field(node, schema, step, where)
                 inner = node.get(step)
             case list() if item:
-                step = _index(node, item, where, names or Names())
+                step = _index(node, item, where, {} if names is None else names)
                 schema = _resolved(schema.get("items", {}))
                 inner = node[step]
             case list():
@@ -121,20 +103,6 @@ def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Plac
         node = schema.get("default") if inner is None else inner
         so_far += f"[{item}]" if item else f".{key}" if so_far else key
     return Place(tuple(step for _, step in holders), schema, node, tuple(holders))
-
-
-def get(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Any:
-    """Return the value at a place, else the schema's default, else None.
-
-    Args:
-        spec: The spec of a TrainingJob as JSON.
-        path: The path of the place.
-        names: The index of the lists in this spec, to find many paths; None for a new index.
-
-    Raises:
-        NoSuchPlace: If the path leads to no field.
-    """
-    return find(spec, path, names).value
 
 
 def put(spec: Mapping[str, Any], place: Place, value: Any) -> Object:
@@ -173,7 +141,7 @@ def class_at(spec: Mapping[str, Any], place: Place) -> str | None:
     return next((str(holder[key]) for key in ("layer", "callback", "name") if key in holder), None)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: similar names, or else the list of valid names."""
     names = list(known)
     by_lower = {each.lower(): each for each in names}
@@ -238,21 +206,25 @@ def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: 
         return _resolved(others)
     if _is_open(schema) or not schema:
         return {}
-    raise NoSuchPlace(f"{where} has no field {key}{did_you_mean(key, {**fields, **node})}")
+    raise NoSuchPlace(f"{where} has no field {key}{_did_you_mean(key, {**fields, **node})}")
 
 
-def _index(node: list[Any], item: str, where: str, known: Names) -> int:
-    found = known.indices(node, item)
+def _index(items: list[Any], item: str, where: str, names: Names) -> int:
+    if id(items) not in names:
+        names[id(items)] = {}
+        for index, one in enumerate(items):
+            for name in dict.fromkeys(_names(one)):
+                names[id(items)].setdefault(name, []).append(index)
+    found = names[id(items)].get(item, [])
     if len(found) > 1:
         raise NoSuchPlace(f"{where} has {len(found)} items called {item}: choose by index, such as {where}[{found[0]}]")
     if found:
         return found[0]
     if item.isascii() and item.isdecimal():
-        if int(item) < len(node):
+        if int(item) < len(items):
             return int(item)
-        raise NoSuchPlace(f"{where} has {len(node)} items, so there is no [{item}]: indices begin with 0")
-    names = [name for one in node for name in _names(one)]
-    raise NoSuchPlace(f"{where} has no item called {item}{did_you_mean(item, names)}")
+        raise NoSuchPlace(f"{where} has {len(items)} items, so there is no [{item}]: indices begin with 0")
+    raise NoSuchPlace(f"{where} has no item called {item}{_did_you_mean(item, names[id(items)])}")
 
 
 def _names(item: Any) -> list[str]:

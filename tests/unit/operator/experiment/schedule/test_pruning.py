@@ -8,7 +8,6 @@ from epochal_api.experiment import Schedule
 from epochal_operator.experiment.schedule.asha import rungs
 from epochal_operator.experiment.schedule.pruning import (
     RULES,
-    bracket_of,
     brackets,
     ladder,
     promotions,
@@ -54,11 +53,15 @@ def test_rungs_grow_up_to_all_epochs(first: int, factor: int, epochs: int) -> No
     assert list(found) == sorted(set(found))
 
 
+def bracket_of(number: int, of: Schedule) -> int:
+    return brackets(of, 9).index(ladder(number, of, 9))
+
+
 def test_hyperband_has_brackets_that_begin_ever_later() -> None:
     assert brackets(schedule("Hyperband"), 9) == ((1, 3, 9), (3, 9), (9,))
     assert brackets(schedule(), 9) == ((1, 3, 9),)
-    assert {bracket_of(number, schedule(), 9) for number in range(20)} == {0}
-    found = [bracket_of(number, schedule("Hyperband"), 9) for number in range(17)]
+    assert {bracket_of(number, schedule()) for number in range(20)} == {0}
+    found = [bracket_of(number, schedule("Hyperband")) for number in range(17)]
     assert Counter(found) == {0: 9, 1: 5, 2: 3}
     assert found[:4] == [0, 1, 0, 2]
     assert [ladder(number, schedule("Hyperband"), 9) for number in range(4)] == [(1, 3, 9), (3, 9), (1, 3, 9), (9,)]
@@ -126,7 +129,7 @@ def test_once_no_more_come_at_least_one_is_trained_to_the_end(trials: list[Trial
 
 def test_brackets_of_hyperband_do_not_compete() -> None:
     hyperband = {"method": "Hyperband", "minEpochs": 1, "factor": 3}
-    of = [bracket_of(number, schedule("Hyperband"), 9) for number in range(17)]
+    of = [bracket_of(number, schedule("Hyperband")) for number in range(17)]
     first, later = ([number for number in range(1, 17) if of[number] == bracket][:3] for bracket in (0, 1))
     trials = [trial(number, 0.5) for number in first] + [trial(number, 0.9, epochs=(3, 9)) for number in later]
     assert numbers(trials, schedule=hyperband) == [(first[0], 1), (later[0], 1)]

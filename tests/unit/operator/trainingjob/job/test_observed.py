@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
-from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.runtime.owners import blocked_by
 from epochal_operator.trainingjob.job.observed import (
     Observed,
     Refused,
@@ -18,8 +16,6 @@ from epochal_operator.trainingjob.job.observed import (
     refusal,
     unstarted,
 )
-from epochal_operator.trainingjob.reasons import CHILD_REASONS
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.objects import (
     NOW,
@@ -27,7 +23,6 @@ from tests.unit.operator.objects import (
     at,
     child,
     disrupted,
-    document,
     failed,
     never_ran,
     pod,
@@ -36,23 +31,6 @@ from tests.unit.operator.objects import (
     training_job,
     true,
 )
-
-
-@pytest.mark.parametrize(
-    ("owners", "reason"),
-    [
-        ([{"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": UID}], None),
-        ([{"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": "old"}], "Cleanup"),
-        ([{"kind": "CronJob", "apiVersion": "batch/v1", "name": "digits", "uid": "x"}], "NameConflict"),
-        ([], "NameConflict"),
-    ],
-)
-def test_what_a_job_of_the_same_name_means(owners: list[dict[str, Any]], reason: str | None) -> None:
-    existing = child()
-    existing["metadata"]["ownerReferences"] = [owner | {"controller": True} for owner in owners]
-    found = blocked_by(existing, document(), JOBS, TRAINING_JOBS, CHILD_REASONS)
-    assert (found.reason if found else None) == reason
-
 
 BEGUN: dict[str, Any] = {"startTime": at(-9)}
 
