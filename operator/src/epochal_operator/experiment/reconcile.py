@@ -34,7 +34,7 @@ from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
+from epochal_operator.runtime.reconciler import ObjectReconciler
 
 
 @dataclass(frozen=True)
@@ -82,24 +82,18 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
     Args:
         term: The clients and the object store of one leader term.
         installation: Returns the settings with which Epochal was installed.
-        instance: Name of this process, for Events.
         ask: Sends a request to the searcher; None for searchers in processes of their own.
-        clock: Returns the current time, with a time zone.
+        **settings: The further arguments of the base class.
     """
 
+    resource, reasons, attempt = EXPERIMENTS, CHILD_REASONS, ExperimentAttempt
+
     def __init__(
-        self,
-        term: Term,
-        installation: Callable[[], Installation],
-        *,
-        instance: str,
-        ask: AskSearch | None = None,
-        clock: Callable[[], datetime] = utc_now,
+        self, term: Term, installation: Callable[[], Installation], *, ask: AskSearch | None = None, **settings: Any
     ) -> None:
-        super().__init__(term, EXPERIMENTS, CHILD_REASONS, ExperimentAttempt, instance=instance, clock=clock)
-        self._clock = clock
+        super().__init__(term, installation, **settings)
         self._searchers = SearcherPool()
-        self._applier = Applier(self.writer, self.children, installation, ask or self._searchers.ask, clock)
+        self._applier = Applier(self.writer, self.children, installation, ask or self._searchers.ask, self.clock)
         self._specs: dict[Key, _Spec] = {}
         self._rests: dict[Key, _Rest] = {}
 
@@ -114,9 +108,9 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
         """Return the plan for an Experiment."""
         key = key_of(document)
         versions, rest = self._versions(key, document), self._rests.pop(key, None)
-        if rest is not None and rest.versions == versions and (rest.due is None or self._clock() < rest.due):
+        if rest is not None and rest.versions == versions and (rest.due is None or self.clock() < rest.due):
             self._rests[key] = rest
-            return AnyPlan(requeue_after=(rest.due - self._clock()).total_seconds() if rest.due else None)
+            return AnyPlan(requeue_after=(rest.due - self.clock()).total_seconds() if rest.due else None)
         read = await self._read(key, document)
         observed = await self._observe(key, document, read, attempt)
         attempt.parsed, attempt.observed = read.spec.wanted, observed
@@ -171,7 +165,7 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
 
     async def _observe(self, key: Key, document: Object, read: _Read, found: ExperimentAttempt) -> Observed:
         wanted, ledger, warm = read.spec.wanted, read.ledger, read.warm
-        now, metadata = self._clock(), document["metadata"]
+        now, metadata = self.clock(), document["metadata"]
         jobs = jobs_of(self.store.find(TRIALS, key).values(), metadata)
         reports = self.store.find(REPORT_JOBS, key).values()
         report = next((one for one in reports if controller_uid(one) == metadata["uid"]), None)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from epochal_api.kind import Metadata
 from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
@@ -17,42 +18,25 @@ from epochal_operator.modelserver.pods import own_pods
 from epochal_operator.modelserver.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
 from epochal_operator.modelserver.source import Things, resolve
-from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.api.bounded_reader import UNREAD
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.kind import Term
 from epochal_operator.runtime.owners import ObservedChild, Owned
-from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
+from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 
 class Reconciler(ObjectReconciler[Attempt]):
-    """Reconciles ModelServers and their owned objects with their specs.
+    """Reconciles ModelServers and their owned objects with their specs."""
 
-    Args:
-        term: The clients and the object store of one leader term.
-        installation: Returns the settings with which Epochal was installed.
-        instance: Name of this process, for Events.
-        clock: Returns the current time, with a time zone.
-        metadata_client: Requests the metadata of models from their servers.
-    """
+    resource, reasons, owned, attempt = MODEL_SERVERS, CHILD_REASONS, CHILDREN, Attempt
 
-    def __init__(
-        self,
-        term: Term,
-        installation: Callable[[], Installation],
-        *,
-        instance: str,
-        clock: Callable[[], datetime] = utc_now,
-        metadata_client: MetadataClient | None = None,
-    ) -> None:
-        super().__init__(term, MODEL_SERVERS, CHILD_REASONS, Attempt, instance=instance, clock=clock, children=CHILDREN)
-        self._installation = installation
-        self._clock = clock
-        self._metadata = metadata_client or MetadataClient(clock)
+    @cached_property
+    def _metadata(self) -> MetadataClient:
+        """The client that requests the metadata of models from their servers."""
+        return MetadataClient(self.clock)
 
     async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
         """Return the plan for a ModelServer, or None if a server has reported the metadata of its model meanwhile."""
@@ -68,7 +52,7 @@ class Reconciler(ObjectReconciler[Attempt]):
             todo = refuse(metadata, before, str(error), observed, mutable)
         else:
             observed = self._observe(document, server, attempt.blocked)
-            todo = plan(server, observed, self._installation())
+            todo = plan(server, observed, self.installation())
         if not todo.actions and await self._metadata.fetch(key_of(document), before.model, observed.current):
             return None
         return todo
@@ -82,7 +66,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         self, document: Object, server: ModelServer | None, blocked: Mapping[Resource, StatusCause]
     ) -> Observed:
         """Return the observed state of a ModelServer, whose spec is invalid for None."""
-        key, now, store = key_of(document), self._clock(), self.store
+        key, now, store = key_of(document), self.clock(), self.store
 
         def find(resource: Resource) -> Callable[[str], Object | None]:
             return lambda name: store.get(resource, Key(key.namespace, name))

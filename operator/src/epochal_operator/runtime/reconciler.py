@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from epochal_operator.runtime.actions import (
     ApplyStatus,
@@ -37,11 +37,6 @@ MOMENT = 1.0
 _log = logging.getLogger(__name__)
 
 
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
-
-
 AnyAttempt = TypeVar("AnyAttempt", bound=Attempt)
 
 
@@ -50,37 +45,43 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
 
     Args:
         term: The clients and the object store of one leader term.
-        resource: The resource of the kind.
-        reasons: The reasons with which the kind reports blocked children.
-        attempt: Returns the state of a new reconcile.
+        installation: Returns the settings with which Epochal was installed.
         instance: Name of this process, for Events.
         clock: Returns the current time, with a time zone.
-        children: The children that have the name of their owner.
-        explain: Returns a message of the API server about a child in the terms of the kind.
 
     Attributes:
+        resource: The resource of the kind.
+        reasons: The reasons with which the kind reports blocked children.
+        owned: The children that have the name of their owner.
+        attempt: The type of the results of earlier rounds.
         children: The children of the objects.
         store: The cache of objects.
         writer: The writer of the kind.
     """
 
+    resource: ClassVar[Resource]
+    reasons: ClassVar[ChildReasons]
+    owned: ClassVar[tuple[Owned, ...]] = ()
+    attempt: type[AnyAttempt]
+
     def __init__(
         self,
         term: Term,
-        resource: Resource,
-        reasons: ChildReasons,
-        attempt: Callable[[], AnyAttempt],
+        installation: Callable[[], Any],
         *,
         instance: str,
-        clock: Callable[[], datetime],
-        children: Iterable[Owned] = (),
-        explain: Callable[[str], str] = lambda message: message,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.writer = Writer(term, resource, instance, clock)
+        self.term = term
         self.store = term.store
-        self.children = Children(self.writer, children, reasons, clock, explain)
-        self._resource = resource
-        self._attempt = attempt
+        self.installation = installation
+        self.clock = clock
+        self.writer = Writer(term, self.resource, instance, clock)
+        self.children = Children(self.writer, self.owned, self.reasons, clock, self.explain)
+
+    def explain(self, message: str) -> str:
+        """Return a message of the API server about a child in the terms of the kind."""
+        return message
 
     async def run(self) -> None:
         """Run the background work of the kind until it is cancelled."""
@@ -103,7 +104,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
             action: The action.
             attempt: Receives the errors that block the object.
         """
-        raise TypeError(f"a {self._resource.kind} has no action {action}")
+        raise TypeError(f"a {self.resource.kind} has no action {action}")
 
     async def refresh(self, key: Key) -> None:
         """Read an object and its children again after a conflict: the watch has not reported a change yet.
@@ -111,7 +112,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
         Args:
             key: Namespace and name of the object.
         """
-        await self.writer.refresh(self._resource, key, self.store.get(self._resource, key))
+        await self.writer.refresh(self.resource, key, self.store.get(self.resource, key))
         await self.children.refresh(key)
 
     def forget(self, key: Key) -> None:
@@ -134,9 +135,9 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
         Raises:
             ApiError: If a request to the API server fails.
         """
-        attempt, conflicts = self._attempt(), 0
+        attempt, conflicts = self.attempt(), 0
         for _ in range(ROUNDS):
-            document = self.store.get(self._resource, key)
+            document = self.store.get(self.resource, key)
             if document is None:
                 self.forget(key)
                 return None
@@ -170,7 +171,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
             else:
                 await self._apply_one(document, action, attempt)
         wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
-        if wrote and self.store.get(self._resource, key_of(document)) is document:
+        if wrote and self.store.get(self.resource, key_of(document)) is document:
             # Another field manager owns this status field, so a second apply would not remove it.
             attempt.contested = True
 
@@ -186,7 +187,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
             case ApplyStatus():
                 await self._apply_status(document, action)
             case DeleteSelf():
-                await self.writer.delete(self._resource, self.writer.current(document))
+                await self.writer.delete(self.resource, self.writer.current(document))
                 _log.info("deleted: its ttlSecondsAfterFinished is over")
             case _:
                 await self.apply(document, action, attempt)

@@ -1,9 +1,9 @@
 """The reconciler of TrainingJobs: reads a TrainingJob and its children, from the API server where the cache lags."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from functools import cached_property
 
 from epochal_api.kind import Metadata
 from epochal_api.status import ContinuedFrom, Status, read_status
@@ -15,8 +15,7 @@ from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.api.bounded_reader import UNREAD
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.kind import Term
-from epochal_operator.runtime.reconciler import ObjectReconciler, utc_now
+from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import of_its_job, predecessor_name, resolve
 from epochal_operator.trainingjob.job.observed import Observed, is_ahead, orphans, own_pods, refusal
@@ -48,60 +47,38 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
 
 
 class Reconciler(ObjectReconciler[Attempt]):
-    """Brings TrainingJobs and their children to their desired state.
+    """Brings TrainingJobs and their children to their desired state."""
 
-    Args:
-        term: The context of the reconciler.
-        installation: Returns the defaults for fields that a spec omits.
-        instance: Name of this process's pod, for Events.
-        clock: Returns the time, with a time zone.
+    resource, reasons, owned, attempt = TRAINING_JOBS, CHILD_REASONS, (JOB,), Attempt
 
-    Attributes:
-        refusals: The refused pods of Jobs, from Events.
-    """
+    @cached_property
+    def refusals(self) -> Refusals:
+        """The refused pods of Jobs, from Events."""
+        return Refusals()
 
-    def __init__(
-        self,
-        term: Term,
-        installation: Callable[[], Installation],
-        *,
-        instance: str,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        super().__init__(
-            term,
-            TRAINING_JOBS,
-            CHILD_REASONS,
-            Attempt,
-            instance=instance,
-            clock=clock,
-            children=(JOB,),
-            explain=in_its_own_fields,
-        )
-        self._term = term
-        self._installation = installation
-        self._clock = clock
-        self.refusals = Refusals()
+    def explain(self, message: str) -> str:
+        """Return a message of the API server about a Job or pod with the fields of the TrainingJob."""
+        return in_its_own_fields(message)
 
     async def run(self) -> None:
         """Watch the Events about pods that Jobs cannot create, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for namespace in self._term.namespaces or (None,):
-                group.create_task(watch_refusals(self._term.kube, namespace, self._take_refusal))
+            for namespace in self.term.namespaces or (None,):
+                group.create_task(watch_refusals(self.term.kube, namespace, self._take_refusal))
 
     def _take_refusal(self, event: Object) -> None:
         """Enqueue a TrainingJob with a pod that cannot be created."""
         about = event.get("regarding") or {}
         key = Key(about.get("namespace", ""), about.get("name", ""))
         if self.refusals.take(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
-            self._term.wake(key)
+            self.term.wake(key)
 
     async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
         """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
         observed = await self.catch_up(document, self.observe(document, attempt.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
-        return make_plan(decompress_spec(document), observed, self._installation())
+        return make_plan(decompress_spec(document), observed, self.installation())
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob.
@@ -110,7 +87,7 @@ class Reconciler(ObjectReconciler[Attempt]):
             document: The cached TrainingJob.
             blocked: The known causes that block the creation of a child, by resource.
         """
-        key, uid, now = key_of(document), document["metadata"]["uid"], self._clock()
+        key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
         child, cause, pods, continued_from = seen.thing, seen.blocked, self._pods(key), None
         if name := predecessor_name(document):
@@ -155,7 +132,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         async for page in self.writer.kube.list(PODS, key.namespace, labels=selector):
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
-                self._term.wrote(self.store.put(PODS, pod, listed_at=page.resource_version))
+                self.term.wrote(self.store.put(PODS, pod, listed_at=page.resource_version))
             del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
