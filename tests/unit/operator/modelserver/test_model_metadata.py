@@ -115,8 +115,8 @@ async def test_one_that_tells_nothing_keeps_nobody_from_others(server: Server) -
 
 @pytest.mark.parametrize("pods", [(), (cache_transform.pod(pod()),), (ready(None),)])
 async def test_nobody_is_asked_who_is_not_there(pods: Any) -> None:
-    assert not await MetadataClient(lambda: NOW).ask(KEY, MODEL, pods)
-    assert not await MetadataClient(lambda: NOW).ask(KEY, None, (ready(),))
+    assert not await MetadataClient(lambda: NOW).fetch(KEY, MODEL, pods)
+    assert not await MetadataClient(lambda: NOW).fetch(KEY, None, (ready(),))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "epochal.example.com", "127.0.0.1/x", "::1"])

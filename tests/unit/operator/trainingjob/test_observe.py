@@ -4,6 +4,7 @@ import asyncio
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -96,23 +97,19 @@ FULL_PAGE = FIRST_OBJECTS + 32
 """Pods of 16 KiB after which a list has had a page of its full size."""
 
 
+@dataclass(frozen=True, eq=False)
 class Pages(Transport):
     """An API server that has so many pods of strangers for each TrainingJob, with all that a pod may hold."""
 
-    def __init__(self, pods: int) -> None:
-        super().__init__(None)
-        self._pods = pods
-
-    def once(self) -> "Pages":
-        return self
+    pods: int = 0
 
     async def page(self, path: str, query: dict[str, str], max_bytes: int | None) -> Any:  # noqa: ARG002
         name = query["labelSelector"].rsplit("=")[-1].removeprefix("uid-of-")
         begin = int(query.get("continue", 0))
-        end = min(begin + int(query["limit"]), self._pods)
+        end = min(begin + int(query["limit"]), self.pods)
         items = json.dumps([_strange(name, number) for number in range(begin, end)])
         page = {
-            "metadata": {"resourceVersion": "9", "continue": str(end % self._pods or "")},
+            "metadata": {"resourceVersion": "9", "continue": str(end % self.pods or "")},
             "items": json.loads(items),
         }
         size = len(items)
@@ -135,7 +132,7 @@ async def catching_up(pods: int, names: list[str]) -> int:
         store.put(TRAINING_JOBS, made.put(name))
         await reconciler(made, store).reconcile(Key("vision", name))
         store.put(JOBS, made.end(name))
-    kube = Kube(Pages(pods))
+    kube = Kube(Pages(None, pods=pods))
     many = reconciler(kube, store)
     observed = {name: many.observe(made.documents[name], {}) for name in names}
     tracemalloc.start()
