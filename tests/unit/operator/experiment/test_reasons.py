@@ -14,7 +14,7 @@ KIND = Path(__file__).parents[4] / "operator" / "src" / "epochal_operator" / "ex
 
 
 def nodes() -> Iterator[ast.AST]:
-    for file in KIND.glob("*.py"):
+    for file in KIND.rglob("*.py"):
         yield from ast.walk(ast.parse(file.read_text(), str(file)))
 
 
