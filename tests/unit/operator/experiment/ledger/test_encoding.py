@@ -98,15 +98,10 @@ def test_white_space_does_no_harm(space: str) -> None:
     assert decode(space.format(encode(ALL))) == tuple(ALL)
 
 
-def test_what_is_damaged_is_no_ledger() -> None:
-    events = [Started(number, 0, str(uuid.UUID(int=random.Random(number).getrandbits(128)))) for number in range(500)]  # noqa: S311
-    text = encode(events)
+def test_what_is_changed_is_no_ledger() -> None:
+    text = encode(ALL)
     middle = len(text) // 2
-    other = "A" if text[middle] != "A" else "B"
-    for cut in (text[:-1], text[:middle]):
-        with pytest.raises(InvalidLedger):
-            decode(cut)
-    for changed in ("!", other):
+    for changed in ("!", "A" if text[middle] != "A" else "B"):
         with pytest.raises(InvalidLedger):
             decode(text[:middle] + changed + text[middle + 1 :])
 
@@ -155,9 +150,15 @@ def test_what_another_version_has_written_is_kept_as_it_is() -> None:
         '["Created",3,{"rate":1},0]',
         '["Finished",3,0,1,0.5,"a",1,false]',
         '["Finished",[],{},1,"0.5",null,1,false]',
+        f'["Dropped",1,"{"a" * MAX_LINE}"]',
+        json.dumps(["Created", 0, {f"p{number}": "1" for number in range(MAX_PARAMETERS + 1)}, 0]),
+        f'["Dropped",{10**9 + 1}]',
+        f'["Started",0,0,"{"a" * 257}"]',
+        f'["Created",0,{{"rate":"{"9" * 257}"}},0]',
+        f'["Created",0,{{"{"p" * 257}":"1"}},0]',
     ],
 )
-def test_a_line_that_makes_no_sense_is_refused(line: str) -> None:
+def test_a_line_that_no_operator_writes_is_refused(line: str) -> None:
     with pytest.raises(InvalidLedger):
         decode(packed(f"{line}\n{lines(encode([Dropped(1)]))[0]}\n"))
 
@@ -168,18 +169,6 @@ def test_a_text_that_becomes_endless_is_refused(line: str) -> None:
     assert len(text) < MAX_TEXT
     with pytest.raises(InvalidLedger, match=f"{MAX_EVENTS} lines"):
         decode(text)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        f'["Dropped",1,"{"a" * MAX_LINE}"]',
-        json.dumps(["Created", 0, {f"p{number}": "1" for number in range(MAX_PARAMETERS + 1)}, 0]),
-    ],
-)
-def test_what_is_larger_than_any_event_is_none(line: str) -> None:
-    with pytest.raises(InvalidLedger):
-        decode(packed(f'{line}\n["Dropped",1]\n'))
 
 
 def test_the_largest_trial_is_read() -> None:
@@ -236,20 +225,6 @@ def test_a_search_of_all_trials_that_there_may_be_has_room() -> None:
 def test_no_more_trials_are_read_than_a_search_may_have() -> None:
     with pytest.raises(InvalidLedger, match=f"{MAX_TRIALS} trials"):
         decode(encode([Created(number, {}, 0) for number in range(MAX_TRIALS + 1)]))
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        f'["Dropped",{10**9 + 1}]',
-        f'["Started",0,0,"{"a" * 257}"]',
-        f'["Created",0,{{"rate":"{"9" * 257}"}},0]',
-        f'["Created",0,{{"{"p" * 257}":"1"}},0]',
-    ],
-)
-def test_a_number_or_a_text_that_no_operator_writes_is_damage(line: str) -> None:
-    with pytest.raises(InvalidLedger):
-        decode(packed(f'{line}\n["Dropped",1]\n'))
 
 
 def test_twice_the_lines_take_twice_the_time() -> None:
