@@ -125,7 +125,7 @@ def due(
     ends = x509.load_pem_x509_certificate(bundle.authority).not_valid_after_utc
     soon = ends - CERTIFICATE_LIFE - PREPARED_BEFORE < now
     if (rotation == "prepare" or soon) and not _has_next(bundle, now):
-        authority, key = _make_authority(now)
+        authority, key = _issue(None, (), now, AUTHORITY_LIFE)
         bundle = replace(bundle, next_authority=authority, next_authority_key=key)
         reason = reason or "added the next authority"
     return bundle, reason
@@ -147,11 +147,11 @@ def fault(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | N
 def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
     """Return a bundle with a new server certificate, and with a new authority if the old one is invalid."""
     if bundle is None or _authority_fault(bundle, now) is not None:
-        authority = _make_authority(now)
+        authority = _issue(None, (), now, AUTHORITY_LIFE)
     else:
         authority = bundle.authority, bundle.authority_key
     following = (bundle.next_authority, bundle.next_authority_key) if bundle else ()
-    return Bundle(*authority, *_make_certificate(*authority, names, now), *following)
+    return Bundle(*authority, *_issue(authority, names, now, CERTIFICATE_LIFE), *following)
 
 
 def _authority_fault(bundle: Bundle, now: datetime) -> str | None:
@@ -195,65 +195,46 @@ def _certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> s
     return None
 
 
-def _make_authority(now: datetime) -> tuple[bytes, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("epochal authority")
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    builder = _builder(name, name, key, identifier, now=now, life=AUTHORITY_LIFE, ca=True)
-    return _pem(builder.sign(key, hashes.SHA256()), key)
-
-
-def _make_certificate(
-    authority: bytes, authority_key: bytes, names: Sequence[str], now: datetime
+def _issue(
+    authority: tuple[bytes, bytes] | None, names: Sequence[str], now: datetime, life: timedelta
 ) -> tuple[bytes, bytes]:
-    issuer = x509.load_pem_x509_certificate(authority)
-    issuer_key = serialization.load_pem_private_key(authority_key, password=None)
-    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the authority's key must be of an elliptic curve")
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = (
-        _builder(_name("epochal"), issuer.subject, key, identifier, now=now, life=CERTIFICATE_LIFE, ca=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-    )
-    return _pem(builder.sign(issuer_key, hashes.SHA256()), key)
+    """Return a new certificate and its private key, as PEM.
 
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    issuer_identifier: x509.SubjectKeyIdentifier,
-    *,
-    now: datetime,
-    life: timedelta,
-    ca: bool,
-) -> x509.CertificateBuilder:
+    Args:
+        authority: Certificate and private key of the authority; None for the certificate of a new authority.
+        names: DNS names of the server; empty for an authority.
+        now: The time, with a time zone.
+        life: Lifetime of the certificate.
+    """
+    key, ca = ec.generate_private_key(ec.SECP256R1()), authority is None
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "epochal authority" if ca else "epochal")])
+    issuer, issuer_key, issuer_identifier = subject, key, identifier
+    if authority is not None:
+        parent = x509.load_pem_x509_certificate(authority[0])
+        parent_key = serialization.load_pem_private_key(authority[1], password=None)
+        if not isinstance(parent_key, ec.EllipticCurvePrivateKey):
+            raise TypeError("the authority's key must be of an elliptic curve")
+        issuer, issuer_key = parent.subject, parent_key
+        issuer_identifier = parent.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
     usage = dict.fromkeys((*unused, "encipher_only", "decipher_only"), False)
     authority_identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_identifier)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
+    builder = (
+        x509.CertificateBuilder(issuer_name=issuer, subject_name=subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + life)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, **usage), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(identifier, critical=False)
         .add_extension(authority_identifier, critical=False)
     )
-
-
-def _pem(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[bytes, bytes]:
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM), private
+    if not ca:
+        alternative_names = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        builder = builder.add_extension(alternative_names, critical=False)
+    certificate = builder.sign(issuer_key, hashes.SHA256())
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    return certificate.public_bytes(pem), key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none)

@@ -152,12 +152,23 @@ async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
 
 
 async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
-    server: FakeApiServer, controlling: Any
+    server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def impatient(make: Any = kopf.OperatorSettings) -> Any:
+        settings = make()
+        settings.networking.error_backoffs = (0.01,)
+        return settings
+
+    def lists_of(namespace: str) -> int:
+        return sum((one.verb, one.resource, one.namespace) == ("list", "pods", namespace) for one in server.asked)
+
+    monkeypatch.setattr(kopf, "OperatorSettings", impatient)
     server.faults.append(Fault("list", namespace="slow", status=403))
     create(server, "good")
     async with controlling("slow", "vision"):
         await settled(server, "good")
+        await until(lambda: lists_of("slow") >= 4)
+        assert lists_of("vision") == 1 + 1, "a request that kopf repeats does not end the other watches"
 
 
 async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(

@@ -71,15 +71,6 @@ def test_what_is_wrong_is_named(bundle: Bundle | None, names: list[str], now: da
     assert (found is None) if reason is None else (found is not None and re.search(reason, found))
 
 
-def test_a_renewed_certificate_has_the_same_authority() -> None:
-    later = NOW + CERTIFICATE_LIFE
-    renewed = renew(BUNDLE, NAMES, later)
-    assert fault(renewed, NAMES, later) is None
-    assert renewed.authority == BUNDLE.authority
-    assert renewed.authority_key == BUNDLE.authority_key
-    assert renewed.certificate != BUNDLE.certificate
-
-
 def test_a_broken_authority_is_replaced() -> None:
     broken = Bundle(b"broken", BUNDLE.authority_key, BUNDLE.certificate, BUNDLE.key)
     renewed = renew(broken, NAMES, NOW)
@@ -107,27 +98,6 @@ PREPARED, _ = due(BUNDLE, None, NAMES, "prepare", NOW)
 def test_nothing_is_due_where_nothing_is_asked_for() -> None:
     for bundle in (BUNDLE, PREPARED):
         assert due(bundle, None, NAMES, None, NOW) == (bundle, "")
-
-
-def test_an_exchange_is_prepared_once_and_changes_nothing_that_serves() -> None:
-    assert PREPARED.trusted.count(b"BEGIN CERTIFICATE") == 2
-    assert PREPARED.trusted.startswith(BUNDLE.authority)
-    assert (PREPARED.authority, PREPARED.certificate, PREPARED.key) == (
-        BUNDLE.authority,
-        BUNDLE.certificate,
-        BUNDLE.key,
-    )
-    assert due(PREPARED, None, NAMES, "prepare", NOW) == (PREPARED, "")
-    assert Bundle.from_secret(PREPARED.to_secret()) == PREPARED
-
-
-def test_an_exchange_is_finished_by_the_authority_that_was_prepared() -> None:
-    finished, why = due(PREPARED, None, NAMES, "finish", NOW)
-    assert "next authority" in why
-    assert finished.trusted == finished.authority == PREPARED.next_authority
-    assert fault(finished, NAMES, NOW) is None
-    assert set(finished.to_secret()) == {"ca.crt", "ca.key", "tls.crt", "tls.key"}
-    assert due(finished, None, NAMES, None, NOW) == (finished, "")
 
 
 @pytest.mark.parametrize("found", [BUNDLE, None])

@@ -10,7 +10,11 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import environ
 from typing import Any, Literal, Self
+
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
 
 from epochal_operator.runtime.api.bounded_reader import BoundedReader
 from epochal_operator.runtime.api.errors import Invalid, NotFound, Unavailable
@@ -76,7 +80,12 @@ class Kube:
     @classmethod
     async def connect(cls) -> Self:
         """Connect with the pod's service account, or outside a cluster with KUBECONFIG (or ~/.kube/config)."""
-        return cls(await Transport.connect())
+        configuration = Configuration()
+        if "KUBERNETES_SERVICE_HOST" in environ:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration, persist_config=False)
+        return cls(Transport(ApiClient(configuration)))
 
     async def close(self) -> None:
         """Close all connections to the API server."""

@@ -8,12 +8,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from os import environ
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import aiohttp
-from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
 
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.errors import PageTooLarge, Unavailable, error_of
@@ -57,16 +54,6 @@ class Transport:
     tries: int = TRIES
     reader: BoundedReader = field(default_factory=lambda: BoundedReader(Bounds()))
     ended: Callable[[], None] = lambda: None
-
-    @classmethod
-    async def connect(cls) -> Self:
-        """Connect with the pod's service account, or outside a cluster with KUBECONFIG (or ~/.kube/config)."""
-        configuration = Configuration()
-        if "KUBERNETES_SERVICE_HOST" in environ:
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            await config.load_kube_config(client_configuration=configuration, persist_config=False)
-        return cls(ApiClient(configuration))
 
     async def request(
         self,
@@ -114,7 +101,7 @@ class Transport:
                 async for line in response.content:
                     yield self.reader.read(line)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            message = f"the API server interrupted a watch of {path}: {error or type(error).__name__}"
+            message = f"the API server interrupted a watch of {path}: {str(error) or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
 
     async def _retry(self, request: _Request, max_bytes: int | None) -> tuple[dict[str, Any], int]:
@@ -151,6 +138,7 @@ class Transport:
             message = f"no response of the API server to {request.method} {request.path}: {cause}"
             raise Unavailable(0, type(error).__name__, message) from error
         text = bytes(body)
+        body.clear()  # free its memory before the text is parsed
         if not 200 <= response.status < 300:  # noqa: PLR2004
             raise error_of(response.status, self._read(text), response.headers)
         # Users who write objects choose their size, and so the time to parse them.

@@ -3,7 +3,8 @@
 kopf watches each source of the informer: the objects of a resource, or those with a label. One handler for each source
 gives every object to `Informer.put` or `Informer.remove`. The informer stores the object and adds keys to the queues of
 the affected kinds: see `Kind.concerned` (the object itself and its owner) and `Kind.woken_by` (other objects).
-The handlers change and return nothing, so kopf writes neither annotations nor finalizers.
+For example, a Job with the label of a TrainingJob feeds the queue of TrainingJobs with the name in its label. The
+handlers change and return nothing, so kopf writes neither annotations nor finalizers.
 
 kopf has a thread and an event loop of its own. In the main thread, it would replace the handlers of signals.
 """
@@ -114,7 +115,7 @@ async def _run_kopf(  # noqa: PLR0917
         for task in done - {stopped}:
             task.result()
     finally:
-        await _cancel_tasks()
+        await _cancel(tasks)
         for login in logins:
             await login.close()
 
@@ -130,14 +131,16 @@ def _groups(sources: Iterable[Source]) -> list[list[Source]]:
     return found
 
 
-async def _cancel_tasks() -> None:
-    """Cancel all other tasks of this loop until they end: a watch of kopf may miss its first cancellation."""
+async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
+    """Cancel tasks of kopf, then all other tasks of this loop until they end: a watch may miss its cancellation."""
+    remaining = set(tasks)
     for _ in range(CANCEL_TRIES):
-        if not (tasks := asyncio.all_tasks() - {asyncio.current_task()}):
-            return
-        for task in tasks:
+        for task in remaining:
             task.cancel()
-        await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+        if remaining:
+            await asyncio.wait(remaining, timeout=CANCEL_SECONDS)
+        if not (remaining := asyncio.all_tasks() - {asyncio.current_task()}):
+            return
 
 
 class _NoDiffs(kopf.DiffBaseStorage):

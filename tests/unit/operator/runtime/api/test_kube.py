@@ -62,16 +62,6 @@ async def test_a_job_is_deleted_only_as_it_was_read(script: Script, kube: Kube) 
     assert json.loads(script.bodies[0])["preconditions"] == {"uid": "u", "resourceVersion": "41"}
 
 
-async def test_a_list_comes_in_pages(script: Script, kube: Kube) -> None:
-    first = {"metadata": {"resourceVersion": "7", "continue": "more"}, "items": [{"metadata": {"name": "a"}}]}
-    last = {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "b"}}]}
-    script.answers = [(200, first), (200, last)]
-    pages = [page async for page in kube.list(JOBS, "vision", labels="epochal.dev/trainingjob")]
-    assert [[one["metadata"]["name"] for one in page.items] for page in pages] == [["a"], ["b"]]
-    assert {page.resource_version for page in pages} == {"7"}
-    assert "continue=more" in script.asked[1][1]
-
-
 # PyYAML takes and refuses the same escapes and characters as the API server.
 @given(
     st.dictionaries(
