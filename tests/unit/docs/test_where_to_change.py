@@ -16,7 +16,7 @@ ASKS = (
     "a field of `spec.training`",
     "an Event's text",
     "a chart value",
-    "a second child object",
+    "a child object of a TrainingJob",
 )
 
 
