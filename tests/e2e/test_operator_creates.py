@@ -90,7 +90,7 @@ def serving(namespace: str) -> list[Object]:
     for variant in (spec, scaled):
         server = modelserver.parse(stored(document | {"spec": variant}, namespace))
         for model in MODELS.values():
-            found += [child.build(server, model, INSTALLATION) for child in CHILDREN]
+            found += [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
     return [child for child in found if child]
 
 

@@ -290,7 +290,7 @@ def test_figures_come_before_the_status_that_says_complete() -> None:
 def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
     raw = document(network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]})
     todo = make_plan(raw, seen(), INSTALLATION)
-    told = next(action for action in todo.actions if isinstance(action, ApplyStatus)).status
+    told = applied_status(todo.actions)
     assert told.state == "Failed"
     assert [type(action) for action in todo.actions] == [EmitEvent, ApplyStatus]
     failure = next(one for one in told.conditions or [] if one.type == "Failed")
