@@ -50,7 +50,7 @@ def server(namespace: Namespace) -> ModelServer:
 
 def built(server: ModelServer, model: ServedModel = KERAS) -> dict[str, Object]:
     """Returns all that it should own, by their kinds."""
-    made = [child.build(server, model, INSTALLATION) for child in CHILDREN]
+    made = [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
     return {one["kind"]: json.loads(json.dumps(one)) for one in made if one is not None}
 
 
