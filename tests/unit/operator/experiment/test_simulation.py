@@ -1314,7 +1314,7 @@ async def test_its_life_does_not_end_while_its_report_fails_but_for_a_day(hours:
 async def test_of_one_that_is_over_nothing_is_kept_in_memory() -> None:
     cluster = await undisturbed(**SMALL)
     ledgers = cluster.reconciler._applier.ledgers
-    kept = pickle.dumps([cluster.reconciler._specs, dict(ledgers._known), ledgers._known.currsize])
+    kept = pickle.dumps([cluster.reconciler._specs, dict(ledgers._known)])
     assert len(kept) < 512
     cluster.change(maxTrials=5)
     await cluster.run()
