@@ -59,7 +59,9 @@ class World:
         own, jobs = ledger(self.events, size), jobs_of(self.jobs, EXPERIMENT)
         news = observe(self.wanted.spec, own.trials, jobs)
         values: dict[str, Any] = {"ledger": own, "news": news, "trials": fold(news, own.trials), "jobs": jobs}
-        return plan(self.document, self.wanted, Observed(self.now, **values | rest))
+        found = plan(self.document, self.wanted, Observed(self.now, **values | rest))
+        assert not isinstance(found, StatusCause)
+        return found
 
     def settled(self, **rest: Any) -> Plan:
         """Returns the plan once the status is written."""

@@ -1,7 +1,7 @@
 """How many trials are suggested at once."""
 
 import pytest
-from epochal_operator.experiment.observed import BATCH
+from epochal_operator.experiment.search.request import BATCH
 from epochal_operator.experiment.search.searcher_pool import FAST_SECONDS, BatchSizes
 from epochal_operator.runtime.api.resource import Key
 

@@ -140,7 +140,7 @@ def test_what_a_template_has_that_is_long_and_none_of_the_values_is_told_apart_b
 
 @given(st.floats(1e-4, 0.1))
 def test_what_is_drawn_has_few_digits_and_lies_in_the_range(drawn: float) -> None:
-    text = RANGE.text(drawn)  # type: ignore[arg-type]
+    text = RANGE.text(drawn)  # type: ignore[union-attr]
     assert RANGE.contains(text)
     assert RANGE.canonical(text) == text
     assert float(text) == pytest.approx(drawn, rel=1e-5)
@@ -149,8 +149,8 @@ def test_what_is_drawn_has_few_digits_and_lies_in_the_range(drawn: float) -> Non
 @given(st.floats(1000, 1000.01))
 def test_a_narrow_range_has_more_digits(drawn: float) -> None:
     narrow = domain(float={"min": "1000", "max": "1000.01"})
-    assert float(narrow.text(drawn)) == pytest.approx(drawn, abs=1e-7)  # type: ignore[arg-type]
-    assert narrow.contains(narrow.text(drawn))  # type: ignore[arg-type]
+    assert float(narrow.text(drawn)) == pytest.approx(drawn, abs=1e-7)  # type: ignore[union-attr]
+    assert narrow.contains(narrow.text(drawn))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("given_range", [("0", "1000000", "0.001"), ("0", "1", "5e-16"), ("100.1", "100.9", "1e-7")])
@@ -165,4 +165,4 @@ def test_each_of_many_steps_has_its_index(given_range: tuple[str, str, str], dat
 
 @given(st.floats(0, 1))
 def test_steps_are_told_as_they_were_written(drawn: float) -> None:
-    assert STEPS.text(drawn) in {"0.1", "0.3", "0.5", "0.7", "0.9"}  # type: ignore[arg-type]
+    assert STEPS.text(drawn) in {"0.1", "0.3", "0.5", "0.7", "0.9"}  # type: ignore[union-attr]
