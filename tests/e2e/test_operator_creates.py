@@ -12,11 +12,11 @@ import pytest
 import yaml
 from epochal_api import experiment, modelserver, trainingjob
 from epochal_api.modelserver_status import ServedModel
-from epochal_operator.experiment.report_job import report_job
-from epochal_operator.experiment.stored_ledger import StoredLedger, experiment_ledger, extended
-from epochal_operator.modelserver.owned import CHILDREN
+from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended
+from epochal_operator.experiment.report.job import report_job
+from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.reasons import Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.web.pod_auth import token_review
@@ -90,7 +90,7 @@ def serving(namespace: str) -> list[Object]:
     for variant in (spec, scaled):
         server = modelserver.parse(stored(document | {"spec": variant}, namespace))
         for model in MODELS.values():
-            found += [child.build(server, model, INSTALLATION) for child in CHILDREN]
+            found += [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
     return [child for child in found if child]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob import parse
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.kit.as_operator import INSTALLATION, OPERATOR
 from tests.kit.jobs import Namespace, digits, search

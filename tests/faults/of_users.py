@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from epochal_operator.experiment.ledger import Warm, decode
+from epochal_operator.experiment.ledger.encoding import decode
+from epochal_operator.experiment.ledger.events import Warm
 
 from tests.faults import hostile, node
 from tests.faults.scenario import Outcome, Trial, slug

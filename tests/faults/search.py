@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from epochal_operator.experiment.observe import place_of
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, PARAMETERS_ANNOTATION
+from epochal_operator.experiment.trial_state import place_of
 
 from tests.faults.observer import Observer, Run
 from tests.faults.searched import Left, Place, Rung, named

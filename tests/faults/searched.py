@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from epochal_operator.experiment.ledger import Created, Finished, Started, decode
+from epochal_operator.experiment.ledger.encoding import decode
+from epochal_operator.experiment.ledger.events import Created, Finished, Started
 from epochal_operator.experiment.replay import replay
 from epochal_operator.experiment.status import shown
 

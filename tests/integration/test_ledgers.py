@@ -9,7 +9,7 @@ import pytest
 
 from tests.kit import proc
 from tests.unit.operator.experiment.cluster import suggest_by_number
-from tests.unit.operator.experiment.ledger_fuzz import fuzz, warm_from_the_largest
+from tests.unit.operator.experiment.ledger.ledger_fuzz import fuzz, warm_from_the_largest
 
 COUNT = 10_000
 SECONDS = 5.0

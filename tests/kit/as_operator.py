@@ -1,6 +1,6 @@
 """The identity of the installed operator, and the settings with which it builds objects on the local cluster."""
 
-from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.pods.installation import Installation
 
 from tests.kit import operator
 

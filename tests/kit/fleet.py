@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
+from epochal_operator.experiment.trial import Trial
 from epochal_operator.experiment.trial_job import training_job
 
 from tests.kit import apiserver
@@ -108,7 +109,7 @@ def create_experiment(namespace: str, name: str, *, trials: int) -> None:
     space, path = Space.of(spec.parameters), apiserver.path("trainingjobs", namespace=namespace)
 
     def one(number: int) -> None:
-        body = training_job(created, spec, space, trial=number, rung=0, parameters={"seed": str(number)}, known=1)
+        body = training_job(created, spec, space, Trial(number, {"seed": str(number)}, 1))
         apiserver.request("POST", path, body)
         apiserver.request(
             "PATCH", f"{path}/{body['metadata']['name']}/status", {"status": FINISHED}, content_type=MERGE

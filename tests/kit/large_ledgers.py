@@ -5,7 +5,9 @@ import gzip
 import zlib
 from collections.abc import Sequence
 
-from epochal_operator.experiment.ledger import MAX_LINES, MAX_TEXT
+from epochal_api.experiment import MAX_TRIALS
+from epochal_operator.experiment.ledger.encoding import MAX_LINES, MAX_TEXT
+from epochal_operator.experiment.ledger.events import MAX_EVENTS
 
 RUNGS_OF_ONE_TRIAL: tuple[str, ...] = ('["Finished",0,{},1,"0.5","u",1,false]',)
 HOSTILE: tuple[tuple[str, ...], ...] = (
@@ -27,18 +29,19 @@ _LEFT = 4096
 
 
 def hostile(first: list[str], lines: tuple[str, ...]) -> str:
-    """Returns a ledger as large as its data may be.
+    """Returns a ledger as large as it may be.
 
     Args:
         first: Its first lines.
         lines: The lines that follow again and again.
     """
-    found, size = list(first), 0
-    for number in range(2**18):
-        found += [one.format(number) for one in lines]
-        size += sum(len(one) + 1 for one in found[-len(lines) :])
-        if size > MAX_LINES + 4096:
+    found, size = list(first), sum(len(one) + 1 for one in first)
+    for number in range(MAX_TRIALS - 1 if any("Created" in one for one in lines) else MAX_EVENTS):
+        added = [one.format(number) for one in lines]
+        size += sum(len(one) + 1 for one in added)
+        if size > MAX_LINES or len(found) + len(added) > MAX_EVENTS:
             break
+        found += added
     while len(data := packed("\n".join([*found, ""]))) > MAX_TEXT:
         del found[len(found) * 3 // 4 :]
     return data

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from epochal_operator.experiment.ledger import decode
+from epochal_operator.experiment.ledger.encoding import decode
 
 from tests.kit.kubectl import Object
 

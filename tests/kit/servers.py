@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
-from epochal_operator.modelserver.labels import UID_LABEL
+from epochal_operator.modelserver.resources import UID_LABEL
 
 from tests.kit.buckets import SECRET
 from tests.kit.jobs import CPU

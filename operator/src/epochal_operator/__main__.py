@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from epochal_operator.config import Config, read_config
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import model_servers
+from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Object
@@ -26,8 +27,7 @@ from epochal_operator.runtime.leader import Leadership, LeaseLost
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.metrics import ReportMetrics
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
+from epochal_operator.trainingjob.progress.endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
 from epochal_operator.web.server import BACKLOG, Server
 from epochal_operator.web.tls import ServingCertificate

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import product
 from statistics import median
 
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 
 from tests.bench.experiments.curves import Curves, read
 from tests.bench.experiments.search import ASHA, EPOCHS, FULL, HYPERBAND, METRIC, PARAMETERS, experiment, spec_of

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal_operator.experiment.domains import Choice, Domain, Floats, Ints
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.domains import Choice, Domain, Range
+from epochal_operator.experiment.search_space.space import Space
 
 FILE = Path(__file__).parent / "curves.csv"
 NEIGHBOURS = 4
@@ -71,7 +71,7 @@ class Curves:
         return listed, {name: position(domain, text) for name, domain, text in _ranged(active, domains)}
 
 
-def position(domain: Floats | Ints, text: str) -> float:
+def position(domain: Range, text: str) -> float:
     """Returns where a value lies in its range, from 0 to 1."""
     low, high, value = float(domain.low), float(domain.high), float(text)
     if domain.log:
@@ -116,7 +116,7 @@ def _curve(row: Mapping[str, str], names: Sequence[str]) -> Curve:
     return Curve(parameters, float(row["seconds"]), values)
 
 
-def _ranged(active: Mapping[str, str], domains: Mapping[str, Domain]) -> Iterator[tuple[str, Floats | Ints, str]]:
+def _ranged(active: Mapping[str, str], domains: Mapping[str, Domain]) -> Iterator[tuple[str, Range, str]]:
     for name, text in active.items():
         domain = domains[name]
         if not isinstance(domain, Choice):

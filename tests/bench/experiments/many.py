@@ -9,9 +9,9 @@ from itertools import count
 from statistics import median
 from typing import Any
 
-from epochal_operator.experiment.observe import place_of
-from epochal_operator.experiment.schedule import ladder
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.search_space.space import Space
+from epochal_operator.experiment.trial_state import place_of
 from epochal_operator.runtime.conditions import condition_of
 
 from tests.bench.experiments.curves import Curves, read

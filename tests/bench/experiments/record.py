@@ -17,9 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from epochal_api.trainingjob import TrainingJobSpec
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.suggest import suggest
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_job import trial_spec
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from epochal_operator.experiment.ledger import Created
+from epochal_operator.experiment.ledger.events import Created
 
 from tests.bench.experiments.compare import METHODS, run
 from tests.bench.experiments.search import PARALLELISM

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from epochal_operator.experiment.observe import place_of
 from epochal_operator.experiment.trial_job import PARAMETERS_ANNOTATION
+from epochal_operator.experiment.trial_state import place_of
 from epochal_operator.runtime.conditions import condition_of
 
 from tests.bench.experiments.search import NAME

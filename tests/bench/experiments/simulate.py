@@ -9,19 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from epochal_operator.experiment.ledger import (
-    Created,
-    Diverged,
-    Event,
-    Finished,
-    Started,
-    encode,
-)
-from epochal_operator.experiment.next import decide, end
-from epochal_operator.experiment.schedule import ladder
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.ledger.encoding import encode
+from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Finished, Started
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.schedule.next_trials import decide, end
+from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.suggest import suggest
-from epochal_operator.experiment.trials import Trial, fold
 
 from tests.bench.experiments.curves import Curves
 from tests.bench.experiments.search import spec_of
@@ -136,7 +130,7 @@ class _Simulation:
         self._now = 0.0
         self._ledger: list[Event] = []
         self._begun: list[Event] = []
-        self._trials: tuple[Trial, ...] = ()
+        self._trials = fold(())
         self._running: list[tuple[float, int, Job]] = []
         self._ended: list[Job] = []
 
@@ -154,8 +148,8 @@ class _Simulation:
     def _fill_slots(self) -> None:
         """Does what the operator does: promoted trials go on, and for what is left new ones are asked for."""
         following = decide(self._spec, self._trials, len(self._running))
-        for promotion in following.promote:
-            self._begin(promotion.trial, promotion.rung)
+        for trial in following.promote:
+            self._begin(*trial.place)
         if following.create:
             known, first = len(self._ledger), len(self._trials)
             numbers = range(first, first + following.create)

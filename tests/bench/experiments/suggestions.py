@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from epochal_api.experiment import MAX_TRIALS
-from epochal_operator.experiment.ledger import Created, Event, Finished
-from epochal_operator.experiment.search.child import COMMAND, Searcher
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.ledger.events import Created, Event, Finished
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.request import Request, Response
+from epochal_operator.experiment.search.searcher_pool import COMMAND, Searcher
 from epochal_operator.experiment.search.suggest import suggest
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 
 from tests.bench.experiments.curves import Curves, read
 from tests.bench.experiments.search import ASHA, EPOCHS, experiment, spec_of

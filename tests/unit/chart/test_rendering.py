@@ -14,10 +14,10 @@ from epochal_api.crd import ALL_KINDS, KINDS, definition_name
 from epochal_api.experiment import parse
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
-from epochal_operator.experiment.report_job import report_job
+from epochal_operator.experiment.report.job import report_job
+from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment
-from epochal_operator.modelserver.owned import CHILDREN
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.kit.documents import blocks
 from tests.unit.chart.conftest import ROOT

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment import parse
-from epochal_operator.experiment.report_job import report_job
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.experiment.report.job import report_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.unit.operator.experiment.spaces import document
 from tests.unit.operator.objects import INSTALLATION, training_job

@@ -3,7 +3,7 @@
 import pytest
 from epochal_api.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status import refused, status
+from epochal_operator.trainingjob.status.status import refused, status
 
 from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, argo_cd
 from tests.unit.docs.training_health import (

@@ -6,9 +6,10 @@ import pytest
 from epochal_api.experiment_status import EXPERIMENT_STATES, ExperimentStatus
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import phase
+from epochal_operator.experiment.plan_blocked import invalid_spec_status
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.status import refused, status
-from epochal_operator.trainingjob.mutable import Mutable
+from epochal_operator.experiment.status import status
+from epochal_operator.pods.mutable_fields import MutableFields
 
 from tests.unit.docs.gitops import EXPRESSIONS, Object
 from tests.unit.docs.training_health import (
@@ -34,7 +35,7 @@ CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier
 def told(observed: Observed, **changes: Any) -> ExperimentStatus:
     """Returns the status of an Experiment of which this is seen."""
     of = spec(**changes)
-    return status(METADATA, of, ExperimentStatus(), phase(of, at(-60), observed), observed)
+    return status(METADATA, of, ExperimentStatus(), phase(of, ExperimentStatus(start_time=at(-60)), observed), observed)
 
 
 SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
@@ -48,7 +49,7 @@ SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "complete": (told(seen([BEST]), maxTrials=1), DONE),
     "failed": (told(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
     "a spec that is refused": (
-        refused(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), Mutable()),
+        invalid_spec_status(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), MutableFields()),
         WRONG,
     ),
 }

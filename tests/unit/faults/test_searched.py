@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Created, Event, Finished, Owner, Started, encode
+from epochal_operator.experiment.ledger.encoding import encode
+from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started
 
 from tests.faults import searched
 from tests.faults.searched import Left, Rung

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from epochal_operator.experiment.ledger import Created, Event, Owner, Started, encode
+from epochal_operator.experiment.ledger.encoding import encode
+from epochal_operator.experiment.ledger.events import Created, Event, Owner, Started
 
 from tests.kit.audit import Audit
 from tests.kit.search_audit import forgotten, forgotten_events

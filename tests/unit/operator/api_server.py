@@ -72,7 +72,7 @@ class ApiServer(ByKind):
         return self._written(self.jobs[name])
 
 
-def reconciler(server: ApiServer, store: Store) -> Reconciler:
+def reconciler(server: object, store: Store) -> Reconciler:
     """Returns a reconciler that stands before it."""
     return Reconciler(term(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from epochal_api.report import UNFINISHED, Position, Report, Termination
 from epochal_api.trainingjob import TrainingJob, parse
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.runtime.kind import reader_for
-from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.job import batch_job
+from epochal_operator.trainingjob.job.batch_job import batch_job
+from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.kind import training_jobs
-from epochal_operator.trainingjob.owned import JOB
-from epochal_operator.trainingjob.pod_template import CONTAINER, Installation
-from epochal_operator.trainingjob.progress_status import reported_status
-from epochal_operator.trainingjob.resources import owned
+from epochal_operator.trainingjob.progress.reported_status import reported_status
+from epochal_operator.trainingjob.resources import JOB
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"
@@ -212,4 +212,4 @@ KINDS = ["Ready", "Stalled", "Suspended", "Complete", "Failed", "Finished"]
 SUSPENDED = training_job(suspend=True)
 COMPLETE = child(conditions=[true("Complete")], completionTime=at(-3))
 FAILED = child(conditions=[true("Failed", "BackoffLimitExceeded")], failed=1)
-OWNED_JOBS = owned(JOB)
+OWNED_JOBS = JOB

@@ -3,19 +3,26 @@
 from collections.abc import Sequence
 from typing import Any
 
-from epochal_api.status import Status
+from epochal_api.status import ReportedStatus, Status
 from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.trainingjob.actions import Action
-from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.plan import plan
+from epochal_operator.trainingjob.job.observed import Observed
+from epochal_operator.trainingjob.plan import Action, plan
+from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 
 from tests.unit.operator.objects import INSTALLATION
 
 
 def applied_status(actions: Sequence[Action]) -> Status:
-    """Returns the one status that is applied."""
-    (applied,) = (action.status for action in actions if isinstance(action, ApplyStatus))
+    """Returns the one status that is applied as the leader's."""
+    (applied,) = (one.status for one in actions if isinstance(one, ApplyStatus) and isinstance(one.status, Status))
     return applied
+
+
+def reported_part(actions: Sequence[Action]) -> ReportedStatus | None:
+    """Returns the one status that is applied in place of a report, if any."""
+    found = [one.status for one in actions if isinstance(one, ApplyStatus) and one.manager == PROGRESS_MANAGER]
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def steps(job: Any, observed: Observed) -> list[type[Action]]:

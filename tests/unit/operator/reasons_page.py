@@ -5,6 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "reasons.md"
+OF_PODS = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "NoMatchingNode",
+    "RunContainerError",
+    "SchedulingGated",
+    "Unschedulable",
+}
+"""Reasons of pods that do not start, given by the kubelet, by the scheduler and by pods/diagnosis.py."""
 _KIND = re.compile(r"^## Of (Experiment|ModelServer)s$", re.MULTILINE)
 """Where those of another kind begin; before, they are a TrainingJob's."""
 _WORD = re.compile(r"`([A-Z]\w+)`")

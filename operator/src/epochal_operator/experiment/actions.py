@@ -1,16 +1,32 @@
 """The actions of a plan for an Experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from epochal_api.experiment_status import ExperimentStatus
 
-from epochal_operator.experiment.ledger import Event as Told
-from epochal_operator.experiment.observed import Occasion, Place
-from epochal_operator.experiment.report import CreateReport, DeleteReport
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.experiment.ledger.events import Event as Told
+from epochal_operator.experiment.trial import Place
+from epochal_operator.experiment.trial_state import Jobs, must_change
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.events import Event
+
+
+class ImportanceState(NamedTuple):
+    """The state for which the parameter importances are computed: a new best trial, or the end of the search.
+
+    Args:
+        trial: The number of the best trial.
+        value: Its objective value, as text.
+        ended: Whether the search has ended.
+    """
+
+    trial: int
+    value: str
+    ended: bool
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,7 @@ class Ask:
     """
 
     trials: tuple[int, ...] = ()
-    importance: Occasion | None = None
+    importance: ImportanceState | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +95,47 @@ class Suspend:
 
 
 @dataclass(frozen=True)
-class DeleteExperiment:
-    """Delete the Experiment, because its `ttlSecondsAfterFinished` has passed."""
+class CreateReport:
+    """Create the Job that writes the report.
+
+    Args:
+        known: The number of events in the ledger that the report contains.
+    """
+
+    known: int
+
+
+@dataclass(frozen=True)
+class DeleteReport:
+    """Delete the Job of the previous report.
+
+    Args:
+        job: The observed Job.
+    """
+
+    job: Object
+
+
+@dataclass(frozen=True)
+class WriteTrials:
+    """Create, suspend and resume TrainingJobs of trials concurrently.
+
+    Args:
+        trials: The actions.
+    """
+
+    trials: tuple[Create | Unmade | Suspend, ...]
+
+
+@dataclass(frozen=True)
+class EmitReportEvent:
+    """Emit an Event about the report Job, once for each key.
+
+    Args:
+        event: The Event.
+    """
+
+    event: Event
 
 
 Action = (
@@ -93,5 +148,21 @@ Action = (
     | DeleteReport
     | EmitEvent
     | ApplyStatus[ExperimentStatus]
-    | DeleteExperiment
+    | DeleteSelf
 )
+Plan = AnyPlan[Action]
+
+
+def suspensions(jobs: Jobs, suspend: Mapping[Place, bool], held: Container[Place]) -> tuple[Suspend, ...]:
+    """Return the actions that suspend or resume TrainingJobs, as far as their `spec.suspend` must change.
+
+    Args:
+        jobs: The TrainingJobs.
+        suspend: Whether each TrainingJob must be suspended, by place.
+        held: The places whose TrainingJobs must not be changed now.
+    """
+    return tuple(
+        Suspend(place, jobs[place], value)
+        for place, value in suspend.items()
+        if place not in held and must_change(jobs[place], suspend=value)
+    )

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from epochal_api.experiment_status import ExperimentStatus, RankedTrial
 
 from epochal_operator.experiment.reasons import Reason, effect
-from epochal_operator.experiment.trials import finite
+from epochal_operator.experiment.trial import finite
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.runtime.events import Event
-from epochal_operator.runtime.reasons import Foreign
+from epochal_operator.runtime.events import Event, make_event
 
 MAX_PARAMETERS = 8
 """The largest number of parameters in the message of an Event."""
@@ -35,7 +34,7 @@ def rejected(job_name: str, message: str, *, by: str = "The API server") -> Even
         message: The reason for the refusal.
         by: The refusing program.
     """
-    return _event(Reason.TRIAL_REJECTED, f"{by} refuses {job_name}, which fails: {message}", job_name)
+    return make_event(Reason.TRIAL_REJECTED, f"{by} refuses {job_name}, which fails: {message}", job_name)
 
 
 def not_made(job_name: str, message: str) -> Event:
@@ -45,7 +44,7 @@ def not_made(job_name: str, message: str) -> Event:
         job_name: Name of its TrainingJob.
         message: The error.
     """
-    return _event(Reason.TRIAL_NOT_MADE, f"{message} Its trial fails.", job_name)
+    return make_event(Reason.TRIAL_NOT_MADE, f"{message} Its trial fails.", job_name)
 
 
 def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
@@ -60,7 +59,7 @@ def metric_unavailable(metric: str, job_name: str, figures: str) -> Event:
         f"spec.objective.metric must be a figure that trials tell, found {metric!r}: {job_name}, which fails by it, "
         f"has told {figures}. Create a new Experiment with one of these."
     )
-    return _event(Reason.METRIC_UNAVAILABLE, note, job_name)
+    return make_event(Reason.METRIC_UNAVAILABLE, note, job_name)
 
 
 def best_unavailable(metric: str, job_name: str) -> Event:
@@ -74,21 +73,20 @@ def best_unavailable(metric: str, job_name: str) -> Event:
         f"spec.objective.strategy is Best, but {job_name} has reported no best {metric}. Trials are judged by their "
         "last epoch, as with strategy Last. An earlier trainer image does so: check spec.template.spec.image."
     )
-    return _event(Reason.BEST_UNAVAILABLE, note, metric)
+    return make_event(Reason.BEST_UNAVAILABLE, note, metric)
 
 
-def ledger_damaged(count: int, version: str) -> Event:
-    """Return the Event for a damaged ledger; its unreadable part is about to be lost.
+def ledger_damaged(version: str) -> Event:
+    """Return the Event for a damaged ledger, which is about to be replaced.
 
     Args:
-        count: The number of readable events.
         version: The resourceVersion of the ExperimentLedger.
     """
     note = (
-        f"Its ExperimentLedger is damaged, or larger than any that Epochal writes: {count} events can be read. The "
-        "rest is rebuilt from its TrainingJobs. Let nobody but the operator write ExperimentLedgers."
+        "The data of its ExperimentLedger is damaged, or larger than any that Epochal writes: it is rebuilt from its "
+        "TrainingJobs. Let nobody but the operator write ExperimentLedgers."
     )
-    return _event(Reason.LEDGER_DAMAGED, note, version)
+    return make_event(Reason.LEDGER_DAMAGED, note, version)
 
 
 def report_failed(job_name: str, message: str, key: str) -> Event:
@@ -103,7 +101,7 @@ def report_failed(job_name: str, message: str, key: str) -> Event:
         "Its report is not written; the search goes on. That is tried again when there is more to report, and for a "
         f"day after the end, ever more seldom: at once if the Job {job_name} is deleted. {message}"
     )
-    return _event(Reason.REPORT_FAILED, note, key)
+    return make_event(Reason.REPORT_FAILED, note, key)
 
 
 def report_waits(job_name: str, key: str) -> Event:
@@ -118,29 +116,29 @@ def report_waits(job_name: str, key: str) -> Event:
         "search goes on. The queue must have room for the CPU and the memory that the Job asks for; why it waits, "
         "kubectl describe workloads says."
     )
-    return _event(Reason.REPORT_WAITING, note, key)
+    return make_event(Reason.REPORT_WAITING, note, key)
 
 
 def ledger_ignored(uid: str) -> Event:
-    """Return the Event for a ledger that belongs to another Experiment or is unreadable.
+    """Return the Event for a ledger that belongs to another Experiment or is empty.
 
     Args:
         uid: The uid of the Experiment.
     """
     note = (
-        "The data of its ExperimentLedger is a copy of another Experiment's, or cannot be read: it is replaced by what "
+        "The data of its ExperimentLedger is empty, or a copy of another Experiment's: it is replaced by what "
         "its TrainingJobs tell. Let nobody but the operator write ExperimentLedgers. To learn from another Experiment, "
         "name it in spec.warmStartFrom of a new one."
     )
-    return _event(Reason.LEDGER_IGNORED, note, uid)
+    return make_event(Reason.LEDGER_IGNORED, note, uid)
 
 
 def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, is_new_best: bool) -> Iterator[Event]:
     if after.best is not None and is_new_best:
-        yield _event(Reason.NEW_BEST, _best(metric, after.best), "/".join(_worth(after.best)))
+        yield make_event(Reason.NEW_BEST, _best(metric, after.best), "/".join(_worth(after.best)))
     generation = str(after.observed_generation)
     if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
-        yield _event(Reason.RESUMED, "It is no longer suspended.", generation)
+        yield make_event(Reason.RESUMED, "It is no longer suspended.", generation)
     ready, was = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     is_same = was is not None and ready is not None and (was.status, was.reason) == (ready.status, ready.reason)
     if ready is None or (is_same and _is_over(before) is _is_over(after)):
@@ -149,7 +147,7 @@ def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, i
         note = ready.message
         if after.best is not None and _is_over(after):
             note = f"{note} {_best(metric, after.best)}"
-        yield _event(Reason(ready.reason), note, f"{generation}/{ready.message}")
+        yield make_event(Reason(ready.reason), note, f"{generation}/{ready.message}")
 
 
 def _is_over(status: ExperimentStatus) -> bool:
@@ -174,7 +172,3 @@ def _best(metric: str, best: RankedTrial) -> str:
     given = f" with {', '.join(some)}{more}" if some else ""
     template = " (the template as it is written)" if best.trial == 0 else ""
     return f"The best is trial {best.trial}{template}, {best.job_name}: {metric} {best.value}{given}."
-
-
-def _event(reason: Reason | Foreign, note: str, key: str) -> Event:
-    return Event(effect(reason).event or "Warning", reason, note, key)

@@ -7,19 +7,24 @@ from epochal_api.experiment_status import EXPERIMENT_CONDITIONS
 from epochal_api.kind import GROUP
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
-from epochal_operator.experiment import trim
-from epochal_operator.experiment.metrics import collect
+from epochal_operator.experiment import cache_transform
+from epochal_operator.experiment.metrics import METRICS
 from epochal_operator.experiment.reconcile import Reconciler
-from epochal_operator.experiment.resources import EXPERIMENTS, REPORT_JOBS, TRIALS
+from epochal_operator.experiment.report.job import report_job
+from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
+from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds
 from epochal_operator.runtime.api.resource import JOBS, Key, Object
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.store import Change, Store, Trim
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.store import Change, Store
+from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(EXPERIMENT_CONDITIONS), (f"{GROUP}/",))
 """The limits within which an Experiment is read."""
+REPORT_JOB = Owned(JOBS, EXPERIMENT_LABEL, cache_transform.report_job, report_job, is_optional=True)
+"""The Job that writes the report. Its permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
 BATCH_SECONDS = 0.25
 """Seconds for which changes are collected. A hundred running trials send twelve updates a second, and a free slot may
 wait this long.
@@ -39,15 +44,17 @@ def experiments(
         instance: Name of this process, for Events.
         metric_labels: Labels of Experiments that become labels of their metrics.
     """
-    keep: Trim = partial(trim.experiment, labels=metric_labels)
     return Kind(
         resource=EXPERIMENTS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance),
-        collect=partial(collect, labels=metric_labels),
-        owns=(REPORT_JOBS,),
+        collect=partial(METRICS.collect, labels=metric_labels),
+        owns=(REPORT_JOB,),
         references=(TRIALS,),
         woken_by={TRAINING_JOBS: experiments_of},
-        keeps={EXPERIMENTS: keep, TRAINING_JOBS: trim.trial, JOBS: trim.report_job},
+        cached={
+            EXPERIMENTS: partial(cache_transform.experiment, labels=metric_labels),
+            TRAINING_JOBS: cache_transform.trial,
+        },
         bounds=BOUNDS,
         batch_seconds=BATCH_SECONDS,
     )

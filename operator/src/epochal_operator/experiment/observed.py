@@ -5,32 +5,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
 
 from epochal_api.experiment import ExperimentSpec
 
-from epochal_operator.experiment.domains import Choice
-from epochal_operator.experiment.ledger import MAX_TEXT, Event, Warm
-from epochal_operator.experiment.observe import Jobs, has_begun, has_ended, is_idle
+from epochal_operator.experiment.actions import ImportanceState
+from epochal_operator.experiment.ledger.encoding import MAX_TEXT
+from epochal_operator.experiment.ledger.events import Event, Warm
+from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
 from epochal_operator.experiment.reasons import StatusCause
-from epochal_operator.experiment.space import Space
-from epochal_operator.experiment.stored_ledger import StoredLedger
-from epochal_operator.experiment.trials import Trial
+from epochal_operator.experiment.search.request import BATCH
+from epochal_operator.experiment.search_space.domains import Choice
+from epochal_operator.experiment.search_space.space import Space
+from epochal_operator.experiment.trial import Place, Trial
+from epochal_operator.experiment.trial_state import Jobs, has_begun, has_ended, is_idle
 from epochal_operator.runtime.api.resource import Object
 
-Place = tuple[int, int]
-"""The number of a trial, and its rung."""
 RUNG_BYTES = 128
 """Upper limit for the bytes of a rung in the ledger: its start, its end, and the release of its checkpoints."""
 NUMBER_BYTES = 32
 """Upper limit for the bytes of a number in the ledger, with the name of its parameter."""
 
-BATCH = 64
-"""Trials of one request to the searcher. A larger request takes long, and its suggestions are the same."""
-
 
 @dataclass(frozen=True)
-class Wanted:
+class ParsedSpec:
     """The parsed spec of an Experiment.
 
     Args:
@@ -60,30 +57,16 @@ class Wanted:
         )
 
 
-class Occasion(NamedTuple):
-    """The state for which the parameter importances are computed: a new best trial, or the end of the search.
-
-    Args:
-        trial: The number of the best trial.
-        value: Its objective value, as text.
-        ended: Whether the search has ended.
-    """
-
-    trial: int
-    value: str
-    ended: bool
-
-
 @dataclass(frozen=True)
 class Importance:
     """The importance of each parameter.
 
     Args:
-        occasion: The state for which the importances were computed.
+        state: The state for which the importances were computed.
         shares: The share of each parameter, 1 in total; empty if too few trials are known.
     """
 
-    occasion: Occasion
+    state: ImportanceState
     shares: Mapping[str, float]
 
 
@@ -93,16 +76,10 @@ class Observed:
 
     Args:
         now: The time of the observation, with a time zone.
-        events: The events of its ledger.
-        size: The used bytes of the ledger.
-        room: The maximum bytes of the ledger.
-        trial_bytes: An upper limit for the bytes of a new trial in the ledger.
-        promised: The number of rungs that the trials may still start, according to the schedule.
-        damaged: Whether a part of the ledger cannot be read.
-        foreign: Whether a ledger exists that has no events of this Experiment.
         ledger: The ledger as read, to which events are appended.
+        trial_bytes: An upper limit for the bytes of a new trial in the ledger.
+        remaining_promotions: The number of rungs that the trials may still start, according to the schedule.
         news: The events of its TrainingJobs that are not in the ledger.
-        noted: Its trials, according to the ledger only.
         trials: Its trials, according to the ledger and the news.
         jobs: Its TrainingJobs.
         report: The Job that writes its report; None if it does not exist.
@@ -110,7 +87,6 @@ class Observed:
         held: The due time of each TrainingJob that must not be created or corrected before, because others undo it.
         undone: The cause to report for `held`, or None.
         hindered: The cause that blocks all new TrainingJobs, or None.
-        exhausted: Whether the search has nothing left to suggest.
         batch: The maximum number of trials in one request to the searcher.
         importance: The latest parameter importances since the start of this process, or None.
         warm: The trials of other Experiments for the warm start that are not in the ledger yet.
@@ -121,16 +97,10 @@ class Observed:
     """
 
     now: datetime
-    events: tuple[Event, ...] = ()
-    size: int = 0
-    room: int = MAX_TEXT
+    ledger: StoredLedger = NO_LEDGER
     trial_bytes: int = RUNG_BYTES
-    promised: int = 0
-    damaged: bool = False
-    foreign: bool = False
-    ledger: StoredLedger | None = None
+    remaining_promotions: int = 0
     news: tuple[Event, ...] = ()
-    noted: tuple[Trial, ...] = ()
     trials: tuple[Trial, ...] = ()
     jobs: Jobs = field(default_factory=dict)
     report: Object | None = None
@@ -138,7 +108,6 @@ class Observed:
     held: Mapping[Place, datetime] = field(default_factory=dict)
     undone: StatusCause | None = None
     hindered: StatusCause | None = None
-    exhausted: bool = False
     batch: int = BATCH
     importance: Importance | None = None
     warm: tuple[Warm, ...] = ()
@@ -158,7 +127,7 @@ class Observed:
 
         A trial that the ledger calls Failed may have one: its spec was refused, and is accepted now.
         """
-        wanted = {(one.number, len(one.rungs)) for one in self.running}
+        wanted = {one.place for one in self.running}
         return {place: job for place, job in self.jobs.items() if place not in wanted and not has_ended(job)}
 
     @property
@@ -173,20 +142,20 @@ class Observed:
         return frozenset(number for number, job in found if job is None or (is_idle(job) and not has_begun(job)))
 
     @property
-    def full(self) -> bool:
-        """Whether the ledger may have no room for another trial."""
-        return not self.fits
-
-    @property
     def fits(self) -> int:
         """The number of new trials that certainly fit into the ledger, beside the running rungs and all promotions."""
-        return max(0, self.room - self.size - RUNG_BYTES * (len(self.running) + self.promised)) // self.trial_bytes
+        return max(0, self._free - RUNG_BYTES * self.remaining_promotions) // self.trial_bytes
 
     @property
     def climbs(self) -> int:
         """The number of further rungs that certainly fit into the ledger, beside the running rungs."""
-        return max(0, self.room - self.size - RUNG_BYTES * len(self.running)) // RUNG_BYTES
+        return max(0, self._free) // RUNG_BYTES
+
+    @property
+    def _free(self) -> int:
+        """The free bytes of the ledger, beside the running rungs."""
+        return MAX_TEXT - self.ledger.sizes.taken - RUNG_BYTES * len(self.running)
 
     def job(self, trial: Trial) -> Object | None:
         """Return the TrainingJob of the current rung of a trial, or None."""
-        return self.jobs.get((trial.number, len(trial.rungs)))
+        return self.jobs.get(trial.place)

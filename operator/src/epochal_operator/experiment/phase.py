@@ -1,129 +1,60 @@
 """The phase of an Experiment: its state, and the cause for its conditions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from epochal_api.condition import timestamp
 from epochal_api.experiment import ExperimentSpec
 from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 
-from epochal_operator.experiment.next import end, limit, stop
-from epochal_operator.experiment.observe import figures, is_idle, is_refused, state_of
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.schedule import promotions
-from epochal_operator.experiment.trials import Trial
+from epochal_operator.experiment.schedule.next_trials import end, stop
+from epochal_operator.experiment.schedule.pruning import promotions
+from epochal_operator.experiment.state import Phase, is_finished
+from epochal_operator.experiment.trial import Trial, max_trials
+from epochal_operator.experiment.trial_state import figures, is_idle, is_refused, is_trained
 from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.conditions import condition_of, get_condition, is_true
-from epochal_operator.trainingjob.mutable import Mutable
+from epochal_operator.runtime.conditions import condition_of, get_condition
 
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
-_TRAINED = frozenset({"Running", "Storing"})
-_ENDED = frozenset({"Complete", "Failed"})
 
 
-@dataclass(frozen=True)
-class Phase:
-    """The phase of an Experiment.
-
-    Args:
-        state: The `status.state`.
-        cause: The reason and the message of the state.
-    """
-
-    state: ExperimentState
-    cause: StatusCause
-
-    @property
-    def ended(self) -> bool:
-        """Whether the Experiment has ended: no further action follows unless its spec changes."""
-        return self.state in _ENDED
-
-
-def phase(spec: ExperimentSpec, start: str | None, observed: Observed) -> Phase:
+def phase(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> Phase:
     """Return the phase of an Experiment with a valid spec.
 
     Args:
         spec: The spec of the Experiment.
-        start: The start time of the Experiment, RFC 3339.
+        before: The previous status of the Experiment.
         observed: The observed state of the Experiment.
     """
-    if found := _ending(spec, start, observed):
-        return Phase("Failed" if found.reason in _FAILED else "Complete", found)
+    end_cause = _end(spec, observed)
+    start = _start(spec, before, observed, is_over=end_cause is not None)
+    if found := end_cause or lateness(spec.active_deadline_seconds, start, observed.now):
+        return Phase("Failed" if found.reason in _FAILED else "Complete", found, start)
     jobs = [job for one in observed.running if (job := observed.job(one)) is not None]
     if spec.suspend:
         if observed.busy_strays or not all(map(is_idle, jobs)):
             stops = StatusCause(Reason.SUSPENDING, "Its trials stop, since spec.suspend is true.")
-            return Phase("Running", observed.undone or stops)
-        return Phase("Suspended", StatusCause(Reason.SUSPENDED, "spec.suspend is true."))
-    begun = any(one.rungs for one in observed.trials) or any(state_of(job) in _TRAINED for job in jobs)
+            return Phase("Running", observed.undone or stops, start)
+        return Phase("Suspended", StatusCause(Reason.SUSPENDED, "spec.suspend is true."), start)
+    begun = any(one.rungs for one in observed.trials) or any(map(is_trained, jobs))
     state: ExperimentState = "Running" if begun else "Queued"
-    return Phase(state, _hindrance(observed, jobs) or _progress(spec, observed, state))
+    return Phase(state, _hindrance(observed, jobs) or _progress(spec, observed, state), start)
 
 
-def refused_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable) -> Phase:
-    """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late.
-
-    Args:
-        before: The previous status of the Experiment.
-        message: The violated rule, with the name of the field.
-        observed: The observed state of the Experiment.
-        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
-    """
-    begun = before.trials is not None and before.trials.created > 0
-    state: ExperimentState = before.state if begun and before.state is not None else "Failed"
-    if state in _ENDED:
-        return Phase(state, StatusCause(Reason.INVALID_SPEC, message))
-    if late := _lateness(mutable.active_deadline_seconds, refused_start(before, observed, mutable), observed.now):
-        return Phase("Failed", late)
-    if not mutable.suspend:
-        state, said = "Running" if state == "Suspended" else state, "It begins no trials; those that there are go on."
-    elif not all(map(is_idle, observed.jobs.values())):
-        state, said = "Running", "Its trials stop, since spec.suspend is true."
-    else:
-        state, said = "Suspended", "Its trials are suspended, since spec.suspend is true."
-    said = observed.undone.message if observed.undone is not None else said
-    return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{said}"))
-
-
-def refused_start(before: ExperimentStatus, observed: Observed, mutable: Mutable) -> str | None:
-    """Return the start time of an Experiment with a refused spec, RFC 3339; a resumed Experiment starts again.
-
-    Args:
-        before: The previous status of the Experiment.
-        observed: The observed state of the Experiment.
-        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
-    """
-    if before.state in _ENDED or before.trials is None or before.trials.created == 0:
-        return before.start_time
-    return None if mutable.suspend else before.start_time or timestamp(observed.now)
-
-
-def is_trained(job: Object | None) -> bool:
-    """Return whether the TrainingJob of a trial is training now."""
-    return job is not None and state_of(job) in _TRAINED
-
-
-def started(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> str | None:
-    """Return the start time of an Experiment, RFC 3339.
+def _start(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed, *, is_over: bool) -> str | None:
+    """Return the start time of an Experiment.
 
     As for a Job, a resumed Experiment starts again. An Experiment that continues after its end also starts again.
-
     An Experiment that exceeded its deadline continues only if the deadline is raised.
-
-    Args:
-        spec: The spec of the Experiment.
-        before: The previous status of the Experiment.
-        observed: The observed state of the Experiment.
     """
-    over = _end(spec, observed) is not None
-    if spec.suspend and not over:
+    if spec.suspend and not is_over:
         return None
     failed = get_condition(before.conditions, "Failed")
     was_late = failed is not None and failed.reason == Reason.DEADLINE_EXCEEDED
-    goes_on = is_true(before.conditions, "Finished") and not over and not was_late
-    if before.start_time is not None and not goes_on:
+    continues = is_finished(before) and not is_over and not was_late
+    if before.start_time is not None and not continues:
         return before.start_time
     return timestamp(observed.now) if observed.trials else None
 
@@ -140,15 +71,14 @@ def deadline(seconds: int | None, start: str | None) -> datetime | None:
     return datetime.fromisoformat(start) + timedelta(seconds=seconds)
 
 
-def _ending(spec: ExperimentSpec, start: str | None, observed: Observed) -> StatusCause | None:
-    """Return the cause of the end of an Experiment, or None while it continues."""
-    if found := _end(spec, observed):
-        return found
-    return _lateness(spec.active_deadline_seconds, start, observed.now)
+def lateness(seconds: int | None, start: str | None, now: datetime) -> StatusCause | None:
+    """Return the cause DeadlineExceeded if an Experiment exceeded its deadline, or None.
 
-
-def _lateness(seconds: int | None, start: str | None, now: datetime) -> StatusCause | None:
-    """Return the cause DeadlineExceeded if an Experiment exceeded its activeDeadlineSeconds, or None."""
+    Args:
+        seconds: The spec.activeDeadlineSeconds.
+        start: The start time of the Experiment, RFC 3339.
+        now: The current time, with a time zone.
+    """
     due = deadline(seconds, start)
     if due is None or now < due:
         return None
@@ -159,9 +89,9 @@ def _lateness(seconds: int | None, start: str | None, now: datetime) -> StatusCa
 def _end(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
     """Return the cause of the end of an Experiment without regard to its deadline, or None."""
     trials = observed.trials
-    if found := end(spec, trials, exhausted=observed.exhausted, unstarted=observed.unstarted):
+    if found := end(spec, trials, exhausted=observed.ledger.exhausted, unstarted=observed.unstarted):
         return StatusCause(Reason(found), _MESSAGES[Reason(found)].format(**_words(spec, observed)))
-    if observed.full and not observed.running:
+    if not observed.fits and not observed.running:
         waiting = promotions(trials, spec, closed=True)
         return None if waiting and observed.climbs else _full(observed, len(waiting))
     return None
@@ -251,7 +181,7 @@ _PASSES = frozenset({"Creating", "Cleanup", "Failing"})
 def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) -> StatusCause:
     if stop(spec, observed.trials):
         return StatusCause(Reason.FINISHING, "It makes no new trials. What is trained now ends its rung.")
-    if observed.full and not observed.exhausted and len(observed.trials) < limit(spec):
+    if not observed.fits and not observed.ledger.exhausted and len(observed.trials) < max_trials(spec):
         return _full(observed)
     if state == "Queued":
         return StatusCause(Reason.QUEUED, "Its first trials wait, or are about to be made.")

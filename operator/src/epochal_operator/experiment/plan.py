@@ -9,95 +9,102 @@ from epochal_api.experiment_status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.actions import Action, Append, Ask, Create, DeleteExperiment, Suspend, Unmade
+from epochal_operator.experiment.actions import (
+    Action,
+    Append,
+    Ask,
+    Create,
+    CreateReport,
+    DeleteReport,
+    ImportanceState,
+    Plan,
+    Suspend,
+    Unmade,
+    suspensions,
+)
+from epochal_operator.experiment.blockers import backoff_seconds
 from epochal_operator.experiment.events import (
     best_unavailable,
     events,
+    ledger_damaged,
     ledger_ignored,
     metric_unavailable,
     report_failed,
     report_waits,
 )
-from epochal_operator.experiment.ledger import Failed, Finished
-from epochal_operator.experiment.life import end_of, time_to_live
-from epochal_operator.experiment.next import Next, decide, stop
-from epochal_operator.experiment.observe import due_in, figures, has_begun, is_due, may_tell, must_change, reports_best
-from epochal_operator.experiment.observed import Observed, Occasion, Place, Wanted
-from epochal_operator.experiment.patience import look_again_seconds
-from epochal_operator.experiment.phase import Phase, deadline, phase, started
+from epochal_operator.experiment.ledger.events import Failed, Finished
+from epochal_operator.experiment.ledger.observe import due_in
+from epochal_operator.experiment.observed import Observed, ParsedSpec
+from epochal_operator.experiment.phase import deadline, phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import (
-    CreateReport,
-    DeleteReport,
-    deleted,
-    has_failed,
-    report_step,
-    retry,
-    waits_in,
-)
-from epochal_operator.experiment.schedule import Promotion, ladder
-from epochal_operator.experiment.status import is_ended, refused, results_uri, shown, status
+from epochal_operator.experiment.report.plan import deleted, has_failed, report_step, retry, seconds_to_live, waits_in
+from epochal_operator.experiment.schedule.next_trials import Next, decide, stop
+from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.state import Phase, end_of, is_finished, needs_no_ledger
+from epochal_operator.experiment.status import results_uri, shown, status
+from epochal_operator.experiment.trial import Place, Trial, best
 from epochal_operator.experiment.trial_job import training_job
-from epochal_operator.experiment.trials import Trial, best, value
-from epochal_operator.experiment.without_ledger import is_over, plan_without_ledger
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
-from epochal_operator.runtime.actions import Plan as AnyPlan
+from epochal_operator.experiment.trial_state import figures, has_begun, reports_best
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.trainingjob.mutable import Mutable
 
 MAX_BEGUN = 16
 """Maximum number of TrainingJobs that a plan creates. With a large template each takes long to build, and other
 Experiments wait for that time."""
 
-Plan = AnyPlan[Action]
 
-
-def plan(document: Object, wanted: Wanted, observed: Observed) -> Plan:
-    """Return the plan for an Experiment.
+def plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan | StatusCause:
+    """Return the plan for an Experiment, or the cause that it cannot have a ledger any more.
 
     Args:
         document: The Experiment, as JSON.
-        wanted: The parsed spec.
+        parsed: The parsed spec.
         observed: The observed state of the Experiment.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
-    new = (*observed.warm, *observed.news, *deleted(observed))
-    if observed.foreign and not observed.unnoted:
-        return Plan((EmitEvent(ledger_ignored(metadata.uid)), Append(())))
-    spec, before = wanted.spec, read_status(ExperimentStatus, document.get("status"))
-    if any(is_due(one, observed.jobs, observed.now) for one in new) and not observed.unnoted:
+    new, ledger = (*observed.warm, *observed.news, *deleted(observed)), observed.ledger
+    if ledger.foreign and not observed.unnoted:
+        event = ledger_damaged(ledger.resource_version) if ledger.damaged else ledger_ignored(metadata.uid)
+        return Plan((EmitEvent(event), Append(())))
+    spec, before = parsed.spec, read_status(ExperimentStatus, document.get("status"))
+    if not observed.unnoted and any(due_in(one, observed.jobs, observed.now) == 0 for one in new):
         return Plan((*_unavailable(spec, observed), *_best_unavailable(spec, observed), Append(new)))
-    if is_over(metadata, before) and before.trials and len(observed.trials) < before.trials.created:
+    if needs_no_ledger(metadata, before) and before.trials and len(observed.trials) < before.trials.created:
         # The ledger and some TrainingJobs were lost. The search has ended, so these trials are not trained again.
-        return plan_without_ledger(document, spec, _TRIALS_LOST, observed)
-    return _go_on(document, metadata, wanted, before, observed)
+        return StatusCause(Reason.LEDGER_UNAVAILABLE, "The ledger and some TrainingJobs were lost.")
+    return _plan_up_to_date(document, metadata, parsed, before, observed)
 
 
-def _go_on(document: Object, metadata: Metadata, wanted: Wanted, before: ExperimentStatus, observed: Observed) -> Plan:
+def _plan_up_to_date(
+    document: Object, metadata: Metadata, parsed: ParsedSpec, before: ExperimentStatus, observed: Observed
+) -> Plan:
     """Return the plan for an Experiment with all observed events in its ledger."""
-    spec = wanted.spec
-    now = phase(spec, started(spec, before, observed), observed)
+    spec = parsed.spec
+    now = phase(spec, before, observed)
     after = status(metadata, spec, before, now, observed)
     writes = () if observed.told else _writes(spec, before, after)
     is_free = observed.trials and not (before.trials and before.trials.created)
-    steps = _trial_steps(document, wanted, now, observed)
+    upcoming = Next() if now.ended or observed.hindered is not None else _next(spec, observed)
+    steps = _trial_steps(document, parsed, now, observed, upcoming)
     if (is_free and writes) or observed.unnoted:
         # Before the first trial is created: from this status on, the API server rejects changes of the search.
         stops = tuple(one for one in steps if isinstance(one, Suspend)) if spec.suspend else ()
-        return Plan((*stops, *writes), look_again_seconds(Reason.LEDGER_REFUSED, before, observed.now))
-    todo = steps or _question(spec, before, now, observed) or writes
-    step = None if todo or observed.unreported else _report_step(spec, before, now, observed)
-    if step is not None and not isinstance(step, float):
-        todo = (step,)
+        return Plan((*stops, *writes), backoff_seconds(Reason.LEDGER_REFUSED, before, observed.now))
+    todo = steps or _question(spec, before, now, observed, upcoming.create) or writes
+    report = None
+    if not todo and not observed.unreported:
+        report = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete", end=end_of(before))
+    match report:
+        case CreateReport() | DeleteReport():
+            todo = (report,)
+        case tuple():
+            todo = (Append(report),)
     if todo:
         return Plan((*_report_failure(observed), *todo))
-    return _rest(spec, before, now, observed, step if isinstance(step, float) else None)
-
-
-_TRIALS_LOST = StatusCause(Reason.LEDGER_UNAVAILABLE, "The ledger and some TrainingJobs were lost.")
+    return _rest(spec, before, now, observed, report if isinstance(report, float) else None)
 
 
 def _unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
@@ -118,7 +125,7 @@ def _best_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action,
 
     Only the first finished rung causes this Event, because all trials use the same trainer.
     """
-    if spec.objective.strategy != "Best" or any(one.rungs for one in observed.noted):
+    if spec.objective.strategy != "Best" or any(one.rungs for one in observed.ledger.trials):
         return ()
     first = next((one for one in observed.news if isinstance(one, Finished)), None)
     job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
@@ -132,82 +139,35 @@ def _rest(
 ) -> Plan:
     """Return the plan once nothing must change: the time of the next reconcile, or the deletion after the TTL."""
     waits = report_in is not None and observed.report is not None and not has_failed(observed.report)
-    life = None if waits else time_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
+    to_live = None if waits else seconds_to_live(spec.ttl_seconds_after_finished, before, observed.report, observed.now)
     if observed.unreported and now.ended and (pause := retry(observed.now, end_of(before))) is not None:
-        report_in, life = pause.total_seconds(), None  # The deletion waits for the report, even if a quota blocks it.
-    if life is not None and life <= 0:
-        return Plan((DeleteExperiment(),))
+        # The deletion waits for the report, even if a quota blocks it.
+        report_in, to_live = pause.total_seconds(), None
+    if to_live is not None and to_live <= 0:
+        return Plan((DeleteSelf(),))
     queued_in = waits_in(observed.report, observed.now) if observed.report is not None else None
-    times = [report_in, life, queued_in or None, _look_again(spec, before, now, observed)]
+    times = [report_in, to_live, queued_in or None, _requeue_after(spec, before, now, observed)]
     return Plan(_report_failure(observed), min((one for one in times if one is not None), default=None))
 
 
-def refuse(document: Object, message: str, observed: Observed) -> Plan:
-    """Return the plan for an Experiment with an invalid spec: its trials continue or are suspended, and none starts.
-
-    Args:
-        document: The Experiment, as JSON.
-        message: The message of the validation error, which names the field.
-        observed: The observed state of the Experiment.
-    """
-    metadata = Metadata.model_validate(document["metadata"])
-    if metadata.deletion_timestamp is not None:
-        return Plan()
-    before, mutable = read_status(ExperimentStatus, document.get("status")), Mutable.read(document["spec"])
-    after = refused(metadata, before, message, observed, mutable)
-    waits = mutable.suspend or after.state in {"Complete", "Failed"}
-    finishes, by_number = document["spec"].get("finish") is True, {one.number: one for one in observed.trials}
-    steps: list[Action] = []
-    for place, job in observed.jobs.items():
-        stops = waits or (finishes and not has_begun(job)) or not may_tell(by_number.get(place[0]), place[1])
-        if observed.ledger is None and not stops:
-            continue  # The ledger decides which trials may train.
-        if place not in observed.held and must_change(job, suspend=stops):
-            steps.append(Suspend(place, job, stops))
-    if steps:
-        return Plan(tuple(steps))
-    if after != before and not observed.told:
-        return Plan((*map(EmitEvent, events("", before, after)), ApplyStatus(after)))
-    life = time_to_live(mutable.ttl_seconds_after_finished, before, observed.report, observed.now)
-    if life is not None and life <= 0:
-        return Plan((DeleteExperiment(),))
-    times = [life, *((due - observed.now).total_seconds() for due in observed.held.values())]
-    if after.state not in {"Complete", "Failed"}:
-        due = deadline(mutable.active_deadline_seconds, after.start_time)
-        times.append((due - observed.now).total_seconds() if due else None)
-    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
-
-
-def _trial_steps(document: Object, wanted: Wanted, now: Phase, observed: Observed) -> tuple[Action, ...]:
+def _trial_steps(
+    document: Object, parsed: ParsedSpec, now: Phase, observed: Observed, upcoming: Next
+) -> tuple[Action, ...]:
     """Return the actions on TrainingJobs: which to suspend or resume, and which to create."""
-    spec, waits = wanted.spec, wanted.spec.suspend or now.state == "Failed"
-    stopped = stop(spec, observed.trials)
-    steps: list[Action] = []
-    missing: list[Trial] = []
-    waiting = _waiting(observed)
+    spec, waits = parsed.spec, parsed.spec.suspend or now.state == "Failed"
+    stopped, waiting = stop(spec, observed.trials), _waiting(observed)
+    missing, suspend = list[Trial](), dict[Place, bool]()
     for trial in observed.running:
-        place, job = (trial.number, len(trial.rungs)), observed.job(trial)
-        if job is None:
-            missing += [trial] if place not in waiting and not stopped else []
-            continue
-        suspend = waits or (stopped is not None and not has_begun(job))
-        if place not in observed.held and must_change(job, suspend=suspend):
-            steps.append(Suspend(place, job, suspend))
-    steps += [
-        Suspend(place, job, suspend=True)
-        for place, job in observed.strays.items()
-        if place not in observed.held and must_change(job, suspend=True)
-    ]
+        if (job := observed.job(trial)) is not None:
+            suspend[trial.place] = waits or (stopped is not None and not has_begun(job))
+        elif trial.place not in waiting and not stopped:
+            missing.append(trial)
+    steps = suspensions(observed.jobs, suspend | dict.fromkeys(observed.strays, True), observed.held)
     if waits or now.ended or observed.hindered is not None:
-        return tuple(steps)
+        return steps
     taken = sum(observed.job(trial) is not None for trial in observed.running) + observed.busy_strays
-    begin = [Promotion(one.number, len(one.rungs)) for one in missing[: max(0, spec.parallelism - taken)]]
-    begin += _next(spec, observed).promote
-    by_number = {one.number: one for one in observed.trials}
-    return (
-        *steps,
-        *(_create(document, wanted, by_number[one.trial], one.rung) for one in begin[:MAX_BEGUN]),
-    )
+    begin = (*missing[: max(0, spec.parallelism - taken)], *upcoming.promote)
+    return (*steps, *(_create(document, parsed, one) for one in begin[:MAX_BEGUN]))
 
 
 def _next(spec: ExperimentSpec, observed: Observed) -> Next:
@@ -215,9 +175,9 @@ def _next(spec: ExperimentSpec, observed: Observed) -> Next:
 
     A trial whose TrainingJob is blocked takes no slot, up to as many of these trials as `parallelism`.
     """
-    blocked = sum((one.number, len(one.rungs)) in observed.blocked for one in observed.running)
+    blocked = sum(one.place in observed.blocked for one in observed.running)
     taken = len(observed.running) - min(blocked, spec.parallelism) + observed.busy_strays
-    closed = observed.exhausted or observed.full
+    closed = observed.ledger.exhausted or not observed.fits
     found = decide(spec, observed.trials, taken, exhausted=closed, blocked=_waiting(observed))
     return replace(found, promote=found.promote[: observed.climbs])
 
@@ -227,55 +187,43 @@ def _waiting(observed: Observed) -> frozenset[Place]:
     return frozenset((*observed.blocked, *observed.held))
 
 
-def _create(document: Object, wanted: Wanted, trial: Trial, rung: int) -> Create | Unmade:
+def _create(document: Object, parsed: ParsedSpec, trial: Trial) -> Create | Unmade:
     """Return the action that creates the TrainingJob of a rung, or that reports that it cannot be built."""
-    spec, place = wanted.spec, (trial.number, rung)
+    spec, rung = parsed.spec, len(trial.rungs)
     rungs = ladder(trial.number, spec.schedule, spec.template.spec.training.epochs)
     try:
-        body = training_job(
-            document,
-            spec,
-            wanted.space,
-            trial=trial.number,
-            rung=rung,
-            parameters=trial.parameters,
-            known=trial.known,
-            stop_after=rungs[rung] if rung < len(rungs) - 1 else None,
-            continue_from=results_uri(Metadata.model_validate(document["metadata"]), spec, trial),
-        )
+        stop_after = rungs[rung] if rung < len(rungs) - 1 else None
+        uri = results_uri(Metadata.model_validate(document["metadata"]), spec, trial)
+        body = training_job(document, spec, parsed.space, trial, stop_after=stop_after, continue_from=uri)
     except Exception as error:  # noqa: BLE001 - an error in one TrainingJob does not block the others
-        return Unmade(place, error)
-    return Create(place, body)
+        return Unmade(trial.place, error)
+    return Create(trial.place, body)
 
 
-def _question(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> tuple[Action, ...]:
+def _question(
+    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed, wanted: int
+) -> tuple[Action, ...]:
     """Return the request to the searcher, or no action if none is due."""
-    wanted = 0 if now.ended or observed.hindered is not None else _next(spec, observed).create
     if count := min(wanted, observed.batch, observed.fits):
         first = observed.trials[-1].number + 1 if observed.trials else 0
         # A TrainingJob without a trial in the ledger blocks its number: it has the name of the new trial's TrainingJob.
         taken = {number for number, _ in observed.jobs}
         return (Ask(tuple(islice((one for one in count_from(first) if one not in taken), count))),)
-    importance = _occasion(spec, before, now, observed)  # In a request of its own: it may take long.
+    importance = _importance_state(spec, before, now, observed)  # In a request of its own: it may take long.
     return (Ask(importance=importance),) if importance else ()
 
 
-def _occasion(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> Occasion | None:
+def _importance_state(
+    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed
+) -> ImportanceState | None:
     """Return the state for which the parameter importances must be computed, or None if they are up to date."""
     ranked = best(observed.trials, maximize=spec.objective.goal == "Maximize")
     if len(spec.parameters) <= 1 or not ranked:
         return None
-    found = Occasion(ranked[0].number, shown(value(ranked[0])), now.ended)
+    found = ImportanceState(ranked[0].number, shown(ranked[0].value), now.ended)
     is_new = before.best is None or (before.best.trial, before.best.value) != found[:2]
-    was_asked = observed.importance is not None and observed.importance.occasion == found
-    return found if (is_new or (now.ended and not is_ended(before))) and not was_asked else None
-
-
-def _report_step(
-    spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed
-) -> Append | CreateReport | DeleteReport | float | None:
-    step = report_step(spec, observed, ended=now.ended, complete=now.state == "Complete", end=end_of(before))
-    return Append(step) if isinstance(step, tuple) else step
+    was_asked = observed.importance is not None and observed.importance.state == found
+    return found if (is_new or (now.ended and not is_finished(before))) and not was_asked else None
 
 
 def _report_failure(observed: Observed) -> tuple[Action, ...]:
@@ -298,18 +246,18 @@ def _writes(spec: ExperimentSpec, before: ExperimentStatus, after: ExperimentSta
     """Return the Events and the new status, if the status changes. The Events precede the status."""
     if after == before:
         return ()
-    told = events(spec.objective.metric, before, after, maximize=spec.objective.goal == "Maximize")
-    return (*map(EmitEvent, told), ApplyStatus(after))
+    transitions = events(spec.objective.metric, before, after, maximize=spec.objective.goal == "Maximize")
+    return (*map(EmitEvent, transitions), ApplyStatus(after))
 
 
-def _look_again(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
+def _requeue_after(spec: ExperimentSpec, before: ExperimentStatus, now: Phase, observed: Observed) -> float | None:
     """Return the seconds until a reconcile that no watch triggers, or None."""
     times: list[float | None] = [(time - observed.now).total_seconds() for time in observed.held.values()]
     if now.state == "Complete":
         return min((one for one in times if one is not None), default=None)
     if (hindered := observed.hindered) is not None:
-        times.append(look_again_seconds(hindered.reason, before, observed.now))
+        times.append(backoff_seconds(hindered.reason, before, observed.now))
     times += [due_in(one, observed.jobs, observed.now) for one in observed.news]
-    due = None if now.ended else deadline(spec.active_deadline_seconds, started(spec, before, observed))
+    due = None if now.ended else deadline(spec.active_deadline_seconds, now.start)
     times.append((due - observed.now).total_seconds() if due else None)
     return min((one for one in times if one is not None), default=None)

@@ -3,6 +3,7 @@
 docs/reasons.md describes each reason for users.
 """
 
+from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.runtime.reasons import Effect, OwnReason, StatusCause, effect_of, reason_of
 
 __all__ = ["Effect", "Reason", "StatusCause", "effect"]
@@ -68,6 +69,9 @@ class Reason(OwnReason):
     REPORT_FAILED = "ReportFailed"
     REPORT_WAITING = "ReportWaiting"
     LEDGER_DAMAGED = "LedgerDamaged"
+
+
+CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.TRIALS_REFUSED)
 
 
 def effect(word: str) -> Effect:

@@ -6,7 +6,7 @@ the same suggestion.
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +17,9 @@ from epochal_api import experiment_ledger
 from epochal_api.experiment import KIND, InvalidExperiment, parse
 from epochal_api.text import printable
 
-from epochal_operator.experiment.ledger import Created, Event, decode
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.ledger.encoding import InvalidLedger, decode
+from epochal_operator.experiment.ledger.events import Created, Event
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.suggest import suggest
 
 
@@ -63,7 +64,7 @@ def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
     ledger = _events(data)
     template = document["spec"]["template"]["spec"]
     differences = []
-    for known, asked_at_once in groupby(_created(ledger), lambda one: one.known):
+    for known, asked_at_once in groupby((one for one in ledger if isinstance(one, Created)), lambda one: one.known):
         created = list(asked_at_once)
         numbers = [one.trial for one in created]
         response = suggest(request(experiment.spec, template, ledger[:known], numbers))
@@ -76,13 +77,12 @@ def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
     return differences
 
 
-def _created(ledger: Sequence[Event]) -> Iterator[Created]:
-    return (event for event in ledger if isinstance(event, Created))
-
-
 def _events(data: str) -> tuple[Event, ...]:
     """Return the events of an undamaged ledger; raise NothingToReplay for any other ledger."""
-    ledger = decode(data)
+    try:
+        ledger = decode(data)
+    except InvalidLedger:
+        ledger = ()
     created = [(place, event) for place, event in enumerate(ledger) if isinstance(event, Created)]
     in_order = [event.trial for _, event in created] == list(range(len(created)))
     if not created or not in_order or any(event.known > place for place, event in created):

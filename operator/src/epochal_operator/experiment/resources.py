@@ -6,8 +6,9 @@ from epochal_api.kind import GROUP, VERSION
 
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.runtime.api.resource import JOBS, Key, Object, Resource
-from epochal_operator.runtime.kind import Owned, Reference
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.store import Reference
+from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 EXPERIMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
 EXPERIMENT_LEDGERS = Resource(GROUP, VERSION, experiment_ledger.PLURAL, experiment_ledger.KIND)

@@ -18,22 +18,19 @@ from epochal_api.experiment_status import (
 from epochal_api.kind import Metadata
 from epochal_api.printer_columns import ExperimentDisplay
 
-from epochal_operator.experiment.next import limit
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import Phase, is_trained, refused_phase, refused_start, started
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
-from epochal_operator.experiment.schedule import ladder
-from epochal_operator.experiment.trials import Trial, best
-from epochal_operator.runtime.conditions import get_condition, keep_times, with_finished
-from epochal_operator.trainingjob.mutable import Mutable
-from epochal_operator.trainingjob.progress_status import short
+from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.state import Phase
+from epochal_operator.experiment.trial import Trial, best, max_trials
+from epochal_operator.experiment.trial_state import is_trained
+from epochal_operator.runtime.conditions import ConditionStatus, make_conditions, with_finished
+from epochal_operator.trainingjob.interface import short
 
 MAX_MESSAGE = 1024
 """Bytes of the message of a condition: several conditions may repeat it."""
 MAX_UID = 64
 """The most characters of a uid: more than Kubernetes uses."""
-_ENDS = frozenset({"Complete", "Failed"})
-"""The conditions of the end of an Experiment."""
 
 
 def status(
@@ -63,49 +60,15 @@ def status(
         importance=importance,
         epochs=_epochs(spec, trials),
         results=ExperimentResults(uri=_uri(spec, metadata.namespace, metadata.name, metadata.uid)),
-        start_time=started(spec, before, observed),
+        start_time=phase.start,
         completion_time=_completion_time(before, phase, observed.now),
         conditions=conditions(metadata.generation, before, observed.now, phase),
         display=ExperimentDisplay(
-            trials=f"{len(trials)}/{max(len(trials), limit(spec))}",
+            trials=f"{len(trials)}/{max(len(trials), max_trials(spec))}",
             best=f"{spec.objective.metric} {short(top[0].value)}" if top else None,
         ),
     )
     return bounded(made)
-
-
-def refused(
-    metadata: Metadata, before: ExperimentStatus, message: str, observed: Observed, mutable: Mutable
-) -> ExperimentStatus:
-    """Return the status of an Experiment with an invalid spec.
-
-    Running trials continue, or wait, because another version of Epochal may understand the spec. The result of an ended
-    search stays, even if its spec becomes invalid later.
-
-    Args:
-        metadata: The metadata of the Experiment.
-        before: The previous status of the Experiment.
-        message: The violated rule, with the name of the field.
-        observed: The observed state of the Experiment.
-        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
-    """
-    is_seen, was_over = before.observed_generation == metadata.generation, has_come_to_its_end(before)
-    if was_over and is_seen:
-        return before  # A newer version with other rules does not change an ended Experiment.
-    phase = refused_phase(before, message, observed, mutable)
-    made = conditions(metadata.generation, before, observed.now, phase)
-    ends = {one.type: one for one in before.conditions or [] if was_over and one.type in _ENDS}
-    since = before.completion_time if is_seen or was_over else None
-    return before.model_copy(
-        update={
-            "observed_generation": metadata.generation,
-            "state": phase.state,
-            "trials": _trained(before.trials, observed),
-            "start_time": refused_start(before, observed, mutable),
-            "conditions": [ends.get(one.type, one) for one in made],
-            "completion_time": (since or timestamp(observed.now)) if phase.ended else None,
-        }
-    )
 
 
 def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: Phase) -> list[Condition]:
@@ -117,18 +80,10 @@ def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: 
         now: The current time, with a time zone.
         phase: The phase of the Experiment.
     """
-    changed = [
-        Condition(
-            type=kind,
-            status="True" if cause is not None else "False",
-            reason=cause.reason if cause is not None else otherwise.reason,
-            message=_bounded(cause.message if cause is not None else otherwise.message),
-            last_transition_time=timestamp(now),
-            observed_generation=generation,
-        )
-        for kind, cause, otherwise in _conditions(phase)
-    ]
-    return with_finished(keep_times(before.conditions, changed))
+    values = _conditions(phase)
+    return with_finished(
+        make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=MAX_MESSAGE)
+    )
 
 
 def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> RankedTrial:
@@ -199,14 +154,6 @@ def _counts(observed: Observed) -> TrialCounts:
     )
 
 
-def _trained(before: TrialCounts | None, observed: Observed) -> TrialCounts | None:
-    """Return the previous counts with the number of trials that train now; an invalid spec gives no more."""
-    if before is None:
-        return None
-    running = sum(map(is_trained, observed.jobs.values()))
-    return before.model_copy(update={"running": running, "queued": max(0, before.queued + before.running - running)})
-
-
 def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:
     """Return the epochs that were trained, that early stopping saved, and that were trained twice at most."""
     epochs = spec.template.spec.training.epochs
@@ -232,29 +179,12 @@ def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> s
     return timestamp(now)
 
 
-def _conditions(phase: Phase) -> Iterator[tuple[str, StatusCause | None, StatusCause]]:
-    """Yield the type of each condition, its cause if it is True, and the cause if it is False."""
-    known, cause = effect(phase.cause.reason), phase.cause
-    suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
-    unfinished = StatusCause(Reason.UNFINISHED, "")
-    yield "Ready", cause if known.ready else None, cause
-    yield "Stalled", cause if known.stalls else None, StatusCause(Reason.PROGRESSING, "")
-    yield "Suspended", suspended if phase.state == "Suspended" else None, StatusCause(Reason.ACTIVE, "")
-    yield "Complete", cause if phase.state == "Complete" else None, unfinished
-    yield "Failed", cause if phase.state == "Failed" else None, unfinished
-
-
-def _bounded(message: str) -> str:
-    return message.encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
-
-
-def is_ended(before: ExperimentStatus) -> bool:
-    """Return whether the condition Finished is True."""
-    finished = get_condition(before.conditions, "Finished")
-    return finished is not None and finished.status == "True"
-
-
-def has_come_to_its_end(before: ExperimentStatus) -> bool:
-    """Return whether a search has completed or failed, for a reason other than InvalidSpec."""
-    found = [one for one in before.conditions or [] if one.type in _ENDS and one.status == "True"]
-    return any(one.reason != Reason.INVALID_SPEC for one in found)
+def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCause]]:
+    """Yield the type, status and cause of each condition."""
+    known, cause, state = effect(phase.cause.reason), phase.cause, phase.state
+    suspended, unfinished = StatusCause(Reason.SUSPENDED, "spec.suspend is true."), StatusCause(Reason.UNFINISHED, "")
+    yield "Ready", "True" if known.ready else "False", cause
+    yield "Stalled", *(("True", cause) if known.stalls else ("False", StatusCause(Reason.PROGRESSING, "")))
+    yield "Suspended", *(("True", suspended) if state == "Suspended" else ("False", StatusCause(Reason.ACTIVE, "")))
+    yield "Complete", *(("True", cause) if state == "Complete" else ("False", unfinished))
+    yield "Failed", *(("True", cause) if state == "Failed" else ("False", unfinished))

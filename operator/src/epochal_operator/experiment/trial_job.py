@@ -9,9 +9,10 @@ from epochal_api.experiment import ExperimentSpec, trial_name
 from epochal_api.kind import API_VERSION, GROUP
 from epochal_api.trainingjob import TrainingJobSpec
 
-from epochal_operator.experiment import paths
-from epochal_operator.experiment.domains import Domain
-from epochal_operator.experiment.space import Space, Values
+from epochal_operator.experiment.search_space import paths
+from epochal_operator.experiment.search_space.domains import Domain
+from epochal_operator.experiment.search_space.space import Space, Values
+from epochal_operator.experiment.trial import Trial
 
 Object = dict[str, Any]
 
@@ -33,31 +34,26 @@ def training_job(
     document: Mapping[str, Any],
     spec: ExperimentSpec,
     space: Space,
+    trial: Trial,
     *,
-    trial: int,
-    rung: int,
-    parameters: Values,
-    known: int,
     stop_after: int | None = None,
     continue_from: str | None = None,
 ) -> Object:
-    """Return the TrainingJob for a rung of a trial, as JSON.
+    """Return the TrainingJob for the current rung of a trial, as JSON.
 
     Args:
         document: The Experiment, as JSON.
         spec: Its spec.
         space: The search space of the Experiment.
-        trial: Number of the trial.
-        rung: The rung, counted from 0.
-        parameters: The trial's parameters.
-        known: The number of events in the ledger when the parameters were suggested.
+        trial: The trial.
         stop_after: Last epoch of the rung; None for the last rung, which trains all epochs.
         continue_from: URI of the results folder of the previous rung; None for the first rung.
     """
+    number, rung = trial.place
     metadata = document["metadata"]
     template = document["spec"]["template"]
     labels = (template.get("metadata") or {}).get("labels") or {}
-    made = trial_spec(template["spec"], space, parameters)
+    made = trial_spec(template["spec"], space, trial.parameters)
     training = made["training"] | {"monitor": {"metric": spec.objective.metric, "mode": spec.objective.mode}}
     if stop_after is not None:
         training["stopAfterEpoch"] = stop_after
@@ -67,18 +63,18 @@ def training_job(
         "apiVersion": API_VERSION,
         "kind": trainingjob.KIND,
         "metadata": {
-            "name": trial_name(metadata["name"], trial, rung),
+            "name": trial_name(metadata["name"], number, rung),
             "namespace": metadata["namespace"],
             "labels": labels
             | {
                 EXPERIMENT_LABEL: metadata["name"],
                 EXPERIMENT_UID_LABEL: metadata["uid"],
-                TRIAL_LABEL: str(trial),
+                TRIAL_LABEL: str(number),
                 RUNG_LABEL: str(rung),
             },
             "annotations": {
-                PARAMETERS_ANNOTATION: json.dumps(dict(parameters), sort_keys=True, ensure_ascii=False),
-                KNOWN_ANNOTATION: str(known),
+                PARAMETERS_ANNOTATION: json.dumps(dict(trial.parameters), sort_keys=True, ensure_ascii=False),
+                KNOWN_ANNOTATION: str(trial.known),
             },
             "ownerReferences": [
                 {
@@ -179,7 +175,7 @@ def _read(
 ) -> str | None:
     place = paths.find(template, path, names)
     # The API server fills in no default where a field came later.
-    value = paths.get(filled, path, names) if place.value is None and place.schema else place.value
+    value = paths.find(filled, path, names).value if place.value is None and place.schema else place.value
     if value is None and not (place.is_set and domain.contains("null")):
         return None
     return domain.read(value)

@@ -5,32 +5,28 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from epochal_api.experiment import trial_name
 from epochal_api.text import printable
-from epochal_api.trainingjob import InvalidTrainingJob, parse
 
 from epochal_operator.experiment.actions import Create, Suspend, Unmade
+from epochal_operator.experiment.blockers import Blockers, next_attempt
 from epochal_operator.experiment.events import not_made, rejected
-from epochal_operator.experiment.hindrances import Hindrances
-from epochal_operator.experiment.ledger import Failed
-from epochal_operator.experiment.observe import Jobs
-from epochal_operator.experiment.observed import Place
-from epochal_operator.experiment.patience import look_again_at
-from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.ledger.events import Failed
+from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
+from epochal_operator.experiment.trial import Place, Trial
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
-from epochal_operator.experiment.trials import Trial
-from epochal_operator.runtime.api.errors import REFUSALS, AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
-from epochal_operator.runtime.api.kube import LEADER_MANAGER
+from epochal_operator.experiment.trial_state import Jobs
+from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.actions import PatchChild
+from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.api.resource import Key, Object, key_of
-from epochal_operator.runtime.corrections import MAX_SECONDS, TOLERATED, Correction, Corrections, writers
-from epochal_operator.runtime.owners import controller, controller_uid
+from epochal_operator.runtime.children import Children
+from epochal_operator.runtime.drift import MAX_SECONDS, TOLERATED, Correction, DriftBackoff
+from epochal_operator.runtime.owners import blocked_by
 from epochal_operator.runtime.writer import Writer
-from epochal_operator.trainingjob.job import NoStorageEndpoint, batch_job
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
 
 REJECTED = "Rejected"
 """The reason of a failed trial: the API server refused its TrainingJob."""
@@ -45,20 +41,27 @@ class TrialWriter:
 
     Args:
         writer: The writer of objects to the API server.
+        children: The children of Experiments, for corrections with backoff.
         installation: Returns the settings with which Epochal was installed.
         clock: Returns the current time, with a time zone.
     """
 
-    def __init__(self, writer: Writer, installation: Callable[[], Installation], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        children: Children,
+        installation: Callable[[], Installation],
+        clock: Callable[[], datetime],
+    ) -> None:
         self._writer = writer
+        self._children = children
         self._installation = installation
         self._clock = clock
-        self._corrections: defaultdict[Key, Corrections] = defaultdict(Corrections)
-        self._made: defaultdict[Key, dict[Place, Correction]] = defaultdict(dict)
+        self._created = DriftBackoff()
         self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
 
     async def write(
-        self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Hindrances
+        self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Blockers
     ) -> tuple[tuple[Failed, ...], BaseException | None]:
         """Create, suspend and resume TrainingJobs concurrently.
 
@@ -72,7 +75,7 @@ class TrialWriter:
             it has appended the events.
         """
         if not all(isinstance(action, Suspend) for action in trials):
-            await self._check_current(document)
+            await self._writer.check_current(document)
         slots, stops = asyncio.Semaphore(AT_ONCE), False
 
         async def one(action: Create | Unmade | Suspend) -> Failed | None:
@@ -108,20 +111,18 @@ class TrialWriter:
             trials: The trials of the Experiment that are available.
         """
         now, held, told = self._clock(), dict[Place, datetime](), None
-        key, uid, generation = key_of(document), document["metadata"]["uid"], document["metadata"]["generation"]
-        made = self._made.get(key, {})
+        metadata = document["metadata"]
         for place in ((one.number, len(one.rungs)) for one in trials if not one.ended):
-            last = made.get(place) if place not in jobs else None
-            if last and last.concerns(uid, generation, now) and last.times > TOLERATED and now < last.due:
+            child = Key(metadata["namespace"], trial_name(metadata["name"], *place))
+            last = self._created.of(document, TRAINING_JOBS, child, metadata["uid"], now)
+            if place not in jobs and last and last.times > TOLERATED and now < last.due:
                 held[place] = last.due
-                told = told or _deleted(trial_name(key.name, *place), last)
-        if (corrections := self._corrections.get(key)) is None:
-            return held, told
+                told = told or _deleted(last)
         for place, job in jobs.items():
-            last_change = corrections.of(TRAINING_JOBS, key_of(job), job["metadata"]["uid"], generation, now)
-            if last_change is not None and not last_change.stands(job) and now < last_change.due:
-                held[place] = last_change.due
-                told = told or _undone(job["metadata"]["name"], last_change)
+            last = self._children.drift.of(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
+            if last is not None and not last.stands(job) and now < last.due:
+                held[place] = last.due
+                told = told or last.blocks(now, CHILD_REASONS, EXPERIMENTS.kind)
         return held, told
 
     def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
@@ -140,22 +141,15 @@ class TrialWriter:
         Args:
             key: Namespace and name of the Experiment.
         """
-        self._corrections.pop(key, None)
-        self._made.pop(key, None)
+        self._children.forget(key)
+        self._created.forget(key)
         self._blocked.pop(key, None)
 
-    async def _check_current(self, document: Object) -> None:
-        """Raise Conflict if an Experiment has changed: the watch may be late, and the next plan must see the change."""
-        metadata = document["metadata"]
-        now = await self._writer.kube.get(EXPERIMENTS, metadata["namespace"], metadata["name"])
-        if _identity(now["metadata"]) != _identity(metadata):
-            raise Conflict(409, "Conflict", "the Experiment is another one by now")
-
-    async def _create(self, document: Object, action: Create, found: Hindrances) -> Failed | None:
+    async def _create(self, document: Object, action: Create, found: Blockers) -> Failed | None:
         """Create a TrainingJob; return a Failed event if the API server will never accept it."""
         name = action.body["metadata"]["name"]
         # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
-        if refusal := await asyncio.to_thread(_refusal, action.body, self._installation()):
+        if refusal := await asyncio.to_thread(spec_error, action.body, self._installation()):
             return await self._reject(document, action, "Epochal", refusal)
         try:
             made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
@@ -171,18 +165,13 @@ class TrialWriter:
         await self._take(document, action, made, found, is_new=is_new)
         return None
 
-    async def _take(self, document: Object, action: Create, made: Object, found: Hindrances, *, is_new: bool) -> None:
+    async def _take(self, document: Object, action: Create, made: Object, found: Blockers, *, is_new: bool) -> None:
         """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
-        name = action.body["metadata"]["name"]
-        if controller_uid(made) != document["metadata"]["uid"]:
-            if _is_earlier(made, document):
-                message = f"The TrainingJob {name} of an earlier Experiment of this name is being deleted."
-                found.hindered = StatusCause(Reason.CLEANUP, message)
+        if cause := blocked_by(made, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
+            if cause.reason == Reason.CLEANUP:
+                found.hindered = cause
             else:
-                message = (
-                    f"The TrainingJob {name} is somebody else's: delete it, or take another name for the Experiment."
-                )
-                self._block(document, action, StatusCause(Reason.NAME_CONFLICT, message))
+                self._block(document, action, cause)
             return
         if not _bears_label(made, action.body):
             made = await self._writer.patch(
@@ -196,10 +185,9 @@ class TrialWriter:
         found.hindered = mangled
         if is_new:
             await self._writer.delete(TRAINING_JOBS, made)
-            self._writer.remove(TRAINING_JOBS, made)
 
     async def _refused(
-        self, document: Object, action: Create, error: Invalid | Forbidden, found: Hindrances
+        self, document: Object, action: Create, error: Invalid | Forbidden, found: Blockers
     ) -> Failed | None:
         """Return a Failed event for an invalid TrainingJob, or None if it may be accepted later."""
         cause = _refused_by("The API server", action, error.message)
@@ -233,59 +221,33 @@ class TrialWriter:
 
     def _block(self, document: Object, action: Create | Unmade, cause: StatusCause) -> None:
         """Record the cause that blocks a TrainingJob, and the time of the next attempt."""
-        self._blocked[key_of(document)][action.place] = (look_again_at(document, cause.reason, self._clock()), cause)
+        self._blocked[key_of(document)][action.place] = (next_attempt(document, cause.reason, self._clock()), cause)
 
     def _note_made(self, document: Object, action: Create) -> None:
         """Count the consecutive creations of a TrainingJob: after each deletion the next creation is delayed longer."""
-        uid, generation, now = document["metadata"]["uid"], document["metadata"]["generation"], self._clock()
-        made = self._made[key_of(document)]
-        before = made.get(action.place)
-        times = before.times + 1 if before is not None and before.concerns(uid, generation, now) else 1
-        made[action.place] = Correction(uid, generation, times, now, (), kind=TRAINING_JOBS.kind)
+        # The UID of the TrainingJob is another one after each creation, so that of the Experiment stands for it.
+        metadata, now = action.body["metadata"], self._clock()
+        made = {"metadata": {**metadata, "uid": document["metadata"]["uid"]}}
+        before = self._created.of(document, TRAINING_JOBS, key_of(made), made["metadata"]["uid"], now)
+        fields, name = ("its creation",), metadata["name"]
+        self._created.record(document, TRAINING_JOBS, made, now, fields=fields, before=before, subject=name)
 
     async def _suspend(self, document: Object, action: Suspend) -> None:
-        """Suspend or resume a TrainingJob, and count repeated changes: each repetition is delayed longer."""
-        key, spec, now = key_of(action.job), {"suspend": action.suspend}, self._clock()
-        uid, generation = action.job["metadata"]["uid"], document["metadata"]["generation"]
-        corrections, refusal, who = self._corrections[key_of(document)], None, tuple[str, ...]()
-        before = corrections.of(TRAINING_JOBS, key, uid, generation, now)
-        if before is not None and before.spec != spec:
-            before = None  # The correction before set another value, which no other writer has undone.
-        if before is not None:
-            who = writers(await self._writer.kube.get(TRAINING_JOBS, *key), spec, LEADER_MANAGER)
+        """Suspend or resume a TrainingJob; each repetition is delayed longer."""
+        job, spec = action.job, {"suspend": action.suspend}
         try:
-            self._writer.put(TRAINING_JOBS, await self._writer.patch(TRAINING_JOBS, action.job, {"spec": spec}))
+            patch = PatchChild(TRAINING_JOBS, job, spec, required=spec)
+            await self._children.change(document, patch, subject=job["metadata"]["name"])
         except NotFound:
-            self._writer.remove(TRAINING_JOBS, action.job)
-            return
+            self._writer.remove(TRAINING_JOBS, job)
         except Conflict:  # The trainer writes status, so the cache may be late: the next plan needs the current one.
-            await self._writer.refresh(TRAINING_JOBS, key, action.job)
+            await self._writer.refresh(TRAINING_JOBS, key_of(job), job)
             raise
-        except REFUSALS as error:
-            refusal = error.message
-        times = before.times + 1 if before else 1
-        done = Correction(uid, generation, times, now, ("spec.suspend",), who, refusal, TRAINING_JOBS.kind, spec)
-        corrections.note(TRAINING_JOBS, key, done)
-
-
-_UID = "0" * 36
-"""A uid of the usual length, which adds to the size of a spec."""
 
 
 def _refused_by(who: str, action: Create, message: str) -> StatusCause:
     """Return the cause TrialsRefused for a refused TrainingJob."""
     return StatusCause(Reason.TRIALS_REFUSED, f"{who} refuses {action.body['metadata']['name']}: {message}")
-
-
-def _refusal(body: Object, installation: Installation) -> str:
-    """Return the message with which this version of Epochal refuses a TrainingJob as InvalidSpec, or an empty text."""
-    try:
-        batch_job(parse({**body, "metadata": {**body["metadata"], "uid": _UID}}), installation)
-    except NoStorageEndpoint:  # The TrainingJob waits for an endpoint.
-        return ""
-    except InvalidTrainingJob as error:
-        return str(error)
-    return ""
 
 
 def _bears_label(job: Object, body: Object) -> bool:
@@ -307,32 +269,10 @@ def _mangled(made: Object, body: Object) -> StatusCause | None:
     return None
 
 
-def _is_earlier(job: Object, document: Object) -> bool:
-    """Return whether a TrainingJob belongs to an earlier Experiment of the same name."""
-    owner = controller(job, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
-    return owner is not None and owner.name == document["metadata"]["name"]
-
-
-def _undone(name: str, last: Correction) -> StatusCause | None:
-    """Return the cause if a change of a TrainingJob is refused or repeatedly undone, or None."""
-    if last.refusal is not None:
-        return StatusCause(Reason.TRIALS_REFUSED, f"The API server refuses to change {name}: {last.refusal}")
-    if last.times <= TOLERATED:
-        return None
-    who = ", ".join(last.writers)
-    message = f"{who} and Epochal overwrite each other's spec.suspend of {name}: stop {who} from changing it."
-    return StatusCause(Reason.FIELD_CONFLICT, message)
-
-
-def _deleted(name: str, last: Correction) -> StatusCause:
+def _deleted(last: Correction) -> StatusCause:
     """Return the cause TrialsDeleted for a TrainingJob that another client deletes repeatedly."""
     message = (
-        f"Somebody has deleted {name} each of the {last.times} times that it was made. Epochal makes it again ever "
-        f"more seldom, at last every {MAX_SECONDS / 60:.0f} minutes: stop whoever deletes it."
+        f"Somebody has deleted {last.subject} each of the {last.times} times that it was created. Epochal creates it "
+        f"again ever more rarely, at last every {MAX_SECONDS / 60:.0f} minutes: stop the client that deletes it."
     )
     return StatusCause(Reason.TRIALS_DELETED, message)
-
-
-def _identity(metadata: Object) -> tuple[Any, ...]:
-    """Return the metadata fields of an Experiment on which a plan depends."""
-    return tuple(metadata.get(name) for name in ("uid", "generation", "deletionTimestamp"))

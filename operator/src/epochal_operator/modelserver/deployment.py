@@ -15,14 +15,13 @@ from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
 from epochal_api.server_pod import SERVER_ANNOTATION
 
-from epochal_operator.modelserver import config, metadata, pod_template
+from epochal_operator.modelserver import config, pod_template
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode
-from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.modelserver.resources import DEADLINE_SECONDS, INPUTS_ANNOTATION, child_metadata, selector
+from epochal_operator.pods.installation import Installation
 
 Object = dict[str, Any]
 
-INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
-"""Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
 TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
 """Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
 RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
@@ -31,8 +30,6 @@ RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
 """Annotation of the Deployment: the latest manual restart for which its template was built again, or empty."""
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 """Annotation of the Deployment in which its controller counts rollouts, including rollouts to an earlier template."""
-DEADLINE_SECONDS = 600
-"""Seconds until a rollout counts as failed: the default of Kubernetes."""
 HISTORY = 3
 """The number of old ReplicaSets that the Deployment keeps."""
 
@@ -51,9 +48,8 @@ def deployment(server: ModelServer, model: ServedModel, installation: Installati
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """
-    labels, selector = metadata.labels(server, installation), metadata.selector(server)
     told = config.encode(config.config(server, model, installation.storage_endpoint))
-    about = metadata.metadata(server, installation)
+    about, selected = child_metadata(server, installation), selector(server)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -63,14 +59,14 @@ def deployment(server: ModelServer, model: ServedModel, installation: Installati
             "paused": server.spec.paused,
             "revisionHistoryLimit": HISTORY,
             "progressDeadlineSeconds": DEADLINE_SECONDS,
-            "selector": {"matchLabels": selector},
+            "selector": {"matchLabels": selected},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
                 "metadata": {
-                    "labels": labels,
+                    "labels": about["labels"],
                     "annotations": {SERVER_ANNOTATION: told, INPUTS_ANNOTATION: inputs(server, model, told)},
                 },
-                "spec": pod_template.pod_spec(server, model, installation, selector),
+                "spec": pod_template.pod_spec(server, model, installation, selected),
             },
         },
     }

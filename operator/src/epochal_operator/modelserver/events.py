@@ -5,20 +5,30 @@ from collections.abc import Iterator
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ModelServerStatus
 
-from epochal_operator.modelserver.reasons import Foreign, Reason, StatusCause, as_reason, effect
+from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason, effect
 from epochal_operator.runtime.conditions import get_condition
-from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.events import Event, make_event
 
 
-def events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> list[Event]:
-    """Return the Events for the transition of a ModelServer from one status to the next.
+def events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> Iterator[Event]:
+    """Yield the Events for the transition of a ModelServer from one status to the next.
 
     Args:
         before: The previous status of the ModelServer.
         after: The new status of the ModelServer.
         rollout: The identifier of the Deployment's rollout.
     """
-    return list(_events(before, after, rollout))
+    progress, was = (get_condition(one.conditions, "Progressing") for one in (after, before))
+    ready, had = (get_condition(one.conditions, "Ready") for one in (after, before))
+    generation = str(after.observed_generation)
+    if progress is not None and (was is None or was.reason != progress.reason):
+        reason = as_reason(progress.reason)
+        # RolledOut has an Event once per rollout, because each change of the replicas reaches it again.
+        key = rollout if reason == Reason.ROLLED_OUT else f"{generation}/{rollout}/{progress.message}"
+        if effect(reason).event:
+            yield make_event(reason, progress.message, key)
+    if ready is not None and ready.reason == Reason.STOPPED and (had is None or had.reason != Reason.STOPPED):
+        yield make_event(Reason.STOPPED, ready.message, generation)
 
 
 def of_spec(server: ModelServer, before: ModelServerStatus, *, lacks_best: bool) -> list[Event]:
@@ -35,13 +45,13 @@ def of_spec(server: ModelServer, before: ModelServerStatus, *, lacks_best: bool)
             "spec.auth: who is on the way to it can read the keys, and use them, too, since they go over plain HTTP: "
             "set spec.tls."
         )
-        told.append(_event(Reason.PLAIN_KEYS, note, generation))
+        told.append(make_event(Reason.PLAIN_KEYS, note, generation))
     if lacks_best:
         note = (
             "spec.source: the best model was asked for, and the training has stored that of its last epoch only "
             "(spec.results.best): that is served."
         )
-        told.append(_event(Reason.BEST_MISSING, note, generation))
+        told.append(make_event(Reason.BEST_MISSING, note, generation))
     return told
 
 
@@ -52,22 +62,4 @@ def not_convertible(cause: StatusCause, sha256: str) -> Event:
         cause: The cause in the termination message of the converting container.
         sha256: The SHA-256 digest of the model.
     """
-    return _event(Reason.NOT_CONVERTIBLE, f"It is served by Keras, in the trainer's image: {cause.message}", sha256)
-
-
-def _events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> Iterator[Event]:
-    progress, was = (get_condition(one.conditions, "Progressing") for one in (after, before))
-    ready, had = (get_condition(one.conditions, "Ready") for one in (after, before))
-    generation = str(after.observed_generation)
-    if progress is not None and (was is None or was.reason != progress.reason):
-        reason = as_reason(progress.reason)
-        # RolledOut has an Event once per rollout, because each change of the replicas reaches it again.
-        key = rollout if reason == Reason.ROLLED_OUT else f"{generation}/{rollout}/{progress.message}"
-        if effect(reason).event:
-            yield _event(reason, progress.message, key)
-    if ready is not None and ready.reason == Reason.STOPPED and (had is None or had.reason != Reason.STOPPED):
-        yield _event(Reason.STOPPED, ready.message, generation)
-
-
-def _event(reason: Reason | Foreign, note: str, key: str) -> Event:
-    return Event(effect(reason).event or "Warning", reason, note, key)
+    return make_event(Reason.NOT_CONVERTIBLE, f"It is served by Keras, in the trainer's image: {cause.message}", sha256)

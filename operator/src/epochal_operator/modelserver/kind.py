@@ -7,26 +7,23 @@ from epochal_api.kind import GROUP
 from epochal_api.modelserver_status import SERVER_CONDITIONS
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
-from epochal_operator.modelserver import trim
-from epochal_operator.modelserver.labels import EXPERIMENT_LABEL
-from epochal_operator.modelserver.metrics import collect
-from epochal_operator.modelserver.owned import CHILDREN
+from epochal_operator.modelserver import cache_transform
+from epochal_operator.modelserver.children import CHILDREN, OWNED_PODS, OWNED_REPLICA_SETS
+from epochal_operator.modelserver.metrics import METRICS
 from epochal_operator.modelserver.reconcile import Reconciler
 from epochal_operator.modelserver.resources import (
+    EXPERIMENT_LABEL,
     EXPERIMENTS,
     MODEL_SERVERS,
-    OWNED_PODS,
-    OWNED_REPLICA_SETS,
     SERVERS_OF_EXPERIMENT,
     SERVERS_OF_JOB,
-    owned,
 )
+from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds
-from epochal_operator.runtime.api.resource import PODS, REPLICA_SETS, Key, Object, key_of
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.store import Change, Store, Trim
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.runtime.store import Change, Store
+from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(SERVER_CONDITIONS), (f"{GROUP}/",))
 """The limits within which a ModelServer is read."""
@@ -42,23 +39,19 @@ def model_servers(
         instance: Name of this process, for Events.
         metric_labels: Labels of ModelServers that become labels of their metrics.
     """
-    keep: Trim = partial(trim.model_server, labels=metric_labels)
     return Kind(
         resource=MODEL_SERVERS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance),
-        collect=partial(collect, labels=metric_labels),
-        owns=(*map(owned, CHILDREN), OWNED_REPLICA_SETS, OWNED_PODS),
+        collect=partial(METRICS.collect, labels=metric_labels),
+        owns=(*CHILDREN, OWNED_REPLICA_SETS, OWNED_PODS),
         references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
         woken_by={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
         optional=frozenset({TRAINING_JOBS, EXPERIMENTS}),
-        keeps={
-            MODEL_SERVERS: keep,
-            TRAINING_JOBS: trim.training_job,
-            EXPERIMENTS: trim.experiment,
-            REPLICA_SETS: trim.replica_set,
-            PODS: trim.pod,
-        }
-        | {child.resource: child.keep for child in CHILDREN},
+        cached={
+            MODEL_SERVERS: partial(cache_transform.model_server, labels=metric_labels),
+            TRAINING_JOBS: cache_transform.training_job,
+            EXPERIMENTS: cache_transform.experiment,
+        },
         bounds=BOUNDS,
     )
 

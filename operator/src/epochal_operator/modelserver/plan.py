@@ -3,37 +3,50 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from epochal_api.kind import Metadata
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ModelServerStatus, ServedModel
 
-from epochal_operator.modelserver.actions import Action, ChildStep, Create, Delete, Patch, Plan, Renew
+from epochal_operator.modelserver.cache_transform import brief
+from epochal_operator.modelserver.children import DEPLOYMENT, url
 from epochal_operator.modelserver.config import NoStorageEndpoint, is_converted
 from epochal_operator.modelserver.deployment import (
     RESTARTED_ANNOTATION,
     TEMPLATE_ANNOTATION,
     inputs_of,
+    renewed,
     rollout,
 )
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
-from epochal_operator.modelserver.observed import Observed, Seen
-from epochal_operator.modelserver.owned import DEPLOYMENT
+from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.phase import Phase, phase, refused
 from epochal_operator.modelserver.pin import pinned
 from epochal_operator.modelserver.pods import not_convertible as said_not_convertible
 from epochal_operator.modelserver.pods import stuck_at, unscheduled_until
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
-from epochal_operator.modelserver.service import url
 from epochal_operator.modelserver.source import Found, Gone, is_same, kept
 from epochal_operator.modelserver.status import status
-from epochal_operator.modelserver.steering import Steering, steering_step
-from epochal_operator.modelserver.trim import brief
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import (
+    ApplyStatus,
+    ChildAction,
+    CreateChild,
+    DeleteChild,
+    EmitEvent,
+    PatchChild,
+    ReplaceChild,
+)
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.events import Event
-from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.runtime.owners import ObservedChild
+
+Action = ChildAction | EmitEvent | ApplyStatus[ModelServerStatus]
+Plan = AnyPlan[Action]
 
 
 def plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
@@ -55,17 +68,19 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     if model is not None and (cause := _unconvertible(model, known, observed)):
         model = model.model_copy(update={"runtime": "Keras"})
         told = [EmitEvent(not_convertible(cause, model.sha256))]
-    steps: list[ChildStep] = []
+    steps: list[ChildAction] = []
     try:
         if model is not None:
-            wanted = [(seen, seen.child.build(server, model, installation)) for seen in observed.children]
+            wanted = [
+                (seen, seen.child.build(server, model, installation)) for seen in observed.children if seen.child.build
+            ]
             # The object of another owner blocks nothing if the ModelServer needs no such object.
             wanted = [(seen, body) for seen, body in wanted if body is not None or seen.thing is not None]
             observed = replace(observed, children=tuple(seen for seen, _ in wanted))
             steps = _steps(wanted, observed.now)
     except NoStorageEndpoint as error:
         cause = StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error))
-        if step := steering_step(Steering(server.spec.replicas, server.spec.paused), observed):
+        if step := _mutable_step(MutableFields(replicas=server.spec.replicas, paused=server.spec.paused), observed):
             return Plan((step,))
         now = refused(cause, observed, known, server.spec.replicas)
         return _settle(server.metadata, before, now, observed, address=before.url)
@@ -78,20 +93,22 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
     return _settle(server.metadata, before, now, observed, address=url(server) if model else None, warnings=warnings)
 
 
-def refuse(metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed, steering: Steering) -> Plan:
-    """Return the plan for a ModelServer with an invalid spec: only the fields in `steering` are applied.
+def refuse(
+    metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed, mutable: MutableFields
+) -> Plan:
+    """Return the plan for a ModelServer with an invalid spec: only its mutable fields are applied.
 
     Args:
         metadata: The metadata of the ModelServer.
         before: The status so far.
         message: The message of the validation error, which names the field.
         observed: The observed state of the ModelServer.
-        steering: The spec fields that apply even if the spec is invalid.
+        mutable: The mutable fields of the spec.
     """
     if metadata.deletion_timestamp is not None:
         return Plan()
     deployment = observed.deployment
-    if step := steering_step(steering, observed):
+    if step := _mutable_step(mutable, observed):
         return Plan((step,))
     wanted = int(deployment["spec"].get("replicas") or 0) if deployment else 0
     known = pinned(deployment, before.model) if deployment else None
@@ -137,14 +154,14 @@ def _unconvertible(model: ServedModel, known: ServedModel | None, observed: Obse
     return said_not_convertible(observed.current, observed.now)
 
 
-def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[ChildStep]:
+def _steps(wanted: Iterable[tuple[ObservedChild, Object | None]], now: datetime) -> list[ChildAction]:
     """Return the actions that lead from the observed owned objects to the desired objects.
 
     Args:
         wanted: The observed state of each owned object, and its desired state.
         now: The current time, with a time zone.
     """
-    steps: list[ChildStep] = []
+    steps: list[ChildAction] = []
     missing = False
     for seen, body in wanted:
         if seen.child is DEPLOYMENT and seen.thing is None and missing:
@@ -156,34 +173,56 @@ def _steps(wanted: Iterable[tuple[Seen, Object | None]], now: datetime) -> list[
     return steps
 
 
-def _is_missing(seen: Seen) -> bool:
+def _is_missing(seen: ObservedChild) -> bool:
     """Return whether an owned object does not exist because a cause blocks it."""
     return seen.thing is None and seen.blocked is not None
 
 
-def _step(seen: Seen, wanted: Object | None) -> ChildStep | None:
+def _step(seen: ObservedChild, wanted: Object | None) -> ChildAction | None:
     thing, resource = seen.thing, seen.child.resource
     if thing is None:
-        return Create(resource, wanted) if wanted is not None else None
+        return CreateChild(resource, wanted) if wanted is not None else None
     if thing["metadata"].get("deletionTimestamp"):
         return None
     if wanted is None:
-        return Delete(resource, thing)
-    if seen.child is DEPLOYMENT and _is_outdated(thing, wanted):
-        return Renew(thing, wanted)
-    left_out = _OF_TEMPLATE if seen.child is DEPLOYMENT else ()
+        return DeleteChild(resource, thing, "the ModelServer does not need any more")
+    given, left_out = dict(wanted["metadata"].get("annotations") or {}), frozenset[str]()
+    if seen.child is DEPLOYMENT:
+        if _is_outdated(thing, wanted):
+            required = {"template": {"inputs": inputs_of(wanted)}}
+            return ReplaceChild(resource, thing, "template", partial(renewed, wanted=wanted), required)
+        given |= _noted(thing)
+        left_out = _OF_TEMPLATE
     fields = {name: value for name, value in wanted["spec"].items() if name not in left_out}
     found = {name: _comparable(thing["spec"].get(name)) for name in fields}
-    spec = {name: _change(value, found[name]) for name, value in fields.items() if not _is_same(value, found[name])}
-    overruled = {name for name in spec if seen.overruled.get(name) == (fields[name], thing["spec"].get(name))}
-    spec = {name: sent for name, sent in spec.items() if name not in overruled}
-    given = dict(wanted["metadata"].get("annotations") or {})
-    if seen.child is DEPLOYMENT:
-        given |= _noted(thing)
+    kept = {name: (brief(value), thing["spec"].get(name)) for name, value in fields.items()}
+    differ = [name for name, value in fields.items() if not _is_same(value, found[name])]
+    spec = {name: _change(fields[name], found[name]) for name in differ if seen.overruled.get(name) != kept[name]}
     known = thing["metadata"].get("annotations") or {}
     annotations = {name: text for name, text in given.items() if known.get(name) != text}
-    intent = {name: fields[name] for name in spec}
-    return Patch(resource, thing, spec, annotations, intent) if spec or annotations else None
+    if not spec and not annotations:
+        return None
+    intent = {name: brief(fields[name]) for name in spec if name not in _MUTABLE}
+    required = {name: sent for name, sent in spec.items() if name in _MUTABLE}
+    return PatchChild(resource, thing, spec, annotations, intent, required)
+
+
+_MUTABLE = ("replicas", "paused")
+"""The mutable fields, which must be as sent, since the status depends on them."""
+
+
+def _mutable_step(mutable: MutableFields, observed: Observed) -> PatchChild | None:
+    """Return the patch of the mutable fields of the Deployment, or None: the spec is invalid or lacks the endpoint."""
+    seen = next((one for one in observed.children if one.child is DEPLOYMENT), None)
+    if seen is None or seen.thing is None or seen.is_held(observed.now):
+        return None
+    if seen.thing["metadata"].get("deletionTimestamp"):
+        return None
+    found = seen.thing["spec"]
+    wanted = {"replicas": mutable.replicas, "paused": mutable.paused}
+    known = {"replicas": found.get("replicas"), "paused": found.get("paused") or False}
+    spec = {name: value for name, value in wanted.items() if value not in (None, known[name])}
+    return PatchChild(seen.child.resource, seen.thing, spec, required=spec) if spec else None
 
 
 _OF_TEMPLATE = frozenset({"template", "selector"})

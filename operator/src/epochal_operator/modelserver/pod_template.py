@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from epochal_api import pod, server_config, server_pod
+from epochal_api import server_config, server_pod
 from epochal_api.model import number_of
 from epochal_api.modelserver import ModelServer
 from epochal_api.modelserver_status import ServedModel
 
 from epochal_operator.modelserver.config import is_converted
-from epochal_operator.trainingjob.pod_template import (
-    Installation,
+from epochal_operator.modelserver.resources import CONTAINER, CONVERTER
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.pod_template import (
+    Volume,
     annotation,
-    container_security,
+    container_defaults,
     credentials,
     given,
-    placement,
-    pod_security,
+    mounts,
+    pod_defaults,
     storage_authority,
+    volumes,
 )
 
 Object = dict[str, Any]
 
-CONTAINER = "server"
-CONVERTER = "convert"
-"""The init container that converts a Keras model to ONNX."""
 HTTP, HTTPS, METRICS = "http", "https", "metrics"
 """Names of the ports. The name of the model port shows whether a pod speaks HTTP or HTTPS: the Service selects pods of
 both by port name.
@@ -60,18 +60,11 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
     """
     spec = server.spec
     shared, own = _shared_volumes(server, installation), _own_volumes(server)
-    converter = [_converter(server, installation, _mounts(shared))] if is_converted(model) else []
+    converter = [_converter(server, installation, mounts(shared))] if is_converted(model) else []
     return {
         "restartPolicy": "Always",
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "serviceAccountName": spec.service_account_name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        # As for trainers: PID 1 of a PID namespace gets no signal without a handler.
-        "shareProcessNamespace": True,
-        "securityContext": pod_security(),
-        **placement(spec.scheduling),
-        **given(imagePullSecrets=[secret.dump() for secret in spec.image_pull_secrets]),
+        **pod_defaults(spec.service_account_name, spec.scheduling, spec.image_pull_secrets),
         "topologySpreadConstraints": [
             {
                 "topologyKey": "kubernetes.io/hostname",
@@ -82,8 +75,8 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
             }
         ],
         **given(initContainers=converter),
-        "containers": [_server(server, model, installation, _mounts([*shared, *own]))],
-        "volumes": [{"name": name, **source} for name, _, source in (*shared, *own)],
+        "containers": [_server(server, model, installation, mounts([*shared, *own]))],
+        "volumes": volumes((*shared, *own)),
     }
 
 
@@ -100,7 +93,7 @@ def resources(server: ModelServer, model: ServedModel) -> Object:
     return given(requests=default["requests"] | wanted.requests, limits=default["limits"] | wanted.limits)
 
 
-def _server(server: ModelServer, model: ServedModel, installation: Installation, mounts: list[Object]) -> Object:
+def _server(server: ModelServer, model: ServedModel, installation: Installation, mounted: list[Object]) -> Object:
     image = installation.trainer_image if model.runtime == "Keras" else installation.server_image
     return {
         "name": CONTAINER,
@@ -118,24 +111,20 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
         "livenessProbe": _probe(
             server, "live", initialDelaySeconds=STARTS_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3
         ),
-        "terminationMessagePath": pod.TERMINATION_FILE,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": container_security(),
-        "volumeMounts": mounts,
+        **container_defaults(),
+        "volumeMounts": mounted,
     }
 
 
-def _converter(server: ModelServer, installation: Installation, mounts: list[Object]) -> Object:
+def _converter(server: ModelServer, installation: Installation, mounted: list[Object]) -> Object:
     return {
         "name": CONVERTER,
         "image": installation.trainer_image,
         "command": ["epochal-trainer", "convert"],
         "env": credentials(server.spec.storage),
         "resources": _converter_resources(server),
-        "terminationMessagePath": pod.TERMINATION_FILE,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": container_security(),
-        "volumeMounts": mounts,
+        **container_defaults(),
+        "volumeMounts": mounted,
     }
 
 
@@ -155,7 +144,7 @@ def _probe(server: ModelServer, path: str, **timing: int) -> Object:
     return {"httpGet": {"path": f"/v2/health/{path}", "port": _port(server)} | scheme, **timing}
 
 
-def _shared_volumes(server: ModelServer, installation: Installation) -> list[tuple[str, str, Object]]:
+def _shared_volumes(server: ModelServer, installation: Installation) -> list[Volume]:
     """Return the name, folder and source of the volumes that all containers mount."""
     folder, file = server_pod.SERVER_FILE.rsplit("/", 1)
     item = {"path": file, "fieldRef": {"fieldPath": annotation(server_pod.SERVER_ANNOTATION)}}
@@ -167,9 +156,9 @@ def _shared_volumes(server: ModelServer, installation: Installation) -> list[tup
     ]
 
 
-def _own_volumes(server: ModelServer) -> list[tuple[str, str, Object]]:
+def _own_volumes(server: ModelServer) -> list[Volume]:
     """Return the volumes that only the server mounts: its API keys and its certificate."""
-    volumes: list[tuple[str, str, Object]] = []
+    volumes: list[Volume] = []
     if auth := server.spec.auth:
         source = {"secretName": auth.secret_ref.name, "defaultMode": _READ_ONLY_MODE}
         volumes.append(("auth", server_pod.AUTH_FOLDER, {"secret": source}))
@@ -178,10 +167,3 @@ def _own_volumes(server: ModelServer) -> list[tuple[str, str, Object]]:
         source = {"secretName": tls.secret_ref.name, "items": items, "defaultMode": _READ_ONLY_MODE}
         volumes.append(("tls", server_pod.TLS_FOLDER, {"secret": source}))
     return volumes
-
-
-def _mounts(volumes: list[tuple[str, str, Object]]) -> list[Object]:
-    return [
-        {"name": name, "mountPath": path, **({} if "emptyDir" in source else {"readOnly": True})}
-        for name, path, source in volumes
-    ]

@@ -8,28 +8,35 @@ from epochal_api.modelserver import KIND
 from epochal_api.report import decode_termination
 from epochal_api.server_pod import WAIT_SECONDS
 
-from epochal_operator.modelserver.deployment import DEADLINE_SECONDS, INPUTS_ANNOTATION
-from epochal_operator.modelserver.pod_template import CONTAINER, CONVERTER
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
+from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLINE_SECONDS, INPUTS_ANNOTATION
+from epochal_operator.pods.diagnosis import (
+    Program,
+    alive,
+    in_order,
+    start_failure,
+    unprepared_since,
+    unscheduled,
+)
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.trainingjob.pods import alive, in_order
-from epochal_operator.trainingjob.start_failures import Program, start_failure
-from epochal_operator.trainingjob.unschedulable import matches_no_node, why_unschedulable
 
 STUCK = timedelta(seconds=20)
 """The time in which a node must prepare the volumes and the network of a pod: a missing Secret blocks it forever."""
 FRESH = timedelta(seconds=WAIT_SECONDS + 60)
 """The time for which the last termination of a running container counts: longer than a server waits for storage."""
-_IN_ORDER = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
+_NORMAL = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Waiting reasons of a container that starts normally, or that its last termination explains."""
 _UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
 """Reasons of a failed conversion for which a retry would not help."""
 _NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
-_IMAGES = {CONTAINER: "imageRegistry, serverImage and trainerImage of Epochal's chart", CONVERTER: "trainerImage"}
+_PROGRAMS = {
+    CONTAINER: Program(_NAMES[CONTAINER], KIND, "imageRegistry, serverImage and trainerImage of Epochal's chart"),
+    CONVERTER: Program(_NAMES[CONVERTER], KIND, "trainerImage"),
+}
 
 
 class Words(NamedTuple):
@@ -83,14 +90,9 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
     """
     if is_ready(pod):
         return None
-    if unscheduled := condition_of(pod, "PodScheduled", "False"):
-        reason, said = as_reason(unscheduled.get("reason") or "Unschedulable"), clean(unscheduled.get("message") or "")
-        if reason == Reason.UNSCHEDULABLE:
-            return StatusCause(Reason.NO_MATCHING_NODE if matches_no_node(said) else reason, why_unschedulable(said))
-        return StatusCause(reason, f"The pod {pod['metadata']['name']} cannot be scheduled: {said}")
-    for container in _containers(pod):
-        if cause := _waits(container):
-            return cause
+    waits = (start_failure(one, _PROGRAMS[str(one.get("name"))], _NORMAL) for one in _containers(pod))
+    if problem := unscheduled(pod) or next(filter(None, waits), None):
+        return StatusCause(as_reason(problem.reason), problem.message)
     if words := last_words(pod, now):
         return words.cause
     return _stuck(pod, now)
@@ -98,9 +100,8 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
 
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time at which a pod on a node counts as stuck, or None if its sandbox is ready."""
-    unready = condition_of(pod, "PodReadyToStartContainers", "False")
-    since = unready and unready.get("lastTransitionTime")
-    return datetime.fromisoformat(since) + STUCK if since and pod["spec"].get("nodeName") else None
+    since = unprepared_since(pod)
+    return since and since + STUCK
 
 
 def unscheduled_until(pod: Object) -> datetime | None:
@@ -151,17 +152,6 @@ def _containers(pod: Object) -> list[Object]:
     status = pod.get("status") or {}
     found = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
     return [one for one in found if one.get("name") in _NAMES]
-
-
-def _waits(container: Object) -> StatusCause | None:
-    waiting = part(part(container, "state"), "waiting")
-    word = waiting.get("reason")
-    if word is None or word in _IN_ORDER:
-        return None
-    name, image = str(container.get("name")), clean(str(container.get("image") or ""))
-    said = clean(str(waiting.get("message") or word))
-    found = start_failure(str(word), said, image, Program(_NAMES[name], KIND, _IMAGES[name]))
-    return StatusCause(as_reason(found.reason), found.message)
 
 
 def _why_ended(pod: Object, container: Object, ended: Object) -> StatusCause:

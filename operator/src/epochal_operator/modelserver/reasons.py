@@ -4,6 +4,7 @@ docs/reasons.md describes each reason for users. For a ModelServer, `Effect.read
 whether only time has to pass.
 """
 
+from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
 
 __all__ = ["Effect", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
@@ -78,6 +79,9 @@ class Reason(OwnReason):
     NOT_CONVERTIBLE = "NotConvertible"
     BEST_MISSING = "BestMissing"
     PLAIN_KEYS = "PlainKeys"
+
+
+CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.REJECTED)
 
 
 def as_reason(word: str) -> Reason | Foreign:

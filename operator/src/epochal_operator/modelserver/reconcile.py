@@ -1,157 +1,85 @@
-"""Reconcile a ModelServer: read it and its owned objects, plan, and apply, until a plan has no actions."""
+"""The reconciler of ModelServers: reads a ModelServer and its owned objects, and plans."""
 
-import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
 
 from epochal_api.kind import Metadata
 from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
 from epochal_api.modelserver_status import ModelServerStatus
 from epochal_api.status import read_status
 
-from epochal_operator.modelserver.actions import Action, Create, Plan
-from epochal_operator.modelserver.apply import Applier, rejected
-from epochal_operator.modelserver.observe import Observer
+from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT, OWNED_PODS, OWNED_REPLICA_SETS
+from epochal_operator.modelserver.model_metadata import MetadataClient
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.plan import plan, refuse
-from epochal_operator.modelserver.reasons import StatusCause
-from epochal_operator.modelserver.resources import MODEL_SERVERS
-from epochal_operator.modelserver.steering import Steering
-from epochal_operator.modelserver.told import Asker
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.modelserver.plan import Plan, plan, refuse
+from epochal_operator.modelserver.pods import own_pods
+from epochal_operator.modelserver.reasons import CHILD_REASONS, Reason, StatusCause
+from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
+from epochal_operator.modelserver.source import Things, resolve
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.api.bounded_reader import UNREAD
-from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.kind import Term
-from epochal_operator.trainingjob.pod_template import Installation
-
-ROUNDS = 16
-"""Maximum number of plans in one reconcile, more than a ModelServer needs. The next reconcile follows after MOMENT."""
-CONFLICTS = 4
-"""Number of conflicts at which a reconcile fails. So many are no coincidence: an admission webhook may deny with this
-code. The work queue then retries with backoff."""
-MOMENT = 1.0
+from epochal_operator.runtime.owners import ObservedChild, Owned
+from epochal_operator.runtime.reconciler import ObjectReconciler
+from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A parsed ModelServer, or its validation error."""
+class Reconciler(ObjectReconciler[Attempt]):
+    """Reconciles ModelServers and their owned objects with their specs."""
 
-    server: ModelServer | None
-    fault: str = ""
+    resource, reasons, owned, attempt = MODEL_SERVERS, CHILD_REASONS, CHILDREN, Attempt
 
+    @cached_property
+    def _metadata(self) -> MetadataClient:
+        """The client that requests the metadata of models from their servers."""
+        return MetadataClient(self.clock)
 
-class Reconciler:
-    """Reconciles ModelServers and their owned objects with their specs.
-
-    Args:
-        term: The clients and the object store of one leader term.
-        installation: Returns the settings with which Epochal was installed.
-        instance: Name of this process, for Events.
-        clock: Returns the current time, with a time zone.
-        asker: Requests the metadata of models from their servers.
-    """
-
-    def __init__(
-        self,
-        term: Term,
-        installation: Callable[[], Installation],
-        *,
-        instance: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        asker: Asker | None = None,
-    ) -> None:
-        self._store = term.store
-        self._installation = installation
-        self._corrections = Corrections()
-        self._asker = asker or Asker(clock)
-        self._observer = Observer(term.store, self._corrections, clock)
-        self._applier = Applier(term, self._corrections, instance=instance, clock=clock)
-
-    async def run(self) -> None:
-        """Wait until cancelled: this kind has no background work."""
-        await asyncio.Event().wait()
-
-    async def reconcile(self, key: Key) -> float | None:
-        """Reconcile a ModelServer with its spec.
-
-        Args:
-            key: Namespace and name of the ModelServer.
-
-        Returns:
-            Seconds until the next reconcile, or None.
-
-        Raises:
-            ApiError: If a request to the API server fails.
-        """
-        blocked, conflicts = dict[Resource, StatusCause](), 0
-        failure: AdmissionFailed | None = None
-        for _ in range(ROUNDS):
-            document = self._store.get(MODEL_SERVERS, key)
-            if document is None:
-                self._corrections.forget(key)
-                self._asker.forget(key)
-                return None
-            observed, todo = self._plan(document, blocked)
-            if not todo.actions:
-                known = read_status(ModelServerStatus, document.get("status")).model
-                if await self._asker.ask(key, known, observed.current):
-                    continue
-                return todo.look_again(failure)
-            try:
-                failure = await self._apply(document, todo.actions, blocked) or failure
-            except (Conflict, NotFound):
-                conflicts += 1
-                if conflicts == CONFLICTS:
-                    raise
-                await self._applier.refresh(key)
-                continue
-            told = all(isinstance(action, ApplyStatus | EmitEvent) for action in todo.actions)
-            if told and self._store.get(MODEL_SERVERS, key) is document:
-                # Another field manager owns a removed status field, so a second apply would not remove it.
-                return todo.look_again(failure)
-        return MOMENT
-
-    async def _apply(
-        self, document: Object, actions: Iterable[Action], blocked: dict[Resource, StatusCause]
-    ) -> AdmissionFailed | None:
-        """Apply actions until a cause blocks an owned object. The later actions may depend on this object.
-
-        Returns:
-            The webhook's error, which must be retried once the status reports it; None without such an error.
-        """
-        for action in actions:
-            try:
-                found = await self._applier.apply(document, action)
-            except AdmissionFailed as error:
-                if not isinstance(action, Create):
-                    raise
-                blocked[action.resource] = rejected(action.resource, error)
-                return error
-            if found:
-                blocked |= found
-                break
-        return None
-
-    def _plan(self, document: Object, blocked: dict[Resource, StatusCause]) -> tuple[Observed, Plan]:
-        read = _read(document)
-        observed = self._observer.observe(document, read.server, blocked)
-        observed = replace(observed, told=self._asker.told(key_of(document)))
-        if read.server is None:
+    async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
+        """Return the plan for a ModelServer, or None if a server has reported the metadata of its model meanwhile."""
+        before = read_status(ModelServerStatus, document.get("status"))
+        try:
+            if fault := document.get(UNREAD):
+                raise InvalidModelServer(str(fault))  # noqa: TRY301 - like the error of parse
+            server = parse(decompress_spec(document))
+        except InvalidModelServer as error:
+            observed = self._observe(document, None, attempt.blocked)
             metadata = Metadata.model_validate(document["metadata"])
-            before = read_status(ModelServerStatus, document.get("status"))
-            steering = Steering.read(decompress_spec(document)["spec"])
-            return observed, refuse(metadata, before, read.fault, observed, steering)
-        return observed, plan(read.server, observed, self._installation())
+            mutable = MutableFields.read(decompress_spec(document)["spec"])
+            todo = refuse(metadata, before, str(error), observed, mutable)
+        else:
+            observed = self._observe(document, server, attempt.blocked)
+            todo = plan(server, observed, self.installation())
+        if not todo.actions and await self._metadata.fetch(key_of(document), before.model, observed.current):
+            return None
+        return todo
 
+    def forget(self, key: Key) -> None:
+        """Forget the state of a deleted ModelServer."""
+        super().forget(key)
+        self._metadata.forget(key)
 
-def _read(document: Object) -> _Read:
-    if fault := document.get(UNREAD):
-        return _Read(None, str(fault))
-    try:
-        return _Read(parse(decompress_spec(document)))
-    except InvalidModelServer as error:
-        return _Read(None, str(error))
+    def _observe(
+        self, document: Object, server: ModelServer | None, blocked: Mapping[Resource, StatusCause]
+    ) -> Observed:
+        """Return the observed state of a ModelServer, whose spec is invalid for None."""
+        key, now, store = key_of(document), self.clock(), self.store
+
+        def find(resource: Resource) -> Callable[[str], Object | None]:
+            return lambda name: store.get(resource, Key(key.namespace, name))
+
+        source = resolve(server.spec.source, Things(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
+        children = tuple(self._see(document, child, blocked.get(child.resource), now) for child in CHILDREN)
+        deployment = next(one.thing for one in children if one.child is DEPLOYMENT)
+        sets, pods = store.find(OWNED_REPLICA_SETS, key).values(), store.find(OWNED_PODS, key).values()
+        return Observed(now, source, children, own_pods(deployment, sets, pods), self._metadata.cached(key))
+
+    def _see(self, document: Object, child: Owned, blocked: StatusCause | None, now: datetime) -> ObservedChild:
+        seen = self.children.observe(document, child, blocked, now)
+        if seen.thing is None or not seen.thing["metadata"].get("deletionTimestamp"):
+            return seen
+        message = f"Its {child.resource.kind} is being deleted, and is created again afterwards."
+        return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), held_until=None)

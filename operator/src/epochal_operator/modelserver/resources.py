@@ -1,33 +1,57 @@
-"""The resources that a ModelServer uses: its own, its owned objects, and the sources of its model."""
+"""The resources and indexes of a ModelServer, and the labels and metadata of its owned objects."""
+
+from typing import Any
 
 from epochal_api import experiment
-from epochal_api.kind import GROUP, VERSION
-from epochal_api.modelserver import KIND, PLURAL
+from epochal_api.kind import API_VERSION, GROUP, VERSION
+from epochal_api.modelserver import KIND, PLURAL, ModelServer
 
-from epochal_operator.modelserver.labels import NAME_LABEL
-from epochal_operator.modelserver.owned import Child
-from epochal_operator.runtime.api.resource import PODS, REPLICA_SETS, Key, Object, Resource
-from epochal_operator.runtime.kind import Owned, Reference
+from epochal_operator.pods.installation import Installation
+from epochal_operator.runtime.api.resource import Key, Object, Resource
 from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.owners import controller_reference
+from epochal_operator.runtime.store import Reference
 
+NAME_LABEL = f"{GROUP}/modelserver"
+"""Label of every owned object: the name of its ModelServer. Only objects with this label are watched."""
+UID_LABEL = f"{GROUP}/modelserver-uid"
+"""Label of every owned object: the uid of its ModelServer. An earlier ModelServer of the same name has another uid."""
+EXPERIMENT_LABEL = f"{GROUP}/experiment"
+"""Label of a TrainingJob that is an Experiment's trial: the Experiment's name."""
+INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
+"""Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
+CONTAINER = "server"
+CONVERTER = "convert"
+"""The init container that converts a Keras model to ONNX."""
+DEADLINE_SECONDS = 600
+"""Seconds until a rollout counts as failed: the default of Kubernetes."""
 MODEL_SERVERS = Resource(GROUP, VERSION, PLURAL, KIND)
 EXPERIMENTS = Resource(GROUP, VERSION, experiment.PLURAL, experiment.KIND)
 
 
-def _named(document: Object, field: str) -> Key | None:
+def _referenced(document: Object, field: str) -> Key | None:
     """Return the key of the object that a field of spec.source references, or None."""
     name = part(part(part(document, "spec"), "source"), field).get("name")
     return Key(document["metadata"]["namespace"], name) if isinstance(name, str) else None
 
 
-def owned(child: Child) -> Owned:
-    """Return the index of the objects for a row of the table of owned objects."""
-    return Owned(child.resource, NAME_LABEL)
-
-
-SERVERS_OF_JOB = Reference(MODEL_SERVERS, lambda document: _named(document, "trainingJobRef"))
+SERVERS_OF_JOB = Reference(MODEL_SERVERS, lambda document: _referenced(document, "trainingJobRef"))
 """The index of ModelServers by the TrainingJob of their model."""
-SERVERS_OF_EXPERIMENT = Reference(MODEL_SERVERS, lambda document: _named(document, "experimentRef"))
+SERVERS_OF_EXPERIMENT = Reference(MODEL_SERVERS, lambda document: _referenced(document, "experimentRef"))
 """The index of ModelServers by the Experiment of their model."""
-OWNED_REPLICA_SETS = Owned(REPLICA_SETS, NAME_LABEL)
-OWNED_PODS = Owned(PODS, NAME_LABEL)
+
+
+def selector(server: ModelServer) -> dict[str, Any]:
+    """Return the labels that select the pods of a ModelServer."""
+    return {NAME_LABEL: server.metadata.name, UID_LABEL: server.metadata.uid}
+
+
+def child_metadata(server: ModelServer, installation: Installation) -> dict[str, Any]:
+    """Return the metadata of the objects that a ModelServer owns; all have its name."""
+    metadata = server.metadata
+    return {
+        "name": metadata.name,
+        "namespace": metadata.namespace,
+        "labels": installation.child_labels(metadata.labels, selector(server)),
+        "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
+    }

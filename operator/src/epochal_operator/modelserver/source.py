@@ -14,7 +14,7 @@ from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
-from epochal_operator.trainingjob.reasons import Reason as Training
+from epochal_operator.trainingjob.interface import Reason as Training
 
 Find = Callable[[str], Object | None]
 

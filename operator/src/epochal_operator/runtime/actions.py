@@ -1,28 +1,123 @@
 """Plans for objects of any kind, and the actions that all kinds share."""
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from epochal_api.model import StatusModel
 
+from epochal_operator.runtime.api.errors import AdmissionFailed
+from epochal_operator.runtime.api.resource import Object, Resource
 from epochal_operator.runtime.events import Event
+from epochal_operator.runtime.reasons import StatusCause
 
 AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
 AnyAction = TypeVar("AnyAction")
 
 
 @dataclass(frozen=True)
+class CreateChild:
+    """Create a child. A blocked creation ends the plan, because later actions may depend on the child."""
+
+    resource: Resource
+    body: Object
+
+
+@dataclass(frozen=True)
+class PatchChild:
+    """Change fields of a child if it is unchanged; repeated changes of the same fields are delayed.
+
+    Args:
+        resource: The resource of the child.
+        child: The observed child.
+        spec: The spec fields, as a merge patch: None removes a field.
+        annotations: The annotations to set.
+        intent: The desired values of fields that the API server may keep differently, as the cache would keep them.
+        required: Spec fields that must keep the sent value. Another stored value counts as undone by another writer.
+    """
+
+    resource: Resource
+    child: Object
+    spec: Mapping[str, Any]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    intent: Mapping[str, Any] = field(default_factory=dict)
+    required: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the changed spec fields."""
+        return tuple(self.spec)
+
+
+@dataclass(frozen=True)
+class ReplaceChild:
+    """Replace a spec field of a child, even if another writer has changed it; repetitions are delayed.
+
+    Args:
+        resource: The resource of the child.
+        child: The observed child.
+        field: The name of the spec field.
+        replacement: Returns the child to write, from the child as read from the API server.
+        required: As for PatchChild.
+    """
+
+    resource: Resource
+    child: Object
+    field: str
+    replacement: Callable[[Object], Object]
+    required: Mapping[str, Any]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The name of the changed spec field."""
+        return (self.field,)
+
+
+@dataclass(frozen=True)
+class DeleteChild:
+    """Delete a child if it is unchanged; after a refusal it is deleted again with backoff.
+
+    Args:
+        resource: The resource of the child.
+        child: The observed child: if it has changed since, as a Job that has started, it stays.
+        why: The reason for the deletion, for the log.
+        event: Event to emit after the deletion, if any.
+        foreground: Whether the child stays until its dependents, such as pods, are deleted.
+    """
+
+    resource: Resource
+    child: Object
+    why: str
+    event: Event | None = None
+    foreground: bool = False
+
+
+@dataclass(frozen=True)
 class EmitEvent:
-    """Action that creates an Event."""
+    """Create an Event."""
 
     event: Event
 
 
 @dataclass(frozen=True)
 class ApplyStatus(Generic[AnyStatus]):
-    """Action that applies the status fields that the leader owns."""
+    """Apply all status fields of a field manager.
+
+    Args:
+        status: The status fields.
+        manager: The field manager; None for the leader.
+    """
 
     status: AnyStatus
+    manager: str | None = None
+
+
+@dataclass(frozen=True)
+class DeleteSelf:
+    """Delete the object of the plan, because its `ttlSecondsAfterFinished` has passed."""
+
+
+ChildAction = CreateChild | PatchChild | ReplaceChild | DeleteChild
 
 
 @dataclass(frozen=True)
@@ -37,15 +132,19 @@ class Plan(Generic[AnyAction]):
     actions: tuple[AnyAction, ...] = ()
     requeue_after: float | None = None
 
-    def look_again(self, failure: Exception | None) -> float | None:
-        """Return the seconds until the next reconcile, once the plan has no actions left.
 
-        Args:
-            failure: An error of an earlier action, which is already reported in the status; None if no action failed.
+@dataclass
+class Attempt:
+    """The results of the earlier rounds of a reconcile.
 
-        Raises:
-            Exception: The failure, so that the queue retries the object with backoff.
-        """
-        if failure is not None:
-            raise failure
-        return self.requeue_after
+    Args:
+        blocked: The causes that block the creation of children, by resource.
+        failure: The webhook error that the work queue retries with backoff, once the status reports it.
+        contested: Whether an apply did not change the status: another field manager owns a field that should go.
+        yields: Whether the reconcile ends for now, so that other keys have their turn.
+    """
+
+    blocked: dict[Resource, StatusCause] = field(default_factory=dict)
+    failure: AdmissionFailed | None = None
+    contested: bool = False
+    yields: bool = False

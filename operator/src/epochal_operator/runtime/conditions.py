@@ -1,9 +1,14 @@
 """Condition helpers for all kinds, like https://pkg.go.dev/k8s.io/apimachinery/pkg/api/meta for Go."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
-from epochal_api.condition import Condition
+from epochal_api.condition import Condition, timestamp
+
+from epochal_operator.runtime.reasons import StatusCause
+
+ConditionStatus = Literal["True", "False", "Unknown"]
 
 MAX_MESSAGE = 7168
 """Limit of a condition's message in bytes."""
@@ -47,23 +52,37 @@ def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
     return [*others[:at], latest.model_copy(update=changes), *others[at:]]
 
 
-def bounded(message: str) -> str:
-    """Return a message cut to the size limit of a condition."""
-    return message.encode(errors="replace")[:MAX_MESSAGE].decode(errors="ignore")
-
-
-def keep_times(before: Iterable[Condition] | None, now: Iterable[Condition]) -> list[Condition]:
+def make_conditions(
+    values: Iterable[tuple[str, ConditionStatus, StatusCause]],
+    before: Iterable[Condition] | None,
+    *,
+    generation: int,
+    now: datetime,
+    max_bytes: int = MAX_MESSAGE,
+) -> list[Condition]:
     """Return conditions that keep the previous transition time where their status did not change.
 
     Args:
+        values: The type, status and cause of each condition.
         before: The previous conditions.
-        now: The new conditions, each with the current time as its transition time.
+        generation: The metadata.generation of the object.
+        now: The time, with a time zone.
+        max_bytes: Limit of each message in bytes.
     """
-    known = list(before or ())
+    known, time = list(before or ()), timestamp(now)
 
-    def kept(one: Condition) -> Condition:
-        was = get_condition(known, one.type)
-        same = was is not None and was.status == one.status
-        return one.model_copy(update={"last_transition_time": was.last_transition_time}) if was and same else one
+    def since(kind: str, status: str) -> str:
+        was = get_condition(known, kind)
+        return was.last_transition_time if was is not None and was.status == status else time
 
-    return list(map(kept, now))
+    return [
+        Condition(
+            type=kind,
+            status=status,
+            reason=cause.reason,
+            message=cause.message.encode(errors="replace")[:max_bytes].decode(errors="ignore"),
+            last_transition_time=since(kind, status),
+            observed_generation=generation,
+        )
+        for kind, status, cause in values
+    ]

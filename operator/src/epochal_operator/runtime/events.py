@@ -13,7 +13,7 @@ from typing import Any
 from epochal_api.text import printable
 
 from epochal_operator.runtime.api.resource import Object, Resource
-from epochal_operator.runtime.reasons import EventType, Foreign
+from epochal_operator.runtime.reasons import EventType, Foreign, OwnReason, effect_of
 
 REPORTER = "epochal"
 MAX_NOTE = 1024
@@ -35,6 +35,17 @@ class Event:
     reason: StrEnum | Foreign
     note: str
     key: str
+
+
+def make_event(reason: OwnReason | Foreign, note: str, key: str) -> Event:
+    """Return an Event with the type of its reason, Warning for a reason without a type.
+
+    Args:
+        reason: The reason.
+        note: The message for users.
+        key: Distinguishes Events of the same object and reason.
+    """
+    return Event(effect_of(reason).event or "Warning", reason, note, key)
 
 
 def event_object(event: Event, resource: Resource, about: Object, *, instance: str, now: datetime) -> dict[str, Any]:

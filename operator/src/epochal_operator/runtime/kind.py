@@ -9,41 +9,9 @@ from prometheus_client import Metric
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds, widest
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
+from epochal_operator.runtime.owners import Owned
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.store import Change, Index, Source, Store, Trim, bare
-
-
-@dataclass(frozen=True)
-class Owned:
-    """Objects that an object of a kind owns. A label holds the owner's name.
-
-    Any user can write a label, so the owner references decide the ownership.
-
-    Args:
-        resource: The resource of the owned objects.
-        label: The label. Only objects with this label are watched.
-    """
-
-    resource: Resource
-    label: str
-
-    def key(self, thing: Object) -> Key | None:
-        """Return the key of the owner that the label names, or None without the label."""
-        name = (thing["metadata"].get("labels") or {}).get(self.label)
-        return Key(thing["metadata"]["namespace"], name) if name else None
-
-
-@dataclass(frozen=True)
-class Reference:
-    """An index of objects by another object that their spec references.
-
-    Args:
-        resource: The resource of the objects.
-        key: Returns the key of the referenced object, or None.
-    """
-
-    resource: Resource
-    key: Callable[[Object], Key | None]
+from epochal_operator.runtime.store import CacheTransform, Change, Index, Reference, Source, Store, metadata_only
 
 
 class Reconciler(Protocol):
@@ -105,7 +73,7 @@ class Kind:
         woken_by: Functions that map a change of another resource to keys, by that resource. All its objects are
             watched.
         optional: Resources of `woken_by` without which the kind starts if the API server does not serve them.
-        keeps: Trim functions by resource. Without one, only the metadata is kept.
+        cached: Returns the fields of an object that the cache keeps, by resource; the others keep their metadata only.
         bounds: Limits for reading the objects of the kind.
         batch_seconds: Seconds for which changes are collected before a reconcile, as in Kubernetes' Job controller.
             Otherwise each change of a child would reconcile an owner of many children.
@@ -118,7 +86,7 @@ class Kind:
     references: tuple[Reference, ...] = ()
     woken_by: Mapping[Resource, Wake] = field(default_factory=dict)
     optional: frozenset[Resource] = frozenset()
-    keeps: Mapping[Resource, Trim] = field(default_factory=dict)
+    cached: Mapping[Resource, CacheTransform] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
     batch_seconds: float = 0.0
 
@@ -127,6 +95,11 @@ class Kind:
         """The sources that must be synced before an object of the kind is reconciled."""
         whole = (Source(resource) for resource in (self.resource, *self.woken_by))
         return tuple(dict.fromkeys([*whole, *(Source(one.resource, one.label) for one in self.owns)]))
+
+    def transform(self, resource: Resource) -> CacheTransform:
+        """Return the function that returns the fields of an object that the cache keeps."""
+        owned = {one.resource: one.cached for one in self.owns}
+        return {**owned, **self.cached}.get(resource, metadata_only)
 
     def concerned(self, change: Change) -> set[Key]:
         """Return the keys of the changed object of the kind and of its owners, before and after the change."""
@@ -155,7 +128,7 @@ def reader_for(kinds: Iterable[Kind]) -> BoundedReader:
 def store_for(kinds: Iterable[Kind]) -> Store:
     """Return an empty store for the sources and indexes of some kinds."""
     kinds = tuple(kinds)
-    sources = [(source, kind.keeps.get(source.resource, bare)) for kind in kinds for source in kind.sources]
+    sources = [(source, kind.transform(source.resource)) for kind in kinds for source in kind.sources]
     indexes: list[Index] = []
     for kind in kinds:
         indexes += [*kind.owns, *kind.references]

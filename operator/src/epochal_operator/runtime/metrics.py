@@ -1,8 +1,11 @@
 """Prometheus metrics of the operator's process, and helpers for the metrics of each kind."""
 
+import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from prometheus_client import (
@@ -16,16 +19,19 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import FINISHED
+from epochal_operator.runtime.reasons import OwnReason, effect_of, reason_of
 
 OTHER = "Other"
 """Label value for all reasons that are not Epochal's own."""
 MAX_LABEL_VALUE = 63
 """Characters: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set."""
+
+_log = logging.getLogger(__name__)
 
 _SHOWN: Mapping[str, Sequence[str]] = {"Ready": ("True", "False", "Unknown"), FINISHED: ()}
 """Condition statuses that become a series, by default only True. Finished has none: it repeats Complete or Failed."""
@@ -36,46 +42,6 @@ _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 def label_name(label: str) -> str:
     """Return the Prometheus name of an object's label, with the prefix `label_` as in kube-state-metrics."""
     return "label_" + _NO_NAME.sub("_", label)
-
-
-def conditions(status: Object) -> dict[str, Object]:
-    """Return the conditions of a status by type."""
-    entries = status.get("conditions")
-    found = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
-    return {str(entry.get("type")): entry for entry in found}
-
-
-def shown(found: Object, kinds: Iterable[str], statuses: Mapping[str, Sequence[str]] = {}) -> Iterator[tuple[str, str]]:
-    """Yield the types and statuses of the conditions that become a series.
-
-    Args:
-        found: Conditions by type.
-        kinds: The possible types.
-        statuses: Statuses that become a series, by condition type, for types whose default (True) is not enough.
-    """
-    worth = {**_SHOWN, **statuses}
-    for kind in kinds:
-        value = part(found, kind).get("status")
-        if value in worth.get(kind, ("True",)):
-            yield kind, str(value)
-
-
-def series_key(metadata: Object, labels: Iterable[str]) -> list[str]:
-    """Return the values of the labels that all series of an object share.
-
-    Args:
-        metadata: Metadata of the object.
-        labels: Object labels that become labels of the series, in addition to namespace and name.
-    """
-    theirs = part(metadata, "labels")
-    key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
-    return key + [str(theirs.get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
-
-
-def add(family: GaugeMetricFamily, labels: list[str], value: float | None) -> None:
-    """Add a sample to a metric family, unless the value is None."""
-    if value is not None:
-        family.add_metric(labels, value)
 
 
 def part(node: Object, name: str) -> Object:
@@ -98,6 +64,108 @@ def time(value: Any) -> float | None:
         return datetime.fromisoformat(value).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+@dataclass(frozen=True)
+class KindMetrics:
+    """The metrics of the objects of a kind.
+
+    An object has a series for its current state, conditions and reason, and no series with value 0 for the others.
+
+    Args:
+        kind: Name of the kind.
+        states: The values of `status.state` that become a series.
+        conditions: The types of its conditions.
+        reasons: Its table of reasons. All other reasons share one value, which limits the number of series.
+        values: The name, description and value of each series of an object.
+        labelled: The same with a further label: its name, and the values by the value of the label.
+        statuses: Statuses of conditions that become a series, by type, where the default (True) is not enough.
+        judged_by: The type of the condition whose reason becomes a series.
+        info: Returns further labels of the info series.
+        fault: Returns the origin of the error of a reason, for an object.
+    """
+
+    kind: str
+    states: Container[str]
+    conditions: Iterable[str]
+    reasons: type[OwnReason]
+    values: Sequence[tuple[str, str, Callable[[Object], float | None]]]
+    labelled: Sequence[tuple[str, str, str, Callable[[Object], Iterable[tuple[str, float | None]]]]] = ()
+    statuses: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    judged_by: str = "Ready"
+    info: Callable[[Object], dict[str, str]] = lambda _: {}
+    fault: Callable[[str, Object], str | None] | None = None
+
+    def collect(self, objects: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
+        """Yield the metric families that have a sample for at least one object.
+
+        Args:
+            objects: The objects as JSON.
+            labels: Labels of the objects that become labels of all their series, such as a team's name.
+        """
+        prefix, names = f"epochal_{self.kind.lower()}", ("namespace", "name", *map(label_name, labels))
+        info = InfoMetricFamily(prefix, f"Information about the {self.kind}.", labels=names)
+        reason = f"The reason of the {self.kind}'s condition {self.judged_by}, and the origin of the error."
+        described: list[tuple[str, str, tuple[str, ...]]] = [
+            ("state", f"The state of the {self.kind}.", ("state",)),
+            ("condition", f"A condition of the {self.kind}.", ("condition", "status")),
+            ("reason", reason, ("reason", "fault")),
+            *((name, text, (label,)) for name, text, label, _ in self.labelled),
+            *((name, text, ()) for name, text, _ in self.values),
+        ]
+        gauges = {
+            name: GaugeMetricFamily(f"{prefix}_{name}", text, labels=[*names, *more]) for name, text, more in described
+        }
+        for thing in objects:
+            metadata = part(thing, "metadata")
+            key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
+            key += [str(part(metadata, "labels").get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
+            try:
+                info.add_metric(key, {"uid": str(metadata.get("uid", ""))} | self.info(thing))
+                for name, more, value in self._samples(thing):
+                    if value is not None:
+                        gauges[name].add_metric([*key, *more], value)
+            except Exception:  # noqa: BLE001 - an invalid object must not remove the series of the others
+                _log.exception("cannot compute the metrics of a %s: %s", self.kind, metadata)
+        yield from (family for family in (info, *gauges.values()) if family.samples)
+
+    def _samples(self, thing: Object) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
+        """Yield the name of each series of an object, its further labels, and its value."""
+        status = part(thing, "status")
+        if status.get("state") in self.states:
+            yield "state", (status["state"],), 1
+        entries = status.get("conditions")
+        entries = [one for one in (entries if isinstance(entries, list) else []) if isinstance(one, Mapping)]
+        found: dict[str, Object] = {str(one.get("type")): one for one in entries}
+        for kind in self.conditions:
+            value = part(found, kind).get("status")
+            if value in {**_SHOWN, **self.statuses}.get(kind, ("True",)):
+                yield "condition", (kind, str(value)), 1
+        if word := part(found, self.judged_by).get("reason"):
+            reason = reason_of(self.reasons, str(word))
+            fault = self.fault(str(word), thing) if self.fault else effect_of(reason).fault
+            yield "reason", (reason if isinstance(reason, OwnReason) else OTHER, fault or ""), 1
+        for name, _, read in self.values:
+            yield name, (), read(thing)
+        for name, _, _, read_all in self.labelled:
+            for label, number in read_all(thing):
+                yield name, (label,), number
+
+
+def status_number(*names: str) -> Callable[[Object], float | None]:
+    """Return the function that reads a number of an object's status, in nested fields of these names."""
+    *outer, last = names
+    return lambda thing: number(reduce(part, outer, part(thing, "status")).get(last))
+
+
+def status_time(name: str) -> Callable[[Object], float | None]:
+    """Return the function that reads a time of an object's status as seconds since 1970."""
+    return lambda thing: time(part(thing, "status").get(name))
+
+
+def created_time(thing: Object) -> float | None:
+    """Return the creation time of an object as seconds since 1970, or None."""
+    return time(part(thing, "metadata").get("creationTimestamp"))
 
 
 class ObjectCollector(Collector):

@@ -1,7 +1,13 @@
-"""The controller of an object, from its metadata.ownerReferences."""
+"""Ownership: the controller of an object, and the owned objects (children) of a kind."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from epochal_operator.runtime.api.resource import Key, Object, Resource
+from epochal_operator.runtime.reasons import OwnReason, StatusCause
+from epochal_operator.runtime.store import CacheTransform, metadata_only
 
 
 class Owner(NamedTuple):
@@ -16,7 +22,7 @@ class Owner(NamedTuple):
     uid: str
 
 
-def controller(child: Mapping[str, Any], *, group: str, kind: str) -> Owner | None:
+def controller(child: Object, *, group: str, kind: str) -> Owner | None:
     """Return the controller of an object, or None if it has no controller of this kind."""
     for reference in child["metadata"].get("ownerReferences") or []:
         of_kind = reference.get("kind") == kind and reference.get("apiVersion", "").partition("/")[0] == group
@@ -25,9 +31,136 @@ def controller(child: Mapping[str, Any], *, group: str, kind: str) -> Owner | No
     return None
 
 
-def controller_uid(child: Mapping[str, Any]) -> str | None:
+def controller_uid(child: Object) -> str | None:
     """Return the UID of an object's controller of any kind, or None."""
     for reference in child["metadata"].get("ownerReferences") or []:
         if reference.get("controller"):
             return str(reference["uid"])
     return None
+
+
+def controller_reference(api_version: str, kind: str, name: str, uid: str) -> dict[str, Any]:
+    """Return the owner reference with which a controller owns its children."""
+    reference = {"apiVersion": api_version, "kind": kind, "name": name, "uid": uid}
+    return reference | {"controller": True, "blockOwnerDeletion": True}
+
+
+@dataclass(frozen=True)
+class Owned:
+    """The objects of a resource that objects of a kind own. A label holds the owner's name.
+
+    Any user can write a label, so the owner references decide the ownership.
+
+    Args:
+        resource: The resource of the owned objects.
+        label: The label. Only objects with this label are watched.
+        cached: Returns the fields of an owned object that the cache keeps, with all spec fields that `build` sets.
+        build: Returns the owned object that the operator creates, or None if the owner needs none; None if another
+            controller creates it.
+        is_optional: Whether some owners need no such object, so that the operator may have to delete it.
+    """
+
+    resource: Resource
+    label: str
+    cached: CacheTransform = field(default=metadata_only, compare=False)
+    build: Callable[..., Object | None] | None = field(default=None, compare=False)
+    is_optional: bool = field(default=False, compare=False)
+
+    def key(self, thing: Object) -> Key | None:
+        """Return the key of the owner that the label names, or None without the label."""
+        name = (thing["metadata"].get("labels") or {}).get(self.label)
+        return Key(thing["metadata"]["namespace"], name) if name else None
+
+
+class ChildReasons(NamedTuple):
+    """The reasons with which a kind reports that a child cannot be created or corrected.
+
+    Args:
+        cleanup: An object that is being deleted has the name of the child, or still counts against a quota.
+        name_conflict: An object of another owner has the name of the child.
+        rejected: The API server refuses the child or a change of it.
+        webhook_failed: An admission webhook cannot be called.
+        field_conflict: Another writer undoes the changes.
+    """
+
+    cleanup: OwnReason
+    name_conflict: OwnReason
+    rejected: OwnReason
+    webhook_failed: OwnReason
+    field_conflict: OwnReason
+
+    @classmethod
+    def of(cls, table: type[OwnReason], *, rejected: OwnReason) -> Self:
+        """Return these reasons of a kind's table of reasons.
+
+        Args:
+            table: The table.
+            rejected: The reason of a refused child, which each kind calls by another name.
+        """
+        names = ("CLEANUP", "NAME_CONFLICT", "WEBHOOK_FAILED", "FIELD_CONFLICT")
+        cleanup, name_conflict, webhook_failed, field_conflict = (table[name] for name in names)
+        return cls(cleanup, name_conflict, rejected, webhook_failed, field_conflict)
+
+
+class Overruled(NamedTuple):
+    """The value of a field of an owned object that the API server keeps after a patch.
+
+    Admission, defaulting or normalisation may change the value that the operator sends, to a different value each time.
+    The patch is sent again once the stored value or the desired value changes.
+
+    Args:
+        intent: The desired value of the field.
+        kept: The stored value of the field after the patch.
+    """
+
+    intent: Any
+    kept: Any
+
+
+@dataclass(frozen=True)
+class ObservedChild:
+    """The observed state of an owned object.
+
+    Args:
+        child: The kind of owned object.
+        thing: The object; None if it does not exist, or has another owner.
+        blocked: The cause that blocks its creation or correction, or None.
+        held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
+        overruled: The values that the API server keeps after patches of its spec, by field.
+    """
+
+    child: Owned
+    thing: Object | None = None
+    blocked: StatusCause | None = None
+    held_until: datetime | None = None
+    overruled: Mapping[str, Overruled] = field(default_factory=dict)
+
+    def is_held(self, now: datetime) -> bool:
+        """Return whether corrections of the object are delayed."""
+        return self.held_until is not None and now < self.held_until
+
+
+def blocked_by(
+    existing: Object, owner: Object, resource: Resource, owner_resource: Resource, reasons: ChildReasons
+) -> StatusCause | None:
+    """Return the cause if an object of another owner has the name of a child, or None.
+
+    Args:
+        existing: The object with the name of the child.
+        owner: The owner of the child.
+        resource: The resource of the child.
+        owner_resource: The resource of the owner.
+        reasons: The reasons of the kind.
+    """
+    if controller_uid(existing) == owner["metadata"]["uid"]:
+        return None
+    what, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind
+    if any(
+        one["kind"] == kind
+        and one["apiVersion"].startswith(f"{owner_resource.group}/")
+        and one["name"] == owner["metadata"]["name"]
+        for one in existing["metadata"].get("ownerReferences") or []
+    ):
+        return StatusCause(reasons.cleanup, f"The {what} of an earlier {kind} of this name is being deleted.")
+    message = f"A {what} exists that is not this {kind}'s: delete that, or create this {kind} under another name."
+    return StatusCause(reasons.name_conflict, message)

@@ -16,7 +16,7 @@ from epochal_operator.runtime.cache_transform import keep_metadata, share_texts
 GONE = 10_000
 """Deleted objects that are remembered for each source."""
 
-Trim = Callable[[Object], Object]
+CacheTransform = Callable[[Object], Object]
 """Returns the part of an object that the cache keeps."""
 
 
@@ -48,6 +48,19 @@ class Index(Protocol):
         """Return the index key of an object, or None if the object is not indexed."""
 
 
+@dataclass(frozen=True)
+class Reference:
+    """An index of objects by another object that their spec references.
+
+    Args:
+        resource: The resource of the objects.
+        key: Returns the key of the referenced object, or None.
+    """
+
+    resource: Resource
+    key: Callable[[Object], Key | None]
+
+
 class Change(NamedTuple):
     """A change of a cached object.
 
@@ -72,19 +85,21 @@ class Store:
     an object that lost its label.
 
     Args:
-        sources: The cached sources and their trim functions. The parts that several sources keep of an object are
+        sources: The cached sources and their cache transforms. The parts that several sources keep of an object are
             merged.
         indexes: The indexes of the objects.
         gone: Deleted objects that are remembered for each source.
     """
 
-    def __init__(self, sources: Iterable[tuple[Source, Trim]], indexes: Iterable[Index], gone: int = GONE) -> None:
-        self._trims: defaultdict[Resource, list[tuple[Source, Trim]]] = defaultdict(list)
-        for source, trim in sources:
-            self._trims[source.resource].append((source, trim))
-        self._things: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._trims}
+    def __init__(
+        self, sources: Iterable[tuple[Source, CacheTransform]], indexes: Iterable[Index], gone: int = GONE
+    ) -> None:
+        self._transforms: defaultdict[Resource, list[tuple[Source, CacheTransform]]] = defaultdict(list)
+        for source, transform in sources:
+            self._transforms[source.resource].append((source, transform))
+        self._things: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._transforms}
         self._found: dict[Index, defaultdict[Key, dict[Key, Object]]] = {one: defaultdict(dict) for one in indexes}
-        self._gone = {source: _Gone(gone) for of_one in self._trims.values() for source, _ in of_one}
+        self._gone = {source: _Gone(gone) for of_one in self._transforms.values() for source, _ in of_one}
 
     def put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> Change | None:
         """Store an object and return its change, or None if the cache already has this or a newer version.
@@ -100,7 +115,7 @@ class Store:
             return None
         if self._is_gone(resource, thing, None if listed_at is None else int(listed_at)):
             return None
-        return self._set(resource, key, known, self._trimmed(resource, thing))
+        return self._set(resource, key, known, self._transformed(resource, thing))
 
     def remove(self, resource: Resource, thing: Object, *, by: Source | None = None) -> Change | None:
         """Remove a deleted object and return the change, or None if no source selects such objects.
@@ -110,7 +125,7 @@ class Store:
             thing: The last state of the object. From a watch, its resourceVersion is that of the deletion.
             by: The source whose watch reports the deletion; None if the object is deleted for all sources.
         """
-        if not any(source.takes(thing) for source, _ in self._trims[resource]):
+        if not any(source.takes(thing) for source, _ in self._transforms[resource]):
             return None
         return self._end(by or Source(resource), thing, version_of(thing))
 
@@ -154,7 +169,7 @@ class Store:
     def _end(self, by: Source, thing: Object, version: int) -> Change | None:
         """Mark an object as deleted for a source, or for all sources of a resource; return the change, or None."""
         resource, key, uid = by.resource, key_of(thing), thing["metadata"]["uid"]
-        for source, _ in self._trims[resource]:
+        for source, _ in self._transforms[resource]:
             if by.label in {None, source.label}:
                 self._gone[source].add(uid, version)
         known = self._things[resource].get(key)
@@ -168,14 +183,14 @@ class Store:
     def _is_gone(self, resource: Resource, thing: Object, listed_at: int | None = None) -> bool:
         """Return whether an object is deleted for all sources that select it."""
         uid, version = thing["metadata"]["uid"], version_of(thing)
-        sources = (source for source, _ in self._trims[resource] if source.takes(thing))
+        sources = (source for source, _ in self._transforms[resource] if source.takes(thing))
         return all(self._gone[source].since(uid, listed_at, version) for source in sources)
 
-    def _trimmed(self, resource: Resource, thing: Object) -> Object:
+    def _transformed(self, resource: Resource, thing: Object) -> Object:
         """Return the merged parts of an object that its sources keep, including the labels of these sources."""
-        taking = [(source, trim) for source, trim in self._trims[resource] if source.takes(thing)]
+        taking = [(source, transform) for source, transform in self._transforms[resource] if source.takes(thing)]
         labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
-        parts: list[Object] = [trim(thing) for _, trim in taking]
+        parts: list[Object] = [transform(thing) for _, transform in taking]
         kept: Object = share_texts(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
         return kept
 
@@ -234,8 +249,8 @@ class _Gone:
         return listed_at is not None and version <= listed_at <= self._forgotten
 
 
-def bare(thing: Object) -> Object:
-    """Return only the metadata of an object: the default trim function."""
+def metadata_only(thing: Object) -> Object:
+    """Return only the metadata of an object: the default cache transform."""
     return {"metadata": keep_metadata(thing["metadata"])}
 
 

@@ -7,45 +7,38 @@ from epochal_api.kind import GROUP
 from epochal_api.status import CONDITIONS
 from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
+from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds
-from epochal_operator.runtime.api.resource import PODS, Key, Object, key_of
+from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.store import Change, Store, Trim
-from epochal_operator.trainingjob import trim
-from epochal_operator.trainingjob.metrics import collect
-from epochal_operator.trainingjob.owned import CHILDREN, Child
-from epochal_operator.trainingjob.pod_template import Installation
+from epochal_operator.runtime.store import Change, Store
+from epochal_operator.trainingjob import cache_transform
+from epochal_operator.trainingjob.metrics import METRICS
 from epochal_operator.trainingjob.reconcile import Reconciler
-from epochal_operator.trainingjob.resources import FOLLOWERS, OWNED_PODS, TRAINING_JOBS, owned
+from epochal_operator.trainingjob.resources import FOLLOWERS, JOB, OWNED_PODS, TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(CONDITIONS), (f"{GROUP}/",))
 """The limits for reading a TrainingJob."""
 
 
 def training_jobs(
-    installation: Callable[[], Installation],
-    *,
-    instance: str,
-    children: tuple[Child, ...] = CHILDREN,
-    metric_labels: tuple[str, ...] = (),
+    installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
 ) -> Kind:
     """Return the description of the kind TrainingJob.
 
     Args:
         installation: Returns the defaults for fields that a spec omits.
         instance: Name of this process's pod, for Events.
-        children: The children of a TrainingJob.
         metric_labels: TrainingJob labels that become labels of its series.
     """
-    keep: Trim = partial(trim.training_job, labels=metric_labels)
     return Kind(
         resource=TRAINING_JOBS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance, children=children),
-        collect=partial(collect, labels=metric_labels),
-        owns=(*map(owned, children), OWNED_PODS),
+        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        collect=partial(METRICS.collect, labels=metric_labels),
+        owns=(JOB, OWNED_PODS),
         references=(FOLLOWERS,),
         woken_by={TRAINING_JOBS: followers},
-        keeps={TRAINING_JOBS: keep, PODS: trim.pod} | {one.resource: one.keep for one in children},
+        cached={TRAINING_JOBS: partial(cache_transform.training_job, labels=metric_labels)},
         bounds=BOUNDS,
     )
 

@@ -9,48 +9,53 @@ from epochal_api.kind import Metadata
 from epochal_api.status import ReportedStatus, Status
 from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob
 
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.pods.pod_template import QUEUE_LABEL
+from epochal_operator.runtime.actions import (
+    ApplyStatus,
+    ChildAction,
+    CreateChild,
+    DeleteChild,
+    DeleteSelf,
+    EmitEvent,
+)
+from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import JOBS
 from epochal_operator.runtime.conditions import is_true
-from epochal_operator.trainingjob.actions import (
-    Action,
-    ApplyReportedStatus,
-    Create,
-    Delete,
-    DeleteTrainingJob,
-    Plan,
-    delete,
-    patch,
-)
-from epochal_operator.trainingjob.children import Observed, has_begun, is_going
-from epochal_operator.trainingjob.conditions import is_spec_ignored, with_exported
-from epochal_operator.trainingjob.events import events, plain_http, spec_changed
-from epochal_operator.trainingjob.failures import ending, last_report
-from epochal_operator.trainingjob.job import (
-    QUEUE_LABEL,
+from epochal_operator.trainingjob.job.batch_job import (
     NoStorageEndpoint,
     batch_job,
     changes,
     endpoint,
     is_as_written,
-    steering,
+    mutable_changes,
 )
-from epochal_operator.trainingjob.look_again import look_again, starts_within, time_to_live
-from epochal_operator.trainingjob.mutable import Mutable
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.progress_status import final_status, reported_status
-from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.spec_changes import (
+from epochal_operator.trainingjob.job.observed import Observed, has_begun, is_going
+from epochal_operator.trainingjob.job.spec_changes import (
     compared,
+    delete_job,
     is_overtaken,
     is_to_be_replaced,
+    patch_job,
     replacement_step,
     started,
     without_its_spec,
 )
-from epochal_operator.trainingjob.status import begun, finished, leaders_part, refused, reports_part, status
+from epochal_operator.trainingjob.pod.failures import ending, last_report
+from epochal_operator.trainingjob.progress.reported_status import final_status, reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
+from epochal_operator.trainingjob.status.events import events, plain_http, spec_changed
+from epochal_operator.trainingjob.status.predicates import finished, is_spec_ignored
+from epochal_operator.trainingjob.status.requeue import look_again, starts_within, time_to_live
+from epochal_operator.trainingjob.status.status import begun, leaders_part, refused, reports_part, status, with_exported
 
-_NOTHING_SET = Mutable()
+Action = ChildAction | EmitEvent | ApplyStatus[Status] | ApplyStatus[ReportedStatus] | DeleteSelf
+Plan = AnyPlan[Action]
+"""The plan of a TrainingJob. An action that changes the Job is the last one: its result decides the next plan."""
+
+_NOTHING_SET = MutableFields()
 _WAY_OUT = (
     "It has begun by other rules, so its spec cannot change any more, and its Job is gone: it waits for a version of "
     "Epochal that takes its spec. Or create a new TrainingJob, whose spec.training.continueFrom.uri is "
@@ -75,14 +80,12 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
         observed = without_its_spec(before, observed)
         try:
             step = _child_step(job, observed, installation)
-            if observed.child is not None or step is not None:  # The Job needs the others.
-                step = _other_step(job, observed, installation) or step
             observed = compared(job, observed, installation)
         except NoStorageEndpoint as error:
             step, observed = None, replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
             spec = job.spec
-            mutable = Mutable(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
+            mutable = MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
             return refuse(job.metadata, before, str(error), observed, mutable)
         if step is not None and observed.continued_from in {None, before.continued_from}:
             return Plan((step,))
@@ -97,7 +100,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
 
 
 def refuse(
-    metadata: Metadata, before: Status, message: str, observed: Observed, mutable: Mutable = _NOTHING_SET
+    metadata: Metadata, before: Status, message: str, observed: Observed, mutable: MutableFields = _NOTHING_SET
 ) -> Plan:
     """Return the plan for a TrainingJob with an invalid spec.
 
@@ -115,7 +118,7 @@ def refuse(
     stays = started(before, observed) or (has_begun(observed) and metadata.generation <= 1)
     observed = without_its_spec(before, observed)
     if child is not None and stays:
-        if step := _steering_step(before, observed, child, mutable):
+        if step := _mutable_step(before, observed, child, mutable):
             return Plan((step,))
         if is_overtaken(metadata, before):
             observed = replace(observed, overtaken=True)
@@ -139,7 +142,7 @@ def _settle(metadata: Metadata, before: Status, after: Status, observed: Observe
         after = with_exported(metadata.generation, before, after, observed.now, figures)
     actions = _writes(metadata, before, after, figures, observed)
     if not actions and (left := time_to_live(ttl, after, observed.now)) is not None:
-        return Plan((DeleteTrainingJob(),)) if left <= 0 else Plan(requeue_after=left)
+        return Plan((DeleteSelf(),)) if left <= 0 else Plan(requeue_after=left)
     return Plan(tuple(actions), None if _over(after) else look_again(observed, after))
 
 
@@ -150,46 +153,30 @@ def _child_step(job: TrainingJob, observed: Observed, installation: Installation
         # Build it even if it is blocked, so that an invalid spec is refused first.
         body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write to one results folder: the pods of a deleted Job must end first.
-        return None if observed.blocked or observed.orphans or _out_of_queue(job) else Create(JOBS, body)
+        return None if observed.blocked or observed.orphans or _out_of_queue(job) else CreateChild(JOBS, body)
     if is_going(child) or ending(child, observed.pods) or observed.is_held:
         return None
     if is_to_be_replaced(job, observed, installation):
         step = replacement_step(child, observed)
         changed = not is_as_written(job, child)
-        return replace(step, told=spec_changed(job.metadata)) if isinstance(step, Delete) and changed else step
+        return replace(step, event=spec_changed(job.metadata)) if isinstance(step, DeleteChild) and changed else step
     if _out_of_queue(job):
-        return delete(child, _OUT_OF_QUEUE)
+        return delete_job(child, _OUT_OF_QUEUE)
     spec = changes(job, child)
-    return patch(child, spec) if spec else None
+    return patch_job(child, spec) if spec else None
 
 
-def _steering_step(before: Status, observed: Observed, child: Mapping[str, Any], mutable: Mutable) -> Action | None:
+def _mutable_step(
+    before: Status, observed: Observed, child: Mapping[str, Any], mutable: MutableFields
+) -> Action | None:
     """Return the next action to apply the mutable fields to a Job, although the rest of the spec is invalid."""
     if is_going(child) or ending(child, observed.pods) or observed.is_held:
         return None
     # Delete the Job only if the status records the start. Without the Job, no other record exists.
     if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):
-        return delete(child, _OUT_OF_QUEUE)
-    spec = steering(mutable, child)
-    return patch(child, spec) if spec else None
-
-
-def _other_step(job: TrainingJob, observed: Observed, installation: Installation) -> Action | None:
-    """Return the next action to bring another child to its desired state, or None if there is none."""
-    for seen in observed.others:
-        if seen.child.build is None or seen.blocked or seen.is_held(observed.now):
-            continue
-        thing, wanted, resource = seen.thing, seen.child.build(job, installation), seen.child.resource
-        if thing is None:
-            if wanted is not None:
-                return Create(resource, wanted)
-        elif wanted is None and not is_going(thing):
-            return delete(thing, "is needed no more", resource)
-        elif wanted is not None and not is_going(thing):
-            spec = {name: value for name, value in wanted["spec"].items() if thing["spec"].get(name) != value}
-            if spec:
-                return patch(thing, spec, resource)
-    return None
+        return delete_job(child, _OUT_OF_QUEUE)
+    spec = mutable_changes(mutable, child)
+    return patch_job(child, spec) if spec else None
 
 
 def _out_of_queue(job: TrainingJob) -> bool:
@@ -203,7 +190,7 @@ def _writes(
     """Return the writes: figures before the status, so that Complete implies final figures; Events before status."""
     actions: list[Action] = []
     if figures != reports_part(before):
-        actions.append(ApplyReportedStatus(figures))
+        actions.append(ApplyStatus(figures, PROGRESS_MANAGER))
     if after != leaders_part(before):
         actions += [EmitEvent(one) for one in events(metadata, before, after, observed, figures)]
         actions.append(ApplyStatus(after))

@@ -3,6 +3,7 @@
 docs/reasons.md explains each reason to users.
 """
 
+from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
 
 __all__ = ["Effect", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
@@ -153,6 +154,9 @@ class Reason(OwnReason):
     CHECKPOINT_DAMAGED = "CheckpointDamaged", _CLUSTER
     HANGING = "Hanging", _CRASH
     SUPERSEDED = "Superseded", _CLUSTER
+
+
+CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.JOB_REJECTED)
 
 
 def as_reason(word: str) -> Reason | Foreign:

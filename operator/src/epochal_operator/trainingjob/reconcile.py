@@ -1,39 +1,29 @@
-"""Reconcile: read a TrainingJob and its children, plan, and apply, until the plan has no actions."""
+"""The reconciler of TrainingJobs: reads a TrainingJob and its children, from the API server where the cache lags."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 
 from epochal_api.kind import Metadata
 from epochal_api.status import Status, read_status
 from epochal_api.trainingjob import InvalidTrainingJob, parse
 
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.api.bounded_reader import UNREAD
-from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
-from epochal_operator.runtime.api.resource import Key, Resource
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.corrections import Corrections
-from epochal_operator.runtime.kind import Term
-from epochal_operator.trainingjob.actions import Action, Create, Plan, changes_child
-from epochal_operator.trainingjob.apply import Applier, rejected
-from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.mutable import Mutable
-from epochal_operator.trainingjob.observe import Observer
-from epochal_operator.trainingjob.owned import CHILDREN, Child
-from epochal_operator.trainingjob.plan import plan, refuse
-from epochal_operator.trainingjob.pod_refusals import Refusals, watch_refusals
-from epochal_operator.trainingjob.pod_template import Installation
-from epochal_operator.trainingjob.reasons import StatusCause
-from epochal_operator.trainingjob.resources import TRAINING_JOBS
-
-Object = Mapping[str, Any]
-
-ROUNDS = 8
-"""More successive changes than any TrainingJob needs. Remaining changes wait a moment."""
-RACES = 4
-"""Conflicts over a new Job that may be temporary, as from a quota that changed at the same time. More are a denial."""
-MOMENT = 1.0
+from epochal_operator.runtime.reconciler import ObjectReconciler
+from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
+from epochal_operator.trainingjob.job.continue_from import predecessor_name, resolve
+from epochal_operator.trainingjob.job.observed import Observed, is_ahead, orphans, own_pods, refusal
+from epochal_operator.trainingjob.plan import Plan, plan, refuse
+from epochal_operator.trainingjob.pod.api_messages import in_its_own_fields
+from epochal_operator.trainingjob.pod.refusals import Refusals, watch_refusals
+from epochal_operator.trainingjob.reasons import CHILD_REASONS, StatusCause
+from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
 
 
 def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
@@ -51,108 +41,92 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
-        return refuse(metadata, status, str(error), observed, Mutable.read(document["spec"]))
+        return refuse(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
     return plan(job, observed, installation)
 
 
-class Reconciler:
-    """Brings TrainingJobs and their children to their desired state.
+class Reconciler(ObjectReconciler[Attempt]):
+    """Brings TrainingJobs and their children to their desired state."""
 
-    Args:
-        term: The context of the reconciler.
-        installation: Returns the defaults for fields that a spec omits.
-        instance: Name of this process's pod, for Events.
-        clock: Returns the time, with a time zone.
-        children: The children of a TrainingJob.
+    resource, reasons, owned, attempt = TRAINING_JOBS, CHILD_REASONS, (JOB,), Attempt
 
-    Attributes:
-        refusals: The refused pods of Jobs, from Events.
-    """
+    @cached_property
+    def refusals(self) -> Refusals:
+        """The refused pods of Jobs, from Events."""
+        return Refusals()
 
-    def __init__(
-        self,
-        term: Term,
-        installation: Callable[[], Installation],
-        *,
-        instance: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        children: tuple[Child, ...] = CHILDREN,
-    ) -> None:
-        self._term = term
-        self._store = term.store
-        self._installation = installation
-        self.refusals = Refusals()
-        corrections = Corrections()
-        self._observer = Observer(term, children, self.refusals, corrections, clock)
-        self._applier = Applier(term, children, corrections, instance, clock)
+    def explain(self, message: str) -> str:
+        """Return a message of the API server about a Job or pod with the fields of the TrainingJob."""
+        return in_its_own_fields(message)
 
     async def run(self) -> None:
         """Watch the Events about pods that Jobs cannot create, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for namespace in self._term.namespaces or (None,):
-                group.create_task(watch_refusals(self._term.kube, namespace, self._take_refusal))
+            for namespace in self.term.namespaces or (None,):
+                group.create_task(watch_refusals(self.term.kube, namespace, self._take_refusal))
 
     def _take_refusal(self, event: Object) -> None:
         """Enqueue a TrainingJob with a pod that cannot be created."""
         about = event.get("regarding") or {}
         key = Key(about.get("namespace", ""), about.get("name", ""))
-        if self.refusals.take(event) is not None and self._store.get(TRAINING_JOBS, key) is not None:
-            self._term.wake(key)
+        if self.refusals.take(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
+            self.term.wake(key)
 
-    async def reconcile(self, key: Key) -> float | None:
-        """Bring a TrainingJob and its children to their desired state.
+    async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
+        """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
+        observed = await self.catch_up(document, self.observe(document, attempt.blocked))
+        if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
+            return None
+        return make_plan(decompress_spec(document), observed, self.installation())
+
+    def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
+        """Return the cached children of a TrainingJob.
 
         Args:
-            key: Key of the TrainingJob.
-
-        Returns:
-            Seconds until the next reconcile, or None.
-
-        Raises:
-            ApiError: If a request fails.
+            document: The cached TrainingJob.
+            blocked: The known causes that block the creation of a child, by resource.
         """
-        blocked, conflicts = dict[Resource, StatusCause](), 0
-        failure: AdmissionFailed | None = None
-        for _ in range(ROUNDS):
-            document = self._store.get(TRAINING_JOBS, key)
-            if document is None:
-                self._applier.forget(key)
-                return None
-            observed = await self._observer.catch_up(document, self._observer.observe(key, document, blocked))
-            if self._store.get(TRAINING_JOBS, key) is not document:
-                continue  # The cache received a newer version.
-            todo = make_plan(decompress_spec(document), observed, self._installation())
-            if not todo.actions:
-                return todo.look_again(failure)
-            try:
-                for action in todo.actions:
-                    failure = await self._apply(key, action, document["metadata"], blocked) or failure
-            except (Conflict, NotFound) as error:
-                conflicts += 1
-                if conflicts == ROUNDS:  # A denial with this code, not a race: retry with backoff.
-                    raise
-                if conflicts >= RACES and isinstance(action, Create):
-                    blocked[action.resource] = rejected(action.resource, error)
-                await self._applier.refresh(key)
-                continue
-            if self._store.get(TRAINING_JOBS, key) is document and not any(map(changes_child, todo.actions)):
-                # Another field manager owns this status field, so a second apply would not remove it.
-                return todo.look_again(failure)
-        return MOMENT
+        key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
+        seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
+        child, cause, pods, continued_from = seen.thing, seen.blocked, self._pods(key), None
+        if child is None and (name := predecessor_name(document)):
+            source = resolve(name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other)))
+            if isinstance(source, StatusCause):
+                cause = cause or source
+            else:
+                continued_from = source
+        observed = Observed(
+            now,
+            child,
+            own_pods(child, pods),
+            orphans(child, pods, uid),
+            cause,
+            seen.held_until,
+            continued_from=continued_from,
+        )
+        last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
+        return replace(observed, refusal=refusal(last, observed))
 
-    async def _apply(
-        self, key: Key, action: Action, planned: Object, blocked: dict[Resource, StatusCause]
-    ) -> AdmissionFailed | None:
-        """Execute an action, and record the cause that blocks it.
+    async def catch_up(self, document: Object, observed: Observed) -> Observed:
+        """Read the pods of an ended Job if the cache lacks the last ones: only these pods contain the cause of the end.
 
-        Returns:
-            The error to raise after the status reports it, if an admission webhook failed; otherwise None.
+        Args:
+            document: The cached TrainingJob.
+            observed: The cached children.
         """
-        try:
-            blocked |= await self._applier.apply(key, action, planned)
-        except AdmissionFailed as error:
-            if not isinstance(action, Create):
-                raise
-            blocked[action.resource] = rejected(action.resource, error)
-            return error
-        return None
+        metadata, known = document["metadata"], document.get("status") or {}
+        if not is_ahead(observed) or known.get("completionTime"):
+            return observed
+        key, listed = Key(metadata["namespace"], metadata["name"]), set[str]()
+        selector = f"{NAME_LABEL}={key.name},{UID_LABEL}={metadata['uid']}"
+        async for page in self.writer.kube.list(PODS, key.namespace, labels=selector):
+            for pod in page.items:
+                listed.add(pod["metadata"]["uid"])
+                self.term.wrote(self.store.put(PODS, pod, listed_at=page.resource_version))
+            del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
+        pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
+        return replace(observed, pods=own_pods(observed.child, pods))
+
+    def _pods(self, key: Key) -> list[Object]:
+        """Return the cached pods with a TrainingJob's name in their label, with any owner."""
+        return list(self.store.find(OWNED_PODS, key).values())

@@ -3,15 +3,19 @@
 from epochal_api.kind import GROUP, VERSION
 from epochal_api.trainingjob import KIND, PLURAL
 
-from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource
-from epochal_operator.runtime.kind import Owned, Reference
-from epochal_operator.trainingjob.continue_from import predecessor_name
-from epochal_operator.trainingjob.job import NAME_LABEL
-from epochal_operator.trainingjob.owned import Child
+from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
+from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.store import Reference
+from epochal_operator.trainingjob import cache_transform
+from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, batch_job
+from epochal_operator.trainingjob.job.continue_from import predecessor_name
 
 TRAINING_JOBS = Resource(GROUP, VERSION, PLURAL, KIND)
 PROGRESS_MANAGER = "epochal-progress"
 """Field manager of the status fields that come from reports."""
+JOB = Owned(JOBS, NAME_LABEL, cache_transform.job, batch_job, is_optional=True)
+"""The Job of a TrainingJob: the only child. Its permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
+OWNED_PODS = Owned(PODS, NAME_LABEL, cache_transform.pod)
 
 
 def _predecessor(document: Object) -> Key | None:
@@ -19,11 +23,5 @@ def _predecessor(document: Object) -> Key | None:
     return Key(document["metadata"]["namespace"], name) if name is not None else None
 
 
-def owned(child: Child) -> Owned:
-    """Return the index of the objects of a child."""
-    return Owned(child.resource, child.label)
-
-
-OWNED_PODS = Owned(PODS, NAME_LABEL)
 FOLLOWERS = Reference(TRAINING_JOBS, _predecessor)
 """Index of TrainingJobs by their predecessor."""

@@ -1,6 +1,6 @@
 """Curves as tests need them."""
 
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 
 from tests.bench.experiments.curves import Curve, Curves
 from tests.bench.experiments.search import FULL, experiment, spec_of

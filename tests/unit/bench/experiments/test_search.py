@@ -1,6 +1,6 @@
 import pytest
 from epochal_api.experiment import parse
-from epochal_operator.experiment.check import check
+from epochal_operator.experiment.search_space.check import check
 from epochal_operator.experiment.trial_job import template_parameters
 
 from tests.bench.experiments.search import ASHA, FULL, HYPERBAND, experiment

@@ -1,9 +1,9 @@
 from itertools import pairwise
 
 import pytest
-from epochal_operator.experiment.ledger import Created, Diverged, Finished, Started
+from epochal_operator.experiment.ledger.events import Created, Diverged, Finished, Started
+from epochal_operator.experiment.ledger.trials import fold
 from epochal_operator.experiment.replay import replay
-from epochal_operator.experiment.trials import fold
 
 from tests.bench.experiments.curves import Curve
 from tests.bench.experiments.search import ASHA, FULL, HYPERBAND, PARALLELISM, experiment

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
-from epochal_operator.experiment.ledger import Created, Dropped, Event, Owner, decode, encode
+from epochal_operator.experiment.ledger.encoding import decode, encode
+from epochal_operator.experiment.ledger.events import Created, Dropped, Event, Owner
+from epochal_operator.experiment.ledger.trials import fold
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
-from epochal_operator.experiment.trials import Trial, fold
+from epochal_operator.experiment.trial import Trial
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for, watched
 

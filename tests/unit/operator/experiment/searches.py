@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epochal_api.experiment import ExperimentSpec
-from epochal_operator.experiment.ledger import Created, Diverged, Event, Failed, Finished, Started
-from epochal_operator.experiment.trials import Rung, Trial
+from epochal_operator.experiment.ledger.encoding import Sizes
+from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Failed, Finished, Started
+from epochal_operator.experiment.ledger.stored import StoredLedger
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.trial import Rung, Trial
 
 from tests.unit.operator.objects import SPEC
 
@@ -50,6 +53,11 @@ def trial(number: int, *values: float | None, epochs: Sequence[int] = (1, 3, 9),
     state = "Running" if not rungs else "Complete" if len(rungs) == len(epochs) else "Paused"
     fields: dict[str, Any] = {"parameters": {}, "known": 0, "rungs": rungs, "state": state}
     return Trial(number, **fields | rest)
+
+
+def ledger(events: Sequence[Event] = (), size: int = 0, **rest: Any) -> StoredLedger:
+    """Returns the ledger of an Experiment."""
+    return StoredLedger("e", events=tuple(events), trials=fold(events), sizes=Sizes(size), **rest)
 
 
 def created(number: int, parameters: Mapping[str, str] | None = None, known: int = 0) -> Created:

@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal_api.experiment import Experiment, parse
 from epochal_api.parameter import Parameter
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 
 from tests.unit.operator.objects import SPEC
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from epochal_api.experiment_status import ExperimentStatus
 from epochal_operator.experiment.events import events, rejected, report_failed
-from epochal_operator.experiment.phase import Phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.trials import Trial
+from epochal_operator.experiment.state import Phase
+from epochal_operator.experiment.trial import Trial
 
 from tests.unit.operator.experiment.searches import trial
 from tests.unit.operator.experiment.test_status import derived

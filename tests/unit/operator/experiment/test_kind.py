@@ -11,7 +11,7 @@ from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.store import Change, Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.experiment.test_observe import complete, job
+from tests.unit.operator.experiment.ledger.test_observe import complete, job
 from tests.unit.operator.objects import INSTALLATION, KIND
 
 EXPERIMENT = experiments(lambda: INSTALLATION, instance="test")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from epochal_operator.experiment.metrics import collect
+from epochal_operator.experiment.metrics import METRICS
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.runtime.metrics import ObjectCollector
 from hypothesis import given
@@ -42,7 +42,7 @@ KEY = {"namespace": "vision", "name": "search"}
 
 def samples(things: Iterable[Any], *labels: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     registry = CollectorRegistry()
-    registry.register(ObjectCollector(partial(collect, labels=labels), lambda: things))
+    registry.register(ObjectCollector(partial(METRICS.collect, labels=labels), lambda: things))
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in parse(generate_latest(registry).decode()):
         for sample in family.samples:

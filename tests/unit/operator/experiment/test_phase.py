@@ -3,13 +3,14 @@
 from typing import Any
 
 import pytest
+from epochal_api.experiment_status import ExperimentStatus
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.trials import Trial
+from epochal_operator.experiment.trial import Trial
 
-from tests.unit.operator.experiment.searches import spec, trial
-from tests.unit.operator.experiment.test_observe import job
+from tests.unit.operator.experiment.ledger.test_observe import job
+from tests.unit.operator.experiment.searches import ledger, spec, trial
 from tests.unit.operator.objects import NOW, at
 
 DONE = trial(0, 0.1, 0.2, 0.3)
@@ -23,7 +24,8 @@ REFUSED = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
 def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     places = [one["metadata"]["name"].split("-")[1:] for one in jobs]
     by_place = {(int(number), int(rung[1:])): one for (number, rung), one in zip(places, jobs, strict=True)}
-    return Observed(NOW, trials=tuple(trials), jobs=by_place, **rest)
+    own = ledger(**{name: rest.pop(name) for name in ("size", "exhausted") if name in rest})
+    return Observed(NOW, own, trials=tuple(trials), jobs=by_place, **rest)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +73,13 @@ def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     ],
 )
 def test_where_it_is(observed: Observed, changes: dict[str, Any], wanted: tuple[str, str]) -> None:
-    found = phase(spec(**changes), at(-60), observed)
+    found = phase(spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
     assert (found.state, found.cause.reason) == wanted
     assert found.ended is (wanted[0] in {"Complete", "Failed"})
 
 
 def test_the_deadline_counts_from_the_start() -> None:
-    assert phase(spec(activeDeadlineSeconds=1), None, seen([trial(0)])).state == "Queued"
+    assert phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), seen([trial(0)])).state == "Queued"
 
 
 @pytest.mark.parametrize(
@@ -97,4 +99,4 @@ def test_the_deadline_counts_from_the_start() -> None:
     ],
 )
 def test_why(observed: Observed, changes: dict[str, Any], words: str) -> None:
-    assert words in phase(spec(**changes), None, observed).cause.message
+    assert words in phase(spec(**changes), ExperimentStatus(), observed).cause.message

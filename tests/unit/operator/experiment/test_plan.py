@@ -5,21 +5,30 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.actions import Append, Ask, Create, DeleteExperiment, Suspend
-from epochal_operator.experiment.ledger import Event, Finished, Warm
-from epochal_operator.experiment.observe import BEGUN_SECONDS, jobs_of, observe
-from epochal_operator.experiment.observed import Importance, Observed, Occasion, Wanted
-from epochal_operator.experiment.plan import MAX_BEGUN, Plan, plan, refuse
+from epochal_operator.experiment.actions import (
+    Append,
+    Ask,
+    Create,
+    CreateReport,
+    ImportanceState,
+    Plan,
+    Suspend,
+)
+from epochal_operator.experiment.ledger.encoding import MAX_TEXT
+from epochal_operator.experiment.ledger.events import Event, Finished, Warm
+from epochal_operator.experiment.ledger.observe import BEGUN_SECONDS, observe
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
+from epochal_operator.experiment.plan import MAX_BEGUN, plan
+from epochal_operator.experiment.plan_blocked import plan_invalid_spec
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.report import CreateReport
-from epochal_operator.experiment.space import Space
-from epochal_operator.experiment.stored_ledger import StoredLedger
-from epochal_operator.experiment.trials import fold
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.experiment.search_space.space import Space
+from epochal_operator.experiment.trial_state import jobs_of
+from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 
-from tests.unit.operator.experiment.searches import created, failed, finished, spec, spec_document, started
-from tests.unit.operator.experiment.test_observe import EXPERIMENT, complete, job
-from tests.unit.operator.experiment.test_report import report
+from tests.unit.operator.experiment.ledger.test_observe import EXPERIMENT, complete, job
+from tests.unit.operator.experiment.report.test_plan import report
+from tests.unit.operator.experiment.searches import created, failed, finished, ledger, spec, spec_document, started
 from tests.unit.operator.objects import NOW, at
 
 TWO = {"maxTrials": 2, "epochs": 1, "schedule": {"method": "None"}}
@@ -34,7 +43,7 @@ class World:
 
     def __init__(self, events: Sequence[Event] = (), *jobs: Any, status: Any = None, **changes: Any) -> None:
         given = spec_document(**changes)
-        self.wanted = Wanted(spec(**changes), given, Space.of(spec(**changes).parameters))
+        self.wanted = ParsedSpec(spec(**changes), given, Space.of(spec(**changes).parameters))
         self.events, self.jobs, self.rest = tuple(events), jobs, dict[str, Any]()
         self.now = NOW
         self.document: dict[str, Any] = {
@@ -46,10 +55,13 @@ class World:
         }
 
     def plan(self, **rest: Any) -> Plan:
-        ledger, jobs = fold(self.events), jobs_of(self.jobs, EXPERIMENT)
-        news = observe(self.wanted.spec, ledger, jobs)
-        values: dict[str, Any] = {"events": self.events, "news": news, "trials": fold(news, ledger), "jobs": jobs}
-        return plan(self.document, self.wanted, Observed(self.now, **values | rest))
+        size = MAX_TEXT - rest.pop("free") if "free" in rest else 0
+        own, jobs = ledger(self.events, size), jobs_of(self.jobs, EXPERIMENT)
+        news = observe(self.wanted.spec, own.trials, jobs)
+        values: dict[str, Any] = {"ledger": own, "news": news, "trials": fold(news, own.trials), "jobs": jobs}
+        found = plan(self.document, self.wanted, Observed(self.now, **values | rest))
+        assert not isinstance(found, StatusCause)
+        return found
 
     def settled(self, **rest: Any) -> Plan:
         """Returns the plan once the status is written."""
@@ -104,7 +116,7 @@ def test_a_trainer_that_does_not_report_the_best_epoch_is_told_once(best: Any) -
     assert isinstance(told, EmitEvent)
     assert (told.event.type, str(told.event.reason)) == ("Warning", "BestUnavailable")
     assert "search-0-r0 has reported no best val_accuracy" in told.event.note
-    assert kinds(world.plan(noted=fold([created(1), finished(1, "0.4")]))) == ["Append"], "all trials are alike"
+    assert kinds(world.plan(ledger=ledger([created(1), finished(1, "0.4")]))) == ["Append"], "all trials are alike"
     last = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
     assert kinds(World([created(0)], complete(0, best=best), objective=last).plan()) == ["Append"]
     assert kinds(World([created(0)], complete(0)).plan()) == ["Append"]
@@ -183,9 +195,9 @@ def test_what_is_in_the_way_is_looked_at_again() -> None:
 
 
 def test_a_full_ledger_takes_no_more_trials_and_those_that_there_are_go_on() -> None:
-    assert World([created(0)], job(0)).settled(size=250_000).actions == ()
+    assert World([created(0)], job(0)).settled(free=-50_000).actions == ()
     world = World([created(0), started(0), finished(0, "0.5")])
-    full = {"size": 1000, "room": 1000 + 127 + 128, "trial_bytes": 256}
+    full = {"free": 127 + 128, "trial_bytes": 256}
     (made,) = world.settled(**full).actions
     assert isinstance(made, Create)
     assert made.place == (0, 1)
@@ -195,7 +207,7 @@ def test_a_full_ledger_takes_no_more_trials_and_those_that_there_are_go_on() -> 
     ready = world.document["status"]["conditions"][0]
     assert (ready["reason"], ready["status"]) == ("LedgerFull", "True")
     assert "no new ones are made" in ready["message"]
-    world.jobs, done = (), {**full, "room": 1000 + 127}
+    world.jobs, done = (), {**full, "free": 127}
     assert kinds(world.settled(**done)) == ["CreateReport"], "not even a rung"
     ready = world.document["status"]["conditions"][0]
     assert (world.document["status"]["state"], ready["reason"]) == ("Complete", "LedgerFull")
@@ -204,16 +216,16 @@ def test_a_full_ledger_takes_no_more_trials_and_those_that_there_are_go_on() -> 
 
 def test_for_what_is_promoted_yet_room_is_kept() -> None:
     world = World([created(0)], job(0), parallelism=9)
-    room = {"size": 1000, "room": 3128, "trial_bytes": 1000}
+    room = {"free": 2128, "trial_bytes": 1000}
     assert world.plan(**room).actions == (Ask((1, 2)),)
-    assert world.plan(**room, promised=1).actions == (Ask((1,)),)
+    assert world.plan(**room, remaining_promotions=1).actions == (Ask((1,)),)
 
 
 def test_no_more_are_asked_for_than_the_ledger_has_room_for() -> None:
     many = World(parallelism=1000, maxTrials=1000)
-    assert many.plan(size=1000, room=6000, trial_bytes=1000).actions == (Ask(tuple(range(5))),)
+    assert many.plan(free=5000, trial_bytes=1000).actions == (Ask(tuple(range(5))),)
     world = World([created(0)], job(0), parallelism=1000, maxTrials=1000)
-    assert world.plan(size=1000, room=6000, trial_bytes=1000).actions == (Ask(tuple(range(1, 5))),), "what runs goes on"
+    assert world.plan(free=5000, trial_bytes=1000).actions == (Ask(tuple(range(1, 5))),), "what runs goes on"
 
 
 def test_long_texts_take_more_of_the_ledger() -> None:
@@ -224,7 +236,7 @@ def test_long_texts_take_more_of_the_ledger() -> None:
 
 def test_how_much_parameters_matter_is_asked_at_a_new_best_and_at_the_end() -> None:
     world = World(DONE, **TWO, parameters=PARAMETERS)
-    occasion = Occasion(1, "0.6", ended=True)
+    occasion = ImportanceState(1, "0.6", ended=True)
     assert world.plan().actions == (Ask(importance=occasion),)
     asked = Importance(occasion, {"a": 0.7, "b": 0.3})
     assert kinds(world.plan(importance=asked)) == ["EmitEvent", "EmitEvent", "ApplyStatus"]
@@ -273,7 +285,7 @@ def test_a_report_that_no_queue_admits_is_told_once_and_holds_up_no_end_for_ever
     assert isinstance(later, EmitEvent)
     assert str(later.event.reason) == "ReportFailed"
     world.now += timedelta(days=1)
-    assert isinstance(world.plan(report=queued, report_told=action.event.key).actions[0], DeleteExperiment)
+    assert isinstance(world.plan(report=queued, report_told=action.event.key).actions[0], DeleteSelf)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +304,7 @@ def test_its_life_ends_after_its_report(seen: Any, wanted: Plan, over: bool) -> 
     world.now += timedelta(seconds=20)
     assert world.plan(report=seen, report_told="r") == wanted
     world.now += timedelta(seconds=40)
-    assert (world.plan(report=seen, report_told="r").actions == (DeleteExperiment(),)) is over
+    assert (world.plan(report=seen, report_told="r").actions == (DeleteSelf(),)) is over
 
 
 def test_it_is_looked_at_again_when_its_time_is_over() -> None:
@@ -385,7 +397,7 @@ def test_the_deadline_counts_beside_a_refused_spec() -> None:
     def refused(seconds: float) -> Plan:
         trials = fold(world.events)
         seen = Observed(NOW + timedelta(seconds=seconds), trials=trials, jobs=jobs_of([trains], EXPERIMENT))
-        return refuse(world.document, "parameter rate: no", seen)
+        return plan_invalid_spec(world.document, "parameter rate: no", seen)
 
     (written,) = (one.status for one in refused(30).actions if isinstance(one, ApplyStatus))
     world.document["status"] = written.dump()
@@ -403,9 +415,9 @@ def test_a_refused_spec_resumes_no_training_job_that_its_ledger_does_not_call_ru
     stray, waits = job(0, state="Suspended"), job(1, state="Suspended")
     stray["spec"]["suspend"] = waits["spec"]["suspend"] = True
     trials = fold([created(0), created(1), failed(0)])
-    seen = Observed(NOW, ledger=StoredLedger("e"), trials=trials, jobs=jobs_of([stray, waits], EXPERIMENT))
+    seen = Observed(NOW, ledger(), trials=trials, jobs=jobs_of([stray, waits], EXPERIMENT))
     document = World(status={"state": "Running", "trials": {"created": 2}}).document
-    assert refuse(document, "no", seen).actions == (Suspend((1, 0), waits, suspend=False),)
+    assert plan_invalid_spec(document, "no", seen).actions == (Suspend((1, 0), waits, suspend=False),)
 
 
 def test_what_is_known_from_another_search_comes_first() -> None:
@@ -417,7 +429,7 @@ def test_one_that_is_being_deleted_is_left_alone() -> None:
     world = World([created(0)])
     world.document["metadata"] = EXPERIMENT | {"generation": 2, "deletionTimestamp": at(0)}
     assert world.plan() == Plan()
-    assert refuse(world.document, "no", Observed(NOW)) == Plan()
+    assert plan_invalid_spec(world.document, "no", Observed(NOW)) == Plan()
 
 
 def test_a_status_that_does_not_stay_as_it_is_written_holds_nothing_up() -> None:
@@ -427,8 +439,8 @@ def test_a_status_that_does_not_stay_as_it_is_written_holds_nothing_up() -> None
 
 def test_a_spec_that_breaks_the_rules_is_told_once() -> None:
     world = World(status={"state": "Queued"})
-    found = refuse(world.document, "parameter rate: no", Observed(NOW))
+    found = plan_invalid_spec(world.document, "parameter rate: no", Observed(NOW))
     assert kinds(found) == ["EmitEvent", "ApplyStatus"]
     (written,) = (one.status for one in found.actions if isinstance(one, ApplyStatus))
     world.document["status"] = written.dump()
-    assert refuse(world.document, "parameter rate: no", Observed(NOW)) == Plan()
+    assert plan_invalid_spec(world.document, "parameter rate: no", Observed(NOW)) == Plan()

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
-from epochal_operator.experiment.next import FAILURES, End
 from epochal_operator.experiment.reasons import Effect, Reason, effect
+from epochal_operator.experiment.schedule.next_trials import FAILURES, End
+from epochal_operator.runtime.owners import ChildReasons
 
 from tests.unit.operator.reasons_page import documented
 
@@ -14,12 +15,13 @@ KIND = Path(__file__).parents[4] / "operator" / "src" / "epochal_operator" / "ex
 
 
 def nodes() -> Iterator[ast.AST]:
-    for file in KIND.glob("*.py"):
+    for file in KIND.rglob("*.py"):
         yield from ast.walk(ast.parse(file.read_text(), str(file)))
 
 
 def test_every_reason_is_given_somewhere() -> None:
     ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
+    ours |= {name.upper() for name in ChildReasons._fields}
     assert {one for one in Reason if one.name not in ours and one not in get_args(End)} == set()
 
 

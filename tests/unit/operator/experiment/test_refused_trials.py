@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.ledger.events import Failed
 
 from tests.unit.operator.experiment.cluster import KEY, Cluster
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.experiment import parse
-from epochal_operator.experiment.ledger import Created, Diverged, Event, Finished, Started, encode
+from epochal_operator.experiment.ledger.encoding import encode
+from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Finished, Started
 from epochal_operator.experiment.replay import Difference, NothingToReplay, main, read, replay
-from epochal_operator.experiment.search.known import request
+from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.spaces import FINITE, document

@@ -14,19 +14,12 @@ from epochal_api.experiment import MAX_PARAMETERS
 from epochal_api.experiment_report import decode
 from epochal_api.pod import REPORT_ANNOTATION
 from epochal_operator.experiment import reconcile
-from epochal_operator.experiment.ledger import (
-    Event,
-    Failed,
-    Finished,
-    Owner,
-    Started,
-    Warm,
-    encode,
-)
-from epochal_operator.experiment.schedule import promotions
-from epochal_operator.experiment.search.child import SearchFailed, SearchTooSlow
+from epochal_operator.experiment.ledger.encoding import encode
+from epochal_operator.experiment.ledger.events import Event, Failed, Finished, Owner, Started, Warm
+from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
-from epochal_operator.experiment.space import InvalidSpace
+from epochal_operator.experiment.search.searcher_pool import SearchFailed, SearchTooSlow
+from epochal_operator.experiment.search_space.space import InvalidSpace
 from epochal_operator.runtime.api.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
@@ -605,7 +598,7 @@ async def test_a_name_that_is_taken_is_waited_for_while_others_go_on() -> None:
     assert await cluster.reconcile() == 30
     ready = cluster.condition("Ready")
     assert (ready["status"], ready["reason"]) == ("False", "NameConflict")
-    assert "search-1-r0 is somebody else's" in ready["message"]
+    assert "A TrainingJob search-1-r0 exists that is not this Experiment's" in ready["message"]
     assert cluster.names() == ["search-0-r0", "search-1-r0", "search-2-r0"]
     assert cluster.objects.get("trainingjobs", "vision", "search-1-r0")["metadata"].get("labels") is None
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
@@ -1158,7 +1151,7 @@ async def test_a_trial_that_somebody_resumes_is_suspended_ever_more_seldom_whate
 
 
 async def test_a_full_ledger_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_operator.experiment.reconcile.MAX_TEXT", 1200)
+    monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
     told = list[str]()
     for _ in range(100):
@@ -1187,7 +1180,7 @@ async def test_a_ledger_of_long_lines_is_full_before_a_part_of_it_would_not_be_r
     for number in range(20):
         known += [created(number, long), finished(number, "0.5", ended=True)]
     size = len(gzip.decompress(base64.b64decode(encode(known))))
-    monkeypatch.setattr("epochal_operator.experiment.ledger.MAX_LINES", size + 500)
+    monkeypatch.setattr("epochal_operator.experiment.ledger.encoding.MAX_LINES", size + 500)
     cluster.note_text(KEY.name, encode(known), uid)
     await cluster.settle()
     assert cluster.condition("Complete")["reason"] == "LedgerFull"
@@ -1321,7 +1314,7 @@ async def test_its_life_does_not_end_while_its_report_fails_but_for_a_day(hours:
 async def test_of_one_that_is_over_nothing_is_kept_in_memory() -> None:
     cluster = await undisturbed(**SMALL)
     ledgers = cluster.reconciler._applier.ledgers
-    kept = pickle.dumps([cluster.reconciler._specs, ledgers._known, ledgers._bytes])
+    kept = pickle.dumps([cluster.reconciler._specs, dict(ledgers._known)])
     assert len(kept) < 512
     cluster.change(maxTrials=5)
     await cluster.run()

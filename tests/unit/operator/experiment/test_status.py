@@ -1,21 +1,25 @@
 """The status of an Experiment: derived, and bounded whatever there is."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from epochal_api.experiment_status import MAX_STATUS_BYTES, MAX_TOP, ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
-from epochal_operator.experiment.observed import Importance, Observed, Occasion
-from epochal_operator.experiment.phase import Phase, phase
+from epochal_operator.experiment.actions import ImportanceState
+from epochal_operator.experiment.observed import Importance, Observed
+from epochal_operator.experiment.phase import phase
+from epochal_operator.experiment.plan_blocked import invalid_spec_status
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.status import is_ended, refused, results_uri, status
-from epochal_operator.experiment.trials import Rung, Trial
-from epochal_operator.trainingjob.mutable import Mutable
+from epochal_operator.experiment.state import Phase, is_finished
+from epochal_operator.experiment.status import results_uri, status
+from epochal_operator.experiment.trial import Rung, Trial
+from epochal_operator.pods.mutable_fields import MutableFields
 
+from tests.unit.operator.experiment.ledger.test_observe import job
 from tests.unit.operator.experiment.searches import spec, trial
-from tests.unit.operator.experiment.test_observe import job
 from tests.unit.operator.objects import NOW, at
 
 METADATA = Metadata(name="search", namespace="vision", uid="e", generation=3)
@@ -25,8 +29,9 @@ COMPLETE = Phase("Complete", StatusCause(Reason.COMPLETED, "All 2 trials are don
 
 def derived(trials: list[Trial], before: ExperimentStatus | None = None, now: Phase = RUNNING, **rest: Any) -> Any:
     changes = rest.pop("changes", {})
-    observed = Observed(NOW, trials=tuple(trials), **rest)
-    return status(METADATA, spec(**changes), before or ExperimentStatus(), now, observed)
+    observed, before = Observed(NOW, trials=tuple(trials), **rest), before or ExperimentStatus()
+    now = replace(now, start=phase(spec(**changes), before, observed).start)
+    return status(METADATA, spec(**changes), before, now, observed)
 
 
 def test_what_becomes_of_trials_is_counted() -> None:
@@ -67,7 +72,7 @@ def test_epochs_are_counted_once() -> None:
 def test_it_is_bounded_however_many_trials_there_are(count: int) -> None:
     long = {f"parameter{number}": "x" * 256 for number in range(32)}
     trials = [trial(number, number / 3000, parameters=long) for number in range(count)]
-    shares = Importance(Occasion(0, "", ended=False), dict.fromkeys(long, 1 / 32))
+    shares = Importance(ImportanceState(0, "", ended=False), dict.fromkeys(long, 1 / 32))
     told = Phase("Failed", StatusCause(Reason.TOO_MANY_FAILED_TRIALS, "ü" * 10_000))
     found = derived(trials, now=told, importance=shares)
     assert len(json.dumps(found.dump(), ensure_ascii=False).encode()) <= MAX_STATUS_BYTES
@@ -89,9 +94,9 @@ def test_times_stay_and_the_end_is_taken_back_by_what_goes_on() -> None:
     assert (ended.start_time, ended.completion_time) == (at(-60), at(0))
     earlier = ended.model_copy(update={"completion_time": at(-30)})
     assert derived([trial(0, 0.1, 0.2, 0.3)], earlier, COMPLETE).completion_time == at(-30)
-    assert is_ended(ended)
+    assert is_finished(ended)
     again = derived([trial(0, 0.1, 0.2, 0.3), trial(1)], earlier)
-    assert (again.completion_time, is_ended(again)) == (None, False)
+    assert (again.completion_time, is_finished(again)) == (None, False)
 
 
 def test_a_condition_keeps_the_time_of_its_change() -> None:
@@ -122,11 +127,11 @@ def test_what_conditions_say(reason: Reason, ready: str, stalled: str) -> None:
 
 
 def test_importance_stays_until_it_is_asked_again() -> None:
-    asked = Importance(Occasion(0, "0.1", ended=False), {"rate": 0.714, "filters": 0.286})
+    asked = Importance(ImportanceState(0, "0.1", ended=False), {"rate": 0.714, "filters": 0.286})
     found = derived([trial(0, 0.1)], importance=asked)
     assert found.importance == {"rate": "0.71", "filters": "0.29"}
     assert derived([trial(0, 0.1)], found).importance == found.importance
-    unknown = Importance(Occasion(0, "0.1", ended=False), {})
+    unknown = Importance(ImportanceState(0, "0.1", ended=False), {})
     assert derived([trial(0, 0.1)], found, importance=unknown).importance == found.importance
 
 
@@ -136,9 +141,9 @@ def test_where_the_next_rung_goes_on_from() -> None:
 
 
 def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
-    fresh = refused(METADATA, ExperimentStatus(), "parameter rate: no", Observed(NOW), Mutable())
+    fresh = invalid_spec_status(METADATA, ExperimentStatus(), "parameter rate: no", Observed(NOW), MutableFields())
     assert (fresh.state, fresh.completion_time) == ("Failed", at(0))
-    begun = refused(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), Mutable())
+    begun = invalid_spec_status(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), MutableFields())
     assert (begun.state, begun.completion_time, begun.trials.created) == ("Running", None, 1)  # type: ignore[union-attr]
     for one in (fresh, begun):
         said = {each.type: each for each in one.conditions or ()}
@@ -146,7 +151,7 @@ def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
 
 
 def test_a_phase_without_trials_has_a_status() -> None:
-    found = derived([], now=phase(spec(), None, Observed(NOW)))
+    found = derived([], now=phase(spec(), ExperimentStatus(), Observed(NOW)))
     assert (found.state, found.best, found.top) == ("Queued", None, None)
 
 

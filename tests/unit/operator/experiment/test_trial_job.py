@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from epochal_api.parameter import Parameter
 from epochal_api.trainingjob import parse as parse_training_job
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
+from epochal_operator.experiment.trial import Rung, Trial
 from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec
 
 from tests.unit.operator.experiment.spaces import (
@@ -37,9 +38,8 @@ def template(**training: Any) -> dict[str, Any]:
 
 def made(rung: int = 0, parameters: dict[str, str] = OWN, **given: Any) -> dict[str, Any]:
     spec = {"objective": {"metric": "accuracy", "goal": "Maximize"}} | given.pop("spec", {})
-    return training_job(
-        document(**spec), experiment(**spec).spec, SPACE, trial=12, rung=rung, parameters=parameters, known=30, **given
-    )
+    trial = Trial(12, parameters, 30, rungs=(Rung(1, 0.5, "u", 60),) * rung)
+    return training_job(document(**spec), experiment(**spec).spec, SPACE, trial, **given)
 
 
 def test_what_it_is_and_whose() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger import Failed
+from epochal_operator.experiment.ledger.events import Failed
 from epochal_operator.experiment.trial_job import training_job
 
 from tests.kit.fake.objects import Refusal
@@ -17,7 +17,7 @@ def fail_to_build(monkeypatch: pytest.MonkeyPatch, trial: int, rung: int) -> Non
     """Has a rung of a trial not be built."""
 
     def fail(*given: Any, **of: Any) -> Any:
-        if (of["trial"], of["rung"]) == (trial, rung):
+        if given[3].place == (trial, rung):
             raise KeyError("units")
         return training_job(*given, **of)
 

@@ -21,7 +21,7 @@ from tests.unit.operator.modelserver.servers import SPEC
 from tests.unit.operator.objects import INSTALLATION, NOW
 
 if TYPE_CHECKING:
-    from epochal_operator.trainingjob.pod_template import Installation
+    from epochal_operator.pods.installation import Installation
 
 KEY = Key("vision", "digits")
 OWNED = ("deployments", "services", "poddisruptionbudgets", "horizontalpodautoscalers", "networkpolicies")

@@ -6,18 +6,19 @@ from typing import Any
 
 from epochal_api.modelserver import ModelServer, parse
 from epochal_api.modelserver_status import ServedModel
-from epochal_operator.modelserver import trim
+from epochal_operator.modelserver import cache_transform
+from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT
 from epochal_operator.modelserver.deployment import (
-    INPUTS_ANNOTATION,
     RESTARTED_ANNOTATION,
     TEMPLATE_ANNOTATION,
     deployment,
     template_digest,
 )
 from epochal_operator.modelserver.kind import model_servers
-from epochal_operator.modelserver.observed import Observed, Seen
-from epochal_operator.modelserver.owned import CHILDREN, DEPLOYMENT
+from epochal_operator.modelserver.observed import Observed
+from epochal_operator.modelserver.resources import INPUTS_ANNOTATION
 from epochal_operator.modelserver.source import Found
+from epochal_operator.runtime.owners import ObservedChild
 
 from tests.unit.operator.objects import INSTALLATION, NOW, at
 
@@ -153,13 +154,13 @@ def seen(
     children = []
     for one in CHILDREN:
         if one is DEPLOYMENT:
-            children.append(Seen(one, trim.deployment(deployed) if deployed else None))
+            children.append(ObservedChild(one, cache_transform.deployment(deployed) if deployed else None))
             continue
-        wanted = one.build(of or server(), model, INSTALLATION) if deployed else None
+        wanted = one.build(of or server(), model, INSTALLATION) if deployed and one.build else None
         about = {"uid": "u", "resourceVersion": "1"}
         thing = {**wanted, "metadata": {**wanted["metadata"], **about}} if wanted else None
-        children.append(Seen(one, thing))
-    return Observed(NOW, source or Found(model), tuple(children), tuple(map(trim.pod, pods)))
+        children.append(ObservedChild(one, thing))
+    return Observed(NOW, source or Found(model), tuple(children), tuple(map(cache_transform.pod, pods)))
 
 
 def blocked(observed: Observed, cause: Any) -> Observed:

@@ -11,13 +11,13 @@ from epochal_api.server_config import ServerConfig
 from epochal_api.server_pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.config import NoStorageEndpoint
 from epochal_operator.modelserver.deployment import (
-    INPUTS_ANNOTATION,
     TEMPLATE_ANNOTATION,
     deployment,
     renewed,
     template_digest,
 )
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import INPUTS_ANNOTATION
 from epochal_server.serve import SOON_SECONDS
 
 from tests.unit.operator.modelserver.servers import (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_operator.modelserver.metrics import collect
+from epochal_operator.modelserver.metrics import METRICS
 
 from tests.unit.operator.modelserver.servers import SHA, document
 from tests.unit.operator.objects import at
@@ -25,7 +25,7 @@ STATUS: dict[str, Any] = {
 
 def samples(servers: list[Any], labels: tuple[str, ...] = ()) -> dict[str, list[tuple[dict[str, str], float]]]:
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for family in collect(servers, labels):
+    for family in METRICS.collect(servers, labels):
         for sample in family.samples:
             found.setdefault(sample.name, []).append((sample.labels, sample.value))
     return found

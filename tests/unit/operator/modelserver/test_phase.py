@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.modelserver_status import ServedModel
-from epochal_operator.modelserver import trim
+from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.observed import Tensors
 from epochal_operator.modelserver.phase import Counts, counts, describe, phase, refused
 from epochal_operator.modelserver.reasons import Reason, StatusCause
@@ -190,10 +190,10 @@ def test_a_spec_that_cannot_be_read_leaves_what_serves_as_it_is() -> None:
 
 def test_pods_are_counted_by_the_deployment() -> None:
     assert counts(None, 2) == Counts(2)
-    found = counts(trim.deployment(live(generation=3, **done(2))), 2)
+    found = counts(cache_transform.deployment(live(generation=3, **done(2))), 2)
     assert found == Counts(2, 2, 2, 2, is_current=True)
     assert found.is_done
-    assert not counts(trim.deployment(live(**done(2))), 3).is_done
+    assert not counts(cache_transform.deployment(live(**done(2))), 3).is_done
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import Tensor
-from epochal_operator.modelserver.actions import Create, Delete, Patch, Renew
+from epochal_api.modelserver_status import ModelServerStatus, Tensor
 from epochal_operator.modelserver.observed import Tensors
-from epochal_operator.modelserver.plan import plan
+from epochal_operator.modelserver.plan import plan, refuse
 from epochal_operator.modelserver.reasons import Reason, StatusCause
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.runtime.actions import (
+    ApplyStatus,
+    CreateChild,
+    DeleteChild,
+    EmitEvent,
+    PatchChild,
+    ReplaceChild,
+)
 
 from tests.unit.operator.modelserver.servers import MODEL, UID, done, live, seen, server
 from tests.unit.operator.objects import INSTALLATION, NOW, at
@@ -52,11 +59,11 @@ def taken(observed: Any, kind: str) -> Any:
 def test_what_is_not_there_is_created_and_pods_last() -> None:
     made = steps(server(autoscaling={"maxReplicas": 3}), seen(None), WITH_RULES)
     assert [(type(one), one.resource.kind) for one in made] == [
-        (Create, "NetworkPolicy"),
-        (Create, "Service"),
-        (Create, "PodDisruptionBudget"),
-        (Create, "Deployment"),
-        (Create, "HorizontalPodAutoscaler"),
+        (CreateChild, "NetworkPolicy"),
+        (CreateChild, "Service"),
+        (CreateChild, "PodDisruptionBudget"),
+        (CreateChild, "Deployment"),
+        (CreateChild, "HorizontalPodAutoscaler"),
     ]
 
 
@@ -81,7 +88,7 @@ def test_what_is_as_it_should_be_is_left_alone() -> None:
 )  # fmt: skip
 def test_what_somebody_changes_is_put_right(kind: str, found: Any, patch: Any) -> None:
     (only,) = steps(server(), changed(seen(live(**done())), kind, **found))
-    assert isinstance(only, Patch)
+    assert isinstance(only, PatchChild)
     assert (only.resource.kind, only.spec, only.annotations) == (kind, patch, {})
 
 
@@ -104,7 +111,7 @@ def test_a_template_that_was_just_written_is_noted() -> None:
     fresh = live(**done())
     del fresh["metadata"]["annotations"]["epochal.dev/template-sha256"]
     (only,) = steps(server(), seen(fresh))
-    assert isinstance(only, Patch)
+    assert isinstance(only, PatchChild)
     assert (only.spec, set(only.annotations)) == ({}, {"epochal.dev/template-sha256"})
 
 
@@ -112,13 +119,13 @@ def test_a_template_that_somebody_has_changed_is_written_anew() -> None:
     edited = live(**done())
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "another"
     (only,) = steps(server(), seen(edited))
-    assert isinstance(only, Renew)
+    assert isinstance(only, ReplaceChild)
 
 
 def test_what_is_needed_no_more_is_deleted() -> None:
     scaled = seen(live(**done()), of=server(autoscaling={"maxReplicas": 3}))
     (only,) = steps(server(), scaled)
-    assert isinstance(only, Delete)
+    assert isinstance(only, DeleteChild)
     assert only.resource.kind == "HorizontalPodAutoscaler"
 
 
@@ -137,7 +144,7 @@ def test_no_pod_is_made_while_something_is_in_the_way_of_what_comes_before_it(ki
 
 def test_what_is_in_the_way_of_one_holds_up_no_pods_that_are_there() -> None:
     (only,) = steps(server(replicas=3), taken(seen(live(**done())), "Service"))
-    assert isinstance(only, Patch)
+    assert isinstance(only, PatchChild)
     assert only.spec == {"replicas": 3}
 
 
@@ -154,7 +161,7 @@ def test_what_somebody_undoes_waits_ever_longer(held: Any, seconds: float | None
                 for one in observed.children]  # fmt: skip
     todo = plan(server(), replace(observed, children=tuple(children)), INSTALLATION)
     assert todo.requeue_after == seconds
-    assert isinstance(todo.actions[-1], ApplyStatus if seconds else Patch)
+    assert isinstance(todo.actions[-1], ApplyStatus if seconds else PatchChild)
 
 
 def test_of_a_model_that_a_pod_has_told_of_the_status_tells() -> None:
@@ -168,6 +175,22 @@ def test_of_a_model_that_a_pod_has_told_of_the_status_tells() -> None:
 def test_a_model_that_was_never_served_is_not_while_another_is_waited_for() -> None:
     status = {"model": MODEL.model_copy(update={"training_job_name": "mnist", "model": "Best"}).model_dump(mode="json")}
     waits = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "There is none.")
-    for asked, made in (("mnist", [Create] * 3), ("other", [])):
+    for asked, made in (("mnist", [CreateChild] * 3), ("other", [])):
         one = server(status, source={"trainingJobRef": {"name": asked}})
-        assert [type(step) for step in steps(one, seen(None, source=waits)) if isinstance(step, Create)] == made
+        assert [type(step) for step in steps(one, seen(None, source=waits)) if isinstance(step, CreateChild)] == made
+
+
+@pytest.mark.parametrize(
+    ("mutable", "spec", "changes"),
+    [
+        (MutableFields(), {"replicas": 2, "paused": True}, []),
+        (MutableFields(replicas=2, paused=False), {"replicas": 2, "paused": None}, []),
+        (MutableFields(replicas=0, paused=False), {"replicas": 2}, [{"replicas": 0}]),
+        (MutableFields(replicas=2, paused=False), {"replicas": 2, "paused": True}, [{"paused": False}]),
+        (MutableFields(replicas=3, paused=True), {"replicas": 2}, [{"replicas": 3, "paused": True}]),
+    ],
+)
+def test_mutable_fields_of_an_invalid_spec_apply(mutable: MutableFields, spec: Any, changes: Any) -> None:
+    observed = changed(seen(live(**done())), "Deployment", **spec)
+    actions = refuse(server().metadata, ModelServerStatus(), "spec.new: unknown", observed, mutable).actions
+    assert [one.spec for one in actions if isinstance(one, PatchChild)] == changes

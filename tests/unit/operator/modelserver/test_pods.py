@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.modelserver import trim
+from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.pods import hindrance, is_current, last_words, not_convertible, own_pods, stuck_at
 
 from tests.unit.operator.modelserver.servers import (
@@ -27,7 +27,7 @@ GATED = [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"
 
 
 def told(one: Any) -> tuple[str, str] | None:
-    cause = hindrance(trim.pod(one), NOW)
+    cause = hindrance(cache_transform.pod(one), NOW)
     return None if cause is None else (str(cause.reason), cause.message)
 
 
@@ -39,7 +39,11 @@ def of(*statuses: Any, **fields: Any) -> Any:
     ("one", "reason", "message"),
     [
         (pod(conditions=UNSCHEDULED), "Unschedulable", "The pod cannot be scheduled: 0/1 nodes are available: no"),
-        (pod(conditions=GATED), "SchedulingGated", "The pod digits-1-a cannot be scheduled: held"),
+        (
+            pod(conditions=GATED),
+            "SchedulingGated",
+            "The pod has scheduling gates, and waits until their owners remove them: held",
+        ),
         (
             of(container(waiting={"reason": "ErrImagePull", "message": "not found"})),
             "ImagePullBackOff",
@@ -120,42 +124,42 @@ def test_what_a_server_said_before_it_began_to_serve_is_over() -> None:
 
 def test_a_node_that_waits_for_a_secret_is_told_of_after_a_while() -> None:
     unready = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(-19)}]
-    one = trim.pod(pod(conditions=unready))
+    one = cache_transform.pod(pod(conditions=unready))
     assert hindrance(one, NOW) is None
     assert stuck_at(one) == NOW + timedelta(seconds=1)
     cause = hindrance(one, NOW + timedelta(seconds=1))
     assert cause is not None
     assert cause.reason == "PodNotReadyToStart"
     assert "spec.tls" in cause.message
-    assert stuck_at(trim.pod(pod())) is None
+    assert stuck_at(cache_transform.pod(pod())) is None
 
 
 def test_only_pods_that_the_deployment_controls_say_anything() -> None:
-    deployed, ours = trim.deployment(live()), trim.replica_set(replica_set())
-    strangers = trim.replica_set(replica_set("other", "other-uid"))
+    deployed, ours = cache_transform.deployment(live()), cache_transform.replica_set(replica_set())
+    strangers = cache_transform.replica_set(replica_set("other", "other-uid"))
     strangers["metadata"]["ownerReferences"][0]["uid"] = "another"
-    one, faked = trim.pod(pod()), trim.pod(pod("faked"))
+    one, faked = cache_transform.pod(pod()), cache_transform.pod(pod("faked"))
     faked["metadata"]["ownerReferences"][0]["uid"] = "other-uid"
     orphan = {**one, "metadata": {**one["metadata"], "ownerReferences": []}}
     going = {**one, "metadata": {**one["metadata"], "deletionTimestamp": at(5)}}
-    over = trim.pod(pod("over", phase="Failed"))
+    over = cache_transform.pod(pod("over", phase="Failed"))
     assert own_pods(deployed, [ours, strangers], [one, faked, orphan, going, over]) == (one,)
     assert own_pods(None, [ours], [one]) == ()
 
 
 def test_a_pod_of_a_template_of_before_is_told_from_one_of_now() -> None:
-    deployed = trim.deployment(live())
-    assert is_current(trim.pod(pod()), deployed)
-    assert not is_current(trim.pod(pod(of=server(replicas=3, classes=["a"]))), deployed)
-    stripped = trim.pod(pod())
+    deployed = cache_transform.deployment(live())
+    assert is_current(cache_transform.pod(pod()), deployed)
+    assert not is_current(cache_transform.pod(pod(of=server(replicas=3, classes=["a"]))), deployed)
+    stripped = cache_transform.pod(pod())
     stripped["metadata"]["annotations"] = {}
     assert not is_current(stripped, deployed)
 
 
 def test_only_what_converts_can_say_that_a_model_cannot_be_converted() -> None:
     said = words("NotConvertible", "layer spiral")
-    converts = trim.pod(pod(model=CONVERTED, initContainerStatuses=[ended(said, name="convert")]))
-    serves = trim.pod(pod(model=MODEL, containerStatuses=[ended(said)]))
+    converts = cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=[ended(said, name="convert")]))
+    serves = cache_transform.pod(pod(model=MODEL, containerStatuses=[ended(said)]))
     found = not_convertible([serves, converts], NOW)
     assert found is not None
     assert found.message == "layer spiral"
@@ -165,12 +169,12 @@ def test_only_what_converts_can_say_that_a_model_cannot_be_converted() -> None:
 
 def test_what_has_no_memory_to_be_converted_cannot_be() -> None:
     killed = [ended(reason="OOMKilled", code=137, name="convert")]
-    found = not_convertible([trim.pod(pod(model=CONVERTED, initContainerStatuses=killed))], NOW)
+    found = not_convertible([cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=killed))], NOW)
     assert found is not None
     assert found.message.endswith("its limit is 2Gi. Raise spec.resources.limits.memory, and create it anew.")
     crashed = [ended(words("Crashed"), name="convert")]
-    assert not_convertible([trim.pod(pod(model=CONVERTED, initContainerStatuses=crashed))], NOW) is None
+    assert not_convertible([cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=crashed))], NOW) is None
 
 
 def test_what_went_well_are_no_last_words() -> None:
-    assert last_words(trim.pod(pod(containerStatuses=[container(terminated={"exitCode": 0})])), NOW) is None
+    assert last_words(cache_transform.pod(pod(containerStatuses=[container(terminated={"exitCode": 0})])), NOW) is None

@@ -7,9 +7,10 @@ from typing import get_args
 
 from epochal_lib.model_server import errors
 from epochal_operator.modelserver.reasons import Foreign, Reason, as_reason, effect
+from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.runtime.reasons import FOREIGN
 
-from tests.unit.operator.reasons_page import documented
+from tests.unit.operator.reasons_page import OF_PODS, documented
 
 KIND = Path(__file__).parents[4] / "operator" / "src" / "epochal_operator" / "modelserver"
 SERVERS = set(get_args(errors.Reason))
@@ -23,10 +24,8 @@ def nodes() -> Iterator[ast.AST]:
 
 def test_every_reason_is_given_somewhere() -> None:
     ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
-    starts = {"IMAGE_PULL_BACK_OFF", "INVALID_IMAGE_NAME", "SCHEDULING_GATED"} | {
-        f"{word}_ERROR" for word in ("CREATE_CONTAINER_CONFIG", "CREATE_CONTAINER", "RUN_CONTAINER")
-    }
-    assert {one for one in Reason if one.name not in ours | starts and one not in SERVERS} == set()
+    ours |= {name.upper() for name in ChildReasons._fields}
+    assert {one for one in Reason if one.name not in ours and one not in SERVERS | OF_PODS} == set()
 
 
 def test_all_that_a_server_says_last_is_known() -> None:

@@ -8,8 +8,9 @@ from epochal_operator.runtime.api.errors import NotFound
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import keep_metadata
-from epochal_operator.runtime.kind import Kind, Owned, Reference, Term
-from epochal_operator.runtime.store import Change, Store
+from epochal_operator.runtime.kind import Kind, Term
+from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.store import Change, Reference, Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -97,5 +98,5 @@ SWEEP = Kind(
     owns=(OWNED_PODS, OWNED_TRIALS),
     references=(AWAITED,),
     woken_by={TRAINING_JOBS: _waiting},
-    keeps={SWEEPS: _sweep, PODS: _pod, TRAINING_JOBS: _trial},
+    cached={SWEEPS: _sweep, PODS: _pod, TRAINING_JOBS: _trial},
 )

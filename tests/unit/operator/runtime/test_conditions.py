@@ -1,16 +1,18 @@
 """Conditions of any kind: found by type, bounded, and with the time of their last change."""
 
+from datetime import datetime
+
 import pytest
 from epochal_api.condition import Condition
 from epochal_operator.runtime.conditions import (
     MAX_MESSAGE,
-    bounded,
     condition_of,
     get_condition,
     is_true,
-    keep_times,
+    make_conditions,
     with_finished,
 )
+from epochal_operator.runtime.reasons import Foreign, StatusCause
 
 EARLIER, NOW = "2026-11-25T11:00:00Z", "2026-11-25T12:00:00Z"
 
@@ -40,21 +42,27 @@ def test_of_an_object_only_the_condition_with_the_status_counts() -> None:
     assert condition_of({"status": {"conditions": None}}, "Failed") is None
 
 
+def made(before: list[Condition] | None, message: str = "") -> Condition:
+    cause = StatusCause(Foreign("Running"), message)
+    (condition,) = make_conditions([("Ready", "True", cause)], before, generation=2, now=datetime.fromisoformat(NOW))
+    return condition
+
+
 @pytest.mark.parametrize(("before", "since"), [("True", EARLIER), ("False", NOW), ("Unknown", NOW)])
 def test_a_condition_keeps_the_time_of_its_change(before: str, since: str) -> None:
-    (kept,) = keep_times([ready(before, reason="Starting", since=EARLIER)], [ready("True")])
-    assert kept == ready("True", since=since)
+    kept = made([ready(before, reason="Starting", since=EARLIER)])
+    assert kept == ready("True", since=since).model_copy(update={"observed_generation": 2})
 
 
 def test_what_is_new_has_changed_now_and_what_is_left_out_is_gone() -> None:
-    stalled = ready("True").model_copy(update={"type": "Stalled"})
-    assert keep_times([stalled], [ready("True")]) == [ready("True")]
-    assert keep_times(None, [stalled]) == [stalled]
+    stalled = ready("True", since=EARLIER).model_copy(update={"type": "Stalled"})
+    assert made([stalled]).last_transition_time == NOW
+    assert made(None).last_transition_time == NOW
 
 
 def test_a_message_is_cut_at_a_character() -> None:
-    assert bounded("x" + "ä" * MAX_MESSAGE) == "x" + "ä" * (MAX_MESSAGE // 2 - 1)
-    assert bounded("lone \ud800") == "lone ?"
+    assert made(None, "x" + "ä" * MAX_MESSAGE).message == "x" + "ä" * (MAX_MESSAGE // 2 - 1)
+    assert made(None, "lone \ud800").message == "lone ?"
 
 
 def ends(**statuses: str) -> list[Condition]:

@@ -14,7 +14,7 @@ from epochal_operator.runtime.cache_transform import MAX_LABELS, keep_metadata
 from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.runtime.metrics import ObjectCollector
 from epochal_operator.runtime.store import Source, Store
-from epochal_operator.trainingjob.job import NAME_LABEL
+from epochal_operator.trainingjob.job.batch_job import NAME_LABEL
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 from prometheus_client import CollectorRegistry
 
@@ -204,7 +204,7 @@ def test_what_is_gone_from_a_whole_resource_is_gone_from_its_parts() -> None:
 
 def test_an_object_is_found_by_its_label_however_many_it_bears() -> None:
     many = {f"label-{number}": "" for number in range(MAX_LABELS)}
-    for resource, kind in ((PODS, SWEEP), (PODS, replace(SWEEP, keeps={})), (JOBS, KIND)):
+    for resource, kind in ((PODS, SWEEP), (PODS, replace(SWEEP, cached={})), (JOBS, KIND)):
         store, (owned, *_) = store_for([kind]), [one for one in kind.owns if one.resource == resource]
         one = shared(43, **many, **{owned.label: "search"})
         assert store.put(resource, one)
@@ -221,7 +221,7 @@ def test_each_kind_finds_its_reference_to_an_owner() -> None:
     def keeping(thing: Object) -> Object:
         return {"metadata": keep_metadata(thing["metadata"], owner="Sweep")}
 
-    store = store_for([KIND, replace(SWEEP, keeps={PODS: keeping})])
+    store = store_for([KIND, replace(SWEEP, cached={PODS: keeping})])
     store.put(PODS, one)
     (known,) = store.objects(PODS)
     assert known["metadata"]["ownerReferences"] == [ours, reference]

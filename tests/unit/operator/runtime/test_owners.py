@@ -1,9 +1,14 @@
-"""Which object controls another one."""
+"""The controller of an object, and objects of other owners that block a child."""
 
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.owners import Owner, controller, controller_uid
+from epochal_operator.runtime.api.resource import JOBS
+from epochal_operator.runtime.owners import Owner, blocked_by, controller, controller_uid
+from epochal_operator.trainingjob.reasons import CHILD_REASONS
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
+
+from tests.unit.operator.objects import UID, child, document
 
 JOB_REFERENCE = {"apiVersion": "batch/v1", "kind": "Job", "name": "mnist", "uid": "job-uid", "controller": True}
 TRAINING_JOB_REFERENCE = {
@@ -39,3 +44,19 @@ def test_the_controller_of_any_kind_has_a_uid() -> None:
     assert controller_uid({"metadata": {"ownerReferences": [other, TRAINING_JOB_REFERENCE]}}) == "tj-uid"
     assert controller_uid({"metadata": {"ownerReferences": [other]}}) is None
     assert controller_uid({"metadata": {}}) is None
+
+
+@pytest.mark.parametrize(
+    ("owners", "reason"),
+    [
+        ([{"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": UID}], None),
+        ([{"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": "old"}], "Cleanup"),
+        ([{"kind": "CronJob", "apiVersion": "batch/v1", "name": "digits", "uid": "x"}], "NameConflict"),
+        ([], "NameConflict"),
+    ],
+)
+def test_a_child_is_blocked_by_an_object_of_another_owner(owners: list[dict[str, Any]], reason: str | None) -> None:
+    existing = child()
+    existing["metadata"]["ownerReferences"] = [owner | {"controller": True} for owner in owners]
+    found = blocked_by(existing, document(), JOBS, TRAINING_JOBS, CHILD_REASONS)
+    assert (found.reason if found else None) == reason

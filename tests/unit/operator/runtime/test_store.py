@@ -6,7 +6,7 @@ import pytest
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Change, Store
-from epochal_operator.trainingjob import trim
+from epochal_operator.trainingjob import cache_transform
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.unit.operator.objects import KIND, OWNED_JOBS
@@ -147,7 +147,7 @@ def test_what_is_there_after_all_comes_back() -> None:
 
 
 def test_a_list_from_before_all_that_is_remembered_brings_nothing_back() -> None:
-    store = Store([(SOURCE[PODS], trim.pod)], [OWNED_PODS], gone=2)
+    store = Store([(SOURCE[PODS], cache_transform.pod)], [OWNED_PODS], gone=2)
     for number in range(5):
         store.put(PODS, thing(PODS, 10 + number, name=f"p-{number}", uid=str(number)))
         store.remove(PODS, thing(PODS, 20 + number, name=f"p-{number}", uid=str(number)))

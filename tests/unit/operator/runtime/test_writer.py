@@ -100,6 +100,8 @@ async def test_nothing_is_deleted_that_has_changed() -> None:
     await world.writer.apply_status(before, {"state": "Queued"})
     with pytest.raises(Conflict):
         await world.writer.delete(TRAINING_JOBS, before)
-    await world.writer.delete(TRAINING_JOBS, world.job)
+    known = world.job
+    await world.writer.delete(TRAINING_JOBS, known)
+    assert world.job is None
     with pytest.raises(NotFound):
-        await world.writer.delete(TRAINING_JOBS, world.job)
+        await world.writer.delete(TRAINING_JOBS, known)

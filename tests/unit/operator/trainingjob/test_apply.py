@@ -18,7 +18,7 @@ from epochal_operator.runtime.api.errors import (
 from epochal_operator.runtime.api.resource import JOBS, PODS, Resource
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Store
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

@@ -11,7 +11,7 @@ from epochal_api.status import CONDITIONS
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.trainingjob.kind import training_jobs
-from epochal_operator.trainingjob.metrics import ReportMetrics, collect
+from epochal_operator.trainingjob.metrics import METRICS, ReportMetrics
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ KEY = {"namespace": "vision", "name": "mnist"}
 
 def registry(jobs: Iterable[Any], *labels: str) -> CollectorRegistry:
     made = CollectorRegistry()
-    made.register(ObjectCollector(partial(collect, labels=labels), lambda: jobs))
+    made.register(ObjectCollector(partial(METRICS.collect, labels=labels), lambda: jobs))
     return made
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,17 +12,12 @@ from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.pages import FIRST_OBJECTS, Page
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key
 from epochal_operator.runtime.api.transport import Transport
-from epochal_operator.runtime.corrections import Corrections
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Store
-from epochal_operator.trainingjob.observe import Observer
-from epochal_operator.trainingjob.owned import CHILDREN
-from epochal_operator.trainingjob.pod_refusals import Refusals
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, ApiServer, mine, reconciler
-from tests.unit.operator.fakes import term
 from tests.unit.operator.objects import (
     KIND,
     NOW,
@@ -32,10 +28,6 @@ from tests.unit.operator.objects import (
     succeeded,
     true,
 )
-
-
-def observer(server: Any, store: Store) -> Observer:
-    return Observer(term(server, store), CHILDREN, Refusals(), Corrections(), lambda: NOW)
 
 
 class Ahead(ApiServer):
@@ -95,8 +87,8 @@ async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> 
     await reconciler(server, store).reconcile(FIRST)
     store.put(PODS, mine(running()))
     store.put(JOBS, server.end("first"))
-    first = observer(server, store)
-    observed = first.observe(FIRST, server.documents["first"], {})
+    first = reconciler(server, store)
+    observed = first.observe(server.documents["first"], {})
     assert len(observed.pods) == 1
     assert (await first.catch_up(server.documents["first"], observed)).pods == ()
 
@@ -105,23 +97,19 @@ FULL_PAGE = FIRST_OBJECTS + 32
 """Pods of 16 KiB after which a list has had a page of its full size."""
 
 
+@dataclass(frozen=True, eq=False)
 class Pages(Transport):
     """An API server that has so many pods of strangers for each TrainingJob, with all that a pod may hold."""
 
-    def __init__(self, pods: int) -> None:
-        super().__init__(None)
-        self._pods = pods
-
-    def once(self) -> "Pages":
-        return self
+    pods: int = 0
 
     async def page(self, path: str, query: dict[str, str], max_bytes: int | None) -> Any:  # noqa: ARG002
         name = query["labelSelector"].rsplit("=")[-1].removeprefix("uid-of-")
         begin = int(query.get("continue", 0))
-        end = min(begin + int(query["limit"]), self._pods)
+        end = min(begin + int(query["limit"]), self.pods)
         items = json.dumps([_strange(name, number) for number in range(begin, end)])
         page = {
-            "metadata": {"resourceVersion": "9", "continue": str(end % self._pods or "")},
+            "metadata": {"resourceVersion": "9", "continue": str(end % self.pods or "")},
             "items": json.loads(items),
         }
         size = len(items)
@@ -144,9 +132,9 @@ async def catching_up(pods: int, names: list[str]) -> int:
         store.put(TRAINING_JOBS, made.put(name))
         await reconciler(made, store).reconcile(Key("vision", name))
         store.put(JOBS, made.end(name))
-    kube = Kube(Pages(pods))
-    many = observer(kube, store)
-    observed = {name: many.observe(Key("vision", name), made.documents[name], {}) for name in names}
+    kube = Kube(Pages(None, pods=pods))
+    many = reconciler(kube, store)
+    observed = {name: many.observe(made.documents[name], {}) for name in names}
     tracemalloc.start()
     try:
         found = await asyncio.gather(*(many.catch_up(made.documents[name], observed[name]) for name in names))

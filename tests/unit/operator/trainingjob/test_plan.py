@@ -9,27 +9,21 @@ from typing import Any
 
 import pytest
 from epochal_api.status import ContinuedFrom, ReportedStatus, Status
-from epochal_operator.runtime.actions import ApplyStatus, EmitEvent
+from epochal_operator.pods.diagnosis import alive
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.pods.pod_template import QUEUE_LABEL
+from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteChild, DeleteSelf, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
-from epochal_operator.trainingjob.actions import (
-    Action,
-    ApplyReportedStatus,
-    Create,
-    Delete,
-    DeleteTrainingJob,
-    Patch,
-    Plan,
-)
-from epochal_operator.trainingjob.children import Observed, first_run, orphans, own_pods
-from epochal_operator.trainingjob.job import QUEUE_LABEL, batch_job
-from epochal_operator.trainingjob.mutable import Mutable
-from epochal_operator.trainingjob.plan import plan, refuse
-from epochal_operator.trainingjob.pods import alive
-from epochal_operator.trainingjob.progress_endpoint import is_news
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.job.batch_job import batch_job
+from epochal_operator.trainingjob.job.observed import Observed, first_run, orphans, own_pods
+from epochal_operator.trainingjob.plan import Action, Plan, plan, refuse
+from epochal_operator.trainingjob.progress.endpoint import is_news
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.reconcile import make_plan
-from epochal_operator.trainingjob.status import finished, leaders_part, reports_part, status
+from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
+from epochal_operator.trainingjob.status.predicates import finished
+from epochal_operator.trainingjob.status.status import leaders_part, reports_part, status
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -58,7 +52,7 @@ from tests.unit.operator.objects import (
     training_job,
     true,
 )
-from tests.unit.operator.planned import applied, applied_status, steps
+from tests.unit.operator.planned import applied, applied_status, reported_part, steps
 
 STARTED = {"startTime": at(-60)}
 DONE = status(training_job(), seen(COMPLETE, succeeded()))
@@ -67,7 +61,7 @@ QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
 QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
 QUEUED_DEADLINE = training_job(activeDeadlineSeconds=5, **QUEUE)
 CHANGED = training_job(backoffLimit=9, generation=2)
-AFTER_A_MINUTE = Mutable(ttl_seconds_after_finished=60)
+AFTER_A_MINUTE = MutableFields(ttl_seconds_after_finished=60)
 
 
 def by_kueue(job: Any) -> Any:
@@ -87,15 +81,15 @@ def managed(job: Any, by: str) -> Any:
 @pytest.mark.parametrize(
     ("job", "observed", "expected"),
     [
-        (training_job(), seen(), [Create]),
-        (training_job(suspend=True), seen(), [Create]),
-        (training_job(STARTED), seen(), [Create]),
-        (training_job(STARTED), seen(None, failed()), [Create]),
+        (training_job(), seen(), [CreateChild]),
+        (training_job(suspend=True), seen(), [CreateChild]),
+        (training_job(STARTED), seen(), [CreateChild]),
+        (training_job(STARTED), seen(None, failed()), [CreateChild]),
         (training_job(), seen(child()), [ApplyStatus]),
-        (training_job(suspend=True), seen(child()), [Patch]),
-        (training_job(activeDeadlineSeconds=5), seen(child()), [Patch]),
+        (training_job(suspend=True), seen(child()), [PatchChild]),
+        (training_job(activeDeadlineSeconds=5), seen(child()), [PatchChild]),
         *(
-            (CHANGED, observed, [Patch])
+            (CHANGED, observed, [PatchChild])
             for observed in (
                 seen(child()),
                 seen(child(startTime=at(-60))),
@@ -104,44 +98,52 @@ def managed(job: Any, by: str) -> Any:
             )
         ),
         (CHANGED, seen(child(SUSPENDED), going(pod(), 60)), [ApplyStatus]),
-        (CHANGED, seen(child(SUSPENDED), failed(reason="StartError")), [Delete]),
-        (CHANGED, seen(child(SUSPENDED)), [Delete]),
-        (training_job(suspend=True, backoffLimit=9, generation=2), seen(child(SUSPENDED)), [Delete]),
+        (CHANGED, seen(child(SUSPENDED), failed(reason="StartError")), [DeleteChild]),
+        (CHANGED, seen(child(SUSPENDED)), [DeleteChild]),
+        (training_job(suspend=True, backoffLimit=9, generation=2), seen(child(SUSPENDED)), [DeleteChild]),
         (training_job(STARTED, suspend=True), seen(child(SUSPENDED)), [EmitEvent, ApplyStatus]),
-        (training_job(backoffLimit=9), seen(child(SUSPENDED)), [Delete]),
+        (training_job(backoffLimit=9), seen(child(SUSPENDED)), [DeleteChild]),
         *(
             (CHANGED, observed, [EmitEvent, ApplyStatus])
             for observed in (seen(child(failed=1)), seen(child(succeeded=1)), seen(child(), failed()))
         ),
-        (CHANGED, seen(child(SUSPENDED), failed(code=143)), [Patch]),
+        (CHANGED, seen(child(SUSPENDED), failed(code=143)), [PatchChild]),
         (
             training_job(STARTED, backoffLimit=9, generation=2),
             seen(child(), running()),
             [*[EmitEvent] * 2, ApplyStatus],
         ),
-        (training_job({"progress": {"attempt": 1}}, backoffLimit=9, generation=2), seen(child(SUSPENDED)), [Patch]),
+        (
+            training_job({"progress": {"attempt": 1}}, backoffLimit=9, generation=2),
+            seen(child(SUSPENDED)),
+            [PatchChild],
+        ),
         (
             training_job(backoffLimit=9, generation=2, **QUEUE),
             seen(by_kueue(child(QUEUED)), pod()),
-            [Delete],
+            [DeleteChild],
         ),
-        (training_job(backoffLimit=9, generation=2, **QUEUE), seen(child(QUEUED)), [Delete]),
+        (training_job(backoffLimit=9, generation=2, **QUEUE), seen(child(QUEUED)), [DeleteChild]),
         (training_job(backoffLimit=9), seen(going(child())), [ApplyStatus]),
         (training_job(suspend=True), seen(child(), held_until=SOON), [ApplyStatus]),
         (training_job(backoffLimit=9), seen(child(), held_until=SOON), [ApplyStatus]),
-        (training_job(suspend=True), seen(child(), held_until=NOW), [Patch]),
-        (QUEUED, seen(), [Create]),
+        (training_job(suspend=True), seen(child(), held_until=NOW), [PatchChild]),
+        (QUEUED, seen(), [CreateChild]),
         (QUEUED, seen(child(QUEUED)), [ApplyStatus]),
         (QUEUED, seen(by_kueue(child(QUEUED)), running()), [EmitEvent, ApplyStatus]),
-        (QUEUED_DEADLINE, seen(child(QUEUED)), [Patch]),
+        (QUEUED_DEADLINE, seen(child(QUEUED)), [PatchChild]),
         (OUT_OF_QUEUE, seen(), [EmitEvent, ApplyStatus]),
-        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [Delete]),
+        (OUT_OF_QUEUE, seen(by_kueue(child(QUEUED)), running()), [DeleteChild]),
         (OUT_OF_QUEUE, seen(going(by_kueue(child(QUEUED))), running()), [ApplyStatus]),
         (OUT_OF_QUEUE, seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(labelled(child(training_job(suspend=True)))), [ApplyStatus]),
         (training_job(), seen(managed(child(training_job(suspend=True)), "example.com/queue")), [ApplyStatus]),
-        (training_job(), seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")), [Patch]),
-        (training_job(suspend=True), seen(labelled(child())), [Patch]),
+        (
+            training_job(),
+            seen(managed(child(training_job(suspend=True)), "kubernetes.io/job-controller")),
+            [PatchChild],
+        ),
+        (training_job(suspend=True), seen(labelled(child())), [PatchChild]),
         (training_job(suspend=True), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(), seen(COMPLETE), [EmitEvent, ApplyStatus]),
         (training_job(DONE), seen(), []),
@@ -154,8 +156,8 @@ def test_steps(job: Any, observed: Observed, expected: list[type[Action]]) -> No
 
 
 def test_a_job_waits_until_the_pods_of_a_deleted_one_have_ended() -> None:
-    assert Create not in steps(training_job(STARTED), seen(orphans=(running(),)))
-    assert Create in steps(training_job(STARTED), seen())
+    assert CreateChild not in steps(training_job(STARTED), seen(orphans=(running(),)))
+    assert CreateChild in steps(training_job(STARTED), seen())
 
 
 def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
@@ -165,10 +167,10 @@ def test_nothing_is_done_to_a_training_job_that_is_being_deleted() -> None:
 
 
 def test_a_job_of_a_queue_waits_for_it() -> None:
-    body = applied(QUEUED, seen(), Create).body
+    body = applied(QUEUED, seen(), CreateChild).body
     assert (body["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], body["spec"]["suspend"]) == ("gpus", True)
     assert "kueue.x-k8s.io/queue-name" not in body["spec"]["template"]["metadata"]["labels"]
-    patched = applied(QUEUED_DEADLINE, seen(child(QUEUED)), Patch)
+    patched = applied(QUEUED_DEADLINE, seen(child(QUEUED)), PatchChild)
     assert patched.spec == {"activeDeadlineSeconds": 5}
 
 
@@ -182,7 +184,11 @@ def test_last_words_fill_in_what_was_never_reported() -> None:
     artifacts = {"uri": "s3://r/", "model": "s3://r/model.keras", "log": "s3://r/training.log"}
     last = report(attempt=2, sequence=9, stage="Done", epoch=10, artifacts=artifacts)
     pods = (failed("a", age=90), succeeded("b", message=last_words("Completed", "", last)))
-    figures = applied(training_job(), seen(COMPLETE, *pods), ApplyReportedStatus).status
+    figures = reported_part(plan(training_job(), seen(COMPLETE, *pods), INSTALLATION).actions)
+    assert figures is not None
+    assert figures.progress
+    assert figures.results
+    assert figures.display
     assert figures.progress.epoch == 10
     assert figures.progress.last_report_time == at(-10)
     assert figures.results.model == "s3://r/model.keras"
@@ -194,8 +200,8 @@ def test_last_words_count_only_if_they_are_newer(sequence: int, news: bool) -> N
     known = reported_status(report(sequence=5, secondsLeft=None), NOW)
     last = report(sequence=sequence, epoch=4, secondsLeft=None)
     pods = (failed(message=last_words("Crashed", "", last)),)
-    found = steps(training_job(known), seen(child(), *pods))
-    assert (ApplyReportedStatus in found) is news
+    actions = plan(training_job(known), seen(child(), *pods), INSTALLATION).actions
+    assert (reported_part(actions) is not None) is news
 
 
 MISSING = {"reason": "MissingClasses", "message": "no nines"}
@@ -235,7 +241,8 @@ def test_what_became_of_the_export_is_a_condition_though_it_is_told_by_last_word
     found = {one.type: (one.status, one.reason, one.message) for one in after.conditions or []}
     assert found["Exported"] == ("False", "ExportFailed", "killed")
     assert found["Stalled"][0] == "False"
-    figures = next(action.status for action in actions if isinstance(action, ApplyReportedStatus))
+    figures = reported_part(actions)
+    assert figures is not None
     whole = Status(**dict(after) | dict(figures))
     assert plan(training_job(whole), observed, INSTALLATION).actions == ()
 
@@ -245,7 +252,8 @@ def test_a_warning_in_last_words_is_told_with_the_end() -> None:
     observed = seen(COMPLETE, succeeded(message=last_words("Completed", "", last)))
     actions = plan(training_job(), observed, INSTALLATION).actions
     assert told(actions) == ["ChanceLevel", "Completed"]
-    figures = next(action.status for action in actions if isinstance(action, ApplyReportedStatus))
+    figures = reported_part(actions)
+    assert figures is not None
     after = Status(**dict(applied_status(actions)) | dict(figures))
     assert plan(training_job(after), observed, INSTALLATION).actions == ()
 
@@ -267,9 +275,12 @@ def test_a_storage_without_tls_is_told_of_before_the_status() -> None:
 
 def test_figures_come_before_the_status_that_says_complete() -> None:
     known = reported_status(report(), NOW)
-    found = steps(training_job(known), seen(COMPLETE, succeeded()))
-    assert found == [ApplyReportedStatus, EmitEvent, ApplyStatus]
-    figures = applied(training_job(known), seen(COMPLETE, succeeded()), ApplyReportedStatus).status
+    actions = plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
+    assert [type(one) for one in actions] == [ApplyStatus, EmitEvent, ApplyStatus]
+    figures = reported_part(actions[:1])
+    assert figures is not None
+    assert figures.display
+    assert figures.progress
     assert figures.display.eta is None
     assert figures.progress.estimated_completion_time is None
     assert figures.metrics == known.metrics
@@ -278,7 +289,7 @@ def test_figures_come_before_the_status_that_says_complete() -> None:
 def test_a_broken_spec_is_refused_with_the_field_that_is_wrong() -> None:
     raw = document(network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]})
     todo = make_plan(raw, seen(), INSTALLATION)
-    told = next(action for action in todo.actions if isinstance(action, ApplyStatus)).status
+    told = applied_status(todo.actions)
     assert told.state == "Failed"
     assert [type(action) for action in todo.actions] == [EmitEvent, ApplyStatus]
     failure = next(one for one in told.conditions or [] if one.type == "Failed")
@@ -322,12 +333,12 @@ def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
     found = ContinuedFrom(name="first", uri="s3://results/vision/first/1234/")
     waits = seen(continued_from=found)
     actions = plan(job, waits, INSTALLATION).actions
-    assert [type(one) for one in actions] == [ApplyStatus, Create], "the other one may be gone a moment later"
-    assert applied(job, waits, Create).body == batch_job(job, INSTALLATION, found.uri)
+    assert [type(one) for one in actions] == [ApplyStatus, CreateChild], "the other one may be gone a moment later"
+    assert applied(job, waits, CreateChild).body == batch_job(job, INSTALLATION, found.uri)
     after = applied_status(actions)
     assert after.continued_from == found
     remembers = training_job(after, training=SPEC["training"] | {"continueFrom": {"name": "first"}})
-    assert steps(remembers, waits) == [Create]
+    assert steps(remembers, waits) == [CreateChild]
     assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
     assert applied_status(refuse(job.metadata, after, "no", seen()).actions).continued_from == found
     begun = child(job, startTime=at(-9))
@@ -338,12 +349,16 @@ def test_the_folder_it_goes_on_from_is_that_of_the_one_it_names() -> None:
 def test_a_spec_that_another_version_refused_is_taken_once_it_is_understood(ttl: int | None) -> None:
     refused = applied_status(
         refuse(
-            training_job().metadata, Status(), "spec.new: unknown", seen(), Mutable(ttl_seconds_after_finished=ttl)
+            training_job().metadata,
+            Status(),
+            "spec.new: unknown",
+            seen(),
+            MutableFields(ttl_seconds_after_finished=ttl),
         ).actions
     )
     later = seen(now=NOW + timedelta(days=1))
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
-    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [Create]
+    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [CreateChild]
     after = applied_status(plan(job, replace(later, child=child(job)), INSTALLATION).actions)
     assert (after.state, after.completion_time, is_true(after.conditions, "Failed")) == ("Queued", None, False)
 
@@ -374,7 +389,7 @@ def test_one_that_began_by_earlier_rules_ends_by_them() -> None:
     after = applied_status(actions)
     assert (after.state, after.gpus, after.completion_time) == ("Complete", 2, at(-3))
     gone = refuse(training_job().metadata, after, "no", seen(COMPLETE, now=NOW + timedelta(seconds=99)), AFTER_A_MINUTE)
-    assert gone.actions == (DeleteTrainingJob(),)
+    assert gone.actions == (DeleteSelf(),)
 
 
 LIMITED: dict[str, Any] = {"activeDeadlineSeconds": 5}
@@ -401,24 +416,24 @@ def test_one_that_began_by_earlier_rules_is_steered_by_what_may_still_change(
     before: Any, spec: dict[str, Any], job: Any, expected: dict[str, Any]
 ) -> None:
     actions = make_plan(document(before, **spec, new=1), seen(job, running()), INSTALLATION).actions
-    assert [one.spec for one in actions if isinstance(one, Patch)] == ([expected] if expected else [])
+    assert [one.spec for one in actions if isinstance(one, PatchChild)] == ([expected] if expected else [])
 
 
 def test_how_many_pods_one_of_another_version_has_is_its_own_matter() -> None:
     more = child()
     more["spec"]["parallelism"] = 4
     todo = make_plan(document(STARTED, suspend=True, new=1), seen(more, running()), INSTALLATION)
-    assert [one.spec for one in todo.actions if isinstance(one, Patch)] == [{"suspend": True}]
+    assert [one.spec for one in todo.actions if isinstance(one, PatchChild)] == [{"suspend": True}]
 
 
 def test_one_that_began_by_earlier_rules_gives_back_its_place_in_a_queue_once_it_is_told_that_it_has_begun() -> None:
     runs = seen(by_kueue(child(QUEUED)), running())
     raw = document({"startTime": at(-60), "attempt": 1}, suspend=True, new=1, **QUEUE)
     (deleted,) = make_plan(raw, runs, INSTALLATION).actions
-    assert isinstance(deleted, Delete)
-    assert deleted.uid == "job-uid"
+    assert isinstance(deleted, DeleteChild)
+    assert deleted.child["metadata"]["uid"] == "job-uid"
     untold = make_plan(document(suspend=True, new=1, **QUEUE), runs, INSTALLATION).actions
-    assert not [one for one in untold if isinstance(one, Delete)]
+    assert not [one for one in untold if isinstance(one, DeleteChild)]
 
 
 @pytest.mark.parametrize(("suspend", "state"), [(False, "Queued"), (True, "Suspended")])
@@ -434,7 +449,7 @@ def test_one_that_began_waits_without_a_job_for_a_version_that_understands_it(su
     assert "create a new TrainingJob, whose spec.training.continueFrom.uri" in ready.message
     assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
     known = document(after.dump(), **spec | {"suspend": False})
-    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [Create]
+    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [CreateChild]
 
 
 @pytest.mark.parametrize("ttl", [0, 60])
@@ -449,7 +464,7 @@ def test_a_refused_one_stays_for_a_version_that_understands_it(ttl: int) -> None
 def test_a_finished_one_goes_after_its_time_to_live_whoever_understands_its_spec() -> None:
     unknown = document(DONE.dump() | STARTED, ttlSecondsAfterFinished=60, new=1)
     later = seen(COMPLETE, now=NOW + timedelta(seconds=61))
-    assert make_plan(unknown, later, INSTALLATION).actions == (DeleteTrainingJob(),)
+    assert make_plan(unknown, later, INSTALLATION).actions == (DeleteSelf(),)
 
 
 def test_a_default_that_is_missing_is_waited_for() -> None:
@@ -459,14 +474,14 @@ def test_a_default_that_is_missing_is_waited_for() -> None:
     assert ready is not None
     assert (after.state, ready.reason, is_true(after.conditions, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
     assert "spec.storage.endpoint" in ready.message
-    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [Create]
+    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateChild]
 
     job = child(training_job(suspend=True))
     same = document({"observedGeneration": 1}, suspend=True)
     assert applied_status(make_plan(same, seen(job), without).actions).state == "Suspended"
     (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
-    assert isinstance(changed, Delete)
-    assert (changed.uid, changed.resource_version) == ("job-uid", "42")
+    assert isinstance(changed, DeleteChild)
+    assert changed.child["metadata"]["uid"] == "job-uid"
 
 
 def test_what_others_write_into_the_status_undoes_nothing_however_much_it_is() -> None:
@@ -554,17 +569,17 @@ class World(RuleBasedStateMachine):
 
     def do(self, action: Action) -> None:
         match action:
-            case Create():
+            case CreateChild():
                 assert self.child is None
                 assert not finished(self.status)
                 assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
                 self.made += 1
                 self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
                 self.child["metadata"] |= {"uid": f"job-{self.made}", "resourceVersion": "42"}
-            case Patch():
+            case PatchChild():
                 assert self.child is not None
                 self.child["spec"] |= action.spec
-            case Delete():
+            case DeleteChild():
                 assert self.child is not None
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
                 started = self.status.start_time is not None or first_run(self.status, self.observed()) is not None
@@ -572,11 +587,11 @@ class World(RuleBasedStateMachine):
                 lives = any(alive(one) for one in self.observed().pods)
                 assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
                 self.child = None
-            case ApplyReportedStatus():
+            case ApplyStatus(manager=manager) if manager == PROGRESS_MANAGER:
                 self.status = Status(**dict(leaders_part(self.status)) | dict(action.status))
             case ApplyStatus():
                 self.status = Status(**dict(action.status) | dict(reports_part(self.status)))
-            case DeleteTrainingJob():
+            case DeleteSelf():
                 assert finished(self.status)
                 self.deleted = True
             case EmitEvent():
@@ -719,7 +734,7 @@ class World(RuleBasedStateMachine):
     ) -> None:
         waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
         one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting, warnings=warnings)
-        if not is_news(one, {"status": self.status.dump()}):
+        if not is_news(one, self.status):
             return
         before = self.status.progress
         told = reported_status(one, NOW + timedelta(seconds=self.seconds), self.status)
@@ -760,4 +775,4 @@ TestWorld = World.TestCase
 
 
 def test_the_job_that_is_created_is_that_of_the_spec() -> None:
-    assert applied(training_job(), seen(), Create).body == batch_job(training_job(), INSTALLATION)
+    assert applied(training_job(), seen(), CreateChild).body == batch_job(training_job(), INSTALLATION)

@@ -15,7 +15,8 @@ from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key_of
 from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.trainingjob.reconcile import MOMENT, Reconciler
+from epochal_operator.runtime.reconciler import MOMENT
+from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault

@@ -12,7 +12,7 @@ from epochal_operator.runtime.api.resource import JOBS, Key, Resource
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Change
 from epochal_operator.trainingjob.kind import followers
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 

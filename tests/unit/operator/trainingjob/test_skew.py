@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 from epochal_api.report import decode_termination
-from epochal_api.status import ReportedStatus, read_status
-from epochal_operator.runtime.actions import ApplyStatus
-from epochal_operator.trainingjob.actions import Create
-from epochal_operator.trainingjob.children import Observed
-from epochal_operator.trainingjob.progress_endpoint import is_news, read_report
-from epochal_operator.trainingjob.progress_status import reported_status
+from epochal_api.status import ReportedStatus, Status, read_status
+from epochal_operator.runtime.actions import CreateChild
+from epochal_operator.trainingjob.job.observed import Observed
+from epochal_operator.trainingjob.progress.endpoint import is_news, read_report
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import make_plan
 
 from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document, running, waits
+from tests.unit.operator.planned import applied_status
 
 OLD: dict[str, Any] = {
     "attempt": 2,
@@ -49,7 +49,7 @@ def test_a_report_of_another_version_is_taken(body: dict[str, Any]) -> None:
     status = reported_status(report, NOW)
     assert status.progress is not None
     assert (status.progress.epoch, status.progress.step, status.progress.waiting) == (3, 210, None)
-    assert is_news(report, document())
+    assert is_news(report, Status())
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_a_status_of_a_later_version_is_gone_on_from() -> None:
         "conditions": [condition("Ready", "True", "Running"), condition("Sharded", "True", "Balanced")],
     }
     todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
-    assert not [action for action in todo.actions if isinstance(action, Create)]
-    (written,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    assert not [action for action in todo.actions if isinstance(action, CreateChild)]
+    written = applied_status(todo.actions)
     assert (written.start_time, written.attempt) == (at(0), 1)
 
 
@@ -105,7 +105,7 @@ def test_a_trainer_that_does_not_tell_what_it_waits_for_runs() -> None:
     loads = read_report(json.dumps(OLD | {"stage": "Loading"}).encode())
     one = document(reported_status(loads, NOW).dump())
     todo = make_plan(one, Observed(NOW, child(startTime=at(-60)), (running(),)), INSTALLATION)
-    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    status = applied_status(todo.actions)
     assert status.state == "Running"
 
 
@@ -113,7 +113,7 @@ def test_what_an_earlier_version_called_ready_is_so_no_longer_if_more_than_time_
     earlier = [condition("Ready", "True", "ImagePullBackOff"), condition("Failed", "False", "Unfinished")]
     one = document({"state": "Starting", "startTime": at(0), "conditions": earlier})
     todo = make_plan(one, Observed(NOW, child(startTime=at(0)), (waits("ErrImagePull", "no"),)), INSTALLATION)
-    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    status = applied_status(todo.actions)
     found = {condition.type: (condition.status, condition.reason) for condition in status.conditions or []}
     assert found["Ready"] == ("False", "ImagePullBackOff")
     assert found["Finished"] == ("False", "Unfinished")
@@ -121,7 +121,7 @@ def test_what_an_earlier_version_called_ready_is_so_no_longer_if_more_than_time_
 
 def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
     todo = make_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
-    (status,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    status = applied_status(todo.actions)
     assert status.state == "Queued"
 
 
@@ -135,10 +135,10 @@ def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
 )
 def test_a_status_of_another_shape_is_gone_on_from(status: dict[str, Any]) -> None:
     todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
-    (written,) = (action.status for action in todo.actions if isinstance(action, ApplyStatus))
+    written = applied_status(todo.actions)
     assert (written.state, written.start_time) == ("Queued", at(0))
     assert make_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
-    assert is_news(read_report(json.dumps(OLD).encode()), document(status))
+    assert is_news(read_report(json.dumps(OLD).encode()), read_status(Status, status))
 
 
 def test_last_words_keep_their_reason_whatever_report_another_version_left() -> None:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
-from epochal_operator.trainingjob.metrics import collect
+from epochal_operator.trainingjob.metrics import METRICS
 from epochal_operator.web import health as module
 from epochal_operator.web.health import health_routes
 from prometheus_client import CollectorRegistry, Gauge
@@ -30,7 +30,7 @@ class Process:
         self.stalled: str | None = None
         self.ready = False
         self.registry = CollectorRegistry()
-        self.registry.register(ObjectCollector(collect, lambda: JOBS))
+        self.registry.register(ObjectCollector(METRICS.collect, lambda: JOBS))
         OperatorMetrics(self.registry)
 
     @asynccontextmanager

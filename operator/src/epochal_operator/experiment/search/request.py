@@ -12,6 +12,8 @@ MAX_MEMORY = 192 * 1024**2
 """Bytes of private memory of the searcher process. The importances for 1,000 trials with 32 parameters take 180 MiB,
 including the imports.
 """
+BATCH = 64
+"""Trials of one request. A larger request takes long, and its suggestions are the same."""
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]
 
 

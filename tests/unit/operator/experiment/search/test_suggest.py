@@ -12,7 +12,7 @@ import pytest
 from epochal_api.experiment import Search
 from epochal_operator.experiment.search.request import Known, Request, Response
 from epochal_operator.experiment.search.suggest import suggest
-from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.search_space.space import Space
 
 from tests.unit.operator.experiment.spaces import ALL, FINITE, MOMENTUM, OPTIMIZER, RATE, UNITS, parameters
 

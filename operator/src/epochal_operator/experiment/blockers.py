@@ -1,0 +1,60 @@
+"""Errors that block an Experiment, and the backoff of its retries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.status import read_status
+
+from epochal_operator.experiment.reasons import StatusCause, effect
+from epochal_operator.runtime.actions import Attempt
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.conditions import get_condition
+
+MAX_SECONDS = 300.0
+"""The longest delay of a retry in seconds."""
+
+
+@dataclass
+class Blockers(Attempt):
+    """The errors of one reconcile; the next reconcile tries the failed actions again.
+
+    Args:
+        hindered: The cause that blocks all new TrainingJobs.
+        unnoted: Whether the API server refuses the ledger.
+        unreported: Whether the report Job cannot be created now.
+    """
+
+    hindered: StatusCause | None = None
+    unnoted: bool = False
+    unreported: bool = False
+
+
+def backoff_seconds(reason: str, before: ExperimentStatus, now: datetime) -> float | None:
+    """Return the delay of the next retry in seconds, or None if a watch reports the end of the cause.
+
+    The delay equals the time since the Experiment became not Ready. Its status holds this time, so a new process
+    continues the backoff.
+
+    Args:
+        reason: The reason that blocks the Experiment.
+        before: The Experiment's status so far.
+        now: The current time, with a time zone.
+    """
+    least, ready = effect(reason).look_again_seconds, get_condition(before.conditions, "Ready")
+    if least is None or ready is None or ready.status != "False":
+        return least
+    waited = (now - datetime.fromisoformat(ready.last_transition_time)).total_seconds()
+    return max(least, min(waited, MAX_SECONDS))
+
+
+def next_attempt(document: Object, reason: str, now: datetime) -> datetime:
+    """Return the time of the next retry.
+
+    Args:
+        document: The Experiment, as JSON.
+        reason: The reason that blocks the Experiment.
+        now: The current time, with a time zone.
+    """
+    before = read_status(ExperimentStatus, document.get("status"))
+    return now + timedelta(seconds=backoff_seconds(reason, before, now) or 0)

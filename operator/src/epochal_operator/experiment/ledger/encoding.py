@@ -1,0 +1,181 @@
+r"""The text of a ledger: a JSON line for each event, compressed by gzip, in base64.
+
+kubectl get experimentledger NAME -o jsonpath='{.data}' | base64 -d | gunzip
+"""
+
+import base64
+import binascii
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_type_hints
+
+from epochal_api.experiment import MAX_PARAMETERS, MAX_TRIALS
+from epochal_api.experiment_ledger import MAX_DATA
+
+from epochal_operator.experiment.ledger.events import (
+    MAX_EVENTS,
+    MAX_NUMBER,
+    MAX_WORD,
+    Created,
+    Diverged,
+    Dropped,
+    Event,
+    Exhausted,
+    Failed,
+    Finished,
+    Owner,
+    Started,
+    Unread,
+    Warm,
+)
+
+MAX_TEXT = MAX_DATA
+"""Bytes of a ledger as text."""
+MAX_LINES = 4 * 1024**2
+"""Bytes of the decompressed lines: 4 KiB for each of 1,000 trials."""
+EVENT_BYTES = 128
+"""Bytes of an event in memory, without its texts."""
+MAX_LINE = 128 * 1024
+"""Characters of a line that is read: more than the parameters of a trial take, with an escape of twelve characters for
+each character.
+"""
+_GZIP = 16 + zlib.MAX_WBITS
+_LEVEL = 9
+_TYPES: Mapping[str, type[Any]] = {
+    kind.__name__: kind for kind in (Owner, Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
+}
+_FIELDS: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _TYPES.items()}
+
+_Uids = dict[tuple[Any, Any], str]
+"""The uid of the TrainingJob of each trial and rung, from the events so far. A line refers to a uid by its rung,
+because a uid is the longest part of a line."""
+
+
+class Sizes(NamedTuple):
+    """The sizes of a ledger in bytes.
+
+    Args:
+        taken: The used part of MAX_TEXT. It is the length of the text, or an equal share of MAX_TEXT if the share of
+            MAX_LINES or MAX_EVENTS is larger. Similar lines compress well and reach MAX_LINES first.
+        unpacked: Bytes of the decompressed lines and of the event objects.
+    """
+
+    taken: int = 0
+    unpacked: int = 0
+
+
+NO_SIZES = Sizes()
+"""The sizes of an empty ledger."""
+
+
+class InvalidLedger(ValueError):
+    """A text that is not a ledger, or exceeds a limit above."""
+
+
+def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = ()) -> str:
+    """Return a ledger as text.
+
+    Args:
+        events: The events to append.
+        before: The ledger as text, to which the events are appended; its lines stay unchanged.
+        known: The events of the ledger `before`.
+    """
+    uids: _Uids = {(one.trial, one.rung): one.uid for one in known if isinstance(one, Started)}
+    lines = [*_lines(before), *(_line(event, uids) for event in events)]
+    text = "".join(f"{line}\n" for line in lines)
+    return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
+
+
+def decode(text: str) -> tuple[Event, ...]:
+    """Return the events of a ledger, in linear time and within the limits above.
+
+    Args:
+        text: The ledger as text; white space is ignored.
+
+    Raises:
+        InvalidLedger: If the text is damaged, has an invalid line, or exceeds a limit.
+    """
+    if len(text) > MAX_TEXT:
+        raise InvalidLedger(f"must have at most {MAX_TEXT} bytes, found {len(text)}")
+    uids: _Uids = {}
+    events = tuple(_event(line, uids) for line in _lines(text))
+    if sum(isinstance(event, Created) for event in events) > MAX_TRIALS:
+        raise InvalidLedger(f"must have at most {MAX_TRIALS} trials")
+    return events
+
+
+def sizes(text: str) -> Sizes:
+    """Return the sizes of a ledger.
+
+    Args:
+        text: The text from `encode`, or a text that `decode` has accepted.
+    """
+    content = gzip.decompress(base64.b64decode(text)) if text else b""
+    lines = content.count(b"\n")
+    share = max(len(content) / MAX_LINES, lines / MAX_EVENTS)
+    return Sizes(max(len(text), math.ceil(share * MAX_TEXT)), len(content) + EVENT_BYTES * lines)
+
+
+def _line(event: Event, uids: _Uids) -> str:
+    """Return the line of an event: a JSON list of its type and its fields."""
+    if isinstance(event, Unread):
+        return event.line
+    fields = vars(event)
+    if isinstance(event, Finished | Diverged | Failed) and event.uid == uids.get((event.trial, event.rung)):
+        fields = fields | {"uid": None}
+    if isinstance(event, Started):
+        uids[event.trial, event.rung] = event.uid
+    return json.dumps([type(event).__name__, *fields.values()], separators=(",", ":"))
+
+
+def _lines(text: str) -> list[str]:
+    text = "".join(text.split())
+    if not text:
+        return []
+    reader = zlib.decompressobj(_GZIP)
+    try:
+        content = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES + 1)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise InvalidLedger(f"must be base64 of gzip: {error}") from None
+    *lines, rest = content.split(b"\n", MAX_EVENTS)
+    if rest or len(content) > MAX_LINES or reader.unused_data or not reader.eof:
+        raise InvalidLedger(f"must be complete, with at most {MAX_LINES} bytes and {MAX_EVENTS} lines")
+    return [line.decode(errors="replace") for line in lines]
+
+
+def _event(line: str, uids: _Uids) -> Event:
+    """Return the event of a line; raise InvalidLedger if Epochal cannot have written the line."""
+    try:
+        given = json.loads(line if len(line) <= MAX_LINE else "")
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, list) or not given or not isinstance(given[0], str):
+        raise InvalidLedger(f"must be a JSON list that begins with the type of an event, found {line:.80}")
+    name, *values = given
+    if name not in _TYPES:
+        return Unread(line)
+    fields = dict(zip(_FIELDS[name], values, strict=False))
+    if fields.get("uid", "") is None:
+        place = (fields.get("trial"), fields.get("rung"))
+        fields["uid"] = uids.get(place, "") if all(isinstance(one, int) for one in place) else ""
+    if not all(_is_valid(fields.get(field), kind) for field, kind in _FIELDS[name].items()):
+        raise InvalidLedger(f"must be a {name} with valid fields, found {line:.80}")
+    event: Event = _TYPES[name](**fields)
+    if isinstance(event, Started):
+        uids[event.trial, event.rung] = event.uid
+    return event
+
+
+def _is_valid(value: object, kind: Any) -> bool:
+    if kind is int:
+        return type(value) is int and 0 <= value <= MAX_NUMBER
+    if kind == Mapping[str, str]:
+        return (
+            isinstance(value, dict)
+            and len(value) <= MAX_PARAMETERS
+            and all(isinstance(one, str) and max(len(name), len(one)) <= MAX_WORD for name, one in value.items())
+        )
+    return isinstance(value, kind) and not (isinstance(value, str) and len(value) > MAX_WORD)

@@ -1,0 +1,160 @@
+"""The events of a ledger: all that an Experiment has observed. Events are only appended.
+
+The state of the trials, the suggestions and the status follow from the spec, the events and the existing TrainingJobs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MAX_EVENTS = 32 * 1024
+"""Events of a ledger: several times as many as a search with all trials has."""
+MAX_NUMBER = 10**9
+"""The largest number in an event: larger than any trial number, epoch or duration in seconds."""
+MAX_WORD = 256
+"""Characters of a name, a value or a reason: the values of parameters are the longest."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The Experiment that owns the ledger: the first event of each ledger.
+
+    Args:
+        uid: The uid of the Experiment.
+    """
+
+    uid: str
+
+
+@dataclass(frozen=True)
+class Created:
+    """A trial was created in the ledger, before its first TrainingJob exists.
+
+    Args:
+        trial: Its number.
+        parameters: Its parameters, as text.
+        known: The number of events in the ledger when the trial was suggested: its first ones.
+    """
+
+    trial: int
+    parameters: Mapping[str, str]
+    known: int
+
+
+@dataclass(frozen=True)
+class _OfRung:
+    """An event of the TrainingJob of a rung.
+
+    Args:
+        trial: The number of the trial.
+        rung: The rung, counted from 0.
+        uid: The uid of the TrainingJob; empty if it does not exist.
+    """
+
+    trial: int
+    rung: int
+    uid: str
+
+
+@dataclass(frozen=True)
+class Started(_OfRung):
+    """The TrainingJob of a rung of a trial exists."""
+
+
+@dataclass(frozen=True)
+class Diverged(_OfRung):
+    """The loss of a trial has become NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Failed(_OfRung):
+    """A trial has failed, or the API server has refused it.
+
+    Args:
+        reason: The reason as a CamelCase word.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial has finished a rung.
+
+    Args:
+        trial: The number of the trial.
+        rung: The rung, counted from 0.
+        epoch: The last epoch of the rung, counted from the first epoch of the trial.
+        value: The objective value of the trial after this rung, as text.
+        uid: The uid of the TrainingJob.
+        seconds: The duration of the rung.
+        ended: Whether the trial has ended: all its epochs are trained, or a callback stopped the training.
+    """
+
+    trial: int
+    rung: int
+    epoch: int
+    value: str | None
+    uid: str
+    seconds: int
+    ended: bool
+
+
+CHECKPOINT_LOST = "CheckpointLost"
+"""The reason of a trial that has not failed but cannot continue, because the checkpoint of its previous rung is
+missing. Its objective value stays valid.
+"""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """The checkpoints of a trial may be deleted: the trial never continues.
+
+    Args:
+        trial: The number of the trial.
+    """
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class Warm:
+    """A trial of another Experiment with its result, from which the search starts (`spec.warmStartFrom`).
+
+    Args:
+        experiment: The other Experiment of the trial.
+        trial: The number of the trial in the other Experiment.
+        parameters: Its parameters, as text.
+        value: The objective value of the trial, as text.
+        epoch: Its last epoch.
+    """
+
+    experiment: str
+    trial: int
+    parameters: Mapping[str, str]
+    value: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """The searcher has no more untried parameters to suggest.
+
+    Args:
+        known: The number of events in the ledger at that time.
+    """
+
+    known: int
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An event of another version of Epochal, of a type that this version cannot read.
+
+    Args:
+        line: The line of the event in the ledger.
+    """
+
+    line: str
+
+
+Event = Owner | Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread

@@ -1,0 +1,193 @@
+"""The events of an Experiment's TrainingJobs that are not in its ledger yet."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from epochal_api.experiment import MAX_TRIALS, ExperimentSpec, Objective
+from epochal_api.parameter import Parameter
+
+from epochal_operator.experiment.ledger.events import (
+    CHECKPOINT_LOST,
+    MAX_EVENTS,
+    MAX_NUMBER,
+    MAX_WORD,
+    Created,
+    Diverged,
+    Event,
+    Failed,
+    Finished,
+    Started,
+)
+from epochal_operator.experiment.reasons import Reason
+from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.search_space.domains import Choice, domain_of
+from epochal_operator.experiment.trial import Trial, finite
+from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
+from epochal_operator.experiment.trial_state import Jobs, has_ended, reports_best, state_of
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.trainingjob.interface import Reason as TrialReason
+
+BEGUN_SECONDS = 5.0
+"""Training time of a rung after which its start needs a write of its own. Before, the start is written with another
+event."""
+
+_TimedEvent = tuple[str, int, int, Event]
+"""The time of an event (RFC 3339), its trial, its position among the events of the trial, and the event."""
+_BEFORE_TRAINING = frozenset({"Queued", "Starting"})
+
+_CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKPOINT_TOO_NEW})
+"""Reasons for which a later rung fails without a fault of the trial. After a rollback, checkpoints are too new."""
+
+
+def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
+    """Return the events of TrainingJobs that are not in the ledger, in the order of their times.
+
+    After the loss of a ledger, these events replace it, as far as the TrainingJobs still exist.
+
+    Args:
+        spec: The spec of the Experiment.
+        trials: The trials that follow from the ledger.
+        jobs: The TrainingJobs of the Experiment.
+    """
+    by_number = {one.number: one for one in trials}
+    found: list[_TimedEvent] = []
+    for number, rung in sorted(place for place in jobs if may_have_new_events(by_number.get(place[0]), place[1])):
+        trial = by_number.get(number)
+        if trial is None:
+            job = jobs[number, rung]
+            if (event := _created(spec, number, job)) is None:
+                continue
+            found.append((_time(job, "creationTimestamp"), number, 0, event))
+            trial = by_number[number] = Trial(number, event.parameters, event.known)
+        if may_have_new_events(trial, rung):
+            found += _events_of_rung(spec, trial, rung, jobs)
+    return tuple(event for *_, event in sorted(found, key=lambda one: one[:3]))
+
+
+def due_in(event: Event, jobs: Jobs, now: datetime) -> float | None:
+    """Return the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
+
+    The start of a rung can be written with a later event. If the TrainingJob is deleted before this write, the operator
+    does not know that the rung was trained. The loss is at most BEGUN_SECONDS of training.
+
+    Args:
+        event: The event.
+        jobs: The TrainingJobs of the Experiment.
+        now: The current time, with a time zone.
+    """
+    job = jobs.get((event.trial, event.rung)) if isinstance(event, Started) else None
+    if job is None:
+        return 0
+    if state_of(job) in _BEFORE_TRAINING:
+        return None
+    try:
+        trained = (now - datetime.fromisoformat(job["status"]["startTime"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return 0
+    return 0 if trained < 0 else max(0.0, BEGUN_SECONDS - trained)  # Below 0, the clock of the node is ahead.
+
+
+def may_have_new_events(trial: Trial | None, rung: int) -> bool:
+    """Return whether the TrainingJob of a rung may have events that are not in the ledger."""
+    return trial is None or (trial.state in {"Running", "Paused"} and rung >= len(trial.rungs))
+
+
+def _events_of_rung(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_TimedEvent]:
+    number, job = trial.number, jobs[trial.number, rung]
+    epochs = ladder(number, spec.schedule, spec.template.spec.training.epochs)
+    if rung >= len(epochs):
+        return
+    created, uid = _time(job, "creationTimestamp"), job["metadata"]["uid"]
+    for passed in range(len(trial.rungs), rung):  # A rung begins only after the previous rung is complete.
+        if (number, passed) not in jobs:
+            lost = Finished(number, passed, epochs[passed], None, "", 0, ended=False)
+            yield created, number, 2 * passed + 2, lost
+    if uid not in trial.uids:
+        yield created, number, 2 * rung + 1, Started(number, rung, uid)
+    if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
+        if isinstance(outcome, Finished) and rung == len(epochs) - 1:
+            outcome = replace(outcome, ended=True)  # Users may have set spec.training.stopAfterEpoch there.
+        yield _time(job, "completionTime") or created, number, 2 * rung + 2, outcome
+
+
+def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finished | Diverged | Failed | None:
+    """Return the event with which the TrainingJob of a rung has ended, or None if the TrainingJob has not ended.
+
+    All its metrics are known then. The operator writes them before Complete, and accepts no report afterwards.
+    """
+    status, uid = job.get("status") or {}, job["metadata"]["uid"]
+    if not has_ended(job):
+        return None
+    if failed := condition_of(job, "Failed"):
+        reason = str(failed.get("reason", ""))
+        if reason == TrialReason.NON_FINITE_LOSS:
+            return Diverged(trial, rung, uid)
+        is_lost = rung and reason in _CHECKPOINT_LOST
+        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
+    complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
+    if value is None:
+        return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
+    if finite(value) is None:
+        return Diverged(trial, rung, uid)
+    ended = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
+    return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), ended)
+
+
+def _value(objective: Objective, job: Object) -> str | None:
+    """Return the objective value that a TrainingJob has reported, or None."""
+    status = job.get("status") or {}
+    if objective.strategy == "Best" and reports_best(objective, job):
+        return str(status["best"]["value"]) if "value" in status["best"] else None
+    value = (status.get("metrics") or {}).get(objective.metric)
+    return None if value is None else str(value)
+
+
+def _epoch(status: Object) -> int:
+    epoch = (status.get("progress") or {}).get("epoch")
+    return min(epoch, MAX_NUMBER) if type(epoch) is int and epoch > 0 else 0
+
+
+def _seconds(status: Object) -> int:
+    try:
+        start, end = (datetime.fromisoformat(status[name]) for name in ("startTime", "completionTime"))
+        return min(max(0, round((end - start).total_seconds())), MAX_NUMBER)
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
+def _time(job: Object, field: str) -> str:
+    return str(job["metadata"].get(field) or (job.get("status") or {}).get(field) or "")
+
+
+def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
+    """Return the Created event of a trial, read from the annotations of a TrainingJob; None if they are invalid.
+
+    Users can write these annotations. They are valid only if the search could have suggested these parameters.
+    """
+    annotations = job["metadata"].get("annotations") or {}
+    if number >= MAX_TRIALS:
+        return None
+    try:
+        parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
+    except (KeyError, ValueError, RecursionError):
+        return None
+    if not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
+        return None
+    by_name = {one.name: one for one in spec.parameters}
+    if not all(name in by_name and _may_be(by_name[name], text) for name, text in parameters.items()):
+        return None
+    return Created(number, parameters, known)
+
+
+def _may_be(parameter: Parameter, text: object) -> bool:
+    """Return whether a trial may have this value of a parameter.
+
+    The template or an initial trial may set a value beyond the range.
+    """
+    if not isinstance(text, str) or len(text) > MAX_WORD or not text.isprintable():
+        return False
+    domain = domain_of(parameter)
+    return isinstance(domain, Choice) or text == "null" or domain.parse(text) is not None

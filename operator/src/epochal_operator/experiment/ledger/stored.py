@@ -1,0 +1,114 @@
+"""A ledger as it is stored in its ExperimentLedger, with the trials that follow from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from epochal_api.experiment import KIND as EXPERIMENT
+from epochal_api.experiment_ledger import KIND
+from epochal_api.kind import API_VERSION
+
+from epochal_operator.experiment.ledger.encoding import NO_SIZES, InvalidLedger, Sizes, decode, encode, sizes
+from epochal_operator.experiment.ledger.events import Event, Exhausted, Owner
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.trial import Trial
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.owners import controller_uid
+
+
+@dataclass(frozen=True)
+class StoredLedger:
+    """The ledger of an Experiment.
+
+    Args:
+        owner: The uid of the Experiment.
+        uid: The uid of the ExperimentLedger; empty if there is none.
+        resource_version: The resourceVersion of the ExperimentLedger, which the next write must name.
+        text: The events as text.
+        events: The events; empty if the text is not a ledger of this Experiment.
+        trials: The trials that follow from these events.
+        sizes: The sizes of the text.
+        exhausted: Whether the search has nothing left to suggest.
+        damaged: Whether the text is not a ledger.
+    """
+
+    owner: str
+    uid: str = ""
+    resource_version: str = ""
+    text: str = ""
+    events: tuple[Event, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    sizes: Sizes = NO_SIZES
+    exhausted: bool = False
+    damaged: bool = False
+
+    @property
+    def foreign(self) -> bool:
+        """Whether an ExperimentLedger exists without any readable event of this Experiment."""
+        return bool(self.uid and not self.events)
+
+
+NO_LEDGER = StoredLedger(owner="")
+"""Stands for a ledger that cannot be read."""
+
+
+def stored(thing: Object) -> StoredLedger:
+    """Return the ledger in an ExperimentLedger. It takes linear time, bounded by the limits of `encoding.py`.
+
+    Args:
+        thing: The ExperimentLedger.
+    """
+    owner, text, metadata = controller_uid(thing) or "", thing.get("data"), thing["metadata"]
+    ledger = StoredLedger(owner, metadata["uid"], metadata["resourceVersion"])
+    try:
+        events = decode(text if isinstance(text, str) else "")
+    except InvalidLedger:
+        return replace(ledger, damaged=True)
+    if events[:1] != (Owner(owner),):  # a copy of another Experiment's ledger
+        return ledger
+    return _with_events(ledger, str(text), (), events)
+
+
+def extended(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
+    """Return a ledger with more events; a new ledger begins with its owner.
+
+    Args:
+        ledger: The ledger.
+        events: The events to append.
+    """
+    added = (*events,) if ledger.events else (Owner(ledger.owner), *events)
+    return _with_events(ledger, encode(added, ledger.text, ledger.events), ledger.events, added)
+
+
+def _with_events(ledger: StoredLedger, text: str, before: tuple[Event, ...], added: tuple[Event, ...]) -> StoredLedger:
+    return replace(
+        ledger,
+        text=text,
+        events=(*before, *added),
+        trials=fold(added, ledger.trials),
+        sizes=sizes(text),
+        exhausted=ledger.exhausted or any(isinstance(event, Exhausted) for event in added),
+        damaged=False,
+    )
+
+
+def experiment_ledger(experiment: Object, ledger: StoredLedger) -> Object:
+    """Return the ExperimentLedger to create, which is deleted with its Experiment.
+
+    It has no labels: GitOps tools find their own objects by labels that they put on the Experiment.
+
+    Args:
+        experiment: The Experiment.
+        ledger: Its ledger.
+    """
+    metadata = experiment["metadata"]
+    owner = {"apiVersion": API_VERSION, "kind": EXPERIMENT, "name": metadata["name"], "uid": metadata["uid"]}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "name": metadata["name"],
+            "namespace": metadata["namespace"],
+            "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
+        },
+        "data": ledger.text,
+    }

@@ -1,0 +1,164 @@
+"""Rules for an Experiment beyond its schema: its paths lead to fields, and its trials are valid."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from epochal_api.experiment import MAX_TRIALS, ExperimentSpec
+from epochal_api.kind import API_VERSION
+from epochal_api.model import Model
+from epochal_api.parameter import Parameter
+from epochal_api.training import Training
+from epochal_api.trainingjob import KIND, InvalidTrainingJob, TrainingJobSpec, parse
+
+from epochal_operator.experiment.search_space import paths
+from epochal_operator.experiment.search_space.domains import Range
+from epochal_operator.experiment.search_space.space import InvalidSpace, Space
+from epochal_operator.experiment.trial_job import value_at
+
+MAX_FAULTS = 16
+"""The largest number of faults in one message."""
+MAX_TRIED = 1024
+"""The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
+A trial with another invalid value fails when it is created.
+"""
+
+
+def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
+    """Return the search space of an Experiment, after all checks that do not need Keras.
+
+    The check validates both ends of each range and each listed value at its place. The rest of the template is already
+    valid.
+
+    Args:
+        spec: The Experiment's spec.
+        template: The spec of its template, as JSON.
+
+    Raises:
+        InvalidSpace: If a check fails. The message has a line for each fault, which names the parameter.
+    """
+    space = Space.of(spec.parameters)
+    places: dict[str, paths.Place] = {}
+    if faults := [*_path_faults(space, template, places), *_metric_faults(spec)]:
+        raise InvalidSpace(faults[:MAX_FAULTS])
+    tries, parsed = iter(range(MAX_TRIED)), spec.template.spec
+    faults = [*_value_faults(space, parsed, places, tries), *_initial_faults(spec, space, places, tries)]
+    if faults := [*faults, *_grid_faults(spec, space)]:
+        raise InvalidSpace(faults[:MAX_FAULTS])
+    return space
+
+
+def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.Place]) -> Iterator[str]:
+    """Yield a fault for each path without a place, or with the place of another path; add the valid places."""
+    found: list[tuple[Parameter, str, paths.Place]] = []
+    names = paths.Names()
+    for parameter in space.parameters:
+        for path in parameter.paths:
+            where = f"parameter {parameter.name}: path {path}"
+            try:
+                place = paths.find(template, path, names)
+            except paths.NoSuchPlace as error:
+                yield f"{where} leads nowhere: {error}"
+                continue
+            for other, other_path, other_place in found:
+                if place.renames(other_place) or other_place.renames(place):
+                    yield f"{where} must not be searched along with {other_path}: one of them renames what both lie in"
+                elif place.overlaps(other_place) and not _exclude(space, parameter, other):
+                    both = "to the same place as" if place.steps == other_place.steps else "within one another with"
+                    yield f"{where} must not lead {both} {other_path} of parameter {other.name}"
+            found.append((parameter, path, place))
+            places[path] = place
+
+
+def _exclude(space: Space, one: Parameter, other: Parameter) -> bool:
+    """Return whether two parameters are never active in the same trial, because their conditions exclude each other."""
+    values, others = space.activating_values(one.name), space.activating_values(other.name)
+    return any(not values[name] & others[name] for name in values.keys() & others.keys())
+
+
+def _value_faults(
+    space: Space, template: TrainingJobSpec, places: Mapping[str, paths.Place], tries: Iterator[int]
+) -> Iterator[str]:
+    """Yield a fault for each value that the schema of a TrainingJob refuses."""
+    for parameter in space.parameters:
+        domain = space.domains[parameter.name]
+        for path in parameter.paths:
+            place = places[path]
+            if not place.schema:  # an argument of Keras: any value is possible
+                continue
+            if isinstance(domain, Range) and not domain.whole and place.schema.get("type") == "integer":
+                yield f"parameter {parameter.name}: must be int in place of float, since {path} is a whole number"
+                continue
+            for value, _ in zip(domain.probes(), tries, strict=False):
+                if refused := _refusal(template, place, value_at(place, domain, value)):
+                    yield f"parameter {parameter.name}: the value {value} is refused: {refused}"
+                    break
+
+
+def _initial_faults(
+    spec: ExperimentSpec, space: Space, places: Mapping[str, paths.Place], tries: Iterator[int]
+) -> Iterator[str]:
+    """Yield a fault for each value in `initialTrials` that is not valid for its parameter."""
+    paths_of = {parameter.name: parameter.paths for parameter in space.parameters}
+    for index, trial in enumerate(spec.initial_trials):
+        for name, value in trial.items():
+            domain = space.domains[name]
+            if domain.parse(value) is None and value != "null":
+                kind = "whole number" if isinstance(domain, Range) and domain.whole else "number"
+                yield f"initialTrials[{index}]: parameter {name} must be a {kind}, found {value!r}"
+                continue
+            for place in (places[path] for path in paths_of[name]):
+                if not place.schema or next(tries, None) is None:
+                    continue
+                if refused := _refusal(spec.template.spec, place, value_at(place, domain, value)):
+                    yield f"initialTrials[{index}]: parameter {name}: the value {value} is refused: {refused}"
+
+
+def _refusal(template: TrainingJobSpec, place: paths.Place, value: Any) -> str:
+    """Return the reason why a TrainingJob with this value at a place is invalid, or an empty text."""
+    spec = _with(template, place.steps, value)
+    try:
+        parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
+    except InvalidTrainingJob as error:
+        return str(error).replace("\n", "; ")
+    return ""
+
+
+def _with(node: Any, steps: Sequence[str | int], value: Any) -> Any:
+    """Return a parsed spec as JSON along the path to a place, with a new value at that place.
+
+    All other parts stay models: pydantic does not validate them again, but the rules of their parents apply.
+    """
+    if not steps:
+        return value
+    step, *rest = steps
+    if isinstance(node, list):
+        return [_with(item, rest, value) if index == step else item for index, item in enumerate(node)]
+    fields: dict[str | int, Any] = dict(node) if isinstance(node, Mapping) else {}
+    inner = fields.get(step)
+    if isinstance(node, Model):
+        names = {name: field.alias or name for name, field in type(node).model_fields.items()}
+        inner = next((getattr(node, name) for name, alias in names.items() if alias == step), None)
+        fields = {alias: getattr(node, name) for name, alias in names.items() if name in node.model_fields_set}
+        fields.update(node.model_extra or {})
+    return fields | {step: _with(inner, rest, value)}
+
+
+def _grid_faults(spec: ExperimentSpec, space: Space) -> Iterator[str]:
+    if spec.search.method == "Grid" and space.size is not None and space.size > MAX_TRIALS:
+        counts = ", ".join(f"{name} {domain.size}" for name, domain in space.domains.items())
+        yield f"parameters have {space.size} combinations ({counts}), a Grid must have {MAX_TRIALS} at most"
+
+
+def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
+    """Yield the faults of the objective's metric that can be found without Keras."""
+    metric, template = spec.objective.metric, spec.template.spec
+    if metric.startswith("val_") and template.data.validation is None:
+        yield f"objective.metric: {metric} is a figure of a validation part: template.spec.data.validation must be set"
+    if metric.removeprefix("val_") != "loss" and not _may_have_more(template.training):
+        must = "must be loss or val_loss, since template.spec.training.metrics names no metric"
+        yield f"objective.metric: {must}; found {metric!r}"
+
+
+def _may_have_more(training: Training) -> bool:
+    """Return whether an epoch may have more metrics than the loss, from `metrics` or from callbacks."""
+    return bool(training.metrics or training.callbacks)

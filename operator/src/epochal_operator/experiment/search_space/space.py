@@ -1,0 +1,169 @@
+"""The search space: the parameters, their domains, and the conditions under which each parameter is active."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+
+from epochal_api.parameter import Parameter
+from epochal_api.text import printable
+
+from epochal_operator.experiment.search_space.domains import Domain, domain_of
+
+Values = Mapping[str, str]
+"""The values of parameters as text, by parameter name."""
+
+
+class InvalidSpace(ValueError):
+    """Invalid parameters of a search; the message has a line for each fault and is safe to print."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        super().__init__(printable("\n".join(faults)))
+
+
+@dataclass(frozen=True)
+class Space:
+    """The search space of an Experiment.
+
+    Args:
+        parameters: The parameters, each after the parameter on which it depends.
+        domains: The domain of each parameter, by its name.
+    """
+
+    parameters: tuple[Parameter, ...]
+    domains: Mapping[str, Domain]
+
+    @classmethod
+    def of(cls, parameters: Sequence[Parameter]) -> "Space":
+        """Return the search space of an Experiment's parameters.
+
+        Args:
+            parameters: The parameters of a parsed spec: the schema already validates each parameter alone.
+
+        Raises:
+            InvalidSpace: If the step of a range does not fit, two values are equal, or a `when` is impossible.
+        """
+        domains = {parameter.name: domain_of(parameter) for parameter in parameters}
+        by_name = {parameter.name: parameter for parameter in parameters}
+        chains = {name: _chain(parameter, by_name) for name, parameter in by_name.items()}
+        faults = [f"parameter {name}: {fault}" for name, domain in domains.items() for fault in domain.faults()]
+        if faults := [*faults, *_when_faults(parameters, domains, chains)]:
+            raise InvalidSpace(faults)
+        return cls(tuple(sorted(parameters, key=lambda parameter: len(chains[parameter.name]))), domains)
+
+    def active(self, values: Values) -> dict[str, str]:
+        """Return the values of the active parameters, as canonical text."""
+        found: dict[str, str] = {}
+        for parameter in self.parameters:
+            if parameter.name in values and self.is_active(parameter, found):
+                found[parameter.name] = self.domains[parameter.name].canonical(values[parameter.name])
+        return found
+
+    def is_active(self, parameter: Parameter, active: Values) -> bool:
+        """Return whether a parameter is active: its `when` holds for the values of the active parameters.
+
+        Args:
+            parameter: The parameter.
+            active: Canonical values of the active parameters, at least of those before this parameter.
+        """
+        return parameter.when is None or active.get(parameter.when.parameter) in self._activating[parameter.name]
+
+    def activating_values(self, name: str) -> dict[str, frozenset[str]]:
+        """Return the values with which a parameter is active, for each parameter on which it depends.
+
+        Args:
+            name: The name of the parameter.
+        """
+        by_name = {parameter.name: parameter for parameter in self.parameters}
+        chain = [name, *_chain(by_name[name], by_name)]
+        return {above: self._activating[below] for below, above in pairwise(chain)}
+
+    @cached_property
+    def _activating(self) -> dict[str, frozenset[str]]:
+        """The values of the parameter in `when` with which each dependent parameter is active, by its name."""
+        return {
+            one.name: frozenset(map(self.domains[one.when.parameter].canonical, one.when.values))
+            for one in self.parameters
+            if one.when is not None
+        }
+
+    def key(self, values: Values) -> str:
+        """Return a key that is equal for two trials with the same active parameters."""
+        return json.dumps(self.active(values), sort_keys=True)
+
+    def contains(self, values: Values) -> bool:
+        """Return whether each active parameter has a value from its domain."""
+        active = self.active(values)
+        return all(
+            parameter.name in active and self.domains[parameter.name].contains(active[parameter.name])
+            for parameter in self.parameters
+            if self.is_active(parameter, active)
+        )
+
+    @cached_property
+    def size(self) -> int | None:
+        """The number of combinations; None if a parameter is continuous."""
+        counts = [self._count(parameter) for parameter in self.parameters if parameter.when is None]
+        return None if None in counts else prod(count for count in counts if count is not None)
+
+    def _count(self, parameter: Parameter) -> int | None:
+        """Return the number of combinations of a parameter and its dependent parameters, or None."""
+        size = self.domains[parameter.name].size
+        counts = {
+            one.name: self._count(one)
+            for one in self.parameters
+            if one.when is not None and one.when.parameter == parameter.name
+        }
+        if size is None or None in counts.values():
+            return None
+        for value in {value for name in counts for value in self._activating[name]}:
+            size += prod(count or 0 for name, count in counts.items() if value in self._activating[name]) - 1
+        return size
+
+    def combinations(self, start: Mapping[str, int] | None = None) -> Iterator[dict[str, str]]:
+        """Yield each combination of a space whose `size` is not None; the last parameter changes fastest.
+
+        Args:
+            start: Index of the first value of each parameter, by its name. Default: 0.
+        """
+        yield from self._combinations(start or {}, {})
+
+    def _combinations(self, start: Mapping[str, int], chosen: Values, depth: int = 0) -> Iterator[dict[str, str]]:
+        if depth == len(self.parameters):
+            yield dict(chosen)
+            return
+        parameter = self.parameters[depth]
+        if not self.is_active(parameter, chosen):
+            yield from self._combinations(start, chosen, depth + 1)
+            return
+        domain, first = self.domains[parameter.name], start.get(parameter.name, 0)
+        size = domain.size or 0
+        for offset in range(size):
+            value = domain.at((first + offset) % size)
+            yield from self._combinations(start, {**chosen, parameter.name: value}, depth + 1)
+
+
+def _when_faults(
+    parameters: Sequence[Parameter], domains: Mapping[str, Domain], chains: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    for parameter in parameters:
+        when, where, chain = parameter.when, f"parameter {parameter.name}: when", chains[parameter.name]
+        if when is None:
+            continue
+        if parameter.name in chain:
+            yield f"{where} must not lead back to itself, found {' → '.join([parameter.name, *chain])}"
+        for value in when.values:
+            if not domains[when.parameter].contains(value):
+                yield f"{where}.values must be values of {when.parameter}, found {value!r}, which it never has"
+
+
+def _chain(parameter: Parameter, by_name: Mapping[str, Parameter]) -> list[str]:
+    """Return the names of the parameters on which a parameter depends, until a name repeats."""
+    chain: list[str] = []
+    current = parameter
+    while current.when is not None and current.when.parameter not in chain:
+        chain.append(current.when.parameter)
+        current = by_name[current.when.parameter]
+    return chain

@@ -1,0 +1,112 @@
+"""Why a pod does not start: messages of the scheduler and the kubelet, with the field to correct."""
+
+import re
+from collections.abc import Container, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from epochal_operator.pods.scheduling import matches_no_node, why_unschedulable
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.metrics import part
+from epochal_operator.runtime.reasons import clean
+
+_SECRET = re.compile(r'secret "([^"]+)" not found')
+_KEY = re.compile(r"couldn't find key \S+ in Secret (?:\S+/)?(\S+)")
+"""https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kubelet_pods.go"""
+
+
+class Program(NamedTuple):
+    """The program of a container.
+
+    Args:
+        name: Name of the program in messages.
+        kind: Kind of the object that the program serves.
+        image: The field that names its image.
+    """
+
+    name: str
+    kind: str
+    image: str
+
+
+class Problem(NamedTuple):
+    """The cause of a pod that does not start. Each kind has these reasons in its own table.
+
+    Args:
+        reason: The machine-readable reason.
+        message: The message for users.
+    """
+
+    reason: str
+    message: str
+
+
+def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Return pods sorted by age, oldest first."""
+    return tuple(
+        sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+    )
+
+
+def alive(pod: Object) -> bool:
+    """Return whether a pod has not ended, and so may still run."""
+    return part(pod, "status").get("phase") not in {"Succeeded", "Failed"}
+
+
+def unscheduled(pod: Object) -> Problem | None:
+    """Return the cause of a pod that the scheduler has not placed on a node, or None."""
+    condition = condition_of(pod, "PodScheduled", "False")
+    if condition is None:
+        return None
+    reason, said = condition.get("reason") or "Unschedulable", clean(condition.get("message") or "")
+    if reason == "Unschedulable":
+        return Problem("NoMatchingNode" if matches_no_node(said) else reason, why_unschedulable(said))
+    if reason == "SchedulingGated":
+        return Problem(reason, f"The pod has scheduling gates, and waits until their owners remove them: {said}")
+    return Problem(reason, f"The pod cannot be scheduled: {said}")
+
+
+def unprepared_since(pod: Object) -> datetime | None:
+    """Return the time since which a node prepares the volumes and the network of a pod, or None if it is done.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
+    """
+    since = (condition_of(pod, "PodReadyToStartContainers", "False") or {}).get("lastTransitionTime")
+    return datetime.fromisoformat(since) if since and pod["spec"].get("nodeName") else None
+
+
+def start_failure(container: Object, program: Program, normal: Container[str]) -> Problem | None:
+    """Return the cause of a container that does not start, with advice, or None if it starts normally.
+
+    Args:
+        container: The status of the container.
+        program: The program of the container.
+        normal: The waiting reasons of a container that starts normally.
+    """
+    waiting = part(part(container, "state"), "waiting")
+    reason: str | None = waiting.get("reason")
+    if reason is None or reason in normal:
+        return None
+    if reason == "ErrImagePull":  # A kubelet alternates between both for the same error.
+        reason = "ImagePullBackOff"
+    said = clean(str(waiting.get("message") or waiting["reason"]))
+    why = f"{program.name} cannot start: {said}"
+    remedy = _remedy(reason, said, clean(str(container.get("image") or "")), program)
+    return Problem(reason, f"{why.rstrip('.')}. {remedy}" if remedy else why)
+
+
+def _remedy(reason: str, said: str, image: str, program: Program) -> str:
+    if reason == "ImagePullBackOff":
+        return (
+            f"{program.image}: must name an image that exists, in a registry that the node reaches, found {image!r}. "
+            "If the registry asks for credentials, spec.imagePullSecrets must name the Secret with them."
+        )
+    if reason == "InvalidImageName":
+        return f"{program.image}: must be a name such as registry.example.com/team/trainer:1.0, found {image!r}."
+    if found := _SECRET.search(said) or _KEY.search(said):
+        return (
+            f"spec.storage.secretRef: the Secret {found[1]} must exist in the {program.kind}'s namespace and have the "
+            "keys accessKey and secretKey."
+        )
+    return ""

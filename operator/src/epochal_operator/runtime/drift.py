@@ -1,0 +1,172 @@
+"""Backoff of drift corrections: without it, the operator and another writer would overwrite the same fields forever."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
+from epochal_operator.runtime.owners import ChildReasons, Overruled
+from epochal_operator.runtime.reasons import StatusCause, clean
+
+FIRST_SECONDS = 1.0
+MAX_SECONDS = 300.0
+FORGET_SECONDS = 900.0
+"""Longer than the maximum backoff: a correction of this age was not undone."""
+TOLERATED = 2
+"""Corrections of a field before the status reports the other writer."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A correction of drift in an owned object, or the API server's refusal of this correction.
+
+    Args:
+        uid: UID of the owned object.
+        generation: Generation of the owner at the correction. A new generation resets the backoff.
+        times: Corrections in a row.
+        at: Time of the last correction.
+        fields: Names of the corrected fields, as shown to users.
+        writers: Field managers that set the other values; empty if they were not determined.
+        refusal: The API server's message if it refused the correction.
+        subject: Name of the owned object in messages.
+        spec: Values that the correction set in the spec, by field.
+    """
+
+    uid: str
+    generation: int
+    times: int
+    at: datetime
+    fields: tuple[str, ...]
+    writers: tuple[str, ...] = ()
+    refusal: str | None = None
+    subject: str = "its Job"
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def due(self) -> datetime:
+        """The earliest time of the next correction."""
+        doublings = min(self.times - 1, 16)  # A float overflows at 1,024 doublings: three days of drift.
+        return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
+
+    def concerns(self, uid: str, generation: int, now: datetime) -> bool:
+        """Return whether the correction is recent and applies to this UID and generation."""
+        fresh = now - self.at < timedelta(seconds=FORGET_SECONDS)
+        return fresh and (self.uid, self.generation) == (uid, generation)
+
+    def stands(self, child: Mapping[str, Any]) -> bool:
+        """Return whether the correction succeeded and its values are still set, so that the next one need not wait."""
+        return self.refusal is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
+
+    def blocks(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
+        """Return the cause that reports a correction in backoff, or None if there is none to report.
+
+        Args:
+            now: The time, with a time zone.
+            reasons: The reasons of the owner's kind.
+            owner: Kind of the owner, in which users change the owned object.
+        """
+        if now >= self.due:
+            return None
+        fields = " and ".join(self.fields)
+        if self.refusal is not None:
+            message = f"The API server refuses to change {self.subject} ({fields}): {clean(self.refusal)}"
+            return StatusCause(reasons.rejected, message)
+        if self.times <= TOLERATED:
+            return None
+        who = ", ".join(self.writers)
+        return StatusCause(
+            reasons.field_conflict,
+            f"{who} and Epochal overwrite each other's {fields} of {self.subject}. Stop {who} from changing it, and "
+            f"change the {owner} instead. Epochal corrects it ever more rarely, at last every "
+            f"{MAX_SECONDS / 60:.0f} minutes.",
+        )
+
+
+class DriftBackoff:
+    """The latest correction of each owned object, from which the time of the next correction follows."""
+
+    def __init__(self) -> None:
+        self._latest: dict[Key, dict[tuple[Resource, Key], Correction]] = {}
+        self._overruled: dict[Key, dict[Resource, tuple[str, dict[str, Overruled]]]] = {}
+
+    def record(
+        self,
+        owner: Object,
+        resource: Resource,
+        child: Object,
+        now: datetime,
+        *,
+        fields: tuple[str, ...],
+        before: Correction | None,
+        subject: str | None = None,
+        **facts: Any,
+    ) -> None:
+        """Store the latest correction of an owned object.
+
+        Args:
+            owner: The owner.
+            resource: The resource of the owned object.
+            child: The owned object.
+            now: The time, with a time zone.
+            fields: Names of the corrected fields, as shown to users.
+            before: The previous correction if another writer has undone it, or None.
+            subject: Name of the owned object in messages; None for `its KIND`.
+            **facts: Further fields of the Correction.
+        """
+        uid, generation, times = child["metadata"]["uid"], owner["metadata"]["generation"], 1
+        times += before.times if before else 0
+        subject = subject or f"its {resource.kind}"
+        done = Correction(uid, generation, times, now, fields, subject=subject, **facts)
+        self._latest.setdefault(key_of(owner), {})[resource, key_of(child)] = done
+
+    def of(self, owner: Object, resource: Resource, child: Key, uid: str, now: datetime) -> Correction | None:
+        """Return the latest correction of an owned object if it still applies, or None.
+
+        Args:
+            owner: The owner.
+            resource: The resource of the owned object.
+            child: Key of the owned object.
+            uid: UID of the owned object.
+            now: The time, with a time zone.
+        """
+        found = self._latest.get(key_of(owner), {}).get((resource, child))
+        return found if found and found.concerns(uid, owner["metadata"]["generation"], now) else None
+
+    def note_overruled(self, owner: Key, resource: Resource, uid: str, fields: Mapping[str, Overruled]) -> None:
+        """Store the values of an owned object's fields after a patch."""
+        known = self.overruled(owner, resource, uid)
+        self._overruled.setdefault(owner, {})[resource] = uid, {**known, **fields}
+
+    def overruled(self, owner: Key, resource: Resource, uid: str) -> Mapping[str, Overruled]:
+        """Return the values of an owned object's spec fields after the latest patch of each field, by name."""
+        known, fields = self._overruled.get(owner, {}).get(resource, ("", {}))
+        return fields if known == uid else {}
+
+    def forget(self, owner: Key) -> None:
+        """Forget all corrections of the objects of an owner."""
+        self._latest.pop(owner, None)
+        self._overruled.pop(owner, None)
+
+
+def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:
+    """Return the field managers that last set fields of an object's spec, from its managedFields.
+
+    Args:
+        child: The object with its metadata.managedFields.
+        fields: Names of fields of its spec.
+        ours: The operator's own field manager, which is left out.
+    """
+    names = frozenset(fields)
+    paths = {f"f:{field}" for field in names}
+    found = {
+        entry.get("manager") or "unknown"
+        for entry in child["metadata"].get("managedFields") or []
+        if paths & set((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    }
+    if others := found - {ours}:
+        return tuple(sorted(others))
+    if not names <= set(child["spec"]):
+        return ("Somebody whom the API server does not name",)  # The API server records no manager for a removed field.
+    # A webhook's change of a request is recorded under the manager of that request.
+    return ("An admission webhook",)

@@ -1,0 +1,1 @@
+"""The Job of a TrainingJob: how it is built, observed and replaced."""

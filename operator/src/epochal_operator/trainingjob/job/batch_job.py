@@ -1,0 +1,245 @@
+"""The batch/v1 Job of a TrainingJob. Its pod template contains all the data that a trainer needs."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from epochal_api import pod
+from epochal_api.kind import API_VERSION, GROUP
+from epochal_api.training import ContinueFrom
+from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
+
+from epochal_operator.pods.installation import Installation
+from epochal_operator.pods.mutable_fields import MutableFields
+from epochal_operator.pods.pod_template import (
+    QUEUE_LABEL,
+    Program,
+    annotation,
+    failure_policy,
+    given,
+    program_pod,
+)
+from epochal_operator.runtime.owners import controller_reference
+
+Object = dict[str, Any]
+
+NAME_LABEL = f"{GROUP}/trainingjob"
+"""Label of Jobs and pods: name of their TrainingJob. Only objects with this label are watched."""
+UID_LABEL = f"{GROUP}/trainingjob-uid"
+"""Label of Jobs and pods: UID of their TrainingJob. It excludes those of an earlier TrainingJob of that name."""
+SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
+"""Annotation of the Job: digest of the spec from which it was built, with the installation's defaults, without
+the mutable fields."""
+WRITTEN_ANNOTATION = f"{GROUP}/written-sha256"
+"""Annotation of the Job: digest of the spec as the user wrote it when the Job was built, without the mutable fields."""
+_JOB_CONTROLLER = "kubernetes.io/job-controller"
+"""Value of a Job's spec.managedBy that is equivalent to no value."""
+
+_PODS = 1
+"""Maximum number of concurrent pods of a Job."""
+
+
+class NoStorageEndpoint(InvalidTrainingJob):
+    """The spec and the installation both lack a storage endpoint. Either can be corrected."""
+
+
+def batch_job(job: TrainingJob, installation: Installation, continue_from: str | None = None) -> Object:
+    """Return the batch/v1 Job of a TrainingJob.
+
+    Args:
+        job: The TrainingJob, as read from the API server.
+        installation: Defaults for fields that the spec omits.
+        continue_from: URI of the results folder of the predecessor.
+
+    Returns:
+        The Job as JSON.
+
+    Raises:
+        NoStorageEndpoint: If no storage endpoint is known.
+        InvalidTrainingJob: If it continues from itself, or the spec does not fit into a pod. The message names the
+            field.
+    """
+    resolved = _resolve(job, installation)
+    document = _document(_continuing(resolved, continue_from))
+    size = len(document.encode())
+    if size > MAX_SPEC_BYTES:
+        raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
+
+    spec, metadata = resolved.spec, resolved.metadata
+    labels = installation.child_labels(metadata.labels, {NAME_LABEL: metadata.name, UID_LABEL: metadata.uid})
+    queue = spec.scheduling.queue_name
+    annotations = {pod.JOB_ANNOTATION: document, pod.CA_ANNOTATION: installation.progress_ca}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": metadata.name,
+            "namespace": metadata.namespace,
+            "labels": labels | given(**{QUEUE_LABEL: queue}),
+            "annotations": {SPEC_ANNOTATION: _digest(resolved), WRITTEN_ANNOTATION: _digest(job)},
+            "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
+        },
+        "spec": {
+            "parallelism": _PODS,
+            **given(**_mutable_fields(spec) | ({"suspend": True} if queue else {})),
+            "completions": 1,
+            "backoffLimit": spec.backoff_limit,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": failure_policy(),
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations},
+                "spec": _pod_spec(resolved, installation),
+            },
+        },
+    }
+
+
+def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
+    """Return the spec of a trainer's pod.
+
+    Args:
+        job: The TrainingJob, with its storage resolved.
+        installation: The settings of Epochal's installation.
+    """
+    metadata = job.metadata
+    url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
+    program = Program(
+        command=("epochal-trainer", "run", pod.JOB_FILE),
+        files={
+            pod.JOB_FILE: annotation(pod.JOB_ANNOTATION),
+            pod.PROGRESS_CA_FILE: annotation(pod.CA_ANNOTATION),
+            pod.POD_UID_FILE: "metadata.uid",
+        },
+        resources=given(requests=job.spec.resources.requests, limits=job.spec.resources.limits),
+        environment=({"name": pod.PROGRESS_URL_ENV, "value": url},),
+        reports=True,
+    )
+    return program_pod(job.spec, program, installation)
+
+
+def endpoint(job: TrainingJob, installation: Installation) -> str | None:
+    """Return the address of a TrainingJob's S3 service, or None if unknown."""
+    return job.spec.storage.endpoint or installation.storage_endpoint
+
+
+def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
+    """Return the fields to change in the spec of a TrainingJob's Job; None removes a field.
+
+    For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
+    """
+    wanted = _mutable_fields(job.spec) | {"parallelism": _PODS}
+    return _changes(wanted, child, "parallelism")
+
+
+def mutable_changes(mutable: MutableFields, child: Mapping[str, Any]) -> Object:
+    """Return the mutable fields to change in a Job's spec, even if the rest of the TrainingJob's spec is invalid.
+
+    Args:
+        mutable: The desired values.
+        child: The Job.
+    """
+    return _changes(_mutable_fields(mutable), child)
+
+
+def _changes(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
+    """Return the wanted fields that differ in a Job's spec, except fields that another controller of the Job owns."""
+    if starter(child) is None:
+        theirs = ()
+    elif not wanted["suspend"]:
+        theirs += ("suspend",)
+    return {name: value for name, value in wanted.items() if name not in theirs and value != child["spec"].get(name)}
+
+
+def starter(child: Mapping[str, Any]) -> str | None:
+    """Return the name of the other controller that starts a Job (a queue, for example), or None."""
+    if queue := child["metadata"].get("labels", {}).get(QUEUE_LABEL):
+        return f"Kueue (queue {queue})"
+    manager: str | None = child["spec"].get("managedBy")
+    return None if manager == _JOB_CONTROLLER else manager
+
+
+def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
+    """Return the mutable Job fields that start or stop its pods; None means that a field is absent."""
+    return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
+
+
+def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
+    """Return whether a Job was built from another spec than the current one."""
+    try:
+        wanted = _digest(_resolve(job, installation))
+    except NoStorageEndpoint:
+        # The Job was built with an earlier default. Only the generation shows whether the spec has changed.
+        return job.status is None or job.status.observed_generation != job.metadata.generation
+    found = child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
+    return found is not None and found != wanted  # If a webhook removed the annotation: keep the Job.
+
+
+def is_as_written(job: TrainingJob, child: Mapping[str, Any]) -> bool:
+    """Return whether a Job was built from the current spec, regardless of the installation's defaults."""
+    if job.metadata.generation <= 1:
+        return True
+    found = child["metadata"].get("annotations", {}).get(WRITTEN_ANNOTATION)
+    return found is None or bool(found == _digest(job))  # If a webhook removed the annotation: keep the Job.
+
+
+def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
+    address = endpoint(job, installation)
+    if address is None:
+        raise NoStorageEndpoint(
+            "spec.storage.endpoint: must be given, since Epochal was installed without a default (storage.endpoint of "
+            "its chart)"
+        )
+    source = job.spec.training.continue_from
+    if source is not None and source.name == job.metadata.name:
+        raise InvalidTrainingJob(
+            f"spec.training.continueFrom.name: must be the name of another TrainingJob, found {source.name}, which is "
+            "this one's own"
+        )
+    storage = job.spec.storage.model_copy(update={"endpoint": address})
+    image = job.spec.image or installation.trainer_image
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
+
+
+def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
+    """Return a TrainingJob with the URI of its predecessor's results in place of the name, as a trainer needs it."""
+    source = job.spec.training.continue_from
+    if uri is None or source is None or source.name is None:
+        return job
+    set_otherwise = {name: getattr(source, name) for name in source.model_fields_set - {"name"}}
+    found = ContinueFrom.model_construct(**set_otherwise | {"uri": uri})
+    training = job.spec.training.model_copy(update={"continue_from": found})
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
+
+
+def _document(job: TrainingJob) -> str:
+    """Return the TrainingJob as JSON for its trainer: only fields that are set, null where a Keras argument is null."""
+    metadata = job.metadata
+    return json.dumps(
+        {
+            "apiVersion": job.api_version,
+            "kind": job.kind,
+            "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
+            # The trainer asks the operator for spec.finish: the pod would only have the value of its creation.
+            "spec": _plain(job.spec, exclude_unset=True, exclude={"finish"}),
+        },
+        separators=(",", ":"),
+    )
+
+
+def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
+    """Return a spec as JSON values. The nesting of Keras arguments has no other limit."""
+    try:
+        return spec.model_dump(mode="json", **which)
+    except (ValueError, RecursionError):
+        raise InvalidTrainingJob(
+            "spec: must not be nested so deep that it cannot be written down: use fewer levels of lists and mappings "
+            "in the arguments of Keras"
+        ) from None
+
+
+def _digest(job: TrainingJob) -> str:
+    """Return a digest of a spec without its mutable fields. The predecessor's state does not change the digest."""
+    # Omit defaults: more defaults in a newer schema must not change the digest.
+    fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()

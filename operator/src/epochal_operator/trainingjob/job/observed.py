@@ -1,0 +1,197 @@
+"""The observed state of a TrainingJob: its children, their blockers, and the results that it continues from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from epochal_api.condition import timestamp
+from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
+
+from epochal_operator.pods.diagnosis import alive, in_order
+from epochal_operator.runtime.conditions import condition_of
+from epochal_operator.runtime.owners import controller_uid
+from epochal_operator.trainingjob.job.batch_job import UID_LABEL
+from epochal_operator.trainingjob.pod.state import ran_since
+from epochal_operator.trainingjob.reasons import StatusCause
+
+Object = Mapping[str, Any]
+
+PATIENCE_SECONDS = 3.0
+"""Seconds for which a Job may have no pod before the cause is sought: usually its pod is about to be created."""
+TOLD_SECONDS = 600.0
+"""Longer than the interval of Kubernetes' Events about a pod that cannot be created: at last one in five minutes.
+
+https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
+"""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The observed children of a TrainingJob at one time.
+
+    Args:
+        now: The time, with a time zone.
+        child: The batch/v1 Job, if it exists.
+        pods: The pods of this Job, oldest first. Only they describe the training.
+        orphans: Pods with the TrainingJob's labels that may still run, but belong to another Job, usually a deleted
+            one.
+        blocked: The cause that blocks the creation or correction of the Job, if any.
+        held_until: End of the correction backoff of the Job: another writer undoes its last correction.
+        refusal: The API server's message if the next pod of the Job cannot be created, for example because of a quota
+            or an admission policy.
+        overtaken: Whether the spec changed after a container of the Job had run, so that the Job continues unchanged;
+            None if that is unknown.
+        replacing: Whether the Job is about to be replaced by a Job of the current spec.
+        continued_from: The results of the predecessor in spec.training.continueFrom, once that TrainingJob has ended.
+    """
+
+    now: datetime
+    child: Object | None = None
+    pods: tuple[Object, ...] = ()
+    orphans: tuple[Object, ...] = ()
+    blocked: StatusCause | None = None
+    held_until: datetime | None = None
+    refusal: str | None = None
+    overtaken: bool | None = None
+    replacing: bool = False
+    continued_from: ContinuedFrom | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the Job is in correction backoff."""
+        return self.held_until is not None and self.now < self.held_until
+
+
+def is_going(child: Object) -> bool:
+    """Return whether a child is being deleted."""
+    return child["metadata"].get("deletionTimestamp") is not None
+
+
+def lacks_pods(observed: Observed) -> float | None:
+    """Return the seconds for which a Job has lacked a pod that may run, or None if it needs none.
+
+    After a failed pod, this includes the backoff of Kubernetes before the next pod.
+    """
+    child, pods = observed.child, observed.pods
+    if child is None or child["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
+        return None
+    begun = child.get("status", {}).get("startTime")
+    if not begun or _has_ended(child):
+        return None
+    return (observed.now - max([datetime.fromisoformat(begun), *map(_created, pods)])).total_seconds()
+
+
+class Refused(NamedTuple):
+    """A refused creation of a Job's pod.
+
+    Args:
+        note: The API server's message.
+        at: Time of the last Event about it, with a time zone.
+    """
+
+    note: str
+    at: datetime
+
+
+def refusal(last: Refused | None, observed: Observed) -> str | None:
+    """Return the message that explains why a Job's pod cannot be created, or None if that is unknown or over.
+
+    Args:
+        last: The last refusal from the Job's Events, if any.
+        observed: The observed children.
+    """
+    seconds = lacks_pods(observed)
+    if last is None or seconds is None or seconds < PATIENCE_SECONDS:
+        return None
+    since = max([observed.now - timedelta(seconds=TOLD_SECONDS), *map(_created, observed.pods)])
+    return last.note if last.at > since else None
+
+
+def is_ahead(observed: Observed) -> bool:
+    """Return whether a Job has ended before the cache has all its counted pods as ended."""
+    child, pods = observed.child, observed.pods
+    if child is None or not _has_ended(child):
+        return False
+    status = child.get("status") or {}
+    counted = status.get("succeeded", 0) + status.get("failed", 0)
+    return len(pods) < max(1, counted) or any(map(alive, pods))
+
+
+def has_begun(observed: Observed) -> bool:
+    """Return whether a Job was allowed to create pods, even if none could run."""
+    told = (observed.child or {}).get("status", {})
+    return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
+
+
+def first_run(before: Status, observed: Observed) -> str | None:
+    """Return the time (RFC 3339) when a container of a Job first ran, or None if no container has run.
+
+    A Job counts its deleted pods, but not whether they ran. The status lists pods that were seen to end without a run.
+    All other ended pods count as run, from the Job's start time. If a pod that ran were missed, another spec could
+    continue from its stored results. The opposite error only refuses a change of the spec, which costs another
+    TrainingJob.
+
+    Args:
+        before: The previous status of the TrainingJob.
+        observed: The observed children.
+    """
+    if times := [since for since in map(ran_since, observed.pods) if since is not None]:
+        return min(times)
+    told = (observed.child or {}).get("status", {})
+    uncounted = told.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
+    ended = sum((told.get(how) or 0) + len(uncounted.get(how) or ()) for how in ("succeeded", "failed"))
+    known = unstarted(before, observed)
+    if ended <= (len(known.pods) if known else 0):
+        return None
+    return told.get("startTime") or timestamp(observed.now)
+
+
+def unstarted(before: Status, observed: Observed) -> Unstarted | None:
+    """Return the pods of a Job that were ever seen to end without a container that ran, or None.
+
+    Args:
+        before: The previous status of the TrainingJob.
+        observed: The observed children.
+    """
+    if observed.child is None:
+        return None
+    uid, known = observed.child["metadata"]["uid"], before.unstarted
+    pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
+    # A Job does not count pods that the cluster disrupted.
+    ended = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
+    pods |= {pod["metadata"]["uid"]: None for pod in ended if ran_since(pod) is None}
+    return Unstarted(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
+
+
+def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels.
+
+    Args:
+        child: The Job of the TrainingJob, if it exists.
+        pods: Pods with the TrainingJob's name in their label.
+    """
+    uid = child and child["metadata"]["uid"]
+    return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
+
+
+def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
+    """Return the running pods with a TrainingJob's UID in their label that its Job does not control.
+
+    Args:
+        child: The Job of the TrainingJob, if it exists.
+        pods: Pods with the TrainingJob's name in their label.
+        uid: UID of the TrainingJob.
+    """
+    own = own_pods(child, pods)
+    return in_order(
+        pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in own
+    )
+
+
+def _created(pod: Object) -> datetime:
+    return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+
+
+def _has_ended(child: Object) -> bool:
+    return bool(condition_of(child, "Complete") or condition_of(child, "Failed"))

@@ -1,0 +1,1 @@
+"""The pods of a TrainingJob: their state, and why they fail or cannot be created."""

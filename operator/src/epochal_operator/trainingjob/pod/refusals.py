@@ -1,0 +1,97 @@
+"""Causes of pods that a Job cannot create. Only the Job's Events contain them, so a watch follows these Events."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from epochal_operator.runtime.api.errors import ApiError, Forbidden
+from epochal_operator.runtime.api.kube import Kube
+from epochal_operator.runtime.api.resource import EVENTS
+from epochal_operator.trainingjob.job.observed import Refused
+
+Object = Mapping[str, Any]
+
+SELECTOR = "regarding.kind=Job,reason=FailedCreate"
+KEPT = 10_000
+MAX_NOTE = 1024
+"""Limit of the API server for an Event's note: https://pkg.go.dev/k8s.io/api/events/v1#Event."""
+RETRY_SECONDS = 5.0
+FORBIDDEN_SECONDS = 300.0
+"""Retry interval without permission to watch Events. Only the causes of missing pods are unknown meanwhile."""
+
+_log = logging.getLogger(__name__)
+
+
+class Refusals:
+    """The latest refusal of a pod for each Job, up to a maximum number of Jobs.
+
+    Beyond the maximum, the oldest entry of the namespace with the most entries is dropped, so no namespace displaces
+    the entries of others.
+    """
+
+    def __init__(self) -> None:
+        self._last: defaultdict[str, dict[str, Refused]] = defaultdict(dict)
+
+    def take(self, event: Object) -> str | None:
+        """Store an events.k8s.io/v1 Event with the reason FailedCreate.
+
+        Returns:
+            The UID of the Job in the Event, or None if the Event is not new.
+        """
+        about, note, at = event.get("regarding") or {}, event.get("note"), _last_told(event)
+        namespace, uid = about.get("namespace"), about.get("uid")
+        if not namespace or not uid or not note or at is None:
+            return None
+        if (known := self.of(namespace, uid)) and known.at > at:
+            return None
+        of_namespace = self._last[namespace]
+        of_namespace.pop(uid, None)
+        of_namespace[uid] = Refused(note[:MAX_NOTE], at)
+        if sum(map(len, self._last.values())) > KEPT:
+            most = max(self._last, key=lambda one: len(self._last[one]))
+            del self._last[most][next(iter(self._last[most]))]
+            if not self._last[most]:
+                del self._last[most]
+        return str(uid)
+
+    def of(self, namespace: str, job_uid: str) -> Refused | None:
+        """Return the latest refusal of a Job's pod, or None."""
+        return self._last.get(namespace, {}).get(job_uid)
+
+
+async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Object], object]) -> None:
+    """Watch the FailedCreate Events of Jobs until cancelled, and restart the watch after errors.
+
+    Args:
+        kube: The API server.
+        namespace: The namespace; None for all namespaces.
+        take: Called with each Event.
+    """
+    while True:
+        seconds = RETRY_SECONDS
+        try:
+            async for event in kube.watch(EVENTS, namespace, fields=SELECTOR):
+                take(event)
+        except Forbidden as error:
+            _log.warning("it stays unknown why pods of Jobs cannot be created: %s", error)
+            seconds = FORBIDDEN_SECONDS
+        except Exception as error:  # noqa: BLE001 - restart the watch after any error
+            expected = isinstance(error, ApiError)
+            _log.warning("the Events of Jobs are read anew: %s", error, exc_info=not expected)
+        await asyncio.sleep(seconds)
+
+
+def _last_told(event: Object) -> datetime | None:
+    times = (
+        (event.get("series") or {}).get("lastObservedTime"),
+        event.get("deprecatedLastTimestamp"),
+        event.get("eventTime"),
+        event["metadata"].get("creationTimestamp"),
+    )
+    try:
+        return datetime.fromisoformat(next(filter(None, times)))
+    except (StopIteration, ValueError, TypeError):
+        return None

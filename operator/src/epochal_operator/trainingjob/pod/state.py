@@ -1,0 +1,152 @@
+"""The state of a trainer's pod while it lives: waiting, running, terminating, or lost with its node."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from epochal_api.status import Status
+from epochal_api.trainingjob import KIND
+
+from epochal_operator.pods.diagnosis import Program, alive, start_failure, unprepared_since, unscheduled
+from epochal_operator.pods.pod_template import CONTAINER
+from epochal_operator.pods.scheduling import matches_no_node
+from epochal_operator.runtime.conditions import condition_of, get_condition
+from epochal_operator.runtime.reasons import clean
+from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
+
+Object = Mapping[str, Any]
+
+LOST_SECONDS = 15.0
+"""Seconds after a pod's termination deadline in which its node may report the end."""
+STUCK_SECONDS = 120.0
+"""Seconds for which a node may prepare a pod's volumes and network. It does not pull images in that time."""
+
+AUTOSCALE_SECONDS = 900.0
+"""Seconds for an autoscaler to add a node: the default of the cluster autoscaler (--max-node-provision-time)."""
+
+_IMAGE_FIELDS = {
+    True: "spec.image",
+    False: "imageRegistry and trainerImage of Epochal's chart",
+    None: "spec.image, or trainerImage of Epochal's chart where that is not set",
+}
+"""The fields that name an image: in the spec, in the chart, or unknown."""
+_NORMAL = frozenset({"ContainerCreating", "PodInitializing"})
+"""Waiting reasons of a container that starts normally."""
+_NEVER_RAN = frozenset({"ContainerCannotRun", "StartError"})
+"""Termination reasons of a container that a runtime could not start, as named by different runtimes."""
+
+
+def running(pod: Object) -> str | None:
+    """Return the start time of the trainer that runs in a live pod (RFC 3339), or None.
+
+    The trainer counts as running until the pod ends, although a kubelet may report the end of the container a moment
+    earlier.
+    """
+    state = trainer(pod).get("state", {})
+    container = state.get("running", state.get("terminated"))
+    # The end of a container on a lost node is never reported.
+    return None if container is None or not alive(pod) else container.get("startedAt", "")
+
+
+def started(pod: Object) -> bool:
+    """Return whether a trainer has started in a pod."""
+    state = trainer(pod).get("state", {})
+    return "running" in state or "terminated" in state
+
+
+def ran_since(pod: Object) -> str | None:
+    """Return the start time of a container that runs or ran in a pod (RFC 3339), or None if none ever ran.
+
+    A container whose program could not be started never ran: its image is not a trainer's. Nor did a container that was
+    never created, for which a kubelet reports ContainerStatusUnknown once the pod has ended.
+    """
+    container = trainer(pod)
+    state = container.get("state", {})
+    ended = state.get("terminated", {})
+    since: str | None = (state.get("running") or ended).get("startedAt")
+    if not started(pod) or ended.get("reason") in _NEVER_RAN:
+        return None
+    if "running" in state or container.get("containerID"):
+        return since or pod["metadata"].get("creationTimestamp") or ""
+    return since
+
+
+def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
+    """Return the cause of a pod that does not start, or None if it starts normally.
+
+    Args:
+        pod: The pod.
+        own_image: Whether spec.image names its image; None if unknown.
+    """
+    program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
+    problem = unscheduled(pod) or start_failure(trainer(pod), program, _NORMAL)
+    return problem and StatusCause(as_reason(problem.reason), problem.message)
+
+
+def lacks_image(pod: Object) -> bool:
+    """Return whether a pod does not start because its image is missing or its name is invalid."""
+    cause = waiting(pod)
+    return cause is not None and cause.reason in {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME}
+
+
+def ends_by(pod: Object) -> datetime | None:
+    """Return the deadline for the end of a terminating pod, or None for another pod."""
+    deadline = pod["metadata"].get("deletionTimestamp")
+    return datetime.fromisoformat(deadline) if deadline and alive(pod) else None
+
+
+def lost_at(pod: Object) -> datetime | None:
+    """Return the time when a terminating pod counts as lost with its node, or None for another pod."""
+    deadline = ends_by(pod)
+    return deadline and deadline + timedelta(seconds=LOST_SECONDS)
+
+
+def stuck_at(pod: Object) -> datetime | None:
+    """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
+    since = unprepared_since(pod)
+    if since is None or not alive(pod) or started(pod):
+        return None
+    return since + timedelta(seconds=STUCK_SECONDS)
+
+
+def unmatched_at(pod: Object, status: Status) -> datetime | None:
+    """Return the time when a pod without a matching node counts as stalled, or None if a node matches.
+
+    Until then, an autoscaler may add a node with the requested labels. The time counts from the status that first had
+    the reason NoMatchingNode: PodScheduled keeps its transition time if a pod that lacked room now lacks a node.
+
+    Args:
+        pod: The pod.
+        status: The status of its TrainingJob.
+    """
+    unscheduled, ready = condition_of(pod, "PodScheduled", "False") or {}, get_condition(status.conditions, "Ready")
+    since = unscheduled.get("lastTransitionTime")
+    if not since or not alive(pod) or not matches_no_node(clean(unscheduled.get("message") or "")):
+        return None
+    if ready is None or ready.reason != Reason.NO_MATCHING_NODE:
+        return None
+    seen = max(map(datetime.fromisoformat, (since, ready.last_transition_time)))
+    return seen + timedelta(seconds=AUTOSCALE_SECONDS)
+
+
+def lost(pod: Object, now: datetime) -> bool:
+    """Return whether the state of a pod is unknown, because its node has stopped reporting.
+
+    Kubernetes then sets only the pod's condition Ready to False. ContainersReady stays as the kubelet last reported it.
+    A terminating pod on such a node stays until the node returns or is deleted.
+
+    Args:
+        pod: The pod.
+        now: The time, with a time zone.
+    """
+    if not alive(pod) or not pod["spec"].get("nodeName"):
+        return False
+    unheard = condition_of(pod, "Ready", "False") and condition_of(pod, "ContainersReady")
+    overdue = (late := lost_at(pod)) is not None and late <= now
+    return bool(unheard) or overdue or pod["status"].get("reason") == "NodeLost"
+
+
+def trainer(pod: Object) -> Object:
+    """Return the status of a pod's trainer container; empty if it has none yet."""
+    found = pod.get("status", {}).get("containerStatuses") or []
+    return next((one for one in found if one["name"] == CONTAINER), {})

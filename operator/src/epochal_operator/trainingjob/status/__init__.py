@@ -1,0 +1,1 @@
+"""The status of a TrainingJob: its phase, its conditions, its Events and the time of the next reconcile."""

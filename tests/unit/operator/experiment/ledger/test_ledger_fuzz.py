@@ -1,0 +1,10 @@
+"""Whatever an ExperimentLedger holds, its Experiment is reconciled within bounds."""
+
+from tests.unit.operator.experiment.ledger.ledger_fuzz import fuzz
+
+SECONDS = 5.0
+"""CPU seconds of one reconcile, on a machine that is slow."""
+
+
+async def test_mutated_ledgers_are_reconciled() -> None:
+    assert await fuzz(250, seed=1) < SECONDS

@@ -1,0 +1,498 @@
+"""The ledger of an Experiment at the API server: who owns it, when it is read and written, and what is in the way."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.experiment import reconcile
+from epochal_operator.experiment.ledger import store as ledger_store
+from epochal_operator.experiment.ledger import warm_start
+from epochal_operator.experiment.ledger.encoding import decode, encode
+from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started, Warm
+from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
+from epochal_operator.experiment.ledger.stored import StoredLedger, stored
+from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.runtime.api.resource import Key
+
+from tests.kit.fake.objects import Objects, Refusal
+from tests.unit.operator.direct import Direct
+from tests.unit.operator.experiment.cluster import KEY, Cluster
+from tests.unit.operator.experiment.ledger.ledger_fuzz import warm_from_the_largest
+
+SMALL: dict[str, Any] = {"maxTrials": 4, "parallelism": 2, "epochs": 9}
+NOT_READY = ("False", "True")
+
+
+def ready(cluster: Cluster) -> tuple[str, str]:
+    found = cluster.condition("Ready")
+    return found["status"], found["reason"]
+
+
+def ledger_reads(cluster: Cluster) -> int:
+    return cluster.kube.reads.count(f"experimentledgers/{KEY.name}")
+
+
+async def test_it_is_owned_by_its_experiment_and_read_once() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    reads = ledger_reads(cluster)
+    cluster.work()
+    await cluster.settle()
+    found = cluster.objects.get("experimentledgers", *KEY)
+    (owner,) = found["metadata"]["ownerReferences"]
+    assert owner == {
+        "apiVersion": "epochal.dev/v1alpha1",
+        "kind": "Experiment",
+        "name": KEY.name,
+        "uid": cluster.experiment()["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    assert "labels" not in found["metadata"], "Argo CD would take it for an object of its own"
+    assert cluster.events()[0] == Owner(owner["uid"])
+    assert ledger_reads(cluster) == reads < 3
+    assert "annotations" not in cluster.experiment()["metadata"]
+
+
+async def test_it_is_written_before_the_trials_that_it_names() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    writes = [one for one in cluster.kube.writes if not one.startswith(("create events", "status"))]
+    assert writes[:2] == ["create experimentledgers/search", "create trainingjobs/search-0-r0"]
+    assert not any(one.endswith(" experiments/search") for one in writes)
+
+
+async def test_a_ledger_that_another_process_has_written_is_read_again() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    events = (*cluster.events(), Started(0, 0, "another"))
+    cluster.objects.patch("experimentledgers", *KEY, {"data": encode(events)})
+    cluster.work()
+    cluster.end(cluster.trials()[0])
+    await cluster.settle()
+    assert cluster.events()[: len(events)] == events
+    assert any(isinstance(one, Finished) for one in cluster.events())
+
+
+async def test_a_ledger_that_is_deleted_while_the_operator_runs_is_rebuilt() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.objects.delete("experimentledgers", *KEY)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
+
+
+async def test_the_ledger_of_an_earlier_experiment_is_waited_for() -> None:
+    cluster = Cluster(**SMALL)
+    data = encode([Owner("earlier"), Created(0, {"rate": "0.07"}, 1)])
+    collect, cluster.objects.collect = cluster.objects.collect, lambda: None  # type: ignore[method-assign]
+    cluster.note_text(KEY.name, data, "earlier")
+    assert await cluster.reconcile() == 1
+    assert ready(cluster) == ("False", "Cleanup")
+    assert (cluster.trials(), cluster.ledger(), cluster.asked) == ([], data, [])
+    cluster.objects.collect = collect  # type: ignore[method-assign]
+    collect()
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert cluster.events()[0] == Owner(cluster.experiment()["metadata"]["uid"])
+
+
+@pytest.mark.parametrize(
+    ("references", "found"),
+    [
+        ([], "found no Experiment"),
+        ([{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "a", "controller": True}], "no Experiment"),
+        (
+            [{"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment", "name": "b", "uid": "b", "controller": True}],
+            "found Experiment b",
+        ),
+    ],
+)
+async def test_a_ledger_of_another_owner_is_never_taken_over(references: list[Any], found: str) -> None:
+    cluster = Cluster(**SMALL)
+    data = encode([Owner(cluster.experiment()["metadata"]["uid"]), Created(0, {"rate": "0.07"}, 1)])
+    cluster.objects.collect = lambda: None  # type: ignore[method-assign]
+    theirs = {"metadata": {"name": KEY.name, "ownerReferences": references}, "data": data}
+    cluster.objects.create("experimentledgers", KEY.namespace, theirs)
+    assert await cluster.settle() == 30
+    assert ready(cluster) == ("False", "NameConflict")
+    message = cluster.condition("Ready")["message"]
+    assert found in message
+    assert "have a cluster administrator delete it" in message
+    assert (cluster.trials(), cluster.ledger(), cluster.asked) == ([], data, [])
+    cluster.objects.delete("experimentledgers", *KEY)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_without_the_crd_of_ledgers_an_experiment_says_so_and_begins_nothing() -> None:
+    cluster = Cluster(**SMALL)
+    kind = cluster.objects.resources.pop("experimentledgers")
+    assert await cluster.settle() == 60
+    assert ready(cluster) == ("False", "LedgerUnavailable")
+    assert cluster.status()["state"] == "Queued"
+    assert "install the CRDs of this version" in cluster.condition("Ready")["message"]
+    assert cluster.told() == ["LedgerUnavailable"]
+    assert (cluster.trials(), cluster.asked) == ([], [])
+    cluster.objects.resources["experimentledgers"] = kind
+    cluster.now += timedelta(seconds=60)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_without_its_ledger_trials_go_on_and_can_be_suspended() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    await cluster.settle()
+    before = cluster.status()
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "User cannot get experimentledgers")
+        if (verb, resource) == ("get", "experimentledgers")
+        else None
+    )
+    cluster.boot()
+    assert await cluster.settle() == 60
+    after = cluster.status()
+    assert ready(cluster) == ("False", "LedgerUnavailable")
+    assert "User cannot get experimentledgers" in cluster.condition("Ready")["message"]
+    assert {name: after[name] for name in ("state", "trials", "startTime", "epochs", "results")} == {
+        name: before[name] for name in ("state", "trials", "startTime", "epochs", "results")
+    }
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, False]
+    cluster.change(suspend=True)
+    await cluster.settle()
+    assert [one["spec"]["suspend"] for one in cluster.trials()] == [True, True]
+    cluster.work()
+    await cluster.settle()
+    assert cluster.status()["state"] == "Suspended"
+    cluster.refuse = lambda *_: None
+    cluster.change(suspend=False)
+    cluster.now += timedelta(seconds=300)
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+
+
+async def test_a_search_that_has_ended_needs_no_ledger() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    before = cluster.status()
+    del cluster.objects.resources["experimentledgers"]
+    cluster.boot()
+    await cluster.settle()
+    assert cluster.status() == before
+    cluster.change(maxTrials=6)
+    await cluster.settle()
+    assert ready(cluster) == ("False", "LedgerUnavailable")
+    assert (cluster.status()["state"], cluster.condition("Complete")["status"]) == ("Complete", "True")
+
+
+async def test_an_experiment_whose_ledger_cannot_be_read_is_deleted_after_its_time_to_live() -> None:
+    cluster = Cluster(**SMALL, ttlSecondsAfterFinished=3600)
+    await cluster.run()
+    cluster.refuse = lambda verb, *_: Refusal(403, "Forbidden", "cannot get") if verb == "get" else None
+    cluster.boot()
+    cluster.now += timedelta(hours=2)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+def keeps(cluster: Cluster, data: str) -> None:
+    """Has an admission webhook put other data into each ledger."""
+    patch, create = cluster.objects.patch, cluster.objects.create
+
+    def changed(resource: str, thing: Any) -> Any:
+        return {**thing, "data": data} if resource == "experimentledgers" else thing
+
+    def patched(resource: str, namespace: str, name: str, thing: Any, **options: Any) -> Any:
+        return patch(resource, namespace, name, changed(resource, thing), **options)
+
+    def created(resource: str, namespace: str, thing: Any, **options: Any) -> Any:
+        return create(resource, namespace, changed(resource, thing), **options)
+
+    cluster.objects.patch = patched  # type: ignore[method-assign,assignment]
+    cluster.objects.create = created  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("data", ["", "AAAA", encode([Owner("another"), Created(0, {}, 1)])])
+async def test_a_write_without_effect_is_told_and_asks_for_no_more_suggestions(data: str) -> None:
+    cluster = Cluster(**SMALL)
+    keeps(cluster, data)
+    assert await cluster.settle() == 60
+    assert ready(cluster) == ("False", "LedgerRefused")
+    message = cluster.condition("Ready")["message"]
+    assert "stores another ledger than Epochal has written" in message
+    assert "exempt experimentledgers.epochal.dev" in message
+    for _ in range(50):  # such as changes of its TrainingJobs
+        await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    assert len(cluster.asked) <= 1
+    assert cluster.trials() == []
+
+
+async def test_a_write_without_effect_on_a_ledger_that_grows_asks_for_no_more_suggestions() -> None:
+    cluster = Cluster(**SMALL | {"maxTrials": 8})
+    await cluster.settle()
+    keeps(cluster, cluster.ledger())
+    cluster.change(parallelism=4)
+    asked = len(cluster.asked)
+    for _ in range(50):
+        await cluster.reconcile()
+        cluster.now += timedelta(seconds=1)
+    assert ready(cluster) == ("False", "LedgerRefused")
+    assert len(cluster.asked) - asked <= 2
+    assert len(cluster.trials()) == 2
+
+
+async def test_ledgers_are_unpacked_and_packed_outside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set[int]()
+
+    def noting(module: Any, name: str) -> None:
+        work = getattr(module, name)
+
+        def noted(*given: Any) -> Any:
+            threads.add(threading.get_ident())
+            return work(*given)
+
+        monkeypatch.setattr(module, name, noted)
+
+    noting(ledger_store, "stored")
+    noting(ledger_store, "extended")
+    noting(reconcile, "observe")
+    noting(reconcile, "plan")
+    noting(warm_start, "_with")
+    cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
+    known = cluster.experiment()
+    known["metadata"] = {"name": "coarse"}
+    cluster.objects.create("experiments", KEY.namespace, known)
+    cluster.note("coarse", [Created(0, {"rate": "0.1"}, 1), Finished(0, 0, 1, "0.5", "u", 1, ended=True)])
+    await cluster.settle()
+    assert len(cluster.events()) > 1
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_eight_ledgers_as_large_as_can_be_are_learned_from() -> None:
+    cluster = warm_from_the_largest()
+    await cluster.run()
+    assert cluster.condition("Complete")["reason"] == "Completed"
+    assert any(isinstance(one, Warm) for one in cluster.events())
+
+
+def large(uid: str, trials: int) -> tuple[Event, ...]:
+    return (Owner(uid), *(Created(number, {"rate": f"0.{number}"}, 1) for number in range(trials)))
+
+
+async def test_no_more_ledgers_stay_in_memory_than_there_is_room_for() -> None:
+    objects = Objects("vision")
+    kube = Direct(objects, lambda *_: None)
+    store = LedgerStore(kube, most=400 * 160)  # type: ignore[arg-type]
+    experiments = [
+        objects.create("experiments", "vision", {"metadata": {"name": f"search-{number}"}, "spec": {}})
+        for number in range(4)
+    ]
+    for one in experiments:
+        ledger = await store.read(one)
+        assert isinstance(ledger, StoredLedger)
+        await store.append(one, ledger, large("", 100)[1:])
+    assert 0 < store._known.currsize <= 400 * 160
+    assert store._known.currsize == sum(one.sizes.unpacked for one in store._known.values())
+    before = len(kube.reads)
+    for one in (experiments[-1], experiments[0], experiments[-1]):
+        ledger = await store.read(one)
+        assert isinstance(ledger, StoredLedger)
+        assert len(ledger.trials) == 100
+    assert len(kube.reads) - before == (len(store._known) < 4)
+    for key in list(store._known):
+        store.forget(key)
+    assert store._known.currsize == 0
+
+
+@pytest.mark.parametrize("events", [(Owner("another"), Created(0, {}, 1)), (Created(0, {}, 1), Owner("e")), ()])
+def test_a_ledger_is_its_own_only_if_it_says_so_first(events: tuple[Event, ...]) -> None:
+    owner = {"controller": True, "uid": "e"}
+    thing = {"metadata": {"uid": "l", "resourceVersion": "1", "ownerReferences": [owner]}, "data": encode(events)}
+    assert (stored(thing).events, stored(thing).foreign, stored(thing).damaged) == ((), True, False)
+    own = (Owner("e"), *events)
+    assert (stored({**thing, "data": encode(own)}).events, stored({**thing, "data": encode(own)}).foreign) == (
+        own,
+        False,
+    )
+
+
+async def test_a_ledger_larger_than_the_schema_allows_is_read_as_none() -> None:
+    thing = {
+        "metadata": {"uid": "l", "resourceVersion": "1", "ownerReferences": [{"controller": True, "uid": "e"}]},
+        "data": "A" * 204_801,
+    }
+    for data in (thing["data"], None, 7, []):
+        ledger = stored({**thing, "data": data})
+        assert (ledger.events, ledger.text, ledger.foreign) == ((), "", True)
+
+
+async def test_a_conflict_over_a_new_ledger_is_raised() -> None:
+    objects = Objects("vision")
+    store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
+    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
+    ledger = await store.read(experiment)
+    assert isinstance(ledger, StoredLedger)
+    await store.append(experiment, ledger, ())
+    with pytest.raises(Exception, match="already exists"):
+        await store.append(experiment, ledger, ())
+    read = await store.read(experiment)
+    assert isinstance(read, StoredLedger)
+    assert read.events == (Owner(experiment["metadata"]["uid"]),)
+
+
+async def test_a_refusal_has_the_words_of_the_api_server() -> None:
+    objects = Objects("vision")
+    refusal = Refusal(403, "Forbidden", "exceeded quota: count/experimentledgers.epochal.dev")
+    store = LedgerStore(Direct(objects, lambda verb, *_: refusal if verb == "create" else None))  # type: ignore[arg-type]
+    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
+    ledger = await store.read(experiment)
+    assert isinstance(ledger, StoredLedger)
+    with pytest.raises(LedgerRefused, match="exceeded quota: count/experimentledgers"):
+        await store.append(experiment, ledger, ())
+    cause = await LedgerStore(Direct(objects, lambda *_: refusal)).read(experiment)  # type: ignore[arg-type]
+    assert isinstance(cause, StatusCause)
+    assert cause.reason == Reason.LEDGER_UNAVAILABLE
+
+
+async def test_a_ledger_that_is_read_for_another_experiment_never_replaces_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    objects = Objects("vision")
+    store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
+    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
+    empty = await store.read(experiment)
+    assert isinstance(empty, StoredLedger)
+    await store.append(experiment, empty, ())
+    first = await store.read(experiment)
+    assert isinstance(first, StoredLedger)
+    store.forget(KEY)
+    in_thread = store._in_thread
+
+    async def later(work: Any) -> StoredLedger:
+        monkeypatch.setattr(store, "_in_thread", in_thread)
+        ledger = await in_thread(work)
+        await store.append(experiment, first, [Created(0, {}, 1)])
+        return ledger
+
+    monkeypatch.setattr(store, "_in_thread", later)
+    await store.read(experiment)
+    known = await store.read(experiment)
+    assert isinstance(known, StoredLedger)
+    assert len(known.events) == 2
+
+
+def forbid(cluster: Cluster) -> None:
+    """Has the API server refuse to read ledgers, and starts the operator anew."""
+    cluster.refuse = lambda verb, resource, _: (
+        Refusal(403, "Forbidden", "cannot get") if (verb, resource) == ("get", "experimentledgers") else None
+    )
+    cluster.boot()
+
+
+@pytest.mark.parametrize("breaks", [False, True], ids=["valid", "refused"])
+async def test_without_its_ledger_no_suspended_trial_is_resumed(*, breaks: bool) -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.tell_of(cluster.trials()[0], {"state": "Running", "startTime": cluster.time()})
+    cluster.change(finish=True)
+    await cluster.settle()
+    stopped = cluster.names()[1]
+    if breaks:
+        cluster.change(finish=False, objective={"metric": "", "goal": "Maximize"})
+    forbid(cluster)
+    await cluster.settle()
+    suspended = {one["metadata"]["name"]: one["spec"]["suspend"] for one in cluster.trials()}
+    assert suspended == {"search-0-r0": False, stopped: True}
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+async def test_an_ended_search_with_lost_trials_stays_as_it_is(left: int) -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    before, report = cluster.status(), cluster.objects.list("jobs")
+    gone = {str(number) for number in range(left, 4)}
+    for job in cluster.trials():
+        if job["metadata"]["labels"]["epochal.dev/trial"] in gone:
+            cluster.objects.delete("trainingjobs", KEY.namespace, job["metadata"]["name"])
+    names = cluster.names()
+    cluster.lose_ledger()
+    assert await cluster.settle() is None
+    assert (cluster.status(), cluster.names(), cluster.objects.list("jobs")) == (before, names, report)
+    assert len(cluster.folded()) == left, "a warm start reads what is left"
+    cluster.boot()
+    assert await cluster.settle() is None
+    assert (cluster.status(), cluster.names()) == (before, names)
+
+
+async def test_an_ended_search_with_lost_trials_is_deleted_after_its_time_to_live() -> None:
+    cluster = Cluster(**SMALL, ttlSecondsAfterFinished=3600)
+    await cluster.run()
+    for name in cluster.names():
+        cluster.objects.delete("trainingjobs", KEY.namespace, name)
+    cluster.lose_ledger()
+    assert 0 < (await cluster.settle() or 0) <= 3600
+    cluster.now += timedelta(hours=2)
+    await cluster.settle()
+    assert cluster.objects.list("experiments") == []
+
+
+async def test_no_trial_gets_the_number_of_an_unknown_training_job() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    cluster.work()
+    await cluster.settle()
+    cluster.objects.patch(
+        "trainingjobs", KEY.namespace, "search-1-r0", {"metadata": {"annotations": {"epochal.dev/parameters": None}}}
+    )
+    cluster.lose_ledger()
+    await cluster.run()
+    assert [one.trial for one in cluster.suggestions()] == [0, 2, 3, 4]
+    assert cluster.names().count("search-1-r0") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({"suspend": True}, "Suspended"), ({"objective": {"metric": ""}}, "Failed"), ({}, "Complete")],
+    ids=["suspended", "refused", "complete"],
+)
+async def test_at_rest_nothing_is_read(changes: dict[str, Any], state: str) -> None:
+    cluster = Cluster(**{**SMALL, **changes})
+    await (cluster.settle() if changes else cluster.run())
+    assert cluster.status()["state"] == state
+    await cluster.settle()
+    reads, writes = len(cluster.kube.reads), len(cluster.kube.writes)
+    for _ in range(3):
+        assert await cluster.reconcile() is None
+    assert (len(cluster.kube.reads), len(cluster.kube.writes)) == (reads, writes)
+
+
+async def test_a_last_rung_that_stops_early_by_a_users_edit_ends_its_trial() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.settle()
+    while "search-0-r2" not in cluster.names():
+        cluster.work()
+        await cluster.settle()
+    cluster.objects.patch("trainingjobs", KEY.namespace, "search-0-r2", {"spec": {"training": {"stopAfterEpoch": 5}}})
+    await cluster.run()
+    assert "search-0-r3" not in cluster.names()
+    assert next(one for one in cluster.folded() if one.number == 0).state == "Complete"
+    assert cluster.status()["state"] == "Complete"
+
+
+async def test_the_trials_of_a_search_without_a_ledger_yet_are_learned_from_its_training_jobs() -> None:
+    cluster = Cluster(**SMALL)
+    await cluster.run()
+    metadata, spec = {"name": "fine"}, cluster.experiment()["spec"]
+    cluster.lose_ledger()
+    fine = {"metadata": metadata, "spec": spec | {"warmStartFrom": [{"name": KEY.name}]}}
+    cluster.objects.create("experiments", KEY.namespace, fine)
+    cluster.tell()
+    await cluster.reconciler.reconcile(Key(KEY.namespace, "fine"))
+    found = decode(cluster.objects.get("experimentledgers", KEY.namespace, "fine")["data"])
+    assert [one.trial for one in found if isinstance(one, Warm)] == [0, 1, 2, 3]

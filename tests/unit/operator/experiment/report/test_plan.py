@@ -1,0 +1,157 @@
+"""When a report is written, and whose checkpoints are given up."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.actions import CreateReport, DeleteReport
+from epochal_operator.experiment.ledger.events import Dropped, Event
+from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.report.plan import deleted, given_up, given_up_text, report_step
+from epochal_operator.experiment.trial import Trial
+
+from tests.unit.operator.experiment.searches import created, diverged, failed, finished, ledger, spec, trial
+from tests.unit.operator.objects import NOW, at
+
+EVENTS: list[Event] = [created(0), created(1), finished(0, "0.5"), finished(1, "0.6")]
+
+
+def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
+    conditions = [{"type": condition, "status": "True"}] if condition else []
+    metadata = {
+        "name": "search-report",
+        "annotations": {"epochal.dev/known": str(known)},
+        "creationTimestamp": at(-age),
+    }
+    return {"metadata": metadata, "status": {"conditions": conditions}}
+
+
+def step(events: list[Event], job: Any = None, *, ended: bool = False, end: float | None = None, **changes: Any) -> Any:
+    observed = Observed(NOW, ledger(events), trials=fold(events), report=job)
+    over = NOW + timedelta(seconds=end) if end is not None else None
+    return report_step(spec(**changes), observed, ended=ended, complete=ended, end=over)
+
+
+@pytest.mark.parametrize(
+    ("events", "job", "wanted"),
+    [
+        (EVENTS[:2], None, None),
+        (EVENTS, None, CreateReport(4)),
+        (EVENTS, report(4), None),
+        (EVENTS, report(3, ""), None),  # it is being written
+        (EVENTS, report(3, age=20), 40.0),
+        (EVENTS, report(3, age=60), DeleteReport(report(3, age=60))),
+        (EVENTS, report(3, "Failed", age=60), 540.0),
+        (EVENTS, report(3, "Failed", age=600), DeleteReport(report(3, "Failed", age=600))),
+        (EVENTS, report(4, "Failed", age=600), None),  # there is no more to report than it has failed by
+        ([*EVENTS, created(2), finished(2, "0.4")], report(4, age=60), None),  # no better one
+        ([*EVENTS, created(2), finished(2, "0.7")], report(4, age=60), DeleteReport(report(4, age=60))),
+        (EVENTS, report(4) | {"metadata": {"creationTimestamp": at(-60)}}, "delete"),
+    ],
+)
+def test_at_each_new_best_and_once_a_minute(events: list[Event], job: Any, wanted: Any) -> None:
+    found = step(events, job)
+    assert found == (DeleteReport(job) if wanted == "delete" else wanted)
+
+
+@pytest.mark.parametrize(("known", "wanted"), [(6, None), (5, "delete")])
+def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
+    events = [*EVENTS, created(2), finished(2, "0.4")]
+    job = report(known, age=60)
+    assert step(events, job, ended=True) == (DeleteReport(job) if wanted else None)
+
+
+@pytest.mark.parametrize(
+    ("age", "end", "wanted"),
+    [
+        (60, -50, 540.0),  # as it was over
+        (60, -60, 540.0),
+        (600, -600, "delete"),
+        (60, -3660, 3540.0),  # an hour later, as long again
+        (3600, -7200, "delete"),
+        (60, -86_000, 86_000.0 - 60 - 60),
+        (60, -87_000, None),  # a day later
+        (900_000, -987_000, None),
+        (60, None, 540.0),
+    ],
+)
+def test_once_it_is_over_a_report_that_fails_is_tried_ever_more_seldom_and_for_a_day(
+    age: float, end: float | None, wanted: Any
+) -> None:
+    job = report(4, "Failed", age=age)
+    assert step(EVENTS, job, ended=True, end=end, retain="All") == (DeleteReport(job) if wanted == "delete" else wanted)
+    later = [*EVENTS, created(2), failed(2)]
+    assert step(later, job, ended=True, end=end, retain="All") is not None, "of what has become known since it is tried"
+
+
+def test_also_of_a_search_of_which_nothing_came_it_is_told_at_the_end() -> None:
+    events = [created(0), failed(0), created(1), diverged(1)]
+    assert step(events) is None
+    assert step(events, ended=True) == (Dropped(0), Dropped(1))
+    assert step([*events, Dropped(0), Dropped(1)], ended=True) == CreateReport(6)
+    assert step(events, report(4), ended=True, retain="All") is None
+    assert step([], ended=True) is None, "there is nothing to tell"
+
+
+def test_while_the_job_of_before_goes_its_name_is_taken() -> None:
+    job = report(3, age=60)
+    job["metadata"]["deletionTimestamp"] = at(0)
+    assert step(EVENTS, job) is None
+
+
+def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
+    ended = [*EVENTS, created(2), failed(2)]
+    assert step(ended) == (Dropped(2),)
+    assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
+    assert step(ended, retain="All") == CreateReport(len(ended))
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "wanted"),
+    [
+        ("0,1", [], [0, 1]),
+        ("0,1,7", [Dropped(0)], [1]),
+        ("", [], []),
+        ("1" * 9999 + ",x,1", [], [1]),
+    ],
+)
+def test_what_a_report_has_deleted_is_known_whatever_the_ledger_tells(
+    text: str, events: list[Event], wanted: list[int]
+) -> None:
+    job = report(4)
+    job["metadata"]["annotations"]["epochal.dev/given-up"] = text
+    found = Observed(NOW, trials=fold([*EVENTS, *events]), report=job)
+    assert deleted(found) == tuple(map(Dropped, wanted))
+    assert deleted(Observed(NOW, trials=fold(EVENTS))) == deleted(Observed(NOW, report=report(4))) == ()
+
+
+def test_a_report_tells_whose_checkpoints_it_deletes() -> None:
+    assert given_up_text([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
+
+
+@pytest.mark.parametrize(
+    ("trials", "complete", "wanted"),
+    [
+        ([trial(1, 0.5), trial(2, 0.6)], False, []),  # both may go on
+        ([trial(1, 0.5), trial(2, 0.6)], True, [1]),
+        # Who would be promoted if it went on, and the template's own trial.
+        ([trial(0, 0.1), *(trial(number, number / 10) for number in range(1, 8))], True, [1, 2, 3, 4, 5]),
+        ([trial(1, 0.5, 0.6, 0.7), trial(2, 0.1, 0.2, 0.3)], False, [2]),
+        ([trial(1, 0.5), trial(2)], True, []),
+        ([trial(1, state="Failed"), trial(2, state="Diverged"), trial(3)], False, [1, 2]),
+        ([trial(1, 0.9, state="Failed"), trial(2, 0.5)], False, []),  # the best, though it has failed since
+        ([trial(1, 0.9, state="Diverged"), trial(2, 0.1, 0.2, 0.3)], False, [2]),
+        # Who leads goes on, and may become worse: then the best of those that have ended is.
+        ([trial(1, 0.9), trial(2, 0.1, 0.2, 0.3), trial(3, 0.2, 0.3, 0.4)], False, [2]),
+        ([trial(1, 0.9, state="Running"), trial(2, 0.1, 0.2, 0.3)], True, []),
+        ([trial(1, 0.5, dropped=True), trial(2, 0.6)], True, []),
+    ],
+)
+def test_whose_checkpoints_nobody_needs(trials: list[Trial], complete: bool, wanted: list[int]) -> None:  # noqa: FBT001
+    assert given_up(spec(), trials, complete=complete) == tuple(map(Dropped, wanted))
+
+
+def test_one_that_has_diverged_is_of_no_use() -> None:
+    events = [*EVENTS, created(2), diverged(2)]
+    assert step(events) == (Dropped(2),)

@@ -1,0 +1,180 @@
+"""Places in a spec: what a path leads to, and that putting a value there changes nothing else."""
+
+import copy
+from typing import Any
+
+import pytest
+from epochal_operator.experiment.search_space.paths import NoSuchPlace, class_at, find, put, without
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.operator.objects import SPEC
+
+TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
+    "network": {
+        "input": {"shape": [8, 8, 1]},
+        "layers": [
+            {"layer": "Conv2D", "name": "conv1", "filters": 32, "kernel_size": 3},
+            {"layer": "Dropout", "rate": 0.5, "name": "2"},
+            {"layer": "Dense", "units": 10, "kernel_regularizer": {"name": "L2", "l2": 0.01}},
+        ],
+    },
+    "training": {
+        "epochs": 9,
+        "optimizer": "Adam",
+        "loss": "SparseCategoricalCrossentropy",
+        "metrics": ["accuracy", {"name": "SparseTopKCategoricalAccuracy", "k": 3}],
+        "callbacks": [{"callback": "EarlyStopping", "patience": 3}],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "steps", "value"),
+    [
+        ("network.layers[conv1].filters", ("network", "layers", 0, "filters"), 32),
+        ("network.layers[0].filters", ("network", "layers", 0, "filters"), 32),
+        ("network.layers[2].rate", ("network", "layers", 1, "rate"), 0.5),  # a name goes before an index
+        ("network.layers[2].units", ("network", "layers", 1, "units"), None),
+        ("network.layers[0].strides", ("network", "layers", 0, "strides"), None),
+        ("network.input.shape[0]", ("network", "input", "shape", 0), 8),
+        ("training.optimizer", ("training", "optimizer"), "Adam"),
+        ("training.optimizer.name", ("training", "optimizer", "name"), "Adam"),
+        ("training.optimizer.learning_rate", ("training", "optimizer", "learning_rate"), None),
+        ("training.callbacks[EarlyStopping].patience", ("training", "callbacks", 0, "patience"), 3),
+        ("training.metrics[accuracy]", ("training", "metrics", 0), "accuracy"),
+        ("training.metrics[SparseTopKCategoricalAccuracy].k", ("training", "metrics", 1, "k"), 3),
+        ("training.batchSize", ("training", "batchSize"), 32),  # by default
+        ("training.checkpoint.everyEpochs", ("training", "checkpoint", "everyEpochs"), 1),
+        ("training.classWeight[7]", ("training", "classWeight", "7"), None),
+        ("data.validation.split", ("data", "validation", "split"), None),
+    ],
+)
+def test_leads_to(path: str, steps: tuple[str | int, ...], value: Any) -> None:
+    place = find(TEMPLATE, path)
+    assert place.steps == steps
+    assert place.value == value
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("network.layers[conv2].filters", "network.layers has no item called conv2; did you mean conv1?"),
+        ("network.layers[dense].units", "network.layers has no item called dense; there is conv1, 2"),
+        ("network.layers[9].units", "network.layers has 3 items, so there is no [9]: indices begin with 0"),
+        ("network.layers.filters", "network.layers is a list: choose one of its items, such as network.layers[0], or"),
+        ("training.batchsize", "training has no field batchsize; did you mean batchSize?"),
+        ("trainin.epochs", "spec has no field trainin; did you mean training?"),
+        ("training.epochs.more", "training.epochs is '9', which has no more"),
+        ("network.layers[0].kernel_regularizer.l2", "network.layers[0].kernel_regularizer is not set in the template"),
+        ("network.layers[0].name.more", "network.layers[0].name is 'conv1', which has no more"),
+        ("training.", "must be fields with dots between them and items in brackets"),
+        ("training[", "must be fields with dots between them"),
+        ("", "must be fields with dots between them"),
+    ],
+)
+def test_leads_nowhere(path: str, said: str) -> None:
+    with pytest.raises(NoSuchPlace) as found:
+        find(TEMPLATE, path)
+    assert said in str(found.value)
+
+
+def test_says_that_an_item_is_there_twice() -> None:
+    spec = put(
+        TEMPLATE,
+        find(TEMPLATE, "training.callbacks"),
+        [{"callback": "ModelCheckpoint"}, {"callback": "ModelCheckpoint"}],
+    )
+    with pytest.raises(NoSuchPlace, match=r"2 items called ModelCheckpoint: choose by index"):
+        find(spec, "training.callbacks[ModelCheckpoint].filepath")
+
+
+def test_an_optimizer_that_is_a_name_becomes_an_object() -> None:
+    made = put(TEMPLATE, find(TEMPLATE, "training.optimizer.learning_rate"), 0.01)
+    assert made["training"]["optimizer"] == {"name": "Adam", "learning_rate": 0.01}
+    assert put(TEMPLATE, find(TEMPLATE, "training.optimizer.name"), "SGD")["training"]["optimizer"] == {"name": "SGD"}
+
+
+def test_one_that_the_template_leaves_out_is_the_default() -> None:
+    spec = copy.deepcopy(TEMPLATE)
+    del spec["training"]["optimizer"]
+    made = put(spec, find(spec, "training.optimizer.learning_rate"), 0.01)
+    assert made["training"]["optimizer"] == {"name": "RMSprop", "learning_rate": 0.01}
+
+
+def test_objects_on_the_way_are_made() -> None:
+    made = put(TEMPLATE, find(TEMPLATE, "training.checkpoint.everyEpochs"), 3)
+    assert made["training"]["checkpoint"]["everyEpochs"] == 3
+
+
+def test_takes_away() -> None:
+    made = without(TEMPLATE, find(TEMPLATE, "network.layers[conv1].kernel_size"))
+    assert made["network"]["layers"][0] == {"layer": "Conv2D", "name": "conv1", "filters": 32}
+    assert made["network"]["layers"][1:] == TEMPLATE["network"]["layers"][1:]
+    assert without({"image": "a"}, find({"image": "a"}, "image")) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("training.optimizer.learning_rate", "Adam"),
+        ("network.layers[conv1].filters", "Conv2D"),
+        ("training.callbacks[0].patience", "EarlyStopping"),
+        ("training.batchSize", None),
+        ("network.input.shape[0]", None),
+    ],
+)
+def test_classes(path: str, name: str | None) -> None:
+    assert class_at(TEMPLATE, find(TEMPLATE, path)) == name
+
+
+def test_places_that_overlap() -> None:
+    whole, name, other = (
+        find(TEMPLATE, path) for path in ("training.optimizer", "training.optimizer.name", "training.batchSize")
+    )
+    assert whole.overlaps(name)
+    assert name.overlaps(whole)
+    assert name.overlaps(name)
+    assert not name.overlaps(other)
+
+
+@pytest.mark.parametrize(
+    ("path", "other", "renames"),
+    [
+        ("network.layers[conv1].name", "network.layers[conv1].filters", True),
+        ("network.layers[conv1].name", "network.layers[1].rate", False),
+        ("network.layers[conv1].filters", "network.layers[conv1].name", False),
+        ("training.callbacks[0].callback", "training.callbacks[0].patience", True),
+        ("training.optimizer.name", "training.optimizer.learning_rate", False),
+    ],
+)
+def test_what_an_item_is_called_by(path: str, other: str, *, renames: bool) -> None:
+    assert find(TEMPLATE, path).renames(find(TEMPLATE, other)) is renames
+
+
+KEYS = st.text("abcdefgh_", min_size=1, max_size=6)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+ARGUMENTS = st.dictionaries(KEYS, SCALARS | st.lists(SCALARS, max_size=3), max_size=4)
+LAYERS = st.lists(ARGUMENTS.map(lambda given: {**given, "layer": "Dense"}), min_size=1, max_size=5)
+
+
+@st.composite
+def places(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
+    """Draws a spec, and a path into it."""
+    spec = {**TEMPLATE, "network": {**TEMPLATE["network"], "layers": draw(LAYERS)}}
+    spec["training"] = {**TEMPLATE["training"], "optimizer": draw(st.just("Adam") | ARGUMENTS)}
+    index = draw(st.integers(0, len(spec["network"]["layers"]) - 1))
+    key = draw(KEYS)
+    return spec, draw(st.sampled_from([f"network.layers[{index}].{key}", f"training.optimizer.{key}"]))
+
+
+@given(places(), SCALARS.filter(lambda value: value is not None))
+def test_what_was_put_is_got_and_nothing_else_changes(given_place: tuple[dict[str, Any], str], value: Any) -> None:
+    spec, path = given_place
+    before = copy.deepcopy(spec)
+    made = put(spec, find(spec, path), value)
+    assert find(made, path).value == value
+    assert spec == before
+    assert put(made, find(made, path), value) == made
+    assert find(made, path).steps == find(spec, path).steps
+    assert without(made, find(made, path)) == without(put(spec, find(spec, path), None), find(spec, path))

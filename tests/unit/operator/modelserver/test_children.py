@@ -1,0 +1,71 @@
+"""What stands beside the Deployment of a ModelServer."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from epochal_operator.modelserver.children import CHILDREN, autoscaler, disruption_budget, network_policy, service, url
+from epochal_operator.modelserver.deployment import deployment
+
+from tests.unit.operator.modelserver.servers import MODEL, UID, server
+from tests.unit.operator.objects import INSTALLATION
+
+SELECTOR = {"epochal.dev/modelserver": "digits", "epochal.dev/modelserver-uid": UID}
+TLS = {"secretRef": {"name": "certificate"}}
+RULES: dict[str, Any] = {"ingress": [{"ports": [{"port": 8080, "protocol": "TCP"}]}]}
+WITH_RULES = replace(INSTALLATION, server_network=RULES)
+EVERYTHING = server(autoscaling={"maxReplicas": 4})
+
+
+@pytest.mark.parametrize("child", CHILDREN, ids=lambda child: child.resource.kind)
+def test_all_of_it_bears_its_name_and_is_its_own(child: Any) -> None:
+    made = child.build(EVERYTHING, MODEL, WITH_RULES)
+    assert (made["apiVersion"], made["kind"]) == (child.resource.api_version, child.resource.kind)
+    assert (made["metadata"]["name"], made["metadata"]["namespace"]) == ("digits", "vision")
+    (owner,) = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("ModelServer", UID, True)
+    assert SELECTOR.items() <= made["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "port", "address"),
+    [({}, "http", 80, "http://digits.vision.svc"), ({"tls": TLS}, "https", 443, "https://digits.vision.svc")],
+)
+def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port: int, address: str) -> None:
+    made = service(server(**spec), MODEL, INSTALLATION)["spec"]
+    assert made["selector"] == SELECTOR
+    assert url(server(**spec)) == address
+    ports = {found["port"]: found["targetPort"] for found in made["ports"]}
+    (container,) = deployment(server(**spec), MODEL, INSTALLATION)["spec"]["template"]["spec"]["containers"]
+    assert ports[port] == container["ports"][0]["name"] == name
+    assert {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("readiness", "liveness")} == {name}
+
+
+def test_while_https_comes_or_goes_the_pods_of_before_answer() -> None:
+    assert service(server(tls=TLS), MODEL, INSTALLATION)["spec"] == service(server(), MODEL, INSTALLATION)["spec"]
+
+
+def test_a_drain_takes_one_pod_at_a_time_and_is_never_held_up() -> None:
+    made = disruption_budget(server(), MODEL, INSTALLATION)["spec"]
+    assert (made["maxUnavailable"], made["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
+    assert made["selector"]["matchLabels"] == SELECTOR
+
+
+def test_what_scales_it_scales_the_model_server_itself() -> None:
+    assert autoscaler(server(), MODEL, INSTALLATION) is None
+    one = server(autoscaling={"minReplicas": 2, "maxReplicas": 4, "targetCPUUtilizationPercentage": 50})
+    made = autoscaler(one, MODEL, INSTALLATION)
+    assert made is not None
+    assert made["spec"]["scaleTargetRef"]["kind"] == "ModelServer"
+    assert (made["spec"]["minReplicas"], made["spec"]["maxReplicas"]) == (2, 4)
+    assert made["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
+
+
+def test_its_network_is_what_the_installation_says() -> None:
+    assert network_policy(server(), MODEL, INSTALLATION) is None
+    made = network_policy(server(), MODEL, WITH_RULES)
+    assert made is not None
+    assert made["spec"] == {"podSelector": {"matchLabels": SELECTOR}, "policyTypes": ["Ingress"], **RULES}
+    both = network_policy(server(), MODEL, replace(INSTALLATION, server_network=RULES | {"egress": []}))
+    assert both is not None
+    assert (both["spec"]["policyTypes"], both["spec"]["egress"]) == (["Ingress", "Egress"], [])

@@ -1,0 +1,174 @@
+"""What a server tells of its model, asked as the operator asks it, of the routes that a server has."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from epochal_api.modelserver_status import Tensor
+from epochal_api.signature import Signature
+from epochal_operator.modelserver import cache_transform
+from epochal_operator.modelserver.model_metadata import MetadataClient, fetch
+from epochal_operator.runtime.api.resource import Key
+from epochal_server.routes.metrics import metrics_routes
+from prometheus_client import CollectorRegistry
+
+from tests.unit.operator.modelserver.servers import MODEL, SHA, pod
+from tests.unit.operator.objects import NOW
+
+KEY = Key("vision", "digits")
+PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
+SIGNATURE = Signature.model_validate(
+    {
+        "inputs": [{"name": "image", "shape": [28, 28, 1], "dtype": "float32"}],
+        "outputs": [{"name": "class", "shape": [-1], "dtype": "float32"}],
+        "models": [{"model": "Last", "keras": {"name": "model.keras", "sha256": SHA}}],
+    }
+)
+INPUTS = (Tensor(name="image", shape=[28, 28, 1], dtype="float32"),)
+OUTPUTS = (Tensor(name="class", shape=[-1], dtype="float32"),)
+
+
+class Server:
+    """What watches a server is answered by.
+
+    Attributes:
+        signature: What its model takes and gives; None until it is ready.
+        port: Its port.
+    """
+
+    signature: Signature | None = SIGNATURE
+    port = 0
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    one, app = Server(), web.Application()
+    app.add_routes(metrics_routes(CollectorRegistry(), lambda: one.signature))
+    async with TestServer(app, host="127.0.0.1") as running:
+        assert running.port is not None
+        one.port = running.port
+        yield one
+
+
+def ready(ip: str | None = "127.0.0.1", name: str = "digits-1-a") -> Any:
+    status: dict[str, Any] = {"podIP": ip} if ip else {}
+    return cache_transform.pod(pod(name, ready=True, **status))
+
+
+async def test_a_server_tells_names_shapes_and_types(server: Server) -> None:
+    told = await fetch("127.0.0.1", SHA, server.port)
+    assert told is not None
+    assert (told.sha256, told.inputs, told.outputs) == (SHA, INPUTS, OUTPUTS)
+
+
+async def test_each_model_is_asked_for_once(server: Server) -> None:
+    client = MetadataClient(lambda: NOW, server.port)
+    assert await client.fetch(KEY, PINNED, (cache_transform.pod(pod()), ready())), "of the pod that is ready"
+    told = client.cached(KEY)
+    assert told is not None
+    assert not await client.fetch(KEY, PINNED, (ready(), ready(name="other")))
+    known = PINNED.model_copy(update={"sha256": "f" * 64, "inputs": [*INPUTS]})
+    assert not await client.fetch(KEY, known, (ready(),)), "the status tells of it already"
+    assert await client.fetch(KEY, PINNED.model_copy(update={"sha256": "f" * 64}), (ready(),))
+    client.forget(KEY)
+    assert client.cached(KEY) is None
+
+
+async def test_of_a_signature_that_is_not_pinned_each_pod_is_asked_once(server: Server) -> None:
+    client, known = MetadataClient(lambda: NOW, server.port), MODEL.model_copy(update={"inputs": [*INPUTS]})
+    first, second = ready(name="first"), ready(name="second")
+    assert await client.fetch(KEY, known, (first,))
+    server.signature = SIGNATURE.model_copy(update={"classes": ["a", "b"]})
+    assert await client.fetch(KEY, known, (first, second))
+    assert not await client.fetch(KEY, known, (first, second))
+    told = client.cached(KEY)
+    assert told is not None
+    assert told.signatures == {"first": SIGNATURE.digest(), "second": server.signature.digest()}
+    assert await client.fetch(KEY, known, (second, ready(name="third"))), "what is gone is forgotten"
+    assert (client.cached(KEY) or told).signatures.keys() == {"second", "third"}
+
+
+async def test_one_that_tells_nothing_is_asked_again_later(server: Server) -> None:
+    now = NOW
+    client = MetadataClient(lambda: now, server.port)
+    server.signature = None
+    assert not await client.fetch(KEY, MODEL, (ready(),))
+    server.signature = SIGNATURE
+    assert not await client.fetch(KEY, MODEL, (ready(),))
+    now += timedelta(minutes=5)
+    assert await client.fetch(KEY, MODEL, (ready(),))
+
+
+async def test_one_that_tells_nothing_keeps_nobody_from_others(server: Server) -> None:
+    client = MetadataClient(lambda: NOW, server.port)
+    pods = ready("127.0.0.2", name="silent"), ready(name="second"), ready(name="third")
+    assert not await client.fetch(KEY, MODEL, pods)
+    assert [await client.fetch(KEY, MODEL, pods) for _ in range(3)] == [True, True, False]
+    told = client.cached(KEY)
+    assert told is not None
+    assert told.signatures.keys() == {"second", "third"}
+
+
+@pytest.mark.parametrize("pods", [(), (cache_transform.pod(pod()),), (ready(None),)])
+async def test_nobody_is_asked_who_is_not_there(pods: Any) -> None:
+    assert not await MetadataClient(lambda: NOW).fetch(KEY, MODEL, pods)
+    assert not await MetadataClient(lambda: NOW).fetch(KEY, None, (ready(),))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "epochal.example.com", "127.0.0.1/x", "::1"])
+async def test_whatever_goes_wrong_it_stays_unknown(address: str, unused_tcp_port: int) -> None:
+    assert await fetch(address, SHA, unused_tcp_port) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "[]",
+        '{"inputs": []}',
+        '{"inputs": [{"name": "x"}], "outputs": []}',
+        '{"inputs": [{"name": "x", "shape": [9223372036854775808], "dtype": "float32"}], "outputs": []}',
+        "x" * 99999,
+    ],
+)
+async def test_an_answer_that_is_none_stays_unknown(answer: str) -> None:
+    async def about(_: web.Request) -> web.Response:
+        return web.Response(text=answer)
+
+    app = web.Application()
+    app.add_routes([web.get("/model", about)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        assert await fetch("127.0.0.1", SHA, running.port or 0) is None
+
+
+async def test_an_answer_may_come_in_pieces() -> None:
+    text = SIGNATURE.model_dump_json(include={"inputs", "outputs"}).encode()
+
+    async def about(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for at in range(0, len(text), 50):
+            await answer.write(text[at : at + 50])
+            await asyncio.sleep(0.01)
+        return answer
+
+    app = web.Application()
+    app.add_routes([web.get("/model", about)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        told = await fetch("127.0.0.1", SHA, running.port or 0)
+    assert told is not None
+    assert (told.inputs, told.outputs) == (INPUTS, OUTPUTS)
+
+
+async def test_no_redirect_is_followed(server: Server) -> None:
+    async def elsewhere(_: web.Request) -> web.Response:
+        raise web.HTTPFound(f"http://127.0.0.1:{server.port}/model")
+
+    app = web.Application()
+    app.add_routes([web.get("/model", elsewhere)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        assert await fetch("127.0.0.1", SHA, running.port or 0) is None

@@ -1,0 +1,195 @@
+"""The Job of a TrainingJob holds all that a trainer needs, and nothing that the pod could misuse."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from epochal_api import pod
+from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
+from epochal_operator.trainingjob.job.batch_job import WRITTEN_ANNOTATION, batch_job, changes, is_as_written, outdated
+
+from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job
+
+
+def made(**spec: Any) -> dict[str, Any]:
+    return batch_job(training_job(**spec), INSTALLATION)
+
+
+def pod_spec(**spec: Any) -> dict[str, Any]:
+    result = made(**spec)["spec"]["template"]["spec"]
+    assert isinstance(result, dict)
+    return result
+
+
+def test_it_belongs_to_its_training_job() -> None:
+    metadata = made()["metadata"]
+    assert (metadata["name"], metadata["namespace"]) == ("digits", "vision")
+    (owner,) = metadata["ownerReferences"]
+    assert owner == {
+        "apiVersion": "epochal.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "name": "digits",
+        "uid": UID,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def test_job_and_pod_can_be_selected() -> None:
+    job = made()
+    labels = {
+        "app.kubernetes.io/managed-by": "epochal",
+        "epochal.dev/trainingjob": "digits",
+        "epochal.dev/trainingjob-uid": UID,
+    }
+    assert job["metadata"]["labels"] == labels
+    assert job["spec"]["template"]["metadata"]["labels"] == labels
+
+
+def test_job_and_pod_have_the_labels_that_were_chosen_but_none_of_ours() -> None:
+    labels = {"team": "vision", "other": "x", "epochal.dev/trainingjob": "theirs"}
+    one = document()
+    one["metadata"]["labels"] = labels
+    chosen = replace(INSTALLATION, labels=("team", "cost-centre", "epochal.dev/trainingjob"))
+    job, bare = batch_job(parse(one), chosen), made()
+    wanted = bare["metadata"]["labels"] | {"team": "vision"}
+    assert job["metadata"]["labels"] == wanted
+    assert job["spec"]["template"]["metadata"]["labels"] == wanted
+    assert not outdated(parse(one), bare, chosen), "who chooses labels stops no training"
+
+
+def test_the_spec_travels_with_the_pod_and_reads_back_as_it_was_meant() -> None:
+    annotations = made()["spec"]["template"]["metadata"]["annotations"]
+    read = parse(json.loads(annotations[pod.JOB_ANNOTATION]))
+    assert (read.metadata.name, read.metadata.namespace, read.metadata.uid) == ("digits", "vision", UID)
+    assert read.spec.storage.endpoint == INSTALLATION.storage_endpoint
+    assert read.spec.network == training_job().spec.network
+    assert annotations[pod.CA_ANNOTATION] == INSTALLATION.progress_ca
+
+
+def test_whether_to_finish_is_asked_of_the_operator_and_not_of_the_pod() -> None:
+    """The pod would know it as of its creation; and a trainer of before knows no such field."""
+    job = made(finish=True)
+    assert "finish" not in json.loads(job["spec"]["template"]["metadata"]["annotations"][pod.JOB_ANNOTATION])["spec"]
+    assert not outdated(training_job(), job, INSTALLATION)
+
+
+def test_an_argument_that_is_null_stays_null() -> None:
+    annotations = made()["spec"]["template"]["metadata"]["annotations"]
+    dense = json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["network"]["layers"][1]
+    assert dense == {"layer": "Dense", "units": 10, "kernel_initializer": None}
+
+
+FOLLOWS = {"training": SPEC["training"] | {"continueFrom": {"name": "first"}}}
+URI = "s3://results/vision/first/1234/"
+
+
+def source(job: dict[str, Any]) -> Any:
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    return json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["training"]["continueFrom"]
+
+
+def test_what_it_goes_on_from_travels_as_a_folder() -> None:
+    assert source(batch_job(training_job(**FOLLOWS), INSTALLATION, URI)) == {"uri": URI}
+    best = {"training": SPEC["training"] | {"continueFrom": {"name": "first", "from": "Best"}}}
+    assert source(batch_job(training_job(**best), INSTALLATION, URI)) == {"uri": URI, "from": "Best"}
+    given = {"training": SPEC["training"] | {"continueFrom": {"uri": "s3://results/other/"}}}
+    assert source(batch_job(training_job(**given), INSTALLATION)) == {"uri": "s3://results/other/"}
+
+
+@pytest.mark.parametrize("now", [None, "s3://results/vision/first/5678/"])
+def test_what_becomes_of_the_one_it_goes_on_from_does_not_make_it_outdated(now: str | None) -> None:
+    job = training_job(**FOLLOWS)
+    made, again = (batch_job(job, INSTALLATION, uri) for uri in (URI, now))
+    assert made["metadata"]["annotations"] == again["metadata"]["annotations"]
+    assert not outdated(job, made, INSTALLATION)
+    other = {"training": SPEC["training"] | {"continueFrom": {"name": "second"}}}
+    assert outdated(training_job(**other), made, INSTALLATION)
+
+
+def test_it_cannot_go_on_from_itself() -> None:
+    job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "digits"}})
+    with pytest.raises(InvalidTrainingJob, match=r"^spec\.training\.continueFrom\.name: must be .* found digits"):
+        batch_job(job, INSTALLATION)
+
+
+def test_the_job_says_how_failures_count() -> None:
+    spec = made(backoffLimit=7, activeDeadlineSeconds=60)["spec"]
+    assert (spec["parallelism"], spec["completions"], spec["backoffLimit"]) == (1, 1, 7)
+    assert spec["activeDeadlineSeconds"] == 60
+    assert spec["podReplacementPolicy"] == "Failed"
+    assert "ttlSecondsAfterFinished" not in spec
+    assert spec["podFailurePolicy"]["rules"] == [
+        {
+            "action": "FailJob",
+            "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [64, 65, 77]},
+        },
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "Ignore", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [143]}},
+    ]
+    assert (pod_spec()["restartPolicy"], pod_spec()["terminationGracePeriodSeconds"]) == ("Never", 120)
+
+
+def test_no_endpoint_anywhere_is_an_error() -> None:
+    bare = replace(INSTALLATION, storage_endpoint=None)
+    with pytest.raises(InvalidTrainingJob, match=r"spec\.storage\.endpoint: must be given"):
+        batch_job(training_job(), bare)
+
+
+def test_a_spec_must_fit_into_an_annotation() -> None:
+    layers = [{"layer": "Dense", "units": 1, "text": "x" * MAX_SPEC_BYTES}]
+    with pytest.raises(InvalidTrainingJob, match=rf"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found \d+"):
+        made(network={"input": {"shape": [1]}, "layers": layers})
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "difference"),
+    [
+        ({}, {}, {}),
+        ({}, {"suspend": True}, {"suspend": True}),
+        ({"suspend": True}, {}, {"suspend": False}),
+        ({}, {"activeDeadlineSeconds": 9}, {"activeDeadlineSeconds": 9}),
+        ({"activeDeadlineSeconds": 9}, {}, {"activeDeadlineSeconds": None}),
+        ({}, {"ttlSecondsAfterFinished": 9}, {}),
+    ],
+)
+def test_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str, Any]) -> None:
+    job = training_job(**now)
+    assert changes(job, made(**was)) == difference
+    assert not outdated(job, made(**was), INSTALLATION)
+
+
+@pytest.mark.parametrize(("field", "value"), [("parallelism", 0), ("suspend", True), ("activeDeadlineSeconds", 1)])
+def test_what_somebody_changed_in_the_job_is_put_right(field: str, value: Any) -> None:
+    child = made()
+    wanted = child["spec"].get(field)
+    child["spec"][field] = value
+    assert changes(training_job(), child) == {field: wanted}
+
+
+@pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
+def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
+    assert outdated(training_job(**change), made(), INSTALLATION)
+
+
+@pytest.mark.parametrize(
+    ("spec", "generation", "changed"),
+    [
+        ({}, 2, False),
+        ({"backoffLimit": 9}, 2, True),
+        ({"suspend": True, "finish": True, "ttlSecondsAfterFinished": 9}, 3, False),
+        ({"backoffLimit": 3}, 2, False),
+    ],
+)
+def test_whether_its_spec_was_changed(spec: dict[str, Any], generation: int, *, changed: bool) -> None:
+    job = training_job(generation=generation, **spec)
+    assert is_as_written(job, made()) is not changed
+    of_before = made()
+    del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
+    assert is_as_written(job, of_before), "if a webhook removed the annotation, the Job is kept"
+
+
+@pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])
+def test_a_schema_that_fills_in_more_makes_no_job_outdated(filled_in: dict[str, Any]) -> None:
+    assert not outdated(training_job(**filled_in), made(), INSTALLATION)

@@ -1,0 +1,53 @@
+"""How much memory a trainer may take, and whether the namespace has said so or the spec."""
+
+from typing import Any
+
+import pytest
+from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER, memory_limit
+
+from tests.unit.operator.objects import pod
+
+FIELD = "spec.resources.limits.memory"
+DEFAULT = "a default of the namespace, a LimitRange, since the spec names none"
+
+SET = "LimitRanger plugin set: "
+
+
+def limited(memory: str | None, said: str | None) -> dict[str, Any]:
+    """Returns a pod with a limit, and what the API server has noted of a LimitRange."""
+    one = pod()
+    one["spec"]["containers"][0]["resources"] = {"limits": {"memory": memory} if memory else {}}
+    one["metadata"]["annotations"] = {LIMIT_RANGER: said} if said else {}
+    return one
+
+
+@pytest.mark.parametrize(
+    ("said", "origin"),
+    [
+        (None, FIELD),
+        (f"{SET}memory limit for container trainer", DEFAULT),
+        (f"{SET}cpu, memory request for container trainer; cpu, memory limit for container trainer", DEFAULT),
+        (f"{SET}cpu, memory request for container trainer", FIELD),
+        (f"{SET}memory request for container trainer; cpu limit for container trainer", FIELD),
+        (f"{SET}memory limit for container sidecar", FIELD),
+        ("in words of another version", FIELD),
+    ],
+)
+def test_who_has_set_it(said: str | None, origin: str) -> None:
+    found = memory_limit(limited("4Gi", said))
+    assert found is not None
+    assert (found.quantity, found.origin) == ("4Gi", origin)
+
+
+@pytest.mark.parametrize(
+    ("memory", "too_low"),
+    [("700", True), ("281Mi", True), ("282Mi", False), ("1G", False), ("0", False), ("0Gi", False)],
+)
+def test_whether_a_trainer_can_begin_with_it(memory: str, too_low: bool) -> None:  # noqa: FBT001
+    found = memory_limit(limited(memory, None))
+    assert found is not None
+    assert found.is_too_low is too_low
+
+
+def test_there_may_be_none() -> None:
+    assert memory_limit(limited(None, None)) is None

@@ -1,0 +1,395 @@
+"""Which transitions are Events."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_api.status import ReportedStatus, Status
+from epochal_operator.trainingjob.progress.reported_status import reported_status
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.status.events import events, plain_http
+from epochal_operator.trainingjob.status.status import refused, status, with_exported
+
+from tests.unit.operator.objects import (
+    NOW,
+    at,
+    child,
+    disrupted,
+    failed,
+    going,
+    last_words,
+    pod,
+    report,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    true,
+    unscheduled,
+    waits,
+)
+
+METADATA = training_job().metadata
+PAUSED = training_job(suspend=True)
+
+
+NOTHING = (training_job(), seen())
+QUEUED = (training_job(), seen(child()))
+STARTING = (training_job(), seen(child(), pod()))
+RUNNING = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), running("a")))
+STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ErrImagePull", "message": "no"})))
+STILL_STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ImagePullBackOff", "message": "later"})))
+STOPPING = (training_job(), seen(child(), going(disrupted(running("a")), 60)))
+EVICTED = (training_job(), seen(child(), going(disrupted(failed("a", 143)), 60)))
+LOST = (training_job(), seen(child(), going(running("a"), -60)))
+VANISHED = (training_job(), seen(child(), pod("b")))
+ANOTHER = (training_job(), seen(child(), running("b")))
+SUSPENDING = (PAUSED, seen(child(PAUSED), going(running("a"), 60)))
+CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
+AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
+LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), failed("a")))
+SUSPENDED = (PAUSED, seen(child(PAUSED)))
+CONFLICT = (training_job(), seen(blocked=StatusCause(Reason.NAME_CONFLICT, "a Job digits exists")))
+REJECTED = (training_job(), seen(blocked=StatusCause(Reason.JOB_REJECTED, "refused")))
+REFUSED = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), refusal="exceeded quota"))
+REFUSED_AGAIN = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), failed("a"), refusal="exceeded quota"))
+SECRETLESS = (training_job(), seen(child(), waits("CreateContainerConfigError", "no secret")))
+GATED = (training_job(), seen(child(), unscheduled("gates")))
+GATED[1].pods[0]["status"]["conditions"][0]["reason"] = "SchedulingGated"
+CLEANUP = (training_job(), seen(blocked=StatusCause(Reason.CLEANUP, "soon")))
+NOT_FOUND = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_NOT_FOUND, "no TrainingJob first")))
+UNFINISHED = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "first is Running")))
+EMPTY = (training_job(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_FAILED, "first is Failed")))
+COMPLETE = (
+    training_job(),
+    seen(
+        child(conditions=[true("Complete")], startTime="2026-11-25T11:58:00Z", completionTime="2026-11-25T12:00:00Z"),
+        succeeded("a"),
+    ),
+)
+FAILED = (
+    training_job(),
+    seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words("InvalidNetwork", "no"))),
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, NOTHING, []),
+        (None, QUEUED, []),
+        (QUEUED, STARTING, []),
+        (None, RUNNING, [("Normal", "Started")]),
+        (STARTING, RUNNING, [("Normal", "Started")]),
+        (STARTING, STUCK, [("Warning", "ImagePullBackOff")]),
+        (STUCK, STUCK, []),
+        (STUCK, STILL_STUCK, []),
+        (RUNNING, STOPPING, []),
+        (STOPPING, EVICTED, [("Warning", "Restarting")]),
+        (RUNNING, EVICTED, [("Warning", "Restarting")]),
+        (STOPPING, VANISHED, [("Warning", "Restarting")]),
+        (RUNNING, VANISHED, [("Warning", "Restarting")]),
+        (RUNNING, QUEUED, [("Warning", "Restarting")]),
+        (RUNNING, ANOTHER, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, (training_job(), seen(child(), failed("a"), pod("b"))), [("Warning", "Restarting")]),
+        (RUNNING, (training_job(), seen(child(), succeeded("a"))), []),
+        (RUNNING, (training_job(), seen(None, running("a"))), []),
+        (EVICTED, VANISHED, []),
+        (VANISHED, ANOTHER, [("Normal", "Started")]),
+        (LOST, RUNNING, [("Normal", "Started")]),
+        (LOST, VANISHED, [("Warning", "Restarting")]),
+        (SUSPENDING, VANISHED, []),
+        (RUNNING, LOST, [("Warning", "NodeLost")]),
+        (LOST, LOST, []),
+        (RUNNING, SUSPENDING, []),
+        (SUSPENDING, SUSPENDED, [("Normal", "Suspended")]),
+        (RUNNING, CRASHED, [("Warning", "Restarting")]),
+        (CRASHED, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, AGAIN, [("Warning", "Restarting"), ("Normal", "Started")]),
+        (RUNNING, LAST, []),
+        (RUNNING, COMPLETE, [("Normal", "Completed")]),
+        (None, COMPLETE, [("Normal", "Completed")]),
+        (COMPLETE, COMPLETE, []),
+        (RUNNING, FAILED, [("Warning", "InvalidNetwork")]),
+        (None, SUSPENDED, [("Normal", "Suspended")]),
+        (RUNNING, SUSPENDED, [("Normal", "Suspended")]),
+        (SUSPENDED, QUEUED, [("Normal", "Resumed")]),
+        (None, CONFLICT, [("Warning", "NameConflict")]),
+        (CONFLICT, CONFLICT, []),
+        (CONFLICT, QUEUED, []),
+        (None, REJECTED, [("Warning", "JobRejected")]),
+        (None, CLEANUP, []),
+        (None, NOT_FOUND, [("Normal", "ContinueFromNotFound")]),
+        (NOT_FOUND, UNFINISHED, []),
+        (UNFINISHED, EMPTY, [("Warning", "ContinueFromFailed")]),
+        (QUEUED, REFUSED, [("Warning", "PodRefused")]),
+        (RUNNING, REFUSED_AGAIN, [("Warning", "Restarting"), ("Warning", "PodRefused")]),
+        (STARTING, SECRETLESS, [("Warning", "CreateContainerConfigError")]),
+        (STARTING, GATED, []),
+    ],
+)
+def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
+    was = status(*before) if before else Status()
+    job, observed = after
+    now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
+    found = list(events(METADATA, was, now, observed, ReportedStatus()))
+    assert [(one.type, one.reason) for one in found] == expected
+
+
+RESUMED_JOB = child(startTime=at(-9))
+"""A Job that was suspended and resumed 9 seconds ago, while its pod of before still ended."""
+OF_BEFORE = going(failed("a", 143))
+QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(-9))
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (seen(RESUMED_JOB, OF_BEFORE), []),
+        (seen(RESUMED_JOB, going(failed("a", 137))), []),
+        (seen(RESUMED_JOB, OF_BEFORE, running("b", age=5)), ["Started"]),
+        (seen(RESUMED_JOB, pod("b", age=5)), []),
+        (seen(RESUMED_JOB, failed("a", message="boom")), ["Restarting"]),
+        (seen(RESUMED_JOB, going(failed("a", 143, age=5))), ["Restarting"]),
+        (seen(child(startTime=at(-99)), OF_BEFORE), ["Restarting"]),
+        (seen(child(startTime=at(-99)), pod("b", age=5)), ["Restarting"]),
+        (seen(QUEUED_JOB, OF_BEFORE), ["Restarting"]),
+    ],
+)
+def test_a_suspension_that_was_taken_back_before_the_pod_had_ended_is_no_warning(
+    observed: Any, expected: list[str]
+) -> None:
+    told = reported_status(report(), NOW - timedelta(seconds=30))
+    was = status(training_job(told), STOPPING[1])
+    now = status(training_job(Status(**dict(was) | dict(told))), observed)
+    found = list(events(METADATA, Status(**dict(was) | dict(told)), now, observed, told))
+    assert [one.reason for one in found] == expected
+
+
+def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
+    keys = set()
+    for observed in (CRASHED[1], AGAIN[1]):
+        before = status(*RUNNING)
+        now = status(training_job(before), observed)
+        (told,) = [one for one in events(METADATA, before, now, observed, ReportedStatus()) if one.type == "Warning"]
+        assert "boom" in told.note
+        keys.add((told.reason, told.key))
+    assert len(keys) == 1
+
+
+def test_a_pod_that_is_gone_before_its_end_was_seen_is_told_with_what_was_known() -> None:
+    before = status(*STOPPING)
+    now = status(training_job(before), VANISHED[1])
+    (told,) = events(METADATA, before, now, VANISHED[1], ReportedStatus())
+    assert told.note.startswith("Its pod is gone, another one follows. It was said last: The pod a was told to end (Ev")
+    assert told.key == "attempt 1"
+
+
+def test_a_refused_spec_is_told_of_by_generation() -> None:
+    keys = []
+    for generation in (1, 2):
+        metadata = training_job(generation=generation).metadata
+        now = refused(metadata, Status(), "spec.network: no", NOW)
+        (told,) = events(metadata, Status(), now, seen(), ReportedStatus())
+        assert (told.type, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
+        keys.append(told.key)
+    assert len(set(keys)) == 2
+
+
+@pytest.mark.parametrize("word", ["Queued", "Started", "Suspended"])
+def test_a_failure_is_a_warning_whatever_word_a_trainer_leaves(word: str) -> None:
+    observed = seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words(word, "no")))
+    now = status(training_job(status(*RUNNING)), observed)
+    (told,) = events(METADATA, status(*RUNNING), now, observed, ReportedStatus())
+    assert (told.type, told.reason) == ("Warning", word)
+
+
+def waiting(since: str, message: str = "no answer", stage: str = "Training") -> ReportedStatus:
+    told = {"reason": "EndpointUnreachable", "message": message, "since": since}
+    return reported_status(report(stage=stage, waiting=told), NOW)
+
+
+GAVE_UP = (training_job(), seen(child(), failed("a", 64, last_words("EndpointUnreachable", "tried for 30s"))))
+EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
+GOES_ON = reported_status(report(sequence=6), NOW)
+
+
+@pytest.mark.parametrize(
+    ("before", "figures", "observed", "expected"),
+    [
+        (None, waiting(EARLIER), RUNNING[1], [("Warning", "StorageUnavailable", EARLIER)]),
+        (waiting(EARLIER), waiting(EARLIER), RUNNING[1], []),
+        (
+            waiting(EARLIER),
+            waiting(EARLIER, "still no answer"),
+            RUNNING[1],
+            [("Warning", "StorageUnavailable", EARLIER)],
+        ),
+        (waiting(EARLIER), waiting(LATER, "no room"), RUNNING[1], [("Warning", "StorageUnavailable", LATER)]),
+        (waiting(EARLIER), GOES_ON, RUNNING[1], [("Normal", "StorageAvailable", at(0))]),
+        (None, waiting(EARLIER, stage="Loading"), RUNNING[1], [("Warning", "StorageUnavailable", EARLIER)]),
+        (
+            waiting(EARLIER, stage="Loading"),
+            GOES_ON,
+            RUNNING[1],
+            [("Normal", "StorageAvailable", at(0)), ("Normal", "Started", "uid-of-a")],
+        ),
+        (
+            waiting(EARLIER, stage="Loading"),
+            waiting(EARLIER, stage="Loading"),
+            VANISHED[1],
+            [("Warning", "Restarting", "attempt 1")],
+        ),
+        (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), waiting(EARLIER), GAVE_UP[1], []),
+        (waiting(EARLIER), GOES_ON, GAVE_UP[1], []),
+        (waiting(EARLIER), GOES_ON, CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
+        (GOES_ON, GOES_ON, RUNNING[1], []),
+    ],
+)
+def test_an_outage_of_the_storage_is_told_once(
+    before: ReportedStatus | None, figures: ReportedStatus, observed: Any, expected: list[tuple[str, str, str]]
+) -> None:
+    def after(was: Status, told: ReportedStatus, seen_then: Any) -> Status:
+        return status(training_job(Status(**dict(was) | dict(told))), seen_then)
+
+    was = after(Status(), before or ReportedStatus(), RUNNING[1])
+    found = list(events(METADATA, was, after(was, figures, observed), observed, figures))
+    assert [(one.type, one.reason, one.key) for one in found] == expected
+
+
+MISSING = {"reason": "MissingClasses", "message": "no nines"}
+CHANCE = {"reason": "ChanceLevel", "message": "nothing is learned"}
+
+
+def warning(*warnings: dict[str, str]) -> ReportedStatus:
+    return reported_status(report(warnings=warnings), NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "figures", "warned", "expected"),
+    [
+        (None, warning(), None, []),
+        (None, warning(MISSING, CHANCE), ["MissingClasses", "ChanceLevel"], [MISSING, CHANCE]),
+        (["MissingClasses"], warning(MISSING, CHANCE), ["MissingClasses", "ChanceLevel"], [CHANCE]),
+        (["MissingClasses"], warning(MISSING | {"message": "no tens"}), ["MissingClasses"], []),
+        (["MissingClasses"], warning(MISSING), ["MissingClasses"], []),
+    ],
+)
+def test_a_warning_is_told_once(
+    told: list[str] | None, figures: ReportedStatus, warned: list[str] | None, expected: list[dict[str, str]]
+) -> None:
+    was = status(*RUNNING).model_copy(update={"warned": told})
+    now = status(training_job(was), RUNNING[1]).model_copy(update={"warned": warned})
+    found = list(events(METADATA, was, now, RUNNING[1], figures))
+    assert [(one.type, one.reason, one.note) for one in found] == [
+        ("Warning", one["reason"], one["message"]) for one in expected
+    ]
+
+
+def test_a_warning_takes_the_place_of_no_other_event() -> None:
+    job, observed = COMPLETE
+    figures = warning({"reason": "Completed", "message": "not really"})
+    now = status(job, observed).model_copy(update={"warned": ["Completed"]})
+    told = {(one.reason, one.key) for one in events(METADATA, Status(), now, observed, figures)}
+    assert len(told) == 2
+
+
+def test_the_result_is_told() -> None:
+    job, observed = COMPLETE
+    artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
+    figures = reported_status(report(epoch=10, artifacts=artifacts), NOW)
+    (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    assert told.note == "Trained 10 epochs in 1m, val_loss 0.0436. The model: s3://results/x/model.keras"
+
+
+def test_that_it_was_finished_early_is_told_with_the_result() -> None:
+    observed = COMPLETE[1]
+    figures = reported_status(report(stage="Done", epoch=4, step=0, finishAfterEpoch=4), NOW)
+    before = Status(**dict(figures))
+    after = status(training_job(before), observed)
+    (told,) = events(METADATA, before, after, observed, figures)
+    assert (told.type, told.reason) == ("Normal", "FinishedEarly")
+    assert told.note.startswith("Trained 4 of 10 epochs in 1m, finished early as spec.finish asked, val_loss 0.0436")
+
+
+def test_that_it_has_stopped_where_it_was_to_is_told_with_the_result() -> None:
+    observed = COMPLETE[1]
+    figures = reported_status(report(stage="Done", epoch=4, step=0, stoppedAfterEpoch=4), NOW)
+    before = Status(**dict(figures))
+    (told,) = events(METADATA, before, status(training_job(before), observed), observed, figures)
+    assert (told.type, told.reason) == ("Normal", "StoppedAfterEpoch")
+    assert told.note.startswith("Trained 4 of 10 epochs in 1m, stopped there as spec.training.stopAfterEpoch says, ")
+
+
+DIGEST = "0" * 64
+ONE, OTHER = (
+    {"name": f"{name}.keras", "epoch": epoch, "sha256": DIGEST} for name, epoch in (("model", 10), ("best", 2))
+)
+
+
+@pytest.mark.parametrize(
+    ("models", "changes", "said"),
+    [
+        (
+            [ONE, OTHER],
+            {},
+            "model.keras holds epoch 10 (val_loss 0.0436); best.keras holds epoch 2, the best (val_loss 0.0312)",
+        ),
+        (
+            [ONE],
+            {},
+            "model.keras holds epoch 10 (val_loss 0.0436); epoch 2 was better (val_loss 0.0312), but is not there",
+        ),
+        ([ONE | {"epoch": 2}], {}, "model.keras holds epoch 2, the best (val_loss 0.0312)"),
+        (
+            [ONE | {"epoch": 3}, OTHER],
+            {},
+            "model.keras holds epoch 3; best.keras holds epoch 2, the best (val_loss 0.0",
+        ),
+        ([ONE], {"best": None}, "model.keras holds epoch 10. Results"),
+    ],
+)
+def test_the_end_says_which_model_holds_what(models: list[dict[str, Any]], changes: dict[str, Any], said: str) -> None:
+    job, observed = COMPLETE
+    artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
+    best = {"epoch": 2, "metric": "val_loss", "mode": "Min", "value": 0.0312}
+    figures = reported_status(
+        report(**{"epoch": 10, "artifacts": artifacts, "models": models, "best": best} | changes), NOW
+    )
+    (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    assert told.note.startswith(f"Trained 10 epochs in 1m. {said}")
+    assert told.note.endswith(". Results: s3://results/x/")
+
+
+def test_an_export_that_failed_is_told_once() -> None:
+    job, observed = COMPLETE
+    figures = reported_status(report(artifacts=ARTIFACTS, export=NOT_EXPORTABLE), NOW)
+    after = with_exported(1, Status(), status(job, observed), NOW, figures)
+    first, second = events(METADATA, Status(), after, observed, figures)
+    assert (first.type, first.reason, first.note) == ("Warning", "NotExportable", "the layer 'hashing_0'")
+    assert second.reason == "Completed"
+    assert not list(events(METADATA, after, after, observed, figures))
+
+
+def test_an_export_is_no_event() -> None:
+    job, observed = COMPLETE
+    figures = reported_status(report(artifacts=ARTIFACTS, export={"reason": "Exported"}), NOW)
+    after = with_exported(1, Status(), status(job, observed), NOW, figures)
+    assert [one.reason for one in events(METADATA, Status(), after, observed, figures)] == ["Completed"]
+
+
+ARTIFACTS = {"uri": "s3://results/x/"}
+NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
+
+
+def test_a_storage_without_tls_is_told_of_once() -> None:
+    queued, nothing = status(*QUEUED), status(*NOTHING)
+    (one,) = plain_http(nothing, queued, "http://minio:9000")
+    assert (one.type, one.reason) == ("Warning", "PlainHTTP")
+    assert one.note.startswith("spec.storage.endpoint: who is on the way to http://minio:9000 can read and change data")
+    assert plain_http(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
+    assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
+    assert plain_http(nothing, queued, "https://minio:9000") == []
+    assert plain_http(nothing, queued, None) == []

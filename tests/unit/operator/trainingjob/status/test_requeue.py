@@ -1,0 +1,200 @@
+"""When a TrainingJob is looked at again, where no event tells that it is time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteSelf
+from epochal_operator.trainingjob.plan import Action, Plan, plan
+from epochal_operator.trainingjob.reasons import Reason, StatusCause
+from epochal_operator.trainingjob.status.requeue import STARTING_SECONDS
+from epochal_operator.trainingjob.status.status import status
+
+from tests.unit.operator.objects import (
+    COMPLETE,
+    INSTALLATION,
+    NO_SUCH_LABELS,
+    NOW,
+    at,
+    child,
+    failed,
+    going,
+    pod,
+    running,
+    seen,
+    succeeded,
+    training_job,
+    true,
+    unmatched,
+    unready,
+    unscheduled,
+    waits,
+)
+from tests.unit.operator.planned import steps
+
+STARTED = {"startTime": at(-60)}
+DONE = status(training_job(), seen(COMPLETE, succeeded()))
+SOON = NOW + timedelta(seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [
+        ("NameConflict", 30),
+        ("JobRejected", 60),
+        ("Cleanup", 1),
+        ("ContinueFromNotFound", None),
+        ("ContinueFromUnfinished", None),
+        ("ContinueFromFailed", None),
+        ("ContinueFromCircular", 30),
+    ],
+)
+def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
+    observed = seen(blocked=StatusCause(Reason(reason), "x"))
+    first = plan(training_job(), observed, INSTALLATION)
+    assert CreateChild not in [type(action) for action in first.actions]
+    assert first.requeue_after == seconds
+    told = status(training_job(), observed)
+    assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("since", "pods", "requeue"),
+    [(0, (), 3.0), (-2, (), 1.0), (-3, (), None), (-900, (), None), (-900, (running(),), None)],
+)
+def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
+    assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+
+
+def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> None:
+    observed = seen(child(startTime=at(-900)), refusal="quota")
+    assert plan(training_job(), observed, INSTALLATION).requeue_after == 600
+
+
+@pytest.mark.parametrize(
+    ("one", "seconds"), [(running(), None), (going(running(), 60), 75), (going(running(), -15), None), (failed(), None)]
+)
+def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
+    assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(("since", "seconds"), [(-100, 20), (-120, None), (-500, None)])
+def test_a_pod_that_is_not_made_ready_is_looked_at_again_when_it_counts_as_stuck(
+    since: float, seconds: float | None
+) -> None:
+    assert plan(training_job(), seen(child(), unready(since)), INSTALLATION).requeue_after == seconds
+
+
+@pytest.mark.parametrize(("since", "seconds"), [(-100, 800), (-900, None)])
+def test_a_pod_that_no_node_matches_is_looked_at_again_when_it_counts_as_stalled(
+    since: float, seconds: float | None
+) -> None:
+    found = plan(unmatched(since), seen(child(), unscheduled(NO_SUCH_LABELS, -3600)), INSTALLATION)
+    assert found.requeue_after == seconds
+    assert plan(training_job(), seen(child(), unscheduled("no GPU", since)), INSTALLATION).requeue_after is None
+
+
+def test_a_job_that_is_held_is_looked_at_again() -> None:
+    conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
+    held = seen(child(), held_until=SOON, blocked=conflict)
+    assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
+    told = status(training_job(), held)
+    assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
+
+
+@pytest.mark.parametrize(
+    ("ttl", "after", "expected", "requeue"),
+    [
+        (None, 10**9, [], None),
+        (60, 50, [], 7.0),
+        (60, 57, [DeleteSelf], None),
+        (0, 0, [DeleteSelf], None),
+        (60, 10**7, [DeleteSelf], None),
+    ],
+)
+def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
+    job = training_job(DONE, ttlSecondsAfterFinished=ttl)
+    todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
+    assert [type(action) for action in todo.actions] == expected
+    assert todo.requeue_after == requeue
+
+
+def test_an_unfinished_job_is_never_deleted() -> None:
+    job = training_job(STARTED, ttlSecondsAfterFinished=0)
+    assert DeleteSelf not in steps(job, seen(child(), running()))
+
+
+def made(age: float, **status: Any) -> dict[str, Any]:
+    """Returns a Job of an age in seconds."""
+    job = child(**status)
+    job["metadata"]["creationTimestamp"] = at(-age)
+    return job
+
+
+def scheduled(one: dict[str, Any], age: float) -> dict[str, Any]:
+    """Returns a pod that got its node some seconds ago."""
+    one["status"]["conditions"] = [true("PodScheduled", since=-age)]
+    return one
+
+
+@pytest.mark.parametrize("pods", [(), (pod(node=None),), (pod(),)], ids=["no pod", "no node", "starting"])
+@pytest.mark.parametrize(
+    ("age", "written"), [(0, False), (1, False), (-1, False), (STARTING_SECONDS, True), (60, True), (-60, True)]
+)
+def test_a_first_status_is_written_once_its_pod_takes_long_to_run(age: float, written: bool, pods: Any) -> None:  # noqa: FBT001
+    found = plan(training_job(), seen(made(age), *pods), INSTALLATION)
+    assert (ApplyStatus in [type(one) for one in found.actions]) is written
+    if not written:
+        assert found == Plan(requeue_after=STARTING_SECONDS - age)
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        seen(made(1), running()),
+        seen(made(1), succeeded()),
+        seen(made(1), failed()),
+        seen(made(1), waits("ErrImagePull")),
+        seen(made(1), unscheduled("0/1 nodes are available: 1 Insufficient cpu.")),
+        seen(made(1) | COMPLETE, succeeded()),
+        seen(made(1), blocked=StatusCause(Reason.JOB_REJECTED, "x")),
+        seen(made(1), refusal="exceeded quota"),
+    ],
+)
+def test_a_first_status_that_says_more_is_written_at_once(observed: Any) -> None:
+    found = plan(training_job(), observed, INSTALLATION)
+    assert ApplyStatus in [type(one) for one in found.actions]
+
+
+def test_that_it_is_no_longer_suspended_is_written_at_once() -> None:
+    observed, suspended = seen(made(1), pod(node=None)), made(1)
+    suspended["spec"]["suspend"] = True
+    before = status(training_job(suspend=True), seen(suspended))
+    assert before.state == "Suspended"
+    assert ApplyStatus in [type(one) for one in plan(training_job(before), observed, INSTALLATION).actions]
+
+
+@pytest.mark.parametrize(
+    ("one", "held"),
+    [
+        (pod(node=None, age=1), 4.0),
+        (pod(age=1), 4.0),
+        (pod(age=60), None),
+        (scheduled(pod(age=60), 2), 3.0),
+        (running(age=1), None),
+    ],
+    ids=["new pod", "new pod with a node", "old pod", "node found", "running"],
+)
+def test_each_step_of_a_start_puts_off_the_next_status(one: Any, held: float | None) -> None:
+    queued = status(training_job(), seen(made(60)))
+    found = plan(training_job(queued), seen(made(60), one), INSTALLATION)
+    if held is None:
+        assert ApplyStatus in [type(action) for action in found.actions]
+    else:
+        assert found == Plan(requeue_after=held)
+
+
+def test_a_changed_spec_is_seen_at_once() -> None:
+    queued = status(training_job(), seen(made(60)))
+    found = plan(training_job(queued, generation=2), seen(made(60), pod(age=1)), INSTALLATION)
+    assert ApplyStatus in [type(action) for action in found.actions]
