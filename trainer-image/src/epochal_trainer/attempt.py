@@ -4,7 +4,7 @@ import logging
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import keras
 from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Export, Size
-from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer import checkpoint
@@ -25,7 +24,6 @@ from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, network, summary  # noqa: A004
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.model.former_names import former_names, renamed
 from epochal_trainer.model.monitor import monitor_of
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
@@ -150,9 +148,7 @@ class Attempt:
         with stages.stage("network"):
             nodes = network.graph(spec.network)
             model = self._build()
-            former = former_names(spec.training)
-            training = renamed(spec.training, former)
-            user_callbacks = callbacks.build(training.callbacks, folder=self._scratch / CALLBACKS)
+            user_callbacks = callbacks.build(spec.training.callbacks, folder=self._scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
             log.info("Network:\n%s", summary.table(model, nodes))
             self._checks.network(model, nodes)
@@ -165,17 +161,16 @@ class Attempt:
             attempt = attempts.begin(jobs.digest(job))
             self._attempts, self._results = attempts, results
             log.info("Attempt %d, results go to %s", attempt, results.uri())
-            store = self._store_of(opened.results, folder, attempts)
+            keep = spec.training.checkpoint.keep
+            store = checkpoint.Store(opened.results, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
             start = checkpoint.find(
                 store,
                 spec.training,
                 recipe,
-                lambda uri: self._store_of(*self._place(uri, opened)),
-                lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
+                lambda uri: self._place(uri, opened),
                 keeps_best=self._keeps_best,
             )
             if start is not None:
-                start = replace(start, snapshot=start.snapshot.renamed(former))
                 checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             self._reporter.update(
                 attempt=attempt,
@@ -186,7 +181,7 @@ class Attempt:
         with stages.stage("data"):
             memory = Memory(held=start.snapshot.held if start else 0)
             data = loaded(spec, opened.data, model, scratch=self._scratch, memory=memory)
-            monitor = self._check_figures(model, data, training)
+            monitor = self._check_figures(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
@@ -253,8 +248,9 @@ class Attempt:
         compile.compile_model(model, training)
         return model
 
-    def _check_figures(self, model: keras.Model, data: DataSets, training: Training) -> Monitor:
+    def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
         """Check loss, metrics and monitors against the data, and return the monitored metric."""
+        training = self._job.spec.training
         figures = compile.check_labels(model, training, data.train.labels)
 
         def validated(names: Iterable[str]) -> list[str]:
@@ -264,10 +260,6 @@ class Attempt:
         self._checks.data(data, model.output.shape[1:])
         self._checks.monitor(training, model)
         return monitor_of(training, model, validated(history.figures(figures)))
-
-    def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:
-        keep = self._job.spec.training.checkpoint.keep
-        return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
 
     def _place(self, uri: str, buckets: Buckets) -> tuple[Bucket, str]:
         """Return the bucket and the folder of another training's results at a URI."""
