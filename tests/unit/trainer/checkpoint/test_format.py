@@ -24,7 +24,9 @@ LAYERS = [
     {"layer": "Dense", "units": 3, "activation": "softmax"},
 ]
 TRAINING = {"loss": "SparseCategoricalCrossentropy", "optimizer": "Adam", "metrics": ["accuracy"], "seed": 7}
-FACTS = ANY.model_copy(update={"batch_size": 4, "steps": 3, "data": {"a.npz": "0" * 64}, "loss": {"name": TRAINING["loss"]}})
+FACTS = ANY.model_copy(
+    update={"batch_size": 4, "steps": 3, "data": {"a.npz": "0" * 64}, "loss": {"name": TRAINING["loss"]}}
+)
 
 
 def model() -> keras.Model:

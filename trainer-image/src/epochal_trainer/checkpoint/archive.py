@@ -1,7 +1,7 @@
 """A checkpoint as one file: an uncompressed zip of `state.json` and arrays. The reader trusts nothing in the file."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,13 +147,7 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            if any(each.compress_type != zipfile.ZIP_STORED or each.compress_size != each.file_size for each in entries):
-                raise Unreadable("it is compressed, and checkpoints are not")
-            if sum(entry.file_size for entry in entries) > path.stat().st_size:
-                raise Unreadable("it claims to hold more than it has bytes")
-            if len({entry.filename for entry in entries}) < len(entries):
-                raise Unreadable("it holds an entry twice")
+            _check_entries(archive.infolist(), path.stat().st_size)
             yield archive
     except (Failure, Unreadable):
         raise
@@ -161,6 +155,15 @@ def _open(path: Path) -> Iterator[zipfile.ZipFile]:
         if of_the_machine(error):
             raise
         raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
+
+
+def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size for entry in entries):
+        raise Unreadable("it is compressed, and checkpoints are not")
+    if sum(entry.file_size for entry in entries) > size:
+        raise Unreadable("it claims to hold more than it has bytes")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise Unreadable("it holds an entry twice")
 
 
 def _read_arrays(archive: zipfile.ZipFile) -> dict[str, Array]:

@@ -66,43 +66,49 @@ def best_model(bucket: Bucket, folder: str, scratch: Path, last: int) -> BestMod
         Failure: InvalidTraining, if the best weights were not kept. DamagedData, if the model's digest is not the
             stored one. Or a failure of the bucket.
     """
-
-    def uri(name: str) -> str:
-        return bucket.uri(f"{folder}/{name}")
-
-    def missing(why: str) -> Failure:
-        found = f"{FIELD}: found Best, but the best weights of the training in {uri('')} are not there: {why}"
-        return bad_spec("InvalidTraining", f"{found}. Write from: Last")
-
-    try:
-        summary = _Summary.model_validate_json(bucket.get(f"{folder}/{SUMMARY}"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise bad_data("DamagedData", f"{FIELD}: {uri(SUMMARY)} cannot be read: {where}: {first['msg']}") from error
-    except Failure as failure:
-        if failure.reason != "ObjectNotFound":
-            raise
-        raise missing("there is no summary.json, so it did not come to its end") from failure
-    by_name = {model.name: model for model in summary.models if model.name in {BEST_MODEL, MODEL}}
-    wanted = by_name.get(BEST_MODEL)
-    if wanted is None and summary.best is not None and summary.best.epoch != last:
-        wanted = next((model for model in by_name.values() if summary.best.is_reached_by(model)), None)
-        if wanted is None:
-            raise missing(
-                f"epoch {summary.best.epoch} was its best one, and its weights were not kept (its spec.results.best)"
-            )
-    if wanted is None or wanted.epoch >= last:
+    model = _best_of(_summary(bucket, folder), bucket.uri(f"{folder}/"), last)
+    if model is None or model.epoch >= last:
         return None
+    uri = bucket.uri(f"{folder}/{model.name}")
     scratch.mkdir(parents=True, exist_ok=True)
     copy = Copy.in_folder(scratch, suffix=".keras")  # Keras checks the suffix.
     try:
-        found = bucket.download(f"{folder}/{wanted.name}", copy.path)
+        found = bucket.download(f"{folder}/{model.name}", copy.path)
     except Failure as failure:
         if failure.reason != "ObjectNotFound":
             raise
-        raise missing(f"{uri(wanted.name)} is gone") from failure
-    if found != wanted.sha256:
-        says = f"and {SUMMARY} beside it says {wanted.sha256}"
-        raise bad_data("DamagedData", f"{FIELD}: {uri(wanted.name)} has the SHA-256 {found}, {says}")
-    return BestModel(wanted.epoch, uri(wanted.name), copy)
+        raise _missing(bucket.uri(f"{folder}/"), f"{uri} is gone") from failure
+    if found != model.sha256:
+        says = f"and {SUMMARY} beside it says {model.sha256}"
+        raise bad_data("DamagedData", f"{FIELD}: {uri} has the SHA-256 {found}, {says}")
+    return BestModel(model.epoch, uri, copy)
+
+
+def _summary(bucket: Bucket, folder: str) -> _Summary:
+    try:
+        return _Summary.model_validate_json(bucket.get(f"{folder}/{SUMMARY}"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        found = f"{bucket.uri(f'{folder}/{SUMMARY}')} cannot be read: {where}: {first['msg']}"
+        raise bad_data("DamagedData", f"{FIELD}: {found}") from error
+    except Failure as failure:
+        if failure.reason != "ObjectNotFound":
+            raise
+        raise _missing(bucket.uri(f"{folder}/"), "there is no summary.json, so it did not come to its end") from failure
+
+
+def _best_of(summary: _Summary, uri: str, last: int) -> _Model | None:
+    by_name = {model.name: model for model in summary.models if model.name in {BEST_MODEL, MODEL}}
+    if BEST_MODEL in by_name or summary.best is None or summary.best.epoch == last:
+        return by_name.get(BEST_MODEL)
+    for model in by_name.values():
+        if summary.best.is_reached_by(model):
+            return model
+    why = f"epoch {summary.best.epoch} was its best one, and its weights were not kept (its spec.results.best)"
+    raise _missing(uri, why)
+
+
+def _missing(uri: str, why: str) -> Failure:
+    found = f"{FIELD}: found Best, but the best weights of the training in {uri} are not there: {why}"
+    return bad_spec("InvalidTraining", f"{found}. Write from: Last")

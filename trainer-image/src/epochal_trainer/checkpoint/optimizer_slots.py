@@ -99,9 +99,7 @@ def arrange(
     before, now, model = there.get(OPTIMIZER, []), variables.describe(here[OPTIMIZER]), variables.describe(here[MODEL])
     # On both sides, a slot holds the index of its weight in the model.
     places = {place: index for index, place in enumerate(variables.places(there.get(MODEL, []), model))}
-    slots_there = [
-        slot and slot._replace(weight=places[slot.weight]) for slot in slots(before, there.get(MODEL, []))
-    ]
+    slots_there = [slot and slot._replace(weight=places[slot.weight]) for slot in slots(before, there.get(MODEL, []))]
     slots_here = slots(now, model)
     trained_there, trained_here = ({slot.weight for slot in side if slot} for side in (slots_there, slots_here))
     carried = Carried(now, _layers(model, trained_here - trained_there), _layers(model, trained_there - trained_here))

@@ -190,20 +190,16 @@ class Store:
         """Return the checkpoints that the pointer lists, newest first; none if the pointer is missing or damaged."""
         key = self._prefix + _POINTER
         try:
-            if (size := self._bucket.stat(key).size) > _MOST_POINTER_BYTES:
-                raise ValueError(f"it has {size:,} bytes")
-            content = json.loads(self._bucket.get(key))
-            found = content["format"]
-            if isinstance(found, int) and found > FORMAT:
-                raise archive.too_new(found)
-            return _Pointer.model_validate(content).checkpoints
+            if (size := self._bucket.stat(key).size) <= _MOST_POINTER_BYTES:
+                return _parse_pointer(self._bucket.get(key))
+            log.warning(
+                "%s cannot be used: it has %d bytes; the checkpoints beside it are.", self._bucket.uri(key), size
+            )
         except Failure as failure:
             if failure.reason not in _OBJECT_REASONS:
                 raise
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else None
-            why = f"{first['loc']}: {first['msg']}" if first else str(error) or type(error).__name__
-            log.warning("%s cannot be used: %s; the checkpoints beside it are.", self._bucket.uri(key), why)
+        except Unreadable as error:
+            log.warning("%s cannot be used: %s; the checkpoints beside it are.", self._bucket.uri(key), error)
         return []
 
     def _unlisted(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
@@ -288,3 +284,16 @@ class Store:
                     self._bucket.delete(self._prefix + name)
         except Failure as failure:
             log.warning("Old checkpoints stay where they are: %s", failure.message)
+
+
+def _parse_pointer(text: bytes) -> list[Entry]:
+    try:
+        content = json.loads(text)
+        found = content["format"]
+        if isinstance(found, int) and found > FORMAT:
+            raise archive.too_new(found)
+        return _Pointer.model_validate(content).checkpoints
+    except ValidationError as error:
+        raise Unreadable(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Unreadable(str(error) or type(error).__name__) from error

@@ -75,9 +75,7 @@ def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> lis
     return match(zip(keys(there), there, strict=True), zip(keys(here), here, strict=True))
 
 
-def match(
-    there: Iterable[tuple[Hashable, VariableState]], here: Iterable[tuple[Hashable, VariableState]]
-) -> list[int]:
+def match(there: Iterable[tuple[Hashable, VariableState]], here: Iterable[tuple[Hashable, VariableState]]) -> list[int]:
     """Return the index in `there` of each variable in `here`, both with unique keys; otherwise as `places`."""
     left = {key: (index, variable) for index, (key, variable) in enumerate(there)}
     order = []
