@@ -16,8 +16,8 @@ import pytest
 from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
 from epochal_api.storage import ExportFormat
+from epochal_trainer.export.exporter import NotLoaded, export
 from epochal_trainer.export.request import Request, Source
-from epochal_trainer.export.work import NotLoaded, export
 from epochal_trainer.run import Folders, run
 from epochal_trainer.storage.bucket import sha256
 from keras import layers

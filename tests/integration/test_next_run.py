@@ -16,7 +16,7 @@ import pytest
 import yaml
 from epochal_trainer.checkpoint import archive, digest
 from epochal_trainer.model import network
-from epochal_trainer.reporting import curves
+from epochal_trainer.reporting import history_writer
 from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.storage.bucket import sha256
@@ -195,7 +195,7 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
     ("during", "stored"),
     [
         (loop.evaluate, {"history.csv"}),
-        (curves.draw, {"model.keras", "history.csv"}),
+        (history_writer.draw_curves, {"model.keras", "history.csv"}),
     ],
     ids=["the test", "storing"],
 )

@@ -363,7 +363,7 @@ def test_the_best_weights_are_not_fetched_unless_they_are_wanted(
     assert len(fetched) == 1
 
 
-def begun(folder: Path, pod: str = "") -> Attempts:
+def begun(folder: Path, pod: str) -> Attempts:
     """Begins an attempt."""
     attempts = Attempts(FolderBucket(folder.parents[3]), "lab/job/1", pod)
     attempts.begin("spec")

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,28 +21,6 @@ def test_attempts_are_counted(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "n/j/u/attempts/12-pod11.json").read_text())
     assert (content["attempt"], content["spec"]) == (12, "spec")
     assert Attempts(FolderBucket(tmp_path), "n/j/other", "pod").begin("spec") == 1
-
-
-def test_attempts_of_before_count(tmp_path: Path) -> None:
-    (tmp_path / "n/j/u/attempts").mkdir(parents=True)
-    (tmp_path / "n/j/u/attempts/7.json").write_text("{}")
-    now = attempts(tmp_path, "a")
-    assert now.begin("spec") == 8
-    (tmp_path / "n/j/u/attempts/8.json").write_text("{}")
-    now.check()
-    (tmp_path / "n/j/u/attempts/9.json").write_text("{}")
-    with pytest.raises(Failure, match="this is attempt 8 of pod a, and attempt 9 has begun since: that one goes on"):
-        now.check()
-
-
-def test_an_earlier_version_sees_that_one_has_begun(tmp_path: Path) -> None:
-    """It looks for the number alone."""
-    now = attempts(tmp_path, "a")
-    assert now.begin("spec") == 1
-    keys = FolderBucket(tmp_path).keys("n/j/u/attempts/")
-    assert [found[1] for key in keys if (found := re.search(r"/(\d+)\.json$", key))] == ["1"]
-    now.check()
-    assert attempts(tmp_path, "b").begin("spec") == 2
 
 
 def test_only_the_last_one_goes_on(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tf2onnx.tfonnx import process_tf_graph
 
 from epochal_trainer.export.operations import handlers
 from epochal_trainer.export.tensors import inputs_of, outputs_of
-from epochal_trainer.export.tracing import Traced, blamed, traced
+from epochal_trainer.export.tracing import Traced, failed_layer, traced
 from epochal_trainer.model.keras_objects import explain
 
 OPSET = 15
@@ -59,10 +59,10 @@ def to_onnx(model: keras.Model, path: Path) -> None:
         with _unsupported() as unknown:
             proto = _proto(model, whole)
     except Exception as error:
-        raise NotExportable(f"cannot be told in ONNX ({explain(error)})", blamed(str(error), model)) from error
+        raise NotExportable(f"cannot be told in ONNX ({explain(error)})", failed_layer(str(error), model)) from error
     if unknown:
         name, operation = unknown[0]
-        raise NotExportable(f"needs {operation} of TensorFlow, for which there is no ONNX", blamed(name, model))
+        raise NotExportable(f"needs {operation} of TensorFlow, for which there is no ONNX", failed_layer(name, model))
     _fill_in(proto.graph, whole)
     path.write_bytes(proto.SerializeToString())
 

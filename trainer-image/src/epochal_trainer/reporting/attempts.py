@@ -8,7 +8,7 @@ from epochal_trainer.lib.failures import Failure, superseded
 from epochal_trainer.reporting.results import ATTEMPTS, to_json
 from epochal_trainer.storage import Bucket
 
-_KEY = re.compile(r"/(\d+)(?:-([^/]+))?\.json$")
+_KEY = re.compile(r"/(\d+)-([^/]+)\.json$")
 
 
 class Begun(NamedTuple):
@@ -16,15 +16,14 @@ class Begun(NamedTuple):
 
     Args:
         number: 1 + the number of earlier attempts.
-        pod: The uid of its pod, which distinguishes attempts with the same number. It is "" if the key holds the number
-            only, as earlier versions of Epochal write and read it.
+        pod: The uid of its pod, which distinguishes attempts with the same number.
     """
 
     number: int
     pod: str
 
     def __str__(self) -> str:
-        return f"attempt {self.number}" + (f" of pod {self.pod}" if self.pod else "")
+        return f"attempt {self.number} of pod {self.pod}"
 
 
 class Attempts:
@@ -69,8 +68,6 @@ class Attempts:
             if (last := max(begun, default=own)) > own:
                 raise superseded(str(own), str(last))
             if all(other == own or other.number < number for other in begun):
-                # Earlier versions of Epochal look for this key: in a pod that was given up, or after a rollback.
-                self._bucket.put(f"{self._folder}{number}.json", content)
                 return number
 
     def check(self) -> None:
@@ -89,4 +86,4 @@ class Attempts:
 
     def _begun(self) -> list[Begun]:
         found = map(_KEY.search, self._bucket.keys(self._folder))
-        return [Begun(int(key[1]), key[2] or "") for key in found if key]
+        return [Begun(int(key[1]), key[2]) for key in found if key]

@@ -6,21 +6,21 @@ from pathlib import Path
 from epochal_api.storage import ExportFormat
 
 from epochal_trainer.export.answers import TOLERANCE, Differs, Session, difference, tolerance_of
-from epochal_trainer.export.blame import first_that_differs, first_that_fails
+from epochal_trainer.export.diagnose import first_that_differs, first_that_fails
 from epochal_trainer.export.loading import Loaded
 from epochal_trainer.export.request import DIFFERS, NOT_EXPORTABLE
 from epochal_trainer.export.tensors import Arrays, answer
 from epochal_trainer.export.to_onnx import NotExportable, to_onnx
 from epochal_trainer.export.to_saved_model import answers_of, to_saved_model
-from epochal_trainer.export.tracing import blamed
+from epochal_trainer.export.tracing import failed_layer
 from epochal_trainer.model.keras_objects import explain
 
 
-class Fault(Exception):
-    """An export format that cannot be made of a model.
+class ExportError(Exception):
+    """A model cannot be exported in a format.
 
     Args:
-        reason: Why, in one word.
+        reason: The reason of the export's outcome.
         message: The error for users, with the layer's name.
     """
 
@@ -29,11 +29,13 @@ class Fault(Exception):
         self.reason = reason
 
 
-def make(form: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answers: Arrays, scratch: Path) -> float:
+def export_as(
+    export_format: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answers: Arrays, scratch: Path
+) -> float:
     """Write a model in an export format, and compare its outputs with those of Keras.
 
     Args:
-        form: The format.
+        export_format: The format.
         loaded: The model.
         path: The file. After an error it does not exist.
         inputs: Samples.
@@ -44,15 +46,15 @@ def make(form: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answ
         The largest absolute difference of the outputs.
 
     Raises:
-        Fault: If the model cannot be exported in this format, or its outputs differ.
+        ExportError: If the model cannot be exported in this format, or its outputs differ.
     """
     try:
-        found = _MAKERS[form](loaded, path, inputs, scratch)
+        found = _EXPORTERS[export_format](loaded, path, inputs, scratch)
         return difference(answers, found, tolerance_of(loaded.precision))
     except Differs as error:
         path.unlink()
-        raise Fault(DIFFERS, f"computed in float32, and not in {loaded.precision}, {error}") from error
-    except Fault:
+        raise ExportError(DIFFERS, f"computed in float32, and not in {loaded.precision}, {error}") from error
+    except ExportError:
         path.unlink(missing_ok=True)
         raise
 
@@ -65,11 +67,11 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
         session = Session(path)
     except NotExportable as error:
         where = error.layer or first_that_fails(model, trial) or _WHOLE
-        raise Fault(NOT_EXPORTABLE, f"{where} {error}") from error
+        raise ExportError(NOT_EXPORTABLE, f"{where} {error}") from error
     except Exception as error:
-        where = blamed(str(error), model) or first_that_fails(model, trial) or _WHOLE
+        where = failed_layer(str(error), model) or first_that_fails(model, trial) or _WHOLE
         said = explain(error).replace(str(path), path.name)
-        raise Fault(NOT_EXPORTABLE, f"{where} cannot be computed by ONNX Runtime ({said})") from error
+        raise ExportError(NOT_EXPORTABLE, f"{where} cannot be computed by ONNX Runtime ({said})") from error
     try:
         expected, found = answer(model, inputs), session.answer(inputs)
         difference(expected, found, TOLERANCE)
@@ -77,10 +79,10 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
         difference(_first(expected), session.answer(_first(inputs)), TOLERANCE)
     except Differs as error:
         first = first_that_differs(model, inputs, trial)
-        raise Fault(DIFFERS, f"{error}" + (f", from {first} on" if first else "")) from error
+        raise ExportError(DIFFERS, f"{error}" + (f", from {first} on" if first else "")) from error
     except Exception as error:
-        where = blamed(str(error), model) or _WHOLE
-        raise Fault(NOT_EXPORTABLE, f"{where} fails in ONNX Runtime ({explain(error)})") from error
+        where = failed_layer(str(error), model) or _WHOLE
+        raise ExportError(NOT_EXPORTABLE, f"{where} fails in ONNX Runtime ({explain(error)})") from error
     return found
 
 
@@ -90,16 +92,16 @@ def _saved_model(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> A
         to_saved_model(loaded.served, path, scratch)
         found = answers_of(path, loaded.served, inputs, scratch)
     except Exception as error:
-        raise Fault(NOT_EXPORTABLE, f"{_WHOLE} cannot be told in a SavedModel ({explain(error)})") from error
+        raise ExportError(NOT_EXPORTABLE, f"{_WHOLE} cannot be told in a SavedModel ({explain(error)})") from error
     try:
         difference(answer(loaded.served, inputs), found, TOLERANCE)
     except Differs as error:
-        raise Fault(DIFFERS, str(error)) from error
+        raise ExportError(DIFFERS, str(error)) from error
     return found
 
 
 _WHOLE = "the network"
-_MAKERS: Mapping[ExportFormat, Callable[[Loaded, Path, Arrays, Path], Arrays]] = {
+_EXPORTERS: Mapping[ExportFormat, Callable[[Loaded, Path, Arrays, Path], Arrays]] = {
     "onnx": _onnx,
     "savedmodel": _saved_model,
 }
