@@ -1,5 +1,6 @@
 """A figure of the objective by trial, with the best value so far."""
 
+from itertools import accumulate
 from pathlib import Path
 
 from epochal_api.experiment_report import ExperimentReport
@@ -17,7 +18,7 @@ from epochal_trainer.experiment.figures.canvas import (
     plain,
     say,
 )
-from epochal_trainer.experiment.values import best_so_far, clipped, number, view
+from epochal_trainer.experiment.values import clipped, number, view
 
 _STATES = {
     "Complete": ("trained to the end", BLUE, "o"),
@@ -61,7 +62,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
             axes.axhline(
                 clipped(worth[0], limits), color=GREY, linewidth=1, linestyle="--", label="trial 0, the template"
             )
-        best = best_so_far(worth.values(), maximize=report.maximize)
+        best = list(accumulate(worth.values(), max if report.maximize else min))
         last = max(one.number for one in report.trials)
         axes.step([*worth, last], [*best, best[-1]], where="post", color=ORANGE, linewidth=1.4, label="best so far")
         if report.best in worth:
