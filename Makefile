@@ -33,7 +33,7 @@ test: check test-unit test-integration test-e2e test-down ## Everything that pro
 check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen ruff format --check --quiet
 	$(UV) run --frozen ruff check --quiet
-	$(UV) run --frozen mypy api/src operator/src photographs/src server-image/src trainer-image/src tests
+	$(UV) run --frozen mypy api/src lib/src operator/src photographs/src server-image/src trainer-image/src tests
 	$(UV) run --frozen lint-imports --no-cache
 
 test-unit: .venv/synced helm ## The fast tests

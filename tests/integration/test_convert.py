@@ -17,8 +17,8 @@ import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.server_config import ServerConfig, Source, StorageConfig
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, Signature
-from epochal_server import check as checks
-from epochal_server import files
+from epochal_lib.model_server import files
+from epochal_lib.model_server.answers import check, samples
 from epochal_server.runtimes.onnx import load
 from epochal_trainer.convert import run
 from epochal_trainer.export import child
@@ -40,14 +40,7 @@ IMAGE = ImageSpec(height=8, width=8, channels=1, lowest=0, highest=16)
 
 @pytest.fixture
 def logs_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_server.logs.configure", Plain)
-
-
-class Plain:
-    """Leaves the logs of the test's process as they are."""
-
-    def hidden(self, text: str) -> str:
-        return text
+    monkeypatch.setattr("epochal_trainer.convert.configure", lambda _: None)
 
 
 @pytest.fixture
@@ -124,9 +117,9 @@ def test_a_model_without_signature_is_converted_as_the_server_takes_it_and_answe
     found = files.converted(folder / read.path, read.source)
     assert found.signature is not None
     assert found.check is not None
-    inputs, expected = checks.samples(found.check, found.signature, found.which)
+    inputs, expected = samples(found.check, found.signature, found.which)
     runtime = load(found.model, found.signature, 1, checked=found.check is not None)
-    assert checks.check(checks.run(runtime, inputs, 4), expected, found.signature.tolerance) < 1e-5
+    assert check(runtime.run(inputs), expected, found.signature.tolerance) < 1e-5
 
 
 FEATURES = np.random.default_rng(0).integers(0, 17, (4, 8, 8, 1)).astype(np.float32)

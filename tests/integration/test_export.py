@@ -16,10 +16,10 @@ import pytest
 from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
 from epochal_api.storage import ExportFormat
+from epochal_lib.digests import sha256
 from epochal_trainer.export.exporter import NotLoaded, export
 from epochal_trainer.export.request import Request, Source
 from epochal_trainer.run import Folders, run
-from epochal_trainer.storage.bucket import sha256
 from keras import layers
 
 from .conftest import undone
@@ -244,7 +244,7 @@ def test_a_model_that_answers_otherwise_is_not_stored_and_the_layer_is_named(
     )
     outcome, out = exported(model, tmp_path)
     assert outcome.reason == "ExportDiffers"
-    assert outcome.message.startswith("model.onnx: the output 'last' differs by ")
+    assert outcome.message.startswith('model.onnx: output "last": differs by ')
     assert outcome.message.endswith(", from the layer 'second' (Dense) on")
     assert not (out / "model.onnx").exists()
 

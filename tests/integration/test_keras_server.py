@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.signature import TensorSpec
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.runtimes.keras import Keras
 
 from tests.kit.models import digest, signature
@@ -71,7 +71,7 @@ def test_pairs_with_a_signature_by_name_or_where_a_check_proves_it() -> None:
     model = Keras(network(), signature(vectors("right", "left"), outputs), checked=False)
     assert model.run({"left": left, "right": right})["classes"] == pytest.approx(expected, abs=1e-5)
     renamed = signature(vectors("a", "b"), outputs)
-    with pytest.raises(Ended, match="its inputs must have the names of its signature"):
+    with pytest.raises(ServeError, match="its inputs must have the names of its signature"):
         Keras(network(), renamed, checked=False)
     model = Keras(network(), renamed, checked=True)
     assert model.run({"a": left, "b": right})["classes"] == pytest.approx(expected, abs=1e-5)

@@ -14,12 +14,12 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from epochal_lib.digests import sha256
 from epochal_trainer.checkpoint import archive, digest
 from epochal_trainer.model import network
 from epochal_trainer.reporting import history_writer
 from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.storage.bucket import sha256
 from epochal_trainer.training import loop
 
 from .conftest import undone

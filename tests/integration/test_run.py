@@ -23,10 +23,10 @@ import tensorflow as tf
 import yaml
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.report import Termination, decode_termination
+from epochal_lib.digests import sha256
 from epochal_trainer.__main__ import app
 from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.run import Folders, run
-from epochal_trainer.storage.bucket import sha256
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
 
@@ -287,7 +287,7 @@ def test_too_little_memory_ends_it_before_keras_is_imported(
     folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
-    monkeypatch.setattr("epochal_trainer.lib.cgroups.limit", lambda: 64 * 2**20)
+    monkeypatch.setattr("epochal_lib.cgroups.limit", lambda: 64 * 2**20)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
     assert said(words).reason == "OutOfMemory"
     assert "the container may take 64 MiB of memory" in said(words).message

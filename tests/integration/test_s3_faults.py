@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 import pytest
 from epochal_api.report import Waiting
+from epochal_lib.s3.errors import SHOWN
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import Results
 from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits, faults, near, patience, s3
-from epochal_trainer.storage.s3_errors import SHOWN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

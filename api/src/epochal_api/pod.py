@@ -17,6 +17,8 @@ POD_UID_FILE = "/etc/epochal/pod-uid"
 TOKEN_FILE = "/var/run/secrets/epochal.dev/token"  # noqa: S105
 STORAGE_CA_FILE = "/etc/epochal-storage/ca.crt"
 TERMINATION_FILE = "/dev/termination-log"
+MAX_TERMINATION_BYTES = 4096
+"""Limit of the kubelet: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 SCRATCH = "/scratch"
 """Writable folder: an emptyDir. Only this folder and /tmp are writable in the pod."""
 

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from epochal_api.model import Model
+from epochal_api.pod import MAX_TERMINATION_BYTES
 from epochal_api.signature import FileName, Sha256, Which
 from epochal_api.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
 from epochal_api.storage import ExportFormat
@@ -30,8 +31,6 @@ STOPPED_AFTER_EPOCH = "StoppedAfterEpoch"
 MAX_REPORT_BYTES = 64 * 1024
 INTERVAL_SECONDS = 5.0
 """Seconds between reports within an epoch, unless the operator requests more."""
-MAX_TERMINATION_BYTES = 4096
-"""Limit of the kubelet: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/."""
 
 MAX_NAME = 128
 """Maximum characters of a metric's name."""

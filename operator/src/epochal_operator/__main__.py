@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable
 from functools import partial
 
+from epochal_lib.json_log import configure
+from epochal_lib.sockets import listen
 from prometheus_client import CollectorRegistry
 
 from epochal_operator.config import Config, read_config
@@ -26,7 +28,7 @@ from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.pod_template import Installation
 from epochal_operator.trainingjob.progress_endpoint import ProgressEndpoint
 from epochal_operator.web.health import health_routes
-from epochal_operator.web.server import Server, listen
+from epochal_operator.web.server import BACKLOG, Server
 from epochal_operator.web.tls import ServingCertificate
 
 STALLED_SECONDS = 120.0
@@ -64,8 +66,8 @@ class Operator:
 
     async def run(self) -> None:
         """Serve HTTP, and reconcile while this process leads, until cancelled."""
-        http = listen(self._config.http_port)
-        progress = listen(self._config.progress_port)
+        http = listen(self._config.http_port, backlog=BACKLOG)
+        progress = listen(self._config.progress_port, backlog=BACKLOG)
         async with asyncio.TaskGroup() as group:
             endpoint = ProgressEndpoint(
                 self._kube, self._report_metrics, self._config.status_writes_per_second, self._config.namespaces
@@ -146,7 +148,7 @@ def main() -> None:
     if sys.argv[1:2] == ["replay"]:  # it computes like a search, which the operator runs in other processes
         os.execv(sys.executable, [sys.executable, "-m", "epochal_operator.experiment.replay", *sys.argv[2:]])  # noqa: S606
     config = read_config(sys.argv[1:])
-    logs.configure(config.log_level)
+    configure(logs.FORMATTER, config.log_level)
     gc.freeze()  # keep imported objects out of collections, which take a third of the start time
     asyncio.run(run(config))
 

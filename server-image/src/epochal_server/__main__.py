@@ -16,10 +16,10 @@ from epochal_api.server_pod import (
     STAY_SECONDS,
     TLS_FOLDER,
 )
-
-from epochal_server import ending, logs
-from epochal_server.ending import Ended
-from epochal_server.sockets import listen
+from epochal_lib.fatal_error import exit_code_of
+from epochal_lib.json_log import JsonFormatter, configure
+from epochal_lib.redaction import Redactor
+from epochal_lib.sockets import listen
 
 NAME = "epochal-server"
 
@@ -44,17 +44,9 @@ def main() -> None:
     if arguments.version:
         sys.stdout.write(f"{_version()}\n")
         return
-    hidden = logs.configure().hidden
-    try:
-        code = _serve(arguments)
-    except Ended as ended:
-        log.error("%s: %s", ended.reason, ended.message)  # noqa: TRY400 - people need no traceback for it
-        ending.leave(ended.reason, hidden(ended.message))
-        code = ended.exit_code
-    except Exception as error:
-        log.exception("the server failed")
-        ending.leave("Crashed", hidden(f"{type(error).__name__}: {error}; the server's log holds the traceback"))
-        code = ending.CRASHED
+    redact = Redactor.of_environment()
+    configure(JsonFormatter(redact))
+    code = exit_code_of(lambda: _serve(arguments), redact)
     sys.stdout.flush()
     # A thread may still wait for the storage or run library code. `os._exit` does not wait for it.
     os._exit(code)
@@ -67,14 +59,15 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     import asyncio  # noqa: PLC0415
 
-    from epochal_server import config as configs  # noqa: PLC0415
+    from epochal_lib.model_server.config import read_config  # noqa: PLC0415
+
     from epochal_server.routes import all as routes  # noqa: PLC0415
     from epochal_server.routes import quick  # noqa: PLC0415
     from epochal_server.serve import Folders, Routes, Server  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
-    config = configs.read(arguments.config)
+    config = read_config(arguments.config)
     log.info("Epochal server %s: %s/%s", _version(), config.namespace, config.name)
 
     async def serve() -> None:

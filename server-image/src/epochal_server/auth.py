@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
+
 from epochal_server.refusals import CrossOrigin, Unauthorized
 
 CHECK_SECONDS = 5.0
@@ -45,11 +46,11 @@ class Keys:
         """Read the keys for the first time.
 
         Raises:
-            Ended: InvalidConfig, if there is no key: every request would be refused.
+            ServeError: InvalidConfig, if there is no key: every request would be refused.
         """
         self.load()
         if not self._digests:
-            raise Ended("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
+            raise ServeError("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
 
     def load(self) -> None:
         """Read the keys again. A Secret that cannot be read keeps the keys; an empty Secret removes all keys."""

@@ -9,12 +9,12 @@ from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from epochal_lib.sockets import BACKLOG
 
 from epochal_server.connections import KEPT_SECONDS, Connection, Connections
 from epochal_server.expecting import unasked
 from epochal_server.handshake import Handshake
 from epochal_server.quick.shortcut import Quick
-from epochal_server.sockets import BACKLOG
 
 STOP_SECONDS = 1.0
 """Time limit for requests in progress when the connections are closed."""

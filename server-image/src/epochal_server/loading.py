@@ -6,21 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
+import numpy as np
 from epochal_api.server_config import Runtime as RuntimeName
 from epochal_api.server_config import ServerConfig
 from epochal_api.server_pod import MODEL_FOLDER
 from epochal_api.signature import Signature
+from epochal_lib.model_server import answers, files
+from epochal_lib.model_server.errors import ServeError
 
-from epochal_server import check as checks
-from epochal_server import files
-from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Model
 from epochal_server.protocols import pixels
 from epochal_server.refusals import Unknown
 from epochal_server.runtimes.interface import Load, Runtime
-from epochal_server.source import Storage
 from epochal_server.warm_up import warm_up
+
+if TYPE_CHECKING:
+    from epochal_lib.model_server.storage import Storage
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ class Loaded:
 
 
 def load(
-    config: ServerConfig, storage: Callable[[], Storage], threads: int, folder: Path = Path(MODEL_FOLDER)
+    config: ServerConfig, storage: Callable[[], "Storage"], threads: int, folder: Path = Path(MODEL_FOLDER)
 ) -> Loaded:
     """Return a model that is ready to answer requests.
 
@@ -51,7 +54,7 @@ def load(
         folder: Folder for downloaded files. A container that restarts in the same pod finds them there.
 
     Raises:
-        Ended: If a step of the preparation fails.
+        ServeError: If a step of the preparation fails.
     """
     began = perf_counter()
     if config.path:
@@ -61,19 +64,21 @@ def load(
         found = files.fetched(config.source, storage, keep)
     try:
         return _ready(config, found, threads, began)
-    except Ended as ended:
-        raise Ended(ended.reason, f"{config.source.uri}: {ended.message}") from ended
+    except ServeError as ended:
+        raise ServeError(ended.reason, f"{config.source.uri}: {ended.message}") from ended
 
 
 def _inside(folder: Path, name: str) -> Path:
     """Return the path of the converted model.
 
     Raises:
-        Ended: InvalidConfig, if the path leads out of the folder. No message or answer may reveal other files.
+        ServeError: InvalidConfig, if the path leads out of the folder. No message may reveal other files.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise Ended("InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the operator's image")
+        raise ServeError(
+            "InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the operator's image"
+        )
     return path
 
 
@@ -97,8 +102,8 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
     loaded = perf_counter()
     samples: Arrays | None = None
     if found.check is not None:
-        samples, expected = checks.samples(found.check, signature, found.which)
-        difference = checks.check(checks.run(runtime, samples, most), expected, signature.tolerance)
+        samples, expected = answers.samples(found.check, signature, found.which)
+        difference = answers.check(answers_to(runtime, samples, most), expected, signature.tolerance)
         log.info("the samples of its export are answered as then, but for %.2g", difference)
     pace = warm_up(model, runtime, most, samples)
     now = perf_counter()
@@ -111,25 +116,35 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
     return Loaded(model, runtime, most, pace, now - began)
 
 
+def answers_to(runtime: Runtime, inputs: Arrays, most: int) -> Arrays:
+    """Return a model's answers to samples, computed in batches of at most `most` samples."""
+    count = len(next(iter(inputs.values())))
+    parts = [
+        runtime.run({name: array[begin : begin + most] for name, array in inputs.items()})
+        for begin in range(0, count, most)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def _check_images(model: Model) -> None:
     """Check that the model takes photographs, if the configuration asks for them.
 
     Raises:
-        Ended: InvalidConfig, if it does not.
+        ServeError: InvalidConfig, if it does not.
     """
     if model.images == "None":
         return
     try:
         pixels.check(model)
     except Unknown as refused:
-        raise Ended("InvalidConfig", f"spec.images: {refused}, for which mode None is enough") from refused
+        raise ServeError("InvalidConfig", f"spec.images: {refused}, for which mode None is enough") from refused
 
 
 def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | None:
     """Return the names of the classes: those of the configuration, else those of the training data.
 
     Raises:
-        Ended: InvalidConfig, if the configuration names more or fewer classes than the model has.
+        ServeError: InvalidConfig, if the configuration names more or fewer classes than the model has.
     """
     if not config.classes:
         return tuple(signature.classes) if signature.classes else None
@@ -137,7 +152,7 @@ def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | No
     count = shape[-1] if shape else -1
     wanted = 2 if count == 1 else count  # one unit distinguishes two classes
     if wanted > 0 and len(config.classes) != wanted:
-        raise Ended(
+        raise ServeError(
             "InvalidConfig",
             f"spec.classes: must name the {wanted} classes that the model tells apart, found {len(config.classes)} "
             "names: name each, in their order",

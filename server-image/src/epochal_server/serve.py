@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import math
+import resource
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -11,14 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from epochal_api.server_config import ServerConfig
 from epochal_api.server_pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STAY_SECONDS, TLS_FOLDER
+from epochal_lib import cgroups
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from epochal_server import machine, predictions
+from epochal_server import predictions
 from epochal_server.access_log import AccessLog
 from epochal_server.auth import Keys, refuse_other_origins
 from epochal_server.batching import Batcher
@@ -36,9 +39,11 @@ from epochal_server.quick.shortcut import Quick
 from epochal_server.refusals import NotReady
 from epochal_server.requests import around_all
 from epochal_server.service import Service
-from epochal_server.source import Storage
 from epochal_server.tls import Certificate
 from epochal_server.work import Threads
+
+if TYPE_CHECKING:
+    from epochal_lib.model_server.storage import Storage
 
 SOON_SECONDS = 2.0
 """Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
@@ -100,7 +105,7 @@ class Server:
         stay: Seconds after SIGTERM in which the server still accepts requests.
 
     Raises:
-        Ended: InvalidConfig, if the required certificate or the required keys are missing.
+        ServeError: InvalidConfig, if the required certificate or the required keys are missing.
     """
 
     def __init__(
@@ -116,8 +121,8 @@ class Server:
         self._service: Service | None = None
         self._batcher: Batcher | None = None
         self._ending = asyncio.Event()
-        self._threads = machine.cores()
-        memory = machine.memory()
+        self._threads = max(1, math.ceil(cgroups.cores()))
+        memory = cgroups.limit()
         most = memory // PART_OF_MEMORY if memory else BODIES_BYTES
         connections = _connections(config.limits.queued_requests)
         queued = min(config.limits.queued_requests, connections - OTHERS)
@@ -139,7 +144,7 @@ class Server:
             metrics: Listening socket of /metrics.
 
         Raises:
-            Ended: If the model cannot be served.
+            ServeError: If the model cannot be served.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -237,12 +242,12 @@ class Server:
         def waits(why: str | None) -> None:
             loop.call_soon_threadsafe(self._waits, why)
 
-        return load(
-            self._config,
-            lambda: Storage(self._config.storage, waits=waits),
-            self._threads,
-            self._folders.model,
-        )
+        def storage() -> "Storage":
+            from epochal_lib.model_server.storage import Storage  # noqa: PLC0415 - only a download needs the S3 client
+
+            return Storage(self._config.storage, waits=waits)
+
+        return load(self._config, storage, self._threads, self._folders.model)
 
     def _waits(self, why: str | None) -> None:
         """Store the reason why the server waits for the storage, or None once the storage has answered."""
@@ -316,10 +321,29 @@ def _connections(queued: int) -> int:
         queued: Maximum number of waiting requests.
     """
     wanted = max(MOST, queued + OTHERS)
-    allowed = machine.descriptors(wanted + FILES) - FILES
+    allowed = file_descriptors(wanted + FILES) - FILES
     if allowed < wanted:
         log.warning("the container's limit of open files allows %d connections, not %d: raise it", allowed, wanted)
     return max(allowed, 2 * OTHERS)
+
+
+def file_descriptors(needed: int) -> int:
+    """Raise this process's limit of open files and connections, if needed and as far as allowed.
+
+    Container runtimes may allow 1,024 at first: https://0pointer.net/blog/file-descriptor-limits.html.
+
+    Args:
+        needed: Number of descriptors that are needed.
+
+    Returns:
+        The number of those that are allowed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return needed
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 def _settle() -> None:

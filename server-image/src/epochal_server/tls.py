@@ -5,7 +5,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 
 CHECK_SECONDS = 10.0
 """Interval of reading the Secret. The kubelet itself takes up to two minutes to update the mounted files."""
@@ -23,7 +23,7 @@ class Certificate:
         context: TLS context of the server. It switches each new connection to the current certificate.
 
     Raises:
-        Ended: InvalidConfig, if the files cannot be loaded.
+        ServeError: InvalidConfig, if the files cannot be loaded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,7 +32,7 @@ class Certificate:
             self._loaded = self._read()
             self._current = self.context = self._context()
         except (OSError, ssl.SSLError) as error:
-            raise Ended(
+            raise ServeError(
                 "InvalidConfig",
                 f"the Secret that spec.tls names must hold tls.crt and tls.key, PEM, that belong together: {error}",
             ) from error

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from time import perf_counter
 
 import numpy as np
+from epochal_lib.model_server.errors import ServeError
 
-from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Model
 from epochal_server.runtimes.interface import Runtime
 from epochal_server.tensors import Tensor
@@ -34,7 +34,7 @@ def warm_up(model: Model, runtime: Runtime, most: int, samples: Arrays | None = 
         Seconds of a sample in the largest batch that fitted into the time; 1 if no length is accepted.
 
     Raises:
-        Ended: ModelRefused, if the model cannot compute samples of its own signature.
+        ServeError: ModelRefused, if the model cannot compute samples of its own signature.
     """
     until = perf_counter() + MOST_SECONDS
     samples = samples or _zeros(model, runtime)
@@ -66,7 +66,7 @@ def _zeros(model: Model, runtime: Runtime) -> Arrays | None:
             if any(-1 in tensor.shape for tensor in model.inputs.values()):
                 continue
             told = ", ".join(f'"{tensor.name}" {tensor}' for tensor in model.inputs.values())
-            raise Ended(
+            raise ServeError(
                 "ModelRefused", f"it takes {told}, and cannot compute a sample of zeros of that: {error}"
             ) from error
         return inputs

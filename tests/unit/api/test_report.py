@@ -3,8 +3,8 @@
 import math
 
 import pytest
+from epochal_api.pod import MAX_TERMINATION_BYTES
 from epochal_api.report import (
-    MAX_TERMINATION_BYTES,
     Export,
     ExportedModel,
     Position,

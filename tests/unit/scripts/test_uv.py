@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LOCK: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text())
 PINNED = (ROOT / "scripts" / "uv.txt").read_text()
 BUILDS = ["operator/Dockerfile", "server-image/Dockerfile", "trainer-image/Dockerfile", "Makefile"]
-MEMBERS = ["api", "operator", "photographs", "server-image", "trainer-image"]
+MEMBERS = ["api", "lib", "operator", "photographs", "server-image", "trainer-image"]
 
 
 def uv() -> dict[str, Any]:

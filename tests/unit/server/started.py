@@ -4,8 +4,8 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from epochal_lib.sockets import listen
 from epochal_server.listening import Listening
-from epochal_server.sockets import listen
 
 
 @asynccontextmanager

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.auth import Keys, refuse_other_origins
-from epochal_server.ending import Ended
 from epochal_server.refusals import CrossOrigin, Unauthorized
 
 FIRST, SECOND, THIRD = (f"{name}-key-of-16-or-more" for name in ("first", "second", "third"))
@@ -85,7 +85,7 @@ def test_nothing_is_served_that_nobody_may_ask(folder: Path) -> None:
     Keys(folder).require()
     put(folder, first=" \n", second="short")
     told = r"spec.auth.secretRef: the Secret holds no key of at least 16 characters, .* put one into it"
-    with pytest.raises(Ended, match=told) as ended:
+    with pytest.raises(ServeError, match=told) as ended:
         Keys(folder).require()
     assert ended.value.reason == "InvalidConfig"
     assert "short" not in ended.value.message

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from aiohttp import ClientSession
+from epochal_lib.sockets import listen
 from epochal_server.access_log import AccessLog
 from epochal_server.bookkeeping import Bookkeeping
 from epochal_server.connections import Connections
@@ -13,7 +14,6 @@ from epochal_server.metrics import Metrics
 from epochal_server.model import Arrays
 from epochal_server.requests import around_all
 from epochal_server.routes.v2 import routes
-from epochal_server.sockets import listen
 
 from tests.kit.served import small
 from tests.unit.server.routes.asking import service

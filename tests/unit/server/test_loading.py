@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from epochal_api.server_config import ServerConfig
 from epochal_api.signature import Signature, TensorSpec
-from epochal_server.ending import Ended
-from epochal_server.loading import Loaded, load
-from epochal_server.source import Storage
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.storage import Storage
+from epochal_server.loading import Loaded, answers_to, load
+from epochal_server.model import Arrays
 
 from tests.kit.models import check_of, digest, signature, softmax
 
@@ -51,17 +52,17 @@ def test_takes_the_names_that_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_refuses_names_that_are_not_as_many_as_the_classes(tmp_path: Path) -> None:
-    with pytest.raises(Ended, match=r"spec.classes: must name the 2 classes .* found 3 names") as ended:
+    with pytest.raises(ServeError, match=r"spec.classes: must name the 2 classes .* found 3 names") as ended:
         got(tmp_path, classes=["a", "b", "c"])
     assert ended.value.reason == "InvalidConfig"
 
 
 def test_refuses_to_take_photographs_with_a_model_that_takes_none(tmp_path: Path) -> None:
     """Else it would be ready, and say to each caller what only its owner can mend."""
-    with pytest.raises(Ended, match=r"spec.images: .* no signature.json beside its file .* mode None") as ended:
+    with pytest.raises(ServeError, match=r"spec.images: .* no signature.json beside its file .* mode None") as ended:
         got(tmp_path, images="Digit")
     assert ended.value.reason == "InvalidConfig"
-    with pytest.raises(Ended, match=r"spec.images: .* what it takes are no images, by its signature"):
+    with pytest.raises(ServeError, match=r"spec.images: .* what it takes are no images, by its signature"):
         got(tmp_path, signature(onnx_file=MODEL), images="Digit")
 
 
@@ -75,14 +76,14 @@ def test_checks_what_the_init_container_left(tmp_path: Path) -> None:
         if reason is None:
             assert got(tmp_path, path="model.onnx").model.signature.check is not None
         else:
-            with pytest.raises(Ended) as ended:
+            with pytest.raises(ServeError) as ended:
                 got(tmp_path, path="model.onnx")
             assert ended.value.reason == reason
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", MODEL[:-20]])
 def test_tells_where_a_model_lies_that_it_cannot_load(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(Ended, match=r"^s3://models/model.onnx: ONNX Runtime .* cannot load it"):
+    with pytest.raises(ServeError, match=r"^s3://models/model.onnx: ONNX Runtime .* cannot load it"):
         got(tmp_path, model=data)
 
 
@@ -93,7 +94,7 @@ def test_takes_a_converted_model_from_its_own_folder_only(tmp_path: Path, path: 
     (tmp_path / "model.onnx").write_bytes(MODEL)
     (tmp_path / "signature.json").write_text(signature(onnx_file=MODEL).model_dump_json())
     (folder / "link").symlink_to(tmp_path)
-    with pytest.raises(Ended, match=rf"^path: must be a file below {folder}, found '{path}'") as ended:
+    with pytest.raises(ServeError, match=rf"^path: must be a file below {folder}, found '{path}'") as ended:
         got(folder, path=path)
     assert ended.value.reason == "InvalidConfig"
 
@@ -102,3 +103,17 @@ def test_takes_an_absolute_path_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(MODEL)
     (tmp_path / "signature.json").write_text(signature(onnx_file=MODEL).model_dump_json())
     assert got(tmp_path, path=f"{tmp_path}/model.onnx").most == 32
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(8, [5]), (2, [2, 2, 1])])
+def test_samples_are_computed_in_batches(most: int, sizes: list[int]) -> None:
+    class Doubling:
+        found = list[int]()
+
+        def run(self, inputs: Arrays) -> Arrays:
+            self.found.append(len(inputs["x"]))
+            return {"y": 2 * inputs["x"]}
+
+    runtime, x = Doubling(), np.arange(10, dtype=np.float32).reshape(5, 2)
+    assert answers_to(runtime, {"x": x}, most)["y"].tolist() == (2 * x).tolist()  # type: ignore[arg-type]
+    assert runtime.found == sizes

@@ -20,3 +20,19 @@ def test_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setattr("sys.argv", [NAME, "--version"])
     main()
     assert capsys.readouterr().out.strip() == version(NAME)
+
+
+def test_neither_log_nor_standard_output_shows_a_secret() -> None:
+    """Web tokens and private keys, too, as an error of a library may quote them."""
+    secrets = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln -----BEGIN PRIVATE KEY-----MHcCAQEEIA"
+    program = (
+        "import sys, epochal_server.__main__ as program\n"
+        f"def fail(_): raise ValueError({secrets!r})\n"
+        "program._serve = fail\n"
+        "sys.argv[1:] = []\n"
+        "program.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, text=True, capture_output=True, timeout=60)
+    assert ended.returncode == 1
+    assert "ValueError: *** ***" in ended.stderr
+    assert not any(part in ended.stdout + ended.stderr for part in ("eyJ", "MHcC"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,13 +14,13 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession
 from epochal_api.server_config import ServerConfig
+from epochal_lib.sockets import listen
 from epochal_server import connections, serve
 from epochal_server.loading import Loaded
 from epochal_server.model import Arrays
 from epochal_server.routes.all import routes
 from epochal_server.routes.quick import codecs
-from epochal_server.serve import Folders, Routes, Server
-from epochal_server.sockets import listen
+from epochal_server.serve import Folders, Routes, Server, file_descriptors
 
 from tests.kit.served import small
 
@@ -208,3 +209,23 @@ async def test_a_server_whose_model_hangs_is_not_ready_and_then_does_not_live(
     server._end()
     await running
     metrics.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed", "raised"),
+    [
+        ((1024, 4096), 2000, (2000, 4096)),
+        ((1024, 1500), 1500, (1500, 1500)),
+        ((1024, resource.RLIM_INFINITY), 2000, (2000, resource.RLIM_INFINITY)),
+        ((4096, 4096), 2000, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 2000, None),
+    ],
+)
+def test_may_open_as_many_files_as_it_needs(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], allowed: int, raised: tuple[int, int] | None
+) -> None:
+    told = list[tuple[int, int]]()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, found: told.append(found))
+    assert file_descriptors(2000) == allowed
+    assert told == ([raised] if raised else [])

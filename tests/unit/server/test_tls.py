@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.listening import Listening
 from epochal_server.tls import Certificate
 
@@ -97,6 +97,6 @@ async def test_what_is_wrong_leaves_the_former_one_in_use(tmp_path: Path, caplog
 
 
 def test_there_must_be_one_at_first(tmp_path: Path) -> None:
-    with pytest.raises(Ended, match=r"tls.crt and tls.key") as ended:
+    with pytest.raises(ServeError, match=r"tls.crt and tls.key") as ended:
         Certificate(tmp_path)
     assert ended.value.reason == "InvalidConfig"

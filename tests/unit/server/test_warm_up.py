@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.signature import TensorSpec
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.model import Arrays
 from epochal_server.warm_up import warm_up
 
@@ -55,6 +55,6 @@ def test_goes_on_without_where_none_suits() -> None:
 
 
 def test_refuses_a_model_that_does_not_take_what_it_says() -> None:
-    with pytest.raises(Ended, match=r'it takes "x" float32 of shape \(n, 4\), and cannot compute') as ended:
+    with pytest.raises(ServeError, match=r'it takes "x" float32 of shape \(n, 4\), and cannot compute') as ended:
         warm_up(taking(4), Runtime(least=5), 4)  # type: ignore[arg-type]
     assert ended.value.reason == "ModelRefused"

@@ -6,15 +6,17 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from epochal_api.pod import TERMINATION_FILE
+from epochal_api.pod import TERMINATION_FILE, ExitCode
 from epochal_api.server_config import ServerConfig
 from epochal_api.server_pod import WAIT_SECONDS
 from epochal_api.signature import CHECK, SIGNATURE, Signature
-from epochal_server import check as checks
-from epochal_server import config as configs
-from epochal_server import ending, files, logs
-from epochal_server.ending import Ended
-from epochal_server.source import Storage
+from epochal_lib.fatal_error import exit_code_of
+from epochal_lib.json_log import JsonFormatter, configure
+from epochal_lib.model_server import answers, files
+from epochal_lib.model_server.config import read_config
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.storage import Storage
+from epochal_lib.redaction import Redactor
 
 from epochal_trainer.export import child
 from epochal_trainer.export.request import EXPORTED, NOT_LOADED, SUFFIXES, Request, Source
@@ -23,7 +25,6 @@ from epochal_trainer.reporting.results import MODEL
 
 log = logging.getLogger(__name__)
 
-DONE = 0
 ONNX = f"{Path(MODEL).stem}{SUFFIXES['onnx']}"
 
 
@@ -39,23 +40,18 @@ def run(config: Path, folder: Path, words: Path = Path(TERMINATION_FILE), *, sec
     Returns:
         The exit code.
     """
-    hidden = logs.configure().hidden
-    try:
-        told = configs.read(config)
+    redact = Redactor.of_environment()
+    configure(JsonFormatter(redact))
+
+    def work() -> int:
+        told = read_config(config)
         log.info(
             "Epochal trainer %s converts the model of %s/%s", version("epochal-trainer"), told.namespace, told.name
         )
         convert(told, folder, seconds)
-    except Ended as ended:
-        log.error("%s: %s", ended.reason, ended.message)  # noqa: TRY400 - people need no traceback for it
-        ending.leave(ended.reason, hidden(ended.message), words)
-        return ended.exit_code
-    except Exception as error:
-        log.exception("the model could not be converted")
-        said = f"{type(error).__name__}: {error}; the log of the init container holds the traceback"
-        ending.leave("Crashed", hidden(said), words)
-        return ending.CRASHED
-    return DONE
+        return ExitCode.DONE
+
+    return exit_code_of(work, redact, words)
 
 
 def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
@@ -70,7 +66,7 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
         seconds: Timeout for a storage that does not answer.
 
     Raises:
-        Ended: If the model cannot be downloaded, is another model, cannot be loaded by Keras, or has no ONNX.
+        ServeError: If the model cannot be downloaded, is another one, cannot be loaded by Keras, or has no ONNX.
     """
     with tempfile.TemporaryDirectory(dir=folder) as name:
         work = Path(name)
@@ -91,15 +87,15 @@ def convert(told: ServerConfig, folder: Path, seconds: float) -> None:
         )
         outcome = child.run(request, Stopping())
         if outcome.reason == NOT_LOADED:
-            raise Ended(
+            raise ServeError(
                 "ModelRefused", f"{told.source.uri}: {outcome.message}: use the image of the trainer that stored it"
             )
         if outcome.reason != EXPORTED:  # Keras may serve the model even so, also if the process died
-            raise Ended("NotConvertible", f"{told.source.uri}: {outcome.message}")
+            raise ServeError("NotConvertible", f"{told.source.uri}: {outcome.message}")
         try:
             _compare(found, out)
-        except Ended as ended:
-            raise Ended(ended.reason, f"{told.source.uri}: {ended.message}") from ended
+        except ServeError as ended:
+            raise ServeError(ended.reason, f"{told.source.uri}: {ended.message}") from ended
         for file in (ONNX, CHECK, SIGNATURE):
             if (out / file).exists():
                 shutil.move(out / file, folder / file)
@@ -114,14 +110,14 @@ def _compare(found: files.Files, folder: Path) -> None:
         folder: The converted files. The check there has Keras' current outputs.
 
     Raises:
-        Ended: CheckDiffers, or ModelDamaged if the check cannot be read.
+        ServeError: CheckDiffers, or ModelDamaged if the check cannot be read.
     """
     before = found.signature
     if before is None or before.check is None or found.check is None:
         return
-    _, expected = checks.samples(found.check, before, found.which)
-    _, answers = checks.samples((folder / CHECK).read_bytes(), before, found.which)
-    checks.check(answers, expected, before.tolerance)
+    _, expected = answers.samples(found.check, before, found.which)
+    _, current = answers.samples((folder / CHECK).read_bytes(), before, found.which)
+    answers.check(current, expected, before.tolerance)
     (folder / CHECK).write_bytes(found.check)
     now = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
     now = now.model_copy(update={"check": before.check, "tolerance": before.tolerance})

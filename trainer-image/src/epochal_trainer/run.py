@@ -21,10 +21,11 @@ from epochal_api.pod import (
 )
 from epochal_api.report import Report
 from epochal_api.trainingjob import TrainingJob
+from epochal_lib import cgroups
+from epochal_lib.redaction import Redactor
 
 from epochal_trainer import backend
 from epochal_trainer import job as jobs
-from epochal_trainer.lib import cgroups
 from epochal_trainer.lib.failures import Failure, lacks_room, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated
@@ -35,7 +36,7 @@ from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 from epochal_trainer.reporting.results import LOG
 from epochal_trainer.reporting.stages import Stages
-from epochal_trainer.storage import Credentials, FolderBucket, Patience, Waits
+from epochal_trainer.storage import FolderBucket, Patience, Waits
 from epochal_trainer.storage.service import buckets_of
 from epochal_trainer.training.watchdog import Watchdog
 
@@ -75,7 +76,7 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping.listen()
     words = LastWords()
     words.prepare()
-    hide = Credentials.unchecked(os.environ).hidden
+    hide = Redactor.of_environment()
     try:
         with tempfile.TemporaryDirectory(
             prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True

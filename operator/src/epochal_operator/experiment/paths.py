@@ -4,7 +4,6 @@ A key follows a dot or is in brackets. The name of a list item (or the class of 
 item. A path leads to an existing value, to a field of the schema, or to an argument of a Keras class.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from epochal_api.model import PRESERVE
 from epochal_api.trainingjob import TrainingJobSpec
+from epochal_lib.suggestions import close_matches
 
 Object = dict[str, Any]
 
@@ -176,9 +176,7 @@ def class_at(spec: Mapping[str, Any], place: Place) -> str | None:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: similar names, or else the list of valid names."""
     names = list(known)
-    by_lower = {each.lower(): each for each in names}
-    close = [by_lower[each] for each in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
-    if close:
+    if close := close_matches(name, names):
         return f"; did you mean {' or '.join(close)}?"
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return f"; there is {', '.join(names[:MAX_NAMES])}{more}" if names else ""

@@ -33,23 +33,6 @@ _protocol_log = logging.getLogger(f"{__name__}.protocol")
 _protocol_log.setLevel(logging.CRITICAL)
 
 
-def listen(port: int, host: str = "") -> socket.socket:
-    """Return a listening socket, by default on all IPv4 and IPv6 addresses.
-
-    Args:
-        port: Port, or 0 for any free port.
-        host: Local address; empty for all addresses.
-
-    Raises:
-        OSError: If the port is in use.
-    """
-    dual = not host and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if dual else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, dualstack_ipv6=dual, backlog=BACKLOG)
-    listener.settimeout(0)
-    return listener
-
-
 class Server:
     """Serves routes on a socket, with one request for each connection.
 

@@ -44,5 +44,5 @@ class Load(Protocol):
             checked: Whether the answers are compared with stored answers afterwards.
 
         Raises:
-            Ended: ModelRefused, if the library cannot load the model, or the model does not match its signature.
+            ServeError: ModelRefused, if the library cannot load the model, or it does not match its signature.
         """

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from epochal_api.signature import Signature, TensorSpec
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.keras_specs import input_specs, output_specs
 
-from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Platform
 from epochal_server.runtimes.pairing import paired
 from epochal_server.tensors import TEXT
@@ -36,12 +37,12 @@ class Keras:
     def __init__(self, model: Any, signature: Signature | None, *, checked: bool) -> None:
         takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
         if not takes or not gives:
-            raise Ended(
+            raise ServeError(
                 "ModelRefused",
                 f"must be a graph of layers with its inputs, found a {type(model).__name__}: build it of such",
             )
-        self.inputs = [_spec(tensor.name, tensor) for tensor in takes]
-        self.outputs = [_spec(name, tensor) for name, tensor in zip(_layers(gives), gives, strict=True)]
+        self.inputs = input_specs(takes)
+        self.outputs = output_specs(gives)
         self._takes, self._gives = self.inputs, self.outputs  # in the order of the model
         if signature is not None:
             self._takes = _reordered(signature.inputs, self.inputs, "inputs", checked=checked)
@@ -73,35 +74,14 @@ def load(path: Path, signature: Signature | None, threads: int, *, checked: bool
     try:
         # Only training needs compile(). Without it, custom losses or metrics cause no error.
         return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, checked=checked)
-    except Ended:
+    except ServeError:
         raise
     except Exception as error:
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
             "stored it, and no layers that bring code along",
         ) from error
-
-
-def _spec(name: str, tensor: Any) -> TensorSpec:
-    """Return the entry of a signature for a tensor. All floating-point types become float32."""
-    shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
-    dtype = str(tensor.dtype)
-    floating = dtype.startswith(("float", "bfloat"))
-    return TensorSpec(name=name, shape=shape, dtype="float32" if floating else TEXT if dtype == "string" else dtype)
-
-
-def _layers(tensors: Sequence[Any]) -> list[str]:
-    """Return the layer name of each output, numbered if a layer has several outputs, as the trainer does."""
-    names: list[str] = []
-    for tensor in tensors:
-        layer, number = str(tensor._keras_history.operation.name), 1  # noqa: SLF001 - no public API
-        name = layer
-        while name in names:
-            number += 1
-            name = f"{layer}_{number}"
-        names.append(name)
-    return names
 
 
 def _reordered(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[TensorSpec]:

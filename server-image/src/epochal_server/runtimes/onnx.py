@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from epochal_api.signature import Signature, TensorSpec
+from epochal_lib.model_server.errors import ServeError
 
-from epochal_server.ending import Ended
 from epochal_server.model import Arrays, Platform
 from epochal_server.runtimes.pairing import paired
 
@@ -48,7 +48,7 @@ class Onnx:
         batches = {_batch(node) for node in (*takes, *gives)}
         fixed = batches - {None}
         if len(fixed) > 1:
-            raise Ended("ModelRefused", f"each input and output must hold as many samples, found {fixed}")
+            raise ServeError("ModelRefused", f"each input and output must hold as many samples, found {fixed}")
         self.most = next(iter(fixed), None)
         self.inputs = [_spec(node) for node in takes]
         self.outputs = [_spec(node) for node in gives]
@@ -90,7 +90,7 @@ def load(path: Path, signature: Signature | None, threads: int, *, checked: bool
     try:
         session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the library has a dozen exceptions without a common base
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "
             "version knows, in one file",
@@ -100,13 +100,13 @@ def load(path: Path, signature: Signature | None, threads: int, *, checked: bool
 
 def _batch(node: Any) -> int | None:
     if not node.shape:
-        raise Ended("ModelRefused", f"{node.name} must have a first axis for the samples, found a single value")
+        raise ServeError("ModelRefused", f"{node.name} must have a first axis for the samples, found a single value")
     first = node.shape[0]
     return first if isinstance(first, int) else None
 
 
 def _spec(node: Any) -> TensorSpec:
     if node.type not in DTYPES:
-        raise Ended("ModelRefused", f"{node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
+        raise ServeError("ModelRefused", f"{node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
     shape = [axis if isinstance(axis, int) else -1 for axis in node.shape[1:]]
     return TensorSpec(name=node.name, shape=shape, dtype=DTYPES[node.type])

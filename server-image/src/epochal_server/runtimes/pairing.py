@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from epochal_api.signature import TensorSpec
-
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 
 
 def paired(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool) -> list[str]:
@@ -20,19 +19,19 @@ def paired(told: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, 
         checked: Whether the answers are compared with stored answers afterwards.
 
     Raises:
-        Ended: ModelRefused, if the signature or its names do not match the model.
+        ServeError: ModelRefused, if the signature or its names do not match the model.
     """
     by_name = {spec.name: spec for spec in own}
     named = len(by_name) == len(own) and all(spec.name in by_name for spec in told)
     pairs = [(spec, by_name[spec.name]) for spec in told] if named else list(zip(told, own, strict=False))
     if len(told) != len(own) or any(not _alike(one, other) for one, other in pairs):
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"its {kind} must be those of its signature, {_listed(told)}, found {_listed(own)}: put a signature.json "
             "beside it that belongs to it, or none",
         )
     if not named and len(own) > 1 and not checked:
-        raise Ended(
+        raise ServeError(
             "ModelRefused",
             f"its {kind} must have the names of its signature, {_listed(told)}, found {_listed(own)}: several are "
             "paired by position only where check.npz proves it, so use the model's names in signature.json, or export "

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from epochal_lib.model_server import errors
 from epochal_operator.modelserver.reasons import Foreign, Reason, as_reason, effect
 from epochal_operator.runtime.reasons import FOREIGN
-from epochal_server import ending
 
 from tests.unit.operator.reasons_page import documented
 
 KIND = Path(__file__).parents[4] / "operator" / "src" / "epochal_operator" / "modelserver"
-SERVERS = set(get_args(ending.Reason))
+SERVERS = set(get_args(errors.Reason))
 """What a server says last."""
 
 

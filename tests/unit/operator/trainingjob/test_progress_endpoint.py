@@ -18,6 +18,7 @@ from epochal_api.pod import progress_path
 from epochal_api.report import MAX_REPORT_BYTES, Report
 from epochal_api.status import Status
 from epochal_api.trainingjob import TrainingJob
+from epochal_lib.sockets import listen
 from epochal_operator.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.kube import Kube
 from epochal_operator.runtime.resource import Resource
@@ -34,7 +35,7 @@ from epochal_operator.trainingjob.progress_endpoint import (
 )
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from epochal_operator.web.certificates import renew
-from epochal_operator.web.server import Server, listen
+from epochal_operator.web.server import Server
 from epochal_operator.web.tls import load_bundle
 from hypothesis import given
 from hypothesis import strategies as st

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
+from epochal_lib.sockets import listen
 from epochal_operator.web import server
 from epochal_operator.web.certificates import renew
-from epochal_operator.web.server import Server, listen
+from epochal_operator.web.server import Server
 from epochal_operator.web.tls import load_bundle
 
 BUNDLE = renew(None, ["localhost"], datetime.now(UTC))

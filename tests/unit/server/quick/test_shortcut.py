@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from epochal_api.server_config import Limits
 from epochal_api.signature import TensorSpec
+from epochal_lib.sockets import listen
 from epochal_server import connections, reading
 from epochal_server import intake as intake_module
 from epochal_server.access_log import AccessLog, Entry
@@ -34,7 +35,6 @@ from epochal_server.requests import around_all
 from epochal_server.routes import quick as quick_routes
 from epochal_server.routes import v2 as v2_routes
 from epochal_server.service import Service
-from epochal_server.sockets import listen
 from epochal_server.work import Threads
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from epochal_api.signature import Signature, TensorSpec
-from epochal_server.ending import Ended
+from epochal_lib.model_server.errors import ServeError
 from epochal_server.runtimes.onnx import Onnx, load
 
 from tests.kit.models import divide, signature, softmax
@@ -71,7 +71,7 @@ def test_pairs_several_inputs_by_position_only_where_a_check_proves_it(tmp_path:
     """They may be in another order, of the same shapes and types: all answers would be wrong."""
     told = signature(whole_numbers("whole", "part"), whole_numbers("ratio"))
     refused = r'^its inputs must have the names of its signature, "whole" int64 \[-1\], "part" .* found "dividend" '
-    with pytest.raises(Ended, match=refused) as ended:
+    with pytest.raises(ServeError, match=refused) as ended:
         loaded(tmp_path, divide(), told)
     assert ended.value.reason == "ModelRefused"
     answer = loaded(tmp_path, divide(), told, checked=True).run({"whole": TEN, "part": FIVE})
@@ -83,14 +83,14 @@ def test_pairs_several_inputs_by_position_only_where_a_check_proves_it(tmp_path:
 )
 def test_refuses_a_signature_of_another_model(tmp_path: Path, shape: list[int], dtype: str, count: int) -> None:
     told = signature([TensorSpec(name=f"x{n}", shape=shape, dtype=dtype) for n in range(count)])
-    with pytest.raises(Ended, match="its inputs must be those of its signature") as ended:
+    with pytest.raises(ServeError, match="its inputs must be those of its signature") as ended:
         loaded(tmp_path, softmax(WEIGHTS), told)
     assert ended.value.reason == "ModelRefused"
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", softmax(WEIGHTS)[:-20]])
 def test_refuses_what_is_no_model(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(Ended, match="cannot load it") as ended:
+    with pytest.raises(ServeError, match="cannot load it") as ended:
         loaded(tmp_path, data)
     assert ended.value.reason == "ModelRefused"
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from epochal_lib.digests import sha256
 from epochal_trainer.checkpoint import Kept, Snapshot, Store
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.storage import Credentials, FolderBucket, S3Bucket
-from epochal_trainer.storage.bucket import sha256
 
 from tests.kit.s3_server import Service
 

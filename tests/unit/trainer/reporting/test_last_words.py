@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from epochal_api.report import MAX_TERMINATION_BYTES, UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_api.pod import MAX_TERMINATION_BYTES
+from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
 from epochal_trainer.reporting.last_words import LastWords
 
 LONG = "Fehler über " * 1000

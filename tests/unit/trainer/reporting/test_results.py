@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.pod import NOT_RETRIED
+from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import Failure, bad_data, refused
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.best import Monitor
@@ -12,7 +13,6 @@ from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.history_writer import draw_curves
 from epochal_trainer.reporting.results import Results, to_json
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.storage.bucket import sha256
 from matplotlib.axes import Axes
 
 

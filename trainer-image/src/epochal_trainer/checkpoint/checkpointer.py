@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 from epochal_api.training import Checkpoint
+from epochal_lib import cgroups
 
 from epochal_trainer.checkpoint.before_validation import BeforeValidation
 from epochal_trainer.checkpoint.best_weights import BestWeights
@@ -18,7 +19,6 @@ from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
 from epochal_trainer.checkpoint.writer import Writer
-from epochal_trainer.lib import cgroups
 from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from epochal_trainer.storage.bucket import sha256
+from epochal_lib.digests import sha256
+
 from epochal_trainer.storage.faults import room_for
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
+from epochal_lib.digests import sha256
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from epochal_trainer.checkpoint import archive
@@ -22,7 +23,6 @@ from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.bucket import sha256
 from epochal_trainer.storage.faults import room_for
 
 log = logging.getLogger(__name__)

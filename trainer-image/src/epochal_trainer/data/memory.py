@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from epochal_trainer.lib import cgroups
+from epochal_lib import cgroups
+
 from epochal_trainer.lib.failures import bad_data, node_full
 
 SHARE = 0.3

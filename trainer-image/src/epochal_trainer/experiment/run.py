@@ -1,7 +1,6 @@
 """A run that writes an Experiment's report: it reads the operator's file, and writes a termination message."""
 
 import logging
-import os
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from epochal_api.experiment_report import ExperimentReport, InvalidReport, decode
 from epochal_api.pod import ExitCode
 from epochal_api.report import COMPLETED
+from epochal_lib.redaction import Redactor
 
 from epochal_trainer.experiment.write import write
 from epochal_trainer.lib.failures import Failure, bad_spec
@@ -17,7 +17,7 @@ from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.reporting.results import LOG
-from epochal_trainer.storage import Bucket, Credentials, FolderBucket, Patience
+from epochal_trainer.storage import Bucket, FolderBucket, Patience
 from epochal_trainer.storage.service import buckets_of
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def run(path: Path, folder: Path | None) -> int:
     Returns:
         The exit code, see epochal_api.pod.ExitCode.
     """
-    stopping, words, hide = Stopping(), LastWords(), Credentials.unchecked(os.environ).hidden
+    stopping, words, hide = Stopping(), LastWords(), Redactor.of_environment()
     stopping.listen()
     code: int = ExitCode.DONE
     try:

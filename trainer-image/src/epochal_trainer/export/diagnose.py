@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
-from epochal_trainer.export.answers import TOLERANCE, Differs, Session, difference
-from epochal_trainer.export.tensors import Arrays, answer, outputs_of
+from epochal_trainer.export.answers import TOLERANCE, Session
+from epochal_trainer.export.tensors import answer, outputs_of
 from epochal_trainer.export.to_onnx import to_onnx
 from epochal_trainer.export.tracing import layer_name
 
@@ -53,8 +54,8 @@ def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | 
     expected = answer(whole, inputs)
     for spec, tensor in zip(outputs_of(whole), tensors, strict=True):
         try:
-            difference({spec.name: expected[spec.name]}, found, TOLERANCE)
-        except Differs:
+            largest_difference(found, {spec.name: expected[spec.name]}, TOLERANCE)
+        except AnswersDiffer:
             return _layer_of(tensor)
     return None
 

@@ -10,6 +10,8 @@ import numpy as np
 from epochal_api.report import Export, ExportedModel
 from epochal_api.signature import CHECK, MAX_CHECK_BYTES, SIGNATURE, ExportedFile, ModelFiles, Signature
 from epochal_api.status import MAX_EXPORT
+from epochal_lib.digests import sha256
+from epochal_lib.model_server.answers import Arrays
 from numpy.typing import NDArray
 
 from epochal_trainer.export import samples
@@ -17,9 +19,8 @@ from epochal_trainer.export.answers import tolerance_of
 from epochal_trainer.export.formats import ExportError, export_as
 from epochal_trainer.export.loading import Loaded, load
 from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
-from epochal_trainer.export.tensors import Arrays, Unserved, answer, inputs_of, network_of
+from epochal_trainer.export.tensors import Unserved, answer, inputs_of, network_of
 from epochal_trainer.model.keras_objects import explain
-from epochal_trainer.storage.bucket import sha256
 
 _BEFORE_INNER_ERROR = "Exception encountered: "
 """Text before the inner error, if Keras reports an error of a nested object with the config of each outer object."""

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from epochal_api.storage import ExportFormat
+from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
-from epochal_trainer.export.answers import TOLERANCE, Differs, Session, difference, tolerance_of
+from epochal_trainer.export.answers import TOLERANCE, Session, tolerance_of
 from epochal_trainer.export.diagnose import first_that_differs, first_that_fails
 from epochal_trainer.export.loading import Loaded
 from epochal_trainer.export.request import DIFFERS, NOT_EXPORTABLE
-from epochal_trainer.export.tensors import Arrays, answer
+from epochal_trainer.export.tensors import answer
 from epochal_trainer.export.to_onnx import NotExportable, to_onnx
 from epochal_trainer.export.to_saved_model import answers_of, to_saved_model
 from epochal_trainer.export.tracing import failed_layer
@@ -50,8 +51,8 @@ def export_as(
     """
     try:
         found = _EXPORTERS[export_format](loaded, path, inputs, scratch)
-        return difference(answers, found, tolerance_of(loaded.precision))
-    except Differs as error:
+        return largest_difference(found, answers, tolerance_of(loaded.precision))
+    except AnswersDiffer as error:
         path.unlink()
         raise ExportError(DIFFERS, f"computed in float32, and not in {loaded.precision}, {error}") from error
     except ExportError:
@@ -74,10 +75,10 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
         raise ExportError(NOT_EXPORTABLE, f"{where} cannot be computed by ONNX Runtime ({said})") from error
     try:
         expected, found = answer(model, inputs), session.answer(inputs)
-        difference(expected, found, TOLERANCE)
+        largest_difference(found, expected, TOLERANCE)
         # Also a single sample: a graph may have the number of samples from its conversion fixed in it.
-        difference(_first(expected), session.answer(_first(inputs)), TOLERANCE)
-    except Differs as error:
+        largest_difference(session.answer(_first(inputs)), _first(expected), TOLERANCE)
+    except AnswersDiffer as error:
         first = first_that_differs(model, inputs, trial)
         raise ExportError(DIFFERS, f"{error}" + (f", from {first} on" if first else "")) from error
     except Exception as error:
@@ -94,8 +95,8 @@ def _saved_model(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> A
     except Exception as error:
         raise ExportError(NOT_EXPORTABLE, f"{_WHOLE} cannot be told in a SavedModel ({explain(error)})") from error
     try:
-        difference(answer(loaded.served, inputs), found, TOLERANCE)
-    except Differs as error:
+        largest_difference(found, answer(loaded.served, inputs), TOLERANCE)
+    except AnswersDiffer as error:
         raise ExportError(DIFFERS, str(error)) from error
     return found
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 from epochal_api.signature import ImageSpec, TensorSpec
+from epochal_lib.model_server.answers import TEXT, Arrays
 from numpy.typing import NDArray
-
-from epochal_trainer.export.tensors import TEXT, Arrays
 
 MOST = 16
 """Maximum number of samples."""

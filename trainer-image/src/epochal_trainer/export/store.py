@@ -11,6 +11,7 @@ from epochal_api.network import INPUT
 from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Signature, Which
 from epochal_api.storage import ExportFormat
+from epochal_lib.digests import sha256
 
 from epochal_trainer.data import DataSets
 from epochal_trainer.data.images import image_of
@@ -21,7 +22,6 @@ from epochal_trainer.export.tensors import Unserved, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
-from epochal_trainer.storage.bucket import sha256
 
 log = logging.getLogger(__name__)
 

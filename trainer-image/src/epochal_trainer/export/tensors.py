@@ -1,18 +1,16 @@
 """The inputs and outputs of a model, as specs and as arrays."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from epochal_api.signature import ImageSpec, TensorSpec
+from epochal_lib.model_server.answers import Arrays
+from epochal_lib.model_server.keras_specs import input_specs, output_specs
 from numpy.typing import NDArray
 
 from epochal_trainer.model.last_layer import SHARES, SINGLE, last_of
-
-Arrays: TypeAlias = Mapping[str, NDArray[Any]]
-
-TEXT = "str"
 
 
 class Unserved(Exception):
@@ -25,7 +23,7 @@ def inputs_of(model: keras.Model) -> list[TensorSpec]:
     Raises:
         Unserved: If the model is not a graph of layers with the batch as first axis.
     """
-    return [_spec(tensor.name, tensor) for tensor in _graph(model).inputs]
+    return input_specs(_graph(model).inputs)
 
 
 def outputs_of(model: keras.Model) -> list[TensorSpec]:
@@ -34,14 +32,7 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
     Raises:
         Unserved: As `inputs_of`.
     """
-    names: list[str] = []
-    for tensor in _graph(model).outputs:
-        name, number = tensor._keras_history.operation.name, 1  # noqa: SLF001 - Keras offers no other way to it
-        while name in names:  # a layer may have several outputs, or be shared
-            number += 1
-            name = f"{tensor._keras_history.operation.name}_{number}"  # noqa: SLF001
-        names.append(name)
-    return [_spec(name, tensor) for name, tensor in zip(names, model.outputs, strict=True)]
+    return output_specs(_graph(model).outputs)
 
 
 def gives_probabilities(model: keras.Model) -> bool:
@@ -98,16 +89,6 @@ def _graph(model: keras.Model) -> keras.Model:
         if not tensor.shape or tensor.shape[0] is not None:
             raise Unserved(f"{tensor.name!r} has the shape {tuple(tensor.shape)}, and its first axis must be the batch")
     return model
-
-
-def _spec(name: str, tensor: Any) -> TensorSpec:
-    dtype = str(tensor.dtype)
-    floating = dtype.startswith(("float", "bfloat"))
-    return TensorSpec(
-        name=name,
-        shape=[-1 if size is None else size for size in tensor.shape[1:]],
-        dtype="float32" if floating else TEXT if dtype == "string" else dtype,
-    )
 
 
 def _tensor(array: NDArray[Any]) -> Any:

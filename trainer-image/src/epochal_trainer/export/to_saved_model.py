@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from epochal_lib.model_server.answers import TEXT, Arrays
 
-from epochal_trainer.export.tensors import TEXT, Arrays, inputs_of, outputs_of, packed
+from epochal_trainer.export.tensors import inputs_of, outputs_of, packed
 
 _SERVE = "serve"
 

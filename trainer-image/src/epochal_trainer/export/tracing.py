@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, TypeAlias
 import keras
 import numpy as np
 import tensorflow as tf
+from epochal_lib.model_server.answers import TEXT
 from numpy.typing import NDArray
 
-from epochal_trainer.export.tensors import TEXT, inputs_of, packed
+from epochal_trainer.export.tensors import inputs_of, packed
 
 Tables: TypeAlias = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
 """Keys and values of lookup tables, by the names of their placeholders."""

@@ -4,7 +4,7 @@ import errno
 import os
 
 from epochal_api.pod import ExitCode
-from epochal_api.text import printable
+from epochal_lib.fatal_error import FatalError
 
 DISK_FULL = os.EX_IOERR
 NODE_FULL = os.EX_TEMPFAIL
@@ -14,22 +14,12 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_SUCH_PLACE = (errno.EINVAL, errno.EOVERFLOW)
 
 
-class Failure(Exception):
+class Failure(FatalError):
     """An error that ends the training at once. Most failures need a change by the user, so they are not retried.
 
-    Args:
-        reason: The cause in one CamelCase word; the reason of the TrainingJob's Failed condition.
-        message: The state that was found, its place (field, layer, object), the expected state, and the action to take.
-            Control characters, which can only come from data or a server, are escaped.
-        exit_code: BAD_SPEC, BAD_DATA or REFUSED, which names the source of the error. Any other code is retried, and
-            counts as a crash.
+    The exit codes BAD_SPEC, BAD_DATA and REFUSED name the source of the error. Any other code is retried, and counts as
+    a crash.
     """
-
-    def __init__(self, reason: str, message: str, exit_code: int) -> None:
-        self.reason = reason
-        self.message = printable(message)
-        super().__init__(self.message)
-        self.exit_code = exit_code
 
 
 def bad_spec(reason: str, message: str) -> Failure:

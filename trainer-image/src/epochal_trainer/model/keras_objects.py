@@ -20,9 +20,9 @@ from typing import Any
 
 import keras
 from epochal_api.network import Layer, Named
+from epochal_lib.suggestions import close_matches
 
 from epochal_trainer import backend
-from epochal_trainer.lib.close import close
 from epochal_trainer.model.floats import as_float, floats
 
 ACCURACY = "accuracy"
@@ -256,5 +256,5 @@ def _alternatives(name: str, known: Sequence[str]) -> str:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return a suggestion of similar names, as the end of a sentence, or "" if no name is similar."""
-    near = close(name, known)
+    near = close_matches(name, known)
     return f"; did you mean {' or '.join(near)}?" if near else ""

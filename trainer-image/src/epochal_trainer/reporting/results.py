@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from epochal_lib.digests import sha256
+
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.bucket import sha256
 from epochal_trainer.storage.faults import not_as_stored
 
 log = logging.getLogger(__name__)

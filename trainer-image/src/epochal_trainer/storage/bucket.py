@@ -1,6 +1,5 @@
 """The interface of a bucket."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,9 +100,3 @@ class Bucket(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object; a missing object is no error."""
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

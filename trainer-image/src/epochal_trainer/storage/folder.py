@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from epochal_lib.digests import sha256
+
 from epochal_trainer.lib.failures import Failure, bad_data, refused
 from epochal_trainer.storage import near
-from epochal_trainer.storage.bucket import ObjectInfo, sha256
+from epochal_trainer.storage.bucket import ObjectInfo
 from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 
 UNFINISHED = ".unfinished-"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from epochal_trainer.lib.close import close
+from epochal_lib.suggestions import close_matches
 
 Entries = Callable[[str], Sequence[str]]
 """Returns up to MOST keys that begin with a prefix. Folders, which end with a slash, replace the keys inside them."""
@@ -24,7 +24,7 @@ def among(name: str, present: Sequence[str]) -> str:
         name: The missing name.
         present: The existing names. If there are MOST names, the list may be incomplete.
     """
-    if near := close(name, present):
+    if near := close_matches(name, present):
         return f"did you mean {' or '.join(near)}?"
     if not present:
         return "there is none"
@@ -88,7 +88,7 @@ def like(key: str, entries: Entries) -> list[str]:
             found = [one.removeprefix(place) for one in entries(place + begin)]
             if name in found:
                 return [place + name]
-            if near := close(name, found):
+            if near := close_matches(name, found):
                 return [place + one for one in near]
         return []
 

@@ -2,37 +2,47 @@
 
 import hashlib
 import io
-import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import BinaryIO, TypeVar
 from xml.etree.ElementTree import ParseError
 
 from epochal_api.pod import ExitCode
-from minio import Minio
+from epochal_lib.digests import sha256, sha256_of
+from epochal_lib.s3.client import connect, opened
+from epochal_lib.s3.errors import Request, StorageErrorInfo, Verb, explain, unreachable
 from minio.error import MinioException, S3Error
-from urllib3 import PoolManager, Retry, Timeout
+from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec, refused
 from epochal_trainer.storage import near
-from epochal_trainer.storage.bucket import ObjectInfo, sha256
+from epochal_trainer.storage.bucket import ObjectInfo
 from epochal_trainer.storage.credentials import Credentials
 from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
 from epochal_trainer.storage.patience import Patience
-from epochal_trainer.storage.s3_errors import REVOCABLE, Request, failure, passes, unanswered
 
 T = TypeVar("T")
-Verb = Literal["find", "read", "list", "write", "delete"]
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
+EXIT_CODES = {
+    "BucketNotFound": ExitCode.BAD_DATA,
+    "CredentialsRefused": ExitCode.REFUSED,
+    "EndpointUnreachable": ExitCode.BAD_SPEC,
+    "ObjectChanged": ExitCode.BAD_DATA,
+    "ObjectNotFound": ExitCode.BAD_DATA,
+    "ResultsNotWritable": ExitCode.REFUSED,
+    "StorageError": ExitCode.BAD_SPEC,
+    "WrongRegion": ExitCode.BAD_SPEC,
+}
+REVOCABLE = frozenset(
+    {"BucketNotFound", "CredentialsRefused", "EndpointUnreachable", "ResultsNotWritable", "WrongRegion"}
+)
+"""Reasons of failures that may be temporary if the same request was allowed before: an administrator may be changing
+the storage or its permissions."""
 RETRIES = 2
 """Immediate retries of a single request, so that a lost connection does not restart a large upload."""
 CONNECT_RETRIES = 1
@@ -99,33 +109,33 @@ class S3Bucket:
         self._patience = patience or Patience()
         self._allowed: set[Verb] = set()
         self._keeps = False
-        address = urlsplit(self.endpoint)
-        secure = address.scheme == "https"
         try:
-            self._client = Minio(
-                address.netloc,
+            self._client = connect(
+                self.endpoint,
                 access_key=credentials.access_key,
                 secret_key=credentials.secret_key,
                 session_token=credentials.session_token,
-                secure=secure,
                 region=region,
-                http_client=PoolManager(
-                    timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                    maxsize=CONNECTIONS,
-                    retries=Retry(
-                        total=RETRIES,
-                        connect=CONNECT_RETRIES,
-                        read=0,
-                        redirect=False,
-                        backoff_factor=0.2,
-                        status_forcelist=(500, 502, 503, 504),
-                        # Retry-After may ask for hours, and urllib3 would not report that wait.
-                        respect_retry_after_header=False,
-                        raise_on_status=False,
-                    ),
-                    ssl_context=_trust(ca_file) if secure else None,
+                ca_file=ca_file,
+                connections=CONNECTIONS,
+                retries=Retry(
+                    total=RETRIES,
+                    connect=CONNECT_RETRIES,
+                    read=0,
+                    redirect=False,
+                    backoff_factor=0.2,
+                    status_forcelist=(500, 502, 503, 504),
+                    # Retry-After may ask for hours, and urllib3 would not report that wait.
+                    respect_retry_after_header=False,
+                    raise_on_status=False,
                 ),
             )
+        except OSError as error:
+            raise bad_spec(
+                "InvalidCertificateAuthority",
+                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): "
+                "it must be PEM certificates",
+            ) from error
         except ValueError as error:
             raise bad_spec("EndpointUnreachable", f"spec.storage.endpoint {endpoint} is no address: {error}") from error
 
@@ -190,7 +200,7 @@ class S3Bucket:
         """Return the content of a small object; see `Bucket.get`."""
 
         def ask() -> bytes:
-            with self._opened(key) as response:
+            with opened(self._client, self.name, key) as response:
                 return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
 
         return self._ask("read", key, ask)
@@ -241,21 +251,26 @@ class S3Bucket:
         request = Request(self.endpoint, self.name, verb, key)
 
         def passing(error: Exception) -> Failure | None:
-            found = failure(error, request, self._credentials.hidden)
-            if found is None or passes(error):
-                return found
-            return found if found.reason in REVOCABLE and self._allowed.issuperset((verb, "write")) else None
+            found = explain(error, request, self._credentials.hidden)
+            if found is None:
+                return None
+            revoked = found.reason in REVOCABLE and self._allowed.issuperset((verb, "write"))
+            return _failure(found) if found.temporary or revoked else None
 
         try:
-            silence = None if self._allowed else unanswered(request)
+            no_answer = "no answer so far: check spec.storage.endpoint, the service and any NetworkPolicy"
+            silence = None if self._allowed else _failure(unreachable(request, no_answer))
             result = (patience or self._patience).persevere(call, passing, silence)
         except Failure:
             raise
         except Exception as error:
-            found = failure(error, request, self._credentials.hidden)
+            found = explain(error, request, self._credentials.hidden)
             if found is None:
                 raise
-            raise (self._named_others(found) if found.reason == "BucketNotFound" else self._advised(found)) from error
+            failure = _failure(found)
+            if found.reason == "BucketNotFound":
+                raise self._named_others(failure) from error
+            raise self._advised(failure) from error
         self._allowed.add(verb)
         return result
 
@@ -295,30 +310,16 @@ class S3Bucket:
             if stored.size != size or stored.etag == etag:
                 return stored.size == size
             with opened() as content:
-                wanted = _sha256(_parts(content, size))
+                wanted = sha256_of(_parts(content, size))
             return self._ask("read", key, lambda: self._digest(key)) == wanted
         except Failure as error:
             if error.reason != "ObjectNotFound":
                 raise
             return False
 
-    @contextmanager
-    def _opened(self, key: str, **how: Any) -> Iterator[Any]:
-        """Open an object, or the part of the object that `how` selects.
-
-        A connection that was not read to its end is closed, since no other request can use it.
-        """
-        response = self._client.get_object(self.name, key, **how)
-        response.decode_content = False  # return the stored bytes in spite of their Content-Encoding
-        try:
-            yield response
-        finally:
-            response.close()
-            response.release_conn()
-
     def _digest(self, key: str) -> str:
-        with self._opened(key) as response:
-            return _sha256(response.stream(CHUNK_BYTES))
+        with opened(self._client, self.name, key) as response:
+            return sha256_of(response.stream(CHUNK_BYTES))
 
     def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
         abandoned = threading.Event()
@@ -346,7 +347,7 @@ class S3Bucket:
 
         def ask() -> None:
             same = {"If-Match": f'"{found.etag}"'} if found.etag else None
-            with self._opened(key, offset=offset, length=length, request_headers=same) as response:
+            with opened(self._client, self.name, key, offset=offset, length=length, request_headers=same) as response:
                 if response.headers.get("Content-Length") != str(length):
                     raise object_changed(self.uri(key))
                 with path.open("r+b") as file:
@@ -377,18 +378,8 @@ class S3Bucket:
         return Failure(found.reason, f"{found.message}; {advice}", found.exit_code)
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:
-            raise bad_spec(
-                "InvalidCertificateAuthority",
-                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): "
-                "it must be PEM certificates",
-            ) from error
-    return context
+def _failure(found: StorageErrorInfo) -> Failure:
+    return Failure(found.reason, found.message, EXIT_CODES[found.reason])
 
 
 def _md5(path: Path) -> str:
@@ -409,10 +400,3 @@ def _parts(content: BinaryIO, size: int) -> Iterator[bytes]:
     """Yield the upload parts of content of a given size, without bytes that are appended in the meantime."""
     for begin in range(0, max(1, size), PART_BYTES):
         yield content.read(min(PART_BYTES, size - begin))
-
-
-def _sha256(chunks: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
+from epochal_lib.suggestions import close_matches
 
 from epochal_trainer.data.class_names import ClassNames, class_names, unread
 from epochal_trainer.data.distinct import check_sources
@@ -16,7 +17,6 @@ from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
 from epochal_trainer.lib import npy
-from epochal_trainer.lib.close import close
 from epochal_trainer.lib.failures import bad_data, of_the_machine
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def check_unread(
     advice += [
         f"rename {name} to {' or '.join(near)}, if that is what it is"
         for name in (name[:SHOWN] for name in sorted(unread)[:RENAMED])
-        if (near := close(name, sorted(known - there)))
+        if (near := close_matches(name, sorted(known - there)))
     ]
     advice.append("save the file without what no part of the job is to read")
     raise bad_data(

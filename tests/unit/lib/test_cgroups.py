@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from epochal_trainer.lib import cgroups
-from epochal_trainer.lib.cgroups import Group, groups, limit, peak
+from epochal_lib import cgroups
+from epochal_lib.cgroups import Group, groups, limit, peak
 
 STATUS = {"proc/self/status": "Name:\tpython\nVmHWM:\t     300 kB\nVmRSS:\t     100 kB\n"}
 VERSION_2 = {
@@ -40,6 +40,8 @@ OWN_2, OWN_1, ROOT_1 = Group(1000, 500, 17, 900), Group(2000, 400, 3, 800), Grou
             None,
         ),
         ({"proc/self/cgroup": "0::/\n"}, [], None, None),
+        # gVisor has the limit alone: https://gvisor.dev/docs/user_guide/compatibility/.
+        ({"proc/self/cgroup": "1:memory:/\n", "sys/memory/memory.limit_in_bytes": "3000\n"}, [], 3000, None),
     ],
 )
 def test_each_version_is_read(
@@ -62,7 +64,8 @@ def test_this_process_has_had_some() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"), [("50000 100000\n", 0.5), ("100000000 100000\n", 4.0), ("max 100000\n", 4.0), (None, 4.0)]
+    ("content", "found"),
+    [("50000 100000\n", 0.5), ("99900000 100000\n", 4.0), ("max 100000\n", 4.0), ("1 0\n", 4.0), (None, 4.0)],
 )
 def test_cores_are_those_that_the_kernel_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, found: float

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from epochal_api.pod import ExitCode
-from epochal_server.config import read
-from epochal_server.ending import Ended
+from epochal_lib.model_server.config import read_config
+from epochal_lib.model_server.errors import ServeError
 
 CONFIG = {
     "name": "digits",
@@ -19,7 +19,7 @@ CONFIG = {
 def test_reads_what_the_operator_writes(tmp_path: Path) -> None:
     file = tmp_path / "server.json"
     file.write_text(json.dumps(CONFIG | {"batching": {"maxSize": 8}, "ofANewerOperator": True}))
-    config = read(file)
+    config = read_config(file)
     assert (config.name, config.batching.max_size, config.limits.queued_requests) == ("digits", 8, 256)
 
 
@@ -38,8 +38,8 @@ def test_says_what_is_wrong(tmp_path: Path, text: str | None, told: str) -> None
     file = tmp_path / "server.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(Ended, match=told) as ended:
-        read(file)
+    with pytest.raises(ServeError, match=told) as ended:
+        read_config(file)
     assert (ended.value.reason, ended.value.exit_code) == ("InvalidConfig", ExitCode.BAD_SPEC)
 
 
@@ -47,6 +47,6 @@ def test_says_what_is_wrong(tmp_path: Path, text: str | None, told: str) -> None
 def test_no_message_holds_the_content_of_the_file(tmp_path: Path, text: str) -> None:
     file = tmp_path / "server.json"
     file.write_text(text)
-    with pytest.raises(Ended) as ended:
-        read(file)
+    with pytest.raises(ServeError) as ended:
+        read_config(file)
     assert "S3cr3t" not in ended.value.message

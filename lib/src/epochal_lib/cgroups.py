@@ -32,27 +32,18 @@ def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
         proc: Mount point of the kernel's process files.
         cgroups: Mount point of the kernel's control groups.
     """
-    for line in (proc / "self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            mount, names, prefix = cgroups, ("memory.max", "memory.current", "memory.peak"), ""
-        elif "memory" in controllers.split(","):
-            version_1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.max_usage_in_bytes"
-            mount, names, prefix = cgroups / "memory", version_1, "total_"
-        else:
-            continue
-        own = PurePosixPath(path.lstrip("/"))
-        for place in (own, *own.parents):
-            limit, used, peak = (_number(mount / place / name) for name in names)
-            stat = _table(mount / place / "memory.stat")
-            if used is not None and stat is not None:
-                files = sum(stat.get(f"{prefix}{kind}_file", 0) for kind in ("active", "inactive"))
-                yield Group(limit, used, files, peak)
+    for folder, names, prefix in _folders(proc, cgroups):
+        limit, used, peak = (_number(folder / name) for name in names)
+        stat = _table(folder / "memory.stat")
+        if used is not None and stat is not None:
+            files = sum(stat.get(f"{prefix}{kind}_file", 0) for kind in ("active", "inactive"))
+            yield Group(limit, used, files, peak)
 
 
 def limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
     """Return the memory limit of this process's container in bytes, or None without a limit."""
-    return min((group.limit for group in groups(proc, cgroups) if group.limit is not None), default=None)
+    limits = (_number(folder / names[0]) for folder, names, _ in _folders(proc, cgroups))
+    return min((found for found in limits if found is not None), default=None)
 
 
 def peak(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
@@ -76,8 +67,24 @@ def cores(cgroups: Path = CGROUPS) -> float:
         else:
             quota, period = ((cgroups / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return min(most, int(quota) / int(period)) if int(quota) > 0 else most
-    except (OSError, ValueError):  # no quota is visible, or it is "max"
+    except (OSError, ValueError, ZeroDivisionError):  # no quota is visible, or it is "max"
         return most
+
+
+def _folders(proc: Path, cgroups: Path) -> Iterator[tuple[Path, tuple[str, str, str], str]]:
+    """Yield the folder of each memory control group, the names of its files, and the prefix of its statistics."""
+    for line in (proc / "self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            mount, names, prefix = cgroups, ("memory.max", "memory.current", "memory.peak"), ""
+        elif "memory" in controllers.split(","):
+            version_1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.max_usage_in_bytes"
+            mount, names, prefix = cgroups / "memory", version_1, "total_"
+        else:
+            continue
+        own = PurePosixPath(path.lstrip("/"))
+        for place in (own, *own.parents):
+            yield mount / place, names, prefix
 
 
 def _number(path: Path) -> int | None:

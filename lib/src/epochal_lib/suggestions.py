@@ -11,7 +11,7 @@ _CUTOFF = 0.6
 """Least similarity of a suggestion, from 0 to 1, which is the default of difflib."""
 
 
-def close(name: str, known: Iterable[str]) -> list[str]:
+def close_matches(name: str, known: Iterable[str]) -> list[str]:
     """Return the existing names most similar to a name, ignoring case, best first; MOST at most.
 
     If some names differ only in case, return these alone. If no name is similar, return those that begin with the name.

@@ -8,10 +8,10 @@ import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.server_config import Source, StorageConfig
 from epochal_api.signature import Signature, Which
-from epochal_server import files
-from epochal_server.ending import Ended
-from epochal_server.files import Files
-from epochal_server.source import Storage
+from epochal_lib.model_server import files
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.files import Files
+from epochal_lib.model_server.storage import Storage
 
 from tests.kit.models import check_of, digest, signature
 from tests.kit.s3_server import Service, refusing
@@ -74,7 +74,7 @@ def test_a_signature_that_must_be_there_is(
     stored(service, MODEL)
     if text is not None:
         put(service, "s/told.json", text if isinstance(text, bytes) else text.model_dump_json().encode())
-    with pytest.raises(Ended) as ended:
+    with pytest.raises(ServeError) as ended:
         fetched(service, tmp_path, signature="s3://bucket/s/told.json")
     assert ended.value.reason == reason
 
@@ -93,13 +93,13 @@ def test_no_signature_counts_but_the_one_that_is_meant(service: Service, tmp_pat
     stored(service, MODEL, None, CHECK)
     pinned = {"signature": elsewhere, "signature_sha256": digest(text)}
     key = "s/told.json" if elsewhere else "m/signature.json"
-    with pytest.raises(Ended) as ended:
+    with pytest.raises(ServeError) as ended:
         fetched(service, tmp_path, **pinned)
     assert ended.value.reason == "ModelNotFound"
     put(service, key, text.replace(b"features", b"pictures"))
     todo = "train the model anew" if elsewhere else "spec.source.signatureSha256"
     told = f"^s3://bucket/{key}: must have the SHA-256 {digest(text)}, found .*{todo}$"
-    with pytest.raises(Ended, match=told) as ended:
+    with pytest.raises(ServeError, match=told) as ended:
         fetched(service, tmp_path, **pinned)
     assert ended.value.reason == "ModelDamaged"
     assert list(tmp_path.iterdir()) == []
@@ -117,7 +117,7 @@ def test_samples_that_are_not_there_are_done_without(service: Service, tmp_path:
 def test_refuses_what_is_not_what_it_should_be(service: Service, tmp_path: Path, key: str, named: str) -> None:
     stored(service, MODEL, TOLD, CHECK)
     put(service, key, b"something else")
-    with pytest.raises(Ended, match=named) as ended:
+    with pytest.raises(ServeError, match=named) as ended:
         fetched(service, tmp_path)
     assert ended.value.reason == "ModelDamaged"
     assert not (tmp_path / f"{digest(MODEL)}.onnx").exists()
@@ -143,7 +143,7 @@ def test_what_keras_has_stored_keeps_its_ending(service: Service, tmp_path: Path
 
 def test_takes_what_the_init_container_left(tmp_path: Path) -> None:
     source = Source(uri="s3://bucket/m/model.keras", sha256="0" * 64, model="Best")
-    with pytest.raises(Ended) as ended:
+    with pytest.raises(ServeError) as ended:
         files.converted(tmp_path / "model.onnx", source)
     assert ended.value.reason == "ModelDamaged"
     (tmp_path / "model.onnx").write_bytes(MODEL)
@@ -155,10 +155,10 @@ def test_takes_what_the_init_container_left(tmp_path: Path) -> None:
 def test_no_message_holds_the_content_of_a_file(tmp_path: Path) -> None:
     """An attacker who controls the operator may have a Secret mounted where the signature is expected."""
     (tmp_path / "signature.json").write_text("S3cr3t-of-another")
-    with pytest.raises(Ended, match="Invalid JSON: expected value at line 1 column 1") as ended:
+    with pytest.raises(ServeError, match="Invalid JSON: expected value at line 1 column 1") as ended:
         files.converted(tmp_path / "model.onnx", Source(uri="s3://bucket/m/model.keras", sha256="0" * 64))
     assert "S3c" not in ended.value.message
     (tmp_path / "signature.json").write_text('{"inputs": "S3cr3t", "outputs": [], "models": []}')
-    with pytest.raises(Ended, match="inputs: Input should be a valid array; outputs: List should have") as ended:
+    with pytest.raises(ServeError, match="inputs: Input should be a valid array; outputs: List should have") as ended:
         files.converted(tmp_path / "model.onnx", Source(uri="s3://bucket/m/model.keras", sha256="0" * 64))
     assert "S3c" not in ended.value.message

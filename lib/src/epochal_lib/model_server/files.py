@@ -1,18 +1,22 @@
 """The model's files on the local disk: downloaded from the bucket, or written by the init container."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from epochal_api.model import field_errors
 from epochal_api.server_config import Source
 from epochal_api.signature import CHECK, SIGNATURE, Signature, Which
 from pydantic import ValidationError
 
-from epochal_server.ending import Ended
-from epochal_server.source import Place, Storage
+from epochal_lib.digests import sha256, sha256_of
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.place import Place
+
+if TYPE_CHECKING:
+    from epochal_lib.model_server.storage import Storage  # it imports the S3 client, which only a download needs
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +42,20 @@ def converted(path: Path, source: Source) -> Files:
         source: The source of the conversion.
 
     Raises:
-        Ended: ModelDamaged, if a file is missing or invalid.
+        ServeError: ModelDamaged, if a file is missing or invalid.
     """
     try:
         signature = Signature.model_validate_json((path.parent / SIGNATURE).read_bytes())
         check = (path.parent / CHECK).read_bytes() if signature.check else None
         path.stat()
     except (OSError, ValidationError) as error:
-        raise Ended("ModelDamaged", f"{path}: is not as the init container leaves it ({_said(error)})") from error
+        raise ServeError("ModelDamaged", f"{path}: is not as the init container leaves it ({_said(error)})") from error
     told = {files.model for files in signature.models}
     which = source.model if source.model in told else signature.models[0].model
     return Files(path, signature, check, which)
 
 
-def fetched(source: Source, storage: Callable[[], Storage], folder: Path) -> Files:
+def fetched(source: Source, storage: Callable[[], "Storage"], folder: Path) -> Files:
     """Return the model's files from the bucket, or those that an earlier container of this pod downloaded.
 
     Args:
@@ -60,12 +64,12 @@ def fetched(source: Source, storage: Callable[[], Storage], folder: Path) -> Fil
         folder: Folder for the downloaded files.
 
     Raises:
-        Ended: If the model is missing, cannot be downloaded, or has another digest.
+        ServeError: If the model is missing, cannot be downloaded, or has another digest.
     """
     place = Place.of(source.uri)
     # Keras needs the suffix. The rest of the name is the digest, so that no object's name becomes a file name.
     path = folder / f"{source.sha256}.{'keras' if place.name.endswith('.keras') else 'onnx'}"
-    if not path.exists() or _sha256(path) != source.sha256:
+    if not path.exists() or sha256(path) != source.sha256:
         _fetch(source, place, storage(), path)
     told, check = _beside(path)
     if not told.exists():
@@ -79,7 +83,7 @@ def _beside(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".signature"), path.with_suffix(".check")
 
 
-def _fetch(source: Source, place: Place, storage: Storage, path: Path) -> None:
+def _fetch(source: Source, place: Place, storage: "Storage", path: Path) -> None:
     """Download the signature, the check, then the model: if the model is complete, the other files exist, too."""
     told, check = _beside(path)
     found = _signature(source, place, storage)
@@ -95,7 +99,7 @@ def _fetch(source: Source, place: Place, storage: Storage, path: Path) -> None:
     _require(place, digest, source.sha256, "name the digest of this one")
 
 
-def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signature, Place] | None:
+def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signature, Place] | None:
     """Return the signature and its location. A signature not named in the source must list the model's file."""
     beside = Place.of(source.signature) if source.signature else place.beside(SIGNATURE)
     is_asked_for = bool(source.signature or source.signature_sha256)
@@ -103,19 +107,19 @@ def _signature(source: Source, place: Place, storage: Storage) -> tuple[Signatur
         data = storage.get(beside)
         if source.signature_sha256:
             otherwise = "train the model anew" if source.signature else "name this one by spec.source.signatureSha256"
-            _require(beside, hashlib.sha256(data).hexdigest(), source.signature_sha256, otherwise)
+            _require(beside, sha256_of([data]), source.signature_sha256, otherwise)
         signature = Signature.model_validate_json(data)
-    except (Ended, ValidationError) as error:
-        if is_asked_for or (isinstance(error, Ended) and error.reason == "StorageUnreachable"):
-            if isinstance(error, Ended):
+    except (ServeError, ValidationError) as error:
+        if is_asked_for or (isinstance(error, ServeError) and error.reason == "StorageUnreachable"):
+            if isinstance(error, ServeError):
                 raise
-            raise Ended("ModelDamaged", f"{beside}: is no signature ({_said(error)}): export it again") from error
+            raise ServeError("ModelDamaged", f"{beside}: is no signature ({_said(error)}): export it again") from error
         log.info("nothing is known of the model but what it says itself: %s", _said(error))
         return None
     if _tells_of(signature, source.sha256):
         return signature, beside
     if is_asked_for:
-        raise Ended(
+        raise ServeError(
             "ModelDamaged",
             f"{beside}: must tell of a file with the SHA-256 {source.sha256}, and tells of others: another training "
             "has written there since, so name a model that is there still",
@@ -133,26 +137,26 @@ def _require(place: Place, found: str, digest: str, otherwise: str) -> None:
     """Check the digest of a file.
 
     Raises:
-        Ended: ModelDamaged, if the digest differs.
+        ServeError: ModelDamaged, if the digest differs.
     """
     if found != digest:
-        raise Ended(
+        raise ServeError(
             "ModelDamaged",
             f"{place}: must have the SHA-256 {digest}, found {found}: put the file back that was meant, or {otherwise}",
         )
 
 
-def _samples(signature: Signature, beside: Place, storage: Storage) -> bytes | None:
+def _samples(signature: Signature, beside: Place, storage: "Storage") -> bytes | None:
     assert signature.check is not None  # noqa: S101 - the caller has checked
     place = beside.beside(signature.check.name)
     try:
         data = storage.get(place)
-    except Ended as error:
+    except ServeError as error:
         if error.reason == "StorageUnreachable":
             raise
         log.warning("the model is not checked with samples of its training: %s", error)
         return None
-    _require(place, hashlib.sha256(data).hexdigest(), signature.check.sha256, f"another {beside.name} that tells of it")
+    _require(place, sha256_of([data]), signature.check.sha256, f"another {beside.name} that tells of it")
     return data
 
 
@@ -168,8 +172,3 @@ def _tells_of(signature: Signature, sha256: str) -> list[Which]:
 def _which(signature: Signature, source: Source) -> Which:
     told = _tells_of(signature, source.sha256)
     return source.model if source.model in told else told[0]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

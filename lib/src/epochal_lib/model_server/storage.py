@@ -1,71 +1,32 @@
 """Downloads objects of the model from its bucket."""
 
-import hashlib
 import logging
 import os
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
+from typing import BinaryIO, TypeVar
 
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, STORAGE_CA_FILE
 from epochal_api.server_config import StorageConfig
 from epochal_api.server_pod import WAIT_SECONDS
 
-from epochal_server.ending import Ended, Reason
+from epochal_lib.digests import sha256
+from epochal_lib.model_server.errors import Reason, ServeError
+from epochal_lib.model_server.place import Place
+from epochal_lib.s3.client import connect, opened
+from epochal_lib.s3.errors import Request, StorageErrorInfo, explain
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 CHUNK_BYTES = 2**20
 SMALL_BYTES = 16 * 2**20
 """Limit of objects that are read into memory as a whole. They must be smaller."""
 
-_CHANGED = frozenset({"PreconditionFailed", "InvalidRange"})
-"""S3 error codes for an object that changed during its download."""
-
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Place:
-    """The location of an object in a bucket."""
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def of(cls, uri: str) -> "Place":
-        """Return the location of s3://BUCKET/KEY.
-
-        Raises:
-            Ended: InvalidConfig, if the URI has another form.
-        """
-        address = urlsplit(uri)
-        key = uri.removeprefix(f"s3://{address.netloc}/")
-        if address.scheme != "s3" or not address.netloc or not key or key == uri:
-            raise Ended("InvalidConfig", f"spec.source.uri: must be s3://BUCKET/KEY, found {uri!r}: write it so")
-        return cls(address.netloc, key)
-
-    def beside(self, name: str) -> "Place":
-        """Return the location of another object in the same folder."""
-        return Place(self.bucket, f"{self.key.rpartition('/')[0]}/{name}".lstrip("/"))
-
-    @property
-    def name(self) -> str:
-        """The last part of the key."""
-        return self.key.rpartition("/")[2]
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
 
 
 class Storage:
@@ -79,7 +40,7 @@ class Storage:
         seconds: Maximum time of retries without progress.
 
     Raises:
-        Ended: InvalidConfig, if the endpoint is invalid; StorageRefused, if there are no keys.
+        ServeError: InvalidConfig, if the endpoint is invalid; StorageRefused, if there are no keys.
     """
 
     def __init__(
@@ -91,53 +52,54 @@ class Storage:
         waits: Callable[[str | None], None] = lambda _: None,
         seconds: float = WAIT_SECONDS,
     ) -> None:
-        from minio import Minio  # noqa: PLC0415 - not needed if the model is on the disk
-        from urllib3 import PoolManager, Timeout  # noqa: PLC0415
-
         self._endpoint = config.endpoint.rstrip("/")
         self._waits = waits
         self._seconds = seconds
         self._silent_since: float | None = None
         access, secret = environ.get(ACCESS_KEY_ENV, ""), environ.get(SECRET_KEY_ENV, "")
         if not access or not secret:
-            raise Ended(
+            raise ServeError(
                 "StorageRefused",
                 "there is no access key or no secret key: set accessKey and secretKey in the Secret that "
                 "spec.storage.secretRef names",
             )
-        address = urlsplit(self._endpoint)
-        secure = address.scheme == "https"
         try:
-            self._client = Minio(
-                address.netloc,
+            self._client = connect(
+                self._endpoint,
                 access_key=access,
                 secret_key=secret,
                 session_token=environ.get(SESSION_TOKEN_ENV) or None,
-                secure=secure,
                 region=config.region,
-                http_client=PoolManager(
-                    timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-                    retries=False,  # `_asked` retries and reports it
-                    ssl_context=_trust(ca_file) if secure else None,
-                ),
+                ca_file=ca_file if ca_file.exists() else None,
             )
+        except OSError as error:
+            raise ServeError(
+                "InvalidConfig",
+                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): it must "
+                "be PEM certificates",
+            ) from error
         except ValueError as error:
-            raise Ended("InvalidConfig", f"spec.storage.endpoint {config.endpoint} is no address: {error}") from error
+            raise ServeError(
+                "InvalidConfig", f"spec.storage.endpoint {config.endpoint} is no address: {error}"
+            ) from error
 
     def get(self, place: Place) -> bytes:
         """Return the content of a small object.
 
         Raises:
-            Ended: ModelNotFound, StorageUnreachable, StorageRefused, or ModelDamaged if the object is too large.
+            ServeError: ModelNotFound, StorageUnreachable, StorageRefused; ModelDamaged, if the object is too
+                large.
         """
 
         def ask() -> bytes:
-            with self._opened(place) as response:
+            with opened(self._client, place.bucket, place.key) as response:
                 return bytes(response.read(SMALL_BYTES))
 
         data = self._asked(place, ask)
         if len(data) == SMALL_BYTES:
-            raise Ended("ModelDamaged", f"{place}: must hold less than {SMALL_BYTES:,} bytes: export the model again")
+            raise ServeError(
+                "ModelDamaged", f"{place}: must hold less than {SMALL_BYTES:,} bytes: export the model again"
+            )
         return data
 
     def download(self, place: Place, path: Path) -> str:
@@ -151,14 +113,13 @@ class Storage:
             The object's SHA-256 in hex.
 
         Raises:
-            Ended: ModelNotFound, StorageUnreachable or StorageRefused.
+            ServeError: ModelNotFound, StorageUnreachable or StorageRefused.
         """
         unfinished = path.with_name(f"{path.name}.unfinished")
         try:
-            with unfinished.open("w+b") as file:
+            with unfinished.open("wb") as file:
                 self._write(place, file)
-                file.seek(0)
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = sha256(unfinished)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -166,8 +127,6 @@ class Storage:
 
     def _write(self, place: Place, file: BinaryIO) -> None:
         """Write an object to a file. A retry continues after the received bytes if the object has not changed."""
-        from minio.error import S3Error  # noqa: PLC0415 - not needed if the model is on the disk
-
         etag: str | None = None
         most = 0
 
@@ -175,7 +134,7 @@ class Storage:
             nonlocal etag, most
             begin = file.tell()
             same = {"If-Match": etag} if begin and etag else None
-            with self._opened(place, offset=begin, request_headers=same) as response:
+            with opened(self._client, place.bucket, place.key, offset=begin, request_headers=same) as response:
                 if response.status != HTTPStatus.PARTIAL_CONTENT:  # not every server supports Range
                     _empty(file)
                 etag = response.headers.get("ETag")
@@ -187,45 +146,39 @@ class Storage:
         def ask_anew_if_changed() -> None:
             try:
                 ask()
-            except S3Error as error:
-                if not file.tell() or error.code not in _CHANGED:
+            except Exception as error:
+                found = self._explain(error, place)
+                if not file.tell() or found is None or found.reason != "ObjectChanged":
                     raise
                 _empty(file)
                 ask()
 
         self._asked(place, ask_anew_if_changed)
 
-    @contextmanager
-    def _opened(self, place: Place, **how: Any) -> Iterator[Any]:
-        response = self._client.get_object(place.bucket, place.key, **how)
-        response.decode_content = False  # the stored bytes, for any Content-Encoding
-        try:
-            yield response
-        finally:
-            response.close()
-            response.release_conn()
+    def _explain(self, error: Exception, place: Place) -> StorageErrorInfo | None:
+        return explain(error, Request(self._endpoint, place.bucket, "read", place.key))
 
     def _asked(self, place: Place, ask: Callable[[], T]) -> T:
-        from epochal_server.storage_errors import trouble  # noqa: PLC0415 - this module imports the client, too
-
         delay = FIRST_DELAY
         while True:
             try:
                 result = ask()
             except Exception as error:
-                found = trouble(error, str(place), self._endpoint)
+                found = self._explain(error, place)
                 if found is None:
                     raise
-                if found.kind != "passing":
-                    reason: Reason = "ModelNotFound" if found.kind == "absent" else "StorageRefused"
-                    raise Ended(reason, found.message) from error
+                # A wrong endpoint or certificate may be corrected in a moment, without a change of the ModelServer.
+                if not found.temporary and found.reason != "EndpointUnreachable":
+                    is_missing = found.reason in ("BucketNotFound", "ObjectNotFound")
+                    reason: Reason = "ModelNotFound" if is_missing else "StorageRefused"
+                    raise ServeError(reason, found.message) from error
                 now = time.monotonic()
                 if self._silent_since is None:
                     self._silent_since, delay = now, FIRST_DELAY
                 left = self._silent_since + self._seconds - now
                 if left <= 0:
                     told = f"{found.message}; tried for {self._seconds:.0f} s, and again by the next start"
-                    raise Ended("StorageUnreachable", told) from error
+                    raise ServeError("StorageUnreachable", told) from error
                 log.warning("the storage is waited for: %s", found.message)
                 self._waits(found.message)
                 time.sleep(min(delay, left))
@@ -239,17 +192,3 @@ class Storage:
 def _empty(file: BinaryIO) -> None:
     file.seek(0)
     file.truncate()
-
-
-def _trust(ca_file: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file.exists():
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:
-            raise Ended(
-                "InvalidConfig",
-                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): it must "
-                "be PEM certificates",
-            ) from error
-    return context

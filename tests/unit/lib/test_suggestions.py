@@ -1,5 +1,5 @@
 import pytest
-from epochal_trainer.lib.close import MOST, close
+from epochal_lib.suggestions import MOST, close_matches
 
 
 @pytest.mark.parametrize(
@@ -17,5 +17,5 @@ from epochal_trainer.lib.close import MOST, close
     ],
 )
 def test_names_alike_are_found_in_whichever_case(name: str, known: list[str], found: list[str]) -> None:
-    assert close(name, known) == found
+    assert close_matches(name, known) == found
     assert len(found) <= MOST

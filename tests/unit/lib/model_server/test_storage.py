@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.server_config import StorageConfig
-from epochal_server import source
-from epochal_server.ending import Ended
-from epochal_server.source import Place, Storage
+from epochal_lib.model_server import storage as module
+from epochal_lib.model_server.errors import ServeError
+from epochal_lib.model_server.place import Place
+from epochal_lib.model_server.storage import Storage
 
 from tests.kit.models import digest
 from tests.kit.s3_server import Fault, Service, refusing, replacing
@@ -39,7 +40,7 @@ def test_reads_where_an_object_lies(uri: str) -> None:
     "uri", ["", "models/model.onnx", "http://models/model.onnx", "s3://models", "s3://models/", "s3:///k"]
 )
 def test_refuses_what_is_no_place(uri: str) -> None:
-    with pytest.raises(Ended, match=r"must be s3://BUCKET/KEY") as ended:
+    with pytest.raises(ServeError, match=r"must be s3://BUCKET/KEY") as ended:
         Place.of(uri)
     assert ended.value.reason == "InvalidConfig"
 
@@ -59,15 +60,22 @@ def test_fetches_the_bytes_whatever_they_are_said_to_be(service: Service) -> Non
 
 
 def test_says_what_is_not_there(service: Service, tmp_path: Path) -> None:
-    with pytest.raises(Ended, match="NoSuchKey") as ended:
+    with pytest.raises(ServeError, match="NoSuchKey") as ended:
         storage(service).download(place("model.onnx"), tmp_path / "model")
     assert ended.value.reason == "ModelNotFound"
     assert not list(tmp_path.iterdir())
 
 
+def test_a_missing_upload_is_retried_as_by_a_trainer(service: Service) -> None:
+    """A restarted storage may lose what it knows: the server's own table of temporary errors lacked this one."""
+    put(service, "model.onnx", CONTENT)
+    service.faults.append(refusing(404, "NoSuchUpload", methods=("GET",), times=1))
+    assert storage(service, seconds=30).get(place("model.onnx")) == CONTENT
+
+
 def test_says_what_is_refused(service: Service) -> None:
     service.faults.append(refusing(403, "AccessDenied", methods=("GET",)))
-    with pytest.raises(Ended, match=r"AccessDenied.*set accessKey") as ended:
+    with pytest.raises(ServeError, match=r"AccessDenied.*set accessKey") as ended:
         storage(service).get(place("model.onnx"))
     assert ended.value.reason == "StorageRefused"
 
@@ -77,7 +85,7 @@ def test_says_what_is_refused(service: Service) -> None:
     [lambda: refusing(503, "SlowDown", methods=("GET",), times=2), lambda: replacing(2, b"<html>a proxy</html>")],
 )
 def test_waits_for_what_may_pass(service: Service, fault: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(module, "FIRST_DELAY", 0.01)
     put(service, "signature.json", b"{}")
     service.faults.append(fault())
     told: list[str | None] = []
@@ -91,7 +99,7 @@ def test_waits_for_what_may_pass(service: Service, fault: Callable[[], Any], mon
 
 def test_gives_up_in_the_end(service: Service) -> None:
     service.faults.append(refusing(503, "SlowDown", methods=("GET",)))
-    with pytest.raises(Ended, match="tried for 0 s") as ended:
+    with pytest.raises(ServeError, match="tried for 0 s") as ended:
         storage(service, seconds=0.1).get(place("model.onnx"))
     assert ended.value.reason == "StorageUnreachable"
 
@@ -111,7 +119,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr(source, "time", clock := Clock())
+    monkeypatch.setattr(module, "time", clock := Clock())
     return clock
 
 
@@ -161,7 +169,7 @@ def test_gives_up_where_nothing_more_comes_of_a_server_without_parts(
 ) -> None:
     put(service, "model.onnx", CONTENT)
     service.faults.append(breaking([], 10**9))
-    with pytest.raises(Ended, match="tried for 120 s") as ended:
+    with pytest.raises(ServeError, match="tried for 120 s") as ended:
         storage(service, seconds=120).download(place("model.onnx"), tmp_path / "model")
     assert ended.value.reason == "StorageUnreachable"
     assert not list(tmp_path.iterdir())
@@ -174,16 +182,16 @@ def test_a_server_without_parts_gives_all_of_it_again(service: Service, tmp_path
 
 
 def test_reads_no_more_into_memory_than_it_has_to(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "SMALL_BYTES", 1000)
+    monkeypatch.setattr(module, "SMALL_BYTES", 1000)
     put(service, "signature.json", CONTENT)
-    with pytest.raises(Ended, match="must hold less than 1,000 bytes") as ended:
+    with pytest.raises(ServeError, match="must hold less than 1,000 bytes") as ended:
         storage(service).get(place("signature.json"))
     assert ended.value.reason == "ModelDamaged"
 
 
 @pytest.mark.parametrize("environ", [{}, {ACCESS_KEY_ENV: "access-key"}, {**KEYS, SECRET_KEY_ENV: ""}])
 def test_says_that_there_are_no_keys(service: Service, environ: dict[str, str]) -> None:
-    with pytest.raises(Ended, match="there is no access key or no secret key") as ended:
+    with pytest.raises(ServeError, match="there is no access key or no secret key") as ended:
         storage(service, environ=environ)
     assert ended.value.reason == "StorageRefused"
 
@@ -191,6 +199,6 @@ def test_says_that_there_are_no_keys(service: Service, environ: dict[str, str]) 
 def test_says_that_an_authority_is_none(tmp_path: Path) -> None:
     file = tmp_path / "ca.crt"
     file.write_text("no certificate")
-    with pytest.raises(Ended, match=r"spec.storage.caConfigMapRef") as ended:
+    with pytest.raises(ServeError, match=r"spec.storage.caConfigMapRef") as ended:
         Storage(StorageConfig(endpoint="https://minio"), KEYS, ca_file=file)
     assert ended.value.reason == "InvalidConfig"

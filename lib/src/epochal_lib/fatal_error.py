@@ -1,0 +1,77 @@
+"""The error that ends a process, and the termination message that tells Kubernetes its reason."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from epochal_api.pod import MAX_TERMINATION_BYTES, TERMINATION_FILE
+from epochal_api.text import printable
+
+CRASHED = 1
+"""Exit code of a process that an unexpected error ended."""
+
+log = logging.getLogger(__name__)
+
+
+class FatalError(Exception):
+    """An error that ends the process.
+
+    Args:
+        reason: The cause in one CamelCase word. It becomes a reason of a condition.
+        message: The state that was found, its place, the expected state, and the action to take. Control characters,
+            which can only come from data or a server, are escaped.
+        exit_code: The exit code of the process.
+    """
+
+    def __init__(self, reason: str, message: str, exit_code: int) -> None:
+        self.reason = reason
+        self.message = printable(message)
+        self.exit_code = exit_code
+        super().__init__(self.message)
+
+
+def exit_code_of(
+    work: Callable[[], int], redact: Callable[[str], str], termination_file: Path = Path(TERMINATION_FILE)
+) -> int:
+    """Run the work of a process, and return the exit code. If the work fails, log the error and write its reason.
+
+    Args:
+        work: Does the work and returns the exit code.
+        redact: Removes secrets from a text.
+        termination_file: The file of the termination message.
+    """
+    try:
+        return work()
+    except FatalError as error:
+        log.error("%s: %s", error.reason, error.message)  # noqa: TRY400 - people need no traceback for it
+        reason, message, code = error.reason, error.message, error.exit_code
+    except Exception as error:
+        log.exception("unexpected error")
+        said = f"{type(error).__name__}: {error}"
+        reason, message, code = "Crashed", f"{said}; see the traceback in the container's log", CRASHED
+    write_termination_message(reason, redact(message), termination_file)
+    return code
+
+
+def write_termination_message(reason: str, message: str, path: Path = Path(TERMINATION_FILE)) -> None:
+    """Write the termination message, which the kubelet copies into the pod's status.
+
+    Outside of a pod, the file is missing and nothing is written.
+
+    Args:
+        reason: The cause of the end, in one CamelCase word.
+        message: The cause, for people.
+        path: The file. The kubelet creates it, so this function never does.
+    """
+    text = json.dumps({"reason": reason, "message": message})
+    while (
+        over := len(text) - MAX_TERMINATION_BYTES
+    ) > 0:  # a character takes up to 12 bytes in JSON, so repeat until it fits
+        message = f"{message[: -over // 12 - 1]}…"
+        text = json.dumps({"reason": reason, "message": message})
+    try:
+        if path.exists():
+            path.write_text(text, encoding="ascii")
+    except OSError as error:
+        log.warning("cannot write the termination message: %s", error)

@@ -1,0 +1,107 @@
+"""The stored answers of a model, and their comparison with those of the same model in another runtime."""
+
+import io
+import zlib
+from collections.abc import Mapping
+from zipfile import BadZipFile
+
+import numpy as np
+from epochal_api.signature import Signature, Which
+
+from epochal_lib.model_server.errors import ServeError
+
+TEXT = "str"
+"""The type of text in a signature. Such an array holds Python strings."""
+Arrays = Mapping[str, np.ndarray]
+"""Arrays by the names of inputs or outputs."""
+
+
+class AnswersDiffer(Exception):
+    """The answers differ by more than the tolerance. The message has the output and the difference."""
+
+
+def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:
+    """Return the stored samples for the check: the inputs and the model's answers to them.
+
+    Args:
+        data: Content of the file. See epochal_api.signature.CHECK.
+        signature: The signature of the model.
+        which: The model of the training that gave the answers.
+
+    Raises:
+        ServeError: ModelDamaged, if the samples cannot be read.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            inputs = {spec.name: _as_told(stored[f"input:{spec.name}"], spec.dtype) for spec in signature.inputs}
+            outputs = {
+                spec.name: _as_told(stored[f"{which.lower()}:{spec.name}"], spec.dtype) for spec in signature.outputs
+            }
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise ServeError(
+            "ModelDamaged", f"the samples of the model's check cannot be read ({error}): train or export it again"
+        ) from error
+    return inputs, outputs
+
+
+def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
+    """Check that a model gives the same answers as at export, and return the largest difference.
+
+    Args:
+        found: The answers of the loaded model.
+        expected: The stored answers.
+        tolerance: Maximum difference. See Signature.
+
+    Raises:
+        ServeError: CheckDiffers, if an answer differs by more.
+    """
+    try:
+        return largest_difference(found, expected, tolerance)
+    except AnswersDiffer as error:
+        raise ServeError(
+            "CheckDiffers",
+            f"{error}, compared with its answers to the same samples at export: export it again with this version's "
+            "trainer",
+        ) from error
+
+
+def largest_difference(found: Arrays, expected: Arrays, tolerance: float) -> float:
+    """Compare the answers of a model in two runtimes, and return their largest absolute difference.
+
+    Args:
+        found: The answers to check. Outputs that are not expected are ignored.
+        expected: The correct answers.
+        tolerance: Maximum difference, relative to the greatest finite value that is expected, or to 1 if 1 is greater.
+
+    Raises:
+        AnswersDiffer: If the difference is too large, or an output has another shape or type.
+    """
+    largest = 0.0
+    for name, wanted in expected.items():
+        got = found[name]
+        if (got.shape, _kind(got)) != (wanted.shape, _kind(wanted)):
+            raise AnswersDiffer(
+                f'output "{name}": differs by its shape or type: found {got.shape} of {got.dtype}, expected '
+                f"{wanted.shape} of {wanted.dtype}"
+            )
+        if _kind(wanted) == TEXT:
+            if (got.astype(str) != wanted.astype(str)).any():
+                raise AnswersDiffer(f'output "{name}": differs by its text')
+            continue
+        one, other = wanted.astype(np.float64), got.astype(np.float64)
+        same = (one == other) | (np.isnan(one) & np.isnan(other))  # infinity minus infinity would be NaN
+        gap = np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other))
+        difference = float(np.nan_to_num(gap, nan=np.inf, posinf=np.inf).max(initial=0.0))
+        bound = tolerance * float(np.abs(one[np.isfinite(one)]).max(initial=1.0))
+        if difference > bound:
+            raise AnswersDiffer(f'output "{name}": differs by {difference:.3g}, expected at most {bound:.3g}')
+        largest = max(largest, difference)
+    return largest
+
+
+def _kind(array: np.ndarray) -> str:
+    return TEXT if array.dtype.kind in "OSU" else array.dtype.kind
+
+
+def _as_told(array: np.ndarray, dtype: str) -> np.ndarray:
+    return array.astype(object) if dtype == TEXT else array.astype(dtype, copy=False)

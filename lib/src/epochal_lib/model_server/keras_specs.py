@@ -1,0 +1,34 @@
+"""The tensors of a Keras model as entries of a signature, without an import of Keras."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from epochal_api.signature import TensorSpec
+
+from epochal_lib.model_server.answers import TEXT
+
+
+def input_specs(tensors: Iterable[Any]) -> list[TensorSpec]:
+    """Return the entries of a model's inputs, named by their input layers."""
+    return [_spec(tensor.name, tensor) for tensor in tensors]
+
+
+def output_specs(tensors: Sequence[Any]) -> list[TensorSpec]:
+    """Return the entries of a model's outputs, named by their layers, and numbered if a layer has several outputs."""
+    names: list[str] = []
+    for tensor in tensors:
+        layer, number = str(tensor._keras_history.operation.name), 1  # noqa: SLF001 - Keras has no public API for it
+        name = layer
+        while name in names:
+            number += 1
+            name = f"{layer}_{number}"
+        names.append(name)
+    return [_spec(name, tensor) for name, tensor in zip(names, tensors, strict=True)]
+
+
+def _spec(name: str, tensor: Any) -> TensorSpec:
+    """Return the entry of a tensor. All floating-point types become float32."""
+    shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
+    dtype = str(tensor.dtype)
+    floating = dtype.startswith(("float", "bfloat"))
+    return TensorSpec(name=name, shape=shape, dtype="float32" if floating else TEXT if dtype == "string" else dtype)

@@ -1,0 +1,61 @@
+"""Removal of secrets from logs and messages: credentials, tokens, private keys and signatures."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from urllib.parse import quote, quote_plus
+
+from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
+from epochal_api.text import printable
+
+REDACTED = "***"
+SHORTEST = 6
+"""Minimum length of a credential that is removed from texts. A shorter one may be a part of ordinary words."""
+_SECRET = re.compile(
+    r"(?P<kept>bearer\s+)\S+"
+    r"|(?<=signature=)[0-9a-f]+"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Bearer tokens, signatures of S3 requests, JSON web tokens and PEM keys. An error of a library may contain them: an
+HTTP parser quotes an invalid header. With a signature, a reader could repeat the same request for some minutes."""
+
+
+class Redactor:
+    """Removes secrets and terminal control characters from texts.
+
+    Args:
+        credentials: Credentials of this process. All texts lose them, plain or encoded in a URL, XML or JSON.
+    """
+
+    def __init__(self, credentials: Iterable[str] = ()) -> None:
+        whole = {form for secret in credentials for form in (secret, secret.strip())}
+        forms = {form for secret in whole if len(secret) >= SHORTEST for form in _forms(secret)}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._credentials = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    @classmethod
+    def of_environment(cls, environ: Mapping[str, str] = os.environ) -> "Redactor":
+        """Return the redactor of the storage credentials that the operator puts into the environment."""
+        return cls(environ.get(name, "") for name in (ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV))
+
+    def __call__(self, text: str) -> str:
+        """Return a text without secrets and terminal control characters."""
+        if self._credentials is not None:
+            text = self._credentials.sub(REDACTED, text)
+        return printable(_SECRET.sub(lambda found: f"{found['kept'] or ''}{REDACTED}", text))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the forms of a secret in a text: plain, as a Python literal, in XML, in JSON and in a URL."""
+    yield secret
+    yield repr(secret)[1:-1]
+    yield json.dumps(secret)[1:-1]
+    yield escape(secret)
+    yield escape(secret, quote=False)
+    for address in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
+        yield address
+        yield re.sub("%..", lambda found: found[0].lower(), address)

@@ -1,0 +1,79 @@
+"""Opens a connection to an S3 service, and reads its objects."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from minio import Minio
+from urllib3 import PoolManager, Retry, Timeout
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+
+
+def connect(
+    endpoint: str,
+    *,
+    access_key: str,
+    secret_key: str,
+    session_token: str | None,
+    region: str,
+    ca_file: Path | None,
+    connections: int = 1,
+    retries: Retry | Literal[False] = False,
+) -> Minio:
+    """Return the client of an S3 service. It sends no request yet.
+
+    Args:
+        endpoint: http://HOST[:PORT] or https://HOST[:PORT].
+        access_key: The access key that signs requests.
+        secret_key: The secret key that signs requests.
+        session_token: The session token of temporary credentials, or None.
+        region: Region in the signatures of requests.
+        ca_file: PEM certificates to trust in addition to the system's, or None.
+        connections: Number of connections that stay open.
+        retries: Immediate retries of a single request.
+
+    Raises:
+        OSError: If `ca_file` holds no certificates.
+        ValueError: If the endpoint is no valid address.
+    """
+    address = urlsplit(endpoint)
+    secure = address.scheme == "https"
+    context = ssl.create_default_context() if secure else None
+    if context is not None and ca_file is not None:
+        context.load_verify_locations(ca_file)
+    timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    return Minio(
+        address.netloc,
+        access_key=access_key,
+        secret_key=secret_key,
+        session_token=session_token,
+        secure=secure,
+        region=region,
+        http_client=PoolManager(timeout=timeout, maxsize=connections, retries=retries, ssl_context=context),
+    )
+
+
+@contextmanager
+def opened(client: Minio, bucket: str, key: str, **options: Any) -> Iterator[Any]:
+    """Open an object for reading.
+
+    A connection that was not read to its end is closed, since no other request can use it.
+
+    Args:
+        client: The client of the service.
+        bucket: The bucket.
+        key: The object.
+        options: Arguments of Minio.get_object, such as the range.
+    """
+    response = client.get_object(bucket, key, **options)
+    response.decode_content = False  # return the stored bytes in spite of their Content-Encoding
+    try:
+        yield response
+    finally:
+        response.close()
+        response.release_conn()

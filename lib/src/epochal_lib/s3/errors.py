@@ -1,0 +1,243 @@
+"""The meaning of errors of the S3 client: the reason, the remedy, and whether they are temporary."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+from xml.etree.ElementTree import ParseError
+
+from minio.error import InvalidResponseError, S3Error, ServerError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+Reason = Literal[
+    "BucketNotFound",
+    "CredentialsRefused",
+    "EndpointUnreachable",
+    "ObjectChanged",
+    "ObjectNotFound",
+    "ResultsNotWritable",
+    "StorageError",
+    "WrongRegion",
+]
+Verb = Literal["find", "read", "list", "write", "delete"]
+
+TOO_MANY_REQUESTS = 429
+SERVER_ERRORS = 500
+BUSY = frozenset(
+    {
+        "BadDigest",
+        "IncompleteBody",
+        "InvalidPart",
+        "NoSuchUpload",
+        "OperationAborted",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "SlowDown",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+"""S3 error codes below HTTP 500 that may be temporary: a restarted server has lost the parts of an upload, or a wrong
+clock is corrected soon."""
+SHOWN = 300
+"""Maximum number of characters of a server's message to quote."""
+
+CREDENTIALS = "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names"
+READ = f"allow the credentials s3:GetObject and s3:ListBucket there, or {CREDENTIALS}"
+WRITE = f"allow the credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there, or {CREDENTIALS}"
+
+
+class _Code(NamedTuple):
+    """The reason of an S3 error code, and its remedy."""
+
+    reason: Reason
+    remedy: str
+
+
+REFUSED = _Code("CredentialsRefused", CREDENTIALS)
+FULL = _Code("ResultsNotWritable", "make room there, or raise the bucket's quota")
+CHANGED = _Code("ObjectChanged", "write data before the job starts, or to new keys")
+REGION = _Code("WrongRegion", "set spec.storage.region to the bucket's region")
+CODES = {
+    "AccessDenied to read": _Code("CredentialsRefused", READ),
+    "AccessDenied to find": _Code("CredentialsRefused", READ),
+    "AccessDenied to list": _Code("CredentialsRefused", READ),
+    "AccessDenied to write": _Code("ResultsNotWritable", WRITE),
+    "AccessDenied to delete": _Code("ResultsNotWritable", WRITE),
+    "AccountProblem": REFUSED,
+    "AllAccessDisabled": REFUSED,
+    "AuthorizationHeaderMalformed": REGION,
+    "ExpiredToken": REFUSED,
+    "IllegalLocationConstraint": REGION,
+    "InsufficientStorage": FULL,
+    "InvalidAccessKeyId": REFUSED,
+    "InvalidRange": CHANGED,
+    "InvalidSecurity": REFUSED,
+    "InvalidToken": REFUSED,
+    "InvalidTokenId": REFUSED,
+    "NoSuchBucket": _Code("BucketNotFound", "create the bucket, or name another"),
+    "NoSuchKey": _Code("ObjectNotFound", "put the object there, or name another"),
+    "NotSignedUp": REFUSED,
+    "PermanentRedirect": REGION,
+    "PreconditionFailed": CHANGED,
+    "QuotaExceeded": FULL,
+    "Redirect": REGION,
+    "RequestTimeTooSkewed": _Code("CredentialsRefused", "set the clock of the node, or that of the server"),
+    "RetryHead": REGION,
+    "SignatureDoesNotMatch": REFUSED,
+    "TemporaryRedirect": REGION,
+    "TokenRefreshRequired": REFUSED,
+    "XMinioAdminBucketQuotaExceeded": FULL,
+    "XMinioStorageFull": FULL,
+}
+UNHEALTHY = _Code("EndpointUnreachable", "check that the service is healthy")
+UNKNOWN = _Code("StorageError", "look the code up in the service's documentation")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to the service, for messages."""
+
+    endpoint: str
+    bucket: str
+    verb: Verb
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} s3://{self.bucket}/{self.key} at {self.endpoint}"
+
+
+@dataclass(frozen=True)
+class StorageErrorInfo:
+    """The meaning of an error of the S3 client."""
+
+    reason: Reason
+    message: str
+    """The failed request, the error that was found, and the remedy."""
+    temporary: bool = False
+    """Whether a retry may succeed."""
+
+
+def explain(error: Exception, request: Request, redact: Callable[[str], str] = str) -> StorageErrorInfo | None:
+    """Return the meaning of an error of the S3 client.
+
+    Args:
+        error: The error that the S3 client raised.
+        request: The request that failed.
+        redact: Removes credentials from texts of the server and the client.
+
+    Returns:
+        The meaning, or None if the storage did not cause the error.
+    """
+    match error:
+        case S3Error():
+            return _of_code(error, request, redact)
+        case ServerError():
+            return _of_status(request, error.status_code)
+        case InvalidResponseError():
+            return _of_status(request, _status(error))
+        case ParseError() | ValueError() if _unreadable(error):
+            return _of_status(request, None)
+        case HTTPError():
+            certificate = _certificate_fault(error)
+            fault = certificate or _network_fault(error, redact)
+            return unreachable(request, fault, temporary=certificate is None)
+        case _:
+            return None
+
+
+def unreachable(request: Request, fault: str, *, temporary: bool = True) -> StorageErrorInfo:
+    """Return the meaning of a service that does not answer as an S3 service."""
+    return StorageErrorInfo("EndpointUnreachable", f"cannot {request}: {fault}", temporary)
+
+
+def _of_code(error: S3Error, request: Request, redact: Callable[[str], str]) -> StorageErrorInfo:
+    code = _shown(redact(error.code or f"HTTP {error.response.status}"))
+    found = f"{code}: {_shown(redact(error.message))}" if error.message else code
+    busy = _server_error(error.response.status) or error.code in BUSY
+    known = CODES.get(code) or CODES.get(f"{code} to {request.verb}") or (UNHEALTHY if busy else UNKNOWN)
+    return StorageErrorInfo(known.reason, f"cannot {request} ({found}): {known.remedy}", busy or known is FULL)
+
+
+def _of_status(request: Request, status: int | None) -> StorageErrorInfo:
+    """Return the meaning of an answer that is not S3: an HTTP status without S3's XML, or None for other content."""
+    if status is not None and _server_error(status):
+        return unreachable(request, f"it answered HTTP {status}: check that the service is healthy")
+    answer = "something else" if status is None else f"HTTP {status}"
+    fault = (
+        f"it answered {answer}, not S3: spec.storage.endpoint must be the address of the S3 API (a web console has "
+        "another port), with http:// or https:// as the service has it"
+    )
+    return unreachable(request, fault, temporary=False)
+
+
+def _network_fault(error: HTTPError, redact: Callable[[str], str]) -> str:
+    reason, cause = _reason(error), _cause(error)
+    match reason:
+        case _ if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused: check spec.storage.endpoint, and that the service runs"
+        case NameResolutionError():
+            return "its host name is not known to DNS: check spec.storage.endpoint"
+        case ConnectTimeoutError():
+            return "no connection in time: check spec.storage.endpoint, the service and any NetworkPolicy"
+        case ReadTimeoutError():
+            return "no answer in time: check that the service is healthy"
+        case SSLError():
+            return f"TLS failed ({_shown(redact(str(reason)))}): check spec.storage.endpoint"
+        case _:
+            return f"{_shown(redact(str(cause or reason)))}: check that the service is healthy"
+
+
+def _certificate_fault(error: HTTPError) -> str | None:
+    """Return the TLS error that only a change of the configuration fixes; None for other errors.
+
+    The other errors are not about TLS, or may be temporary.
+    """
+    text = str(_reason(error))
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
+        return "it does not speak TLS: write http:// in spec.storage.endpoint"
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return (
+            f"its certificate is not trusted ({_shown(text)}): name the certificate authority in "
+            "spec.storage.caConfigMapRef, and use a host name that the certificate holds"
+        )
+    return None
+
+
+def _reason(error: BaseException) -> BaseException:
+    while isinstance(error, MaxRetryError) and error.reason is not None:
+        error = error.reason
+    return error
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the operating system's error that caused the client's error, or None."""
+    found: BaseException | None = _reason(error)
+    while found is not None and not isinstance(found, OSError | ssl.SSLError | socket.gaierror):
+        nested = next((argument for argument in found.args if isinstance(argument, BaseException)), None)
+        found = found.__cause__ or nested
+    return found
+
+
+def _unreadable(error: Exception) -> bool:
+    """Return whether the S3 client failed to parse a response, such as a proxy's page that is XML but not S3's XML."""
+    return isinstance(error, ParseError) or str(error).startswith("XML element <")
+
+
+def _status(error: InvalidResponseError) -> int:
+    return int(error._code)  # noqa: SLF001 - the client has no public attribute for the status
+
+
+def _server_error(status: int) -> bool:
+    return status >= SERVER_ERRORS or status == TOO_MANY_REQUESTS
+
+
+def _shown(text: str | None) -> str:
+    return "".join(c if c.isprintable() else " " for c in (text or "")[:SHOWN])
