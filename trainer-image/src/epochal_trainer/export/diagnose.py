@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
-from epochal_trainer.export.answers import TOLERANCE, Session
+from epochal_trainer.export.loading import TOLERANCE
 from epochal_trainer.export.tensors import answer, outputs_of
-from epochal_trainer.export.to_onnx import to_onnx
+from epochal_trainer.export.to_onnx import load_onnx, to_onnx
 from epochal_trainer.export.tracing import layer_name
 
 
@@ -25,7 +25,7 @@ def first_that_fails(model: keras.Model, path: Path) -> str | None:
     def fails(tensor: Any) -> bool:
         try:
             to_onnx(keras.Model(model.inputs, tensor), path)
-            Session(path)
+            load_onnx(path)
         except Exception:  # noqa: BLE001 - any exception is the failure that is searched
             return True
         return False
@@ -48,7 +48,7 @@ def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | 
     whole = keras.Model(model.inputs, tensors)
     try:
         to_onnx(whole, path)
-        found = Session(path).answer(inputs)
+        found = load_onnx(path)(inputs)
     except Exception:  # noqa: BLE001 - the outputs between layers may have types that cannot be exported
         return None
     expected = answer(whole, inputs)

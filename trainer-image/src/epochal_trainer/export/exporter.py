@@ -15,7 +15,6 @@ from epochal_lib.model_server.answers import Arrays
 from numpy.typing import NDArray
 
 from epochal_trainer.export import samples
-from epochal_trainer.export.answers import tolerance_of
 from epochal_trainer.export.formats import ExportError, export_as
 from epochal_trainer.export.loading import Loaded, load
 from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
@@ -58,7 +57,7 @@ def export(request: Request) -> Export:
             try:
                 if not done:  # All models are of the same network.
                     network = network_of(loaded.served, request.classes, request.image)
-                    inputs, tolerance = _inputs(request, loaded.served), tolerance_of(loaded.precision)
+                    inputs, tolerance = _inputs(request, loaded.served), loaded.tolerance
                 done.append(_exported(request, source, loaded, inputs, Path(folder)))
             except Unserved as error:
                 return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])

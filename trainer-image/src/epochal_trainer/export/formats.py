@@ -6,12 +6,11 @@ from pathlib import Path
 from epochal_api.storage import ExportFormat
 from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
-from epochal_trainer.export.answers import TOLERANCE, Session, tolerance_of
 from epochal_trainer.export.diagnose import first_that_differs, first_that_fails
-from epochal_trainer.export.loading import Loaded
+from epochal_trainer.export.loading import TOLERANCE, Loaded
 from epochal_trainer.export.request import DIFFERS, NOT_EXPORTABLE
 from epochal_trainer.export.tensors import answer
-from epochal_trainer.export.to_onnx import NotExportable, to_onnx
+from epochal_trainer.export.to_onnx import NotExportable, load_onnx, to_onnx
 from epochal_trainer.export.to_saved_model import answers_of, to_saved_model
 from epochal_trainer.export.tracing import failed_layer
 from epochal_trainer.model.keras_objects import explain
@@ -51,7 +50,7 @@ def export_as(
     """
     try:
         found = _EXPORTERS[export_format](loaded, path, inputs, scratch)
-        return largest_difference(found, answers, tolerance_of(loaded.precision))
+        return largest_difference(found, answers, loaded.tolerance)
     except AnswersDiffer as error:
         path.unlink()
         raise ExportError(DIFFERS, f"computed in float32, and not in {loaded.precision}, {error}") from error
@@ -65,7 +64,7 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
     model, trial = loaded.served, scratch / "trial.onnx"
     try:
         to_onnx(model, path)
-        session = Session(path)
+        answer_in_onnx = load_onnx(path)
     except NotExportable as error:
         where = error.layer or first_that_fails(model, trial) or _WHOLE
         raise ExportError(NOT_EXPORTABLE, f"{where} {error}") from error
@@ -74,10 +73,10 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
         said = explain(error).replace(str(path), path.name)
         raise ExportError(NOT_EXPORTABLE, f"{where} cannot be computed by ONNX Runtime ({said})") from error
     try:
-        expected, found = answer(model, inputs), session.answer(inputs)
+        expected, found = answer(model, inputs), answer_in_onnx(inputs)
         largest_difference(found, expected, TOLERANCE)
         # Also a single sample: a graph may have the number of samples from its conversion fixed in it.
-        largest_difference(session.answer(_first(inputs)), _first(expected), TOLERANCE)
+        largest_difference(answer_in_onnx(_first(inputs)), _first(expected), TOLERANCE)
     except AnswersDiffer as error:
         first = first_that_differs(model, inputs, trial)
         raise ExportError(DIFFERS, f"{error}" + (f", from {first} on" if first else "")) from error

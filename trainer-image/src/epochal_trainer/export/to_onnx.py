@@ -1,14 +1,16 @@
-"""Converts a model to ONNX."""
+"""Converts a model to ONNX, and computes the outputs of an ONNX model in ONNX Runtime."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import onnxruntime
 import tensorflow as tf
+from epochal_lib.model_server.answers import Arrays
 from onnx import TensorProto
 from tf2onnx import optimizer, tf_loader
 from tf2onnx.tfonnx import process_tf_graph
@@ -104,6 +106,27 @@ def _fill_in(graph: Any, whole: Traced) -> None:
         if (name := f"{_WEIGHT}{index}") in taken:
             values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight), np.float32)
             graph.initializer.add(name=name, dims=values.shape, data_type=TensorProto.FLOAT, raw_data=values.tobytes())
+
+
+def load_onnx(path: Path) -> Callable[[Arrays], Arrays]:
+    """Return the function that computes the outputs of an ONNX model from its inputs, both by name.
+
+    Args:
+        path: The file.
+
+    Raises:
+        Exception: Any exception of ONNX Runtime for a file that it cannot load.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised, so they need no log
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    inputs = [each.name for each in session.get_inputs()]
+    outputs = [each.name for each in session.get_outputs()]
+
+    def answer(given: Arrays) -> Arrays:
+        return dict(zip(outputs, session.run(outputs, {name: given[name] for name in inputs}), strict=True))
+
+    return answer
 
 
 @contextmanager
