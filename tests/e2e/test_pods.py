@@ -137,7 +137,7 @@ def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Names
     namespace.apply(digits("given-up", backoffLimit=0, training__epochs=60, training__callbacks=[]))
     namespace.wait_epoch(1, "given-up")
     bucket, _, folder = namespace.status("given-up")["results"]["uri"].removeprefix("s3://").partition("/")
-    store.put_object(bucket, f"{folder}attempts/7-another.json", io.BytesIO(b"{}"), 2)
+    store.put_object(bucket, f"{folder}attempts/7-other.json", io.BytesIO(b"{}"), 2)
     assert namespace.complete("given-up")["progress"]["attempt"] == 8
     restarts = [event for event in namespace.events("given-up") if event["reason"] == "Restarting"]
     assert len(restarts) == 1, restarts

@@ -23,6 +23,18 @@ def test_attempts_are_counted(tmp_path: Path) -> None:
     assert Attempts(FolderBucket(tmp_path), "n/j/other", "pod").begin("spec") == 1
 
 
+def test_earlier_attempts_count_and_a_newer_attempt_continues(tmp_path: Path) -> None:
+    (tmp_path / "n/j/u/attempts").mkdir(parents=True)
+    (tmp_path / "n/j/u/attempts/7-old.json").write_text("{}")
+    now = attempts(tmp_path, "a")
+    assert now.begin("spec") == 8
+    (tmp_path / "n/j/u/attempts/8-Z.json").write_text("{}")
+    now.check()
+    (tmp_path / "n/j/u/attempts/9-new.json").write_text("{}")
+    with pytest.raises(Failure, match="this is attempt 8 of pod a, and attempt 9 of pod new has begun since"):
+        now.check()
+
+
 def test_only_the_last_one_goes_on(tmp_path: Path) -> None:
     old, new = attempts(tmp_path, "b"), attempts(tmp_path, "a")
     old.begin("spec")

@@ -151,9 +151,7 @@ def _store(outcome: Export, results: Results, work: Path) -> Export:
 
 def _tries(results: Results) -> int:
     """Return the number of attempts that ended during an export."""
-    if not results.holds(EXPORTING):
-        return 0
-    return int(results.get(EXPORTING))
+    return int(results.get(EXPORTING)) if results.holds(EXPORTING) else 0
 
 
 @contextmanager
