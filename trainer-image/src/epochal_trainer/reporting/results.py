@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import not_as_stored
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,13 @@ class Results:
                 raise
             found = failure.message
         self._check()
-        raise not_as_stored(self.uri(name), found)
+        message = (
+            f"{self.uri(name)} was stored a moment ago, and reading it back gives something else: {found}. Spec, data "
+            "and training are in order: the storage, or a proxy before it, changes what it holds, or another program "
+            "writes there"
+        )
+        # A retry: the trained state is in a checkpoint, and the next attempt may store it correctly.
+        raise Failure("StorageError", message, os.EX_TEMPFAIL)
 
     def store_folder(self, path: Path, name: str) -> None:
         """Store all files of a folder, if it exists.

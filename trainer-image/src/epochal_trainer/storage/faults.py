@@ -1,6 +1,5 @@
 """Failures that any bucket can have, and their messages."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,22 +26,6 @@ def object_changed(uri: str) -> Failure:
     return bad_data(
         "ObjectChanged", f"{uri} changed while it was read: write data before the job starts, or to new keys"
     )
-
-
-def not_as_stored(uri: str, found: str) -> Failure:
-    """Return the failure for a storage that returns other content than it received.
-
-    The attempt is retried: the trained state is in a checkpoint, and the next attempt may store it correctly.
-
-    Args:
-        uri: URI of the object.
-        found: Description of the content that was read back.
-    """
-    message = (
-        f"{uri} was stored a moment ago, and reading it back gives something else: {found}. Spec, data and training "
-        "are in order: the storage, or a proxy before it, changes what it holds, or another program writes there"
-    )
-    return Failure("StorageError", message, os.EX_TEMPFAIL)
 
 
 def bounded(data: bytes, uri: str) -> bytes:
