@@ -23,7 +23,7 @@ from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import room_for
+from epochal_trainer.storage.faults import OBJECT_REASONS, room_for
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,6 @@ _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
 _MOST_POINTER_BYTES = 1024**2
 _TRIES = 3
 """Number of downloads of an object until its digest is right: not every storage provides an MD5 to check a transfer."""
-_OBJECT_REASONS = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""Reasons of failures that concern a single object of a working bucket."""
 
 
 class Entry(Part):
@@ -196,7 +194,7 @@ class Store:
                 "%s cannot be used: it has %d bytes; the checkpoints beside it are.", self._bucket.uri(key), size
             )
         except Failure as failure:
-            if failure.reason not in _OBJECT_REASONS:
+            if failure.reason not in OBJECT_REASONS:
                 raise
         except Unreadable as error:
             log.warning("%s cannot be used: %s; the checkpoints beside it are.", self._bucket.uri(key), error)
@@ -261,7 +259,7 @@ class Store:
             try:
                 found = self._bucket.download(self._prefix + name, path)
             except Failure as failure:
-                if failure.reason in _OBJECT_REASONS:
+                if failure.reason in OBJECT_REASONS:
                     raise Unreadable(failure.message) from failure
                 raise
             if found.startswith(digest):

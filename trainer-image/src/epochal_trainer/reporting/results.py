@@ -13,6 +13,7 @@ from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
+from epochal_trainer.storage.faults import OBJECT_REASONS
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,6 @@ An attempt that finds the key knows that an earlier attempt ended during the exp
 """
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
-_ANOTHER = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""Failures of an object itself, in a bucket that works."""
 
 
 class Results:
@@ -143,7 +142,7 @@ class Results:
                 return written
             found = f"its SHA-256 is {there} instead of {written}"
         except Failure as failure:
-            if failure.reason not in _ANOTHER:
+            if failure.reason not in OBJECT_REASONS:
                 raise
             found = failure.message
         self._check()

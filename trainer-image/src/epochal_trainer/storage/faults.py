@@ -9,6 +9,8 @@ from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_
 
 SMALL_BYTES = 64 * 1024**2
 """Maximum size in bytes of an object that is read into memory as a whole."""
+OBJECT_REASONS = ("ObjectNotFound", "ObjectChanged", "DamagedData")
+"""Reasons of failures that concern a single object of a working bucket."""
 
 
 def not_found(uri: str, advice: str | None) -> Failure:
