@@ -57,6 +57,12 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: i
     }
 
 
+def test_an_epoch_is_written_with_the_field_names_of_the_format(tmp_path: Path, make: Make) -> None:
+    with zipfile.ZipFile(written(tmp_path / "a", make())) as archived:
+        (epoch,) = json.loads(archived.read("state.json"))["history"]
+    assert list(epoch) == ["number", "seconds", "learningRate", "metrics", "comparable"]
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_does_more_than_make_it_unreadable(tmp_path: Path, make: Make, data: st.DataObject) -> None:

@@ -30,7 +30,9 @@ class Epoch:
             the best weights were lost.
     """
 
-    __pydantic_config__ = ConfigDict(alias_generator=to_camel, validate_by_name=True, ser_json_inf_nan="strings")
+    __pydantic_config__ = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True, ser_json_inf_nan="strings"
+    )
 
     number: Annotated[int, Field(ge=0, le=2**53)]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
