@@ -22,7 +22,7 @@ def checkpointer_of(folder: Path, writer: Writer, costs: Costs, **policy: int) -
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(optimizer="Adam", loss="mse")
     return Checkpointer(
-        policy=Checkpoint.model_validate(policy),
+        Checkpoint.model_validate(policy),
         model=model,
         callbacks=[],
         files=Files(folder, [], folder / "staging"),

@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from statistics import median
 from typing import Any
 
@@ -62,7 +62,7 @@ def copies_exceed(copying: float, epoch_seconds: float) -> bool:
     return copying >= _LEAST_SECONDS and 0 < _MOST * epoch_seconds < copying
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(eq=False)
 class Checkpointer:
     """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy.
 
@@ -80,6 +80,7 @@ class Checkpointer:
     """
 
     policy: Checkpoint
+    _: KW_ONLY
     model: keras.Model
     callbacks: Sequence[Any]
     files: Files

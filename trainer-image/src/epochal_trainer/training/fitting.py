@@ -152,7 +152,7 @@ class Fitting:
             on_epoch=on_epoch_end,
             on_step=self.watchdog.at,
             checkpointer=checkpoint.Checkpointer(
-                policy=training.checkpoint,
+                training.checkpoint,
                 model=model,
                 callbacks=callbacks,
                 files=files,

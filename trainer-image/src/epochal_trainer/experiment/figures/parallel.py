@@ -173,8 +173,8 @@ def draw(report: ExperimentReport, path: Path) -> None:
         axes.set_ylim(-0.03, 1.03)
         axes.spines[["left", "bottom"]].set_visible(False)
         if best:
-            value = f"{metric} {worth[best[0].number]:.4g}"
-            axes.set_xlabel(f"orange: the best, trial {best[0].number}, {value}; the brighter, the better", fontsize=9)
+            of_best = f"trial {best[0].number}, {metric} {worth[best[0].number]:.4g}"
+            axes.set_xlabel(f"orange: the best, {of_best}; the brighter, the better", fontsize=9)
 
 
 def _tried(report: ExperimentReport, name: str) -> list[str]:
