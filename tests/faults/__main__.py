@@ -67,6 +67,8 @@ def main() -> int:
         if not arguments.scenarios:
             say("an operator that starts with very many jobs ...")
             figures.append(of_operator.start_with_many(f"{NAMESPACE}-many"))
+            say("an operator that starts beside Experiments with very many trials ...")
+            figures.append(of_operator.start_with_experiments(f"{NAMESPACE}-experiments"))
         text = report(rows, figures, arguments.seed)
     if searched := [one for one in chosen if isinstance(one, Tried)]:
         rows = _searches(searched, **given)

@@ -19,6 +19,8 @@ from tests.kit.process import Process, installed_away
 
 MANY = 1000
 ACTS_SECONDS = 3
+EXPERIMENTS, TRIALS = 10, 1000
+ACTS_BESIDE_TRIALS_SECONDS = 10
 BACK_SECONDS = 60
 BETWEEN = 0.3, 2.5
 """Seconds between an operator's process and its end."""
@@ -148,6 +150,47 @@ def start_with_many(namespace: str) -> Figure:
         f"{start.acts:.1f} s; had looked at all after {start.all_seen:.1f} s; {start.megabytes:.0f} MB",
         f"within {ACTS_SECONDS} s",
         start.acts <= ACTS_SECONDS,
+    )
+
+
+def start_with_experiments(namespace: str) -> Figure:
+    """Measure how soon after its start an operator acts beside running Experiments with very many trials.
+
+    Args:
+        namespace: The namespace of the Experiments, which is created and deleted.
+    """
+    kubectl("create", "namespace", namespace)
+    names = [f"search-{number}" for number in range(EXPERIMENTS)]
+
+    def have_trials() -> bool:
+        found = [get("experiment", name, namespace=namespace).get("status") or {} for name in names]
+        return all((status.get("trials") or {}).get("created") == TRIALS for status in found)
+
+    try:
+        with installed_away(), tempfile.TemporaryDirectory() as folder:
+            for name in names:
+                fleet.create_experiment(namespace, name, trials=TRIALS)
+            first, second = (
+                Process(Path(os.environ["KUBECONFIG"]), Path(folder) / name, namespaces=(namespace,))
+                for name in ("first", "second")
+            )
+            first.start()  # It writes the ledgers from the TrainingJobs, and creates the last trials.
+            try:
+                wait("the trials of all Experiments", have_trials, seconds=300, every=1)
+            finally:
+                first.stop()
+            try:
+                start = fleet.measure_start(second, namespace, EXPERIMENTS * (TRIALS + 1))
+            finally:
+                second.stop()
+    finally:
+        kubectl("delete", "namespace", namespace, "--wait=false")
+    return Figure(
+        f"the operator acts, from its start, with {EXPERIMENTS} running Experiments of {TRIALS:,} trials",
+        "",
+        f"{start.acts:.1f} s; had looked at all after {start.all_seen:.1f} s; {start.megabytes:.0f} MB",
+        f"within {ACTS_BESIDE_TRIALS_SECONDS} s",
+        start.acts <= ACTS_BESIDE_TRIALS_SECONDS,
     )
 
 

@@ -1,10 +1,14 @@
-"""Many TrainingJobs at once, and how long an operator takes to begin when there are so many."""
+"""Many TrainingJobs and trials at once, and the time that an operator takes to start with them."""
 
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+
+from epochal_api.experiment import ExperimentSpec
+from epochal_operator.experiment.space import Space
+from epochal_operator.experiment.trial_job import training_job
 
 from tests.kit import apiserver
 from tests.kit.apiserver import MERGE
@@ -73,6 +77,45 @@ def create(namespace: str, names: Iterable[str], *, finished: bool = False) -> N
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(one, names))
+
+
+def create_experiment(namespace: str, name: str, *, trials: int) -> None:
+    """Create a running Experiment that lacks its last trial: the TrainingJobs of all others are Complete.
+
+    Args:
+        namespace: Its namespace.
+        name: Its name.
+        trials: The number of its trials, with the last one.
+    """
+    # No node has this label: the last trial never runs.
+    template = digits("template", scheduling={"nodeSelector": {"epochal.dev/none": ""}})["spec"]
+    document = {
+        "apiVersion": "epochal.dev/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {
+            "objective": {"metric": "val_loss", "goal": "Minimize"},
+            "search": {"method": "Random", "seed": 0},
+            "schedule": {"method": "None"},
+            "parallelism": 1,
+            "maxTrials": trials,
+            "parameters": [{"name": "seed", "paths": ["training.seed"], "int": {"min": 0, "max": 2**31 - 1}}],
+            "template": {"spec": template},
+        },
+    }
+    created = apiserver.request("POST", apiserver.path("experiments", namespace=namespace), document)
+    spec = ExperimentSpec.model_validate(created["spec"])
+    space, path = Space.of(spec.parameters), apiserver.path("trainingjobs", namespace=namespace)
+
+    def one(number: int) -> None:
+        body = training_job(created, spec, space, trial=number, rung=0, parameters={"seed": str(number)}, known=1)
+        apiserver.request("POST", path, body)
+        apiserver.request(
+            "PATCH", f"{path}/{body['metadata']['name']}/status", {"status": FINISHED}, content_type=MERGE
+        )
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(one, range(trials - 1)))
 
 
 def delete(namespace: str) -> None:

@@ -63,7 +63,7 @@ class Process:
 async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Process]:
     listeners: list[socket.socket] = []
 
-    def listen(_: int) -> socket.socket:
+    def listen(_: int, *, backlog: int) -> socket.socket:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(0)
         listeners.append(listener)

@@ -66,10 +66,9 @@ def test_says_what_is_not_there(service: Service, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_upload_is_retried_as_by_a_trainer(service: Service) -> None:
-    """A restarted storage may lose what it knows: the server's own table of temporary errors lacked this one."""
+def test_retries_the_errors_that_a_trainer_retries(service: Service) -> None:
     put(service, "model.onnx", CONTENT)
-    service.faults.append(refusing(404, "NoSuchUpload", methods=("GET",), times=1))
+    service.faults.append(refusing(400, "IncompleteBody", methods=("GET",), times=1))
     assert storage(service, seconds=30).get(place("model.onnx")) == CONTENT
 
 

@@ -10,6 +10,8 @@ from epochal_api.report import Waiting
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import Bucket, Credentials, Patience, S3Bucket, Waits, patience
 
+from tests.kit.s3_server import Service, refusing
+
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 
 
@@ -50,6 +52,28 @@ def test_a_closed_port_is_named() -> None:
     with pytest.raises(Failure, match=f"{endpoint}: the connection was refused") as caught:
         bucket(endpoint).check()
     assert (caught.value.reason, caught.value.exit_code) == ("EndpointUnreachable", 64)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason", "exit_code"),
+    [
+        (403, "AccessDenied", "CredentialsRefused", 77),
+        (404, "NoSuchBucket", "BucketNotFound", 65),
+        (404, "NoSuchKey", "ObjectNotFound", 65),
+        (412, "PreconditionFailed", "ObjectChanged", 65),
+        (400, "AuthorizationHeaderMalformed", "WrongRegion", 64),
+        (400, "EntityTooLarge", "StorageError", 64),
+    ],
+)
+def test_each_reason_has_its_exit_code(status: int, code: str, reason: str, exit_code: int) -> None:
+    service = Service()
+    service.faults.append(refusing(status, code, methods=("GET",)))
+    try:
+        with pytest.raises(Failure) as caught:
+            bucket(service.endpoint).get("train.npz")
+    finally:
+        service.stop()
+    assert (caught.value.reason, caught.value.exit_code) == (reason, exit_code)
 
 
 def test_an_unknown_host_is_named() -> None:
