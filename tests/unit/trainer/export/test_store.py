@@ -99,13 +99,8 @@ def die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return mark
 
 
-@pytest.mark.parametrize("by", ["this version", "an earlier one"])
-def test_an_export_that_an_attempt_died_in_is_tried_once_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
+def test_an_export_that_an_attempt_died_in_is_tried_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = die(tmp_path, monkeypatch)
-    if by != "this version":
-        mark.write_bytes(b"")
     outcome, _ = exported(tmp_path, monkeypatch, all_in_order)
     assert outcome.reason == "Exported"
     assert not mark.exists()
