@@ -282,7 +282,7 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
 
     assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
     assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
-    assert "epoch 1 was its best one, and the weights of that were not kept" in capsys.readouterr().out
+    assert "epoch 1 was its best one, and its weights were not kept" in capsys.readouterr().out
 
 
 def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
