@@ -22,10 +22,10 @@ from epochal_lib.model_server.answers import check, samples
 from epochal_server.model.runtimes.onnx import load
 from epochal_trainer.convert import run
 from epochal_trainer.export import child
+from epochal_trainer.export.exporter import export
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.request import Source as Model
 from epochal_trainer.export.samples import write
-from epochal_trainer.export.work import export
 from keras import layers
 
 from tests.kit.s3_server import Service

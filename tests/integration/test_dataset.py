@@ -121,7 +121,15 @@ def train(
     compile_model(model, TRAINING)
     order = data.order(batch_size=TRAINING.batch_size, seed=TRAINING.seed)
     facts = Facts(
-        samples=order.samples, batch_size=order.batch_size, steps=order.steps, seed=order.seed, optimizer={}, data={}
+        samples=order.samples,
+        batch_size=order.batch_size,
+        steps=order.steps,
+        seed=order.seed,
+        optimizer={},
+        data={},
+        loss={},
+        callbacks=[],
+        recipe="0" * 64,
     )
     costs = Costs()
     writer = Writer(lambda _: None, costs)

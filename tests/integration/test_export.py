@@ -17,8 +17,8 @@ from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
 from epochal_api.storage import ExportFormat
 from epochal_lib.digests import sha256
+from epochal_trainer.export.exporter import NotLoaded, export
 from epochal_trainer.export.request import Request, Source
-from epochal_trainer.export.work import NotLoaded, export
 from epochal_trainer.run import Folders, run
 from keras import layers
 

@@ -17,7 +17,7 @@ import yaml
 from epochal_lib.digests import sha256
 from epochal_trainer.checkpoint import archive, digest
 from epochal_trainer.model import network
-from epochal_trainer.reporting import curves
+from epochal_trainer.reporting import history_writer
 from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import loop
@@ -195,7 +195,7 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
     ("during", "stored"),
     [
         (loop.evaluate, {"history.csv"}),
-        (curves.draw, {"model.keras", "history.csv"}),
+        (history_writer.draw_curves, {"model.keras", "history.csv"}),
     ],
     ids=["the test", "storing"],
 )
@@ -282,7 +282,7 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
 
     assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
     assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
-    assert "epoch 1 was its best one, and the weights of that were not kept" in capsys.readouterr().out
+    assert "epoch 1 was its best one, and its weights were not kept" in capsys.readouterr().out
 
 
 def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(

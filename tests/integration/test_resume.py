@@ -143,7 +143,17 @@ def run(
     scratch.mkdir(exist_ok=True)
     files = Files(scratch, ["callbacks"], scratch / "staging")
     user = [*callbacks.build(spec.callbacks, folder=scratch / "callbacks"), *extra]
-    facts = Facts(samples=50, batch_size=16, steps=STEPS, seed=spec.seed, optimizer={}, data={})
+    facts = Facts(
+        samples=50,
+        batch_size=16,
+        steps=STEPS,
+        seed=spec.seed,
+        optimizer={},
+        data={},
+        loss={},
+        callbacks=[],
+        recipe="0" * 64,
+    )
     costs = Costs()
     best = BestWeights(model, user, costs)
     writer = Writer((written if written is not None else []).append, costs)

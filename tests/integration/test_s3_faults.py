@@ -144,7 +144,7 @@ def test_a_service_that_is_restarted_meanwhile_is_waited_for(
     assert first is not None
     assert (first.reason, last) == ("EndpointUnreachable", None)
     begun, ended = (record.message for record in caplog.records if record.name.startswith("epochal"))
-    assert "The storage is waited for: cannot" in begun
+    assert "Waiting for the storage: cannot" in begun
     assert "The storage answers again" in ended
 
 

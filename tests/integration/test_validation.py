@@ -30,7 +30,7 @@ def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> 
         """Finds that the time for a checkpoint has come once the last step is done."""
 
         def due_within(self) -> bool:
-            return bool(self._model.optimizer.iterations == 2 * STEPS)
+            return bool(self.model.optimizer.iterations == 2 * STEPS)
 
     written: list[Snapshot] = []
     run(tmp_path, layers=DENSE, kind=AtValidation, written=written, epochs=2, checkpoint={"everyEpochs": 9})

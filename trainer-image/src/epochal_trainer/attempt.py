@@ -161,13 +161,13 @@ class Attempt:
             attempt = attempts.begin(jobs.digest(job))
             self._attempts, self._results = attempts, results
             log.info("Attempt %d, results go to %s", attempt, results.uri())
-            store = self._store_of(opened.results, folder, attempts)
+            keep = spec.training.checkpoint.keep
+            store = checkpoint.Store(opened.results, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
             start = checkpoint.find(
                 store,
                 spec.training,
                 recipe,
-                lambda uri: self._store_of(*self._place(uri, opened)),
-                lambda uri: checkpoint.Models(*self._place(uri, opened), self._scratch / STAGING),
+                lambda uri: self._place(uri, opened),
                 keeps_best=self._keeps_best,
             )
             if start is not None:
@@ -260,10 +260,6 @@ class Attempt:
         self._checks.data(data, model.output.shape[1:])
         self._checks.monitor(training, model)
         return monitor_of(training, model, validated(history.figures(figures)))
-
-    def _store_of(self, bucket: Bucket, folder: str, attempts: Attempts | None = None) -> checkpoint.Store:
-        keep = self._job.spec.training.checkpoint.keep
-        return checkpoint.Store(bucket, folder, self._scratch / STAGING, keep=keep, attempts=attempts)
 
     def _place(self, uri: str, buckets: Buckets) -> tuple[Bucket, str]:
         """Return the bucket and the folder of another training's results at a URI."""

@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.checkpoint import Facts, Position, Snapshot, randomness
+from epochal_trainer.checkpoint import Position, Snapshot, random_state
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.checkpoint.state import CallbackState, FinishedEpoch, State, VariableState
+from epochal_trainer.checkpoint.state import CallbackState, State, VariableState
+from epochal_trainer.reporting.history import Epoch
+
+from tests.unit.trainer.checkpoint.starts import FACTS
 
 Make = Callable[..., Snapshot]
 
@@ -30,7 +33,7 @@ def make() -> Make:
             for index, array in enumerate(arrays.values())
         ]
         arrays["callbacks/0/best"] = np.array(0.5, "float32")
-        history = [FinishedEpoch(number=number + 1, seconds=1.5, metrics={"loss": 0.5}) for number in range(epoch)]
+        history = [Epoch(number + 1, 1.5, None, {"loss": 0.5}) for number in range(epoch)]
         described = State(
             **{
                 "attempt": attempt,
@@ -39,12 +42,12 @@ def make() -> Make:
                 "seconds": 0.25,
                 "stop_training": False,
                 "history": history,
-                "facts": Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={}),
+                "facts": FACTS.model_copy(update={"data": {}}),
                 "variables": {"model": variables, "optimizer": [], "metrics": [], "random": []},
                 "callbacks": [
                     CallbackState(callback="EarlyStopping", state={"wait": 2, "best": {"scalar": "callbacks/0/best"}})
                 ],
-                "random": randomness.state(arrays),
+                "random": random_state.state(arrays),
                 **state,
             }
         )

@@ -3,10 +3,20 @@
 from pathlib import Path
 
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Facts, Models, Start, Store, find
+from epochal_trainer.checkpoint import Facts, Start, Store, find
 from epochal_trainer.storage import FolderBucket
 
-FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={"name": "Adam"}, data={"a": "0" * 64})
+FACTS = Facts(
+    samples=10,
+    batch_size=2,
+    steps=5,
+    seed=7,
+    optimizer={"name": "Adam"},
+    data={"a": "0" * 64},
+    loss={},
+    callbacks=[],
+    recipe="0" * 64,
+)
 RECIPE = "1" * 64
 URI = "s3://results/lab/old/1/"
 
@@ -22,14 +32,7 @@ def training(epochs: int = 5, **continue_from: str) -> Training:
 
 
 def found(tmp_path: Path, spec: Training, *, keeps_best: bool = True) -> Start | None:
-    def folder(uri: str) -> str:
-        return uri.removeprefix("s3://results/").strip("/")
+    def place(uri: str) -> tuple[FolderBucket, str]:
+        return FolderBucket(tmp_path / "bucket"), uri.removeprefix("s3://results/").strip("/")
 
-    return find(
-        store(tmp_path, "lab/new/2"),
-        spec,
-        RECIPE,
-        lambda uri: store(tmp_path, folder(uri)),
-        lambda uri: Models(FolderBucket(tmp_path / "bucket"), folder(uri), tmp_path / "scratch"),
-        keeps_best=keeps_best,
-    )
+    return find(store(tmp_path, "lab/new/2"), spec, RECIPE, place, keeps_best=keeps_best)

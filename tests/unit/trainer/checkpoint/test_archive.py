@@ -4,6 +4,7 @@ import json
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ TYPES = ["float32", "float16", "int64", "uint8", "bool", ml_dtypes.bfloat16, ml_
 
 
 def written(path: Path, snapshot: Snapshot) -> Path:
-    archive.write(path, snapshot.state, snapshot.arrays)
+    archive.write(path, snapshot.arrays, snapshot.state)
     return path
 
 
@@ -45,7 +46,7 @@ def test_an_array_keeps_its_bits(tmp_path: Path, make: Make, dtype: Any, shape: 
 )
 def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: int, loss: float) -> None:
     made = make(1, step=step, weights=[array])
-    epoch = made.state.history[0].model_copy(update={"metrics": {"loss": loss}})
+    epoch = replace(made.history[0], metrics={"loss": loss})
     snapshot = made.changed(history=[epoch])
     state, arrays = archive.read(written(tmp_path / "a", snapshot))
     assert state.time == snapshot.state.time
@@ -54,6 +55,12 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: i
     assert {name: value.tobytes() for name, value in arrays.items()} == {
         name: np.asarray(value).tobytes() for name, value in snapshot.arrays.items()
     }
+
+
+def test_an_epoch_is_written_with_the_field_names_of_the_format(tmp_path: Path, make: Make) -> None:
+    with zipfile.ZipFile(written(tmp_path / "a", make())) as archived:
+        (epoch,) = json.loads(archived.read("state.json"))["history"]
+    assert list(epoch) == ["number", "seconds", "learningRate", "metrics", "comparable"]
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -214,7 +221,7 @@ def test_no_array_is_read_over_and_over(tmp_path: Path, make: Make) -> None:
     path = written(tmp_path / "a", make())
     with zipfile.ZipFile(path, "a") as archived, pytest.warns(UserWarning, match="Duplicate name"):
         archived.writestr("model/0.npy", b"")
-    with pytest.raises(Unreadable, match="holds something twice"):
+    with pytest.raises(Unreadable, match="holds an entry twice"):
         archive.read(path)
 
 

@@ -5,16 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, best_before, lost_best
-from epochal_trainer.checkpoint.state import FinishedEpoch
+from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, continued_facts
 from epochal_trainer.reporting.best import Monitor
+from epochal_trainer.reporting.history import Epoch
+
+from tests.unit.trainer.checkpoint.starts import FACTS as ANY
 
 Make = Callable[..., Snapshot]
 
 AUC, LOSS = Monitor("val_auc", "Max"), Monitor("val_loss")
-FACTS = Facts(samples=10, batch_size=2, steps=5, seed=7, optimizer={}, data={}, loss={"name": "mse"})
+FACTS = ANY.model_copy(update={"loss": {"name": "mse"}, "data": {}})
 HISTORY = [
-    FinishedEpoch(number=number, seconds=1, metrics={"val_auc": auc, "val_loss": loss}, comparable=False)
+    Epoch(number, 1, None, {"val_auc": auc, "val_loss": loss}, comparable=False)
     for number, auc, loss in ((1, 0.5, 0.25), (2, 0.75, 0.5), (3, 0.625, 1.0))
 ]
 OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://results/older/")
@@ -40,7 +42,6 @@ def changed(**fields: Any) -> Facts:
         (AUC, changed(before=OLD), 2, "s3://results/old/"),
         (AUC, changed(loss={"name": "mae"}), 2, "s3://results/old/"),
         (LOSS, changed(loss={"name": "mae"}), None, ""),
-        (LOSS, changed(loss=None), None, ""),
         (Monitor("val_mae"), FACTS, None, ""),
     ],
     ids=str,
@@ -48,24 +49,24 @@ def changed(**fields: Any) -> Facts:
 def test_it_is_an_epoch_that_can_be_compared(
     make: Make, monitor: Monitor, there: Facts, epoch: int | None, where: str
 ) -> None:
-    found = best_before(start(make, facts=there), FACTS, monitor)
+    found = continued_facts(start(make, facts=there), FACTS, monitor).before
     assert (found and (found.epoch, found.where, found.metric, found.mode)) == (
         epoch and (epoch, where, monitor.metric, monitor.mode)
     )
 
 
 def test_a_training_that_begins_has_none(make: Make) -> None:
-    assert best_before(None, FACTS, LOSS) is None
-    assert best_before(start(make, own=True), FACTS, LOSS) is None
+    assert continued_facts(None, FACTS, LOSS) == FACTS
+    assert continued_facts(start(make, own=True), FACTS, LOSS).before is None
 
 
 @pytest.mark.parametrize("kind", [{"own": True}, {"same": True}], ids=str)
 def test_what_goes_on_with_its_own_epochs_keeps_what_it_had(make: Make, kind: dict[str, bool]) -> None:
-    assert best_before(start(make, facts=changed(before=OLD), **kind), FACTS, LOSS) == OLD
+    assert continued_facts(start(make, facts=changed(before=OLD), **kind), FACTS, LOSS).before == OLD
 
 
 def test_the_same_training_on_other_data_is_another(make: Make) -> None:
-    found = best_before(start(make, same=True), changed(data={"a": "0" * 64}), AUC)
+    found = continued_facts(start(make, same=True), changed(data={"a": "0" * 64}), AUC).before
     assert found is not None
     assert found.epoch == 2
 
@@ -86,11 +87,7 @@ def test_the_same_training_on_other_data_is_another(make: Make) -> None:
 def test_the_best_epoch_is_lost_until_there_is_a_better_one(
     make: Make, now: int | None, before: int | None, kind: dict[str, bool], lost: int | None
 ) -> None:
-    history = [epoch.model_copy(update={"comparable": epoch.number == 2}) for epoch in HISTORY]
+    history = [replace(epoch, comparable=epoch.number == 2) for epoch in HISTORY]
     began = start(make, facts=changed(lost=before), **kind)
     snapshot = replace(began.snapshot.changed(history=history), lost=now)
-    assert lost_best(replace(began, snapshot=snapshot), FACTS, LOSS) == lost
-
-
-def test_a_training_that_begins_has_lost_nothing() -> None:
-    assert lost_best(None, FACTS, LOSS) is None
+    assert continued_facts(replace(began, snapshot=snapshot), FACTS, LOSS).lost == lost

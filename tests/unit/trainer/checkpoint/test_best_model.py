@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_trainer.checkpoint import Models
+from epochal_trainer.checkpoint.best_model import BestModel, best_model
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import FolderBucket
 
@@ -21,14 +21,14 @@ def model(name: str, epoch: int, sha256: str = DIGEST, val_loss: float = 0.5) ->
 BEST, LAST, RESTORED = model("best.keras", 9), model("model.keras", 20), model("model.keras", 9)
 
 
-def results(tmp_path: Path, summary: Any, *files: str) -> Models:
+def found_in(tmp_path: Path, summary: Any, *files: str) -> BestModel | None:
     folder = tmp_path / "bucket/lab/old/1"
     folder.mkdir(parents=True)
     if summary is not None:
         (folder / "summary.json").write_text(summary if isinstance(summary, str) else json.dumps(summary))
     for name in files:
         (folder / name).write_bytes(CONTENT)
-    return Models(FolderBucket(tmp_path / "bucket"), "lab/old/1", tmp_path / "scratch")
+    return best_model(FolderBucket(tmp_path / "bucket"), "lab/old/1", tmp_path / "scratch", 20)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_best_model_is_found(
     tmp_path: Path, models: list[Any], best: int | None, found: tuple[int, str] | None
 ) -> None:
     summary = {"models": models, "best": best and {"epoch": best, "metric": "val_loss", "value": 0.1}, "epochs": 20}
-    one = results(tmp_path, summary, "best.keras", "model.keras").best(20)
+    one = found_in(tmp_path, summary, "best.keras", "model.keras")
     assert (one and (one.epoch, one.uri.rsplit("/", 1)[1])) == found
     if one is not None:
         assert one.file.path.read_bytes() == CONTENT
@@ -69,7 +69,7 @@ def test_the_best_model_is_found(
     ("summary", "files", "reason", "message"),
     [
         (None, [], "InvalidTraining", "no summary.json, so it did not come to its end. Write from: Last"),
-        ({"epochs": 20}, [], "InvalidTraining", "an earlier version of Epochal stored these results"),
+        ({"epochs": 20}, [], "DamagedData", "models: Field required"),
         (
             {"models": [LAST], "best": {"epoch": 9}},
             ["model.keras"],
@@ -81,10 +81,10 @@ def test_the_best_model_is_found(
         ("{", [], "DamagedData", "summary.json cannot be read"),
         ({"models": [{"name": "best.keras", "epoch": 0}]}, [], "DamagedData", "models.0.epoch"),
     ],
-    ids=["none", "an earlier version", "not kept", "gone", "another one", "damaged", "an epoch that is none"],
+    ids=["none", "no models", "not kept", "gone", "another one", "damaged", "an epoch that is none"],
 )
 def test_what_is_not_there_is_said(tmp_path: Path, summary: Any, files: list[str], reason: str, message: str) -> None:
     with pytest.raises(Failure, match=message) as caught:
-        results(tmp_path, summary, *files).best(20)
+        found_in(tmp_path, summary, *files)
     assert caught.value.reason == reason
     assert "spec.training.continueFrom.from" in caught.value.message

@@ -1,4 +1,4 @@
-"""format-1.zip was written by the version that began with format 1, from the training below: it must always be read."""
+"""format-1.zip is a checkpoint of format 1, from the training below: every later version must read it."""
 
 from pathlib import Path
 
@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Facts, Position, Snapshot, Start, archive, fitted
+from epochal_trainer.checkpoint import Position, Snapshot, Start, archive, fitted
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import check_labels, compile_model
+
+from tests.unit.trainer.checkpoint.starts import FACTS as ANY
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -22,7 +24,9 @@ LAYERS = [
     {"layer": "Dense", "units": 3, "activation": "softmax"},
 ]
 TRAINING = {"loss": "SparseCategoricalCrossentropy", "optimizer": "Adam", "metrics": ["accuracy"], "seed": 7}
-FACTS = Facts(samples=10, batch_size=4, steps=3, seed=7, optimizer={"name": "Adam"}, data={"a.npz": "0" * 64})
+FACTS = ANY.model_copy(
+    update={"batch_size": 4, "steps": 3, "data": {"a.npz": "0" * 64}, "loss": {"name": TRAINING["loss"]}}
+)
 
 
 def model() -> keras.Model:

@@ -341,7 +341,7 @@ def test_a_checkpoint_that_names_no_file_for_the_best_weights_is_gone_on_from(
 
 def test_an_epoch_that_was_none_of_this_training_does_not_become_the_best(opened: Any, make: Make) -> None:
     found = with_best(make(3), kept(2))
-    history = [epoch.model_copy(update={"comparable": False}) for epoch in found.state.history]
+    history = [replace(epoch, comparable=False) for epoch in found.history]
     assert of_the_best(found.changed(history=history).without_best())[3] == []
 
 
@@ -363,7 +363,7 @@ def test_the_best_weights_are_not_fetched_unless_they_are_wanted(
     assert len(fetched) == 1
 
 
-def begun(folder: Path, pod: str = "") -> Attempts:
+def begun(folder: Path, pod: str) -> Attempts:
     """Begins an attempt."""
     attempts = Attempts(FolderBucket(folder.parents[3]), "lab/job/1", pod)
     attempts.begin("spec")

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from epochal_trainer.experiment.values import best_so_far, clipped, number, view
+from epochal_trainer.experiment.values import clipped, number, view
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,3 @@ def test_the_best_are_seen_and_none_that_is_far_worse(
     assert all(low <= value <= high for value in sees)
     assert not any(low <= value <= high for value in sees_not)
     assert all(clipped(value, (low, high)) in (low, high) for value in sees_not)
-
-
-def test_the_best_so_far_never_gets_worse() -> None:
-    assert best_so_far([0.5, 0.4, 0.6, 0.1], maximize=True) == [0.5, 0.5, 0.6, 0.6]
-    assert best_so_far([0.5, 0.4, 0.6, 0.1], maximize=False) == [0.5, 0.4, 0.4, 0.1]
-    assert best_so_far([], maximize=True) == []

@@ -108,7 +108,7 @@ def test_curves_are_drawn_as_seldom_as_drawing_takes_long(
         drawn.append(len(drawing))
         path.write_text(title)
 
-    monkeypatch.setattr("epochal_trainer.reporting.curves.draw", draw)
+    monkeypatch.setattr("epochal_trainer.reporting.history_writer.draw_curves", draw)
     monkeypatch.setattr("time.thread_time", lambda: cpu)
     for count, seconds, files in ((1, FIRST_CURVES - 1, 1), (2, INTERVAL, 2), (3, 45.0, 1), (4, 10.0, 2)):
         clock.now += seconds

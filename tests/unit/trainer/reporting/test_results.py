@@ -9,8 +9,8 @@ from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import Failure, bad_data, refused
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.best import Monitor
-from epochal_trainer.reporting.curves import draw
 from epochal_trainer.reporting.history import Epoch
+from epochal_trainer.reporting.history_writer import draw_curves
 from epochal_trainer.reporting.results import Results, to_json
 from epochal_trainer.storage import FolderBucket
 from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def test_json_holds_no_number_that_json_does_not_have() -> None:
 def test_curves_are_drawn(tmp_path: Path, count: int) -> None:
     names = ("loss", "val_loss", "accuracy", "val_accuracy", "auc")
     epochs = [Epoch(number, 1.0, None, dict.fromkeys(names, 1 / number)) for number in range(1, count + 1)]
-    draw(epochs, tmp_path / "curves.png", title="n/j", monitor=Monitor("loss"))
+    draw_curves(epochs, tmp_path / "curves.png", title="n/j", monitor=Monitor("loss"))
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -96,7 +96,7 @@ def test_the_best_epoch_is_marked_where_it_is_told(
         Epoch(number, 1.0, None, {"loss": loss, "val_loss": loss, "accuracy": accuracy, "val_accuracy": accuracy})
         for number, (loss, accuracy) in enumerate(rows, 1)
     ]
-    draw(epochs, tmp_path / "curves.png", title="n/j", monitor=monitor)
+    draw_curves(epochs, tmp_path / "curves.png", title="n/j", monitor=monitor)
     assert found == marked
 
 

@@ -1,10 +1,12 @@
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count, pairwise
+from unittest.mock import Mock
 
 import pytest
 from epochal_api.report import Waiting
-from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.lib.failures import Failure, bad_spec, refused
 from epochal_trainer.storage import Patience, Waits
 from epochal_trainer.storage import patience as module
 from epochal_trainer.storage.patience import JITTER, _jitter
@@ -174,7 +176,7 @@ def test_a_first_try_that_takes_long_is_told(monkeypatch: pytest.MonkeyPatch, er
         clock.told.append(waiting)
         said.set()
 
-    monkeypatch.setattr(clock, "_tell", tell)
+    monkeypatch.setattr(clock, "_report", tell)
 
     def call() -> str:
         assert said.wait(10)
@@ -192,3 +194,66 @@ def test_a_first_try_that_succeeds_soon_is_not_told_of_later() -> None:
     assert clock.patience(20).persevere(lambda: "here", passing, SILENCE) == "here"
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     assert clock.told == []
+
+
+GONE = bad_spec("EndpointUnreachable", "cannot read x")
+FULL = refused("ResultsNotWritable", "no room")
+
+
+def test_it_waits_while_anyone_does(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Waiting | None] = []
+    waits = Waits(told.append)
+    with caplog.at_level("INFO"):
+        waits.begin("a", GONE, 2)
+        waits.begin("b", FULL, 1)
+        waits.end("a", answered=True)
+        waits.begin("b", FULL, 3)
+        waits.end("b", answered=True)
+    assert [waiting and waiting.reason for waiting in told] == ["EndpointUnreachable", "ResultsNotWritable", None]
+    first, last = caplog.messages
+    assert first == "Waiting for the storage: cannot read x"
+    assert last.startswith("The storage answers again after 2.")
+
+
+def test_what_is_waited_for_may_change(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Waiting | None] = []
+    waits = Waits(told.append)
+    waits.begin("a", GONE, 2)
+    waits.begin("a", FULL, 7)
+    before, after = told
+    assert before is not None
+    assert after is not None
+    assert (after.reason, after.since) == ("ResultsNotWritable", before.since)
+    assert len(caplog.messages) == 1
+
+
+def test_an_outage_has_one_start_although_the_clock_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Waiting | None] = []
+    waits = Waits(told.append)
+    clock = Mock(wraps=datetime)
+    monkeypatch.setattr(module, "datetime", clock)
+    for who, hour in (("a", 13), ("b", 11), ("c", 12)):
+        clock.now.return_value = datetime(2026, 1, 1, hour, tzinfo=UTC)
+        waits.begin(who, GONE if who == "b" else FULL, 1)
+    waits.end("a", answered=False)
+    assert [waiting and waiting.reason for waiting in told] == [FULL.reason, GONE.reason]
+    assert len({waiting.since for waiting in told if waiting}) == 1
+
+
+def test_who_did_not_wait_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Waiting | None] = []
+    Waits(told.append).end("a", answered=True)
+    assert told == []
+    assert caplog.messages == []
+
+
+def test_giving_up_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Waiting | None] = []
+    waits = Waits(told.append)
+    waits.begin("a", GONE, 1)
+    with caplog.at_level("INFO"):
+        waits.end("a", answered=False)
+    assert len(caplog.messages) == 1
+    assert told[-1] is not None
+    waits.end("who never waited", answered=True)
+    assert told[-1] is None

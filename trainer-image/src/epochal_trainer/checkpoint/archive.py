@@ -38,31 +38,22 @@ def size(arrays: Mapping[str, Array]) -> int:
     return sum(array.nbytes + 512 for array in arrays.values()) + 1024**2
 
 
-def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
-    """Write a checkpoint file.
-
-    Args:
-        path: The file.
-        state: The state of the training, without the arrays.
-        arrays: The arrays by name.
-    """
-    bits = {name: array.dtype.name for name, array in arrays.items() if _foreign(array.dtype)}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_STATE, state.model_copy(update={"bits": bits}).model_dump_json())
-        _put(archive, arrays)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a file of arrays without `state.json`, for arrays that another file describes.
-
-    Equal arrays give equal bytes.
+def write(path: Path, arrays: Mapping[str, Array], state: State | None = None) -> None:
+    """Write a checkpoint file. Equal arrays give equal bytes.
 
     Args:
         path: The file.
         arrays: The arrays by name.
+        state: The state of the training, without the arrays; None if another file describes the arrays.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        _put(archive, arrays)
+        if state is not None:
+            bits = {name: array.dtype.name for name, array in arrays.items() if _ml_dtype(array.dtype.name)}
+            archive.writestr(_STATE, state.model_copy(update={"bits": bits}).model_dump_json())
+        for name, array in arrays.items():
+            plain = array.view(_carrier(array.dtype)) if _ml_dtype(array.dtype.name) else array
+            with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
+                npy.write(file, plain)
 
 
 def read(path: Path) -> tuple[State, dict[str, Array]]:
@@ -78,16 +69,15 @@ def read(path: Path) -> tuple[State, dict[str, Array]]:
         Unreadable: If the file is no checkpoint, or is damaged.
         Failure: CheckpointTooNew, if a later version wrote the file.
     """
-    with _damage_named(), zipfile.ZipFile(path) as archive:
-        names = _names(archive, path.stat().st_size)
+    with _open(path) as archive:
         state = parse(archive.read(_STATE))
-        arrays = _taken(archive, names)
+        arrays = _read_arrays(archive)
     _set_types(arrays, state.bits)
     return state, arrays
 
 
 def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str, Array]:
-    """Read a file that `write_arrays` wrote, within the same limits as `read`.
+    """Read a file that `write` wrote without a state, within the same limits as `read`.
 
     Args:
         path: The file.
@@ -96,9 +86,9 @@ def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str,
     Raises:
         Unreadable: If the file does not hold the expected arrays, or is damaged.
     """
-    with _damage_named(), zipfile.ZipFile(path) as archive:
-        arrays = _taken(archive, _names(archive, path.stat().st_size))
-    _set_types(arrays, {name: each.dtype for name, each in described.items() if _of_ml_dtypes(each.dtype)})
+    with _open(path) as archive:
+        arrays = _read_arrays(archive)
+    _set_types(arrays, {name: each.dtype for name, each in described.items() if _ml_dtype(each.dtype)})
     check(arrays, described)
     return {name: arrays[name] for name in described}
 
@@ -150,10 +140,15 @@ def too_new(found: int) -> Failure:
 
 
 @contextmanager
-def _damage_named() -> Iterator[None]:
-    """Convert errors caused by a damaged file to `Unreadable`; pass errors of memory and disk on."""
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive whose content takes no more memory than the file has bytes.
+
+    Errors caused by damage become `Unreadable`. Errors of memory and disk pass.
+    """
     try:
-        yield
+        with zipfile.ZipFile(path) as archive:
+            _check_entries(archive.infolist(), path.stat().st_size)
+            yield archive
     except (Failure, Unreadable):
         raise
     except Exception as error:  # zipfile and NumPy raise many kinds of errors for damage
@@ -162,36 +157,18 @@ def _damage_named() -> Iterator[None]:
         raise Unreadable(f"it is damaged: {error or type(error).__name__}") from error
 
 
-def _put(archive: zipfile.ZipFile, arrays: Mapping[str, Array]) -> None:
-    for name, array in arrays.items():
-        plain = array.view(_carrier(array.dtype)) if _foreign(array.dtype) else array
-        with archive.open(f"{name}{_ARRAY}", "w", force_zip64=True) as file:
-            npy.write(file, plain)
-
-
-def _taken(archive: zipfile.ZipFile, names: Sequence[str]) -> dict[str, Array]:
-    return {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names if name.endswith(_ARRAY)}
-
-
-def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
-    """Restore the types of arrays that are stored as unsigned integers, by array name."""
-    for name, kind in bits.items():
-        if name not in arrays:
-            raise Unreadable(f"it lacks the array {name}")
-        arrays[name] = arrays[name].view(_known(kind, arrays[name].dtype))
-
-
-def _names(archive: zipfile.ZipFile, held: int) -> list[str]:
-    """Return the names in an archive, after a check that its content takes no more memory than the file has bytes."""
-    entries = archive.infolist()
+def _check_entries(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size for entry in entries):
         raise Unreadable("it is compressed, and checkpoints are not")
-    if sum(entry.file_size for entry in entries) > held:
+    if sum(entry.file_size for entry in entries) > size:
         raise Unreadable("it claims to hold more than it has bytes")
-    names = [entry.filename for entry in entries]
-    if len(set(names)) < len(names):
-        raise Unreadable("it holds something twice")
-    return names
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise Unreadable("it holds an entry twice")
+
+
+def _read_arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
+    names = [name for name in archive.namelist() if name.endswith(_ARRAY)]
+    return {name.removesuffix(_ARRAY): _read_array(archive, name) for name in names}
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
@@ -204,22 +181,22 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
         return npy.read(file, archive.getinfo(name).file_size, accept)
 
 
-def _foreign(dtype: np.dtype[Any]) -> bool:
-    """Return whether NumPy's file format lacks a type of ml_dtypes: bfloat16, for example, is raw bytes to NumPy."""
-    return _of_ml_dtypes(dtype.name) is not None
+def _set_types(arrays: dict[str, Array], bits: Mapping[str, str]) -> None:
+    """Restore the types of arrays that are stored as unsigned integers, by array name."""
+    for name, kind in bits.items():
+        if name not in arrays:
+            raise Unreadable(f"it lacks the array {name}")
+        found = _ml_dtype(kind)
+        if found is None or _carrier(found) != arrays[name].dtype:
+            raise Unreadable(f"it holds an array of type {kind}, which is not known here")
+        arrays[name] = arrays[name].view(found)
 
 
-def _of_ml_dtypes(name: str) -> np.dtype[Any] | None:
+def _ml_dtype(name: str) -> np.dtype[Any] | None:
+    """Return the type of ml_dtypes with a name. NumPy's file format lacks these types, such as bfloat16."""
     found = getattr(ml_dtypes, name, None)
     return np.dtype(found) if isinstance(found, type) and issubclass(found, np.generic) else None
 
 
 def _carrier(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(f"u{dtype.itemsize}")
-
-
-def _known(kind: str, carrier: np.dtype[Any]) -> np.dtype[Any]:
-    found = _of_ml_dtypes(kind)
-    if found is None or _carrier(found) != carrier:
-        raise Unreadable(f"it holds an array of type {kind}, which is not known here")
-    return found

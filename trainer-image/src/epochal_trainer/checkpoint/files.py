@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -32,6 +33,13 @@ class Copy:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._gone = weakref.finalize(self, path.unlink, missing_ok=True)
+
+    @classmethod
+    def in_folder(cls, folder: Path, suffix: str = "") -> "Copy":
+        """Return a copy that is still empty, with a new name in a folder."""
+        handle, name = tempfile.mkstemp(suffix, dir=folder)
+        os.close(handle)
+        return cls(Path(name))
 
     @cached_property
     def sha256(self) -> str:
@@ -122,10 +130,9 @@ class Files:
         return [path for path in found if path.is_file() and not path.is_symlink()]
 
     def _copy(self, path: Path) -> Copy:
-        handle, name = tempfile.mkstemp(dir=self._staging)
-        copy = Copy(Path(name))
-        with open(handle, "wb") as file, path.open("rb") as source, room_for(copy.path, path.stat().st_size, str(path)):  # noqa: PTH123
-            shutil.copyfileobj(source, file)
+        copy = Copy.in_folder(self._staging)
+        with room_for(copy.path, path.stat().st_size, str(path)):
+            shutil.copyfile(path, copy.path)
         return copy
 
 

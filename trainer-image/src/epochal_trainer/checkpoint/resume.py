@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 
-from epochal_trainer.checkpoint import learned, slots, variables
-from epochal_trainer.checkpoint.best import merged
+from epochal_trainer.checkpoint import learned_state, optimizer_slots, variables
 from epochal_trainer.checkpoint.best_model import FIELD as FROM
 from epochal_trainer.checkpoint.best_model import BestModel
+from epochal_trainer.checkpoint.best_weights import merged
 from epochal_trainer.checkpoint.start import FIELD, Start
 from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
 from epochal_trainer.checkpoint.variables import Different
@@ -33,31 +33,6 @@ def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], ve
         Failure: As in `fitted`.
     """
     _fitted_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
-
-
-def validates_on_trained(start: Start, facts: Facts) -> bool:
-    """Return whether the validation samples may include samples that were trained on before.
-
-    Args:
-        start: The start that was found.
-        facts: As in `fitted`.
-    """
-    there = start.snapshot.state.facts
-    same = there.data.items() & facts.data.items()
-    return bool(same) and facts.division is not None and (there.seen or there.trained != facts.trained)
-
-
-def data_changed(start: Start, facts: Facts) -> int | None:
-    """Return the number of epochs that had finished when the data of a running training changed; None if they did not.
-
-    Args:
-        start: The start that was found. If it belongs to another training, the data may differ on purpose.
-        facts: As in `fitted`.
-    """
-    there = start.snapshot.state
-    if not (start.own or start.same):
-        return None
-    return there.position.epoch if there.facts.data != facts.data else there.facts.data_changed
 
 
 def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
@@ -93,15 +68,9 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     found, carried = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     _tell_of_optimizer(start, carried, starts_anew=variables.OPTIMIZER not in found)
     try:
-        lacking = learned.restore(model, state.variables.get(variables.LEARNED, []), arrays)
-    except ValueError as error:
-        raise _mismatch(start, str(error), changed) from error
-    if lacking and state.facts.data != facts.data:
-        advice = "give the layer what it learned there, or the same data"
-        raise _mismatch(start, f"there nothing, here {lacking[0]}, learned from other data: {advice}", changed)
-    try:
+        learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays)
         best = start.snapshot.best and start.snapshot.best.fitted(model)
-    except Different as error:
+    except (Different, ValueError) as error:
         raise _mismatch(start, str(error), changed) from error
     position, seconds = state.position, state.seconds
     if position.begun:
@@ -130,7 +99,7 @@ def _fitted_variables(
     optimizer: Mapping[str, Any],
     versions: Mapping[str, str],
     arrays: dict[str, Array],
-) -> tuple[dict[str, list[VariableState]], slots.Carried | None]:
+) -> tuple[dict[str, list[VariableState]], optimizer_slots.Carried | None]:
     """Order weights, and variables of an unchanged optimizer, as in a model; see `fitted`.
 
     Returns:
@@ -149,14 +118,14 @@ def _fitted_variables(
             if start.own:
                 found[group] = variables.arrange(there.get(group, []), here[group], group, arrays)
             else:
-                carried = slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
+                carried = optimizer_slots.arrange(there, here, arrays, keeps_rate=keeps_rate)
                 found[group] = carried.described
     except Different as error:
         raise _mismatch(start, str(error), _changed(state.versions, versions), group) from error
     return found, carried
 
 
-def _tell_of_optimizer(start: Start, carried: slots.Carried | None, *, starts_anew: bool) -> None:
+def _tell_of_optimizer(start: Start, carried: optimizer_slots.Carried | None, *, starts_anew: bool) -> None:
     """Log which state of the optimizer is not transferred."""
     if start.best is not None:
         log.info("These are its best weights, not its last ones: the optimizer and the callbacks start anew.")
@@ -238,9 +207,9 @@ def _callbacks(state: State, facts: Facts) -> list[CallbackState]:
     With another loss all callbacks start without state: a best value of another loss is not comparable.
     """
     comparable = state.facts.loss == facts.loss
-    left = list(zip(state.facts.callbacks or [], state.callbacks, strict=False)) if comparable else []
+    left = list(zip(state.facts.callbacks, state.callbacks, strict=False)) if comparable else []
     found, anew = [], []
-    for described in facts.callbacks or []:
+    for described in facts.callbacks:
         same = next((pair for pair in left if pair[0] == described), None)
         if same is None:
             anew.append(described["callback"])

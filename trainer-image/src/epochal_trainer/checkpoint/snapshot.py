@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 
-from epochal_trainer.checkpoint import archive, learned, randomness, values, variables
+from epochal_trainer.checkpoint import archive, callback_state, learned_state, random_state, variables
 from epochal_trainer.checkpoint.archive import Unreadable
-from epochal_trainer.checkpoint.best import Kept
+from epochal_trainer.checkpoint.best_weights import Kept
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.checkpoint.state import BestState, CallbackState, Facts, FinishedEpoch, Position, State
+from epochal_trainer.checkpoint.state import BestState, CallbackState, Facts, Position, State
 from epochal_trainer.data.samples import Array
 from epochal_trainer.reporting.history import Epoch
 
@@ -75,14 +75,10 @@ class Snapshot:
         groups = variables.groups(model)
         for group, members in groups.items():
             arrays.update(variables.values(members, group, spare))
-        by_adapt = learned.values(model)
-        arrays.update(
-            {variables.name(variables.LEARNED, index): value for index, value in enumerate(by_adapt.values())}
-        )
+        learned = learned_state.values(model)
+        arrays.update({variables.name(variables.LEARNED, index): value for index, value in enumerate(learned.values())})
         states = [
-            CallbackState(
-                callback=type(callback).__name__, state=values.state_of(callback, f"callbacks/{index}", arrays)
-            )
+            (type(callback).__name__, callback_state.state_of(callback, f"callbacks/{index}", arrays))
             for index, callback in enumerate(callbacks)
         ]
         state = State(
@@ -91,14 +87,12 @@ class Snapshot:
             position=position,
             seconds=seconds,
             stop_training=bool(model.stop_training),
-            history=[FinishedEpoch.of(epoch) for epoch in history],
+            history=list(history),
             facts=facts,
-            variables={
-                **{group: variables.describe(members) for group, members in groups.items()},
-                variables.LEARNED: learned.describe(by_adapt),
-            },
-            callbacks=states,
-            random=randomness.state(arrays),
+            variables={group: variables.describe(members) for group, members in groups.items()}
+            | {variables.LEARNED: learned_state.describe(learned)},
+            callbacks=[CallbackState(callback=name, state=state) for name, state in states],
+            random=random_state.state(arrays),
             versions=dict(versions),
             best=best.state(position) if best else None,
         )
@@ -116,8 +110,8 @@ class Snapshot:
 
     @property
     def history(self) -> list[Epoch]:
-        """The finished epochs as `Epoch` objects."""
-        return [epoch.epoch() for epoch in self.state.history]
+        """The finished epochs."""
+        return self.state.history
 
     def changed(self, **fields: Any) -> "Snapshot":
         """Return this snapshot with changed fields of its state."""
@@ -125,7 +119,7 @@ class Snapshot:
 
     def incomparable(self) -> "Snapshot":
         """Return this snapshot with no epoch eligible as the best: another monitor or loss changes the values."""
-        history = [epoch.model_copy(update={"comparable": False}) for epoch in self.state.history]
+        history = [replace(epoch, comparable=False) for epoch in self.history]
         return replace(self.changed(history=history, best=None), best=None)
 
     def without_best(self) -> "Snapshot":
@@ -138,10 +132,7 @@ class Snapshot:
         state = self.state
         assert state.best is not None  # noqa: S101 - the caller found best weights in it
         held = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
-        history = [
-            epoch.model_copy(update={"comparable": epoch.comparable and epoch.number == held})
-            for epoch in state.history
-        ]
+        history = [replace(epoch, comparable=epoch.comparable and epoch.number == held) for epoch in state.history]
         best = BestState(epoch=held, own=True, variables=[]) if held else None
         return replace(self.changed(history=history, best=best), best=None, lost=state.best.epoch)
 
@@ -161,9 +152,9 @@ class Snapshot:
             raise Unreadable(f"its history is not that of {self.state.position.epoch} epochs")
         try:
             for value in (value for callback in self.state.callbacks for value in callback.state.values()):
-                values.decoded(value, self.arrays)
-            with randomness.kept():
-                randomness.restore(self.state.random, self.arrays)
+                callback_state.decoded(value, self.arrays)
+            with random_state.kept():
+                random_state.restore(self.state.random, self.arrays)
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise Unreadable(f"the state of a callback or of a random generator is damaged: {error}") from error
 
@@ -184,7 +175,7 @@ class Snapshot:
                 layer.finalize_state()  # it computes mean and variance from its variables
         for callback, found in zip(callbacks, self.state.callbacks, strict=False):
             if type(callback).__name__ == found.callback:
-                values.restore(callback, found.state, self.arrays)
-        randomness.restore(self.state.random, self.arrays)
+                callback_state.restore(callback, found.state, self.arrays)
+        random_state.restore(self.state.random, self.arrays)
         model.stop_training = self.state.stop_training
         self.arrays.clear()

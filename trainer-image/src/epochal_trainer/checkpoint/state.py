@@ -67,24 +67,18 @@ class Facts(Part):
     """The optimizer, as the TrainingJob describes it."""
     data: dict[Text, Sha256]
     """SHA-256 of every object that was read, by key."""
-    loss: dict[str, Any] | None = None
-    """The loss, as the TrainingJob describes it, with class weights; None in a checkpoint of an older version without
-    this field."""
-    callbacks: list[dict[str, Any]] | None = None
-    """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks; None in a checkpoint of
-    an older version without this field."""
-
+    loss: dict[str, Any]
+    """The loss, as the TrainingJob describes it, with class weights."""
+    callbacks: list[dict[str, Any]]
+    """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks."""
     division: dict[str, Any] | None = None
     """Description of the draw of validation samples from the training set; empty or None if they were not drawn."""
-    recipe: Sha256 | None = None
-    """Digest of everything that determines the epochs, see job.recipe; None in a checkpoint of an older version without
-    this field."""
+    recipe: Sha256
+    """Digest of everything that determines the epochs, see job.recipe."""
     before: Before | None = None
-    """The best epoch of the trainings that this one continued, if its metrics are comparable; None also in a checkpoint
-    of an older version without this field."""
+    """The best epoch of the trainings that this one continued, if its metrics are comparable."""
     lost: Annotated[int, Field(ge=1, le=2**53)] | None = None
-    """The best epoch, counted from 1, if its weights were lost and no later epoch was better; None also in a checkpoint
-    of an older version without this field."""
+    """The best epoch, counted from 1, if its weights were lost and no later epoch was better."""
     data_changed: Count | None = None
     """Number of finished epochs when a change of the data objects was found; None without a change."""
     seen: bool = False
@@ -99,33 +93,6 @@ class Facts(Part):
     def trained(self) -> tuple[int, dict[str, Any]]:
         """The values that determine which samples of the same data are trained on."""
         return self.samples, self.division or {}
-
-
-class FinishedEpoch(Part):
-    """A finished epoch, see epochs.Epoch."""
-
-    number: Count
-    seconds: Seconds
-    learning_rate: float | None = None
-    metrics: dict[Text, float]
-    comparable: bool = True
-    """Whether the epoch may be the best. False for an epoch from another training or loss, or from before the best
-    weights were lost. In older versions, false only for an epoch of another loss."""
-
-    @classmethod
-    def of(cls, epoch: Epoch) -> "FinishedEpoch":
-        """Return the description of a finished epoch."""
-        return cls(
-            number=epoch.number,
-            seconds=epoch.seconds,
-            learning_rate=epoch.learning_rate,
-            metrics=dict(epoch.metrics),
-            comparable=epoch.comparable,
-        )
-
-    def epoch(self) -> Epoch:
-        """Return the finished epoch as an `Epoch`."""
-        return Epoch(self.number, self.seconds, self.learning_rate, self.metrics, self.comparable)
 
 
 class VariableState(Part):
@@ -143,7 +110,7 @@ class CallbackState(Part):
     callback: Text
     """Name of its class."""
     state: dict[Text, Any]
-    """Its attributes by name, see values.py."""
+    """Its attributes by name, see callback_state.py."""
 
 
 class RandomState(Part):
@@ -193,7 +160,7 @@ class State(Part):
     """Whether a callback ended the training, or a request to finish early did."""
     finished_early: bool = False
     """Whether a request to finish early ended the training."""
-    history: Annotated[list[FinishedEpoch], FailFast()]
+    history: Annotated[list[Epoch], FailFast()]
     """The finished epochs."""
     facts: Facts
     variables: dict[Text, Annotated[list[VariableState], FailFast()]]
@@ -207,6 +174,6 @@ class State(Part):
     files: dict[Text, FileState] = {}
     """Files by path relative to the results: files of the user's callbacks, the log, and BEST_FILE."""
     best: BestState | None = None
-    """The weights of the best epoch so far; None if there are none, or in a checkpoint of an older version."""
+    """The weights of the best epoch so far, if there are any."""
     versions: dict[Text, Text] = {}
     """Versions of the software that can change the result."""

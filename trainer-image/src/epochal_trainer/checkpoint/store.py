@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from epochal_trainer.checkpoint import archive
 from epochal_trainer.checkpoint.archive import Unreadable
-from epochal_trainer.checkpoint.best import Kept
+from epochal_trainer.checkpoint.best_weights import Kept
 from epochal_trainer.checkpoint.files import Copy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, BestState, Count, FileState, Part, Sha256, State
@@ -24,7 +23,7 @@ from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import room_for
+from epochal_trainer.storage.faults import OBJECT_REASONS, room_for
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +34,6 @@ _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
 _MOST_POINTER_BYTES = 1024**2
 _TRIES = 3
 """Number of downloads of an object until its digest is right: not every storage provides an MD5 to check a transfer."""
-_GONE = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""Failures that concern a single object of a working bucket."""
 
 
 class Entry(Part):
@@ -44,20 +41,36 @@ class Entry(Part):
 
     key: Annotated[str, StringConstraints(pattern=_KEY)]
     """Key of its object, relative to the pointer: ATTEMPT-EPOCH-STEP-DIGEST.zip."""
-    sha256: Sha256 | None = None
-    """SHA-256 of the object; None if only the object's name is known."""
-    size: Count = 0
+    sha256: Sha256
+    size: Count
     epoch: Count
     step: Count
     attempt: Count
-    time: AwareDatetime | None = None
-    files: list[Sha256] = []
+    time: AwareDatetime
+    files: list[Sha256]
     """SHA-256 of the files that belong to the checkpoint."""
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the object, or its first 16 digits from the object's name."""
-        return self.sha256 or self.key.removesuffix(_SUFFIX).rsplit("-", 1)[1]
+    @classmethod
+    def of(cls, path: Path, digest: str, state: State, key: str | None = None) -> "Entry":
+        """Return the entry of a checkpoint.
+
+        Args:
+            path: The checkpoint's file.
+            digest: SHA-256 of the file.
+            state: The state in the file.
+            key: Key of its object; by default the key of a new one.
+        """
+        at = state.position
+        return cls(
+            key=key or f"{state.attempt:06}-{at.epoch:07}-{at.step:012}-{digest[:16]}{_SUFFIX}",
+            sha256=digest,
+            size=path.stat().st_size,
+            epoch=at.epoch,
+            step=at.step,
+            attempt=state.attempt,
+            time=state.time,
+            files=sorted({file.sha256 for file in state.files.values()}),
+        )
 
 
 class _Pointer(Part):
@@ -82,9 +95,9 @@ class Store:
     def __init__(
         self, bucket: Bucket, folder: str, scratch: Path, *, keep: int = 1, attempts: Attempts | None = None
     ) -> None:
+        self.scratch = scratch
         self._bucket = bucket
         self._prefix = f"{folder}/{CHECKPOINTS}/"
-        self._scratch = scratch
         self._keep = keep
         self._attempts = attempts
         self._kept: list[Entry] = []
@@ -111,19 +124,19 @@ class Store:
             Failure: CheckpointDamaged, if all checkpoints are damaged. CheckpointTooNew, if a later version wrote one.
                 ScratchFull, or a failure of the bucket.
         """
-        pointed = self._pointed()
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        listed = self._listed()
+        self.scratch.mkdir(parents=True, exist_ok=True)
         faults: list[str] = []
-        for index, entry in enumerate(chain(pointed, self._beside(pointed))):
-            uri = self._bucket.uri(self._prefix + entry.key)
+        keys = chain(((entry.key, entry.sha256) for entry in listed), self._unlisted(listed))
+        for index, (key, digest) in enumerate(keys):
+            uri = self._bucket.uri(self._prefix + key)
             try:
-                snapshot = self._read(entry, wants_best)
+                entry, snapshot = self._read(key, digest, wants_best)
             except Unreadable as error:
                 log.warning("The checkpoint %s cannot be used: %s", uri, error)
                 faults.append(f"{uri}: {error}")
             else:
-                files = sorted({file.sha256 for file in snapshot.state.files.values()})
-                self._kept = [entry.model_copy(update={"files": files}), *pointed[index + 1 :]]
+                self._kept = [entry, *listed[index + 1 :]]
                 return snapshot
         if not faults:
             return None
@@ -144,9 +157,8 @@ class Store:
         Raises:
             Failure: If the bucket cannot be written; ScratchFull; Superseded, if a later attempt has begun.
         """
-        state = snapshot.state
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        best = {BEST_FILE: snapshot.best.file(self._scratch)} if snapshot.best else {}
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        best = {BEST_FILE: snapshot.best.file(self.scratch)} if snapshot.best else {}
         copies = {**snapshot.files, **best}
         for copy in copies.values():
             # Upload even files of an earlier attempt: its pod may still run on a lost node and delete them.
@@ -154,87 +166,69 @@ class Store:
                 self._bucket.upload(copy.path, f"{self._prefix}{_FILES}{copy.sha256}")
                 self._uploaded.add(copy.sha256)
         files = {path: FileState(sha256=copy.sha256, size=copy.size) for path, copy in copies.items()}
-        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+        state = snapshot.state.model_copy(update={"files": files})
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             path = Path(folder) / "checkpoint"
             with room_for(path, archive.size(snapshot.arrays), "a checkpoint"):
-                archive.write(path, state.model_copy(update={"files": files}), snapshot.arrays)
-            digest = sha256(path)
-            at = state.position
-            entry = Entry(
-                key=f"{state.attempt:06}-{at.epoch:07}-{at.step:012}-{digest[:16]}{_SUFFIX}",
-                sha256=digest,
-                size=path.stat().st_size,
-                epoch=at.epoch,
-                step=at.step,
-                attempt=state.attempt,
-                time=state.time,
-                files=sorted({copy.sha256 for copy in copies.values()}),
-            )
+                archive.write(path, snapshot.arrays, state)
+            entry = Entry.of(path, sha256(path), state)
             self._bucket.upload(path, self._prefix + entry.key)
         if (failure := self._superseded()) is not None:
             self._bucket.delete(self._prefix + entry.key)
             raise failure
         kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
-        pointer = _Pointer(checkpoints=kept)
-        self._bucket.put(self._prefix + _POINTER, to_json(json.loads(pointer.model_dump_json(exclude_none=True))))
+        self._bucket.put(self._prefix + _POINTER, to_json(_Pointer(checkpoints=kept).dump()))
         self._kept = kept
         self._clean()
 
     def _superseded(self) -> Failure | None:
         return None if self._attempts is None else self._attempts.superseded()
 
-    def _beside(self, pointed: Sequence[Entry]) -> Iterator[Entry]:
-        """Yield the checkpoints that the pointer does not list, newest first: a delayed attempt can leave some."""
-        known = {entry.key for entry in pointed}
-        for name in sorted(self._names(), reverse=True):
-            if re.match(_KEY, name) and name not in known:
-                yield Entry(key=name, attempt=int(name[:6]), epoch=int(name[7:14]), step=int(name[15:27]))
-
-    def _pointed(self) -> list[Entry]:
-        """Return the checkpoints that the pointer lists, newest first."""
+    def _listed(self) -> list[Entry]:
+        """Return the checkpoints that the pointer lists, newest first; none if the pointer is missing or damaged."""
+        key = self._prefix + _POINTER
         try:
-            return self._pointer().checkpoints
-        except Unreadable as error:
-            pointer = self._bucket.uri(self._prefix + _POINTER)
-            log.warning("%s cannot be used: %s; the checkpoints beside it are.", pointer, error)
+            if (size := self._bucket.stat(key).size) <= _MOST_POINTER_BYTES:
+                return _parse_pointer(self._bucket.get(key))
+            log.warning(
+                "%s cannot be used: it has %d bytes; the checkpoints beside it are.", self._bucket.uri(key), size
+            )
         except Failure as failure:
-            if failure.reason not in _GONE:
+            if failure.reason not in OBJECT_REASONS:
                 raise
+        except Unreadable as error:
+            log.warning("%s cannot be used: %s; the checkpoints beside it are.", self._bucket.uri(key), error)
         return []
 
-    def _pointer(self) -> _Pointer:
-        key = self._prefix + _POINTER
-        if (size := self._bucket.stat(key).size) > _MOST_POINTER_BYTES:
-            raise Unreadable(f"it has {size:,} bytes")
-        try:
-            content = json.loads(self._bucket.get(key))
-            found = content["format"]
-            if isinstance(found, int) and found > FORMAT:
-                raise archive.too_new(found)
-            return _Pointer.model_validate(content)
-        except ValidationError as error:
-            raise Unreadable(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise Unreadable(str(error) or type(error).__name__) from error
+    def _unlisted(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+        """Yield key and digest of checkpoints that the pointer does not list, newest first.
+
+        A delayed attempt can leave some. Their names have the first 16 digits of the digest.
+        """
+        known = {entry.key for entry in listed}
+        for name in sorted(self._names(), reverse=True):
+            if re.match(_KEY, name) and name not in known:
+                yield name, name.removesuffix(_SUFFIX).rsplit("-", 1)[1]
 
     def _names(self) -> list[str]:
         """Return the names of all objects in the folder, relative to the folder."""
         return [key.removeprefix(self._prefix) for key in self._bucket.keys(self._prefix)]
 
-    def _read(self, entry: Entry, wants_best: Callable[[State], bool]) -> Snapshot:
-        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+    def _read(self, key: str, digest: str, wants_best: Callable[[State], bool]) -> tuple[Entry, Snapshot]:
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             path = Path(folder) / "checkpoint"
-            self._fetch(entry.key, path, entry.digest)
+            found = self._fetch(key, path, digest)
             state, arrays = archive.read(path)
-        Snapshot(state, arrays).check()
+            Snapshot(state, arrays).check()
+            entry = Entry.of(path, found, state, key)
         copies = {name: self._copy(file) for name, file in state.files.items() if name != BEST_FILE}
         snapshot = Snapshot(state, arrays, copies)
         if not wants_best(state):
-            return snapshot.changed(best=None)
+            return entry, snapshot.changed(best=None)
         if state.best is None or state.best.own:
-            return snapshot
+            return entry, snapshot
         try:
-            return replace(snapshot, best=self._best(state.best, state.files.get(BEST_FILE)))
+            return entry, replace(snapshot, best=self._best(state.best, state.files.get(BEST_FILE)))
         except Unreadable as error:
             log.warning(
                 "The weights of epoch %d, the best so far, are lost: %s. The training goes on from the checkpoint, and "
@@ -242,7 +236,7 @@ class Store:
                 state.best.epoch,
                 error,
             )
-            return snapshot.without_best()
+            return entry, snapshot.without_best()
 
     def _best(self, state: BestState, file: FileState | None) -> Kept:
         """Return the weights of the best epoch from the file that a checkpoint lists.
@@ -255,22 +249,21 @@ class Store:
         return Kept.read(state, self._copy(file))
 
     def _copy(self, file: FileState) -> Copy:
-        handle, target = tempfile.mkstemp(dir=self._scratch)
-        os.close(handle)
-        copy = Copy(Path(target))
+        copy = Copy.in_folder(self.scratch)
         self._fetch(_FILES + file.sha256, copy.path, file.sha256)
         return copy
 
-    def _fetch(self, name: str, path: Path, digest: str) -> None:
+    def _fetch(self, name: str, path: Path, digest: str) -> str:
+        """Download an object whose SHA-256 begins with a digest, and return the whole SHA-256."""
         for _ in range(_TRIES):
             try:
                 found = self._bucket.download(self._prefix + name, path)
             except Failure as failure:
-                if failure.reason in _GONE:
+                if failure.reason in OBJECT_REASONS:
                     raise Unreadable(failure.message) from failure
                 raise
             if found.startswith(digest):
-                return
+                return found
         raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}, fetched {_TRIES} times")
 
     def _clean(self) -> None:
@@ -289,3 +282,16 @@ class Store:
                     self._bucket.delete(self._prefix + name)
         except Failure as failure:
             log.warning("Old checkpoints stay where they are: %s", failure.message)
+
+
+def _parse_pointer(text: bytes) -> list[Entry]:
+    try:
+        content = json.loads(text)
+        found = content["format"]
+        if isinstance(found, int) and found > FORMAT:
+            raise archive.too_new(found)
+        return _Pointer.model_validate(content).checkpoints
+    except ValidationError as error:
+        raise Unreadable(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Unreadable(str(error) or type(error).__name__) from error

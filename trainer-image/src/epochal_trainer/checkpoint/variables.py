@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +20,7 @@ OPTIMIZER = "optimizer"
 METRICS = "metrics"
 RANDOM = "random"
 LEARNED = "learned"
-"""The group of learned state, which holds no variables: see learned.py."""
+"""The group of learned state, which holds no variables: see learned_state.py."""
 
 _NUMBER = re.compile(r"_\d+(?=[_/]|$)")
 
@@ -72,25 +72,21 @@ def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> lis
     Raises:
         Different: If the variables do not match one to one.
     """
-    found = {key: index for index, key in enumerate(keys(there))}
+    return match(zip(keys(there), there, strict=True), zip(keys(here), here, strict=True))
+
+
+def match(there: Iterable[tuple[Hashable, VariableState]], here: Iterable[tuple[Hashable, VariableState]]) -> list[int]:
+    """Return the index in `there` of each variable in `here`, both with unique keys; otherwise as `places`."""
+    left = {key: (index, variable) for index, (key, variable) in enumerate(there)}
     order = []
-    for key, variable in zip(keys(here), here, strict=True):
-        index = found.pop(key, None)
-        check_same(None if index is None else there[index], variable)
-        order += [] if index is None else [index]
-    for index in found.values():
-        check_same(there[index], None)
+    for key, variable in here:
+        index, counterpart = left.pop(key, (-1, None))
+        if counterpart is None or (counterpart.shape, counterpart.dtype) != (variable.shape, variable.dtype):
+            raise Different(f"there {_text(counterpart)}, here {_text(variable)}")
+        order.append(index)
+    for _, counterpart in left.values():
+        raise Different(f"there {_text(counterpart)}, here nothing")
     return order
-
-
-def check_same(there: VariableState | None, here: VariableState | None) -> None:
-    """Check that a variable of a checkpoint matches a variable of a model.
-
-    Raises:
-        Different: If shape or type differ, or if one variable is missing.
-    """
-    if there is None or here is None or (there.shape, there.dtype) != (here.shape, here.dtype):
-        raise Different(f"there {_words(there)}, here {_words(here)}")
 
 
 def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
@@ -197,7 +193,5 @@ def _numbers(path: str) -> list[tuple[int, ...]]:
     return found
 
 
-def _words(variable: VariableState | None) -> str:
-    if variable is None:
-        return "nothing"
-    return f"{variable.path} of shape {variable.shape} and type {variable.dtype}"
+def _text(variable: VariableState | None) -> str:
+    return f"{variable.path} of shape {variable.shape} and type {variable.dtype}" if variable else "nothing"

@@ -13,6 +13,7 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.history import reported_name
 from epochal_trainer.reporting.results import HISTORY
 from epochal_trainer.storage import Bucket
+from epochal_trainer.storage.faults import OBJECT_REASONS
 
 MOST = 300
 """Maximum number of trials whose histories are read: more lines in a figure are indistinguishable."""
@@ -21,8 +22,6 @@ MOST_POINTS = 500
 
 A figure has few more columns of pixels, and thousands of epochs would fill the memory."""
 CONNECTIONS = 8
-_ABSENT = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""Failures of a history itself, in a bucket that works."""
 
 Points = tuple[tuple[int, float], ...]
 """Pairs of epoch and value, for the epochs that have a value."""
@@ -64,7 +63,7 @@ def read(report: ExperimentReport, bucket: Bucket, most: int = MOST) -> Historie
         try:
             return parse(bucket.get(key), report.metric)
         except Failure as failure:
-            if failure.reason not in _ABSENT:
+            if failure.reason not in OBJECT_REASONS:
                 raise
             return failure.message
         except (ValueError, csv.Error) as error:

@@ -8,21 +8,19 @@ from pathlib import Path
 from epochal_api.experiment_report import ExperimentReport, InvalidReport, decode
 from epochal_api.pod import ExitCode
 from epochal_api.report import COMPLETED
+from epochal_lib.fatal_error import FatalError, exit_code_of, write_termination_message
 from epochal_lib.redaction import Redactor
 
 from epochal_trainer.experiment.write import write
-from epochal_trainer.lib.failures import Failure, bad_spec
+from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting import log as logs
-from epochal_trainer.reporting.last_words import LastWords
 from epochal_trainer.reporting.results import LOG
 from epochal_trainer.storage import Bucket, FolderBucket, Patience
 from epochal_trainer.storage.service import buckets_of
 
 log = logging.getLogger(__name__)
-
-CRASHED = 1
 
 
 def run(path: Path, folder: Path | None) -> int:
@@ -35,30 +33,26 @@ def run(path: Path, folder: Path | None) -> int:
     Returns:
         The exit code, see epochal_api.pod.ExitCode.
     """
-    stopping, words, hide = Stopping(), LastWords(), Redactor.of_environment()
+    stopping, redact = Stopping(), Redactor.of_environment()
     stopping.listen()
-    code: int = ExitCode.DONE
+    return exit_code_of(lambda: _run(path, folder, stopping, redact), redact)
+
+
+def _run(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) -> int:
     try:
         with tempfile.TemporaryDirectory(
             prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
         ) as scratch:
-            logs.start(Path(scratch) / LOG, hide)
+            logs.start(Path(scratch) / LOG, redact)
             log.info("Epochal trainer %s", version("epochal-trainer"))
             report = _read(path)
             log.info("Experiment %s/%s, uid %s", report.namespace, report.name, report.uid)
-            bucket = _bucket(report, folder, stopping)
-            reason, message = COMPLETED, write(report, bucket, Path(scratch), stopping.check)
-        log.info("Done: %s", message)
-    except Failure as failure:
-        log.error("%s: %s", failure.reason, failure.message)  # noqa: TRY400 - people need no traceback for it
-        code, reason, message = failure.exit_code, failure.reason, failure.message
+            message = write(report, _bucket(report, folder, stopping), Path(scratch), stopping.check)
     except (Terminated, KeyboardInterrupt):
-        code, reason, message = ExitCode.TERMINATED, "Terminated", "it was told to stop"
-    except Exception as error:
-        log.exception("The report failed")
-        code, reason, message = CRASHED, "Crashed", f"{type(error).__name__}: {error}"
-    words.leave(reason, hide(message))
-    return code
+        raise FatalError("Terminated", "SIGTERM or Ctrl-C stopped the report", ExitCode.TERMINATED) from None
+    log.info("Done: %s", message)
+    write_termination_message(COMPLETED, redact(message))
+    return ExitCode.DONE
 
 
 def _read(path: Path) -> ExperimentReport:

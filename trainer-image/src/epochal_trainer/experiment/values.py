@@ -1,7 +1,7 @@
 """The values of trials, limited to a range that can be drawn."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 MOST = 1e30
 """Largest absolute value that is drawn. A training with larger values has practically diverged."""
@@ -45,16 +45,3 @@ def view(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
 def clipped(value: float, limits: tuple[float, float]) -> float:
     """Return a value, limited to a range."""
     return min(max(value, limits[0]), limits[1])
-
-
-def best_so_far(values: Iterable[float], *, maximize: bool) -> list[float]:
-    """Return the best value up to and including each value.
-
-    Args:
-        values: The values, in order.
-        maximize: Whether the highest is the best.
-    """
-    found: list[float] = []
-    for value in values:
-        found.append(value if not found else max(found[-1], value) if maximize else min(found[-1], value))
-    return found

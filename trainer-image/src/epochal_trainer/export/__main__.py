@@ -30,7 +30,7 @@ def main(path: Path, parent: int) -> None:
     with suppress(OSError):  # if memory is short, the kernel should kill this process first
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
     request = Request.model_validate_json(path.read_bytes())
-    from epochal_trainer.export.work import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow
+    from epochal_trainer.export.exporter import NotLoaded, export  # noqa: PLC0415 - it imports TensorFlow
 
     try:
         outcome = export(request)

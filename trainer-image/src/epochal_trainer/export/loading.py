@@ -15,6 +15,10 @@ _CONFIG = "config.json"
 _OTHERS = frozenset({"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"})
 """Types, and policies of types, that are replaced with float32 in a served model."""
 _FULL = "float32"
+TOLERANCE = 1e-4
+"""Maximum difference of outputs, relative to Keras' greatest absolute value, or to 1 if 1 is greater."""
+_TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
+"""The same for networks that were trained in such a coarse type and are served in float32."""
 
 
 class Loaded(NamedTuple):
@@ -29,6 +33,11 @@ class Loaded(NamedTuple):
     served: keras.Model
     trained: keras.Model
     precision: str
+
+    @property
+    def tolerance(self) -> float:
+        """Maximum difference between outputs in float32 and those of the model as it was trained, as TOLERANCE."""
+        return _TOLERANCES.get(self.precision, TOLERANCE)
 
 
 def load(path: Path, scratch: Path) -> Loaded:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import keras
 from epochal_api.network import INPUT
@@ -13,7 +12,6 @@ from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Signature, Which
 from epochal_api.storage import ExportFormat
 from epochal_lib.digests import sha256
-from numpy.typing import NDArray
 
 from epochal_trainer.data import DataSets
 from epochal_trainer.data.images import image_of
@@ -64,9 +62,15 @@ def export_models(
         Failure: Superseded, if a newer attempt owns these results.
     """
     try:
-        outcome = _exported(
-            names, formats, data=data, results=results, folder=folder, stopping=stopping, may_end=may_end
-        )
+        tries = _tries(results)
+        if tries and (not may_end or tries >= _MOST_TRIES):
+            outcome = child.failed(_DIED)
+        else:
+            with TemporaryDirectory(prefix="export-", dir=folder) as work:
+                request = _request(names, formats, data, folder, Path(work))
+                with _marked(results, tries + 1):
+                    outcome = child.run(request, stopping)
+                outcome = _store(outcome, results, Path(work))
     except Failure as failure:
         if failure.reason == SUPERSEDED:
             raise
@@ -119,38 +123,29 @@ def store_signature(
     return None
 
 
-def _exported(
-    names: Sequence[str],
-    formats: Sequence[ExportFormat],
-    *,
-    data: DataSets,
-    results: Results,
-    folder: Path,
-    stopping: Stopping,
-    may_end: bool,
-) -> Export:
-    tries = _tries(results)
-    if tries and (not may_end or tries >= _MOST_TRIES):
-        return child.failed(_DIED)
-    with TemporaryDirectory(prefix="export-", dir=folder) as work:
-        samples = Path(work) / "samples.npz"
-        write(samples, {INPUT: _real(data)})
-        request = Request(
-            models=[Source(which=_which(name), path=folder / name) for name in names],
-            formats=list(formats),
-            samples=samples,
-            image=image_of(data.train.features),
-            classes=list(data.class_names) or None,
-            folder=Path(work),
-        )
-        with _marked(results, tries + 1):
-            outcome = child.run(request, stopping)
-        if outcome.reason == NOT_LOADED:
-            return child.failed(outcome.message)
-        stored = [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]
-        for name in stored:
-            if (path := Path(work) / name).exists():
-                results.store(path, name)
+def _request(
+    names: Sequence[str], formats: Sequence[ExportFormat], data: DataSets, folder: Path, work: Path
+) -> Request:
+    """Return the request for an export, with samples of the validation set, or of the training set without one."""
+    samples = work / "samples.npz"
+    write(samples, {INPUT: spread((data.validation or data.train).features)})
+    return Request(
+        models=[Source(which=_which(name), path=folder / name) for name in names],
+        formats=list(formats),
+        samples=samples,
+        image=image_of(data.train.features),
+        classes=list(data.class_names) or None,
+        folder=work,
+    )
+
+
+def _store(outcome: Export, results: Results, work: Path) -> Export:
+    """Store the exported files, the signature last, and return the outcome."""
+    if outcome.reason == NOT_LOADED:
+        return child.failed(outcome.message)
+    for name in [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]:
+        if (work / name).exists():
+            results.store(work / name, name)
     return outcome
 
 
@@ -174,8 +169,3 @@ def _marked(results: Results, tries: int) -> Iterator[None]:
 def _which(name: str) -> Which:
     """Return the kind of the model in a file: Best or Last."""
     return "Best" if name == BEST_MODEL else "Last"
-
-
-def _real(data: DataSets) -> NDArray[Any]:
-    """Return samples from the validation set, or from the training set if there is none."""
-    return spread((data.validation or data.train).features)

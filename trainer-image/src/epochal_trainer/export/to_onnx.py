@@ -1,21 +1,23 @@
-"""Converts a model to ONNX."""
+"""Converts a model to ONNX, and computes the outputs of an ONNX model in ONNX Runtime."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import onnxruntime
 import tensorflow as tf
+from epochal_lib.model_server.answers import Arrays
 from onnx import TensorProto
 from tf2onnx import optimizer, tf_loader
 from tf2onnx.tfonnx import process_tf_graph
 
 from epochal_trainer.export.operations import handlers
 from epochal_trainer.export.tensors import inputs_of, outputs_of
-from epochal_trainer.export.tracing import Traced, blamed, traced
+from epochal_trainer.export.tracing import Traced, failed_layer, traced
 from epochal_trainer.model.keras_objects import explain
 
 OPSET = 15
@@ -59,10 +61,10 @@ def to_onnx(model: keras.Model, path: Path) -> None:
         with _unsupported() as unknown:
             proto = _proto(model, whole)
     except Exception as error:
-        raise NotExportable(f"cannot be told in ONNX ({explain(error)})", blamed(str(error), model)) from error
+        raise NotExportable(f"cannot be told in ONNX ({explain(error)})", failed_layer(str(error), model)) from error
     if unknown:
         name, operation = unknown[0]
-        raise NotExportable(f"needs {operation} of TensorFlow, for which there is no ONNX", blamed(name, model))
+        raise NotExportable(f"needs {operation} of TensorFlow, for which there is no ONNX", failed_layer(name, model))
     _fill_in(proto.graph, whole)
     path.write_bytes(proto.SerializeToString())
 
@@ -104,6 +106,27 @@ def _fill_in(graph: Any, whole: Traced) -> None:
         if (name := f"{_WEIGHT}{index}") in taken:
             values = np.ascontiguousarray(keras.ops.convert_to_numpy(weight), np.float32)
             graph.initializer.add(name=name, dims=values.shape, data_type=TensorProto.FLOAT, raw_data=values.tobytes())
+
+
+def load_onnx(path: Path) -> Callable[[Arrays], Arrays]:
+    """Return the function that computes the outputs of an ONNX model from its inputs, both by name.
+
+    Args:
+        path: The file.
+
+    Raises:
+        Exception: Any exception of ONNX Runtime for a file that it cannot load.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised, so they need no log
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    inputs = [each.name for each in session.get_inputs()]
+    outputs = [each.name for each in session.get_outputs()]
+
+    def answer(given: Arrays) -> Arrays:
+        return dict(zip(outputs, session.run(outputs, {name: given[name] for name in inputs}), strict=True))
+
+    return answer
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def traced(model: keras.Model) -> Traced:
     return Traced(function, weights, _tables(function, layers))
 
 
-def blamed(text: str, model: keras.Model) -> str | None:
+def failed_layer(text: str, model: keras.Model) -> str | None:
     """Return the layer of the operation that a message names, or None.
 
     Args:
@@ -78,9 +78,11 @@ def blamed(text: str, model: keras.Model) -> str | None:
     """
     name = next((word for word in text.split() if _SCOPE.search(word)), "")
     marks = _SCOPE.findall(name)
-    if not marks:
-        return None
-    layer = _layers(model)[int(marks[-1])]
+    return layer_name(_layers(model)[int(marks[-1])]) if marks else None
+
+
+def layer_name(layer: Any) -> str:
+    """Return the name and class of a layer, for messages."""
     return f"the layer {layer.name!r} ({type(layer).__name__})"
 
 

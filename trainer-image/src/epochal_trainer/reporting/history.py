@@ -4,10 +4,12 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from epochal_api.report import MAX_NAME
 from epochal_api.text import printable
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
 
 from epochal_trainer.lib.text import duration, figure
 
@@ -17,21 +19,25 @@ MOST_FIGURES = 64
 
 @dataclass(frozen=True)
 class Epoch:
-    """A finished epoch with its metric values.
+    """A finished epoch with its metric values, also in the format of checkpoints.
 
     Args:
         number: Counted from 1.
         seconds: Its duration, including validation.
         learning_rate: The optimizer's learning rate at the end of the epoch, if it has one.
         metrics: Its metric values by name; names of validation metrics start with `val_`.
-        comparable: Whether it may be the best epoch: it is of this training, with the current loss, and its weights
-            were not lost.
+        comparable: Whether it may be the best epoch. False for an epoch of another training or loss, or from before
+            the best weights were lost.
     """
 
-    number: int
-    seconds: float
+    __pydantic_config__ = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True, ser_json_inf_nan="strings"
+    )
+
+    number: Annotated[int, Field(ge=0, le=2**53)]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     learning_rate: float | None
-    metrics: Mapping[str, float]
+    metrics: Mapping[Annotated[str, StringConstraints(max_length=4096)], float]
     comparable: bool = True
 
 

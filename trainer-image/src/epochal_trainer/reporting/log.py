@@ -12,6 +12,7 @@ from pathlib import Path
 from epochal_api.text import printable
 
 PACKAGE = "epochal_trainer"
+_LIB = "epochal_lib"
 _KERAS = "absl"
 """Logger of Keras' callbacks and of TensorFlow."""
 _NOISY = "urllib3"
@@ -55,7 +56,7 @@ def start(path: Path, hide: Callable[[str], str] = str) -> None:
     handlers = (logging.StreamHandler(sys.stdout), _File(path, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(_Printable(hide))
-    for name in (PACKAGE, _KERAS):
+    for name in (PACKAGE, _LIB, _KERAS):
         logger = logging.getLogger(name)
         logger.handlers = list(handlers)
         logger.setLevel(logging.INFO)

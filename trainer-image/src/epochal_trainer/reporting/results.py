@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from epochal_lib.digests import sha256
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import not_as_stored
+from epochal_trainer.storage.faults import OBJECT_REASONS
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,6 @@ An attempt that finds the key knows that an earlier attempt ended during the exp
 """
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
-_ANOTHER = ("ObjectNotFound", "ObjectChanged", "DamagedData")
-"""Failures of an object itself, in a bucket that works."""
 
 
 class Results:
@@ -143,11 +142,17 @@ class Results:
                 return written
             found = f"its SHA-256 is {there} instead of {written}"
         except Failure as failure:
-            if failure.reason not in _ANOTHER:
+            if failure.reason not in OBJECT_REASONS:
                 raise
             found = failure.message
         self._check()
-        raise not_as_stored(self.uri(name), found)
+        message = (
+            f"{self.uri(name)} was stored a moment ago, and reading it back gives something else: {found}. Spec, data "
+            "and training are in order: the storage, or a proxy before it, changes what it holds, or another program "
+            "writes there"
+        )
+        # A retry: the trained state is in a checkpoint, and the next attempt may store it correctly.
+        raise Failure("StorageError", message, os.EX_TEMPFAIL)
 
     def store_folder(self, path: Path, name: str) -> None:
         """Store all files of a folder, if it exists.

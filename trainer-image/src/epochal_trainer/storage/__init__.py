@@ -3,8 +3,7 @@
 from epochal_trainer.storage.bucket import Bucket, ObjectInfo
 from epochal_trainer.storage.credentials import Credentials
 from epochal_trainer.storage.folder import FolderBucket
-from epochal_trainer.storage.patience import Patience
+from epochal_trainer.storage.patience import Patience, Waits
 from epochal_trainer.storage.s3 import S3Bucket
-from epochal_trainer.storage.waits import Waits
 
 __all__ = ["Bucket", "Credentials", "FolderBucket", "ObjectInfo", "Patience", "S3Bucket", "Waits"]

@@ -1,6 +1,5 @@
 """Failures that any bucket can have, and their messages."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_
 
 SMALL_BYTES = 64 * 1024**2
 """Maximum size in bytes of an object that is read into memory as a whole."""
+OBJECT_REASONS = ("ObjectNotFound", "ObjectChanged", "DamagedData")
+"""Reasons of failures that concern a single object of a working bucket."""
 
 
 def not_found(uri: str, advice: str | None) -> Failure:
@@ -27,22 +28,6 @@ def object_changed(uri: str) -> Failure:
     return bad_data(
         "ObjectChanged", f"{uri} changed while it was read: write data before the job starts, or to new keys"
     )
-
-
-def not_as_stored(uri: str, found: str) -> Failure:
-    """Return the failure for a storage that returns other content than it received.
-
-    The attempt is retried: the trained state is in a checkpoint, and the next attempt may store it correctly.
-
-    Args:
-        uri: URI of the object.
-        found: Description of the content that was read back.
-    """
-    message = (
-        f"{uri} was stored a moment ago, and reading it back gives something else: {found}. Spec, data and training "
-        "are in order: the storage, or a proxy before it, changes what it holds, or another program writes there"
-    )
-    return Failure("StorageError", message, os.EX_TEMPFAIL)
 
 
 def bounded(data: bytes, uri: str) -> bytes:

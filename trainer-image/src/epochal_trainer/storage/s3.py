@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from xml.etree.ElementTree import ParseError
@@ -59,21 +59,7 @@ class Abandoned(Exception):
 
 
 class Altered(Failure):
-    """The service does not hold the content that was written to it.
-
-    Args:
-        what: The start of the message: the place and the size of the content.
-        times: Number of writes so far.
-    """
-
-    def __init__(self, what: str, times: int) -> None:
-        often = "once" if times == 1 else f"{times} times"
-        message = (
-            f"{what} that were written to it {often}: let nothing else write there, and check that the service is "
-            "healthy"
-        )
-        super().__init__("ResultsNotWritable", message, ExitCode.REFUSED)
-        self.times = times
+    """The service does not hold the content that was written to it."""
 
 
 class S3Bucket:
@@ -285,7 +271,7 @@ class S3Bucket:
         with opened() as content:
             etag = _etag(content, size)
 
-        tries = count(1)
+        writes = 0
 
         def ask() -> None:
             before()
@@ -293,13 +279,19 @@ class S3Bucket:
                 self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
 
         def store() -> None:
+            nonlocal writes
             self._ask("write", key, ask)
-            times = next(tries)
+            writes += 1
             if not self._holds(key, size, etag, opened):
-                raise Altered(f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes", times)
+                message = (
+                    f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes that were written to it "
+                    f"{'once' if writes == 1 else f'{writes} times'}: let nothing else write there, and check that the "
+                    "service is healthy"
+                )
+                raise Altered("ResultsNotWritable", message, ExitCode.REFUSED)
 
         def passing(error: Exception) -> Failure | None:
-            return error if isinstance(error, Altered) and (self._keeps or error.times < TRIES) else None
+            return error if isinstance(error, Altered) and (self._keeps or writes < TRIES) else None
 
         self._patience.persevere(store, passing)
         self._keeps = True

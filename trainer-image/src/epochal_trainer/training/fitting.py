@@ -226,12 +226,7 @@ class Fitting:
             division=data.division,
             recipe=self.recipe,
         )
-        if start is not None and checkpoint.validates_on_trained(start, facts):
-            facts = facts.model_copy(update={"seen": True})
-        before = checkpoint.best_before(start, facts, self.monitor)
-        lost = checkpoint.lost_best(start, facts, self.monitor)
-        changed = checkpoint.data_changed(start, facts) if start is not None else None
-        return facts.model_copy(update={"before": before, "lost": lost, "data_changed": changed})
+        return checkpoint.continued_facts(start, facts, self.monitor)
 
     def _trained(
         self,

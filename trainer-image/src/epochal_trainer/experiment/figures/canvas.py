@@ -1,5 +1,7 @@
 """The canvas of an Experiment's figures. It does not use pyplot, which keeps global state for interactive use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from epochal_api.experiment_report import ExperimentReport
@@ -19,14 +21,16 @@ GREY = "0.6"
 _LONGEST = 28
 
 
+@contextmanager
 def canvas(
-    report: ExperimentReport, title: str, *, width: float = WIDTH, height: float = HEIGHT
-) -> tuple[Figure, Axes]:
-    """Return a figure, and the axes to draw on.
+    report: ExperimentReport, title: str, path: Path, *, width: float = WIDTH, height: float = HEIGHT
+) -> Iterator[tuple[Figure, Axes]]:
+    """Provide a figure and the axes to draw on, and write the figure at the end of the context.
 
     Args:
         report: The Experiment.
         title: The title after the Experiment's name.
+        path: PNG file to write.
         width: Inches.
         height: Inches.
     """
@@ -35,7 +39,8 @@ def canvas(
     axes: Axes = figure.subplots()
     axes.set_title(f"{plain(f'{report.namespace}/{report.name}', 80)}: {title}", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    yield figure, axes
+    figure.savefig(path, dpi=_DPI)
 
 
 def left_out(report: ExperimentReport) -> str:
@@ -53,11 +58,6 @@ def say(axes: Axes, text: str) -> None:
 def legend(figure: Figure) -> None:
     """Put the legend below the axes, so that it covers no data."""
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG file."""
-    figure.savefig(path, dpi=_DPI)
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:

@@ -1,6 +1,6 @@
 import pytest
 from epochal_api.experiment_report import Axis
-from epochal_trainer.experiment.figures.scales import Names, Numbers, scale
+from epochal_trainer.experiment.figures.parallel import Names, Numbers, scale
 
 from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, UNITS
 

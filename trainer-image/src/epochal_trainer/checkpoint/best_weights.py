@@ -4,9 +4,8 @@ These are the weights that validation used, so the metrics of the epoch belong t
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from epochal_trainer.storage.faults import room_for
 _GROUP = "best"
 
 
+@dataclass(eq=False)
 class Kept:
     """The weights of an epoch.
 
@@ -38,21 +38,12 @@ class Kept:
         copy: A file that holds the weights, or None.
     """
 
-    def __init__(
-        self,
-        epoch: int,
-        described: Sequence[VariableState],
-        arrays: dict[str, Array],
-        *,
-        of_model: bool = False,
-        copy: Copy | None = None,
-    ) -> None:
-        self.epoch = epoch
-        self.arrays = arrays
-        self._described = described
-        self._of_model = of_model
-        self._copy = copy
-        self._awaited = False
+    epoch: int
+    described: Sequence[VariableState]
+    arrays: dict[str, Array]
+    of_model: bool = False
+    copy: Copy | None = None
+    _awaited: bool = field(default=False, init=False)
 
     @classmethod
     def read(cls, state: BestState, copy: Copy) -> "Kept":
@@ -78,9 +69,9 @@ class Kept:
 
         If that checkpoint does not hold the weights itself, the arrays are not released until `file` has written them.
         """
-        own = self._of_model and position == Position(epoch=self.epoch)
+        own = self.of_model and position == Position(epoch=self.epoch)
         self._awaited |= not own
-        return BestState(epoch=self.epoch, own=own, variables=list(self._described))
+        return BestState(epoch=self.epoch, own=own, variables=list(self.described))
 
     def file(self, folder: Path) -> Copy:
         """Return a file that holds the weights, written at the first call.
@@ -93,18 +84,16 @@ class Kept:
         Raises:
             Failure: ScratchFull.
         """
-        if self._copy is None:
-            handle, name = tempfile.mkstemp(dir=folder)
-            os.close(handle)
-            copy = Copy(Path(name))
+        if self.copy is None:
+            copy = Copy.in_folder(folder)
             with room_for(copy.path, archive.size(self.arrays), "the weights of the best epoch"):
-                archive.write_arrays(copy.path, self.arrays)
-            self._copy = copy
-        return self._copy
+                archive.write(copy.path, self.arrays)
+            self.copy = copy
+        return self.copy
 
     def spare(self) -> dict[str, Array]:
         """Return the arrays for reuse, or an empty dict if a checkpoint still needs them in a file."""
-        return {} if self._awaited and self._copy is None else self.arrays
+        return {} if self._awaited and self.copy is None else self.arrays
 
     def fitted(self, model: keras.Model) -> "Kept":
         """Return the weights in the order of a model's weights.
@@ -113,8 +102,8 @@ class Kept:
             Different: If the model has other weights.
         """
         arrays = dict(self.arrays)
-        described = variables.arrange(self._described, model.weights, _GROUP, arrays)
-        return Kept(self.epoch, described, arrays, copy=self._copy if described == self._described else None)
+        described = variables.arrange(self.described, model.weights, _GROUP, arrays)
+        return Kept(self.epoch, described, arrays, copy=self.copy if described == self.described else None)
 
     def give_to(self, model: keras.Model) -> None:
         """Assign the weights to a model that they fit."""
@@ -122,7 +111,7 @@ class Kept:
 
     def digest(self) -> str:
         """Return the same digest as `digest` of a model that has these weights."""
-        return _digest(self.arrays[name] for name in _by_name(self._described))
+        return _digest(self.arrays[name] for name in _by_name(self.described))
 
 
 class BestWeights:

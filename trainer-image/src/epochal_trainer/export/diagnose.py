@@ -1,15 +1,16 @@
 """Finds the layer that cannot be exported, or the first layer with outputs that differ from Keras."""
 
-from collections.abc import Callable
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
 import keras
 from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
-from epochal_trainer.export.answers import TOLERANCE, Session
+from epochal_trainer.export.loading import TOLERANCE
 from epochal_trainer.export.tensors import answer, outputs_of
-from epochal_trainer.export.to_onnx import to_onnx
+from epochal_trainer.export.to_onnx import load_onnx, to_onnx
+from epochal_trainer.export.tracing import layer_name
 
 
 def first_that_fails(model: keras.Model, path: Path) -> str | None:
@@ -19,16 +20,18 @@ def first_that_fails(model: keras.Model, path: Path) -> str | None:
         model: The model, which cannot be converted.
         path: A temporary file for the attempts.
     """
+    tensors = _tensors(model)
 
-    def fails(tensors: list[Any]) -> bool:
+    def fails(tensor: Any) -> bool:
         try:
-            to_onnx(keras.Model(model.inputs, tensors[-1]), path)
-            Session(path)
+            to_onnx(keras.Model(model.inputs, tensor), path)
+            load_onnx(path)
         except Exception:  # noqa: BLE001 - any exception is the failure that is searched
             return True
         return False
 
-    return _first(_tensors(model), fails)
+    index = bisect_left(tensors, x=True, key=fails)  # if a tensor fails, all later tensors fail, too
+    return _layer_of(tensors[index]) if index < len(tensors) else None
 
 
 def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | None:
@@ -45,7 +48,7 @@ def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | 
     whole = keras.Model(model.inputs, tensors)
     try:
         to_onnx(whole, path)
-        found = Session(path).answer(inputs)
+        found = load_onnx(path)(inputs)
     except Exception:  # noqa: BLE001 - the outputs between layers may have types that cannot be exported
         return None
     expected = answer(whole, inputs)
@@ -53,20 +56,8 @@ def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | 
         try:
             largest_difference(found, {spec.name: expected[spec.name]}, TOLERANCE)
         except AnswersDiffer:
-            return _named(tensor)
+            return _layer_of(tensor)
     return None
-
-
-def _first(tensors: list[Any], fails: Callable[[list[Any]], bool]) -> str | None:
-    """Return the layer of the first tensor for which `fails` is true, by bisection: all later tensors fail, too."""
-    low, high = 0, len(tensors)
-    while low < high:
-        middle = (low + high) // 2
-        if fails(tensors[: middle + 1]):
-            high = middle
-        else:
-            low = middle + 1
-    return _named(tensors[low]) if low < len(tensors) else None
 
 
 def _tensors(model: keras.Model) -> list[Any]:
@@ -77,6 +68,5 @@ def _tensors(model: keras.Model) -> list[Any]:
     return [tensor for node in nodes for tensor in node.outputs if tensor.shape and tensor.shape[0] is None]
 
 
-def _named(tensor: Any) -> str:
-    operation = tensor._keras_history.operation  # noqa: SLF001 - Keras offers no other way to it
-    return f"the layer {operation.name!r} ({type(operation).__name__})"
+def _layer_of(tensor: Any) -> str:
+    return layer_name(tensor._keras_history.operation)  # noqa: SLF001 - Keras offers no other way to it

@@ -8,9 +8,11 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.training import Checkpoint
-from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
-from epochal_trainer.checkpoint.policy import copies_exceed, epochs_between
+from epochal_trainer.checkpoint import Checkpointer, Costs, Files, Position, Snapshot, Writer
+from epochal_trainer.checkpoint.checkpointer import copies_exceed, epochs_between
 from epochal_trainer.reporting.history import Epoch
+
+from tests.unit.trainer.checkpoint.starts import FACTS
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -26,7 +28,7 @@ def checkpointer_of(folder: Path, writer: Writer, costs: Costs, **policy: int) -
         files=Files(folder, [], folder / "staging"),
         writer=writer,
         costs=costs,
-        facts=Facts(samples=1, batch_size=1, steps=1, seed=0, optimizer={}, data={}),
+        facts=FACTS,
         attempt=1,
         versions={},
     )

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_trainer.checkpoint import slots, variables
-from epochal_trainer.checkpoint.slots import Slot
+from epochal_trainer.checkpoint import optimizer_slots as slots
+from epochal_trainer.checkpoint import variables
+from epochal_trainer.checkpoint.optimizer_slots import Slot
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, Different
 from epochal_trainer.data.samples import Array

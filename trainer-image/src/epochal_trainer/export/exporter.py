@@ -15,14 +15,13 @@ from epochal_lib.model_server.answers import Arrays
 from numpy.typing import NDArray
 
 from epochal_trainer.export import samples
-from epochal_trainer.export.answers import tolerance_of
-from epochal_trainer.export.forms import Fault, make
+from epochal_trainer.export.formats import ExportError, export_as
 from epochal_trainer.export.loading import Loaded, load
 from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
 from epochal_trainer.export.tensors import Unserved, answer, inputs_of, network_of
 from epochal_trainer.model.keras_objects import explain
 
-_WITHIN = "Exception encountered: "
+_BEFORE_INNER_ERROR = "Exception encountered: "
 """Text before the inner error, if Keras reports an error of a nested object with the config of each outer object."""
 
 
@@ -31,19 +30,12 @@ class NotLoaded(Exception):
 
 
 class _Exported(NamedTuple):
-    """The result of the export of a model.
-
-    Args:
-        source: The model.
-        answers: Keras' outputs for the samples.
-        forms: The formats that were written.
-        faults: The errors of the other formats, by file.
-    """
+    """The result of the export of a model: the files of its formats, and the errors of other formats, by file."""
 
     source: Source
     answers: Arrays
-    forms: Sequence[ExportedModel]
-    faults: Sequence[tuple[str, Fault]]
+    files: Sequence[ExportedModel]
+    errors: Sequence[tuple[str, ExportError]]
 
 
 def export(request: Request) -> Export:
@@ -65,7 +57,7 @@ def export(request: Request) -> Export:
             try:
                 if not done:  # All models are of the same network.
                     network = network_of(loaded.served, request.classes, request.image)
-                    inputs, tolerance = _inputs(request, loaded.served), tolerance_of(loaded.precision)
+                    inputs, tolerance = _inputs(request, loaded.served), loaded.tolerance
                 done.append(_exported(request, source, loaded, inputs, Path(folder)))
             except Unserved as error:
                 return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])
@@ -73,13 +65,13 @@ def export(request: Request) -> Export:
     signature = Signature(**network, models=[_files(one) for one in done], check=check, tolerance=tolerance)
     path = request.folder / SIGNATURE
     path.write_text(signature.model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8")
-    faults = [(name, fault) for one in done for name, fault in one.faults]
-    forms = [form for one in done for form in one.forms]
-    told = [f"{name}: {fault}" for name, fault in faults] or [_told(form) for form in forms]
+    errors = [(name, error) for one in done for name, error in one.errors]
+    files = [file for one in done for file in one.files]
+    messages = [f"{name}: {error}" for name, error in errors] or [_success(file) for file in files]
     return Export(
-        reason=faults[0][1].reason if faults else EXPORTED,
-        message="; ".join(told)[:MAX_EXPORT],
-        exports=forms,
+        reason=errors[0][1].reason if errors else EXPORTED,
+        message="; ".join(messages)[:MAX_EXPORT],
+        exports=files,
         signature=sha256(path),
     )
 
@@ -88,7 +80,7 @@ def _loaded(path: Path, scratch: Path) -> Loaded:
     try:
         return load(path, scratch)
     except Exception as error:
-        innermost = str(error).rpartition(_WITHIN)[2]
+        innermost = str(error).rpartition(_BEFORE_INNER_ERROR)[2]
         raise NotLoaded(f"Keras cannot load {path.name}: {explain(ValueError(innermost))}") from error
 
 
@@ -97,31 +89,31 @@ def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
     specs = inputs_of(model)
     if request.samples is not None:
         return samples.read(request.samples, specs)
-    said = ""
+    error_text = ""
     for length in samples.LENGTHS:
         inputs = samples.made_up(specs, request.image, length)
         try:
             answer(model, inputs)
         except Exception as error:  # noqa: BLE001 - the network may need a longer axis
-            said = explain(error)
+            error_text = explain(error)
         else:
             return inputs
-    raise Unserved(f"Keras answers to none of the samples that were made up: {said}")
+    raise Unserved(f"Keras answers to none of the generated samples: {error_text}")
 
 
 def _exported(request: Request, source: Source, loaded: Loaded, inputs: Arrays, scratch: Path) -> _Exported:
     answers = _answers(loaded, inputs)
-    forms, faults = [], []
-    for form in request.formats:
-        path = request.folder / f"{source.path.stem}{SUFFIXES[form]}"
+    files, errors = [], []
+    for name in request.formats:
+        path = request.folder / f"{source.path.stem}{SUFFIXES[name]}"
         try:
-            most = make(form, loaded, path, inputs=inputs, answers=answers, scratch=scratch)
-        except Fault as fault:
-            faults.append((path.name, fault))
+            most = export_as(name, loaded, path, inputs=inputs, answers=answers, scratch=scratch)
+        except ExportError as error:
+            errors.append((path.name, error))
         else:
-            made = ExportedModel(name=path.name, model=source.which, format=form, sha256=sha256(path), difference=most)
-            forms.append(made)
-    return _Exported(source, answers, forms, faults)
+            digest = sha256(path)
+            files.append(ExportedModel(name=path.name, model=source.which, format=name, sha256=digest, difference=most))
+    return _Exported(source, answers, files, errors)
 
 
 def _answers(loaded: Loaded, inputs: Arrays) -> Arrays:
@@ -130,13 +122,13 @@ def _answers(loaded: Loaded, inputs: Arrays) -> Arrays:
         try:
             return answer(model, inputs)
         except Exception as error:  # noqa: BLE001 - Keras and TensorFlow raise all kinds
-            said = explain(error)
-    raise Unserved(f"Keras does not answer to samples, on a CPU: {said}")
+            error_text = explain(error)
+    raise Unserved(f"Keras does not answer to samples, on a CPU: {error_text}")
 
 
 def _files(one: _Exported) -> ModelFiles:
     path = one.source.path
-    onnx = next((form for form in one.forms if form.format == "onnx"), None)
+    onnx = next((file for file in one.files if file.format == "onnx"), None)
     return ModelFiles(
         model=one.source.which,
         keras=ExportedFile(name=path.name, sha256=sha256(path)),
@@ -160,5 +152,5 @@ def _write_check(path: Path, inputs: Arrays, done: Sequence[_Exported]) -> Expor
     return ExportedFile(name=path.name, sha256=sha256(path))
 
 
-def _told(form: ExportedModel) -> str:
-    return f"{form.name} answers as Keras does" + (f", but for {form.difference:.1g}" if form.difference else "")
+def _success(file: ExportedModel) -> str:
+    return f"{file.name} answers as Keras does" + (f", but for {file.difference:.1g}" if file.difference else "")

@@ -1,13 +1,14 @@
 """A copy of the state that validation changes, to resume from if the training must stop during validation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import keras
 import numpy as np
 from keras.src.utils.python_utils import is_default
 
-from epochal_trainer.checkpoint import randomness, values, variables
+from epochal_trainer.checkpoint import callback_state, random_state, variables
 
 _STEPS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end")
 
@@ -25,12 +26,17 @@ class BeforeValidation:
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
         swaps = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
-        changed = _all(model) if swaps else _changed(model)
+        groups = variables.groups(model)
+        if not swaps:
+            weights = {id(variable) for variable in model.weights}
+            seeds = [variable for variable in groups[variables.MODEL] if id(variable) not in weights]
+            groups = {**groups, variables.MODEL: seeds, variables.OPTIMIZER: []}
+        changed = chain.from_iterable(groups.values())
         self._values = [(variable, np.array(keras.ops.convert_to_numpy(variable))) for variable in changed]
         self._arrays: dict[str, np.ndarray[Any, Any]] = {}
-        self._random = randomness.state(self._arrays)
+        self._random = random_state.state(self._arrays)
         self._callbacks = [
-            (callback, values.state_of(callback, str(index), self._arrays))
+            (callback, callback_state.state_of(callback, str(index), self._arrays))
             for index, callback in enumerate(callbacks)
             if not all(is_default(getattr(callback, step)) for step in _STEPS)
         ]
@@ -44,19 +50,6 @@ class BeforeValidation:
         """Restore the state. The running validation becomes invalid, so the training must end afterwards."""
         for variable, value in self._values:
             variable.assign(value)
-        randomness.restore(self._random, self._arrays)
+        random_state.restore(self._random, self._arrays)
         for callback, state in self._callbacks:
-            values.restore(callback, state, self._arrays)
-
-
-def _all(model: keras.Model) -> Iterator[Any]:
-    for members in variables.groups(model).values():
-        yield from members
-
-
-def _changed(model: keras.Model) -> Iterator[Any]:
-    weights = {id(variable) for variable in model.weights}
-    groups = variables.groups(model)
-    yield from (variable for variable in groups[variables.MODEL] if id(variable) not in weights)
-    yield from groups[variables.METRICS]
-    yield from groups[variables.RANDOM]
+            callback_state.restore(callback, state, self._arrays)

@@ -6,22 +6,21 @@ from pathlib import Path
 from epochal_api.storage import ExportFormat
 from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
-from epochal_trainer.export.answers import TOLERANCE, Session, tolerance_of
-from epochal_trainer.export.blame import first_that_differs, first_that_fails
-from epochal_trainer.export.loading import Loaded
+from epochal_trainer.export.diagnose import first_that_differs, first_that_fails
+from epochal_trainer.export.loading import TOLERANCE, Loaded
 from epochal_trainer.export.request import DIFFERS, NOT_EXPORTABLE
 from epochal_trainer.export.tensors import answer
-from epochal_trainer.export.to_onnx import NotExportable, to_onnx
+from epochal_trainer.export.to_onnx import NotExportable, load_onnx, to_onnx
 from epochal_trainer.export.to_saved_model import answers_of, to_saved_model
-from epochal_trainer.export.tracing import blamed
+from epochal_trainer.export.tracing import failed_layer
 from epochal_trainer.model.keras_objects import explain
 
 
-class Fault(Exception):
-    """An export format that cannot be made of a model.
+class ExportError(Exception):
+    """A model cannot be exported in a format.
 
     Args:
-        reason: Why, in one word.
+        reason: The reason of the export's outcome.
         message: The error for users, with the layer's name.
     """
 
@@ -30,11 +29,13 @@ class Fault(Exception):
         self.reason = reason
 
 
-def make(form: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answers: Arrays, scratch: Path) -> float:
+def export_as(
+    export_format: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answers: Arrays, scratch: Path
+) -> float:
     """Write a model in an export format, and compare its outputs with those of Keras.
 
     Args:
-        form: The format.
+        export_format: The format.
         loaded: The model.
         path: The file. After an error it does not exist.
         inputs: Samples.
@@ -45,15 +46,15 @@ def make(form: ExportFormat, loaded: Loaded, path: Path, *, inputs: Arrays, answ
         The largest absolute difference of the outputs.
 
     Raises:
-        Fault: If the model cannot be exported in this format, or its outputs differ.
+        ExportError: If the model cannot be exported in this format, or its outputs differ.
     """
     try:
-        found = _MAKERS[form](loaded, path, inputs, scratch)
-        return largest_difference(found, answers, tolerance_of(loaded.precision))
+        found = _EXPORTERS[export_format](loaded, path, inputs, scratch)
+        return largest_difference(found, answers, loaded.tolerance)
     except AnswersDiffer as error:
         path.unlink()
-        raise Fault(DIFFERS, f"computed in float32, and not in {loaded.precision}, {error}") from error
-    except Fault:
+        raise ExportError(DIFFERS, f"computed in float32, and not in {loaded.precision}, {error}") from error
+    except ExportError:
         path.unlink(missing_ok=True)
         raise
 
@@ -63,25 +64,25 @@ def _onnx(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> Arrays:
     model, trial = loaded.served, scratch / "trial.onnx"
     try:
         to_onnx(model, path)
-        session = Session(path)
+        answer_in_onnx = load_onnx(path)
     except NotExportable as error:
         where = error.layer or first_that_fails(model, trial) or _WHOLE
-        raise Fault(NOT_EXPORTABLE, f"{where} {error}") from error
+        raise ExportError(NOT_EXPORTABLE, f"{where} {error}") from error
     except Exception as error:
-        where = blamed(str(error), model) or first_that_fails(model, trial) or _WHOLE
+        where = failed_layer(str(error), model) or first_that_fails(model, trial) or _WHOLE
         said = explain(error).replace(str(path), path.name)
-        raise Fault(NOT_EXPORTABLE, f"{where} cannot be computed by ONNX Runtime ({said})") from error
+        raise ExportError(NOT_EXPORTABLE, f"{where} cannot be computed by ONNX Runtime ({said})") from error
     try:
-        expected, found = answer(model, inputs), session.answer(inputs)
+        expected, found = answer(model, inputs), answer_in_onnx(inputs)
         largest_difference(found, expected, TOLERANCE)
         # Also a single sample: a graph may have the number of samples from its conversion fixed in it.
-        largest_difference(session.answer(_first(inputs)), _first(expected), TOLERANCE)
+        largest_difference(answer_in_onnx(_first(inputs)), _first(expected), TOLERANCE)
     except AnswersDiffer as error:
         first = first_that_differs(model, inputs, trial)
-        raise Fault(DIFFERS, f"{error}" + (f", from {first} on" if first else "")) from error
+        raise ExportError(DIFFERS, f"{error}" + (f", from {first} on" if first else "")) from error
     except Exception as error:
-        where = blamed(str(error), model) or _WHOLE
-        raise Fault(NOT_EXPORTABLE, f"{where} fails in ONNX Runtime ({explain(error)})") from error
+        where = failed_layer(str(error), model) or _WHOLE
+        raise ExportError(NOT_EXPORTABLE, f"{where} fails in ONNX Runtime ({explain(error)})") from error
     return found
 
 
@@ -91,16 +92,16 @@ def _saved_model(loaded: Loaded, path: Path, inputs: Arrays, scratch: Path) -> A
         to_saved_model(loaded.served, path, scratch)
         found = answers_of(path, loaded.served, inputs, scratch)
     except Exception as error:
-        raise Fault(NOT_EXPORTABLE, f"{_WHOLE} cannot be told in a SavedModel ({explain(error)})") from error
+        raise ExportError(NOT_EXPORTABLE, f"{_WHOLE} cannot be told in a SavedModel ({explain(error)})") from error
     try:
         largest_difference(found, answer(loaded.served, inputs), TOLERANCE)
     except AnswersDiffer as error:
-        raise Fault(DIFFERS, str(error)) from error
+        raise ExportError(DIFFERS, str(error)) from error
     return found
 
 
 _WHOLE = "the network"
-_MAKERS: Mapping[ExportFormat, Callable[[Loaded, Path, Arrays, Path], Arrays]] = {
+_EXPORTERS: Mapping[ExportFormat, Callable[[Loaded, Path, Arrays, Path], Arrays]] = {
     "onnx": _onnx,
     "savedmodel": _saved_model,
 }

@@ -1,9 +1,10 @@
-"""The times at which checkpoints are taken, and the state that they contain."""
+"""Takes checkpoints of a training at the times that their cost allows."""
 
 import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from statistics import median
 from typing import Any
 
@@ -11,12 +12,12 @@ import keras
 from epochal_api.training import Checkpoint
 from epochal_lib import cgroups
 
-from epochal_trainer.checkpoint.best import BestWeights
+from epochal_trainer.checkpoint.before_validation import BeforeValidation
+from epochal_trainer.checkpoint.best_weights import BestWeights
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import Facts, Position
-from epochal_trainer.checkpoint.validation import BeforeValidation
 from epochal_trainer.checkpoint.writer import Writer
 from epochal_trainer.reporting.history import Epoch
 
@@ -61,6 +62,7 @@ def copies_exceed(copying: float, epoch_seconds: float) -> bool:
     return copying >= _LEAST_SECONDS and 0 < _MOST * epoch_seconds < copying
 
 
+@dataclass(eq=False)
 class Checkpointer:
     """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy.
 
@@ -77,36 +79,26 @@ class Checkpointer:
         best: The weights of the best epoch; None to keep no best weights.
     """
 
-    def __init__(
-        self,
-        policy: Checkpoint,
-        *,
-        model: keras.Model,
-        callbacks: Sequence[Any],
-        files: Files,
-        writer: Writer,
-        costs: Costs,
-        facts: Facts,
-        attempt: int,
-        versions: Mapping[str, str],
-        best: BestWeights | None = None,
-    ) -> None:
-        self._policy = policy
-        self._model = model
-        self._callbacks = callbacks
-        self._files = files
-        self._writer = writer
-        self._costs = costs
-        self._facts = facts
-        self._attempt = attempt
-        self._versions = versions
-        self._best = best
+    policy: Checkpoint
+    _: KW_ONLY
+    model: keras.Model
+    callbacks: Sequence[Any]
+    files: Files
+    writer: Writer
+    costs: Costs
+    facts: Facts
+    attempt: int
+    versions: Mapping[str, str]
+    best: BestWeights | None = None
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0
         self._begins_after = 0
-        self._said = 1
-        self._said_copies = False
+        self._logged_every = 1
+        self._logged_copies = False
 
     def check(self) -> None:
         """Check that checkpoints can be written.
@@ -114,11 +106,11 @@ class Checkpointer:
         Raises:
             Failure: If the writer failed. Or RuntimeError, OSError or MemoryError.
         """
-        self._writer.check()
+        self.writer.check()
 
     def due_within(self) -> bool:
         """Return whether a checkpoint is due within an epoch."""
-        every = self._policy.every_seconds
+        every = self.policy.every_seconds
         return every is not None and time.monotonic() >= self._last + every
 
     def due_after(self, epoch: int) -> bool:
@@ -127,14 +119,23 @@ class Checkpointer:
         With everyEpochs: 1, the default of the API server, checkpoints that exceed their share of the time are less
         frequent.
         """
-        copying = self._costs.best_seconds / max(1, epoch - self._begins_after)
-        self._tell_of_copies(copying)
-        if self._policy.every_epochs > 1:
-            return epoch % self._policy.every_epochs == 0
-        cost = self._costs.seconds(cgroups.cores())
+        copying = self.costs.best_seconds / max(1, epoch - self._begins_after)
+        if not self._logged_copies and copies_exceed(copying, self._epoch_seconds):
+            self._logged_copies = True
+            log.warning(
+                "Copies of the best weights take about %.1f s of the training's time for each epoch, and an epoch "
+                "%.1f s: more than the %.0f %% that checkpoints may take with them. spec.results.best: false leaves "
+                "them out, and best.keras with them.",
+                copying,
+                self._epoch_seconds,
+                100 * _MOST,
+            )
+        if self.policy.every_epochs > 1:
+            return epoch % self.policy.every_epochs == 0
+        cost = self.costs.seconds(cgroups.cores())
         every = epochs_between(cost, self._epoch_seconds, copying)
-        if every > 1 and not self._said / 2 < every < self._said * 2:
-            self._said = every
+        if every > 1 and not self._logged_every / 2 < every < self._logged_every * 2:
+            self._logged_every = every
             log.info(
                 "A checkpoint takes about %.1f s of the training's time, and an epoch %.1f s: from here on one is "
                 "taken every %d epochs or so; spec.training.checkpoint.everySeconds bounds what a kill may cost.",
@@ -146,18 +147,18 @@ class Checkpointer:
 
     def before_validation(self) -> BeforeValidation:
         """Return a copy of the state that the next validation changes."""
-        return BeforeValidation(self._model, self._callbacks)
+        return BeforeValidation(self.model, self.callbacks)
 
     def resume(self, snapshot: Snapshot) -> None:
         """Restore the best weights of a checkpoint, after its state was restored to the model."""
         self._begins_after = snapshot.state.position.epoch
-        if self._best is not None:
-            self._best.resume(snapshot.state.best, snapshot.best)
+        if self.best is not None:
+            self.best.resume(snapshot.state.best, snapshot.best)
 
     def keep_best(self, epoch: int) -> None:
         """Copy the weights of an epoch that has ended and is the best so far."""
-        if self._best is not None:
-            self._best.take(epoch)
+        if self.best is not None:
+            self.best.take(epoch)
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
         """Return a copy of the training's present state. It replaces a checkpoint that still waits for the writer.
@@ -170,47 +171,30 @@ class Checkpointer:
         Raises:
             Failure: ScratchFull.
         """
-        with self._costs.capturing():
-            for callback in self._callbacks:
+        with self.costs.capturing():
+            for callback in self.callbacks:
                 if isinstance(callback, keras.callbacks.TensorBoard):
                     for writer in callback._writers.values():  # noqa: SLF001 - buffered events are not in the file yet
                         writer.flush()
-            files = self._files.take()
+            files = self.files.take()
             snapshot = Snapshot.of(
-                self._model,
-                self._callbacks,
+                self.model,
+                self.callbacks,
                 position=position,
                 history=history,
                 seconds=seconds,
-                facts=self._facts,
-                attempt=self._attempt,
+                facts=self.facts,
+                attempt=self.attempt,
                 files=files,
-                versions=self._versions,
-                best=self._best.kept if self._best else None,
-                spare=self._writer.make_room(),
+                versions=self.versions,
+                best=self.best.kept if self.best else None,
+                spare=self.writer.make_room(),
             )
         self._last_epoch = len(history)
         self._epoch_seconds = median([epoch.seconds for epoch in history[-_RECENT:]] or [0.0])
         return snapshot
 
-    def _tell_of_copies(self, copying: float) -> None:
-        """Log a single warning if copies of the best weights exceed their share of the time. The copies continue.
-
-        Args:
-            copying: Seconds that the copies have added to each epoch of this attempt.
-        """
-        if not self._said_copies and copies_exceed(copying, self._epoch_seconds):
-            self._said_copies = True
-            log.warning(
-                "Copies of the best weights take about %.1f s of the training's time for each epoch, and an epoch "
-                "%.1f s: more than the %.0f %% that checkpoints may take with them. spec.results.best: false leaves "
-                "them out, and best.keras with them.",
-                copying,
-                self._epoch_seconds,
-                100 * _MOST,
-            )
-
     def store(self, snapshot: Snapshot) -> None:
         """Pass a checkpoint to the writer."""
         self._last = time.monotonic()
-        self._writer.put(snapshot)
+        self.writer.put(snapshot)

@@ -7,6 +7,7 @@ import numpy as np
 
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.state import VariableState
+from epochal_trainer.checkpoint.variables import LEARNED, Different
 from epochal_trainer.data.samples import Array
 
 _BOUNDARIES = "bin_boundaries"
@@ -24,7 +25,7 @@ def describe(found: Mapping[str, Array]) -> list[VariableState]:
     return [VariableState(path=path, shape=value.shape, dtype=value.dtype.name) for path, value in found.items()]
 
 
-def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array]) -> list[str]:
+def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array]) -> None:
     """Restore the learned state of a model's layers, since their weights were trained with it.
 
     Args:
@@ -32,25 +33,22 @@ def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[
         there: The learned state that the checkpoint describes.
         arrays: The checkpoint's arrays.
 
-    Returns:
-        Paths of learned state that the checkpoint lacks. There the model keeps the state from its own data.
-
     Raises:
-        ValueError: If a layer rejects the state.
+        Different: If the checkpoint lacks a state.
+        ValueError: If a layer rejects a state.
     """
     here = values(model)
     places = {key: index for index, key in enumerate(variables.keys(there))}
-    keys = zip(here, variables.keys(describe(here)), strict=True)
-    found = {path: arrays[variables.name(variables.LEARNED, places[key])] for path, key in keys if key in places}
+    found: dict[str, Array] = {}
+    for path, key in zip(here, variables.keys(describe(here)), strict=True):
+        if key not in places:
+            raise Different(f"there nothing, here {path}, learned from data: give the layer what it had there")
+        found[path] = arrays[variables.name(LEARNED, places[key])]
     for layer in model.layers:
-        boundaries, vocabulary, weights = (
-            found.get(f"{layer.name}/{name}") for name in (_BOUNDARIES, _VOCABULARY, _WEIGHTS)
-        )
-        if boundaries is not None:
+        if (boundaries := found.get(f"{layer.name}/{_BOUNDARIES}")) is not None:
             layer.bin_boundaries = boundaries.tolist()
-        if vocabulary is not None:
-            layer.set_vocabulary(vocabulary, weights)
-    return [path for path in here if path not in found]
+        if (vocabulary := found.get(f"{layer.name}/{_VOCABULARY}")) is not None:
+            layer.set_vocabulary(vocabulary, found.get(f"{layer.name}/{_WEIGHTS}"))
 
 
 def _of(layer: keras.layers.Layer) -> Iterator[tuple[str, Array]]:

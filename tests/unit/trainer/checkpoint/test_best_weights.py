@@ -174,7 +174,7 @@ def test_a_checkpoint_is_taken_over(*, own: bool) -> None:
     assert (best.kept.epoch, best.kept.digest() == digest(of)) == (3, own)
 
 
-def test_one_of_a_version_that_kept_none_has_none() -> None:
+def test_a_checkpoint_without_best_weights_has_none() -> None:
     best = keeping(model())
     best.resume(None, None)
     assert best.kept is None

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_trainer.checkpoint import BeforeValidation, randomness, variables
+from epochal_trainer.checkpoint import BeforeValidation, random_state, variables
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -23,7 +23,7 @@ def state(model: keras.Model) -> list[np.ndarray[Any, Any]]:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for group, members in variables.groups(model).items():
         arrays |= variables.values(members, group)
-    randomness.state(arrays)
+    random_state.state(arrays)
     return list(arrays.values())
 
 
