@@ -14,12 +14,12 @@ import tensorflow as tf
 from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
-from epochal_trainer.data import Dataset, Order, Samples, Spec
+from epochal_trainer.data.samples import Dataset, Order, Samples
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
-from epochal_trainer.training import loop
+from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 SIZE = 16
 """Samples of a shard: two steps."""
-SPEC = Spec((4,), np.dtype("float32")), Spec((), np.dtype("int64"))
+SIGNATURE = tf.TensorSpec((None, 4), "float32"), tf.TensorSpec((None,), "int64")
 TRAINING = Training.model_validate(
     {"loss": "SparseCategoricalCrossentropy", "epochs": 3, "optimizer": "Adam", "batchSize": 8}
 )
@@ -53,13 +53,6 @@ class Stream(Dataset):
 
     def __len__(self) -> int:
         return SIZE * len(self.shards)
-
-    @property
-    def element_spec(self) -> tuple[Spec, Spec]:
-        return SPEC
-
-    def describe(self) -> str:
-        return f"{len(self.shards)} shards"
 
     def shuffled(self, order: Order) -> "Shards":
         return Shards(self, order)
@@ -92,8 +85,7 @@ class Shards:
 
 
 def pipeline(batches: Callable[[], Iterator[Batch]], count: int) -> tf.data.Dataset:
-    signature = tuple(tf.TensorSpec((None, *spec.shape), spec.dtype) for spec in SPEC)
-    data = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    data = tf.data.Dataset.from_generator(batches, output_signature=SIGNATURE)
     return data.apply(tf.data.experimental.assert_cardinality(count))
 
 
@@ -145,7 +137,7 @@ def train(
         versions={},
     )
     progress = Progress(
-        epochs=TRAINING.epochs,
+        TRAINING,
         steps=order.steps,
         stopping=Stopping(),
         monitor=Monitor("loss"),
@@ -154,7 +146,7 @@ def train(
         checkpointer=checkpointer,
     )
     try:
-        loop.fit(model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, start=start)
+        keras_fit.fit(model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, start=start)
     finally:
         writer.close()
     return model, progress, checkpointer.taken
@@ -189,7 +181,7 @@ def test_what_is_evaluated_is_the_same_wherever_it_lies() -> None:
     features, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
     steps: list[int] = []
     found = [
-        loop.evaluate(model, data, batch_size=8, on_step=lambda: steps.append(1))
+        keras_fit.evaluate(model, data, batch_size=8, on_step=lambda: steps.append(1))
         for data in (Samples(features, labels, "features", "labels"), Stream(range(1, 4), []))
     ]
     assert found[0] == found[1]

@@ -20,7 +20,7 @@ from epochal_trainer.model import network
 from epochal_trainer.reporting import history_writer
 from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.training import loop
+from epochal_trainer.training import fit as keras_fit
 
 from .conftest import undone
 
@@ -194,7 +194,7 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
 @pytest.mark.parametrize(
     ("during", "stored"),
     [
-        (loop.evaluate, {"history.csv"}),
+        (keras_fit.evaluate, {"history.csv"}),
         (history_writer.draw_curves, {"model.keras", "history.csv"}),
     ],
     ids=["the test", "storing"],

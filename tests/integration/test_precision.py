@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Position, Store
-from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.training import loop
+from epochal_trainer.training import fit as keras_fit
 
 from tests.kit.jobs import digits_file
 
@@ -42,7 +42,7 @@ def test_it_learns(precision: str) -> None:
     assert model.layers[1].compute_dtype == precision.removeprefix("mixed_")
     assert history[-1].learning_rate == pytest.approx(0.01)
     assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
-    assert loop.evaluate(model, data, batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
+    assert keras_fit.evaluate(model, data, batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
 
 
 LOADED = """

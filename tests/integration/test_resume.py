@@ -27,7 +27,7 @@ from epochal_trainer.checkpoint import (
     digest,
     variables,
 )
-from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
@@ -36,7 +36,7 @@ from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.training import loop
+from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -172,21 +172,19 @@ def run(
             best=best,
         )
     progress = Progress(
-        epochs=epochs,
+        spec,
         steps=STEPS,
         stopping=stopping or Stopping(),
         monitor=Monitor("loss", "Max"),  # an early epoch is the best: its weights have a long way to go
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
         checkpointer=checkpointer,
-        ends_on_nan=spec.terminate_on_nan,
         finish=finish,
-        stop_after=spec.stop_after_epoch,
     )
     if start is not None:
         files.put_back(start.files)
     try:
-        loop.fit(model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start)
+        keras_fit.fit(model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start)
     finally:
         writer.flush(10)
         writer.close()

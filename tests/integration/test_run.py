@@ -253,7 +253,7 @@ def test_a_check_that_breaks_breaks_no_training(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    for check in ("check_last_layer", "check_metrics", "check_classes", "Chance.check"):
+    for check in ("check_last_layer", "check_metrics", "check_classes", "check_chance"):
         monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
     command(folder, job())
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0

@@ -10,14 +10,15 @@ import pytest
 from epochal_api.network import Named, Network
 from epochal_api.training import Training
 from epochal_trainer.backend import tensorflow
-from epochal_trainer.data import Samples, check_weights, weighted_by_class
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.data.weights import check_weights, weighted_by_class
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
-from epochal_trainer.training import loop
+from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
 from keras.src.utils import python_utils
 from sklearn.utils.class_weight import compute_class_weight
@@ -62,16 +63,15 @@ def fit(
         positions.append({"epochs": len(history), **progress.position()})
 
     progress = Progress(
-        epochs=spec.epochs,
+        spec,
         steps=data.order(batch_size=spec.batch_size, seed=spec.seed).steps,
         stopping=stopping or Stopping(),
         monitor=Monitor("loss"),
         on_epoch=on_epoch,
         on_step=lambda *_: None,
-        ends_on_nan=spec.terminate_on_nan,
     )
     user = callbacks.build(spec.callbacks, folder=folder)
-    loop.fit(model, spec, train=data, validation=validation, callbacks=user, progress=progress)
+    keras_fit.fit(model, spec, train=data, validation=validation, callbacks=user, progress=progress)
     return model, progress.history, positions
 
 
@@ -139,7 +139,7 @@ def test_it_learns() -> None:
         epochs=30, metrics=["accuracy"], data=samples(400), optimizer={"name": "Adam", "learning_rate": 0.01}
     )
     assert history[-1].metrics["loss"] < 0.5 * history[0].metrics["loss"]
-    assert loop.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
+    assert keras_fit.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
 
 
 def test_figures_are_waited_for_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,9 +219,7 @@ def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
-@pytest.mark.parametrize(
-    "part", ["reporting.history.line", "training.progress._learning_rate", "backend.tensorflow.order"]
-)
+@pytest.mark.parametrize("part", ["reporting.history.line", "training.progress.best", "backend.tensorflow.order"])
 def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
     def broken(*_: object, **__: object) -> None:
         raise kind("ours")

@@ -12,13 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epochal_api.pod import (
-    POD_UID_FILE,
-    PROGRESS_CA_FILE,
-    PROGRESS_URL_ENV,
-    TOKEN_FILE,
-    ExitCode,
-)
+from epochal_api.pod import POD_UID_FILE, PROGRESS_CA_FILE, PROGRESS_URL_ENV, TOKEN_FILE, ExitCode
 from epochal_api.report import Report
 from epochal_api.trainingjob import TrainingJob
 from epochal_lib import cgroups
@@ -38,10 +32,11 @@ from epochal_trainer.reporting.results import LOG
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import FolderBucket, Patience, Waits
 from epochal_trainer.storage.service import buckets_of
+from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from epochal_trainer import attempt as attempts
+    from epochal_trainer.attempt import Attempt
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +77,7 @@ def run(path: Path, folders: Folders | None) -> int:
             prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
         ) as scratch:
             logs.start(Path(scratch) / LOG, hide)
-            return _Run(path, folders, scratch=Path(scratch), stopping=stopping, words=words, hide=hide).end()
+            return _Run(path, folders, Path(scratch), stopping, words, hide).end()
     except (Terminated, KeyboardInterrupt):
         words.leave(*_TERMINATED)
         return ExitCode.TERMINATED
@@ -94,28 +89,19 @@ def run(path: Path, folders: Folders | None) -> int:
         return failure.exit_code
 
 
+@dataclass
 class _Run:
     """A run, from the TrainingJob's file to the termination message."""
 
-    def __init__(
-        self,
-        path: Path,
-        folders: Folders | None,
-        *,
-        scratch: Path,
-        stopping: Stopping,
-        words: LastWords,
-        hide: Callable[[str], str],
-    ) -> None:
-        self._path = path
-        self._folders = folders
-        self._scratch = scratch
-        self._stopping = stopping
-        self._words = words
-        self._hide = hide
-        self._ending = False
-        self._attempt: attempts.Attempt | None = None
-        self._reporter: Reporter | None = None
+    path: Path
+    folders: Folders | None
+    scratch: Path
+    stopping: Stopping
+    words: LastWords
+    hide: Callable[[str], str]
+    ending: bool = False
+    attempt: "Attempt | None" = None
+    reporter: Reporter | None = None
 
     def end(self) -> int:
         """Train, write the termination message, and return the exit code."""
@@ -131,77 +117,71 @@ class _Run:
             code, (reason, message) = ExitCode.TERMINATED, _TERMINATED
         except Exception as error:
             log.exception("The trainer failed")
-            code, reason, message = _crash(error, self._scratch)
-        self._ending = True
-        with self._stopping.deferred():
-            if code != ExitCode.DONE and self._attempt is not None:
+            code, reason, message = _crash(error, self.scratch)
+        self.ending = True
+        with self.stopping.deferred():
+            if code != ExitCode.DONE and self.attempt is not None:
                 with suppress(Terminated):
-                    self._attempt.store_log()
-            report = self._reporter.close() if self._reporter is not None else None
-            self._words.leave(reason, self._hide(message), report)
+                    self.attempt.store_log()
+            report = self.reporter.close() if self.reporter is not None else None
+            self.words.leave(reason, self.hide(message), report)
             # The process now ends with its own exit code, so a late SIGTERM must not change it.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
 
-    def _train(self) -> "attempts.Outcome":
+    def _train(self) -> tuple[str, str]:
+        """Train the TrainingJob, and return the reason and the message of its end."""
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))
-        job = jobs.read(self._path, self._folders.results if self._folders else None)
+        job = jobs.read(self.path, self.folders.results if self.folders else None)
         log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
         finish = Finish(asked=job.spec.finish)
-        self._reporter = reporter = Reporter(
+        self.reporter = reporter = Reporter(
             Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
-            _endpoint() if self._folders is None else None,
-            keep=self._words.prepare,
+            _endpoint() if self.folders is None else None,
+            keep=self.words.prepare,
             memory=cgroups.peak,
             finish=finish,
         )
         reporter.start()
         backend.check_memory(job.spec.framework, cgroups.limit())
         backend.choose(job.spec.framework)
-        with logs.without_greetings(self._scratch / "stderr"):
+        with logs.without_greetings(self.scratch / "stderr"):
             with stages.stage("import"):
                 import keras  # noqa: F401, PLC0415 - it takes seconds, with TensorFlow and matplotlib
             with stages.stage("start"):
                 from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - it imports Keras
-        self._attempt = Attempt(
-            job,
-            scratch=self._scratch,
-            stopping=self._stopping,
-            stages=stages,
-            reporter=reporter,
-            watchdog=Watchdog(self._words),
-            finish=finish,
-            pod=_pod(),
+        self.attempt = Attempt(
+            Context(job, self.scratch, self.stopping, stages, reporter, Watchdog(self.words), finish, pod=_pod())
         )
         patience = Patience(
             job.spec.storage.timeout_seconds,
             check=self._check,
             waits=Waits(lambda waiting: reporter.update(waiting=waiting)),
         )
-        return self._attempt.train(lambda: _buckets(job, self._folders, patience))
+        return self.attempt.train(lambda: _buckets(job, self.folders, patience))
 
     def _check(self) -> None:
         """End the wait for a storage if the run is ending or a stop was requested."""
-        if self._ending:
+        if self.ending:
             raise Terminated
-        self._stopping.check()
+        self.stopping.check()
 
 
 def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
     """Return the exit code, reason and message of an unexpected error."""
-    said = f"{type(error).__name__}: {error}"
+    found = f"{type(error).__name__}: {error}"
     if lacks_room(error):
-        full = scratch_full(f"there is no room left at {scratch.parent} ({said})")
+        full = scratch_full(f"there is no room left at {scratch.parent} ({found})")
         return full.exit_code, full.reason, full.message
     if not isinstance(error, MemoryError) and type(error).__name__ not in backend.OUT_OF_MEMORY:
-        return CRASHED, "Crashed", f"{said}; the trainer's log holds the traceback"
-    if "device:GPU" in said:
-        return CRASHED, "OutOfMemory", f"{said}; the GPU has no memory left: take a smaller spec.training.batchSize"
+        return CRASHED, "Crashed", f"{found}; the trainer's log holds the traceback"
+    if "device:GPU" in found:
+        return CRASHED, "OutOfMemory", f"{found}; the GPU has no memory left: take a smaller spec.training.batchSize"
     most, limit = cgroups.peak(), cgroups.limit()
     took = f"the container took {readable(most)} at its peak" if most is not None else "its peak is not known"
     may = f"may take {readable(limit)}, as spec.resources says" if limit is not None else "has no limit of its own"
-    return CRASHED, "OutOfMemory", f"{said}; {took}, and {may}"
+    return CRASHED, "OutOfMemory", f"{found}; {took}, and {may}"
 
 
 def _pod() -> str:
@@ -218,10 +198,8 @@ def _endpoint() -> Endpoint | None:
     return Endpoint(url, ca_file=Path(PROGRESS_CA_FILE), token_file=Path(TOKEN_FILE)) if url else None
 
 
-def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> "attempts.Buckets":
+def _buckets(job: TrainingJob, folders: Folders | None, patience: Patience) -> Buckets:
     """Return the buckets, or the folders in place of buckets."""
-    from epochal_trainer.attempt import Buckets  # noqa: PLC0415 - it is there by now
-
     if folders is not None:
         folders.results.mkdir(parents=True, exist_ok=True)
         results = FolderBucket(folders.results)

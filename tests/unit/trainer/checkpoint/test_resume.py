@@ -25,9 +25,9 @@ from epochal_trainer.checkpoint import (
 )
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.files import Copy
-from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import network
+from epochal_trainer.model import graph, network
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
@@ -526,7 +526,7 @@ def looking_up(layers: list[dict[str, Any]], values: list[int], name: str | None
     built = network.build(spec, seed=1, memory=1 << 30)
     built.compile(optimizer="SGD", loss="mse")
     features = np.array(values)[:, None]
-    adapt(built, network.graph(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
+    adapt(built, graph.nodes_of(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
     return built
 
 

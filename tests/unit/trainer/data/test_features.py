@@ -2,7 +2,8 @@ import re
 
 import numpy as np
 import pytest
-from epochal_trainer.data import Samples, check_features
+from epochal_trainer.data.features import check_features
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 
 

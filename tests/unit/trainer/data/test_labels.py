@@ -3,8 +3,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data import Samples, check_labels
-from epochal_trainer.data.labels import check_rows
+from epochal_trainer.data.labels import check_labels, check_rows
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from epochal_api.storage import Data
 from epochal_api.training import Training
-from epochal_trainer.data import DataSets, Memory, load
+from epochal_trainer.data.load import load
+from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import DataSets
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import FolderBucket
 

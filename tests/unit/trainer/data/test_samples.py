@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from epochal_trainer.data import DataSets, Samples
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.samples import Array, DataSets, Samples
 
 IMAGES = np.zeros((60_000, 28, 28), "u1")
 
@@ -45,3 +44,10 @@ def test_the_summary_says_how_samples_were_weighed() -> None:
         "validation": {"from": "a.npz[sample_weight]", "least": 0.25, "greatest": 1.0},
     }
     assert (dumped["train"], dumped["validation"], dumped["test"]) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(("samples", "batch_size", "steps"), [(10, 5, 2), (11, 5, 3), (3, 5, 1)])
+def test_steps_of_an_epoch(samples: int, batch_size: int, steps: int) -> None:
+    dataset = Samples(np.zeros(samples), np.zeros(samples), "features", "labels")
+    order = dataset.order(batch_size=batch_size, seed=7)
+    assert (order.samples, order.batch_size, order.seed, order.steps) == (samples, batch_size, 7, steps)

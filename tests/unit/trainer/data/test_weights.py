@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.network import Named
-from epochal_trainer.data import Samples, check_part, check_weights, weighted_by_class
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.weights import check_part, check_weights, weighted_by_class
 from epochal_trainer.lib.failures import Failure
 from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights
 from sklearn.utils.class_weight import compute_class_weight

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from epochal_api.report import Export, ExportedModel
 from epochal_api.signature import ExportedFile, Signature
-from epochal_trainer.data import DataSets, Samples
+from epochal_trainer.data.samples import DataSets, Samples
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure, refused, superseded

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.network import Network
-from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import network
+from epochal_trainer.model import graph, network
 from epochal_trainer.model.adapt import adapt
 
 FEATURES = np.random.default_rng(0).normal(5, 3, (3000, 4)).astype("float32")
@@ -16,7 +16,7 @@ TRAIN = Samples(FEATURES, np.zeros(3000), "features", "labels")
 def adapted(*layers: dict[str, Any]) -> tuple[keras.Model, list[str]]:
     described = Network.model_validate({"input": {"shape": [4]}, "layers": list(layers)})
     model = network.build(described, seed=1, memory=1 << 30)
-    return model, adapt(model, network.graph(described), TRAIN)
+    return model, adapt(model, graph.nodes_of(described), TRAIN)
 
 
 def test_normalization_learns_from_what_reaches_it() -> None:

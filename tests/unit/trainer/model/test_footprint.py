@@ -73,6 +73,9 @@ def test_memory_that_others_take_is_no_fault_of_the_spec() -> None:
 
 
 def test_the_message_says_what_takes_how_much() -> None:
-    taken = Footprint(weights=1 << 30, gradients=1 << 30, optimizer=2 << 30, checkpoint=3 << 30)
+    taken = Footprint(
+        {"weights": 1 << 30, "gradients": 1 << 30, "the optimizer": 2 << 30},
+        {"the copy for a checkpoint": 3 << 30, "the best weights, kept by callbacks": 0},
+    )
     said = "weights 1.0 GiB; gradients 1.0 GiB; the optimizer 2.0 GiB; the copy for a checkpoint 3.0 GiB"
     assert str(taken) == said

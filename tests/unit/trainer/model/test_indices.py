@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import network
+from epochal_trainer.model import graph, network
 from epochal_trainer.model.indices import check_indices
 
 EMBEDDING = {"layer": "Embedding", "input_dim": 10, "output_dim": 2}
@@ -47,7 +47,7 @@ NOT_LOOKED_UP: dict[str, list[dict[str, Any]]] = {
 def check(layers: list[dict[str, Any]], features: Any) -> None:
     described = Network.model_validate({"input": {"shape": [3]}, "layers": layers})
     network.build(described, seed=1, memory=1 << 30)
-    check_indices(Samples(np.array(features), np.zeros(len(features)), "x", "y"), network.graph(described))
+    check_indices(Samples(np.array(features), np.zeros(len(features)), "x", "y"), graph.nodes_of(described))
 
 
 @pytest.mark.parametrize("case", LOOKED_UP)

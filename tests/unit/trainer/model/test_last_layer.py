@@ -4,7 +4,7 @@ from typing import Any
 import keras
 import pytest
 from epochal_api.network import Named, Network
-from epochal_trainer.model import network
+from epochal_trainer.model import graph, network
 from epochal_trainer.model.last_layer import Last, check_last_layer, last_of, mismatch
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
@@ -134,7 +134,7 @@ def test_models_that_no_trainingjob_describes(make: Callable[[], keras.Model], a
 def test_the_layer_is_named_as_the_spec_has_it() -> None:
     described = Network.model_validate({"input": {"shape": [4]}, "layers": [DENSE, {"layer": "Flatten"}]})
     model = network.build(described, seed=1, memory=1 << 30)
-    (one,) = check_last_layer(model, network.graph(described), loss(SPARSE))
+    (one,) = check_last_layer(model, graph.nodes_of(described), loss(SPARSE))
     assert one.reason == "ActivationMismatch"
     assert one.message.startswith("spec.network.layers[0] (Dense, 'dense_0') has no activation, and Sparse")
     (other,) = check_last_layer(model, [], loss(SPARSE))

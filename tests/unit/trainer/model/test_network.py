@@ -8,7 +8,7 @@ import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import network
+from epochal_trainer.model import graph, network
 
 GIB = 1 << 30
 
@@ -244,7 +244,7 @@ def test_weights_follow_from_the_seed() -> None:
 
 def test_graph_names_and_edges() -> None:
     merge = {"layer": "Add", "inputs": ["a", "b", "input"]}
-    nodes = network.graph(described([4], {**DENSE, "name": "a"}, {**DENSE, "name": "b"}, merge))
+    nodes = graph.nodes_of(described([4], {**DENSE, "name": "a"}, {**DENSE, "name": "b"}, merge))
     assert [(node.name, list(node.takes)) for node in nodes] == [("a", [-1]), ("b", [0]), ("add_2", [0, 1, -1])]
 
 
@@ -268,7 +268,7 @@ def test_more_layers_in_a_row_than_keras_takes(length: int) -> None:
 def test_layers_side_by_side_are_not_in_a_row() -> None:
     side = [{"layer": "Identity", "name": f"side_{number}", "inputs": ["input"]} for number in range(60)]
     merged = {"layer": "Add", "inputs": [str(layer["name"]) for layer in side]}
-    assert len(network.graph(described([4], *side, merged, *chain(898)))) == 959
+    assert len(graph.nodes_of(described([4], *side, merged, *chain(898)))) == 959
 
 
 @pytest.mark.parametrize("depth", [300, 900])

@@ -3,7 +3,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from epochal_api.report import Warned
-from epochal_trainer.lib.warned import warned
+from epochal_trainer.lib.failures import warned
 from epochal_trainer.reporting.warnings import Warnings
 
 ONE, AGAIN, OTHER = warned("ChanceLevel", "one"), warned("ChanceLevel", "again"), warned("SingleClass", "other")

@@ -1,10 +1,13 @@
 import math
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from epochal_api.report import Warned
 from epochal_trainer.reporting.history import Epoch
-from epochal_trainer.training.chance import Chance
+from epochal_trainer.training.chance import check_chance
 
 SPARSE, BINARY = "SparseCategoricalCrossentropy", "BinaryCrossentropy"
 TEN = np.full(10, 100)
@@ -12,10 +15,11 @@ RARE = np.array([950, 50])
 LN_10, ENTROPY = math.log(10), -(0.95 * math.log(0.95) + 0.05 * math.log(0.05))
 
 
-def chance(counts: Any = TEN, *, epochs: int = 20, steps: int = 100, loss: str = SPARSE) -> Chance:
-    found = Chance.of(counts, loss, epochs=epochs, steps=steps)
-    assert found is not None
-    return found
+Check = Callable[[list[Epoch]], Iterator[Warned]]
+
+
+def chance(counts: Any = TEN, *, epochs: int = 20, steps: int = 100, loss: str = SPARSE) -> Check:
+    return partial(check_chance, counts, loss, epochs=epochs, steps=steps)
 
 
 def history(*losses: float) -> list[Epoch]:
@@ -45,23 +49,23 @@ def history(*losses: float) -> list[Epoch]:
         ([0.0] * 3, chance(np.array([5, 0])), False),
     ],
 )
-def test_a_loss_that_stays_where_guessing_gets_it(losses: list[float], of: Chance, warns: bool) -> None:  # noqa: FBT001
-    told = list(of.check(history(*losses)))
+def test_a_loss_that_stays_where_guessing_gets_it(losses: list[float], of: Check, warns: bool) -> None:  # noqa: FBT001
+    told = list(of(history(*losses)))
     assert [one.reason for one in told] == (["ChanceLevel"] if warns else [])
-    assert told == list(of.check(history(*losses, 0.01))) or not warns, "what came later changes nothing of it"
+    assert told == list(of(history(*losses, 0.01))) or not warns, "what came later changes nothing of it"
 
 
 @pytest.mark.parametrize(("loss", "warns"), [(1.012, False), (1.009, True), (0.991, True), (0.988, False)])
 def test_how_near_is_near(loss: float, warns: bool) -> None:  # noqa: FBT001
-    assert bool(list(chance().check(history(*[loss * LN_10] * 3)))) == warns
+    assert bool(list(chance()(history(*[loss * LN_10] * 3)))) == warns
 
 
 def test_it_says_what_guessing_gets() -> None:
-    (one,) = chance().check(history(2.31, 2.303, 2.3026))
+    (one,) = chance()(history(2.31, 2.303, 2.3026))
     assert one.message.startswith(
         "the loss is 2.303 after epoch 3, which is what guessing among 10 classes gets (ln 10 = 2.303): nothing is "
     )
-    (other,) = chance(RARE).check(history(*[ENTROPY] * 3))
+    (other,) = chance(RARE)(history(*[ENTROPY] * 3))
     assert other.message.startswith("the loss is 0.1985 after epoch 3, which is what the same answer for every sample ")
 
 
@@ -69,8 +73,8 @@ def test_it_says_what_guessing_gets() -> None:
     ("counts", "loss"), [(None, SPARSE), (TEN, "mse"), (TEN, "CategoricalFocalCrossentropy"), (np.array([5]), SPARSE)]
 )
 def test_what_guessing_gets_is_not_always_known(counts: Any, loss: str) -> None:
-    assert Chance.of(counts, loss, epochs=3, steps=100) is None
+    assert list(chance(counts, loss=loss, epochs=3)(history(2.303, 2.303, 2.303))) == []
 
 
 def test_epochs_without_a_loss_are_passed_over() -> None:
-    assert list(chance().check([Epoch(number, 1.0, None, {}) for number in (1, 2, 3)])) == []
+    assert list(chance()([Epoch(number, 1.0, None, {}) for number in (1, 2, 3)])) == []

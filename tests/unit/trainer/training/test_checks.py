@@ -8,13 +8,13 @@ from epochal_api.report import Warned
 from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
 from epochal_trainer.checkpoint import Facts
-from epochal_trainer.data import DataSets, Samples
-from epochal_trainer.data.class_names import ClassNames
-from epochal_trainer.data.division import divide
-from epochal_trainer.model import network
+from epochal_trainer.data.samples import ClassNames, DataSets, Samples
+from epochal_trainer.data.split import divide
+from epochal_trainer.model import graph, network
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.checks import Checks
 
+FACTS: dict[str, Any] = {"samples": 4, "batch_size": 2, "steps": 2, "seed": 1, "optimizer": {}, "data": {}}
 STUCK = [Epoch(number, 1.0, 0.01, {"loss": 1.0986}) for number in (1, 2, 3)]
 
 
@@ -47,9 +47,9 @@ def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
     job = spec(metrics=["CategoricalAccuracy"], monitor={"metric": "val_loss", "mode": "Max"})
     checks = Checks(job, told.append)
     model = network.build(job.network, seed=1, memory=1 << 30)
-    checks.network(model, network.graph(job.network))
+    checks.network(model, graph.nodes_of(job.network))
     checks.data(sets(np.arange(300) // 100), (3,))
-    checks.monitor(job.training, model)
+    checks.monitor(model)
     for number in (1, 2, 3):
         checks.epochs(STUCK[:number])
     wanted = ["ActivationMismatch", "MetricMismatch", "MissingClasses", "MonitorMismatch", "ChanceLevel"]
@@ -101,7 +101,7 @@ def test_of_a_weighted_loss_it_is_not_known_what_guessing_gets(told: list[Sequen
 @pytest.mark.parametrize("seen", [False, True])
 def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warned]], *, seen: bool) -> None:
     checks = Checks(spec(), told.append)
-    checks.facts(Facts(samples=4, batch_size=2, steps=2, seed=1, optimizer={}, data={}, seen=seen))
+    checks.resumed(Facts(**FACTS, seen=seen), lost=None)
     assert reasons(checks) == (["ValidationSeen"] if seen else [])
 
 
@@ -110,7 +110,7 @@ def test_data_that_changed_while_the_training_ran_are_told_of(
     told: list[Sequence[Warned]], changed: int | None
 ) -> None:
     checks = Checks(spec(), told.append)
-    checks.facts(Facts(samples=4, batch_size=2, steps=2, seed=1, optimizer={}, data={}, data_changed=changed))
+    checks.resumed(Facts(**FACTS, data_changed=changed), lost=None)
     assert reasons(checks) == ([] if changed is None else ["DataChanged"])
     assert all(f"after {changed} finished epochs" in one["message"] for one in checks.dump())
 
@@ -127,7 +127,7 @@ def test_multi_hot_rows_are_told_of(told: list[Sequence[Warned]]) -> None:
 @pytest.mark.parametrize("lost", [None, 3])
 def test_best_weights_that_are_lost_are_told(told: list[Sequence[Warned]], lost: int | None) -> None:
     checks = Checks(spec(), told.append)
-    checks.start(lost)
+    checks.resumed(Facts(**FACTS), lost=lost)
     assert reasons(checks) == (["BestLost"] if lost else [])
     assert all("the weights of epoch 3, the best so far" in one["message"] for one in checks.dump())
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
-from epochal_trainer.data import DataSets
 from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.samples import DataSets
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.storage import FolderBucket
-from epochal_trainer.training.loading import loaded
+from epochal_trainer.training.loading import load_data
 
 LABELS = np.array([0, 1, 2, 2, 2, 1, 0, 2, 1, 0])
 
@@ -47,7 +47,7 @@ def read(
     arrays = {"x": np.zeros((len(labels), width)), "y": labels, "sample_weight": weights, "class_names": names}
     np.savez(folder / "a.npz", **{name: array for name, array in arrays.items() if array is not None})
     model = network.build(spec.network, seed=1, memory=1 << 30)
-    return loaded(spec, FolderBucket(folder), model, scratch=folder, memory=Memory())
+    return load_data(spec, FolderBucket(folder), model, scratch=folder, memory=Memory())
 
 
 @pytest.mark.parametrize(("names", "known"), [(["cat", "dog", "cow"], True), (["cat", "dog"], False)])

@@ -15,8 +15,7 @@ from epochal_trainer.reporting.results import Results
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import models
-from epochal_trainer.training.fitting import Trained
-from epochal_trainer.training.models import Model
+from epochal_trainer.training.models import Model, Trained
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

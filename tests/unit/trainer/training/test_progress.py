@@ -3,11 +3,16 @@ from typing import Any, NamedTuple
 
 import keras
 import pytest
-from epochal_trainer.checkpoint import Before, Position
+from epochal_api.training import Training
+from epochal_trainer.checkpoint import Position
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.progress import Progress
+
+
+def training(epochs: int) -> Training:
+    return Training.model_validate({"loss": "mse", "epochs": epochs})
 
 
 class Kept:
@@ -63,7 +68,7 @@ class Checkpointer:
 def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping, checkpointer = Stopping(), Checkpointer()
     progress = Progress(
-        epochs=2,
+        training(2),
         steps=5,
         stopping=stopping,
         monitor=Monitor("loss"),
@@ -93,16 +98,14 @@ def test_who_is_told_to_stop_while_it_validates_keeps_one_copy_in_memory(monkeyp
 def test_the_log_calls_no_epoch_the_best_that_is_not(
     caplog: pytest.LogCaptureFixture, before: float | None, lost: float | None, ends: str
 ) -> None:
-    found = Before(epoch=1, metric="loss", mode="Min", value=before or 0.0, where="s3://results/old/")
     progress = Progress(
-        epochs=4,
+        training(4),
         steps=5,
         stopping=Stopping(),
         monitor=Monitor("loss"),
         on_epoch=lambda _: None,
         on_step=lambda *_: None,
-        before=found if before is not None else None,
-        lost=lost,
+        without_weights=[value for value in (before, lost) if value is not None],
     )
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
@@ -119,7 +122,7 @@ def test_the_weights_of_each_best_epoch_are_kept_whether_or_not_a_checkpoint_is_
     """A later checkpoint has the weights of the best epoch, which may be one without a checkpoint."""
     checkpointer = Checkpointer()
     progress = Progress(
-        epochs=9,
+        training(9),
         steps=5,
         stopping=Stopping(),
         monitor=Monitor("loss"),

@@ -6,7 +6,7 @@ from epochal_api.model import Model
 from epochal_api.status import Mode
 from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
-from epochal_trainer.data import Order
+from epochal_trainer.data.samples import Order
 from epochal_trainer.reporting.history import Epoch
 
 FORMAT = 1

@@ -1,12 +1,17 @@
-"""Optional class names beside the labels, which explain the class indices to users."""
+"""Class names beside the labels, which explain the class indices to users: read, and checked against the network."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from epochal_api.report import Warned
 from epochal_api.signature import MAX_CLASSES, ClassName
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from epochal_trainer.data.labels import VALUES, normalized
+from epochal_trainer.data.samples import ClassNames, DataSets
+from epochal_trainer.lib.failures import warned
 
 MOST_BYTES = 16 * 2**20
 """Maximum size in bytes of an array of class names, checked before it is read: eight times the size of the largest
@@ -14,20 +19,6 @@ valid array."""
 _NAME: TypeAdapter[str] = TypeAdapter(ClassName, config=ConfigDict(hide_input_in_errors=True))
 _SHOWN = 40
 """Maximum number of characters of a name in a message."""
-
-
-class ClassNames(NamedTuple):
-    """Class names that were found beside the labels.
-
-    Args:
-        source: Their source: an object's key, and the array's name if the object holds several.
-        names: The names in the order of the class indices; empty if they are invalid.
-        fault: The error in the names and the expected form; "" if they are valid.
-    """
-
-    source: str
-    names: tuple[str, ...] = ()
-    fault: str = ""
 
 
 def class_names(values: Sequence[object] | NDArray[Any], source: str) -> ClassNames:
@@ -46,13 +37,13 @@ def class_names(values: Sequence[object] | NDArray[Any], source: str) -> ClassNa
         try:
             names.append(_NAME.validate_python(_text(value)))
         except (ValidationError, UnicodeDecodeError, TypeError):
-            what = ascii(value[:_SHOWN]) if isinstance(value, str | bytes) else f"a {type(value).__name__}"
-            must = "a name must be 1 to 128 characters of one line, none of which is a control character"
-            return ClassNames(source, fault=f"{what} at [{place}]: {must}")
+            found = ascii(value[:_SHOWN]) if isinstance(value, str | bytes) else f"a {type(value).__name__}"
+            expected = "a name must be 1 to 128 characters of one line, none of which is a control character"
+            return ClassNames(source, fault=f"{found} at [{place}]: {expected}")
     return ClassNames(source, tuple(names))
 
 
-def unread(dtype: np.dtype[Any], size: int) -> str | None:
+def unreadable(dtype: np.dtype[Any], size: int) -> str | None:
     """Return the reason why an array of class names cannot be read, or None if it can.
 
     Args:
@@ -71,8 +62,74 @@ def unread(dtype: np.dtype[Any], size: int) -> str | None:
 def _text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8")
-    if isinstance(value, np.integer):
-        return str(value)
-    if isinstance(value, str):
+    if isinstance(value, np.integer | str):
         return str(value)
     raise TypeError("neither a text nor a number")
+
+
+def names_of(data: DataSets, output_shape: Sequence[int | None], loss: str) -> tuple[str, ...]:
+    """Return the class names in the order of the output's last axis; empty if they do not fit.
+
+    Args:
+        data: The data sets.
+        output_shape: Shape of the network's output for one sample; None for an axis of any size.
+        loss: Name of the loss, as a Keras class or function.
+    """
+    given = data.train.class_names
+    return () if given is None or _fault(given, output_shape, loss) else given.names
+
+
+def check_class_names(data: DataSets, output_shape: Sequence[int | None], loss: str) -> Iterator[Warned]:
+    """Yield warnings about class names that do not fit. The model is served without them.
+
+    Args:
+        data: The data sets.
+        output_shape: Shape of the network's output for one sample; None for an axis of any size.
+        loss: Name of the loss, as a Keras class or function.
+    """
+    given = data.train.class_names
+    if given is None:
+        return
+    if fault := _fault(given, output_shape, loss):
+        yield warned(
+            "ClassNamesUnused",
+            f"{given.source} holds {fault}. The model bears no names of classes: mend them, or name them in "
+            "spec.classes of the ModelServer",
+        )
+        return
+    for samples in (data.validation, data.test):
+        other = samples.class_names if samples is not None else None
+        if other is None or other.fault or other.names == given.names:
+            continue
+        pairs = enumerate(zip(other.names, given.names, strict=False))
+        found, expected = next(
+            ((f"{name!r} at [{place}]", repr(right)) for place, (name, right) in pairs if name != right),
+            (_counted(other), f"{len(given.names):,}"),
+        )
+        yield warned(
+            "ClassNamesDiffer",
+            f"{other.source} holds {found}, and {given.source} {expected}: a class index must mean the same in all "
+            "parts of the data, or what is measured is wrong. Make the indices of both from the same list of names",
+        )
+        return
+
+
+def _fault(given: ClassNames, output_shape: Sequence[int | None], loss: str) -> str | None:
+    """Return a description of names that do not fit, and of the expected names; None if they fit."""
+    if given.fault:
+        return given.fault
+    found = _counted(given)
+    if normalized(loss) in VALUES:
+        return f"{found}, and {loss} compares numbers, not classes"
+    outputs = output_shape[-1] if output_shape else None
+    if outputs is None:
+        return f"{found}, and how many classes the network tells apart is not known from its output"
+    classes = 2 if outputs == 1 else outputs  # one output unit separates two classes
+    if len(given.names) != classes:
+        s = "s" if outputs != 1 else ""
+        return f"{found}, and the network, whose output has {outputs:,} unit{s}, tells {classes:,} classes apart"
+    return None
+
+
+def _counted(given: ClassNames) -> str:
+    return f"{len(given.names):,} name{'s' if len(given.names) != 1 else ''}"

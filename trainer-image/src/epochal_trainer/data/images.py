@@ -8,7 +8,7 @@ from epochal_api.report import Warned
 from epochal_api.signature import ChannelRange, ImageSpec
 from numpy.typing import NDArray
 
-from epochal_trainer.lib.warned import warned
+from epochal_trainer.lib.failures import warned
 
 _GRAY: Literal[1] = 1
 _COLOURS: Literal[3] = 3

@@ -6,13 +6,25 @@ from dataclasses import replace
 import numpy as np
 from epochal_api.report import Warned
 
-from epochal_trainer.data.samples import Array, Samples
-from epochal_trainer.lib.failures import Failure, bad_data
-from epochal_trainer.lib.warned import warned
+from epochal_trainer.data.samples import Array, Samples, first_place, shaped
+from epochal_trainer.lib.failures import Failure, bad_data, warned
 
-INDICES = frozenset({"sparsecategoricalcrossentropy"})
-ROWS = frozenset({"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"})
-PROBABILITIES = frozenset({"binarycrossentropy", "binaryfocalcrossentropy", "bce"})
+INDICES = {"sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy"}
+"""Losses of class indices, and their classes in keras.losses."""
+_EXCLUSIVE = {
+    "categoricalcrossentropy": "CategoricalCrossentropy",
+    "categoricalfocalcrossentropy": "CategoricalFocalCrossentropy",
+}
+ROWS = {**_EXCLUSIVE, "categoricalhinge": "CategoricalHinge"}
+"""Losses of one-hot rows."""
+CATEGORICAL = INDICES | _EXCLUSIVE
+"""Losses of the probabilities of mutually exclusive classes."""
+BINARY = {
+    "bce": "BinaryCrossentropy",
+    "binarycrossentropy": "BinaryCrossentropy",
+    "binaryfocalcrossentropy": "BinaryFocalCrossentropy",
+}
+"""Losses of probabilities that are each true or false."""
 VALUES = frozenset(
     [
         "cosinesimilarity",
@@ -65,10 +77,10 @@ def check_labels(
     name, output = normalized(loss), tuple(output_shape)
     if name in INDICES:
         _check_indices(samples, output, loss, ignored)
-    elif name in ROWS | PROBABILITIES | VALUES:
+    elif name in {*ROWS, *BINARY, *VALUES}:
         _check_shape(samples, output, loss, rows=name in ROWS)
-        if name in ROWS | PROBABILITIES:
-            _check_range(samples, loss)
+        if name in {*ROWS, *BINARY} and (wrong := (samples.labels < 0) | (samples.labels > 1)).any():
+            raise _invalid(samples, f"{_first(samples.labels, wrong)}, and {loss} takes values from 0 to 1")
     return _shaped_as(samples, output)
 
 
@@ -87,8 +99,8 @@ def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
         sums = labels[begin : begin + rows].sum(axis=-1, dtype=np.float64)
         odd = np.abs(sums - 1) > _TOLERANCE
         if odd.any() and first is None:
-            at = tuple(int(index) for index in np.unravel_index(int(np.argmax(odd)), odd.shape))
-            first = [begin + at[0], *at[1:]], sums[at]
+            at = first_place(odd)
+            first = [begin + at[0], *at[1:]], sums[*at]
         wrong += int(np.count_nonzero(odd))
     if first is not None:
         where, total = first
@@ -127,8 +139,8 @@ def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, 
     if output and len(shape) == len(output) and shape[-1] != 1:
         raise _invalid(samples, f"rows of {shape[-1]:,}, and {loss} takes class indices: use CategoricalCrossentropy")
     if not (_fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))):
-        takes = f"{_shaped(output[:-1])} class indices" if output[:-1] else "one class index"
-        found = f"{_each(shape)}, and {loss} takes {takes} with an output of {_shaped(output)}"
+        takes = f"{shaped(output[:-1])} class indices" if output[:-1] else "one class index"
+        found = f"{_each(shape)}, and {loss} takes {takes} with an output of {shaped(output)}"
         raise _invalid(samples, f"{found}{_flatten(shape, output)}")
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
         raise _invalid(
@@ -152,17 +164,7 @@ def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *,
     if samples.labels.dtype.kind in "iu" and (_fits(shape, output[:-1]) or _fits(shape, (*output[:-1], 1))):
         advice = "; use SparseCategoricalCrossentropy for class indices"
     advice += _flatten(shape, output)
-    raise _invalid(samples, f"{_each(shape)}, and {loss} compares them with an output of {_shaped(output)}{advice}")
-
-
-def _check_range(samples: Samples, loss: str) -> None:
-    wrong = (samples.labels < 0) | (samples.labels > 1)
-    if wrong.any():
-        raise _invalid(samples, f"{_first(samples.labels, wrong)}, and {loss} takes values from 0 to 1")
-
-
-def _shaped(shape: tuple[int | None, ...]) -> str:
-    return "×".join("?" if size is None else str(size) for size in shape)
+    raise _invalid(samples, f"{_each(shape)}, and {loss} compares them with an output of {shaped(output)}{advice}")
 
 
 def _flatten(shape: tuple[int, ...], output: tuple[int | None, ...]) -> str:
@@ -175,16 +177,16 @@ def _flatten(shape: tuple[int, ...], output: tuple[int | None, ...]) -> str:
 
 
 def _each(shape: tuple[int, ...]) -> str:
-    return f"{_shaped(shape)} labels for each sample" if shape not in ((), (1,)) else "one label for each sample"
+    return f"{shaped(shape)} labels for each sample" if shape not in ((), (1,)) else "one label for each sample"
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(wanted) and all(want in (None, size) for size, want in zip(shape, wanted, strict=True))
+def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(expected) and all(must in (None, size) for size, must in zip(shape, expected, strict=True))
 
 
 def _first(labels: Array, wrong: Array) -> str:
-    where = tuple(int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
-    return f"{labels[where]} at {list(where)}"
+    where = first_place(wrong)
+    return f"{labels[*where]} at {where}"
 
 
 def _invalid(samples: Samples, what: str) -> Failure:

@@ -1,21 +1,96 @@
-"""Data sets in memory: arrays of features and labels."""
+"""Data sets: the interface for any kind of storage, and arrays of features and labels in memory."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from epochal_trainer import backend
 from epochal_trainer.backend import Batches
-from epochal_trainer.data.class_names import ClassNames
-from epochal_trainer.data.dataset import Dataset, Order, Spec
 
 Array: TypeAlias = NDArray[Any]
 
 MOST_CLASSES = 100_000
 """Number of classes up to which integer labels are class indices. Greater labels are numbers."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The values that, with the data, determine the batches of each epoch. A training can resume if they are equal.
+
+    Args:
+        samples: Samples per epoch.
+        batch_size: Samples per step; the last step of an epoch takes the rest.
+        seed: Seed of the order.
+    """
+
+    samples: int
+    batch_size: int
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        """Number of steps in an epoch."""
+        return -(-self.samples // self.batch_size)
+
+
+class Dataset(ABC):
+    """Samples for training or evaluation.
+
+    A data set provides the batches from any step of any epoch on. The batches depend on order and epoch only, not on
+    earlier reads. So a training needs only its position to resume.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    @abstractmethod
+    def shuffled(self, order: Order) -> Batches:
+        """Return the batches for training.
+
+        Args:
+            order: The result of `order`.
+        """
+
+    @abstractmethod
+    def in_order(self, batch_size: int) -> Any:
+        """Return the batches for evaluation in the form of Keras, each sample once and always in the same order.
+
+        Args:
+            batch_size: Samples per step.
+        """
+
+    def order(self, *, batch_size: int, seed: int) -> Order:
+        """Return the values that determine the batches of each epoch.
+
+        Args:
+            batch_size: Samples per step.
+            seed: Seed of the training.
+        """
+        return Order(len(self), batch_size, seed)
+
+
+def first_place(wrong: Array) -> list[int]:
+    """Return the index of the first true element of an array, as a list of one index per axis."""
+    return [int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape)]
+
+
+class ClassNames(NamedTuple):
+    """Class names that were found beside the labels.
+
+    Args:
+        source: Their source: an object's key, and the array's name if the object holds several.
+        names: The names in the order of the class indices; empty if they are invalid.
+        fault: The error in the names and the expected form; "" if they are valid.
+    """
+
+    source: str
+    names: tuple[str, ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,11 +119,6 @@ class Samples(Dataset):
         return len(self.features)
 
     @property
-    def element_spec(self) -> tuple[Spec, Spec]:
-        """Shape and type of the features, and of the labels, of a sample."""
-        return _spec(self.features), _spec(self.labels)
-
-    @property
     def nbytes(self) -> int:
         """Size of the arrays in bytes."""
         return sum(array.nbytes for array in self._arrays)
@@ -69,10 +139,9 @@ class Samples(Dataset):
 
     def describe(self) -> str:
         """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
-        spec, _ = self.element_spec
-        shape = " × ".join(part for part in (f"{len(self):,}", shaped(spec.shape)) if part)
+        shape = " × ".join(part for part in (f"{len(self):,}", shaped(self.features.shape[1:])) if part)
         weights = "" if self.weights is None else f", weights from {self.weights.min():g} to {self.weights.max():g}"
-        return f"{self.features_name}: {shape} {spec.dtype}, {_labels(self.labels)}{weights}"
+        return f"{self.features_name}: {shape} {self.features.dtype}, {_labels(self.labels)}{weights}"
 
     def shuffled(self, order: Order) -> Batches:
         """Return the batches for training; see `Dataset.shuffled`."""
@@ -92,7 +161,7 @@ class DataSets:
         validation: Samples for validation after each epoch, or None.
         test: Samples for evaluation at the end, or None.
         digests: SHA-256 in hex of every object that was read, by key.
-        division: Parameters of the draw of the validation part, see division.described; None if it is not a part of the
+        division: Parameters of the draw of the validation part, see split.described; None if it is not a part of the
             training set.
         class_weights: Weight of each class in the training loss; empty if the spec sets none.
         class_names: Names of the network's classes; empty if unknown.
@@ -121,13 +190,9 @@ class DataSets:
         }
 
 
-def shaped(shape: tuple[int, ...]) -> str:
-    """Return a shape as text: `28×28×1`."""
-    return "×".join(str(size) for size in shape)
-
-
-def _spec(array: Array) -> Spec:
-    return Spec(array.shape[1:], array.dtype)
+def shaped(shape: Sequence[int | None]) -> str:
+    """Return a shape as text: `28×28×1`, with ? for an axis of any size."""
+    return "×".join("?" if size is None else str(size) for size in shape)
 
 
 def _labels(labels: Array) -> str:

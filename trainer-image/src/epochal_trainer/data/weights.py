@@ -8,7 +8,7 @@ from epochal_api.network import Named
 from epochal_api.training import MAX_WEIGHT
 
 from epochal_trainer.data.classes import NoClasses, classes, listed
-from epochal_trainer.data.samples import Array, Samples, shaped
+from epochal_trainer.data.samples import Array, Samples, first_place, shaped
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 
 DTYPE = np.dtype(np.float32)
@@ -37,17 +37,17 @@ def check_weights(samples: Samples, output_shape: Sequence[int | None]) -> Sampl
     if each in ((), (1,)):
         # Keras would broadcast them along the last axis of the losses.
         weights = weights.reshape(-1, *(1 for _ in places))
-    elif len(each) != len(places) or any(size not in (None, one) for size, one in zip(places, each, strict=True)):
-        of_each = f", or {'×'.join('?' if size is None else str(size) for size in places)}" if places else ""
+    elif len(each) != len(places) or any(size not in (None, given) for size, given in zip(places, each, strict=True)):
+        of_each = f", or {shaped(places)}" if places else ""
         raise bad_data(
             "ShapeMismatch",
             f"{name} holds {shaped(each)} weights for each sample: there must be one{of_each}",
         )
     wrong = (weights < 0) | (weights > MAX_WEIGHT)
     if wrong.any():
-        where = tuple(int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        where = first_place(wrong)
         must = f"a weight must be from 0 to {MAX_WEIGHT:,.0f}"
-        raise bad_data("InvalidData", f"{name} holds {weights[where]} at {list(where[:axes])}, and {must}")
+        raise bad_data("InvalidData", f"{name} holds {weights[*where]} at {where[:axes]}, and {must}")
     if not weights.any():
         raise bad_data("InvalidData", f"{name} holds zeros alone: no sample would count")
     return replace(samples, weights=weights.astype(DTYPE, copy=False))
@@ -72,20 +72,20 @@ def check_part(samples: Samples | None, part: str) -> None:
 
 
 def weighted_by_class(
-    samples: Samples, wanted: str | Mapping[str, str], loss: Named
+    samples: Samples, class_weight: str | Mapping[str, str], loss: Named
 ) -> tuple[Samples, dict[int, float]]:
     """Multiply sample weights by class weights, as Keras' class_weight does.
 
     Args:
         samples: The training set, with checked weights.
-        wanted: The class weights, as in spec.training.classWeight.
+        class_weight: The class weights, as in spec.training.classWeight.
         loss: The loss, which determines whether labels are classes.
 
     Returns:
         The data set, and the weight of each of its classes.
 
     Raises:
-        Failure: InvalidTraining, if labels do not name classes, or `wanted` contains a class that the data lack.
+        Failure: InvalidTraining, if labels do not name classes, or `class_weight` contains a class that the data lack.
     """
     try:
         of_samples = classes(samples, loss.name)
@@ -95,10 +95,13 @@ def weighted_by_class(
             "an array sample_weight beside the data can weight any samples"
         ) from error
     there, places, counts = np.unique(of_samples, return_inverse=True, return_counts=True)
-    if isinstance(wanted, str):
-        factors = _balanced(np.where(there == loss.arguments.get("ignore_class"), 0, counts))
+    if isinstance(class_weight, str):
+        # All classes get the same total weight, and the sum over all samples stays.
+        counts = np.where(there == loss.arguments.get("ignore_class"), 0, counts)
+        found = counts > 0
+        factors = np.where(found, counts.sum() / (np.count_nonzero(found) * np.maximum(counts, 1)), 1.0)
     else:
-        factors = _given(wanted, there, samples.labels_name)
+        factors = _given(class_weight, there, samples.labels_name)
     weights = factors.astype(DTYPE)[places]
     if samples.weights is not None:
         weights = samples.weights * weights.reshape(-1, *(1 for _ in samples.weights.shape[1:]))
@@ -109,20 +112,14 @@ def weighted_by_class(
     return replace(samples, weights=weights, weights_name=sources), by_class
 
 
-def _balanced(counts: Array) -> Array:
-    """Return class weights that give all classes the same total weight and keep the sum over all samples."""
-    found = counts > 0
-    return np.where(found, counts.sum() / (np.count_nonzero(found) * np.maximum(counts, 1)), 1.0)
-
-
 def _given(given: Mapping[str, str], there: Array, labels_name: str) -> Array:
-    wanted = {int(number): float(weight) for number, weight in given.items()}
-    if strange := sorted(wanted.keys() - {int(number) for number in there}):
+    weights = {int(number): float(weight) for number, weight in given.items()}
+    if strange := sorted(weights.keys() - {int(number) for number in there}):
         raise _fault(
             f"names class {listed(np.array(strange))}, and the classes to train on, in {labels_name}, are "
             f"{listed(there)}: name those alone"
         )
-    return np.array([wanted.get(int(number), 1.0) for number in there])
+    return np.array([weights.get(int(number), 1.0) for number in there])
 
 
 def _fault(found: str) -> Failure:

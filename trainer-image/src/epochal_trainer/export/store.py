@@ -13,8 +13,8 @@ from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Si
 from epochal_api.storage import ExportFormat
 from epochal_lib.digests import sha256
 
-from epochal_trainer.data import DataSets
 from epochal_trainer.data.images import image_of
+from epochal_trainer.data.samples import DataSets
 from epochal_trainer.export import child
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import spread, write

@@ -1,9 +1,12 @@
-"""The failure that ends a training, with a reason for programs, a message for users and an exit code for Kubernetes."""
+"""The failure that ends a training, with a reason, a message and an exit code, and the warning that does not end it."""
 
 import errno
 import os
 
 from epochal_api.pod import ExitCode
+from epochal_api.report import Warned
+from epochal_api.status import MAX_WARNING
+from epochal_api.text import printable
 from epochal_lib.fatal_error import FatalError
 
 DISK_FULL = os.EX_IOERR
@@ -94,3 +97,14 @@ def lacks_room(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def warned(reason: str, message: str) -> Warned:
+    """Return a warning, truncated to the length that a report allows.
+
+    Args:
+        reason: The cause in one CamelCase word; the reason of an Event.
+        message: The state that was found, its place, the expected state, and the action to take.
+    """
+    text = printable(message)
+    return Warned(reason=reason, message=text if len(text) <= MAX_WARNING else f"{text[: MAX_WARNING - 1]}…")

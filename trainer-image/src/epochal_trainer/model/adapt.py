@@ -1,14 +1,15 @@
 """Adapts preprocessing layers to the training data before training starts, as `adapt` does in a script."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import keras
 
 from epochal_trainer import backend
-from epochal_trainer.data import Samples
-from epochal_trainer.lib.failures import bad_data
+from epochal_trainer.data.samples import Samples
+from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.model import keras_objects
-from epochal_trainer.model.network import Node
+from epochal_trainer.model.graph import Node
 
 
 def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str]:
@@ -32,12 +33,11 @@ def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str
             continue
         layer = model.get_layer(node.name)
         before = keras.Model(model.input, layer.input)
-        try:
+        with keras_objects.errors_as(partial(_failure, f"{node} cannot adapt to {train.features_name}")):
             backend.current().adapt(layer, before, train.features)
-        except keras_objects.NOT_THE_JOB:
-            raise
-        except Exception as error:
-            message = f"{node} cannot adapt to {train.features_name}: {keras_objects.explain(error)}"
-            raise bad_data("InvalidData", message) from error
         adapted.append(node.name)
     return adapted
+
+
+def _failure(found: str, message: str) -> Failure:
+    return bad_data("InvalidData", f"{found}: {message}")

@@ -6,6 +6,7 @@ BackupAndRestore. Their files go into one folder, whatever path the spec gives, 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from string import Formatter
 from typing import Any
@@ -16,7 +17,7 @@ from epochal_api.network import Callback
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.compile import constant_rate
-from epochal_trainer.model.monitor import instead
+from epochal_trainer.model.monitor import suggest
 
 _PATHS: Mapping[str, str] = {
     "BackupAndRestore": "backup_dir",
@@ -64,20 +65,14 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
             raise _fault(index, spec, f"it cannot be used here: {reason}")
         if spec.callback in _ALWAYS:
             continue
-        try:
+        with keras_objects.errors_as(partial(_fault, index, spec)):
             callback = keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder))
-        except keras_objects.InvalidObject as error:
-            raise _fault(index, spec, str(error)) from error
         if isinstance(callback, keras.callbacks.BackupAndRestore):
-            callback.on_train_begin = _load_nothing
+            # The trainer resumes from its own checkpoint, and trusts no file.
+            callback.on_train_begin = lambda *_, **__: None
         callbacks.append(callback)
     swaps = [callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights)]
     return [*callbacks, *map(KeepAverages, swaps)]
-
-
-def _load_nothing(logs: Any = None) -> None:
-    """Replace BackupAndRestore's restore: the trainer resumes from its own checkpoint, and trusts no file."""
-    del logs
 
 
 class KeepAverages(keras.callbacks.Callback):  # type: ignore[misc]
@@ -174,7 +169,7 @@ def check_figures(specs: Sequence[Callback], figures: Sequence[str]) -> None:
         monitor = spec.arguments.get("monitor", "val_loss")
         if spec.callback in classes and best_only and monitor not in figures:
             found = f"monitors {monitor!r:.{_SHOWN}}, but the figures are {', '.join(figures)}"
-            raise _fault(index, spec, f"{found}{instead(str(monitor)[:_SHOWN], figures)}")
+            raise _fault(index, spec, f"{found}{suggest(str(monitor)[:_SHOWN], figures)}")
 
 
 def _check_name(index: int, spec: Callback, figures: Sequence[str]) -> None:
@@ -196,19 +191,18 @@ def _inside(spec: Callback, folder: Path) -> dict[str, Any]:
     if argument is None:
         return spec.arguments
     given = spec.arguments.get(argument, "logs" if spec.callback == "TensorBoard" else None)
+    path = PurePosixPath(given if isinstance(given, str) else "")
+    must = None
     if not isinstance(given, str) or not given:
-        raise keras_objects.InvalidObject(
-            f"{argument} must be a path relative to the results, found {given!r:.{_SHOWN}}"
-        )
-    path = PurePosixPath(given)
-    if path.is_absolute() or ".." in path.parts:
-        raise keras_objects.InvalidObject(f"{argument} must be relative and hold no '..', found {given!r:.{_SHOWN}}")
-    if any(len(part.encode()) > _MOST_BYTES for part in path.parts):
-        raise keras_objects.InvalidObject(
-            f"{argument} must be of names of at most {_MOST_BYTES} bytes, found {given!r:.{_SHOWN}}"
-        )
+        must = "be a path relative to the results"
+    elif path.is_absolute() or ".." in path.parts:
+        must = "be relative and hold no '..'"
+    elif any(len(part.encode()) > _MOST_BYTES for part in path.parts):
+        must = f"be of names of at most {_MOST_BYTES} bytes"
+    if must:
+        raise keras_objects.InvalidObject(f"{argument} must {must}, found {given!r:.{_SHOWN}}")
     if spec.callback == _FORMATTED:
-        _check_fields(argument, given)
+        _check_fields(argument, str(given))
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     return {**spec.arguments, argument: str(target)}

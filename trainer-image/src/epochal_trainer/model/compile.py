@@ -2,7 +2,9 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,7 +15,8 @@ from epochal_api.training import Training
 from epochal_trainer import backend
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
-from epochal_trainer.model.metrics import what_suits
+from epochal_trainer.model.keras_objects import errors_as
+from epochal_trainer.model.metrics import advice_for
 
 log = logging.getLogger(__name__)
 
@@ -97,27 +100,21 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
     shapes += f", and a network that gives {tuple(model.output.shape)}"
 
     def attempt(field: str, spec: Named, call: Callable[..., Any], advice: str | None = None) -> None:
-        try:
+        with errors_as(lambda message: _fault(field, spec, f"{advice or message} ({shapes})")), _comparison():
             call(labels, outputs)
-        except keras_objects.NOT_THE_JOB:
-            raise
-        except Exception as error:
-            raise _fault(field, spec, f"{advice or _said(error)} ({shapes})") from error
 
     attempt("spec.training.loss", training.loss, _loss(training.loss))
     for index, (spec, metric) in enumerate(zip(training.metrics, _metrics(training.metrics), strict=True)):
         if callable(metric):
-            advice = what_suits(spec, labels.shape[1:], model.output.shape[1:])
+            advice = advice_for(spec, labels.shape[1:], model.output.shape[1:])
             attempt(f"spec.training.metrics[{index}]", spec, metric, advice)
-    try:
+    with (
+        errors_as(lambda message: bad_spec("InvalidTraining", f"spec.training.metrics: {message} ({shapes})")),
+        _comparison(),
+    ):
         model.compute_loss(x=None, y=labels, y_pred=outputs)
         metrics = model.compute_metrics(x=None, y=labels, y_pred=outputs)
         figures = {name: keras.ops.convert_to_numpy(value) for name, value in metrics.items()}
-    except keras_objects.NOT_THE_JOB:
-        raise
-    except Exception as error:
-        message = f"spec.training.metrics: {_said(error)} ({shapes})"
-        raise bad_spec("InvalidTraining", message) from error
     model.reset_metrics()
     return figures
 
@@ -125,20 +122,14 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
 def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:
     """Return the optimizer, built for the given weights."""
     spec = training.optimizer
-    try:
+    with errors_as(partial(_fault, "spec.training.optimizer", spec)):
         optimizer = keras_objects.named(keras.optimizers, spec)
-    except keras_objects.InvalidObject as error:
-        raise _fault("spec.training.optimizer", spec, str(error)) from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise _fault("spec.training.optimizer", spec, "it is not an optimizer")
     if _scales(training):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    try:
+    with errors_as(partial(_fault, "spec.training.optimizer", spec)):
         optimizer.build(weights)
-    except keras_objects.NOT_THE_JOB:
-        raise
-    except Exception as error:
-        raise _fault("spec.training.optimizer", spec, keras_objects.explain(error)) from error
     return optimizer
 
 
@@ -165,16 +156,18 @@ def _check_scaling(model: keras.Model, training: Training, optimizer: keras.opti
 
 
 def _loss(spec: Named) -> Callable[..., Any]:
-    try:
+    with errors_as(partial(_fault, "spec.training.loss", spec)):
         loss: Callable[..., Any] = keras_objects.named(keras.losses, spec)
-    except keras_objects.InvalidObject as error:
-        raise _fault("spec.training.loss", spec, str(error)) from error
     return loss
 
 
-def _said(error: Exception) -> str:
-    """Return why labels cannot be compared. A device error is replaced, because it names operations within Keras."""
-    return "it cannot compare them" if isinstance(error, backend.current().INVALID) else keras_objects.explain(error)
+@contextmanager
+def _comparison() -> Iterator[None]:
+    """Replace a device error while labels are compared, because it names operations within Keras."""
+    try:
+        yield
+    except backend.current().INVALID as error:
+        raise keras_objects.InvalidObject("it cannot compare them") from error
 
 
 def _metrics(specs: list[Named]) -> list[Any]:
@@ -190,26 +183,16 @@ def _metrics(specs: list[Named]) -> list[Any]:
             metrics.append(spec.name)
             names.add(spec.name)
             continue
-        field = f"spec.training.metrics[{index}]"
-        try:
+        with errors_as(partial(_fault, f"spec.training.metrics[{index}]", spec)):
             metric = keras_objects.named(keras.metrics, spec)
-        except keras_objects.InvalidObject as error:
-            raise _fault(field, spec, str(error)) from error
         if isinstance(metric, keras.metrics.Metric):
-            metric.name = _free(spec.name if _by_text(spec) else metric.name, names)
+            by_short_name = not spec.arguments and spec.name not in keras_objects.classes(keras.metrics)
+            name = spec.name if by_short_name else metric.name
+            numbered = (f"{name}_{count}" for count in itertools.count(2))
+            metric.name = next(free for free in itertools.chain([name], numbered) if free not in names)
             names.add(metric.name)
         metrics.append(metric)
     return metrics
-
-
-def _by_text(spec: Named) -> bool:
-    return not spec.arguments and not keras_objects.has_class(keras.metrics, spec.name)
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """Return the name, with a number appended if it is taken."""
-    numbered = (f"{name}_{count}" for count in itertools.count(2))
-    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def _fault(field: str, spec: Named, message: str) -> Failure:

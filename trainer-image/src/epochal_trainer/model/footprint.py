@@ -1,9 +1,8 @@
 """The minimum memory of a training without its data, computed before anything is allocated."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,28 +10,19 @@ from epochal_api.training import Training
 
 _MOST_GPU_MEMORY = 1 << 40
 """More bytes than any GPU has: the limit for a network on a GPU, because the host's memory is no limit for it."""
+_BEST = "the best weights, kept for best.keras"
 
 
-@dataclass(frozen=True)
-class Footprint:
-    """The bytes of memory that a training needs.
+class Footprint(NamedTuple):
+    """The bytes of memory that a training needs, by their use.
 
     Args:
-        weights: Weights, trainable or not.
-        gradients: Their gradients, of the same types, whatever the compute dtype of a layer. Gradients of an Embedding
-            are not counted: it has a gradient only for each row that is looked up.
-        optimizer: Variables of the optimizer.
-        checkpoint: A copy of weights and optimizer on the host, for the upload to the bucket.
-        callbacks: Weights that callbacks keep on the host, and their copy in a checkpoint.
-        best: The weights of the best epoch, kept on the host.
+        training: Bytes on the device: weights, gradients and variables of the optimizer.
+        copies: Bytes on the host: copies of weights and optimizer for checkpoints, callbacks and best.keras.
     """
 
-    weights: int
-    gradients: int
-    optimizer: int = 0
-    checkpoint: int = 0
-    callbacks: int = 0
-    best: int = 0
+    training: Mapping[str, int]
+    copies: Mapping[str, int]
 
     @classmethod
     def of(
@@ -49,45 +39,40 @@ class Footprint:
         trained = count_bytes(model.trainable_variables)
         weights = trained + count_bytes(model.non_trainable_variables)
         layers = model._flatten_layers()  # noqa: SLF001 - also the layers within others
+        # Gradients have the types of the weights. An Embedding has a gradient only for each row that is looked up.
         gradients = trained - sum(
             count_bytes(layer.trainable_variables) for layer in layers if isinstance(layer, keras.layers.Embedding)
         )
         if training is None:
-            return cls(weights, gradients)
+            return cls({"weights": weights, "gradients": gradients}, {})
         optimizer = slots * trained
         restoring = sum(callback.arguments.get("restore_best_weights") is True for callback in training.callbacks)
         return cls(
-            weights,
-            gradients,
-            optimizer,
-            checkpoint=weights + optimizer,
-            callbacks=2 * restoring * weights,
-            best=weights if keeps_best else 0,
+            {"weights": weights, "gradients": gradients, "the optimizer": optimizer},
+            {
+                "the copy for a checkpoint": weights + optimizer,
+                "the best weights, kept by callbacks": 2 * restoring * weights,  # and their copy in a checkpoint
+                _BEST: weights if keeps_best else 0,
+            },
         )
 
-    def fits(self, memory: int, gpus: int) -> bool:
+    def fits(self, memory: int, gpus: int, *, without_best: bool = False) -> bool:
         """Return whether the training may fit into memory.
 
         Args:
             memory: Bytes of the host's memory.
             gpus: Number of GPUs to train on; 0 to train on the host.
+            without_best: Whether to leave out the weights that are kept for best.keras.
         """
-        training = self.weights + self.gradients + self.optimizer
-        copies = self.checkpoint + self.callbacks + self.best
+        training = sum(self.training.values())
+        copies = sum(size for use, size in self.copies.items() if use != _BEST or not without_best)
         if gpus:
             return training <= gpus * _MOST_GPU_MEMORY and copies <= memory
         return training + copies <= memory
 
     def __str__(self) -> str:
-        parts = {
-            "weights": self.weights,
-            "gradients": self.gradients,
-            "the optimizer": self.optimizer,
-            "the copy for a checkpoint": self.checkpoint,
-            "the best weights, kept by callbacks": self.callbacks,
-            "the best weights, kept for best.keras": self.best,
-        }
-        return "; ".join(f"{name} {size / 2**30:,.1f} GiB" for name, size in parts.items() if size)
+        uses = {**self.training, **self.copies}
+        return "; ".join(f"{use} {size / 2**30:,.1f} GiB" for use, size in uses.items() if size)
 
 
 def count_bytes(variables: Iterable[Any]) -> int:

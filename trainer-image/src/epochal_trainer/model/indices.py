@@ -1,27 +1,28 @@
-"""Checks that features are valid indices for the layers that look them up.
+"""Layers that look up indices, and the check that features are valid indices for them.
 
 Keras leaves this to the device: TensorFlow fails on a CPU, and on a GPU returns zeros for a missing index.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from epochal_api.network import Layer
 
-from epochal_trainer.data import Samples
+from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
-from epochal_trainer.model.lookups import LOOK_UP, MOVE, steps
-from epochal_trainer.model.network import Node
+from epochal_trainer.model.graph import Node
 
+MOVE = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
+"""Layers whose output has the values of their input."""
+LOOK_UP: Mapping[str, str] = {
+    "CategoryEncoding": "num_tokens",
+    "Embedding": "input_dim",
+    "ReversibleEmbedding": "input_dim",
+}
+"""Layers that take indices, and the argument that gives the number of valid indices."""
 _FROM_THE_END = frozenset({"Embedding", "ReversibleEmbedding"})
 """Layers that count negative indices from the end, as Python does."""
-
-
-class _LookUp(NamedTuple):
-    node: Node
-    layer: str
-    argument: str
-    size: int
 
 
 def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
@@ -51,16 +52,46 @@ def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
         )
 
 
-def _look_ups(nodes: Sequence[Node]) -> Iterator[_LookUp]:
-    """Yield the layers that look up the unchanged input of the network."""
-    as_it_is = {-1}
+def _look_ups(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, str, int]]:
+    """Yield the nodes that look up the unchanged input of the network: layer class, argument and number of indices."""
+    unchanged = {-1}
     for node in nodes:
-        if not as_it_is.issuperset(node.takes):
+        if not unchanged.issuperset(node.takes):
             continue
-        for layer, arguments in steps(node.layer.layer, node.layer.arguments):
+        for layer, arguments in _operations(node.layer.layer, node.layer.arguments):
             if argument := LOOK_UP.get(layer):
-                yield _LookUp(node, layer, argument, int(arguments[argument]))
+                yield node, layer, argument, int(arguments[argument])
             if layer not in MOVE:
                 break
         else:
-            as_it_is.add(node.index)
+            unchanged.add(node.index)
+
+
+def keeps_values(layer: Layer) -> bool:
+    """Return whether a layer only moves its input's values, alone or before a layer that looks them up.
+
+    In the layer's precision, Keras would round an index, and so look up another row.
+
+    Args:
+        layer: The layer.
+    """
+    if layer.layer in LOOK_UP:
+        return False  # These take exact indices in any precision, and compute in the configured precision.
+    for kind, _ in _operations(layer.layer, layer.arguments):
+        if kind in LOOK_UP:
+            return True
+        if kind not in MOVE:
+            return False
+    return True
+
+
+def _operations(layer: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the operations of a layer on its input in order, each as a Keras class and its arguments."""
+    match layer, arguments:
+        case ("TimeDistributed", {"wrapped": dict(inner)}):
+            yield from _operations(inner["layer"], inner)
+        case ("Pipeline", {"layers": [*parts]}):
+            for part in parts:
+                yield from _operations(part["layer"], part)
+        case _:
+            yield layer, arguments

@@ -14,7 +14,8 @@ Only names are looked up: nothing here imports a module, opens a file, or runs c
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -23,10 +24,7 @@ from epochal_api.network import Layer, Named
 from epochal_lib.suggestions import close_matches
 
 from epochal_trainer import backend
-from epochal_trainer.model.floats import as_float, floats
 
-ACCURACY = "accuracy"
-"""The metric that Keras replaces with the class that suits loss and labels."""
 WRAPPED = "wrapped"
 """Name in a TrainingJob for the argument of wrapper layers that Keras calls `layer`."""
 
@@ -39,6 +37,28 @@ _MODULES: Mapping[str, ModuleType] = {
     "dtype": keras.dtype_policies,
 }
 
+_FLOATS = frozenset(
+    """
+    adam_beta_1 adam_beta_2 adam_lr_ratio adam_weight_decay addition_factor alpha baseline beta beta_1 beta_2
+    beta_2_decay brightness_factor clip_limit clip_threshold clipnorm clipvalue contrast_factor decay_rate delta
+    dropout ema_momentum end_learning_rate epsilon epsilon_1 epsilon_2 factor fill_value gain gamma global_clipnorm
+    height_factor hue_factor idf_weights initial_accumulator_value initial_learning_rate initial_scale
+    initial_value_threshold l1 l1_regularization_strength l2 l2_regularization_strength
+    l2_shrinkage_regularization_strength label_smoothing learning_rate learning_rate_power loss_scale_factor m_mul
+    mag_exp margin mask_value max_freq max_value maxval mean min_delta min_freq min_lr min_power min_value minval
+    momentum muon_a muon_b muon_c negative_slope offset power q rate recurrent_dropout ref_power renorm_clipping
+    renorm_momentum rho rms_rate saturation_factor scale sigma sparse_y_pred sparse_y_true stddev t_mul
+    threshold threshold_factor thresholds top_db value value_range values warmup_target weight_decay weights
+    width_factor x_factor y_factor
+    """.split()  # noqa: SIM905 - a line for each name would be a hundred lines
+)
+"""Arguments that take floats, or lists of floats, by Keras' defaults and docstrings.
+
+The API server writes 0.0 as 0, and Keras then computes with integers or fails, so integers are converted. A test
+compares the names with Keras.
+"""
+_INTEGERS = frozenset({("Bidirectional", "weights"), ("Hashing", "mask_value"), ("RandomPosterization", "factor")})
+"""Classes with an argument of such a name that does not take floats."""
 _NEEDS_CODE = "it runs code, and a TrainingJob brings none"
 _ABSTRACT = "it is the base of other classes and does nothing by itself"
 _REFUSED: Mapping[str, str] = {
@@ -82,6 +102,21 @@ class InvalidObject(ValueError):
     """A Keras object that cannot be built as written. The message has the value found and the requirement."""
 
 
+@contextmanager
+def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
+    """Raise errors of Keras as failures of the TrainingJob. Errors of the machine pass through, for a retry.
+
+    Args:
+        failure: Makes the failure of Keras' message, without its dumps.
+    """
+    try:
+        yield
+    except NOT_THE_JOB:
+        raise
+    except Exception as error:  # Keras and TensorFlow raise exceptions of many types
+        raise failure(str(error) if isinstance(error, InvalidObject) else explain(error)) from error
+
+
 def layer(spec: Layer, *, name: str) -> Any:
     """Build a layer from its class and arguments.
 
@@ -111,7 +146,7 @@ def named(module: ModuleType, spec: Named) -> Any:
     Raises:
         InvalidObject: If the class does not exist, or an argument is wrong.
     """
-    if has_class(module, spec.name):
+    if spec.name in classes(module):
         return build(module, spec.name, spec.arguments)
     try:
         found = module.get(spec.name)
@@ -141,7 +176,7 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
     """
     if reason := _REFUSED.get(name):
         raise InvalidObject(f"{name} cannot be used here: {reason}")
-    kind = _find(module, name)
+    kind = classes(module).get(name)
     if kind is None:
         raise InvalidObject(_unknown(module, name))
     try:
@@ -151,17 +186,40 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
 
 
 def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
-    converted = {_argument(kind, key): _convert(key, value) for key, value in arguments.items()}
+    wraps = "layer" in inspect.signature(kind).parameters
+    converted = {"layer" if wraps and key == WRAPPED else key: _convert(key, value) for key, value in arguments.items()}
     _check_names(kind, converted)
-    converted = {key: as_float(value) if key in floats(kind) else value for key, value in converted.items()}
+    converted = {key: as_float(value) if takes_floats(kind, key) else value for key, value in converted.items()}
     try:
         return kind(**converted)
     except NOT_THE_JOB:
         raise
     except Exception as error:  # Keras raises exceptions of many types for invalid arguments
         given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")
-        said = explain(error)
-        raise InvalidObject(f"{kind.__name__}({given}): {said}{_meant(said)}") from error
+        message = explain(error)
+        if unknown := _UNKNOWN.search(message):
+            # Keras looks up the names both of classes and of functions.
+            known = vars(_IDENTIFIED[unknown[1]]).items()
+            names = [name for name, found in known if callable(found) and not name.startswith("_")]
+            message += did_you_mean(unknown[2], names)
+        raise InvalidObject(f"{kind.__name__}({given}): {message}") from error
+
+
+def takes_floats(kind: type, argument: str) -> bool:
+    """Return whether an argument of a class of Keras takes floats, or lists of floats."""
+    return argument in _FLOATS and (kind.__name__, argument) not in _INTEGERS
+
+
+def as_float(value: Any) -> Any:
+    """Return a value with integers converted to floats, also in lists. Booleans and all other values are unchanged."""
+    if isinstance(value, list):
+        return [as_float(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:  # Keras rejects a number that is too large for a float
+            return value
+    return value
 
 
 def explain(error: Exception) -> str:
@@ -170,22 +228,6 @@ def explain(error: Exception) -> str:
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
-
-
-def _meant(said: str) -> str:
-    """Return a suggestion of similar Keras names for the unknown name in an error message, or ""."""
-    unknown = _UNKNOWN.search(said)
-    return did_you_mean(unknown[2], _names(_IDENTIFIED[unknown[1]])) if unknown else ""
-
-
-def _names(module: ModuleType) -> list[str]:
-    """Return the names that Keras looks up in a module, both of classes and of functions."""
-    return [name for name, thing in vars(module).items() if callable(thing) and not name.startswith("_")]
-
-
-def _argument(kind: type, key: str) -> str:
-    parameters = inspect.signature(kind).parameters
-    return "layer" if key == WRAPPED and "layer" in parameters else key
 
 
 def _check_names(kind: type, arguments: Mapping[str, Any]) -> None:
@@ -230,23 +272,14 @@ def _object(key: str, value: dict[str, Any]) -> Any:
     return build(module, name, value)
 
 
-def _classes(module: ModuleType) -> dict[str, type]:
+def classes(module: ModuleType) -> dict[str, type]:
+    """Return the classes of a module of Keras by name. Other names may be short names of Keras."""
     return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
 
 
-def has_class(module: ModuleType, name: str) -> bool:
-    """Return whether a module has a class of that name. Other names may be short names of Keras."""
-    return _find(module, name) is not None
-
-
-def _find(module: ModuleType, name: str) -> type | None:
-    return _classes(module).get(name)
-
-
 def _unknown(module: ModuleType, name: str) -> str:
-    # Keras itself chooses the accuracy that suits.
-    suits = [ACCURACY] if module is keras.metrics else []
-    known = [*suits, *sorted(set(_classes(module)) - set(_REFUSED))]
+    # Keras itself chooses the class for "accuracy" by loss and labels.
+    known = ["accuracy"] * (module is keras.metrics) + sorted(set(classes(module)) - set(_REFUSED))
     return f"{module.__name__} has no {name!r}{_alternatives(name, known)}"
 
 

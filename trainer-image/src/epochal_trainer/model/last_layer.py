@@ -3,35 +3,23 @@
 The check reads the Keras model, not its spec, so it works for a model from any source, if Keras records its layers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 from epochal_api.network import Named
 from epochal_api.report import Warned
 
-from epochal_trainer.data.labels import VALUES, normalized
-from epochal_trainer.lib.warned import warned
-from epochal_trainer.model.lookups import MOVE
-from epochal_trainer.model.network import Node
+from epochal_trainer.data.labels import BINARY, CATEGORICAL, VALUES, normalized
+from epochal_trainer.lib.failures import warned
+from epochal_trainer.model.graph import Node
+from epochal_trainer.model.indices import MOVE
 
-CATEGORICAL: Mapping[str, str] = {
-    "categoricalcrossentropy": "CategoricalCrossentropy",
-    "categoricalfocalcrossentropy": "CategoricalFocalCrossentropy",
-    "sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy",
-}
-"""Losses over mutually exclusive classes, with their classes in keras.losses: only the classes take from_logits."""
-BINARY: Mapping[str, str] = {
-    "bce": "BinaryCrossentropy",
-    "binarycrossentropy": "BinaryCrossentropy",
-    "binaryfocalcrossentropy": "BinaryFocalCrossentropy",
-}
-"""Losses over outputs of which each is true or false."""
 SHARES = frozenset({"softmax", "sparsemax"})
 SINGLE = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
 _POSITIVE = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
 """Activations with positive outputs. Losses over classes divide these by their sum, which makes probabilities."""
-_LEAVE = MOVE | {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
+_UNCHANGED = MOVE | {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
 """Layers that do not change whether their values are probabilities."""
 _ACTIVATIONS = {
     "ELU": "elu",
@@ -91,8 +79,11 @@ def last_of(model: keras.Model) -> Last | None:
             tensor = inner[0]
         elif activation := _activation(operation):
             return Last(operation.name, activation, size)
-        elif _leaves(operation) and len(taken := operation._inbound_nodes[index].input_tensors) == 1:  # noqa: SLF001
-            tensor = taken[0]
+        elif type(operation).__name__ in _UNCHANGED or isinstance(operation, keras.layers.Activation):
+            inputs = operation._inbound_nodes[index].input_tensors  # noqa: SLF001
+            if len(inputs) != 1:
+                return None
+            tensor = inputs[0]
         else:
             return None
     return None
@@ -113,10 +104,10 @@ def mismatch(last: Last, loss: Named) -> str | None:
     """
     name, activation = normalized(loss.name), last.activation
     if activation in SHARES and last.outputs == 1:
-        of_two = "use activation: sigmoid, with the loss BinaryCrossentropy"
-        of_numbers = f"leave the activation out, or, for labels 0 and 1, {of_two}"
-        todo = of_numbers if name in VALUES else of_two
-        return f"gives {activation} over a single output, which is 1 whatever goes in: {todo}"
+        advice = "use activation: sigmoid, with the loss BinaryCrossentropy"
+        if name in VALUES:
+            advice = f"leave the activation out, or, for labels 0 and 1, {advice}"
+        return f"gives {activation} over a single output, which is 1 whatever goes in: {advice}"
     if (kind := CATEGORICAL.get(name) or BINARY.get(name)) is None:
         return None
     from_logits = takes_logits(loss)
@@ -145,7 +136,3 @@ def _activation(operation: Any) -> str | None:
     layer = operation.layer if isinstance(operation, keras.layers.TimeDistributed) else operation
     name: str | None = getattr(getattr(layer, "activation", None), "__name__", None)
     return None if name == "linear" and isinstance(layer, keras.layers.Activation) else name
-
-
-def _leaves(operation: Any) -> bool:
-    return type(operation).__name__ in _LEAVE or isinstance(operation, keras.layers.Activation)

@@ -9,8 +9,7 @@ from epochal_api.report import Warned
 from epochal_api.status import Mode
 from epochal_api.training import Training
 
-from epochal_trainer.lib.failures import bad_spec
-from epochal_trainer.lib.warned import warned
+from epochal_trainer.lib.failures import bad_spec, warned
 from epochal_trainer.model.keras_objects import did_you_mean
 from epochal_trainer.reporting.best import Monitor
 
@@ -39,7 +38,7 @@ def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -
     if (given := training.monitor) is not None:
         if given.metric not in figures:
             must = f"must be one of {', '.join(figures):.1000}"
-            found = f"found {given.metric!r}{instead(given.metric, figures)}"
+            found = f"found {given.metric!r}{suggest(given.metric, figures)}"
             raise bad_spec("InvalidTraining", f"{_FIELD}.metric: {must}, {found}")
         mode = given.mode or _direction(model, given.metric)
         if mode is None:
@@ -72,7 +71,7 @@ def check_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
     )
 
 
-def instead(figure: str, figures: Sequence[str]) -> str:
+def suggest(figure: str, figures: Sequence[str]) -> str:
     """Return advice for the name of a missing metric, as the end of a sentence.
 
     Args:

@@ -5,83 +5,26 @@ Every error is found before data is read. Its message has the layer's index in t
 
 import inspect
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-from epochal_api.network import INPUT, Layer, Network
+from epochal_api.network import INPUT, Network
 from epochal_api.training import Training
 
-from epochal_trainer.lib.failures import bad_spec, node_full
+from epochal_trainer.lib.failures import Failure, bad_spec, node_full
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.compile import optimizer_slots
 from epochal_trainer.model.footprint import Footprint
-from epochal_trainer.model.lookups import leaves_as_it_is
+from epochal_trainer.model.graph import Node, nodes_of
+from epochal_trainer.model.indices import keeps_values
+from epochal_trainer.model.keras_objects import errors_as
 
 log = logging.getLogger(__name__)
 
-_MOST_IN_A_ROW = 900
-"""Maximum number of layers in a row.
-
-Keras traverses them recursively when it builds or loads a model, and Python's recursion limit is 1,000 calls."""
-
 _FULL = "float32"
 _HALF = frozenset({"bfloat16", "float16"})
-_BEFORE_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A layer in the graph of the network.
-
-    Args:
-        index: Its index in spec.network.layers.
-        layer: Its spec.
-        name: Its name, unique in the network.
-        takes: Indices of the nodes that are its inputs; -1 is the network's input.
-    """
-
-    index: int
-    layer: Layer
-    name: str
-    takes: Sequence[int]
-
-    def __str__(self) -> str:
-        return f"spec.network.layers[{self.index}] ({self.layer.layer}, {self.name!r})"
-
-
-def graph(network: Network) -> list[Node]:
-    """Return the layers with names and edges, in the order of the list.
-
-    Raises:
-        Failure: InvalidNetwork, if no layer takes the output of a layer, or if too many layers follow one another.
-    """
-    taken = {layer.name for layer in network.layers} | {INPUT}
-    places = {INPUT: -1}
-    nodes = []
-    for index, layer in enumerate(network.layers):
-        takes = [places[name] for name in layer.inputs] if layer.inputs else [index - 1]
-        name = layer.name or _free_name(f"{_BEFORE_CAPITAL.sub('_', layer.layer).lower()}_{index}", taken)
-        taken.add(name)
-        places[name] = index
-        nodes.append(Node(index, layer, name, takes))
-    used = {place for node in nodes for place in node.takes} | {len(nodes) - 1}
-    for node in nodes:
-        if node.index not in used:
-            message = (
-                "no layer takes what it gives, and it is not the last: name it in the inputs of another, or drop it"
-            )
-            raise bad_spec("InvalidNetwork", f"{node}: {message}")
-    before = {-1: 0}
-    for node in nodes:
-        before[node.index] = 1 + max(before[place] for place in node.takes)
-        if before[node.index] > _MOST_IN_A_ROW:
-            message = f"it is layer {before[node.index]} in a row, and Keras takes {_MOST_IN_A_ROW}: leave layers out"
-            raise bad_spec("InvalidNetwork", f"{node}: {message}, or let some work side by side, by their inputs")
-    return nodes
 
 
 def build(
@@ -114,7 +57,7 @@ def build(
         Failure: InvalidNetwork, with the layer, its input shapes and the requirement; InvalidTraining, if the optimizer
             does not exist; OutOfMemory, if memory is short only because of other processes.
     """
-    nodes = graph(network)
+    nodes = nodes_of(network)
     precision = training.precision if training else _FULL
     slots = optimizer_slots(training) if training else 0
     # Built twice: in a stateless scope, variables have shapes but no values, so the first build takes milliseconds at
@@ -127,7 +70,7 @@ def build(
         if footprint.fits(memory + others, gpus):
             raise node_full(found)
         todo = "Make the network smaller, or raise spec.resources.limits.memory"
-        if replace(footprint, best=0).fits(memory, gpus):
+        if footprint.fits(memory, gpus, without_best=True):
             todo = "Raise spec.resources.limits.memory, or do without best.keras: spec.results.best: false"
         raise bad_spec("InvalidNetwork", f"{found}. {todo}")
     keras.utils.clear_session(free_memory=False)
@@ -143,16 +86,12 @@ def build(
 
 
 def _connect(network: Network, nodes: Sequence[Node], precision: str) -> keras.Model:
-    try:
+    with errors_as(lambda message: bad_spec("InvalidNetwork", f"spec.network.input: {message}")):
         start = keras.Input(network.input.shape, dtype=network.input.dtype, name=INPUT)
-    except keras_objects.NOT_THE_JOB:
-        raise
-    except Exception as error:
-        raise bad_spec("InvalidNetwork", f"spec.network.input: {keras_objects.explain(error)}") from error
     outputs: list[Any] = []
     for node in nodes:
         inputs = [start if place < 0 else outputs[place] for place in node.takes]
-        as_it_is = leaves_as_it_is(node.layer) and not _HALF.intersection(str(tensor.dtype) for tensor in inputs)
+        as_it_is = keeps_values(node.layer) and not _HALF.intersection(str(tensor.dtype) for tensor in inputs)
         # The output of a network should be float32: https://keras.io/api/mixed_precision/
         with _policy(_FULL if as_it_is or node is nodes[-1] else precision):
             outputs.append(_call(node, inputs))
@@ -172,25 +111,20 @@ def _policy(name: str) -> Iterator[None]:
 
 
 def _call(node: Node, inputs: Sequence[Any]) -> Any:
-    try:
+    with errors_as(lambda message: bad_spec("InvalidNetwork", f"{node}: {message}")):
         layer = keras_objects.layer(node.layer, name=node.name)
-    except keras_objects.InvalidObject as error:
-        raise bad_spec("InvalidNetwork", f"{node}: {error}") from error
-    got = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
-    try:
+
+    def failure(message: str) -> Failure:
+        shapes = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
+        return bad_spec("InvalidNetwork", f"{node} got {shapes}: {message}")
+
+    with errors_as(lambda message: failure(_missing_axis(layer, node, inputs) or message)):
         output = _apply(layer, inputs)
-    except keras_objects.NOT_THE_JOB:
-        raise
-    except Exception as error:  # Keras and TensorFlow raise exceptions of many types for wrong shapes
-        message = _missing_axis(layer, node, inputs) or keras_objects.explain(error)
-        raise bad_spec("InvalidNetwork", f"{node} got {got}: {message}") from error
     if not isinstance(output, keras.KerasTensor):
         found = f"{len(output)} outputs" if isinstance(output, Sequence) else type(output).__name__
-        message = f"it gives {found}, but must give one: leave out arguments such as return_state"
-        raise bad_spec("InvalidNetwork", f"{node} got {got}: {message}")
+        raise failure(f"it gives {found}, but must give one: leave out arguments such as return_state")
     if 0 in output.shape[1:]:
-        message = f"it gives the empty shape {tuple(output.shape)}: its input is too small for it"
-        raise bad_spec("InvalidNetwork", f"{node} got {got}: {message}")
+        raise failure(f"it gives the empty shape {tuple(output.shape)}: its input is too small for it")
     return output
 
 
@@ -199,11 +133,11 @@ def _missing_axis(layer: keras.layers.Layer, node: Node, inputs: Sequence[Any]) 
 
     Keras' own message only compares the number of axes.
     """
-    wanted = keras.tree.flatten(layer.input_spec)
-    if len(inputs) != 1 or len(wanted) != 1 or wanted[0] is None:
+    expected = keras.tree.flatten(layer.input_spec)
+    if len(inputs) != 1 or len(expected) != 1 or expected[0] is None:
         return None
     shape = tuple(inputs[0].shape)
-    if len(shape) + 1 != (wanted[0].ndim or wanted[0].min_ndim):
+    if len(shape) + 1 != (expected[0].ndim or expected[0].min_ndim):
         return None
     lacks = f"{node.layer.layer} takes one axis more, the last: an image's channels, or what a series has at each step"
     if None in shape[1:]:
@@ -242,9 +176,3 @@ def _too_large(model: keras.Model, nodes: Sequence[Node], footprint: Footprint, 
         f"spec.network has {model.count_params():,} parameters: {footprint}, but there are {memory / 2**30:,.1f} GiB. "
         f"{node} has {largest:,} of them"
     )
-
-
-def _free_name(name: str, taken: set[str | None]) -> str:
-    while name in taken:
-        name += "_"
-    return name

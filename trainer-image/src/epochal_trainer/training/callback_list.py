@@ -1,4 +1,7 @@
-"""A list of Keras callbacks that does not wait for metric values that no callback reads."""
+"""A list of Keras callbacks that does not wait for metric values that no callback reads.
+
+It is a module of its own, so that a traceback tells errors of the user's callbacks from errors of `fit`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,26 +23,28 @@ class CallbackList(keras.callbacks.CallbackList):  # type: ignore[misc]
 
     def __init__(self, callbacks: Sequence[Any], **more: Any) -> None:
         super().__init__(list(callbacks), **more)
-        self._begun = False
-        self._train_figures = any(_reads(callback, "on_batch_end", "on_train_batch_end") for callback in self.callbacks)
-        self._test_figures = any(_reads(callback, "on_test_batch_end") for callback in self.callbacks)
+        self._has_begun = False
+        self._train_metrics = any(
+            _uses_step_metrics(callback, "on_batch_end", "on_train_batch_end") for callback in self.callbacks
+        )
+        self._test_metrics = any(_uses_step_metrics(callback, "on_test_batch_end") for callback in self.callbacks)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Call `on_train_begin` of the callbacks, unless that was done before."""
-        if not self._begun:
-            self._begun = True
+        if not self._has_begun:
+            self._has_begun = True
             super().on_train_begin(logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks at the end of a training step, with metric values only if a callback reads them."""
-        super().on_train_batch_end(batch, logs if self._train_figures else None)
+        super().on_train_batch_end(batch, logs if self._train_metrics else None)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks at the end of a validation step, with metric values only if a callback reads them."""
-        super().on_test_batch_end(batch, logs if self._test_figures else None)
+        super().on_test_batch_end(batch, logs if self._test_metrics else None)
 
 
-def _reads(callback: Any, *methods: str) -> bool:
+def _uses_step_metrics(callback: Any, *methods: str) -> bool:
     """Return whether a callback reads the metric values of single steps in one of the given methods."""
     if "epoch" in {getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)}:
         return False  # ModelCheckpoint, BackupAndRestore and TensorBoard override the method even so

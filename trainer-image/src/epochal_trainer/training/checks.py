@@ -6,24 +6,22 @@ from typing import Any
 
 import keras
 from epochal_api.report import Warned
-from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
-from epochal_trainer.data import DataSets
+from epochal_trainer.data.class_names import check_class_names
+from epochal_trainer.data.classes import check_classes, parts
 from epochal_trainer.data.images import check_images
 from epochal_trainer.data.labels import check_rows
-from epochal_trainer.data.naming import check_names
-from epochal_trainer.data.parts import check_classes, parts
-from epochal_trainer.lib.warned import warned
+from epochal_trainer.data.samples import DataSets
+from epochal_trainer.lib.failures import warned
+from epochal_trainer.model.graph import Node
 from epochal_trainer.model.last_layer import check_last_layer
-from epochal_trainer.model.logits import check_logits
-from epochal_trainer.model.metrics import check_metrics
+from epochal_trainer.model.metrics import check_logits, check_metrics
 from epochal_trainer.model.monitor import check_mode
-from epochal_trainer.model.network import Node
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.warnings import Warnings
-from epochal_trainer.training.chance import Chance
+from epochal_trainer.training.chance import check_chance
 
 
 class Checks:
@@ -37,7 +35,7 @@ class Checks:
     def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[Warned]], None]) -> None:
         self._spec = spec
         self._warnings = Warnings(report)
-        self._chance: Chance | None = None
+        self._chance: Callable[[Sequence[Epoch]], Iterator[Warned]] | None = None
 
     def network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
         """Check the last layer, the loss and the metrics of the network.
@@ -50,15 +48,6 @@ class Checks:
         self._warnings.take(lambda: check_last_layer(model, nodes, training.loss))
         self._warnings.take(lambda: check_logits(model, training.loss, training.metrics))
 
-    def monitor(self, training: Training, model: keras.Model) -> None:
-        """Check the mode (Min or Max) of the monitored metric.
-
-        Args:
-            training: How the network is trained, with the current names of the metrics.
-            model: The model, its metrics built.
-        """
-        self._warnings.take(lambda: check_mode(training, model))
-
     def data(self, data: DataSets, output_shape: Sequence[int | None]) -> None:
         """Check the data sets against the metrics, the loss and the output of the network.
 
@@ -70,34 +59,30 @@ class Checks:
         self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
         self._warnings.take(lambda: check_rows(data.train, loss))
         self._warnings.take(lambda: self._classes(data, output_shape))
-        self._warnings.take(lambda: check_names(data, output_shape, loss))
+        self._warnings.take(lambda: check_class_names(data, output_shape, loss))
         self._warnings.take(lambda: check_images(data.train.features))
 
-    def facts(self, facts: Facts) -> None:
-        """Check for validation samples that were trained on before, and for data that changed during the training.
+    def monitor(self, model: keras.Model) -> None:
+        """Check the mode (Min or Max) of the monitored metric.
+
+        Args:
+            model: The model, its metrics built.
+        """
+        self._warnings.take(lambda: check_mode(self._spec.training, model))
+
+    def resumed(self, facts: Facts, lost: int | None) -> None:
+        """Check for validation samples that were trained on before, for data that changed, and for lost weights.
 
         Args:
             facts: The description of the training that its checkpoints will store.
-        """
-        self._warnings.take(lambda: _check_seen(facts))
-        self._warnings.take(lambda: _check_changed(facts.data_changed))
-
-    def start(self, lost: int | None) -> None:
-        """Check that the weights of the best epoch are still there after a resume.
-
-        Args:
             lost: The number of the best epoch, if its weights are lost.
         """
-        self._warnings.take(lambda: _check_lost(lost))
+        self._warnings.take(lambda: _check_resumed(facts, lost))
 
     def epochs(self, epochs: Sequence[Epoch]) -> None:
-        """Check whether the training learns anything.
-
-        Args:
-            epochs: The epochs so far, from the first epoch on.
-        """
+        """Check whether the training learns anything, from all epochs so far."""
         if self._chance is not None:
-            self._warnings.take(partial(self._chance.check, epochs))
+            self._warnings.take(partial(self._chance, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return all warnings as dicts for the summary."""
@@ -110,13 +95,14 @@ class Checks:
         # The training that this training continues has already warned of its own first epochs. With sample weights, the
         # loss of guessing is unknown.
         if training.continue_from is None and data.train.weights is None:
-            self._chance = Chance.of(found[0].counts, training.loss.name, epochs=training.epochs, steps=steps)
+            counts, loss = found[0].counts, training.loss.name
+            self._chance = partial(check_chance, counts, loss, epochs=training.epochs, steps=steps)
         split = spec.validation.split if spec.validation else None
         mixed = spec.shuffle or (spec.validation is not None and spec.validation.stratify)
         yield from check_classes(found, split=split, mixed=mixed)
 
 
-def _check_seen(facts: Facts) -> Iterator[Warned]:
+def _check_resumed(facts: Facts, lost: int | None) -> Iterator[Warned]:
     if facts.seen:
         yield warned(
             "ValidationSeen",
@@ -124,24 +110,18 @@ def _check_seen(facts: Facts) -> Iterator[Warned]:
             "written, and may hold samples that were trained on there, which its figures then are too good for: keep "
             "training.seed, validation.split, stratify and data.shuffle as they were",
         )
-
-
-def _check_changed(epochs: int | None) -> Iterator[Warned]:
-    if epochs is not None:
+    if facts.data_changed is not None:
         yield warned(
             "DataChanged",
-            f"the objects of spec.data changed while the training ran, after {epochs} finished epochs: the epochs "
-            "until then were trained and measured with other data, so their figures do not compare with those of later "
-            "epochs. An epoch that had begun begins anew. For a result that can be trained again, write new data to "
-            "new keys and create a TrainingJob that names these",
+            f"the objects of spec.data changed while the training ran, after {facts.data_changed} finished epochs: the "
+            "epochs until then were trained and measured with other data, so their figures do not compare with those "
+            "of later epochs. An epoch that had begun begins anew. For a result that can be trained again, write new "
+            "data to new keys and create a TrainingJob that names these",
         )
-
-
-def _check_lost(epoch: int | None) -> Iterator[Warned]:
-    if epoch is not None:
+    if lost is not None:
         yield warned(
             "BestLost",
-            f"the weights of epoch {epoch}, the best so far, are damaged or gone from the bucket, where nobody but the "
+            f"the weights of epoch {lost}, the best so far, are damaged or gone from the bucket, where nobody but the "
             "trainer must change what is below checkpoints/: the training goes on from its checkpoint, and what is "
             "called the best from there on is the best of the epochs whose weights are there",
         )

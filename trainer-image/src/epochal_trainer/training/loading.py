@@ -9,22 +9,16 @@ from pathlib import Path
 import keras
 from epochal_api.trainingjob import TrainingJobSpec
 
-from epochal_trainer.data import (
-    DataSets,
-    Samples,
-    check_features,
-    check_labels,
-    check_part,
-    check_weights,
-    load,
-    weighted_by_class,
-)
+from epochal_trainer.data.class_names import names_of
+from epochal_trainer.data.features import check_features
+from epochal_trainer.data.labels import check_labels
+from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.naming import names_of
-from epochal_trainer.data.samples import shaped
+from epochal_trainer.data.samples import DataSets, Samples, shaped
 from epochal_trainer.data.weights import DTYPE as WEIGHT
+from epochal_trainer.data.weights import check_part, check_weights, weighted_by_class
 from epochal_trainer.lib.text import duration, readable
-from epochal_trainer.model import network
+from epochal_trainer.model.graph import nodes_of
 from epochal_trainer.model.indices import check_indices
 from epochal_trainer.storage import Bucket
 
@@ -34,7 +28,7 @@ _SHOWN = 10
 """Maximum number of classes whose weights or names the log shows."""
 
 
-def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: Memory) -> DataSets:
+def load_data(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: Memory) -> DataSets:
     """Return the data sets of a training.
 
     Args:
@@ -48,6 +42,7 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         Failure: If they cannot be read or do not fit. The message names the value found and the requirement.
     """
     began = time.monotonic()
+    output_shape, loss = model.output.shape[1:], spec.training.loss
     added: dict[str, str] = {}
 
     # Check whole sets, before the split: then an error can name the place in the object, and does not depend on the
@@ -56,34 +51,33 @@ def loaded(spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch
         given, samples = samples, check_features(samples, spec.network.input.shape)
         if given.features.ndim != samples.features.ndim:
             added[samples.features_name] = shaped(given.features.shape[1:]) or "a single value"
-        ignored = spec.training.loss.arguments.get("ignore_class")
-        samples = check_labels(samples, model.output.shape[1:], spec.training.loss.name, ignored)
-        check_indices(samples, network.graph(spec.network))
-        return check_weights(samples, model.output.shape[1:])
+        samples = check_labels(samples, output_shape, loss.name, loss.arguments.get("ignore_class"))
+        check_indices(samples, nodes_of(spec.network))
+        return check_weights(samples, output_shape)
 
     data = load(spec.data, bucket, scratch, memory, training=spec.training, fit=fit)
     for name, found in added.items():
-        takes = shaped(tuple(spec.network.input.shape))
-        log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, found, takes)
+        expected = shaped(tuple(spec.network.input.shape))
+        log.info("%s: a sample is %s, and the network takes %s: an axis of 1 is added", name, found, expected)
     if spec.data.validation is not None and spec.data.validation.split is not None:
         for part, samples in (("training", data.train), ("validation", data.validation)):
             check_part(samples, part)
-    if (wanted := spec.training.class_weight) is not None:
+    if (class_weight := spec.training.class_weight) is not None:
         memory.reserve(len(data.train) * WEIGHT.itemsize, "spec.training.classWeight")
-        train, by_class = weighted_by_class(data.train, wanted, spec.training.loss)
+        train, by_class = weighted_by_class(data.train, class_weight, loss)
         data = replace(data, train=train, class_weights=by_class)
         log.info("Weights of classes: %s", _listed([f"{number}: {weight:g}" for number, weight in by_class.items()]))
-    if (given := data.train.class_names) and (names := names_of(data, model.output.shape[1:], spec.training.loss.name)):
+    if (given := data.train.class_names) and (names := names_of(data, output_shape, loss.name)):
         data = replace(data, class_names=names)
         log.info("Classes, from %s: %s", given.source, _listed(names))
-    for role, samples in (("training", data.train), ("validation", data.validation), ("test", data.test)):
+    sets = {"training": data.train, "validation": data.validation, "test": data.test}
+    for role, samples in sets.items():
         if samples is not None:
             log.info("Data for %-11s %s", role + ":", samples.describe())
-    sets = [samples for samples in (data.train, data.validation, data.test) if samples]
-    size = sum(samples.nbytes for samples in sets)
+    size = sum(samples.nbytes for samples in sets.values() if samples is not None)
     log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
     return data
 
 
-def _listed(what: Sequence[str]) -> str:
-    return ", ".join(what[:_SHOWN]) + (", …" if len(what) > _SHOWN else "")
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

@@ -1,25 +1,54 @@
-"""The models of a finished training: evaluated, stored, and verified against their stored files."""
+"""The result of a training, and its models: evaluated, stored, and verified against their stored files."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
-from epochal_api.report import StoredModel
+from epochal_api.report import BestEpoch, StoredModel
 
 from epochal_trainer import checkpoint
 from epochal_trainer.lib.text import figure
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor
+from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import BEST_MODEL, MODEL, Results
 from epochal_trainer.reporting.stages import Stages
-from epochal_trainer.training.fitting import Trained
 
 log = logging.getLogger(__name__)
 
 _MOST_FIGURES = 8
 """Maximum number of test metrics in the summary sentence."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a training, apart from the model.
+
+    Args:
+        epochs: All epochs, with those of earlier attempts.
+        finished_early: Whether the training finished early on request (spec.finish).
+        stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
+        holds: The epoch whose weights the model holds.
+        as_good: Whether `holds` is an epoch other than the best epoch, with the same value of the monitored metric.
+        best: The best epoch.
+        before: The best epoch of the trainings that this training continues, if that epoch was better.
+        kept: The weights of the best epoch, if they were kept.
+        lost: The better epoch whose weights were lost, if there is one.
+        checkpoints: Number, size and time of the checkpoints, for summary.json.
+    """
+
+    epochs: Sequence[Epoch]
+    finished_early: bool
+    stopped: bool
+    holds: int
+    best: BestEpoch | None
+    kept: checkpoint.Kept | None
+    as_good: bool = False
+    before: checkpoint.Before | None = None
+    lost: int | None = None
+    checkpoints: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,19 +126,19 @@ def store(models: Sequence[Model], model: keras.Model, results: Results, folder:
         RuntimeError: If the file does not hold the weights, which is a bug of the trainer or of Keras.
     """
     stored = []
-    for one in models:
-        path = folder / one.name
-        results.store(path, one.name)
-        sha256 = results.read_back(one.name, path)
+    for each in models:
+        path = folder / each.name
+        results.store(path, each.name)
+        sha256 = results.read_back(each.name, path)
         if merged := checkpoint.merged(model):
-            log.info("%s: Keras stores weights of LoRA as one with those that they change (%s)", one.name, merged)
-        elif (found := digest_of(path, model)) != one.weights:
+            log.info("%s: Keras stores weights of LoRA as one with those that they change (%s)", each.name, merged)
+        elif (found := digest_of(path, model)) != each.weights:
             raise RuntimeError(
-                f"{results.uri(one.name)} holds weights with the SHA-256 {found}, and those that were evaluated have "
-                f"{one.weights}: that is a fault of Epochal, or of Keras, and none of spec, data or storage"
+                f"{results.uri(each.name)} holds weights with the SHA-256 {found}, and those that were evaluated have "
+                f"{each.weights}: that is a fault of Epochal, or of Keras, and none of spec, data or storage"
             )
-        test = history.reported(one.test) if one.test and one.name != MODEL else None
-        stored.append(StoredModel(name=one.name, epoch=one.epoch, sha256=sha256, test=test))
+        test = history.reported(each.test) if each.test and each.name != MODEL else None
+        stored.append(StoredModel(name=each.name, epoch=each.epoch, sha256=sha256, test=test))
     return stored
 
 
@@ -130,18 +159,18 @@ def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epo
         parts = [f"{count} of {epochs} epochs trained, finished early on request (spec.finish)"]
     if trained.stopped:
         parts = [f"{count} of {epochs} epochs trained, stopped there (spec.training.stopAfterEpoch)"]
-    for one in models:
+    for each in models:
         rank = ""
-        if best is not None and one.epoch == best.epoch:
+        if best is not None and each.epoch == best.epoch:
             rank = title
-        elif best is not None and trained.as_good and one.name == MODEL:
+        elif best is not None and trained.as_good and each.name == MODEL:
             rank = f", as good as epoch {best.epoch}{title}"
-        figures = [f"{monitor.metric} {figure(one.metrics[monitor.metric])}"] if monitor.metric in one.metrics else []
-        tested = [f"{name} {figure(value)}" for name, value in list((one.test or {}).items())[:_MOST_FIGURES]]
+        figures = [f"{monitor.metric} {figure(each.metrics[monitor.metric])}"] if monitor.metric in each.metrics else []
+        tested = [f"{name} {figure(value)}" for name, value in list((each.test or {}).items())[:_MOST_FIGURES]]
         figures += [f"on the test set {', '.join(tested)}"] if tested else []
         worth = f" ({'; '.join(figures)})" if figures else ""
-        parts.append(f"{one.name} holds epoch {one.epoch}{rank}{worth}")
-    if best is not None and not trained.as_good and all(one.epoch != best.epoch for one in models):
+        parts.append(f"{each.name} holds epoch {each.epoch}{rank}{worth}")
+    if best is not None and not trained.as_good and all(each.epoch != best.epoch for each in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
         parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
     if trained.lost is not None:

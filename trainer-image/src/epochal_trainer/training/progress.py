@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 from epochal_api.report import BestEpoch
+from epochal_api.training import Training
 
-from epochal_trainer.checkpoint import Before, BeforeValidation, Checkpointer, Position, Snapshot
+from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
@@ -36,7 +37,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     them.
 
     Args:
-        epochs: Total number of epochs.
+        training: How to train.
         steps: Steps of an epoch.
         stopping: Holds the request to stop.
         monitor: The monitored metric, which ranks the epochs.
@@ -44,52 +45,47 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         on_step: Called at each step, also of validation, with the number of finished epochs and of finished steps in
             the running epoch.
         checkpointer: Takes checkpoints; None to take no checkpoints.
-        ends_on_nan: Whether a loss that is NaN or infinite ends the training.
         finish: Holds the request to finish early.
         least: Minimum number of epochs before an early finish.
-        stop_after: The epoch after which the training stops as if it were killed; None to train all epochs.
-        before: The best epoch of the trainings that this training continues. It is not in this training's history.
-        lost: The value of the best epoch so far, if its weights were lost.
+        without_weights: Values of the monitored metric in epochs whose weights this training lacks: the best epoch of
+            the trainings that it continues, and an epoch whose weights were lost.
 
     Attributes:
         finished_early: Whether the training was finished early on request.
-        stopped: Whether the training stopped after `stop_after`, before its last epoch.
+        stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
     """
 
     def __init__(
         self,
+        training: Training,
         *,
-        epochs: int,
         steps: int,
         stopping: Stopping,
         monitor: Monitor,
         on_epoch: Callable[[Sequence[Epoch]], None],
         on_step: Callable[[int, int], None],
         checkpointer: Checkpointer | None = None,
-        ends_on_nan: bool = True,
         finish: Finish | None = None,
         least: int = 1,
-        stop_after: int | None = None,
-        before: Before | None = None,
-        lost: float | None = None,
+        without_weights: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
         self.finished_early = False
         self.stopped = False
-        self.last = _Last(self._on_epoch_over)
-        self._epochs = epochs
+        self.last = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, **__: self._after_callbacks())
+        self._epochs = training.epochs
         self._steps = steps
         self._stopping = stopping
         self._monitor = monitor
         self._on_epoch = on_epoch
         self._on_step = on_step
         self._checkpointer = checkpointer
-        self._ends_on_nan = ends_on_nan
+        self._ends_on_nan = training.terminate_on_nan
         self._finish = finish or Finish()
         self._least = least
-        self._stop_after = stop_after or epochs
-        self._without_weights = [value for value in (before.value if before else None, lost) if value is not None]
+        self._stop_after = training.stop_after_epoch or training.epochs
+        self._without_weights = without_weights
         self._step = 0
         self._is_best = False
         self._began = time.monotonic()
@@ -99,7 +95,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def position(self) -> dict[str, Any]:
         """Return the progress within the running epoch, as fields of a report. Safe to call from any thread."""
-        after = self._ends_after(len(self.history) + 1)
+        after = self._last_epoch(len(self.history) + 1)
         return {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": after}
 
     def at(self) -> str:
@@ -115,16 +111,6 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.finished_early = snapshot.state.finished_early
         self._step = snapshot.state.position.step
         self._began = time.monotonic() - snapshot.state.seconds
-
-    def ends_here(self) -> bool:
-        """End the training at the end of the epoch that it resumes from, if an early finish was requested."""
-        self._end_if_asked()
-        return self.finished_early
-
-    def stops_here(self) -> bool:
-        """Stop the training at the end of the epoch that it resumes from, if `stop_after` is reached."""
-        self._stop_if_due()
-        return self.stopped
 
     def restored(self, snapshot: Snapshot) -> None:
         """Take over from a checkpoint that was just restored into the model and the callbacks."""
@@ -188,44 +174,48 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._before_validation = None  # frees a copy that may be as large as the network
         metrics = history.figures(logs or {})
         seconds = time.monotonic() - self._began
-        self.history.append(Epoch(epoch + 1, seconds, _learning_rate(self.model.optimizer), metrics))
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        self.history.append(Epoch(epoch + 1, seconds, None if rate is None else float(rate), metrics))
         self._step = 0
         self._on_step(len(self.history), 0)
         self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
         found = best(self.history, self._monitor)
         self._is_best = found is not None and found.epoch == epoch + 1
-        self._end_if_asked()
+        self.end_if_requested()
         left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
-        called = self._called(found) if found is not None and self._is_best else None
-        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, best=called))
+        label = self._best_label(found) if found is not None and self._is_best else None
+        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, best=label))
         self._on_epoch(self.history)
 
-    def _called(self, found: BestEpoch) -> str:
+    def _best_label(self, found: BestEpoch) -> str:
         """Return the label of the best epoch: "best since epoch …" if the weights of a better epoch are missing."""
         if not any(self._monitor.better(value, found.value) for value in self._without_weights):
             return "best"
         return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
 
-    def _on_epoch_over(self) -> None:
+    def _after_callbacks(self) -> None:
         """Keep the best weights and take a checkpoint, after the user's callbacks have seen the epoch."""
-        if self._checkpointer is not None:
-            self._take_checkpoint(self._checkpointer, len(self.history))
-        self._stop_if_due()  # The checkpoint does not store the stop: a training that resumes from it continues.
+        checkpointer, epoch = self._checkpointer, len(self.history)
+        if checkpointer is not None:
+            if self._is_best:
+                checkpointer.keep_best(epoch)
+            if checkpointer.due_after(epoch) or epoch >= self._stop_after or self.model.stop_training:
+                snapshot = checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0)
+                checkpointer.store(snapshot.changed(finished_early=self.finished_early))
+        self.stop_if_due()  # The checkpoint does not store the stop: a training that resumes from it continues.
 
-    def _take_checkpoint(self, checkpointer: Checkpointer, epoch: int) -> None:
-        if self._is_best:
-            checkpointer.keep_best(epoch)
-        if checkpointer.due_after(epoch) or epoch >= self._stop_after or self.model.stop_training:
-            taken = checkpointer.capture(Position(epoch=epoch), self.history, seconds=0.0)
-            checkpointer.store(taken.changed(finished_early=self.finished_early))
+    def stop_if_due(self) -> bool:
+        """Stop after the finished epochs if spec.training.stopAfterEpoch is reached and no callback has ended it.
 
-    def _stop_if_due(self) -> None:
-        """Stop after the epoch that just ended, if `stop_after` is reached and no callback has ended the training."""
+        Returns:
+            Whether the training stops.
+        """
         if self._stop_after <= len(self.history) < self._epochs and not self.model.stop_training:
             self.stopped = True
             self.model.stop_training = True
+        return self.stopped
 
-    def _ends_after(self, epoch: int) -> int | None:
+    def _last_epoch(self, epoch: int) -> int | None:
         """Return the last epoch of an early finish, or None if no early finish is requested.
 
         Args:
@@ -234,16 +224,18 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         after = self._finish.after(max(epoch, self._least))
         return None if after is None else min(after, self._stop_after)
 
-    def _end_if_asked(self) -> None:
-        """End the training after the epoch that just ended, if that is requested and more epochs would follow.
+    def end_if_requested(self) -> bool:
+        """End the training early after the finished epochs if that is requested, as a callback of the user would.
 
-        For the user's callbacks, this looks as if one of them had ended the training.
+        Returns:
+            Whether the training ends early.
         """
         epoch = len(self.history)
-        after = self._ends_after(epoch)
+        after = self._last_epoch(epoch)
         if after is not None and after <= epoch < self._epochs:
             self.finished_early = True
             self.model.stop_training = True
+        return self.finished_early
 
     def _store(self, checkpointer: Checkpointer, step: int, now: float) -> None:
         """Take a checkpoint within the running epoch."""
@@ -268,27 +260,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _seconds_left(self) -> float | None:
         return history.seconds_left(
-            epochs=self._ends_after(len(self.history) + 1) or self._stop_after,
+            epochs=self._last_epoch(len(self.history) + 1) or self._stop_after,
             finished=len(self.history),
             fraction=self._step / self._steps,
             elapsed=time.monotonic() - self._began,
             last_epoch=self.history[-1].seconds if self.history else None,
         )
-
-
-class _Last(keras.callbacks.Callback):  # type: ignore[misc]
-    """A callback that runs after all other callbacks, and reports the end of the epoch."""
-
-    def __init__(self, on_epoch_over: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_epoch_over = on_epoch_over
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Report that all callbacks have seen the epoch."""
-        del epoch, logs
-        self._on_epoch_over()
-
-
-def _learning_rate(optimizer: Any) -> float | None:
-    rate = getattr(optimizer, "learning_rate", None)
-    return None if rate is None else float(rate)

@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from epochal_trainer.reporting.last_words import LastWords
 
@@ -104,11 +103,12 @@ class Watchdog:
 
     def _say(self, patience: int, thread: int) -> None:
         frames = sys._current_frames()  # noqa: SLF001 - Python has no public function for it
-        position = self._words.position
+        position, frame = self._words.position, frames[thread]
+        place = f"at {frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"
         where = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
         message = (
             f"no step was finished for {patience} s, as spec.training.stallSeconds says, after {where}: the training "
-            f"hangs {_standing(frames[thread])}"
+            f"hangs {place}"
         )
         self._words.leave(HANGING, message)
         names = {each.ident: each.name for each in threading.enumerate()}
@@ -117,8 +117,3 @@ class Watchdog:
             log.error("Thread %s stands here:\n%s", names.get(number, number), stack.rstrip())
         log.error("%s: %s", HANGING, message)
         logging.shutdown()
-
-
-def _standing(frame: FrameType) -> str:
-    code = frame.f_code
-    return f"at {code.co_filename}:{frame.f_lineno}, in {code.co_qualname}"

@@ -1,5 +1,5 @@
 import pytest
-from epochal_trainer.data.formats.npz_names import COMMON, OWN, meant, renamed, told, unnamed
+from epochal_trainer.data.formats.npz_names import COMMON, OWN, corrections, rename_advice, standard_name
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,16 @@ from epochal_trainer.data.formats.npz_names import COMMON, OWN, meant, renamed, 
     ],
 )
 def test_which_name_is_meant(name: str, right: str | None) -> None:
-    assert meant(name) == right
+    assert standard_name(name) == right
 
 
 @pytest.mark.parametrize("names", [*OWN.values(), COMMON[0]])
 def test_names_that_are_read_mean_themselves(names: tuple[str, ...]) -> None:
-    assert [meant(name) for name in names] == [None] * 3
+    assert [standard_name(name) for name in names] == [None] * 3
 
 
 def test_only_what_is_wanted_and_not_there_is_renamed() -> None:
     wanted = {"x_val", "y_val"}
-    found = renamed(["x_valid", "x_validation", "y_val", "Y_valid", "x_train"], wanted)
+    found = corrections(["x_valid", "x_validation", "y_val", "Y_valid", "x_train"], wanted)
     assert found == {"x_valid": "x_val"}
-    assert told({"X": "x", "Y": "y"}) == "rename X to x and Y to y"
-
-
-def test_arrays_that_nobody_has_named() -> None:
-    assert unnamed(["arr_0", "y"])
-    assert not unnamed(["x", "arr_x"])
+    assert rename_advice({"X": "x", "Y": "y"}) == "rename X to x and Y to y"

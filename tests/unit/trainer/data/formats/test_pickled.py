@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data.formats import pickled
+from epochal_trainer.data.formats import pickled, pickled_arrays
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array
 from epochal_trainer.data.source import Source
@@ -78,9 +78,9 @@ def channels_last(x: Array) -> Array:
     "axes", [(0, 1, 1), (0, 1), (0, 1, 3), (0, 1, -1), "012", [0, 1, 2], (0, 1, 2.0), (0, True, 2)]
 )
 def test_an_order_of_axes_is_one_of_all_axes(axes: Any) -> None:
-    kind = pickled.PickledType("u1")
+    kind = pickled_arrays.PickledType("u1")
     with pytest.raises((TypeError, ValueError), match="axes"):
-        pickled.PickledArray.from_buffer(bytes(8), kind, (2, 2, 2), "K", axes)
+        pickled_arrays.PickledArray.from_buffer(bytes(8), kind, (2, 2, 2), "K", axes)
 
 
 @given(

@@ -1,6 +1,7 @@
 """NumPy's npz format: a zip archive of arrays, as numpy.savez writes it."""
 
 import logging
+import re
 import struct
 import zipfile
 import zlib
@@ -10,11 +11,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from epochal_lib.suggestions import close_matches
 
-from epochal_trainer.data.class_names import ClassNames, class_names, unread
+from epochal_trainer.data.class_names import class_names, unreadable
 from epochal_trainer.data.distinct import check_sources
-from epochal_trainer.data.formats.npz_names import CLASSES, COMMON, OWN, Names, Role, renamed, told, unnamed
+from epochal_trainer.data.formats.npz_names import CLASSES, COMMON, OWN, Names, Role, corrections, rename_advice
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.samples import Array, ClassNames, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
 from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import bad_data, of_the_machine
@@ -104,14 +105,16 @@ def choose(names: Iterable[str], role: Role, source_name: str) -> Names:
     for each in sets:
         if known.issuperset((each.features, each.labels)):
             return each
-    wanted = ", or ".join(f"{each.features} and {each.labels}" for each in sets)
+    expected = ", or ".join(f"{each.features} and {each.labels}" for each in sets)
     found = _listed(known) or "nothing"
     advice = ""
-    if renames := renamed(known, {name for each in sets for name in each}):
-        advice = f": {told(renames)}"
-    elif unnamed(known):
+    if renames := corrections(known, {name for each in sets for name in each}):
+        advice = f": {rename_advice(renames)}"
+    elif any(re.fullmatch("arr_[0-9]+", name) for name in known):  # as numpy.savez numbers arrays without names
         advice = ": name them as you save them, numpy.savez(FILE, x=…, y=…)"
-    raise bad_data("MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {wanted}{advice}")
+    raise bad_data(
+        "MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {expected}{advice}"
+    )
 
 
 def check_unread(
@@ -142,10 +145,10 @@ def check_unread(
         if role not in chosen and unread.issuperset((each.features, each.labels))
     ]
     advice += [
-        f"{told(renames)}, and name {source_name} as spec.data.{role}.object"
+        f"{rename_advice(renames)}, and name {source_name} as spec.data.{role}.object"
         for role, each in OWN.items()
         if role not in {*chosen, *elsewhere}
-        and {each.features, each.labels} <= set((renames := renamed(unread, each)).values())
+        and {each.features, each.labels} <= set((renames := corrections(unread, each)).values())
     ]
     known = read if there & {*CLASSES} else {*read, CLASSES[0]}
     advice += [
@@ -176,7 +179,7 @@ def _archive(source: Source, file: BinaryIO) -> zipfile.ZipFile:
 
 
 def _numbers(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, memory: Memory) -> Array:
-    return _array(source, archive, member, memory, lambda dtype, _: supported(dtype, _named(source, member)))
+    return _array(source, archive, member, memory, lambda dtype, _: supported(dtype, _name_of(source, member)))
 
 
 class _Unread(Exception):
@@ -192,16 +195,16 @@ def _class_names(
         return None
 
     def accept(dtype: np.dtype[Any], size: int) -> None:
-        if fault := unread(dtype, size):
+        if fault := unreadable(dtype, size):
             raise _Unread(fault)
 
     try:
-        return class_names(_array(source, archive, member, memory, accept), _named(source, member))
+        return class_names(_array(source, archive, member, memory, accept), _name_of(source, member))
     except _Unread as error:
-        return ClassNames(_named(source, member), fault=str(error))
+        return ClassNames(_name_of(source, member), fault=str(error))
 
 
-def _named(source: Source, member: zipfile.ZipInfo) -> str:
+def _name_of(source: Source, member: zipfile.ZipInfo) -> str:
     return f"{source.name}[{member.filename.removesuffix('.npy')}]"
 
 
@@ -212,7 +215,7 @@ def _array(
     memory: Memory,
     check: Callable[[np.dtype[Any], int], object],
 ) -> Array:
-    name = _named(source, member)
+    name = _name_of(source, member)
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise source.damaged(f"{name} is compressed in a way that numpy never does")
     if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > member.compress_size * DENSEST:

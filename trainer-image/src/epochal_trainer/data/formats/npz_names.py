@@ -35,15 +35,14 @@ _PARTS: Mapping[str, Sequence[str]] = {
 }
 
 
-def _one_of(names: Mapping[str, Sequence[str]]) -> str:
-    return "|".join(one for others in names.values() for one in others)
+def _alternatives(names: Mapping[str, Sequence[str]]) -> str:
+    return "|".join(name for similar in names.values() for name in similar)
 
 
-_NEARLY = re.compile(rf"(?:({_one_of(_PARTS)})_?)?({_one_of(_ARRAYS)})(?:_?({_one_of(_PARTS)}))?")
-_UNNAMED = re.compile(r"arr_[0-9]+")
+_NEARLY = re.compile(rf"(?:({_alternatives(_PARTS)})_?)?({_alternatives(_ARRAYS)})(?:_?({_alternatives(_PARTS)}))?")
 
 
-def meant(name: str) -> str | None:
+def standard_name(name: str) -> str | None:
     """Return the standard name that an array's name resembles: `x_val` for `X_valid` or `valid_images`; else None.
 
     Args:
@@ -52,13 +51,13 @@ def meant(name: str) -> str | None:
     found = _NEARLY.fullmatch(re.sub(r"[-. ]", "_", name.lower()))
     if found is None or (found[1] and found[3]):
         return None
-    array = next(one for one, others in _ARRAYS.items() if found[2] in others)
-    part = next((one for one, others in _PARTS.items() if (found[1] or found[3]) in others), None)
+    array = next(name for name, similar in _ARRAYS.items() if found[2] in similar)
+    part = next((name for name, similar in _PARTS.items() if (found[1] or found[3]) in similar), None)
     right = f"{array}_{part}" if part else array
     return right if right != name else None
 
 
-def renamed(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
+def corrections(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
     """Return new names for arrays, by old name: the wanted names that the old names resemble.
 
     Args:
@@ -68,17 +67,12 @@ def renamed(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
     there = set(names)
     found: dict[str, str] = {}
     for name in sorted(there):
-        right = meant(name)
+        right = standard_name(name)
         if right is not None and right in wanted and right not in there and right not in found.values():
             found[name] = right
     return found
 
 
-def unnamed(names: Iterable[str]) -> bool:
-    """Return whether some arrays have no name from the user: numpy.savez numbers them."""
-    return any(_UNNAMED.fullmatch(name) for name in names)
-
-
-def told(renames: Mapping[str, str]) -> str:
+def rename_advice(renames: Mapping[str, str]) -> str:
     """Return the advice to rename arrays: `rename x_valid to x_val and y_valid to y_val`."""
     return "rename " + " and ".join(f"{name} to {right}" for name, right in renames.items())

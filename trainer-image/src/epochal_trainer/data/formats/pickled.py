@@ -13,24 +13,19 @@ import codecs
 import pickle
 import pickletools
 import re
-import sys
 from collections.abc import Callable
-from math import prod
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from epochal_trainer.data.class_names import ClassNames, class_names
+from epochal_trainer.data.class_names import class_names
+from epochal_trainer.data.formats.pickled_arrays import SHOWN, WORDS, NotNumbers, PickledArray, Unsafe, named, tuple_of
 from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.samples import Array, Samples, shaped
+from epochal_trainer.data.samples import ClassNames, Samples
 from epochal_trainer.data.source import Source, unsupported
 from epochal_trainer.lib.failures import Failure, bad_data, of_the_machine
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MOST_STEPS = 100_000
 """Maximum number of opcodes: a tuple of arrays takes fewer than a hundred, whatever its size."""
-MOST_AXES = 64
-"""Maximum number of axes of an array, as in NumPy."""
 UTF_8 = re.compile(rb"[\xc4-\xff]")
 WIDE = {
     "unicodestring1": UTF_8,
@@ -42,11 +37,6 @@ WIDE = {
 character."""
 WIDEST = 4
 """Bytes per character of a text that contains such a character."""
-BYTE_ORDERS = ("<", ">", "=", "|")
-TYPE_CODE = re.compile(r"b1|[iu][1248]|f[248]")
-WORDS = {"O": "Python objects", "S": "strings", "U": "strings"}
-"""Names for elements of an array that are not numbers, by the first letter of the type."""
-SHOWN = 100
 
 
 def is_pickle(head: bytes) -> bool:
@@ -97,7 +87,7 @@ def read(source: Source, memory: Memory) -> Samples:
 
 
 def _failure(source: Source, error: Exception) -> Failure:
-    said = _printable(str(error))
+    said = "".join(character if character.isprintable() else "?" for character in str(error)[:SHOWN])
     match error:
         case Unsafe():
             advice = "a pickle may hold numpy arrays and nothing else; save a tuple of two arrays, (features, labels)"
@@ -155,14 +145,6 @@ class Program:
         return data
 
 
-class Unsafe(Exception):
-    """The error for a pickle with a name that no array needs."""
-
-
-class NotNumbers(Exception):
-    """The error for a pickle with an array that does not hold numbers."""
-
-
 def _followed(program: Program) -> object:
     """Interpret a pickle's opcodes to the end, and return the resulting object."""
     stack: list[Any] = []
@@ -203,7 +185,7 @@ def _left(opcode: pickletools.OpcodeInfo, argument: Any, taken: list[Any]) -> li
         case "DUP":
             return taken * 2
         case "GLOBAL":
-            return [_named(*argument.split(" ", 1))]
+            return [named(*argument.split(" ", 1))]
         case "INST":
             raise Unsafe(argument.replace(" ", ".", 1))
         case name if name in MADE:
@@ -211,86 +193,6 @@ def _left(opcode: pickletools.OpcodeInfo, argument: Any, taken: list[Any]) -> li
         case _ if argument is not None and opcode.stack_after[0] is not pickletools.anyobject:
             return [argument]  # an integer, a float, a text or bytes
     raise ValueError(f"an array needs no {opcode.name}")
-
-
-class PickledType:
-    """Replaces numpy.dtype during the read of a pickle."""
-
-    def __init__(self, code: object, *_: object) -> None:
-        self._code = _text(code)
-        if not TYPE_CODE.fullmatch(self._code):
-            raise NotNumbers(WORDS.get(self._code[:1], f"elements of type {self._code:.{SHOWN}}"))
-        self.dtype = np.dtype(self._code)
-
-    def set_state(self, state: object) -> None:
-        """Apply the state that the pickle provides for the type."""
-        _, order, subarray, fields, *_ = _tuple(state)
-        order = _text(order)
-        # np.dtype would parse a longer text as several fields.
-        if subarray is not None or fields is not None or order not in BYTE_ORDERS:
-            raise NotNumbers("records")
-        self.dtype = np.dtype(f"{order}{self._code}")
-
-
-class PickledArray:
-    """Replaces numpy.ndarray during the read of a pickle."""
-
-    def __init__(self, *_: object) -> None:
-        self._set(b"", PickledType("u1"))
-
-    def set_state(self, state: object) -> None:
-        """Apply the state that the pickle provides for the array."""
-        _, shape, kind, fortran, data = _tuple(state)
-        self._set(data, kind, shape, "F" if fortran else "C")
-
-    @classmethod
-    def from_buffer(cls, *arguments: Any) -> "PickledArray":
-        """Return an array from its bytes: replaces NumPy's functions `_frombuffer` and `scalar`."""
-        made = cls()
-        made._set(*arguments)
-        return made
-
-    def _set(self, data: Any, kind: Any, shape: Any = (), order: object = "C", axes: Any = None) -> None:
-        if not (isinstance(kind, PickledType) and isinstance(shape, tuple) and isinstance(data, bytes | str)):
-            raise TypeError("an array needs a type, a shape and data")
-        if len(shape) > MOST_AXES or any(type(size) is not int or not 0 <= size <= sys.maxsize for size in shape):
-            raise ValueError(f"an array's shape is up to {MOST_AXES} sizes from 0 on")
-        if axes is None and order not in ("C", "F"):
-            raise ValueError("an array's order is C or F")
-        # A transposed array is stored as an array of another shape, with the order in which to transpose its axes.
-        numbers = isinstance(axes, tuple) and all(type(axis) is int for axis in axes)
-        if axes is not None and not (order == "K" and numbers and sorted(axes) == list(range(len(shape)))):
-            raise ValueError(f"an array of {len(shape)} axes is given an order of other axes")
-        self._data, self._dtype, self._shape, self._axes = data, kind.dtype, shape, axes
-        self._order: Any = "F" if order == "F" else "C"
-
-    def array(self, source: Source) -> Array:
-        """Return the array, without a copy if its bytes are in this machine's byte order."""
-        size = prod(self._shape) * self._dtype.itemsize
-        if size != len(self._data):
-            found = f"an array of {shaped(self._shape)} {self._dtype} takes {size:,} bytes"
-            raise source.damaged(f"{found}, and {len(self._data):,} are there")
-        try:
-            data = self._data.encode("latin-1") if isinstance(self._data, str) else self._data
-            flat = np.frombuffer(data, self._dtype) if size else np.empty(0, self._dtype)
-            made = flat.astype(self._dtype.newbyteorder("="), copy=False).reshape(self._shape, order=self._order)
-            return made if self._axes is None else made.transpose(self._axes)
-        except ValueError as error:
-            raise source.damaged(str(error)) from error
-
-
-def _named(module: object, name: object) -> Callable[..., object]:
-    """Return the replacement for a name in the pickle.
-
-    Raises:
-        Unsafe: If no array needs the name.
-    """
-    if not isinstance(module, str) or not isinstance(name, str):
-        raise TypeError("a name must be a text")
-    known = KNOWN.get((module.replace("numpy._core", "numpy.core").replace("__builtin__", "builtins"), name))
-    if known is None:
-        raise Unsafe(f"{module}.{name}")
-    return known
 
 
 def _built(built: Any, state: object) -> object:
@@ -303,33 +205,8 @@ def _extended(extended: Any, *items: object) -> object:
     return extended
 
 
-def _ndarray(*_: object) -> None:
-    raise Unsafe("numpy.ndarray as a function")
-
-
 def _first(first: object, *_: object) -> object:
     return first
-
-
-def _items(*items: object) -> tuple[object, ...]:
-    return items
-
-
-def _tuple(value: object) -> tuple[Any, ...]:
-    # tuple() would split text or bytes into an object per element.
-    if not isinstance(value, tuple):
-        raise TypeError(f"a tuple must be there, found {type(value).__name__}")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, bytes | str):
-        raise TypeError(f"an array's type must be named by a text, found {type(value).__name__}")
-    return value.decode("ascii") if isinstance(value, bytes) else value
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN])
 
 
 def _what(content: object) -> str:
@@ -343,25 +220,15 @@ def _kind(content: object) -> str:
     return "one array" if isinstance(content, PickledArray) else f"a {type(content).__name__}"
 
 
-KNOWN: dict[tuple[str, str], Callable[..., object]] = {
-    ("numpy", "ndarray"): _ndarray,
-    ("numpy", "dtype"): PickledType,
-    ("numpy.core.multiarray", "_reconstruct"): PickledArray,
-    ("numpy.core.multiarray", "scalar"): PickledArray.from_buffer,
-    ("numpy.core.numeric", "_frombuffer"): PickledArray.from_buffer,
-    ("_codecs", "encode"): _first,  # PickledArray encodes its text only once, however many times the pickle encodes it
-    ("builtins", "bytes"): lambda: b"",
-}
-"""Replacements for the names that a pickle of arrays may use, as of NumPy 1 and Python 3."""
 MADE: dict[str, Callable[..., object]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
     "NEWFALSE": lambda: False,
     "EMPTY_TUPLE": tuple,
-    "TUPLE": _items,
-    "TUPLE1": _items,
-    "TUPLE2": _items,
-    "TUPLE3": _items,
+    "TUPLE": lambda *items: items,
+    "TUPLE1": lambda *items: items,
+    "TUPLE2": lambda *items: items,
+    "TUPLE3": lambda *items: items,
     "EMPTY_LIST": list,
     "LIST": lambda *items: list(items),
     "APPEND": _extended,
@@ -374,8 +241,8 @@ MADE: dict[str, Callable[..., object]] = {
     "EMPTY_SET": set,
     "ADDITEMS": _first,
     "FROZENSET": lambda *_: frozenset(),
-    "STACK_GLOBAL": _named,
-    "REDUCE": lambda known, arguments: known(*_tuple(arguments)),
+    "STACK_GLOBAL": named,
+    "REDUCE": lambda known, arguments: known(*tuple_of(arguments)),
     "BUILD": _built,
 }
 """Functions for the opcodes that replace their operands on the stack by a single value."""

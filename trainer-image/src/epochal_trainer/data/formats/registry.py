@@ -13,7 +13,10 @@ from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.source import Source
 from epochal_trainer.lib.failures import bad_data
 
-HEAD = 8
+HEAD = 512
+"""Number of first bytes that tell the format of a file."""
+SHOWN = 8
+"""Number of first bytes of an unknown format that tell what it is, and that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -57,33 +60,36 @@ OTHERS = {
 }
 
 
-def format_of(source: Source, wanted: str) -> str:
+def format_of(source: Source, expected: str) -> str:
     """Return the name of a file's format.
 
     Args:
         source: The file, plain or gzipped.
-        wanted: The format in the spec; "auto" for any format.
+        expected: The format in the spec; "auto" for any format.
 
     Returns:
         The name of the format.
 
     Raises:
-        Failure: UnknownFormat, if the file has no known format or not the wanted one. TruncatedData, if it is empty.
+        Failure: UnknownFormat, if the file has no known format or not the expected one. TruncatedData, if it is empty.
     """
     with source.opened() as stream:
         head = stream.read(HEAD)
     if not head:
         raise source.truncated("it is empty", "there must be data in it")
     for name, known in FORMATS.items():
-        if wanted in ("auto", name) and known.begins(head):
+        if expected in ("auto", name) and known.begins(head):
             return name
-    must = f"{either(FORMATS)}, each plain or gzipped" if wanted == "auto" else f"{wanted}, as spec.data.format says"
-    looks = next((what for magic, what in OTHERS.items() if head.startswith(magic)), None)
-    if looks is None and _is_table(source.name, head):
-        todo = _of_table(source.name, head)
-        raise bad_data("UnknownFormat", f"{source.name} looks like CSV: it must be {must}. {todo}")
-    looks = looks or f"a file that begins with {head!r}"
-    raise bad_data("UnknownFormat", f"{source.name} looks like {looks}: it must be {must}")
+    must = (
+        f"{either(FORMATS)}, each plain or gzipped" if expected == "auto" else f"{expected}, as spec.data.format says"
+    )
+    head = head[:SHOWN]
+    found = next((other for magic, other in OTHERS.items() if head.startswith(magic)), None)
+    if found is None and _is_table(source.name, head):
+        advice = _of_table(source.name, head)
+        raise bad_data("UnknownFormat", f"{source.name} looks like CSV: it must be {must}. {advice}")
+    found = found or f"a file that begins with {head!r}"
+    raise bad_data("UnknownFormat", f"{source.name} looks like {found}: it must be {must}")
 
 
 def _is_table(name: str, head: bytes) -> bool:

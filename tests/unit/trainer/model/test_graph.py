@@ -1,13 +1,13 @@
 from typing import Any
 
 from epochal_api.network import Network
-from epochal_trainer.model import network
-from epochal_trainer.model.summary import WIDTH, table
+from epochal_trainer.model import graph, network
+from epochal_trainer.model.graph import WIDTH, table
 
 
 def written(*layers: dict[str, Any]) -> list[str]:
     described = Network.model_validate({"input": {"shape": [8, 8, 1]}, "layers": list(layers)})
-    return table(network.build(described, seed=1, memory=1 << 30), network.graph(described)).splitlines()
+    return table(network.build(described, seed=1, memory=1 << 30), graph.nodes_of(described)).splitlines()
 
 
 def test_a_list_has_a_line_per_layer() -> None:

@@ -11,7 +11,7 @@ from epochal_api.training import Training
 from epochal_trainer import backend
 from epochal_trainer.backend import Batches
 from epochal_trainer.checkpoint import Position, Snapshot
-from epochal_trainer.data import Dataset
+from epochal_trainer.data.samples import Dataset
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.callbacks import KeepAverages
@@ -52,7 +52,7 @@ def fit(
     order = train.order(batch_size=training.batch_size, seed=training.seed)
     batches = train.shuffled(order)
     held_out = validation.in_order(training.batch_size) if validation is not None else None
-    everything = CallbackList(
+    callback_list = CallbackList(
         [progress, *callbacks, progress.last],
         add_history=True,
         model=model,
@@ -62,25 +62,27 @@ def fit(
     )
     position = start.state.position if start else Position()
     finished = position.epoch
-    with _precision_named(training.precision), _faults_named(progress.at):
+    with _precision_hint(training.precision), _failures(progress.at):
         if start is not None:
-            _append_to_logs(callbacks)
+            for callback in callbacks:
+                if isinstance(callback, keras.callbacks.CSVLogger):
+                    callback.append = True  # to its file, which was restored from the checkpoint
             model.stop_training = False
-            everything.on_train_begin()
+            callback_list.on_train_begin()
             if position.begun:
                 model.reset_metrics()
-                everything.on_epoch_begin(finished)
+                callback_list.on_epoch_begin(finished)
             start.restore(model, callbacks)
             progress.restored(start)
             if position.begun:
-                _finish_epoch(model, everything, position, steps=order.steps, batches=batches, validation=held_out)
+                _finish_epoch(model, callback_list, position, steps=order.steps, batches=batches, validation=held_out)
                 finished += 1
-            elif not model.stop_training and progress.ends_here():
+            elif not model.stop_training and progress.end_if_requested():
                 for callback in callbacks:
                     if isinstance(callback, KeepAverages):
                         callback.on_epoch_end(finished - 1)
                 progress.last.on_epoch_end(finished - 1)  # takes a checkpoint
-            if model.stop_training or progress.stops_here():
+            if model.stop_training or progress.stop_if_due():
                 finished = training.epochs
         model.fit(
             batches.since(finished, 0, until=training.epochs),
@@ -89,7 +91,7 @@ def fit(
             initial_epoch=finished,
             steps_per_epoch=order.steps,
             validation_data=held_out,
-            callbacks=everything,
+            callbacks=callback_list,
             verbose=0,
         )
 
@@ -109,27 +111,15 @@ def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Cal
     Raises:
         Failure: InvalidData, if the network cannot be computed for these data.
     """
-    with _faults_named(lambda: "the test set"):
+    follow = keras.callbacks.LambdaCallback(on_test_batch_begin=lambda *_, **__: on_step())
+    with _failures(lambda: "the test set"):
         logs = model.evaluate(
             test.in_order(batch_size),
-            callbacks=CallbackList([_Step(on_step)], model=model),
+            callbacks=CallbackList([follow], model=model),
             verbose=0,
             return_dict=True,
         )
     return history.figures(logs)
-
-
-class _Step(keras.callbacks.Callback):  # type: ignore[misc]
-    """Calls a function at each step of an evaluation, for the watchdog."""
-
-    def __init__(self, on_step: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_step = on_step
-
-    def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Report a step of the evaluation."""
-        del batch, logs
-        self._on_step()
 
 
 def _finish_epoch(
@@ -157,15 +147,8 @@ def _finish_epoch(
     callbacks.on_epoch_end(position.epoch, figures)
 
 
-def _append_to_logs(callbacks: Sequence[Any]) -> None:
-    """Make CSVLogger callbacks append to their files, which were restored from the checkpoint."""
-    for callback in callbacks:
-        if isinstance(callback, keras.callbacks.CSVLogger):
-            callback.append = True
-
-
 @contextmanager
-def _faults_named(where: Callable[[], str]) -> Iterator[None]:
+def _failures(where: Callable[[], str]) -> Iterator[None]:
     """Raise errors in data or spec as a Failure without retry; errors of the trainer pass through, for a retry."""
     try:
         yield
@@ -194,7 +177,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 @contextmanager
-def _precision_named(precision: str) -> Iterator[None]:
+def _precision_hint(precision: str) -> Iterator[None]:
     """Add a hint about spec.training.precision to failures: Keras computes some operations in float32 only."""
     try:
         yield

@@ -1,5 +1,5 @@
 from epochal_api.report import Report
-from epochal_trainer.lib.warned import warned
+from epochal_trainer.lib.failures import warned
 
 
 def test_a_warning_fits_into_a_report_whatever_is_in_it() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from epochal_api.storage import Data
-from epochal_trainer.data.objects import check_object
+from epochal_trainer.data.load import check_object
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.storage import FolderBucket
 

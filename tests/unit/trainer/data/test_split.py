@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from epochal_api.storage import Data
 from epochal_api.training import Training
-from epochal_trainer.data import Samples
-from epochal_trainer.data.division import described, divide, parts
-from epochal_trainer.data.samples import Array
+from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.data.split import described, divide, parts
 from epochal_trainer.lib.failures import Failure
 from hypothesis import given
 from hypothesis import strategies as st
