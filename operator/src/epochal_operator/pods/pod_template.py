@@ -6,8 +6,8 @@ from typing import Any
 
 from epochal_api import pod
 from epochal_api.scheduling import Placement
-from epochal_api.storage import Storage, StorageService
-from epochal_api.trainingjob import ImagePullSecret, TrainingJobSpec
+from epochal_api.storage import SecretRef, Storage, StorageService
+from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_operator.pods.installation import Installation
 
@@ -97,7 +97,7 @@ def failure_policy() -> Object:
 
 
 def pod_defaults(
-    service_account_name: str | None, scheduling: Placement, image_pull_secrets: Iterable[ImagePullSecret]
+    service_account_name: str | None, scheduling: Placement, image_pull_secrets: Iterable[SecretRef]
 ) -> Object:
     """Return the fields that all pods have: identity, placement, and a security context with few permissions.
 
