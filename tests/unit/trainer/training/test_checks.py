@@ -14,7 +14,17 @@ from epochal_trainer.model import graph, network
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.checks import Checks
 
-FACTS: dict[str, Any] = {"samples": 4, "batch_size": 2, "steps": 2, "seed": 1, "optimizer": {}, "data": {}}
+FACTS: dict[str, Any] = {
+    "samples": 4,
+    "batch_size": 2,
+    "steps": 2,
+    "seed": 1,
+    "optimizer": {},
+    "data": {},
+    "loss": {},
+    "callbacks": [],
+    "recipe": "",
+}
 STUCK = [Epoch(number, 1.0, 0.01, {"loss": 1.0986}) for number in (1, 2, 3)]
 
 
