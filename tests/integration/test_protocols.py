@@ -160,7 +160,7 @@ def test_triton_is_told_what_is_wrong(client: InferenceServerClient, names: tupl
     image = InferInput(names[0], list(odd.shape), "FP32").set_data_from_numpy(odd)
     with pytest.raises(InferenceServerException, match=r"expected float32 of shape \(n, 8, 8, 1\), found .*3, 3"):
         client.infer("digits", [image])
-    with pytest.raises(InferenceServerException, match='expected "digits", found "other"'):
+    with pytest.raises(InferenceServerException, match='unknown model "other"'):
         client.infer("other", [image])
 
 
@@ -231,8 +231,8 @@ def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
         (V2, b'{"a":"' + b"x" * 9_000_000 + b'"}', 413, "spec.limits.requestBytes"),
         ("/v1/models/digits:predict", b'{"instances":[[[[1]]]]}', 400, "expected float32 of shape (n, 8, 8, 1)"),
         ("/v1/models/digits:predict", b'{"instances":[[1],[1,2]]}', 400, "expected lists of one length"),
-        ("/v1/models/other:predict", b"{}", 404, 'found "other"'),
-        ("/v2/models/digits/versions/9/infer", b"{}", 404, "expected 1, found 9"),
+        ("/v1/models/other:predict", b"{}", 404, 'unknown model "other"'),
+        ("/v2/models/digits/versions/9/infer", b"{}", 404, "unknown version 9"),
         ("/ml/v4/deployments/digits/predictions", b'{"input_data":[{"values":[]}]}', 400, "expected float32"),
         ("/predict", b"\xff\xd8\xff", 404, "set spec.images of the ModelServer"),
     ],

@@ -23,7 +23,7 @@ FACTS: dict[str, Any] = {
     "data": {},
     "loss": {},
     "callbacks": [],
-    "recipe": "",
+    "recipe": "0" * 64,
 }
 STUCK = [Epoch(number, 1.0, 0.01, {"loss": 1.0986}) for number in (1, 2, 3)]
 
