@@ -73,7 +73,11 @@ def cores(cgroups: Path = CGROUPS) -> float:
 
 def _folders(proc: Path, cgroups: Path) -> Iterator[tuple[Path, tuple[str, str, str], str]]:
     """Yield the folder of each memory control group, the names of its files, and the prefix of its statistics."""
-    for line in (proc / "self/cgroup").read_text().splitlines():
+    try:
+        lines = (proc / "self/cgroup").read_text().splitlines()
+    except OSError:  # a system without control groups
+        return
+    for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             mount, names, prefix = cgroups, ("memory.max", "memory.current", "memory.peak"), ""

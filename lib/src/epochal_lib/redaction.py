@@ -16,7 +16,8 @@ SHORTEST = 6
 _SECRET = re.compile(
     r"(?P<kept>bearer\s+)\S+"
     r"|(?<=signature=)[0-9a-f]+"
-    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+    # The lookahead lets each part be searched once: the time is linear in the text.
+    r"|(?<![\w-])(?=[\w-]+\.[\w-]+\.)(?:[\w-]*?-)?eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.IGNORECASE | re.DOTALL,
 )

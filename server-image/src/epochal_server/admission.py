@@ -94,7 +94,7 @@ class AdmissionControl:
         self._bytes += size
 
     def release(self, size: int) -> None:
-        """Free bytes that `hold` reserved. A negative size reserves bytes, even if there is no room for them."""
+        """Free bytes that `reserve` reserved. A negative size reserves bytes, even if there is no room for them."""
         self._bytes -= size
 
     @contextmanager

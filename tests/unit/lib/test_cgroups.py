@@ -40,6 +40,7 @@ OWN_2, OWN_1, ROOT_1 = Group(1000, 500, 17, 900), Group(2000, 400, 3, 800), Grou
             None,
         ),
         ({"proc/self/cgroup": "0::/\n"}, [], None, None),
+        ({}, [], None, None),
         # gVisor has the limit alone: https://gvisor.dev/docs/user_guide/compatibility/.
         ({"proc/self/cgroup": "1:memory:/\n", "sys/memory/memory.limit_in_bytes": "3000\n"}, [], 3000, None),
     ],

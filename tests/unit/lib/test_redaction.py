@@ -24,6 +24,8 @@ FORMS = (str, quote, quote_plus, lambda text: quote(text, safe=""), escape, lamb
         (f"Authorization: Bearer {TOKEN}", "Authorization: Bearer ***"),
         ("b'authorization: bearer abc.def'", "b'authorization: bearer ***"),
         (f"got {TOKEN}, no more", "got ***, no more"),
+        (f"token-{TOKEN}", "***"),
+        ("monkeyjar.default.svc", "monkeyjar.default.svc"),
         (f"key {KEY}end", "key ***\nend"),
         (f"key {KEY[:45]}", "key ***"),
         ("the bearer of news", "the bearer *** news"),
@@ -35,6 +37,11 @@ FORMS = (str, quote, quote_plus, lambda text: quote(text, safe=""), escape, lamb
 )
 def test_tokens_keys_and_signatures_are_removed(text: str, expected: str) -> None:
     assert Redactor()(text) == expected
+
+
+@pytest.mark.parametrize("text", ["eyJ-", "eyJ.", "eyJa.a.", "a.-eyJ", "-----BEGIN "])
+def test_a_large_text_takes_linear_time(text: str) -> None:
+    Redactor()(text * 200_000)  # With quadratic time, the test would exceed its time limit.
 
 
 def test_credentials_of_the_environment_are_removed() -> None:

@@ -45,7 +45,7 @@ def plan_invalid_spec(document: Object, message: str, observed: Observed) -> Pla
     trials, suspend = {one.number: one for one in observed.trials}, dict[Place, bool]()
     for (number, rung), job in observed.jobs.items():
         stops = stops_all or (finishes and not has_begun(job)) or not may_have_new_events(trials.get(number), rung)
-        if observed.ledger.owner or stops:  # Only a readable ledger decides which trials may train.
+        if observed.ledger.events or stops:  # Only a readable ledger decides which trials may train.
             suspend[number, rung] = stops
     due = None if after.state in ENDED else deadline(mutable.active_deadline_seconds, after.start_time)
     return _plan(

@@ -37,7 +37,7 @@ _REFERENCES = ("trainingJobRef", "experimentRef")
 
 
 def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Return the cached fields of a ModelServer: its spec as text (see `spec_text`), and the references in its source.
+    """Return the cached fields of a ModelServer: its spec as text, and the references of its source.
 
     Args:
         thing: The ModelServer.

@@ -84,8 +84,9 @@ class Children:
         last = self.drift.of(owner, child.resource, key, uid, now)
         if last is None:
             return ObservedChild(child, thing, overruled=overruled)
-        told = last.blocks(now, self._reasons, self._owner.kind)
-        return ObservedChild(child, thing, told, last.due if told or not last.stands(thing) else None, overruled)
+        blocked, stands = last.blocks(now, self._reasons, self._owner.kind), last.stands(thing)
+        held_until = last.due if blocked or not stands else None
+        return ObservedChild(child, thing, blocked, held_until, stands, overruled)
 
     async def create(self, owner: Object, action: CreateChild) -> StatusCause | None:
         """Create a child, or adopt the owner's child of that name; return the cause that blocks it, or None.
@@ -176,6 +177,8 @@ class Children:
             self.drift.record(owner, resource, child, now, fields=_DELETION, before=before, refusal=refusal)
             return False
         self._deleted.setdefault(key_of(owner), {})[resource] = now
+        if action.foreground:
+            await self._writer.refresh(resource, key, action.child)
         _log.info("deleted its %s, which %s", resource.kind, action.why)
         return True
 

@@ -126,6 +126,7 @@ class ObservedChild:
         thing: The object; None if it does not exist, or has another owner.
         blocked: The cause that blocks its creation or correction, or None.
         held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
+        stands: Whether the last correction is still in place.
         overruled: The values that the API server keeps after patches of its spec, by field.
     """
 
@@ -133,6 +134,7 @@ class ObservedChild:
     thing: Object | None = None
     blocked: StatusCause | None = None
     held_until: datetime | None = None
+    stands: bool = False
     overruled: Mapping[str, Overruled] = field(default_factory=dict)
 
     def is_held(self, now: datetime) -> bool:
@@ -155,12 +157,8 @@ def blocked_by(
     if controller_uid(existing) == owner["metadata"]["uid"]:
         return None
     what, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind
-    if any(
-        one["kind"] == kind
-        and one["apiVersion"].startswith(f"{owner_resource.group}/")
-        and one["name"] == owner["metadata"]["name"]
-        for one in existing["metadata"].get("ownerReferences") or []
-    ):
+    earlier = controller(existing, group=owner_resource.group, kind=kind)
+    if earlier is not None and earlier.name == owner["metadata"]["name"]:
         return StatusCause(reasons.cleanup, f"The {what} of an earlier {kind} of this name is being deleted.")
     message = f"A {what} exists that is not this {kind}'s: delete that, or create this {kind} under another name."
     return StatusCause(reasons.name_conflict, message)

@@ -54,6 +54,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
         reasons: The reasons with which the kind reports blocked children.
         owned: The children that have the name of their owner.
         attempt: The type of the results of earlier rounds.
+        shares_status: Whether other writers write fields of the status, which is then applied to the cached version.
         children: The children of the objects.
         store: The cache of objects.
         writer: The writer of the kind.
@@ -63,6 +64,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
     reasons: ClassVar[ChildReasons]
     owned: ClassVar[tuple[Owned, ...]] = ()
     attempt: type[AnyAttempt]
+    shares_status: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -201,6 +203,8 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
 
     async def _apply_status(self, document: Object, action: ApplyStatus[Any]) -> None:
         known, status = self.writer.current(document), action.status.dump()
+        if not self.shares_status:
+            known = document
         await self.writer.apply_status(known, status, action.manager or LEADER_MANAGER)
         state = status.get("state")
         if state is not None and state != (known.get("status") or {}).get("state"):

@@ -147,14 +147,12 @@ class Writer:
     ) -> None:
         """Delete an object, unless it has changed since it was read.
 
-        With Foreground propagation, the object stays in the cache as the API server returns it.
+        With Foreground propagation, the object stays in the cache: the caller refreshes it.
         """
         metadata, key = thing["metadata"], key_of(thing)
         seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
         await self.kube.delete(resource, *key, **seen, propagation=propagation)
-        if propagation == "Foreground":
-            await self.refresh(resource, key, thing)
-        else:
+        if propagation == "Background":
             self.remove(resource, thing)
 
     async def refresh(self, resource: Resource, key: Key, known: Object | None) -> None:

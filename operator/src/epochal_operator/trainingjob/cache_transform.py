@@ -17,7 +17,7 @@ _JOB_SPEC = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", 
 
 
 def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Return the cached part of a TrainingJob, with an outline of its spec and the spec as text: see `spec_text`.
+    """Return the cached part of a TrainingJob, with an outline of its spec and the spec as text: see `compress_spec`.
 
     Args:
         thing: The TrainingJob.

@@ -49,6 +49,7 @@ class Reconciler(ObjectReconciler[Attempt]):
     """Brings TrainingJobs and their children to their desired state."""
 
     resource, reasons, owned, attempt = TRAINING_JOBS, CHILD_REASONS, (JOB,), Attempt
+    shares_status = True  # Reports change the status at any time.
 
     @cached_property
     def refusals(self) -> Refusals:
@@ -101,7 +102,7 @@ class Reconciler(ObjectReconciler[Attempt]):
             own_pods(child, pods),
             orphans(child, pods, uid),
             cause,
-            seen.held_until,
+            None if seen.stands else seen.held_until,
             continued_from=continued_from,
         )
         last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None

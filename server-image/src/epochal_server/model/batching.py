@@ -12,7 +12,7 @@ from epochal_server.admission import AdmissionControl
 from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, failed
 from epochal_server.model.model import Arrays, Model, check
 from epochal_server.model.pace import Pace
-from epochal_server.refusals import Refused
+from epochal_server.refusals import SHOWN, Refused
 
 INLINE_SECONDS = 0.0025
 """Expected time of a model call up to which the event loop itself computes it. For many small calls, the start and end
@@ -262,7 +262,8 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - any error of the library fails only this batch
             if len(batch) == 1:
                 # No traceback, because a client could fill the log with such samples.
-                log.error("the model failed: %s: %s", type(error).__name__, error)  # noqa: TRY400
+                # A library may quote the whole input.
+                log.error("the model failed: %s: %s", type(error).__name__, str(error)[:SHOWN])  # noqa: TRY400
                 return Computed([failed(error)], [], perf_counter() - began)
             alone = [self._compute([chunk]) for chunk in batch]
             answers = [answer for one in alone for answer in one.answers]

@@ -46,17 +46,22 @@ def test_the_controller_of_any_kind_has_a_uid() -> None:
     assert controller_uid({"metadata": {}}) is None
 
 
+EARLIER = {"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": "old"}
+
+
 @pytest.mark.parametrize(
     ("owners", "reason"),
     [
-        ([{"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": UID}], None),
-        ([{"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": "digits", "uid": "old"}], "Cleanup"),
+        ([EARLIER | {"uid": UID}], None),
+        ([EARLIER], "Cleanup"),
+        ([EARLIER | {"controller": False}], "NameConflict"),
+        ([EARLIER | {"uid": UID, "controller": False}], "NameConflict"),
         ([{"kind": "CronJob", "apiVersion": "batch/v1", "name": "digits", "uid": "x"}], "NameConflict"),
         ([], "NameConflict"),
     ],
 )
 def test_a_child_is_blocked_by_an_object_of_another_owner(owners: list[dict[str, Any]], reason: str | None) -> None:
     existing = child()
-    existing["metadata"]["ownerReferences"] = [owner | {"controller": True} for owner in owners]
+    existing["metadata"]["ownerReferences"] = [{"controller": True} | owner for owner in owners]
     found = blocked_by(existing, document(), JOBS, TRAINING_JOBS, CHILD_REASONS)
     assert (found.reason if found else None) == reason

@@ -10,7 +10,7 @@ import pytest
 from epochal_api.crd import schema
 from epochal_api.pod import JOB_ANNOTATION
 from epochal_api.trainingjob import TrainingJob
-from epochal_operator.runtime.api.errors import Conflict
+from epochal_operator.runtime.api.errors import ApiError, Conflict
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key_of
 from epochal_operator.runtime.api.transport import Transport
@@ -158,6 +158,35 @@ async def test_a_spec_is_corrected_in_place_as_long_as_no_container_has_run(worl
     assert not made["spec"]["suspend"]
     assert "startTime" not in world.status()
     assert (world.condition("Ready")["status"], world.events().count("SpecChanged")) == ("True", 1)
+
+
+async def test_a_correction_that_stands_delays_no_other_correction(world: World) -> None:
+    await world.live()
+    for seconds in (9, 9, 9, 9):
+        world.objects.patch("jobs", *KEY, {"spec": {"suspend": True}})
+        world.now += timedelta(seconds=seconds)
+        await world.live()
+        assert world.job()["spec"]["suspend"] is False
+    world.objects.patch("jobs", *KEY, {"spec": {"parallelism": 3}})
+    world.tell()
+    await world.reconcile()
+    assert world.job()["spec"]["parallelism"] == 1
+
+
+async def test_the_grace_of_a_quota_outlives_a_failed_read_after_the_deletion(world: World) -> None:
+    await stuck(world)
+    world.change(spec={"image": "registry.example.com/right:1"})
+    await world.live()
+    world.gone(PODS)
+    world.tell()
+    world.server.faults.append(Fault("get", "jobs", status=500, message="etcd"))
+    with pytest.raises(ApiError):
+        await world.reconcile()
+    world.store.remove(JOBS, world.job())
+    world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs"))
+    world.tell()
+    await world.reconcile()
+    assert world.condition("Ready")["reason"] == "Cleanup"
 
 
 async def test_a_job_that_may_not_be_deleted_is_not_said_to_be(world: World) -> None:

@@ -134,6 +134,15 @@ async def test_none_fails_for_its_neighbours_sake(pace: float) -> None:
     assert [list(one["y"]) for one in (first, last)] == [[144], [196]]  # type: ignore[index]
 
 
+async def test_an_error_that_quotes_its_input_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(inputs: Arrays) -> Arrays:
+        raise ValueError("x" * 1_000_000)
+
+    with pytest.raises(Failed):
+        await batcher(fail).answer(samples(1))
+    assert len(caplog.text) < 3000
+
+
 class Taken:
     """Takes an answer, or why there is none, and keeps all that it is given."""
 

@@ -547,10 +547,14 @@ def without_what_was_learned(start: Start) -> Start:
 
 
 @pytest.mark.parametrize(("own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])
-def test_what_layers_learned_is_needed(*, own: bool, reason: str) -> None:
+def test_what_layers_learned_from_other_data_is_needed(*, own: bool, reason: str) -> None:
     there, here = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
-    with pytest.raises(Failure, match="there nothing, here integer_lookup_0/vocabulary, learned from data") as why:
-        fitted(without_what_was_learned(taken(there, own=own)), here, FACTS, VERSIONS)
+    fitted(without_what_was_learned(taken(there, own=own)), here, FACTS, VERSIONS)
+    facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
+    with pytest.raises(
+        Failure, match="there nothing, here integer_lookup_0/vocabulary, learned from other data"
+    ) as why:
+        fitted(without_what_was_learned(taken(there, own=own)), here, facts, VERSIONS)
     assert why.value.reason == reason
 
 

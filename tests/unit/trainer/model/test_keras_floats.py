@@ -333,3 +333,10 @@ def test_only_integers_become_floats(value: Any, wanted: Any) -> None:
     found = as_float(value)
     assert found == wanted
     assert type(found) is type(wanted)
+
+
+@pytest.mark.parametrize("name", ["RandomInvert", "RandomColorDegeneration"])
+def test_a_layer_of_whole_numbers_keeps_its_integers(name: str) -> None:
+    layer = build(keras.layers, name, {"factor": 1, "value_range": [0, 255], "dtype": "uint8"})
+    images = np.full((1, 4, 4, 3), 7, "uint8")
+    assert layer(images, training=True).dtype == "uint8"

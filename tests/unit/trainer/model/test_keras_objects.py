@@ -111,3 +111,10 @@ def test_explain_keeps_what_matters() -> None:
         "Incompatible shapes: [2] vs. [2,4]"
     )
     assert explain(KeyError()) == "KeyError"
+
+
+def test_a_fault_of_the_trainer_is_no_mistake_of_the_user() -> None:
+    with pytest.raises(KeyError), keras_objects.invalid_objects_as(ValueError):
+        raise KeyError("converted")
+    with pytest.raises(ValueError, match="no argument"), keras_objects.invalid_objects_as(ValueError):
+        raise keras_objects.InvalidObject("Adam has no argument 'x'")

@@ -111,7 +111,7 @@ def test_of_a_weighted_loss_it_is_not_known_what_guessing_gets(told: list[Sequen
 @pytest.mark.parametrize("seen", [False, True])
 def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warned]], *, seen: bool) -> None:
     checks = Checks(spec(), told.append)
-    checks.resumed(Facts(**FACTS, seen=seen), lost=None)
+    checks.resumed(Facts(**FACTS, seen=seen))
     assert reasons(checks) == (["ValidationSeen"] if seen else [])
 
 
@@ -120,7 +120,7 @@ def test_data_that_changed_while_the_training_ran_are_told_of(
     told: list[Sequence[Warned]], changed: int | None
 ) -> None:
     checks = Checks(spec(), told.append)
-    checks.resumed(Facts(**FACTS, data_changed=changed), lost=None)
+    checks.resumed(Facts(**FACTS, data_changed=changed))
     assert reasons(checks) == ([] if changed is None else ["DataChanged"])
     assert all(f"after {changed} finished epochs" in one["message"] for one in checks.dump())
 
@@ -137,7 +137,7 @@ def test_multi_hot_rows_are_told_of(told: list[Sequence[Warned]]) -> None:
 @pytest.mark.parametrize("lost", [None, 3])
 def test_best_weights_that_are_lost_are_told(told: list[Sequence[Warned]], lost: int | None) -> None:
     checks = Checks(spec(), told.append)
-    checks.resumed(Facts(**FACTS), lost=lost)
+    checks.best_weights(lost)
     assert reasons(checks) == (["BestLost"] if lost else [])
     assert all("the weights of epoch 3, the best so far" in one["message"] for one in checks.dump())
 

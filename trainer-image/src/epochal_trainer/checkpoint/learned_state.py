@@ -25,16 +25,20 @@ def describe(found: Mapping[str, Array]) -> list[VariableState]:
     return [VariableState(path=path, shape=value.shape, dtype=value.dtype.name) for path, value in found.items()]
 
 
-def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array]) -> None:
+def restore(
+    model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array], *, same_data: bool
+) -> None:
     """Restore the learned state of a model's layers, since their weights were trained with it.
 
     Args:
         model: The model, adapted to its data.
         there: The learned state that the checkpoint describes.
         arrays: The checkpoint's arrays.
+        same_data: Whether the checkpoint was trained with the data of the model. A layer that had its state from the
+            spec there has learned the same state here.
 
     Raises:
-        Different: If the checkpoint lacks a state.
+        Different: If the checkpoint lacks a state, and the data differ.
         ValueError: If a layer rejects a state.
     """
     here = values(model)
@@ -42,7 +46,10 @@ def restore(model: keras.Model, there: Sequence[VariableState], arrays: Mapping[
     found: dict[str, Array] = {}
     for path, key in zip(here, variables.keys(describe(here)), strict=True):
         if key not in places:
-            raise Different(f"there nothing, here {path}, learned from data: give the layer what it had there")
+            if same_data:
+                continue
+            advice = "give the layer what it had there, or the same data"
+            raise Different(f"there nothing, here {path}, learned from other data: {advice}")
         found[path] = arrays[variables.name(LEARNED, places[key])]
     for layer in model.layers:
         if (boundaries := found.get(f"{layer.name}/{_BOUNDARIES}")) is not None:

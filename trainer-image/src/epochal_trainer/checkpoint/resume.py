@@ -68,7 +68,8 @@ def fitted(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str
     found, carried = _fitted_variables(start, model, facts.optimizer, versions, arrays)
     _tell_of_optimizer(start, carried, starts_anew=variables.OPTIMIZER not in found)
     try:
-        learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays)
+        same_data = state.facts.data == facts.data
+        learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays, same_data=same_data)
         best = start.snapshot.best and start.snapshot.best.fitted(model)
     except (Different, ValueError) as error:
         raise _mismatch(start, str(error), changed) from error

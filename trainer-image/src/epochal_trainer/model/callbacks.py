@@ -65,7 +65,7 @@ def build(specs: Sequence[Callback], *, folder: Path) -> list[Any]:
             raise _fault(index, spec, f"it cannot be used here: {reason}")
         if spec.callback in _ALWAYS:
             continue
-        with keras_objects.errors_as(partial(_fault, index, spec)):
+        with keras_objects.invalid_objects_as(partial(_fault, index, spec)):
             callback = keras_objects.build(keras.callbacks, spec.callback, _inside(spec, folder))
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             # The trainer resumes from its own checkpoint, and trusts no file.

@@ -15,7 +15,7 @@ from epochal_api.training import Training
 from epochal_trainer import backend
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects
-from epochal_trainer.model.keras_objects import errors_as
+from epochal_trainer.model.keras_objects import errors_as, invalid_objects_as
 from epochal_trainer.model.metrics import advice_for
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any,
 def _optimizer(training: Training, weights: Sequence[Any]) -> keras.optimizers.Optimizer:
     """Return the optimizer, built for the given weights."""
     spec = training.optimizer
-    with errors_as(partial(_fault, "spec.training.optimizer", spec)):
+    with invalid_objects_as(partial(_fault, "spec.training.optimizer", spec)):
         optimizer = keras_objects.named(keras.optimizers, spec)
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise _fault("spec.training.optimizer", spec, "it is not an optimizer")
@@ -156,7 +156,7 @@ def _check_scaling(model: keras.Model, training: Training, optimizer: keras.opti
 
 
 def _loss(spec: Named) -> Callable[..., Any]:
-    with errors_as(partial(_fault, "spec.training.loss", spec)):
+    with invalid_objects_as(partial(_fault, "spec.training.loss", spec)):
         loss: Callable[..., Any] = keras_objects.named(keras.losses, spec)
     return loss
 
@@ -183,7 +183,7 @@ def _metrics(specs: list[Named]) -> list[Any]:
             metrics.append(spec.name)
             names.add(spec.name)
             continue
-        with errors_as(partial(_fault, f"spec.training.metrics[{index}]", spec)):
+        with invalid_objects_as(partial(_fault, f"spec.training.metrics[{index}]", spec)):
             metric = keras_objects.named(keras.metrics, spec)
         if isinstance(metric, keras.metrics.Metric):
             by_short_name = not spec.arguments and spec.name not in keras_objects.classes(keras.metrics)

@@ -57,7 +57,15 @@ _FLOATS = frozenset(
 The API server writes 0.0 as 0, and Keras then computes with integers or fails, so integers are converted. A test
 compares the names with Keras.
 """
-_INTEGERS = frozenset({("Bidirectional", "weights"), ("Hashing", "mask_value"), ("RandomPosterization", "factor")})
+_INTEGERS = frozenset(
+    {
+        ("Bidirectional", "weights"),
+        ("Hashing", "mask_value"),
+        ("RandomColorDegeneration", "value_range"),
+        ("RandomInvert", "value_range"),
+        ("RandomPosterization", "factor"),
+    }
+)
 """Classes with an argument of such a name that does not take floats."""
 _NEEDS_CODE = "it runs code, and a TrainingJob brings none"
 _ABSTRACT = "it is the base of other classes and does nothing by itself"
@@ -115,6 +123,19 @@ def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
         raise
     except Exception as error:  # Keras and TensorFlow raise exceptions of many types
         raise failure(str(error) if isinstance(error, InvalidObject) else explain(error)) from error
+
+
+@contextmanager
+def invalid_objects_as(failure: Callable[[str], Exception]) -> Iterator[None]:
+    """Raise InvalidObject as a failure of the TrainingJob. Other errors are faults of the trainer and pass through.
+
+    Args:
+        failure: Makes the failure of the message.
+    """
+    try:
+        yield
+    except InvalidObject as error:
+        raise failure(str(error)) from error
 
 
 def layer(spec: Layer, *, name: str) -> Any:

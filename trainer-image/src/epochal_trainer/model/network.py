@@ -19,7 +19,7 @@ from epochal_trainer.model.compile import optimizer_slots
 from epochal_trainer.model.footprint import Footprint
 from epochal_trainer.model.graph import Node, nodes_of
 from epochal_trainer.model.indices import keeps_values
-from epochal_trainer.model.keras_objects import errors_as
+from epochal_trainer.model.keras_objects import errors_as, invalid_objects_as
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ def _policy(name: str) -> Iterator[None]:
 
 
 def _call(node: Node, inputs: Sequence[Any]) -> Any:
-    with errors_as(lambda message: bad_spec("InvalidNetwork", f"{node}: {message}")):
+    with invalid_objects_as(lambda message: bad_spec("InvalidNetwork", f"{node}: {message}")):
         layer = keras_objects.layer(node.layer, name=node.name)
 
     def failure(message: str) -> Failure:

@@ -70,14 +70,21 @@ class Checks:
         """
         self._warnings.take(lambda: check_mode(self._spec.training, model))
 
-    def resumed(self, facts: Facts, lost: int | None) -> None:
-        """Check for validation samples that were trained on before, for data that changed, and for lost weights.
+    def resumed(self, facts: Facts) -> None:
+        """Check for validation samples that were trained on before, and for data that changed.
 
         Args:
             facts: The description of the training that its checkpoints will store.
-            lost: The number of the best epoch, if its weights are lost.
         """
-        self._warnings.take(lambda: _check_resumed(facts, lost))
+        self._warnings.take(lambda: _check_resumed(facts))
+
+    def best_weights(self, lost: int | None) -> None:
+        """Check for lost weights.
+
+        Args:
+            lost: The number of the best epoch, if its weights are lost; else None.
+        """
+        self._warnings.take(lambda: _check_best_weights(lost))
 
     def epochs(self, epochs: Sequence[Epoch]) -> None:
         """Check whether the training learns anything, from all epochs so far."""
@@ -102,7 +109,7 @@ class Checks:
         yield from check_classes(found, split=split, mixed=mixed)
 
 
-def _check_resumed(facts: Facts, lost: int | None) -> Iterator[Warned]:
+def _check_resumed(facts: Facts) -> Iterator[Warned]:
     if facts.seen:
         yield warned(
             "ValidationSeen",
@@ -118,6 +125,9 @@ def _check_resumed(facts: Facts, lost: int | None) -> Iterator[Warned]:
             "of later epochs. An epoch that had begun begins anew. For a result that can be trained again, write new "
             "data to new keys and create a TrainingJob that names these",
         )
+
+
+def _check_best_weights(lost: int | None) -> Iterator[Warned]:
     if lost is not None:
         yield warned(
             "BestLost",

@@ -120,9 +120,10 @@ def train(
     log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
     if training.stop_after_epoch is not None:
         log.info("It stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
+    checks.resumed(facts)  # Before the checkpoint is refused because of other data.
     start = checkpoint.fitted(start, model, facts, versions()) if start else None
-    checks.resumed(facts, lost=(facts.lost or start.snapshot.lost) if start else None)
     if start is not None:
+        checks.best_weights(facts.lost or start.snapshot.lost)
         # The log of another training is not restored.
         copies = start.snapshot.files
         files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})

@@ -82,6 +82,9 @@ def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = (
         events: The events to append.
         before: The ledger as text, to which the events are appended; its lines stay unchanged.
         known: The events of the ledger `before`.
+
+    Raises:
+        InvalidLedger: If an event has an invalid field, so that the ledger could not be read again.
     """
     uids: _Uids = {(one.trial, one.rung): one.uid for one in known if isinstance(one, Started)}
     lines = [*_lines(before), *(_line(event, uids) for event in events)]
@@ -96,7 +99,7 @@ def decode(text: str) -> tuple[Event, ...]:
         text: The ledger as text; white space is ignored.
 
     Raises:
-        InvalidLedger: If the text is damaged, has an invalid line, or exceeds a limit.
+        InvalidLedger: If the text is damaged or exceeds a limit.
     """
     if len(text) > MAX_TEXT:
         raise InvalidLedger(f"must have at most {MAX_TEXT} bytes, found {len(text)}")
@@ -123,12 +126,14 @@ def _line(event: Event, uids: _Uids) -> str:
     """Return the line of an event: a JSON list of its type and its fields."""
     if isinstance(event, Unread):
         return event.line
-    fields = vars(event)
+    fields, name = vars(event), type(event).__name__
+    if not all(_is_valid(fields[field], kind) for field, kind in _FIELDS[name].items()):
+        raise InvalidLedger(f"must be a {name} with valid fields, found {event!s:.200}")
     if isinstance(event, Finished | Diverged | Failed) and event.uid == uids.get((event.trial, event.rung)):
         fields = fields | {"uid": None}
     if isinstance(event, Started):
         uids[event.trial, event.rung] = event.uid
-    return json.dumps([type(event).__name__, *fields.values()], separators=(",", ":"))
+    return json.dumps([name, *fields.values()], separators=(",", ":"))
 
 
 def _lines(text: str) -> list[str]:
@@ -147,13 +152,13 @@ def _lines(text: str) -> list[str]:
 
 
 def _event(line: str, uids: _Uids) -> Event:
-    """Return the event of a line; raise InvalidLedger if Epochal cannot have written the line."""
+    """Return the event of a line; Unread for a line that only another version of Epochal can have written."""
     try:
         given = json.loads(line if len(line) <= MAX_LINE else "")
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, list) or not given or not isinstance(given[0], str):
-        raise InvalidLedger(f"must be a JSON list that begins with the type of an event, found {line:.80}")
+        return Unread(line)
     name, *values = given
     if name not in _TYPES:
         return Unread(line)
@@ -162,7 +167,7 @@ def _event(line: str, uids: _Uids) -> Event:
         place = (fields.get("trial"), fields.get("rung"))
         fields["uid"] = uids.get(place, "") if all(isinstance(one, int) for one in place) else ""
     if not all(_is_valid(fields.get(field), kind) for field, kind in _FIELDS[name].items()):
-        raise InvalidLedger(f"must be a {name} with valid fields, found {line:.80}")
+        return Unread(line)
     event: Event = _TYPES[name](**fields)
     if isinstance(event, Started):
         uids[event.trial, event.rung] = event.uid

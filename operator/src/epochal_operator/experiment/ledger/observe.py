@@ -126,9 +126,9 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
         is_lost = rung and reason in _CHECKPOINT_LOST
-        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason)
+        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason[:MAX_WORD])
     complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
-    if value is None:
+    if value is None or len(value) > MAX_WORD:
         return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
     if finite(value) is None:
         return Diverged(trial, rung, uid)

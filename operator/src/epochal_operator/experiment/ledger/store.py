@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cachetools import LRUCache
 
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT
+from epochal_operator.experiment.ledger.encoding import MAX_TEXT, InvalidLedger
 from epochal_operator.experiment.ledger.events import Event
 from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended, stored
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -86,7 +86,12 @@ class LedgerStore:
             LedgerRefused: If the ledger is full, or the API server refuses it or stores other data.
             ApiError: If the ledger has changed (Conflict, NotFound), or a request to the API server fails.
         """
-        key, longer = key_of(experiment), await self._in_thread(lambda: extended(ledger, events))
+        key = key_of(experiment)
+        try:
+            longer = await self._in_thread(lambda: extended(ledger, events))
+        except InvalidLedger as error:
+            message = f"The ExperimentLedger {key.name} could not be read again after this write, a fault of Epochal"
+            raise LedgerRefused(f"{message}: an event {error}.") from None
         if longer.sizes.taken > MAX_TEXT:  # It could not be read again.
             raise LedgerRefused(_FULL.format(key.name))
         self.forget(key)

@@ -10,6 +10,7 @@ from epochal_api.parameter import Parameter
 from epochal_api.training import Training
 from epochal_api.trainingjob import KIND, InvalidTrainingJob, TrainingJobSpec, parse
 
+from epochal_operator.experiment.ledger.events import MAX_WORD
 from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.domains import Range
 from epochal_operator.experiment.search_space.space import InvalidSpace, Space
@@ -105,6 +106,9 @@ def _initial_faults(
             if domain.parse(value) is None and value != "null":
                 kind = "whole number" if isinstance(domain, Range) and domain.whole else "number"
                 yield f"initialTrials[{index}]: parameter {name} must be a {kind}, found {value!r}"
+                continue
+            if len(domain.canonical(value)) > MAX_WORD:
+                yield f"initialTrials[{index}]: parameter {name} must have at most {MAX_WORD} digits, found {value!r}"
                 continue
             for place in (places[path] for path in paths_of[name]):
                 if not place.schema or next(tries, None) is None:

@@ -158,9 +158,19 @@ def test_what_another_version_has_written_is_kept_as_it_is() -> None:
         f'["Created",0,{{"{"p" * 257}":"1"}},0]',
     ],
 )
-def test_a_line_that_no_operator_writes_is_refused(line: str) -> None:
-    with pytest.raises(InvalidLedger):
-        decode(packed(f"{line}\n{lines(encode([Dropped(1)]))[0]}\n"))
+def test_a_line_that_only_another_version_can_have_written_is_kept(line: str) -> None:
+    read = decode(packed(f"{line}\n{lines(encode([Dropped(1)]))[0]}\n"))
+    assert read == (Unread(line), Dropped(1))
+    assert lines(encode(read))[0] == line
+
+
+@pytest.mark.parametrize(
+    "event",
+    [Dropped(-1), Started(0, 0, "a" * 257), Created(0, {"units": "9" * 257}, 0), Created(0, {"p" * 257: "1"}, 0)],
+)
+def test_an_event_that_could_not_be_read_again_is_not_written(event: Event) -> None:
+    with pytest.raises(InvalidLedger, match=f"must be a {type(event).__name__} with valid fields"):
+        encode([event])
 
 
 @pytest.mark.parametrize("line", ['["Dropped",1]', "12", '["Invented"]'])

@@ -143,6 +143,7 @@ def test_the_schema_refuses_a_value(parameter: dict[str, Any], said: str) -> Non
     ("trial", "said"),
     [
         ({"rate": "fast"}, ["initialTrials[1]: parameter rate must be a number, found 'fast'"]),
+        ({"units": "1e300"}, ["initialTrials[1]: parameter units must have at most 256 digits, found '1e300'"]),
         ({"units": "1.5"}, ["initialTrials[1]: parameter units must be a whole number, found '1.5'"]),
         ({"rate": "7", "units": "1000", "optimizer": "RMSprop"}, []),  # outside, but it can be trained
         (
