@@ -94,6 +94,7 @@ async def _run_kopf(  # noqa: PLR0917
     """Run kopf until a task of it ends, or until `stop` is cancelled."""
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # at INFO, kopf logs each handled event
     logging.getLogger("kopf._core.reactor").setLevel(logging.CRITICAL)  # the caller logs the error that ends a watch
+    asyncio.get_running_loop().set_exception_handler(_log_quietly)
     logins, tasks = list[KopfLogin](), list[asyncio.Task[Any]]()
     try:
         for group in _groups(sources):
@@ -118,6 +119,11 @@ async def _run_kopf(  # noqa: PLR0917
         await _cancel(tasks)
         for login in logins:
             await login.close()
+
+
+def _log_quietly(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Log errors of kopf's callbacks and forgotten tasks at DEBUG: kopf has them whenever a watch is cancelled."""
+    _log.debug("kopf: %s", context.get("message"))
 
 
 def _groups(sources: Iterable[Source]) -> list[list[Source]]:
