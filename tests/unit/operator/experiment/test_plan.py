@@ -1,6 +1,7 @@
 """What is to be done about an Experiment, by what is seen of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -414,10 +415,13 @@ def test_the_deadline_counts_beside_a_refused_spec() -> None:
 def test_a_refused_spec_resumes_no_training_job_that_its_ledger_does_not_call_running() -> None:
     stray, waits = job(0, state="Suspended"), job(1, state="Suspended")
     stray["spec"]["suspend"] = waits["spec"]["suspend"] = True
-    trials = fold([created(0), created(1), failed(0)])
-    seen = Observed(NOW, ledger(), trials=trials, jobs=jobs_of([stray, waits], EXPERIMENT))
+    own, jobs = ledger([created(0), created(1), failed(0)]), jobs_of([stray, waits], EXPERIMENT)
     document = World(status={"state": "Running", "trials": {"created": 2}}).document
+    seen = Observed(NOW, own, trials=own.trials, jobs=jobs)
     assert plan_invalid_spec(document, "no", seen).actions == (Suspend((1, 0), waits, suspend=False),)
+    damaged = replace(ledger(), owner="e", damaged=True)
+    actions = plan_invalid_spec(document, "no", Observed(NOW, damaged, jobs=jobs)).actions
+    assert not any(isinstance(action, Suspend) for action in actions), "nobody knows which one may train"
 
 
 def test_what_is_known_from_another_search_comes_first() -> None:
