@@ -3,7 +3,7 @@
 import pytest
 from epochal_api.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.status import refused, status
+from epochal_operator.trainingjob.status.status import refused_status, status
 
 from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, argo_cd
 from tests.unit.docs.training_health import (
@@ -77,7 +77,7 @@ SEEN: dict[str, tuple[Status, Health]] = {
     "suspended without a Job": (status(SUSPENDED, seen()), WAITS_AS_TOLD),
     "complete": (status(JOB, seen(COMPLETE, succeeded())), DONE),
     "failed": (status(JOB, seen(FAILED, failed())), WRONG),
-    "a spec that is refused": (refused(JOB.metadata, Status(), "spec.network: no", NOW), WRONG),
+    "a spec that is refused": (refused_status(JOB.metadata, Status(), "spec.network: no", NOW), WRONG),
 }
 
 

@@ -25,7 +25,7 @@ from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.trial import Trial, best, max_trials
 from epochal_operator.experiment.trial_state import is_trained
 from epochal_operator.runtime.conditions import ConditionStatus, make_conditions, with_finished
-from epochal_operator.trainingjob.interface import short
+from epochal_operator.trainingjob.interface import format_metric
 
 MAX_MESSAGE = 1024
 """Bytes of the message of a condition: several conditions may repeat it."""
@@ -65,7 +65,7 @@ def status(
         conditions=conditions(metadata.generation, before, observed.now, phase),
         display=ExperimentDisplay(
             trials=f"{len(trials)}/{max(len(trials), max_trials(spec))}",
-            best=f"{spec.objective.metric} {short(top[0].value)}" if top else None,
+            best=f"{spec.objective.metric} {format_metric(top[0].value)}" if top else None,
         ),
     )
     return bounded(made)

@@ -5,11 +5,11 @@ from epochal_api.trainingjob import InvalidTrainingJob, parse
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.trainingjob.job.batch_job import NoStorageEndpoint, batch_job
-from epochal_operator.trainingjob.progress.reported_status import short
+from epochal_operator.trainingjob.progress.reported_status import format_metric
 from epochal_operator.trainingjob.reasons import Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-__all__ = ["TRAINING_JOBS", "Reason", "short", "spec_error"]
+__all__ = ["TRAINING_JOBS", "Reason", "format_metric", "spec_error"]
 
 _UID = "0" * 36
 """A uid of the usual length, which adds to the size of a spec."""

@@ -45,12 +45,12 @@ def training_jobs(
 
 def followers(change: Change, store: Store) -> Iterable[Key]:
     """Return the keys of the TrainingJobs that continue from a changed one, if the change affects them."""
-    if _awaited(change.before) == _awaited(change.after):
+    if _fields_for_followers(change.before) == _fields_for_followers(change.after):
         return ()
     return store.find(FOLLOWERS, key_of(change.after or change.before or {}))
 
 
-def _awaited(document: Object | None) -> object:
+def _fields_for_followers(document: Object | None) -> object:
     """Return the parts of a TrainingJob that affect its followers: state, results and predecessor."""
     if document is None:
         return None

@@ -15,7 +15,7 @@ from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 
 Object = Mapping[str, Any]
 
-_OF_IMAGE = frozenset(
+_IMAGE_REASONS = frozenset(
     {
         Reason.IMAGE_PULL_BACK_OFF,
         Reason.INVALID_IMAGE_NAME,
@@ -23,7 +23,7 @@ _OF_IMAGE = frozenset(
         Reason.RUN_CONTAINER_ERROR,
     }
 )
-_OF_STORAGE = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
+_STORAGE_REASONS = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
 """Reasons with the fault Cluster, unless the spec names an image or endpoint, in which the user may have erred."""
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 
@@ -31,9 +31,9 @@ _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7
 def _fault(word: str, job: Object) -> str | None:
     """Return the origin of the error of a reason, which may be the user's spec."""
     reason, spec, progress = as_reason(word), part(job, "spec"), _progress(job)
-    if reason in _OF_IMAGE and spec.get("image"):
+    if reason in _IMAGE_REASONS and spec.get("image"):
         return "User"
-    if reason in _OF_STORAGE and not progress.get("attempt"):  # the storage holds the count, so it was never reached
+    if reason in _STORAGE_REASONS and not progress.get("attempt"):  # the storage holds the count, so it was never reached
         awaited = effect(str(part(progress, "waiting").get("reason", "")))
         if part(spec, "storage").get("endpoint") or awaited.fault == "User":
             return "User"

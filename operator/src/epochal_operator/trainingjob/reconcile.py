@@ -18,22 +18,16 @@ from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, resolve
-from epochal_operator.trainingjob.job.observed import Observed, is_ahead, orphans, own_pods, refusal
+from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
 from epochal_operator.trainingjob.plan import Plan, plan, refuse
-from epochal_operator.trainingjob.pod.api_messages import in_its_own_fields
-from epochal_operator.trainingjob.pod.refusals import Refusals, watch_refusals
+from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
+from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, StatusCause
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
 
 
 def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
-    """Return the plan for a TrainingJob.
-
-    Args:
-        document: The TrainingJob as JSON.
-        observed: The observed children.
-        installation: Defaults for fields that the spec omits.
-    """
+    """Return the plan for a TrainingJob."""
     try:
         if fault := document.get(UNREAD):
             raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - like the error of parse
@@ -52,13 +46,13 @@ class Reconciler(ObjectReconciler[Attempt]):
     shares_status = True  # Reports change the status at any time.
 
     @cached_property
-    def refusals(self) -> Refusals:
+    def refusals(self) -> PodRefusals:
         """The refused pods of Jobs, from Events."""
-        return Refusals()
+        return PodRefusals()
 
     def explain(self, message: str) -> str:
         """Return a message of the API server about a Job or pod with the fields of the TrainingJob."""
-        return in_its_own_fields(message)
+        return with_training_job_fields(message)
 
     async def run(self) -> None:
         """Watch the Events about pods that Jobs cannot create, until cancelled."""
@@ -81,12 +75,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         return make_plan(decompress_spec(document), observed, self.installation())
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
-        """Return the cached children of a TrainingJob.
-
-        Args:
-            document: The cached TrainingJob.
-            blocked: The known causes that block the creation of a child, by resource.
-        """
+        """Return the cached children of a TrainingJob."""
         key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
         child, cause, pods, continued_from = seen.thing, seen.blocked, self._pods(key), None
@@ -100,23 +89,18 @@ class Reconciler(ObjectReconciler[Attempt]):
             now,
             child,
             own_pods(child, pods),
-            orphans(child, pods, uid),
+            orphan_pods(child, pods, uid),
             cause,
             None if seen.stands else seen.held_until,
             continued_from=continued_from,
         )
         last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
-        return replace(observed, refusal=refusal(last, observed))
+        return replace(observed, refusal=refusal_message(last, observed))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
-        """Read the pods of an ended Job if the cache lacks the last ones: only these pods contain the cause of the end.
-
-        Args:
-            document: The cached TrainingJob.
-            observed: The cached children.
-        """
+        """Read the pods of an ended Job if the cache lacks the last ones: only these pods contain the cause of the end."""
         metadata, known = document["metadata"], document.get("status") or {}
-        if not is_ahead(observed) or known.get("completionTime"):
+        if not lacks_ended_pods(observed) or known.get("completionTime"):
             return observed
         key, listed = Key(metadata["namespace"], metadata["name"]), set[str]()
         selector = f"{NAME_LABEL}={key.name},{UID_LABEL}={metadata['uid']}"

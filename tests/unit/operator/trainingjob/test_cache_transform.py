@@ -10,7 +10,7 @@ from epochal_operator.runtime.api.resource import JOBS, Resource
 from epochal_operator.runtime.cache_transform import MAX_LABELS, decompress_spec
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.trainingjob.job.batch_job import batch_job, changes, outdated
+from epochal_operator.trainingjob.job.batch_job import batch_job, job_changes, is_outdated
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -109,8 +109,8 @@ def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
     assert store.put(JOBS, read(text))
     known = job(store)
     assert known is not None
-    assert not outdated(made, known, INSTALLATION)
-    assert changes(made, known) == {}
+    assert not is_outdated(made, known, INSTALLATION)
+    assert job_changes(made, known) == {}
     assert controller_uid(known) == made.metadata.uid
     assert known["metadata"]["labels"] == child["metadata"]["labels"]
     assert size(known) < 16 * 1024

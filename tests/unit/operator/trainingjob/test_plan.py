@@ -15,15 +15,15 @@ from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteChild, DeleteSelf, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.batch_job import batch_job
-from epochal_operator.trainingjob.job.observed import Observed, first_run, orphans, own_pods
+from epochal_operator.trainingjob.job.observed import Observed, first_run_time, orphan_pods, own_pods
 from epochal_operator.trainingjob.plan import Action, Plan, plan, refuse
-from epochal_operator.trainingjob.progress.endpoint import is_news
+from epochal_operator.trainingjob.progress.endpoint import is_newer
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.reconcile import make_plan
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
-from epochal_operator.trainingjob.status.predicates import finished
-from epochal_operator.trainingjob.status.status import leaders_part, reports_part, status
+from epochal_operator.trainingjob.status.predicates import is_finished
+from epochal_operator.trainingjob.status.status import leader_fields, reported_fields, status
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -220,14 +220,14 @@ def test_a_warning_is_told_once_whoever_wrote_it_and_whoever_leads() -> None:
     before = status(training_job(), observed)
     for warnings, new in (([MISSING], ["MissingClasses"]), ([MISSING, CHANCE], ["ChanceLevel"])):
         figures = reported_status(report(warnings=warnings), NOW, before)
-        before = Status(**dict(leaders_part(before)) | dict(figures))
+        before = Status(**dict(leader_fields(before)) | dict(figures))
         actions = plan(training_job(before), observed, INSTALLATION).actions
         assert told(actions) == new
         before = Status(**dict(applied_status(actions)) | dict(figures))
         assert before.warned == [one["reason"] for one in warnings]
         assert plan(training_job(before), observed, INSTALLATION).actions == ()
     restarted = reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0), NOW, before)
-    before = Status(**dict(leaders_part(before)) | dict(restarted))
+    before = Status(**dict(leader_fields(before)) | dict(restarted))
     assert told((*plan(training_job(before), observed, INSTALLATION).actions, ApplyStatus(before))) == []
 
 
@@ -565,13 +565,13 @@ class World(RuleBasedStateMachine):
             blocked = StatusCause(Reason.NAME_CONFLICT, "x") if self.stranger else self.before
         child, pods = copy.deepcopy(self.child), copy.deepcopy(self.pods)
         now = NOW + timedelta(seconds=self.seconds)
-        return Observed(now, child, own_pods(child, pods), orphans(child, pods, UID), blocked)
+        return Observed(now, child, own_pods(child, pods), orphan_pods(child, pods, UID), blocked)
 
     def do(self, action: Action) -> None:
         match action:
             case CreateChild():
                 assert self.child is None
-                assert not finished(self.status)
+                assert not is_finished(self.status)
                 assert not any(one["status"]["phase"] in {"Pending", "Running"} for one in self.pods)
                 self.made += 1
                 self.child = {**copy.deepcopy(dict(action.body)), "status": {}}
@@ -582,17 +582,17 @@ class World(RuleBasedStateMachine):
             case DeleteChild():
                 assert self.child is not None
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
-                started = self.status.start_time is not None or first_run(self.status, self.observed()) is not None
+                started = self.status.start_time is not None or first_run_time(self.status, self.observed()) is not None
                 assert unqueued or not started
                 lives = any(alive(one) for one in self.observed().pods)
                 assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
                 self.child = None
             case ApplyStatus(manager=manager) if manager == PROGRESS_MANAGER:
-                self.status = Status(**dict(leaders_part(self.status)) | dict(action.status))
+                self.status = Status(**dict(leader_fields(self.status)) | dict(action.status))
             case ApplyStatus():
-                self.status = Status(**dict(action.status) | dict(reports_part(self.status)))
+                self.status = Status(**dict(action.status) | dict(reported_fields(self.status)))
             case DeleteSelf():
-                assert finished(self.status)
+                assert is_finished(self.status)
                 self.deleted = True
             case EmitEvent():
                 pass
@@ -734,11 +734,11 @@ class World(RuleBasedStateMachine):
     ) -> None:
         waiting = {"reason": "EndpointUnreachable", "since": NOW + timedelta(seconds=self.seconds)} if waits else None
         one = report(attempt=attempt, sequence=sequence, epoch=epoch, stage=stage, waiting=waiting, warnings=warnings)
-        if not is_news(one, self.status):
+        if not is_newer(one, self.status):
             return
         before = self.status.progress
         told = reported_status(one, NOW + timedelta(seconds=self.seconds), self.status)
-        self.status = Status(**dict(leaders_part(self.status)) | dict(told))
+        self.status = Status(**dict(leader_fields(self.status)) | dict(told))
         if before and told.progress:
             assert (told.progress.attempt, told.progress.sequence) >= (before.attempt, before.sequence)
             if stage == "Loading":
@@ -749,7 +749,7 @@ class World(RuleBasedStateMachine):
         now = (self.status.state, self.status.completion_time, self.status.attempt, self.status.start_time)
         if self.over is not None:
             assert now == self.over
-        elif finished(self.status):
+        elif is_finished(self.status):
             self.over = now
 
     @invariant()
@@ -764,10 +764,10 @@ class World(RuleBasedStateMachine):
             return
         once = status(self.job(), self.observed())
         again = training_job(
-            Status(**dict(once) | dict(reports_part(self.status))), generation=self.generation, **self.spec
+            Status(**dict(once) | dict(reported_fields(self.status))), generation=self.generation, **self.spec
         )
         assert status(again, self.observed()) == once
-        assert ReportedStatus.model_validate(reports_part(self.status).dump()) == reports_part(self.status)
+        assert ReportedStatus.model_validate(reported_fields(self.status).dump()) == reported_fields(self.status)
 
 
 World.TestCase.settings = settings(max_examples=60, stateful_step_count=40)

@@ -8,7 +8,7 @@ from epochal_api.report import decode_termination
 from epochal_api.status import ReportedStatus, Status, read_status
 from epochal_operator.runtime.actions import CreateChild
 from epochal_operator.trainingjob.job.observed import Observed
-from epochal_operator.trainingjob.progress.endpoint import is_news, read_report
+from epochal_operator.trainingjob.progress.endpoint import is_newer, read_report
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import make_plan
 
@@ -49,7 +49,7 @@ def test_a_report_of_another_version_is_taken(body: dict[str, Any]) -> None:
     status = reported_status(report, NOW)
     assert status.progress is not None
     assert (status.progress.epoch, status.progress.step, status.progress.waiting) == (3, 210, None)
-    assert is_news(report, Status())
+    assert is_newer(report, Status())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_status_of_another_shape_is_gone_on_from(status: dict[str, Any]) -> No
     written = applied_status(todo.actions)
     assert (written.state, written.start_time) == ("Queued", at(0))
     assert make_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
-    assert is_news(read_report(json.dumps(OLD).encode()), read_status(Status, status))
+    assert is_newer(read_report(json.dumps(OLD).encode()), read_status(Status, status))
 
 
 def test_last_words_keep_their_reason_whatever_report_another_version_left() -> None:

@@ -31,7 +31,7 @@ UID_LABEL = f"{GROUP}/trainingjob-uid"
 SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 """Annotation of the Job: digest of the spec from which it was built, with the installation's defaults, without
 the mutable fields."""
-WRITTEN_ANNOTATION = f"{GROUP}/written-sha256"
+USER_SPEC_ANNOTATION = f"{GROUP}/written-sha256"
 """Annotation of the Job: digest of the spec as the user wrote it when the Job was built, without the mutable fields."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 """Value of a Job's spec.managedBy that is equivalent to no value."""
@@ -60,8 +60,8 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         InvalidTrainingJob: If it continues from itself, or the spec does not fit into a pod. The message names the
             field.
     """
-    resolved = _resolve(job, installation)
-    document = _document(_continuing(resolved, continue_from))
+    resolved = _with_defaults(job, installation)
+    document = _job_document(_with_continue_uri(resolved, continue_from))
     size = len(document.encode())
     if size > MAX_SPEC_BYTES:
         raise InvalidTrainingJob(f"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found {size}: use fewer layers")
@@ -77,7 +77,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             "name": metadata.name,
             "namespace": metadata.namespace,
             "labels": labels | given(**{QUEUE_LABEL: queue}),
-            "annotations": {SPEC_ANNOTATION: _digest(resolved), WRITTEN_ANNOTATION: _digest(job)},
+            "annotations": {SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(job)},
             "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
@@ -96,12 +96,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
 
 
 def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
-    """Return the spec of a trainer's pod.
-
-    Args:
-        job: The TrainingJob, with its storage resolved.
-        installation: The settings of Epochal's installation.
-    """
+    """Return the spec of a trainer's pod."""
     metadata = job.metadata
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
     program = Program(
@@ -118,40 +113,35 @@ def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
     return program_pod(job.spec, program, installation)
 
 
-def endpoint(job: TrainingJob, installation: Installation) -> str | None:
+def storage_endpoint(job: TrainingJob, installation: Installation) -> str | None:
     """Return the address of a TrainingJob's S3 service, or None if unknown."""
     return job.spec.storage.endpoint or installation.storage_endpoint
 
 
-def changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
+def job_changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
     """Return the fields to change in the spec of a TrainingJob's Job; None removes a field.
 
     For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
     """
     wanted = _mutable_fields(job.spec) | {"parallelism": _PODS}
-    return _changes(wanted, child, "parallelism")
+    return _differing_fields(wanted, child, "parallelism")
 
 
 def mutable_changes(mutable: MutableFields, child: Mapping[str, Any]) -> Object:
-    """Return the mutable fields to change in a Job's spec, even if the rest of the TrainingJob's spec is invalid.
-
-    Args:
-        mutable: The desired values.
-        child: The Job.
-    """
-    return _changes(_mutable_fields(mutable), child)
+    """Return the mutable fields to change in a Job's spec, even if the rest of the TrainingJob's spec is invalid."""
+    return _differing_fields(_mutable_fields(mutable), child)
 
 
-def _changes(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
+def _differing_fields(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
     """Return the wanted fields that differ in a Job's spec, except fields that another controller of the Job owns."""
-    if starter(child) is None:
+    if starting_controller(child) is None:
         theirs = ()
     elif not wanted["suspend"]:
         theirs += ("suspend",)
     return {name: value for name, value in wanted.items() if name not in theirs and value != child["spec"].get(name)}
 
 
-def starter(child: Mapping[str, Any]) -> str | None:
+def starting_controller(child: Mapping[str, Any]) -> str | None:
     """Return the name of the other controller that starts a Job (a queue, for example), or None."""
     if queue := child["metadata"].get("labels", {}).get(QUEUE_LABEL):
         return f"Kueue (queue {queue})"
@@ -164,10 +154,10 @@ def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
     return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
-def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
+def is_outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
     """Return whether a Job was built from another spec than the current one."""
     try:
-        wanted = _digest(_resolve(job, installation))
+        wanted = _digest(_with_defaults(job, installation))
     except NoStorageEndpoint:
         # The Job was built with an earlier default. Only the generation shows whether the spec has changed.
         return job.status is None or job.status.observed_generation != job.metadata.generation
@@ -175,16 +165,16 @@ def outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installat
     return found is not None and found != wanted  # If a webhook removed the annotation: keep the Job.
 
 
-def is_as_written(job: TrainingJob, child: Mapping[str, Any]) -> bool:
+def matches_user_spec(job: TrainingJob, child: Mapping[str, Any]) -> bool:
     """Return whether a Job was built from the current spec, regardless of the installation's defaults."""
     if job.metadata.generation <= 1:
         return True
-    found = child["metadata"].get("annotations", {}).get(WRITTEN_ANNOTATION)
+    found = child["metadata"].get("annotations", {}).get(USER_SPEC_ANNOTATION)
     return found is None or bool(found == _digest(job))  # If a webhook removed the annotation: keep the Job.
 
 
-def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
-    address = endpoint(job, installation)
+def _with_defaults(job: TrainingJob, installation: Installation) -> TrainingJob:
+    address = storage_endpoint(job, installation)
     if address is None:
         raise NoStorageEndpoint(
             "spec.storage.endpoint: must be given, since Epochal was installed without a default (storage.endpoint of "
@@ -201,7 +191,7 @@ def _resolve(job: TrainingJob, installation: Installation) -> TrainingJob:
     return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
 
 
-def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
+def _with_continue_uri(job: TrainingJob, uri: str | None) -> TrainingJob:
     """Return a TrainingJob with the URI of its predecessor's results in place of the name, as a trainer needs it."""
     source = job.spec.training.continue_from
     if uri is None or source is None or source.name is None:
@@ -212,7 +202,7 @@ def _continuing(job: TrainingJob, uri: str | None) -> TrainingJob:
     return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
 
 
-def _document(job: TrainingJob) -> str:
+def _job_document(job: TrainingJob) -> str:
     """Return the TrainingJob as JSON for its trainer: only fields that are set, null where a Keras argument is null."""
     metadata = job.metadata
     return json.dumps(
@@ -221,13 +211,13 @@ def _document(job: TrainingJob) -> str:
             "kind": job.kind,
             "metadata": {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid},
             # The trainer asks the operator for spec.finish: the pod would only have the value of its creation.
-            "spec": _plain(job.spec, exclude_unset=True, exclude={"finish"}),
+            "spec": _spec_json(job.spec, exclude_unset=True, exclude={"finish"}),
         },
         separators=(",", ":"),
     )
 
 
-def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
+def _spec_json(spec: TrainingJobSpec, **which: Any) -> Object:
     """Return a spec as JSON values. The nesting of Keras arguments has no other limit."""
     try:
         return spec.model_dump(mode="json", **which)
@@ -241,5 +231,5 @@ def _plain(spec: TrainingJobSpec, **which: Any) -> Object:
 def _digest(job: TrainingJob) -> str:
     """Return a digest of a spec without its mutable fields. The predecessor's state does not change the digest."""
     # Omit defaults: more defaults in a newer schema must not change the digest.
-    fixed = _plain(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
+    fixed = _spec_json(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()

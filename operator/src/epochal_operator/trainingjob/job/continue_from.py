@@ -30,11 +30,7 @@ class Predecessor(NamedTuple):
 
 
 def predecessor_name(document: Object) -> str | None:
-    """Return the name of a TrainingJob's predecessor, or None if it names none.
-
-    Args:
-        document: The TrainingJob as JSON, which may be invalid.
-    """
+    """Return the name of a TrainingJob's predecessor, or None if it names none."""
     node: object = document
     for field in ("spec", "training", "continueFrom", "name"):
         node = node.get(field) if isinstance(node, Mapping) else None
@@ -46,11 +42,6 @@ def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCa
 
     The result stays in the status while the name is unchanged, because the predecessor may be deleted before the Job is
     created again.
-
-    Args:
-        name: Name of the predecessor.
-        document: The TrainingJob itself as JSON.
-        find: Returns a TrainingJob of the namespace as JSON by name, or None if it does not exist.
     """
     known = _status(document).continued_from
     if known is not None and known.name == name:
@@ -59,12 +50,7 @@ def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCa
 
 
 def predecessor(name: str, find: Find) -> Predecessor:
-    """Return the state of a predecessor.
-
-    Args:
-        name: Name of the predecessor.
-        find: Returns a TrainingJob of the namespace as JSON by name, or None if it does not exist.
-    """
+    """Return the state of a predecessor."""
     document = find(name)
     if document is None:
         return Predecessor(name)

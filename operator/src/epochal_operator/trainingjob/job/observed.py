@@ -17,9 +17,9 @@ from epochal_operator.trainingjob.reasons import StatusCause
 
 Object = Mapping[str, Any]
 
-PATIENCE_SECONDS = 3.0
+POD_CREATION_SECONDS = 3.0
 """Seconds for which a Job may have no pod before the cause is sought: usually its pod is about to be created."""
-TOLD_SECONDS = 600.0
+REFUSAL_TTL_SECONDS = 600.0
 """Longer than the interval of Kubernetes' Events about a pod that cannot be created: at last one in five minutes.
 
 https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
@@ -40,9 +40,9 @@ class Observed:
         held_until: End of the correction backoff of the Job: another writer undoes its last correction.
         refusal: The API server's message if the next pod of the Job cannot be created, for example because of a quota
             or an admission policy.
-        overtaken: Whether the spec changed after a container of the Job had run, so that the Job continues unchanged;
+        spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues unchanged;
             None if that is unknown.
-        replacing: Whether the Job is about to be replaced by a Job of the current spec.
+        replaces_job: Whether the Job is about to be replaced by a Job of the current spec.
         continued_from: The results of the predecessor in spec.training.continueFrom, once that TrainingJob has ended.
     """
 
@@ -53,8 +53,8 @@ class Observed:
     blocked: StatusCause | None = None
     held_until: datetime | None = None
     refusal: str | None = None
-    overtaken: bool | None = None
-    replacing: bool = False
+    spec_ignored: bool | None = None
+    replaces_job: bool = False
     continued_from: ContinuedFrom | None = None
 
     @property
@@ -63,12 +63,12 @@ class Observed:
         return self.held_until is not None and self.now < self.held_until
 
 
-def is_going(child: Object) -> bool:
+def is_terminating(child: Object) -> bool:
     """Return whether a child is being deleted."""
     return child["metadata"].get("deletionTimestamp") is not None
 
 
-def lacks_pods(observed: Observed) -> float | None:
+def seconds_without_pod(observed: Observed) -> float | None:
     """Return the seconds for which a Job has lacked a pod that may run, or None if it needs none.
 
     After a failed pod, this includes the backoff of Kubernetes before the next pod.
@@ -79,10 +79,10 @@ def lacks_pods(observed: Observed) -> float | None:
     begun = child.get("status", {}).get("startTime")
     if not begun or _has_ended(child):
         return None
-    return (observed.now - max([datetime.fromisoformat(begun), *map(_created, pods)])).total_seconds()
+    return (observed.now - max([datetime.fromisoformat(begun), *map(_creation_time, pods)])).total_seconds()
 
 
-class Refused(NamedTuple):
+class PodRefusal(NamedTuple):
     """A refused creation of a Job's pod.
 
     Args:
@@ -94,21 +94,16 @@ class Refused(NamedTuple):
     at: datetime
 
 
-def refusal(last: Refused | None, observed: Observed) -> str | None:
-    """Return the message that explains why a Job's pod cannot be created, or None if that is unknown or over.
-
-    Args:
-        last: The last refusal from the Job's Events, if any.
-        observed: The observed children.
-    """
-    seconds = lacks_pods(observed)
-    if last is None or seconds is None or seconds < PATIENCE_SECONDS:
+def refusal_message(last: PodRefusal | None, observed: Observed) -> str | None:
+    """Return the message that explains why a Job's pod cannot be created, or None if that is unknown or over."""
+    seconds = seconds_without_pod(observed)
+    if last is None or seconds is None or seconds < POD_CREATION_SECONDS:
         return None
-    since = max([observed.now - timedelta(seconds=TOLD_SECONDS), *map(_created, observed.pods)])
+    since = max([observed.now - timedelta(seconds=REFUSAL_TTL_SECONDS), *map(_creation_time, observed.pods)])
     return last.note if last.at > since else None
 
 
-def is_ahead(observed: Observed) -> bool:
+def lacks_ended_pods(observed: Observed) -> bool:
     """Return whether a Job has ended before the cache has all its counted pods as ended."""
     child, pods = observed.child, observed.pods
     if child is None or not _has_ended(child):
@@ -118,42 +113,33 @@ def is_ahead(observed: Observed) -> bool:
     return len(pods) < max(1, counted) or any(map(alive, pods))
 
 
-def has_begun(observed: Observed) -> bool:
+def could_create_pods(observed: Observed) -> bool:
     """Return whether a Job was allowed to create pods, even if none could run."""
     told = (observed.child or {}).get("status", {})
     return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
 
 
-def first_run(before: Status, observed: Observed) -> str | None:
+def first_run_time(before: Status, observed: Observed) -> str | None:
     """Return the time (RFC 3339) when a container of a Job first ran, or None if no container has run.
 
     A Job counts its deleted pods, but not whether they ran. The status lists pods that were seen to end without a run.
     All other ended pods count as run, from the Job's start time. If a pod that ran were missed, another spec could
     continue from its stored results. The opposite error only refuses a change of the spec, which costs another
     TrainingJob.
-
-    Args:
-        before: The previous status of the TrainingJob.
-        observed: The observed children.
     """
     if times := [since for since in map(ran_since, observed.pods) if since is not None]:
         return min(times)
     told = (observed.child or {}).get("status", {})
     uncounted = told.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
     ended = sum((told.get(how) or 0) + len(uncounted.get(how) or ()) for how in ("succeeded", "failed"))
-    known = unstarted(before, observed)
+    known = unstarted_pods(before, observed)
     if ended <= (len(known.pods) if known else 0):
         return None
     return told.get("startTime") or timestamp(observed.now)
 
 
-def unstarted(before: Status, observed: Observed) -> Unstarted | None:
-    """Return the pods of a Job that were ever seen to end without a container that ran, or None.
-
-    Args:
-        before: The previous status of the TrainingJob.
-        observed: The observed children.
-    """
+def unstarted_pods(before: Status, observed: Observed) -> Unstarted | None:
+    """Return the pods of a Job that were ever seen to end without a container that ran, or None."""
     if observed.child is None:
         return None
     uid, known = observed.child["metadata"]["uid"], before.unstarted
@@ -165,17 +151,12 @@ def unstarted(before: Status, observed: Observed) -> Unstarted | None:
 
 
 def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels.
-
-    Args:
-        child: The Job of the TrainingJob, if it exists.
-        pods: Pods with the TrainingJob's name in their label.
-    """
+    """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels."""
     uid = child and child["metadata"]["uid"]
     return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
-def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
+def orphan_pods(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
     """Return the running pods with a TrainingJob's UID in their label that its Job does not control.
 
     Args:
@@ -189,7 +170,7 @@ def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Obj
     )
 
 
-def _created(pod: Object) -> datetime:
+def _creation_time(pod: Object) -> datetime:
     return datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
 
 

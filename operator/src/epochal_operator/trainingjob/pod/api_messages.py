@@ -2,7 +2,7 @@
 
 import re
 
-_OWN = (
+_FIELD_PATHS = (
     (re.compile(r"\bspec\.(?:template\.spec\.)?containers\[0\]\.(?=(?:resources|image)\b)"), "spec."),
     (
         re.compile(
@@ -50,13 +50,9 @@ https://github.com/kubernetes/kubernetes/tree/master/plugin/pkg/admission
 """
 
 
-def in_its_own_fields(said: str) -> str:
-    """Return a message about a Job or its pod with the TrainingJob's own field names, and with advice.
-
-    Args:
-        said: The API server's message.
-    """
-    for theirs, own in _OWN:
+def with_training_job_fields(said: str) -> str:
+    """Return a message about a Job or its pod with the TrainingJob's own field names, and with advice."""
+    for theirs, own in _FIELD_PATHS:
         said = theirs.sub(own, said)
     remedies = [remedy for seen, remedy in _REMEDIES if seen.search(said)]
     return " ".join([f"{said.rstrip('.')}.", *remedies]) if remedies else said

@@ -10,13 +10,13 @@ from epochal_operator.pods.pod_template import CONTAINER
 
 Object = Mapping[str, Any]
 
-LIMIT_RANGER = "kubernetes.io/limit-ranger"
+LIMIT_RANGER_ANNOTATION = "kubernetes.io/limit-ranger"
 """Annotation of a pod: the values that a LimitRange has set, such as `LimitRanger plugin set: cpu, memory request for
 container trainer; memory limit for container trainer`.
 
 https://github.com/kubernetes/kubernetes/blob/master/plugin/pkg/admission/limitranger/admission.go
 """
-_LIMIT = f" limit for container {CONTAINER}"
+_LIMIT_SUFFIX = f" limit for container {CONTAINER}"
 
 
 class MemoryLimit(NamedTuple):
@@ -45,17 +45,13 @@ _FIELD = "spec.resources.limits.memory"
 
 
 def memory_limit(pod: Object) -> MemoryLimit | None:
-    """Return the memory limit of the trainer in a pod, or None if it has none.
-
-    Args:
-        pod: The pod.
-    """
+    """Return the memory limit of the trainer in a pod, or None if it has none."""
     container: Object = next((one for one in pod["spec"]["containers"] if one["name"] == CONTAINER), {})
     quantity = ((container.get("resources") or {}).get("limits") or {}).get("memory")
     return None if quantity is None else MemoryLimit(str(quantity), _is_default(pod))
 
 
 def _is_default(pod: Object) -> bool:
-    said = (pod["metadata"].get("annotations") or {}).get(LIMIT_RANGER, "").rpartition("set: ")[2]
-    limits = [part.removesuffix(_LIMIT) for part in said.split("; ") if part.endswith(_LIMIT)]
+    said = (pod["metadata"].get("annotations") or {}).get(LIMIT_RANGER_ANNOTATION, "").rpartition("set: ")[2]
+    limits = [part.removesuffix(_LIMIT_SUFFIX) for part in said.split("; ") if part.endswith(_LIMIT_SUFFIX)]
     return any("memory" in part.split(", ") for part in limits)

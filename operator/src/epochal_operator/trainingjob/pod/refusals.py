@@ -10,13 +10,13 @@ from typing import Any
 from epochal_operator.runtime.api.errors import ApiError, Forbidden
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import EVENTS
-from epochal_operator.trainingjob.job.observed import Refused
+from epochal_operator.trainingjob.job.observed import PodRefusal
 
 Object = Mapping[str, Any]
 
 SELECTOR = "regarding.kind=Job,reason=FailedCreate"
-KEPT = 10_000
-MAX_NOTE = 1024
+MAX_JOBS = 10_000
+MAX_NOTE_LENGTH = 1024
 """Limit of the API server for an Event's note: https://pkg.go.dev/k8s.io/api/events/v1#Event."""
 RETRY_SECONDS = 5.0
 FORBIDDEN_SECONDS = 300.0
@@ -25,7 +25,7 @@ FORBIDDEN_SECONDS = 300.0
 _log = logging.getLogger(__name__)
 
 
-class Refusals:
+class PodRefusals:
     """The latest refusal of a pod for each Job, up to a maximum number of Jobs.
 
     Beyond the maximum, the oldest entry of the namespace with the most entries is dropped, so no namespace displaces
@@ -33,7 +33,7 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._last: defaultdict[str, dict[str, Refused]] = defaultdict(dict)
+        self._last: defaultdict[str, dict[str, PodRefusal]] = defaultdict(dict)
 
     def take(self, event: Object) -> str | None:
         """Store an events.k8s.io/v1 Event with the reason FailedCreate.
@@ -41,7 +41,7 @@ class Refusals:
         Returns:
             The UID of the Job in the Event, or None if the Event is not new.
         """
-        about, note, at = event.get("regarding") or {}, event.get("note"), _last_told(event)
+        about, note, at = event.get("regarding") or {}, event.get("note"), _last_event_time(event)
         namespace, uid = about.get("namespace"), about.get("uid")
         if not namespace or not uid or not note or at is None:
             return None
@@ -49,27 +49,21 @@ class Refusals:
             return None
         of_namespace = self._last[namespace]
         of_namespace.pop(uid, None)
-        of_namespace[uid] = Refused(note[:MAX_NOTE], at)
-        if sum(map(len, self._last.values())) > KEPT:
+        of_namespace[uid] = PodRefusal(note[:MAX_NOTE_LENGTH], at)
+        if sum(map(len, self._last.values())) > MAX_JOBS:
             most = max(self._last, key=lambda one: len(self._last[one]))
             del self._last[most][next(iter(self._last[most]))]
             if not self._last[most]:
                 del self._last[most]
         return str(uid)
 
-    def of(self, namespace: str, job_uid: str) -> Refused | None:
+    def of(self, namespace: str, job_uid: str) -> PodRefusal | None:
         """Return the latest refusal of a Job's pod, or None."""
         return self._last.get(namespace, {}).get(job_uid)
 
 
 async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Object], object]) -> None:
-    """Watch the FailedCreate Events of Jobs until cancelled, and restart the watch after errors.
-
-    Args:
-        kube: The API server.
-        namespace: The namespace; None for all namespaces.
-        take: Called with each Event.
-    """
+    """Watch the FailedCreate Events of Jobs until cancelled, and restart the watch after errors."""
     while True:
         seconds = RETRY_SECONDS
         try:
@@ -84,7 +78,7 @@ async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Obje
         await asyncio.sleep(seconds)
 
 
-def _last_told(event: Object) -> datetime | None:
+def _last_event_time(event: Object) -> datetime | None:
     times = (
         (event.get("series") or {}).get("lastObservedTime"),
         event.get("deprecatedLastTimestamp"),

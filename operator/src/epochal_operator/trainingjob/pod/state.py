@@ -30,27 +30,27 @@ _IMAGE_FIELDS = {
     None: "spec.image, or trainerImage of Epochal's chart where that is not set",
 }
 """The fields that name an image: in the spec, in the chart, or unknown."""
-_NORMAL = frozenset({"ContainerCreating", "PodInitializing"})
+_STARTING_REASONS = frozenset({"ContainerCreating", "PodInitializing"})
 """Waiting reasons of a container that starts normally."""
-_NEVER_RAN = frozenset({"ContainerCannotRun", "StartError"})
+_START_FAILURES = frozenset({"ContainerCannotRun", "StartError"})
 """Termination reasons of a container that a runtime could not start, as named by different runtimes."""
 
 
-def running(pod: Object) -> str | None:
+def running_since(pod: Object) -> str | None:
     """Return the start time of the trainer that runs in a live pod (RFC 3339), or None.
 
     The trainer counts as running until the pod ends, although a kubelet may report the end of the container a moment
     earlier.
     """
-    state = trainer(pod).get("state", {})
+    state = trainer_status(pod).get("state", {})
     container = state.get("running", state.get("terminated"))
     # The end of a container on a lost node is never reported.
     return None if container is None or not alive(pod) else container.get("startedAt", "")
 
 
-def started(pod: Object) -> bool:
+def has_started(pod: Object) -> bool:
     """Return whether a trainer has started in a pod."""
-    state = trainer(pod).get("state", {})
+    state = trainer_status(pod).get("state", {})
     return "running" in state or "terminated" in state
 
 
@@ -60,18 +60,18 @@ def ran_since(pod: Object) -> str | None:
     A container whose program could not be started never ran: its image is not a trainer's. Nor did a container that was
     never created, for which a kubelet reports ContainerStatusUnknown once the pod has ended.
     """
-    container = trainer(pod)
+    container = trainer_status(pod)
     state = container.get("state", {})
     ended = state.get("terminated", {})
     since: str | None = (state.get("running") or ended).get("startedAt")
-    if not started(pod) or ended.get("reason") in _NEVER_RAN:
+    if not has_started(pod) or ended.get("reason") in _START_FAILURES:
         return None
     if "running" in state or container.get("containerID"):
         return since or pod["metadata"].get("creationTimestamp") or ""
     return since
 
 
-def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
+def waiting_cause(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
     """Return the cause of a pod that does not start, or None if it starts normally.
 
     Args:
@@ -79,17 +79,17 @@ def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None
         own_image: Whether spec.image names its image; None if unknown.
     """
     program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
-    problem = unscheduled(pod) or start_failure(trainer(pod), program, _NORMAL)
+    problem = unscheduled(pod) or start_failure(trainer_status(pod), program, _STARTING_REASONS)
     return problem and StatusCause(as_reason(problem.reason), problem.message)
 
 
 def lacks_image(pod: Object) -> bool:
     """Return whether a pod does not start because its image is missing or its name is invalid."""
-    cause = waiting(pod)
+    cause = waiting_cause(pod)
     return cause is not None and cause.reason in {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME}
 
 
-def ends_by(pod: Object) -> datetime | None:
+def termination_deadline(pod: Object) -> datetime | None:
     """Return the deadline for the end of a terminating pod, or None for another pod."""
     deadline = pod["metadata"].get("deletionTimestamp")
     return datetime.fromisoformat(deadline) if deadline and alive(pod) else None
@@ -97,27 +97,23 @@ def ends_by(pod: Object) -> datetime | None:
 
 def lost_at(pod: Object) -> datetime | None:
     """Return the time when a terminating pod counts as lost with its node, or None for another pod."""
-    deadline = ends_by(pod)
+    deadline = termination_deadline(pod)
     return deadline and deadline + timedelta(seconds=LOST_SECONDS)
 
 
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
     since = unprepared_since(pod)
-    if since is None or not alive(pod) or started(pod):
+    if since is None or not alive(pod) or has_started(pod):
         return None
     return since + timedelta(seconds=STUCK_SECONDS)
 
 
-def unmatched_at(pod: Object, status: Status) -> datetime | None:
+def stalled_at(pod: Object, status: Status) -> datetime | None:
     """Return the time when a pod without a matching node counts as stalled, or None if a node matches.
 
     Until then, an autoscaler may add a node with the requested labels. The time counts from the status that first had
     the reason NoMatchingNode: PodScheduled keeps its transition time if a pod that lacked room now lacks a node.
-
-    Args:
-        pod: The pod.
-        status: The status of its TrainingJob.
     """
     unscheduled, ready = condition_of(pod, "PodScheduled", "False") or {}, get_condition(status.conditions, "Ready")
     since = unscheduled.get("lastTransitionTime")
@@ -129,15 +125,11 @@ def unmatched_at(pod: Object, status: Status) -> datetime | None:
     return seen + timedelta(seconds=AUTOSCALE_SECONDS)
 
 
-def lost(pod: Object, now: datetime) -> bool:
+def is_lost(pod: Object, now: datetime) -> bool:
     """Return whether the state of a pod is unknown, because its node has stopped reporting.
 
     Kubernetes then sets only the pod's condition Ready to False. ContainersReady stays as the kubelet last reported it.
     A terminating pod on such a node stays until the node returns or is deleted.
-
-    Args:
-        pod: The pod.
-        now: The time, with a time zone.
     """
     if not alive(pod) or not pod["spec"].get("nodeName"):
         return False
@@ -146,7 +138,7 @@ def lost(pod: Object, now: datetime) -> bool:
     return bool(unheard) or overdue or pod["status"].get("reason") == "NodeLost"
 
 
-def trainer(pod: Object) -> Object:
+def trainer_status(pod: Object) -> Object:
     """Return the status of a pod's trainer container; empty if it has none yet."""
     found = pod.get("status", {}).get("containerStatuses") or []
     return next((one for one in found if one["name"] == CONTAINER), {})

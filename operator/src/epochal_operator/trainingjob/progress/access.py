@@ -14,7 +14,7 @@ from epochal_operator.runtime.lookup import Lookup
 from epochal_operator.runtime.owners import Owner, controller
 from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS, Identity
 
-UNSERVED = 1_000
+MAX_LOGGED_NAMESPACES = 1_000
 """Maximum number of unserved namespaces that are logged, each once."""
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ReporterAccess:
         """Return whether a namespace is served. In others, the operator may not read a pod's owner."""
         if not self._namespaces or namespace in self._namespaces:
             return True
-        if namespace not in self._unserved and len(self._unserved) < UNSERVED:
+        if namespace not in self._unserved and len(self._unserved) < MAX_LOGGED_NAMESPACES:
             self._unserved.add(namespace)
             _log.warning(
                 "reports from the namespace %s are refused, which is not served (watchNamespaces of the chart): its "

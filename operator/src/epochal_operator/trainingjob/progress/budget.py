@@ -9,16 +9,16 @@ from epochal_api.report import INTERVAL_SECONDS, Report
 
 from epochal_operator.web.rate_limit import Bucket
 
-LONGEST_SECONDS = 300.0
+MAX_DELAY_SECONDS = 300.0
 """Maximum seconds between two reports of a trainer, because users watch them and an alert waits for them."""
 BURST_SECONDS = 2.0
 """Seconds of reports that may arrive at once. Half of this burst is reserved for news."""
-LEAST_BURST = 4.0
-TRAINERS = 50_000
+MIN_BURST = 4.0
+MAX_TRAINERS = 50_000
 """Trainers whose last report is remembered. The next report of any other trainer counts as news."""
 
 
-class Pace(NamedTuple):
+class ReportDelays(NamedTuple):
     """The delays before a trainer's next reports.
 
     Args:
@@ -30,7 +30,7 @@ class Pace(NamedTuple):
     news: float = 0.0
 
 
-class Told(NamedTuple):
+class LastReport(NamedTuple):
     """The last report of a trainer.
 
     Args:
@@ -49,7 +49,7 @@ class Told(NamedTuple):
         waits_for = report.waiting.reason if report.waiting else None
         return cls(at, report.epoch, (report.attempt, report.stage, waits_for))
 
-    def is_news(self, before: "Told") -> bool:
+    def is_news(self, before: "LastReport") -> bool:
         """Return whether a report is more important than a report of steps only.
 
         The end of an epoch is, unless epochs are so short that each report would be news.
@@ -57,7 +57,7 @@ class Told(NamedTuple):
         return self.rest != before.rest or (self.epoch > before.epoch and self.at - before.at >= INTERVAL_SECONDS)
 
 
-class Budget:
+class ReportBudget:
     """Limits the rate of all trainers' reports. Reports of an epoch's end have priority over reports of steps.
 
     Args:
@@ -68,10 +68,10 @@ class Budget:
     def __init__(self, per_second: float, clock: Callable[[], float] = monotonic) -> None:
         self._per_second = per_second
         self._clock = clock
-        self._burst = max(LEAST_BURST, BURST_SECONDS * per_second)
+        self._burst = max(MIN_BURST, BURST_SECONDS * per_second)
         self._bucket = Bucket(self._burst, clock())
         self._due = clock()
-        self._told: TTLCache[str, Told, float] = TTLCache(TRAINERS, 2 * LONGEST_SECONDS, clock)
+        self._told: TTLCache[str, LastReport, float] = TTLCache(MAX_TRAINERS, 2 * MAX_DELAY_SECONDS, clock)
 
     def is_news(self, trainer: str, report: Report) -> bool:
         """Return whether a report is more important than a report of steps only.
@@ -84,7 +84,7 @@ class Budget:
             before = self._told[trainer]
         except KeyError:
             return True
-        return Told.of(report, self._clock()).is_news(before)
+        return LastReport.of(report, self._clock()).is_news(before)
 
     def take(self, *, news: bool) -> bool:
         """Return whether a report may be written, and count it if so."""
@@ -96,7 +96,7 @@ class Budget:
 
     def wrote(self, trainer: str, report: Report) -> None:
         """Remember the last report of a trainer."""
-        self._told[trainer] = Told.of(report, self._clock())
+        self._told[trainer] = LastReport.of(report, self._clock())
 
     def next(self) -> float:
         """Return the seconds until a trainer's next report of steps.
@@ -104,5 +104,5 @@ class Budget:
         Each trainer gets its own time slot, so the delay grows with the number of trainers.
         """
         now = self._clock()
-        self._due = min(max(now, self._due) + 1 / self._per_second, now + LONGEST_SECONDS)
+        self._due = min(max(now, self._due) + 1 / self._per_second, now + MAX_DELAY_SECONDS)
         return max(INTERVAL_SECONDS, self._due - now)

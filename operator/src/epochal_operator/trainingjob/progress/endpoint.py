@@ -22,33 +22,33 @@ from epochal_operator.runtime.api.kube import Kube, Object
 from epochal_operator.runtime.owners import Owner
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress.access import ReporterAccess
-from epochal_operator.trainingjob.progress.budget import TRAINERS, Budget, Pace
+from epochal_operator.trainingjob.progress.budget import MAX_TRAINERS, ReportBudget, ReportDelays
 from epochal_operator.trainingjob.progress.reported_status import reached_epoch, reported_status
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER, TRAINING_JOBS
-from epochal_operator.trainingjob.status.predicates import finished
+from epochal_operator.trainingjob.status.predicates import is_finished
 from epochal_operator.web.pod_auth import PodAuth, bearer
 from epochal_operator.web.rate_limit import RateLimit
 
 BURST = 10
 PER_SECOND = 1
 """Sustained reports per second of one pod."""
-CALM_SECONDS = 2.0
+EPOCH_DELAY_SECONDS = 2.0
 """Seconds between reports of very short epochs once half of the burst is used. The rest is for important reports."""
-FAILURES = 20
-FAILURES_PER_SECOND = 1
+REFUSAL_BURST = 20
+REFUSALS_PER_SECOND = 1
 """Refused reports per second of one address. Beyond that, the API server is not asked to review its tokens."""
-ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 """Maximum number of addresses whose refused reports are counted."""
-BODY_SECONDS = 10.0
-ANSWER_SECONDS = 30.0
-LATE_SECONDS = 15.0
+BODY_TIMEOUT_SECONDS = 10.0
+RESPONSE_TIMEOUT_SECONDS = 30.0
+MAX_RETRY_SECONDS = 15.0
 """Maximum delay of a trainer in seconds. An older trainer also delays its report of an epoch's end."""
-BUSY_SECONDS = 2
+UNAVAILABLE_RETRY_SECONDS = 2
 """Retry delay in seconds after the API server did not answer."""
-TRIES = 5
+MAX_ATTEMPTS = 5
 """Attempts to update an object that changes between read and write."""
-MAX_FAULTS = 5
-LONGEST_EPOCH_SECONDS = 365 * 86400.0
+MAX_INVALID_FIELDS = 5
+MAX_EPOCH_SECONDS = 365 * 86400.0
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Refusal(Exception):
         pace: The delays of the next reports, which depend on their content; None without such delays.
     """
 
-    def __init__(self, code: int, message: str, retry_after: float | None = None, pace: Pace | None = None) -> None:
+    def __init__(self, code: int, message: str, retry_after: float | None = None, pace: ReportDelays | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -87,9 +87,9 @@ def read_report(body: bytes) -> Report:
         return Report.model_validate_json(body)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:MAX_FAULTS]]
-        if len(faults) > MAX_FAULTS:
-            lines.append(f"and {len(faults) - MAX_FAULTS} more")
+        lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:MAX_INVALID_FIELDS]]
+        if len(faults) > MAX_INVALID_FIELDS:
+            lines.append(f"and {len(faults) - MAX_INVALID_FIELDS} more")
         raise Refusal(422, "; ".join(lines)[:2048]) from None
 
 
@@ -107,7 +107,7 @@ class Outcome(NamedTuple):
     reached: int
 
 
-def is_news(report: Report, status: Status) -> bool:
+def is_newer(report: Report, status: Status) -> bool:
     """Return whether a report is newer than the status of an unfinished job.
 
     A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
@@ -115,16 +115,16 @@ def is_news(report: Report, status: Status) -> bool:
     trainer waits.
     """
     progress = status.progress
-    if finished(status):
+    if is_finished(status):
         return False
     return progress is None or report.attempt == 0 or report.order > (progress.attempt, progress.sequence)
 
 
-def finished_epoch(report: Report, status: Status) -> float | None:
+def epoch_seconds(report: Report, status: Status) -> float | None:
     """Return the seconds of the epoch that has ended since the last status, or None if none has ended."""
     seconds = report.seconds_per_epoch if report.epoch > (status.progress.epoch if status.progress else 0) else None
     # The histogram sums over all TrainingJobs: a trainer with invalid values must not spoil it for the others.
-    return seconds if seconds is not None and seconds <= LONGEST_EPOCH_SECONDS else None
+    return seconds if seconds is not None and seconds <= MAX_EPOCH_SECONDS else None
 
 
 class ProgressEndpoint:
@@ -144,9 +144,9 @@ class ProgressEndpoint:
         self._metrics = metrics
         self._auth = PodAuth(kube, TOKEN_AUDIENCE)
         self._access = ReporterAccess(kube, namespaces)
-        self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=TRAINERS)
-        self._failures = RateLimit(burst=FAILURES, per_second=FAILURES_PER_SECOND, clients=ADDRESSES)
-        self._budget = Budget(writes_per_second)
+        self._rate = RateLimit(burst=BURST, per_second=PER_SECOND, clients=MAX_TRAINERS)
+        self._failures = RateLimit(burst=REFUSAL_BURST, per_second=REFUSALS_PER_SECOND, clients=MAX_ADDRESSES)
+        self._budget = ReportBudget(writes_per_second)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route for POST requests with a report."""
@@ -156,52 +156,52 @@ class ProgressEndpoint:
         namespace, name = request.match_info["namespace"], request.match_info["name"]
         with logs.about(namespace, name):
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
                     answer = await self._take(request, namespace, name)
                 response = web.json_response(answer.dump())
             except Refusal as refusal:
-                response = _refuse(refusal)
+                response = _refusal_response(refusal)
             except (ApiError, TimeoutError) as error:
                 _log.warning("a report waits for the API server: %s", error or type(error).__name__)
-                response = _refuse(Refusal(503, "the API server gives no answer: try again", BUSY_SECONDS))
+                response = _refusal_response(Refusal(503, "the API server gives no answer: try again", UNAVAILABLE_RETRY_SECONDS))
         self._metrics.progress_reports.labels(str(response.status)).inc()
         return response
 
     async def _take(self, request: web.Request, namespace: str, name: str) -> Answer:
         pod, owner = await self._authorize(request, namespace, name)
-        report = read_report(await _read(request))
+        report = read_report(await _read_body(request))
         steps, news = self._budget.next(), self._budget.is_news(pod, report)
         if not self._budget.take(news=news):
-            late = min(steps, LATE_SECONDS)
-            raise Refusal(429, "more reports come than may be written", late, Pace(steps, late if news else 0.0))
+            late = min(steps, MAX_RETRY_SECONDS)
+            raise Refusal(429, "more reports come than may be written", late, ReportDelays(steps, late if news else 0.0))
         found = await self._write(report, owner, namespace)
         self._budget.wrote(pod, report)
         calm = self._rate.left(pod) >= BURST / 2
-        answer = _say(found.message, Pace(steps, 0.0 if calm else CALM_SECONDS))
+        answer = _answer(found.message, ReportDelays(steps, 0.0 if calm else EPOCH_DELAY_SECONDS))
         reached = found.reached if found.finish else None
         return answer.model_copy(update={"finish": found.finish, "finish_after_epoch": reached})
 
     async def _write(self, report: Report, owner: Owner, namespace: str) -> Outcome:
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
-                    raise _forbidden()
+                    raise _forbidden_refusal()
                 status = read_status(Status, job.get("status"))
                 finish, reached = job.get("spec", {}).get("finish") is True, reached_epoch(status.progress)
-                if not is_news(report, status):
+                if not is_newer(report, status):
                     return Outcome("ignored: not later than what is known", finish, reached)
                 await self._apply(report, job["metadata"], status)
             except Conflict:
                 continue
             except NotFound:
-                raise _forbidden() from None
+                raise _forbidden_refusal() from None
             except Invalid as error:
                 raise Refusal(422, f"the status cannot hold it: {error.message[:1024]}") from None
-            if (seconds := finished_epoch(report, status)) is not None:
+            if (seconds := epoch_seconds(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
             return Outcome("applied", finish, reached)
-        raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", BUSY_SECONDS)
+        raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", UNAVAILABLE_RETRY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
         """Return the UID of the reporting pod and its TrainingJob; raise Refusal if it may not report."""
@@ -232,7 +232,7 @@ class ProgressEndpoint:
             raise Refusal(403, f"the namespace {identity.namespace} is not served (watchNamespaces of Epochal's chart)")
         owner = await self._access.job(identity)
         if owner is None or (identity.namespace, owner.name) != (namespace, name):
-            raise _forbidden()
+            raise _forbidden_refusal()
         return identity.pod_uid, owner
 
     async def _apply(self, report: Report, metadata: Object, before: Status) -> None:
@@ -247,41 +247,41 @@ class ProgressEndpoint:
         )
 
 
-def _forbidden() -> Refusal:
+def _forbidden_refusal() -> Refusal:
     # The same response for another user's job and for a missing job, so that clients cannot detect existing jobs.
     return Refusal(403, "only a pod of this TrainingJob may report on it")
 
 
-def _refuse(refusal: Refusal) -> web.Response:
+def _refusal_response(refusal: Refusal) -> web.Response:
     headers = {}
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     if refusal.code == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
     return web.json_response(
-        _say(printable(refusal.message), refusal.pace).dump(), status=refusal.code, headers=headers
+        _answer(printable(refusal.message), refusal.pace).dump(), status=refusal.code, headers=headers
     )
 
 
-def _say(message: str, pace: Pace | None) -> Answer:
+def _answer(message: str, pace: ReportDelays | None) -> Answer:
     if pace is None:
         return Answer(message=message)
     return Answer(message=message, report_after_seconds=round(pace.steps, 1), epoch_after_seconds=round(pace.news, 1))
 
 
-async def _read(request: web.Request) -> bytes:
+async def _read_body(request: web.Request) -> bytes:
     too_large = Refusal(413, f"a report must fit in {MAX_REPORT_BYTES} bytes")
     if (request.content_length or 0) > MAX_REPORT_BYTES:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(BODY_TIMEOUT_SECONDS):
             async for part in request.content.iter_any():
                 body += part
                 if len(body) > MAX_REPORT_BYTES:
                     raise too_large
     except TimeoutError:
-        raise Refusal(408, f"a report must arrive within {BODY_SECONDS:.0f} s") from None
+        raise Refusal(408, f"a report must arrive within {BODY_TIMEOUT_SECONDS:.0f} s") from None
     except (web.RequestPayloadError, ConnectionError):
         raise Refusal(400, "the request ended before its body did") from None
     return bytes(body)

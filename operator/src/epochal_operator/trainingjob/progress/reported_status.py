@@ -40,7 +40,7 @@ MAX_MODELS_BYTES = 2560
 """Limit of the models' URIs as JSON, enough for two in any bucket; the rest is for their metrics."""
 MAX_EXPORTS_BYTES = 5120
 """Limit of the URIs of exports and the signature as JSON, enough for all of them except with the longest keys."""
-_WATCHED = ("val_loss", "loss")
+_DEFAULT_DISPLAY_METRICS = ("val_loss", "loss")
 """Default metrics for the display, for trainers that do not report the metric of the best epoch."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -59,24 +59,24 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
         All status fields from reports. Numbers that are not integers become strings with six significant digits.
         Metrics beyond the limit of names since the start are omitted, because each becomes a Prometheus series.
     """
-    watched = _watched(report.best.metric if report.best else None)
-    names = _names(report.metrics or (), known=_known_names(before), first=watched)
-    told = _told(report, now, _names(report.test or (), known=names, first=watched), _warnings(report.warnings, before))
+    watched = _display_metrics(report.best.metric if report.best else None)
+    names = _metric_names(report.metrics or (), known=_previous_names(before), first=watched)
+    told = _from_report(report, now, _metric_names(report.test or (), known=names, first=watched), _warnings(report.warnings, before))
     loads = report.stage == "Loading" or report.attempt == 0
-    return _with_what_was_reached(told, before) if loads and before else told
+    return _with_reached_position(told, before) if loads and before else told
 
 
-def _known_names(before: ReportedStatus | None) -> list[str]:
+def _previous_names(before: ReportedStatus | None) -> list[str]:
     named = before.progress.metric_names if before and before.progress else None
     return named or [*((before and before.metrics) or ()), *((before and before.test) or ())]
 
 
-def _watched(monitored: str | None) -> tuple[str, ...]:
+def _display_metrics(monitored: str | None) -> tuple[str, ...]:
     """Return the metrics to display, the metric of the best epoch before losses."""
-    return (monitored, *_WATCHED) if monitored else _WATCHED
+    return (monitored, *_DEFAULT_DISPLAY_METRICS) if monitored else _DEFAULT_DISPLAY_METRICS
 
 
-def _names(names: Iterable[str], known: Iterable[str], first: Sequence[str]) -> list[str]:
+def _metric_names(names: Iterable[str], known: Iterable[str], first: Sequence[str]) -> list[str]:
     """Return the names used before, and further names up to the limits, with those in `first` before others."""
     more = sorted(set(names) - set(known), key=lambda name: (name not in first, name))
     result: list[str] = []
@@ -101,11 +101,11 @@ def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | Non
     return list((known | told).values())[:MAX_WARNINGS] or None
 
 
-def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
+def _from_report(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
-    metrics = _figures(report.metrics, names)
-    best = report.best if report.best and report.best.metric in {*names, *_WATCHED} else None
+    metrics = _metric_texts(report.metrics, names)
+    best = report.best if report.best and report.best.metric in {*names, *_DEFAULT_DISPLAY_METRICS} else None
     progress = Progress(
         attempt=report.attempt,
         sequence=report.sequence,
@@ -116,7 +116,7 @@ def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned
         steps_per_epoch=report.steps_per_epoch,
         percent=100 if ended else _percent(report),
         seconds_per_epoch=None if report.seconds_per_epoch is None else f"{report.seconds_per_epoch:.4g}",
-        estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _FAR))),
+        estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _MAX_SECONDS))),
         last_report_time=timestamp(now),
         metric_names=names or None,
         waiting=report.waiting and _waiting(report.waiting, now),
@@ -127,17 +127,17 @@ def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned
         progress=progress,
         metrics=metrics,
         best=best and Best(epoch=best.epoch, metric=best.metric, mode=best.mode, value=f"{best.value:.6g}"),
-        test=_figures(report.test, names),
+        test=_metric_texts(report.test, names),
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
-        results=report.artifacts and _stored(report, report.artifacts, names),
+        results=report.artifacts and _stored_results(report, report.artifacts, names),
         warnings=warnings,
         display=_display(
-            progress, metrics, best.metric if best else None, eta=None if left is None else duration(left)
+            progress, metrics, best.metric if best else None, eta=None if left is None else format_duration(left)
         ),
     )
 
 
-def _with_what_was_reached(told: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
+def _with_reached_position(told: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
     """Return the report of a trainer that still loads, completed from the previous status."""
     now, was = told.progress, before.progress
     if now is None or was is None:
@@ -176,22 +176,22 @@ def reached_epoch(progress: Progress | None) -> int:
     return max(running, progress.finish_after_epoch or 0)
 
 
-def finished_early(progress: Progress | None) -> bool:
+def is_finished_early(progress: Progress | None) -> bool:
     """Return whether a finished training ended early as requested, by its reports."""
     if progress is None or progress.finish_after_epoch is None:
         return False
     return progress.finish_after_epoch <= progress.epoch < progress.epochs
 
 
-def reported_since(status: Status, since: str) -> Progress | None:
+def progress_since(status: Status, since: str) -> Progress | None:
     """Return the progress that the trainer running since a time (RFC 3339) has reported, or None."""
     progress = status.progress
     return progress if progress and (progress.last_report_time or "") >= since else None
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in its two largest units, such as 45s, 1m45s, 2h3m or 3d4h."""
-    whole = round(min(seconds, _FAR))
+    whole = round(min(seconds, _MAX_SECONDS))
     for unit, letter, below, small in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", 1, "s")):
         if whole >= unit:
             rest = whole % unit // below
@@ -199,20 +199,20 @@ def duration(seconds: float) -> str:
     return f"{whole}s"
 
 
-_FAR = 100 * 365 * _DAY
+_MAX_SECONDS = 100 * 365 * _DAY
 """Maximum duration: dates must keep four-digit years."""
 _POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
 
 
 def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
-    told = abs((waiting.since - now).total_seconds()) < _FAR
+    told = abs((waiting.since - now).total_seconds()) < _MAX_SECONDS
     since = waiting.since.astimezone(UTC) if told else now
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
-def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> Stored | None:
+def _stored_results(report: Report, told: reports.Artifacts, names: list[str]) -> Stored | None:
     texts = (told.uri, told.model, told.log)
-    uri, model, log = (text if text and _is_uri(text) else None for text in texts)
+    uri, model, log = (text if text and _is_uri_within_limits(text) else None for text in texts)
     if not uri:
         return None
     models = _models(uri, report.models or (), names) or None
@@ -231,12 +231,12 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
     found: dict[str, StoredModel] = {}
     left = MAX_MODELS_BYTES
     for one in told[:MAX_MODELS]:
-        uri = _within(folder, one.name)
+        uri = _object_uri(folder, one.name)
         left -= _json_size(uri)
-        if left >= 0 and _is_uri(uri):
+        if left >= 0 and _is_uri_within_limits(uri):
             found[one.name] = StoredModel(name=one.name, uri=uri, epoch=one.epoch, sha256=one.sha256)
     for one in told[:MAX_MODELS]:
-        test = _figures(one.test, names) or {}
+        test = _metric_texts(one.test, names) or {}
         left -= sum(_json_size(name) + _json_size(text) for name, text in test.items())
         if test and left >= 0 and one.name in found:
             found[one.name] = found[one.name].model_copy(update={"test": test})
@@ -245,23 +245,17 @@ def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) 
 
 def _signature(folder: str, sha256: str | None) -> StoredSignature | None:
     """Return the signature in a results folder, or None if none is stored."""
-    uri = _within(folder, SIGNATURE)
-    return StoredSignature(uri=uri, sha256=sha256) if sha256 is not None and _is_uri(uri) else None
+    uri = _object_uri(folder, SIGNATURE)
+    return StoredSignature(uri=uri, sha256=sha256) if sha256 is not None and _is_uri_within_limits(uri) else None
 
 
 def _exports(folder: str, told: reports.Export, left: int) -> list[ExportedModel]:
-    """Return the exported models in a results folder. Each name counts once.
-
-    Args:
-        folder: URI of the folder.
-        told: The trainer's report about the exports.
-        left: Maximum bytes of their URIs as JSON.
-    """
+    """Return the exported models in a results folder. Each name counts once."""
     found: dict[str, ExportedModel] = {}
     for one in told.exports[:MAX_EXPORTS]:
-        uri = _within(folder, one.name)
+        uri = _object_uri(folder, one.name)
         left -= _json_size(uri)
-        if left >= 0 and _is_uri(uri):
+        if left >= 0 and _is_uri_within_limits(uri):
             found[one.name] = ExportedModel(
                 name=one.name,
                 model=one.model,
@@ -273,11 +267,11 @@ def _exports(folder: str, told: reports.Export, left: int) -> list[ExportedModel
     return list(found.values())
 
 
-def _within(folder: str, name: str) -> str:
+def _object_uri(folder: str, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}"
 
 
-def _is_uri(text: str) -> bool:
+def _is_uri_within_limits(text: str) -> bool:
     return len(text.encode()) <= MAX_URI_BYTES and _json_size(text) <= MAX_URI_SIZE
 
 
@@ -290,7 +284,7 @@ def _percent(report: Report) -> int:
     return min(100, 100 * done // whole) if whole else 0
 
 
-def _figures(values: Values | None, names: Iterable[str]) -> dict[str, str] | None:
+def _metric_texts(values: Values | None, names: Iterable[str]) -> dict[str, str] | None:
     if values is None:
         return None
     kept = frozenset(names)
@@ -302,12 +296,12 @@ def _display(
 ) -> Display:
     metric = None
     if metrics:
-        name = next((name for name in _watched(monitored) if name in metrics), next(iter(metrics)))
-        metric = f"{name} {short(metrics[name])}"
+        name = next((name for name in _display_metrics(monitored) if name in metrics), next(iter(metrics)))
+        metric = f"{name} {format_metric(metrics[name])}"
     return Display(epoch=f"{progress.epoch}/{progress.epochs}", metric=metric, eta=eta)
 
 
-def short(figure: str) -> str:
+def format_metric(figure: str) -> str:
     """Return a metric with four significant digits, or unchanged if it is not a number, as from another version."""
     try:
         return f"{float(figure):.4g}"

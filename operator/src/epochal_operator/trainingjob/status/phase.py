@@ -11,27 +11,27 @@ from epochal_operator.pods.diagnosis import alive
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.reasons import clean
-from epochal_operator.trainingjob.job.batch_job import starter
+from epochal_operator.trainingjob.job.batch_job import starting_controller
 from epochal_operator.trainingjob.job.observed import Observed
-from epochal_operator.trainingjob.pod.api_messages import in_its_own_fields
+from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.failures import (
-    early_end,
-    ending,
-    failing,
-    failure,
+    early_end_cause,
+    job_end,
+    target_failure,
+    pod_failure,
     last_failure,
-    no_more_follows,
+    is_last_pod,
 )
 from epochal_operator.trainingjob.pod.state import (
     STUCK_SECONDS,
-    ends_by,
-    lost,
-    running,
+    termination_deadline,
+    is_lost,
+    running_since,
     stuck_at,
-    unmatched_at,
-    waiting,
+    stalled_at,
+    waiting_cause,
 )
-from epochal_operator.trainingjob.progress.reported_status import finished_early, reported_since
+from epochal_operator.trainingjob.progress.reported_status import is_finished_early, progress_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
 
@@ -73,35 +73,29 @@ class Phase(NamedTuple):
 
 
 def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
-    """Return the phase of a TrainingJob.
-
-    Args:
-        desired: The relevant parts of the spec.
-        before: The previous status, with the trainer's reports.
-        observed: The observed children.
-    """
+    """Return the phase of a TrainingJob."""
     child, blocked = observed.child, observed.blocked
     waits: State = "Suspended" if desired.suspend else "Queued"
     if child is None:
-        return _without_job(desired, observed, waits)
-    if end := ending(child, observed.pods):
+        return _phase_without_job(desired, observed, waits)
+    if end := job_end(child, observed.pods):
         failed = end.kind == "Failed"
-        cause = end.cause if failed else _ended_early(before, observed) or end.cause
+        cause = end.cause if failed else _early_end(before, observed) or end.cause
         return Phase(end.kind, cause, stalled=failed, completion_time=end.time)
-    if observed.replacing and blocked is None:
-        return Phase(waits, StatusCause(Reason.CREATING, _replaced(observed)))
+    if observed.replaces_job and blocked is None:
+        return Phase(waits, StatusCause(Reason.CREATING, _replacement_message(observed)))
     lives = any(map(alive, observed.pods))
     if child["metadata"].get("deletionTimestamp") and not (desired.suspend and lives):
-        return Phase(waits, StatusCause(Reason.CREATING, _deleted(child)))
+        return Phase(waits, StatusCause(Reason.CREATING, _deletion_message(child)))
     waiting_as_told = desired.suspend and child["spec"].get("suspend") and not lives
-    result = Phase("Suspended", _SUSPENDED) if waiting_as_told else _of_pods(desired, before, observed)
+    result = Phase("Suspended", _SUSPENDED) if waiting_as_told else _phase_of_pods(desired, before, observed)
     if blocked is None:
         return result
     stalled = effect(blocked.reason).stalls and not lives and not waiting_as_told
     return result._replace(cause=blocked, stalled=stalled)
 
 
-def _without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
+def _phase_without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
     if blocked := observed.blocked:
         stalled = effect(blocked.reason).stalls
         return Phase(waits, blocked, stalled=stalled)
@@ -117,86 +111,86 @@ def _without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
 _SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false.")
 
 
-def _ended_early(before: Status, observed: Observed) -> StatusCause | None:
+def _early_end(before: Status, observed: Observed) -> StatusCause | None:
     """Return the cause for a complete training that ended before its last epoch as requested, or None."""
     progress = before.progress
     if progress is not None and progress.stopped_after_epoch is not None:
         after = f"after epoch {progress.stopped_after_epoch} of {progress.epochs}"
         message = f"It has stopped {after}, as spec.training.stopAfterEpoch says, and its results are stored."
         return StatusCause(Reason.STOPPED_AFTER_EPOCH, message)
-    if progress is not None and finished_early(progress):
+    if progress is not None and is_finished_early(progress):
         after = f"after epoch {progress.epoch} of {progress.epochs}"
         message = f"It was finished early, {after}, as spec.finish asked, and its results are stored."
         return StatusCause(Reason.FINISHED_EARLY, message)
-    return early_end(observed.pods)
+    return early_end_cause(observed.pods)
 
 
-def _replaced(observed: Observed) -> str:
+def _replacement_message(observed: Observed) -> str:
     """Return the message for a Job that is being replaced by a Job of the current spec."""
     living = next((pod["metadata"]["name"] for pod in observed.pods if alive(pod)), None)
     once = f", once the pod {living} has ended" if living else ""
     return f"Its Job is made anew, of the spec as it is now, since no container of it has run{once}."
 
 
-def _deleted(child: Mapping[str, Any]) -> str:
+def _deletion_message(child: Mapping[str, Any]) -> str:
     """Return the message for a Job that is being deleted, with the finalizers that delay its deletion."""
-    finalizers = [one for one in child["metadata"].get("finalizers") or [] if one not in _FINALIZERS]
+    finalizers = [one for one in child["metadata"].get("finalizers") or [] if one not in _KUBERNETES_FINALIZERS]
     once = f", once nobody holds it any more (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
     return f"Its Job is being deleted, another one follows{once}."
 
 
-_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
+_KUBERNETES_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
 """Finalizers that Kubernetes itself adds and removes.
 
 https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 """
 
 
-def _of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
+def _phase_of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
     child = observed.child or {}
-    if (cause := _of_no_pod(child, observed)) is not None:
+    if (cause := _missing_pod_cause(child, observed)) is not None:
         return Phase("Queued", cause)
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if alive(pod):
-        ends = _on_its_way_out(pod, observed, suspend=desired.suspend)
-        result = _of_living(desired, before, pod, observed.now)
+        ends = _termination_cause(pod, observed, suspend=desired.suspend)
+        result = _phase_of_live_pod(desired, before, pod, observed.now)
         return result if ends is None else result._replace(cause=ends, stalled=False)
-    if failure(pod) is None or (cause := failing(child, observed.pods) or last_failure(observed.pods)) is None:
+    if pod_failure(pod) is None or (cause := target_failure(child, observed.pods) or last_failure(observed.pods)) is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
-    if no_more_follows(child, observed.pods):
-        state: State = before.state if before.state in _OF_TRAINER else "Running"  # its last state
+    if is_last_pod(child, observed.pods):
+        state: State = before.state if before.state in _TRAINER_STATES else "Running"  # its last state
         return Phase(state, StatusCause(Reason.FAILING, f"The pod {name} ended. {cause.reason}: {cause.message}"))
     return Phase("Starting", StatusCause(Reason.RESTARTING, f"{cause.reason}: {cause.message}"))
 
 
-_OF_TRAINER: tuple[State, ...] = ("Waiting", "Running", "Storing")
+_TRAINER_STATES: tuple[State, ...] = ("Waiting", "Running", "Storing")
 """States of a TrainingJob whose trainer runs."""
 
 
-def _of_no_pod(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
+def _missing_pod_cause(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
     """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
-    if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starter(child)):
-        return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.{_if_it_lasts(child)}")
+    if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starting_controller(child)):
+        return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.{_kueue_advice(child)}")
     if observed.refusal:
-        said = in_its_own_fields(clean(observed.refusal))
+        said = with_training_job_fields(clean(observed.refusal))
         return StatusCause(Reason.POD_REFUSED, f"Its pod cannot be created: {said}")
     return None if observed.pods else StatusCause(Reason.QUEUED, "Its Job has no pod yet.")
 
 
-def _if_it_lasts(child: Mapping[str, Any]) -> str:
+def _kueue_advice(child: Mapping[str, Any]) -> str:
     """Return advice about Kueue for a Job that waits in a queue: no controller reports a queue that does not exist."""
     queue = child["metadata"].get("labels", {}).get(QUEUE_LABEL)
     there = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
     return f" If this lasts: {there}" if queue else ""
 
 
-def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
+def _phase_of_live_pod(desired: Desired, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
-    if (since := running(pod)) is not None:
-        return _of_trainer(name, node, reported_since(before, since))
-    if (cause := waiting(pod, own_image=desired.own_image)) is not None:
-        overdue = (end := unmatched_at(pod, before)) is not None and end <= now
+    if (since := running_since(pod)) is not None:
+        return _phase_of_trainer(name, node, progress_since(before, since))
+    if (cause := waiting_cause(pod, own_image=desired.own_image)) is not None:
+        overdue = (end := stalled_at(pod, before)) is not None and end <= now
         return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls or overdue)
     if node and (late := stuck_at(pod)) is not None and late <= now:
         unready = f"The node {node} has not made the volumes and the network of the pod {name} ready for"
@@ -210,7 +204,7 @@ def _of_living(desired: Desired, before: Status, pod: Mapping[str, Any], now: da
     return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler."))
 
 
-def _of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
+def _phase_of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
     stage = told.stage if told else "Loading"
     state: State = "Storing" if stage in {"Storing", "Done"} else "Running"
     runs = f"The pod {name} runs on node {node}."
@@ -226,17 +220,17 @@ def _of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
     return Phase(state, StatusCause(Reason(state), runs))
 
 
-def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:
+def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:
     """Return the cause for a live pod that ends soon or lost its node, or None. No other pod starts until it ends."""
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
-    if lost(pod, observed.now):
+    if is_lost(pod, observed.now):
         return StatusCause(
             Reason.NODE_LOST,
             f"The node {node} is not heard of, so nobody knows whether the pod {name} still runs there, and no other "
             f"one starts. The job goes on by itself once the node is back. If it will not come back, delete it: "
             f"kubectl delete node {node}",
         )
-    if cause := failing(observed.child or {}, observed.pods):
+    if cause := target_failure(observed.child or {}, observed.pods):
         return StatusCause(
             Reason.FAILING, f"The pod {name} ends, and no other one follows. {cause.reason}: {cause.message}"
         )
@@ -245,7 +239,7 @@ def _on_its_way_out(pod: Mapping[str, Any], observed: Observed, *, suspend: bool
             Reason.SUSPENDING,
             f"The pod {name} ends, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a checkpoint first.",
         )
-    if ends_by(pod) is None:
+    if termination_deadline(pod) is None:
         return None
     told = (condition_of(pod, "DisruptionTarget") or {}).get("message")
     why = f" ({clean(told)})" if told else ""

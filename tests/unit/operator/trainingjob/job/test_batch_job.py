@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from epochal_api import pod
 from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
-from epochal_operator.trainingjob.job.batch_job import WRITTEN_ANNOTATION, batch_job, changes, is_as_written, outdated
+from epochal_operator.trainingjob.job.batch_job import USER_SPEC_ANNOTATION, batch_job, job_changes, matches_user_spec, is_outdated
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job
 
@@ -56,7 +56,7 @@ def test_job_and_pod_have_the_labels_that_were_chosen_but_none_of_ours() -> None
     wanted = bare["metadata"]["labels"] | {"team": "vision"}
     assert job["metadata"]["labels"] == wanted
     assert job["spec"]["template"]["metadata"]["labels"] == wanted
-    assert not outdated(parse(one), bare, chosen), "who chooses labels stops no training"
+    assert not is_outdated(parse(one), bare, chosen), "who chooses labels stops no training"
 
 
 def test_the_spec_travels_with_the_pod_and_reads_back_as_it_was_meant() -> None:
@@ -72,7 +72,7 @@ def test_whether_to_finish_is_asked_of_the_operator_and_not_of_the_pod() -> None
     """The pod would know it as of its creation; and a trainer of before knows no such field."""
     job = made(finish=True)
     assert "finish" not in json.loads(job["spec"]["template"]["metadata"]["annotations"][pod.JOB_ANNOTATION])["spec"]
-    assert not outdated(training_job(), job, INSTALLATION)
+    assert not is_outdated(training_job(), job, INSTALLATION)
 
 
 def test_an_argument_that_is_null_stays_null() -> None:
@@ -103,9 +103,9 @@ def test_what_becomes_of_the_one_it_goes_on_from_does_not_make_it_outdated(now: 
     job = training_job(**FOLLOWS)
     made, again = (batch_job(job, INSTALLATION, uri) for uri in (URI, now))
     assert made["metadata"]["annotations"] == again["metadata"]["annotations"]
-    assert not outdated(job, made, INSTALLATION)
+    assert not is_outdated(job, made, INSTALLATION)
     other = {"training": SPEC["training"] | {"continueFrom": {"name": "second"}}}
-    assert outdated(training_job(**other), made, INSTALLATION)
+    assert is_outdated(training_job(**other), made, INSTALLATION)
 
 
 def test_it_cannot_go_on_from_itself() -> None:
@@ -156,8 +156,8 @@ def test_a_spec_must_fit_into_an_annotation() -> None:
 )
 def test_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str, Any]) -> None:
     job = training_job(**now)
-    assert changes(job, made(**was)) == difference
-    assert not outdated(job, made(**was), INSTALLATION)
+    assert job_changes(job, made(**was)) == difference
+    assert not is_outdated(job, made(**was), INSTALLATION)
 
 
 @pytest.mark.parametrize(("field", "value"), [("parallelism", 0), ("suspend", True), ("activeDeadlineSeconds", 1)])
@@ -165,12 +165,12 @@ def test_what_somebody_changed_in_the_job_is_put_right(field: str, value: Any) -
     child = made()
     wanted = child["spec"].get(field)
     child["spec"][field] = value
-    assert changes(training_job(), child) == {field: wanted}
+    assert job_changes(training_job(), child) == {field: wanted}
 
 
 @pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
 def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
-    assert outdated(training_job(**change), made(), INSTALLATION)
+    assert is_outdated(training_job(**change), made(), INSTALLATION)
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
 )
 def test_whether_its_spec_was_changed(spec: dict[str, Any], generation: int, *, changed: bool) -> None:
     job = training_job(generation=generation, **spec)
-    assert is_as_written(job, made()) is not changed
+    assert matches_user_spec(job, made()) is not changed
     of_before = made()
-    del of_before["metadata"]["annotations"][WRITTEN_ANNOTATION]
-    assert is_as_written(job, of_before), "if a webhook removed the annotation, the Job is kept"
+    del of_before["metadata"]["annotations"][USER_SPEC_ANNOTATION]
+    assert matches_user_spec(job, of_before), "if a webhook removed the annotation, the Job is kept"
 
 
 @pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])
 def test_a_schema_that_fills_in_more_makes_no_job_outdated(filled_in: dict[str, Any]) -> None:
-    assert not outdated(training_job(**filled_in), made(), INSTALLATION)
+    assert not is_outdated(training_job(**filled_in), made(), INSTALLATION)

@@ -7,14 +7,14 @@ import pytest
 from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
 from epochal_operator.trainingjob.job.observed import (
     Observed,
-    Refused,
-    first_run,
-    is_ahead,
-    lacks_pods,
-    orphans,
+    PodRefusal,
+    first_run_time,
+    lacks_ended_pods,
+    seconds_without_pod,
+    orphan_pods,
     own_pods,
-    refusal,
-    unstarted,
+    refusal_message,
+    unstarted_pods,
 )
 
 from tests.unit.operator.objects import (
@@ -52,24 +52,24 @@ BEGUN: dict[str, Any] = {"startTime": at(-9)}
     ],
 )
 def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | None) -> None:
-    assert lacks_pods(observed) == seconds
+    assert seconds_without_pod(observed) == seconds
 
 
 @pytest.mark.parametrize(
     ("last", "observed", "found"),
     [
         (None, seen(child(**BEGUN)), None),
-        (Refused("quota", NOW), seen(child(**BEGUN)), "quota"),
-        (Refused("quota", NOW), seen(child(startTime=at(-2))), None),
-        (Refused("quota", NOW), seen(child(**BEGUN), running()), None),
-        (Refused("quota", NOW), seen(child(**BEGUN), failed(age=60)), "quota"),
-        (Refused("of the pod before", NOW - timedelta(seconds=61)), seen(child(**BEGUN), failed(age=60)), None),
-        (Refused("quota", NOW - timedelta(seconds=599)), seen(child(startTime=at(-999))), "quota"),
-        (Refused("long ago", NOW - timedelta(seconds=600)), seen(child(startTime=at(-999))), None),
+        (PodRefusal("quota", NOW), seen(child(**BEGUN)), "quota"),
+        (PodRefusal("quota", NOW), seen(child(startTime=at(-2))), None),
+        (PodRefusal("quota", NOW), seen(child(**BEGUN), running()), None),
+        (PodRefusal("quota", NOW), seen(child(**BEGUN), failed(age=60)), "quota"),
+        (PodRefusal("of the pod before", NOW - timedelta(seconds=61)), seen(child(**BEGUN), failed(age=60)), None),
+        (PodRefusal("quota", NOW - timedelta(seconds=599)), seen(child(startTime=at(-999))), "quota"),
+        (PodRefusal("long ago", NOW - timedelta(seconds=600)), seen(child(startTime=at(-999))), None),
     ],
 )
-def test_why_a_pod_cannot_be_created(last: Refused | None, observed: Observed, found: str | None) -> None:
-    assert refusal(last, observed) == found
+def test_why_a_pod_cannot_be_created(last: PodRefusal | None, observed: Observed, found: str | None) -> None:
+    assert refusal_message(last, observed) == found
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_why_a_pod_cannot_be_created(last: Refused | None, observed: Observed, f
     ],
 )
 def test_when_a_container_first_ran(observed: Observed, since: str | None) -> None:
-    assert first_run(Status(), observed) == since
+    assert first_run_time(Status(), observed) == since
 
 
 OF_BEFORE = Unstarted(job_uid="job-uid", pods=["a"])
@@ -105,19 +105,19 @@ def test_pods_that_were_seen_to_end_without_a_container_have_not_run(
     job: str, failures: int, since: str | None
 ) -> None:
     gone = seen(child(uid=job, **BEGUN, failed=failures))
-    assert first_run(Status(unstarted=OF_BEFORE), gone) == since
+    assert first_run_time(Status(unstarted=OF_BEFORE), gone) == since
 
 
 def test_which_pods_never_ran() -> None:
     before = Status(unstarted=OF_BEFORE)
-    found = unstarted(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
+    found = unstarted_pods(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
     assert found == Unstarted(job_uid="job-uid", pods=["a", "uid-of-b"])
-    assert unstarted(Status(unstarted=found), seen(child(), never_ran("b"))) == found
-    assert unstarted(before, seen(child(uid="another"), never_ran("b"))) == Unstarted(
+    assert unstarted_pods(Status(unstarted=found), seen(child(), never_ran("b"))) == found
+    assert unstarted_pods(before, seen(child(uid="another"), never_ran("b"))) == Unstarted(
         job_uid="another", pods=["uid-of-b"]
     )
-    assert unstarted(before, seen()) is None
-    many = unstarted(before, seen(child(), *(never_ran(str(number)) for number in range(99))))
+    assert unstarted_pods(before, seen()) is None
+    many = unstarted_pods(before, seen(child(), *(never_ran(str(number)) for number in range(99))))
     assert many is not None
     assert len(many.pods) == MAX_UNSTARTED
 
@@ -137,7 +137,7 @@ ENDED = child(conditions=[true("Complete")])
     ],
 )
 def test_a_job_whose_end_is_told_before_that_of_its_pod(observed: Observed, ahead: bool) -> None:  # noqa: FBT001
-    assert is_ahead(observed) is ahead
+    assert lacks_ended_pods(observed) is ahead
 
 
 def of(owner: str | None, one: dict[str, Any], *, uid: str = UID) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def of(owner: str | None, one: dict[str, Any], *, uid: str = UID) -> dict[str, A
 )
 def test_labels_make_no_pod_the_jobs_own(one: dict[str, Any], own: bool, orphan: bool) -> None:  # noqa: FBT001
     assert own_pods(child(), [one]) == ((one,) if own else ())
-    assert orphans(child(), [one], UID) == ((one,) if orphan else ())
+    assert orphan_pods(child(), [one], UID) == ((one,) if orphan else ())
     assert own_pods(None, [one]) == ()
 
 

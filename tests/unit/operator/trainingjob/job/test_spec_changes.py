@@ -57,9 +57,9 @@ def test_a_spec_that_only_another_version_understands_keeps_its_place_in_the_sch
 
 def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> None:
     """A container has started at the moment of the change: the Job keeps the spec that it was made of."""
-    overtaken = seen(child(SUSPENDED), failed(code=143))
-    assert applied(CHANGED, overtaken, PatchChild).spec == {"suspend": False}
-    patched = replace(overtaken, child=child())
+    spec_ignored = seen(child(SUSPENDED), failed(code=143))
+    assert applied(CHANGED, spec_ignored, PatchChild).spec == {"suspend": False}
+    patched = replace(spec_ignored, child=child())
     after = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
     told = get_condition(after.conditions, "SpecApplied")
     assert told is not None

@@ -1,7 +1,7 @@
 """What is said against a Job or its pod names the fields of the TrainingJob, as whoever wrote that knows them."""
 
 import pytest
-from epochal_operator.trainingjob.pod.api_messages import in_its_own_fields
+from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from epochal_operator.trainingjob.pod.api_messages import in_its_own_fields
 )
 def test_fields_are_those_of_the_training_job(theirs: str, own: str) -> None:
     said = 'Job.batch "digits" is invalid: {}: Invalid value: "x": must be less'
-    assert in_its_own_fields(said.format(theirs)) == said.format(own)
+    assert with_training_job_fields(said.format(theirs)) == said.format(own)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_fields_are_those_of_the_training_job(theirs: str, own: str) -> None:
     ],
 )
 def test_what_must_hold_is_added(said: str, remedy: str) -> None:
-    assert f". {remedy}" in in_its_own_fields(said)
+    assert f". {remedy}" in with_training_job_fields(said)
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_what_must_hold_is_added(said: str, remedy: str) -> None:
     ],
 )
 def test_what_no_field_is_about_is_passed_on(said: str) -> None:
-    assert in_its_own_fields(said) == said
+    assert with_training_job_fields(said) == said

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from epochal_api.pod import LEAST_MEMORY
 from epochal_operator.trainingjob.pod.failures import (
-    crashed,
-    ending,
-    failure,
+    is_crash,
+    job_end,
+    pod_failure,
     last_failure,
     last_report,
-    no_more_follows,
+    is_last_pod,
 )
 from epochal_operator.trainingjob.reasons import effect
 
@@ -105,7 +105,7 @@ def limited_by_default(one: dict[str, Any], memory: str) -> dict[str, Any]:
     ],
 )
 def test_why_a_pod_failed(one: dict[str, Any], reason: str, message: str) -> None:
-    cause = failure(one)
+    cause = pod_failure(one)
     assert cause is not None
     assert cause.reason == reason
     assert message in cause.message
@@ -113,18 +113,18 @@ def test_why_a_pod_failed(one: dict[str, Any], reason: str, message: str) -> Non
 
 @pytest.mark.parametrize("one", [pod(), running(), succeeded()])
 def test_a_pod_that_has_not_failed(one: dict[str, Any]) -> None:
-    assert failure(one) is None
+    assert pod_failure(one) is None
 
 
 def test_what_a_log_says_last_is_kept_without_control_characters() -> None:
-    cause = failure(failed(message="x" * 9000 + "\x1b[31mred\x07\nlast\tline\u202e\u2028.\u200b"))
+    cause = pod_failure(failed(message="x" * 9000 + "\x1b[31mred\x07\nlast\tline\u202e\u2028.\u200b"))
     assert cause is not None
     assert cause.message.endswith(" [31mred \nlast\tline  .")
     assert len(cause.message) < 4200
 
 
 def test_how_a_job_completed() -> None:
-    end = ending(child(conditions=[true("Complete", since=-5)], completionTime=at(-6)), (succeeded(),))
+    end = job_end(child(conditions=[true("Complete", since=-5)], completionTime=at(-6)), (succeeded(),))
     assert end is not None
     assert (end.kind, end.cause.reason, end.time) == ("Complete", "Completed", at(-6))
 
@@ -157,7 +157,7 @@ def test_how_a_job_failed(reason: str, pods: tuple[Any, ...], expected: tuple[st
         conditions=[true("Failed", reason, "as the Job says", since=-4)],
         failed=len(pods),
     )
-    end = ending(job, pods)
+    end = job_end(job, pods)
     assert end is not None
     assert (end.kind, end.time) == ("Failed", at(-4))
     assert end.cause.reason == expected[0]
@@ -166,7 +166,7 @@ def test_how_a_job_failed(reason: str, pods: tuple[Any, ...], expected: tuple[st
 
 @pytest.mark.parametrize("status", [{}, {"conditions": [true("FailureTarget")]}, {"conditions": [true("Suspended")]}])
 def test_a_job_that_has_not_ended(status: dict[str, Any]) -> None:
-    assert ending(child(**status), (failed(),)) is None
+    assert job_end(child(**status), (failed(),)) is None
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def test_a_job_that_has_not_ended(status: dict[str, Any]) -> None:
     ],
 )
 def test_whether_another_pod_follows(limit: int, pods: tuple[Any, ...], expected: bool) -> None:  # noqa: FBT001
-    assert no_more_follows(child(training_job(backoffLimit=limit)), pods) is expected
+    assert is_last_pod(child(training_job(backoffLimit=limit)), pods) is expected
 
 
 @pytest.mark.parametrize(("counted", "expected"), [(1, False), (2, False), (3, True)])
 def test_crashes_of_pods_that_are_gone_count(counted: int, expected: bool) -> None:  # noqa: FBT001
-    assert no_more_follows(child(training_job(backoffLimit=2), failed=counted), (failed(),)) is expected
+    assert is_last_pod(child(training_job(backoffLimit=2), failed=counted), (failed(),)) is expected
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_crashes_of_pods_that_are_gone_count(counted: int, expected: bool) -> No
     ],
 )
 def test_what_counts_as_a_crash(one: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    assert crashed(one) is expected
+    assert is_crash(one) is expected
 
 
 TWICE = "It crashed after step 210 of epoch 3, each of the last 2 times. "
@@ -254,7 +254,7 @@ def test_a_crash_at_the_same_place_again_is_named_as_such(pods: tuple[Any, ...],
 
 
 def test_a_lack_of_memory_says_where_how_much_there_may_be_and_how_much_there_was() -> None:
-    cause = failure(killed(reason="OOMKilled", last=report(peakMemory=4123456789)))
+    cause = pod_failure(killed(reason="OOMKilled", last=report(peakMemory=4123456789)))
     assert cause is not None
     assert cause.message == (
         "The trainer was killed after step 210 of epoch 3, because it took too much memory: its limit is 4Gi "
@@ -265,7 +265,7 @@ def test_a_lack_of_memory_says_where_how_much_there_may_be_and_how_much_there_wa
 def test_who_is_killed_for_memory_before_any_word_is_told_what_it_takes_to_begin() -> None:
     least = f"It was killed as it began, and takes {LEAST_MEMORY // 2**20} MiB before it reads any data."
     for one, says in ((failed(code=137, reason="OOMKilled"), True), (killed(reason="OOMKilled", place=None), False)):
-        cause = failure(one)
+        cause = pod_failure(one)
         assert cause is not None
         assert cause.message.endswith(least) == says
 
@@ -284,12 +284,12 @@ DEFAULT = "a default of the namespace, a LimitRange, since the spec names none"
 def test_a_limit_that_nobody_wrote_into_the_spec_is_not_said_to_be_of_it(
     one: dict[str, Any], reason: str, message: str
 ) -> None:
-    cause = failure(limited_by_default(one, "200Mi"))
+    cause = pod_failure(limited_by_default(one, "200Mi"))
     assert cause is not None
     assert cause.reason == reason
     assert effect(cause.reason).fault == "User"
     assert message in cause.message
-    enough = failure(limited_by_default(one, "4Gi"))
+    enough = pod_failure(limited_by_default(one, "4Gi"))
     assert enough is not None
     assert (enough.reason, DEFAULT in enough.message) == ("OutOfMemory", True)
 
@@ -300,7 +300,7 @@ def test_nothing_failed() -> None:
 
 
 def test_the_job_itself_knows_that_no_pod_follows() -> None:
-    assert no_more_follows(child(conditions=[true("FailureTarget", "PodFailurePolicy")]), (failed(),))
+    assert is_last_pod(child(conditions=[true("FailureTarget", "PodFailurePolicy")]), (failed(),))
 
 
 def test_the_latest_report_that_was_left_counts() -> None:

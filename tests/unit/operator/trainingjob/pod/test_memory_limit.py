@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER, memory_limit
+from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER_ANNOTATION, memory_limit
 
 from tests.unit.operator.objects import pod
 
@@ -17,7 +17,7 @@ def limited(memory: str | None, said: str | None) -> dict[str, Any]:
     """Returns a pod with a limit, and what the API server has noted of a LimitRange."""
     one = pod()
     one["spec"]["containers"][0]["resources"] = {"limits": {"memory": memory} if memory else {}}
-    one["metadata"]["annotations"] = {LIMIT_RANGER: said} if said else {}
+    one["metadata"]["annotations"] = {LIMIT_RANGER_ANNOTATION: said} if said else {}
     return one
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from epochal_operator.runtime.api.errors import ApiError, Forbidden, Unavailable
 from epochal_operator.runtime.api.resource import EVENTS, Resource
-from epochal_operator.trainingjob.job.observed import Refused
+from epochal_operator.trainingjob.job.observed import PodRefusal
 from epochal_operator.trainingjob.pod import refusals as module
-from epochal_operator.trainingjob.pod.refusals import KEPT, MAX_NOTE, Refusals, watch_refusals
+from epochal_operator.trainingjob.pod.refusals import MAX_JOBS, MAX_NOTE_LENGTH, PodRefusals, watch_refusals
 
 from tests.unit.operator.objects import NOW, at
 
@@ -33,9 +33,9 @@ def told(note: str = "exceeded quota", uid: str = "job-uid", namespace: str = "v
     ],
 )
 def test_when_it_was_told_last(fields: Any, seconds: float) -> None:
-    refusals = Refusals()
+    refusals = PodRefusals()
     assert refusals.take(told(**fields)) == "job-uid"
-    assert refusals.of("vision", "job-uid") == Refused("exceeded quota", NOW + timedelta(seconds=seconds))
+    assert refusals.of("vision", "job-uid") == PodRefusal("exceeded quota", NOW + timedelta(seconds=seconds))
     assert refusals.of("vision", "another") is None
 
 
@@ -50,11 +50,11 @@ def test_when_it_was_told_last(fields: Any, seconds: float) -> None:
     ],
 )
 def test_what_tells_nothing_is_passed_over(event: Any) -> None:
-    assert Refusals().take(event) is None
+    assert PodRefusals().take(event) is None
 
 
 def test_the_latest_counts_in_whatever_order_they_come() -> None:
-    refusals = Refusals()
+    refusals = PodRefusals()
     refusals.take(told("new", eventTime=at(-1)))
     refusals.take(told("old", eventTime=at(-2)))
     last = refusals.of("vision", "job-uid")
@@ -63,27 +63,27 @@ def test_the_latest_counts_in_whatever_order_they_come() -> None:
 
 
 def test_it_keeps_no_more_than_it_has_room_for() -> None:
-    refusals = Refusals()
-    for number in range(KEPT + 1):
+    refusals = PodRefusals()
+    for number in range(MAX_JOBS + 1):
         refusals.take(told("x" * 9999, f"uid-{number}"))
     assert refusals.of("vision", "uid-0") is None
-    last = refusals.of("vision", f"uid-{KEPT}")
+    last = refusals.of("vision", f"uid-{MAX_JOBS}")
     assert last is not None
-    assert len(last.note) == MAX_NOTE
+    assert len(last.note) == MAX_NOTE_LENGTH
 
 
 def test_what_one_namespace_tells_pushes_out_nothing_of_another() -> None:
-    refusals = Refusals()
+    refusals = PodRefusals()
     refusals.take(told("the quota of vision"))
-    for number in range(KEPT):
+    for number in range(MAX_JOBS):
         refusals.take(told("theirs", f"uid-{number}", "theirs"))
     assert refusals.of("vision", "job-uid") is not None
     assert refusals.of("theirs", "uid-0") is None
-    assert refusals.of("theirs", f"uid-{KEPT - 1}") is not None
+    assert refusals.of("theirs", f"uid-{MAX_JOBS - 1}") is not None
 
 
 def test_what_one_namespace_tells_is_of_no_job_of_another() -> None:
-    refusals = Refusals()
+    refusals = PodRefusals()
     refusals.take(told("forged", namespace="theirs"))
     assert refusals.of("vision", "job-uid") is None
 

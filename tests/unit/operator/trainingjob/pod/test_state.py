@@ -9,11 +9,11 @@ from epochal_operator.trainingjob.pod import state as pods
 from epochal_operator.trainingjob.pod.state import (
     LOST_SECONDS,
     STUCK_SECONDS,
-    lost,
+    is_lost,
     lost_at,
-    started,
+    has_started,
     stuck_at,
-    waiting,
+    waiting_cause,
 )
 from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
 
@@ -77,13 +77,13 @@ def held(reason: str, message: str) -> dict[str, Any]:
     ],
 )
 def test_why_a_pod_waits(one: dict[str, Any], cause: StatusCause | None) -> None:
-    assert waiting(one) == cause
+    assert waiting_cause(one) == cause
 
 
 def test_an_image_that_is_not_there_is_named() -> None:
     one = waits("ErrImagePull", "not\x1bfound")
     one["status"]["containerStatuses"][0]["image"] = "example.com/trainer:1\x07"
-    cause = waiting(one, own_image=True)
+    cause = waiting_cause(one, own_image=True)
     assert cause is not None
     assert cause.message.startswith("The trainer cannot start: not found. spec.image: ")
     assert "found 'example.com/trainer:1'" in cause.message
@@ -100,8 +100,8 @@ def test_an_image_that_is_not_there_is_named() -> None:
         (without_container("Evicted", ""), False, False),
     ],
 )
-def test_whether_a_pod_lives_and_has_started(one: dict[str, Any], lives: bool, has_started: bool) -> None:  # noqa: FBT001
-    assert (alive(one), started(one)) == (lives, has_started)
+def test_whether_a_pod_lives_and_has_started(one: dict[str, Any], lives: bool, started: bool) -> None:  # noqa: FBT001
+    assert (alive(one), has_started(one)) == (lives, started)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ NOT_READY["status"]["conditions"] = [{**true(kind), "status": "False"} for kind 
     ],
 )
 def test_whether_a_pod_is_lost_with_its_node(one: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    assert lost(one, NOW) is expected
+    assert is_lost(one, NOW) is expected
 
 
 def test_when_a_pod_that_is_ending_counts_as_lost() -> None:
@@ -180,6 +180,6 @@ def test_when_a_pod_counts_as_stuck_whose_node_does_not_make_it_ready() -> None:
 )
 @pytest.mark.parametrize("word", ["ErrImagePull", "InvalidImageName"])
 def test_whose_image_it_is(word: str, own_image: bool | None, whose: str) -> None:  # noqa: FBT001
-    cause = waiting(pod(waiting={"reason": word, "message": "no."}), own_image=own_image)
+    cause = waiting_cause(pod(waiting={"reason": word, "message": "no."}), own_image=own_image)
     assert cause is not None
     assert whose in cause.message

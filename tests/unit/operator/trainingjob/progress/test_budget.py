@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from epochal_operator.trainingjob.progress.budget import LONGEST_SECONDS, Budget
+from epochal_operator.trainingjob.progress.budget import MAX_DELAY_SECONDS, ReportBudget
 
 from tests.unit.operator.objects import report
 
@@ -34,7 +34,7 @@ class Clock:
 )
 def test_news_is_more_than_steps(seconds: float, changes: dict[str, Any], news: bool) -> None:  # noqa: FBT001
     clock = Clock()
-    budget = Budget(50, clock)
+    budget = ReportBudget(50, clock)
     assert budget.is_news("pod", report())
     budget.wrote("pod", report())
     clock.now = seconds
@@ -43,7 +43,7 @@ def test_news_is_more_than_steps(seconds: float, changes: dict[str, Any], news: 
 
 
 def test_steps_leave_half_of_what_may_come_at_once_to_news() -> None:
-    budget = Budget(10, Clock())
+    budget = ReportBudget(10, Clock())
     assert [budget.take(news=False) for _ in range(20)].count(True) == 11
     assert [budget.take(news=True) for _ in range(20)].count(True) == 9
 
@@ -51,7 +51,7 @@ def test_steps_leave_half_of_what_may_come_at_once_to_news() -> None:
 @pytest.mark.parametrize("per_second", [0.1, 1, 5, 50])
 def test_no_more_is_taken_than_the_rate(per_second: float) -> None:
     clock = Clock()
-    budget = Budget(per_second, clock)
+    budget = ReportBudget(per_second, clock)
     draw = random.Random(7)  # noqa: S311 - a draw
     taken = 0
     for _ in range(5000):
@@ -62,11 +62,11 @@ def test_no_more_is_taken_than_the_rate(per_second: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trainers", "seconds"), [(1, 5), (100, 5), (250, 5), (1000, 20), (5000, 100), (30_000, LONGEST_SECONDS)]
+    ("trainers", "seconds"), [(1, 5), (100, 5), (250, 5), (1000, 20), (5000, 100), (30_000, MAX_DELAY_SECONDS)]
 )
 def test_with_more_trainers_each_reports_less_often(trainers: int, seconds: float) -> None:
     clock = Clock()
-    budget = Budget(50, clock)
+    budget = ReportBudget(50, clock)
     draw = random.Random(7)  # noqa: S311 - a draw
     due = [(draw.uniform(0, 10), number) for number in range(trainers)]
     heapq.heapify(due)

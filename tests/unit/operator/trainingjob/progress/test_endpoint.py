@@ -28,8 +28,8 @@ from epochal_operator.trainingjob.progress import endpoint as progress_endpoint
 from epochal_operator.trainingjob.progress.endpoint import (
     ProgressEndpoint,
     Refusal,
-    finished_epoch,
-    is_news,
+    epoch_seconds,
+    is_newer,
     read_report,
 )
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
@@ -97,7 +97,7 @@ def refused() -> dict[str, Any]:
     ],
 )
 def test_news_is_what_is_later_than_the_status_of_an_unfinished_job(status: Any, expected: bool) -> None:  # noqa: FBT001
-    assert is_news(report(), read_status(Status, status)) is expected
+    assert is_newer(report(), read_status(Status, status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_news_is_what_is_later_than_the_status_of_an_unfinished_job(status: Any,
     [(None, True), ({"progress": {"attempt": 2, "sequence": 9}}, True), (ended("Failed", "True"), False)],
 )
 def test_what_an_attempt_without_a_number_waits_for_is_news(status: Any, expected: bool) -> None:  # noqa: FBT001
-    assert is_news(report(attempt=0, sequence=1, stage="Loading"), read_status(Status, status)) is expected
+    assert is_newer(report(attempt=0, sequence=1, stage="Loading"), read_status(Status, status)) is expected
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_an_attempt_without_a_number_waits_for_is_news(status: Any, expecte
     ],
 )
 def test_an_epoch_is_measured_when_it_ends(status: Any, changes: Any, seconds: float | None) -> None:
-    assert finished_epoch(report(**changes), read_status(Status, status)) == seconds
+    assert epoch_seconds(report(**changes), read_status(Status, status)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from epochal_operator.runtime.kind import store_for
 from epochal_operator.trainingjob.progress.reported_status import (
     MAX_URI_BYTES,
     MAX_URI_SIZE,
-    duration,
+    format_duration,
     final_status,
-    finished_early,
+    is_finished_early,
     reached_epoch,
     reported_status,
 )
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
-from epochal_operator.trainingjob.status.status import refused
+from epochal_operator.trainingjob.status.status import refused_status
 from epochal_operator.trainingjob.status.status import status as status_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -242,7 +242,7 @@ def test_other_forms_of_models_give_way_where_their_places_are_long() -> None:
     ],
 )
 def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_an_estimate_beyond_all_years_is_still_a_date() -> None:
@@ -525,7 +525,7 @@ def test_no_trainer_makes_a_status_larger_than_144_kib(filling: str, folder: int
 def test_no_training_job_takes_more_than_320_kib(filling: str, folder: int) -> None:
     """Its spec and its labels are as large as they may be, and were refused in as many words as there may be."""
     before = most_told(filling, folder) | {"conditions": []}
-    refusal = refused(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
+    refusal = refused_status(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
     one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
     one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
     text = written(one)
@@ -568,4 +568,4 @@ def test_when_it_ends_is_kept_while_another_attempt_loads() -> None:
 )
 def test_how_far_it_has_come_and_whether_it_was_finished_early(told: Any, reached: int, *, early: bool) -> None:
     progress = reported_status(report(**told), NOW).progress if told else None
-    assert (reached_epoch(progress), finished_early(progress)) == (reached, early)
+    assert (reached_epoch(progress), is_finished_early(progress)) == (reached, early)

@@ -8,7 +8,7 @@ from epochal_api.trainingjob import TrainingJob
 from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.progress.reported_status import reported_status
-from epochal_operator.trainingjob.status.status import status, with_exported
+from epochal_operator.trainingjob.status.status import status, with_exported_condition
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -136,7 +136,7 @@ ARTIFACTS = {"uri": "s3://results/x/"}
 def test_whether_models_were_exported_is_a_condition_of_its_own(export: Any, expected: Any) -> None:
     figures = reported_status(report(artifacts=ARTIFACTS, export=export), NOW)
     before = status(training_job(), seen(COMPLETE, succeeded()))
-    after = with_exported(1, Status(), before, NOW, figures)
+    after = with_exported_condition(1, Status(), before, NOW, figures)
     found = get_condition(after.conditions, "Exported")
     assert (found and (found.status, found.reason, found.message)) == expected
     assert [one for one in after.conditions or [] if one.type != "Exported"] == before.conditions

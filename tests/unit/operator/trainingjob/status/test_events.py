@@ -7,8 +7,8 @@ import pytest
 from epochal_api.status import ReportedStatus, Status
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.events import events, plain_http
-from epochal_operator.trainingjob.status.status import refused, status, with_exported
+from epochal_operator.trainingjob.status.events import events, plain_http_events
+from epochal_operator.trainingjob.status.status import refused_status, status, with_exported_condition
 
 from tests.unit.operator.objects import (
     NOW,
@@ -189,7 +189,7 @@ def test_a_refused_spec_is_told_of_by_generation() -> None:
     keys = []
     for generation in (1, 2):
         metadata = training_job(generation=generation).metadata
-        now = refused(metadata, Status(), "spec.network: no", NOW)
+        now = refused_status(metadata, Status(), "spec.network: no", NOW)
         (told,) = events(metadata, Status(), now, seen(), ReportedStatus())
         assert (told.type, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
         keys.append(told.key)
@@ -366,7 +366,7 @@ def test_the_end_says_which_model_holds_what(models: list[dict[str, Any]], chang
 def test_an_export_that_failed_is_told_once() -> None:
     job, observed = COMPLETE
     figures = reported_status(report(artifacts=ARTIFACTS, export=NOT_EXPORTABLE), NOW)
-    after = with_exported(1, Status(), status(job, observed), NOW, figures)
+    after = with_exported_condition(1, Status(), status(job, observed), NOW, figures)
     first, second = events(METADATA, Status(), after, observed, figures)
     assert (first.type, first.reason, first.note) == ("Warning", "NotExportable", "the layer 'hashing_0'")
     assert second.reason == "Completed"
@@ -376,7 +376,7 @@ def test_an_export_that_failed_is_told_once() -> None:
 def test_an_export_is_no_event() -> None:
     job, observed = COMPLETE
     figures = reported_status(report(artifacts=ARTIFACTS, export={"reason": "Exported"}), NOW)
-    after = with_exported(1, Status(), status(job, observed), NOW, figures)
+    after = with_exported_condition(1, Status(), status(job, observed), NOW, figures)
     assert [one.reason for one in events(METADATA, Status(), after, observed, figures)] == ["Completed"]
 
 
@@ -386,10 +386,10 @@ NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
 
 def test_a_storage_without_tls_is_told_of_once() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
-    (one,) = plain_http(nothing, queued, "http://minio:9000")
+    (one,) = plain_http_events(nothing, queued, "http://minio:9000")
     assert (one.type, one.reason) == ("Warning", "PlainHTTP")
     assert one.note.startswith("spec.storage.endpoint: who is on the way to http://minio:9000 can read and change data")
-    assert plain_http(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
-    assert plain_http(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
-    assert plain_http(nothing, queued, "https://minio:9000") == []
-    assert plain_http(nothing, queued, None) == []
+    assert plain_http_events(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
+    assert plain_http_events(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
+    assert plain_http_events(nothing, queued, "https://minio:9000") == []
+    assert plain_http_events(nothing, queued, None) == []

@@ -7,7 +7,7 @@ import pytest
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteSelf
 from epochal_operator.trainingjob.plan import Action, Plan, plan
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.requeue import STARTING_SECONDS
+from epochal_operator.trainingjob.status.requeue import START_DELAY_SECONDS
 from epochal_operator.trainingjob.status.status import status
 
 from tests.unit.operator.objects import (
@@ -139,13 +139,13 @@ def scheduled(one: dict[str, Any], age: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("pods", [(), (pod(node=None),), (pod(),)], ids=["no pod", "no node", "starting"])
 @pytest.mark.parametrize(
-    ("age", "written"), [(0, False), (1, False), (-1, False), (STARTING_SECONDS, True), (60, True), (-60, True)]
+    ("age", "written"), [(0, False), (1, False), (-1, False), (START_DELAY_SECONDS, True), (60, True), (-60, True)]
 )
 def test_a_first_status_is_written_once_its_pod_takes_long_to_run(age: float, written: bool, pods: Any) -> None:  # noqa: FBT001
     found = plan(training_job(), seen(made(age), *pods), INSTALLATION)
     assert (ApplyStatus in [type(one) for one in found.actions]) is written
     if not written:
-        assert found == Plan(requeue_after=STARTING_SECONDS - age)
+        assert found == Plan(requeue_after=START_DELAY_SECONDS - age)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from epochal_api.status import Status
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.progress.reported_status import reported_status
-from epochal_operator.trainingjob.status.predicates import finished
-from epochal_operator.trainingjob.status.status import leaders_part, refused, reports_part, status
+from epochal_operator.trainingjob.status.predicates import is_finished
+from epochal_operator.trainingjob.status.status import leader_fields, refused_status, reported_fields, status
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -119,11 +119,11 @@ def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
 
 def test_a_refused_spec_has_failed_until_it_changes() -> None:
     job = training_job(generation=3)
-    result = refused(job.metadata, Status(), "spec.network: no", NOW)
+    result = refused_status(job.metadata, Status(), "spec.network: no", NOW)
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
     assert (result.state, result.completion_time) == ("Failed", at(0))
-    assert refused(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
-    assert not finished(result)
+    assert refused_status(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
+    assert not is_finished(result)
     healed = status(training_job(result, generation=4), seen(child()))
     assert (healed.state, healed.completion_time) == ("Queued", None)
     assert not is_true(healed.conditions, "Failed")
@@ -145,16 +145,16 @@ FIRST = {"name": "first", "uri": "s3://results/vision/first/1/"}
 )
 def test_what_it_goes_on_from_is_remembered_while_the_spec_names_it(
     source: Any,
-    overtaken: bool,  # noqa: FBT001
+    spec_ignored: bool,  # noqa: FBT001
     kept: bool,  # noqa: FBT001
 ) -> None:
     """One whose spec was changed too late goes on as it began."""
     job = training_job({"continuedFrom": FIRST}, training=SPEC["training"] | {"continueFrom": source})
-    found = status(job, seen(child(), overtaken=overtaken)).continued_from
+    found = status(job, seen(child(), spec_ignored=spec_ignored)).continued_from
     assert (found is not None) is kept
 
 
 def test_the_two_parts_of_a_status_make_the_whole() -> None:
     whole = Status(**dict(status(training_job(), seen(child(), running()))) | dict(reported_status(report(), NOW)))
-    assert Status(**dict(leaders_part(whole)) | dict(reports_part(whole))) == whole
-    assert leaders_part(whole).progress is None
+    assert Status(**dict(leader_fields(whole)) | dict(reported_fields(whole))) == whole
+    assert leader_fields(whole).progress is None
