@@ -26,7 +26,7 @@ def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
     assert get("job", "deleted", namespace=namespace.name)["status"].get("failed", 0) == 0
     (told,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
     assert first in told["message"]
-    assert "another one follows" in told["message"]
+    assert "another pod follows" in told["message"]
     kubectl("delete", "tj", "deleted", "--namespace", namespace.name)
 
 

@@ -158,7 +158,7 @@ def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:
         return [event["message"] for event in namespace.events("earlier") if event["reason"] == "PlainHTTP"]
 
     (message,) = wait("the warning", told, seconds=30)
-    assert "who is on the way to http://minio.minio.svc:9000 can read" in message
+    assert "http://minio.minio.svc:9000 is not https" in message
 
 
 def test_what_was_there_before_goes_on(namespace: Namespace) -> None:

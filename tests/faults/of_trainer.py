@@ -128,7 +128,7 @@ def jump(training: Training) -> Span:
 def _says_memory(training: Training) -> None:
     """Checks that the end is told with its reason, the limit and the peak."""
     told = [event["message"] for event in training.namespace.events(training.name)]
-    pattern = rf"its limit is {MEMORY} \(spec\.resources\.limits\.memory\), and it had taken [\d.]+ [GM]iB"
+    pattern = rf"its limit is {MEMORY} \(spec\.resources\.limits\.memory\), and its last measured use was [\d.]+ [GM]iB"
     assert any(re.search(pattern, message) for message in told), f"no Event tells limit and peak: {told}"
 
 

@@ -1,4 +1,4 @@
-"""An API server that a reconciler of TrainingJobs stands before, in little."""
+"""A small API server for a reconciler of TrainingJobs."""
 
 import copy
 from collections.abc import AsyncIterator
@@ -6,25 +6,20 @@ from typing import Any
 
 from epochal_operator.runtime.api.pages import Page
 from epochal_operator.runtime.api.resource import Key, Resource
+from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.reconcile import Reconciler
+from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.fakes import ByKind, term
-from tests.unit.operator.objects import (
-    INSTALLATION,
-    NOW,
-    SPEC,
-    at,
-    document,
-    true,
-)
+from tests.unit.operator.objects import INSTALLATION, KIND, NOW, SPEC, at, document, true
 
 FIRST, SECOND = Key("vision", "first"), Key("vision", "second")
 URI = "s3://results/vision/first/uid-of-first/"
 
 
 class ApiServer(ByKind):
-    """Keeps what is written to it."""
+    """Stores the written objects."""
 
     def __init__(self) -> None:
         self.version = 100
@@ -66,6 +61,11 @@ class ApiServer(ByKind):
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:  # noqa: ARG002
         yield Page([], "9")
 
+    def ready(self, name: str = "first") -> dict[str, Any]:
+        """Returns the condition Ready of a TrainingJob."""
+        conditions = self.documents[name]["status"]["conditions"]
+        return next(condition for condition in conditions if condition["type"] == "Ready")
+
     def end(self, name: str) -> Any:
         """The Job of a TrainingJob completes."""
         self.jobs[name]["status"] = {"conditions": [true("Complete")], "completionTime": at(0)}
@@ -75,6 +75,14 @@ class ApiServer(ByKind):
 def reconciler(server: object, store: Store) -> Reconciler:
     """Returns a reconciler that stands before it."""
     return Reconciler(term(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
+
+
+async def reconciled(server: ApiServer, store: Store | None = None) -> Store:
+    """Returns the cache of an operator that has created the Job of the TrainingJob first."""
+    store = store if store is not None else store_for([KIND])
+    store.put(TRAINING_JOBS, server.put("first"))
+    await reconciler(server, store).reconcile(FIRST)
+    return store
 
 
 def mine(pod: Any) -> Any:

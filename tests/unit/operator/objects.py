@@ -2,12 +2,15 @@
 
 import copy
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from epochal_api.condition import Condition
 from epochal_api.report import UNFINISHED, Position, Report, Termination
+from epochal_api.status import Status
 from epochal_api.trainingjob import TrainingJob, parse
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import CONTAINER
+from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.runtime.kind import reader_for
 from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.job.observed import Observed
@@ -15,6 +18,7 @@ from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.resources import JOB
 
+T = TypeVar("T")
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 UID = "5f0c6a52-0000-4000-8000-000000000001"
 INSTALLATION = Installation(
@@ -38,6 +42,17 @@ SPEC: dict[str, Any] = {
     "training": {"epochs": 10, "loss": "SparseCategoricalCrossentropy"},
     "results": {"bucket": "results"},
 }
+
+
+def required(value: T | None) -> T:
+    """Returns a value that must not be None."""
+    assert value is not None
+    return value
+
+
+def condition(status: Status, kind: str = "Ready") -> Condition:
+    """Returns a condition of a status, which must exist."""
+    return required(get_condition(status.conditions, kind))
 
 
 def at(seconds: float) -> str:
@@ -158,7 +173,7 @@ def disrupted(one: dict[str, Any]) -> dict[str, Any]:
     return {**one, "status": {**one["status"], "conditions": [interruption]}}
 
 
-def going(one: dict[str, Any], by: float = 0) -> dict[str, Any]:
+def deleting(one: dict[str, Any], by: float = 0) -> dict[str, Any]:
     """Returns a Job or pod as it is while it is being deleted; a pod has time to end until so many seconds from NOW."""
     return {**one, "metadata": {**one["metadata"], "deletionTimestamp": at(by)}}
 
@@ -186,7 +201,9 @@ def report(**changes: Any) -> Report:
     return Report.model_validate(values | changes)
 
 
-def last_words(reason: str, message: str = "", last: Report | None = None, place: tuple[int, int] | None = None) -> str:
+def termination(
+    reason: str, message: str = "", last: Report | None = None, place: tuple[int, int] | None = None
+) -> str:
     """Returns a termination message; the place is finished epochs and steps."""
     position = place and Position(epoch=place[0], step=place[1])
     return Termination(reason=reason, message=message, position=position, report=last).encode()
@@ -195,7 +212,7 @@ def last_words(reason: str, message: str = "", last: Report | None = None, place
 def killed(name: str = "digits-1", code: int = 137, *, place: tuple[int, int] | None = (2, 210), **options: Any) -> Any:
     """Returns a pod whose trainer had no time to say why it ended."""
     last = options.pop("last", None)
-    return failed(name, code, last_words(UNFINISHED, "killed", last, place), **options)
+    return failed(name, code, termination(UNFINISHED, "killed", last, place), **options)
 
 
 def unmatched(since: float) -> TrainingJob:

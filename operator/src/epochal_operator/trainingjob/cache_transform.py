@@ -16,35 +16,34 @@ from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER_ANNOTATIO
 _JOB_SPEC_FIELDS = ("parallelism", "suspend", "activeDeadlineSeconds", "backoffLimit", "managedBy")
 
 
-def training_job(thing: Object, labels: Iterable[str] = ()) -> Object:
-    """Return the cached part of a TrainingJob, with an outline of its spec and the spec as text: see `compress_spec`.
-
-    Args:
-        thing: The TrainingJob.
-        labels: Labels that are kept even if the object has many.
-    """
-    spec = thing["spec"]
-    return pick(thing, ("apiVersion", "kind", UNREAD)) | cached_object(thing, _spec_outline(spec), labels) | compress_spec(spec)
+def training_job(document: Object, labels: Iterable[str] = ()) -> Object:
+    """Return the cached part of a TrainingJob, with the outline of its spec and the compressed spec."""
+    spec = document["spec"]
+    outline = cached_object(document, _spec_outline(spec), labels)
+    return pick(document, ("apiVersion", "kind", UNREAD)) | outline | compress_spec(spec)
 
 
-def job(thing: Object) -> Object:
+def job(document: Object) -> Object:
     """Return the cached part of a Job, without its pod template."""
-    return cached_object(thing, pick(thing["spec"], _JOB_SPEC_FIELDS))
+    return cached_object(document, pick(document["spec"], _JOB_SPEC_FIELDS))
 
 
-def pod(thing: Object) -> Object:
+def pod(document: Object) -> Object:
     """Return the cached part of a pod, without its copy of the pod template."""
-    found = (one for one in thing["spec"].get("containers") or [] if one.get("name") == CONTAINER)
-    containers = [{"name": CONTAINER, "resources": {"limits": _memory_limit(one)}} for one in found]
-    return cached_object(thing, pick(thing["spec"], ("nodeName",)) | {"containers": containers})
+    containers = [
+        {"name": CONTAINER, "resources": {"limits": _memory_limit(container)}}
+        for container in document["spec"].get("containers") or []
+        if container.get("name") == CONTAINER
+    ]
+    return cached_object(document, pick(document["spec"], ("nodeName",)) | {"containers": containers})
 
 
-def cached_object(thing: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
+def cached_object(document: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dict[str, Any]:
     """Return the cached part of an object, with the given part of its spec."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
     annotations = (SPEC_ANNOTATION, USER_SPEC_ANNOTATION, LIMIT_RANGER_ANNOTATION)
-    outline = keep_metadata(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
-    return {"metadata": outline, "spec": spec, "status": thing.get("status") or {}}
+    metadata = keep_metadata(document["metadata"], labels=labels, annotations=annotations, owner=KIND)
+    return {"metadata": metadata, "spec": spec, "status": document.get("status") or {}}
 
 
 def _memory_limit(container: Object) -> Object:
@@ -52,7 +51,7 @@ def _memory_limit(container: Object) -> Object:
 
 
 def _spec_outline(spec: Object) -> dict[str, Any]:
-    """Return the parts of a TrainingJob's spec that metrics and its followers need."""
+    """Return the parts of a spec that metrics and the followers of a TrainingJob need."""
     training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})
     return {

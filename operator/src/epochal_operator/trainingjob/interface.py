@@ -11,19 +11,13 @@ from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 __all__ = ["TRAINING_JOBS", "Reason", "format_metric", "spec_error"]
 
-_UID = "0" * 36
-"""A uid of the usual length, which adds to the size of a spec."""
+_PLACEHOLDER_UID = "0" * 36
 
 
 def spec_error(body: Object, installation: Installation) -> str:
-    """Return the message with which Epochal will refuse a TrainingJob as InvalidSpec, or an empty text.
-
-    Args:
-        body: The TrainingJob as JSON, before its creation.
-        installation: Defaults for fields that the spec omits.
-    """
+    """Return the message with which Epochal will refuse a TrainingJob as InvalidSpec, or an empty text."""
     try:
-        batch_job(parse({**body, "metadata": {**body["metadata"], "uid": _UID}}), installation)
+        batch_job(parse({**body, "metadata": {**body["metadata"], "uid": _PLACEHOLDER_UID}}), installation)
     except NoStorageEndpoint:  # The TrainingJob waits for an endpoint.
         return ""
     except InvalidTrainingJob as error:

@@ -18,7 +18,6 @@ from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import FOLLOWERS, JOB, OWNED_PODS, TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(CONDITIONS), (f"{GROUP}/",))
-"""The limits for reading a TrainingJob."""
 
 
 def training_jobs(
@@ -51,7 +50,6 @@ def followers(change: Change, store: Store) -> Iterable[Key]:
 
 
 def _fields_for_followers(document: Object | None) -> object:
-    """Return the parts of a TrainingJob that affect its followers: state, results and predecessor."""
     if document is None:
         return None
     status = document.get("status") or {}

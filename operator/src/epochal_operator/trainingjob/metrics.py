@@ -16,55 +16,43 @@ from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
 Object = Mapping[str, Any]
 
 _IMAGE_REASONS = frozenset(
-    {
-        Reason.IMAGE_PULL_BACK_OFF,
-        Reason.INVALID_IMAGE_NAME,
-        Reason.CREATE_CONTAINER_ERROR,
-        Reason.RUN_CONTAINER_ERROR,
-    }
+    {Reason.IMAGE_PULL_BACK_OFF, Reason.INVALID_IMAGE_NAME, Reason.CREATE_CONTAINER_ERROR, Reason.RUN_CONTAINER_ERROR}
 )
 _STORAGE_REASONS = frozenset({Reason.STORAGE_UNAVAILABLE, Reason.ENDPOINT_UNREACHABLE})
 """Reasons with the fault Cluster, unless the spec names an image or endpoint, in which the user may have erred."""
 _EPOCH_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 
 
-def _fault(word: str, job: Object) -> str | None:
-    """Return the origin of the error of a reason, which may be the user's spec."""
-    reason, spec, progress = as_reason(word), part(job, "spec"), _progress(job)
+def _fault(reason_text: str, job: Object) -> str | None:
+    reason, spec, progress = as_reason(reason_text), part(job, "spec"), _progress(job)
     if reason in _IMAGE_REASONS and spec.get("image"):
         return "User"
-    if reason in _STORAGE_REASONS and not progress.get("attempt"):  # the storage holds the count, so it was never reached
-        awaited = effect(str(part(progress, "waiting").get("reason", "")))
-        if part(spec, "storage").get("endpoint") or awaited.fault == "User":
+    # The storage holds the number of attempts, so without it the storage was never reached.
+    if reason in _STORAGE_REASONS and not progress.get("attempt"):
+        waiting_effect = effect(str(part(progress, "waiting").get("reason", "")))
+        if part(spec, "storage").get("endpoint") or waiting_effect.fault == "User":
             return "User"
-    return effect(word).fault
+    return effect(reason_text).fault
 
 
 def _info(job: Object) -> dict[str, str]:
     spec = part(job, "spec")
+    trial_owner = controller({"metadata": part(job, "metadata")}, group=GROUP, kind=EXPERIMENT)
     return {
         "framework": str(spec.get("framework") or ""),
         "queue": str(part(spec, "scheduling").get("queueName") or ""),
-        "experiment": _experiment(job),
+        "experiment": trial_owner.name if trial_owner is not None else "",
     }
 
 
 def _metrics(job: Object) -> Iterator[tuple[str, float | None]]:
-    """Yield the metrics of the last finished epoch."""
     for name, text in part(part(job, "status"), "metrics").items():
         yield name, number(text)
 
 
 def _best(job: Object) -> Iterator[tuple[str, float | None]]:
-    """Yield the best value of the metric that the TrainingJob is judged by."""
     if best := part(part(job, "status"), "best"):
         yield str(best.get("metric", "")), number(best.get("value"))
-
-
-def _experiment(job: Object) -> str:
-    """Return the name of the Experiment that owns a TrainingJob as its trial, or an empty text."""
-    owner = controller({"metadata": part(job, "metadata")}, group=GROUP, kind=EXPERIMENT)
-    return owner.name if owner is not None else ""
 
 
 def _progress(job: Object) -> Object:
@@ -112,9 +100,6 @@ METRICS = KindMetrics(
 class ReportMetrics:
     """Metrics of the progress reports that this process receives.
 
-    Args:
-        registry: Registry of the metrics.
-
     Attributes:
         epoch_duration: Seconds of each finished epoch, observed when its report is applied.
         progress_reports: Progress reports by `code`, the HTTP status of the response.
@@ -129,7 +114,7 @@ class ReportMetrics:
         )
         self.progress_reports = Counter(
             "epochal_progress_reports",
-            "Progress reports by the HTTP status of the answer.",
+            "Progress reports by the HTTP status of the response.",
             ["code"],
             registry=registry,
         )

@@ -17,7 +17,7 @@ from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resou
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
-from epochal_operator.trainingjob.job.continue_from import predecessor_name, resolve
+from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
 from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
 from epochal_operator.trainingjob.plan import Plan, plan, refuse
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
@@ -61,10 +61,9 @@ class Reconciler(ObjectReconciler[Attempt]):
                 group.create_task(watch_refusals(self.term.kube, namespace, self._take_refusal))
 
     def _take_refusal(self, event: Object) -> None:
-        """Enqueue a TrainingJob with a pod that cannot be created."""
-        about = event.get("regarding") or {}
-        key = Key(about.get("namespace", ""), about.get("name", ""))
-        if self.refusals.take(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
+        regarding = event.get("regarding") or {}
+        key = Key(regarding.get("namespace", ""), regarding.get("name", ""))
+        if self.refusals.add(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
             self.term.wake(key)
 
     async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
@@ -80,11 +79,13 @@ class Reconciler(ObjectReconciler[Attempt]):
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
         child, cause, pods, continued_from = seen.thing, seen.blocked, self._pods(key), None
         if child is None and (name := predecessor_name(document)):
-            source = resolve(name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other)))
-            if isinstance(source, StatusCause):
-                cause = cause or source
+            results = predecessor_results(
+                name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other))
+            )
+            if isinstance(results, StatusCause):
+                cause = cause or results
             else:
-                continued_from = source
+                continued_from = results
         observed = Observed(
             now,
             child,
@@ -94,11 +95,11 @@ class Reconciler(ObjectReconciler[Attempt]):
             None if seen.stands else seen.held_until,
             continued_from=continued_from,
         )
-        last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
+        last = self.refusals.get(key.namespace, child["metadata"]["uid"]) if child is not None else None
         return replace(observed, refusal=refusal_message(last, observed))
 
     async def catch_up(self, document: Object, observed: Observed) -> Observed:
-        """Read the pods of an ended Job if the cache lacks the last ones: only these pods contain the cause of the end."""
+        """Return the children with all pods of an ended Job: only its last pods contain the cause of its end."""
         metadata, known = document["metadata"], document.get("status") or {}
         if not lacks_ended_pods(observed) or known.get("completionTime"):
             return observed
@@ -113,5 +114,4 @@ class Reconciler(ObjectReconciler[Attempt]):
         return replace(observed, pods=own_pods(observed.child, pods))
 
     def _pods(self, key: Key) -> list[Object]:
-        """Return the cached pods with a TrainingJob's name in their label, with any owner."""
         return list(self.store.find(OWNED_PODS, key).values())

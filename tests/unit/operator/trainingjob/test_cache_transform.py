@@ -1,4 +1,4 @@
-"""What is kept of a TrainingJob, its Job and its pods: what is of use, and no more than there is room for."""
+"""The cached parts of a TrainingJob, its Job and its pods, and their bounded size."""
 
 import json
 import sys
@@ -10,15 +10,15 @@ from epochal_operator.runtime.api.resource import JOBS, Resource
 from epochal_operator.runtime.cache_transform import MAX_LABELS, decompress_spec
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.trainingjob.job.batch_job import batch_job, job_changes, is_outdated
+from epochal_operator.trainingjob.job.batch_job import batch_job, is_outdated, job_changes
 from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.objects import INSTALLATION, KIND, SPEC, read, training_job
+from tests.unit.operator.objects import INSTALLATION, KIND, SPEC, read, required, training_job
 from tests.unit.operator.runtime.test_store import KEY, RESOURCES, job, pods, thing
 
 
-def test_only_what_is_of_use_is_kept() -> None:
+def test_cached_fields() -> None:
     store = store_for([KIND])
     for resource in RESOURCES:
         store.put(resource, thing(resource, 1))
@@ -32,7 +32,7 @@ def test_only_what_is_of_use_is_kept() -> None:
     assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {"limits": {}}}]}
 
 
-def test_labels_that_were_chosen_are_kept_however_many_there_are() -> None:
+def test_metric_labels_are_kept_beyond_the_limit() -> None:
     one = thing(TRAINING_JOBS, 1)
     many = {f"label-{number}": "" for number in range(MAX_LABELS)} | {"team": "vision"}
     one["metadata"]["labels"] = many
@@ -43,7 +43,7 @@ def test_labels_that_were_chosen_are_kept_however_many_there_are() -> None:
         assert kept["metadata"]["labels"] == left
 
 
-def test_of_image_and_endpoint_it_is_kept_whether_they_are_the_users_own() -> None:
+def test_cached_spec_outline_marks_image_and_endpoint_of_the_user() -> None:
     store = store_for([KIND])
     one = thing(TRAINING_JOBS, 1)
     one["spec"] = {"image": "a/b:1", "storage": {"endpoint": "http://minio:9000"}}
@@ -74,7 +74,7 @@ LAVISH: dict[str, Any] = {
 
 @pytest.mark.parametrize("field", LAVISH)
 @pytest.mark.parametrize("resource", RESOURCES)
-def test_what_is_kept_of_an_object_is_bounded(resource: Resource, field: str) -> None:
+def test_size_of_a_cached_object_is_bounded(resource: Resource, field: str) -> None:
     """The largest spec there can be stays a text; as values it would take 20 times as much."""
     one = thing(resource, 1)
     if field == "spec":
@@ -98,7 +98,7 @@ def test_what_is_kept_of_an_object_is_bounded(resource: Resource, field: str) ->
         assert size(kept) < 16 * 1024
 
 
-def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
+def test_job_of_the_largest_spec_is_cached() -> None:
     """It bears the spec as a text within its pod template, and so does its pod."""
     made = training_job(network=SPEC["network"] | {"layers": [{"layer": "Dense", "units": ["a"] * 32_000}]})
     child = batch_job(made, INSTALLATION)
@@ -107,8 +107,7 @@ def test_the_job_of_the_largest_spec_is_known_as_it_is() -> None:
     assert len(text) > MAX_SPEC_BYTES + 32 * 1024
     store = store_for([KIND])
     assert store.put(JOBS, read(text))
-    known = job(store)
-    assert known is not None
+    known = required(job(store))
     assert not is_outdated(made, known, INSTALLATION)
     assert job_changes(made, known) == {}
     assert controller_uid(known) == made.metadata.uid

@@ -1,4 +1,4 @@
-"""The description of TrainingJobs: who waits for whom, and what of another one matters."""
+"""The followers of a TrainingJob: their index, and the changes that enqueue them."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def follower(name: str, of: str, namespace: str = "vision") -> Any:
     return one | {"spec": {"training": {"continueFrom": {"name": of}}}}
 
 
-def test_who_goes_on_from_a_training_job() -> None:
+def test_followers_of_a_training_job() -> None:
     store = store_for([KIND])
     for one in (follower("b", "a"), follower("c", "a"), follower("d", "b"), follower("e", "a", "other")):
         store.put(TRAINING_JOBS, one)
@@ -32,7 +32,7 @@ def test_who_goes_on_from_a_training_job() -> None:
     assert waiting(store, Key("vision", "c")) == []
 
 
-def test_who_goes_on_from_a_training_job_may_change() -> None:
+def test_followers_change_with_the_spec() -> None:
     store = store_for([KIND])
     store.put(TRAINING_JOBS, follower("b", "a"))
     other = follower("b", "z")
@@ -51,7 +51,7 @@ def test_who_goes_on_from_a_training_job_may_change() -> None:
     assert waiting(store, Key("vision", "a")) == []
 
 
-def test_followers_are_found_without_looking_at_all_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_followers_are_indexed(monkeypatch: pytest.MonkeyPatch) -> None:
     store, looked = store_for([KIND]), list[Any]()
     for number in range(100):
         store.put(TRAINING_JOBS, follower(f"job-{number}", f"job-{number - 1}"))
@@ -74,7 +74,7 @@ STATUS: dict[str, Any] = {"state": "Running", "progress": {"epoch": 1}}
         ({}, {"spec": {"training": {"continueFrom": {"name": "b"}}}}, True),
     ],
 )
-def test_whoever_waits_is_woken_by_what_matters_to_it(before: Any, after: Any, *, matters: bool) -> None:
+def test_followers_are_enqueued_for_relevant_changes(before: Any, after: Any, *, matters: bool) -> None:
     store = store_for([KIND])
     store.put(TRAINING_JOBS, follower("b", "a"))
     one, other = (None if given is None else thing(TRAINING_JOBS, 1, name="a") | given for given in (before, after))

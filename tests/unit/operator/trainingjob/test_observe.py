@@ -1,4 +1,4 @@
-"""What is seen of a TrainingJob: pods that are its own, and those whose end was not told yet."""
+"""The observed children of a TrainingJob: only its own pods, with those that the cache lacks."""
 
 import asyncio
 import json
@@ -17,24 +17,15 @@ from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
-from tests.unit.operator.api_server import FIRST, ApiServer, mine, reconciler
-from tests.unit.operator.objects import (
-    KIND,
-    NOW,
-    failed,
-    last_words,
-    report,
-    running,
-    succeeded,
-    true,
-)
+from tests.unit.operator.api_server import FIRST, ApiServer, mine, reconciled, reconciler
+from tests.unit.operator.objects import KIND, NOW, failed, report, running, succeeded, termination, true
 
 
-class Ahead(ApiServer):
-    """The end of a Job is told before that of its pod."""
+class EndedJob(ApiServer):
+    """The cache receives the end of a Job before the end of its pod."""
 
     asked = 0
-    pod = mine(failed(code=65, message=last_words("ShapeMismatch", "(28, 28) is not (8, 8)")))
+    pod = mine(failed(code=65, message=termination("ShapeMismatch", "(28, 28) is not (8, 8)")))
 
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
         labels = "epochal.dev/trainingjob=first,epochal.dev/trainingjob-uid=uid-of-first"
@@ -43,10 +34,9 @@ class Ahead(ApiServer):
         yield Page([self._written(self.pod)], "9")
 
 
-async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_first() -> None:
-    server, store = Ahead(), store_for([KIND])
-    store.put(TRAINING_JOBS, server.put("first"))
-    await reconciler(server, store).reconcile(FIRST)
+async def test_reason_of_a_pod_is_read_if_its_job_ends_first_in_the_cache() -> None:
+    server = EndedJob()
+    store = await reconciled(server)
     store.put(PODS, mine(running()))
     server.end("first")
     server.jobs["first"]["status"] = {"conditions": [true("Failed", "PodFailurePolicy", "exit code 65")]}
@@ -57,9 +47,9 @@ async def test_the_reason_of_a_pod_is_not_lost_if_the_end_of_its_job_is_told_fir
     assert server.asked == 1
 
 
-async def test_the_last_words_of_a_pod_that_nothing_was_told_of_are_not_lost() -> None:
-    server, store = Ahead(), store_for([KIND])
-    server.pod = mine(succeeded("second", last_words("Completed", last=report(epoch=3, sequence=9))))
+async def test_termination_message_of_an_uncached_pod_is_read() -> None:
+    server, store = EndedJob(), store_for([KIND])
+    server.pod = mine(succeeded("second", termination("Completed", last=report(epoch=3, sequence=9))))
     store.put(TRAINING_JOBS, server.put("first"))
     await reconciler(server, store).reconcile(FIRST)
     store.put(PODS, mine(failed("crashed")))
@@ -71,20 +61,18 @@ async def test_the_last_words_of_a_pod_that_nothing_was_told_of_are_not_lost() -
     assert server.asked == 1
 
 
-async def test_the_pods_of_one_that_has_ended_are_read_no_more() -> None:
-    server, store = Ahead(), store_for([KIND])
-    store.put(TRAINING_JOBS, server.put("first"))
-    await reconciler(server, store).reconcile(FIRST)
+async def test_pods_of_a_finished_job_are_listed_once() -> None:
+    server = EndedJob()
+    store = await reconciled(server)
     store.put(JOBS, server.end("first"))
     for _ in range(3):
         await reconciler(server, store).reconcile(FIRST)
     assert server.asked == 1
 
 
-async def test_a_pod_that_is_there_no_more_is_none_of_a_job_that_has_ended() -> None:
-    server, store = ApiServer(), store_for([KIND])
-    store.put(TRAINING_JOBS, server.put("first"))
-    await reconciler(server, store).reconcile(FIRST)
+async def test_deleted_pod_is_not_observed() -> None:
+    server = ApiServer()
+    store = await reconciled(server)
     store.put(PODS, mine(running()))
     store.put(JOBS, server.end("first"))
     first = reconciler(server, store)
@@ -99,7 +87,7 @@ FULL_PAGE = FIRST_OBJECTS + 32
 
 @dataclass(frozen=True, eq=False)
 class Pages(Transport):
-    """An API server that has so many pods of strangers for each TrainingJob, with all that a pod may hold."""
+    """An API server with many large foreign pods that have the labels of each TrainingJob."""
 
     pods: int = 0
 
@@ -107,7 +95,7 @@ class Pages(Transport):
         name = query["labelSelector"].rsplit("=")[-1].removeprefix("uid-of-")
         begin = int(query.get("continue", 0))
         end = min(begin + int(query["limit"]), self.pods)
-        items = json.dumps([_strange(name, number) for number in range(begin, end)])
+        items = json.dumps([_foreign_pod(name, number) for number in range(begin, end)])
         page = {
             "metadata": {"resourceVersion": "9", "continue": str(end % self.pods or "")},
             "items": json.loads(items),
@@ -118,15 +106,15 @@ class Pages(Transport):
         return page, size
 
 
-def _strange(name: str, number: int) -> Any:
+def _foreign_pod(name: str, number: int) -> Any:
     pod = labelled(running(f"{name}-{number}"), f"uid-of-{name}")
     pod["metadata"]["labels"]["epochal.dev/trainingjob"] = name
     pod["spec"]["containers"][0]["env"] = [{"name": "a"}] * 1_000
     return pod
 
 
-async def catching_up(pods: int, names: list[str]) -> int:
-    """Returns the bytes that it takes to look for the pods of Jobs that have ended, of so many TrainingJobs at once."""
+async def peak_memory(pods: int, names: list[str]) -> int:
+    """Returns the peak memory in bytes of concurrent lists of the pods of ended Jobs."""
     made, store = ApiServer(), store_for([KIND])
     for name in names:
         store.put(TRAINING_JOBS, made.put(name))
@@ -137,23 +125,23 @@ async def catching_up(pods: int, names: list[str]) -> int:
     observed = {name: many.observe(made.documents[name], {}) for name in names}
     tracemalloc.start()
     try:
-        found = await asyncio.gather(*(many.catch_up(made.documents[name], observed[name]) for name in names))
+        observations = await asyncio.gather(*(many.catch_up(made.documents[name], observed[name]) for name in names))
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert [len(one.pods) for one in found] == [0] * len(names)
+    assert [len(one.pods) for one in observations] == [0] * len(names)
     assert [len(store.find(OWNED_PODS, Key("vision", name))) for name in names] == [pods] * len(names)
     return most
 
 
-async def test_pods_that_only_bear_the_labels_take_no_more_memory_than_a_page_of_them() -> None:
-    one_page = await catching_up(FULL_PAGE, ["first"])
-    assert await catching_up(6 * FULL_PAGE, ["first"]) < 2 * one_page
-    assert await catching_up(2 * FULL_PAGE, ["first", "second", "third", "fourth"]) < 2 * one_page
+async def test_memory_of_listed_pods_is_bounded_by_a_page() -> None:
+    one_page = await peak_memory(FULL_PAGE, ["first"])
+    assert await peak_memory(3 * FULL_PAGE, ["first"]) < 2 * one_page
+    assert await peak_memory(FULL_PAGE, ["first", "second", "third"]) < 2 * one_page
 
 
-class Reporting(Ahead):
-    """A report comes in while pods are read."""
+class Reporting(EndedJob):
+    """A report arrives while pods are listed."""
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -161,20 +149,19 @@ class Reporting(Ahead):
 
     async def list_pods(self, selector: str, namespace: str) -> AsyncIterator[Page]:
         if not self.asked:
-            told = reported_status(report(sequence=9, stage="Done"), NOW).dump()
+            reported = reported_status(report(sequence=9, stage="Done"), NOW).dump()
             self._store.put(
                 TRAINING_JOBS,
-                await self.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=told),
+                await self.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=reported),
             )
         async for page in super().list_pods(selector, namespace):
             yield page
 
 
-async def test_a_report_that_comes_while_pods_are_read_stays() -> None:
+async def test_report_during_a_list_is_kept() -> None:
     store = store_for([KIND])
     server = Reporting(store)
-    store.put(TRAINING_JOBS, server.put("first"))
-    await reconciler(server, store).reconcile(FIRST)
+    await reconciled(server, store)
     early = reported_status(report(sequence=5), NOW).dump()
     store.put(
         TRAINING_JOBS, await server.apply_status(TRAINING_JOBS, *FIRST, uid="uid-of-first", manager="p", status=early)
@@ -196,11 +183,10 @@ def labelled(pod: Any, uid: str, owner: str | None = None) -> Any:
 
 
 @pytest.mark.parametrize("owner", [None, "job-of-another"])
-async def test_a_pod_that_only_bears_the_labels_says_nothing(owner: str | None) -> None:
-    server, store = ApiServer(), store_for([KIND])
-    store.put(TRAINING_JOBS, server.put("first"))
-    await reconciler(server, store).reconcile(FIRST)
-    words = last_words("Completed", "", report(attempt=9, artifacts={"uri": "s3://theirs/"}))
+async def test_pod_with_forged_labels_is_ignored(owner: str | None) -> None:
+    server = ApiServer()
+    store = await reconciled(server)
+    words = termination("Completed", "", report(attempt=9, artifacts={"uri": "s3://theirs/"}))
     store.put(PODS, labelled(failed("forged", message=words), "uid-of-first", owner))
     store.put(PODS, labelled(running("stranger"), "uid-of-first", owner))
     await reconciler(server, store).reconcile(FIRST)
@@ -209,14 +195,13 @@ async def test_a_pod_that_only_bears_the_labels_says_nothing(owner: str | None) 
     assert not {"results", "progress", "attempt"} & set(status)
 
 
-async def test_a_pod_of_a_job_that_is_gone_ends_before_another_one_is_made() -> None:
+async def test_orphan_pod_delays_the_next_job() -> None:
     server, store = ApiServer(), store_for([KIND])
     store.put(TRAINING_JOBS, server.put("first"))
     store.put(PODS, labelled(running(), "uid-of-first", "job-that-is-gone"))
     await reconciler(server, store).reconcile(FIRST)
     assert server.jobs == {}
-    ready = next(one for one in server.documents["first"]["status"]["conditions"] if one["type"] == "Ready")
-    assert "once the pod digits-1 has ended" in ready["message"]
+    assert "once the pod digits-1 has ended" in server.ready()["message"]
     ended = labelled(failed(), "uid-of-first", "job-that-is-gone")
     ended["metadata"]["resourceVersion"] = "44"
     store.put(PODS, ended)
@@ -224,7 +209,7 @@ async def test_a_pod_of_a_job_that_is_gone_ends_before_another_one_is_made() -> 
     assert list(server.jobs) == ["first"]
 
 
-async def test_a_pod_of_an_earlier_training_of_that_name_is_none_of_this_one() -> None:
+async def test_pod_of_an_earlier_training_job_is_ignored() -> None:
     server, store = ApiServer(), store_for([KIND])
     store.put(TRAINING_JOBS, server.put("first"))
     store.put(PODS, labelled(running(), "uid-of-an-earlier-one", "job-that-is-gone"))

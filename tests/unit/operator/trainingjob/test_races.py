@@ -1,4 +1,4 @@
-"""Reconcile, while others write: what was read is not what is there any more when it is written."""
+"""Reconciles while others write: an object has changed between its read and the write."""
 
 import copy
 import logging
@@ -31,10 +31,10 @@ from tests.unit.operator.objects import (
     at,
     document,
     failed,
-    last_words,
     pod,
     report,
     succeeded,
+    termination,
     true,
 )
 
@@ -42,10 +42,12 @@ KEY = Key("vision", "digits")
 SOON = 5.0
 LABELS = {"epochal.dev/trainingjob": "digits"}
 CRON_JOB = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "digits", "uid": "uid-of-another", "controller": True}
+EARLIER = CRON_JOB | {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob"}
+"""Owner reference to a deleted TrainingJob of the same name."""
 
 
 class World:
-    """A TrainingJob, its API server, and what an operator knows of both."""
+    """A TrainingJob, its API server, and the cache of an operator."""
 
     def __init__(self, server: FakeApiServer) -> None:
         self.server = server
@@ -60,8 +62,8 @@ class World:
     def objects(self) -> Objects:
         return self.server.objects
 
-    def tell(self) -> None:
-        """Tells the operator of all objects, as a watch does."""
+    def sync(self) -> None:
+        """Stores all objects in the cache, as the watches do."""
         for resource in (TRAINING_JOBS, JOBS, PODS):
             for thing in self.objects.list(resource.plural):
                 self.store.put(resource, thing)
@@ -70,24 +72,24 @@ class World:
         return self.store.find(OWNED_JOBS, KEY).get(KEY)
 
     def change(self, **patch: Any) -> None:
-        """Somebody changes the TrainingJob, and nobody tells."""
+        """Changes the TrainingJob, but not the cache."""
         self.objects.patch("trainingjobs", *KEY, patch)
 
     async def reconcile(self) -> float | None:
         return await self._reconciler.reconcile(KEY)
 
     async def live(self) -> None:
-        """Reconciles as the queue does, until there is nothing to be done soon."""
+        """Reconciles as the queue does, until no reconcile is due soon."""
         for _ in range(9):
-            self.tell()
+            self.sync()
             after = await self.reconcile()
             if after is None or after > SOON:
                 return
             self.now += timedelta(seconds=after)
-        raise AssertionError("it does not settle")
+        raise AssertionError("the reconciles do not end")
 
-    def gone(self, resource: Resource) -> None:
-        """An object of the TrainingJob's name is gone, which is told."""
+    def delete(self, resource: Resource) -> None:
+        """Deletes the Job or the pods of the TrainingJob, also from the cache."""
         for thing in list(self.store.find(OWNED_JOBS if resource is JOBS else OWNED_PODS, KEY).values()):
             self.objects.delete(resource.plural, KEY.namespace, thing["metadata"]["name"], grace=0)
             self.store.remove(resource, thing)
@@ -104,7 +106,7 @@ class World:
 
 
 def earlier_crd() -> Objects:
-    """Returns the objects of a cluster whose CRD knows less of the status than this operator."""
+    """Returns the objects of a cluster whose CRD lacks some status fields."""
     known = copy.deepcopy(schema(TrainingJob)["properties"]["status"])
     for part, field in ((known["properties"]["progress"], "metricNames"), (known, "network"), (known, "gpus")):
         del part["properties"][field]
@@ -122,17 +124,17 @@ async def world() -> AsyncIterator[World]:
 
 async def complete(world: World) -> None:
     """Brings the TrainingJob to its end."""
-    world.tell()
+    world.sync()
     await world.reconcile()
     ended = {"conditions": [true("Complete")], "completionTime": "2026-11-25T12:00:00Z"}
     world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
-    world.tell()
+    world.sync()
     await world.reconcile()
     assert world.status()["state"] == "Complete"
 
 
 async def stuck(world: World) -> str:
-    """Brings the TrainingJob to where its pod cannot start; returns the uid of its Job."""
+    """Reconciles until the pod cannot start; returns the UID of the Job."""
     await world.live()
     uid: str = world.job()["metadata"]["uid"]
     one = pod(waiting={"reason": "ImagePullBackOff", "message": "no such image"})
@@ -144,13 +146,19 @@ async def stuck(world: World) -> str:
     return uid
 
 
-async def test_a_spec_is_corrected_in_place_as_long_as_no_container_has_run(world: World) -> None:
-    first = await stuck(world)
+async def corrected(world: World) -> str:
+    """Changes the image of a TrainingJob whose pod cannot start; returns the UID of the earlier Job."""
+    uid = await stuck(world)
     world.change(spec={"image": "registry.example.com/right:1"})
     await world.live()
+    return uid
+
+
+async def test_spec_is_corrected_until_a_container_has_run(world: World) -> None:
+    first = await corrected(world)
     assert (world.job()["metadata"]["uid"], world.job()["spec"]["suspend"]) == (first, True)
     assert "once the pod digits-1 has ended" in world.condition("Ready")["message"]
-    world.gone(PODS)
+    world.delete(PODS)
     await world.live()
     made = world.objects.get("jobs", *KEY)
     assert made["metadata"]["uid"] != first
@@ -160,7 +168,7 @@ async def test_a_spec_is_corrected_in_place_as_long_as_no_container_has_run(worl
     assert (world.condition("Ready")["status"], world.events().count("SpecChanged")) == ("True", 1)
 
 
-async def test_a_correction_that_stands_delays_no_other_correction(world: World) -> None:
+async def test_lasting_correction_causes_no_backoff(world: World) -> None:
     await world.live()
     for seconds in (9, 9, 9, 9):
         world.objects.patch("jobs", *KEY, {"spec": {"suspend": True}})
@@ -168,82 +176,74 @@ async def test_a_correction_that_stands_delays_no_other_correction(world: World)
         await world.live()
         assert world.job()["spec"]["suspend"] is False
     world.objects.patch("jobs", *KEY, {"spec": {"parallelism": 3}})
-    world.tell()
+    world.sync()
     await world.reconcile()
     assert world.job()["spec"]["parallelism"] == 1
 
 
-async def test_the_grace_of_a_quota_outlives_a_failed_read_after_the_deletion(world: World) -> None:
-    await stuck(world)
-    world.change(spec={"image": "registry.example.com/right:1"})
-    await world.live()
-    world.gone(PODS)
-    world.tell()
+async def test_failed_read_after_the_deletion_keeps_the_quota_grace(world: World) -> None:
+    await corrected(world)
+    world.delete(PODS)
+    world.sync()
     world.server.faults.append(Fault("get", "jobs", status=500, message="etcd"))
     with pytest.raises(ApiError):
         await world.reconcile()
     world.store.remove(JOBS, world.job())
     world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs"))
-    world.tell()
+    world.sync()
     await world.reconcile()
     assert world.condition("Ready")["reason"] == "Cleanup"
 
 
-async def test_a_job_that_may_not_be_deleted_is_not_said_to_be(world: World) -> None:
-    await stuck(world)
-    world.change(spec={"image": "registry.example.com/right:1"})
-    await world.live()
-    world.gone(PODS)
+async def test_forbidden_deletion_has_no_event(world: World) -> None:
+    await corrected(world)
+    world.delete(PODS)
     world.server.faults.append(Fault("delete", "jobs", status=403, message="denied by policy"))
-    world.tell()
+    world.sync()
     await world.reconcile()
     assert "denied by policy" in world.condition("Ready")["message"]
     assert "SpecChanged" not in world.events()
 
 
-async def test_a_container_that_starts_at_that_moment_goes_on_as_it_began(world: World) -> None:
-    first = await stuck(world)
-    world.change(spec={"image": "registry.example.com/right:1"})
-    await world.live()
+async def test_container_that_starts_during_a_spec_change_continues(world: World) -> None:
+    first = await corrected(world)
     ran = failed(code=143)["status"]
     world.objects.patch("pods", KEY.namespace, "digits-1", {"status": ran}, subresource="status")
     await world.live()
     assert (world.job()["metadata"]["uid"], world.job()["spec"]["suspend"]) == (first, False)
-    told = world.condition("SpecApplied")
-    assert (told["status"], told["reason"]) == ("False", "SpecIgnored")
+    applied = world.condition("SpecApplied")
+    assert (applied["status"], applied["reason"]) == ("False", "SpecIgnored")
     assert world.status()["startTime"]
     assert (world.events().count("SpecIgnored"), world.events().count("SpecChanged")) == (1, 0)
 
 
-async def test_a_quota_that_counts_the_job_of_before_still_is_waited_for(world: World) -> None:
-    await stuck(world)
-    world.change(spec={"image": "registry.example.com/right:1"})
-    await world.live()
-    world.gone(PODS)
+async def test_quota_that_still_counts_the_deleted_job_is_retried(world: World) -> None:
+    await corrected(world)
+    world.delete(PODS)
     world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs", times=2))
-    world.tell()
+    world.sync()
     assert await world.reconcile() == MOMENT
     assert (world.condition("Ready")["reason"], world.condition("Stalled")["status"]) == ("Cleanup", "False")
     await world.live()
     assert world.condition("Ready")["status"] == "True"
     world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs"))
     world.now += timedelta(seconds=60)
-    world.gone(JOBS)
-    world.tell()
+    world.delete(JOBS)
+    world.sync()
     await world.reconcile()
     assert world.condition("Ready")["reason"] == "JobRejected"
 
 
-async def test_what_has_changed_meanwhile_is_read_anew(world: World) -> None:
-    world.tell()
+async def test_changed_object_is_read_again(world: World) -> None:
+    world.sync()
     world.change(metadata={"annotations": {"somebody": "was here"}})
     assert await world.reconcile() != MOMENT
     assert world.status()["state"] == "Queued"
     conflicts = [one for one in world.server.asked if one[:2] == ("patch", "trainingjobs/status")]
-    assert len(conflicts) == 2, "one that was refused, and one that was not"
+    assert len(conflicts) == 2, "a refused write, and an accepted write"
 
 
-async def test_a_status_of_an_older_version_is_refused(world: World) -> None:
+async def test_status_with_a_stale_resource_version_is_refused(world: World) -> None:
     old = world.objects.get("trainingjobs", *KEY)["metadata"]
     world.change(metadata={"annotations": {"somebody": "was here"}})
     stale = {"uid": old["uid"], "resource_version": old["resourceVersion"]}
@@ -252,7 +252,7 @@ async def test_a_status_of_an_older_version_is_refused(world: World) -> None:
     assert world.status() == {}
 
 
-async def test_a_longer_life_given_at_the_last_moment_counts(world: World) -> None:
+async def test_ttl_that_grows_during_the_deletion_counts(world: World) -> None:
     await complete(world)
     world.now += timedelta(seconds=61)
     longer: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 3600}}
@@ -262,8 +262,8 @@ async def test_a_longer_life_given_at_the_last_moment_counts(world: World) -> No
     assert world.status()["state"] == "Complete"
 
 
-async def test_a_late_watch_leaves_no_job_of_an_older_spec(world: World) -> None:
-    world.tell()
+async def test_late_watch_creates_no_job_of_an_older_spec(world: World) -> None:
+    world.sync()
     world.change(spec={"training": {"epochs": 7}})
     await world.reconcile()
     await world.live()
@@ -272,15 +272,15 @@ async def test_a_late_watch_leaves_no_job_of_an_older_spec(world: World) -> None
     assert world.status()["observedGeneration"] == 2
 
 
-async def test_a_late_watch_leaves_no_job_of_a_training_job_that_is_gone(world: World) -> None:
-    world.tell()
+async def test_late_watch_leaves_no_job_of_a_deleted_training_job(world: World) -> None:
+    world.sync()
     world.objects.delete("trainingjobs", *KEY)
     await world.reconcile()
     world.objects.collect()
     assert world.objects.list("jobs") == []
 
 
-async def test_its_life_ends_with_its_job(world: World) -> None:
+async def test_ttl_deletes_the_training_job_and_its_job(world: World) -> None:
     await complete(world)
     world.now += timedelta(seconds=61)
     await world.reconcile()
@@ -289,19 +289,27 @@ async def test_its_life_ends_with_its_job(world: World) -> None:
     assert world.objects.list("jobs") == []
 
 
-@pytest.mark.parametrize("told", [True, False])
-@pytest.mark.parametrize("metadata", [{}, {"labels": LABELS}, {"labels": LABELS, "ownerReferences": [CRON_JOB]}])
-async def test_a_job_of_somebody_else_is_left_alone(world: World, metadata: dict[str, Any], *, told: bool) -> None:
-    world.server.collects = False  # there is no such CronJob
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({}, "NameConflict"),
+        ({"labels": LABELS}, "NameConflict"),
+        ({"labels": LABELS, "ownerReferences": [CRON_JOB]}, "NameConflict"),
+        ({"labels": LABELS, "ownerReferences": [EARLIER]}, "Cleanup"),
+    ],
+)
+async def test_foreign_job_is_unchanged(world: World, metadata: dict[str, Any], reason: str, *, cached: bool) -> None:
+    world.server.collects = False  # the owner does not exist
     foreign = {"metadata": {"name": "digits"} | metadata, "spec": {"suspend": True, "parallelism": 0}}
     before = world.objects.create("jobs", "vision", foreign)
-    world.tell()
-    if not told and (known := world.job()) is not None:
+    world.sync()
+    if not cached and (known := world.job()) is not None:
         world.store.remove(JOBS, known)
     await world.reconcile()
     assert world.objects.get("jobs", *KEY) == before
-    assert world.condition("Ready")["reason"] == "NameConflict"
-    assert world.condition("Stalled")["status"] == "True"
+    assert world.condition("Ready")["reason"] == reason
+    assert world.condition("Stalled")["status"] == ("True" if reason == "NameConflict" else "False")
     world.objects.delete("jobs", *KEY)
     if (known := world.job()) is not None:
         world.store.remove(JOBS, known)
@@ -310,8 +318,8 @@ async def test_a_job_of_somebody_else_is_left_alone(world: World, metadata: dict
     assert world.condition("Ready")["status"] == "True"
 
 
-async def test_a_job_that_lost_its_labels_is_taken_again(world: World) -> None:
-    world.tell()
+async def test_job_without_labels_is_adopted_again(world: World) -> None:
+    world.sync()
     await world.reconcile()
     job = world.objects.patch("jobs", *KEY, {"metadata": {"labels": None}})
     world.store.remove(JOBS, job | {"metadata": job["metadata"] | {"labels": LABELS}})
@@ -321,22 +329,22 @@ async def test_a_job_that_lost_its_labels_is_taken_again(world: World) -> None:
     assert after["metadata"]["labels"].items() >= LABELS.items()
 
 
-async def test_an_earlier_crd_holds_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
+async def test_earlier_crd_stores_its_known_fields(caplog: pytest.LogCaptureFixture) -> None:
     async with FakeApiServer("vision", objects=earlier_crd()) as server:
         world = World(server)
         world.objects.create("trainingjobs", "vision", document(resources={"limits": {"nvidia.com/gpu": 1}}))
-        world.tell()
+        world.sync()
         await world.reconcile()
         made = world.objects.get("jobs", *KEY)
         ended = {"conditions": [true("Complete")], "completionTime": at(0), "startTime": at(-60)}
         world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
-        words = last_words("Completed", "", report(stage="Done", network={"parameters": 1, "layers": 2}))
+        words = termination("Completed", "", report(stage="Done", network={"parameters": 1, "layers": 2}))
         pod = succeeded(message=words)
         pod["metadata"]["ownerReferences"][0]["uid"] = made["metadata"]["uid"]
         pod["metadata"]["labels"] = made["spec"]["template"]["metadata"]["labels"]
         world.objects.create("pods", "vision", pod)
         world.objects.patch("pods", "vision", "digits-1", {"status": pod["status"]}, subresource="status")
-        world.tell()
+        world.sync()
         assert await world.reconcile() is None
     status = world.status()
     assert (status["state"], status["metrics"]["loss"], status["progress"]["stage"]) == (
@@ -351,10 +359,12 @@ async def test_an_earlier_crd_holds_what_it_knows(caplog: pytest.LogCaptureFixtu
         assert len([one for one in warned if field in one and "upgrade the CRD" in one]) == 1, warned
 
 
-async def test_a_job_that_is_refused_is_told_in_the_fields_of_its_training_job(world: World) -> None:
-    said = 'Job.batch "digits" is invalid: spec.template.spec.containers[0].resources.limits[gpu]: Invalid value: "gpu"'
-    world.server.faults.append(Fault("create", "jobs", status=422, message=said))
-    world.tell()
+async def test_rejected_job_names_fields_of_the_training_job(world: World) -> None:
+    message = (
+        'Job.batch "digits" is invalid: spec.template.spec.containers[0].resources.limits[gpu]: Invalid value: "gpu"'
+    )
+    world.server.faults.append(Fault("create", "jobs", status=422, message=message))
+    world.sync()
     await world.reconcile()
     assert (
         'is invalid: spec.resources.limits[gpu]: Invalid value: "gpu". Did you mean nvidia.com/gpu'
@@ -363,11 +373,9 @@ async def test_a_job_that_is_refused_is_told_in_the_fields_of_its_training_job(w
 
 
 @pytest.mark.parametrize("status", [404, 409])
-async def test_a_job_that_is_refused_whatever_the_code_is_told_and_not_asked_for_again(
-    world: World, status: int
-) -> None:
+async def test_rejected_job_is_reported_for_any_http_status(world: World, status: int) -> None:
     world.server.faults.append(Fault("create", "jobs", status=status, message="denied by policy"))
-    world.tell()
+    world.sync()
     assert await world.reconcile() == 60
     ready = world.condition("Ready")
     assert (ready["reason"], ready["message"]) == ("JobRejected", "The API server refuses its Job: denied by policy")
@@ -375,21 +383,21 @@ async def test_a_job_that_is_refused_whatever_the_code_is_told_and_not_asked_for
     assert len(world.server.asked) < 25
 
 
-async def test_a_quota_that_others_change_meanwhile_does_not_reject_a_job(world: World) -> None:
+async def test_conflict_of_a_quota_is_retried(world: World) -> None:
     world.server.faults.append(Fault("create", "jobs", status=409, times=3))
-    world.tell()
+    world.sync()
     await world.reconcile()
     assert (world.condition("Ready")["reason"], world.condition("Ready")["status"]) == ("Queued", "True")
 
 
-async def test_what_conflicts_again_and_again_is_raised_for_the_queue_to_wait(world: World) -> None:
-    world.tell()
+async def test_repeated_conflict_is_raised(world: World) -> None:
+    world.sync()
     await world.reconcile()
     world.change(spec={"suspend": True})
-    world.tell()
+    world.sync()
     await world.reconcile()
     world.server.faults.append(Fault("patch", "trainingjobs/status", status=409, message="denied by policy"))
     world.change(spec={"ttlSecondsAfterFinished": 9})
-    world.tell()
+    world.sync()
     with pytest.raises(Conflict, match="denied by policy"):
         await world.reconcile()

@@ -1,4 +1,4 @@
-"""Reconcile, between what the watches have told and an API server: one TrainingJob goes on from another."""
+"""Reconciles of TrainingJobs with a cache and an API server."""
 
 import copy
 import json
@@ -16,34 +16,19 @@ from epochal_operator.trainingjob.progress.reported_status import reported_statu
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.api_server import FIRST, SECOND, URI, ApiServer, reconciler
+from tests.unit.operator.api_server import FIRST, SECOND, URI, ApiServer, reconciled, reconciler
 from tests.unit.operator.fakes import term
-from tests.unit.operator.objects import (
-    INSTALLATION,
-    KIND,
-    NOW,
-    at,
-    report,
-)
+from tests.unit.operator.objects import INSTALLATION, KIND, NOW, at, report, required
 
 
-async def test_a_watch_that_is_late_starts_nothing_from_an_older_spec() -> None:
-    server, store = ApiServer(), store_for([KIND])
-    store.put(TRAINING_JOBS, server.put("first", epochs=1))
-    server.put("first", epochs=2)
-    server.documents["first"]["metadata"]["generation"] = 2
-    await reconciler(server, store).reconcile(FIRST)
-    assert '"epochs":2' in server.jobs["first"]["spec"]["template"]["metadata"]["annotations"][JOB_ANNOTATION]
-
-
-async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
+async def test_follower_starts_after_the_end_of_its_predecessor() -> None:
     server, store, woken = ApiServer(), store_for([KIND]), list[Key]()
 
-    def told(change: Change | None) -> None:
+    def enqueue(change: Change | None) -> None:
         woken.extend(followers(change, store) if change else ())
 
     reconciler = Reconciler(
-        term(server, store, wrote=told),
+        term(server, store, wrote=enqueue),
         lambda: INSTALLATION,
         instance="test",
         clock=lambda: NOW + timedelta(seconds=1),
@@ -51,21 +36,18 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
 
     async def state(key: Key) -> tuple[str, str, str]:
         assert await reconciler.reconcile(key) is None
-        status = server.documents[key.name]["status"]
-        ready = next(one for one in status["conditions"] if one["type"] == "Ready")
-        return status["state"], ready["reason"], ready["message"]
+        ready = server.ready(key.name)
+        return server.documents[key.name]["status"]["state"], ready["reason"], ready["message"]
 
     store.put(TRAINING_JOBS, server.put("second", continueFrom={"name": "first"}, epochs=20))
     assert (await state(SECOND))[:2] == ("Queued", "ContinueFromNotFound")
     assert woken == []
 
-    told(store.put(TRAINING_JOBS, server.put("first")))
+    enqueue(store.put(TRAINING_JOBS, server.put("first")))
     assert (await state(FIRST))[0] == "Queued"
     assert set(woken) == {SECOND}
-    assert (await state(SECOND))[1:] == (
-        "ContinueFromUnfinished",
-        "It goes on from the TrainingJob first, which is Queued. It waits until that is Complete or Failed.",
-    )
+    _, reason, message = await state(SECOND)
+    assert (reason, "first, which is Queued" in message) == ("ContinueFromUnfinished", True)
     assert list(server.jobs) == ["first"]
 
     woken.clear()
@@ -79,12 +61,11 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
     assert woken == [SECOND]
     assert (await state(SECOND))[:2] == ("Queued", "Queued")
     pod = server.jobs["second"]["spec"]["template"]["metadata"]
-    source = parse(json.loads(pod["annotations"][JOB_ANNOTATION])).spec.training.continue_from
-    assert source is not None
+    source = required(parse(json.loads(pod["annotations"][JOB_ANNOTATION])).spec.training.continue_from)
     assert (source.uri, source.name, source.from_) == (URI, None, "Last")
 
     woken.clear()
-    told(store.remove(TRAINING_JOBS, server.documents["first"]))
+    enqueue(store.remove(TRAINING_JOBS, server.documents["first"]))
     assert await reconciler.reconcile(FIRST) is None
     assert woken == [SECOND]
     job = copy.deepcopy(server.jobs["second"])
@@ -97,7 +78,7 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
 
 
 class Shared(ApiServer):
-    """Somebody else holds a field of the status that the leader has no use for: it stays."""
+    """Another field manager owns a status field that the leader does not set."""
 
     patches = 0
 
@@ -112,26 +93,25 @@ class Shared(ApiServer):
         return after
 
 
-async def test_a_field_that_others_hold_is_not_written_again_and_again() -> None:
-    server, store = Shared(), store_for([KIND])
-    store.put(TRAINING_JOBS, server.put("first"))
-    await reconciler(server, store).reconcile(FIRST)
+async def test_status_field_of_another_manager_is_written_once() -> None:
+    server = Shared()
+    store = await reconciled(server)
     patches = server.patches
     assert await reconciler(server, store).reconcile(FIRST) is None
     assert server.patches == patches + 1
 
 
 class Terminating(ApiServer):
-    """The namespace is being deleted: nothing new may be created in it."""
+    """A terminating namespace, which refuses new objects."""
 
     async def create_job(self, job: Any) -> Any:
         raise Forbidden(403, "Forbidden", f"{job['metadata']['name']}: the namespace is being terminated")
 
-    async def create_event(self, told: Any) -> None:
-        raise Forbidden(403, "Forbidden", f"{told['metadata']['name']}: the namespace is being terminated")
+    async def create_event(self, event: Any) -> None:
+        raise Forbidden(403, "Forbidden", f"{event['metadata']['name']}: the namespace is being terminated")
 
 
-async def test_a_namespace_that_is_being_deleted_ends_as_it_should() -> None:
+async def test_terminating_namespace() -> None:
     server, store = Terminating(), store_for([KIND])
     store.put(TRAINING_JOBS, server.put("first"))
     assert await reconciler(server, store).reconcile(FIRST) == 60

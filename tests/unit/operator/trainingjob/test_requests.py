@@ -1,4 +1,4 @@
-"""The requests that a TrainingJob takes until its pod runs: the API server bounds how many start a second."""
+"""The API requests of a TrainingJob until its pod runs, which bound the starts per second."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ def own(server: FakeApiServer, one: dict[str, Any]) -> dict[str, Any]:
     return one | {"metadata": {"name": "digits-1", "labels": labels, "ownerReferences": [owner]}}
 
 
-async def test_a_job_that_starts_at_once_takes_one_status_write(server: FakeApiServer) -> None:
+async def test_quick_start_takes_one_status_write(server: FakeApiServer) -> None:
     async with controlled([KIND], server) as controller:
         server.objects.create("trainingjobs", "vision", document() | {"metadata": {"name": "digits"}})
 

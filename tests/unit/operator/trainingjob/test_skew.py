@@ -1,4 +1,4 @@
-"""Trainers and operators of other versions: what they wrote is read, and what is not known of it does no harm."""
+"""Objects, reports and statuses of trainers and operators of other versions."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from epochal_operator.trainingjob.progress.endpoint import is_newer, read_report
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import make_plan
 
-from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document, running, waits
+from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document, required, running, waits
 from tests.unit.operator.planned import applied_status
 
 OLD: dict[str, Any] = {
@@ -43,7 +43,7 @@ NEW: dict[str, Any] = OLD | {
 
 
 @pytest.mark.parametrize("body", [OLD, NEW])
-def test_a_report_of_another_version_is_taken(body: dict[str, Any]) -> None:
+def test_report_of_another_version_is_accepted(body: dict[str, Any]) -> None:
     report = read_report(json.dumps(body).encode())
     assert report.order == (2, 17)
     status = reported_status(report, NOW)
@@ -60,9 +60,8 @@ def test_a_report_of_another_version_is_taken(body: dict[str, Any]) -> None:
         {"reason": "Preempted", "message": "later", "report": NEW, "position": {"epoch": 3, "step": 1, "batch": 2}},
     ],
 )
-def test_last_words_of_another_version_are_understood(words: dict[str, Any]) -> None:
-    found = decode_termination(json.dumps(words))
-    assert found is not None
+def test_termination_message_of_another_version(words: dict[str, Any]) -> None:
+    found = required(decode_termination(json.dumps(words)))
     assert (found.reason, found.message) == (words["reason"], words["message"])
 
 
@@ -70,7 +69,7 @@ def condition(kind: str, status: str, reason: str) -> dict[str, Any]:
     return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": at(0), "severity": "Info"}
 
 
-def test_a_status_of_a_later_version_is_gone_on_from() -> None:
+def test_status_of_a_later_version_is_continued() -> None:
     status = {
         "state": "Running",
         "startTime": at(0),
@@ -85,7 +84,7 @@ def test_a_status_of_a_later_version_is_gone_on_from() -> None:
     assert (written.start_time, written.attempt) == (at(0), 1)
 
 
-def test_what_a_later_version_has_ended_stays_as_it_is() -> None:
+def test_finished_status_of_a_later_version_is_kept() -> None:
     status = {
         "observedGeneration": 1,
         "state": "Complete",
@@ -101,7 +100,7 @@ def test_what_a_later_version_has_ended_stays_as_it_is() -> None:
     assert make_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
 
 
-def test_a_trainer_that_does_not_tell_what_it_waits_for_runs() -> None:
+def test_trainer_without_a_waiting_cause_is_running() -> None:
     loads = read_report(json.dumps(OLD | {"stage": "Loading"}).encode())
     one = document(reported_status(loads, NOW).dump())
     todo = make_plan(one, Observed(NOW, child(startTime=at(-60)), (running(),)), INSTALLATION)
@@ -109,7 +108,7 @@ def test_a_trainer_that_does_not_tell_what_it_waits_for_runs() -> None:
     assert status.state == "Running"
 
 
-def test_what_an_earlier_version_called_ready_is_so_no_longer_if_more_than_time_must_change() -> None:
+def test_ready_of_an_earlier_version_is_derived_again() -> None:
     earlier = [condition("Ready", "True", "ImagePullBackOff"), condition("Failed", "False", "Unfinished")]
     one = document({"state": "Starting", "startTime": at(0), "conditions": earlier})
     todo = make_plan(one, Observed(NOW, child(startTime=at(0)), (waits("ErrImagePull", "no"),)), INSTALLATION)
@@ -119,7 +118,7 @@ def test_what_an_earlier_version_called_ready_is_so_no_longer_if_more_than_time_
     assert found["Finished"] == ("False", "Unfinished")
 
 
-def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
+def test_unknown_state_is_derived_again() -> None:
     todo = make_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
     status = applied_status(todo.actions)
     assert status.state == "Queued"
@@ -133,7 +132,7 @@ def test_a_state_that_only_a_later_version_has_is_derived_anew() -> None:
         {"conditions": [{"type": "Sharded"}], "network": {"layers": 3}, "best": [], "startTime": at(0)},
     ],
 )
-def test_a_status_of_another_shape_is_gone_on_from(status: dict[str, Any]) -> None:
+def test_malformed_status_is_continued(status: dict[str, Any]) -> None:
     todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
     written = applied_status(todo.actions)
     assert (written.state, written.start_time) == ("Queued", at(0))
@@ -141,17 +140,15 @@ def test_a_status_of_another_shape_is_gone_on_from(status: dict[str, Any]) -> No
     assert is_newer(read_report(json.dumps(OLD).encode()), read_status(Status, status))
 
 
-def test_last_words_keep_their_reason_whatever_report_another_version_left() -> None:
+def test_invalid_report_in_a_termination_message_keeps_the_reason() -> None:
     words = {"reason": "BadData", "message": "no such column", "report": OLD | {"stage": "Sharding"}, "position": "far"}
-    found = decode_termination(json.dumps(words))
-    assert found is not None
+    found = required(decode_termination(json.dumps(words)))
     assert (found.reason, found.report, found.position) == ("BadData", None, None)
 
 
-def test_a_figure_of_another_version_is_shown_as_it_is() -> None:
+def test_metric_of_another_version_is_displayed_unchanged() -> None:
     before = read_status(ReportedStatus, reported_status(read_report(json.dumps(OLD).encode()), NOW).dump())
     before = before.model_copy(update={"metrics": {"val_loss": "0.5±0.1"}})
     loads = OLD | {"attempt": 3, "sequence": 1, "stage": "Loading", "epoch": 0, "step": 0, "metrics": None}
-    shown = reported_status(read_report(json.dumps(loads).encode()), NOW, before).display
-    assert shown is not None
+    shown = required(reported_status(read_report(json.dumps(loads).encode()), NOW, before).display)
     assert shown.metric == "val_loss 0.5±0.1"

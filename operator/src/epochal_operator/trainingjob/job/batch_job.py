@@ -12,14 +12,7 @@ from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTraini
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.pods.pod_template import (
-    QUEUE_LABEL,
-    Program,
-    annotation,
-    failure_policy,
-    given,
-    program_pod,
-)
+from epochal_operator.pods.pod_template import QUEUE_LABEL, Program, annotation, failure_policy, given, program_pod
 from epochal_operator.runtime.owners import controller_reference
 
 Object = dict[str, Any]
@@ -32,12 +25,11 @@ SPEC_ANNOTATION = f"{GROUP}/spec-sha256"
 """Annotation of the Job: digest of the spec from which it was built, with the installation's defaults, without
 the mutable fields."""
 USER_SPEC_ANNOTATION = f"{GROUP}/written-sha256"
-"""Annotation of the Job: digest of the spec as the user wrote it when the Job was built, without the mutable fields."""
+"""Annotation of the Job: digest of the user's spec when the Job was built, without the mutable fields."""
 _JOB_CONTROLLER = "kubernetes.io/job-controller"
 """Value of a Job's spec.managedBy that is equivalent to no value."""
 
-_PODS = 1
-"""Maximum number of concurrent pods of a Job."""
+_PARALLELISM = 1
 
 
 class NoStorageEndpoint(InvalidTrainingJob):
@@ -81,7 +73,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
             "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
-            "parallelism": _PODS,
+            "parallelism": _PARALLELISM,
             **given(**_mutable_fields(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
             "backoffLimit": spec.backoff_limit,
@@ -96,7 +88,6 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
 
 
 def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
-    """Return the spec of a trainer's pod."""
     metadata = job.metadata
     url = installation.progress_url.rstrip("/") + pod.progress_path(metadata.namespace, metadata.name)
     program = Program(
@@ -123,8 +114,8 @@ def job_changes(job: TrainingJob, child: Mapping[str, Any]) -> Object:
 
     For a Job that Kueue manages, Kueue decides when it runs, unless spec.suspend is true.
     """
-    wanted = _mutable_fields(job.spec) | {"parallelism": _PODS}
-    return _differing_fields(wanted, child, "parallelism")
+    desired = _mutable_fields(job.spec) | {"parallelism": _PARALLELISM}
+    return _differing_fields(desired, child, "parallelism")
 
 
 def mutable_changes(mutable: MutableFields, child: Mapping[str, Any]) -> Object:
@@ -132,13 +123,13 @@ def mutable_changes(mutable: MutableFields, child: Mapping[str, Any]) -> Object:
     return _differing_fields(_mutable_fields(mutable), child)
 
 
-def _differing_fields(wanted: Object, child: Mapping[str, Any], *theirs: str) -> Object:
-    """Return the wanted fields that differ in a Job's spec, except fields that another controller of the Job owns."""
+def _differing_fields(desired: Object, child: Mapping[str, Any], *excluded: str) -> Object:
+    """Return the desired fields that differ in a Job's spec, except fields that another controller of the Job owns."""
     if starting_controller(child) is None:
-        theirs = ()
-    elif not wanted["suspend"]:
-        theirs += ("suspend",)
-    return {name: value for name, value in wanted.items() if name not in theirs and value != child["spec"].get(name)}
+        excluded = ()
+    elif not desired["suspend"]:
+        excluded += ("suspend",)
+    return {name: value for name, value in desired.items() if name not in excluded and value != child["spec"].get(name)}
 
 
 def starting_controller(child: Mapping[str, Any]) -> str | None:
@@ -150,55 +141,54 @@ def starting_controller(child: Mapping[str, Any]) -> str | None:
 
 
 def _mutable_fields(spec: TrainingJobSpec | MutableFields) -> Object:
-    """Return the mutable Job fields that start or stop its pods; None means that a field is absent."""
+    """Return the mutable fields of a Job; None means that a field is absent."""
     return {"suspend": spec.suspend, "activeDeadlineSeconds": spec.active_deadline_seconds}
 
 
 def is_outdated(job: TrainingJob, child: Mapping[str, Any], installation: Installation) -> bool:
     """Return whether a Job was built from another spec than the current one."""
     try:
-        wanted = _digest(_with_defaults(job, installation))
+        digest = _digest(_with_defaults(job, installation))
     except NoStorageEndpoint:
         # The Job was built with an earlier default. Only the generation shows whether the spec has changed.
         return job.status is None or job.status.observed_generation != job.metadata.generation
-    found = child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
-    return found is not None and found != wanted  # If a webhook removed the annotation: keep the Job.
+    job_digest = child["metadata"].get("annotations", {}).get(SPEC_ANNOTATION)
+    return job_digest is not None and job_digest != digest  # If a webhook removed the annotation: keep the Job.
 
 
 def matches_user_spec(job: TrainingJob, child: Mapping[str, Any]) -> bool:
     """Return whether a Job was built from the current spec, regardless of the installation's defaults."""
     if job.metadata.generation <= 1:
         return True
-    found = child["metadata"].get("annotations", {}).get(USER_SPEC_ANNOTATION)
-    return found is None or bool(found == _digest(job))  # If a webhook removed the annotation: keep the Job.
+    job_digest = child["metadata"].get("annotations", {}).get(USER_SPEC_ANNOTATION)
+    return job_digest is None or bool(job_digest == _digest(job))  # If a webhook removed the annotation: keep the Job.
 
 
 def _with_defaults(job: TrainingJob, installation: Installation) -> TrainingJob:
-    address = storage_endpoint(job, installation)
-    if address is None:
+    endpoint = storage_endpoint(job, installation)
+    if endpoint is None:
         raise NoStorageEndpoint(
-            "spec.storage.endpoint: must be given, since Epochal was installed without a default (storage.endpoint of "
-            "its chart)"
+            "spec.storage.endpoint: must be given, because Epochal was installed without a default (storage.endpoint "
+            "of its chart)"
         )
-    source = job.spec.training.continue_from
-    if source is not None and source.name == job.metadata.name:
+    predecessor = job.spec.training.continue_from
+    if predecessor is not None and predecessor.name == job.metadata.name:
         raise InvalidTrainingJob(
-            f"spec.training.continueFrom.name: must be the name of another TrainingJob, found {source.name}, which is "
-            "this one's own"
+            f"spec.training.continueFrom.name: must be the name of another TrainingJob, found {predecessor.name}, the "
+            "name of this TrainingJob"
         )
-    storage = job.spec.storage.model_copy(update={"endpoint": address})
+    storage = job.spec.storage.model_copy(update={"endpoint": endpoint})
     image = job.spec.image or installation.trainer_image
     return job.model_copy(update={"spec": job.spec.model_copy(update={"storage": storage, "image": image})})
 
 
 def _with_continue_uri(job: TrainingJob, uri: str | None) -> TrainingJob:
-    """Return a TrainingJob with the URI of its predecessor's results in place of the name, as a trainer needs it."""
     source = job.spec.training.continue_from
     if uri is None or source is None or source.name is None:
         return job
-    set_otherwise = {name: getattr(source, name) for name in source.model_fields_set - {"name"}}
-    found = ContinueFrom.model_construct(**set_otherwise | {"uri": uri})
-    training = job.spec.training.model_copy(update={"continue_from": found})
+    other_fields = {name: getattr(source, name) for name in source.model_fields_set - {"name"}}
+    with_uri = ContinueFrom.model_construct(**other_fields | {"uri": uri})
+    training = job.spec.training.model_copy(update={"continue_from": with_uri})
     return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
 
 
@@ -217,19 +207,19 @@ def _job_document(job: TrainingJob) -> str:
     )
 
 
-def _spec_json(spec: TrainingJobSpec, **which: Any) -> Object:
+def _spec_json(spec: TrainingJobSpec, **options: Any) -> Object:
     """Return a spec as JSON values. The nesting of Keras arguments has no other limit."""
     try:
-        return spec.model_dump(mode="json", **which)
+        return spec.model_dump(mode="json", **options)
     except (ValueError, RecursionError):
         raise InvalidTrainingJob(
-            "spec: must not be nested so deep that it cannot be written down: use fewer levels of lists and mappings "
-            "in the arguments of Keras"
+            "spec: is nested too deep to be written as JSON: use fewer levels of lists and mappings in the arguments "
+            "of Keras"
         ) from None
 
 
 def _digest(job: TrainingJob) -> str:
     """Return a digest of a spec without its mutable fields. The predecessor's state does not change the digest."""
     # Omit defaults: more defaults in a newer schema must not change the digest.
-    fixed = _spec_json(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
-    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
+    immutable_fields = _spec_json(job.spec, exclude_defaults=True, exclude=set(MUTABLE))
+    return hashlib.sha256(json.dumps(immutable_fields, sort_keys=True).encode()).hexdigest()

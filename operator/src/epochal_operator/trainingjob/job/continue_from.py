@@ -1,120 +1,91 @@
 """The predecessor of a TrainingJob: the TrainingJob that spec.training.continueFrom names."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from epochal_api.status import STATES, ContinuedFrom, State, Status, read_status
+from epochal_api.status import STATES, ContinuedFrom, Status, read_status
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 
 Object = Mapping[str, Any]
-Find = Callable[[str], Object | None]
+GetTrainingJob = Callable[[str], Object | None]
+"""Returns a TrainingJob of the namespace as JSON by name, or None if it does not exist."""
 
-
-class Predecessor(NamedTuple):
-    """The state of a predecessor.
-
-    Args:
-        name: Name of the predecessor.
-        state: State of the predecessor, or None if it does not exist.
-        uri: URI of its results folder, if any.
-        untrained: Whether it failed before its training began, so that its results contain no checkpoint.
-        circle: Names in a cycle of TrainingJobs that wait for each other, with the first one repeated at the end.
-    """
-
-    name: str
-    state: State | None = None
-    uri: str | None = None
-    untrained: bool = False
-    circle: tuple[str, ...] = ()
+_STARTED_STATES = frozenset(STATES) - {"Queued"}
 
 
 def predecessor_name(document: Object) -> str | None:
-    """Return the name of a TrainingJob's predecessor, or None if it names none."""
+    """Return the name of a TrainingJob's predecessor, or None if it names none. The TrainingJob may be invalid."""
     node: object = document
     for field in ("spec", "training", "continueFrom", "name"):
         node = node.get(field) if isinstance(node, Mapping) else None
     return node if isinstance(node, str) else None
 
 
-def resolve(name: str, document: Object, find: Find) -> ContinuedFrom | StatusCause:
-    """Return the results from which a TrainingJob continues, or the reason why it has to wait.
+def predecessor_results(name: str, document: Object, get: GetTrainingJob) -> ContinuedFrom | StatusCause:
+    """Return the results of the predecessor `name` of a TrainingJob, or the reason why the TrainingJob has to wait.
 
-    The result stays in the status while the name is unchanged, because the predecessor may be deleted before the Job is
+    The results stay in the status while the name is unchanged, because the predecessor may be deleted before the Job is
     created again.
     """
     known = _status(document).continued_from
     if known is not None and known.name == name:
         return known
-    return results(predecessor(name, find))
-
-
-def predecessor(name: str, find: Find) -> Predecessor:
-    """Return the state of a predecessor."""
-    document = find(name)
-    if document is None:
-        return Predecessor(name)
-    status = _status(document)
-    uri = status.results.uri if status.results else None
-    return Predecessor(name, status.state or "Queued", uri, _is_untrained(status), _circle(name, find))
+    predecessor = get(name)
+    if predecessor is None:
+        return StatusCause(
+            Reason.CONTINUE_FROM_NOT_FOUND,
+            f"spec.training.continueFrom.name: the TrainingJob {name} does not exist in this namespace. Create it, or "
+            "correct the name.",
+        )
+    if cycle := _cycle(name, get):
+        return StatusCause(
+            Reason.CONTINUE_FROM_CIRCULAR,
+            "spec.training.continueFrom.name: these TrainingJobs wait for each other, so they never start: "
+            f"{' -> '.join(cycle)}. Delete one of them.",
+        )
+    status = _status(predecessor)
+    state = status.state or "Queued"
+    if state not in {"Complete", "Failed"}:
+        return StatusCause(
+            Reason.CONTINUE_FROM_UNFINISHED,
+            f"Waiting for the TrainingJob {name}, which is {state}, to be Complete or Failed "
+            "(spec.training.continueFrom.name).",
+        )
+    uri, untrained = status.results.uri if status.results else None, _failed_before_training(status)
+    if uri is None or untrained:
+        lacks = "has failed before its training began" if untrained else f"is {state} and has stored no results"
+        return StatusCause(
+            Reason.CONTINUE_FROM_FAILED,
+            f"Cannot continue from the TrainingJob {name}, which {lacks}. Set spec.training.continueFrom.name to "
+            f"another TrainingJob, or delete {name} and create it again.",
+        )
+    return ContinuedFrom(name=name, uri=uri)
 
 
 def _status(document: Object) -> Status:
     return read_status(Status, document.get("status"))
 
 
-def _is_untrained(status: Status) -> bool:
-    told = status.progress
-    return status.state == "Failed" and told is not None and told.stage == "Loading" and told.epoch == told.step == 0
+def _failed_before_training(status: Status) -> bool:
+    """Return whether the results of a TrainingJob contain no checkpoint, because it failed while it was loading."""
+    progress = status.progress
+    if status.state != "Failed" or progress is None:
+        return False
+    return progress.stage == "Loading" and progress.epoch == progress.step == 0
 
 
-_BEGUN = frozenset(STATES) - {"Queued"}
-
-
-def _circle(name: str, find: Find) -> tuple[str, ...]:
+def _cycle(name: str, get: GetTrainingJob) -> tuple[str, ...]:
+    """Return the names in a cycle of TrainingJobs that wait for each other, with the first one repeated at the end."""
     chain: dict[str, None] = {}
     while name not in chain:
         chain[name] = None
-        awaited = _awaited(find(name))
-        if awaited is None:
+        document = get(name)
+        if document is None or (document.get("status") or {}).get("state") in _STARTED_STATES:
             return ()
-        name = awaited
+        predecessor = predecessor_name(document)
+        if predecessor is None:
+            return ()
+        name = predecessor
     names = list(chain)
     return (*names[names.index(name) :], name)
-
-
-def _awaited(document: Object | None) -> str | None:
-    """Return the name of the TrainingJob that an unstarted one waits for, or None."""
-    if document is None or (document.get("status") or {}).get("state") in _BEGUN:
-        return None
-    return predecessor_name(document)
-
-
-def results(before: Predecessor) -> ContinuedFrom | StatusCause:
-    """Return the results of a predecessor, or the reason why there are none."""
-    name, state = before.name, before.state
-    if state is None:
-        return StatusCause(
-            Reason.CONTINUE_FROM_NOT_FOUND,
-            f"It goes on from the TrainingJob {name} (spec.training.continueFrom.name), which does not exist in this "
-            "namespace. It waits until there is one of that name.",
-        )
-    if before.circle:
-        return StatusCause(
-            Reason.CONTINUE_FROM_CIRCULAR,
-            f"It goes on from the TrainingJob {name}, but these wait for each other, and none can ever start: "
-            f"{' -> '.join(before.circle)} (spec.training.continueFrom.name). Delete one of them.",
-        )
-    if state not in {"Complete", "Failed"}:
-        return StatusCause(
-            Reason.CONTINUE_FROM_UNFINISHED,
-            f"It goes on from the TrainingJob {name}, which is {state}. It waits until that is Complete or Failed.",
-        )
-    if before.uri is None or before.untrained:
-        lacks = "has failed before its training began" if before.untrained else f"is {state} and has stored no results"
-        return StatusCause(
-            Reason.CONTINUE_FROM_FAILED,
-            f"It cannot go on from the TrainingJob {name}, which {lacks}: name another "
-            f"one in spec.training.continueFrom.name, or delete {name} and create it anew.",
-        )
-    return ContinuedFrom(name=name, uri=before.uri)

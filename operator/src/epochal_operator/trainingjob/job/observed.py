@@ -18,9 +18,9 @@ from epochal_operator.trainingjob.reasons import StatusCause
 Object = Mapping[str, Any]
 
 POD_CREATION_SECONDS = 3.0
-"""Seconds for which a Job may have no pod before the cause is sought: usually its pod is about to be created."""
+"""Seconds in which the Job controller creates a pod. Only afterwards, a missing pod needs a cause."""
 REFUSAL_TTL_SECONDS = 600.0
-"""Longer than the interval of Kubernetes' Events about a pod that cannot be created: at last one in five minutes.
+"""Maximum age of a refusal. Kubernetes repeats its Events about a refused pod at least every five minutes.
 
 https://pkg.go.dev/k8s.io/client-go/tools/record#NewEventCorrelator
 """
@@ -40,8 +40,8 @@ class Observed:
         held_until: End of the correction backoff of the Job: another writer undoes its last correction.
         refusal: The API server's message if the next pod of the Job cannot be created, for example because of a quota
             or an admission policy.
-        spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues unchanged;
-            None if that is unknown.
+        spec_ignored: Whether the spec changed after a container of the Job had run, so that the Job continues
+            unchanged; None if unknown.
         replaces_job: Whether the Job is about to be replaced by a Job of the current spec.
         continued_from: The results of the predecessor in spec.training.continueFrom, once that TrainingJob has ended.
     """
@@ -76,10 +76,10 @@ def seconds_without_pod(observed: Observed) -> float | None:
     child, pods = observed.child, observed.pods
     if child is None or child["spec"].get("suspend") or any(pod["status"].get("phase") != "Failed" for pod in pods):
         return None
-    begun = child.get("status", {}).get("startTime")
-    if not begun or _has_ended(child):
+    job_start = child.get("status", {}).get("startTime")
+    if not job_start or _has_ended(child):
         return None
-    return (observed.now - max([datetime.fromisoformat(begun), *map(_creation_time, pods)])).total_seconds()
+    return (observed.now - max([datetime.fromisoformat(job_start), *map(_creation_time, pods)])).total_seconds()
 
 
 class PodRefusal(NamedTuple):
@@ -87,20 +87,20 @@ class PodRefusal(NamedTuple):
 
     Args:
         note: The API server's message.
-        at: Time of the last Event about it, with a time zone.
+        time: Time of the last Event about it, with a time zone.
     """
 
     note: str
-    at: datetime
+    time: datetime
 
 
 def refusal_message(last: PodRefusal | None, observed: Observed) -> str | None:
-    """Return the message that explains why a Job's pod cannot be created, or None if that is unknown or over."""
+    """Return the message that explains why a Job's pod cannot be created, or None if unknown or out of date."""
     seconds = seconds_without_pod(observed)
     if last is None or seconds is None or seconds < POD_CREATION_SECONDS:
         return None
     since = max([observed.now - timedelta(seconds=REFUSAL_TTL_SECONDS), *map(_creation_time, observed.pods)])
-    return last.note if last.at > since else None
+    return last.note if last.time > since else None
 
 
 def lacks_ended_pods(observed: Observed) -> bool:
@@ -108,15 +108,15 @@ def lacks_ended_pods(observed: Observed) -> bool:
     child, pods = observed.child, observed.pods
     if child is None or not _has_ended(child):
         return False
-    status = child.get("status") or {}
-    counted = status.get("succeeded", 0) + status.get("failed", 0)
+    job_status = child.get("status") or {}
+    counted = job_status.get("succeeded", 0) + job_status.get("failed", 0)
     return len(pods) < max(1, counted) or any(map(alive, pods))
 
 
 def could_create_pods(observed: Observed) -> bool:
     """Return whether a Job was allowed to create pods, even if none could run."""
-    told = (observed.child or {}).get("status", {})
-    return bool(observed.pods) or any(told.get(name) for name in ("startTime", "active", "succeeded", "failed"))
+    job_status = (observed.child or {}).get("status", {})
+    return bool(observed.pods) or any(job_status.get(name) for name in ("startTime", "active", "succeeded", "failed"))
 
 
 def first_run_time(before: Status, observed: Observed) -> str | None:
@@ -129,13 +129,15 @@ def first_run_time(before: Status, observed: Observed) -> str | None:
     """
     if times := [since for since in map(ran_since, observed.pods) if since is not None]:
         return min(times)
-    told = (observed.child or {}).get("status", {})
-    uncounted = told.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
-    ended = sum((told.get(how) or 0) + len(uncounted.get(how) or ()) for how in ("succeeded", "failed"))
-    known = unstarted_pods(before, observed)
-    if ended <= (len(known.pods) if known else 0):
+    job_status = (observed.child or {}).get("status", {})
+    uncounted = job_status.get("uncountedTerminatedPods") or {}  # These pods may be deleted before the Job counts them.
+    ended = sum(
+        (job_status.get(outcome) or 0) + len(uncounted.get(outcome) or ()) for outcome in ("succeeded", "failed")
+    )
+    known_unstarted = unstarted_pods(before, observed)
+    if ended <= (len(known_unstarted.pods) if known_unstarted else 0):
         return None
-    return told.get("startTime") or timestamp(observed.now)
+    return job_status.get("startTime") or timestamp(observed.now)
 
 
 def unstarted_pods(before: Status, observed: Observed) -> Unstarted | None:
@@ -145,8 +147,8 @@ def unstarted_pods(before: Status, observed: Observed) -> Unstarted | None:
     uid, known = observed.child["metadata"]["uid"], before.unstarted
     pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
     # A Job does not count pods that the cluster disrupted.
-    ended = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
-    pods |= {pod["metadata"]["uid"]: None for pod in ended if ran_since(pod) is None}
+    ended_pods = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
+    pods |= {pod["metadata"]["uid"]: None for pod in ended_pods if ran_since(pod) is None}
     return Unstarted(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
 
@@ -157,16 +159,10 @@ def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]
 
 
 def orphan_pods(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
-    """Return the running pods with a TrainingJob's UID in their label that its Job does not control.
-
-    Args:
-        child: The Job of the TrainingJob, if it exists.
-        pods: Pods with the TrainingJob's name in their label.
-        uid: UID of the TrainingJob.
-    """
-    own = own_pods(child, pods)
+    """Return the live pods with a TrainingJob's UID in their label that its Job does not control."""
+    owned = own_pods(child, pods)
     return in_order(
-        pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in own
+        pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
     )
 
 

@@ -12,8 +12,8 @@ from epochal_operator.pods.diagnosis import alive
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
 from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.trainingjob.job.batch_job import matches_user_spec, is_outdated, starting_controller
-from epochal_operator.trainingjob.job.observed import Observed, first_run_time, could_create_pods, is_terminating
+from epochal_operator.trainingjob.job.batch_job import is_outdated, matches_user_spec, starting_controller
+from epochal_operator.trainingjob.job.observed import Observed, could_create_pods, first_run_time, is_terminating
 from epochal_operator.trainingjob.pod.failures import job_end
 from epochal_operator.trainingjob.pod.state import lacks_image
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -32,8 +32,8 @@ def block_if_spec_lost(before: Status, observed: Observed) -> Observed:
 
 
 _SPEC_LOST = (
-    "Its Job is gone, and with it the spec that it was trained by, which was changed too late (condition SpecApplied). "
-    "Create a new TrainingJob, whose spec.training.continueFrom.uri is status.results.uri of this one."
+    "The Job with the trained spec no longer exists. The spec was changed too late to apply (condition SpecApplied). "
+    "Create a new TrainingJob with spec.training.continueFrom.uri set to status.results.uri of this TrainingJob."
 )
 
 
@@ -78,11 +78,10 @@ def must_replace_job(job: TrainingJob, observed: Observed, installation: Install
 
 
 def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
-    """Return whether a container of a Job may start, as far as its image and its suspension allow."""
-    living = [pod for pod in observed.pods if alive(pod)]
-    if not living:
+    live_pods = [pod for pod in observed.pods if alive(pod)]
+    if not live_pods:
         return starting_controller(child) is not None or not child["spec"].get("suspend")
-    return not any(map(lacks_image, living))
+    return not any(map(lacks_image, live_pods))
 
 
 def removal_action(child: Mapping[str, Any], observed: Observed) -> PatchChild | DeleteChild | None:
@@ -98,10 +97,7 @@ def removal_action(child: Mapping[str, Any], observed: Observed) -> PatchChild |
             return patch_job(child, {"suspend": True})
         if any(map(alive, observed.pods)):
             return None
-    return delete_job(child, _OUTDATED_SPEC)
-
-
-_OUTDATED_SPEC = "was built from an earlier spec, and had not run a container"
+    return delete_job(child, "was built from an earlier spec, and had not run a container")
 
 
 def patch_job(child: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:
@@ -109,6 +105,6 @@ def patch_job(child: Mapping[str, Any], spec: Mapping[str, Any]) -> PatchChild:
     return PatchChild(JOBS, child, spec, required=spec)
 
 
-def delete_job(child: Mapping[str, Any], why: str) -> DeleteChild:
+def delete_job(child: Mapping[str, Any], reason: str) -> DeleteChild:
     """Return the action that deletes a Job if it is unchanged. The Job stays until its pods are deleted."""
-    return DeleteChild(JOBS, child, why, foreground=True)
+    return DeleteChild(JOBS, child, reason, foreground=True)

@@ -33,15 +33,15 @@ _REMEDIES = (
     ),
     (
         re.compile(r"failed quota: .*must specify"),
-        "spec.resources: must say how much it takes of what the quota counts.",
+        "spec.resources: must set the requests or limits that the quota counts.",
     ),
     (
         re.compile(r"exceeded quota: .*requested: \S*(?:limits\.|requests\.|cpu=|memory=|storage=)"),
-        "It waits until others give back as much of the quota as spec.resources asks for, or until that asks for less.",
+        "Waiting for other pods to release quota. Or lower spec.resources, or raise the quota.",
     ),
     (
         re.compile(r"(?:max|min)imum \S+ usage per|max limit to request ratio per"),
-        "spec.resources: must be within what the LimitRange of the namespace allows (kubectl describe limitranges).",
+        "spec.resources: must be within the LimitRange of the namespace (kubectl describe limitranges).",
     ),
 )
 """Advice for messages about missing or forbidden objects that a TrainingJob names.
@@ -50,9 +50,9 @@ https://github.com/kubernetes/kubernetes/tree/master/plugin/pkg/admission
 """
 
 
-def with_training_job_fields(said: str) -> str:
+def with_training_job_fields(message: str) -> str:
     """Return a message about a Job or its pod with the TrainingJob's own field names, and with advice."""
-    for theirs, own in _FIELD_PATHS:
-        said = theirs.sub(own, said)
-    remedies = [remedy for seen, remedy in _REMEDIES if seen.search(said)]
-    return " ".join([f"{said.rstrip('.')}.", *remedies]) if remedies else said
+    for pattern, prefix in _FIELD_PATHS:
+        message = pattern.sub(prefix, message)
+    remedies = [remedy for pattern, remedy in _REMEDIES if pattern.search(message)]
+    return " ".join([f"{message.rstrip('.')}.", *remedies]) if remedies else message

@@ -52,24 +52,24 @@ def pod_failure(pod: Object) -> StatusCause | None:
     """Return the cause of a pod's failure, or None if it has not failed."""
     if pod.get("status", {}).get("phase") != "Failed":
         return None
-    words, told_to_stop = _termination(pod), _exit_code(pod) == ExitCode.TERMINATED
-    if words and words.reason not in _UNINFORMATIVE_REASONS and not told_to_stop:
-        cause = StatusCause(as_reason(words.reason), clean(words.message))
+    termination, was_stopped = _termination(pod), _exit_code(pod) == ExitCode.TERMINATED
+    if termination and termination.reason not in _UNINFORMATIVE_REASONS and not was_stopped:
+        cause = StatusCause(as_reason(termination.reason), clean(termination.message))
         return _with_default_limit(pod, cause) if cause.reason == Reason.OUT_OF_MEMORY else cause
     if _terminated_state(pod).get("reason") == "OOMKilled":
         return StatusCause(_memory_reason(pod), _out_of_memory_message(pod))
-    if taken_away := _disruption(pod):
-        return taken_away
-    return StatusCause(Reason.TERMINATED, "The trainer was told to stop.") if told_to_stop else _crash(pod)
+    if disruption := _disruption(pod):
+        return disruption
+    return StatusCause(Reason.TERMINATED, "The trainer stopped after SIGTERM.") if was_stopped else _crash(pod)
 
 
 def last_failure(pods: tuple[Object, ...]) -> StatusCause | None:
     """Return the cause of the last failed pod, with a note if it crashed at the same position as the previous crash."""
     cause = next((cause for cause in map(pod_failure, reversed(pods)) if cause), None)
-    if cause is None or not (again := _repeated_crash_message(pods)):
+    if cause is None or not (repeated := _repeated_crash_message(pods)):
         return cause
     return StatusCause(
-        Reason.REPEATED_CRASH if cause.reason == Reason.CRASHED else cause.reason, f"{again} {cause.message}"
+        Reason.REPEATED_CRASH if cause.reason == Reason.CRASHED else cause.reason, f"{repeated} {cause.message}"
     )
 
 
@@ -95,17 +95,19 @@ def is_last_pod(child: Object, pods: tuple[Object, ...]) -> bool:
 def is_crash(pod: Object) -> bool:
     """Return whether a pod's failure counts against spec.backoffLimit, as in the Job controller."""
     uncounted = (*NOT_RETRIED, ExitCode.TERMINATED)
-    return pod_failure(pod) is not None and not condition_of(pod, "DisruptionTarget") and _exit_code(pod) not in uncounted
+    return (
+        pod_failure(pod) is not None and not condition_of(pod, "DisruptionTarget") and _exit_code(pod) not in uncounted
+    )
 
 
 def last_report(pods: Iterable[Object]) -> tuple[Report, str] | None:
     """Return the latest report in the pods' termination messages, and its time (RFC 3339), or None."""
-    found = [
-        (words.report, _terminated_state(pod).get("finishedAt") or "")
+    reports = [
+        (termination.report, _terminated_state(pod).get("finishedAt") or "")
         for pod in pods
-        if (words := _termination(pod)) and words.report
+        if (termination := _termination(pod)) and termination.report
     ]
-    return max(found, key=lambda report: report[0].order, default=None)
+    return max(reports, key=lambda report: report[0].order, default=None)
 
 
 def job_end(child: Object, pods: tuple[Object, ...]) -> JobEnd | None:
@@ -122,8 +124,10 @@ def job_end(child: Object, pods: tuple[Object, ...]) -> JobEnd | None:
 
 def early_end_cause(pods: Iterable[Object]) -> StatusCause | None:
     """Return the cause in the termination message of a trainer that ended early as requested, or None."""
-    early = next((words for words in map(_termination, pods) if words and words.reason in _EARLY_END_REASONS), None)
-    return None if early is None else StatusCause(Reason(early.reason), clean(early.message))
+    for termination in filter(None, map(_termination, pods)):
+        if termination.reason in _EARLY_END_REASONS:
+            return StatusCause(Reason(termination.reason), clean(termination.message))
+    return None
 
 
 def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> StatusCause:
@@ -137,29 +141,28 @@ def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> Sta
         return StatusCause(
             as_reason(failed.get("reason") or Reason.JOB_FAILED), clean(failed.get("message") or "The Job failed.")
         )
-    times = child["status"].get("failed", 0)
-    often = f"Failed {times} times, the last time: " if times > 1 and not _repeated_crash_message(pods) else ""
-    return StatusCause(cause.reason, often + cause.message)
+    count = child["status"].get("failed", 0)
+    prefix = f"Failed {count} times, the last time: " if count > 1 and not _repeated_crash_message(pods) else ""
+    return StatusCause(cause.reason, prefix + cause.message)
 
 
 def _repeated_crash_message(pods: tuple[Object, ...]) -> str:
     """Return a sentence if the last failure is a crash at the same position as the one before, else an empty text."""
     failed = [pod for pod in pods if pod_failure(pod)]
-    if not failed or not is_crash(failed[-1]) or (place := _position(failed[-1])) is None:
+    if not failed or not is_crash(failed[-1]) or (position := _position(failed[-1])) is None:
         return ""
     crashes = reversed(list(filter(is_crash, failed)))
-    times = sum(1 for _ in takewhile(lambda pod: _position(pod) == place, crashes))
-    return f"It crashed {_position_text(failed[-1])}, each of the last {times} times." if times > 1 else ""
+    count = sum(1 for _ in takewhile(lambda pod: _position(pod) == position, crashes))
+    return f"It crashed{_position_text(failed[-1])}, each of the last {count} times." if count > 1 else ""
 
 
 def _memory_reason(pod: Object) -> Reason:
-    """Return the reason for a trainer without enough memory: its limit may be too low for any trainer."""
     limit = memory_limit(pod)
     return Reason.MEMORY_LIMIT_TOO_LOW if limit is not None and limit.is_too_low else Reason.OUT_OF_MEMORY
 
 
 def _with_default_limit(pod: Object, cause: StatusCause) -> StatusCause:
-    """Return the trainer's message about its memory, with the origin of a default limit, unknown to the trainer."""
+    """Return the trainer's message about its memory, with the origin of a default limit."""
     limit = memory_limit(pod)
     default = f" The limit is {limit.origin}." if limit is not None and limit.is_default else ""
     return StatusCause(_memory_reason(pod), cause.message + default)
@@ -167,63 +170,65 @@ def _with_default_limit(pod: Object, cause: StatusCause) -> StatusCause:
 
 def _out_of_memory_message(pod: Object) -> str:
     limit = memory_limit(pod)
-    bound = f"its limit is {limit.quantity} ({limit.origin})" if limit else "its node has none left"
-    words = _termination(pod)
-    peak = words.report.peak_memory if words and words.report else None
-    seen = f", and it had taken {_size_text(peak)} when that was last looked at" if peak else ""
-    where = f" {place}" if (place := _position_text(pod)) else ""
-    least = "" if words else f" It was killed as it began, and takes {_size_text(LEAST_MEMORY)} before it reads any data."
-    return f"The trainer was killed{where}, because it took too much memory: {bound}{seen}.{least}"
+    limit_text = f"its limit is {limit.quantity} ({limit.origin})" if limit else "its node has no memory left"
+    termination = _termination(pod)
+    peak = termination.report.peak_memory if termination and termination.report else None
+    peak_text = f", and its last measured use was {_size_text(peak)}" if peak else ""
+    start_text = "" if termination else f" A trainer needs {_size_text(LEAST_MEMORY)} before it reads any data."
+    position = _position_text(pod)
+    return f"The trainer was killed{position}, because it used too much memory: {limit_text}{peak_text}.{start_text}"
 
 
 def _disruption(pod: Object) -> StatusCause | None:
     if interruption := condition_of(pod, "DisruptionTarget"):
-        message = interruption.get("message") or pod["status"].get("message") or "The cluster took the pod away."
+        message = interruption.get("message") or pod["status"].get("message") or "The cluster disrupted the pod."
         return StatusCause(as_reason(interruption.get("reason") or Reason.INTERRUPTED), clean(message))
-    told = pod["status"].get("message") or ""
-    if pod["status"].get("reason") == "Evicted" and "exceed" in told:
+    message = pod["status"].get("message") or ""
+    if pod["status"].get("reason") == "Evicted" and "exceed" in message:
         # The pod exceeded its own limit. Only an eviction for the node's needs is a disruption.
-        return StatusCause(Reason.SCRATCH_FULL, clean(f"{told.rstrip()} {LOCAL_STORAGE_REMEDY}"))
+        return StatusCause(Reason.SCRATCH_FULL, clean(f"{message.rstrip()} {LOCAL_STORAGE_REMEDY}"))
     if pod["metadata"].get("deletionTimestamp"):
         return StatusCause(Reason.INTERRUPTED, "Its pod was deleted.")
     return None
 
 
 def _crash(pod: Object) -> StatusCause:
-    ended = _terminated_state(pod)
-    if not ended:
+    terminated = _terminated_state(pod)
+    if not terminated:
         status = pod["status"]
         return StatusCause(
             as_reason(status.get("reason") or Reason.POD_FAILED), clean(status.get("message") or "The pod failed.")
         )
-    code = ended.get("exitCode")
+    code = terminated.get("exitCode")
     killed_by = _signal_name(code)
-    how = f"was killed by {killed_by} (exit code {code})" if killed_by else f"ended with exit code {code}"
-    where = f" {place}" if (place := _position_text(pod)) else ""
-    return StatusCause(Reason.CRASHED, f"The trainer {how}{where}. {_last_output(pod)}")
+    outcome = f"was killed by {killed_by} (exit code {code})" if killed_by else f"ended with exit code {code}"
+    return StatusCause(Reason.CRASHED, f"The trainer {outcome}{_position_text(pod)}. {_last_output(pod)}")
 
 
 def _last_output(pod: Object) -> str:
-    ended = _terminated_state(pod)
-    said = clean(ended.get("message") or "")
+    terminated = _terminated_state(pod)
+    message = clean(terminated.get("message") or "")
     if _termination(pod):  # A message written in advance replaces the log's end in the kubelet's termination message.
-        return f"What it wrote last: kubectl logs {pod['metadata']['name']}"
-    if not said:
-        return "It left no message."
-    return f"The end of its log:\n{said}" if ended.get("reason") == "Error" else f"{ended.get('reason')}: {said}"
+        return f"See its log: kubectl logs {pod['metadata']['name']}"
+    if not message:
+        return "It wrote no termination message."
+    return (
+        f"The end of its log:\n{message}"
+        if terminated.get("reason") == "Error"
+        else f"{terminated.get('reason')}: {message}"
+    )
 
 
 def _position_text(pod: Object) -> str:
-    """Return text for the position in the training at which a trainer ended; empty if unknown."""
-    place = _position(pod)
-    if place is None:
+    """Return text, with a space before, for the position at which a trainer ended; empty if unknown."""
+    position = _position(pod)
+    if position is None:
         return ""
-    epoch = place.epoch + 1
-    return f"after step {place.step} of epoch {epoch}" if place.step else f"at the start of epoch {epoch}"
+    epoch = position.epoch + 1
+    return f" after step {position.step} of epoch {epoch}" if position.step else f" at the start of epoch {epoch}"
 
 
 def _signal_name(code: int | None) -> str | None:
-    """Return the name of the signal in an exit code, or None."""
     try:
         return signal.Signals((code or 0) - 128).name
     except ValueError:
@@ -235,8 +240,8 @@ def _size_text(number: int) -> str:
 
 
 def _position(pod: Object) -> Position | None:
-    words = _termination(pod)
-    return words.position if words else None
+    termination = _termination(pod)
+    return termination.position if termination else None
 
 
 def _exit_code(pod: Object) -> int | None:
@@ -245,8 +250,8 @@ def _exit_code(pod: Object) -> int | None:
 
 
 def _terminated_state(pod: Object) -> Object:
-    ended: Object = trainer_status(pod).get("state", {}).get("terminated", {})
-    return ended
+    terminated: Object = trainer_status(pod).get("state", {}).get("terminated", {})
+    return terminated
 
 
 def _termination(pod: Object) -> Termination | None:

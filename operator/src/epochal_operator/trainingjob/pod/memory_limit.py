@@ -38,20 +38,19 @@ class MemoryLimit(NamedTuple):
     @property
     def origin(self) -> str:
         """The origin of the limit, as text for users."""
-        return "a default of the namespace, a LimitRange, since the spec names none" if self.is_default else _FIELD
-
-
-_FIELD = "spec.resources.limits.memory"
+        return "a default of the namespace, from a LimitRange" if self.is_default else "spec.resources.limits.memory"
 
 
 def memory_limit(pod: Object) -> MemoryLimit | None:
     """Return the memory limit of the trainer in a pod, or None if it has none."""
-    container: Object = next((one for one in pod["spec"]["containers"] if one["name"] == CONTAINER), {})
+    container: Object = next(
+        (candidate for candidate in pod["spec"]["containers"] if candidate["name"] == CONTAINER), {}
+    )
     quantity = ((container.get("resources") or {}).get("limits") or {}).get("memory")
     return None if quantity is None else MemoryLimit(str(quantity), _is_default(pod))
 
 
 def _is_default(pod: Object) -> bool:
-    said = (pod["metadata"].get("annotations") or {}).get(LIMIT_RANGER_ANNOTATION, "").rpartition("set: ")[2]
-    limits = [part.removesuffix(_LIMIT_SUFFIX) for part in said.split("; ") if part.endswith(_LIMIT_SUFFIX)]
+    defaults = (pod["metadata"].get("annotations") or {}).get(LIMIT_RANGER_ANNOTATION, "").rpartition("set: ")[2]
+    limits = [part.removesuffix(_LIMIT_SUFFIX) for part in defaults.split("; ") if part.endswith(_LIMIT_SUFFIX)]
     return any("memory" in part.split(", ") for part in limits)

@@ -35,46 +35,42 @@ class PodRefusals:
     def __init__(self) -> None:
         self._last: defaultdict[str, dict[str, PodRefusal]] = defaultdict(dict)
 
-    def take(self, event: Object) -> str | None:
-        """Store an events.k8s.io/v1 Event with the reason FailedCreate.
-
-        Returns:
-            The UID of the Job in the Event, or None if the Event is not new.
-        """
-        about, note, at = event.get("regarding") or {}, event.get("note"), _last_event_time(event)
-        namespace, uid = about.get("namespace"), about.get("uid")
-        if not namespace or not uid or not note or at is None:
+    def add(self, event: Object) -> str | None:
+        """Store a FailedCreate Event (events.k8s.io/v1), and return the UID of its Job, or None for an old Event."""
+        regarding, note, time = event.get("regarding") or {}, event.get("note"), _last_event_time(event)
+        namespace, uid = regarding.get("namespace"), regarding.get("uid")
+        if not namespace or not uid or not note or time is None:
             return None
-        if (known := self.of(namespace, uid)) and known.at > at:
+        if (known := self.get(namespace, uid)) and known.time > time:
             return None
         of_namespace = self._last[namespace]
         of_namespace.pop(uid, None)
-        of_namespace[uid] = PodRefusal(note[:MAX_NOTE_LENGTH], at)
+        of_namespace[uid] = PodRefusal(note[:MAX_NOTE_LENGTH], time)
         if sum(map(len, self._last.values())) > MAX_JOBS:
-            most = max(self._last, key=lambda one: len(self._last[one]))
-            del self._last[most][next(iter(self._last[most]))]
-            if not self._last[most]:
-                del self._last[most]
+            largest = max(self._last, key=lambda name: len(self._last[name]))
+            del self._last[largest][next(iter(self._last[largest]))]
+            if not self._last[largest]:
+                del self._last[largest]
         return str(uid)
 
-    def of(self, namespace: str, job_uid: str) -> PodRefusal | None:
+    def get(self, namespace: str, job_uid: str) -> PodRefusal | None:
         """Return the latest refusal of a Job's pod, or None."""
         return self._last.get(namespace, {}).get(job_uid)
 
 
-async def watch_refusals(kube: Kube, namespace: str | None, take: Callable[[Object], object]) -> None:
+async def watch_refusals(kube: Kube, namespace: str | None, handle: Callable[[Object], object]) -> None:
     """Watch the FailedCreate Events of Jobs until cancelled, and restart the watch after errors."""
     while True:
         seconds = RETRY_SECONDS
         try:
             async for event in kube.watch(EVENTS, namespace, fields=SELECTOR):
-                take(event)
+                handle(event)
         except Forbidden as error:
-            _log.warning("it stays unknown why pods of Jobs cannot be created: %s", error)
+            _log.warning("cannot watch the Events of Jobs, so statuses lack the causes of missing pods: %s", error)
             seconds = FORBIDDEN_SECONDS
         except Exception as error:  # noqa: BLE001 - restart the watch after any error
             expected = isinstance(error, ApiError)
-            _log.warning("the Events of Jobs are read anew: %s", error, exc_info=not expected)
+            _log.warning("restarting the watch of the Events of Jobs after an error: %s", error, exc_info=not expected)
         await asyncio.sleep(seconds)
 
 

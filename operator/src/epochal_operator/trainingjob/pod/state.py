@@ -29,7 +29,7 @@ _IMAGE_FIELDS = {
     False: "imageRegistry and trainerImage of Epochal's chart",
     None: "spec.image, or trainerImage of Epochal's chart where that is not set",
 }
-"""The fields that name an image: in the spec, in the chart, or unknown."""
+"""The fields that name an image: of the spec, of the chart, or unknown."""
 _STARTING_REASONS = frozenset({"ContainerCreating", "PodInitializing"})
 """Waiting reasons of a container that starts normally."""
 _START_FAILURES = frozenset({"ContainerCannotRun", "StartError"})
@@ -62,9 +62,9 @@ def ran_since(pod: Object) -> str | None:
     """
     container = trainer_status(pod)
     state = container.get("state", {})
-    ended = state.get("terminated", {})
-    since: str | None = (state.get("running") or ended).get("startedAt")
-    if not has_started(pod) or ended.get("reason") in _START_FAILURES:
+    terminated = state.get("terminated", {})
+    since: str | None = (state.get("running") or terminated).get("startedAt")
+    if not has_started(pod) or terminated.get("reason") in _START_FAILURES:
         return None
     if "running" in state or container.get("containerID"):
         return since or pod["metadata"].get("creationTimestamp") or ""
@@ -72,15 +72,10 @@ def ran_since(pod: Object) -> str | None:
 
 
 def waiting_cause(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
-    """Return the cause of a pod that does not start, or None if it starts normally.
-
-    Args:
-        pod: The pod.
-        own_image: Whether spec.image names its image; None if unknown.
-    """
+    """Return the cause of a pod that does not start, or None if it starts normally."""
     program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
-    problem = unscheduled(pod) or start_failure(trainer_status(pod), program, _STARTING_REASONS)
-    return problem and StatusCause(as_reason(problem.reason), problem.message)
+    cause = unscheduled(pod) or start_failure(trainer_status(pod), program, _STARTING_REASONS)
+    return cause and StatusCause(as_reason(cause.reason), cause.message)
 
 
 def lacks_image(pod: Object) -> bool:
@@ -121,8 +116,8 @@ def stalled_at(pod: Object, status: Status) -> datetime | None:
         return None
     if ready is None or ready.reason != Reason.NO_MATCHING_NODE:
         return None
-    seen = max(map(datetime.fromisoformat, (since, ready.last_transition_time)))
-    return seen + timedelta(seconds=AUTOSCALE_SECONDS)
+    first_seen = max(map(datetime.fromisoformat, (since, ready.last_transition_time)))
+    return first_seen + timedelta(seconds=AUTOSCALE_SECONDS)
 
 
 def is_lost(pod: Object, now: datetime) -> bool:
@@ -133,12 +128,12 @@ def is_lost(pod: Object, now: datetime) -> bool:
     """
     if not alive(pod) or not pod["spec"].get("nodeName"):
         return False
-    unheard = condition_of(pod, "Ready", "False") and condition_of(pod, "ContainersReady")
-    overdue = (late := lost_at(pod)) is not None and late <= now
-    return bool(unheard) or overdue or pod["status"].get("reason") == "NodeLost"
+    not_reporting = condition_of(pod, "Ready", "False") and condition_of(pod, "ContainersReady")
+    overdue = (deadline := lost_at(pod)) is not None and deadline <= now
+    return bool(not_reporting) or overdue or pod["status"].get("reason") == "NodeLost"
 
 
 def trainer_status(pod: Object) -> Object:
     """Return the status of a pod's trainer container; empty if it has none yet."""
-    found = pod.get("status", {}).get("containerStatuses") or []
-    return next((one for one in found if one["name"] == CONTAINER), {})
+    statuses = pod.get("status", {}).get("containerStatuses") or []
+    return next((status for status in statuses if status["name"] == CONTAINER), {})

@@ -15,7 +15,6 @@ from epochal_operator.runtime.owners import Owner, controller
 from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS, Identity
 
 MAX_LOGGED_NAMESPACES = 1_000
-"""Maximum number of unserved namespaces that are logged, each once."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,32 +43,32 @@ class ReporterAccess:
         if namespace not in self._unserved and len(self._unserved) < MAX_LOGGED_NAMESPACES:
             self._unserved.add(namespace)
             _log.warning(
-                "reports from the namespace %s are refused, which is not served (watchNamespaces of the chart): its "
-                "trainings go on to their end, and their statuses stay as they are",
+                "refusing reports from the namespace %s, which is not in watchNamespaces of the chart: its trainings "
+                "continue, but their statuses do not change",
                 namespace,
             )
         return False
 
-    async def job(self, identity: Identity) -> Owner | None:
-        """Return the TrainingJob of a trainer's pod, or None for another pod.
-
-        Raises:
-            ApiError: If a request fails.
-        """
+    async def training_job(self, identity: Identity) -> Owner | None:
+        """Return the TrainingJob of a trainer's pod, or None for another pod."""
         if not identity.pod_uid:
             return None
-        return await self._jobs.get(identity.pod_uid, lambda: self._ask_for_job(identity))
+        return await self._jobs.get(identity.pod_uid, lambda: self._find_and_log(identity))
 
-    async def _ask_for_job(self, identity: Identity) -> Owner | None:
+    async def _find_and_log(self, identity: Identity) -> Owner | None:
         try:
-            job = await self._find_job(identity)
+            owner = await self._find_training_job(identity)
         except NotFound:
-            job = None
-        if job is None:
-            _log.warning("pod %s in namespace %s may not report", identity.pod_name, identity.namespace)
-        return job
+            owner = None
+        if owner is None:
+            _log.warning(
+                "refusing a report: pod %s in namespace %s does not belong to a TrainingJob",
+                identity.pod_name,
+                identity.namespace,
+            )
+        return owner
 
-    async def _find_job(self, identity: Identity) -> Owner | None:
+    async def _find_training_job(self, identity: Identity) -> Owner | None:
         pod = await self._kube.get(PODS, identity.namespace, identity.pod_name)
         if pod["metadata"]["uid"] != identity.pod_uid:
             return None

@@ -34,27 +34,20 @@ class LastReport(NamedTuple):
     """The last report of a trainer.
 
     Args:
-        at: Time of the report in seconds.
+        time: Time of the report in seconds.
         epoch: Finished epochs.
-        rest: Fields that rarely change: the attempt, the stage and the awaited cause.
+        phase: The attempt, the stage and the reason for which it waits.
     """
 
-    at: float
+    time: float
     epoch: int
-    rest: tuple[int, str, str | None]
+    phase: tuple[int, str, str | None]
 
     @classmethod
-    def of(cls, report: Report, at: float) -> Self:
+    def from_report(cls, report: Report, time: float) -> Self:
         """Return the relevant fields of a report."""
-        waits_for = report.waiting.reason if report.waiting else None
-        return cls(at, report.epoch, (report.attempt, report.stage, waits_for))
-
-    def is_news(self, before: "LastReport") -> bool:
-        """Return whether a report is more important than a report of steps only.
-
-        The end of an epoch is, unless epochs are so short that each report would be news.
-        """
-        return self.rest != before.rest or (self.epoch > before.epoch and self.at - before.at >= INTERVAL_SECONDS)
+        waiting_reason = report.waiting.reason if report.waiting else None
+        return cls(time, report.epoch, (report.attempt, report.stage, waiting_reason))
 
 
 class ReportBudget:
@@ -70,21 +63,19 @@ class ReportBudget:
         self._clock = clock
         self._burst = max(MIN_BURST, BURST_SECONDS * per_second)
         self._bucket = Bucket(self._burst, clock())
-        self._due = clock()
-        self._told: TTLCache[str, LastReport, float] = TTLCache(MAX_TRAINERS, 2 * MAX_DELAY_SECONDS, clock)
+        self._next_slot = clock()
+        self._last_reports: TTLCache[str, LastReport, float] = TTLCache(MAX_TRAINERS, 2 * MAX_DELAY_SECONDS, clock)
 
     def is_news(self, trainer: str, report: Report) -> bool:
-        """Return whether a report is more important than a report of steps only.
-
-        Args:
-            trainer: UID of the trainer's pod.
-            report: The report.
-        """
+        """Return whether a report of a trainer (the UID of its pod) is more important than a report of steps only."""
         try:
-            before = self._told[trainer]
+            before = self._last_reports[trainer]
         except KeyError:
             return True
-        return LastReport.of(report, self._clock()).is_news(before)
+        now = LastReport.from_report(report, self._clock())
+        # If epochs are so short that each report would be news, the end of an epoch is no news.
+        is_epoch_end = now.epoch > before.epoch and now.time - before.time >= INTERVAL_SECONDS
+        return now.phase != before.phase or is_epoch_end
 
     def take(self, *, news: bool) -> bool:
         """Return whether a report may be written, and count it if so."""
@@ -94,15 +85,15 @@ class ReportBudget:
         self._bucket = bucket
         return True
 
-    def wrote(self, trainer: str, report: Report) -> None:
+    def record(self, trainer: str, report: Report) -> None:
         """Remember the last report of a trainer."""
-        self._told[trainer] = LastReport.of(report, self._clock())
+        self._last_reports[trainer] = LastReport.from_report(report, self._clock())
 
-    def next(self) -> float:
+    def next_delay(self) -> float:
         """Return the seconds until a trainer's next report of steps.
 
         Each trainer gets its own time slot, so the delay grows with the number of trainers.
         """
         now = self._clock()
-        self._due = min(max(now, self._due) + 1 / self._per_second, now + MAX_DELAY_SECONDS)
-        return max(INTERVAL_SECONDS, self._due - now)
+        self._next_slot = min(max(now, self._next_slot) + 1 / self._per_second, now + MAX_DELAY_SECONDS)
+        return max(INTERVAL_SECONDS, self._next_slot - now)

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import math
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from aiohttp import web
 from epochal_api.pod import TOKEN_AUDIENCE, progress_path
@@ -18,7 +17,7 @@ from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.api.errors import ApiError, Conflict, Invalid, NotFound
-from epochal_operator.runtime.api.kube import Kube, Object
+from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.owners import Owner
 from epochal_operator.trainingjob.metrics import ReportMetrics
 from epochal_operator.trainingjob.progress.access import ReporterAccess
@@ -60,25 +59,21 @@ class Refusal(Exception):
         code: HTTP status of the response.
         message: The value found and the value expected.
         retry_after: Seconds to wait before the next report, if a later report may be accepted.
-        pace: The delays of the next reports, which depend on their content; None without such delays.
+        delays: The delays of the next reports, which depend on their content; None without such delays.
     """
 
-    def __init__(self, code: int, message: str, retry_after: float | None = None, pace: ReportDelays | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, retry_after: float | None = None, delays: ReportDelays | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retry_after = retry_after
-        self.pace = pace
+        self.delays = delays
 
 
 def read_report(body: bytes) -> Report:
-    """Parse and validate a report.
-
-    Args:
-        body: JSON.
-
-    Returns:
-        The report.
+    """Return the report in a JSON body.
 
     Raises:
         Refusal: If a field is invalid: status 422, with each invalid field.
@@ -86,25 +81,13 @@ def read_report(body: bytes) -> Report:
     try:
         return Report.model_validate_json(body)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults[:MAX_INVALID_FIELDS]]
-        if len(faults) > MAX_INVALID_FIELDS:
-            lines.append(f"and {len(faults) - MAX_INVALID_FIELDS} more")
+        invalid = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [
+            f"{'.'.join(map(str, field['loc'])) or 'body'}: {field['msg']}" for field in invalid[:MAX_INVALID_FIELDS]
+        ]
+        if len(invalid) > MAX_INVALID_FIELDS:
+            lines.append(f"and {len(invalid) - MAX_INVALID_FIELDS} more")
         raise Refusal(422, "; ".join(lines)[:2048]) from None
-
-
-class Outcome(NamedTuple):
-    """The result of a report, and the request to its trainer.
-
-    Args:
-        message: The result.
-        finish: Whether the trainer must finish early.
-        reached: The epoch that runs or has ended last, by the status.
-    """
-
-    message: str
-    finish: bool
-    reached: int
 
 
 def is_newer(report: Report, status: Status) -> bool:
@@ -150,58 +133,75 @@ class ProgressEndpoint:
 
     def routes(self) -> list[web.RouteDef]:
         """Return the route for POST requests with a report."""
-        return [web.post(progress_path("{namespace}", "{name}"), self._answer)]
+        return [web.post(progress_path("{namespace}", "{name}"), self._handle)]
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.Response:
         namespace, name = request.match_info["namespace"], request.match_info["name"]
         with logs.about(namespace, name):
             try:
                 async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
-                    answer = await self._take(request, namespace, name)
+                    answer = await self._accept(request, namespace, name)
                 response = web.json_response(answer.dump())
             except Refusal as refusal:
                 response = _refusal_response(refusal)
             except (ApiError, TimeoutError) as error:
-                _log.warning("a report waits for the API server: %s", error or type(error).__name__)
-                response = _refusal_response(Refusal(503, "the API server gives no answer: try again", UNAVAILABLE_RETRY_SECONDS))
+                _log.warning(
+                    "cannot apply a report, because the API server did not answer: %s", error or type(error).__name__
+                )
+                response = _refusal_response(
+                    Refusal(503, "the API server did not answer: try again", UNAVAILABLE_RETRY_SECONDS)
+                )
         self._metrics.progress_reports.labels(str(response.status)).inc()
         return response
 
-    async def _take(self, request: web.Request, namespace: str, name: str) -> Answer:
+    async def _accept(self, request: web.Request, namespace: str, name: str) -> Answer:
         pod, owner = await self._authorize(request, namespace, name)
         report = read_report(await _read_body(request))
-        steps, news = self._budget.next(), self._budget.is_news(pod, report)
+        steps, news = self._budget.next_delay(), self._budget.is_news(pod, report)
         if not self._budget.take(news=news):
-            late = min(steps, MAX_RETRY_SECONDS)
-            raise Refusal(429, "more reports come than may be written", late, ReportDelays(steps, late if news else 0.0))
-        found = await self._write(report, owner, namespace)
-        self._budget.wrote(pod, report)
-        calm = self._rate.left(pod) >= BURST / 2
-        answer = _answer(found.message, ReportDelays(steps, 0.0 if calm else EPOCH_DELAY_SECONDS))
-        reached = found.reached if found.finish else None
-        return answer.model_copy(update={"finish": found.finish, "finish_after_epoch": reached})
+            retry = min(steps, MAX_RETRY_SECONDS)
+            delays = ReportDelays(steps, retry if news else 0.0)
+            raise Refusal(429, "the operator receives more reports than it may write", retry, delays)
+        answer = await self._write(report, owner, namespace)
+        self._budget.record(pod, report)
+        epoch_delay = 0.0 if self._rate.left(pod) >= BURST / 2 else EPOCH_DELAY_SECONDS
+        return _with_delays(answer, ReportDelays(steps, epoch_delay))
 
-    async def _write(self, report: Report, owner: Owner, namespace: str) -> Outcome:
+    async def _write(self, report: Report, owner: Owner, namespace: str) -> Answer:
+        """Apply a report to the status, and return the answer with the request to its trainer."""
         for _ in range(MAX_ATTEMPTS):
             try:
                 job = await self._kube.get(TRAINING_JOBS, namespace, owner.name)
                 if job["metadata"]["uid"] != owner.uid:
                     raise _forbidden_refusal()
                 status = read_status(Status, job.get("status"))
-                finish, reached = job.get("spec", {}).get("finish") is True, reached_epoch(status.progress)
+                finish = job.get("spec", {}).get("finish") is True
+                finish_fields = {
+                    "finish": finish,
+                    "finish_after_epoch": reached_epoch(status.progress) if finish else None,
+                }
                 if not is_newer(report, status):
-                    return Outcome("ignored: not later than what is known", finish, reached)
-                await self._apply(report, job["metadata"], status)
+                    answer = Answer(message="ignored: the status has a newer report")
+                    return answer.model_copy(update=finish_fields)
+                await self._kube.apply_status(
+                    TRAINING_JOBS,
+                    namespace,
+                    owner.name,
+                    uid=owner.uid,
+                    resource_version=job["metadata"]["resourceVersion"],
+                    manager=PROGRESS_MANAGER,
+                    status=reported_status(report, datetime.now(UTC), status).dump(),
+                )
             except Conflict:
                 continue
             except NotFound:
                 raise _forbidden_refusal() from None
             except Invalid as error:
-                raise Refusal(422, f"the status cannot hold it: {error.message[:1024]}") from None
+                raise Refusal(422, f"the CRD refuses the status of this report: {error.message[:1024]}") from None
             if (seconds := epoch_seconds(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
-            return Outcome("applied", finish, reached)
-        raise Refusal(503, "the TrainingJob changes faster than it can be written: try again", UNAVAILABLE_RETRY_SECONDS)
+            return Answer(message="applied").model_copy(update=finish_fields)
+        raise Refusal(503, f"{MAX_ATTEMPTS} writes of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
         """Return the UID of the reporting pod and its TrainingJob; raise Refusal if it may not report."""
@@ -210,7 +210,7 @@ class ProgressEndpoint:
             return await self._identify(token, namespace, name)
         # Check the rate before any request to the API server, so that a refused client costs no more than this.
         if wait := self._failures.wait(address):
-            raise Refusal(429, "too many reports from this address were refused", wait)
+            raise Refusal(429, "too many refused reports from this address", wait)
         refused = False
         try:
             return await self._identify(token, namespace, name)
@@ -224,32 +224,21 @@ class ProgressEndpoint:
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
         identity = await self._auth.identity(token) if token else None
         if identity is None:
-            raise Refusal(401, "must hold a valid bearer token for the audience epochal.dev")
+            raise Refusal(401, "Authorization: must hold a valid bearer token for the audience epochal.dev")
         # Limit each pod and not each path, so that no client can use up the reports of another pod.
         if wait := self._rate.wait(identity.pod_uid or identity.username):
-            raise Refusal(429, f"at most {PER_SECOND} report a second, and {BURST} at once", wait)
+            raise Refusal(429, f"too many reports: at most {PER_SECOND} a second, and {BURST} at once", wait)
         if not self._access.serves(identity.namespace):
-            raise Refusal(403, f"the namespace {identity.namespace} is not served (watchNamespaces of Epochal's chart)")
-        owner = await self._access.job(identity)
+            raise Refusal(403, f"the namespace {identity.namespace} is not in watchNamespaces of Epochal's chart")
+        owner = await self._access.training_job(identity)
         if owner is None or (identity.namespace, owner.name) != (namespace, name):
             raise _forbidden_refusal()
         return identity.pod_uid, owner
 
-    async def _apply(self, report: Report, metadata: Object, before: Status) -> None:
-        await self._kube.apply_status(
-            TRAINING_JOBS,
-            metadata["namespace"],
-            metadata["name"],
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            manager=PROGRESS_MANAGER,
-            status=reported_status(report, datetime.now(UTC), before).dump(),
-        )
-
 
 def _forbidden_refusal() -> Refusal:
     # The same response for another user's job and for a missing job, so that clients cannot detect existing jobs.
-    return Refusal(403, "only a pod of this TrainingJob may report on it")
+    return Refusal(403, "the pod must belong to this TrainingJob")
 
 
 def _refusal_response(refusal: Refusal) -> web.Response:
@@ -258,15 +247,15 @@ def _refusal_response(refusal: Refusal) -> web.Response:
         headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     if refusal.code == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
-    return web.json_response(
-        _answer(printable(refusal.message), refusal.pace).dump(), status=refusal.code, headers=headers
-    )
+    answer = Answer(message=printable(refusal.message))
+    if refusal.delays is not None:
+        answer = _with_delays(answer, refusal.delays)
+    return web.json_response(answer.dump(), status=refusal.code, headers=headers)
 
 
-def _answer(message: str, pace: ReportDelays | None) -> Answer:
-    if pace is None:
-        return Answer(message=message)
-    return Answer(message=message, report_after_seconds=round(pace.steps, 1), epoch_after_seconds=round(pace.news, 1))
+def _with_delays(answer: Answer, delays: ReportDelays) -> Answer:
+    fields = {"report_after_seconds": round(delays.steps, 1), "epoch_after_seconds": round(delays.news, 1)}
+    return answer.model_copy(update=fields)
 
 
 async def _read_body(request: web.Request) -> bytes:
@@ -283,5 +272,5 @@ async def _read_body(request: web.Request) -> bytes:
     except TimeoutError:
         raise Refusal(408, f"a report must arrive within {BODY_TIMEOUT_SECONDS:.0f} s") from None
     except (web.RequestPayloadError, ConnectionError):
-        raise Refusal(400, "the request ended before its body did") from None
+        raise Refusal(400, "the connection ended before the end of the report") from None
     return bytes(body)

@@ -59,33 +59,33 @@ def reported_status(report: Report, now: datetime, before: ReportedStatus | None
         All status fields from reports. Numbers that are not integers become strings with six significant digits.
         Metrics beyond the limit of names since the start are omitted, because each becomes a Prometheus series.
     """
-    watched = _display_metrics(report.best.metric if report.best else None)
-    names = _metric_names(report.metrics or (), known=_previous_names(before), first=watched)
-    told = _from_report(report, now, _metric_names(report.test or (), known=names, first=watched), _warnings(report.warnings, before))
-    loads = report.stage == "Loading" or report.attempt == 0
-    return _with_reached_position(told, before) if loads and before else told
+    preferred = _display_metrics(report.best.metric if report.best else None)
+    names = _metric_names(report.metrics or (), known=_previous_names(before), preferred=preferred)
+    names = _metric_names(report.test or (), known=names, preferred=preferred)
+    status = _from_report(report, now, names, _warnings(report.warnings, before))
+    is_loading = report.stage == "Loading" or report.attempt == 0
+    return _with_reached_position(status, before) if is_loading and before else status
 
 
 def _previous_names(before: ReportedStatus | None) -> list[str]:
-    named = before.progress.metric_names if before and before.progress else None
-    return named or [*((before and before.metrics) or ()), *((before and before.test) or ())]
+    names = before.progress.metric_names if before and before.progress else None
+    return names or [*((before and before.metrics) or ()), *((before and before.test) or ())]
 
 
 def _display_metrics(monitored: str | None) -> tuple[str, ...]:
-    """Return the metrics to display, the metric of the best epoch before losses."""
     return (monitored, *_DEFAULT_DISPLAY_METRICS) if monitored else _DEFAULT_DISPLAY_METRICS
 
 
-def _metric_names(names: Iterable[str], known: Iterable[str], first: Sequence[str]) -> list[str]:
-    """Return the names used before, and further names up to the limits, with those in `first` before others."""
-    more = sorted(set(names) - set(known), key=lambda name: (name not in first, name))
+def _metric_names(names: Iterable[str], known: Iterable[str], preferred: Sequence[str]) -> list[str]:
+    """Return the names used before, and further names up to the limits, with those in `preferred` before others."""
+    new_names = sorted(set(names) - set(known), key=lambda name: (name not in preferred, name))
     result: list[str] = []
-    left = MAX_NAMES_BYTES
-    for name in dict.fromkeys((*known, *more)):
+    bytes_left = MAX_NAMES_BYTES
+    for name in dict.fromkeys((*known, *new_names)):
         size = _json_size(name)
-        if len(result) < MAX_NAMES and size <= left:
+        if len(result) < MAX_NAMES and size <= bytes_left:
             result.append(name)
-            left -= size
+            bytes_left -= size
     return result
 
 
@@ -96,14 +96,17 @@ def _json_size(text: str) -> int:
 
 def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | None) -> list[Warned] | None:
     """Return all warnings so far, one for each reason: a new attempt may not yet have repeated its warnings."""
-    known = {one.reason: one for one in (before and before.warnings) or ()}
-    told = {one.reason: Warned(reason=one.reason, message=clean(one.message)) for one in now or ()}
-    return list((known | told).values())[:MAX_WARNINGS] or None
+    known = {warning.reason: warning for warning in (before and before.warnings) or ()}
+    new = {warning.reason: Warned(reason=warning.reason, message=clean(warning.message)) for warning in now or ()}
+    return list((known | new).values())[:MAX_WARNINGS] or None
 
 
 def _from_report(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
-    ended = report.stage in {"Storing", "Done"}
-    left = None if ended else report.seconds_left
+    has_ended = report.stage in {"Storing", "Done"}
+    completion = eta = None
+    if report.seconds_left is not None and not has_ended:
+        completion = timestamp(now + timedelta(seconds=min(report.seconds_left, _MAX_SECONDS)))
+        eta = format_duration(report.seconds_left)
     metrics = _metric_texts(report.metrics, names)
     best = report.best if report.best and report.best.metric in {*names, *_DEFAULT_DISPLAY_METRICS} else None
     progress = Progress(
@@ -114,9 +117,9 @@ def _from_report(report: Report, now: datetime, names: list[str], warnings: list
         epochs=report.epochs,
         step=report.step,
         steps_per_epoch=report.steps_per_epoch,
-        percent=100 if ended else _percent(report),
+        percent=100 if has_ended else _percent(report),
         seconds_per_epoch=None if report.seconds_per_epoch is None else f"{report.seconds_per_epoch:.4g}",
-        estimated_completion_time=None if left is None else timestamp(now + timedelta(seconds=min(left, _MAX_SECONDS))),
+        estimated_completion_time=completion,
         last_report_time=timestamp(now),
         metric_names=names or None,
         waiting=report.waiting and _waiting(report.waiting, now),
@@ -131,36 +134,34 @@ def _from_report(report: Report, now: datetime, names: list[str], warnings: list
         network=report.network and NetworkSize(parameters=report.network.parameters, layers=report.network.layers),
         results=report.artifacts and _stored_results(report, report.artifacts, names),
         warnings=warnings,
-        display=_display(
-            progress, metrics, best.metric if best else None, eta=None if left is None else format_duration(left)
-        ),
+        display=_display(progress, metrics, best.metric if best else None, eta=eta),
     )
 
 
-def _with_reached_position(told: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
+def _with_reached_position(new: ReportedStatus, before: ReportedStatus) -> ReportedStatus:
     """Return the report of a trainer that still loads, completed from the previous status."""
-    now, was = told.progress, before.progress
-    if now is None or was is None:
-        return told
-    first, second = told, before
-    if (now.epoch, now.step) < (was.epoch, was.step):
-        first, second = before, told
-        now = now.model_copy(update={name: getattr(was, name) for name in _POSITION})
-    if (now.attempt, now.sequence) < (was.attempt, was.sequence):
-        now = now.model_copy(update={"attempt": was.attempt, "sequence": was.sequence})
-    if now.finish_after_epoch is None:  # It has not been asked yet.
-        now = now.model_copy(update={"finish_after_epoch": was.finish_after_epoch})
-    fields = {name: getattr(first, name) or getattr(second, name) for name in ReportedStatus.model_fields}
-    fields |= {"progress": now, "warnings": told.warnings}
+    progress, previous = new.progress, before.progress
+    if progress is None or previous is None:
+        return new
+    later, earlier = new, before
+    if (progress.epoch, progress.step) < (previous.epoch, previous.step):
+        later, earlier = before, new
+        progress = progress.model_copy(update={name: getattr(previous, name) for name in _POSITION})
+    if (progress.attempt, progress.sequence) < (previous.attempt, previous.sequence):
+        progress = progress.model_copy(update={"attempt": previous.attempt, "sequence": previous.sequence})
+    if progress.finish_after_epoch is None:  # It has not been asked yet.
+        progress = progress.model_copy(update={"finish_after_epoch": previous.finish_after_epoch})
+    fields = {name: getattr(later, name) or getattr(earlier, name) for name in ReportedStatus.model_fields}
+    fields |= {"progress": progress, "warnings": new.warnings}
     best: Best | None = fields["best"]
-    display = _display(now, fields["metrics"], best.metric if best else None, eta=None)
+    display = _display(progress, fields["metrics"], best.metric if best else None, eta=None)
     return ReportedStatus(**fields | {"display": display})
 
 
 def final_status(status: ReportedStatus) -> ReportedStatus:
     """Return the status fields of a finished job: the same without the remaining time and the awaited cause."""
-    ended = {"estimated_completion_time": None, "waiting": None}
-    progress = status.progress and status.progress.model_copy(update=ended)
+    cleared = {"estimated_completion_time": None, "waiting": None}
+    progress = status.progress and status.progress.model_copy(update=cleared)
     display = status.display and status.display.model_copy(update={"eta": None})
     return status.model_copy(update={"progress": progress, "display": display})
 
@@ -191,12 +192,12 @@ def progress_since(status: Status, since: str) -> Progress | None:
 
 def format_duration(seconds: float) -> str:
     """Return a duration in its two largest units, such as 45s, 1m45s, 2h3m or 3d4h."""
-    whole = round(min(seconds, _MAX_SECONDS))
+    total = round(min(seconds, _MAX_SECONDS))
     for unit, letter, below, small in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "m"), (_MINUTE, "m", 1, "s")):
-        if whole >= unit:
-            rest = whole % unit // below
-            return f"{whole // unit}{letter}" + (f"{rest}{small}" if rest else "")
-    return f"{whole}s"
+        if total >= unit:
+            remainder = total % unit // below
+            return f"{total // unit}{letter}" + (f"{remainder}{small}" if remainder else "")
+    return f"{total}s"
 
 
 _MAX_SECONDS = 100 * 365 * _DAY
@@ -205,13 +206,13 @@ _POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
 
 
 def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
-    told = abs((waiting.since - now).total_seconds()) < _MAX_SECONDS
-    since = waiting.since.astimezone(UTC) if told else now
+    is_plausible = abs((waiting.since - now).total_seconds()) < _MAX_SECONDS
+    since = waiting.since.astimezone(UTC) if is_plausible else now
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
-def _stored_results(report: Report, told: reports.Artifacts, names: list[str]) -> Stored | None:
-    texts = (told.uri, told.model, told.log)
+def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[str]) -> Stored | None:
+    texts = (artifacts.uri, artifacts.model, artifacts.log)
     uri, model, log = (text if text and _is_uri_within_limits(text) else None for text in texts)
     if not uri:
         return None
@@ -220,51 +221,48 @@ def _stored_results(report: Report, told: reports.Artifacts, names: list[str]) -
     if report.export is None:
         return Stored(uri=uri, model=model, log=log, models=models, signature=signature)
     exports = _exports(uri, report.export, MAX_EXPORTS_BYTES - (_json_size(signature.uri) if signature else 0))
-    outcome = Export(reason=report.export.reason, message=clean(report.export.message))
+    export = Export(reason=report.export.reason, message=clean(report.export.message))
     return Stored(
-        uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=outcome
+        uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=export
     )
 
 
-def _models(folder: str, told: Sequence[reports.StoredModel], names: list[str]) -> list[StoredModel]:
-    """Return the models in a results folder, with their URIs and metrics. Each name counts once."""
-    found: dict[str, StoredModel] = {}
-    left = MAX_MODELS_BYTES
-    for one in told[:MAX_MODELS]:
-        uri = _object_uri(folder, one.name)
-        left -= _json_size(uri)
-        if left >= 0 and _is_uri_within_limits(uri):
-            found[one.name] = StoredModel(name=one.name, uri=uri, epoch=one.epoch, sha256=one.sha256)
-    for one in told[:MAX_MODELS]:
-        test = _metric_texts(one.test, names) or {}
-        left -= sum(_json_size(name) + _json_size(text) for name, text in test.items())
-        if test and left >= 0 and one.name in found:
-            found[one.name] = found[one.name].model_copy(update={"test": test})
-    return list(found.values())
+def _models(folder: str, reported: Sequence[reports.StoredModel], names: list[str]) -> list[StoredModel]:
+    models: dict[str, StoredModel] = {}
+    bytes_left = MAX_MODELS_BYTES
+    for model in reported[:MAX_MODELS]:
+        uri = _object_uri(folder, model.name)
+        bytes_left -= _json_size(uri)
+        if bytes_left >= 0 and _is_uri_within_limits(uri):
+            models[model.name] = StoredModel(name=model.name, uri=uri, epoch=model.epoch, sha256=model.sha256)
+    for model in reported[:MAX_MODELS]:
+        test = _metric_texts(model.test, names) or {}
+        bytes_left -= sum(_json_size(name) + _json_size(text) for name, text in test.items())
+        if test and bytes_left >= 0 and model.name in models:
+            models[model.name] = models[model.name].model_copy(update={"test": test})
+    return list(models.values())
 
 
 def _signature(folder: str, sha256: str | None) -> StoredSignature | None:
-    """Return the signature in a results folder, or None if none is stored."""
     uri = _object_uri(folder, SIGNATURE)
     return StoredSignature(uri=uri, sha256=sha256) if sha256 is not None and _is_uri_within_limits(uri) else None
 
 
-def _exports(folder: str, told: reports.Export, left: int) -> list[ExportedModel]:
-    """Return the exported models in a results folder. Each name counts once."""
-    found: dict[str, ExportedModel] = {}
-    for one in told.exports[:MAX_EXPORTS]:
-        uri = _object_uri(folder, one.name)
-        left -= _json_size(uri)
-        if left >= 0 and _is_uri_within_limits(uri):
-            found[one.name] = ExportedModel(
-                name=one.name,
-                model=one.model,
-                format=one.format,
+def _exports(folder: str, reported: reports.Export, bytes_left: int) -> list[ExportedModel]:
+    exports: dict[str, ExportedModel] = {}
+    for export in reported.exports[:MAX_EXPORTS]:
+        uri = _object_uri(folder, export.name)
+        bytes_left -= _json_size(uri)
+        if bytes_left >= 0 and _is_uri_within_limits(uri):
+            exports[export.name] = ExportedModel(
+                name=export.name,
+                model=export.model,
+                format=export.format,
                 uri=uri,
-                sha256=one.sha256,
-                difference=None if one.difference is None else f"{one.difference:.2g}",
+                sha256=export.sha256,
+                difference=None if export.difference is None else f"{export.difference:.2g}",
             )
-    return list(found.values())
+    return list(exports.values())
 
 
 def _object_uri(folder: str, name: str) -> str:
@@ -277,18 +275,18 @@ def _is_uri_within_limits(text: str) -> bool:
 
 def _percent(report: Report) -> int:
     if not report.steps_per_epoch:
-        done, whole = report.epoch, report.epochs
+        done, total = report.epoch, report.epochs
     else:
         done = report.epoch * report.steps_per_epoch + report.step
-        whole = report.epochs * report.steps_per_epoch
-    return min(100, 100 * done // whole) if whole else 0
+        total = report.epochs * report.steps_per_epoch
+    return min(100, 100 * done // total) if total else 0
 
 
 def _metric_texts(values: Values | None, names: Iterable[str]) -> dict[str, str] | None:
     if values is None:
         return None
-    kept = frozenset(names)
-    return {name: f"{value:.6g}" for name, value in values.items() if name in kept}
+    included = frozenset(names)
+    return {name: f"{value:.6g}" for name, value in values.items() if name in included}
 
 
 def _display(

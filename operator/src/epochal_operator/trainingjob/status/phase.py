@@ -16,19 +16,19 @@ from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.failures import (
     early_end_cause,
-    job_end,
-    target_failure,
-    pod_failure,
-    last_failure,
     is_last_pod,
+    job_end,
+    last_failure,
+    pod_failure,
+    target_failure,
 )
 from epochal_operator.trainingjob.pod.state import (
     STUCK_SECONDS,
-    termination_deadline,
     is_lost,
     running_since,
-    stuck_at,
     stalled_at,
+    stuck_at,
+    termination_deadline,
     waiting_cause,
 )
 from epochal_operator.trainingjob.progress.reported_status import is_finished_early, progress_since
@@ -75,68 +75,69 @@ class Phase(NamedTuple):
 def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
     """Return the phase of a TrainingJob."""
     child, blocked = observed.child, observed.blocked
-    waits: State = "Suspended" if desired.suspend else "Queued"
+    waiting_state: State = "Suspended" if desired.suspend else "Queued"
     if child is None:
-        return _phase_without_job(desired, observed, waits)
+        return _phase_without_job(desired, observed, waiting_state)
     if end := job_end(child, observed.pods):
         failed = end.kind == "Failed"
         cause = end.cause if failed else _early_end(before, observed) or end.cause
         return Phase(end.kind, cause, stalled=failed, completion_time=end.time)
     if observed.replaces_job and blocked is None:
-        return Phase(waits, StatusCause(Reason.CREATING, _replacement_message(observed)))
-    lives = any(map(alive, observed.pods))
-    if child["metadata"].get("deletionTimestamp") and not (desired.suspend and lives):
-        return Phase(waits, StatusCause(Reason.CREATING, _deletion_message(child)))
-    waiting_as_told = desired.suspend and child["spec"].get("suspend") and not lives
-    result = Phase("Suspended", _SUSPENDED) if waiting_as_told else _phase_of_pods(desired, before, observed)
+        return Phase(waiting_state, StatusCause(Reason.CREATING, _replacement_message(observed)))
+    has_live_pod = any(map(alive, observed.pods))
+    if child["metadata"].get("deletionTimestamp") and not (desired.suspend and has_live_pod):
+        return Phase(waiting_state, StatusCause(Reason.CREATING, _deletion_message(child)))
+    is_suspended = desired.suspend and child["spec"].get("suspend") and not has_live_pod
+    result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(desired, before, observed)
     if blocked is None:
         return result
-    stalled = effect(blocked.reason).stalls and not lives and not waiting_as_told
+    stalled = effect(blocked.reason).stalls and not has_live_pod and not is_suspended
     return result._replace(cause=blocked, stalled=stalled)
 
 
-def _phase_without_job(desired: Desired, observed: Observed, waits: State) -> Phase:
+def _phase_without_job(desired: Desired, observed: Observed, waiting_state: State) -> Phase:
     if blocked := observed.blocked:
         stalled = effect(blocked.reason).stalls
-        return Phase(waits, blocked, stalled=stalled)
+        return Phase(waiting_state, blocked, stalled=stalled)
     if observed.orphans:
-        living = observed.orphans[0]["metadata"]["name"]
-        once = f"once the pod {living} has ended, which may train for a Job that is gone"
-        return Phase(waits, StatusCause(Reason.CREATING, f"Its Job is about to be created, {once}."))
+        pod_name = observed.orphans[0]["metadata"]["name"]
+        message = f"The Job is created once the pod {pod_name} has ended, which belongs to an earlier Job."
+        return Phase(waiting_state, StatusCause(Reason.CREATING, message))
     if desired.suspend and desired.queued:
         return Phase("Suspended", _SUSPENDED)
-    return Phase(waits, StatusCause(Reason.CREATING, "Its Job is about to be created."))
+    return Phase(waiting_state, StatusCause(Reason.CREATING, "The Job is being created."))
 
 
-_SUSPENDED = StatusCause(Reason.SUSPENDED, "It waits until spec.suspend is false.")
+_SUSPENDED = StatusCause(Reason.SUSPENDED, "Waiting until spec.suspend is false.")
 
 
 def _early_end(before: Status, observed: Observed) -> StatusCause | None:
     """Return the cause for a complete training that ended before its last epoch as requested, or None."""
     progress = before.progress
     if progress is not None and progress.stopped_after_epoch is not None:
-        after = f"after epoch {progress.stopped_after_epoch} of {progress.epochs}"
-        message = f"It has stopped {after}, as spec.training.stopAfterEpoch says, and its results are stored."
+        position = f"after epoch {progress.stopped_after_epoch} of {progress.epochs}"
+        message = f"The training stopped {position}, because of spec.training.stopAfterEpoch. Its results are stored."
         return StatusCause(Reason.STOPPED_AFTER_EPOCH, message)
     if progress is not None and is_finished_early(progress):
-        after = f"after epoch {progress.epoch} of {progress.epochs}"
-        message = f"It was finished early, {after}, as spec.finish asked, and its results are stored."
+        position = f"after epoch {progress.epoch} of {progress.epochs}"
+        message = f"The training finished early, {position}, because of spec.finish. Its results are stored."
         return StatusCause(Reason.FINISHED_EARLY, message)
     return early_end_cause(observed.pods)
 
 
 def _replacement_message(observed: Observed) -> str:
-    """Return the message for a Job that is being replaced by a Job of the current spec."""
-    living = next((pod["metadata"]["name"] for pod in observed.pods if alive(pod)), None)
-    once = f", once the pod {living} has ended" if living else ""
-    return f"Its Job is made anew, of the spec as it is now, since no container of it has run{once}."
+    pod_name = next((pod["metadata"]["name"] for pod in observed.pods if alive(pod)), None)
+    condition = f", once the pod {pod_name} has ended" if pod_name else ""
+    return f"Recreating the Job with the current spec, because no container of the Job has run{condition}."
 
 
 def _deletion_message(child: Mapping[str, Any]) -> str:
     """Return the message for a Job that is being deleted, with the finalizers that delay its deletion."""
-    finalizers = [one for one in child["metadata"].get("finalizers") or [] if one not in _KUBERNETES_FINALIZERS]
-    once = f", once nobody holds it any more (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
-    return f"Its Job is being deleted, another one follows{once}."
+    finalizers = [
+        finalizer for finalizer in child["metadata"].get("finalizers") or [] if finalizer not in _KUBERNETES_FINALIZERS
+    ]
+    condition = f" once its finalizers are removed (metadata.finalizers: {', '.join(finalizers)})" if finalizers else ""
+    return f"The Job is being deleted. Another Job follows{condition}."
 
 
 _KUBERNETES_FINALIZERS = frozenset({"foregroundDeletion", "orphan"})
@@ -153,10 +154,11 @@ def _phase_of_pods(desired: Desired, before: Status, observed: Observed) -> Phas
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
     if alive(pod):
-        ends = _termination_cause(pod, observed, suspend=desired.suspend)
+        termination = _termination_cause(pod, observed, suspend=desired.suspend)
         result = _phase_of_live_pod(desired, before, pod, observed.now)
-        return result if ends is None else result._replace(cause=ends, stalled=False)
-    if pod_failure(pod) is None or (cause := target_failure(child, observed.pods) or last_failure(observed.pods)) is None:
+        return result if termination is None else result._replace(cause=termination, stalled=False)
+    cause = pod_failure(pod) and (target_failure(child, observed.pods) or last_failure(observed.pods))
+    if cause is None:
         return Phase("Storing", StatusCause(Reason.STORING, f"The pod {name} has completed."))
     if is_last_pod(child, observed.pods):
         state: State = before.state if before.state in _TRAINER_STATES else "Running"  # its last state
@@ -170,19 +172,21 @@ _TRAINER_STATES: tuple[State, ...] = ("Waiting", "Running", "Storing")
 
 def _missing_pod_cause(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
     """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
-    if child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods)) and (who := starting_controller(child)):
-        return StatusCause(Reason.WAITING_FOR_ADMISSION, f"It waits until {who} lets its Job run.{_kueue_advice(child)}")
+    is_suspended = child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods))
+    if is_suspended and (controller := starting_controller(child)):
+        message = f"Waiting until {controller} admits the Job.{_kueue_advice(child)}"
+        return StatusCause(Reason.WAITING_FOR_ADMISSION, message)
     if observed.refusal:
-        said = with_training_job_fields(clean(observed.refusal))
-        return StatusCause(Reason.POD_REFUSED, f"Its pod cannot be created: {said}")
-    return None if observed.pods else StatusCause(Reason.QUEUED, "Its Job has no pod yet.")
+        message = with_training_job_fields(clean(observed.refusal))
+        return StatusCause(Reason.POD_REFUSED, f"The pod of the Job cannot be created: {message}")
+    return None if observed.pods else StatusCause(Reason.QUEUED, "The Job has no pod yet.")
 
 
 def _kueue_advice(child: Mapping[str, Any]) -> str:
-    """Return advice about Kueue for a Job that waits in a queue: no controller reports a queue that does not exist."""
+    """Return advice about Kueue for a Job in a queue: no controller reports a queue that does not exist."""
     queue = child["metadata"].get("labels", {}).get(QUEUE_LABEL)
-    there = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
-    return f" If this lasts: {there}" if queue else ""
+    questions = f"is Kueue installed, and is there a LocalQueue {queue} in this namespace (spec.scheduling.queueName)?"
+    return f" If this lasts: {questions}" if queue else ""
 
 
 def _phase_of_live_pod(desired: Desired, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
@@ -190,34 +194,34 @@ def _phase_of_live_pod(desired: Desired, before: Status, pod: Mapping[str, Any],
     if (since := running_since(pod)) is not None:
         return _phase_of_trainer(name, node, progress_since(before, since))
     if (cause := waiting_cause(pod, own_image=desired.own_image)) is not None:
-        overdue = (end := stalled_at(pod, before)) is not None and end <= now
-        return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls or overdue)
-    if node and (late := stuck_at(pod)) is not None and late <= now:
-        unready = f"The node {node} has not made the volumes and the network of the pod {name} ready for"
-        why = f"What is in the way: kubectl describe pod {name}"
-        return Phase("Starting", StatusCause(Reason.POD_NOT_READY, f"{unready} {STUCK_SECONDS:.0f} s. {why}"))
+        is_overdue = (deadline := stalled_at(pod, before)) is not None and deadline <= now
+        return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls or is_overdue)
+    if node and (deadline := stuck_at(pod)) is not None and deadline <= now:
+        problem = f"The node {node} has not prepared the volumes and the network of the pod {name} in"
+        message = f"{problem} {STUCK_SECONDS:.0f} s. For the cause: kubectl describe pod {name}"
+        return Phase("Starting", StatusCause(Reason.POD_NOT_READY, message))
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
+    message = f"The pod {name} waits for the scheduler."
     if desired.scheduler:
-        lasts = f"If this lasts: does a scheduler {desired.scheduler} run here (spec.scheduling.schedulerName)?"
-        return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler. {lasts}"))
-    return Phase("Queued", StatusCause(Reason.QUEUED, f"The pod {name} waits for the scheduler."))
+        message += f" If this lasts: does a scheduler {desired.scheduler} run here (spec.scheduling.schedulerName)?"
+    return Phase("Queued", StatusCause(Reason.QUEUED, message))
 
 
-def _phase_of_trainer(name: str, node: str | None, told: Progress | None) -> Phase:
-    stage = told.stage if told else "Loading"
+def _phase_of_trainer(name: str, node: str | None, progress: Progress | None) -> Phase:
+    stage = progress.stage if progress else "Loading"
     state: State = "Storing" if stage in {"Storing", "Done"} else "Running"
-    runs = f"The pod {name} runs on node {node}."
+    message = f"The pod {name} runs on node {node}."
     # A running training continues during an outage: only its checkpoints wait.
-    if told is not None and told.waiting is not None and stage != "Training":
-        why = f"{told.waiting.reason}: {clean(told.waiting.message)}"
-        waits = f"The pod {name} waits for its storage, and goes on by itself. {why}"
+    if progress is not None and progress.waiting is not None and stage != "Training":
+        why = f"{progress.waiting.reason}: {clean(progress.waiting.message)}"
+        waits = f"The pod {name} waits for its storage, and continues once it answers. {why}"
         return Phase("Storing" if state == "Storing" else "Waiting", StatusCause(Reason.STORAGE_UNAVAILABLE, waits))
-    last = told.finish_after_epoch if told else None
-    if told is not None and last is not None and last < told.epochs and state == "Running":
-        ends = f"It ends after epoch {last} of {told.epochs}, as spec.finish asks."
-        return Phase(state, StatusCause(Reason.FINISHING, f"{runs} {ends}"))
-    return Phase(state, StatusCause(Reason(state), runs))
+    last_epoch = progress.finish_after_epoch if progress else None
+    if progress is not None and last_epoch is not None and last_epoch < progress.epochs and state == "Running":
+        ends = f"The training ends after epoch {last_epoch} of {progress.epochs}, because of spec.finish."
+        return Phase(state, StatusCause(Reason.FINISHING, f"{message} {ends}"))
+    return Phase(state, StatusCause(Reason(state), message))
 
 
 def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:
@@ -226,25 +230,24 @@ def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: b
     if is_lost(pod, observed.now):
         return StatusCause(
             Reason.NODE_LOST,
-            f"The node {node} is not heard of, so nobody knows whether the pod {name} still runs there, and no other "
-            f"one starts. The job goes on by itself once the node is back. If it will not come back, delete it: "
-            f"kubectl delete node {node}",
+            f"The node {node} has stopped reporting. The state of the pod {name} is unknown, so no other pod starts. "
+            f"The training continues once the node is back. If the node is lost, delete it: kubectl delete node {node}",
         )
     if cause := target_failure(observed.child or {}, observed.pods):
         return StatusCause(
-            Reason.FAILING, f"The pod {name} ends, and no other one follows. {cause.reason}: {cause.message}"
+            Reason.FAILING, f"The pod {name} ends, and no other pod follows. {cause.reason}: {cause.message}"
         )
     if suspend:
         return StatusCause(
             Reason.SUSPENDING,
-            f"The pod {name} ends, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a checkpoint first.",
+            f"The pod {name} ends within {GRACE_SECONDS} s: a trainer that runs stores a checkpoint first.",
         )
     if termination_deadline(pod) is None:
         return None
-    told = (condition_of(pod, "DisruptionTarget") or {}).get("message")
-    why = f" ({clean(told)})" if told else ""
+    message = (condition_of(pod, "DisruptionTarget") or {}).get("message")
+    why = f" ({clean(message)})" if message else ""
     return StatusCause(
         Reason.STOPPING,
-        f"The pod {name} was told to end{why}, which takes up to {GRACE_SECONDS} s: a trainer that runs stores a "
+        f"The pod {name} is terminating{why}. It ends within {GRACE_SECONDS} s: a trainer that runs stores a "
         f"checkpoint first. Another pod follows.",
     )

@@ -21,13 +21,13 @@ def is_refused(status: Status) -> bool:
     return end is not None and end.reason == Reason.INVALID_SPEC and status.start_time is None
 
 
-def is_spec_ignored(of: Status) -> bool:
+def is_spec_ignored(status: Status) -> bool:
     """Return whether a TrainingJob trains with an older spec, because its spec was changed too late."""
-    told = get_condition(of.conditions, SPEC_APPLIED)
-    return told is not None and told.status == "False"
+    applied = get_condition(status.conditions, SPEC_APPLIED)
+    return applied is not None and applied.status == "False"
 
 
-def end_condition(of: Status) -> Condition | None:
+def end_condition(status: Status) -> Condition | None:
     """Return the condition (Complete or Failed) of an ended or refused TrainingJob, or None."""
-    kinds = (kind for kind in ("Complete", "Failed") if is_true(of.conditions, kind))
-    return get_condition(of.conditions, next(kinds, ""))
+    kinds = (kind for kind in ("Complete", "Failed") if is_true(status.conditions, kind))
+    return get_condition(status.conditions, next(kinds, ""))

@@ -6,8 +6,13 @@ from datetime import datetime, timedelta
 from epochal_api.status import Status
 
 from epochal_operator.runtime.conditions import condition_of, get_condition
-from epochal_operator.trainingjob.job.observed import POD_CREATION_SECONDS, REFUSAL_TTL_SECONDS, Observed, seconds_without_pod
-from epochal_operator.trainingjob.pod.state import lost_at, stuck_at, stalled_at
+from epochal_operator.trainingjob.job.observed import (
+    POD_CREATION_SECONDS,
+    REFUSAL_TTL_SECONDS,
+    Observed,
+    seconds_without_pod,
+)
+from epochal_operator.trainingjob.pod.state import lost_at, stalled_at, stuck_at
 from epochal_operator.trainingjob.reasons import Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
@@ -22,14 +27,14 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
     the delay there would be two or three statuses, each of which costs the API server more than the creation of the
     TrainingJob.
     """
-    was, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
-    if ready is None or ready.reason not in _STARTING_REASONS or (was is not None and was.reason not in _STARTING_REASONS):
+    previous, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
+    if ready is None or any(condition and condition.reason not in _STARTING_REASONS for condition in (previous, ready)):
         return None
-    steps = [datetime.fromisoformat(time) for time in _start_times(observed) if time]
-    if before.observed_generation not in {None, after.observed_generation} or not steps:
+    times = [datetime.fromisoformat(time) for time in _start_times(observed) if time]
+    if before.observed_generation not in {None, after.observed_generation} or not times:
         return None
-    left = START_DELAY_SECONDS - (observed.now - max(steps)).total_seconds()
-    return left if 0 < left < 2 * START_DELAY_SECONDS else None  # Otherwise the clocks differ.
+    delay = START_DELAY_SECONDS - (observed.now - max(times)).total_seconds()
+    return delay if 0 < delay < 2 * START_DELAY_SECONDS else None  # Otherwise the clocks differ.
 
 
 _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING})
@@ -52,10 +57,10 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
     if observed.held_until is not None and observed.is_held:
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := seconds_without_pod(observed)) is not None:
-        left = POD_CREATION_SECONDS - seconds
-        return left if left > 0 else REFUSAL_TTL_SECONDS if observed.refusal else None
-    found = [(lost_at(pod), stuck_at(pod), stalled_at(pod, status)) for pod in observed.pods]
-    times = [time for of_pod in found for time in of_pod if time and time > observed.now]
+        remaining = POD_CREATION_SECONDS - seconds
+        return remaining if remaining > 0 else REFUSAL_TTL_SECONDS if observed.refusal else None
+    times_by_pod = [(lost_at(pod), stuck_at(pod), stalled_at(pod, status)) for pod in observed.pods]
+    times = [time for of_pod in times_by_pod for time in of_pod if time and time > observed.now]
     return (min(times) - observed.now).total_seconds() if times else None
 
 

@@ -8,16 +8,11 @@ from epochal_api.kind import Metadata
 from epochal_api.status import CONDITIONS, EXPORTED, SPEC_APPLIED, STORAGE, ContinuedFrom, ReportedStatus, Status
 from epochal_api.trainingjob import TrainingJob
 
-from epochal_operator.runtime.conditions import (
-    ConditionStatus,
-    get_condition,
-    make_conditions,
-    with_finished,
-)
+from epochal_operator.runtime.conditions import ConditionStatus, get_condition, make_conditions, with_finished
 from epochal_operator.runtime.reasons import clean
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, unstarted_pods
 from epochal_operator.trainingjob.pod.failures import pod_failure
-from epochal_operator.trainingjob.pod.state import running_since, has_started
+from epochal_operator.trainingjob.pod.state import has_started, running_since
 from epochal_operator.trainingjob.progress.reported_status import progress_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 from epochal_operator.trainingjob.status.phase import Desired, Phase, phase
@@ -42,30 +37,25 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         own_image=spec.image is not None,
         scheduler=spec.scheduling.scheduler_name,
     )
-    source = observed.continued_from or _continued_from(job, observed)
-    return _derive_status(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed, source)
+    results = observed.continued_from or _remembered_results(job, observed)
+    return _derive_status(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed, results)
 
 
-def _continued_from(job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
-    """Return the predecessor's results of the previous status, unless the spec was corrected in time."""
+def _remembered_results(job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
     before = job.status or Status()
-    known, source = before.continued_from, job.spec.training.continue_from
+    known, predecessor = before.continued_from, job.spec.training.continue_from
     if known is None or observed.spec_ignored or is_spec_ignored(before):
         return known
-    return known if source is not None and source.name == known.name else None
+    return known if predecessor is not None and predecessor.name == known.name else None
 
 
 def status_of_invalid_spec(metadata: Metadata, before: Status, observed: Observed, *, suspend: bool) -> Status:
     """Return the leader's status fields of a started TrainingJob with a spec that is now invalid.
 
-    Args:
-        metadata: Metadata of the TrainingJob.
-        before: The previous status.
-        observed: The observed children. A Job continues unchanged. Without a Job, `blocked` contains the cause.
-        suspend: Value of spec.suspend.
+    A Job continues unchanged. Without a Job, `observed.blocked` contains the cause.
     """
-    source = observed.continued_from or before.continued_from
-    return _derive_status(metadata, before, Desired(suspend), before.gpus, observed, source)
+    results = observed.continued_from or before.continued_from
+    return _derive_status(metadata, before, Desired(suspend), before.gpus, observed, results)
 
 
 def _derive_status(  # noqa: PLR0917 - the inputs of the status
@@ -79,35 +69,33 @@ def _derive_status(  # noqa: PLR0917 - the inputs of the status
     generation = metadata.generation
     if is_finished(before):
         return _with_generation(before, generation)
-    now = phase(desired, before, observed)
+    current_phase = phase(desired, before, observed)
     child = observed.child
     job_start = (child or {}).get("status", {}).get("startTime")
-    start = before.start_time or first_run_time(before, observed) or _first_report_time(before, observed.now)
+    start = before.start_time or first_run_time(before, observed)
+    if not start and before.progress:  # A report may be the only trace of a trainer.
+        start = before.progress.last_report_time or timestamp(observed.now)
     attempt = max(
         before.attempt or 0,
         before.progress.attempt if before.progress else 0,
         sum(map(has_started, observed.pods)),
         1 if start or job_start else 0,
     )
-    if now.completion_time is not None:  # Set a start time even if no container ran: a finished status must not change.
-        start = start or job_start or now.completion_time
+    if current_phase.completion_time is not None:
+        # Set a start time even if no container ran: a finished status must not change.
+        start = start or job_start or current_phase.completion_time
     return Status(
         observed_generation=generation,
-        state=now.state,
-        conditions=conditions(generation, before, observed.now, now, observed),
+        state=current_phase.state,
+        conditions=conditions(generation, before, observed.now, current_phase, observed),
         start_time=start,
-        completion_time=now.completion_time,
+        completion_time=current_phase.completion_time,
         attempt=attempt or None,
         gpus=gpus,
         job_name=child["metadata"]["name"] if child else None,
         continued_from=continued_from,
         unstarted=None if start else unstarted_pods(before, observed),
     )
-
-
-def _first_report_time(before: Status, now: datetime) -> str | None:
-    """Return the time of a trainer's report without any other trace of this trainer, or None."""
-    return (before.progress.last_report_time or timestamp(now)) if before.progress else None
 
 
 def refused_status(metadata: Metadata, before: Status, message: str, now: datetime) -> Status:
@@ -117,13 +105,13 @@ def refused_status(metadata: Metadata, before: Status, message: str, now: dateti
     end = end_condition(before)
     since = before.completion_time if end and end.observed_generation == metadata.generation else None
     cause = StatusCause(Reason.INVALID_SPEC, message)
-    failed = Phase("Failed", cause, stalled=True, completion_time=since or timestamp(now))
+    failed_phase = Phase("Failed", cause, stalled=True, completion_time=since or timestamp(now))
     return Status(
         observed_generation=metadata.generation,
-        state=failed.state,
-        conditions=conditions(metadata.generation, before, now, failed),
+        state=failed_phase.state,
+        conditions=conditions(metadata.generation, before, now, failed_phase),
         start_time=before.start_time,
-        completion_time=failed.completion_time,
+        completion_time=failed_phase.completion_time,
         attempt=before.attempt,
         gpus=before.gpus,
         continued_from=before.continued_from,
@@ -131,37 +119,33 @@ def refused_status(metadata: Metadata, before: Status, message: str, now: dateti
     )
 
 
-def leader_fields(whole: Status) -> Status:
+def leader_fields(status: Status) -> Status:
     """Return a status without the fields from reports, and with the leader's own conditions only."""
-    fields = {name: getattr(whole, name) for name in Status.model_fields if name not in ReportedStatus.model_fields}
-    own = [one for kind in CONDITIONS if (one := get_condition(whole.conditions, kind))]
-    return Status(**fields | {"conditions": own or None})
+    fields = {name: getattr(status, name) for name in Status.model_fields if name not in ReportedStatus.model_fields}
+    conditions = [condition for kind in CONDITIONS if (condition := get_condition(status.conditions, kind))]
+    return Status(**fields | {"conditions": conditions or None})
 
 
-def reported_fields(whole: Status) -> ReportedStatus:
+def reported_fields(status: Status) -> ReportedStatus:
     """Return the status fields from reports."""
-    return ReportedStatus(**{name: getattr(whole, name) for name in ReportedStatus.model_fields})
+    return ReportedStatus(**{name: getattr(status, name) for name in ReportedStatus.model_fields})
 
 
 def _with_generation(before: Status, generation: int) -> Status:
     """Return a finished status for a new generation: the mutable fields do not change it."""
-    part = leader_fields(before)
-    seen = [one.model_copy(update={"observed_generation": generation}) for one in part.conditions or []]
-    return part.model_copy(update={"observed_generation": generation, "conditions": seen})
+    fields = leader_fields(before)
+    conditions = [
+        condition.model_copy(update={"observed_generation": generation}) for condition in fields.conditions or []
+    ]
+    return fields.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
 def conditions(
     generation: int, before: Status, now: datetime, phase: Phase, observed: Observed | None = None
 ) -> list[Condition]:
-    """Return the conditions of a TrainingJob.
+    """Return the conditions of a TrainingJob. Without `observed`, they omit StorageAvailable and SpecApplied.
 
-    Args:
-        generation: Generation of the spec.
-        before: The previous status: a condition keeps its transition time while its status is unchanged.
-        now: The time, with a time zone.
-        phase: The phase of the TrainingJob.
-        observed: The observed children, for the conditions StorageAvailable and SpecApplied; None for a TrainingJob
-            that was refused.
+    A condition keeps its transition time while its status is unchanged.
     """
     values = [*_phase_conditions(phase)]
     if observed is not None:
@@ -169,15 +153,17 @@ def conditions(
     return with_finished(make_conditions(values, before.conditions, generation=generation, now=now))
 
 
-def with_exported_condition(generation: int, before: Status, after: Status, now: datetime, figures: ReportedStatus) -> Status:
+def with_exported_condition(
+    generation: int, before: Status, after: Status, now: datetime, reported: ReportedStatus
+) -> Status:
     """Return a status with the condition Exported, once the trainer has reported the result of the model exports."""
-    told = figures.results.export if figures.results else None
-    if told is None:
+    export = reported.results.export if reported.results else None
+    if export is None:
         return after
-    cause = StatusCause(as_reason(told.reason), told.message)
+    cause = StatusCause(as_reason(export.reason), export.message)
     value: _ConditionValue = EXPORTED, "True" if cause.reason == Reason.EXPORTED else "False", cause
-    made = make_conditions([value], before.conditions, generation=generation, now=now)
-    return after.model_copy(update={"conditions": [*(after.conditions or ()), *made]})
+    exported = make_conditions([value], before.conditions, generation=generation, now=now)
+    return after.model_copy(update={"conditions": [*(after.conditions or ()), *exported]})
 
 
 def _phase_conditions(phase: Phase) -> Iterator[_ConditionValue]:
@@ -194,38 +180,38 @@ def _spec_applied_conditions(before: Status, observed: Observed) -> Iterator[_Co
     if observed.spec_ignored or (observed.spec_ignored is None and is_spec_ignored(before)):
         yield SPEC_APPLIED, "False", StatusCause(Reason.SPEC_IGNORED, _SPEC_IGNORED)
     elif get_condition(before.conditions, SPEC_APPLIED) is not None:
-        yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "It is trained as its spec is now.")
+        yield SPEC_APPLIED, "True", StatusCause(Reason.APPLIED, "The training uses the current spec.")
 
 
 _SPEC_IGNORED = (
-    "The spec was changed too late: a container of its Job had started by then, and the training goes on as it began. "
-    "If the change matters, create a new TrainingJob; with spec.training.continueFrom it goes on from this one."
+    "The spec was changed too late: a container of its Job had already started, so the training continues with the "
+    "earlier spec. To train with the new spec, create a new TrainingJob, which can continue from this TrainingJob "
+    "(spec.training.continueFrom)."
 )
 
 
 def _condition_value(kind: str, cause: StatusCause | None, otherwise: Reason) -> _ConditionValue:
-    """Return a condition that is True with a cause, or False without one."""
     return (kind, "False", StatusCause(otherwise, "")) if cause is None else (kind, "True", cause)
 
 
 def _storage_conditions(before: Status, observed: Observed, phase: Phase) -> Iterator[_ConditionValue]:
     """Yield the condition StorageAvailable, only after the trainer has waited for its storage."""
-    waiting_for = before.progress.waiting if before.progress else None
-    was = get_condition(before.conditions, STORAGE)
-    if waiting_for is None and was is None:
+    waiting = before.progress.waiting if before.progress else None
+    previous = get_condition(before.conditions, STORAGE)
+    if waiting is None and previous is None:
         return
     since = next((since for since in map(running_since, observed.pods) if since is not None), None)
-    gave_up = pod_failure(observed.pods[-1]) if observed.pods else None
+    failure = pod_failure(observed.pods[-1]) if observed.pods else None
     # A trainer's termination message describes the storage only if the storage caused its failure.
-    goes_on = waiting_for is None and (since is not None or (was is not None and was.status == "True"))
-    if gave_up is not None and gave_up.reason in _STORAGE_FAILURES:
-        yield STORAGE, "False", gave_up
-    elif goes_on or phase.state == "Complete":
-        yield STORAGE, "True", StatusCause(Reason.AVAILABLE, "The storage does what the trainer asks of it.")
-    elif waiting_for is not None and since is not None and progress_since(before, since):
-        yield STORAGE, "False", StatusCause(as_reason(waiting_for.reason), clean(waiting_for.message))
+    is_available = waiting is None and (since is not None or (previous is not None and previous.status == "True"))
+    if failure is not None and failure.reason in _STORAGE_FAILURES:
+        yield STORAGE, "False", failure
+    elif is_available or phase.state == "Complete":
+        yield STORAGE, "True", StatusCause(Reason.AVAILABLE, "The storage answers the trainer.")
+    elif waiting is not None and since is not None and progress_since(before, since):
+        yield STORAGE, "False", StatusCause(as_reason(waiting.reason), clean(waiting.message))
     else:
-        message = "The trainer that waited for the storage does not run any more."
+        message = "The trainer that waited for the storage no longer runs."
         yield STORAGE, "Unknown", StatusCause(Reason.NOT_ASKED, message)
 
 

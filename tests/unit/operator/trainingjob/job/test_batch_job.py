@@ -1,4 +1,4 @@
-"""The Job of a TrainingJob holds all that a trainer needs, and nothing that the pod could misuse."""
+"""The Job of a TrainingJob, and its changes."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from epochal_api import pod
 from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
-from epochal_operator.trainingjob.job.batch_job import USER_SPEC_ANNOTATION, batch_job, job_changes, matches_user_spec, is_outdated
+from epochal_operator.trainingjob.job.batch_job import (
+    USER_SPEC_ANNOTATION,
+    batch_job,
+    is_outdated,
+    job_changes,
+    matches_user_spec,
+)
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job
 
@@ -22,7 +28,7 @@ def pod_spec(**spec: Any) -> dict[str, Any]:
     return result
 
 
-def test_it_belongs_to_its_training_job() -> None:
+def test_job_is_owned_by_its_training_job() -> None:
     metadata = made()["metadata"]
     assert (metadata["name"], metadata["namespace"]) == ("digits", "vision")
     (owner,) = metadata["ownerReferences"]
@@ -36,7 +42,7 @@ def test_it_belongs_to_its_training_job() -> None:
     }
 
 
-def test_job_and_pod_can_be_selected() -> None:
+def test_job_and_pod_have_labels_for_selectors() -> None:
     job = made()
     labels = {
         "app.kubernetes.io/managed-by": "epochal",
@@ -47,7 +53,7 @@ def test_job_and_pod_can_be_selected() -> None:
     assert job["spec"]["template"]["metadata"]["labels"] == labels
 
 
-def test_job_and_pod_have_the_labels_that_were_chosen_but_none_of_ours() -> None:
+def test_job_and_pod_have_the_labels_of_the_installation() -> None:
     labels = {"team": "vision", "other": "x", "epochal.dev/trainingjob": "theirs"}
     one = document()
     one["metadata"]["labels"] = labels
@@ -59,7 +65,7 @@ def test_job_and_pod_have_the_labels_that_were_chosen_but_none_of_ours() -> None
     assert not is_outdated(parse(one), bare, chosen), "who chooses labels stops no training"
 
 
-def test_the_spec_travels_with_the_pod_and_reads_back_as_it_was_meant() -> None:
+def test_pod_annotation_contains_the_resolved_spec() -> None:
     annotations = made()["spec"]["template"]["metadata"]["annotations"]
     read = parse(json.loads(annotations[pod.JOB_ANNOTATION]))
     assert (read.metadata.name, read.metadata.namespace, read.metadata.uid) == ("digits", "vision", UID)
@@ -68,14 +74,14 @@ def test_the_spec_travels_with_the_pod_and_reads_back_as_it_was_meant() -> None:
     assert annotations[pod.CA_ANNOTATION] == INSTALLATION.progress_ca
 
 
-def test_whether_to_finish_is_asked_of_the_operator_and_not_of_the_pod() -> None:
+def test_pod_annotation_omits_finish() -> None:
     """The pod would know it as of its creation; and a trainer of before knows no such field."""
     job = made(finish=True)
     assert "finish" not in json.loads(job["spec"]["template"]["metadata"]["annotations"][pod.JOB_ANNOTATION])["spec"]
     assert not is_outdated(training_job(), job, INSTALLATION)
 
 
-def test_an_argument_that_is_null_stays_null() -> None:
+def test_null_argument_stays_null() -> None:
     annotations = made()["spec"]["template"]["metadata"]["annotations"]
     dense = json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["network"]["layers"][1]
     assert dense == {"layer": "Dense", "units": 10, "kernel_initializer": None}
@@ -90,7 +96,7 @@ def source(job: dict[str, Any]) -> Any:
     return json.loads(annotations[pod.JOB_ANNOTATION])["spec"]["training"]["continueFrom"]
 
 
-def test_what_it_goes_on_from_travels_as_a_folder() -> None:
+def test_predecessor_becomes_the_uri_of_its_results() -> None:
     assert source(batch_job(training_job(**FOLLOWS), INSTALLATION, URI)) == {"uri": URI}
     best = {"training": SPEC["training"] | {"continueFrom": {"name": "first", "from": "Best"}}}
     assert source(batch_job(training_job(**best), INSTALLATION, URI)) == {"uri": URI, "from": "Best"}
@@ -99,7 +105,7 @@ def test_what_it_goes_on_from_travels_as_a_folder() -> None:
 
 
 @pytest.mark.parametrize("now", [None, "s3://results/vision/first/5678/"])
-def test_what_becomes_of_the_one_it_goes_on_from_does_not_make_it_outdated(now: str | None) -> None:
+def test_results_of_the_predecessor_do_not_make_a_job_outdated(now: str | None) -> None:
     job = training_job(**FOLLOWS)
     made, again = (batch_job(job, INSTALLATION, uri) for uri in (URI, now))
     assert made["metadata"]["annotations"] == again["metadata"]["annotations"]
@@ -108,36 +114,33 @@ def test_what_becomes_of_the_one_it_goes_on_from_does_not_make_it_outdated(now: 
     assert is_outdated(training_job(**other), made, INSTALLATION)
 
 
-def test_it_cannot_go_on_from_itself() -> None:
+def test_job_that_continues_from_itself_is_invalid() -> None:
     job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "digits"}})
     with pytest.raises(InvalidTrainingJob, match=r"^spec\.training\.continueFrom\.name: must be .* found digits"):
         batch_job(job, INSTALLATION)
 
 
-def test_the_job_says_how_failures_count() -> None:
+def test_backoff_limit_and_failure_policy() -> None:
     spec = made(backoffLimit=7, activeDeadlineSeconds=60)["spec"]
     assert (spec["parallelism"], spec["completions"], spec["backoffLimit"]) == (1, 1, 7)
     assert spec["activeDeadlineSeconds"] == 60
     assert spec["podReplacementPolicy"] == "Failed"
     assert "ttlSecondsAfterFinished" not in spec
     assert spec["podFailurePolicy"]["rules"] == [
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [64, 65, 77]},
-        },
+        {"action": "FailJob", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [64, 65, 77]}},
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": "Ignore", "onExitCodes": {"containerName": "trainer", "operator": "In", "values": [143]}},
     ]
     assert (pod_spec()["restartPolicy"], pod_spec()["terminationGracePeriodSeconds"]) == ("Never", 120)
 
 
-def test_no_endpoint_anywhere_is_an_error() -> None:
+def test_missing_endpoint_is_an_error() -> None:
     bare = replace(INSTALLATION, storage_endpoint=None)
     with pytest.raises(InvalidTrainingJob, match=r"spec\.storage\.endpoint: must be given"):
         batch_job(training_job(), bare)
 
 
-def test_a_spec_must_fit_into_an_annotation() -> None:
+def test_size_of_a_spec_is_bounded() -> None:
     layers = [{"layer": "Dense", "units": 1, "text": "x" * MAX_SPEC_BYTES}]
     with pytest.raises(InvalidTrainingJob, match=rf"spec: must fit in {MAX_SPEC_BYTES} bytes as JSON, found \d+"):
         made(network={"input": {"shape": [1]}, "layers": layers})
@@ -154,14 +157,14 @@ def test_a_spec_must_fit_into_an_annotation() -> None:
         ({}, {"ttlSecondsAfterFinished": 9}, {}),
     ],
 )
-def test_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str, Any]) -> None:
+def test_job_changes(was: dict[str, Any], now: dict[str, Any], difference: dict[str, Any]) -> None:
     job = training_job(**now)
     assert job_changes(job, made(**was)) == difference
     assert not is_outdated(job, made(**was), INSTALLATION)
 
 
 @pytest.mark.parametrize(("field", "value"), [("parallelism", 0), ("suspend", True), ("activeDeadlineSeconds", 1)])
-def test_what_somebody_changed_in_the_job_is_put_right(field: str, value: Any) -> None:
+def test_changes_of_other_writers_are_reverted(field: str, value: Any) -> None:
     child = made()
     wanted = child["spec"].get(field)
     child["spec"][field] = value
@@ -169,7 +172,7 @@ def test_what_somebody_changed_in_the_job_is_put_right(field: str, value: Any) -
 
 
 @pytest.mark.parametrize("change", [{"backoffLimit": 9}, {"image": "other"}, {"training": {"loss": "mse"}}])
-def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
+def test_changed_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
     assert is_outdated(training_job(**change), made(), INSTALLATION)
 
 
@@ -182,7 +185,7 @@ def test_another_spec_makes_a_job_outdated(change: dict[str, Any]) -> None:
         ({"backoffLimit": 3}, 2, False),
     ],
 )
-def test_whether_its_spec_was_changed(spec: dict[str, Any], generation: int, *, changed: bool) -> None:
+def test_matches_user_spec(spec: dict[str, Any], generation: int, *, changed: bool) -> None:
     job = training_job(generation=generation, **spec)
     assert matches_user_spec(job, made()) is not changed
     of_before = made()
@@ -191,5 +194,5 @@ def test_whether_its_spec_was_changed(spec: dict[str, Any], generation: int, *, 
 
 
 @pytest.mark.parametrize("filled_in", [{"backoffLimit": 3}, {"serviceAccountName": "default", "suspend": False}])
-def test_a_schema_that_fills_in_more_makes_no_job_outdated(filled_in: dict[str, Any]) -> None:
+def test_new_schema_defaults_make_no_job_outdated(filled_in: dict[str, Any]) -> None:
     assert not is_outdated(training_job(**filled_in), made(), INSTALLATION)

@@ -1,4 +1,4 @@
-"""What is seen of a TrainingJob: what stands in its way, and what it lacks."""
+"""The observed children of a TrainingJob: missing pods, run times and ownership."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,10 +10,10 @@ from epochal_operator.trainingjob.job.observed import (
     PodRefusal,
     first_run_time,
     lacks_ended_pods,
-    seconds_without_pod,
     orphan_pods,
     own_pods,
     refusal_message,
+    seconds_without_pod,
     unstarted_pods,
 )
 
@@ -26,6 +26,7 @@ from tests.unit.operator.objects import (
     failed,
     never_ran,
     pod,
+    required,
     running,
     seen,
     training_job,
@@ -51,7 +52,7 @@ BEGUN: dict[str, Any] = {"startTime": at(-9)}
         (seen(child(**BEGUN, conditions=[true("Failed")])), None),
     ],
 )
-def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | None) -> None:
+def test_seconds_without_pod(observed: Observed, seconds: float | None) -> None:
     assert seconds_without_pod(observed) == seconds
 
 
@@ -68,7 +69,7 @@ def test_how_long_a_job_has_lacked_a_pod(observed: Observed, seconds: float | No
         (PodRefusal("long ago", NOW - timedelta(seconds=600)), seen(child(startTime=at(-999))), None),
     ],
 )
-def test_why_a_pod_cannot_be_created(last: PodRefusal | None, observed: Observed, found: str | None) -> None:
+def test_refusal_message(last: PodRefusal | None, observed: Observed, found: str | None) -> None:
     assert refusal_message(last, observed) == found
 
 
@@ -90,7 +91,7 @@ def test_why_a_pod_cannot_be_created(last: PodRefusal | None, observed: Observed
         (seen(child(failed=1)), at(0)),
     ],
 )
-def test_when_a_container_first_ran(observed: Observed, since: str | None) -> None:
+def test_first_run_time(observed: Observed, since: str | None) -> None:
     assert first_run_time(Status(), observed) == since
 
 
@@ -98,17 +99,14 @@ OF_BEFORE = Unstarted(job_uid="job-uid", pods=["a"])
 
 
 @pytest.mark.parametrize(
-    ("job", "failures", "since"),
-    [("job-uid", 1, None), ("job-uid", 2, at(-9)), ("another", 1, at(-9))],
+    ("job", "failures", "since"), [("job-uid", 1, None), ("job-uid", 2, at(-9)), ("another", 1, at(-9))]
 )
-def test_pods_that_were_seen_to_end_without_a_container_have_not_run(
-    job: str, failures: int, since: str | None
-) -> None:
+def test_deleted_pods_that_never_ran_have_no_run_time(job: str, failures: int, since: str | None) -> None:
     gone = seen(child(uid=job, **BEGUN, failed=failures))
     assert first_run_time(Status(unstarted=OF_BEFORE), gone) == since
 
 
-def test_which_pods_never_ran() -> None:
+def test_unstarted_pods() -> None:
     before = Status(unstarted=OF_BEFORE)
     found = unstarted_pods(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
     assert found == Unstarted(job_uid="job-uid", pods=["a", "uid-of-b"])
@@ -117,8 +115,7 @@ def test_which_pods_never_ran() -> None:
         job_uid="another", pods=["uid-of-b"]
     )
     assert unstarted_pods(before, seen()) is None
-    many = unstarted_pods(before, seen(child(), *(never_ran(str(number)) for number in range(99))))
-    assert many is not None
+    many = required(unstarted_pods(before, seen(child(), *(never_ran(str(number)) for number in range(99)))))
     assert len(many.pods) == MAX_UNSTARTED
 
 
@@ -136,19 +133,19 @@ ENDED = child(conditions=[true("Complete")])
         (seen(ENDED, failed("digits-0"), running()), True),
     ],
 )
-def test_a_job_whose_end_is_told_before_that_of_its_pod(observed: Observed, ahead: bool) -> None:  # noqa: FBT001
+def test_lacks_ended_pods(observed: Observed, ahead: bool) -> None:  # noqa: FBT001
     assert lacks_ended_pods(observed) is ahead
 
 
-def of(owner: str | None, one: dict[str, Any], *, uid: str = UID) -> dict[str, Any]:
+def of(owner: str | None, pod: dict[str, Any], *, uid: str = UID) -> dict[str, Any]:
     """Returns a pod that another object controls, or none does, with the labels of a TrainingJob of this uid."""
     references = [{"kind": "Job", "name": "digits", "uid": owner, "controller": True}] if owner else []
-    labels = one["metadata"]["labels"] | {"epochal.dev/trainingjob-uid": uid}
-    return {**one, "metadata": {**one["metadata"], "ownerReferences": references, "labels": labels}}
+    labels = pod["metadata"]["labels"] | {"epochal.dev/trainingjob-uid": uid}
+    return {**pod, "metadata": {**pod["metadata"], "ownerReferences": references, "labels": labels}}
 
 
 @pytest.mark.parametrize(
-    ("one", "own", "orphan"),
+    ("pod", "own", "orphan"),
     [
         (running(), True, False),
         (failed(), True, False),
@@ -159,13 +156,13 @@ def of(owner: str | None, one: dict[str, Any], *, uid: str = UID) -> dict[str, A
         (of("earlier-job", running(), uid="earlier"), False, False),
     ],
 )
-def test_labels_make_no_pod_the_jobs_own(one: dict[str, Any], own: bool, orphan: bool) -> None:  # noqa: FBT001
-    assert own_pods(child(), [one]) == ((one,) if own else ())
-    assert orphan_pods(child(), [one], UID) == ((one,) if orphan else ())
-    assert own_pods(None, [one]) == ()
+def test_only_the_owner_reference_makes_a_pod_the_jobs_own(pod: dict[str, Any], own: bool, orphan: bool) -> None:  # noqa: FBT001
+    assert own_pods(child(), [pod]) == ((pod,) if own else ())
+    assert orphan_pods(child(), [pod], UID) == ((pod,) if orphan else ())
+    assert own_pods(None, [pod]) == ()
 
 
-def test_a_pod_that_only_refers_to_the_job_is_not_controlled_by_it() -> None:
+def test_owner_reference_without_controller_does_not_count() -> None:
     one = running()
     one["metadata"]["ownerReferences"][0]["controller"] = False
     assert own_pods(child(), [one]) == ()

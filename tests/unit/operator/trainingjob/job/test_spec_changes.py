@@ -1,4 +1,4 @@
-"""What a change of the spec does to a Job: whether that gives way to another one, or goes on as it began."""
+"""Changes of the spec: a Job is replaced until a container has run, and continues unchanged afterwards."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,11 +17,13 @@ from tests.unit.operator.objects import (
     SUSPENDED,
     at,
     child,
+    condition,
+    deleting,
     document,
     failed,
-    going,
     never_ran,
     pod,
+    required,
     running,
     seen,
     training_job,
@@ -38,32 +40,31 @@ CHANGED = training_job(backoffLimit=9, generation=2)
     [
         (seen(child()), [PatchChild]),
         (seen(child(), pod()), [PatchChild]),
-        (seen(child(SUSPENDED), going(pod(), 60)), [EmitEvent, ApplyStatus]),
+        (seen(child(SUSPENDED), deleting(pod(), 60)), [EmitEvent, ApplyStatus]),
         (seen(child(SUSPENDED)), [DeleteChild]),
-        (seen(going(child(SUSPENDED))), [EmitEvent, ApplyStatus]),
+        (seen(deleting(child(SUSPENDED))), [EmitEvent, ApplyStatus]),
         (seen(child(SUSPENDED), failed(code=143)), [PatchChild]),
     ],
 )
-def test_a_broken_spec_has_its_job_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
+def test_job_of_an_invalid_spec_is_deleted_unless_it_has_started(observed: Observed, expected: list[Any]) -> None:
     metadata = training_job(generation=2).metadata
     assert [type(one) for one in refuse(metadata, Status(), "no", observed).actions] == expected
 
 
-def test_a_spec_that_only_another_version_understands_keeps_its_place_in_the_schedulers_queue() -> None:
+def test_invalid_spec_of_another_version_keeps_its_pending_pod() -> None:
     waits = seen(child(startTime=at(-60)), pod(node=None))
     after = applied_status(refuse(training_job().metadata, Status(), "spec.new: unknown", waits).actions)
     assert after.state == "Queued"
 
 
-def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> None:
+def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
     """A container has started at the moment of the change: the Job keeps the spec that it was made of."""
     spec_ignored = seen(child(SUSPENDED), failed(code=143))
     assert applied(CHANGED, spec_ignored, PatchChild).spec == {"suspend": False}
     patched = replace(spec_ignored, child=child())
     after = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
-    told = get_condition(after.conditions, "SpecApplied")
-    assert told is not None
-    assert (told.status, told.reason) == ("False", "SpecIgnored")
+    applied_condition = condition(after, "SpecApplied")
+    assert (applied_condition.status, applied_condition.reason) == ("False", "SpecIgnored")
     assert after.start_time is not None
     again = training_job(after, backoffLimit=9, generation=2)
     assert steps(again, patched) == []
@@ -71,7 +72,7 @@ def test_what_was_suspended_to_see_whether_it_has_run_goes_on_if_it_has() -> Non
     assert is_true(made_anew.conditions, "SpecApplied")
 
 
-def test_a_pod_that_ended_before_its_container_was_made_has_not_run() -> None:
+def test_pod_that_ended_before_its_container_has_not_run() -> None:
     """Its image was missing when the Job was suspended: a kubelet says of its container that it has ended."""
     gives_way = seen(child(SUSPENDED), never_ran())
     assert steps(CHANGED, gives_way) == [DeleteChild]
@@ -79,7 +80,7 @@ def test_a_pod_that_ended_before_its_container_was_made_has_not_run() -> None:
     assert applied_status(plan(training_job(), evicted, INSTALLATION).actions).start_time is None
 
 
-def test_pods_that_never_ran_count_for_nothing_once_they_are_gone_either() -> None:
+def test_deleted_pods_that_never_ran_do_not_count_as_a_start() -> None:
     """A job whose image is missing is suspended: its Job counts the pod as failed, which goes once it is counted."""
     status = Status()
     for observed in (
@@ -99,23 +100,20 @@ def test_pods_that_never_ran_count_for_nothing_once_they_are_gone_either() -> No
     assert refused.unstarted == status.unstarted
 
 
-def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> None:
+def test_lost_spec_blocks_the_job() -> None:
     """A change of the spec came too late, and then somebody deleted the Job, or a queue took it back."""
     patched = seen(child(), running())
     before = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
-    told = get_condition(before.conditions, "SpecApplied")
-    assert told is not None
-    assert told.status == "False"
+    assert condition(before, "SpecApplied").status == "False"
     after = applied_status(plan(training_job(before, backoffLimit=9, generation=2), seen(), INSTALLATION).actions)
     ready, still = (get_condition(after.conditions, kind) for kind in ("Ready", "SpecApplied"))
     assert ready is not None
-    assert still is not None
-    assert (ready.status, ready.reason, still.status) == ("False", "SpecLost", "False")
+    assert (ready.status, ready.reason, required(still).status) == ("False", "SpecLost", "False")
     assert is_true(after.conditions, "Stalled")
 
 
 @pytest.mark.parametrize(
-    ("before", "generation", "told"),
+    ("before", "generation", "ignored"),
     [
         (Status(), 2, True),
         (Status(observed_generation=1), 2, True),
@@ -125,10 +123,10 @@ def test_no_other_job_trains_on_what_was_trained_by_a_spec_that_is_gone() -> Non
         (Status(observed_generation=1, start_time=at(-60)), 2, False),
     ],
 )
-def test_a_change_that_came_too_late_is_told_though_it_breaks_a_rule(
+def test_late_change_to_an_invalid_spec_is_ignored(
     before: Status,
     generation: int,
-    told: bool,  # noqa: FBT001
+    ignored: bool,  # noqa: FBT001
 ) -> None:
     """Rules that only the operator knows: what has begun goes on, whatever its spec says by now."""
     graph = {"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]}
@@ -136,37 +134,35 @@ def test_a_change_that_came_too_late_is_told_though_it_breaks_a_rule(
     started = seen(child(startTime=at(-60)), running())
     actions = make_plan(broken, started, INSTALLATION).actions
     after = applied_status(actions)
-    assert (after.state, is_spec_ignored(after)) == ("Running", told)
-    assert ("SpecIgnored" in [one.event.reason for one in actions if isinstance(one, EmitEvent)]) is told
+    assert (after.state, is_spec_ignored(after)) == ("Running", ignored)
+    assert ("SpecIgnored" in [one.event.reason for one in actions if isinstance(one, EmitEvent)]) is ignored
     again = broken | {"status": after.dump()}
     assert make_plan(again, started, INSTALLATION).actions == ()
-    ready = get_condition(applied_status(make_plan(again, seen(), INSTALLATION).actions).conditions, "Ready")
-    assert ready is not None
-    assert ready.reason == ("SpecLost" if told else "InvalidSpec")
+    ready = condition(applied_status(make_plan(again, seen(), INSTALLATION).actions))
+    assert ready.reason == ("SpecLost" if ignored else "InvalidSpec")
 
 
-def test_while_a_job_gives_way_it_is_said_for_which_pod_it_waits() -> None:
-    after = applied_status(plan(CHANGED, seen(child(SUSPENDED), going(pod(), 60)), INSTALLATION).actions)
-    ready = get_condition(after.conditions, "Ready")
-    assert ready is not None
+def test_replacement_names_the_pod_that_it_waits_for() -> None:
+    after = applied_status(plan(CHANGED, seen(child(SUSPENDED), deleting(pod(), 60)), INSTALLATION).actions)
+    ready = condition(after)
     assert (after.state, ready.status, ready.reason) == ("Queued", "False", "Creating")
-    assert "made anew, of the spec as it is now" in ready.message
+    assert "Recreating the Job with the current spec" in ready.message
     assert "once the pod digits-1 has ended" in ready.message
 
 
-def test_a_change_of_the_installation_is_no_change_of_the_spec() -> None:
+def test_changed_installation_is_no_spec_change() -> None:
     other = replace(INSTALLATION, trainer_image="epochal-trainer:next")
     found = plan(training_job(generation=2), seen(child(SUSPENDED)), other)
     assert [type(one) for one in found.actions] == [DeleteChild]
-    told = applied_status(plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
-    assert get_condition(told.conditions, "SpecApplied") is None
+    after = applied_status(plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
+    assert get_condition(after.conditions, "SpecApplied") is None
     for generation in (1, 2):
         waits = plan(training_job(generation=generation), seen(child(startTime=at(-60)), pod(node=None)), other)
         assert [type(one) for one in waits.actions] == [ApplyStatus], "it keeps its place in the scheduler's queue"
 
 
 @pytest.mark.parametrize("word", ["ErrImagePull", "InvalidImageName"])
-def test_an_image_that_was_mended_in_the_installation_reaches_a_job_that_waits_for_it(word: str) -> None:
+def test_corrected_image_of_the_installation_replaces_a_stuck_job(word: str) -> None:
     mended = replace(INSTALLATION, trainer_image="example.com/epochal-trainer:test")
     stuck = seen(child(startTime=at(-60)), waits(word))
     known = Status.model_validate({"unstarted": {"jobUid": "job-uid", "pods": ["uid-of-digits-1"]}})
@@ -179,21 +175,21 @@ def test_an_image_that_was_mended_in_the_installation_reaches_a_job_that_waits_f
     assert [type(one) for one in plan(own, stuck_too, mended).actions] == [EmitEvent, ApplyStatus]
 
 
-def test_the_event_of_a_change_says_what_is_done() -> None:
-    told = applied(CHANGED, seen(child(SUSPENDED)), DeleteChild).event
-    assert (told.type, told.reason, told.key) == ("Normal", "SpecChanged", "2")
-    assert "made anew" in told.note
+def test_event_of_a_spec_change() -> None:
+    event = applied(CHANGED, seen(child(SUSPENDED)), DeleteChild).event
+    assert (event.type, event.reason, event.key) == ("Normal", "SpecChanged", "2")
+    assert "Recreating the Job" in event.note
     assert applied(training_job(backoffLimit=9), seen(child(SUSPENDED)), DeleteChild).event is None
 
 
-def test_a_broken_spec_leaves_a_job_that_started_while_nobody_was_there() -> None:
+def test_job_of_an_invalid_spec_that_started_without_an_operator_stays() -> None:
     started = seen(child(startTime=at(-60)), running())
     after = applied_status(refuse(training_job().metadata, Status(), "no", started).actions)
     assert (after.state, after.start_time) == ("Running", at(-50))
 
 
 @pytest.mark.parametrize(("limit", "reasons"), [(9, ["SpecIgnored", "Started"]), (3, ["Started"])])
-def test_a_spec_that_came_too_late_is_told(limit: int, reasons: list[str]) -> None:
+def test_late_change_has_one_event(limit: int, reasons: list[str]) -> None:
     observed = seen(child(startTime=at(-60)), running())
     job = training_job(backoffLimit=limit, generation=2)
     actions = plan(job, observed, INSTALLATION).actions

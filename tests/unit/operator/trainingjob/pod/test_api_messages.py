@@ -1,4 +1,4 @@
-"""What is said against a Job or its pod names the fields of the TrainingJob, as whoever wrote that knows them."""
+"""The API server's messages with the fields of the TrainingJob."""
 
 import pytest
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
@@ -21,7 +21,7 @@ from epochal_operator.trainingjob.pod.api_messages import with_training_job_fiel
         ("spec.backoffLimit", "spec.backoffLimit"),
     ],
 )
-def test_fields_are_those_of_the_training_job(theirs: str, own: str) -> None:
+def test_fields_of_job_and_pod_become_fields_of_the_training_job(theirs: str, own: str) -> None:
     said = 'Job.batch "digits" is invalid: {}: Invalid value: "x": must be less'
     assert with_training_job_fields(said.format(theirs)) == said.format(own)
 
@@ -44,19 +44,19 @@ def test_fields_are_those_of_the_training_job(theirs: str, own: str) -> None:
         ),
         (
             'pods "a" is forbidden: exceeded quota: b, requested: pods=1,requests.cpu=1, used: pods=1,requests.cpu=4',
-            "It waits until others give back as much of the quota as spec.resources asks for",
+            "Waiting for other pods to release quota",
         ),
         (
             'pods "a" is forbidden: failed quota: b: must specify limits.memory for: trainer',
-            "spec.resources: must say how much it takes of what the quota counts.",
+            "spec.resources: must set the requests or limits that the quota counts.",
         ),
         (
             'pods "a" is forbidden: maximum memory usage per Container is 1Gi, but limit is 3Gi',
-            "spec.resources: must be within what the LimitRange of the namespace allows",
+            "spec.resources: must be within the LimitRange of the namespace",
         ),
     ],
 )
-def test_what_must_hold_is_added(said: str, remedy: str) -> None:
+def test_remedy_is_appended(said: str, remedy: str) -> None:
     assert f". {remedy}" in with_training_job_fields(said)
 
 
@@ -67,5 +67,5 @@ def test_what_must_hold_is_added(said: str, remedy: str) -> None:
         'jobs.batch "a" is forbidden: exceeded quota: b, requested: count/jobs.batch=1, used: count/jobs.batch=2',
     ],
 )
-def test_what_no_field_is_about_is_passed_on(said: str) -> None:
+def test_other_messages_stay_unchanged(said: str) -> None:
     assert with_training_job_fields(said) == said

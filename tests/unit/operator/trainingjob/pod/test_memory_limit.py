@@ -1,14 +1,14 @@
-"""How much memory a trainer may take, and whether the namespace has said so or the spec."""
+"""The memory limit of a trainer, and its origin."""
 
 from typing import Any
 
 import pytest
 from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER_ANNOTATION, memory_limit
 
-from tests.unit.operator.objects import pod
+from tests.unit.operator.objects import pod, required
 
 FIELD = "spec.resources.limits.memory"
-DEFAULT = "a default of the namespace, a LimitRange, since the spec names none"
+DEFAULT = "a default of the namespace, from a LimitRange"
 
 SET = "LimitRanger plugin set: "
 
@@ -33,9 +33,8 @@ def limited(memory: str | None, said: str | None) -> dict[str, Any]:
         ("in words of another version", FIELD),
     ],
 )
-def test_who_has_set_it(said: str | None, origin: str) -> None:
-    found = memory_limit(limited("4Gi", said))
-    assert found is not None
+def test_origin_of_the_limit(said: str | None, origin: str) -> None:
+    found = required(memory_limit(limited("4Gi", said)))
     assert (found.quantity, found.origin) == ("4Gi", origin)
 
 
@@ -43,11 +42,9 @@ def test_who_has_set_it(said: str | None, origin: str) -> None:
     ("memory", "too_low"),
     [("700", True), ("281Mi", True), ("282Mi", False), ("1G", False), ("0", False), ("0Gi", False)],
 )
-def test_whether_a_trainer_can_begin_with_it(memory: str, too_low: bool) -> None:  # noqa: FBT001
-    found = memory_limit(limited(memory, None))
-    assert found is not None
-    assert found.is_too_low is too_low
+def test_limit_too_low_for_a_trainer(memory: str, too_low: bool) -> None:  # noqa: FBT001
+    assert required(memory_limit(limited(memory, None))).is_too_low is too_low
 
 
-def test_there_may_be_none() -> None:
+def test_pod_without_limit() -> None:
     assert memory_limit(limited(None, None)) is None

@@ -1,17 +1,17 @@
-"""What pods say while they live: why one waits, that it is ending, that nobody knows how it is."""
+"""The state of live pods: waiting, running, terminating, stuck or lost."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from epochal_operator.pods.diagnosis import alive, in_order
-from epochal_operator.trainingjob.pod import state as pods
 from epochal_operator.trainingjob.pod.state import (
     LOST_SECONDS,
     STUCK_SECONDS,
+    has_started,
     is_lost,
     lost_at,
-    has_started,
+    running_since,
     stuck_at,
     waiting_cause,
 )
@@ -20,9 +20,10 @@ from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
 from tests.unit.operator.objects import (
     NOW,
     at,
+    deleting,
     failed,
-    going,
     pod,
+    required,
     running,
     succeeded,
     true,
@@ -41,7 +42,7 @@ def held(reason: str, message: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("one", "cause"),
+    ("pod", "cause"),
     [
         (pod(), None),
         (running(), None),
@@ -76,21 +77,20 @@ def held(reason: str, message: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_why_a_pod_waits(one: dict[str, Any], cause: StatusCause | None) -> None:
-    assert waiting_cause(one) == cause
+def test_waiting_cause(pod: dict[str, Any], cause: StatusCause | None) -> None:
+    assert waiting_cause(pod) == cause
 
 
-def test_an_image_that_is_not_there_is_named() -> None:
+def test_missing_image_is_named() -> None:
     one = waits("ErrImagePull", "not\x1bfound")
     one["status"]["containerStatuses"][0]["image"] = "example.com/trainer:1\x07"
-    cause = waiting_cause(one, own_image=True)
-    assert cause is not None
+    cause = required(waiting_cause(one, own_image=True))
     assert cause.message.startswith("The trainer cannot start: not found. spec.image: ")
     assert "found 'example.com/trainer:1'" in cause.message
 
 
 @pytest.mark.parametrize(
-    ("one", "lives", "has_started"),
+    ("pod", "lives", "started"),
     [
         (pod(), True, False),
         (waits("ContainerCreating"), True, False),
@@ -100,12 +100,12 @@ def test_an_image_that_is_not_there_is_named() -> None:
         (without_container("Evicted", ""), False, False),
     ],
 )
-def test_whether_a_pod_lives_and_has_started(one: dict[str, Any], lives: bool, started: bool) -> None:  # noqa: FBT001
-    assert (alive(one), has_started(one)) == (lives, started)
+def test_alive_and_started(pod: dict[str, Any], lives: bool, started: bool) -> None:  # noqa: FBT001
+    assert (alive(pod), has_started(pod)) == (lives, started)
 
 
 @pytest.mark.parametrize(
-    ("one", "since"),
+    ("pod", "since"),
     [
         (pod(), None),
         (running(), at(-50)),
@@ -114,19 +114,19 @@ def test_whether_a_pod_lives_and_has_started(one: dict[str, Any], lives: bool, s
         (succeeded(), None),
     ],
 )
-def test_since_when_a_trainer_runs(one: dict[str, Any], since: str | None) -> None:
-    assert pods.running(one) == since
+def test_running_since(pod: dict[str, Any], since: str | None) -> None:
+    assert running_since(pod) == since
 
 
-def test_pods_are_sorted_by_age() -> None:
+def test_pods_in_order_of_age() -> None:
     old, young, twin = pod("b", age=90), pod("c", age=10), pod("a", age=10)
     assert in_order([young, old, twin]) == (old, twin, young)
 
 
-def unheard(one: dict[str, Any]) -> dict[str, Any]:
+def unheard(pod: dict[str, Any]) -> dict[str, Any]:
     """Returns a pod as it is once its node has not been heard of for a while."""
     conditions = [{**true("Ready"), "status": "False"}, true("ContainersReady")]
-    return {**one, "status": {**one["status"], "conditions": conditions}}
+    return {**pod, "status": {**pod["status"], "conditions": conditions}}
 
 
 LATE = -LOST_SECONDS
@@ -135,32 +135,32 @@ NOT_READY["status"]["conditions"] = [{**true(kind), "status": "False"} for kind 
 
 
 @pytest.mark.parametrize(
-    ("one", "expected"),
+    ("pod", "expected"),
     [
         (running(), False),
         (NOT_READY, False),
         (unheard(running()), True),
-        (unheard(going(running(), 60)), True),
+        (unheard(deleting(running(), 60)), True),
         (unheard(failed()), False),
-        (going(running(), 60), False),
-        (going(running(), LATE + 1), False),
-        (going(running(), LATE), True),
-        (going(pod(), LATE), True),
-        (going(pod(node=None), LATE), False),
-        (going(succeeded(), LATE), False),
+        (deleting(running(), 60), False),
+        (deleting(running(), LATE + 1), False),
+        (deleting(running(), LATE), True),
+        (deleting(pod(), LATE), True),
+        (deleting(pod(node=None), LATE), False),
+        (deleting(succeeded(), LATE), False),
     ],
 )
-def test_whether_a_pod_is_lost_with_its_node(one: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    assert is_lost(one, NOW) is expected
+def test_is_lost(pod: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
+    assert is_lost(pod, NOW) is expected
 
 
-def test_when_a_pod_that_is_ending_counts_as_lost() -> None:
-    assert lost_at(going(running(), 60)) == NOW + timedelta(seconds=60 + LOST_SECONDS)
+def test_lost_at() -> None:
+    assert lost_at(deleting(running(), 60)) == NOW + timedelta(seconds=60 + LOST_SECONDS)
     assert lost_at(running()) is None
-    assert lost_at(going(failed(), 60)) is None
+    assert lost_at(deleting(failed(), 60)) is None
 
 
-def test_when_a_pod_counts_as_stuck_whose_node_does_not_make_it_ready() -> None:
+def test_stuck_at() -> None:
     assert stuck_at(unready(-5)) == NOW + timedelta(seconds=STUCK_SECONDS - 5)
     ready = unready(-5)
     ready["status"]["conditions"][0]["status"] = "True"
@@ -179,7 +179,6 @@ def test_when_a_pod_counts_as_stuck_whose_node_does_not_make_it_ready() -> None:
     ],
 )
 @pytest.mark.parametrize("word", ["ErrImagePull", "InvalidImageName"])
-def test_whose_image_it_is(word: str, own_image: bool | None, whose: str) -> None:  # noqa: FBT001
-    cause = waiting_cause(pod(waiting={"reason": word, "message": "no."}), own_image=own_image)
-    assert cause is not None
+def test_image_error_names_the_field(word: str, own_image: bool | None, whose: str) -> None:  # noqa: FBT001
+    cause = required(waiting_cause(pod(waiting={"reason": word, "message": "no."}), own_image=own_image))
     assert whose in cause.message

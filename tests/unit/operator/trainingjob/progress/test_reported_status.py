@@ -1,10 +1,11 @@
-"""From a report to the status that it stands for."""
+"""The status fields from reports."""
 
 import json
 import math
 import re
 import tracemalloc
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from epochal_operator.runtime.kind import store_for
 from epochal_operator.trainingjob.progress.reported_status import (
     MAX_URI_BYTES,
     MAX_URI_SIZE,
-    format_duration,
     final_status,
+    format_duration,
     is_finished_early,
     reached_epoch,
     reported_status,
@@ -35,6 +36,7 @@ from tests.unit.operator.objects import (
     failed,
     read,
     report,
+    required,
     running,
     seen,
     training_job,
@@ -42,7 +44,7 @@ from tests.unit.operator.objects import (
 )
 
 
-def test_a_report_in_the_middle_of_training() -> None:
+def test_status_of_a_report() -> None:
     status = reported_status(report(), NOW).dump()
     assert status == {
         "progress": {
@@ -80,9 +82,7 @@ def test_a_report_in_the_middle_of_training() -> None:
     ],
 )
 def test_percent(changes: dict[str, object], percent: int) -> None:
-    progress = reported_status(report(**changes), NOW).progress
-    assert progress is not None
-    assert progress.percent == percent
+    assert required(reported_status(report(**changes), NOW).progress).percent == percent
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,8 @@ def test_percent(changes: dict[str, object], percent: int) -> None:
         ({"loss": math.nan}, "loss nan"),
     ],
 )
-def test_the_figure_to_watch(metrics: dict[str, float] | None, shown: str | None) -> None:
-    display = reported_status(report(metrics=metrics), NOW).display
-    assert display is not None
-    assert display.metric == shown
+def test_displayed_metric(metrics: dict[str, float] | None, shown: str | None) -> None:
+    assert required(reported_status(report(metrics=metrics), NOW).display).metric == shown
 
 
 @pytest.mark.parametrize(
@@ -110,25 +108,20 @@ def test_the_figure_to_watch(metrics: dict[str, float] | None, shown: str | None
         ("loss", {"loss": 1.0, "val_loss": 2.0}, "loss 1"),
     ],
 )
-def test_what_tells_the_best_epoch_is_the_figure_to_watch(
-    monitored: str, metrics: dict[str, float], shown: str
-) -> None:
+def test_monitored_metric_is_displayed(monitored: str, metrics: dict[str, float], shown: str) -> None:
     best = {"epoch": 2, "metric": monitored, "mode": "Max", "value": 0.75}
     status = reported_status(report(metrics=metrics, best=best), NOW)
-    assert status.display is not None
-    assert status.display.metric == shown
+    assert required(status.display).metric == shown
     loads = report(**FRESH | {"stage": "Loading"})
-    later = reported_status(loads, NOW, status).display
-    assert later is not None
-    assert later.metric == shown
+    assert required(reported_status(loads, NOW, status).display).metric == shown
 
 
-def test_the_best_epoch_says_which_values_are_better() -> None:
+def test_best_epoch_contains_the_mode() -> None:
     best = {"epoch": 2, "metric": "val_loss", "mode": "Max", "value": 0.75}
     assert reported_status(report(best=best), NOW).dump()["best"] == best | {"value": "0.75"}
 
 
-def test_what_tells_the_best_epoch_is_told_however_many_figures_there_are() -> None:
+def test_monitored_metric_is_kept_beyond_the_limit() -> None:
     figures = {f"m{number:02}{'n' * 40}": 1.0 for number in range(63)} | {"zz": 0.5}
     status = reported_status(report(metrics=figures, best={"epoch": 1, "metric": "zz", "value": 0.5}), NOW)
     assert status.best is not None
@@ -143,9 +136,9 @@ MODELS = [
 
 
 @pytest.mark.parametrize("uri", ["s3://results/a/", "s3://results/a"])
-def test_models_lie_in_the_folder_of_results(uri: str) -> None:
-    told = report(artifacts={"uri": uri}, models=MODELS, test={"loss": 0.25})
-    results = reported_status(told, NOW).dump()["results"]
+def test_uris_of_models(uri: str) -> None:
+    newest = report(artifacts={"uri": uri}, models=MODELS, test={"loss": 0.25})
+    results = reported_status(newest, NOW).dump()["results"]
     assert results["models"] == [
         {"name": "model.keras", "uri": "s3://results/a/model.keras", "epoch": 10, "sha256": DIGEST},
         {
@@ -159,28 +152,26 @@ def test_models_lie_in_the_folder_of_results(uri: str) -> None:
 
 
 @pytest.mark.parametrize("models", [None, []])
-def test_a_trainer_that_tells_of_no_models_has_none(models: list[Any] | None) -> None:
+def test_report_without_models(models: list[Any] | None) -> None:
     results = reported_status(report(artifacts=ARTIFACTS, models=models), NOW).dump()["results"]
     assert results == ARTIFACTS
     assert "results" not in reported_status(report(models=MODELS), NOW).dump()  # which lie nowhere
 
 
-def test_figures_of_a_model_give_way_to_where_it_lies() -> None:
+def test_uris_of_models_have_priority_over_their_metrics() -> None:
     figures = {f"m{number:02}{'n' * 20}": 1.0 for number in range(30)}
     models = [{**MODELS[0], "name": f"{name}.keras", "test": figures} for name in "ab"]
-    told = report(artifacts={"uri": f"s3://results/{'f' * 600}/"}, models=models, test=figures)
-    results = reported_status(told, NOW).results
-    assert results is not None
+    newest = report(artifacts={"uri": f"s3://results/{'f' * 600}/"}, models=models, test=figures)
+    results = required(reported_status(newest, NOW).results)
     assert [(one.name, one.test is not None) for one in results.models or []] == [("a.keras", True), ("b.keras", False)]
 
 
-def test_a_model_counts_once_and_only_where_its_place_can_be_told() -> None:
+def test_duplicate_models_and_long_uris_are_omitted() -> None:
     twice = report(artifacts=ARTIFACTS, models=[MODELS[0], {**MODELS[0], "epoch": 3}])
-    results = reported_status(twice, NOW).results
-    assert results is not None
-    assert [one.epoch for one in results.models or []] == [3]
-    far = reported_status(report(artifacts={"uri": "s3://" + "n" * (MAX_URI_BYTES - 8)}, models=MODELS), NOW).results
-    assert far is not None
+    assert [one.epoch for one in required(reported_status(twice, NOW).results).models or []] == [3]
+    far = required(
+        reported_status(report(artifacts={"uri": "s3://" + "n" * (MAX_URI_BYTES - 8)}, models=MODELS), NOW).results
+    )
     assert far.models is None
 
 
@@ -195,7 +186,7 @@ EXPORT: dict[str, Any] = {
 }
 
 
-def test_other_forms_of_models_lie_beside_them() -> None:
+def test_exports() -> None:
     results = reported_status(report(artifacts=ARTIFACTS, models=MODELS[:1], export=EXPORT), NOW).dump()["results"]
     folder = ARTIFACTS["uri"].rstrip("/")
     first, second = results["exports"]
@@ -212,14 +203,14 @@ def test_other_forms_of_models_lie_beside_them() -> None:
     assert results["export"] == {"reason": "Exported", "message": "as Keras does"}
 
 
-@pytest.mark.parametrize("told", [{}, {"export": {"reason": "ExportFailed", "message": "killed"}}])
-def test_a_signature_is_pinned_whatever_became_of_other_forms(told: dict[str, Any]) -> None:
-    results = reported_status(report(artifacts=ARTIFACTS, signature=DIGEST, **told), NOW).dump()["results"]
+@pytest.mark.parametrize("reported", [{}, {"export": {"reason": "ExportFailed", "message": "killed"}}])
+def test_signature_is_independent_of_exports(reported: dict[str, Any]) -> None:
+    results = reported_status(report(artifacts=ARTIFACTS, signature=DIGEST, **reported), NOW).dump()["results"]
     assert results["signature"] == {"uri": f"{ARTIFACTS['uri'].rstrip('/')}/signature.json", "sha256": DIGEST}
-    assert results.get("export") == told.get("export")
+    assert results.get("export") == reported.get("export")
 
 
-def test_other_forms_of_models_give_way_where_their_places_are_long() -> None:
+def test_exports_with_long_uris_are_bounded() -> None:
     folder = "s3://" + "n" * (MAX_URI_BYTES - 30)
     four = [EXPORT["exports"][0] | {"name": f"{number}.onnx"} for number in range(4)]
     export = EXPORT | {"exports": [*four, *four]}
@@ -245,20 +236,19 @@ def test_duration(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-def test_an_estimate_beyond_all_years_is_still_a_date() -> None:
-    progress = reported_status(report(secondsLeft=1e300), NOW).progress
-    assert progress is not None
+def test_huge_estimate_is_a_date() -> None:
+    progress = required(reported_status(report(secondsLeft=1e300), NOW).progress)
     assert (progress.estimated_completion_time or "")[:2] == "21"
 
 
 @pytest.mark.parametrize("stage", ["Storing", "Done"])
-def test_nothing_is_estimated_once_training_is_over(stage: str) -> None:
+def test_no_estimate_after_training(stage: str) -> None:
     status = reported_status(report(stage=stage), NOW).dump()
     assert "eta" not in status["display"]
     assert "estimatedCompletionTime" not in status["progress"]
 
 
-def test_a_finished_job_keeps_all_but_its_estimates() -> None:
+def test_final_status_has_no_estimates() -> None:
     status = reported_status(report(), NOW)
     expected = status.dump()
     del expected["display"]["eta"], expected["progress"]["estimatedCompletionTime"]
@@ -268,22 +258,17 @@ def test_a_finished_job_keeps_all_but_its_estimates() -> None:
 WAITING = {"reason": "EndpointUnreachable", "message": "no answer", "since": "2026-11-25T13:00:00+02:00"}
 
 
-def test_what_the_trainer_waits_for_is_told_until_it_is_over() -> None:
+def test_waiting_cause_is_removed_at_its_end() -> None:
     waits = reported_status(report(waiting=WAITING), NOW)
-    assert waits.progress is not None
-    assert waits.progress.waiting is not None
-    assert waits.progress.waiting.dump() == WAITING | {"since": "2026-11-25T11:00:00Z"}
+    assert required(required(waits.progress).waiting).dump() == WAITING | {"since": "2026-11-25T11:00:00Z"}
     for later in (reported_status(report(sequence=6), NOW, waits), final_status(waits)):
-        assert later.progress is not None
-        assert later.progress.waiting is None
+        assert required(later.progress).waiting is None
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_a_time_beyond_all_years_is_now(since: str) -> None:
-    progress = reported_status(report(waiting=WAITING | {"since": since}), NOW).progress
-    assert progress is not None
-    assert progress.waiting is not None
-    assert progress.waiting.since == "2026-11-25T12:00:00Z"
+def test_implausible_time_becomes_now(since: str) -> None:
+    progress = required(reported_status(report(waiting=WAITING | {"since": since}), NOW).progress)
+    assert required(progress.waiting).since == "2026-11-25T12:00:00Z"
 
 
 ARTIFACTS = {"uri": "s3://results/a/"}
@@ -294,7 +279,7 @@ FRESH |= dict.fromkeys(("metrics", "best", "secondsPerEpoch", "secondsLeft"))
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_what_was_reached_holds_while_another_attempt_loads(attempt: int) -> None:
+def test_loading_attempt_keeps_the_reached_position(attempt: int) -> None:
     later = NOW + timedelta(seconds=9)
     status = reported_status(report(**FRESH | {"attempt": attempt, "sequence": 91, "stage": "Loading"}), later, REACHED)
     expected = REACHED.dump()
@@ -305,7 +290,7 @@ def test_what_was_reached_holds_while_another_attempt_loads(attempt: int) -> Non
 
 
 @pytest.mark.parametrize("stage", ["Loading", "Training"])
-def test_an_attempt_without_a_number_adds_only_what_it_waits_for(stage: str) -> None:
+def test_attempt_without_number_adds_only_its_waiting_cause(stage: str) -> None:
     later = NOW + timedelta(seconds=9)
     fresh = report(**FRESH | {"attempt": 0, "stage": stage, "waiting": WAITING})
     expected = REACHED.dump()
@@ -315,7 +300,7 @@ def test_an_attempt_without_a_number_adds_only_what_it_waits_for(stage: str) -> 
     assert reported_status(fresh, later, REACHED).dump() == expected
 
 
-def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
+def test_first_attempt_waits_without_a_number() -> None:
     first = reported_status(
         report(**FRESH | {"attempt": 0, "stage": "Loading", "waiting": WAITING}), NOW, ReportedStatus()
     )
@@ -327,7 +312,7 @@ def test_a_first_attempt_may_wait_before_it_has_a_number() -> None:
 
 
 @pytest.mark.parametrize("stage", ["Training", "Storing", "Done"])
-def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
+def test_training_attempt_replaces_the_position(stage: str) -> None:
     fresh = report(**FRESH | {"stage": stage})
     expected = reported_status(fresh, NOW).dump()
     expected["progress"]["metricNames"] = ["loss", "val_loss"]
@@ -335,12 +320,12 @@ def test_an_attempt_that_trains_is_where_the_training_is(stage: str) -> None:
 
 
 @pytest.mark.parametrize("before", [None, ReportedStatus()])
-def test_a_first_attempt_has_nothing_to_hold_on_to(before: ReportedStatus | None) -> None:
+def test_first_attempt_has_no_previous_position(before: ReportedStatus | None) -> None:
     fresh = report(**FRESH | {"stage": "Loading", "network": SIZE})
     assert reported_status(fresh, NOW, before) == reported_status(fresh, NOW)
 
 
-def test_what_a_loading_attempt_reads_back_counts_once_it_is_further() -> None:
+def test_loaded_checkpoint_replaces_an_earlier_position() -> None:
     known = reported_status(report(**FRESH | {"stage": "Loading", "network": SIZE}), NOW)
     status = reported_status(report(stage="Loading", sequence=2, attempt=2), NOW, known)
     assert status.progress is not None
@@ -354,7 +339,7 @@ CHANCE = {"reason": "ChanceLevel", "message": "nothing is learned"}
 
 
 @pytest.mark.parametrize(
-    ("before", "told", "expected"),
+    ("before", "reported", "expected"),
     [
         (None, None, None),
         (None, [MISSING, CHANCE], [MISSING, CHANCE]),
@@ -365,18 +350,18 @@ CHANCE = {"reason": "ChanceLevel", "message": "nothing is learned"}
     ],
 )
 @pytest.mark.parametrize("stage", ["Loading", "Training", "Done"])
-def test_what_was_warned_of_stays(before: Any, told: Any, expected: Any, stage: str) -> None:
+def test_warnings_are_kept(before: Any, reported: Any, expected: Any, stage: str) -> None:
     known = reported_status(report(warnings=before, epoch=5), NOW) if before is not None else None
-    status = reported_status(report(warnings=told, stage=stage, attempt=2), NOW, known)
+    status = reported_status(report(warnings=reported, stage=stage, attempt=2), NOW, known)
     for one in (status, final_status(status)):
         assert one.dump().get("warnings") == expected
 
 
-def test_warnings_are_bounded_whatever_attempts_call_them() -> None:
+def test_warnings_are_bounded() -> None:
     status = ReportedStatus()
     for attempt in range(1, 6):
-        told = [{"reason": f"Reason{attempt}{number}", "message": "m" * 512} for number in range(MAX_WARNINGS)]
-        status = reported_status(report(warnings=told, attempt=attempt), NOW, status)
+        warnings = [{"reason": f"Reason{attempt}{number}", "message": "m" * 512} for number in range(MAX_WARNINGS)]
+        status = reported_status(report(warnings=warnings, attempt=attempt), NOW, status)
     assert [one.reason for one in status.warnings or []] == [f"Reason1{number}" for number in range(MAX_WARNINGS)]
     assert Status.model_validate(status.dump()).warnings == status.warnings
 
@@ -398,11 +383,10 @@ FIGURES = st.none() | st.dictionaries(st.text("abc_ é", min_size=1, max_size=9)
     waiting=st.none() | st.datetimes(timezones=st.timezones()).map(lambda since: WAITING | {"since": since}),
     before=st.none() | st.just(REACHED),
 )
-def test_every_report_fits_into_a_status(before: ReportedStatus | None, **values: object) -> None:
+def test_every_report_has_a_valid_status(before: ReportedStatus | None, **values: object) -> None:
     status = reported_status(report(**values), NOW, before)
     assert Status.model_validate(status.dump()) == Status(**dict(status))
-    assert status.progress is not None
-    assert 0 <= status.progress.percent <= 100
+    assert 0 <= required(status.progress).percent <= 100
 
 
 def written(value: Any) -> bytes:
@@ -424,18 +408,17 @@ def names(status: ReportedStatus) -> list[str]:
     return list(status.metrics or {})
 
 
-def test_figures_that_come_later_are_added_to_the_names() -> None:
+def test_later_metrics_are_added() -> None:
     status = reported_status(report(metrics={"loss": 0.5, "accuracy": 0.5}, best=None), NOW)
     status = reported_status(report(metrics=None, attempt=2), NOW, ReportedStatus.model_validate(status.dump()))
     figures = {"loss": 0.5, "val_loss": 0.5, "learning_rate": 0.1}
     status = reported_status(report(metrics=figures), NOW, ReportedStatus.model_validate(status.dump()))
     assert names(status) == ["loss", "val_loss", "learning_rate"]
-    assert status.progress is not None
-    assert status.progress.metric_names == ["loss", "accuracy", "val_loss", "learning_rate"]
+    assert required(status.progress).metric_names == ["loss", "accuracy", "val_loss", "learning_rate"]
     assert status.best is not None
 
 
-def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
+def test_names_of_an_older_operators_status() -> None:
     before = ReportedStatus.model_validate(
         {"progress": {"epoch": 2}, "metrics": {f"m{number}": "1" for number in range(64)}}
     )
@@ -449,9 +432,9 @@ def test_an_older_operators_status_names_its_figures_by_having_them() -> None:
         max_size=4,
     )
 )
-def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[tuple[dict[str, float], ...]]) -> None:
+def test_metrics_take_at_most_8_kib(reported: list[tuple[dict[str, float], ...]]) -> None:
     before, seen = ReportedStatus(), set()
-    for metrics, test in told:
+    for metrics, test in reported:
         before = reported_status(report(metrics=metrics, test=test, best=None), NOW, before)
         seen |= {*names(before), *(before.test or {})}
         assert size_of_figures(before) <= 8192
@@ -459,7 +442,7 @@ def test_figures_take_no_more_than_8_kib_whatever_they_are_called(told: list[tup
 
 
 @pytest.mark.parametrize("filling", ["n" * 124, "n" * 26, "<" * 124, "<", '"' * 9, "漢" * 6])
-def test_the_longest_figures_fit(filling: str) -> None:
+def test_longest_metrics_fit(filling: str) -> None:
     metrics, test = (
         {f"{filling}{kind}{number:02}": -1.23456e-300 for number in range(63)} | {"loss": -1.23456e-300}
         for kind in ("m", "t")
@@ -475,14 +458,13 @@ def test_the_longest_figures_fit(filling: str) -> None:
 
 
 FILLINGS = ["\U0001f600", "<", "\U0001f600" + "a" * 99]
-
-
 FOLDERS = [MAX_URI_BYTES, MAX_URI_BYTES - len("/model.keras")]
 """Bytes of the longest folder, and of the longest in which models have a place."""
 
 
-def most_told(filling: str, folder: int) -> dict[str, Any]:
-    """Returns the status of a training whose trainer told as much as it could, and failed with as many words."""
+@cache
+def largest_status(filling: str, folder: int) -> dict[str, Any]:
+    """Returns the largest status that a trainer's reports and its failure can cause."""
     text = (filling * 4096).encode()[:4096].decode(errors="ignore")
     metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
 
@@ -506,30 +488,29 @@ def most_told(filling: str, folder: int) -> dict[str, Any]:
         warnings=warnings,
         export=export,
     )
-    told = reported_status(full, NOW)
-    assert told.results is not None
-    assert told.results.model == artifacts["model"]
-    before = told.dump() | status_of(training_job(told), seen(child(), running())).dump()
+    largest = reported_status(full, NOW)
+    assert required(largest.results).model == artifacts["model"]
+    before = largest.dump() | status_of(training_job(largest), seen(child(), running())).dump()
     ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
-    return told.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()
+    return largest.dump() | status_of(training_job(before), seen(ended, failed(code=2, message=text))).dump()
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("filling", FILLINGS)
-def test_no_trainer_makes_a_status_larger_than_144_kib(filling: str, folder: int) -> None:
-    assert len(written(most_told(filling, folder))) <= 144 * 1024
+def test_status_takes_at_most_144_kib(filling: str, folder: int) -> None:
+    assert len(written(largest_status(filling, folder))) <= 144 * 1024
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("filling", FILLINGS)
-def test_no_training_job_takes_more_than_320_kib(filling: str, folder: int) -> None:
-    """Its spec and its labels are as large as they may be, and were refused in as many words as there may be."""
-    before = most_told(filling, folder) | {"conditions": []}
+def test_training_job_takes_at_most_320_kib(filling: str, folder: int) -> None:
+    """Its spec, its labels and the message of its refusal are as large as possible."""
+    before = largest_status(filling, folder) | {"conditions": []}
     refusal = refused_status(training_job().metadata, Status.model_validate(before), filling * 9_000, NOW)
     one = document(before | refusal.dump(), network={"layers": ["a" * 130_000]})
     one["metadata"]["labels"] = {f"{number:02}{'n' * 50}/{'n' * 63}": "v" * 63 for number in range(MAX_LABELS)}
     text = written(one)
-    # The table of the texts that Python keeps once grows by megabytes at a time, by whoever comes upon it: not twice.
+    # Python's table of interned strings may grow by megabytes during a call, but not in two calls.
     assert min(kept_bytes(text), kept_bytes(text)) <= 320 * 1024
 
 
@@ -543,18 +524,18 @@ def kept_bytes(text: bytes) -> int:
         tracemalloc.stop()
 
 
-def test_when_it_ends_is_kept_while_another_attempt_loads() -> None:
+def test_finish_after_epoch_is_kept_while_loading() -> None:
     before = reported_status(report(finishAfterEpoch=4), NOW)
-    loads = reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0, step=0), NOW, before).progress
-    assert loads is not None
+    loads = required(
+        reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0, step=0), NOW, before).progress
+    )
     assert (loads.finish_after_epoch, reached_epoch(loads)) == (4, 4)
-    trains = reported_status(report(attempt=2, sequence=2, epoch=0, step=1), NOW, before).progress
-    assert trains is not None
+    trains = required(reported_status(report(attempt=2, sequence=2, epoch=0, step=1), NOW, before).progress)
     assert (trains.finish_after_epoch, reached_epoch(trains)) == (None, 1)
 
 
 @pytest.mark.parametrize(
-    ("told", "reached", "early"),
+    ("reported", "reached", "early"),
     [
         (None, 0, False),
         ({"epoch": 3, "step": 0}, 3, False),
@@ -566,6 +547,6 @@ def test_when_it_ends_is_kept_while_another_attempt_loads() -> None:
         ({"epoch": 2, "step": 0, "finishAfterEpoch": 4}, 4, False),
     ],
 )
-def test_how_far_it_has_come_and_whether_it_was_finished_early(told: Any, reached: int, *, early: bool) -> None:
-    progress = reported_status(report(**told), NOW).progress if told else None
+def test_reached_epoch_and_early_finish(reported: Any, reached: int, *, early: bool) -> None:
+    progress = reported_status(report(**reported), NOW).progress if reported else None
     assert (reached_epoch(progress), is_finished_early(progress)) == (reached, early)

@@ -1,4 +1,4 @@
-"""The conditions that tell more than the state: whether the storage is waited for, and since when each holds."""
+"""The conditions StorageAvailable, Finished and Exported, and transition times."""
 
 from typing import Any
 
@@ -16,23 +16,25 @@ from tests.unit.operator.objects import (
     NOW,
     at,
     child,
+    condition,
+    deleting,
     failed,
-    going,
     having_reported,
-    last_words,
     pod,
     report,
+    required,
     running,
     seen,
     succeeded,
+    termination,
     training_job,
 )
 
 WAITING = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
 WAITS = having_reported(waiting=WAITING)
-GAVE_UP = failed(code=64, message=last_words("EndpointUnreachable", "tried for 30s"))
-AVAILABLE = "The storage does what the trainer asks of it."
-NOT_ASKED = "The trainer that waited for the storage does not run any more."
+GAVE_UP = failed(code=64, message=termination("EndpointUnreachable", "tried for 30s"))
+AVAILABLE = "The storage answers the trainer."
+NOT_ASKED = "The trainer that waited for the storage no longer runs."
 
 
 @pytest.mark.parametrize(
@@ -41,14 +43,10 @@ NOT_ASKED = "The trainer that waited for the storage does not run any more."
         (training_job(), seen(child(), running()), None),
         (having_reported(), seen(child(), running()), None),
         (WAITS, seen(child(), running()), ("False", "EndpointUnreachable", "no answer")),
-        (WAITS, seen(child(), going(running(), 60)), ("False", "EndpointUnreachable", "no answer")),
+        (WAITS, seen(child(), deleting(running(), 60)), ("False", "EndpointUnreachable", "no answer")),
         (WAITS, seen(child(), failed()), ("Unknown", "NotAsked", NOT_ASKED)),
         (WAITS, seen(child(), pod()), ("Unknown", "NotAsked", NOT_ASKED)),
-        (
-            WAITS,
-            seen(child(), pod(phase="Running", running={"startedAt": at(60)})),
-            ("Unknown", "NotAsked", NOT_ASKED),
-        ),
+        (WAITS, seen(child(), pod(phase="Running", running={"startedAt": at(60)})), ("Unknown", "NotAsked", NOT_ASKED)),
         (WAITS, seen(child()), ("Unknown", "NotAsked", NOT_ASKED)),
         (WAITS, seen(COMPLETE, succeeded()), ("True", "Available", AVAILABLE)),
         (WAITS, seen(FAILED, failed()), ("Unknown", "NotAsked", NOT_ASKED)),
@@ -57,25 +55,23 @@ NOT_ASKED = "The trainer that waited for the storage does not run any more."
         (training_job(), seen(FAILED, GAVE_UP), None),
     ],
 )
-def test_whether_the_storage_is_waited_for(job: TrainingJob, observed: Observed, expected: Any) -> None:
+def test_storage_available(job: TrainingJob, observed: Observed, expected: Any) -> None:
     found = get_condition(status(job, observed).conditions, "StorageAvailable")
     assert (found and (found.status, found.reason, found.message)) == expected
 
 
-def test_the_storage_is_available_once_the_trainer_goes_on() -> None:
+def test_storage_is_available_once_the_trainer_continues() -> None:
     waited = status(WAITS, seen(child(), running()))
-    for told in (reported_status(report(sequence=6), NOW), ReportedStatus()):
-        whole = Status(**dict(waited) | dict(told))
-        found = get_condition(status(training_job(whole), seen(child(), running())).conditions, "StorageAvailable")
-        assert found is not None
+    for reported in (reported_status(report(sequence=6), NOW), ReportedStatus()):
+        whole = Status(**dict(waited) | dict(reported))
+        found = condition(status(training_job(whole), seen(child(), running())), "StorageAvailable")
         assert (found.status, found.reason) == ("True", "Available")
 
 
-def after(told: ReportedStatus, was: Status, *pods: Any, of: Any = None) -> tuple[str, str]:
+def after(reported: ReportedStatus, was: Status, *pods: Any, of: Any = None) -> tuple[str, str]:
     """Returns the condition of the storage after something was reported, and its reason."""
-    job = training_job(Status(**dict(was) | dict(told)))
-    found = get_condition(status(job, seen(of or child(), *pods)).conditions, "StorageAvailable")
-    assert found is not None
+    job = training_job(Status(**dict(was) | dict(reported)))
+    found = condition(status(job, seen(of or child(), *pods)), "StorageAvailable")
     return found.status, found.reason
 
 
@@ -83,25 +79,24 @@ NO_WORD = reported_status(report(sequence=6), NOW)
 """A report of a trainer that says no more that it waits."""
 
 
-def test_the_end_of_a_trainer_that_waited_is_no_answer_of_the_storage() -> None:
+def test_end_of_a_waiting_trainer_does_not_mean_available_storage() -> None:
     waited = status(WAITS, seen(child(), running()))
     assert after(NO_WORD, waited, failed()) == ("Unknown", "NotAsked")
     assert after(NO_WORD, waited, GAVE_UP) == ("False", "EndpointUnreachable")
     assert after(NO_WORD, waited, GAVE_UP, of=FAILED) == ("False", "EndpointUnreachable")
 
 
-def test_a_storage_that_has_answered_stays_available_once_its_trainer_has_ended() -> None:
+def test_storage_stays_available_after_the_end_of_the_trainer() -> None:
     waited = status(WAITS, seen(child(), running()))
     answered = status(training_job(Status(**dict(waited) | dict(NO_WORD))), seen(child(), running()))
     assert after(NO_WORD, answered, failed()) == ("True", "Available")
 
 
-def test_a_condition_keeps_the_time_of_its_change() -> None:
+def test_transition_time_is_kept() -> None:
     first = status(training_job(), seen(child(), pod()))
     later = Observed(NOW.replace(hour=13), child(), (running(),))
     second = status(training_job(first), later)
-    assert second.conditions
-    assert {one.last_transition_time for one in second.conditions} == {at(0)}
+    assert {one.last_transition_time for one in required(second.conditions)} == {at(0)}
     third = status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
     changed = {one.type for one in third.conditions or [] if one.last_transition_time != at(0)}
     assert changed == {"Ready", "Stalled", "Failed", "Finished"}
@@ -115,9 +110,8 @@ def test_a_condition_keeps_the_time_of_its_change() -> None:
         (seen(FAILED, failed()), ("True", "Failed", "It has ended: Crashed.")),
     ],
 )
-def test_whether_it_has_finished(observed: Observed, expected: tuple[str, str, str]) -> None:
-    found = get_condition(status(training_job(), observed).conditions, "Finished")
-    assert found is not None
+def test_finished_condition(observed: Observed, expected: tuple[str, str, str]) -> None:
+    found = condition(status(training_job(), observed), "Finished")
     assert (found.status, found.reason, found.message) == expected
 
 
@@ -133,7 +127,7 @@ ARTIFACTS = {"uri": "s3://results/x/"}
         ({"reason": "Impossible"}, ("False", "Impossible", "")),
     ],
 )
-def test_whether_models_were_exported_is_a_condition_of_its_own(export: Any, expected: Any) -> None:
+def test_exported_condition(export: Any, expected: Any) -> None:
     figures = reported_status(report(artifacts=ARTIFACTS, export=export), NOW)
     before = status(training_job(), seen(COMPLETE, succeeded()))
     after = with_exported_condition(1, Status(), before, NOW, figures)

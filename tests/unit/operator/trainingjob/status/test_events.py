@@ -1,4 +1,4 @@
-"""Which transitions are Events."""
+"""The Events for transitions of a TrainingJob."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,15 +14,15 @@ from tests.unit.operator.objects import (
     NOW,
     at,
     child,
+    deleting,
     disrupted,
     failed,
-    going,
-    last_words,
     pod,
     report,
     running,
     seen,
     succeeded,
+    termination,
     training_job,
     true,
     unscheduled,
@@ -39,12 +39,12 @@ STARTING = (training_job(), seen(child(), pod()))
 RUNNING = (training_job(), seen(child(startTime="2026-11-25T11:59:00Z"), running("a")))
 STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ErrImagePull", "message": "no"})))
 STILL_STUCK = (training_job(), seen(child(), pod("a", waiting={"reason": "ImagePullBackOff", "message": "later"})))
-STOPPING = (training_job(), seen(child(), going(disrupted(running("a")), 60)))
-EVICTED = (training_job(), seen(child(), going(disrupted(failed("a", 143)), 60)))
-LOST = (training_job(), seen(child(), going(running("a"), -60)))
+STOPPING = (training_job(), seen(child(), deleting(disrupted(running("a")), 60)))
+EVICTED = (training_job(), seen(child(), deleting(disrupted(failed("a", 143)), 60)))
+LOST = (training_job(), seen(child(), deleting(running("a"), -60)))
 VANISHED = (training_job(), seen(child(), pod("b")))
 ANOTHER = (training_job(), seen(child(), running("b")))
-SUSPENDING = (PAUSED, seen(child(PAUSED), going(running("a"), 60)))
+SUSPENDING = (PAUSED, seen(child(PAUSED), deleting(running("a"), 60)))
 CRASHED = (training_job(), seen(child(), failed("a", message="boom")))
 AGAIN = (training_job(), seen(child(), failed("a", message="boom", age=90), running("b")))
 LAST = (training_job(backoffLimit=0), seen(child(training_job(backoffLimit=0)), failed("a")))
@@ -69,7 +69,7 @@ COMPLETE = (
 )
 FAILED = (
     training_job(),
-    seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words("InvalidNetwork", "no"))),
+    seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, termination("InvalidNetwork", "no"))),
 )
 
 
@@ -128,7 +128,7 @@ FAILED = (
         (STARTING, GATED, []),
     ],
 )
-def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
+def test_events_of_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
     was = status(*before) if before else Status()
     job, observed = after
     now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
@@ -138,7 +138,7 @@ def test_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -
 
 RESUMED_JOB = child(startTime=at(-9))
 """A Job that was suspended and resumed 9 seconds ago, while its pod of before still ended."""
-OF_BEFORE = going(failed("a", 143))
+OF_BEFORE = deleting(failed("a", 143))
 QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(-9))
 
 
@@ -146,70 +146,70 @@ QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(
     ("observed", "expected"),
     [
         (seen(RESUMED_JOB, OF_BEFORE), []),
-        (seen(RESUMED_JOB, going(failed("a", 137))), []),
+        (seen(RESUMED_JOB, deleting(failed("a", 137))), []),
         (seen(RESUMED_JOB, OF_BEFORE, running("b", age=5)), ["Started"]),
         (seen(RESUMED_JOB, pod("b", age=5)), []),
         (seen(RESUMED_JOB, failed("a", message="boom")), ["Restarting"]),
-        (seen(RESUMED_JOB, going(failed("a", 143, age=5))), ["Restarting"]),
+        (seen(RESUMED_JOB, deleting(failed("a", 143, age=5))), ["Restarting"]),
         (seen(child(startTime=at(-99)), OF_BEFORE), ["Restarting"]),
         (seen(child(startTime=at(-99)), pod("b", age=5)), ["Restarting"]),
         (seen(QUEUED_JOB, OF_BEFORE), ["Restarting"]),
     ],
 )
-def test_a_suspension_that_was_taken_back_before_the_pod_had_ended_is_no_warning(
-    observed: Any, expected: list[str]
-) -> None:
-    told = reported_status(report(), NOW - timedelta(seconds=30))
-    was = status(training_job(told), STOPPING[1])
-    now = status(training_job(Status(**dict(was) | dict(told))), observed)
-    found = list(events(METADATA, Status(**dict(was) | dict(told)), now, observed, told))
+def test_resume_before_the_end_of_the_pod_is_no_restart(observed: Any, expected: list[str]) -> None:
+    reported = reported_status(report(), NOW - timedelta(seconds=30))
+    was = status(training_job(reported), STOPPING[1])
+    now = status(training_job(Status(**dict(was) | dict(reported))), observed)
+    found = list(events(METADATA, Status(**dict(was) | dict(reported)), now, observed, reported))
     assert [one.reason for one in found] == expected
 
 
-def test_a_crash_is_told_once_whether_or_not_it_was_seen_before_the_next_attempt() -> None:
+def test_crash_has_one_event() -> None:
     keys = set()
     for observed in (CRASHED[1], AGAIN[1]):
         before = status(*RUNNING)
         now = status(training_job(before), observed)
-        (told,) = [one for one in events(METADATA, before, now, observed, ReportedStatus()) if one.type == "Warning"]
-        assert "boom" in told.note
-        keys.add((told.reason, told.key))
+        (event,) = [one for one in events(METADATA, before, now, observed, ReportedStatus()) if one.type == "Warning"]
+        assert "boom" in event.note
+        keys.add((event.reason, event.key))
     assert len(keys) == 1
 
 
-def test_a_pod_that_is_gone_before_its_end_was_seen_is_told_with_what_was_known() -> None:
+def test_deleted_pod_has_an_event_with_its_last_state() -> None:
     before = status(*STOPPING)
     now = status(training_job(before), VANISHED[1])
-    (told,) = events(METADATA, before, now, VANISHED[1], ReportedStatus())
-    assert told.note.startswith("Its pod is gone, another one follows. It was said last: The pod a was told to end (Ev")
-    assert told.key == "attempt 1"
+    (event,) = events(METADATA, before, now, VANISHED[1], ReportedStatus())
+    assert event.note.startswith(
+        "Its pod was deleted, another pod follows. Its last state: The pod a is terminating (Ev"
+    )
+    assert event.key == "attempt 1"
 
 
-def test_a_refused_spec_is_told_of_by_generation() -> None:
+def test_refused_spec_has_an_event_for_each_generation() -> None:
     keys = []
     for generation in (1, 2):
         metadata = training_job(generation=generation).metadata
         now = refused_status(metadata, Status(), "spec.network: no", NOW)
-        (told,) = events(metadata, Status(), now, seen(), ReportedStatus())
-        assert (told.type, told.reason, told.note) == ("Warning", "InvalidSpec", "spec.network: no")
-        keys.append(told.key)
+        (event,) = events(metadata, Status(), now, seen(), ReportedStatus())
+        assert (event.type, event.reason, event.note) == ("Warning", "InvalidSpec", "spec.network: no")
+        keys.append(event.key)
     assert len(set(keys)) == 2
 
 
 @pytest.mark.parametrize("word", ["Queued", "Started", "Suspended"])
-def test_a_failure_is_a_warning_whatever_word_a_trainer_leaves(word: str) -> None:
-    observed = seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, last_words(word, "no")))
+def test_failure_is_a_warning_for_any_reason(word: str) -> None:
+    observed = seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, termination(word, "no")))
     now = status(training_job(status(*RUNNING)), observed)
-    (told,) = events(METADATA, status(*RUNNING), now, observed, ReportedStatus())
-    assert (told.type, told.reason) == ("Warning", word)
+    (event,) = events(METADATA, status(*RUNNING), now, observed, ReportedStatus())
+    assert (event.type, event.reason) == ("Warning", word)
 
 
 def waiting(since: str, message: str = "no answer", stage: str = "Training") -> ReportedStatus:
-    told = {"reason": "EndpointUnreachable", "message": message, "since": since}
-    return reported_status(report(stage=stage, waiting=told), NOW)
+    cause = {"reason": "EndpointUnreachable", "message": message, "since": since}
+    return reported_status(report(stage=stage, waiting=cause), NOW)
 
 
-GAVE_UP = (training_job(), seen(child(), failed("a", 64, last_words("EndpointUnreachable", "tried for 30s"))))
+GAVE_UP = (training_job(), seen(child(), failed("a", 64, termination("EndpointUnreachable", "tried for 30s"))))
 EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
 GOES_ON = reported_status(report(sequence=6), NOW)
 
@@ -248,11 +248,11 @@ GOES_ON = reported_status(report(sequence=6), NOW)
         (GOES_ON, GOES_ON, RUNNING[1], []),
     ],
 )
-def test_an_outage_of_the_storage_is_told_once(
+def test_storage_outage_has_one_event(
     before: ReportedStatus | None, figures: ReportedStatus, observed: Any, expected: list[tuple[str, str, str]]
 ) -> None:
-    def after(was: Status, told: ReportedStatus, seen_then: Any) -> Status:
-        return status(training_job(Status(**dict(was) | dict(told))), seen_then)
+    def after(was: Status, reported: ReportedStatus, observed: Any) -> Status:
+        return status(training_job(Status(**dict(was) | dict(reported))), observed)
 
     was = after(Status(), before or ReportedStatus(), RUNNING[1])
     found = list(events(METADATA, was, after(was, figures, observed), observed, figures))
@@ -277,7 +277,7 @@ def warning(*warnings: dict[str, str]) -> ReportedStatus:
         (["MissingClasses"], warning(MISSING), ["MissingClasses"], []),
     ],
 )
-def test_a_warning_is_told_once(
+def test_warning_has_one_event(
     told: list[str] | None, figures: ReportedStatus, warned: list[str] | None, expected: list[dict[str, str]]
 ) -> None:
     was = status(*RUNNING).model_copy(update={"warned": told})
@@ -288,39 +288,37 @@ def test_a_warning_is_told_once(
     ]
 
 
-def test_a_warning_takes_the_place_of_no_other_event() -> None:
+def test_warning_has_its_own_key() -> None:
     job, observed = COMPLETE
     figures = warning({"reason": "Completed", "message": "not really"})
     now = status(job, observed).model_copy(update={"warned": ["Completed"]})
-    told = {(one.reason, one.key) for one in events(METADATA, Status(), now, observed, figures)}
-    assert len(told) == 2
+    event = {(one.reason, one.key) for one in events(METADATA, Status(), now, observed, figures)}
+    assert len(event) == 2
 
 
-def test_the_result_is_told() -> None:
+def test_completion_event() -> None:
     job, observed = COMPLETE
     artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
     figures = reported_status(report(epoch=10, artifacts=artifacts), NOW)
-    (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
-    assert told.note == "Trained 10 epochs in 1m, val_loss 0.0436. The model: s3://results/x/model.keras"
+    (event,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    assert event.note == "Trained 10 epochs in 1m, val_loss 0.0436. The model: s3://results/x/model.keras"
 
 
-def test_that_it_was_finished_early_is_told_with_the_result() -> None:
+@pytest.mark.parametrize(
+    ("changes", "reason", "field"),
+    [
+        ({"finishAfterEpoch": 4}, "FinishedEarly", "spec.finish"),
+        ({"stoppedAfterEpoch": 4}, "StoppedAfterEpoch", "spec.training.stopAfterEpoch"),
+    ],
+)
+def test_completion_event_of_an_early_end(changes: dict[str, int], reason: str, field: str) -> None:
     observed = COMPLETE[1]
-    figures = reported_status(report(stage="Done", epoch=4, step=0, finishAfterEpoch=4), NOW)
+    figures = reported_status(report(stage="Done", epoch=4, step=0, **changes), NOW)
     before = Status(**dict(figures))
-    after = status(training_job(before), observed)
-    (told,) = events(METADATA, before, after, observed, figures)
-    assert (told.type, told.reason) == ("Normal", "FinishedEarly")
-    assert told.note.startswith("Trained 4 of 10 epochs in 1m, finished early as spec.finish asked, val_loss 0.0436")
-
-
-def test_that_it_has_stopped_where_it_was_to_is_told_with_the_result() -> None:
-    observed = COMPLETE[1]
-    figures = reported_status(report(stage="Done", epoch=4, step=0, stoppedAfterEpoch=4), NOW)
-    before = Status(**dict(figures))
-    (told,) = events(METADATA, before, status(training_job(before), observed), observed, figures)
-    assert (told.type, told.reason) == ("Normal", "StoppedAfterEpoch")
-    assert told.note.startswith("Trained 4 of 10 epochs in 1m, stopped there as spec.training.stopAfterEpoch says, ")
+    (event,) = events(METADATA, before, status(training_job(before), observed), observed, figures)
+    assert (event.type, event.reason) == ("Normal", reason)
+    assert event.note.startswith("Trained 4 of 10 epochs in 1m, ")
+    assert f"early because of {field}, val_loss 0.0436" in event.note
 
 
 DIGEST = "0" * 64
@@ -340,7 +338,7 @@ ONE, OTHER = (
         (
             [ONE],
             {},
-            "model.keras holds epoch 10 (val_loss 0.0436); epoch 2 was better (val_loss 0.0312), but is not there",
+            "model.keras holds epoch 10 (val_loss 0.0436); epoch 2 was better (val_loss 0.0312), but is not stored",
         ),
         ([ONE | {"epoch": 2}], {}, "model.keras holds epoch 2, the best (val_loss 0.0312)"),
         (
@@ -351,19 +349,21 @@ ONE, OTHER = (
         ([ONE], {"best": None}, "model.keras holds epoch 10. Results"),
     ],
 )
-def test_the_end_says_which_model_holds_what(models: list[dict[str, Any]], changes: dict[str, Any], said: str) -> None:
+def test_completion_event_describes_the_models(
+    models: list[dict[str, Any]], changes: dict[str, Any], said: str
+) -> None:
     job, observed = COMPLETE
     artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
     best = {"epoch": 2, "metric": "val_loss", "mode": "Min", "value": 0.0312}
     figures = reported_status(
         report(**{"epoch": 10, "artifacts": artifacts, "models": models, "best": best} | changes), NOW
     )
-    (told,) = events(METADATA, Status(), status(job, observed), observed, figures)
-    assert told.note.startswith(f"Trained 10 epochs in 1m. {said}")
-    assert told.note.endswith(". Results: s3://results/x/")
+    (event,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    assert event.note.startswith(f"Trained 10 epochs in 1m. {said}")
+    assert event.note.endswith(". Results: s3://results/x/")
 
 
-def test_an_export_that_failed_is_told_once() -> None:
+def test_failed_export_has_one_event() -> None:
     job, observed = COMPLETE
     figures = reported_status(report(artifacts=ARTIFACTS, export=NOT_EXPORTABLE), NOW)
     after = with_exported_condition(1, Status(), status(job, observed), NOW, figures)
@@ -373,7 +373,7 @@ def test_an_export_that_failed_is_told_once() -> None:
     assert not list(events(METADATA, after, after, observed, figures))
 
 
-def test_an_export_is_no_event() -> None:
+def test_export_has_no_event() -> None:
     job, observed = COMPLETE
     figures = reported_status(report(artifacts=ARTIFACTS, export={"reason": "Exported"}), NOW)
     after = with_exported_condition(1, Status(), status(job, observed), NOW, figures)
@@ -384,7 +384,7 @@ ARTIFACTS = {"uri": "s3://results/x/"}
 NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
 
 
-def test_a_storage_without_tls_is_told_of_once() -> None:
+def test_plain_http_event() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
     (one,) = plain_http_events(nothing, queued, "http://minio:9000")
     assert (one.type, one.reason) == ("Warning", "PlainHTTP")

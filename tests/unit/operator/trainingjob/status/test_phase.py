@@ -1,10 +1,10 @@
-"""Where a TrainingJob is, by what its children show: a table, and what the messages say."""
+"""The state and conditions of a TrainingJob, derived from its children."""
 
 from typing import Any
 
 import pytest
 from epochal_api.trainingjob import TrainingJob
-from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.status import status
@@ -17,15 +17,16 @@ from tests.unit.operator.objects import (
     SUSPENDED,
     at,
     child,
+    condition,
+    deleting,
     disrupted,
     failed,
-    going,
     having_reported,
-    last_words,
     pod,
     running,
     seen,
     succeeded,
+    termination,
     training_job,
     true,
     unmatched,
@@ -46,8 +47,8 @@ CONFLICT, REFUSED = StatusCause(Reason.FIELD_CONFLICT, "x"), StatusCause(Reason.
 UNFINISHED = StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x")
 ENDED_EARLY = having_reported(stage="Done", epoch=4, step=0, finishAfterEpoch=4)
 STOPPED = having_reported(stage="Done", epoch=4, step=0, stoppedAfterEpoch=4)
-SAYS_STOPPED = succeeded(message=last_words("StoppedAfterEpoch", "4 of 10 epochs trained"))
-SAYS_EARLY = succeeded(message=last_words("FinishedEarly", "4 of 10 epochs trained"))
+SAYS_STOPPED = succeeded(message=termination("StoppedAfterEpoch", "4 of 10 epochs trained"))
+SAYS_EARLY = succeeded(message=termination("FinishedEarly", "4 of 10 epochs trained"))
 OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("FailureTarget", "DeadlineExceeded")])
 
 
@@ -98,13 +99,13 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child(), waits("SomethingElse")), "Starting", set(), "SomethingElse"),
         (training_job(), seen(child(), waits("ErrImagePull")), "Starting", set(), "ImagePullBackOff"),
         (training_job(), seen(child(), waits("InvalidImageName")), "Starting", {"Stalled"}, "InvalidImageName"),
-        (training_job(), seen(child(), going(waits("InvalidImageName"), 60)), "Starting", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), deleting(waits("InvalidImageName"), 60)), "Starting", {"Ready"}, "Stopping"),
         (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
         (LOADS, seen(child(), running()), "Waiting", set(), "StorageUnavailable"),
         (NOT_COUNTED, seen(child(), running()), "Waiting", set(), "StorageUnavailable"),
-        (LOADS, seen(child(), going(running(), 60)), "Waiting", {"Ready"}, "Stopping"),
+        (LOADS, seen(child(), deleting(running(), 60)), "Waiting", {"Ready"}, "Stopping"),
         (LOADS, seen(child(), pod()), "Starting", {"Ready"}, "Starting"),
         (having_reported(waiting=OUTAGE), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (STORES, seen(child(), running()), "Storing", set(), "StorageUnavailable"),
@@ -114,7 +115,7 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child(), failed()), "Starting", {"Ready"}, "Restarting"),
         (training_job(), seen(child(), failed(code=64)), "Running", set(), "Failing"),
         (training_job(), seen(child(), succeeded()), "Storing", {"Ready"}, "Storing"),
-        (training_job(), seen(going(child()), running()), "Queued", set(), "Creating"),
+        (training_job(), seen(deleting(child()), running()), "Queued", set(), "Creating"),
         (training_job(), seen(COMPLETE, succeeded()), "Complete", {"Ready", "Complete", "Finished"}, "Completed"),
         (having_reported(finishAfterEpoch=4), seen(child(), running()), "Running", {"Ready"}, "Finishing"),
         (having_reported(finishAfterEpoch=10), seen(child(), running()), "Running", {"Ready"}, "Running"),
@@ -149,25 +150,25 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), running()), "Running", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), going(running(), -60)), "Running", set(), "NodeLost"),
-        (training_job(), seen(child(), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), going(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), going(running(), -60)), "Running", set(), "NodeLost"),
+        (SUSPENDED, seen(child(SUSPENDED), deleting(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), deleting(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), deleting(running(), -60)), "Running", set(), "NodeLost"),
+        (training_job(), seen(child(), deleting(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), deleting(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
+        (training_job(), seen(child(), deleting(running(), -60)), "Running", set(), "NodeLost"),
         (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
         (training_job(), seen(child(), without_its_node(running())), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(OUT_OF_TIME, going(running(), 60)), "Running", set(), "Failing"),
-        (training_job(), seen(OUT_OF_TIME, going(failed(code=143))), "Running", set(), "Failing"),
+        (training_job(), seen(OUT_OF_TIME, deleting(running(), 60)), "Running", set(), "Failing"),
+        (training_job(), seen(OUT_OF_TIME, deleting(failed(code=143))), "Running", set(), "Failing"),
         (training_job(), seen(orphans=(running(),)), "Queued", set(), "Creating"),
-        (training_job(), seen(child(), disrupted(going(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
+        (training_job(), seen(child(), disrupted(deleting(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
         (QUEUED, seen(child(QUEUED)), "Queued", {"Ready"}, "WaitingForAdmission"),
-        (QUEUED, seen(child(QUEUED), going(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (QUEUED, seen(child(QUEUED), deleting(running(), 60)), "Running", {"Ready"}, "Stopping"),
         (QUEUED, seen(child(QUEUED), failed(code=143)), "Queued", {"Ready"}, "WaitingForAdmission"),
         (OUT_OF_QUEUE, seen(), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (OUT_OF_QUEUE, seen(orphans=(running(),)), "Suspended", {"Suspended"}, "Creating"),
-        (OUT_OF_QUEUE, seen(going(child(QUEUED)), going(running(), 60)), "Running", {"Ready"}, "Suspending"),
-        (OUT_OF_QUEUE, seen(going(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
+        (OUT_OF_QUEUE, seen(deleting(child(QUEUED)), deleting(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (OUT_OF_QUEUE, seen(deleting(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
         (training_job(), seen(child(SUSPENDED), blocked=CONFLICT), "Queued", {"Stalled"}, "FieldConflict"),
         (training_job(), seen(child(), running(), blocked=CONFLICT), "Running", set(), "FieldConflict"),
         (SUSPENDED, seen(child(), running(), blocked=REFUSED), "Running", set(), "JobRejected"),
@@ -190,167 +191,114 @@ def test_state_and_conditions(
     assert result.state == state
     assert [one.type for one in result.conditions or [] if one.type != "StorageAvailable"] == KINDS
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == true_ones
-    ready = get_condition(result.conditions, "Ready")
-    assert ready is not None
-    assert ready.reason == reason
+    assert condition(result).reason == reason
     assert all(one.reason for one in result.conditions or [])
 
 
-def test_a_trainer_that_stores_after_a_restart_was_another_one() -> None:
+def test_stage_of_an_earlier_trainer_is_ignored() -> None:
     job = having_reported(stage="Storing")
     later = pod(phase="Running", running={"startedAt": at(60)})
     assert status(job, seen(child(), later)).state == "Running"
 
 
-def test_a_trainer_that_waits_says_for_what() -> None:
-    ready = get_condition(status(LOADS, seen(child(), running())).conditions, "Ready")
-    assert ready is not None
-    assert ready.message == (
-        "The pod digits-1 waits for its storage, and goes on by itself. EndpointUnreachable: no answer"
-    )
-
-
-def test_a_trainer_that_waited_before_a_restart_was_another_one() -> None:
+def test_waiting_of_an_earlier_trainer_is_ignored() -> None:
     later = pod(phase="Running", running={"startedAt": at(60)})
     assert status(LOADS, seen(child(), later)).state == "Running"
 
 
 @pytest.mark.parametrize("word", ["Queued", "Running", "Completed"])
-def test_what_failed_is_not_ready_whatever_word_a_trainer_leaves(word: str) -> None:
-    result = status(training_job(), seen(FAILED, failed(code=64, message=last_words(word, "no"))))
+def test_failed_job_is_not_ready_for_any_reason(word: str) -> None:
+    result = status(training_job(), seen(FAILED, failed(code=64, message=termination(word, "no"))))
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
 
 
 @pytest.mark.parametrize(("before", "state"), [("Storing", "Storing"), ("Waiting", "Waiting"), ("Queued", "Running")])
-def test_what_fails_for_good_does_not_seem_to_run_again_before(before: str, state: str) -> None:
+def test_failing_job_keeps_its_state(before: str, state: str) -> None:
     result = status(training_job({"state": before}), seen(child(), failed(code=64)))
-    ready = get_condition(result.conditions, "Ready")
-    assert ready is not None
-    assert (result.state, ready.reason) == (state, "Failing")
+    assert (result.state, condition(result).reason) == (state, "Failing")
 
 
-def test_a_training_that_is_about_to_finish_says_when() -> None:
-    running_still = status(having_reported(finishAfterEpoch=4), seen(child(), running()))
-    ready = get_condition(running_still.conditions, "Ready")
-    assert ready is not None
-    assert ready.message.endswith("runs on node node-1. It ends after epoch 4 of 10, as spec.finish asks.")
-    over = get_condition(status(ENDED_EARLY, seen(COMPLETE, succeeded())).conditions, "Complete")
-    assert over is not None
-    assert "finished early, after epoch 4 of 10, as spec.finish asked" in over.message
-
-
-def test_a_node_that_does_not_make_a_pod_ready_is_named_and_what_to_do() -> None:
-    ready = get_condition(status(training_job(), seen(child(), unready(-300))).conditions, "Ready")
-    assert ready is not None
-    assert ready.message == (
-        "The node node-1 has not made the volumes and the network of the pod digits-1 ready for 120 s. What is in the "
-        "way: kubectl describe pod digits-1"
-    )
-
-
-def test_the_scheduler_is_quoted() -> None:
-    result = status(training_job(), seen(child(), unscheduled("Insufficient nvidia.com/gpu")))
-    ready = get_condition(result.conditions, "Ready")
-    assert result.state == "Queued"
-    assert ready is not None
-    assert "Insufficient nvidia.com/gpu" in ready.message
-
-
-@pytest.mark.parametrize("pods", [(), (failed(),)])
-def test_why_there_is_no_pod_is_quoted(pods: tuple[Any, ...]) -> None:
-    result = status(training_job(), seen(child(startTime=at(-9)), *pods, refusal="denied by a policy"))
-    ready = get_condition(result.conditions, "Ready")
-    assert result.state == "Queued"
-    assert ready is not None
-    assert (ready.reason, ready.message) == ("PodRefused", "Its pod cannot be created: denied by a policy")
-
-
-def test_why_there_is_no_pod_is_told_in_fields_of_the_spec() -> None:
-    refusal = 'pods "digits-1" is forbidden: no PriorityClass with name high was found'
-    ready = get_condition(status(training_job(), seen(child(startTime=at(-9)), refusal=refusal)).conditions, "Ready")
-    assert ready is not None
-    assert f"{refusal}. spec.scheduling.priorityClassName: must be a PriorityClass" in ready.message
-
-
-def test_a_job_that_is_held_by_a_finalizer_says_so() -> None:
-    going_on = going(child())
-    going_on["metadata"]["finalizers"] = ["foregroundDeletion", "example.com/keep"]
-    ready = get_condition(status(training_job(), seen(going_on)).conditions, "Ready")
-    assert ready is not None
-    assert "(metadata.finalizers: example.com/keep)" in ready.message
-    going_on["metadata"]["finalizers"] = ["foregroundDeletion"]
-    ready = get_condition(status(training_job(), seen(going_on)).conditions, "Ready")
-    assert ready is not None
-    assert ready.message == "Its Job is being deleted, another one follows."
-
-
-def test_a_job_that_waits_for_a_queue_names_it() -> None:
-    ready = get_condition(status(QUEUED, seen(child(QUEUED))).conditions, "Ready")
-    assert ready is not None
-    assert ready.message == (
-        "It waits until Kueue (queue gpus) lets its Job run. If this lasts: is Kueue installed, and is there a "
-        "LocalQueue gpus in this namespace (spec.scheduling.queueName)?"
-    )
-
-
-def test_a_job_that_another_manager_lets_run_names_that() -> None:
-    managed = child(SUSPENDED)
-    managed["spec"]["managedBy"] = "example.com/controller"
-    ready = get_condition(status(training_job(), seen(managed)).conditions, "Ready")
-    assert ready is not None
-    assert ready.message == "It waits until example.com/controller lets its Job run."
-
-
-UNSCHEDULED = "The pod digits-1 waits for the scheduler."
+KEPT = deleting(child())
+KEPT["metadata"]["finalizers"] = ["foregroundDeletion", "example.com/keep"]
+DELETED = deleting(child())
+DELETED["metadata"]["finalizers"] = ["foregroundDeletion"]
+MANAGED = child(SUSPENDED)
+MANAGED["spec"]["managedBy"] = "example.com/controller"
+VOLCANO = training_job(scheduling={"schedulerName": "volcano"})
+DEADLINE = training_job(activeDeadlineSeconds=60)
+OWN_IMAGE = training_job(image="example.com/mine:1")
+PRIORITY = 'pods "digits-1" is forbidden: no PriorityClass with name high was found'
+STARTED_JOB = child(startTime=at(-9))
 
 
 @pytest.mark.parametrize(
-    ("scheduling", "message"),
+    ("job", "observed", "reason", "words"),
     [
-        ({}, UNSCHEDULED),
         (
-            {"schedulerName": "volcano"},
-            f"{UNSCHEDULED} If this lasts: does a scheduler volcano run here (spec.scheduling.schedulerName)?",
+            LOADS,
+            seen(child(), running()),
+            "StorageUnavailable",
+            ["pod digits-1 waits", "EndpointUnreachable: no answer"],
+        ),
+        (having_reported(finishAfterEpoch=4), seen(child(), running()), "Finishing", ["epoch 4 of 10", "spec.finish"]),
+        (ENDED_EARLY, seen(COMPLETE, succeeded()), "FinishedEarly", ["early, after epoch 4 of 10", "spec.finish"]),
+        (
+            training_job(),
+            seen(child(), unready(-300)),
+            "PodNotReadyToStart",
+            ["node-1", "kubectl describe pod digits-1"],
+        ),
+        (training_job(), seen(child(), unscheduled("Insufficient gpu")), "Unschedulable", ["Insufficient gpu"]),
+        (
+            training_job(),
+            seen(STARTED_JOB, refusal="denied by a policy"),
+            "PodRefused",
+            ["created: denied by a policy"],
+        ),
+        (training_job(), seen(STARTED_JOB, failed(), refusal="denied"), "PodRefused", ["created: denied"]),
+        (
+            training_job(),
+            seen(STARTED_JOB, refusal=PRIORITY),
+            "PodRefused",
+            [f"{PRIORITY}. spec.scheduling.priorityClassName: must be a PriorityClass"],
+        ),
+        (training_job(), seen(KEPT), "Creating", ["(metadata.finalizers: example.com/keep)"]),
+        (QUEUED, seen(child(QUEUED)), "WaitingForAdmission", ["Kueue (queue gpus)", "LocalQueue gpus"]),
+        (training_job(), seen(MANAGED), "WaitingForAdmission", ["until example.com/controller admits the Job."]),
+        (VOLCANO, seen(child(), pod(node=None)), "Queued", ["scheduler volcano", "(spec.scheduling.schedulerName)"]),
+        (training_job(), seen(child(), waits("ErrImagePull")), "ImagePullBackOff", ["trainerImage of Epochal's chart"]),
+        (OWN_IMAGE, seen(child(), waits("ErrImagePull")), "ImagePullBackOff", [" spec.image: must"]),
+        (
+            training_job(),
+            seen(child(), disrupted(deleting(running(), 60))),
+            "Stopping",
+            ["pod digits-1 is terminating (Eviction API: evicting)", "within 120 s"],
+        ),
+        *(
+            (DEADLINE, seen(OUT_OF_TIME, one), "Failing", ["DeadlineExceeded: ", "spec.activeDeadlineSeconds", "60."])
+            for one in (deleting(running(), 60), deleting(failed(code=143)))
+        ),
+        (
+            training_job(),
+            seen(child(), deleting(running(), -60)),
+            "NodeLost",
+            ["The node node-1 has stopped reporting", "kubectl delete node node-1"],
         ),
     ],
 )
-def test_a_scheduler_that_may_not_be_there_is_named(scheduling: dict[str, str], message: str) -> None:
-    job = training_job(scheduling=scheduling)
-    ready = get_condition(status(job, seen(child(), pod(node=None))).conditions, "Ready")
-    assert ready is not None
-    assert (ready.reason, ready.message) == ("Queued", message)
+def test_message_of_ready(job: TrainingJob, observed: Observed, reason: str, words: list[str]) -> None:
+    ready = condition(status(job, observed))
+    assert ready.reason == reason
+    assert [word for word in words if word not in ready.message] == [], ready.message
 
 
 @pytest.mark.parametrize(
-    ("job", "names"),
+    ("job", "observed", "word"),
     [
-        (training_job(), "imageRegistry and trainerImage of Epochal's chart: must"),
-        (training_job(image="example.com/mine:1"), "spec.image: must"),
+        (training_job(), seen(DELETED), "finalizers"),
+        (training_job(), seen(MANAGED), "If this lasts"),
+        (training_job(), seen(child(), pod(node=None)), "If this lasts"),
     ],
 )
-def test_an_image_that_cannot_be_pulled_is_the_specs_or_the_charts(job: TrainingJob, names: str) -> None:
-    ready = get_condition(status(job, seen(child(), waits("ErrImagePull"))).conditions, "Ready")
-    assert ready is not None
-    assert names in ready.message
-
-
-def test_a_pod_that_is_taken_away_says_why() -> None:
-    ready = get_condition(status(training_job(), seen(child(), disrupted(going(running(), 60)))).conditions, "Ready")
-    assert ready is not None
-    assert ready.message.startswith(
-        "The pod digits-1 was told to end (Eviction API: evicting), which takes up to 120 s"
-    )
-
-
-@pytest.mark.parametrize("one", [going(running(), 60), going(failed(code=143))])
-def test_a_job_that_is_out_of_time_says_so_before_its_pod_has_ended(one: dict[str, Any]) -> None:
-    ready = get_condition(status(training_job(activeDeadlineSeconds=60), seen(OUT_OF_TIME, one)).conditions, "Ready")
-    assert ready is not None
-    assert "DeadlineExceeded: It ran longer than spec.activeDeadlineSeconds, which is 60." in ready.message
-
-
-def test_a_lost_node_is_named_and_what_to_do() -> None:
-    ready = get_condition(status(training_job(), seen(child(), going(running(), -60))).conditions, "Ready")
-    assert ready is not None
-    assert ready.message.startswith("The node node-1 is not heard of")
-    assert ready.message.endswith("kubectl delete node node-1")
+def test_message_of_ready_without_advice(job: TrainingJob, observed: Observed, word: str) -> None:
+    assert word not in condition(status(job, observed)).message

@@ -1,4 +1,4 @@
-"""When a TrainingJob is looked at again, where no event tells that it is time."""
+"""Requeues of a TrainingJob for causes that no watch reports, and delayed status writes."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,8 +17,8 @@ from tests.unit.operator.objects import (
     NOW,
     at,
     child,
+    deleting,
     failed,
-    going,
     pod,
     running,
     seen,
@@ -49,57 +49,55 @@ SOON = NOW + timedelta(seconds=8)
         ("ContinueFromCircular", 30),
     ],
 )
-def test_what_blocks_is_looked_at_again(reason: Any, seconds: float | None) -> None:
+def test_requeue_of_a_blocked_job(reason: Any, seconds: float | None) -> None:
     observed = seen(blocked=StatusCause(Reason(reason), "x"))
     first = plan(training_job(), observed, INSTALLATION)
     assert CreateChild not in [type(action) for action in first.actions]
     assert first.requeue_after == seconds
-    told = status(training_job(), observed)
-    assert plan(training_job(told), observed, INSTALLATION).requeue_after == seconds
+    before = status(training_job(), observed)
+    assert plan(training_job(before), observed, INSTALLATION).requeue_after == seconds
+
+
+LACKS_NODE = unscheduled(NO_SUCH_LABELS, -3600)
 
 
 @pytest.mark.parametrize(
-    ("since", "pods", "requeue"),
-    [(0, (), 3.0), (-2, (), 1.0), (-3, (), None), (-900, (), None), (-900, (running(),), None)],
+    ("job", "observed", "seconds"),
+    [
+        *(
+            (training_job(), seen(child(startTime=at(since)), *pods), seconds)
+            for since, pods, seconds in (
+                (0, (), 3.0),
+                (-2, (), 1.0),
+                (-3, (), None),
+                (-900, (), None),
+                (-900, (running(),), None),
+            )
+        ),
+        (training_job(), seen(child(startTime=at(-900)), refusal="quota"), 600),
+        (training_job(), seen(child(), running()), None),
+        (training_job(), seen(child(), deleting(running(), 60)), 75),
+        (training_job(), seen(child(), deleting(running(), -15)), None),
+        (training_job(), seen(child(), failed()), None),
+        (training_job(), seen(child(), unready(-100)), 20),
+        (training_job(), seen(child(), unready(-120)), None),
+        (training_job(), seen(child(), unready(-500)), None),
+        (unmatched(-100), seen(child(), LACKS_NODE), 800),
+        (unmatched(-900), seen(child(), LACKS_NODE), None),
+        (training_job(), seen(child(), unscheduled("no GPU", -100)), None),
+        (training_job(), seen(child(), unscheduled("no GPU", -900)), None),
+    ],
 )
-def test_a_job_without_a_pod_is_looked_at_again(since: float, pods: tuple[Any, ...], requeue: float | None) -> None:
-    assert plan(training_job(), seen(child(startTime=at(since)), *pods), INSTALLATION).requeue_after == requeue
+def test_requeue_of_a_job_without_a_running_pod(job: Any, observed: Any, seconds: float | None) -> None:
+    assert plan(job, observed, INSTALLATION).requeue_after == seconds
 
 
-def test_that_a_pod_was_refused_is_looked_at_again_when_it_may_have_passed() -> None:
-    observed = seen(child(startTime=at(-900)), refusal="quota")
-    assert plan(training_job(), observed, INSTALLATION).requeue_after == 600
-
-
-@pytest.mark.parametrize(
-    ("one", "seconds"), [(running(), None), (going(running(), 60), 75), (going(running(), -15), None), (failed(), None)]
-)
-def test_a_pod_that_is_ending_is_looked_at_again_when_it_must_have_ended(one: Any, seconds: float | None) -> None:
-    assert plan(training_job(), seen(child(), one), INSTALLATION).requeue_after == seconds
-
-
-@pytest.mark.parametrize(("since", "seconds"), [(-100, 20), (-120, None), (-500, None)])
-def test_a_pod_that_is_not_made_ready_is_looked_at_again_when_it_counts_as_stuck(
-    since: float, seconds: float | None
-) -> None:
-    assert plan(training_job(), seen(child(), unready(since)), INSTALLATION).requeue_after == seconds
-
-
-@pytest.mark.parametrize(("since", "seconds"), [(-100, 800), (-900, None)])
-def test_a_pod_that_no_node_matches_is_looked_at_again_when_it_counts_as_stalled(
-    since: float, seconds: float | None
-) -> None:
-    found = plan(unmatched(since), seen(child(), unscheduled(NO_SUCH_LABELS, -3600)), INSTALLATION)
-    assert found.requeue_after == seconds
-    assert plan(training_job(), seen(child(), unscheduled("no GPU", since)), INSTALLATION).requeue_after is None
-
-
-def test_a_job_that_is_held_is_looked_at_again() -> None:
+def test_requeue_after_the_correction_backoff() -> None:
     conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
     held = seen(child(), held_until=SOON, blocked=conflict)
     assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
-    told = status(training_job(), held)
-    assert plan(training_job(told), held, INSTALLATION).requeue_after == 8
+    before = status(training_job(), held)
+    assert plan(training_job(before), held, INSTALLATION).requeue_after == 8
 
 
 @pytest.mark.parametrize(
@@ -112,14 +110,14 @@ def test_a_job_that_is_held_is_looked_at_again() -> None:
         (60, 10**7, [DeleteSelf], None),
     ],
 )
-def test_time_to_live(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
+def test_ttl_after_finished(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
     job = training_job(DONE, ttlSecondsAfterFinished=ttl)
     todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
     assert [type(action) for action in todo.actions] == expected
     assert todo.requeue_after == requeue
 
 
-def test_an_unfinished_job_is_never_deleted() -> None:
+def test_ttl_does_not_delete_an_unfinished_job() -> None:
     job = training_job(STARTED, ttlSecondsAfterFinished=0)
     assert DeleteSelf not in steps(job, seen(child(), running()))
 
@@ -131,17 +129,17 @@ def made(age: float, **status: Any) -> dict[str, Any]:
     return job
 
 
-def scheduled(one: dict[str, Any], age: float) -> dict[str, Any]:
+def scheduled(pod: dict[str, Any], age: float) -> dict[str, Any]:
     """Returns a pod that got its node some seconds ago."""
-    one["status"]["conditions"] = [true("PodScheduled", since=-age)]
-    return one
+    pod["status"]["conditions"] = [true("PodScheduled", since=-age)]
+    return pod
 
 
 @pytest.mark.parametrize("pods", [(), (pod(node=None),), (pod(),)], ids=["no pod", "no node", "starting"])
 @pytest.mark.parametrize(
     ("age", "written"), [(0, False), (1, False), (-1, False), (START_DELAY_SECONDS, True), (60, True), (-60, True)]
 )
-def test_a_first_status_is_written_once_its_pod_takes_long_to_run(age: float, written: bool, pods: Any) -> None:  # noqa: FBT001
+def test_first_status_is_delayed_while_the_pod_starts(age: float, written: bool, pods: Any) -> None:  # noqa: FBT001
     found = plan(training_job(), seen(made(age), *pods), INSTALLATION)
     assert (ApplyStatus in [type(one) for one in found.actions]) is written
     if not written:
@@ -161,12 +159,12 @@ def test_a_first_status_is_written_once_its_pod_takes_long_to_run(age: float, wr
         seen(made(1), refusal="exceeded quota"),
     ],
 )
-def test_a_first_status_that_says_more_is_written_at_once(observed: Any) -> None:
+def test_other_first_status_is_written_at_once(observed: Any) -> None:
     found = plan(training_job(), observed, INSTALLATION)
     assert ApplyStatus in [type(one) for one in found.actions]
 
 
-def test_that_it_is_no_longer_suspended_is_written_at_once() -> None:
+def test_resume_is_written_at_once() -> None:
     observed, suspended = seen(made(1), pod(node=None)), made(1)
     suspended["spec"]["suspend"] = True
     before = status(training_job(suspend=True), seen(suspended))
@@ -175,7 +173,7 @@ def test_that_it_is_no_longer_suspended_is_written_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "held"),
+    ("pod", "held"),
     [
         (pod(node=None, age=1), 4.0),
         (pod(age=1), 4.0),
@@ -185,16 +183,16 @@ def test_that_it_is_no_longer_suspended_is_written_at_once() -> None:
     ],
     ids=["new pod", "new pod with a node", "old pod", "node found", "running"],
 )
-def test_each_step_of_a_start_puts_off_the_next_status(one: Any, held: float | None) -> None:
+def test_each_start_step_delays_the_next_status(pod: Any, held: float | None) -> None:
     queued = status(training_job(), seen(made(60)))
-    found = plan(training_job(queued), seen(made(60), one), INSTALLATION)
+    found = plan(training_job(queued), seen(made(60), pod), INSTALLATION)
     if held is None:
         assert ApplyStatus in [type(action) for action in found.actions]
     else:
         assert found == Plan(requeue_after=held)
 
 
-def test_a_changed_spec_is_seen_at_once() -> None:
+def test_changed_spec_is_written_at_once() -> None:
     queued = status(training_job(), seen(made(60)))
     found = plan(training_job(queued, generation=2), seen(made(60), pod(age=1)), INSTALLATION)
     assert ApplyStatus in [type(action) for action in found.actions]

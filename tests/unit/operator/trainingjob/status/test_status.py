@@ -1,10 +1,10 @@
-"""The status is derived: from the children, and from what cannot be seen any more."""
+"""The status fields of the leader, derived from the children and the previous status."""
 
 from typing import Any
 
 import pytest
 from epochal_api.status import Status
-from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.status.predicates import is_finished
 from epochal_operator.trainingjob.status.status import leader_fields, refused_status, reported_fields, status
@@ -18,31 +18,31 @@ from tests.unit.operator.objects import (
     SUSPENDED,
     at,
     child,
+    condition,
     failed,
-    last_words,
     pod,
     report,
     running,
     seen,
     succeeded,
+    termination,
     training_job,
     true,
     waits,
 )
 
 
-def test_what_ended_while_the_operator_was_away_ended_when_its_job_says() -> None:
+def test_completion_time_is_that_of_the_job() -> None:
     before = status(training_job(), seen(child(startTime=at(-900)), running()))
     late = training_job(activeDeadlineSeconds=60)
     over = child(late, conditions=[true("Failed", "DeadlineExceeded", since=-840)])
     result = status(training_job(before, activeDeadlineSeconds=60), seen(over))
     assert (result.state, result.completion_time) == ("Failed", at(-840))
-    end = get_condition(result.conditions, "Failed")
-    assert end is not None
+    end = condition(result, "Failed")
     assert (end.status, end.reason) == ("True", "DeadlineExceeded")
 
 
-def test_who_is_who_and_when() -> None:
+def test_status_of_a_running_job() -> None:
     limits = {"limits": {"nvidia.com/gpu": 2}}
     job = training_job(generation=4, resources=limits)
     result = status(job, seen(child(startTime=at(-60)), running()))
@@ -68,11 +68,11 @@ def test_who_is_who_and_when() -> None:
         ({}, seen(child(conditions=[true("Failed", "DeadlineExceeded", since=-3)])), at(-3)),
     ],
 )
-def test_it_has_started_when_a_container_has_run_or_all_is_over(before: Any, observed: Any, start: Any) -> None:
+def test_start_time(before: Any, observed: Any, start: Any) -> None:
     assert status(training_job(before), observed).start_time == start
 
 
-def test_the_first_start_is_remembered() -> None:
+def test_first_start_time_is_kept() -> None:
     result = status(training_job({"startTime": at(-900)}), seen(child(startTime=at(-60)), running()))
     assert result.start_time == at(-900)
 
@@ -88,19 +88,19 @@ def test_the_first_start_is_remembered() -> None:
         ({"progress": {"attempt": 3}}, (running(),), 3),
     ],
 )
-def test_attempts_are_never_counted_down(before: dict[str, Any], pods: tuple[Any, ...], attempt: int | None) -> None:
+def test_attempt_never_decreases(before: dict[str, Any], pods: tuple[Any, ...], attempt: int | None) -> None:
     assert status(training_job(before), seen(child(), *pods)).attempt == attempt
 
 
 @pytest.mark.parametrize("end", [COMPLETE, FAILED])
 @pytest.mark.parametrize("after", [None, child(), child(SUSPENDED)])
-def test_what_has_finished_stays_so(end: dict[str, Any], after: dict[str, Any] | None) -> None:
+def test_finished_status_is_kept(end: dict[str, Any], after: dict[str, Any] | None) -> None:
     done = status(training_job(), seen(end, failed()))
     again = status(training_job(done, generation=1, suspend=True), seen(after, running()))
     assert again == done
 
 
-def test_a_finished_job_follows_the_generation_only() -> None:
+def test_finished_job_observes_new_generations() -> None:
     done = status(training_job(), seen(COMPLETE, succeeded()))
     again = status(training_job(done, generation=2, ttlSecondsAfterFinished=5), seen(COMPLETE, succeeded()))
     assert again.observed_generation == 2
@@ -108,16 +108,15 @@ def test_a_finished_job_follows_the_generation_only() -> None:
     assert again.completion_time == done.completion_time
 
 
-def test_the_reason_of_a_failure_is_what_the_trainer_said() -> None:
-    words = last_words("LabelsOutOfRange", "labels reach 10, the last layer has 10 units")
+def test_failure_reason_is_that_of_the_trainer() -> None:
+    words = termination("LabelsOutOfRange", "labels reach 10, the last layer has 10 units")
     result = status(training_job(), seen(FAILED, failed(code=65, message=words)))
-    condition = get_condition(result.conditions, "Failed")
-    assert condition is not None
-    assert condition.reason == "LabelsOutOfRange"
-    assert condition.message == "labels reach 10, the last layer has 10 units"
+    failed_condition = condition(result, "Failed")
+    assert failed_condition.reason == "LabelsOutOfRange"
+    assert failed_condition.message == "labels reach 10, the last layer has 10 units"
 
 
-def test_a_refused_spec_has_failed_until_it_changes() -> None:
+def test_refused_spec_is_failed_until_it_changes() -> None:
     job = training_job(generation=3)
     result = refused_status(job.metadata, Status(), "spec.network: no", NOW)
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
@@ -134,7 +133,7 @@ FIRST = {"name": "first", "uri": "s3://results/vision/first/1/"}
 
 
 @pytest.mark.parametrize(
-    ("source", "overtaken", "kept"),
+    ("source", "spec_ignored", "kept"),
     [
         ({"name": "first"}, False, True),
         ({"name": "other"}, False, False),
@@ -143,7 +142,7 @@ FIRST = {"name": "first", "uri": "s3://results/vision/first/1/"}
         ({"name": "other"}, True, True),
     ],
 )
-def test_what_it_goes_on_from_is_remembered_while_the_spec_names_it(
+def test_results_of_the_predecessor_are_kept_while_the_spec_names_it(
     source: Any,
     spec_ignored: bool,  # noqa: FBT001
     kept: bool,  # noqa: FBT001
@@ -154,7 +153,7 @@ def test_what_it_goes_on_from_is_remembered_while_the_spec_names_it(
     assert (found is not None) is kept
 
 
-def test_the_two_parts_of_a_status_make_the_whole() -> None:
+def test_leader_fields_and_reported_fields_are_disjoint() -> None:
     whole = Status(**dict(status(training_job(), seen(child(), running()))) | dict(reported_status(report(), NOW)))
     assert Status(**dict(leader_fields(whole)) | dict(reported_fields(whole))) == whole
     assert leader_fields(whole).progress is None
