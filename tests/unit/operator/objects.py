@@ -85,7 +85,7 @@ def child(job: TrainingJob | None = None, *, uid: str = "job-uid", **status: Any
 
 
 def true(kind: str, reason: str = "", message: str = "", since: float = 0) -> dict[str, Any]:
-    """Returns a condition of a Job or pod that holds."""
+    """Returns a true condition of a Job or pod."""
     return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": at(since)}
 
 
@@ -124,21 +124,21 @@ def failed(name: str = "digits-1", code: int = 1, message: str = "", reason: str
 
 
 def never_ran(name: str = "digits-1") -> dict[str, Any]:
-    """Returns a pod that was told to end before its container was made, as a kubelet tells it."""
+    """Returns a pod that was terminated before its container was created, as a kubelet reports it."""
     one: dict[str, Any] = failed(name, 137, reason="ContainerStatusUnknown")
     del one["status"]["containerStatuses"][0]["containerID"]
     return one
 
 
 def without_container(reason: str, message: str) -> dict[str, Any]:
-    """Returns a pod that failed before its node told of any container."""
+    """Returns a failed pod without any container status."""
     one = pod(phase="Failed")
     one["status"] |= {"reason": reason, "message": message}
     return one
 
 
 def succeeded(name: str = "digits-1", message: str = "", **options: Any) -> dict[str, Any]:
-    """Returns a pod whose trainer is done."""
+    """Returns a pod whose trainer has completed."""
     ended = {"exitCode": 0, "reason": "Completed", "message": message, "finishedAt": at(-10)}
     return pod(name, "Succeeded", terminated=ended, **options)
 
@@ -149,7 +149,7 @@ def waits(reason: str, message: str | None = None) -> dict[str, Any]:
 
 
 def unready(since: float) -> dict[str, Any]:
-    """Returns a pod whose node has not made its volumes and its network ready since so many seconds from NOW."""
+    """Returns a pod whose volumes and network are unprepared since a number of seconds from NOW."""
     one = waits("ContainerCreating")
     kind = {"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(since)}
     one["status"]["conditions"] = [kind]
@@ -157,29 +157,29 @@ def unready(since: float) -> dict[str, Any]:
 
 
 NO_SUCH_LABELS = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector."
-"""What the scheduler says of a nodeSelector with a typo."""
+"""Message of the scheduler for a nodeSelector with a typo."""
 
 
 def unscheduled(message: str, since: float = 0) -> dict[str, Any]:
-    """Returns a pod that no node can take."""
+    """Returns an unschedulable pod."""
     one, why = pod(node=None), {"reason": "Unschedulable", "message": message}
     one["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "lastTransitionTime": at(since), **why}]
     return one
 
 
 def disrupted(one: dict[str, Any]) -> dict[str, Any]:
-    """Returns a pod as it is once the cluster has taken it away."""
+    """Returns a pod that the cluster has disrupted."""
     interruption = true("DisruptionTarget", "EvictionByEvictionAPI", "Eviction API: evicting")
     return {**one, "status": {**one["status"], "conditions": [interruption]}}
 
 
 def deleting(one: dict[str, Any], by: float = 0) -> dict[str, Any]:
-    """Returns a Job or pod as it is while it is being deleted; a pod has time to end until so many seconds from NOW."""
+    """Returns a terminating Job or pod; a pod has a number of seconds from NOW to end."""
     return {**one, "metadata": {**one["metadata"], "deletionTimestamp": at(by)}}
 
 
 def seen(job_child: Any = None, *pods: Any, now: datetime = NOW, **rest: Any) -> Observed:
-    """Returns a TrainingJob's children at one moment; further arguments are other fields of Observed."""
+    """Returns the observed children of a TrainingJob; further arguments are other fields of Observed."""
     return Observed(now, job_child, pods, **rest)
 
 
@@ -210,7 +210,7 @@ def termination(
 
 
 def killed(name: str = "digits-1", code: int = 137, *, place: tuple[int, int] | None = (2, 210), **options: Any) -> Any:
-    """Returns a pod whose trainer had no time to say why it ended."""
+    """Returns a pod whose trainer was killed, with the termination message of a running trainer."""
     last = options.pop("last", None)
     return failed(name, code, termination(UNFINISHED, "killed", last, place), **options)
 

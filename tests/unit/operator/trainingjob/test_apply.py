@@ -27,7 +27,7 @@ from tests.unit.operator.fakes import term
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW, at, report, running
 
 
-class Replaced(ApiServer):
+class Recreating(ApiServer):
     """A user deletes and recreates the TrainingJob while the operator creates its last Event."""
 
     def __init__(self, store: Store) -> None:
@@ -52,7 +52,7 @@ class Replaced(ApiServer):
 
 async def test_status_is_not_written_to_a_recreated_training_job() -> None:
     store = store_for([KIND])
-    server = Replaced(store)
+    server = Recreating(store)
     await reconciled(server, store)
     store.put(JOBS, server.end("first"))
     await reconciler(server, store).reconcile(FIRST)
@@ -60,7 +60,7 @@ async def test_status_is_not_written_to_a_recreated_training_job() -> None:
     assert "startTime" not in server.documents["first"]["status"]
 
 
-class Contested(ApiServer):
+class Suspending(ApiServer):
     """Another writer suspends the Job again after each patch, or the API server refuses patches."""
 
     refused = False
@@ -103,7 +103,7 @@ class Contested(ApiServer):
             self.seconds += after or 300
 
 
-class Reverting(Contested):
+class Reverting(Suspending):
     """An admission webhook suspends the Job in each patch."""
 
     async def patch_job(self, *_: str, **_sent: Any) -> Any:
@@ -117,8 +117,8 @@ def store() -> Store:
 
 
 @pytest.fixture
-async def contested(store: Store) -> Contested:
-    server = Contested(store)
+async def suspending(store: Store) -> Suspending:
+    server = Suspending(store)
     await reconciled(server, store)
     return server
 
@@ -126,14 +126,14 @@ async def contested(store: Store) -> Contested:
 @pytest.mark.parametrize(
     ("server_type", "refused", "reason", "message"),
     [
-        (Contested, False, "FieldConflict", "kueue and Epochal overwrite each other's spec.suspend"),
-        (Contested, True, "JobRejected", "jobs.batch is forbidden"),
+        (Suspending, False, "FieldConflict", "kueue and Epochal overwrite each other's spec.suspend"),
+        (Suspending, True, "JobRejected", "jobs.batch is forbidden"),
         (Reverting, False, "FieldConflict", "overwrite each other's spec.suspend of its Job"),
     ],
 )
 async def test_conflicting_writers_back_off(
     store: Store,
-    server_type: type[Contested],
+    server_type: type[Suspending],
     refused: bool,  # noqa: FBT001
     reason: str,
     message: str,
@@ -150,8 +150,8 @@ async def test_conflicting_writers_back_off(
     assert message in server.ready()["message"]
 
 
-async def test_forbidden_patch_does_not_block_the_status(store: Store, contested: Contested) -> None:
-    server = contested
+async def test_forbidden_patch_does_not_block_the_status(store: Store, suspending: Suspending) -> None:
+    server = suspending
     server.refused = True
     document = server.put("first")
     document["spec"]["suspend"], document["metadata"]["generation"] = True, 2
@@ -165,7 +165,7 @@ async def test_forbidden_patch_does_not_block_the_status(store: Store, contested
     assert "jobs.batch is forbidden" in server.ready()["message"]
 
 
-class Troubled(ApiServer):
+class FailingWebhook(ApiServer):
     """A failing admission webhook for Jobs."""
 
     uncalled = True
@@ -178,7 +178,7 @@ class Troubled(ApiServer):
 
 
 async def test_failing_webhook_is_quoted_and_retried() -> None:
-    server, store = Troubled(), store_for([KIND])
+    server, store = FailingWebhook(), store_for([KIND])
     store.put(TRAINING_JOBS, server.put("first"))
     for _ in range(2):
         with pytest.raises(AdmissionFailed):  # which the queue tries again later and later
@@ -190,15 +190,15 @@ async def test_failing_webhook_is_quoted_and_retried() -> None:
     assert "first" in server.jobs
 
 
-async def test_single_change_of_a_job_is_reverted_at_once(store: Store, contested: Contested) -> None:
-    store.put(JOBS, contested.suspend())
-    await reconciler(contested, store).reconcile(FIRST)
-    assert contested.patches == [0]
-    assert contested.ready()["reason"] == "Queued"
+async def test_single_change_of_a_job_is_reverted_at_once(store: Store, suspending: Suspending) -> None:
+    store.put(JOBS, suspending.suspend())
+    await reconciler(suspending, store).reconcile(FIRST)
+    assert suspending.patches == [0]
+    assert suspending.ready()["reason"] == "Queued"
 
 
-class Mute(ApiServer):
-    """No Event can be created."""
+class RefusingEvents(ApiServer):
+    """An API server that refuses Events."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class Mute(ApiServer):
     ],
 )
 async def test_refused_event_does_not_block_the_status(error: ApiError) -> None:
-    server = Mute(error)
+    server = RefusingEvents(error)
     store = await reconciled(server)
     store.put(JOBS, server.end("first"))
     assert await reconciler(server, store).reconcile(FIRST) is None
@@ -234,7 +234,7 @@ async def test_refused_event_does_not_block_the_status(error: ApiError) -> None:
     assert server.order == ["Queued", "Completed", "Complete"]
 
 
-class Strict(ApiServer):
+class Versioned(ApiServer):
     """Refuses a status with an old resourceVersion."""
 
     conflicts = 0
@@ -250,7 +250,7 @@ class Strict(ApiServer):
 
 
 async def test_stale_cache_is_read_again_at_once() -> None:
-    server = Strict()
+    server = Versioned()
     store = await reconciled(server)
     reported = reported_status(report(sequence=9), NOW).dump()
     version = server.documents["first"]["metadata"]["resourceVersion"]
@@ -264,7 +264,7 @@ async def test_stale_cache_is_read_again_at_once() -> None:
 
 
 async def test_started_job_is_not_deleted_with_a_stale_cache() -> None:
-    server, store = Strict(), store_for([KIND])
+    server, store = Versioned(), store_for([KIND])
 
     async def patch_job(_: str, name: str, *, uid: str, spec: Any) -> Any:
         assert uid == "job-of-first"

@@ -53,7 +53,7 @@ def test_cached_spec_outline_marks_image_and_endpoint_of_the_user() -> None:
 
 
 def size(value: Any) -> int:
-    """Returns the bytes that a value takes, and all that is in it."""
+    """Returns the memory of a value and its items in bytes."""
     inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
     return sys.getsizeof(value) + sum(map(size, inside))
 
@@ -75,7 +75,7 @@ LAVISH: dict[str, Any] = {
 @pytest.mark.parametrize("field", LAVISH)
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_size_of_a_cached_object_is_bounded(resource: Resource, field: str) -> None:
-    """The largest spec there can be stays a text; as values it would take 20 times as much."""
+    """The largest spec stays text: as Python values it would take 20 times the memory."""
     one = thing(resource, 1)
     if field == "spec":
         one["spec"] |= LAVISH[field]
@@ -99,7 +99,7 @@ def test_size_of_a_cached_object_is_bounded(resource: Resource, field: str) -> N
 
 
 def test_job_of_the_largest_spec_is_cached() -> None:
-    """It bears the spec as a text within its pod template, and so does its pod."""
+    """The pod template of the Job contains the spec as text."""
     made = training_job(network=SPEC["network"] | {"layers": [{"layer": "Dense", "units": ["a"] * 32_000}]})
     child = batch_job(made, INSTALLATION)
     child["metadata"] |= {"uid": "u", "resourceVersion": "7", "managedFields": [{"manager": "epochal"}]}

@@ -82,7 +82,7 @@ async def test_deleted_pod_is_not_observed() -> None:
 
 
 FULL_PAGE = FIRST_OBJECTS + 32
-"""Pods of 16 KiB after which a list has had a page of its full size."""
+"""Number of pods of 16 KiB after which a list has reached its full page size."""
 
 
 @dataclass(frozen=True, eq=False)

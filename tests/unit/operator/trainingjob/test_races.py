@@ -123,7 +123,7 @@ async def world() -> AsyncIterator[World]:
 
 
 async def complete(world: World) -> None:
-    """Brings the TrainingJob to its end."""
+    """Completes the TrainingJob."""
     world.sync()
     await world.reconcile()
     ended = {"conditions": [true("Complete")], "completionTime": "2026-11-25T12:00:00Z"}

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[4]
 OPERATOR = ROOT / "operator" / "src" / "epochal_operator"
 TRAINER = ROOT / "trainer-image" / "src" / "epochal_trainer"
 FAILS = {"Failure": 0, "bad_spec": 0, "bad_data": 0, "refused": 0, "Meaning": 1}
-"""Functions of the trainer that make a failure, and which of their arguments is its reason."""
+"""Functions of the trainer that create a failure, and the index of the argument with its reason."""
 WARNS = {"warned": 0}
 """The same for warnings."""
 

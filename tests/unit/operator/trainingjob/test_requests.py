@@ -25,7 +25,7 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 def own(server: FakeApiServer, one: dict[str, Any]) -> dict[str, Any]:
-    """Returns a pod as that of the Job."""
+    """Returns a pod that the Job owns."""
     job = server.objects.get("jobs", *KEY)
     labels = job["spec"]["template"]["metadata"]["labels"]
     owner = {

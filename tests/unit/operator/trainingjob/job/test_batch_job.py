@@ -75,7 +75,7 @@ def test_pod_annotation_contains_the_resolved_spec() -> None:
 
 
 def test_pod_annotation_omits_finish() -> None:
-    """The pod would know it as of its creation; and a trainer of before knows no such field."""
+    """The pod would only have the value of its creation, and earlier trainers do not know the field."""
     job = made(finish=True)
     assert "finish" not in json.loads(job["spec"]["template"]["metadata"]["annotations"][pod.JOB_ANNOTATION])["spec"]
     assert not is_outdated(training_job(), job, INSTALLATION)

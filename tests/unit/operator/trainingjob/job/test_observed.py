@@ -95,7 +95,7 @@ def test_first_run_time(observed: Observed, since: str | None) -> None:
     assert first_run_time(Status(), observed) == since
 
 
-OF_BEFORE = Unstarted(job_uid="job-uid", pods=["a"])
+KNOWN = Unstarted(job_uid="job-uid", pods=["a"])
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ OF_BEFORE = Unstarted(job_uid="job-uid", pods=["a"])
 )
 def test_deleted_pods_that_never_ran_have_no_run_time(job: str, failures: int, since: str | None) -> None:
     gone = seen(child(uid=job, **BEGUN, failed=failures))
-    assert first_run_time(Status(unstarted=OF_BEFORE), gone) == since
+    assert first_run_time(Status(unstarted=KNOWN), gone) == since
 
 
 def test_unstarted_pods() -> None:
-    before = Status(unstarted=OF_BEFORE)
+    before = Status(unstarted=KNOWN)
     found = unstarted_pods(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
     assert found == Unstarted(job_uid="job-uid", pods=["a", "uid-of-b"])
     assert unstarted_pods(Status(unstarted=found), seen(child(), never_ran("b"))) == found
@@ -138,7 +138,7 @@ def test_lacks_ended_pods(observed: Observed, ahead: bool) -> None:  # noqa: FBT
 
 
 def of(owner: str | None, pod: dict[str, Any], *, uid: str = UID) -> dict[str, Any]:
-    """Returns a pod that another object controls, or none does, with the labels of a TrainingJob of this uid."""
+    """Returns a pod with another owner, or without owner, and with the labels of a TrainingJob."""
     references = [{"kind": "Job", "name": "digits", "uid": owner, "controller": True}] if owner else []
     labels = pod["metadata"]["labels"] | {"epochal.dev/trainingjob-uid": uid}
     return {**pod, "metadata": {**pod["metadata"], "ownerReferences": references, "labels": labels}}

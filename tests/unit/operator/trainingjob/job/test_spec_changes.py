@@ -58,7 +58,7 @@ def test_invalid_spec_of_another_version_keeps_its_pending_pod() -> None:
 
 
 def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
-    """A container has started at the moment of the change: the Job keeps the spec that it was made of."""
+    """A container has started at the moment of the change: the Job keeps its spec."""
     spec_ignored = seen(child(SUSPENDED), failed(code=143))
     assert applied(CHANGED, spec_ignored, PatchChild).spec == {"suspend": False}
     patched = replace(spec_ignored, child=child())
@@ -68,12 +68,12 @@ def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
     assert after.start_time is not None
     again = training_job(after, backoffLimit=9, generation=2)
     assert steps(again, patched) == []
-    made_anew = applied_status(plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
-    assert is_true(made_anew.conditions, "SpecApplied")
+    recreated = applied_status(plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
+    assert is_true(recreated.conditions, "SpecApplied")
 
 
 def test_pod_that_ended_before_its_container_has_not_run() -> None:
-    """Its image was missing when the Job was suspended: a kubelet says of its container that it has ended."""
+    """The image was missing when the Job was suspended: the kubelet reports a terminated container."""
     gives_way = seen(child(SUSPENDED), never_ran())
     assert steps(CHANGED, gives_way) == [DeleteChild]
     evicted = seen(child(), never_ran())
@@ -101,7 +101,7 @@ def test_deleted_pods_that_never_ran_do_not_count_as_a_start() -> None:
 
 
 def test_lost_spec_blocks_the_job() -> None:
-    """A change of the spec came too late, and then somebody deleted the Job, or a queue took it back."""
+    """A change of the spec came too late, and then a user or a queue deleted the Job."""
     patched = seen(child(), running())
     before = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
     assert condition(before, "SpecApplied").status == "False"
@@ -128,7 +128,7 @@ def test_late_change_to_an_invalid_spec_is_ignored(
     generation: int,
     ignored: bool,  # noqa: FBT001
 ) -> None:
-    """Rules that only the operator knows: what has begun goes on, whatever its spec says by now."""
+    """A started Job continues, although the operator refuses the new spec."""
     graph = {"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]}
     broken = document(before.dump(), generation=generation, network=graph)
     started = seen(child(startTime=at(-60)), running())
@@ -163,16 +163,16 @@ def test_changed_installation_is_no_spec_change() -> None:
 
 @pytest.mark.parametrize("word", ["ErrImagePull", "InvalidImageName"])
 def test_corrected_image_of_the_installation_replaces_a_stuck_job(word: str) -> None:
-    mended = replace(INSTALLATION, trainer_image="example.com/epochal-trainer:test")
+    corrected = replace(INSTALLATION, trainer_image="example.com/epochal-trainer:test")
     stuck = seen(child(startTime=at(-60)), waits(word))
     known = Status.model_validate({"unstarted": {"jobUid": "job-uid", "pods": ["uid-of-digits-1"]}})
     ended = seen(child(SUSPENDED, failed=1))
-    assert [type(one) for one in plan(training_job(), stuck, mended).actions] == [PatchChild]
-    assert [type(one) for one in plan(training_job(known), ended, mended).actions] == [DeleteChild]
+    assert [type(one) for one in plan(training_job(), stuck, corrected).actions] == [PatchChild]
+    assert [type(one) for one in plan(training_job(known), ended, corrected).actions] == [DeleteChild]
     assert steps(training_job(), stuck) == [EmitEvent, ApplyStatus]
     own = training_job(image="example.com/mine:1")
     stuck_too = seen(child(own, startTime=at(-60)), waits(word))
-    assert [type(one) for one in plan(own, stuck_too, mended).actions] == [EmitEvent, ApplyStatus]
+    assert [type(one) for one in plan(own, stuck_too, corrected).actions] == [EmitEvent, ApplyStatus]
 
 
 def test_event_of_a_spec_change() -> None:

@@ -34,7 +34,7 @@ from tests.unit.operator.objects import (
 
 
 def evicted(message: str) -> dict[str, Any]:
-    """Returns a pod whose trainer the kubelet killed for a limit of the pod's own."""
+    """Returns a pod that the kubelet evicted because it exceeded its own limit."""
     one: dict[str, Any] = killed(code=137)
     one["status"] |= {"reason": "Evicted", "message": message}
     return one
@@ -46,7 +46,7 @@ def unlimited(pod: dict[str, Any]) -> dict[str, Any]:
 
 
 def limited_by_default(pod: dict[str, Any], memory: str) -> dict[str, Any]:
-    """Returns a pod whose memory a LimitRange has limited."""
+    """Returns a pod with a default memory limit of a LimitRange."""
     said = "LimitRanger plugin set: memory request for container trainer; memory limit for container trainer"
     limits = {"resources": {"limits": {"memory": memory}}}
     containers = [container | limits for container in pod["spec"]["containers"]]

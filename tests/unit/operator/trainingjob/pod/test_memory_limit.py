@@ -14,7 +14,7 @@ SET = "LimitRanger plugin set: "
 
 
 def limited(memory: str | None, said: str | None) -> dict[str, Any]:
-    """Returns a pod with a limit, and what the API server has noted of a LimitRange."""
+    """Returns a pod with a memory limit and the annotation of the LimitRanger."""
     one = pod()
     one["spec"]["containers"][0]["resources"] = {"limits": {"memory": memory} if memory else {}}
     one["metadata"]["annotations"] = {LIMIT_RANGER_ANNOTATION: said} if said else {}

@@ -35,7 +35,7 @@ from tests.unit.operator.objects import (
 
 
 def held(reason: str, message: str) -> dict[str, Any]:
-    """Returns a pod that is not scheduled for another reason than that no node takes it."""
+    """Returns a pod that is unscheduled for another reason than Unschedulable."""
     one = unscheduled(message)
     one["status"]["conditions"][0]["reason"] = reason
     return one
@@ -123,8 +123,8 @@ def test_pods_in_order_of_age() -> None:
     assert in_order([young, old, twin]) == (old, twin, young)
 
 
-def unheard(pod: dict[str, Any]) -> dict[str, Any]:
-    """Returns a pod as it is once its node has not been heard of for a while."""
+def on_silent_node(pod: dict[str, Any]) -> dict[str, Any]:
+    """Returns a pod on a node that has stopped reporting."""
     conditions = [{**true("Ready"), "status": "False"}, true("ContainersReady")]
     return {**pod, "status": {**pod["status"], "conditions": conditions}}
 
@@ -139,9 +139,9 @@ NOT_READY["status"]["conditions"] = [{**true(kind), "status": "False"} for kind 
     [
         (running(), False),
         (NOT_READY, False),
-        (unheard(running()), True),
-        (unheard(deleting(running(), 60)), True),
-        (unheard(failed()), False),
+        (on_silent_node(running()), True),
+        (on_silent_node(deleting(running(), 60)), True),
+        (on_silent_node(failed()), False),
         (deleting(running(), 60), False),
         (deleting(running(), LATE + 1), False),
         (deleting(running(), LATE), True),

@@ -459,7 +459,7 @@ def test_longest_metrics_fit(filling: str) -> None:
 
 FILLINGS = ["\U0001f600", "<", "\U0001f600" + "a" * 99]
 FOLDERS = [MAX_URI_BYTES, MAX_URI_BYTES - len("/model.keras")]
-"""Bytes of the longest folder, and of the longest in which models have a place."""
+"""Bytes of the longest URI of a folder, without and with models in it."""
 
 
 @cache

@@ -69,27 +69,27 @@ def test_storage_is_available_once_the_trainer_continues() -> None:
 
 
 def after(reported: ReportedStatus, was: Status, *pods: Any, of: Any = None) -> tuple[str, str]:
-    """Returns the condition of the storage after something was reported, and its reason."""
+    """Returns the status and reason of StorageAvailable after a report."""
     job = training_job(Status(**dict(was) | dict(reported)))
     found = condition(status(job, seen(of or child(), *pods)), "StorageAvailable")
     return found.status, found.reason
 
 
-NO_WORD = reported_status(report(sequence=6), NOW)
-"""A report of a trainer that says no more that it waits."""
+CONTINUES = reported_status(report(sequence=6), NOW)
+"""A report without a waiting cause."""
 
 
 def test_end_of_a_waiting_trainer_does_not_mean_available_storage() -> None:
     waited = status(WAITS, seen(child(), running()))
-    assert after(NO_WORD, waited, failed()) == ("Unknown", "NotAsked")
-    assert after(NO_WORD, waited, GAVE_UP) == ("False", "EndpointUnreachable")
-    assert after(NO_WORD, waited, GAVE_UP, of=FAILED) == ("False", "EndpointUnreachable")
+    assert after(CONTINUES, waited, failed()) == ("Unknown", "NotAsked")
+    assert after(CONTINUES, waited, GAVE_UP) == ("False", "EndpointUnreachable")
+    assert after(CONTINUES, waited, GAVE_UP, of=FAILED) == ("False", "EndpointUnreachable")
 
 
 def test_storage_stays_available_after_the_end_of_the_trainer() -> None:
     waited = status(WAITS, seen(child(), running()))
-    answered = status(training_job(Status(**dict(waited) | dict(NO_WORD))), seen(child(), running()))
-    assert after(NO_WORD, answered, failed()) == ("True", "Available")
+    answered = status(training_job(Status(**dict(waited) | dict(CONTINUES))), seen(child(), running()))
+    assert after(CONTINUES, answered, failed()) == ("True", "Available")
 
 
 def test_transition_time_is_kept() -> None:

@@ -137,23 +137,23 @@ def test_events_of_transitions(before: Any, after: Any, expected: list[tuple[str
 
 
 RESUMED_JOB = child(startTime=at(-9))
-"""A Job that was suspended and resumed 9 seconds ago, while its pod of before still ended."""
-OF_BEFORE = deleting(failed("a", 143))
+"""A Job that was suspended, and resumed 9 seconds ago while its earlier pod was terminating."""
+EARLIER_POD = deleting(failed("a", 143))
 QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(-9))
 
 
 @pytest.mark.parametrize(
     ("observed", "expected"),
     [
-        (seen(RESUMED_JOB, OF_BEFORE), []),
+        (seen(RESUMED_JOB, EARLIER_POD), []),
         (seen(RESUMED_JOB, deleting(failed("a", 137))), []),
-        (seen(RESUMED_JOB, OF_BEFORE, running("b", age=5)), ["Started"]),
+        (seen(RESUMED_JOB, EARLIER_POD, running("b", age=5)), ["Started"]),
         (seen(RESUMED_JOB, pod("b", age=5)), []),
         (seen(RESUMED_JOB, failed("a", message="boom")), ["Restarting"]),
         (seen(RESUMED_JOB, deleting(failed("a", 143, age=5))), ["Restarting"]),
-        (seen(child(startTime=at(-99)), OF_BEFORE), ["Restarting"]),
+        (seen(child(startTime=at(-99)), EARLIER_POD), ["Restarting"]),
         (seen(child(startTime=at(-99)), pod("b", age=5)), ["Restarting"]),
-        (seen(QUEUED_JOB, OF_BEFORE), ["Restarting"]),
+        (seen(QUEUED_JOB, EARLIER_POD), ["Restarting"]),
     ],
 )
 def test_resume_before_the_end_of_the_pod_is_no_restart(observed: Any, expected: list[str]) -> None:
@@ -211,7 +211,7 @@ def waiting(since: str, message: str = "no answer", stage: str = "Training") -> 
 
 GAVE_UP = (training_job(), seen(child(), failed("a", 64, termination("EndpointUnreachable", "tried for 30s"))))
 EARLIER, LATER = "2026-11-25T11:50:00Z", "2026-11-25T11:59:00Z"
-GOES_ON = reported_status(report(sequence=6), NOW)
+CONTINUES = reported_status(report(sequence=6), NOW)
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ GOES_ON = reported_status(report(sequence=6), NOW)
             [("Warning", "StorageUnavailable", EARLIER)],
         ),
         (waiting(EARLIER), waiting(LATER, "no room"), RUNNING[1], [("Warning", "StorageUnavailable", LATER)]),
-        (waiting(EARLIER), GOES_ON, RUNNING[1], [("Normal", "StorageAvailable", at(0))]),
+        (waiting(EARLIER), CONTINUES, RUNNING[1], [("Normal", "StorageAvailable", at(0))]),
         (None, waiting(EARLIER, stage="Loading"), RUNNING[1], [("Warning", "StorageUnavailable", EARLIER)]),
         (
             waiting(EARLIER, stage="Loading"),
-            GOES_ON,
+            CONTINUES,
             RUNNING[1],
             [("Normal", "StorageAvailable", at(0)), ("Normal", "Started", "uid-of-a")],
         ),
@@ -242,10 +242,10 @@ GOES_ON = reported_status(report(sequence=6), NOW)
         ),
         (waiting(EARLIER), waiting(EARLIER), CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
         (waiting(EARLIER), waiting(EARLIER), GAVE_UP[1], []),
-        (waiting(EARLIER), GOES_ON, GAVE_UP[1], []),
-        (waiting(EARLIER), GOES_ON, CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
+        (waiting(EARLIER), CONTINUES, GAVE_UP[1], []),
+        (waiting(EARLIER), CONTINUES, CRASHED[1], [("Warning", "Restarting", "uid-of-a")]),
         (waiting(EARLIER), waiting(EARLIER), COMPLETE[1], [("Normal", "Completed", "")]),
-        (GOES_ON, GOES_ON, RUNNING[1], []),
+        (CONTINUES, CONTINUES, RUNNING[1], []),
     ],
 )
 def test_storage_outage_has_one_event(
@@ -388,8 +388,8 @@ def test_plain_http_event() -> None:
     queued, nothing = status(*QUEUED), status(*NOTHING)
     (one,) = plain_http_events(nothing, queued, "http://minio:9000")
     assert (one.type, one.reason) == ("Warning", "PlainHTTP")
-    assert one.note.startswith("spec.storage.endpoint: who is on the way to http://minio:9000 can read and change data")
+    assert one.note.startswith("spec.storage.endpoint: http://minio:9000 is not https")
     assert plain_http_events(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
-    assert plain_http_events(queued, status(*RUNNING), "http://minio:9000") == [], "it was told before"
+    assert plain_http_events(queued, status(*RUNNING), "http://minio:9000") == [], "the Event already exists"
     assert plain_http_events(nothing, queued, "https://minio:9000") == []
     assert plain_http_events(nothing, queued, None) == []

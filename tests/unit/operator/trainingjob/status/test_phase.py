@@ -60,12 +60,12 @@ NO_SECRET = waits("CreateContainerConfigError", 'secret "minio" not found')
 
 
 def ended(code: int = 0) -> dict[str, Any]:
-    """Returns a pod whose container has ended, which its node has not said of the pod yet."""
+    """Returns a running pod with a terminated container."""
     return pod(phase="Running", terminated={"exitCode": code, "startedAt": at(-50), "finishedAt": at(-1)})
 
 
 def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
-    """Returns a pod as it is once its node is gone: nobody has told that its container ended."""
+    """Returns a pod of a deleted node, without the end of its container."""
     gone = {**true("DisruptionTarget", "DeletionByPodGC", "PodGC: node no longer exists")}
     return {**one, "status": {**one["status"], "phase": "Failed", "conditions": [gone]}}
 

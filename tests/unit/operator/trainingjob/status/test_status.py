@@ -147,7 +147,7 @@ def test_results_of_the_predecessor_are_kept_while_the_spec_names_it(
     spec_ignored: bool,  # noqa: FBT001
     kept: bool,  # noqa: FBT001
 ) -> None:
-    """One whose spec was changed too late goes on as it began."""
+    """After a late change of the spec, the results of the trained spec stay."""
     job = training_job({"continuedFrom": FIRST}, training=SPEC["training"] | {"continueFrom": source})
     found = status(job, seen(child(), spec_ignored=spec_ignored)).continued_from
     assert (found is not None) is kept
