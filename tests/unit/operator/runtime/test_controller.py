@@ -209,7 +209,7 @@ async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
         server.objects.create(
             "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | told
         )
-        await until(lambda: controller._reconcilers[KIND].refusals.of("vision", "of-the-job"))
+        await until(lambda: controller._reconcilers[KIND].refusals.get("vision", "of-the-job"))
         assert not controller.stalled()[0]
         assert not controller.depth()
         assert not any(one.verb in {"create", "patch"} for one in server.asked)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import tracemalloc
+from bisect import bisect_right
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -468,9 +469,11 @@ def largest_status(filling: str, folder: int) -> dict[str, Any]:
     text = (filling * 4096).encode()[:4096].decode(errors="ignore")
     metrics, test = ({f"{text[:30]}{kind}{number:02}": -1.23456e-300 for number in range(64)} for kind in ("m", "t"))
 
+    def cut(size: int) -> str:
+        return text.encode()[:size].decode(errors="ignore")
+
     def uri(size: int) -> str:
-        shorter = (text.encode()[:length].decode(errors="ignore") for length in range(size, 0, -1))
-        return next(one for one in shorter if len(written(one)) <= MAX_URI_SIZE)
+        return cut(bisect_right(range(size + 1), MAX_URI_SIZE, key=lambda length: len(written(cut(length)))) - 1)
 
     artifacts = {"uri": uri(folder)} | dict.fromkeys(("model", "log"), uri(MAX_URI_BYTES))
     waiting = WAITING | {"message": text}
