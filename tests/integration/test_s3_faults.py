@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from epochal_api.report import Waiting
-from epochal_lib.s3.errors import SHOWN
+from epochal_lib.s3.errors import MAX_QUOTED
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import Results
@@ -436,7 +436,7 @@ def test_only_small_objects_are_read_as_a_whole(
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(SECRETS, min_size=3, max_size=3), st.integers(0, SHOWN))
+@given(st.lists(SECRETS, min_size=3, max_size=3), st.integers(0, MAX_QUOTED))
 def test_no_credential_that_a_service_repeats_is_told(
     service: Service, caplog: pytest.LogCaptureFixture, secrets: list[str], before: int
 ) -> None:

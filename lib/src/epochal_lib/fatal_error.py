@@ -9,7 +9,6 @@ from epochal_api.pod import MAX_TERMINATION_BYTES, TERMINATION_FILE
 from epochal_api.text import printable
 
 CRASHED = 1
-"""Exit code of a process that an unexpected error ended."""
 
 log = logging.getLogger(__name__)
 

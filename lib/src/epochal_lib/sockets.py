@@ -3,7 +3,6 @@
 import socket
 
 BACKLOG = 1024
-"""Default of the maximum number of connections that wait to be accepted."""
 
 
 def listen(port: int, host: str = "", *, backlog: int = BACKLOG) -> socket.socket:

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from epochal_photographs.decode import decode, is_large, pixels
-from epochal_photographs.errors import NotAPicture
+from epochal_photographs.errors import InvalidPicture
 from epochal_photographs.segments import MAX_SCANS, MAX_SEGMENTS
 from PIL import Image
 
@@ -51,25 +51,25 @@ def stored(picture: Image.Image, kind: str, **options: bool) -> bytes:
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
-    assert decode(of_scans(10), most_pixels=PIXELS, at_least=500).size == (512, 512)
+    assert decode(of_scans(10), max_pixels=PIXELS, min_side=500).size == (512, 512)
     bomb = of_scans(50_000)
     assert len(bomb) < 8 * 2**20
-    with pytest.raises(NotAPicture, match=f"50,000 scans, expected at most {MAX_SCANS}"):
-        decode(bomb, most_pixels=PIXELS, at_least=500)
+    with pytest.raises(InvalidPicture, match=f"50,000 scans, expected at most {MAX_SCANS}"):
+        decode(bomb, max_pixels=PIXELS, min_side=500)
 
 
 def test_so_is_one_that_is_not_progressive() -> None:
     """A scan of 10 bytes took a millisecond."""
     few = of_sequential_scans(10)
-    assert decode(few, most_pixels=PIXELS, at_least=500).size == (512, 512)
-    assert is_large(few, at_least=500)
-    with pytest.raises(NotAPicture, match=f"300 scans, expected at most {MAX_SCANS}"):
-        decode(of_sequential_scans(300), most_pixels=PIXELS, at_least=500)
+    assert decode(few, max_pixels=PIXELS, min_side=500).size == (512, 512)
+    assert is_large(few, min_side=500)
+    with pytest.raises(InvalidPicture, match=f"300 scans, expected at most {MAX_SCANS}"):
+        decode(of_sequential_scans(300), max_pixels=PIXELS, min_side=500)
 
 
 def test_what_follows_a_jpeg_has_no_scans() -> None:
     picture = stored(Image.new("L", (64, 64)), "JPEG", progressive=True)
-    assert decode(picture + b"\xff\xda" * 1000, most_pixels=PIXELS).size == (64, 64)
+    assert decode(picture + b"\xff\xda" * 1000, max_pixels=PIXELS).size == (64, 64)
 
 
 JPEG, PNG = (stored(Image.new("L", (64, 64)), kind) for kind in ("JPEG", "PNG"))
@@ -92,8 +92,8 @@ AFTER_HEAD, BEFORE_END = 33, -12
 )
 def test_a_picture_of_many_parts_is_refused(data: bytes) -> None:
     """8 MiB of them took 2 s and 270 MiB."""
-    with pytest.raises(NotAPicture, match=f"more than {MAX_SEGMENTS:,} segments"):
-        decode(data, most_pixels=PIXELS)
+    with pytest.raises(InvalidPicture, match=f"more than {MAX_SEGMENTS:,} segments"):
+        decode(data, max_pixels=PIXELS)
 
 
 def test_what_follows_a_png_is_not_read() -> None:
@@ -102,18 +102,18 @@ def test_what_follows_a_png_is_not_read() -> None:
 
 def test_texts_that_take_much_memory_are_refused() -> None:
     texts = b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**20 - 1))) for _ in range(5))
-    with pytest.raises(NotAPicture, match="Too much memory used in text chunks"):
+    with pytest.raises(InvalidPicture, match="Too much memory used in text chunks"):
         pixels(PNG[:AFTER_HEAD] + texts + PNG[AFTER_HEAD:])
 
 
 def test_tells_what_takes_much_memory() -> None:
     large, small = (Image.new("RGB", (side, side)) for side in (2100, 2000))
     kinds = ("PNG", "WEBP", "JPEG", "MPO")
-    assert [is_large(stored(large, kind), at_least=1000) for kind in kinds] == [True, True, False, False]
-    assert is_large(stored(large, "JPEG", progressive=True), at_least=1000)
+    assert [is_large(stored(large, kind), min_side=1000) for kind in kinds] == [True, True, False, False]
+    assert is_large(stored(large, "JPEG", progressive=True), min_side=1000)
     # What is long and narrow is decoded at its full size.
     long = stored(Image.new("RGB", (8000, 600)), "JPEG")
-    assert [is_large(long, at_least=at_least) for at_least in (0, 300, 400)] == [True, False, True]
+    assert [is_large(long, min_side=min_side) for min_side in (0, 300, 400)] == [True, False, True]
     assert not is_large(stored(small, "WEBP"))
-    with pytest.raises(NotAPicture):
+    with pytest.raises(InvalidPicture):
         is_large(b"none")

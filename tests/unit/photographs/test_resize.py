@@ -56,5 +56,5 @@ def test_the_bytes_give_the_same_as_the_picture() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (70, 50, 3), np.uint8)
     to = io.BytesIO()
     Image.fromarray(noise).save(to, "PNG")
-    given = resized(to.getvalue(), height=20, width=20, channels=3, fit="crop", most_pixels=10**6)
+    given = resized(to.getvalue(), height=20, width=20, channels=3, fit="crop", max_pixels=10**6)
     assert np.array_equal(given, resize(Image.fromarray(noise), height=20, width=20, channels=3, fit="crop"))

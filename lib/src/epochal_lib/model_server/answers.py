@@ -47,11 +47,6 @@ def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Ar
 def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
     """Check that a model gives the same answers as at export, and return the largest difference.
 
-    Args:
-        found: The answers of the loaded model.
-        expected: The stored answers.
-        tolerance: Maximum difference. See Signature.
-
     Raises:
         ServeError: CheckDiffers, if an answer differs by more.
     """

@@ -173,4 +173,4 @@ def _models_of(signature: Signature, sha256: str) -> list[Which]:
 
 def _select(models: Sequence[Which], source: Source) -> Which:
     """Return the requested model of a training if it is available, else the first one."""
-    return source.model if source.model in models else models[0]
+    return next((model for model in models if model == source.model), models[0])

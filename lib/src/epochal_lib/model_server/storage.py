@@ -16,7 +16,7 @@ from epochal_lib.digests import sha256
 from epochal_lib.model_server.errors import Reason, ServeError
 from epochal_lib.model_server.place import Place
 from epochal_lib.redaction import Redactor
-from epochal_lib.s3.client import connect, opened
+from epochal_lib.s3.client import connect, open_object
 from epochal_lib.s3.errors import CREDENTIALS, Request, StorageErrorInfo, explain
 
 FIRST_DELAY = 0.2
@@ -95,7 +95,7 @@ class Storage:
         """
 
         def read() -> bytes:
-            with opened(self._client, place.bucket, place.key) as response:
+            with open_object(self._client, place.bucket, place.key) as response:
                 return bytes(response.read(SMALL_BYTES))
 
         data = self._retry(place, read)
@@ -130,7 +130,7 @@ class Storage:
             nonlocal etag, most
             begin = file.tell()
             same = {"If-Match": etag} if begin and etag else None
-            with opened(self._client, place.bucket, place.key, offset=begin, request_headers=same) as response:
+            with open_object(self._client, place.bucket, place.key, offset=begin, request_headers=same) as response:
                 if response.status != HTTPStatus.PARTIAL_CONTENT:  # not every server supports Range
                     _truncate(file)
                 etag = response.headers.get("ETag")

@@ -46,8 +46,7 @@ BUSY = frozenset(
 )
 """S3 error codes below HTTP 500 that may be temporary: a restarted server has lost the parts of an upload, or a wrong
 clock is corrected soon."""
-SHOWN = 300
-"""Maximum number of characters of a server's message to quote."""
+MAX_QUOTED = 300
 
 CREDENTIALS = "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names"
 READ = f"allow the credentials s3:GetObject and s3:ListBucket there, or {CREDENTIALS}"
@@ -237,4 +236,4 @@ def _server_error(status: int) -> bool:
 
 
 def _shown(text: str | None) -> str:
-    return "".join(c if c.isprintable() else " " for c in (text or "")[:SHOWN])
+    return "".join(c if c.isprintable() else " " for c in (text or "")[:MAX_QUOTED])

@@ -4,7 +4,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import pytest
-from epochal_lib.s3.errors import SHOWN, Request, explain
+from epochal_lib.s3.errors import MAX_QUOTED, Request, explain
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.connection import HTTPConnection
@@ -129,9 +129,9 @@ def test_other_errors_are_not_explained() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        s3("Odd", 400, "x" * (SHOWN - 3) + "the-secret"),
+        s3("Odd", 400, "x" * (MAX_QUOTED - 3) + "the-secret"),
         s3("the-secret", 400),
-        ProtocolError("x" * (SHOWN - 3) + "the-secret"),
+        ProtocolError("x" * (MAX_QUOTED - 3) + "the-secret"),
         SSLError(ssl.SSLError("the-secret")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Digits drawn as pictures, whose places are known."""
+"""Drawn digits at known places."""
 
 from collections.abc import Callable
 
