@@ -41,8 +41,8 @@ def request(**fields: Any) -> bytes:
 def test_a_single_input_needs_no_name(fields: dict[str, Any]) -> None:
     found, rows = decode(request(**fields), small())
     assert found["x"].tolist() == [[1, 2], [3, 4]]
-    message = orjson.loads(encode(rows, {"y": np.array([[0.1], [0.2]], np.float32)}))
-    assert message == {"predictions" if "instances" in fields else "outputs": [[0.1], [0.2]]}
+    content = orjson.loads(encode(rows, {"y": np.array([[0.1], [0.2]], np.float32)}))
+    assert content == {"predictions" if "instances" in fields else "outputs": [[0.1], [0.2]]}
 
 
 def test_several_inputs_in_row_format() -> None:

@@ -45,8 +45,8 @@ def changed(**fields: Any) -> bytes:
 
 def response(body: bytes, model: Model, answers: Arrays, header: str | None = None) -> tuple[dict[str, Any], bytes]:
     """Returns the JSON of a response, and what follows it."""
-    message, head = parts(encode(decode(body, header, model)[1], model, answers))
-    return orjson.loads(message[:head]), message[len(message) if head is None else head :]
+    content, head = parts(encode(decode(body, header, model)[1], model, answers))
+    return orjson.loads(content[:head]), content[len(content) if head is None else head :]
 
 
 @pytest.mark.parametrize("data", [[1.5, 2], [[1.5, 2]], [[1.5], [2]], [1.5, 2.0]])
@@ -58,12 +58,12 @@ def test_data_may_be_flat_or_nested(data: Any) -> None:
 
 
 def test_encodes_outputs_as_json() -> None:
-    message, rest = response(
+    content, rest = response(
         infer_request(id="7", parameters={"colour": "red", "binary_data_output": False}),
         small(),
         {"y": np.array([[0.1, 0.2, 0.7]], np.float32)},
     )
-    assert message == {
+    assert content == {
         "model_name": "digits",
         "model_version": "3",
         "id": "7",
@@ -79,8 +79,8 @@ def test_encodes_every_datatype(dtype: str, *, binary: bool) -> None:
     served = model([spec("x", (2,))], [spec("y", (3,), dtype)])
     answers = {"y": np.array([[0, 1, 0], [1, 1, 1]], dtype)}
     body = infer_request(outputs=[{"name": "y", "parameters": {"binary_data": binary}}])
-    message, head = parts(encode(decode(body, None, served)[1], served, answers))
-    found = InferenceServerClient.parse_response_body(message, header_length=head).as_numpy("y")
+    content, head = parts(encode(decode(body, None, served)[1], served, answers))
+    found = InferenceServerClient.parse_response_body(content, header_length=head).as_numpy("y")
     assert found.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(found, answers["y"])
 
@@ -94,8 +94,8 @@ def test_encodes_outputs_as_bytes() -> None:
             {"name": "score", "parameters": {"binary_data": False}},
         ],
     )
-    message, rest = response(body, pair(), answers)
-    assert message["outputs"] == [
+    content, rest = response(body, pair(), answers)
+    assert content["outputs"] == [
         {"name": "said", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 6}},
         {"name": "score", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]},
     ]
@@ -104,9 +104,9 @@ def test_encodes_outputs_as_bytes() -> None:
 
 def test_encodes_all_outputs_as_bytes() -> None:
     body = infer_request(parameters={"binary_data_output": True})
-    message, rest = response(body, small(), {"y": np.array([[1, 2, 3]], np.float32)})
-    assert message["outputs"][0]["parameters"] == {"binary_data_size": 12}
-    assert "parameters" not in message
+    content, rest = response(body, small(), {"y": np.array([[1, 2, 3]], np.float32)})
+    assert content["outputs"][0]["parameters"] == {"binary_data_size": 12}
+    assert "parameters" not in content
     assert rest == np.array([1, 2, 3], np.float32).tobytes()
 
 
@@ -114,8 +114,8 @@ def test_encodes_the_top_classes() -> None:
     image = {"name": "image", "shape": [2, 28, 28, 1], "datatype": "FP32", "data": [0] * 1568}
     body = infer_request(inputs=[image], outputs=[{"name": "digit", "parameters": {"classification": 2}}])
     answers = np.eye(10, dtype=np.float32)[[3, 9]] + np.eye(10, dtype=np.float32)[[0, 0]] / 2
-    message, _ = response(body, digits(classes=DIGITS[:9]), {"digit": answers})
-    assert message["outputs"] == [
+    content, _ = response(body, digits(classes=DIGITS[:9]), {"digit": answers})
+    assert content["outputs"] == [
         {
             "name": "digit",
             "datatype": "BYTES",
@@ -142,8 +142,8 @@ def test_decodes_requests_of_tritons_client(data: st.DataObject) -> None:
     for name, array in inputs.items():
         np.testing.assert_array_equal(found[name], array)
     answers = {"score": np.zeros((1, 2), np.float32), "said": texts(data.draw(st.text()))}
-    message, head = parts(encode(request, model, answers))
-    result = InferenceServerClient.parse_response_body(message, header_length=head)
+    content, head = parts(encode(request, model, answers))
+    result = InferenceServerClient.parse_response_body(content, header_length=head)
     said = result.as_numpy("said").item()
     assert (said.decode() if isinstance(said, bytes) else said) == answers["said"].item()
     assert result.get_response()["id"] == "é"

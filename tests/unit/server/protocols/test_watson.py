@@ -73,8 +73,8 @@ def test_fields_may_be_numbers() -> None:
 def test_each_entry_has_its_own_answer() -> None:
     request = decode_v4(v4({"id": "a", "values": [[1, 2]]}, {"values": [[3, 4], [5, 6]]}), small())
     assert request.inputs["x"].tolist() == [[1, 2], [3, 4], [5, 6]]
-    expected = orjson.loads(encode_v4(request, small(), {"y": np.eye(3, dtype=np.float32)}).content)
-    assert expected == {
+    response = orjson.loads(encode_v4(request, small(), {"y": np.eye(3, dtype=np.float32)}).content)
+    assert response == {
         "predictions": [
             {"id": "a", "fields": ["prediction"], "values": [[[1, 0, 0]]]},
             {"fields": ["prediction"], "values": [[[0, 1, 0]], [[0, 0, 1]]]},
@@ -85,10 +85,10 @@ def test_each_entry_has_its_own_answer() -> None:
 def test_rows_keep_their_order_in_blocks() -> None:
     answers = {"digit": np.random.default_rng(3).random((5000, 10)).astype(np.float32)}
     sizes = (1, 630, 631, 5000 - 1262)  # a block is of 630 such rows
-    expected = orjson.loads(
+    response = orjson.loads(
         encode_v4(Request({}, tuple(Part(size, None) for size in sizes)), digits(), answers).content
     )
-    each = [part["values"] for part in expected["predictions"]]
+    each = [part["values"] for part in response["predictions"]]
     assert [len(rows) for rows in each] == list(sizes)
     rows = [row for part in each for row in part]
     assert rows == orjson.loads(encode_v3(digits(), answers).content)["values"]
@@ -135,11 +135,11 @@ def test_names_the_fields_like_keras_deployments() -> None:
 
 
 def test_a_model_without_probabilities_has_no_such_field() -> None:
-    expected = orjson.loads(
+    response = orjson.loads(
         encode_v3(digits(probabilities=False), {"digit": np.eye(10, dtype=np.float32)[[7]]}).content
     )
-    assert expected["fields"] == ["prediction", "prediction_classes"]
-    assert expected["values"][0][1] == 7
+    assert response["fields"] == ["prediction", "prediction_classes"]
+    assert response["values"][0][1] == 7
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.2, 0), (0.8, 1)])
@@ -173,7 +173,7 @@ def test_several_inputs_are_named_by_ids_or_fields(entries: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
+    ("body", "message"),
     [
         (b"{}", "input_data: expected a list of objects with values, found other JSON"),
         (v4(), "found other JSON"),
@@ -188,14 +188,14 @@ def test_several_inputs_are_named_by_ids_or_fields(entries: list[Any]) -> None:
         (v4({"id": 3, "values": [[1, 2]]}), "input_data[0].id: expected a string, found a number"),
     ],
 )
-def test_message_has_the_expected_and_the_found_value(body: bytes, expected: str) -> None:
+def test_message_has_the_expected_and_the_found_value(body: bytes, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         decode_v4(body, small())
-    assert expected in refused.value.message
+    assert message in refused.value.message
 
 
 @pytest.mark.parametrize(
-    ("entry", "expected"),
+    ("entry", "message"),
     [
         (
             {"values": [[1, ["a"]]]},
@@ -211,10 +211,10 @@ def test_message_has_the_expected_and_the_found_value(body: bytes, expected: str
         ),
     ],
 )
-def test_message_explains_the_form_of_several_inputs(entry: Any, expected: str) -> None:
+def test_message_explains_the_form_of_several_inputs(entry: Any, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         decode_v4(v4(entry), pair())
-    assert expected in refused.value.message
+    assert message in refused.value.message
 
 
 def test_a_version_is_a_date() -> None:
@@ -269,7 +269,7 @@ def test_many_fields_take_little_time() -> None:
     ],
 )
 def test_errors_have_codes(refused: Refused, code: str) -> None:
-    expected = orjson.loads(encode_error(refused, status_code=True))
-    assert len(expected.pop("trace")) == 32
-    assert expected == {"errors": [{"code": code, "message": "x"}], "status_code": refused.status}
+    response = orjson.loads(encode_error(refused, status_code=True))
+    assert len(response.pop("trace")) == 32
+    assert response == {"errors": [{"code": code, "message": "x"}], "status_code": refused.status}
     assert "status_code" not in orjson.loads(encode_error(refused, status_code=False))

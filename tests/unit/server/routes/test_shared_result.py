@@ -10,20 +10,6 @@ from epochal_server.routes import metrics as module
 from epochal_server.routes.metrics import SharedResult
 
 
-async def test_all_waiting_callers_get_the_result_of_one_call() -> None:
-    threads: list[threading.Thread] = []
-
-    def function() -> int:
-        threads.append(threading.current_thread())
-        time.sleep(0.02)
-        return len(threads)
-
-    shared = SharedResult(function)
-    assert await asyncio.gather(*(shared() for _ in range(50))) == [1] * 50
-    assert await shared() == 2
-    assert threading.main_thread() not in threads
-
-
 async def test_a_result_is_never_older_than_its_request() -> None:
     proceed, began = threading.Event(), threading.Event()
     value = 1

@@ -13,22 +13,22 @@ SERVICE = service(small(), summed)
 @pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
 async def test_answers(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        response_json = await (await client.post(f"{path}:predict", json={"instances": [[1, 2], [3, 4]]})).json()
-        assert response_json == {"predictions": [[3, 6, 9], [7, 14, 21]]}
-        response_json = await (await client.post(f"{path}:predict", json={"inputs": [[1, 2]]})).json()
-        assert response_json == {"outputs": [[3, 6, 9]]}
+        content = await (await client.post(f"{path}:predict", json={"instances": [[1, 2], [3, 4]]})).json()
+        assert content == {"predictions": [[3, 6, 9], [7, 14, 21]]}
+        content = await (await client.post(f"{path}:predict", json={"inputs": [[1, 2]]})).json()
+        assert content == {"outputs": [[3, 6, 9]]}
 
 
 @pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
 async def test_describes_the_model(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        response_json = await (await client.get(path)).json()
+        content = await (await client.get(path)).json()
         status = {"error_code": "OK", "error_message": ""}
-        assert response_json.pop("model_version_status") == [{"version": "3", "state": "AVAILABLE", "status": status}]
-        assert response_json == {"name": "digits", "ready": True}  # as KServe tells it
-        response_json = await (await client.get(f"{path}/metadata")).json()
-        assert response_json["model_spec"] == {"name": "digits", "signature_name": "", "version": "3"}
-        assert response_json["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"] == {
+        assert content.pop("model_version_status") == [{"version": "3", "state": "AVAILABLE", "status": status}]
+        assert content == {"name": "digits", "ready": True}  # as KServe tells it
+        content = await (await client.get(f"{path}/metadata")).json()
+        assert content["model_spec"] == {"name": "digits", "signature_name": "", "version": "3"}
+        assert content["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"] == {
             "x": {
                 "dtype": "DT_FLOAT",
                 "tensor_shape": {"dim": [{"size": "-1", "name": ""}, {"size": "2", "name": ""}], "unknown_rank": False},
@@ -41,8 +41,8 @@ async def test_reports_a_model_that_is_not_ready() -> None:
     async with serving(protocol_routes(service(small(), summed, ready=NOT_YET))) as client:
         whole = await (await client.get(AT)).json()
         assert whole["ready"] is False
-        (response_json,) = whole["model_version_status"]
-        assert (response_json["state"], response_json["status"]["error_message"]) == ("LOADING", NOT_YET)
+        (content,) = whole["model_version_status"]
+        assert (content["state"], content["status"]["error_message"]) == ("LOADING", NOT_YET)
 
 
 async def test_errors_have_the_form_of_tensorflow_serving() -> None:
