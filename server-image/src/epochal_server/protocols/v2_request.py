@@ -225,7 +225,7 @@ def _output(entry: Any, *, binary: bool, model: Model) -> Output:
         raise Invalid(f"{where}: found shared_memory_region, which is not supported: remove it")
     count = parameters.get("classification", 0)
     if type(count) is not int or count < 0:
-        found = count if type(count) is int else json_body.kind(count)
+        found = str(count) if type(count) is int else json_body.kind(count)
         raise Invalid(f"{where}: classification: expected a number of classes, found {found}: send 1 or more")
     if count and model.outputs[name].text:
         raise Invalid(f"{where}: classification: expected an output of numbers, found strings: remove classification")
