@@ -150,7 +150,7 @@ def test_a_large_png_keeps_its_size() -> None:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """Returns the beginning of a PNG that says format_name large it is."""
+    """Return the beginning of a PNG of a size."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">II", zlib.crc32(head), 9) + b"IDAT"
 
@@ -203,7 +203,7 @@ def test_refuses_other_formats(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.filterwarnings("ignore")  # Pillow warns of what it passes over
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of ignored data
 def test_damaged_bytes_raise_no_other_error(format_name: str) -> None:
     draw = np.random.default_rng(1)
     whole = np.frombuffer(encode(Image.fromarray(QUARTERS), format_name), np.uint8)

@@ -27,7 +27,7 @@ def test_refuses_more_requests_than_can_be_answered_during_shutdown() -> None:
         admission.estimate = lambda: MAX_QUEUE_SECONDS + 5
         with pytest.raises(Busy, match="1 waiting requests take about 25 s, expected at most 20 s"):
             admission.admit()
-    admission.admit()  # one at a time, whatever the estimate
+    admission.admit()  # a single request is always admitted
 
 
 def test_a_failed_request_does_not_wait() -> None:

@@ -157,7 +157,7 @@ async def test_answers_503_at_the_end_of_the_grace_period(monkeypatch: pytest.Mo
 
 
 class Hanging:
-    """A runtime whose calls end when they are set_limits to. See Runtime."""
+    """A runtime with calls that wait for an event. See Runtime."""
 
     def __init__(self) -> None:
         self.proceed = threading.Event()

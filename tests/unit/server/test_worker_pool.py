@@ -91,7 +91,7 @@ async def test_frees_the_arguments_of_a_cancelled_call() -> None:
     began, proceed = threading.Event(), threading.Event()
 
     class Body:
-        """What a request sent."""
+        """The body of a request."""
 
     def takes_long() -> None:
         began.set()

@@ -1,4 +1,4 @@
-"""Drawn digits at known places."""
+"""Digits that are drawn into a box."""
 
 from collections.abc import Callable
 

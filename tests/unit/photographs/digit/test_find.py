@@ -31,7 +31,7 @@ def expected_image(draw: Draw, name: str, width: float = 0.12) -> np.ndarray:
 
 
 def paper_in_light(size: tuple[int, int], colour: tuple[int, int, int], darkest: float) -> Image.Image:
-    """Returns paper that becomes darker from left to right."""
+    """Return paper with less light at the right."""
     light = np.linspace(1, darkest, size[0])[None, :, None]
     noise = np.random.default_rng(0).normal(0, 2, (size[1], size[0], 1))
     return Image.fromarray(np.clip(np.array(colour) * light + noise, 0, 255).astype(np.uint8))

@@ -62,7 +62,7 @@ class Client:
         self.writer.write(data)
 
     async def answered(self) -> bool:
-        """Returns whether an answer comes; not if the connection ends."""
+        """Return whether the server answers before it closes the connection."""
         async with asyncio.timeout(5):
             try:
                 return b"hello" in await self.reader.readuntil(b"hello")
@@ -165,7 +165,7 @@ async def test_a_long_head_is_refused_before_its_end() -> None:
             await asyncio.sleep(0.02)
         response = await asyncio.wait_for(long.reader.read(), 5)
         assert response.startswith(b"HTTP/1.1 431 ")
-        assert b"expected at max_connections 32,768 bytes" in response
+        assert b"expected at most 32,768 bytes" in response
 
 
 async def test_a_body_does_not_count_as_head() -> None:
@@ -222,7 +222,7 @@ async def test_a_long_head_is_refused_in_any_parts(pieces: list[bytes], before: 
             assert await client.answered()
         response = await asyncio.wait_for(client.reader.read(), 5)
         assert response.startswith(b"HTTP/1.1 431 ")
-        assert b"expected at max_connections 32,768 bytes of line and headers" in response
+        assert b"expected at most 32,768 bytes of line and headers" in response
 
 
 async def test_accepts_a_head_of_the_maximum_size() -> None:

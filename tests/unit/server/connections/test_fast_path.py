@@ -129,9 +129,11 @@ async def running(
         try:
             yield server
         finally:
+            server.held.set()
             sweeping.cancel()
             await serving.stop()
             listener.close()
+            await asyncio.to_thread(threads.shutdown)  # a call of the model may still need this loop to end
 
 
 def tls_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
@@ -387,7 +389,7 @@ async def test_stops_reading_if_the_client_reads_no_answer() -> None:
         for _ in range(2000):
             writer.write(request)
             try:
-                await asyncio.wait_for(writer.drain(), 1)
+                await asyncio.wait_for(writer.drain(), 0.3)
             except TimeoutError:
                 break
             sent += 1
@@ -440,7 +442,7 @@ async def test_a_large_answer_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyP
         gone_reader, gone = await asyncio.open_connection("127.0.0.1", server.port)
         gone.write(post(infer([3, 4])))
         await until(lambda: bool(wrote))
-        gone.close()  # nobody waits for the first answer any more
+        gone.close()  # the first client disconnects
         await until(lambda: bool(server.entries))
         large = asyncio.create_task(server.exchange([post(infer([1, 2]))] * 2, 2))
         await until(lambda: server.admission.waiting == 2)
@@ -598,7 +600,6 @@ async def test_pipelined_requests_of_a_disconnected_client_are_freed(*, with_fas
         await until(lambda: not has_memory(server.admission, 10**6 - 20_000))
         writer.close()
         await until(lambda: has_memory(server.admission, 10**6))
-        server.held.set()
 
 
 @pytest.mark.parametrize("with_fast_path", [True, False])

@@ -48,7 +48,7 @@ def put(folder: Path, name: str, key: Key | None = None, *, other_key: bool = Fa
 
 
 async def served(certificate: Certificate, ciphers: str = "") -> str:
-    """Returns the name that a client is shown: one that knows some ciphers of TLS 1.2 alone, if they are named."""
+    """Return the name in the served certificate, with only the given ciphers of TLS 1.2 if there are any."""
     async with started(Listener([]), certificate.context) as port:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -42,7 +42,7 @@ def square(inputs: Arrays) -> Arrays:
 
 
 def held(proceed: threading.Event) -> Callable[[Arrays], Arrays]:
-    """Returns a model whose calls wait for an event."""
+    """Return a model with calls that wait for an event."""
 
     def run(inputs: Arrays) -> Arrays:
         proceed.wait(10)
@@ -463,7 +463,7 @@ async def test_slow_single_requests_do_not_raise_the_estimate_of_full_batches() 
         calls.append(len(inputs["x"]))
         if len(calls) > 20:
             proceed.wait(10)
-        time.sleep(0.02)  # whatever the size of the batch
+        time.sleep(0.02)  # for any size of the batch
         return square(inputs)
 
     batcher = make_batcher(run, seconds_per_sample=0.02 / 8, admission=admission)

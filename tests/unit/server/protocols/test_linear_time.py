@@ -35,7 +35,7 @@ def repeated(head: bytes, item: bytes, tail: bytes) -> Callable[[int], bytes]:
 
 
 def named(head: bytes, item: bytes, tail: bytes, last: bytes = b"") -> Callable[[int], bytes]:
-    """Returns what makes a body of items that each have a name of their own."""
+    """Return a function that makes a body of items with different names."""
 
     def make(size: int) -> bytes:
         items, left = list[bytes](), size
@@ -50,7 +50,7 @@ def named(head: bytes, item: bytes, tail: bytes, last: bytes = b"") -> Callable[
 
 
 def numbers(item: bytes, end: bytes = b"", more: bytes = b"") -> Callable[[int], bytes]:
-    """Returns what makes a v2 request of items, each of which is a sample."""
+    """Return a function that makes a v2 request of samples."""
 
     def make(size: int) -> bytes:
         samples = size // (len(item) + 1)

@@ -16,7 +16,7 @@ PART = b"--XX\r\n" + HEAD + b"data\r\n"
 
 
 class Written(bytearray):
-    """Takes what aiohttp writes."""
+    """The written bytes of aiohttp."""
 
     async def write(self, data: bytes) -> None:
         self.extend(data)

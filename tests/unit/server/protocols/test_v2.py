@@ -44,7 +44,7 @@ def changed(**fields: Any) -> bytes:
 
 
 def response(body: bytes, model: Model, answers: Arrays, header: str | None = None) -> tuple[dict[str, Any], bytes]:
-    """Returns the JSON of a response, and what follows it."""
+    """Return the JSON of a response, and the bytes after it."""
     content, head = parts(encode(decode(body, header, model)[1], model, answers))
     return orjson.loads(content[:head]), content[len(content) if head is None else head :]
 
@@ -259,7 +259,7 @@ def test_survives_any_json(one: Any, two: Any, three: Any) -> None:
 
 
 def binary(x: list[float], **more: Any) -> tuple[bytes, str]:
-    """Returns a body whose input follows the JSON, and the length of the JSON."""
+    """Return a body with a binary input, and the length of its JSON."""
     one = {name: X[name] for name in ("name", "datatype")} | {"shape": [1, 2], "parameters": {"binary_data_size": 8}}
     head = json.dumps({"inputs": [one], **more}).encode()
     return head + np.array([x], np.float32).tobytes(), str(len(head))

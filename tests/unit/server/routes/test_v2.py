@@ -82,7 +82,7 @@ async def test_large_bodies_are_decoded_alone() -> None:
 
 
 async def test_a_large_body_is_decoded_without_garbage_collection() -> None:
-    """Nor does its refusal hold what has become of it."""
+    """An error of the body keeps no parsed values in memory, either."""
     collecting = list[bool]()
 
     class Noting(WorkerPool):
