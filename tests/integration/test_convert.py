@@ -118,7 +118,7 @@ def test_a_model_without_signature_is_converted_as_the_server_takes_it_and_answe
     assert found.signature is not None
     assert found.check is not None
     inputs, expected = samples(found.check, found.signature, found.which)
-    runtime = load(found.model, found.signature, 1, checked=found.check is not None)
+    runtime = load(found.model, found.signature, 1, has_check=found.check is not None)
     assert check(runtime.run(inputs), expected, found.signature.tolerance) < 1e-5
 
 

@@ -68,10 +68,10 @@ def test_pairs_with_a_signature_by_name_or_where_a_check_proves_it() -> None:
     left, right = np.random.default_rng(7).normal(size=(2, 5, 4)).astype(np.float32)
     expected = np.asarray(network()({"left": left, "right": right})[1])
     outputs = [*vectors("classes", size=2), *vectors("mixed", size=3)]
-    model = Keras(network(), signature(vectors("right", "left"), outputs), checked=False)
+    model = Keras(network(), signature(vectors("right", "left"), outputs), has_check=False)
     assert model.run({"left": left, "right": right})["classes"] == pytest.approx(expected, abs=1e-5)
     renamed = signature(vectors("a", "b"), outputs)
-    with pytest.raises(ServeError, match="its inputs must have the names of its signature"):
-        Keras(network(), renamed, checked=False)
-    model = Keras(network(), renamed, checked=True)
+    with pytest.raises(ServeError, match="expected the names of its signature"):
+        Keras(network(), renamed, has_check=False)
+    model = Keras(network(), renamed, has_check=True)
     assert model.run({"a": left, "b": right})["classes"] == pytest.approx(expected, abs=1e-5)

@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 from epochal_photographs.decode import decode
-from epochal_photographs.digit import ENOUGH, digit, digits
+from epochal_photographs.digit import MIN_SIDE, find_digit, find_digits
 
 from tests.photographs.digits import some
 from tests.photographs.families import photographs
 from tests.photographs.network import Network
-from tests.photographs.score import MOST_PIXELS, Score, score
+from tests.photographs.score import MAX_PIXELS, Score, score
 from tests.photographs.several import sheet
 
 SEED = 20_181
@@ -59,7 +59,7 @@ def test_what_else_people_send() -> None:
 
 def test_a_photograph_of_12_megapixels() -> None:
     (photograph,) = photographs("large", *some(), 1, SEED)
-    image = digit(decode(photograph.data, most_pixels=MOST_PIXELS, at_least=ENOUGH))
+    image = find_digit(decode(photograph.data, max_pixels=MAX_PIXELS, min_side=MIN_SIDE))
     assert Network().classes(image[None])[0] == photograph.label
 
 
@@ -69,7 +69,7 @@ def test_several_on_one_sheet() -> None:
     for seed in range(SHEETS):
         draw = np.random.default_rng([SEED, seed])
         chosen = draw.permutation(len(images))[:5]
-        found = digits(decode(sheet(images[chosen], draw), most_pixels=MOST_PIXELS, at_least=ENOUGH))
+        found = find_digits(decode(sheet(images[chosen], draw), max_pixels=MAX_PIXELS, min_side=MIN_SIDE))
         if len(found) == len(chosen):
             right += (Network().classes(np.stack([one.image for one in found])) == labels[chosen]).tolist()
     assert len(right) >= 0.9 * 5 * SHEETS

@@ -65,7 +65,7 @@ def test_answers_without_its_storage(server: Process, storage: Service) -> None:
             assert answered(server.ask(INFER, asking(samples))) == pytest.approx(probabilities(samples), abs=1e-6)
     finally:
         storage.start()
-    assert "the samples of its export are answered as then" in server.log()
+    assert "passes the check of its export" in server.log()
     metrics = server.metrics()
     assert 'epochal_server_requests_total{code="200",protocol="v2"} 2.0' in metrics
     assert "epochal_server_batch_size_sum 3.0" in metrics
@@ -81,7 +81,7 @@ def test_a_container_that_starts_again_needs_no_storage(storage: Service, tmp_pa
     with serving(tmp_path, config) as second:
         second.wait()
         assert answered(second.ask(INFER, asking(SAMPLES))) == pytest.approx(probabilities(SAMPLES), abs=1e-6)
-        assert "the samples of its export are answered as then" in second.log()
+        assert "passes the check of its export" in second.log()
 
 
 def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from epochal_photographs.decode import decode
-from epochal_photographs.digit import ENOUGH, digit
-from epochal_photographs.errors import NothingFound
+from epochal_photographs.digit import MIN_SIDE, find_digit
+from epochal_photographs.errors import NoDigitFound
 
 from tests.photographs.families import Photograph
 from tests.photographs.network import Network
 from tests.photographs.paper import Array
 
-MOST_PIXELS = 2**24
+MAX_PIXELS = 2**24
 
 
 @dataclass
@@ -58,6 +58,6 @@ def score(photographs: Iterable[Photograph], network: Network) -> Score:
 
 def _seen(photograph: Photograph) -> Array:
     try:
-        return digit(decode(photograph.data, most_pixels=MOST_PIXELS, at_least=ENOUGH))
-    except NothingFound:
+        return find_digit(decode(photograph.data, max_pixels=MAX_PIXELS, min_side=MIN_SIDE))
+    except NoDigitFound:
         return np.zeros((28, 28), np.uint8)

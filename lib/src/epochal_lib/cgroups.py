@@ -26,15 +26,10 @@ class Group:
 
 
 def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
-    """Yield the memory control groups visible to this process, its own first.
-
-    Args:
-        proc: Mount point of the kernel's process files.
-        cgroups: Mount point of the kernel's control groups.
-    """
+    """Yield the memory control groups visible to this process, its own first."""
     for folder, names, prefix in _folders(proc, cgroups):
         limit, used, peak = (_number(folder / name) for name in names)
-        stat = _table(folder / "memory.stat")
+        stat = _statistics(folder / "memory.stat")
         if used is not None and stat is not None:
             files = sum(stat.get(f"{prefix}{kind}_file", 0) for kind in ("active", "inactive"))
             yield Group(limit, used, files, peak)
@@ -42,8 +37,8 @@ def groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> Iterator[Group]:
 
 def limit(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
     """Return the memory limit of this process's container in bytes, or None without a limit."""
-    limits = (_number(folder / names[0]) for folder, names, _ in _folders(proc, cgroups))
-    return min((found for found in limits if found is not None), default=None)
+    found = (_number(folder / names[0]) for folder, names, _ in _folders(proc, cgroups))
+    return min((number for number in found if number is not None), default=None)
 
 
 def peak(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
@@ -99,7 +94,7 @@ def _number(path: Path) -> int | None:
     return int(text) if text.isdigit() and int(text) < UNLIMITED else None
 
 
-def _table(path: Path) -> dict[str, int] | None:
+def _statistics(path: Path) -> dict[str, int] | None:
     try:
         lines = path.read_text().splitlines()
     except OSError:

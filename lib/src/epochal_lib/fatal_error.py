@@ -1,4 +1,4 @@
-"""The error that ends a process, and the termination message that tells Kubernetes its reason."""
+"""The error that ends a process, and the termination message with its reason."""
 
 import json
 import logging
@@ -9,7 +9,6 @@ from epochal_api.pod import MAX_TERMINATION_BYTES, TERMINATION_FILE
 from epochal_api.text import printable
 
 CRASHED = 1
-"""Exit code of a process that an unexpected error ended."""
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +43,12 @@ def exit_code_of(
     try:
         return work()
     except FatalError as error:
-        log.error("%s: %s", error.reason, error.message)  # noqa: TRY400 - people need no traceback for it
+        log.error("%s: %s", error.reason, error.message)  # noqa: TRY400 - the user needs no traceback
         reason, message, code = error.reason, error.message, error.exit_code
     except Exception as error:
         log.exception("unexpected error")
-        said = f"{type(error).__name__}: {error}"
-        reason, message, code = "Crashed", f"{said}; see the traceback in the container's log", CRASHED
+        message = f"{type(error).__name__}: {error}: see the traceback in the container's log"
+        reason, code = "Crashed", CRASHED
     write_termination_message(reason, redact(message), termination_file)
     return code
 
@@ -57,18 +56,11 @@ def exit_code_of(
 def write_termination_message(reason: str, message: str, path: Path = Path(TERMINATION_FILE)) -> None:
     """Write the termination message, which the kubelet copies into the pod's status.
 
-    Outside of a pod, the file is missing and nothing is written.
-
-    Args:
-        reason: The cause of the end, in one CamelCase word.
-        message: The cause, for people.
-        path: The file. The kubelet creates it, so this function never does.
+    The kubelet creates the file. Outside of a pod, the file is missing and nothing is written.
     """
     text = json.dumps({"reason": reason, "message": message})
-    while (
-        over := len(text) - MAX_TERMINATION_BYTES
-    ) > 0:  # a character takes up to 12 bytes in JSON, so repeat until it fits
-        message = f"{message[: -over // 12 - 1]}…"
+    while (excess := len(text) - MAX_TERMINATION_BYTES) > 0:
+        message = f"{message[: -excess // 12 - 1]}…"  # a character takes up to 12 bytes in JSON
         text = json.dumps({"reason": reason, "message": message})
     try:
         if path.exists():

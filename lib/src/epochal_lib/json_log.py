@@ -66,4 +66,4 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    logging.getLogger(__name__).critical("stopped by an error", exc_info=(kind, error, trace))
+    logging.getLogger(__name__).critical("uncaught exception", exc_info=(kind, error, trace))

@@ -11,7 +11,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_api.text import printable
 
 REDACTED = "***"
-SHORTEST = 6
+MIN_LENGTH = 6
 """Minimum length of a credential that is removed from texts. A shorter one may be a part of ordinary words."""
 _SECRET = re.compile(
     r"(?P<kept>bearer\s+)\S+"
@@ -33,8 +33,8 @@ class Redactor:
     """
 
     def __init__(self, credentials: Iterable[str] = ()) -> None:
-        whole = {form for secret in credentials for form in (secret, secret.strip())}
-        forms = {form for secret in whole if len(secret) >= SHORTEST for form in _forms(secret)}
+        secrets = {text for credential in credentials for text in (credential, credential.strip())}
+        forms = {form for secret in secrets if len(secret) >= MIN_LENGTH for form in _forms(secret)}
         longest_first = sorted(forms, key=len, reverse=True)
         self._credentials = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
@@ -57,6 +57,6 @@ def _forms(secret: str) -> Iterator[str]:
     yield json.dumps(secret)[1:-1]
     yield escape(secret)
     yield escape(secret, quote=False)
-    for address in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
-        yield address
-        yield re.sub("%..", lambda found: found[0].lower(), address)
+    for quoted in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
+        yield quoted
+        yield re.sub("%..", lambda found: found[0].lower(), quoted)

@@ -3,16 +3,10 @@
 import socket
 
 BACKLOG = 1024
-"""Default of the maximum number of connections that wait to be accepted."""
 
 
 def listen(port: int, host: str = "", *, backlog: int = BACKLOG) -> socket.socket:
-    """Return a non-blocking listening socket, by default on all IPv4 and IPv6 addresses.
-
-    Args:
-        port: Port, or 0 for any free port.
-        host: Local address; empty for all addresses.
-        backlog: Maximum number of connections that wait to be accepted.
+    """Return a non-blocking listening socket, by default on all IPv4 and IPv6 addresses. Port 0 is any free port.
 
     Raises:
         OSError: If the port is in use.

@@ -5,26 +5,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
 
-MOST = 3
-"""Maximum number of suggestions."""
+MAX_SUGGESTIONS = 3
 _CUTOFF = 0.6
-"""Least similarity of a suggestion, from 0 to 1, which is the default of difflib."""
+"""Minimum similarity of a suggestion, from 0 to 1. It is the default of difflib."""
 
 
 def close_matches(name: str, known: Iterable[str]) -> list[str]:
-    """Return the existing names most similar to a name, ignoring case, best first; MOST at most.
+    """Return the existing names most similar to a name, ignoring case, best first; MAX_SUGGESTIONS at most.
 
     If some names differ only in case, return these alone. If no name is similar, return those that begin with the name.
-
-    Args:
-        name: The name that does not exist.
-        known: The existing names.
     """
     by_lower: dict[str, list[str]] = defaultdict(list)
-    for each in known:
-        by_lower[each.lower()].append(each)
+    for existing in known:
+        by_lower[existing.lower()].append(existing)
     if same := by_lower.get(name.lower()):
-        return same[:MOST]
-    found = difflib.get_close_matches(name.lower(), by_lower, n=MOST, cutoff=_CUTOFF)
-    found = found or sorted(each for each in by_lower if name and each.startswith(name.lower()))
-    return list(chain.from_iterable(by_lower[each] for each in found))[:MOST]
+        return same[:MAX_SUGGESTIONS]
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=MAX_SUGGESTIONS, cutoff=_CUTOFF)
+    matches = matches or sorted(lower for lower in by_lower if name and lower.startswith(name.lower()))
+    return list(chain.from_iterable(by_lower[lower] for lower in matches))[:MAX_SUGGESTIONS]

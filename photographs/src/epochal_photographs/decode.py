@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
-from epochal_photographs.errors import NotAPicture, TooManyPixels
+from epochal_photographs.errors import InvalidPicture, TooManyPixels
 from epochal_photographs.segments import MAX_SCANS, check_segments, scans
 
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -32,66 +32,59 @@ _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
-def decode(data: bytes, *, most_pixels: int, at_least: int = 0) -> Image.Image:
+def decode(data: bytes, *, max_pixels: int, min_side: int = 0) -> Image.Image:
     """Return a photograph with 8 bits a channel: grayscale or colour, with transparency if it has any.
 
     It is rotated upright by the orientation in its EXIF data. For an animation, it is the first picture.
 
     Args:
         data: A JPEG, PNG or WebP.
-        most_pixels: Maximum number of stored pixels. A larger picture is not decoded.
-        at_least: Minimum length of its shorter side; 0 for its full size. A much larger JPEG is decoded at a half, a
+        max_pixels: Maximum number of stored pixels. A larger picture is not decoded.
+        min_side: Minimum length of its shorter side; 0 for its full size. A much larger JPEG is decoded at a half, a
             quarter or an eighth of its size, if that is still enough. This takes a fraction of the time.
 
     Raises:
-        NotAPicture: If the data are not a picture, or are damaged.
+        InvalidPicture: If the data are not a picture, or are damaged.
         TooManyPixels: If it has more pixels than allowed.
     """
     picture = _opened(data)
     width, height = picture.size
-    if width * height > most_pixels:
+    if width * height > max_pixels:
         raise TooManyPixels(
-            f"the picture has {width:,} × {height:,} = {width * height:,} pixels, expected at most {most_pixels:,}: "
-            "send a smaller one"
+            f"the picture has {width:,} × {height:,} = {width * height:,} pixels, expected at most {max_pixels:,}: "
+            "send a smaller picture"
         )
     if (count := _scans(picture, data)) > MAX_SCANS:
-        raise NotAPicture(
+        raise InvalidPicture(
             f"the picture is a JPEG with {count:,} scans, expected at most {MAX_SCANS}: save it again with fewer scans"
         )
     with _readable():
-        if at_least:
-            picture.draft(None, (at_least, at_least))
+        if min_side:
+            picture.draft(None, (min_side, min_side))
         _scale_transparency(picture)
         picture.load()
         return _eight_bits(_upright(picture))
 
 
-def is_large(data: bytes, *, at_least: int = 0) -> bool:
+def is_large(data: bytes, *, min_side: int = 0) -> bool:
     """Return whether decoding a picture takes much memory. A JPEG decoded at a part of its size takes less.
 
-    Args:
-        data: A JPEG, PNG or WebP.
-        at_least: See decode.
-
     Raises:
-        NotAPicture: If the data are not a picture.
+        InvalidPicture: If the data are not a picture.
         TooManyPixels: If it has more pixels than are ever decoded.
     """
     picture = _opened(data)
-    if at_least and "progressive" not in picture.info and _scans(picture, data) <= 1:  # else all is kept in memory
+    if min_side and "progressive" not in picture.info and _scans(picture, data) <= 1:  # else all is kept in memory
         with _readable():
-            picture.draft(None, (at_least, at_least))
+            picture.draft(None, (min_side, min_side))
     return picture.width * picture.height > LARGE
 
 
 def pixels(data: bytes | memoryview) -> int:
     """Return the number of a picture's stored pixels.
 
-    Args:
-        data: A JPEG, PNG or WebP.
-
     Raises:
-        NotAPicture: If the data are not a picture.
+        InvalidPicture: If the data are not a picture.
         TooManyPixels: If it has more pixels than are ever decoded.
     """
     picture = _opened(data)
@@ -112,17 +105,17 @@ def _scans(picture: Image.Image, data: bytes) -> int:
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """Raise NotAPicture or TooManyPixels for any exception of Pillow within the context."""
+    """Raise InvalidPicture or TooManyPixels for any exception of Pillow within the context."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooManyPixels(f"the picture has too many pixels: {error}: send a smaller one") from error
+        raise TooManyPixels(f"the picture has too many pixels: {error}: send a smaller picture") from error
     except UnidentifiedImageError as error:
-        raise NotAPicture("the file is not a JPEG, PNG or WebP: send the photograph in one of these formats") from error
+        raise InvalidPicture("the file is not a JPEG, PNG or WebP: send one of these formats") from error
     except MemoryError:
         raise
     except Exception as error:
-        raise NotAPicture(
+        raise InvalidPicture(
             f"the picture is damaged or truncated ({type(error).__name__}: {error}), expected a complete JPEG, PNG or "
             "WebP: send it again, or save it again"
         ) from error

@@ -1,11 +1,11 @@
-"""Errors in a photograph. Each message has the value found, the requirement, and the remedy."""
+"""Errors in a photograph. Each message has the found value, the requirement and the remedy."""
 
 
 class PhotographError(ValueError):
     """The base class of errors in a photograph."""
 
 
-class NotAPicture(PhotographError):
+class InvalidPicture(PhotographError):
     """The data are not a picture in an accepted format, or are damaged or truncated."""
 
 
@@ -13,9 +13,9 @@ class TooManyPixels(PhotographError):
     """The picture has more pixels than the limit."""
 
 
-class TooMany(PhotographError):
+class TooManyDigits(PhotographError):
     """The picture shows more digits or strokes than the limit."""
 
 
-class NothingFound(PhotographError):
+class NoDigitFound(PhotographError):
     """The picture shows no digit that can be found."""

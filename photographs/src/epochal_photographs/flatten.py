@@ -7,12 +7,7 @@ _MIDDLE = 127.5
 
 
 def on_white(picture: Image.Image, mode: str) -> Image.Image:
-    """Return a picture on a white page.
-
-    Args:
-        picture: The picture.
-        mode: L or RGB.
-    """
+    """Return a picture on a white page."""
     flat = _on(picture, WHITE)
     return flat if flat.mode == mode else flat.convert(mode)
 

@@ -21,39 +21,24 @@ _FINER = 2
 """Minimum ratio of a decoded JPEG's size to the result's. The details that its decoder leaves out are not visible."""
 
 
-def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, most_pixels: int) -> Pixels:
+def resized(data: bytes, *, height: int, width: int, channels: Literal[1, 3], fit: Fit, max_pixels: int) -> Pixels:
     """Decode a photograph and return it in a size, as `resize` does.
 
-    Args:
-        data: A JPEG, PNG or WebP.
-        height: Height of the result.
-        width: Width of the result.
-        channels: 1 for grayscale, 3 for red, green and blue.
-        fit: How to handle a picture of other proportions.
-        most_pixels: Maximum number of stored pixels.
-
     Raises:
-        NotAPicture: If the data are not a picture, or are damaged.
+        InvalidPicture: If the data are not a picture, or are damaged.
         TooManyPixels: If it has more pixels than allowed.
     """
-    picture = decode(data, most_pixels=most_pixels, at_least=enough(height, width))
+    picture = decode(data, max_pixels=max_pixels, min_side=min_side_for(height, width))
     return resize(picture, height=height, width=width, channels=channels, fit=fit)
 
 
-def enough(height: int, width: int) -> int:
+def min_side_for(height: int, width: int) -> int:
     """Return the minimum length of a picture's shorter side for a result of a size."""
     return _FINER * max(height, width)
 
 
 def resize(picture: Image.Image, *, height: int, width: int, channels: Literal[1, 3], fit: Fit) -> Pixels:
     """Return a picture in a size, antialiased, with white in place of transparent parts.
-
-    Args:
-        picture: The picture.
-        height: Height of the result.
-        width: Width of the result.
-        channels: 1 for grayscale, 3 for red, green and blue.
-        fit: How to handle a picture of other proportions.
 
     Returns:
         Bytes of shape (height, width, channels).

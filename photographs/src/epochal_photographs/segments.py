@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from epochal_photographs.errors import NotAPicture
+from epochal_photographs.errors import InvalidPicture
 
 MAX_SEGMENTS = 2**16
 """Maximum number of segments in a JPEG's head, or of chunks in a PNG.
@@ -28,11 +28,8 @@ _LENGTH, _CHUNK = 4, 12
 def check_segments(data: bytes | memoryview) -> None:
     """Check that a picture has few enough segments or chunks to be read in a short time.
 
-    Args:
-        data: A JPEG or PNG. Other formats need no limit here.
-
     Raises:
-        NotAPicture: If it has more.
+        InvalidPicture: If it has more.
     """
     head = bytes(data[: len(_PNG)])
     if head.startswith(_JPEG):
@@ -50,11 +47,8 @@ def check_segments(data: bytes | memoryview) -> None:
 def scans(data: bytes) -> int:
     """Return the number of a JPEG's scans up to its end marker. Data after it, such as a film, are not counted.
 
-    Args:
-        data: The JPEG.
-
     Raises:
-        NotAPicture: If it has more segments than can be read in a short time.
+        InvalidPicture: If it has more segments than can be read in a short time.
     """
     count, at, parts = 0, 2, 0
     while found := _NO_RESTART.search(data, at):
@@ -69,7 +63,9 @@ def scans(data: bytes) -> int:
 
 def _check(count: int, kind: str) -> None:
     if count > MAX_SEGMENTS:
-        raise NotAPicture(f"the picture is a {kind} with more than {MAX_SEGMENTS:,} segments or chunks: save it again")
+        raise InvalidPicture(
+            f"the picture is a {kind} with more than {MAX_SEGMENTS:,} segments or chunks: save it again as a new file"
+        )
 
 
 def _segments(data: bytes | memoryview) -> Iterator[int]:

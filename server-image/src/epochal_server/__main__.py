@@ -29,20 +29,22 @@ log = logging.getLogger("epochal_server")
 def main() -> None:
     """Parse the arguments and serve until the server ends."""
     parser = argparse.ArgumentParser(description="Serves the model that a ModelServer names.")
-    parser.add_argument("--config", type=Path, default=Path(SERVER_FILE), help="what to serve, JSON: %(default)s")
-    parser.add_argument("--host", default="", help="address to listen on; all, unless one is given")
+    parser.add_argument(
+        "--config", type=Path, default=Path(SERVER_FILE), help="JSON file with the configuration: %(default)s"
+    )
+    parser.add_argument("--host", default="", help="address to listen on; default: all")
     parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of all protocols: %(default)s")
     parser.add_argument("--metrics-port", type=int, default=METRICS_PORT, help="port of /metrics: %(default)s")
-    parser.add_argument("--model", type=Path, default=Path(MODEL_FOLDER), help="folder for the model: %(default)s")
+    parser.add_argument("--model", type=Path, default=Path(MODEL_FOLDER), help="folder of the model: %(default)s")
     parser.add_argument("--auth", type=Path, default=Path(AUTH_FOLDER), help="folder of bearer keys: %(default)s")
     parser.add_argument("--tls", type=Path, default=Path(TLS_FOLDER), help="folder of the certificate: %(default)s")
     parser.add_argument(
         "--stay",
         type=float,
         default=STAY_SECONDS,
-        help="seconds after SIGTERM in which requests are accepted: %(default)s",
+        help="seconds after SIGTERM in which the server accepts requests: %(default)s",
     )
-    parser.add_argument("--version", action="store_true", help="print the version, and end")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
     arguments = parser.parse_args()
     if arguments.version:
         sys.stdout.write(f"{_version()}\n")

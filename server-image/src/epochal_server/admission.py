@@ -6,23 +6,19 @@ from time import monotonic
 
 from epochal_server.refusals import Busy, TooLarge
 
-REFUSED_SECONDS = 0.05
+REFUSAL_DELAY_SECONDS = 0.05
 """Delay before a client receives a refusal because of too much load. Many refused clients retry at once. Without the
 delay, their refusals would take the CPU time that the waiting requests need."""
-MOST_SECONDS = 20.0
+MAX_QUEUE_SECONDS = 20.0
 """Limit for the estimated time in which the waiting requests are answered. The grace period of a server that shuts down
-is only a little longer, and no client waits for ever."""
-SLOW_SECONDS = 2.0
+is only a little longer, and no client waits forever."""
+SLOW_CLIENT_SECONDS = 2.0
 """Time that a client may take to send its request, or to read its answer. After it, the client's memory may be freed
 for other requests."""
 
 
 class AdmissionControl:
     """Refuses requests if too many are waiting, or if they and their answers take too many bytes.
-
-    Args:
-        max_requests: Maximum number of waiting requests.
-        max_bytes: Maximum bytes of all request bodies in memory and of the answers that are not sent yet.
 
     Attributes:
         waiting: Number of waiting requests.
@@ -33,7 +29,7 @@ class AdmissionControl:
         self._max_requests = max_requests
         self.max_bytes = max_bytes
         self._bytes = 0
-        self._awaited: dict[MemoryReservation, tuple[float, Callable[[], None]]] = {}
+        self._watched: dict[MemoryReservation, tuple[float, Callable[[], None]]] = {}
         self.waiting = 0
         self.estimate: Callable[[], float] = lambda: 0.0
 
@@ -45,20 +41,20 @@ class AdmissionControl:
         """
         if self.waiting >= self._max_requests:
             raise Busy(
-                f"queue is full: {self.waiting:,} requests are waiting (`limits.queuedRequests`): try "
-                "again later, or raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
+                f"queue is full: {self.waiting:,} requests are waiting (`limits.queuedRequests`): try again later, or "
+                "raise spec.replicas or spec.limits.queuedRequests of the ModelServer",
                 self.estimate(),
             )
-        if self.waiting and (seconds := self.estimate()) > MOST_SECONDS:
+        if self.waiting and (seconds := self.estimate()) > MAX_QUEUE_SECONDS:
             raise Busy(
                 f"queue is too slow: {self.waiting:,} waiting requests take about {seconds:.0f} s, expected at most "
-                f"{MOST_SECONDS:.0f} s: try again later, or raise spec.replicas or spec.resources.limits.cpu of the "
-                "ModelServer",
+                f"{MAX_QUEUE_SECONDS:.0f} s: try again later, or raise spec.replicas or spec.resources.limits.cpu of "
+                "the ModelServer",
                 seconds,
             )
 
     @contextmanager
-    def waits(self) -> Iterator[None]:
+    def waiting_request(self) -> Iterator[None]:
         """Count a request as waiting within the context.
 
         Raises:
@@ -74,13 +70,8 @@ class AdmissionControl:
     def reserve(self, size: int, reservation: "MemoryReservation | None" = None) -> None:
         """Reserve bytes of memory, until `release` frees them.
 
-        Args:
-            size: Number of bytes.
-            reservation: The reservation of the request that needs the bytes. Those of slow clients are freed if memory
-                is short.
-
         Raises:
-            Busy: If there is no room for the bytes.
+            Busy: If there is no memory for the bytes.
         """
         if self._bytes + size > self.max_bytes:
             self._free_slow(size, reservation)
@@ -94,53 +85,41 @@ class AdmissionControl:
         self._bytes += size
 
     def release(self, size: int) -> None:
-        """Free bytes that `reserve` reserved. A negative size reserves bytes, even if there is no room for them."""
+        """Free bytes that `reserve` reserved. A negative size reserves bytes, even if there is no memory for them."""
         self._bytes -= size
 
     @contextmanager
-    def awaited(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> Iterator[None]:
-        """Allow the admission to free a reservation if its client is too slow within the context.
-
-        Args:
-            reservation: The reservation.
-            abort: Aborts the request or the answer that the reservation is for.
-        """
-        self.wait(reservation, abort)
+    def waiting_for_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> Iterator[None]:
+        """Allow the admission to free a reservation if its client is too slow within the context."""
+        self.watch_client(reservation, abort)
         try:
             yield
         finally:
-            self.client_done(reservation)
+            self.unwatch_client(reservation)
 
-    def wait(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> None:
-        """Start to wait for the client of a reservation. See `awaited`."""
-        self._awaited[reservation] = monotonic(), abort
+    def watch_client(self, reservation: "MemoryReservation", abort: Callable[[], None]) -> None:
+        """Start to wait for the client of a reservation. See `waiting_for_client`."""
+        self._watched[reservation] = monotonic(), abort
 
-    def client_done(self, reservation: "MemoryReservation") -> None:
-        """Stop waiting for the client of a reservation. See `awaited`."""
-        self._awaited.pop(reservation, None)
+    def unwatch_client(self, reservation: "MemoryReservation") -> None:
+        """Stop waiting for the client of a reservation. See `waiting_for_client`."""
+        self._watched.pop(reservation, None)
 
     def _free_slow(self, size: int, reservation: "MemoryReservation | None") -> None:
-        """Free the reservations of slow clients until the bytes fit, first of the client that is awaited longest."""
-        slow_since = monotonic() - SLOW_SECONDS
-        slow = [
-            one
-            for one, (since, _) in self._awaited.items()
-            if since < slow_since and one.size and one is not reservation
-        ]
-        for one in slow:
+        """Free the reservations of slow clients until the bytes fit. The longest wait is the first to end."""
+        latest = monotonic() - SLOW_CLIENT_SECONDS
+        watched = [other for other, (since, _) in self._watched.items() if since < latest and other is not reservation]
+        for slow in filter(lambda other: other.size, watched):
             if self._bytes + size <= self.max_bytes:
                 return
-            _, abort = self._awaited.pop(one)
-            one.was_freed = True
-            one.free()
+            _, abort = self._watched.pop(slow)
+            slow.was_freed = True
+            slow.free()
             abort()
 
 
 class MemoryReservation:
     """The memory reservation of one request, out of the memory for all requests.
-
-    Args:
-        admission: The admission control, which counts the memory of all requests.
 
     Attributes:
         size: Number of reserved bytes.
@@ -159,7 +138,7 @@ class MemoryReservation:
         """Reserve more bytes for the request.
 
         Raises:
-            Busy: If there is no room for the bytes.
+            Busy: If there is no memory for the bytes.
         """
         if size:  # a request that needs no more bytes is not refused
             self._admission.reserve(size, self)
@@ -168,17 +147,14 @@ class MemoryReservation:
     def add_answer(self, size: int) -> None:
         """Reserve the bytes of an answer: the predicted size before the answer exists, and the rest later.
 
-        Args:
-            size: Number of bytes of the whole answer, as far as it is known.
-
         Raises:
             TooLarge: If the answer can never fit into the memory beside its request.
-            Busy: If there is no room for the answer now.
+            Busy: If there is no memory for the answer now.
         """
         request = self.size - self._answer
-        if request + size > (most := self._admission.max_bytes):  # a retry cannot help
+        if request + size > (max_bytes := self._admission.max_bytes):  # a retry cannot help
             raise TooLarge(
-                f"answer is too large: it takes {size:,} bytes, expected at most {most - request:,}: send fewer "
+                f"answer is too large: it takes {size:,} bytes, expected at most {max_bytes - request:,}: send fewer "
                 "samples at a time, or raise spec.resources.limits.memory of the ModelServer"
             )
         self.take(max(0, size - self._answer))

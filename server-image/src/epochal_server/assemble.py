@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from aiohttp import web
 from epochal_api.server_config import ServerConfig
@@ -20,21 +19,10 @@ from epochal_server.protocols import tfserving, v2, watson
 from epochal_server.protocols.openapi import document
 from epochal_server.protocols.protocol import Protocol
 from epochal_server.routes import inference, page, photographs
-from epochal_server.routes.handling import Service
+from epochal_server.routes.service import Service
 from epochal_server.worker_pool import WorkerPool
 
 PROTOCOLS = (v2, tfserving, watson)
-"""The modules of the protocols for inference."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a server with a loaded model."""
-
-    routes: Sequence[web.RouteDef]
-    """All routes except the health probes."""
-    fast_path: FastPath
-    batcher: Batcher
 
 
 def protocols(model: Model) -> list[Protocol]:
@@ -52,50 +40,38 @@ def assemble(
     authorize: Authorize,
     threads: int,
     ready: Callable[[], str | None],
-) -> Parts:
-    """Return the parts of a server.
-
-    Args:
-        loaded: The loaded model.
-        config: The configuration of the server.
-        admission: The admission control.
-        request_log: Records each request.
-        metrics: The metrics, which get the model's data.
-        authorize: Checks that a request is allowed.
-        threads: Maximum number of threads that compute at a time.
-        ready: Returns the reason why the server should get no requests, or None if it is ready.
-    """
+) -> tuple[Sequence[web.RouteDef], FastPath]:
+    """Return the routes of a server, except the health probes, and its fast path."""
     model = loaded.model
-    count = predictions.counted(model)
+    count_classes = predictions.class_counter(model)
     metrics.loaded(
         loaded.seconds,
-        predictions.names(model) or (),
+        predictions.class_names(model) or (),
         model=model.name,
         version=model.version,
         runtime=config.runtime,
         sha256=config.source.sha256,
     )
 
-    def computed(samples: int, outputs: Sequence[Arrays]) -> None:
+    def on_call(samples: int, outputs: Sequence[Arrays]) -> None:
         metrics.batch(samples)
-        for one in outputs:
-            metrics.not_finite(predictions.not_finite(one))
-            if count is not None:
-                metrics.predictions(count(one))
+        for arrays in outputs:
+            metrics.not_finite(predictions.not_finite(arrays))
+            if count_classes is not None:
+                metrics.predictions(count_classes(arrays))
 
     batcher = Batcher(
         model,
         loaded.runtime.run,
-        most=loaded.most,
+        max_batch_size=loaded.max_batch_size,
         delay=config.batching.max_delay_microseconds / 1e6,
         thread=ThreadPoolExecutor(1, thread_name_prefix="model"),
-        pace=loaded.pace,
+        seconds_per_sample=loaded.seconds_per_sample,
         admission=admission,
-        computed=computed,
+        on_call=on_call,
     )
     workers = WorkerPool(ThreadPoolExecutor(threads, thread_name_prefix="work"), admission, threads)
     service = Service(model, batcher.answer, workers, ready, authorize, admission)
-    known = protocols(model)
-    routes = [*photographs.routes(service), *inference.routes(service, known), *page.routes(service, document(model))]
-    fast_path = FastPath(fast_endpoints(known, model), model, batcher, authorize, request_log, workers)
-    return Parts(routes, fast_path, batcher)
+    served = protocols(model)
+    routes = [*photographs.routes(service), *inference.routes(service, served), *page.routes(service, document(model))]
+    return routes, FastPath(fast_endpoints(served, model), model, batcher, authorize, request_log, workers)

@@ -13,15 +13,15 @@ from epochal_server.refusals import CrossOrigin, Unauthorized
 
 CHECK_SECONDS = 5.0
 """Interval of reading the Secret. The kubelet itself takes up to two minutes to update the mounted files."""
-LEAST_CHARACTERS = 16
+MIN_CHARACTERS = 16
 """Minimum length of a key. A shorter key can be guessed, because the server does not limit failed attempts."""
 AUTHORIZATION = "Authorization"
 OWN_PAGE = "Epochal-Page"
 """Header of requests of the server's own page. A browser sends this header to another origin only after a preflight
 request, which the server refuses."""
 _NO_KEY = (
-    f"the Secret has no key of at least {LEAST_CHARACTERS} characters, so all requests are refused: add one under any "
-    "name, such as the output of openssl rand -hex 32"
+    f"the Secret has no key of at least {MIN_CHARACTERS} characters, so all requests are refused: add an entry with "
+    "any name and the output of openssl rand -hex 32"
 )
 
 Authorize = Callable[[Mapping[str, str]], None]
@@ -53,13 +53,13 @@ class Keys:
             raise ServeError("InvalidConfig", f"spec.auth.secretRef: {_NO_KEY}")
 
     def load(self) -> None:
-        """Read the keys again. A Secret that cannot be read keeps the keys; an empty Secret removes all keys."""
+        """Read the keys again. If the Secret is unreadable, the old keys stay valid. An empty Secret has no keys."""
         try:
             # The kubelet's own files begin with two dots.
             files = sorted(path for path in self._folder.iterdir() if not path.name.startswith(".."))
             entries = {path.name: path.read_bytes() for path in files}
         except OSError as error:
-            log.warning("cannot read the keys of spec.auth.secretRef again: %s", error)
+            log.warning("cannot reload the keys of spec.auth.secretRef, the old keys stay valid: %s", error)
             return
         keys, faults = [], []
         for name, value in entries.items():
@@ -67,7 +67,7 @@ class Keys:
             if fault is None:
                 keys.append(_digest(key))
             else:
-                faults.append(f'entry "{name}" is no valid key: {fault}')
+                faults.append(f'entry "{name}" is not a valid key: {fault}')
         if not keys:
             faults.append(_NO_KEY)
         if tuple(faults) != self._faults:
@@ -99,8 +99,8 @@ class Keys:
             )
         digest = _digest(key)
         # The key is compared with all keys, each in constant time: the duration reveals nothing about any key.
-        known = [hmac.compare_digest(digest, one) for one in self._digests]
-        if not any(known):
+        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        if not any(matches):
             raise Unauthorized("Authorization: unknown API key: send a key of the Secret that spec.auth names")
 
 
@@ -131,9 +131,9 @@ def _key(value: bytes) -> tuple[str, str | None]:
     try:
         key = value.decode().strip()
     except UnicodeDecodeError:
-        return "", "expected text in UTF-8, found other bytes"
-    if len(key) < LEAST_CHARACTERS:
-        return key, f"expected at least {LEAST_CHARACTERS} characters, found {'fewer' if key else 'none'}"
+        return "", "expected UTF-8 text, found other bytes"
+    if len(key) < MIN_CHARACTERS:
+        return key, f"expected at least {MIN_CHARACTERS} characters, found {'fewer' if key else 'an empty value'}"
     return key, None
 
 

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Middleware
 from epochal_lib.sockets import BACKLOG
 
 from epochal_server.connections.aiohttp_connection import AiohttpConnection
-from epochal_server.connections.connection import KEPT_SECONDS, Connection, Connections
+from epochal_server.connections.connection import KEEP_ALIVE_SECONDS, Connection, Connections
 from epochal_server.connections.fast_path import FastPath, FastPathConnection
 from epochal_server.connections.tls import Handshake
 from epochal_server.routes.request_body import without_continue
@@ -29,14 +29,7 @@ _protocol_log.setLevel(logging.CRITICAL)
 
 
 class Listener:
-    """Serves routes on a socket after `start`.
-
-    Args:
-        routes: The routes to serve.
-        middleware: Middleware of all routes.
-        connections: The connections of clients.
-        fast_path: The fast path for plain requests, or None to pass all requests to aiohttp.
-    """
+    """Serves routes on a socket after `start`."""
 
     def __init__(
         self,
@@ -53,7 +46,7 @@ class Listener:
             logger=_protocol_log,
             handler_cancellation=True,
             shutdown_timeout=STOP_SECONDS,
-            keepalive_timeout=KEPT_SECONDS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )

@@ -33,9 +33,9 @@ class Loaded:
 
     model: Model
     runtime: Runtime
-    most: int
+    max_batch_size: int
     """Maximum number of samples in one call."""
-    pace: float
+    seconds_per_sample: float
     """Seconds that the model takes for a sample."""
     seconds: float
     """Seconds that the preparation took."""
@@ -57,17 +57,17 @@ def load(
     """
     began = perf_counter()
     if config.path:
-        found = files.converted(_inside(folder, config.path), config.source)
+        model_files = files.converted(_converted_path(folder, config.path), config.source)
     else:
-        keep = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="epochal-model-"))
-        found = files.fetched(config.source, storage, keep)
+        target = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="epochal-model-"))
+        model_files = files.fetched(config.source, storage, target)
     try:
-        return _ready(config, found, threads, began)
-    except ServeError as ended:
-        raise ServeError(ended.reason, f"{config.source.uri}: {ended.message}") from ended
+        return _prepare(config, model_files, threads, began)
+    except ServeError as error:
+        raise ServeError(error.reason, f"{config.source.uri}: {error.message}") from error
 
 
-def _inside(folder: Path, name: str) -> Path:
+def _converted_path(folder: Path, name: str) -> Path:
     """Return the path of the converted model.
 
     Raises:
@@ -76,16 +76,20 @@ def _inside(folder: Path, name: str) -> Path:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ServeError(
-            "InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the operator's image"
+            "InvalidConfig", f"path: must be a file below {folder}, found {name!r}: use the image of the operator"
         )
     return path
 
 
-def _ready(config: ServerConfig, found: files.Files, threads: int, began: float) -> Loaded:
+def _prepare(config: ServerConfig, model_files: files.Files, threads: int, began: float) -> Loaded:
     """Load, check and warm up the files of a model."""
     fetched = perf_counter()
-    runtime = _loader(config.runtime)(found.model, found.signature, threads, checked=found.check is not None)
-    signature = found.signature or Signature.model_construct(inputs=runtime.inputs, outputs=runtime.outputs, models=[])
+    runtime = _loader(config.runtime)(
+        model_files.model, model_files.signature, threads, has_check=model_files.check is not None
+    )
+    signature = model_files.signature or Signature.model_construct(
+        inputs=runtime.inputs, outputs=runtime.outputs, models=[]
+    )
     classes = _classes(config, signature)
     model = Model(
         name=config.name,
@@ -101,14 +105,14 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
             require_images(model)
         except Unknown as refused:
             raise ServeError("InvalidConfig", f"spec.images: {refused}, or set mode None") from refused
-    most = min(config.batching.max_size, runtime.most or config.batching.max_size)
+    max_batch_size = min(config.batching.max_size, runtime.max_batch_size or config.batching.max_size)
     loaded = perf_counter()
     samples: Arrays | None = None
-    if found.check is not None:
-        samples, expected = answers.samples(found.check, signature, found.which)
-        difference = answers.check(answers_to(runtime, samples, most), expected, signature.tolerance)
-        log.info("the samples of its export are answered as then, but for %.2g", difference)
-    pace = warm_up(model, runtime, most, samples)
+    if model_files.check is not None:
+        samples, expected = answers.samples(model_files.check, signature, model_files.which)
+        difference = answers.check(run_in_batches(runtime, samples, max_batch_size), expected, signature.tolerance)
+        log.info("the model passes the check of its export: the largest difference is %.2g", difference)
+    seconds_per_sample = warm_up(model, runtime, max_batch_size, samples)
     now = perf_counter()
     log.info(
         "the model is ready: fetched in %.2f s, loaded in %.2f s, checked and warmed up in %.2f s",
@@ -116,15 +120,15 @@ def _ready(config: ServerConfig, found: files.Files, threads: int, began: float)
         loaded - fetched,
         now - loaded,
     )
-    return Loaded(model, runtime, most, pace, now - began)
+    return Loaded(model, runtime, max_batch_size, seconds_per_sample, now - began)
 
 
-def answers_to(runtime: Runtime, inputs: Arrays, most: int) -> Arrays:
-    """Return a model's answers to samples, computed in batches of at most `most` samples."""
+def run_in_batches(runtime: Runtime, inputs: Arrays, max_batch_size: int) -> Arrays:
+    """Return a model's answers to samples, computed in batches of at most `max_batch_size` samples."""
     count = len(next(iter(inputs.values())))
     parts = [
-        runtime.run({name: array[begin : begin + most] for name, array in inputs.items()})
-        for begin in range(0, count, most)
+        runtime.run({name: array[begin : begin + max_batch_size] for name, array in inputs.items()})
+        for begin in range(0, count, max_batch_size)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -139,12 +143,12 @@ def _classes(config: ServerConfig, signature: Signature) -> tuple[str, ...] | No
         return tuple(signature.classes) if signature.classes else None
     shape = signature.outputs[0].shape
     count = shape[-1] if shape else -1
-    wanted = 2 if count == 1 else count  # one unit distinguishes two classes
-    if wanted > 0 and len(config.classes) != wanted:
+    expected = 2 if count == 1 else count  # one unit distinguishes two classes
+    if expected > 0 and len(config.classes) != expected:
         raise ServeError(
             "InvalidConfig",
-            f"spec.classes: must name the {wanted} classes that the model tells apart, found {len(config.classes)} "
-            "names: name each, in their order",
+            f"spec.classes: expected the names of the model's {expected} classes, found {len(config.classes)} names: "
+            "list all names in the order of the model's output",
         )
     return tuple(config.classes)
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from epochal_api.text import printable
 
-SHOWN = 2000
+MAX_MESSAGE = 2000
 """Maximum number of characters of a message, which may repeat content of the request."""
 
 
@@ -25,14 +25,14 @@ class Refused(Exception):
     status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
 
     def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
-        text = printable(message[: SHOWN + 1])  # the message may hold a name as long as the body
-        self.message = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+        text = printable(message[: MAX_MESSAGE + 1])  # the message may hold a name as long as the body
+        self.message = text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"
         self.headers: Mapping[str, str] = headers or {}
         super().__init__(self.message)
 
 
 class Invalid(Refused):
-    """The request is invalid: a retry of the same request cannot succeed."""
+    """The request is invalid, so a retry cannot succeed."""
 
     status = HTTPStatus.BAD_REQUEST
 
@@ -47,20 +47,14 @@ class Unauthorized(Refused):
 
 
 class CrossOrigin(Refused):
-    """A browser sent the request for a web page of another origin, to a server without keys.
-
-    Args:
-        header: The header that shows it.
-        expected: The value of the header in requests that are answered.
-        found: The value in this request.
-    """
+    """A browser sent the request for a web page of another origin, to a server without keys."""
 
     status = HTTPStatus.FORBIDDEN
 
     def __init__(self, header: str, expected: str, found: str) -> None:
         super().__init__(
             f"{header}: expected {expected}, found {found}: a server without API keys refuses requests of web pages of "
-            "other origins: set spec.auth of the ModelServer, or open the page by the server's own address"
+            "other origins: set spec.auth of the ModelServer, or open the page at the server's own address"
         )
 
 

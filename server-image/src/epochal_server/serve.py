@@ -20,10 +20,10 @@ from epochal_api.server_pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STA
 from epochal_lib import cgroups
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from epochal_server.admission import MOST_SECONDS, AdmissionControl
+from epochal_server.admission import MAX_QUEUE_SECONDS, AdmissionControl
 from epochal_server.assemble import assemble
 from epochal_server.auth import Keys, refuse_other_origins
-from epochal_server.connections.connection import MOST, Connections
+from epochal_server.connections.connection import MAX_CONNECTIONS, Connections
 from epochal_server.connections.fast_path import FastPath
 from epochal_server.connections.tls import Certificate
 from epochal_server.listener import Listener
@@ -41,29 +41,29 @@ from epochal_server.worker_pool import run_in_daemon
 if TYPE_CHECKING:
     from epochal_lib.model_server.storage import Storage
 
-SOON_SECONDS = 2.0
+PROBE_WAIT_SECONDS = 2.0
 """Time for which a readiness probe waits for the model while it is loading. It is shorter than the kubelet's timeout of
 the probe. The kubelet would repeat a failed probe only a second later."""
-END_SECONDS = 3.0
+SHUTDOWN_SECONDS = 3.0
 """Part of the grace period that is reserved for the shutdown after the last answer."""
-GIVEN_UP_SECONDS = 1.0
-"""Part of END_SECONDS that is reserved for errors to the clients whose requests cannot be answered in time."""
-OTHERS = 64
+REFUSE_SECONDS = 1.0
+"""Part of SHUTDOWN_SECONDS that is reserved for errors to the clients whose requests cannot be answered in time."""
+SPARE_CONNECTIONS = 64
 """Connections beyond those of waiting requests. They stay free for refused clients and for the kubelet, which would
 restart a server that does not answer."""
-FILES = 128
+SPARE_FILES = 128
 """File descriptors that the server needs besides those of its clients' connections."""
-PART_OF_MEMORY = 8
+BODY_MEMORY_DIVISOR = 8
 """Divisor of the container's memory limit that gives the limit for request bodies and answers. A decoded body takes
 several times as many bytes."""
-BODIES_BYTES = 256 * 2**20
+DEFAULT_BODY_BYTES = 256 * 2**20
 """Limit for request bodies and answers if the container has no memory limit."""
 LOADING = "the model is not loaded yet"
-UNREADY_TIMES = 2
-"""A server is not ready while a model call takes longer than `MOST_SECONDS` and than this multiple of its usual time.
-It refuses all requests until the call ends."""
+UNREADY_FACTOR = 2
+"""A server is not ready while a model call takes longer than `MAX_QUEUE_SECONDS` and than this multiple of its usual
+time. It refuses all requests until the call ends."""
 DEAD_SECONDS = 300.0
-DEAD_TIMES = 10
+DEAD_FACTOR = 10
 """A server is not live while a model call takes longer than `DEAD_SECONDS` and than this multiple of its usual time.
 The kubelet then restarts the server. Loading and warm-up have no such limit: the first calls of a large model may
 take minutes."""
@@ -82,36 +82,31 @@ class Folders:
 
 
 class Server:
-    """The server of one model, from its start to its end.
-
-    Args:
-        config: Configuration of the server.
-        folders: The mount paths of the pod's volumes.
-        stay: Seconds after SIGTERM in which the server still accepts requests.
+    """The server of one model. After SIGTERM it still accepts requests for `stay_seconds`.
 
     Raises:
         ServeError: InvalidConfig, if the required certificate or the required keys are missing.
     """
 
-    def __init__(self, config: ServerConfig, folders: Folders | None = None, stay: float = STAY_SECONDS) -> None:
-        folders = folders or Folders()
+    def __init__(self, config: ServerConfig, folders: Folders, stay_seconds: float = STAY_SECONDS) -> None:
         self._config = config
         self._folders = folders
-        self._stay = stay
-        self._why: str | None = LOADING
-        self._settled = asyncio.Event()  # set if ready, waiting for the storage or ending: probes need not wait
+        self._stay_seconds = stay_seconds
+        self._not_ready_reason: str | None = LOADING
+        # Set if the server is ready, waits for the storage, or shuts down: then readiness probes need not wait.
+        self._is_readiness_known = asyncio.Event()
         self._loaded: Loaded | None = None
         self._batcher: Batcher | None = None
-        self._ending = asyncio.Event()
+        self._shutdown = asyncio.Event()
         self._threads = max(1, math.ceil(cgroups.cores()))
         memory = cgroups.limit()
-        most = memory // PART_OF_MEMORY if memory else BODIES_BYTES
-        connections = _connections(config.limits.queued_requests)
-        queued = min(config.limits.queued_requests, connections - OTHERS)
-        self._admission = AdmissionControl(queued, max(config.limits.request_bytes, most))
+        body_bytes = memory // BODY_MEMORY_DIVISOR if memory else DEFAULT_BODY_BYTES
+        connections = _max_connections(config.limits.queued_requests)
+        queued = min(config.limits.queued_requests, connections - SPARE_CONNECTIONS)
+        self._admission = AdmissionControl(queued, max(config.limits.request_bytes, body_bytes))
         self._metrics = Metrics(lambda: self._admission.waiting)
         self._access_log = AccessLog()
-        self._request_log = RequestLog(self._metrics, self._access_log, self._ending.is_set)
+        self._request_log = RequestLog(self._metrics, self._access_log, self._shutdown.is_set)
         self._connections = Connections(connections, self._admission)
         self._certificate = Certificate(folders.tls) if config.tls else None
         self._keys = Keys(folders.auth) if config.auth else None
@@ -121,46 +116,42 @@ class Server:
     async def run(self, listener: socket.socket, metrics: socket.socket) -> None:
         """Serve until SIGTERM or SIGINT, then answer the accepted requests and return.
 
-        Args:
-            listener: Listening socket of all protocols.
-            metrics: Listening socket of /metrics.
-
         Raises:
             ServeError: If the model cannot be served.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
+            loop.add_signal_handler(number, self._begin_shutdown)
         registry = CollectorRegistry()
         registry.register(self._metrics)
         for collector in (ProcessCollector, GCCollector):
             collector(registry=registry)
-        metrics_of_server = metrics_routes(registry, lambda: self._loaded.model.signature if self._loaded else None)
-        scraped = self._listener(metrics_of_server)
-        await scraped.start(metrics)
-        tasks = [asyncio.create_task(one) for one in self._kept()]
+        metrics_listener = self._listener(
+            metrics_routes(registry, lambda: self._loaded.model.signature if self._loaded else None)
+        )
+        await metrics_listener.start(metrics)
+        tasks = [asyncio.create_task(coroutine) for coroutine in self._background_tasks()]
         try:
             await self._serve(listener)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await scraped.stop()
+            await metrics_listener.stop()
 
     async def _serve(self, listener: socket.socket) -> None:
         context = self._certificate.context if self._certificate else None
-        waiting = self._listener(
-            [*health_routes(self._ready, self._alive, self._soon), web.route("*", "/{path:.*}", self._not_ready)]
-        )
-        await waiting.start(listener, context)
+        probes = health_routes(self._ready, self._alive, self._wait_for_readiness)
+        refusing = self._listener([*probes, web.route("*", "/{path:.*}", self._not_ready)])
+        await refusing.start(listener, context)
         loading = run_in_daemon(partial(self._load, asyncio.get_running_loop()))
-        ending = asyncio.ensure_future(self._ending.wait())
-        first: list[asyncio.Future[Any]] = [loading, ending]
-        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        shutdown = asyncio.ensure_future(self._shutdown.wait())
+        futures: list[asyncio.Future[Any]] = [loading, shutdown]
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         if not loading.done():
             return  # the model is not loaded, so no request waits for it
         loaded = loading.result()
-        parts = assemble(
+        routes, fast_path = assemble(
             loaded,
             self._config,
             admission=self._admission,
@@ -170,70 +161,70 @@ class Server:
             threads=self._threads,
             ready=self._ready,
         )
-        serving = self._listener([*health_routes(self._ready, self._alive), *parts.routes], parts.fast_path)
+        serving = self._listener([*health_routes(self._ready, self._alive), *routes], fast_path)
         await serving.start(listener, context)
-        self._loaded, self._batcher = loaded, parts.batcher
-        if not self._ending.is_set():  # a signal may have arrived while the server began to listen
-            self._why = None
-            self._settled.set()
-        _settle()
+        self._loaded, self._batcher = loaded, fast_path.batcher
+        if not self._shutdown.is_set():  # a signal may have arrived while the server began to listen
+            self._not_ready_reason = None
+            self._is_readiness_known.set()
+        _freeze_objects()
         log.info("ready")
-        await waiting.stop()
-        await ending
-        await self._drain(serving, listener, parts.batcher)
+        await refusing.stop()
+        await shutdown
+        await self._drain(serving, listener, fast_path.batcher)
 
     async def _drain(self, serving: Listener, listener: socket.socket, batcher: Batcher) -> None:
-        log.info("draining: accepting requests for %.0f s more", self._stay)
-        await asyncio.sleep(self._stay)
+        log.info("draining: accepting requests for %.0f s more", self._stay_seconds)
+        await asyncio.sleep(self._stay_seconds)
         listener.close()
         serving.refuse()
-        left = await self._request_log.done(GRACE_SECONDS - self._stay - END_SECONDS)
-        if left:
-            log.warning("the grace period ends: refusing %d requests without an answer", left)
-            batcher.give_up(NotReady(f"{self._why}: no time is left to answer this request: try again"))
-            await self._request_log.done(GIVEN_UP_SECONDS)
+        unanswered = await self._request_log.wait_until_idle(GRACE_SECONDS - self._stay_seconds - SHUTDOWN_SECONDS)
+        if unanswered:
+            log.warning("the grace period ends: refusing %d requests without an answer", unanswered)
+            batcher.fail_queued(NotReady(f"{self._not_ready_reason}: the grace period ends: send the request again"))
+            await self._request_log.wait_until_idle(REFUSE_SECONDS)
         await serving.stop()
         log.info("stopped")
 
-    def _end(self) -> None:
-        self._why = "the server is shutting down"
-        self._settled.set()
-        self._ending.set()
+    def _begin_shutdown(self) -> None:
+        self._not_ready_reason = "the server is shutting down"
+        self._is_readiness_known.set()
+        self._shutdown.set()
 
     def _ready(self) -> str | None:
-        return self._why or self._late(MOST_SECONDS, UNREADY_TIMES)
+        return self._not_ready_reason or self._slow_call(MAX_QUEUE_SECONDS, UNREADY_FACTOR)
 
     def _alive(self) -> str | None:
-        return self._late(DEAD_SECONDS, DEAD_TIMES)
+        return self._slow_call(DEAD_SECONDS, DEAD_FACTOR)
 
-    def _late(self, seconds: float, times: float) -> str | None:
-        return self._batcher.late(seconds, times) if self._batcher is not None else None
+    def _slow_call(self, seconds: float, factor: float) -> str | None:
+        return self._batcher.slow_call_message(seconds, factor) if self._batcher is not None else None
 
-    async def _soon(self) -> None:
+    async def _wait_for_readiness(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(SOON_SECONDS):
-                await self._settled.wait()
+            async with asyncio.timeout(PROBE_WAIT_SECONDS):
+                await self._is_readiness_known.wait()
 
     async def _not_ready(self, _: web.Request) -> web.StreamResponse:
-        raise NotReady(f"{self._why}: try again later")
+        raise NotReady(f"{self._not_ready_reason}: try again later")
 
     def _listener(self, routes: Iterable[web.RouteDef], fast_path: FastPath | None = None) -> Listener:
         return Listener(routes, request_middleware(self._request_log, self._admission), self._connections, fast_path)
 
-    def _kept(self) -> Sequence[Coroutine[Any, Any, None]]:
+    def _background_tasks(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Return the coroutines that run in the background while the server serves."""
-        kept = [self._access_log.run(), self._connections.run()]
+        tasks = [self._access_log.run(), self._connections.run()]
         if self._keys is not None:
-            kept.append(self._keys.run())
+            tasks.append(self._keys.run())
         if self._certificate is not None:
-            kept.append(self._certificate.run())
-        return kept
+            tasks.append(self._certificate.run())
+        return tasks
 
     def _load(self, loop: asyncio.AbstractEventLoop) -> Loaded:
         """Load the model. The method runs in a thread of its own."""
 
-        def waits(why: str | None) -> None:
-            loop.call_soon_threadsafe(self._store_wait, why)
+        def waits(reason: str | None) -> None:
+            loop.call_soon_threadsafe(self._set_storage_wait, reason)
 
         def storage() -> "Storage":
             from epochal_lib.model_server.storage import Storage  # noqa: PLC0415 - only a download needs the S3 client
@@ -242,40 +233,35 @@ class Server:
 
         return load(self._config, storage, self._threads, self._folders.model)
 
-    def _store_wait(self, why: str | None) -> None:
+    def _set_storage_wait(self, reason: str | None) -> None:
         """Store the reason why the server waits for the storage, or None once the storage has answered."""
-        if self._ending.is_set():
+        if self._shutdown.is_set():
             return
-        self._why = f"waiting for the storage: {why}" if why else LOADING
-        if why:
-            self._settled.set()
+        self._not_ready_reason = f"waiting for the storage: {reason}" if reason else LOADING
+        if reason:
+            self._is_readiness_known.set()
         else:
-            self._settled.clear()
+            self._is_readiness_known.clear()
 
 
-def _connections(queued: int) -> int:
-    """Return the maximum number of connections at a time.
+def _max_connections(queued: int) -> int:
+    """Return the maximum number of connections at a time."""
+    needed = max(MAX_CONNECTIONS, queued + SPARE_CONNECTIONS)
+    allowed = raise_file_limit(needed + SPARE_FILES) - SPARE_FILES
+    if allowed < needed:
+        log.warning(
+            "limit of open files (RLIMIT_NOFILE) allows %d connections, expected %d: raise the limit of the container "
+            "runtime",
+            allowed,
+            needed,
+        )
+    return max(allowed, 2 * SPARE_CONNECTIONS)
 
-    Args:
-        queued: Maximum number of waiting requests.
-    """
-    wanted = max(MOST, queued + OTHERS)
-    allowed = file_descriptors(wanted + FILES) - FILES
-    if allowed < wanted:
-        log.warning("the container's limit of open files allows %d connections, expected %d: raise it", allowed, wanted)
-    return max(allowed, 2 * OTHERS)
 
-
-def file_descriptors(needed: int) -> int:
-    """Raise this process's limit of open files and connections, if needed and as far as allowed.
+def raise_file_limit(needed: int) -> int:
+    """Raise this process's limit of open files, as far as allowed. Return the limit, or `needed` if that is less.
 
     Container runtimes may allow 1,024 at first: https://0pointer.net/blog/file-descriptor-limits.html.
-
-    Args:
-        needed: Number of descriptors that are needed.
-
-    Returns:
-        The number of those that are allowed.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
@@ -285,7 +271,7 @@ def file_descriptors(needed: int) -> int:
     return allowed
 
 
-def _settle() -> None:
+def _freeze_objects() -> None:
     """Exclude the present objects, such as all modules, from garbage collection, which would scan them repeatedly."""
     gc.collect()
     gc.freeze()

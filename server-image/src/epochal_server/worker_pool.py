@@ -14,13 +14,7 @@ R = TypeVar("R")
 
 
 class WorkerPool:
-    """Runs functions in a pool of threads, at most one for each CPU at a time.
-
-    Args:
-        pool: The pool of threads.
-        admission: The admission control, which counts the calls as waiting requests.
-        threads: Maximum number of functions that run at a time.
-    """
+    """Runs functions in a pool of threads, at most one for each CPU at a time."""
 
     def __init__(self, pool: Executor, admission: AdmissionControl, threads: int) -> None:
         self._pool = pool
@@ -35,7 +29,7 @@ class WorkerPool:
             Busy: If the maximum number of requests is waiting.
             Exception: The exception of the function, such as Refused.
         """
-        with self._admission.waits():
+        with self._admission.waiting_request():
             return await self._done(function, *args, **kwargs)
 
     async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -44,7 +38,7 @@ class WorkerPool:
         Parsed JSON may take forty times its bytes. A picture of a thousand bytes may take a quarter of a GiB. There is
         no memory for two of them.
         """
-        with self._admission.waits():  # counts also while the call waits for its turn
+        with self._admission.waiting_request():  # counts also while the call waits for its turn
             async with self._turn:
                 return await self._done(function, *args, **kwargs)
 

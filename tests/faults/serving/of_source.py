@@ -16,7 +16,7 @@ from tests.kit.trained import Trained
 OUTAGE_SECONDS = 10
 STARTED_SECONDS = 60
 SEEN_SECONDS = 90
-WAITS = "the storage is waited for"
+WAITS = "waiting for the storage"
 
 
 def lose_storage(bed: Bed) -> str:

@@ -27,7 +27,7 @@ OWN_2, OWN_1, ROOT_1 = Group(1000, 500, 17, 900), Group(2000, 400, 3, 800), Grou
 
 
 @pytest.mark.parametrize(
-    ("content", "found", "ceiling", "most"),
+    ("content", "found", "memory_limit", "memory_peak"),
     [
         (VERSION_2, [OWN_2], 1000, 900),
         ({**VERSION_2, "sys/memory.max": "max\n"}, [Group(None, 500, 17, 900)], None, 900),
@@ -45,30 +45,29 @@ OWN_2, OWN_1, ROOT_1 = Group(1000, 500, 17, 900), Group(2000, 400, 3, 800), Grou
         ({"proc/self/cgroup": "1:memory:/\n", "sys/memory/memory.limit_in_bytes": "3000\n"}, [], 3000, None),
     ],
 )
-def test_each_version_is_read(
-    tmp_path: Path, content: dict[str, str], found: list[Group], ceiling: int | None, most: int | None
+def test_reads_each_version(
+    tmp_path: Path, content: dict[str, str], found: list[Group], memory_limit: int | None, memory_peak: int | None
 ) -> None:
     for name, text in (STATUS | content).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     where = tmp_path / "proc", tmp_path / "sys"
     assert list(groups(*where)) == found
-    assert limit(*where) == ceiling
-    assert peak(*where) == (most or 300 * 1024)
+    assert limit(*where) == memory_limit
+    assert peak(*where) == (memory_peak or 300 * 1024)
 
 
-def test_this_process_has_had_some() -> None:
-    most = peak()
-    assert most is not None
-    assert most > 10 * 1024**2
-    assert most <= (cgroups.limit() or most)
+def test_reads_the_peak_of_this_process() -> None:
+    found = peak()
+    assert found is not None
+    assert 10 * 1024**2 < found <= (cgroups.limit() or found)
 
 
 @pytest.mark.parametrize(
     ("content", "found"),
     [("50000 100000\n", 0.5), ("99900000 100000\n", 4.0), ("max 100000\n", 4.0), ("1 0\n", 4.0), (None, 4.0)],
 )
-def test_cores_are_those_that_the_kernel_allows(
+def test_cores_depend_on_affinity_and_quota(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, found: float
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3})

@@ -9,7 +9,7 @@ from epochal_lib.fatal_error import CRASHED, exit_code_of, write_termination_mes
 from epochal_lib.model_server.errors import Reason, ServeError
 
 
-def test_leaves_words_where_the_kubelet_reads_them(tmp_path: Path) -> None:
+def test_writes_the_termination_message(tmp_path: Path) -> None:
     file = tmp_path / "termination-log"
     file.touch()
     write_termination_message("ModelDamaged", "must be “whole”", file)
@@ -17,7 +17,7 @@ def test_leaves_words_where_the_kubelet_reads_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "“", "\U0001f600", '"'])
-def test_leaves_no_more_than_the_kubelet_reads(tmp_path: Path, character: str) -> None:
+def test_the_kubelet_does_not_cut_the_message(tmp_path: Path, character: str) -> None:
     file = tmp_path / "termination-log"
     file.touch()
     write_termination_message("ModelRefused", character * 5000, file)
@@ -27,7 +27,7 @@ def test_leaves_no_more_than_the_kubelet_reads(tmp_path: Path, character: str) -
     assert len(message) > 300
 
 
-def test_outside_of_a_pod_nothing_takes_them(tmp_path: Path) -> None:
+def test_writes_no_file_outside_of_a_pod(tmp_path: Path) -> None:
     write_termination_message("ModelRefused", "no", tmp_path / "termination-log")
     assert not list(tmp_path.iterdir())
 
@@ -41,9 +41,9 @@ def test_outside_of_a_pod_nothing_takes_them(tmp_path: Path) -> None:
         ("StorageUnreachable", 69),
     ],
 )
-def test_ends_by_whose_fault_it_is(reason: Reason, code: int) -> None:
-    ended = ServeError(reason, "found \x1b[31m")
-    assert (ended.exit_code, ended.message) == (code, r"found \x1b[31m")
+def test_the_exit_code_depends_on_the_reason(reason: Reason, code: int) -> None:
+    error = ServeError(reason, "found \x1b[31m")
+    assert (error.exit_code, error.message) == (code, r"found \x1b[31m")
 
 
 def test_an_error_becomes_the_exit_code_and_a_redacted_message(tmp_path: Path) -> None:

@@ -33,14 +33,14 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_line_says_when_where_and_what(stream: io.StringIO) -> None:
+def test_a_line_has_time_level_logger_and_message(stream: io.StringIO) -> None:
     logging.getLogger("epochal.queue").warning("%d jobs wait", 3)
     (line,) = lines(stream)
     assert line.pop("ts").endswith("+00:00")
     assert line == {"level": "warning", "logger": "epochal.queue", "message": "3 jobs wait"}
 
 
-def test_the_level_holds(stream: io.StringIO) -> None:
+def test_omits_lower_levels(stream: io.StringIO) -> None:
     logging.getLogger("epochal").debug("unseen")
     assert lines(stream) == []
 
@@ -60,7 +60,7 @@ def test_an_exception_is_a_field(stream: io.StringIO) -> None:
     assert "ValueError" in line["exception"]
 
 
-def test_warnings_and_the_last_error_are_lines_too(stream: io.StringIO) -> None:
+def test_logs_warnings_and_uncaught_exceptions(stream: io.StringIO) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(capture=True)
@@ -69,7 +69,7 @@ def test_warnings_and_the_last_error_are_lines_too(stream: io.StringIO) -> None:
     sys.excepthook(RuntimeError, error, None)
     warned, fatal = lines(stream)
     assert "DeprecationWarning: old" in warned["message"]
-    assert (fatal["level"], fatal["message"]) == ("critical", "stopped by an error")
+    assert (fatal["level"], fatal["message"]) == ("critical", "uncaught exception")
     assert "the end" in fatal["exception"]
 
 

@@ -1,5 +1,5 @@
 import pytest
-from epochal_lib.suggestions import MOST, close_matches
+from epochal_lib.suggestions import MAX_SUGGESTIONS, close_matches
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,6 @@ from epochal_lib.suggestions import MOST, close_matches
         ("ab1", ["ab2", "ab3", "ab4", "ab5"], ["ab5", "ab4", "ab3"]),
     ],
 )
-def test_names_alike_are_found_in_whichever_case(name: str, known: list[str], found: list[str]) -> None:
+def test_suggests_similar_names_in_any_case(name: str, known: list[str], found: list[str]) -> None:
     assert close_matches(name, known) == found
-    assert len(found) <= MOST
+    assert len(found) <= MAX_SUGGESTIONS

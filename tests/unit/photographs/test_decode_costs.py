@@ -1,4 +1,4 @@
-"""What a few bytes may cost: pictures that are made to take long, or much memory."""
+"""Time and memory of hostile pictures."""
 
 import io
 import struct
@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 from epochal_photographs.decode import decode, is_large, pixels
-from epochal_photographs.errors import NotAPicture
+from epochal_photographs.errors import InvalidPicture
 from epochal_photographs.segments import MAX_SCANS, MAX_SEGMENTS
 from PIL import Image
 
@@ -19,7 +19,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 def of_scans(count: int, side: int = SIDE) -> bytes:
-    """Returns a progressive JPEG of so many scans, each of which says of all blocks at once that they are zero."""
+    """Return a progressive JPEG with a number of scans, each of zero blocks."""
     blocks = (side // 8) ** 2
     code_of_one_bit = bytes([1] + [0] * 15)
     head = segment(0xDB, bytes([0] + [1] * 64)) + segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
@@ -51,25 +51,25 @@ def stored(picture: Image.Image, kind: str, **options: bool) -> bytes:
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
-    assert decode(of_scans(10), most_pixels=PIXELS, at_least=500).size == (512, 512)
+    assert decode(of_scans(10), max_pixels=PIXELS, min_side=500).size == (512, 512)
     bomb = of_scans(50_000)
     assert len(bomb) < 8 * 2**20
-    with pytest.raises(NotAPicture, match=f"50,000 scans, expected at most {MAX_SCANS}"):
-        decode(bomb, most_pixels=PIXELS, at_least=500)
+    with pytest.raises(InvalidPicture, match=f"50,000 scans, expected at most {MAX_SCANS}"):
+        decode(bomb, max_pixels=PIXELS, min_side=500)
 
 
-def test_so_is_one_that_is_not_progressive() -> None:
+def test_a_sequential_jpeg_of_many_scans_is_refused() -> None:
     """A scan of 10 bytes took a millisecond."""
     few = of_sequential_scans(10)
-    assert decode(few, most_pixels=PIXELS, at_least=500).size == (512, 512)
-    assert is_large(few, at_least=500)
-    with pytest.raises(NotAPicture, match=f"300 scans, expected at most {MAX_SCANS}"):
-        decode(of_sequential_scans(300), most_pixels=PIXELS, at_least=500)
+    assert decode(few, max_pixels=PIXELS, min_side=500).size == (512, 512)
+    assert is_large(few, min_side=500)
+    with pytest.raises(InvalidPicture, match=f"300 scans, expected at most {MAX_SCANS}"):
+        decode(of_sequential_scans(300), max_pixels=PIXELS, min_side=500)
 
 
-def test_what_follows_a_jpeg_has_no_scans() -> None:
+def test_ignores_scans_after_the_end_of_a_jpeg() -> None:
     picture = stored(Image.new("L", (64, 64)), "JPEG", progressive=True)
-    assert decode(picture + b"\xff\xda" * 1000, most_pixels=PIXELS).size == (64, 64)
+    assert decode(picture + b"\xff\xda" * 1000, max_pixels=PIXELS).size == (64, 64)
 
 
 JPEG, PNG = (stored(Image.new("L", (64, 64)), kind) for kind in ("JPEG", "PNG"))
@@ -90,30 +90,30 @@ AFTER_HEAD, BEFORE_END = 33, -12
     ],
     ids=["segments", "fill", "bytes", "hidden", "after the scan", "chunks", "end", "after the pixels"],
 )
-def test_a_picture_of_many_parts_is_refused(data: bytes) -> None:
-    """8 MiB of them took 2 s and 270 MiB."""
-    with pytest.raises(NotAPicture, match=f"more than {MAX_SEGMENTS:,} segments"):
-        decode(data, most_pixels=PIXELS)
+def test_refuses_many_segments_or_chunks(data: bytes) -> None:
+    """A file of 8 MiB took 2 s and 270 MiB."""
+    with pytest.raises(InvalidPicture, match=f"more than {MAX_SEGMENTS:,} segments"):
+        decode(data, max_pixels=PIXELS)
 
 
-def test_what_follows_a_png_is_not_read() -> None:
+def test_ignores_data_after_the_end_of_a_png() -> None:
     assert pixels(PNG + b"\0" * 2**20) == 64 * 64
 
 
-def test_texts_that_take_much_memory_are_refused() -> None:
+def test_refuses_large_text_chunks() -> None:
     texts = b"".join(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**20 - 1))) for _ in range(5))
-    with pytest.raises(NotAPicture, match="Too much memory used in text chunks"):
+    with pytest.raises(InvalidPicture, match="Too much memory used in text chunks"):
         pixels(PNG[:AFTER_HEAD] + texts + PNG[AFTER_HEAD:])
 
 
-def test_tells_what_takes_much_memory() -> None:
+def test_is_large_predicts_much_memory() -> None:
     large, small = (Image.new("RGB", (side, side)) for side in (2100, 2000))
     kinds = ("PNG", "WEBP", "JPEG", "MPO")
-    assert [is_large(stored(large, kind), at_least=1000) for kind in kinds] == [True, True, False, False]
-    assert is_large(stored(large, "JPEG", progressive=True), at_least=1000)
-    # What is long and narrow is decoded at its full size.
+    assert [is_large(stored(large, kind), min_side=1000) for kind in kinds] == [True, True, False, False]
+    assert is_large(stored(large, "JPEG", progressive=True), min_side=1000)
+    # A long and narrow picture is decoded at its full size.
     long = stored(Image.new("RGB", (8000, 600)), "JPEG")
-    assert [is_large(long, at_least=at_least) for at_least in (0, 300, 400)] == [True, False, True]
+    assert [is_large(long, min_side=min_side) for min_side in (0, 300, 400)] == [True, False, True]
     assert not is_large(stored(small, "WEBP"))
-    with pytest.raises(NotAPicture):
+    with pytest.raises(InvalidPicture):
         is_large(b"none")

@@ -1,4 +1,4 @@
-"""What is seen of a picture that is transparent in part, and what it costs."""
+"""Transparent pictures, and their memory."""
 
 import io
 import subprocess
@@ -9,22 +9,22 @@ from epochal_photographs.flatten import on_contrasting_page, on_white
 from PIL import Image
 
 MIB = 2**20
-SHOWS = r"""
+PROGRAM = r"""
 import re, sys
 from epochal_photographs.decode import decode
-from epochal_photographs.digit import digit
-digit(decode(sys.stdin.buffer.read(), most_pixels=2**24, at_least=700))
+from epochal_photographs.digit import find_digit
+find_digit(decode(sys.stdin.buffer.read(), max_pixels=2**24, min_side=700))
 print(1024 * int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]))  # of itself, not of who began it
 """
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 @pytest.mark.parametrize(("ink", "page"), [(0, 255), (255, 0)])
-def test_what_is_drawn_on_a_transparent_page_is_seen(mode: str, ink: int, page: int) -> None:
+def test_a_drawing_on_a_transparent_page_has_contrast(mode: str, ink: int, page: int) -> None:
     picture = Image.new(mode, (20, 20), (ink,) * (len(mode) - 1) + (0,))
     picture.paste((ink,) * (len(mode) - 1) + (255,), (5, 5, 10, 10))
-    seen = on_contrasting_page(picture)
-    assert [seen.getpixel(at) for at in ((0, 0), (7, 7))] == [(page,) * 3, (ink,) * 3]
+    flat = on_contrasting_page(picture)
+    assert [flat.getpixel(at) for at in ((0, 0), (7, 7))] == [(page,) * 3, (ink,) * 3]
 
 
 def test_paper_is_white() -> None:
@@ -34,10 +34,10 @@ def test_paper_is_white() -> None:
     assert on_contrasting_page(Image.new("RGBA", (2, 2), (9, 9, 9, 0))).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_the_most_pixels_there_may_be_leave_a_pod_some_of_its_memory() -> None:
+def test_a_transparent_picture_of_the_maximum_size_leaves_memory() -> None:
     picture = Image.new("RGBA", (4096, 4096), (255, 255, 255, 200))
     picture.paste((0, 0, 0, 255), (1000, 1000, 1400, 3000))
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=1)
-    shown = subprocess.run([sys.executable, "-c", SHOWS], input=file.getvalue(), stdout=subprocess.PIPE, check=True)
-    assert int(shown.stdout) < 300 * MIB
+    process = subprocess.run([sys.executable, "-c", PROGRAM], input=file.getvalue(), stdout=subprocess.PIPE, check=True)
+    assert int(process.stdout) < 300 * MIB

@@ -1,4 +1,4 @@
-"""Photographs in the size that a network takes."""
+"""Photographs in the size of the network's input."""
 
 import io
 from typing import Literal
@@ -16,7 +16,7 @@ THIRDS = np.repeat(np.array([[10, 120, 230]], np.uint8), 30, axis=0).repeat(30, 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(28, 28), (5, 40), (40, 5), (1, 1)])
 @pytest.mark.parametrize("given", [(90, 30), (30, 90), (1, 1), (3000, 1), (1, 3000)])
-def test_it_has_the_size_that_the_network_takes(
+def test_resizes_to_the_size_of_the_input(
     fit: Fit, channels: Literal[1, 3], size: tuple[int, int], given: tuple[int, int]
 ) -> None:
     pixels = resize(Image.new("RGB", given, "white"), height=size[0], width=size[1], channels=channels, fit=fit)
@@ -30,7 +30,7 @@ def test_crop_keeps_the_middle() -> None:
     assert np.allclose(pixels[:, 1:-1], 120, atol=2)
 
 
-def test_pad_keeps_all_and_adds_black() -> None:
+def test_pad_adds_black() -> None:
     pixels = resize(Image.fromarray(THIRDS), height=30, width=30, channels=1, fit="pad")[..., 0]
     assert not pixels[:10].any()
     assert not pixels[20:].any()
@@ -47,14 +47,14 @@ def test_transparent_parts_are_white() -> None:
     assert resize(Image.new("RGBA", (4, 4)), height=2, width=2, channels=3, fit="crop").min() == 255
 
 
-def test_colours_become_grey_where_the_network_takes_grey() -> None:
+def test_converts_colours_to_grey_for_one_channel() -> None:
     pixels = resize(Image.new("RGB", (4, 4), (255, 0, 0)), height=1, width=1, channels=1, fit="crop")
     assert pixels.tolist() == [[[76]]]
 
 
-def test_the_bytes_give_the_same_as_the_picture() -> None:
+def test_resized_gives_the_same_pixels_as_resize() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (70, 50, 3), np.uint8)
     to = io.BytesIO()
     Image.fromarray(noise).save(to, "PNG")
-    given = resized(to.getvalue(), height=20, width=20, channels=3, fit="crop", most_pixels=10**6)
+    given = resized(to.getvalue(), height=20, width=20, channels=3, fit="crop", max_pixels=10**6)
     assert np.array_equal(given, resize(Image.fromarray(noise), height=20, width=20, channels=3, fit="crop"))

@@ -1,4 +1,4 @@
-"""Who is let in."""
+"""Authorization of requests."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def loaded(folder: Path) -> Keys:
     return keys
 
 
-def lets_in(keys: Keys, header: str | None) -> bool:
+def accepts(keys: Keys, header: str | None) -> bool:
     try:
         keys.authorize({} if header is None else {"Authorization": header})
     except Unauthorized:
@@ -40,12 +40,12 @@ def lets_in(keys: Keys, header: str | None) -> bool:
     return True
 
 
-def test_lets_in_who_bears_a_key(folder: Path) -> None:
+def test_accepts_valid_keys(folder: Path) -> None:
     keys = Keys(folder)
-    assert not lets_in(keys, f"Bearer {FIRST}")  # it has none before it has read them
+    assert not accepts(keys, f"Bearer {FIRST}")  # it has none before it has read them
     keys.load()
-    assert lets_in(keys, f"Bearer {FIRST}")
-    assert lets_in(keys, f"bearer  {SECOND} ")
+    assert accepts(keys, f"Bearer {FIRST}")
+    assert accepts(keys, f"bearer  {SECOND} ")
 
 
 @pytest.mark.parametrize(
@@ -53,78 +53,78 @@ def test_lets_in_who_bears_a_key(folder: Path) -> None:
     [None, "", "Bearer", "Bearer ", FIRST, f"Basic {FIRST}", f"Bearer {THIRD}", f"Bearer {FIRST} {SECOND}",
      "Bearer ..2026", "Bearer \udcff"],
 )  # fmt: skip
-def test_lets_in_nobody_else(folder: Path, header: str | None) -> None:
-    assert not lets_in(loaded(folder), header)
+def test_refuses_other_headers(folder: Path, header: str | None) -> None:
+    assert not accepts(loaded(folder), header)
 
 
 @pytest.mark.parametrize("length", [16, 1000, 8000])
-def test_compares_all_of_a_key(folder: Path, length: int) -> None:
+def test_compares_the_whole_key(folder: Path, length: int) -> None:
     key = "k" * length
     put(folder, first=key)
     keys = loaded(folder)
-    assert lets_in(keys, f"Bearer {key}")
-    assert not any(lets_in(keys, f"Bearer {other}") for other in (key[:-1], f"{key}k", f"{key[:-1]}K"))
+    assert accepts(keys, f"Bearer {key}")
+    assert not any(accepts(keys, f"Bearer {other}") for other in (key[:-1], f"{key}k", f"{key[:-1]}K"))
 
 
-def test_says_what_lacks(folder: Path) -> None:
+def test_message_has_the_fault(folder: Path) -> None:
     keys = loaded(folder)
-    for header, told in (
+    for header, message in (
         ("", "API key is missing"),
         ("Basic a", "expected the scheme Bearer"),
         ("Bearer a", "unknown API key"),
     ):
-        with pytest.raises(Unauthorized, match=told):
+        with pytest.raises(Unauthorized, match=message):
             keys.authorize({"Authorization": header})
 
 
-def test_knows_the_keys_that_are_there_now(folder: Path) -> None:
+def test_reloads_the_keys(folder: Path) -> None:
     keys = loaded(folder)
     put(folder, first=THIRD)
-    assert lets_in(keys, f"Bearer {FIRST}")
+    assert accepts(keys, f"Bearer {FIRST}")
     keys.load()
-    assert (lets_in(keys, f"Bearer {FIRST}"), lets_in(keys, f"Bearer {THIRD}")) == (False, True)
+    assert (accepts(keys, f"Bearer {FIRST}"), accepts(keys, f"Bearer {THIRD}")) == (False, True)
 
 
-def test_nothing_is_served_that_nobody_may_ask(folder: Path) -> None:
+def test_requires_a_key_at_the_start(folder: Path) -> None:
     Keys(folder).require()
     put(folder, first=" \n", second="short")
-    told = r"spec.auth.secretRef: the Secret has no key of at least 16 characters, .* add one"
-    with pytest.raises(ServeError, match=told) as ended:
+    message = r"spec.auth.secretRef: the Secret has no key of at least 16 characters, .*add an entry"
+    with pytest.raises(ServeError, match=message) as error:
         Keys(folder).require()
-    assert ended.value.reason == "InvalidConfig"
-    assert "short" not in ended.value.message
+    assert error.value.reason == "InvalidConfig"
+    assert "short" not in error.value.message
 
 
 @pytest.mark.parametrize("value", ["", " \n", "fifteen-chars-1", "  fifteen-chars-1 \n", b"\xff\xfe" * 20])
-def test_refuses_a_key_that_can_be_guessed(folder: Path, caplog: pytest.LogCaptureFixture, value: str | bytes) -> None:
+def test_refuses_a_short_key(folder: Path, caplog: pytest.LogCaptureFixture, value: str | bytes) -> None:
     put(folder, first=value)
     keys = loaded(folder)
     keys.load()
-    assert not lets_in(keys, "Bearer fifteen-chars-1")
-    assert not lets_in(keys, "Bearer " + "\ufffd" * 40)
-    assert lets_in(keys, f"Bearer {SECOND}")
-    assert caplog.text.count('entry "first" is no valid key: expected') == 1  # and not each time that it is read
+    assert not accepts(keys, "Bearer fifteen-chars-1")
+    assert not accepts(keys, "Bearer " + "\ufffd" * 40)
+    assert accepts(keys, f"Bearer {SECOND}")
+    assert caplog.text.count('entry "first" is not a valid key: expected') == 1  # it is logged once
     assert "fifteen" not in caplog.text
     put(folder, first=FIRST, second="short")
     keys.load()
-    assert lets_in(keys, f"Bearer {FIRST}")
-    assert 'entry "second" is no valid key: expected at least 16 characters, found fewer' in caplog.text
+    assert accepts(keys, f"Bearer {FIRST}")
+    assert 'entry "second" is not a valid key: expected at least 16 characters, found fewer' in caplog.text
 
 
-def test_a_secret_that_was_emptied_lets_nobody_in(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_empty_secret_refuses_all_requests(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     keys = loaded(folder)
     put(folder, first=" \n", second="")
     keys.load()
     keys.load()
-    assert not any(lets_in(keys, f"Bearer {key}") for key in (FIRST, SECOND, ""))
+    assert not any(accepts(keys, f"Bearer {key}") for key in (FIRST, SECOND, ""))
     assert caplog.text.count("has no key of at least") == 1
 
 
-def test_a_secret_that_cannot_be_read_changes_nothing(folder: Path) -> None:
+def test_an_unreadable_secret_keeps_the_keys(folder: Path) -> None:
     keys = loaded(folder)
     (folder / "..data").unlink()
     keys.load()
-    assert lets_in(keys, f"Bearer {FIRST}")
+    assert accepts(keys, f"Bearer {FIRST}")
 
 
 OTHER = "https://elsewhere.example"
@@ -146,12 +146,12 @@ LINKED = {"Sec-Fetch-Site": "cross-site"} | LINK
         {"Origin": "https://digits.example", "Epochal-Page": "1"},  # the own page by HTTP, behind a proxy
     ],
 )
-def test_without_keys_all_but_pages_of_others_are_let_in(headers: dict[str, str]) -> None:
+def test_without_keys_accepts_own_pages_and_other_clients(headers: dict[str, str]) -> None:
     refuse_other_origins({"Host": "digits"} | headers)
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "message"),
     [
         ({"Sec-Fetch-Site": "cross-site"}, "Sec-Fetch-Site: expected same-origin or none, found cross-site: "),
         ({"Sec-Fetch-Site": "same-site"}, "Sec-Fetch-Site: expected"),
@@ -168,8 +168,8 @@ def test_without_keys_all_but_pages_of_others_are_let_in(headers: dict[str, str]
         ({"Origin": "digits"}, "Origin"),
     ],
 )
-def test_without_keys_pages_of_other_origins_are_refused(headers: dict[str, str], told: str) -> None:
-    with pytest.raises(CrossOrigin, match=told) as refused:
+def test_without_keys_refuses_pages_of_other_origins(headers: dict[str, str], message: str) -> None:
+    with pytest.raises(CrossOrigin, match=message) as refused:
         refuse_other_origins({"Host": "digits"} | headers)
     assert "set spec.auth" in refused.value.message
     assert refused.value.status == 403

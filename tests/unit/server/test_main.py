@@ -1,4 +1,4 @@
-"""The command: it listens before it imports what takes long."""
+"""The command `epochal-server`."""
 
 import subprocess
 import sys
@@ -10,19 +10,19 @@ from epochal_server.__main__ import NAME, main
 LONG = ("aiohttp", "asyncio", "importlib.metadata", "minio", "numpy", "onnxruntime", "pydantic")
 
 
-def test_nothing_that_takes_long_is_imported_before_it_listens() -> None:
+def test_imports_no_slow_module_before_listening() -> None:
     program = f"import sys; import epochal_server.__main__; print([name for name in {LONG} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", program], check=True, text=True, capture_output=True, timeout=60)
     assert found.stdout.strip() == "[]"
 
 
-def test_tells_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prints_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", [NAME, "--version"])
     main()
     assert capsys.readouterr().out.strip() == version(NAME)
 
 
-def test_neither_log_nor_standard_output_shows_a_secret() -> None:
+def test_neither_log_nor_standard_output_has_a_secret() -> None:
     """Web tokens and private keys, too, as an error of a library may quote them."""
     secrets = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln -----BEGIN PRIVATE KEY-----MHcCAQEEIA"
     program = (
@@ -32,7 +32,7 @@ def test_neither_log_nor_standard_output_shows_a_secret() -> None:
         "sys.argv[1:] = []\n"
         "program.main()"
     )
-    ended = subprocess.run([sys.executable, "-c", program], check=False, text=True, capture_output=True, timeout=60)
-    assert ended.returncode == 1
-    assert "ValueError: *** ***" in ended.stderr
-    assert not any(part in ended.stdout + ended.stderr for part in ("eyJ", "MHcC"))
+    process = subprocess.run([sys.executable, "-c", program], check=False, text=True, capture_output=True, timeout=60)
+    assert process.returncode == 1
+    assert "ValueError: *** ***" in process.stderr
+    assert not any(part in process.stdout + process.stderr for part in ("eyJ", "MHcC"))

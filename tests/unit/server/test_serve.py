@@ -1,4 +1,4 @@
-"""The process of a server: while its model is not loaded, and when it is told to end."""
+"""The server process: start, readiness and shutdown."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ from epochal_server import serve
 from epochal_server.connections import connection as connections
 from epochal_server.loading import Loaded
 from epochal_server.model.model import Arrays
-from epochal_server.serve import Folders, Server, file_descriptors
+from epochal_server.serve import Folders, Server, raise_file_limit
 
 from tests.kit.served import small
 
@@ -33,36 +33,36 @@ CONFIG = {
 
 @asynccontextmanager
 async def starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[int]:
-    """Runs a server that does not get to load its model, and yields the port of its metrics."""
-    left = threading.Event()
-    monkeypatch.setattr(serve, "load", lambda *_: left.wait())
+    """Run a server that never loads its model, and yield the port of its metrics."""
+    released = threading.Event()
+    monkeypatch.setattr(serve, "load", lambda *_: released.wait())
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay_seconds=0)
     running = asyncio.create_task(server.run(listener, metrics))
     try:
         yield metrics.getsockname()[1]
     finally:
         running.cancel()
-        left.set()
+        released.set()
         with suppress(asyncio.CancelledError):
             await running
         for one in (listener, metrics):
             one.close()
-        gc.collect()  # what it listens with before it has its model ends with its process
+        gc.collect()  # the first listener is open until the process ends
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-async def test_who_asks_for_metrics_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_closes_slow_connections_of_the_metrics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
     async with starting(monkeypatch, tmp_path) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(2):  # one who asks at once is answered, again and again
+        for _ in range(2):  # a fast client is answered each time
             writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
             assert head.startswith(b"HTTP/1.1 200")
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            assert b"protocol=" not in await reader.readexactly(length)  # and is not counted among requests
+            assert b"protocol=" not in await reader.readexactly(length)  # the request itself is not counted
             await asyncio.sleep(0.3)
         writer.write(b"GET /metrics HTTP/1.1\r\n")
         with suppress(ConnectionResetError):
@@ -76,7 +76,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-class Quick:
+class Fast:
     """A runtime that takes no time. See Runtime."""
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -91,123 +91,109 @@ class Slow:
         return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
 
 
-ASKED = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
-ASKS: dict[str, Any] = {
-    "/v2/models/digits/infer": ASKED,
+INFER = "/v2/models/digits/infer"
+REQUEST = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+INFERENCE: dict[str, Any] = {
+    INFER: REQUEST,
     "/v1/models/digits:predict": {"instances": [[1, 2]]},
     "/ml/v4/deployments/digits/predictions?version=2020-09-01": {"input_data": [{"values": [[1, 2]]}]},
     "/v3/wml_instances/0f0e/deployments/digits/online": {"values": [[1, 2]]},
 }
-TELLS = ("/v2/models/digits", "/v1/models/digits/metadata", "/openapi.json", "/page/model.json")
-OPEN = ("/", "/docs", "/v2/health/ready")
+DOCUMENTS = ("/v2/models/digits", "/v1/models/digits/metadata", "/openapi.json", "/page/model.json")
+OPEN_PATHS = ("/", "/docs", "/v2/health/ready")
 
 
 @asynccontextmanager
-async def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[tuple[int, ClientSession]]:
-    """Runs a server of a small model, and yields its port and a client."""
-    monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", Quick()), 1, 0.01, 0.0))
+async def ready(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, runtime: object, seconds_per_sample: float = 0.01
+) -> AsyncIterator[tuple[Server, ClientSession]]:
+    """Run a server of a small model, and yield it with a client."""
+    loaded = Loaded(small(), cast("Any", runtime), 1, seconds_per_sample, 0.0)
+    monkeypatch.setattr(serve, "load", lambda *_: loaded)
     listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
+    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[folder] * 3), stay_seconds=0)
     running = asyncio.create_task(server.run(listener, metrics))
     async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
         await until(lambda: server._loaded is not None)
         try:
-            yield listener.getsockname()[1], client
+            yield server, client
         finally:
-            server._end()
+            server._begin_shutdown()
             await running
             metrics.close()
 
 
-async def test_without_keys_no_page_of_another_origin_is_answered(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    async with ready(monkeypatch, tmp_path) as (port, client):
+async def test_without_keys_refuses_pages_of_other_origins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async with ready(monkeypatch, tmp_path, Fast()) as (_, client):
+        host = str(client._base_url)
 
         async def statuses(**headers: str) -> set[int]:
-            asked = [await client.post(path, json=body, headers=headers) for path, body in ASKS.items()]
-            asked += [await client.get(path, headers=headers) for path in TELLS]
-            return {answer.status for answer in asked}
+            responses = [await client.post(path, json=body, headers=headers) for path, body in INFERENCE.items()]
+            responses += [await client.get(path, headers=headers) for path in DOCUMENTS]
+            return {answer.status for answer in responses}
 
         others: list[dict[str, str]] = [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://elsewhere.example"}]
         for headers in others:
             assert await statuses(**headers) == {403}
-            assert {(await client.get(path, headers=headers)).status for path in OPEN} == {200}
-        own: list[dict[str, str]] = [{}, {"Origin": f"http://127.0.0.1:{port}"}, {"Sec-Fetch-Site": "same-origin"}]
+            assert {(await client.get(path, headers=headers)).status for path in OPEN_PATHS} == {200}
+        own: list[dict[str, str]] = [{}, {"Origin": host.rstrip("/")}, {"Sec-Fetch-Site": "same-origin"}]
         for headers in own:
             assert await statuses(**headers) == {200}
-        refused = await client.post("/v2/models/digits/infer", json=ASKED, headers=others[0])
+        refused = await client.post(INFER, json=REQUEST, headers=others[0])
         assert (await refused.json())["error"].startswith("Sec-Fetch-Site: expected same-origin or none, found cross")
 
 
-async def test_those_for_whom_no_time_is_left_are_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", Slow()), 1, 0.5, 0.0))
-    monkeypatch.setattr(serve, "GRACE_SECONDS", serve.END_SECONDS + 1.2)
-    listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
-    running = asyncio.create_task(server.run(listener, metrics))
-    body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
-    async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
-        await until(lambda: server._loaded is not None)
-        asked = [asyncio.create_task(client.post("/v2/models/digits/infer", json=body)) for _ in range(8)]
-        await until(lambda: server._admission.waiting == len(asked))
-        server._end()
-        answers = await asyncio.gather(*asked)
-        codes = [one.status for one in answers]
+async def test_answers_503_at_the_end_of_the_grace_period(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(serve, "GRACE_SECONDS", serve.SHUTDOWN_SECONDS + 1.2)
+    async with ready(monkeypatch, tmp_path, Slow(), 0.5) as (server, client):
+        responses = [asyncio.create_task(client.post(INFER, json=REQUEST)) for _ in range(8)]
+        await until(lambda: server._admission.waiting == len(responses))
+        server._begin_shutdown()
+        answers = await asyncio.gather(*responses)
+        codes = [answer.status for answer in answers]
         assert {*codes} == {200, 503}
         refused = await answers[codes.index(503)].json()
-        assert "shutting down: no time is left to answer this request: try again" in refused["error"]
-    await running
-    metrics.close()
+        assert "shutting down: the grace period ends: send the request again" in refused["error"]
 
 
 class Hanging:
-    """A runtime whose calls end when they are told to. See Runtime."""
+    """A runtime with calls that wait for an event. See Runtime."""
 
     def __init__(self) -> None:
-        self.goes_on = threading.Event()
+        self.proceed = threading.Event()
 
     def run(self, inputs: Arrays) -> Arrays:
-        self.goes_on.wait(10)
+        self.proceed.wait(10)
         return {"y": np.zeros((len(inputs["x"]), 3), np.float32)}
 
 
-async def test_a_server_whose_model_hangs_is_not_ready_and_then_does_not_live(
+async def test_a_hanging_model_makes_the_server_unready_and_then_not_live(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     runtime = Hanging()
-    monkeypatch.setattr(serve, "load", lambda *_: Loaded(small(), cast("Any", runtime), 1, 0.01, 0.0))
-    listener, metrics = listen(0, "127.0.0.1"), listen(0, "127.0.0.1")
-    server = Server(ServerConfig.model_validate(CONFIG), Folders(*[tmp_path] * 3), stay=0)
-    running = asyncio.create_task(server.run(listener, metrics))
-    body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
-    async with ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+    async with ready(monkeypatch, tmp_path, runtime) as (server, client):
 
         async def health() -> tuple[int, int]:
             codes = []
-            for what in ("ready", "live"):
-                async with client.get(f"/v2/health/{what}") as found:
-                    codes.append(found.status)
-                    if found.status == 503:
-                        assert "the model call takes too long: 1 samples for" in (await found.json())["error"]
+            for probe in ("ready", "live"):
+                async with client.get(f"/v2/health/{probe}") as response:
+                    codes.append(response.status)
+                    if response.status == 503:
+                        assert "the model call takes too long: 1 samples for" in (await response.json())["error"]
             return codes[0], codes[1]
 
-        await until(lambda: server._loaded is not None)
-        asked = asyncio.create_task(client.post("/v2/models/digits/infer", json=body))
+        answering = asyncio.create_task(client.post(INFER, json=REQUEST))
         await until(lambda: server._admission.waiting == 1)
         await asyncio.sleep(0.05)
         assert await health() == (200, 200)  # a call may take its time
-        monkeypatch.setattr(serve, "MOST_SECONDS", 0.01)
+        monkeypatch.setattr(serve, "MAX_QUEUE_SECONDS", 0.01)
         assert await health() == (503, 200)
         monkeypatch.setattr(serve, "DEAD_SECONDS", 0.01)
-        monkeypatch.setattr(serve, "DEAD_TIMES", 1)
+        monkeypatch.setattr(serve, "DEAD_FACTOR", 1)
         assert await health() == (503, 503)
-        runtime.goes_on.set()
-        assert (await asked).status == 200
+        runtime.proceed.set()
+        assert (await answering).status == 200
         assert await health() == (200, 200)
-    server._end()
-    await running
-    metrics.close()
 
 
 @pytest.mark.parametrize(
@@ -220,11 +206,11 @@ async def test_a_server_whose_model_hangs_is_not_ready_and_then_does_not_live(
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 2000, None),
     ],
 )
-def test_may_open_as_many_files_as_it_needs(
+def test_raises_the_limit_of_open_files(
     monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], allowed: int, raised: tuple[int, int] | None
 ) -> None:
-    told = list[tuple[int, int]]()
+    set_limits = list[tuple[int, int]]()
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
-    monkeypatch.setattr(resource, "setrlimit", lambda _, found: told.append(found))
-    assert file_descriptors(2000) == allowed
-    assert told == ([raised] if raised else [])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, found: set_limits.append(found))
+    assert raise_file_limit(2000) == allowed
+    assert set_limits == ([raised] if raised else [])

@@ -1,4 +1,4 @@
-"""What runs in a thread takes its memory to its end, whether or not its client is still there."""
+"""Functions in threads."""
 
 import asyncio
 import gc
@@ -12,13 +12,13 @@ from epochal_server.refusals import Busy
 from epochal_server.worker_pool import WorkerPool, run_in_daemon
 
 
-async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None:
-    began, goes_on = threading.Event(), threading.Event()
+async def test_a_started_function_counts_until_its_end() -> None:
+    began, proceed = threading.Event(), threading.Event()
     admission = AdmissionControl(8, 1000)
 
     def takes_long() -> None:
         began.set()
-        goes_on.wait(10)
+        proceed.wait(10)
         raise ValueError("nobody wants to know")
 
     with ThreadPoolExecutor(1) as pool:
@@ -34,30 +34,30 @@ async def test_what_has_begun_is_waited_for_though_its_client_has_gone() -> None
         with pytest.raises(asyncio.CancelledError):
             await second  # it had not begun
         assert (first.done(), admission.waiting) == (False, 1)
-        goes_on.set()
+        proceed.set()
         with pytest.raises(asyncio.CancelledError):
             await first
         assert admission.waiting == 0
 
 
-async def test_who_has_been_admitted_is_never_refused_but_takes_its_turn() -> None:
-    goes_on = threading.Event()
+async def test_an_admitted_request_is_not_refused_but_waits_for_its_turn() -> None:
+    proceed = threading.Event()
     admission = AdmissionControl(1, 1000)
     with ThreadPoolExecutor(2) as pool:
         work = WorkerPool(pool, admission, 2)
-        first = asyncio.create_task(work.alone(goes_on.wait, 10))
+        first = asyncio.create_task(work.alone(proceed.wait, 10))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
             await work.alone(print)
-        second = asyncio.create_task(work.admitted(goes_on.is_set))
+        second = asyncio.create_task(work.admitted(proceed.is_set))
         await asyncio.sleep(0.01)
         assert (admission.waiting, second.done()) == (2, False)
-        goes_on.set()
+        proceed.set()
         assert all(await asyncio.gather(first, second))
         assert admission.waiting == 0
 
 
-async def test_tells_what_came_of_it() -> None:
+async def test_returns_the_result_or_raises_the_error() -> None:
     with ThreadPoolExecutor(1) as pool:
         work = WorkerPool(pool, AdmissionControl(8, 1000), 1)
         assert await work(divmod, 7, 3) == (2, 1)
@@ -65,14 +65,14 @@ async def test_tells_what_came_of_it() -> None:
             await work(divmod, 7, 0)
 
 
-async def test_who_waits_for_its_turn_waits() -> None:
-    goes_on, at_work = threading.Event(), list[int]()
+async def test_a_function_that_waits_for_its_turn_counts_as_waiting() -> None:
+    proceed, running = threading.Event(), list[int]()
 
     def takes_memory() -> int:
-        at_work.append(1)
-        goes_on.wait(10)
-        found = len(at_work)
-        at_work.pop()
+        running.append(1)
+        proceed.wait(10)
+        found = len(running)
+        running.pop()
         return found
 
     admission = AdmissionControl(3, 1000)
@@ -83,19 +83,19 @@ async def test_who_waits_for_its_turn_waits() -> None:
         assert admission.waiting == 3
         with pytest.raises(Busy, match="3 requests are waiting"):
             await work.alone(takes_memory)
-        goes_on.set()
+        proceed.set()
         assert await asyncio.gather(*asked) == [1, 1, 1]
 
 
-async def test_what_has_not_begun_is_forgotten_with_its_client() -> None:
-    began, goes_on = threading.Event(), threading.Event()
+async def test_frees_the_arguments_of_a_cancelled_call() -> None:
+    began, proceed = threading.Event(), threading.Event()
 
     class Body:
-        """What a request sent."""
+        """The body of a request."""
 
     def takes_long() -> None:
         began.set()
-        goes_on.wait(10)
+        proceed.wait(10)
 
     with ThreadPoolExecutor(1) as pool:
         work = WorkerPool(pool, AdmissionControl(8, 1000), 1)
@@ -111,7 +111,7 @@ async def test_what_has_not_begun_is_forgotten_with_its_client() -> None:
             await asyncio.wait([waiting.pop()])
         gc.collect()
         left = sum(body() is not None for body in alive)
-        goes_on.set()
+        proceed.set()
         await first
         assert left <= 1  # the interpreter may keep the last exception with its frames
 
@@ -129,5 +129,5 @@ async def test_raises_what_the_function_raises() -> None:
         await run_in_daemon(fail)
 
 
-async def test_its_thread_need_not_end_before_the_process_does() -> None:
+async def test_a_daemon_thread_may_outlive_the_process() -> None:
     assert await run_in_daemon(lambda: threading.current_thread().daemon)

@@ -1,1 +1,1 @@
-"""What a server and the init container that converts its model share. Needs the extras `numpy` and `s3`."""
+"""Shared code of a server and the init container that converts its model. Needs the extras `numpy` and `s3`."""

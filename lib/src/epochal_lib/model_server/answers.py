@@ -21,36 +21,31 @@ class AnswersDiffer(Exception):
 
 
 def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:
-    """Return the stored samples for the check: the inputs and the model's answers to them.
+    """Return the stored samples for the check: the inputs and the answers of a training's model to them.
 
     Args:
         data: Content of the file. See epochal_api.signature.CHECK.
         signature: The signature of the model.
-        which: The model of the training that gave the answers.
+        which: The model of the training.
 
     Raises:
         ServeError: ModelDamaged, if the samples cannot be read.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            inputs = {spec.name: _as_told(stored[f"input:{spec.name}"], spec.dtype) for spec in signature.inputs}
+            inputs = {spec.name: _cast(stored[f"input:{spec.name}"], spec.dtype) for spec in signature.inputs}
             outputs = {
-                spec.name: _as_told(stored[f"{which.lower()}:{spec.name}"], spec.dtype) for spec in signature.outputs
+                spec.name: _cast(stored[f"{which.lower()}:{spec.name}"], spec.dtype) for spec in signature.outputs
             }
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise ServeError(
-            "ModelDamaged", f"the samples of the model's check cannot be read ({error}): train or export it again"
+            "ModelDamaged", f"cannot read the samples of the model's check ({error}): train or export the model again"
         ) from error
     return inputs, outputs
 
 
 def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
     """Check that a model gives the same answers as at export, and return the largest difference.
-
-    Args:
-        found: The answers of the loaded model.
-        expected: The stored answers.
-        tolerance: Maximum difference. See Signature.
 
     Raises:
         ServeError: CheckDiffers, if an answer differs by more.
@@ -60,7 +55,7 @@ def check(found: Arrays, expected: Arrays, tolerance: float) -> float:
     except AnswersDiffer as error:
         raise ServeError(
             "CheckDiffers",
-            f"{error}, compared with its answers to the same samples at export: export it again with this version's "
+            f"{error}, compared with the stored answers of its export: export the model again with this version's "
             "trainer",
         ) from error
 
@@ -77,22 +72,22 @@ def largest_difference(found: Arrays, expected: Arrays, tolerance: float) -> flo
         AnswersDiffer: If the difference is too large, or an output has another shape or type.
     """
     largest = 0.0
-    for name, wanted in expected.items():
-        got = found[name]
-        if (got.shape, _kind(got)) != (wanted.shape, _kind(wanted)):
+    for name, reference in expected.items():
+        output = found[name]
+        if (output.shape, _kind(output)) != (reference.shape, _kind(reference)):
             raise AnswersDiffer(
-                f'output "{name}": differs by its shape or type: found {got.shape} of {got.dtype}, expected '
-                f"{wanted.shape} of {wanted.dtype}"
+                f'output "{name}": differs by its shape or type: found {output.shape} of {output.dtype}, expected '
+                f"{reference.shape} of {reference.dtype}"
             )
-        if _kind(wanted) == TEXT:
-            if (got.astype(str) != wanted.astype(str)).any():
+        if _kind(reference) == TEXT:
+            if (output.astype(str) != reference.astype(str)).any():
                 raise AnswersDiffer(f'output "{name}": differs by its text')
             continue
-        one, other = wanted.astype(np.float64), got.astype(np.float64)
-        same = (one == other) | (np.isnan(one) & np.isnan(other))  # infinity minus infinity would be NaN
-        gap = np.abs(np.where(same, 0.0, one) - np.where(same, 0.0, other))
+        correct, actual = reference.astype(np.float64), output.astype(np.float64)
+        same = (correct == actual) | (np.isnan(correct) & np.isnan(actual))  # infinity minus infinity would be NaN
+        gap = np.abs(np.where(same, 0.0, correct) - np.where(same, 0.0, actual))
         difference = float(np.nan_to_num(gap, nan=np.inf, posinf=np.inf).max(initial=0.0))
-        bound = tolerance * float(np.abs(one[np.isfinite(one)]).max(initial=1.0))
+        bound = tolerance * float(np.abs(correct[np.isfinite(correct)]).max(initial=1.0))
         if difference > bound:
             raise AnswersDiffer(f'output "{name}": differs by {difference:.3g}, expected at most {bound:.3g}')
         largest = max(largest, difference)
@@ -103,5 +98,5 @@ def _kind(array: np.ndarray) -> str:
     return TEXT if array.dtype.kind in "OSU" else array.dtype.kind
 
 
-def _as_told(array: np.ndarray, dtype: str) -> np.ndarray:
+def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
     return array.astype(object) if dtype == TEXT else array.astype(dtype, copy=False)

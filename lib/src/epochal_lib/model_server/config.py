@@ -10,10 +10,7 @@ from epochal_lib.model_server.errors import ServeError
 
 
 def read_config(path: Path) -> ServerConfig:
-    """Return the configuration of a server.
-
-    Args:
-        path: The JSON file.
+    """Return the configuration of a server from its JSON file.
 
     Raises:
         ServeError: InvalidConfig, if the file is missing or invalid.
@@ -21,9 +18,13 @@ def read_config(path: Path) -> ServerConfig:
     try:
         return ServerConfig.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ServeError("InvalidConfig", f"{path}: cannot be read ({error}): the operator mounts it there") from error
-    except ValidationError as error:
-        told = "; ".join(field_errors(error))
         raise ServeError(
-            "InvalidConfig", f"{path}: is not what a server of this version is told ({told}): use the operator's image"
+            "InvalidConfig", f"cannot read the configuration {path} ({error}): mount the operator's ConfigMap there"
+        ) from error
+    except ValidationError as error:
+        faults = "; ".join(field_errors(error))
+        raise ServeError(
+            "InvalidConfig",
+            f"{path}: expected the configuration of this server version, found {faults}: use the image of the operator "
+            "that wrote it",
         ) from error

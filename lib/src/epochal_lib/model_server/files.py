@@ -1,7 +1,7 @@
 """The model's files on the local disk: downloaded from the bucket, or written by the init container."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,11 +35,7 @@ class Files:
 
 
 def converted(path: Path, source: Source) -> Files:
-    """Return the files that the init container wrote.
-
-    Args:
-        path: The model. Its signature and its check are in the same folder.
-        source: The source of the conversion.
+    """Return the files that the init container wrote: the model, and its signature and check in the same folder.
 
     Raises:
         ServeError: ModelDamaged, if a file is missing or invalid.
@@ -49,14 +45,15 @@ def converted(path: Path, source: Source) -> Files:
         check = (path.parent / CHECK).read_bytes() if signature.check else None
         path.stat()
     except (OSError, ValidationError) as error:
-        raise ServeError("ModelDamaged", f"{path}: is not as the init container leaves it ({_said(error)})") from error
-    told = {files.model for files in signature.models}
-    which = source.model if source.model in told else signature.models[0].model
-    return Files(path, signature, check, which)
+        raise ServeError(
+            "ModelDamaged",
+            f"cannot read the converted model {path} ({_text(error)}): delete the pod to convert the model again",
+        ) from error
+    return Files(path, signature, check, _select([files.model for files in signature.models], source))
 
 
 def fetched(source: Source, storage: Callable[[], "Storage"], folder: Path) -> Files:
-    """Return the model's files from the bucket, or those that an earlier container of this pod downloaded.
+    """Return the model's files from the bucket, or the files that an earlier container of this pod downloaded.
 
     Args:
         source: The model's location and digests.
@@ -71,96 +68,101 @@ def fetched(source: Source, storage: Callable[[], "Storage"], folder: Path) -> F
     path = folder / f"{source.sha256}.{'keras' if place.name.endswith('.keras') else 'onnx'}"
     if not path.exists() or sha256(path) != source.sha256:
         _fetch(source, place, storage(), path)
-    told, check = _beside(path)
-    if not told.exists():
+    signature_path, check_path = _paths_beside(path)
+    if not signature_path.exists():
         return Files(path, None, None, source.model or "Last")
-    signature = Signature.model_validate_json(told.read_bytes())
-    return Files(path, signature, check.read_bytes() if check.exists() else None, _which(signature, source))
+    signature = Signature.model_validate_json(signature_path.read_bytes())
+    check = check_path.read_bytes() if check_path.exists() else None
+    return Files(path, signature, check, _select(_models_of(signature, source.sha256), source))
 
 
-def _beside(path: Path) -> tuple[Path, Path]:
+def _paths_beside(path: Path) -> tuple[Path, Path]:
     """Return the paths of the signature and the check of a model."""
     return path.with_suffix(".signature"), path.with_suffix(".check")
 
 
 def _fetch(source: Source, place: Place, storage: "Storage", path: Path) -> None:
     """Download the signature, the check, then the model: if the model is complete, the other files exist, too."""
-    told, check = _beside(path)
+    signature_path, check_path = _paths_beside(path)
     found = _signature(source, place, storage)
     if found is not None:
-        signature, beside = found
-        if signature.check is not None and (samples := _samples(signature, beside, storage)) is not None:
-            check.write_bytes(samples)
-        told.write_text(signature.model_dump_json(), encoding="utf-8")
-    log.info("fetching %s", place)
+        signature, signature_place = found
+        if signature.check is not None and (samples := _samples(signature, signature_place, storage)) is not None:
+            check_path.write_bytes(samples)
+        signature_path.write_text(signature.model_dump_json(), encoding="utf-8")
+    log.info("downloading the model %s", place)
     digest = storage.download(place, path)
     if digest != source.sha256:
         path.unlink()
-    _require(place, digest, source.sha256, "name the digest of this one")
+    _check_digest(place, digest, source.sha256, "set spec.source.sha256 to the digest of this file")
 
 
 def _signature(source: Source, place: Place, storage: "Storage") -> tuple[Signature, Place] | None:
     """Return the signature and its location. A signature not named in the source must list the model's file."""
-    beside = Place.of(source.signature) if source.signature else place.beside(SIGNATURE)
-    is_asked_for = bool(source.signature or source.signature_sha256)
+    signature_place = Place.of(source.signature) if source.signature else place.beside(SIGNATURE)
+    is_required = bool(source.signature or source.signature_sha256)
     try:
-        data = storage.get(beside)
+        data = storage.get(signature_place)
         if source.signature_sha256:
-            otherwise = "train the model anew" if source.signature else "name this one by spec.source.signatureSha256"
-            _require(beside, sha256_of([data]), source.signature_sha256, otherwise)
+            remedy = "train the model again" if source.signature else "set spec.source.signatureSha256 to the found one"
+            _check_digest(signature_place, sha256_of([data]), source.signature_sha256, remedy)
         signature = Signature.model_validate_json(data)
-    except (ServeError, ValidationError) as error:
-        if is_asked_for or (isinstance(error, ServeError) and error.reason == "StorageUnreachable"):
-            if isinstance(error, ServeError):
-                raise
-            raise ServeError("ModelDamaged", f"{beside}: is no signature ({_said(error)}): export it again") from error
-        log.info("nothing is known of the model but what it says itself: %s", _said(error))
+    except ServeError as error:
+        if is_required or error.reason == "StorageUnreachable":
+            raise
+        log.info("serving the model without a signature: %s", error)
         return None
-    if _tells_of(signature, source.sha256):
-        return signature, beside
-    if is_asked_for:
+    except ValidationError as error:
+        if is_required:
+            message = f"{signature_place}: invalid signature ({_text(error)}): export the model again"
+            raise ServeError("ModelDamaged", message) from error
+        log.info("serving the model without a signature: %s is invalid: %s", signature_place, _text(error))
+        return None
+    if _models_of(signature, source.sha256):
+        return signature, signature_place
+    if is_required:
         raise ServeError(
             "ModelDamaged",
-            f"{beside}: must tell of a file with the SHA-256 {source.sha256}, and tells of others: another training "
-            "has written there since, so name a model that is there still",
+            f"{signature_place}: expected the signature of a file with the SHA-256 {source.sha256}, found the "
+            "signature of other files, because another training has overwritten it: name a model that still exists",
         )
-    log.info("%s is not used: it tells of other files than %s", beside, place)
+    log.info("serving the model without a signature: %s has other digests than %s", signature_place, place)
     return None
 
 
-def _said(error: Exception) -> str:
+def _text(error: Exception) -> str:
     """Return the message of an error. For an invalid file, it contains no content of that file."""
     return "; ".join(field_errors(error)) if isinstance(error, ValidationError) else str(error)
 
 
-def _require(place: Place, found: str, digest: str, otherwise: str) -> None:
+def _check_digest(place: Place, found: str, expected: str, remedy: str) -> None:
     """Check the digest of a file.
 
     Raises:
         ServeError: ModelDamaged, if the digest differs.
     """
-    if found != digest:
+    if found != expected:
         raise ServeError(
             "ModelDamaged",
-            f"{place}: must have the SHA-256 {digest}, found {found}: put the file back that was meant, or {otherwise}",
+            f"{place}: must have the SHA-256 {expected}, found {found}: restore the original file, or {remedy}",
         )
 
 
-def _samples(signature: Signature, beside: Place, storage: "Storage") -> bytes | None:
+def _samples(signature: Signature, signature_place: Place, storage: "Storage") -> bytes | None:
     assert signature.check is not None  # noqa: S101 - the caller has checked
-    place = beside.beside(signature.check.name)
+    place = signature_place.beside(signature.check.name)
     try:
         data = storage.get(place)
     except ServeError as error:
         if error.reason == "StorageUnreachable":
             raise
-        log.warning("the model is not checked with samples of its training: %s", error)
+        log.warning("serving the model without a check of its stored samples: %s", error)
         return None
-    _require(place, sha256_of([data]), signature.check.sha256, f"another {beside.name} that tells of it")
+    _check_digest(place, sha256_of([data]), signature.check.sha256, f"the {signature_place.name} with this digest")
     return data
 
 
-def _tells_of(signature: Signature, sha256: str) -> list[Which]:
+def _models_of(signature: Signature, sha256: str) -> list[Which]:
     """Return the models of a training that a file holds, as listed in the signature."""
     return [
         files.model
@@ -169,6 +171,6 @@ def _tells_of(signature: Signature, sha256: str) -> list[Which]:
     ]
 
 
-def _which(signature: Signature, source: Source) -> Which:
-    told = _tells_of(signature, source.sha256)
-    return source.model if source.model in told else told[0]
+def _select(models: Sequence[Which], source: Source) -> Which:
+    """Return the requested model of a training if it is available, else the first one."""
+    return next((model for model in models if model == source.model), models[0])

@@ -27,7 +27,7 @@ def output_specs(tensors: Sequence[Any]) -> list[TensorSpec]:
 
 
 def _spec(name: str, tensor: Any) -> TensorSpec:
-    """Return the entry of a tensor. All floating-point types become float32."""
+    """Return the entry of a tensor. Every floating-point type becomes float32."""
     shape = [-1 if axis is None else axis for axis in tensor.shape[1:]]
     dtype = str(tensor.dtype)
     floating = dtype.startswith(("float", "bfloat"))

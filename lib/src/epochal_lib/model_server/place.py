@@ -23,7 +23,8 @@ class Place:
         address = urlsplit(uri)
         key = uri.removeprefix(f"s3://{address.netloc}/")
         if address.scheme != "s3" or not address.netloc or not key or key == uri:
-            raise ServeError("InvalidConfig", f"spec.source.uri: must be s3://BUCKET/KEY, found {uri!r}: write it so")
+            message = f"spec.source.uri: must be s3://BUCKET/KEY, found {uri!r}: correct the URI"
+            raise ServeError("InvalidConfig", message)
         return cls(address.netloc, key)
 
     def beside(self, name: str) -> "Place":

@@ -15,14 +15,15 @@ from epochal_api.server_pod import WAIT_SECONDS
 from epochal_lib.digests import sha256
 from epochal_lib.model_server.errors import Reason, ServeError
 from epochal_lib.model_server.place import Place
-from epochal_lib.s3.client import connect, opened
-from epochal_lib.s3.errors import Request, StorageErrorInfo, explain
+from epochal_lib.redaction import Redactor
+from epochal_lib.s3.client import connect, open_object
+from epochal_lib.s3.errors import CREDENTIALS, Request, StorageErrorInfo, explain
 
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 5.0
 CHUNK_BYTES = 2**20
 SMALL_BYTES = 16 * 2**20
-"""Limit of objects that are read into memory as a whole. They must be smaller."""
+"""Limit of objects that are read into memory. They must be smaller."""
 
 T = TypeVar("T")
 
@@ -55,13 +56,13 @@ class Storage:
         self._endpoint = config.endpoint.rstrip("/")
         self._waits = waits
         self._seconds = seconds
-        self._silent_since: float | None = None
+        self._unanswered_since: float | None = None
+        self._redact = Redactor.of_environment(environ)
         access, secret = environ.get(ACCESS_KEY_ENV, ""), environ.get(SECRET_KEY_ENV, "")
         if not access or not secret:
             raise ServeError(
                 "StorageRefused",
-                "there is no access key or no secret key: set accessKey and secretKey in the Secret that "
-                "spec.storage.secretRef names",
+                f"access key or secret key is missing: {CREDENTIALS}",
             )
         try:
             self._client = connect(
@@ -75,12 +76,14 @@ class Storage:
         except OSError as error:
             raise ServeError(
                 "InvalidConfig",
-                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): it must "
-                "be PEM certificates",
+                f"cannot read the certificate authority of spec.storage.caConfigMapRef ({error}): put PEM certificates "
+                "into that ConfigMap",
             ) from error
         except ValueError as error:
             raise ServeError(
-                "InvalidConfig", f"spec.storage.endpoint {config.endpoint} is no address: {error}"
+                "InvalidConfig",
+                f"spec.storage.endpoint: expected http://HOST[:PORT] or https://HOST[:PORT], found {config.endpoint!r} "
+                f"({error}): correct the endpoint",
             ) from error
 
     def get(self, place: Place) -> bytes:
@@ -91,26 +94,19 @@ class Storage:
                 large.
         """
 
-        def ask() -> bytes:
-            with opened(self._client, place.bucket, place.key) as response:
+        def read() -> bytes:
+            with open_object(self._client, place.bucket, place.key) as response:
                 return bytes(response.read(SMALL_BYTES))
 
-        data = self._asked(place, ask)
+        data = self._retry(place, read)
         if len(data) == SMALL_BYTES:
             raise ServeError(
-                "ModelDamaged", f"{place}: must hold less than {SMALL_BYTES:,} bytes: export the model again"
+                "ModelDamaged", f"{place}: expected less than {SMALL_BYTES:,} bytes, found more: export the model again"
             )
         return data
 
     def download(self, place: Place, path: Path) -> str:
-        """Write an object to a file and return its digest.
-
-        Args:
-            place: The object.
-            path: The file. It exists only once the download is complete.
-
-        Returns:
-            The object's SHA-256 in hex.
+        """Write an object to a file, which exists only once it is complete, and return its SHA-256 in hex.
 
         Raises:
             ServeError: ModelNotFound, StorageUnreachable or StorageRefused.
@@ -130,39 +126,39 @@ class Storage:
         etag: str | None = None
         most = 0
 
-        def ask() -> None:
+        def read() -> None:
             nonlocal etag, most
             begin = file.tell()
             same = {"If-Match": etag} if begin and etag else None
-            with opened(self._client, place.bucket, place.key, offset=begin, request_headers=same) as response:
+            with open_object(self._client, place.bucket, place.key, offset=begin, request_headers=same) as response:
                 if response.status != HTTPStatus.PARTIAL_CONTENT:  # not every server supports Range
-                    _empty(file)
+                    _truncate(file)
                 etag = response.headers.get("ETag")
                 for chunk in response.stream(CHUNK_BYTES):
                     file.write(chunk)
                     if file.tell() > most:  # else a download that always breaks at the same byte would never end
-                        most, self._silent_since = file.tell(), None
+                        most, self._unanswered_since = file.tell(), None
 
-        def ask_anew_if_changed() -> None:
+        def read_again_if_changed() -> None:
             try:
-                ask()
+                read()
             except Exception as error:
                 found = self._explain(error, place)
                 if not file.tell() or found is None or found.reason != "ObjectChanged":
                     raise
-                _empty(file)
-                ask()
+                _truncate(file)
+                read()
 
-        self._asked(place, ask_anew_if_changed)
+        self._retry(place, read_again_if_changed)
 
     def _explain(self, error: Exception, place: Place) -> StorageErrorInfo | None:
-        return explain(error, Request(self._endpoint, place.bucket, "read", place.key))
+        return explain(error, Request(self._endpoint, place.bucket, "read", place.key), self._redact)
 
-    def _asked(self, place: Place, ask: Callable[[], T]) -> T:
+    def _retry(self, place: Place, read: Callable[[], T]) -> T:
         delay = FIRST_DELAY
         while True:
             try:
-                result = ask()
+                result = read()
             except Exception as error:
                 found = self._explain(error, place)
                 if found is None:
@@ -173,22 +169,22 @@ class Storage:
                     reason: Reason = "ModelNotFound" if is_missing else "StorageRefused"
                     raise ServeError(reason, found.message) from error
                 now = time.monotonic()
-                if self._silent_since is None:
-                    self._silent_since, delay = now, FIRST_DELAY
-                left = self._silent_since + self._seconds - now
-                if left <= 0:
-                    told = f"{found.message}; tried for {self._seconds:.0f} s, and again by the next start"
-                    raise ServeError("StorageUnreachable", told) from error
-                log.warning("the storage is waited for: %s", found.message)
+                if self._unanswered_since is None:
+                    self._unanswered_since, delay = now, FIRST_DELAY
+                remaining = self._unanswered_since + self._seconds - now
+                if remaining <= 0:
+                    message = f"{found.message}; tried for {self._seconds:.0f} s, and again after the next start"
+                    raise ServeError("StorageUnreachable", message) from error
+                log.warning("waiting for the storage: %s", found.message)
                 self._waits(found.message)
-                time.sleep(min(delay, left))
+                time.sleep(min(delay, remaining))
                 delay = min(2 * delay, LONGEST_DELAY)
             else:
-                self._silent_since = None
+                self._unanswered_since = None
                 self._waits(None)
                 return result
 
 
-def _empty(file: BinaryIO) -> None:
+def _truncate(file: BinaryIO) -> None:
     file.seek(0)
     file.truncate()

@@ -59,16 +59,10 @@ def connect(
 
 
 @contextmanager
-def opened(client: Minio, bucket: str, key: str, **options: Any) -> Iterator[Any]:
+def open_object(client: Minio, bucket: str, key: str, **options: Any) -> Iterator[Any]:
     """Open an object for reading.
 
     A connection that was not read to its end is closed, since no other request can use it.
-
-    Args:
-        client: The client of the service.
-        bucket: The bucket.
-        key: The object.
-        options: Arguments of Minio.get_object, such as the range.
     """
     response = client.get_object(bucket, key, **options)
     response.decode_content = False  # return the stored bytes in spite of their Content-Encoding

@@ -46,8 +46,7 @@ BUSY = frozenset(
 )
 """S3 error codes below HTTP 500 that may be temporary: a restarted server has lost the parts of an upload, or a wrong
 clock is corrected soon."""
-SHOWN = 300
-"""Maximum number of characters of a server's message to quote."""
+MAX_QUOTED = 300
 
 CREDENTIALS = "set accessKey and secretKey (and sessionToken) in the Secret that spec.storage.secretRef names"
 READ = f"allow the credentials s3:GetObject and s3:ListBucket there, or {CREDENTIALS}"
@@ -62,8 +61,8 @@ class _Code(NamedTuple):
 
 
 REFUSED = _Code("CredentialsRefused", CREDENTIALS)
-FULL = _Code("ResultsNotWritable", "make room there, or raise the bucket's quota")
-CHANGED = _Code("ObjectChanged", "write data before the job starts, or to new keys")
+FULL = _Code("ResultsNotWritable", "delete objects, or raise the bucket's quota")
+CHANGED = _Code("ObjectChanged", "write data before the job starts, or under new keys")
 REGION = _Code("WrongRegion", "set spec.storage.region to the bucket's region")
 CODES = {
     "AccessDenied to read": _Code("CredentialsRefused", READ),
@@ -82,14 +81,14 @@ CODES = {
     "InvalidSecurity": REFUSED,
     "InvalidToken": REFUSED,
     "InvalidTokenId": REFUSED,
-    "NoSuchBucket": _Code("BucketNotFound", "create the bucket, or name another"),
-    "NoSuchKey": _Code("ObjectNotFound", "put the object there, or name another"),
+    "NoSuchBucket": _Code("BucketNotFound", "create the bucket, or correct its name"),
+    "NoSuchKey": _Code("ObjectNotFound", "upload the object, or correct its name"),
     "NotSignedUp": REFUSED,
     "PermanentRedirect": REGION,
     "PreconditionFailed": CHANGED,
     "QuotaExceeded": FULL,
     "Redirect": REGION,
-    "RequestTimeTooSkewed": _Code("CredentialsRefused", "set the clock of the node, or that of the server"),
+    "RequestTimeTooSkewed": _Code("CredentialsRefused", "correct the clock of the node or of the S3 service"),
     "RetryHead": REGION,
     "SignatureDoesNotMatch": REFUSED,
     "TemporaryRedirect": REGION,
@@ -116,7 +115,7 @@ class Request:
 
 @dataclass(frozen=True)
 class StorageErrorInfo:
-    """The meaning of an error of the S3 client."""
+    """An error of the S3 client, for users."""
 
     reason: Reason
     message: str
@@ -126,15 +125,12 @@ class StorageErrorInfo:
 
 
 def explain(error: Exception, request: Request, redact: Callable[[str], str] = str) -> StorageErrorInfo | None:
-    """Return the meaning of an error of the S3 client.
+    """Return the reason and the message of an error of the S3 client, or None if the storage did not cause the error.
 
     Args:
-        error: The error that the S3 client raised.
+        error: The error.
         request: The request that failed.
         redact: Removes credentials from texts of the server and the client.
-
-    Returns:
-        The meaning, or None if the storage did not cause the error.
     """
     match error:
         case S3Error():
@@ -154,7 +150,7 @@ def explain(error: Exception, request: Request, redact: Callable[[str], str] = s
 
 
 def unreachable(request: Request, fault: str, *, temporary: bool = True) -> StorageErrorInfo:
-    """Return the meaning of a service that does not answer as an S3 service."""
+    """Return the error of a service that does not answer as an S3 service."""
     return StorageErrorInfo("EndpointUnreachable", f"cannot {request}: {fault}", temporary)
 
 
@@ -167,13 +163,13 @@ def _of_code(error: S3Error, request: Request, redact: Callable[[str], str]) -> 
 
 
 def _of_status(request: Request, status: int | None) -> StorageErrorInfo:
-    """Return the meaning of an answer that is not S3: an HTTP status without S3's XML, or None for other content."""
+    """Return the error of an answer without S3's XML. The status is None for other XML."""
     if status is not None and _server_error(status):
         return unreachable(request, f"it answered HTTP {status}: check that the service is healthy")
-    answer = "something else" if status is None else f"HTTP {status}"
+    answer = "no S3 XML" if status is None else f"HTTP {status}"
     fault = (
-        f"it answered {answer}, not S3: spec.storage.endpoint must be the address of the S3 API (a web console has "
-        "another port), with http:// or https:// as the service has it"
+        f"it answered {answer}, so it is not an S3 API: spec.storage.endpoint must be the address of the S3 API (a web "
+        "console has another port), with http:// or https:// like the service"
     )
     return unreachable(request, fault, temporary=False)
 
@@ -184,7 +180,7 @@ def _network_fault(error: HTTPError, redact: Callable[[str], str]) -> str:
         case _ if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused: check spec.storage.endpoint, and that the service runs"
         case NameResolutionError():
-            return "its host name is not known to DNS: check spec.storage.endpoint"
+            return "DNS does not resolve its host name: check spec.storage.endpoint"
         case ConnectTimeoutError():
             return "no connection in time: check spec.storage.endpoint, the service and any NetworkPolicy"
         case ReadTimeoutError():
@@ -240,4 +236,4 @@ def _server_error(status: int) -> bool:
 
 
 def _shown(text: str | None) -> str:
-    return "".join(c if c.isprintable() else " " for c in (text or "")[:SHOWN])
+    return "".join(c if c.isprintable() else " " for c in (text or "")[:MAX_QUOTED])

@@ -7,6 +7,6 @@ hole, together with its other parts (`group_strokes`). It is searched again at a
 converted to the form of MNIST (`mnist`).
 """
 
-from epochal_photographs.digit.find import ENOUGH, Found, Place, digit, digits
+from epochal_photographs.digit.find import MIN_SIDE, FoundDigit, RelativeBox, find_digit, find_digits
 
-__all__ = ["ENOUGH", "Found", "Place", "digit", "digits"]
+__all__ = ["MIN_SIDE", "FoundDigit", "RelativeBox", "find_digit", "find_digits"]

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from epochal_photographs.digit.components import components
 from epochal_photographs.digit.geometry import Box, Ints, Mask
 from epochal_photographs.digit.layers import Layer
-from epochal_photographs.digit.morphology import greatest, least
+from epochal_photographs.digit.morphology import maximum_filter, minimum_filter
 
 BEST = 8
 """Maximum number of parts of each layer that become candidates."""
@@ -48,12 +48,7 @@ _UNEVEN, _LEAST_EVEN = 10, 0.4
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a layer: a connected region of possible ink.
-
-    Args:
-        layer: The layer.
-        at: The index of the part in the layer.
-    """
+    """A part of a layer: a connected region of possible ink."""
 
     layer: Layer
     at: int
@@ -84,7 +79,7 @@ class Part:
         """Evenness of its stroke width, from 0 to 1: high for a pen, and low for the paper between lines of print."""
         window = int(_TWICE * self.stroke) | 1
         mask = np.pad(self.cropped, window)
-        wide = float(least(mask, window).sum()) / int(mask.sum())
+        wide = float(minimum_filter(mask, window).sum()) / int(mask.sum())
         return max(1 - _UNEVEN * wide, _LEAST_EVEN)
 
     @cached_property
@@ -112,7 +107,7 @@ class Part:
         box, (high, wide) = self.box, self.layer.mask.shape
         return bool(min(box.left, box.top, wide - box.right, high - box.bottom) <= _RIM)
 
-    def goes_around(self, box: Box) -> bool:
+    def surrounds(self, box: Box) -> bool:
         """Return whether the part is on all four sides of a box that is not much smaller."""
         around = self.box
         if not around.contains(box) or box.longer < _SMALL * around.longer:
@@ -161,7 +156,7 @@ class Part:
     @cached_property
     def holes(self) -> Mask:
         """The areas that it encloses, as a mask of its box."""
-        outside = components(np.pad(~greatest(self.cropped, _GAP), 1, constant_values=True))
+        outside = components(np.pad(~maximum_filter(self.cropped, _GAP), 1, constant_values=True))
         return outside.mask(np.arange(1, len(outside)))[1:-1, 1:-1]
 
 
@@ -213,7 +208,7 @@ def _reduced_worth(candidate: Candidate, found: Iterable[Candidate]) -> float:
     others = [other.part for other in found if other is not candidate and other.worth >= _WORTH * candidate.worth]
     same_ink = [other for other in others if other.layer.dark == part.layer.dark]
     other_ink = [other for other in others if other.layer.dark != part.layer.dark]
-    if any(part.goes_around(other.box) for other in same_ink):
+    if any(part.surrounds(other.box) for other in same_ink):
         worth *= _FRAME
     if any(_is_on(other, part) for other in other_ink):
         worth *= _PAPER

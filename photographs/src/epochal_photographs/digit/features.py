@@ -6,7 +6,7 @@ import numpy as np
 
 from epochal_photographs.digit.components import Components
 from epochal_photographs.digit.geometry import Bytes, Floats, Mask
-from epochal_photographs.digit.morphology import least
+from epochal_photographs.digit.morphology import minimum_filter
 
 STRONG = 60.0
 """Difference of shades of sufficient contrast: a frame printed in black scores no better than a pencil."""
@@ -44,19 +44,11 @@ class Features:
 
 
 def features(parts: Components, ink: Bytes, mask: Mask, steep: Bytes, level: float) -> Features:
-    """Return the features of parts.
-
-    Args:
-        parts: The components of the possible ink.
-        ink: Difference of each pixel from its surroundings.
-        mask: The possible ink.
-        steep: Range of the shades near each pixel.
-        level: Minimum difference of possible ink.
-    """
+    """Return the features of parts."""
     high, wide = parts.shape
     longer = max(high, wide)
     sides = parts.sides
-    outline = mask & ~least(mask, 3)
+    outline = mask & ~minimum_filter(mask, 3)
     outlines = np.maximum(parts.sums(outline), 1)
     sharp = parts.sums(outline & (steep >= _EDGE * level)) / outlines
     strokes = 2 * parts.areas / outlines

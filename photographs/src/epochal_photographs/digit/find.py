@@ -16,12 +16,11 @@ from epochal_photographs.digit.paper import Paper, find_paper
 from epochal_photographs.digit.refine import refine
 from epochal_photographs.digit.remove_frame import without_frame
 from epochal_photographs.digit.shade import colours, shades
-from epochal_photographs.errors import NothingFound
+from epochal_photographs.errors import NoDigitFound
 from epochal_photographs.flatten import on_contrasting_page
 
 SIDE = 28
-"""Length in pixels of a side of MNIST's images."""
-ENOUGH = 700
+MIN_SIDE = 700
 """Sufficient length of a photograph's shorter side: more pixels show no more details of a digit."""
 
 _LONGEST, _SHORTEST = 480, 280
@@ -36,7 +35,7 @@ _IN_BOX = 0.25
 """Minimum longer side of a digit that touches the frame around it, relative to the frame's longer side."""
 
 
-class Place(NamedTuple):
+class RelativeBox(NamedTuple):
     """A place on a picture, as fractions of its width and its height, from 0 to 1."""
 
     left: float
@@ -46,16 +45,11 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
-    """A digit on a photograph.
-
-    Args:
-        image: The digit, light on black.
-        place: Its place on the photograph.
-    """
+class FoundDigit:
+    """A digit on a photograph."""
 
     image: Bytes
-    place: Place
+    place: RelativeBox
 
 
 class _View(NamedTuple):
@@ -72,16 +66,11 @@ class _View(NamedTuple):
     paper: Paper | None = None
 
 
-def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
+def find_digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Bytes:
     """Return the digit on a picture in the form of MNIST: light on black, with its centre of mass in the middle.
 
-    Args:
-        picture: The picture, such as `decode` returns with `at_least=ENOUGH`.
-        height: Height of the image.
-        width: Width of the image.
-
     Raises:
-        NothingFound: If the picture has no digit.
+        NoDigitFound: If the picture has no digit.
     """
     flat = on_contrasting_page(picture)
     if (image := mnist_like(flat, height=height, width=width)) is not None:
@@ -90,24 +79,19 @@ def digit(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> Byt
     return _image(view, main, main.layer.parts.mask(group_strokes(main)), height, width)
 
 
-def digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[Found]:
+def find_digits(picture: Image.Image, *, height: int = SIDE, width: int = SIDE) -> list[FoundDigit]:
     """Return all digits on a picture in reading order: by line, and from left to right.
 
-    Args:
-        picture: The picture, such as `decode` returns with `at_least=ENOUGH`.
-        height: Height of the images.
-        width: Width of the images.
-
     Raises:
-        NothingFound: If the picture has no digit.
-        TooMany: If the picture has more digits or strokes than allowed.
+        NoDigitFound: If the picture has no digit.
+        TooManyDigits: If the picture has more digits or strokes than allowed.
     """
     flat = on_contrasting_page(picture)
     if (image := mnist_like(flat, height=height, width=width)) is not None:
-        return [Found(image, Place(0.0, 0.0, 1.0, 1.0))]
+        return [FoundDigit(image, RelativeBox(0.0, 0.0, 1.0, 1.0))]
     view, main = _clearest(flat)
     masks = (main.layer.parts.mask(parts) for parts in group_digits(main))
-    return [Found(_image(view, main, mask, height, width), _place(mask, view)) for mask in masks]
+    return [FoundDigit(_image(view, main, mask, height, width), _place(mask, view)) for mask in masks]
 
 
 def _image(view: _View, main: Part, mask: Mask, height: int, width: int) -> Bytes:
@@ -131,7 +115,7 @@ def _clearest(picture: Image.Image) -> tuple[_View, Part]:
         if best[1].worth >= _CLEAR:
             break
     if best is None:
-        raise NothingFound(
+        raise NoDigitFound(
             "found no digit on the picture, expected strokes that are clearly darker or lighter than their background: "
             "take the photograph closer, or with more light"
         )
@@ -167,14 +151,14 @@ def _in_frame(part: Part) -> list[Candidate]:
     return [candidate for candidate in inside if candidate.part.box.longer >= _IN_BOX * part.box.longer]
 
 
-def _around(part: Part) -> Place:
+def _around(part: Part) -> RelativeBox:
     (high, wide), box = part.layer.mask.shape, part.box
-    return Place(box.left / wide, box.top / high, box.right / wide, box.bottom / high)
+    return RelativeBox(box.left / wide, box.top / high, box.right / wide, box.bottom / high)
 
 
-def _place(mask: Mask, view: _View) -> Place:
+def _place(mask: Mask, view: _View) -> RelativeBox:
     (high, wide), box = mask.shape, Box.around(mask)
     left, top = box.left / wide, box.top / high
     right, bottom = (box.right - 1) / wide + 1 / wide, (box.bottom - 1) / high + 1 / high
-    place = Place(left, top, right, bottom)
-    return place if view.paper is None else Place(*view.paper.on_picture(*place))
+    place = RelativeBox(left, top, right, bottom)
+    return place if view.paper is None else RelativeBox(*view.paper.on_picture(*place))

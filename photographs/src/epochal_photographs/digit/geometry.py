@@ -13,14 +13,7 @@ HALF = 127
 
 
 class Box(NamedTuple):
-    """A rectangle of pixels.
-
-    Args:
-        left: First column.
-        top: First row.
-        right: Column after the last one.
-        bottom: Row after the last one.
-    """
+    """A rectangle of pixels."""
 
     left: int
     top: int

@@ -7,7 +7,7 @@ import numpy as np
 from epochal_photographs.digit.candidates import Part
 from epochal_photographs.digit.geometry import Box, Ints
 from epochal_photographs.digit.group_strokes import same_pen
-from epochal_photographs.errors import TooMany
+from epochal_photographs.errors import TooManyDigits
 
 MAX_DIGITS = 100
 """Maximum number of digits on a sheet: each takes some hundredths of a second."""
@@ -37,12 +37,7 @@ _ON_LINE = 0.3
 
 @dataclass
 class _Digit:
-    """Pieces of the same digit.
-
-    Args:
-        pieces: The pieces.
-        box: The box around all pieces.
-    """
+    """Pieces of the same digit."""
 
     pieces: list[Part]
     box: Box
@@ -56,25 +51,24 @@ class _Digit:
 def group_digits(main: Part) -> list[Ints]:
     """Return the parts of each digit in a layer, in reading order.
 
-    Args:
-        main: The clearest digit, or most of it.
-
     Raises:
-        TooMany: If the layer has more than MAX_DIGITS digits, or more than MAX_PIECES possible pieces of digits.
+        TooManyDigits: If the layer has more than MAX_DIGITS digits, or more than MAX_PIECES possible pieces of digits.
     """
     layer, side = main.layer, main.box.longer
     alike = same_pen(main) & (layer.parts.sides >= _PIECE * side) & (layer.parts.sides <= _MOST * side)
     alike[main.at] = True
     if (count := int(alike.sum())) > MAX_PIECES:
-        raise TooMany(
+        raise TooManyDigits(
             f"found {count:,} strokes on the picture, expected at most {MAX_PIECES}, and at most {MAX_DIGITS} digits: "
             "send the picture in parts, or put the paper on a plain background"
         )
     pieces = [Part(layer, int(at)) for at in np.flatnonzero(alike)]
-    pieces = [one for one in pieces if not any(one.goes_around(other.box) for other in pieces if other is not one)]
+    pieces = [
+        piece for piece in pieces if not any(piece.surrounds(other.box) for other in pieces if other is not piece)
+    ]
     digits = [digit for digit in _joined(pieces, _usual(pieces, side)) if digit.box.longer >= _LEAST * side]
     if len(digits) > MAX_DIGITS:
-        raise TooMany(
+        raise TooManyDigits(
             f"found {len(digits)} digits on the picture, expected at most {MAX_DIGITS}: send the picture in parts"
         )
     return [np.array([piece.at for piece in digit.pieces]) for digit in _in_reading_order(digits)]
@@ -87,12 +81,7 @@ def _usual(pieces: list[Part], side: int) -> float:
 
 
 def _joined(pieces: list[Part], side: float) -> list[_Digit]:
-    """Return pieces grouped by digit.
-
-    Args:
-        pieces: The pieces.
-        side: Longer side of a digit.
-    """
+    """Return pieces grouped by digit."""
     groups: list[_Digit] = []
     for piece in sorted(pieces, key=lambda piece: -piece.box.longer):
         near = [group for group in groups if _is_of(piece.box, group.box, side)]

@@ -53,7 +53,7 @@ def group_strokes(main: Part) -> Ints:
     belongs[main.at] = letters[main.at] = False
     belongs &= ~_on_lines(parts, letters, ~near & letters)
     belongs[main.at] = True
-    return np.array([at for at in np.flatnonzero(belongs) if not Part(main.layer, int(at)).goes_around(box)])
+    return np.array([at for at in np.flatnonzero(belongs) if not Part(main.layer, int(at)).surrounds(box)])
 
 
 def _on_lines(parts: Components, letters: Mask, far: Mask) -> Mask:

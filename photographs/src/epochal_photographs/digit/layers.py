@@ -9,7 +9,7 @@ import numpy as np
 from epochal_photographs.digit.components import Components, components
 from epochal_photographs.digit.features import Features, features
 from epochal_photographs.digit.geometry import Bytes, Floats, Mask
-from epochal_photographs.digit.morphology import greatest, least
+from epochal_photographs.digit.morphology import maximum_filter, minimum_filter
 from epochal_photographs.digit.shade import ink_of
 
 WIDTHS = (0.05, 0.12, 0.3)
@@ -53,14 +53,9 @@ class Layer:
 
 
 def layers(shade: Bytes, blur: int) -> Iterator[Layer]:
-    """Yield the layers of a picture, with the possible ink of each kind.
-
-    Args:
-        shade: The picture's shades.
-        blur: Width of edges in pixels.
-    """
+    """Yield the layers of a picture, with the possible ink of each kind."""
     window = 2 * blur + 3
-    steep = greatest(shade, window) - least(shade, window)
+    steep = maximum_filter(shade, window) - minimum_filter(shade, window)
     for width in WIDTHS:
         widest = int(width * max(shade.shape)) | 1
         for dark in (True, False):

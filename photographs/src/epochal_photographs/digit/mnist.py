@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from epochal_photographs.digit.geometry import HALF, Box, Bytes, Mask
-from epochal_photographs.digit.morphology import greatest
+from epochal_photographs.digit.morphology import maximum_filter
 
 SIDE = 20 / 28
 """Longer side of the digit, as a fraction of the shorter side of the image."""
@@ -31,11 +31,6 @@ def mnist_like(picture: Image.Image, *, height: int, width: int) -> Bytes | None
     """Return a picture as an image, light on black, if it already has the form of MNIST, else None.
 
     Any further conversion of such a picture would make it worse.
-
-    Args:
-        picture: The picture, without transparency.
-        height: Height of the image.
-        width: Width of the image.
     """
     if picture.size != (width, height):
         return None
@@ -55,13 +50,7 @@ def mnist_like(picture: Image.Image, *, height: int, width: int) -> Bytes | None
 
 
 def to_mnist(mask: Mask, *, height: int, width: int) -> Bytes:
-    """Return an image of a digit in the form of MNIST, light on black.
-
-    Args:
-        mask: The digit's ink.
-        height: Height of the image.
-        width: Width of the image.
-    """
+    """Return an image of a digit in the form of MNIST, light on black."""
     cropped = _cropped(mask)
     strokes = _with_stroke_width(_enlarged(cropped), max(_FINE, *cropped.shape))
     longer = max(strokes.shape)
@@ -86,12 +75,7 @@ def _enlarged(mask: Mask) -> Mask:
 
 
 def _with_stroke_width(mask: Mask, longer: int) -> Mask:
-    """Return a mask with strokes about as wide as those of MNIST.
-
-    Args:
-        mask: The mask, with space around it.
-        longer: Longer side of the digit.
-    """
+    """Return a mask with strokes about as wide as those of MNIST."""
     wide = stroke_width(mask)
     if (growth := round((THIN * longer - wide) / 2)) > 0:
         return _cropped(_grown(mask, growth))
@@ -108,14 +92,14 @@ def stroke_width(mask: Mask) -> float:
     At a slanted edge, the pixels beside it are too few, and with those at its corners they are too many. So the mean of
     both is used.
     """
-    edges = (mask & _grown_by_cross(~mask)).sum() + (mask & greatest(~mask, 3)).sum()
+    edges = (mask & _grown_by_cross(~mask)).sum() + (mask & maximum_filter(~mask, 3)).sum()
     return 4 * float(mask.sum()) / max(float(edges), 1.0)
 
 
 def _grown(mask: Mask, by: int) -> Mask:
     """Return a mask grown by a number of pixels, alternately by a cross and a square, so that circles stay round."""
     for turn in range(by):
-        mask = greatest(mask, 3) if turn % 2 else _grown_by_cross(mask)
+        mask = maximum_filter(mask, 3) if turn % 2 else _grown_by_cross(mask)
     return mask
 
 

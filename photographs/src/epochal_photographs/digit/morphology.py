@@ -1,4 +1,4 @@
-"""Greatest and least values around each pixel, in NumPy only. The cost grows with the logarithm of the size."""
+"""Maximum and minimum filters, closing and opening, in NumPy only. The cost grows with the logarithm of the size."""
 
 from typing import TypeVar
 
@@ -9,35 +9,25 @@ from epochal_photographs.digit.geometry import Bytes, Mask
 Values = TypeVar("Values", Bytes, Mask)
 
 _CUT = 0.2929
-"""The part of each corner of a square that an octagon lacks, as a fraction of the square's side."""
+"""Size of the corners that are cut from a square to get an octagon, as a fraction of the square's side."""
 
 
-def greatest(values: Values, size: int) -> Values:
-    """Return the greatest value in the square around each pixel. Beyond an edge, the values of the edge continue.
-
-    Args:
-        values: Bytes, or a mask, which grows.
-        size: Length of a side of the square in pixels, odd.
-    """
+def maximum_filter(values: Values, size: int) -> Values:
+    """Return the maximum in the square around each pixel, of an odd size. Beyond an edge, its values continue."""
     return _in_square(values, size // 2, np.maximum)
 
 
-def least(values: Values, size: int) -> Values:
-    """Return the least value in the square around each pixel. Beyond an edge, the values of the edge continue.
-
-    Args:
-        values: Bytes, or a mask, which shrinks.
-        size: Length of a side of the square in pixels, odd.
-    """
+def minimum_filter(values: Values, size: int) -> Values:
+    """Return the minimum in the square around each pixel, of an odd size. Beyond an edge, its values continue."""
     return _in_square(values, size // 2, np.minimum)
 
 
-def closed(values: Bytes, size: int) -> Bytes:
+def closing(values: Bytes, size: int) -> Bytes:
     """Return values in which dark areas narrower than `size` are filled with the values around them."""
     return _in_octagon(_in_octagon(values, size, np.maximum), size, np.minimum)
 
 
-def opened(values: Bytes, size: int) -> Bytes:
+def opening(values: Bytes, size: int) -> Bytes:
     """Return values in which light areas narrower than `size` are filled with the values around them."""
     return _in_octagon(_in_octagon(values, size, np.minimum), size, np.maximum)
 

@@ -58,11 +58,7 @@ class Paper:
 
 
 def find_paper(grey: Image.Image) -> Paper | None:
-    """Return the sheet on a picture that is lighter than its surroundings, or None if no sheet is found.
-
-    Args:
-        grey: The picture, in grayscale.
-    """
+    """Return the sheet on a picture that is lighter than its surroundings, or None if no sheet is found."""
     small: Bytes = np.asarray(grey.reduce(max(max(grey.size) // _SIDE, 1)))
     level = _otsu(small)
     mask = small > level

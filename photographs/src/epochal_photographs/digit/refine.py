@@ -6,7 +6,7 @@ from PIL import Image
 from epochal_photographs.digit.components import components
 from epochal_photographs.digit.geometry import HALF, Box, Mask
 from epochal_photographs.digit.layers import LEAST_INK, halfway, slopes
-from epochal_photographs.digit.morphology import greatest
+from epochal_photographs.digit.morphology import maximum_filter
 from epochal_photographs.digit.shade import ink_of, shades
 
 LONGER = 160
@@ -20,14 +20,7 @@ _NEAR = 1.5
 
 
 def refine(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Mask:
-    """Return the mask of a digit, with a longer side of at least LONGER pixels.
-
-    Args:
-        picture: The picture, in grayscale.
-        mask: The digit as it was found, on a smaller or larger picture.
-        dark: Whether it is darker than the paper.
-        stroke: Width of the digit's strokes, in the mask's pixels.
-    """
+    """Return the mask of a digit, with a longer side of at least LONGER pixels."""
     box = _with_margin(mask, stroke)
     scale = max(LONGER / box.longer, 1)
     size = max(round((box.right - box.left) * scale), 1), max(round((box.bottom - box.top) * scale), 1)
@@ -37,7 +30,7 @@ def refine(picture: Image.Image, mask: Mask, *, dark: bool, stroke: float) -> Ma
     coarse = Image.fromarray(mask[box.slices].astype(np.uint8) * 255)
     found = np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)) > HALF
     ink = ink_of(shades(enlarged), int(_WIDEST * stroke * scale) | 1, dark=dark)
-    near = greatest(found, 2 * int(_NEAR * stroke * scale) + 3)
+    near = maximum_filter(found, 2 * int(_NEAR * stroke * scale) + 3)
     level = max(halfway(ink, np.square(slopes(ink)) * near), LEAST_INK)
     parts = components((ink >= level) & near)
     kept = np.flatnonzero(parts.sums(found) * 10 > parts.areas)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from epochal_photographs.digit.geometry import Bytes
-from epochal_photographs.digit.morphology import closed, opened
+from epochal_photographs.digit.morphology import closing, opening
 
 _DARKEST = 20
 """Shades that count as black: differences between them are noise of the camera."""
@@ -41,11 +41,5 @@ def shades(grey: Image.Image) -> Bytes:
 
 
 def ink_of(shade: Bytes, widest: int, *, dark: bool) -> Bytes:
-    """Return the difference by which each pixel is darker, or lighter, than the paper or board around it.
-
-    Args:
-        shade: The picture's shades.
-        widest: Window in pixels that is wider than every stroke. Wider areas are paper, shadow, or the table. Odd.
-        dark: Whether ink is darker than its surroundings.
-    """
-    return closed(shade, widest) - shade if dark else shade - opened(shade, widest)
+    """Return the difference by which each pixel is darker, or lighter, than the paper or board around it."""
+    return closing(shade, widest) - shade if dark else shade - opening(shade, widest)

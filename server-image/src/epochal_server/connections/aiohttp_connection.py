@@ -42,12 +42,8 @@ class _Transport:
 class AiohttpConnection(Connection):
     """Passes the bytes of each request to aiohttp once the request before it is answered.
 
-    aiohttp itself would read ahead and queue pipelined requests, uncounted. Where a request ends is known by its
+    aiohttp itself would read ahead and queue pipelined requests, uncounted. The end of a request is known by its
     Content-Length, or by aiohttp at the end of each chunk that may be the last.
-
-    Args:
-        connections: All open connections.
-        server: aiohttp's server, which creates the handler of the connection.
     """
 
     def __init__(self, connections: Connections, server: web.Server) -> None:
@@ -84,14 +80,14 @@ class AiohttpConnection(Connection):
         self._handler.force_close()
 
     @property
-    def incomplete(self) -> bool:
+    def has_incomplete_body(self) -> bool:
         """Whether a part of the current or last request's body has not arrived yet."""
         return self._content is not None and self._missing != 0 and not self._content.is_eof()
 
     @property
-    def waits(self) -> bool:
+    def is_answering(self) -> bool:
         """Whether the current request is complete and not answered yet."""
-        return self._answering and not self.incomplete
+        return self._answering and not self.has_incomplete_body
 
     def begin(self, request: web.BaseRequest) -> None:
         """Start a request: the middleware calls this method before the handler, and then passes the body's bytes."""
@@ -113,13 +109,13 @@ class AiohttpConnection(Connection):
         self._answered()
 
     def _may_resume(self) -> bool:
-        return self._held_memory.size <= PIPELINED_BYTES and not self.ends
+        return self._held_memory.size <= PIPELINED_BYTES and not self.closes
 
     def _handle(self, data: bytes) -> None:
         """Pass bytes to aiohttp, up to the end of a request."""
         at = 0
-        while at < len(data) and not self.waits and not self._is_starting and not self._transport.is_closing():
-            end = self._end_of_body(data, at) if self.incomplete else self._end_of_head(data, at)
+        while at < len(data) and not self.is_answering and not self._is_starting and not self._transport.is_closing():
+            end = self._end_of_body(data, at) if self.has_incomplete_body else self._end_of_head(data, at)
             self._handler.data_received(data[at:end])
             at = end
         if at == len(data) or self._transport.is_closing():
@@ -156,9 +152,9 @@ class AiohttpConnection(Connection):
 
     def _after_empty_line(self, data: bytes, at: int) -> int | None:
         """Return the end of the next empty line, which may begin in the bytes before `data`. None if there is none."""
-        found = (self._tail + data[at : at + len(END) - 1]).find(END)
-        end = at - len(self._tail) + found if found >= 0 else data.find(END, at)
-        if found < 0 > end:
+        position = (self._tail + data[at : at + len(END) - 1]).find(END)
+        end = at - len(self._tail) + position if position >= 0 else data.find(END, at)
+        if position < 0 > end:
             self._tail = (self._tail + data[at:])[1 - len(END) :]
             return None
         self._tail = b""

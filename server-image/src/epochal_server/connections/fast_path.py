@@ -9,21 +9,21 @@ from time import monotonic, perf_counter, time
 
 from aiohttp import web
 
-from epochal_server.admission import REFUSED_SECONDS, MemoryReservation
+from epochal_server.admission import REFUSAL_DELAY_SECONDS, MemoryReservation
 from epochal_server.auth import Authorize
 from epochal_server.connections import connection as limits
 from epochal_server.connections.aiohttp_connection import AiohttpConnection
 from epochal_server.connections.connection import Connection, Connections
-from epochal_server.connections.plain_http import END, MOST_HEAD_BYTES, Head, read_head, response
+from epochal_server.connections.plain_http import END, MAX_HEAD_BYTES, Head, read_head, response
 from epochal_server.model.batching import Batcher
 from epochal_server.model.model import INLINE_ANSWER_BYTES, Arrays, Model, bytes_of
 from epochal_server.monitoring.access_log import Entry
-from epochal_server.monitoring.request_log import GONE, RequestLog
+from epochal_server.monitoring.request_log import CLIENT_CLOSED_REQUEST, RequestLog
 from epochal_server.protocols.protocol import NO_HEADERS, Body, Decoded, Endpoint, Protocol
 from epochal_server.refusals import Busy, Failed, Refused
 from epochal_server.worker_pool import WorkerPool
 
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 """Maximum bytes of a fast-path request with its head. Longer requests gain little, and longer JSON would block the
 event loop."""
 
@@ -57,16 +57,11 @@ def fast_endpoints(protocols: Iterable[Protocol], model: Model) -> Mapping[str, 
 class FastRequest:
     """A request on the fast path, and the sink of its answer. See chunked_request.ResultSink.
 
-    Args:
-        connection: The connection that sends the response.
-        head: The parsed head of the request.
-        endpoint: The endpoint of the request's path.
-        reservation: The memory reservation of the request's body and of the answer. Only received bytes count, since a
-            client may announce any length.
+    The reservation counts only received bytes of the body, since a client may announce any length.
     """
 
     __slots__ = (
-        *("began", "connection", "decoded", "encoding", "endpoint", "gone", "head"),
+        *("began", "connection", "decoded", "encoding", "endpoint", "is_disconnected", "head"),
         *("parts", "queued", "reservation", "start"),
     )
 
@@ -82,16 +77,16 @@ class FastRequest:
         self.parts: list[bytes] = []
         self.decoded: Decoded | None = None
         self.encoding: asyncio.Future[Body] | None = None
-        self.gone = False
+        self.is_disconnected = False
         self.queued = False
 
     def done(self) -> bool:
         """Return whether the answer is no longer needed."""
-        return self.gone
+        return self.is_disconnected
 
     def abandon(self) -> None:
         """Free the memory of a disconnected client's request, after any thread that still encodes the answer."""
-        self.gone = True
+        self.is_disconnected = True
         if self.encoding is None:
             self.reservation.free()
         else:
@@ -101,7 +96,7 @@ class FastRequest:
         """Send the answer to the client. A thread encodes a large answer first."""
         assert self.decoded is not None  # noqa: S101 - only decoded requests are queued
         try:
-            size = self.decoded.times * bytes_of(answer)
+            size = self.decoded.memory_factor * bytes_of(answer)
             self.reservation.add_answer(size)
             if size > INLINE_ANSWER_BYTES:
                 self.encoding = asyncio.ensure_future(
@@ -117,25 +112,25 @@ class FastRequest:
 
     def set_exception(self, error: Refused) -> None:
         """Send an error response to the client, unless the client has disconnected."""
-        if not self.gone:
+        if not self.is_disconnected:
             self.connection.respond(self, error.status, Body(self.endpoint.encode_error(error)), error.headers)
 
     def _encoded(self, encoding: asyncio.Future[Body]) -> None:
         """Send the response with a body that a thread has encoded, or an error."""
-        if self.gone:
+        if self.is_disconnected:
             self.reservation.free()
         if encoding.cancelled():
             return
         error = encoding.exception()
         if error is not None:
             self.fail(error)
-        elif not self.gone:
+        elif not self.is_disconnected:
             self.connection.respond(self, HTTPStatus.OK, encoding.result())
 
     def fail(self, error: BaseException) -> None:
         """Send an error response, and log an error of the server."""
         if not isinstance(error, Refused):
-            log.error("no answer to POST %s", self.head.path, exc_info=error)
+            log.error("error in the handler of POST %s", self.head.path, exc_info=error)
             error = Failed("internal error: see the server's log")
         self.set_exception(error)
 
@@ -144,11 +139,6 @@ class FastPathConnection(Connection):
     """Parses and answers plain requests. At the first request that is not plain, aiohttp takes the connection over.
 
     aiohttp then gets all bytes of that request, and keeps the connection until its end.
-
-    Args:
-        connections: All open connections.
-        server: aiohttp's server.
-        path: The parts of the server that the fast path uses.
     """
 
     def __init__(self, connections: Connections, server: web.Server, path: FastPath) -> None:
@@ -157,13 +147,13 @@ class FastPathConnection(Connection):
         self._server = server
         self._client = ""
         self._head = b""
-        self._arriving: FastRequest | None = None
+        self._receiving: FastRequest | None = None
         self._answering: FastRequest | None = None
         self._is_unread = False
         self._unread: MemoryReservation | None = None
 
     @property
-    def waits(self) -> bool:
+    def is_answering(self) -> bool:
         """Whether the last request is unanswered, or its client does not read the answer."""
         return self._answering is not None or self._is_unread
 
@@ -176,12 +166,12 @@ class FastPathConnection(Connection):
         """Drop the requests and answers of the connection. See asyncio.Protocol."""
         super().connection_lost(exc)
         self._take_head()
-        self._take_arriving()
+        self._take_receiving()
         self._free_unread()
         if (request := self._answering) is not None:
             request.abandon()
-            self._finish(request, GONE, 0)
-            self.path.batcher.forget()
+            self._finish(request, CLIENT_CLOSED_REQUEST, 0)
+            self.path.batcher.drop_disconnected()
 
     def pause_writing(self) -> None:
         """Stop reading requests, because the client does not read its answers. See asyncio.Protocol."""
@@ -200,46 +190,47 @@ class FastPathConnection(Connection):
         """Pass a request that has not arrived at once to aiohttp: thus one rule limits the time for a slow body."""
         super().sweep(now)
         is_stalled = self.head_since is not None and self.head_since < now - limits.SWEEP_SECONDS
-        if is_stalled and self._arriving is not None and not self.waits and not self._transport.is_closing():
-            self._hand_over(self._take_arriving())
+        if is_stalled and self._receiving is not None and not self.is_answering and not self._transport.is_closing():
+            self._pass_to_aiohttp(self._take_receiving())
 
     def respond(self, request: FastRequest, status: int, body: Body, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Send the response to a request."""
-        ends = self.path.request_log.ending()
-        self._transport.write(response(status, body, headers, ends=ends))
+        closes = self.path.request_log.is_shutting_down()
+        self._transport.write(response(status, body, headers, closes=closes))
         self._finish(request, status, len(body.content))
         if self._is_unread:
             request.reservation.shrink(len(body.content))
             self._unread = request.reservation
-            self._admission.wait(self._unread, self._transport.abort)
+            self._admission.watch_client(self._unread, self._transport.abort)
             self.path.request_log.begin()
         else:
             request.reservation.free()
-        if ends:
+        if closes:
             self._transport.close()
 
     def _handle(self, data: bytes) -> None:
         """Parse the head of a request, or add to its body."""
         if self.head_since is None:
             self.head_since = self.since = monotonic()
-        if self._arriving is not None:
-            self._add(self._arriving, data)
+        if self._receiving is not None:
+            self._add(self._receiving, data)
             return
         if self._head:
             data = self._take_head() + data
         end = data.find(END) + len(END)
         if end < len(END):
-            if len(data) > MOST_HEAD_BYTES:
-                self._hand_over(data)
+            if len(data) > MAX_HEAD_BYTES:
+                self._pass_to_aiohttp(data)
                 return
             self._head = data
             self.path.request_log.begin()  # so that a shutdown waits for it
             return
-        head = read_head(data[:end]) if end <= MOST_HEAD_BYTES else None
+        head = read_head(data[:end]) if end <= MAX_HEAD_BYTES else None
         endpoint = self.path.endpoints.get(head.path) if head is not None else None
-        most = min(MOST_BYTES - end, self.path.model.limits.request_bytes)  # aiohttp's handlers refuse larger bodies
-        if head is None or endpoint is None or head.length > most or len(data) > end + head.length:
-            self._hand_over(data)
+        # aiohttp's handlers refuse larger bodies.
+        max_length = min(MAX_BYTES - end, self.path.model.limits.request_bytes)
+        if head is None or endpoint is None or head.length > max_length or len(data) > end + head.length:
+            self._pass_to_aiohttp(data)
             return
         request = FastRequest(self, head, endpoint, MemoryReservation(self._admission))
         if len(data) == end + head.length:
@@ -249,10 +240,10 @@ class FastPathConnection(Connection):
             self.path.authorize(head.headers)
             self._admission.admit()
         except Refused:  # aiohttp also reads the rest of a refused request
-            self._hand_over(data)
+            self._pass_to_aiohttp(data)
             return
         request.start = data[:end]
-        self._arriving = request
+        self._receiving = request
         self.path.request_log.begin()
         self._add(request, data[end:])
 
@@ -265,13 +256,13 @@ class FastPathConnection(Connection):
         try:
             request.reservation.take(len(data))
         except Busy:
-            self._hand_over(self._take_arriving())
+            self._pass_to_aiohttp(self._take_receiving())
             return
         missing = request.head.length - request.reservation.size
         if missing < 0:
-            self._hand_over(self._take_arriving())
+            self._pass_to_aiohttp(self._take_receiving())
         elif not missing:
-            self._arriving = None
+            self._receiving = None
             self.path.request_log.end()
             self._begin(request, b"".join(request.parts))
 
@@ -286,11 +277,11 @@ class FastPathConnection(Connection):
             self._admission.admit()
             request.reservation.take(len(body) - request.reservation.size)  # the bytes that are not reserved yet
             request.decoded = decoded = request.endpoint.decode(body, request.head.headers, NO_HEADERS)
-            request.reservation.add_answer(decoded.times * path.model.answer_bytes(decoded.inputs))
+            request.reservation.add_answer(decoded.memory_factor * path.model.answer_bytes(decoded.inputs))
             path.batcher.put(decoded.inputs, request)
             request.queued = True
         except Busy as busy:
-            asyncio.get_running_loop().call_later(REFUSED_SECONDS, request.set_exception, busy)
+            asyncio.get_running_loop().call_later(REFUSAL_DELAY_SECONDS, request.set_exception, busy)
         except Refused as refused:
             request.set_exception(refused)
         except Exception as error:  # noqa: BLE001 - any error fails one request, and is logged
@@ -310,9 +301,9 @@ class FastPathConnection(Connection):
             Entry(time(), self._client, "POST", head.path, protocol, code, seconds, head.length, sent)
         )
 
-    def _hand_over(self, data: bytes) -> None:
+    def _pass_to_aiohttp(self, data: bytes) -> None:
         """Let aiohttp handle these and all later bytes of the connection."""
-        self._connections.closed(self)
+        self._connections.remove(self)
         connection = AiohttpConnection(self._connections, self._server)
         connection.since, connection.head_since = self.since, self.head_since
         self._transport.set_protocol(connection)
@@ -326,9 +317,9 @@ class FastPathConnection(Connection):
             self.path.request_log.end()
         return head
 
-    def _take_arriving(self) -> bytes:
+    def _take_receiving(self) -> bytes:
         """Remove a request with an incomplete body, and return its received bytes."""
-        request, self._arriving = self._arriving, None
+        request, self._receiving = self._receiving, None
         if request is None:
             return b""
         request.reservation.free()
@@ -338,7 +329,7 @@ class FastPathConnection(Connection):
     def _free_unread(self) -> None:
         """Free the memory of an answer that the client has read, or will never read."""
         if self._unread is not None:
-            self._admission.client_done(self._unread)
+            self._admission.unwatch_client(self._unread)
             self._unread.free()
             self._unread = None
             self.path.request_log.end()

@@ -11,9 +11,8 @@ from time import time
 from epochal_server.auth import AUTHORIZATION
 from epochal_server.protocols.protocol import HEADER_LENGTH, Body
 
-MOST_HEAD_BYTES = 4096
-"""Maximum size of a plain head."""
-MOST_CACHED = 512
+MAX_HEAD_BYTES = 4096
+MAX_CACHED = 512
 """Maximum number of cached heads. A client usually sends the same head with each request."""
 END = b"\r\n\r\n"
 
@@ -22,15 +21,15 @@ _LENGTH = re.compile(rb"[0-9]{1,9}")
 _HEADER_LENGTH = HEADER_LENGTH.lower().encode()
 _AUTHORIZATION = AUTHORIZATION.lower().encode()
 _READ = {AUTHORIZATION: _AUTHORIZATION, HEADER_LENGTH: _HEADER_LENGTH}
-_ONCE = frozenset({b"host", b"content-length", _HEADER_LENGTH, _AUTHORIZATION})
-_ODD = frozenset(
+_SINGLE = frozenset({b"host", b"content-length", _HEADER_LENGTH, _AUTHORIZATION})
+_SPECIAL = frozenset(
     {
         *(b"connection", b"content-encoding", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"),
         *(b"origin", b"sec-fetch-site"),
     }
 )
 """Headers that change how a request is read or answered, or whether it is allowed."""
-_HARMLESS = frozenset(
+_CACHEABLE = frozenset(
     {
         *(b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent"),
         _HEADER_LENGTH,
@@ -54,13 +53,9 @@ _cache: dict[bytes, Head] = {}
 
 
 def read_head(head: bytes) -> Head | None:
-    """Return the parsed head of a request, or None if the head is not plain.
-
-    Args:
-        head: The bytes up to and including the empty line.
-    """
-    if (found := _cache.get(head)) is not None:
-        return found
+    """Return the parsed head of a request, or None if the head is not plain."""
+    if (cached := _cache.get(head)) is not None:
+        return cached
     match = _HEAD.fullmatch(head)
     if match is None:
         return None
@@ -68,14 +63,14 @@ def read_head(head: bytes) -> Head | None:
     headers = [(name.lower(), value.strip(b" \t")) for name, _, value in lines]
     names = [name for name, _ in headers]
     values = dict(headers)
-    if any(names.count(name) > 1 for name in _ONCE) or not _LENGTH.fullmatch(values.get(b"content-length", b"")):
+    if any(names.count(name) > 1 for name in _SINGLE) or not _LENGTH.fullmatch(values.get(b"content-length", b"")):
         return None
-    if b"host" not in values or any(name in _ODD and not _keeps_alive(name, value) for name, value in headers):
+    if b"host" not in values or any(name in _SPECIAL and not _keeps_alive(name, value) for name, value in headers):
         return None
-    kept = {name: values[key].decode("ascii") for name, key in _READ.items() if key in values}
-    read = Head(match[1].decode("ascii"), int(values[b"content-length"]), kept)
-    if _HARMLESS.issuperset(names):
-        if len(_cache) >= MOST_CACHED:
+    read_headers = {name: values[key].decode("ascii") for name, key in _READ.items() if key in values}
+    read = Head(match[1].decode("ascii"), int(values[b"content-length"]), read_headers)
+    if _CACHEABLE.issuperset(names):
+        if len(_cache) >= MAX_CACHED:
             _cache.clear()
         _cache[head] = read
     return read
@@ -86,17 +81,10 @@ def _keeps_alive(name: bytes, value: bytes) -> bool:
     return name == b"connection" and value.lower() == b"keep-alive"
 
 
-def response(status: int, body: Body, headers: Mapping[str, str], *, ends: bool) -> bytes:
-    """Return the bytes of a response.
-
-    Args:
-        status: HTTP status.
-        body: Body with its headers.
-        headers: Further headers.
-        ends: Whether the connection closes after this response.
-    """
+def response(status: int, body: Body, headers: Mapping[str, str], *, closes: bool) -> bytes:
+    """Return the bytes of a response."""
     first = _first(status, body.content_type, *body.headers.items(), *headers.items())
-    last = b"close" if ends else b"keep-alive"
+    last = b"close" if closes else b"keep-alive"
     return b"%b%bContent-Length: %d\r\nConnection: %b\r\n\r\n%b" % (
         first,
         _date(int(time())),

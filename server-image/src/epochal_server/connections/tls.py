@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 class Certificate:
     """The certificate and key of a Secret of type kubernetes.io/tls.
 
-    Args:
-        folder: Folder where the Secret is mounted.
-
     Attributes:
         context: TLS context of the server. It switches each new connection to the current certificate.
 
@@ -44,9 +41,9 @@ class Certificate:
         except (OSError, ssl.SSLError) as error:
             raise ServeError(
                 "InvalidConfig",
-                f"the Secret that spec.tls names must hold tls.crt and tls.key, PEM, that belong together: {error}",
+                f"spec.tls: expected a Secret with tls.crt and tls.key, PEM files of a key pair ({error}): correct it",
             ) from error
-        self.context.sni_callback = self._hand_on
+        self.context.sni_callback = self._use_current
 
     async def run(self) -> None:
         """Reload the certificate at regular intervals, until cancelled. An invalid Secret does not replace it."""
@@ -57,14 +54,14 @@ class Certificate:
     def reload(self) -> None:
         """Load the certificate if it has changed. New connections then use it."""
         try:
-            found = self._read()
-            if found == self._loaded:
+            files = self._read()
+            if files == self._loaded:
                 return
             self._current = self._context()
         except (OSError, ssl.SSLError) as error:
             log.warning("cannot reload the certificate of spec.tls, the old one stays in use: %s", error)
             return
-        self._loaded = found
+        self._loaded = files
         log.info("reloaded the certificate of spec.tls")
 
     def _context(self) -> ssl.SSLContext:
@@ -79,7 +76,9 @@ class Certificate:
         context.load_cert_chain(*self._files)
         return context
 
-    def _hand_on(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+    def _use_current(
+        self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext
+    ) -> None:
         """Switch a new connection, with or without a server name, to the current certificate."""
         connection.context = self._current
 
@@ -88,13 +87,7 @@ class Certificate:
 
 
 class Handshake(Connection):
-    """Counts a connection during its TLS handshake. asyncio's own TLS would not count it before HTTP starts.
-
-    Args:
-        connections: All open connections.
-        context: The TLS context of the server.
-        make: Creates the HTTP connection after the handshake.
-    """
+    """Counts a connection during its TLS handshake. asyncio's own TLS would not count it before HTTP starts."""
 
     def __init__(self, connections: Connections, context: ssl.SSLContext, make: Callable[[], Connection]) -> None:
         super().__init__(connections)
@@ -128,7 +121,7 @@ class Handshake(Connection):
                     ssl_shutdown_timeout=HANDSHAKE_SECONDS,
                 )
         finally:
-            self._connections.closed(self)
+            self._connections.remove(self)
         if tls is None or self._transport.is_closing():
             self._transport.abort()
             return

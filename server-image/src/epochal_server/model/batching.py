@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from epochal_server.admission import AdmissionControl
-from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, failed
+from epochal_server.model.batch_timing import BatchTiming
+from epochal_server.model.chunked_request import Chunk, ChunkedRequest, ResultSink, concatenate, model_error
 from epochal_server.model.model import Arrays, Model, check
-from epochal_server.model.pace import Pace
-from epochal_server.refusals import SHOWN, Refused
+from epochal_server.refusals import MAX_MESSAGE, Refused
 
 INLINE_SECONDS = 0.0025
 """Expected time of a model call up to which the event loop itself computes it. For many small calls, the start and end
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class BatchResult:
     """The result of computing a batch with the model."""
 
     answers: Sequence[Arrays | Refused]
@@ -35,7 +35,7 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningCall:
     """A call of the model that runs in its thread."""
 
     samples: int
@@ -52,12 +52,12 @@ class Batcher:
     Args:
         model: The model. Its inputs and outputs determine which samples and answers are valid.
         run: Computes the outputs of the model; only one thread at a time calls it.
-        most: Maximum number of samples in one call.
+        max_batch_size: Maximum number of samples in one call.
         delay: Seconds that a request may wait for others.
         thread: An executor with one thread, for long calls of the model.
-        pace: Seconds of a sample, as the warm-up measured them.
+        seconds_per_sample: Seconds of a sample, as the warm-up measured them.
         admission: The admission control. It asks this batcher how many seconds the waiting requests take.
-        computed: Receives the number of samples and the outputs of each call.
+        on_call: Receives the number of samples and the outputs of each call.
     """
 
     def __init__(
@@ -65,38 +65,35 @@ class Batcher:
         model: Model,
         run: Callable[[Arrays], Arrays],
         *,
-        most: int,
+        max_batch_size: int,
         delay: float,
         thread: Executor,
-        pace: float,
+        seconds_per_sample: float,
         admission: AdmissionControl,
-        computed: Callable[[int, Sequence[Arrays]], None] = lambda _, __: None,
+        on_call: Callable[[int, Sequence[Arrays]], None] = lambda _, __: None,
     ) -> None:
         self._inputs = model.inputs
         self._outputs = model.outputs
         self._varies = any(-1 in tensor.shape for tensor in model.inputs.values())
         self._run = run
-        self._most = most
+        self._max_batch_size = max_batch_size
         self._delay = delay
         self._thread = thread
-        self._pace = Pace(pace, most)
+        self._timing = BatchTiming(seconds_per_sample, max_batch_size)
         self._admission = admission
         admission.estimate = self.seconds
-        self._computed = computed
+        self._on_call = on_call
         self._chunks: deque[Chunk] = deque()
         self._samples = 0
         self._next: asyncio.Handle | None = None
-        self._forgetting: asyncio.Handle | None = None
-        self._running: Running | None = None
+        self._dropping: asyncio.Handle | None = None
+        self._running: RunningCall | None = None
 
     async def answer(self, inputs: Arrays) -> Arrays:
         """Return all outputs of the model for the samples of a request.
 
         The arrays may be views of shared memory: do not write to them. Do not write to the inputs after the call,
         either.
-
-        Args:
-            inputs: Arrays by the names of the inputs, checked or not.
 
         Raises:
             Refused: Invalid, if the inputs are invalid; Busy, NotReady or Failed.
@@ -110,17 +107,13 @@ class Batcher:
             self._put(inputs, samples, answer)
             return await answer
         except asyncio.CancelledError:
-            self.forget()
+            self.drop_disconnected()
             raise
         finally:
             admission.waiting -= 1
 
     def put(self, inputs: Arrays, sink: ResultSink) -> None:
         """Queue the samples of a request. Once they are answered, the caller must subtract 1 from `admission.waiting`.
-
-        Args:
-            inputs: Arrays by the names of the inputs. This method checks them.
-            sink: Receives the answer, in a later turn of the event loop.
 
         Raises:
             Refused: Invalid, if the samples do not match the model's inputs. Busy, if one more request may not wait.
@@ -130,37 +123,32 @@ class Batcher:
         self._admission.waiting += 1
         self._put(inputs, samples, sink)
 
-    def forget(self) -> None:
+    def drop_disconnected(self) -> None:
         """Drop the queued samples of disconnected clients, in the next turn of the event loop.
 
         The admission control no longer counts the memory of these samples.
         """
-        if self._forgetting is None:
-            self._forgetting = asyncio.get_running_loop().call_soon(self._forget)
+        if self._dropping is None:
+            self._dropping = asyncio.get_running_loop().call_soon(self._drop_disconnected_now)
 
     def seconds(self) -> float:
         """Return the estimated seconds until all waiting requests are answered."""
         chunks, waiting = len(self._chunks), self._admission.waiting
         # The request of a disconnected client stays in the queue until its turn, but `waiting` does not count it.
         samples = self._samples if waiting >= chunks else self._samples * waiting // chunks
-        queued = self._pace.seconds(samples)
+        queued = self._timing.seconds(samples)
         running = self._running
         if running is None:
             return queued
         return queued + max(running.expected, perf_counter() - running.began)  # a late call may take as long again
 
-    def late(self, seconds: float, times: float) -> str | None:
-        """Return a message if the model call that runs takes too long; None if not, or if none runs.
-
-        Args:
-            seconds: Seconds that any call may take.
-            times: Multiple of the usual time that a call may take.
-        """
+    def slow_call_message(self, seconds: float, factor: float) -> str | None:
+        """Return a message if the running model call takes longer than `seconds` and `factor` times its usual time."""
         running = self._running
         if running is None:
             return None
         lasts = perf_counter() - running.began
-        if lasts <= max(seconds, times * running.expected):
+        if lasts <= max(seconds, factor * running.expected):
             return None
         return (
             f"the model call takes too long: {running.samples} samples for {lasts:.0f} s, expected "
@@ -168,7 +156,7 @@ class Batcher:
             "ModelServer"
         )
 
-    def give_up(self, why: Refused) -> None:
+    def fail_queued(self, why: Refused) -> None:
         """Answer all queued samples with an error, since they are no longer computed."""
         while self._chunks:
             chunk = self._chunks.popleft()
@@ -176,17 +164,19 @@ class Batcher:
             if not chunk.answer.done():
                 chunk.answer.set_exception(why)
 
-    def _forget(self) -> None:
-        self._forgetting = None
+    def _drop_disconnected_now(self) -> None:
+        self._dropping = None
         self._chunks = deque(chunk for chunk in self._chunks if not chunk.answer.done())
         self._samples = sum(chunk.samples for chunk in self._chunks)
 
     def _put(self, inputs: Arrays, samples: int, sink: ResultSink) -> None:
         shapes = tuple(array.shape[1:] for array in inputs.values()) if self._varies else None
-        if samples <= self._most:
+        if samples <= self._max_batch_size:
             self._append(Chunk(inputs, samples, shapes, sink))
         else:
-            ChunkedRequest(inputs, samples, shapes, sink, most=self._most, append=self._append).next()
+            ChunkedRequest(
+                inputs, samples, shapes, sink, max_batch_size=self._max_batch_size, append=self._append
+            ).next()
 
     def _append(self, chunk: Chunk) -> None:
         self._chunks.append(chunk)
@@ -200,7 +190,7 @@ class Batcher:
         Without a delay, each call starts in the next turn of the event loop.
         """
         loop = asyncio.get_running_loop()
-        if self._delay and self._samples < self._most:
+        if self._delay and self._samples < self._max_batch_size:
             self._next = self._next or loop.call_later(self._delay, self._start)
             return
         if isinstance(self._next, asyncio.TimerHandle):
@@ -210,25 +200,25 @@ class Batcher:
 
     def _start(self) -> None:
         self._next = None
-        batch, samples = self._take()
+        batch, samples = self._take_batch()
         if not batch:
             return
-        expected = self._pace.seconds(samples)
+        expected = self._timing.seconds(samples)
         if not self._varies and expected <= INLINE_SECONDS:
             self._finish(batch, samples, self._compute(batch))
             return
-        self._running = Running(samples, perf_counter(), expected)
+        self._running = RunningCall(samples, perf_counter(), expected)
         computing = asyncio.get_running_loop().run_in_executor(self._thread, self._compute, batch)
         computing.add_done_callback(lambda done: self._finish(batch, samples, done.result()))
 
-    def _take(self) -> tuple[list[Chunk], int]:
+    def _take_batch(self) -> tuple[list[Chunk], int]:
         """Take the chunks for one call from the queue, and drop the chunks of disconnected clients."""
         batch: list[Chunk] = []
         samples = 0
         while self._chunks:
             chunk = self._chunks[0]
             if not chunk.answer.done():
-                if batch and (samples + chunk.samples > self._most or chunk.shapes != batch[0].shapes):
+                if batch and (samples + chunk.samples > self._max_batch_size or chunk.shapes != batch[0].shapes):
                     break
                 batch.append(chunk)
                 samples += chunk.samples
@@ -236,12 +226,13 @@ class Batcher:
             self._samples -= chunk.samples
         return batch, samples
 
-    def _finish(self, batch: Sequence[Chunk], samples: int, computed: Computed) -> None:
+    def _finish(self, batch: Sequence[Chunk], samples: int, result: BatchResult) -> None:
         self._running = None
-        failed = any(isinstance(answer, Refused) for answer in computed.answers)
-        if not failed or computed.seconds > self._pace.seconds(samples):  # an early failure does not measure the pace
-            self._pace.measured(samples, computed.seconds)
-        for chunk, answer in zip(batch, computed.answers, strict=True):
+        failed = any(isinstance(answer, Refused) for answer in result.answers)
+        # An early failure does not measure the speed.
+        if not failed or result.seconds > self._timing.seconds(samples):
+            self._timing.record(samples, result.seconds)
+        for chunk, answer in zip(batch, result.answers, strict=True):
             if chunk.answer.done():  # the client has disconnected meanwhile
                 continue
             if isinstance(answer, Refused):
@@ -250,27 +241,29 @@ class Batcher:
                 chunk.answer.set_result(answer)
         if self._chunks:
             self._schedule()
-        self._computed(samples, computed.outputs)
+        self._on_call(samples, result.outputs)
 
-    def _compute(self, batch: Sequence[Chunk]) -> Computed:
+    def _compute(self, batch: Sequence[Chunk]) -> BatchResult:
         """Compute the answers to a batch. The method may run in another thread, so it accesses only the batch."""
         began = perf_counter()
         sizes = [chunk.samples for chunk in batch]
         try:
             inputs = batch[0].inputs if len(batch) == 1 else concatenate([chunk.inputs for chunk in batch])
-            outputs = self._called(inputs, sum(sizes))
+            outputs = self._run_checked(inputs, sum(sizes))
         except Exception as error:  # noqa: BLE001 - any error of the library fails only this batch
             if len(batch) == 1:
                 # No traceback, because a client could fill the log with such samples.
                 # A library may quote the whole input.
-                log.error("the model failed: %s: %s", type(error).__name__, str(error)[:SHOWN])  # noqa: TRY400
-                return Computed([failed(error)], [], perf_counter() - began)
+                log.error("the model failed: %s: %s", type(error).__name__, str(error)[:MAX_MESSAGE])  # noqa: TRY400
+                return BatchResult([model_error(error)], [], perf_counter() - began)
             alone = [self._compute([chunk]) for chunk in batch]
-            answers = [answer for one in alone for answer in one.answers]
-            return Computed(answers, [output for one in alone for output in one.outputs], perf_counter() - began)
-        return Computed(_divided(outputs, sizes), [outputs], perf_counter() - began)
+            answers = [answer for result in alone for answer in result.answers]
+            return BatchResult(
+                answers, [output for result in alone for output in result.outputs], perf_counter() - began
+            )
+        return BatchResult(_split(outputs, sizes), [outputs], perf_counter() - began)
 
-    def _called(self, inputs: Arrays, samples: int) -> Arrays:
+    def _run_checked(self, inputs: Arrays, samples: int) -> Arrays:
         outputs = self._run(inputs)
         for name in self._outputs:
             shape = outputs[name].shape
@@ -279,12 +272,12 @@ class Batcher:
         return outputs
 
 
-def _divided(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
+def _split(outputs: Arrays, sizes: Sequence[int]) -> list[Arrays]:
     if len(sizes) == 1:
         return [outputs]
-    divided: list[Arrays] = []
+    answers: list[Arrays] = []
     begin = 0
     for size in sizes:
-        divided.append({name: array[begin : begin + size] for name, array in outputs.items()})
+        answers.append({name: array[begin : begin + size] for name, array in outputs.items()})
         begin += size
-    return divided
+    return answers

@@ -39,14 +39,6 @@ class ChunkedRequest:
 
     Each chunk joins the queue only after the answer to the previous chunk. Smaller requests thus have their turn
     between the chunks.
-
-    Args:
-        inputs: Arrays by the names of the inputs.
-        samples: Number of samples.
-        shapes: See Chunk.
-        sink: Receives the answer.
-        most: Maximum number of samples of a chunk.
-        append: Appends a chunk to the queue.
     """
 
     def __init__(
@@ -56,21 +48,21 @@ class ChunkedRequest:
         shapes: tuple[tuple[int, ...], ...] | None,
         sink: ResultSink,
         *,
-        most: int,
+        max_batch_size: int,
         append: Callable[[Chunk], None],
     ) -> None:
         self._inputs = inputs
         self._samples = samples
         self._shapes = shapes
         self._sink = sink
-        self._most = most
+        self._max_batch_size = max_batch_size
         self._append = append
         self._begun = 0
         self._answers: list[Arrays] = []
 
     def next(self) -> None:
         """Append the next chunk to the queue."""
-        begin, end = self._begun, min(self._begun + self._most, self._samples)
+        begin, end = self._begun, min(self._begun + self._max_batch_size, self._samples)
         self._begun = end
         chunk = {name: array[begin:end] for name, array in self._inputs.items()}
         self._append(Chunk(chunk, end - begin, self._shapes, self))
@@ -88,7 +80,7 @@ class ChunkedRequest:
         try:
             answers = concatenate(self._answers)
         except ValueError as error:  # an output of variable length differs between the chunks
-            self.set_exception(failed(error))
+            self.set_exception(model_error(error))
         else:
             self._sink.set_result(answers)
 
@@ -102,9 +94,9 @@ def concatenate(parts: Sequence[Arrays]) -> Arrays:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def failed(error: Exception) -> Failed:
+def model_error(error: Exception) -> Failed:
     """Return the error for the client if the model raises an exception."""
     return Failed(
-        f"the model cannot compute these samples ({type(error).__name__}: {error}): their types and shapes are valid, "
-        "so compare their values with the training data"
+        f"the model failed for these samples ({type(error).__name__}: {error}): their types and shapes are valid, so "
+        "compare their values with the training data"
     )

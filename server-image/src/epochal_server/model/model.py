@@ -1,7 +1,7 @@
 """The model that a server serves, with its inputs and outputs, and the check of arrays against them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from sys import getsizeof
@@ -71,43 +71,37 @@ class Tensor:
         axes = ["n", *("any" if axis < 0 else str(axis) for axis in self.shape)]
         return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
-    def check(self, found: np.ndarray) -> int:
+    def check(self, array: np.ndarray) -> int:
         """Check an array against this tensor, and return its number of samples.
-
-        Args:
-            found: The array.
-
-        Returns:
-            The number of samples, at least 1.
 
         Raises:
             Invalid: If the array does not match. The message names the expected and the found array.
         """
-        if found.dtype != self.dtype:
-            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(found)}: send {self.dtype_name}')
-        shape: tuple[int, ...] = found.shape
+        if array.dtype != self.dtype:
+            raise Invalid(f'input "{self.name}": expected {self}, found {_describe(array)}: send {self.dtype_name}')
+        shape: tuple[int, ...] = array.shape
         if not shape or (shape[1:] != self.shape and not self._fits(shape)):
             raise Invalid(
-                f'input "{self.name}": expected {self}, found {_describe(found)}: send that shape, n samples first'
+                f'input "{self.name}": expected {self}, found {_describe(array)}: send that shape, n samples first'
             )
         if not (samples := shape[0]):
-            raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one')
-        if not found.size:  # a few bytes may declare any number of empty samples
+            raise Invalid(f'input "{self.name}": expected {self}, found no sample: send at least one sample')
+        if not array.size:  # a few bytes may declare any number of empty samples
             raise Invalid(
-                f'input "{self.name}": expected {self}, found {_describe(found)}: send a value along each axis'
+                f'input "{self.name}": expected {self}, found {_describe(array)}: send a value along each axis'
             )
-        if self.dtype.kind == "f" and not np.isfinite(found).all():
-            where = tuple(int(index) for index in np.argwhere(~np.isfinite(found))[0])
+        if self.dtype.kind == "f" and not np.isfinite(array).all():
+            where = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
             raise Invalid(
-                f'input "{self.name}": expected finite numbers, found {found[where]} at {list(where)}: send no such'
+                f'input "{self.name}": expected finite numbers, found {array[where]} at {list(where)}: remove it'
             )
-        if self.text and set(map(type, found.ravel())) != {str}:
-            raise Invalid(f'input "{self.name}": expected text, found something else among it: send text only')
+        if self.text and set(map(type, array.ravel())) != {str}:
+            raise Invalid(f'input "{self.name}": expected strings, found other values: send strings only')
         return samples
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
         return len(shape) == len(self.shape) + 1 and all(
-            wanted in (-1, axis) for wanted, axis in zip(self.shape, shape[1:], strict=True)
+            expected in (-1, axis) for expected, axis in zip(self.shape, shape[1:], strict=True)
         )
 
 
@@ -133,20 +127,17 @@ class Model:
     @cached_property
     def inputs(self) -> Mapping[str, Tensor]:
         """The inputs by name, in the order of the signature."""
-        return tensors(self.signature.inputs)
+        return {spec.name: Tensor.of(spec) for spec in self.signature.inputs}
 
     @cached_property
     def outputs(self) -> Mapping[str, Tensor]:
         """The outputs by name, in the order of the signature."""
-        return tensors(self.signature.outputs)
+        return {spec.name: Tensor.of(spec) for spec in self.signature.outputs}
 
     def answer_bytes(self, inputs: Arrays) -> int:
         """Return the number of bytes of the model's outputs. Outputs without a fixed shape count 0.
 
         The result is 0 if the first input has no batch axis.
-
-        Args:
-            inputs: The samples of a request, checked or not.
         """
         first = next(iter(inputs.values()), None)
         return first.shape[0] * self._sample_bytes if first is not None and first.ndim else 0
@@ -158,44 +149,31 @@ class Model:
         return sum(math.prod(tensor.shape) * tensor.dtype.itemsize for tensor in known)
 
 
-def tensors(specs: Sequence[TensorSpec]) -> Mapping[str, Tensor]:
-    """Return the tensors of a signature by name, in its order."""
-    return {spec.name: Tensor.of(spec) for spec in specs}
-
-
-def check(inputs: Mapping[str, np.ndarray], wanted: Mapping[str, Tensor]) -> int:
+def check(inputs: Arrays, tensors: Mapping[str, Tensor]) -> int:
     """Check the arrays of one request against the model's inputs, and return the number of samples.
-
-    Args:
-        inputs: The arrays by the names of the inputs.
-        wanted: The model's inputs by name.
-
-    Returns:
-        The number of samples.
 
     Raises:
         Invalid: If an input is missing, unknown, or does not match.
     """
-    if inputs.keys() != wanted.keys():
-        names = ", ".join(f'"{name}"' for name in wanted)
-        found = ", ".join(f'"{name}"' for name in inputs) or "none"
-        raise Invalid(f"inputs: expected {names}, found {found}: send each of those, and no other")
-    samples = {name: tensor.check(inputs[name]) for name, tensor in wanted.items()}
-    first, *others = samples.values()
-    if any(other != first for other in others):
+    if inputs.keys() != tensors.keys():
+        names = ", ".join(f'"{name}"' for name in tensors)
+        received = ", ".join(f'"{name}"' for name in inputs) or "none"
+        raise Invalid(f"inputs: expected {names}, found {received}: send exactly the inputs of the model")
+    samples = {name: tensor.check(inputs[name]) for name, tensor in tensors.items()}
+    if len(set(samples.values())) > 1:
         counts = ", ".join(f'{count} in "{name}"' for name, count in samples.items())
-        raise Invalid(f"inputs: expected as many samples in each, found {counts}: send as many in each")
-    return first
+        raise Invalid(f"inputs: expected as many samples in each input, found {counts}: send equal numbers of samples")
+    return next(iter(samples.values()))
 
 
 def bytes_of(arrays: Arrays) -> int:
     """Return the total number of bytes of arrays, with the texts that they hold."""
-    found = 0
+    total = 0
     for array in arrays.values():
-        found += array.nbytes
+        total += array.nbytes
         if array.dtype.kind == "O":
-            found += sum(map(getsizeof, array.flat))
-    return found
+            total += sum(map(getsizeof, array.flat))
+    return total
 
 
 def require_images(model: Model) -> None:
@@ -222,5 +200,5 @@ def require_images(model: Model) -> None:
         )
 
 
-def _describe(found: np.ndarray) -> str:
-    return f"{'objects' if found.dtype == object else found.dtype.name} of shape {found.shape}"
+def _describe(array: np.ndarray) -> str:
+    return f"{'objects' if array.dtype == object else array.dtype.name} of shape {array.shape}"

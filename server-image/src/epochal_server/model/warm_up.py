@@ -10,44 +10,34 @@ from epochal_lib.model_server.errors import ServeError
 from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.model.runtimes.runtime import Runtime
 
-MOST_SECONDS = 3.0
+MAX_SECONDS = 3.0
 """Maximum seconds of the warm-up, unless a single sample takes longer."""
-TIMES = 3
-"""Number of calls for each batch size. The shortest time counts."""
+REPEATS = 3
 LENGTHS = (1, 16, 64, 256)
 """Lengths to try for axes of any length, in this order, until the model accepts one."""
 
 log = logging.getLogger(__name__)
 
 
-def warm_up(model: Model, runtime: Runtime, most: int, samples: Arrays | None = None) -> float:
+def warm_up(model: Model, runtime: Runtime, max_batch_size: int, samples: Arrays | None = None) -> float:
     """Compute batches of 1, 2, 4 and more samples, up to the maximum batch, and return the time of a sample.
-
-    Args:
-        model: The model, with its inputs.
-        runtime: The runtime that computes.
-        most: Maximum number of samples in a batch.
-        samples: Real samples, or None for zeros.
-
-    Returns:
-        Seconds of a sample in the largest batch that fitted into the time; 1 if no length is accepted.
 
     Raises:
         ServeError: ModelRefused, if the model cannot compute samples of its own signature.
     """
-    until = perf_counter() + MOST_SECONDS
+    until = perf_counter() + MAX_SECONDS
     samples = samples or _zeros(model, runtime)
     if samples is None:
-        log.warning("cannot warm up the model: it refuses the lengths %s of its axes of any length", LENGTHS)
+        log.warning("cannot warm up the model: it fails for all tried lengths %s of its dynamic axes", LENGTHS)
         return 1.0
-    pace, count = 1.0, 1
+    seconds_per_sample, count = 1.0, 1
     while True:
         inputs = {name: np.resize(array, (count, *array.shape[1:])) for name, array in samples.items()}
-        pace = min(_seconds(runtime, inputs) for _ in range(TIMES)) / count
-        if count >= most or perf_counter() + 2 * TIMES * 2 * count * pace > until:
-            log.info("a sample takes %.3f ms in a batch of %d", 1000 * pace, count)
-            return pace
-        count = min(2 * count, most)
+        seconds_per_sample = min(_seconds(runtime, inputs) for _ in range(REPEATS)) / count
+        if count >= max_batch_size or perf_counter() + 2 * REPEATS * 2 * count * seconds_per_sample > until:
+            log.info("a sample takes %.3f ms in a batch of %d", 1000 * seconds_per_sample, count)
+            return seconds_per_sample
+        count = min(2 * count, max_batch_size)
 
 
 def _seconds(runtime: Runtime, inputs: Arrays) -> float:
@@ -66,7 +56,7 @@ def _zeros(model: Model, runtime: Runtime) -> Arrays | None:
                 continue
             inputs_text = ", ".join(f'"{tensor.name}" {tensor}' for tensor in model.inputs.values())
             raise ServeError(
-                "ModelRefused", f"cannot compute a sample of zeros for its inputs {inputs_text}: {error}"
+                "ModelRefused", f"the model fails for a sample of zeros with the inputs {inputs_text}: {error}"
             ) from error
         return inputs
     return None

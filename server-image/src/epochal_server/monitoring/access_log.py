@@ -12,9 +12,9 @@ from typing import NamedTuple
 import orjson
 from epochal_api.text import printable
 
-EVERY_SECONDS = 0.25
+WRITE_SECONDS = 0.25
 """Interval of writes. A write for each request would take a tenth of the time of an answer."""
-MOST = 20_000
+MAX_LINES = 20_000
 """Maximum number of lines in memory. A log that no reader consumes must not fill the memory."""
 
 
@@ -37,9 +37,6 @@ class AccessLog:
 
     A line is formatted when its request ends. To format all lines in the writer's thread would hold Python's lock for
     milliseconds, four times a second. The event loop and all its requests would wait for that time.
-
-    Args:
-        write: Writes lines. It is called from another thread.
     """
 
     def __init__(self, write: Callable[[bytes], None] | None = None) -> None:
@@ -49,7 +46,7 @@ class AccessLog:
 
     def add(self, entry: Entry) -> None:
         """Add the line of a request, which is written a moment later."""
-        if len(self._lines) < MOST:
+        if len(self._lines) < MAX_LINES:
             self._lines.append(line(entry))
         else:
             self._lost += 1
@@ -58,7 +55,7 @@ class AccessLog:
         """Write the lines at regular intervals until cancelled, then write the rest."""
         try:
             while True:
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(WRITE_SECONDS)
                 if self._lines:
                     with suppress(OSError):  # a failed write of the log does not stop the server
                         await asyncio.to_thread(self._write, self._take())
@@ -79,7 +76,7 @@ class AccessLog:
             fields = {
                 "ts": _at(time()),
                 "logger": "access",
-                "message": f"{lost} more requests: standard output was too slow for their lines",
+                "message": f"dropped the lines of {lost} requests, because standard output is too slow",
             }
             lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
         return b"".join(lines)
@@ -105,9 +102,9 @@ def line(entry: Entry) -> bytes:
 
 def to_standard_output(lines: bytes) -> None:
     """Write all lines to standard output. A pipe may accept only a part at a time."""
-    left = memoryview(lines)
-    while left:
-        left = left[os.write(1, left) :]
+    remaining = memoryview(lines)
+    while remaining:
+        remaining = remaining[os.write(1, remaining) :]
 
 
 def _at(seconds: float) -> str:

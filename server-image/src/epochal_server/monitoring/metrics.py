@@ -15,11 +15,7 @@ SAMPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Histogram:
-    """The counts and the sum of a histogram.
-
-    Args:
-        bounds: Upper bounds of the buckets. The last bucket has no bound and is not listed.
-    """
+    """The counts and the sum of a histogram."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 
@@ -52,9 +48,6 @@ class Metrics(Collector):
     The event loop's thread calls all methods except `collect`, which runs in another thread without a lock. `collect`
     copies each dictionary by one call that no other thread interrupts. A number that changes meanwhile has the old or
     the new value.
-
-    Args:
-        waiting: Returns the number of waiting requests.
     """
 
     def __init__(self, waiting: Callable[[], int]) -> None:
@@ -71,15 +64,7 @@ class Metrics(Collector):
         self._info: dict[str, str] = {}
 
     def request(self, protocol: str, code: int, seconds: float, received: int, sent: int) -> None:
-        """Count a request and its response.
-
-        Args:
-            protocol: Protocol of the request.
-            code: Status of the response.
-            seconds: Duration of the request.
-            received: Bytes of the request's body.
-            sent: Bytes of the response's body.
-        """
+        """Count a request and its response."""
         self._requests[protocol, code] += 1
         self._seconds[protocol].add(seconds)
         self._received[protocol] += received
@@ -98,13 +83,7 @@ class Metrics(Collector):
         self._predictions += counts
 
     def loaded(self, seconds: float, classes: Sequence[str], **info: str) -> None:
-        """Set the metrics of the loaded model.
-
-        Args:
-            seconds: Seconds to download, load, check and warm up the model.
-            classes: Names of the classes that are counted.
-            info: Labels of the series `epochal_server_info`.
-        """
+        """Set the metrics of the loaded model."""
         self._classes, self._predictions = classes, np.zeros(len(classes), np.int64)
         self._info = info
         self._load_seconds = seconds  # last: `collect` reads the others only once this is set

@@ -9,26 +9,21 @@ from epochal_server.monitoring.metrics import Metrics
 
 HEALTH = ""
 """Protocol name of requests that are neither counted nor logged."""
-GONE = 499
+CLIENT_CLOSED_REQUEST = 499
 """Status code for requests that the client cancelled before the answer."""
 
 
 class RequestLog:
     """Counts the requests in progress, and records finished requests.
 
-    Args:
-        metrics: The counters of requests.
-        access_log: The log of requests.
-        ending: Returns whether the server is shutting down. Then each connection closes after its next answer.
-
     Attributes:
         in_progress: Number of requests that are being answered or have arrived in part.
     """
 
-    def __init__(self, metrics: Metrics, access_log: AccessLog, ending: Callable[[], bool]) -> None:
+    def __init__(self, metrics: Metrics, access_log: AccessLog, is_shutting_down: Callable[[], bool]) -> None:
         self._metrics = metrics
         self._access_log = access_log
-        self.ending = ending
+        self.is_shutting_down = is_shutting_down
         self.in_progress = 0
         self._none_in_progress = asyncio.Event()
         self._none_in_progress.set()
@@ -51,15 +46,8 @@ class RequestLog:
         self._metrics.request(entry.protocol, entry.code, entry.seconds, entry.received, entry.sent)
         self._access_log.add(entry)
 
-    async def done(self, seconds: float) -> int:
-        """Wait until no request is in progress.
-
-        Args:
-            seconds: Maximum time to wait.
-
-        Returns:
-            The number of requests that are still in progress.
-        """
+    async def wait_until_idle(self, seconds: float) -> int:
+        """Wait until no request is in progress. After `seconds`, return the number of those that are."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.in_progress:

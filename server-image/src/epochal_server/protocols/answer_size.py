@@ -9,20 +9,15 @@ LIST_BYTES = 3
 """Bytes of the brackets and comma of a list."""
 TEXT_BYTES = 57
 """Bytes of an empty Python string and the reference to it."""
-ESCAPED = 6
+ESCAPED_BYTES = 6
 """Bytes of a control character in JSON, which is one byte of a string."""
-DECIMALS = 8
+NUMBER_BYTES = 8
 """Characters of `%f` beside the digits before the point: sign, point and decimals."""
 
 
-def times(model: Model, written: int) -> int:
-    """Return the bytes of outputs and response together, for each byte of the outputs.
-
-    Args:
-        model: The model.
-        written: Bytes of the response for one sample.
-    """
-    return 1 - -written // max(1, sum([raw_bytes(tensor) for tensor in model.outputs.values()]))
+def memory_factor(model: Model, response_bytes: int) -> int:
+    """Return the bytes of outputs and response together, for each byte of the outputs."""
+    return 1 - -response_bytes // max(1, sum([raw_bytes(tensor) for tensor in model.outputs.values()]))
 
 
 def raw_bytes(tensor: Tensor) -> int:
@@ -32,28 +27,22 @@ def raw_bytes(tensor: Tensor) -> int:
 
 def flat_bytes(tensor: Tensor) -> int:
     """Return the maximum bytes of a sample's values as JSON."""
-    return ESCAPED * raw_bytes(tensor) if tensor.text else tensor.values * tensor.datatype.json_bytes
+    return ESCAPED_BYTES * raw_bytes(tensor) if tensor.text else tensor.values * tensor.datatype.json_bytes
 
 
 def nested_bytes(tensor: Tensor) -> int:
     """Return the maximum bytes of a sample as JSON, with nested lists."""
-    lists, beside = 0, 1
+    lists, count = 0, 1
     for axis in tensor.shape:
-        lists += beside
-        beside *= max(1, axis)
+        lists += count
+        count *= max(1, axis)
     return flat_bytes(tensor) + LIST_BYTES * lists
 
 
-def label_bytes(tensor: Tensor, most: int, classes: tuple[str, ...] | None) -> int:
-    """Return the maximum bytes of a sample's labels VALUE:INDEX:NAME.
-
-    Args:
-        tensor: The output with the values.
-        most: Maximum number of labels.
-        classes: Names of the classes.
-    """
+def label_bytes(tensor: Tensor, max_labels: int, classes: tuple[str, ...] | None) -> int:
+    """Return the maximum bytes of a sample's labels VALUE:INDEX:NAME."""
     values = max(2, tensor.values)  # one probability distinguishes two classes
-    name = max((len(orjson.dumps(name)) for name in classes), default=0) if classes else 0
+    name_bytes = max((len(orjson.dumps(name)) for name in classes), default=0) if classes else 0
     largest = np.finfo(tensor.dtype).max if tensor.dtype.kind == "f" else 2**64
-    label = len(str(int(largest))) + DECIMALS + len(str(values)) + name + LIST_BYTES + len(":::")
-    return min(most, values) * label
+    label = len(str(int(largest))) + NUMBER_BYTES + len(str(values)) + name_bytes + LIST_BYTES + len(":::")
+    return min(max_labels, values) * label

@@ -19,7 +19,7 @@ class ClassPrediction:
     """The class's probability, or the model's raw output if the model gives no probabilities."""
 
 
-def tells_classes(model: Model) -> bool:
+def has_classes(model: Model) -> bool:
     """Return whether the first output of a model has a value for each class.
 
     A single value distinguishes two classes only if it is a probability: the threshold of a logit is unknown.
@@ -29,65 +29,61 @@ def tells_classes(model: Model) -> bool:
     return (model.signature.probabilities or named) and len(first.shape) == 1
 
 
-def ranked(answers: np.ndarray, most: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:
+def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:
     """Return the most probable classes of each sample, in descending order.
 
     Args:
         answers: The model's output: a value for each class, or a single value, the probability of the second of two
             classes.
-        most: Maximum number of classes for each sample.
+        max_labels: Maximum number of classes for each sample.
         classes: Names of the classes, or None.
 
     Raises:
         Failed: If the output contains NaN, which has no rank.
     """
     if np.isnan(answers).any():
-        raise Failed("the model gives NaN, so that no class is the likeliest: see whether its training went well")
-    answers = _each(answers)
-    best = np.argsort(-answers, axis=1, kind="stable")[:, :most]
+        raise Failed(
+            "the model's output contains NaN, so that no class is the most probable: check the loss of its training"
+        )
+    answers = _class_values(answers)
+    best = np.argsort(-answers, axis=1, kind="stable")[:, :max_labels]
     return [
         [ClassPrediction(int(at), _name(classes, int(at)), float(row[at])) for at in order]
         for row, order in zip(answers, best, strict=True)
     ]
 
 
-def chosen(answers: np.ndarray) -> list[int | None]:
+def predicted_classes(answers: np.ndarray) -> list[int | None]:
     """Return the class of each sample: the class with the greatest value, or of one probability whether it exceeds 0.5.
 
     The class is None for a sample with NaN in its output.
     """
-    one = answers.shape[1] == 1
-    found = (answers[:, 0] > 0.5).astype(np.int64) if one else answers.argmax(axis=1)  # noqa: PLR2004 - equal probability of both classes
-    found_classes: list[int | None] = found.tolist()
-    for at in np.flatnonzero(np.isnan(answers).any(axis=1)):
-        found_classes[at] = None
-    return found_classes
+    is_binary = answers.shape[1] == 1
+    indexes = (answers[:, 0] > 0.5).astype(np.int64) if is_binary else answers.argmax(axis=1)  # noqa: PLR2004 - equal probability
+    classes: list[int | None] = indexes.tolist()
+    for sample in np.flatnonzero(np.isnan(answers).any(axis=1)):
+        classes[sample] = None
+    return classes
 
 
-def label_shape(answers: np.ndarray, most: int, name: str, model: Model) -> tuple[int, int]:
+def label_shape(answers: np.ndarray, max_labels: int, name: str, model: Model) -> tuple[int, int]:
     """Return the shape of the array of labels. See `labels`."""
     width = math.prod(answers.shape[1:])
-    if width == 1 and _names_classes(name, model):
+    if width == 1 and _is_class_output(name, model):
         width = 2
-    return len(answers), min(most, width)
+    return len(answers), min(max_labels, width)
 
 
-def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarray:
+def labels(answers: np.ndarray, max_labels: int, name: str, model: Model) -> np.ndarray:
     """Return the labels of Triton's classification extension: VALUE:INDEX[:NAME] of each sample's greatest values.
 
     https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/protocol/extension_classification.html
-
-    Args:
-        answers: The values of an output.
-        most: Maximum number of labels for each sample.
-        name: Name of the output.
-        model: The model.
     """
     rows = answers.reshape(len(answers), -1).astype(np.float64)
     classes = None
-    if _names_classes(name, model):
-        rows, classes = _each(rows), model.classes
-    best = np.argsort(-rows, axis=1, kind="stable")[:, :most]
+    if _is_class_output(name, model):
+        rows, classes = _class_values(rows), model.classes
+    best = np.argsort(-rows, axis=1, kind="stable")[:, :max_labels]
     values, indexes = np.take_along_axis(rows, best, axis=1).reshape(-1).tolist(), best.reshape(-1).tolist()
     named = [f":{name}" for name in classes or ()] + [""] * (rows.shape[1] - len(classes or ()))
     labels = np.empty(best.size, object)
@@ -95,12 +91,12 @@ def labels(answers: np.ndarray, most: int, name: str, model: Model) -> np.ndarra
     return labels.reshape(best.shape)
 
 
-def _names_classes(name: str, model: Model) -> bool:
+def _is_class_output(name: str, model: Model) -> bool:
     """Return whether an output holds the values of the model's classes. Other outputs have labels without names."""
-    return name == next(iter(model.outputs)) and tells_classes(model)
+    return name == next(iter(model.outputs)) and has_classes(model)
 
 
-def _each(answers: np.ndarray) -> np.ndarray:
+def _class_values(answers: np.ndarray) -> np.ndarray:
     """Return a value for each class: a single value is the probability of the second of two classes."""
     return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 

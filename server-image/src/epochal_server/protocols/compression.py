@@ -8,10 +8,10 @@ from epochal_server.refusals import Invalid, TooLarge, Unsupported
 
 GZIP_OR_ZLIB = 47
 """Value of `wbits` that lets zlib detect whether the data are gzip or zlib."""
-BARE = -15
+RAW_DEFLATE = -15
 ZLIB_METHOD = 8
 GZIP = frozenset({"gzip", "x-gzip"})
-MOST_MEMBERS = 4096
+MAX_MEMBERS = 4096
 """Maximum number of members in a gzip body. Each member takes time, even if it is short."""
 PART_BYTES = 64 * 1024
 """Bytes passed to zlib at a time, because zlib copies all bytes after a member."""
@@ -20,9 +20,6 @@ PART_BYTES = 64 * 1024
 def encoding_of(values: Sequence[str]) -> str | None:
     """Return the compression of a body, or None if the body is not compressed.
 
-    Args:
-        values: The Content-Encoding headers of a request. Each may list several encodings.
-
     Raises:
         Unsupported: If the body is compressed more than once.
     """
@@ -30,18 +27,13 @@ def encoding_of(values: Sequence[str]) -> str | None:
     compressions = [coding for coding in codings if coding not in {"", "identity"}]
     if len(compressions) > 1:
         raise Unsupported(
-            f"Content-Encoding: expected gzip or deflate once, found {', '.join(compressions)[:40]!r}: pack it once"
+            f"Content-Encoding: expected gzip or deflate once, found {', '.join(compressions)[:40]!r}: compress it once"
         )
     return compressions[0] if compressions else None
 
 
-def decompress(body: bytes, encoding: str, most: int) -> bytes:
+def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """Return the decompressed body.
-
-    Args:
-        body: The body as it was sent.
-        encoding: Compression of the body: gzip, with one or more members, or deflate.
-        most: Maximum size of the decompressed body in bytes.
 
     Raises:
         Invalid: If the body is not in that encoding, or is incomplete.
@@ -49,32 +41,38 @@ def decompress(body: bytes, encoding: str, most: int) -> bytes:
         Unsupported: If the encoding is not supported.
     """
     if encoding not in {*GZIP, "deflate"}:
-        raise Unsupported(f"Content-Encoding: expected gzip or deflate, found {encoding[:40]!r}: pack it so, or not")
+        raise Unsupported(
+            f"Content-Encoding: expected gzip or deflate, found {encoding[:40]!r}: use one of them, or none"
+        )
     # Some clients send raw deflate data, without zlib's header of two bytes. Its first byte names the method deflate.
-    bare = encoding == "deflate" and bool(body) and body[0] & 0x0F != ZLIB_METHOD
-    wbits = BARE if bare else GZIP_OR_ZLIB
-    unpacker, members = zlib.decompressobj(wbits), 1
-    rest, found = memoryview(body), io.BytesIO()
+    is_raw = encoding == "deflate" and bool(body) and body[0] & 0x0F != ZLIB_METHOD
+    wbits = RAW_DEFLATE if is_raw else GZIP_OR_ZLIB
+    decompressor, members = zlib.decompressobj(wbits), 1
+    rest, output = memoryview(body), io.BytesIO()
     try:
         while rest:
-            if unpacker.eof:
+            if decompressor.eof:
                 if encoding not in GZIP:
-                    raise Invalid(f"body: expected one {encoding} stream, found more after its end: send nothing else")
-                unpacker, members = zlib.decompressobj(wbits), members + 1
-                if members > MOST_MEMBERS:
                     raise Invalid(
-                        f"body: expected at most {MOST_MEMBERS:,} members of gzip, found more: pack it as one"
+                        f"body: expected one {encoding} stream, found more bytes after its end: send only the stream"
+                    )
+                decompressor, members = zlib.decompressobj(wbits), members + 1
+                if members > MAX_MEMBERS:
+                    raise Invalid(
+                        f"body: expected at most {MAX_MEMBERS:,} members of gzip, found more: compress the body once"
                     )
             part = rest[:PART_BYTES]
-            found.write(unpacker.decompress(part, most + 1 - found.tell()))
-            if found.tell() > most:
+            output.write(decompressor.decompress(part, max_bytes + 1 - output.tell()))
+            if output.tell() > max_bytes:
                 raise TooLarge(
-                    f"body: expected at most {most:,} bytes when unpacked, found more: send less at a time, or raise "
-                    "spec.limits.requestBytes of the ModelServer"
+                    f"body: expected at most {max_bytes:,} bytes when decompressed, found more: send fewer samples, or "
+                    "raise spec.limits.requestBytes of the ModelServer"
                 )
-            rest = rest[len(part) - len(unpacker.unused_data) :]
+            rest = rest[len(part) - len(decompressor.unused_data) :]
     except zlib.error as error:
-        raise Invalid(f"body: expected {encoding}, found {error}: pack it so, or not at all") from None
-    if not unpacker.eof:
-        raise Invalid(f"body: expected a whole {encoding} stream, found that it breaks off: send all of it")
-    return found.getvalue()
+        raise Invalid(
+            f"body: expected {encoding}, found {error}: compress the body again, or send it uncompressed"
+        ) from None
+    if not decompressor.eof:
+        raise Invalid(f"body: expected a complete {encoding} stream, found a truncated one: send the complete body")
+    return output.getvalue()

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -9,42 +10,43 @@ import orjson
 
 from epochal_server.refusals import Invalid
 
-NO_NUMBERS = ("NaN", "Infinity")
-ESCAPED = b"\\u003"
-"""Start of an escaped colon in JSON. Such a colon is missing from the count of colons in a body."""
+NOT_FINITE = ("NaN", "Infinity")
+ESCAPED_COLON = b"\\u003"
+"""Start of an escaped colon in JSON. A count of colons in a body misses such a colon."""
 LIST_BYTES, OBJECT_BYTES = 88, 232
 """Memory of a list in a list, and of an object with one field."""
-MOST_TIMES = 30
+MAX_EXPANSION = 30
 """Maximum memory of the lists and objects of a body, as a multiple of its bytes."""
 CHECKED_BYTES = 256 * 1024
 """Minimum size of a body that is checked for too many lists. There is enough memory for any smaller body."""
-NEAR = 12
-"""Number of characters around an error that the message shows."""
+CONTAINERS = frozenset({dict, list})
+CONTEXT_CHARACTERS = 12
 
 
 def read(body: bytes) -> dict[str, Any]:
     """Return the JSON object in a body.
 
-    orjson limits the nesting to 1,024 levels.
+    orjson limits the nesting to 1,024 levels. If an object repeats a field, orjson, like most parsers, keeps the last
+    value. A second parser with a hook for each object would hold Python's lock for a second.
 
     Raises:
         Invalid: If the body holds no JSON object, or an object repeats a field.
     """
     if not body:
-        raise Invalid("body: expected a JSON object, found nothing: send one")
+        raise Invalid("body: expected a JSON object, found an empty body: send a JSON object")
     if len(body) > CHECKED_BYTES:
-        _refuse_many(body)
+        _check_memory(body)
     try:
-        found = orjson.loads(body)
+        parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _no_json(error) from None
-    if not isinstance(found, dict):
-        raise Invalid(f"body: expected a JSON object, found {kind(found)}: send one, such as {{…}}")
-    if body.count(b":") > _colons(found) or ESCAPED in body:
-        del found  # there is no memory for two parsed copies of a large body
-        _refuse_twice(body)
-        return dict(orjson.loads(body))
-    return found
+        raise _invalid_json(error) from None
+    if not isinstance(parsed, dict):
+        raise Invalid(f"body: expected a JSON object, found {kind(parsed)}: send an object, such as {{…}}")
+    if (body.count(b":") > _colons(parsed) or ESCAPED_COLON in body) and _count(body, ":")[0] > _fields(parsed):
+        repeated = _repeated_field(body)
+        found = f'"{repeated}" twice in one object' if repeated else "a field twice in one object"
+        raise Invalid(f"body: expected each field once, found {found}: send it once")
+    return parsed
 
 
 def kind(value: Any) -> str:
@@ -59,18 +61,12 @@ def kind(value: Any) -> str:
         case list():
             return "a list"
         case str():
-            return "a text"
+            return "a string"
     return "a number"
 
 
 def field(found: dict[str, Any], name: str, where: str, *, of: type) -> Any:
     """Return a field of an object, or None if the field is missing or null.
-
-    Args:
-        found: The object.
-        name: The field's name.
-        where: The field's name in messages.
-        of: Required type: str, dict, list or int.
 
     Raises:
         Invalid: If the value has another type.
@@ -78,69 +74,85 @@ def field(found: dict[str, Any], name: str, where: str, *, of: type) -> Any:
     value = found.get(name)
     if value is None or type(value) is of:
         return value
-    expected = {str: "a text", dict: "an object", list: "a list", int: "a whole number"}[of]
+    expected = {str: "a string", dict: "an object", list: "a list", int: "an integer"}[of]
     raise Invalid(f"{where}: expected {expected}, found {kind(value)}: send {expected}")
 
 
-def _no_json(error: orjson.JSONDecodeError) -> Invalid:
+def _invalid_json(error: orjson.JSONDecodeError) -> Invalid:
     text = error.doc if isinstance(error.doc, str) else ""
-    near = text[max(0, error.pos - NEAR) : error.pos + NEAR]
-    if any(text.startswith(name, max(0, error.pos)) for name in NO_NUMBERS):
+    context = text[max(0, error.pos - CONTEXT_CHARACTERS) : error.pos + CONTEXT_CHARACTERS]
+    if any(text.startswith(name, max(0, error.pos)) for name in NOT_FINITE):
         return Invalid(
-            f"body: expected JSON, found {text[error.pos :][:3]}… at character {error.pos}, which JSON has no number "
-            "for and no model takes: send finite numbers only"
+            f"body: expected JSON, found {text[error.pos :][:3]}… at character {error.pos}, which is not valid in "
+            "JSON: send finite numbers only"
         )
-    shown = f", near {near!r}" if near else ""
-    return Invalid(f"body: expected JSON in UTF-8, found {error.msg} at character {error.pos}{shown}: send valid JSON")
+    near = f", near {context!r}" if context else ""
+    return Invalid(f"body: expected JSON in UTF-8, found {error.msg} at character {error.pos}{near}: send valid JSON")
 
 
-def _colons(found: dict[str, Any]) -> int:
-    """Return the number of colons that the text of an object needs, as far as its nested objects show it.
+def _colons(parsed: dict[str, Any]) -> int:
+    """Return the minimum number of colons in the text of an object.
 
-    Only lists that begin with an object are searched for objects. If this misses some objects, the number is too small,
-    and `read` checks the body for repeated fields.
+    For speed, only lists that begin with an object are searched for objects. If this misses some objects, the number is
+    too small, and `read` counts all fields.
     """
-    count, objects = 0, [found]
+    count, objects = 0, [parsed]
     for at in objects:  # the loop appends nested objects
         count += len(at)
         for name, value in at.items():
             if ":" in name:
                 count += name.count(":")
-            of = type(value)
-            if of is str:
+            if type(value) is str:
                 count += value.count(":")
-            elif of is dict:
+            elif type(value) is dict:
                 objects.append(value)
-            elif of is list and value and type(value[0]) is dict:
-                objects.extend(one for one in value if type(one) is dict)
+            elif type(value) is list and value and type(value[0]) is dict:
+                objects.extend(item for item in value if type(item) is dict)
     return count
 
 
-def _refuse_many(body: bytes) -> None:
-    """Raise Invalid if the lists and objects of a body take more memory than `MOST_TIMES` its bytes."""
-    most = MOST_TIMES * len(body)
-    if LIST_BYTES * body.count(b"[") + OBJECT_BYTES * body.count(b"{") <= most:
+def _fields(parsed: dict[str, Any]) -> int:
+    """Return the number of fields of an object and of all objects in it."""
+    count, containers = 0, list[Any]([parsed])
+    while containers:
+        container = containers.pop()
+        if type(container) is dict:
+            count += len(container)
+            container = container.values()
+        containers.extend(value for value in container if type(value) in CONTAINERS)
+    return count
+
+
+def _count(body: bytes, characters: str) -> list[int]:
+    """Return the number of each character in valid JSON, outside of strings. NumPy releases Python's lock meanwhile."""
+    unescaped = np.frombuffer(body.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
+    is_outside = np.add.accumulate(unescaped == ord('"'), dtype=np.uint8) % 2 == 0
+    return [int(np.count_nonzero(is_outside & (unescaped == ord(character)))) for character in characters]
+
+
+def _check_memory(body: bytes) -> None:
+    """Raise Invalid if the lists and objects of a body take more memory than `MAX_EXPANSION` times its bytes."""
+    max_memory = MAX_EXPANSION * len(body)
+    if LIST_BYTES * body.count(b"[") + OBJECT_BYTES * body.count(b"{") <= max_memory:
         return
-    plain = np.frombuffer(body.replace(b"\\\\", b"").replace(b'\\"', b""), np.uint8)
-    outside = np.add.accumulate(plain == ord('"'), dtype=np.uint8) % 2 == 0  # outside of strings
-    lists, objects = (int(np.count_nonzero(outside & (plain == ord(bracket)))) for bracket in "[{")
-    if LIST_BYTES * lists + OBJECT_BYTES * objects > most:
+    lists, objects = _count(body, "[{")
+    if LIST_BYTES * lists + OBJECT_BYTES * objects > max_memory:
         raise Invalid(
             f"body: expected more values than brackets, found {lists:,} [ and {objects:,} {{ in {len(body):,} bytes: "
             "send the values of all samples in one list, or fewer samples at a time"
         )
 
 
-def _refuse_twice(body: bytes) -> None:
-    """Raise Invalid if an object repeats a field. orjson, like most parsers, would use the last value."""
+def _repeated_field(body: bytes) -> str | None:
+    """Return a field that an object repeats, for the message. It is unknown in a large or deeply nested body."""
+    repeated: list[str] = []
 
-    def unique(pairs: list[tuple[str, Any]]) -> None:
-        if len(dict(pairs)) != len(pairs):
-            counted = Counter(name for name, _ in pairs)
-            twice = next(name for name, count in counted.items() if count > 1)
-            raise Invalid(f'body: expected each field once, found "{twice}" twice in one object: send it once')
+    def find(pairs: list[tuple[str, Any]]) -> None:
+        if not repeated and len(dict(pairs)) != len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            repeated.append(next(name for name, count in counts.items() if count > 1))
 
-    try:
-        json.loads(body, object_pairs_hook=unique, parse_int=str, parse_float=str)
-    except RecursionError:
-        raise Invalid("body: expected JSON of a few levels, found hundreds: send what the model takes") from None
+    if len(body) <= CHECKED_BYTES:
+        with suppress(RecursionError):
+            json.loads(body, object_pairs_hook=find, parse_int=str, parse_float=str)
+    return repeated[0] if repeated else None

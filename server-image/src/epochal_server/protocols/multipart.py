@@ -10,8 +10,7 @@ END = b"--"
 LINE = b"\r\n"
 MAX_BOUNDARY = 70
 """Maximum length of a boundary, by RFC 2046."""
-MAX_HEAD = 4096
-"""Maximum bytes of a part's headers."""
+MAX_HEAD_BYTES = 4096
 MAX_PARAMETERS = 64
 """Maximum parameters of a header, and semicolons in a file name: the parser takes quadratic time."""
 
@@ -24,13 +23,8 @@ class File:
     data: memoryview
 
 
-def files(body: bytes, content_type: str, most: int) -> list[File]:
+def files(body: bytes, content_type: str, max_files: int) -> list[File]:
     """Return the files of a form.
-
-    Args:
-        body: The body of the request.
-        content_type: The Content-Type header, with the boundary.
-        most: Maximum number of files.
 
     Raises:
         Invalid: If the form is invalid, is incomplete, has too many files, or has a part that is no file.
@@ -38,38 +32,40 @@ def files(body: bytes, content_type: str, most: int) -> list[File]:
     opening = END + _boundary(content_type)
     line = LINE + opening
     at = len(opening) if body.startswith(opening) else _after(body, line, 0) + len(line)
-    view, found = memoryview(body), list[File]()
+    view, parts = memoryview(body), list[File]()
     while body[at : at + 2] != END:
-        if len(found) == most:
-            raise Invalid(f"body: expected at most {most} files, found more: send them in several requests")
+        if len(parts) == max_files:
+            raise Invalid(f"body: expected at most {max_files} files, found more: send them in several requests")
         end = _after(body, line, at)
-        head = body.find(LINE + LINE, at, min(end, at + MAX_HEAD))
+        head = body.find(LINE + LINE, at, min(end, at + MAX_HEAD_BYTES))
         if head < 0:
-            raise _broken(f"that part {len(found) + 1} has no headers, or too many")
-        name = _file_name(body[at:head].lstrip(), len(found) + 1)
-        found.append(File(name, view[head + len(LINE + LINE) : end]))
+            raise _invalid_form(
+                f"part {len(parts) + 1} without headers, or with headers of more than {MAX_HEAD_BYTES:,} bytes"
+            )
+        name = _file_name(body[at:head].lstrip(), len(parts) + 1)
+        parts.append(File(name, view[head + len(LINE + LINE) : end]))
         at = end + len(line)
-    if not found:
-        raise Invalid("body: expected a form with files, found none in it: send at least one photograph")
-    return found
+    if not parts:
+        raise Invalid("body: expected a form with files, found no file: send at least one photograph")
+    return parts
 
 
 def _boundary(content_type: str) -> bytes:
     header = Message()
     header["Content-Type"] = content_type
-    found = _parameter(header, "boundary", "Content-Type") or ""
-    if not 0 < len(found) <= MAX_BOUNDARY or not found.isascii():
+    boundary = _parameter(header, "boundary", "Content-Type") or ""
+    if not 0 < len(boundary) <= MAX_BOUNDARY or not boundary.isascii():
         raise Invalid(
-            "Content-Type: expected multipart/form-data with a boundary, found none: let your HTTP client write that "
-            "header"
+            "Content-Type: expected multipart/form-data with a boundary, found no valid boundary: let your HTTP client "
+            "write that header"
         )
-    return found.encode()
+    return boundary.encode()
 
 
 def _after(body: bytes, line: bytes, start: int) -> int:
     at = body.find(line, start)
     if at < 0:
-        raise _broken("that it breaks off")
+        raise _invalid_form("a truncated form")
     return at
 
 
@@ -77,7 +73,9 @@ def _file_name(head: bytes, part: int) -> str:
     headers = HeaderParser().parsestr(head.decode("utf-8", "replace"))
     name = _parameter(headers, "filename", "Content-Disposition")
     if name is None:
-        raise Invalid(f"body: expected files only, found that part {part} is none: send each with its filename")
+        raise Invalid(
+            f"body: expected files only, found part {part} without a filename: send each file with its filename"
+        )
     return name
 
 
@@ -89,11 +87,11 @@ def _parameter(headers: Message, name: str, header: str) -> str | None:
             "header"
         )
     try:
-        found = headers.get_param(name, header=header)
+        value = headers.get_param(name, header=header)
     except ValueError:  # the number of a continued parameter (RFC 2231) may be too long for int()
         return None
-    return found[2] if isinstance(found, tuple) else found
+    return value[2] if isinstance(value, tuple) else value
 
 
-def _broken(what: str) -> Invalid:
-    return Invalid(f"body: expected a form, multipart/form-data, found {what}: send all of it as your client makes it")
+def _invalid_form(fault: str) -> Invalid:
+    return Invalid(f"body: expected a form, multipart/form-data, found {fault}: let your HTTP client write the form")

@@ -8,19 +8,18 @@ import orjson
 
 from epochal_server.model.model import Arrays, Model
 from epochal_server.protocols import answer_size, json_values
-from epochal_server.protocols.classes import ClassPrediction, ranked, tells_classes
+from epochal_server.protocols.classes import ClassPrediction, has_classes, top_classes
 from epochal_server.protocols.preprocess import Fit, ModelImage, data_url, png
 from epochal_server.refusals import Invalid
 
-TOP = 3
-"""Maximum number of classes for each picture."""
-GUESS_BYTES = 2048
+TOP_CLASSES = 3
+CLASSES_BYTES = 2048
 """Bytes of Python objects and field names for the classes of a picture."""
 SAMPLE_BYTES = 512
 """Bytes of Python objects and field names for the numbers of a picture."""
-SHOWN_TIMES = 4
+PICTURE_FACTOR = 4
 """Bytes for each byte of a returned picture's pixels: its PNG, the base64 text of the PNG, and the response."""
-_TRUTH = {"true": True, "1": True, "": True, "false": False, "0": False}
+_BOOLEANS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,55 +40,59 @@ def read_options(query: Mapping[str, str], model: Model) -> Options:
     Raises:
         Invalid: If a parameter is unknown, has an invalid value, or does not apply to this model.
     """
-    if odd := sorted(set(query) - {"show", "several", "fit"}):
-        raise Invalid(f"parameters: expected show, several or fit, found {odd[0][:40]!r}: leave it out")
-    options = Options(_truth(query, "show"), _truth(query, "several"), _fit(query))
+    if unknown := sorted(set(query) - {"show", "several", "fit"}):
+        raise Invalid(f"parameters: expected show, several or fit, found {unknown[0][:40]!r}: remove it")
+    options = Options(_boolean(query, "show"), _boolean(query, "several"), _fit(query))
     if options.several and model.images != "Digit":
         raise Invalid(
-            "several: expected a model for digits, found none: set spec.images.mode to Digit, or leave it out"
+            "several: expected a model of digits, found another model: set spec.images.mode to Digit, or remove several"
         )
     if "fit" in query and model.images != "Resize":
-        raise Invalid("fit: expected a model for pictures, found one for digits, which has no use for it: leave it out")
+        raise Invalid(
+            "fit: expected a model of pictures (spec.images.mode: Resize), found a model of digits: remove fit"
+        )
     return options
 
 
 def predictions(images: Sequence[ModelImage], answers: Arrays, model: Model, options: Options) -> list[dict[str, Any]]:
     """Return the prediction of each model image, with its box and picture if requested."""
-    found = _classes(answers, model) if tells_classes(model) else _numbers(answers)
-    for one, about in zip(images, found, strict=True):
-        if one.box is not None:
-            about["box"] = one.box
+    predictions = _classes(answers, model) if has_classes(model) else _numbers(answers)
+    for image, prediction in zip(images, predictions, strict=True):
+        if image.box is not None:
+            prediction["box"] = image.box
         if options.show:
-            about["image"] = data_url(png(one))
-    return found
+            prediction["image"] = data_url(png(image))
+    return predictions
 
 
-def times(model: Model) -> int:
+def memory_factor(model: Model) -> int:
     """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
     outputs = model.outputs
-    if tells_classes(model):
+    if has_classes(model):
         first = next(iter(outputs.values()))
-        return answer_size.times(model, GUESS_BYTES + answer_size.label_bytes(first, TOP, model.classes))
+        return answer_size.memory_factor(
+            model, CLASSES_BYTES + answer_size.label_bytes(first, TOP_CLASSES, model.classes)
+        )
     names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs)
-    return answer_size.times(model, SAMPLE_BYTES + names + sum(map(answer_size.nested_bytes, outputs.values())))
+    return answer_size.memory_factor(model, SAMPLE_BYTES + names + sum(map(answer_size.nested_bytes, outputs.values())))
 
 
 def shown_bytes(images: Sequence[ModelImage]) -> int:
     """Return the approximate bytes of pictures as PNG and in base64."""
-    return sum(SHOWN_TIMES * one.pixels.nbytes for one in images)
+    return sum(PICTURE_FACTOR * image.pixels.nbytes for image in images)
 
 
-def answer(found: list[dict[str, Any]], options: Options) -> dict[str, Any]:
+def answer(predictions: list[dict[str, Any]], options: Options) -> dict[str, Any]:
     """Return the answer for a photograph: a list of predictions for several digits, else its only prediction."""
-    return {"predictions": found} if options.several else found[0]
+    return {"predictions": predictions} if options.several else predictions[0]
 
 
 def _classes(answers: Arrays, model: Model) -> list[dict[str, Any]]:
     first = answers[next(iter(model.outputs))]
     value = "probability" if model.signature.probabilities else "score"
     return [
-        {**_class(top[0], value), "top": [_class(one, value) for one in top]}
-        for top in ranked(first, TOP, model.classes)
+        {**_class(top[0], value), "top": [_class(prediction, value) for prediction in top]}
+        for top in top_classes(first, TOP_CLASSES, model.classes)
     ]
 
 
@@ -99,22 +102,20 @@ def _class(prediction: ClassPrediction, value: str) -> dict[str, Any]:
 
 
 def _numbers(answers: Arrays) -> list[dict[str, Any]]:
-    columns = {name: json_values.jsonable(found) for name, found in answers.items()}
+    columns = {name: json_values.jsonable(values) for name, values in answers.items()}
     return [{"outputs": dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
 
 
-def _truth(query: Mapping[str, str], name: str) -> bool:
-    found = query.get(name, "false").lower()
-    if found not in _TRUTH:
-        raise Invalid(f"{name}: expected true or false, found {found[:40]!r}: send ?{name}=true")
-    return _TRUTH[found]
+def _boolean(query: Mapping[str, str], name: str) -> bool:
+    text = query.get(name, "false").lower()
+    if text not in _BOOLEANS:
+        raise Invalid(f"{name}: expected true or false, found {text[:40]!r}: send ?{name}=true")
+    return _BOOLEANS[text]
 
 
 def _fit(query: Mapping[str, str]) -> Fit:
     match query.get("fit", "crop"):
-        case "crop":
-            return "crop"
-        case "pad":
-            return "pad"
-        case odd:
-            raise Invalid(f"fit: expected crop or pad, found {odd[:40]!r}: send one of them")
+        case ("crop" | "pad") as fit:
+            return fit
+        case unknown:
+            raise Invalid(f"fit: expected crop or pad, found {unknown[:40]!r}: send crop or pad")

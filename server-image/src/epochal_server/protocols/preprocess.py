@@ -9,15 +9,15 @@ from typing import Literal
 import numpy as np
 from epochal_api.signature import ImageSpec
 from epochal_photographs import decode
-from epochal_photographs.digit import ENOUGH, Place, digit, digits
-from epochal_photographs.errors import NothingFound, PhotographError, TooManyPixels
-from epochal_photographs.resize import enough, resized
+from epochal_photographs.digit import MIN_SIDE, RelativeBox, find_digit, find_digits
+from epochal_photographs.errors import NoDigitFound, PhotographError, TooManyPixels
+from epochal_photographs.resize import min_side_for, resized
 from PIL import Image
 
 from epochal_server.model.model import Arrays, Model
 from epochal_server.refusals import Invalid, TooLarge
 
-MOST_TOGETHER = 4
+MAX_TOGETHER = 4
 """Maximum pixels of all photographs in a request, as a multiple of the limit for one. A million pixels take about 60
 ms."""
 Fit = Literal["crop", "pad"]
@@ -58,31 +58,37 @@ def preprocess(data: bytes, model: Model, *, several: bool = False, fit: Fit = "
     """
     image = model.signature.image
     assert image is not None  # noqa: S101 - `require_images` has ensured it
-    most = model.limits.image_pixels
+    max_pixels = model.limits.image_pixels
     if not data:
-        raise Invalid("body: expected a photograph, found nothing: send a JPEG, PNG or WebP")
+        raise Invalid("body: expected a photograph, found an empty body: send a JPEG, PNG or WebP")
     try:
         if model.images == "Resize":
-            return [ModelImage(_resized(data, image, most, fit))]
-        return _several(data, image, most) if several else [_one(data, image, most)]
+            height, width, channels = image.height, image.width, image.channels
+            pixels = resized(data, height=height, width=width, channels=channels, fit=fit, max_pixels=max_pixels)
+            return [ModelImage(pixels)]
+        picture = decode.decode(data, max_pixels=max_pixels, min_side=MIN_SIDE)
+        if several:
+            return _several(picture, data, image)
+        return [ModelImage(_channels(find_digit(picture, height=image.height, width=image.width), image))]
     except TooManyPixels as error:
         raise TooLarge(f"{error}, or raise spec.limits.imagePixels of the ModelServer") from error
     except PhotographError as error:
         raise Invalid(str(error)) from error
 
 
-def check_total_pixels(each: Sequence[bytes | memoryview], model: Model) -> None:
+def check_total_pixels(photographs: Sequence[bytes | memoryview], model: Model) -> None:
     """Check the total pixels of the photographs in a request, before decoding.
 
     Raises:
         TooLarge: If there are too many pixels in total. Photographs that are refused by themselves do not count.
     """
-    most = model.limits.image_pixels
-    found = sum(pixels for pixels in map(_pixels, each) if pixels <= most)
-    if found > (together := MOST_TOGETHER * most):
+    max_pixels = model.limits.image_pixels
+    total = sum(pixels for pixels in map(_pixels, photographs) if pixels <= max_pixels)
+    if total > (max_total := MAX_TOGETHER * max_pixels):
         raise TooLarge(
-            f"body: expected photographs of at most {together:,} pixels together, {MOST_TOGETHER} times what one may "
-            f"have, found {found:,}: send them in several requests, or raise spec.limits.imagePixels of the ModelServer"
+            f"body: expected photographs of at most {max_total:,} pixels in total, {MAX_TOGETHER} times the limit for "
+            f"a photograph, found {total:,}: send them in several requests, or raise spec.limits.imagePixels of the "
+            "ModelServer"
         )
 
 
@@ -91,7 +97,9 @@ def is_large(data: bytes, model: Model) -> bool:
     image = model.signature.image
     assert image is not None  # noqa: S101 - `require_images` has ensured it
     try:
-        return decode.is_large(data, at_least=enough(image.height, image.width) if model.images == "Resize" else ENOUGH)
+        return decode.is_large(
+            data, min_side=min_side_for(image.height, image.width) if model.images == "Resize" else MIN_SIDE
+        )
     except PhotographError:
         return False
 
@@ -103,23 +111,13 @@ def _pixels(data: bytes | memoryview) -> int:
         return 0
 
 
-def _resized(data: bytes, image: ImageSpec, most: int, fit: Fit) -> np.ndarray:
-    return resized(data, height=image.height, width=image.width, channels=image.channels, fit=fit, most_pixels=most)
-
-
-def _one(data: bytes, image: ImageSpec, most: int) -> ModelImage:
-    picture = decode.decode(data, most_pixels=most, at_least=ENOUGH)
-    return ModelImage(_channels(digit(picture, height=image.height, width=image.width), image))
-
-
-def _several(data: bytes, image: ImageSpec, most: int) -> list[ModelImage]:
-    picture = decode.decode(data, most_pixels=most, at_least=ENOUGH)
+def _several(picture: Image.Image, data: bytes, image: ImageSpec) -> list[ModelImage]:
     try:
-        found = digits(picture, height=image.height, width=image.width)
-    except NothingFound:
+        found_digits = find_digits(picture, height=image.height, width=image.width)
+    except NoDigitFound:
         return []
     size = _size(data, picture)
-    return [ModelImage(_channels(one.image, image), _box(one.place, size)) for one in found]
+    return [ModelImage(_channels(found.image, image), _box(found.place, size)) for found in found_digits]
 
 
 def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
@@ -129,7 +127,7 @@ def _size(data: bytes, picture: Image.Image) -> tuple[int, int]:
     return (longer, shorter) if picture.width > picture.height else (shorter, longer)
 
 
-def _box(place: Place, size: tuple[int, int]) -> Box:
+def _box(place: RelativeBox, size: tuple[int, int]) -> Box:
     width, height = size
     return Box(
         round(place.left * width), round(place.top * height), round(place.right * width), round(place.bottom * height)
@@ -142,24 +140,19 @@ def _channels(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
 
 
 def inputs(images: Sequence[ModelImage], model: Model) -> Arrays:
-    """Return the model's input: pixels scaled between the model's values for black and white, in the model's type.
-
-    Args:
-        images: One or more model images.
-        model: A model that takes photographs.
-    """
+    """Return the model's input: pixels scaled between the model's values for black and white, in the model's type."""
     image = model.signature.image
     assert image is not None  # noqa: S101 - `require_images` has ensured it
     tensor = next(iter(model.inputs.values()))
     # A table of 256 values for each channel: floating-point numbers of many large pictures would take too much memory.
     shades = np.arange(256) / 255
-    tables = [of.lowest + (of.highest - of.lowest) * shades for of in image.channel_ranges]
-    found = np.empty((len(images), *images[0].pixels.shape), tensor.dtype)
+    tables = [limits.lowest + (limits.highest - limits.lowest) * shades for limits in image.channel_ranges]
+    samples = np.empty((len(images), *images[0].pixels.shape), tensor.dtype)
     for channel, table in enumerate(tables):
         numbers = (table if tensor.dtype.kind == "f" else table.round()).astype(tensor.dtype)
-        for sample, one in zip(found, images, strict=True):
-            sample[:, :, channel] = numbers[one.pixels[:, :, channel]]
-    return {tensor.name: found.reshape(len(images), *tensor.shape)}
+        for sample, model_image in zip(samples, images, strict=True):
+            sample[:, :, channel] = numbers[model_image.pixels[:, :, channel]]
+    return {tensor.name: samples.reshape(len(images), *tensor.shape)}
 
 
 def png(image: ModelImage) -> bytes:

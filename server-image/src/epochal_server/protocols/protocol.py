@@ -29,7 +29,7 @@ class Decoded(NamedTuple):
     """A decoded request for inference."""
 
     inputs: Arrays
-    times: int
+    memory_factor: int
     """Maximum bytes of outputs and response together, for each byte of the outputs."""
     encode: Callable[[Arrays], Body]
     """Returns the response with the model's outputs."""

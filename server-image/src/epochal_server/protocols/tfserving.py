@@ -27,11 +27,11 @@ ROOTS = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{version
 
 def protocol(model: Model) -> Protocol:
     """Return the protocol for a model."""
-    times = _times(model)
+    memory_factor = _memory_factor(model)
 
     def decoded(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
         inputs, rows = decode(body, model)
-        return Decoded(inputs, times, partial(encode, rows))
+        return Decoded(inputs, memory_factor, partial(encode, rows))
 
     return Protocol(
         [Endpoint([f"{root}:predict" for root in ROOTS], lambda _: TENSORFLOW, decoded)],
@@ -55,14 +55,14 @@ def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
     request = json_body.read(body)
     signature = json_body.field(request, "signature_name", "signature_name", of=str)
     if signature not in (None, "", SIGNATURE_NAME):
-        raise Invalid(f'signature_name: expected "{SIGNATURE_NAME}", found "{signature}": send that or none')
+        raise Invalid(f'signature_name: expected "{SIGNATURE_NAME}", found "{signature}": send this name or none')
     if ("instances" in request) == ("inputs" in request):
-        found = "both" if "instances" in request else "neither"
-        raise Invalid(f"body: expected instances or inputs, found {found}: send one of them")
+        fault = "both" if "instances" in request else "neither"
+        raise Invalid(f"body: expected instances or inputs, found {fault}: send one of them")
     if "instances" in request:
         instances = json_body.field(request, "instances", "instances", of=list)
         if not instances:
-            raise Invalid("instances: expected a list of samples, found none: send at least one")
+            raise Invalid("instances: expected a list of samples, found an empty list: send at least one sample")
         return _rows(instances, model), True
     return _columns(request["inputs"], model), False
 
@@ -75,90 +75,94 @@ def encode(rows: bool, answers: Arrays) -> Body:  # noqa: FBT001 - `partial` fil
     elif rows:
         parts += _output_rows(answers)
     else:
-        for number, (name, found) in enumerate(answers.items()):
-            parts += (b"," if number else b"{", orjson.dumps(name), b":", *_column(found))
+        for number, (name, values) in enumerate(answers.items()):
+            parts += (b"," if number else b"{", orjson.dumps(name), b":", *_column(values))
         parts.append(b"}")
     parts.append(b"}")
     return Body(b"".join(parts))
 
 
-def _times(model: Model) -> int:
+def _memory_factor(model: Model) -> int:
     """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
     outputs = model.outputs
     names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs) + len("{},") if len(outputs) > 1 else 0
-    return answer_size.times(model, names + sum(map(answer_size.nested_bytes, outputs.values())))
+    return answer_size.memory_factor(model, names + sum(map(answer_size.nested_bytes, outputs.values())))
 
 
-def _column(found: np.ndarray) -> Iterator[bytes]:
+def _column(values: np.ndarray) -> Iterator[bytes]:
     """Yield the JSON of an output."""
-    width = math.prod(found.shape[1:])
-    return json_blocks(0, len(found), width, lambda begin, end: json_values.jsonable(found[begin:end]))
+    width = math.prod(values.shape[1:])
+    return json_blocks(0, len(values), width, lambda begin, end: json_values.jsonable(values[begin:end]))
 
 
 def _output_rows(answers: Arrays) -> Iterator[bytes]:
     """Yield the JSON of several outputs, sample by sample."""
 
     def block(begin: int, end: int) -> list[dict[str, Any]]:
-        columns = [json_values.jsonable(found[begin:end]) for found in answers.values()]
+        columns = [json_values.jsonable(values[begin:end]) for values in answers.values()]
         return [dict(zip(answers, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    width = sum(math.prod(found.shape[1:]) for found in answers.values())
+    width = sum(math.prod(values.shape[1:]) for values in answers.values())
     return json_blocks(0, len(next(iter(answers.values()))), width, block)
 
 
 def _rows(instances: list[Any], model: Model) -> Arrays:
     """Return the inputs of samples. Each sample names its inputs, unless the model has only one."""
-    if not _named(instances[0]):
+    if not _is_by_name(instances[0]):
         return _columns(instances, model, "instances")
     names = model.inputs.keys()
     for at, instance in enumerate(instances):
         if not isinstance(instance, dict) or instance.keys() != names:
-            found = _names(instance) if isinstance(instance, dict) else json_body.kind(instance)
-            raise Invalid(f"instances[{at}]: expected {_names(names)}, found {found}: send each of those, and no other")
+            fields = _quoted(instance) if isinstance(instance, dict) else json_body.kind(instance)
+            raise Invalid(f"instances[{at}]: expected {_quoted(names)}, found {fields}: send exactly these inputs")
     return {
         name: _array([instance[name] for instance in instances], tensor, f'instances: "{name}"')
         for name, tensor in model.inputs.items()
     }
 
 
-def _columns(found: Any, model: Model, where: str = "inputs") -> Arrays:
-    if _named(found):
-        if found.keys() != model.inputs.keys():
-            raise Invalid(f"{where}: expected {_names(model.inputs)}, found {_names(found)}: send each, and no other")
-        return {name: _array(found[name], tensor, f'{where}: "{name}"') for name, tensor in model.inputs.items()}
+def _columns(values: Any, model: Model, where: str = "inputs") -> Arrays:
+    if _is_by_name(values):
+        if values.keys() != model.inputs.keys():
+            raise Invalid(
+                f"{where}: expected {_quoted(model.inputs)}, found {_quoted(values)}: send exactly these inputs"
+            )
+        return {name: _array(values[name], tensor, f'{where}: "{name}"') for name, tensor in model.inputs.items()}
     if len(model.inputs) > 1:
         raise Invalid(
-            f"{where}: expected objects with {_names(model.inputs)}, found {json_body.kind(found)}: send such"
+            f"{where}: expected objects with {_quoted(model.inputs)}, found {json_body.kind(values)}: send objects"
         )
     tensor = next(iter(model.inputs.values()))
-    return {tensor.name: _array(found, tensor, where)}
+    return {tensor.name: _array(values, tensor, where)}
 
 
-def _array(found: Any, tensor: Tensor, where: str) -> np.ndarray:
-    return json_values.nested(_texts(found, len(tensor.shape) + 1, where) if tensor.text else found, tensor, where)
+def _array(values: Any, tensor: Tensor, where: str) -> np.ndarray:
+    return json_values.nested(_texts(values, len(tensor.shape) + 1, where) if tensor.text else values, tensor, where)
 
 
-def _texts(found: Any, axes: int, where: str) -> Any:
+def _texts(values: Any, axes: int, where: str) -> Any:
     """Return nested lists with decoded texts in place of base64 objects, down to the depth of the tensor."""
-    if isinstance(found, list) and axes:
-        return [_texts(one, axes - 1, where) for one in found]
-    if not isinstance(found, dict):
-        return found
-    encoded = found.get(BASE64)
-    if not isinstance(encoded, str) or len(found) > 1:
-        raise Invalid(f'{where}: expected texts or {{"{BASE64}": …}}, found an object with {_names(found)}: send texts')
+    if isinstance(values, list) and axes:
+        return [_texts(item, axes - 1, where) for item in values]
+    if not isinstance(values, dict):
+        return values
+    encoded = values.get(BASE64)
+    if not isinstance(encoded, str) or len(values) > 1:
+        raise Invalid(
+            f'{where}: expected strings or {{"{BASE64}": …}}, found an object with {_quoted(values)}: send strings'
+        )
     try:
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, ValueError) as error:
-        raise Invalid(f"{where}: expected base64 of text in UTF-8, found {error}: send such") from None
+        raise Invalid(f"{where}: expected base64 of UTF-8 text, found {error}: encode the text again") from None
 
 
-def _named(found: Any) -> bool:
+def _is_by_name(values: Any) -> bool:
     """Return whether an object has values by name, and is not a base64 text."""
-    return isinstance(found, dict) and found.keys() != {BASE64}
+    return isinstance(values, dict) and values.keys() != {BASE64}
 
 
-def _names(names: Mapping[str, Any] | Any) -> str:
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in list(names)[:8]) or "none"
 
 

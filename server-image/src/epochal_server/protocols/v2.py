@@ -32,7 +32,7 @@ def protocol(model: Model) -> Protocol:
 
     def decode(body: bytes, headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
         inputs, head = decoder.decode(body, headers.get(HEADER_LENGTH))
-        return Decoded(inputs, head.times, partial(encode, head, model))
+        return Decoded(inputs, head.memory_factor, partial(encode, head, model))
 
     def server(_: str | None) -> Any:
         return {"name": SERVER, "version": version(SERVER), "extensions": EXTENSIONS}
@@ -74,13 +74,7 @@ def protocol(model: Model) -> Protocol:
 
 
 def encode(request: Head, model: Model, answers: Arrays) -> Body:
-    """Return the body of a response.
-
-    Args:
-        request: The parsed JSON of the request.
-        model: The model.
-        answers: The model's outputs.
-    """
+    """Return the body of a response."""
     shapes = tuple([answers[output.name].shape for output in request.outputs])
     if request.has_numbers_only and (head := request.response_heads.get(shapes)) is not None:
         return _with_tensors(head, [v2_binary.packed(answers[output.name]) for output in request.outputs])
@@ -89,30 +83,30 @@ def encode(request: Head, model: Model, answers: Arrays) -> Body:
         for output in request.outputs
     ):
         return Body(_short(request, answers, model))
-    begun = {"model_name": model.name, "model_version": model.version, **request.echoed}
-    parts = [orjson.dumps(begun)[:-1], b',"outputs":[']
+    first_fields = {"model_name": model.name, "model_version": model.version, **request.repeated_fields}
+    parts = [orjson.dumps(first_fields)[:-1], b',"outputs":[']
     data: list[v2_binary.Buffer] = []
-    for number, wanted in enumerate(request.outputs):
-        found = answers[wanted.name]
-        described: dict[str, Any] = {
-            "name": wanted.name,
-            "datatype": model.outputs[wanted.name].datatype.open_inference,
+    for number, output in enumerate(request.outputs):
+        array = answers[output.name]
+        entry: dict[str, Any] = {
+            "name": output.name,
+            "datatype": model.outputs[output.name].datatype.open_inference,
         }
-        if wanted.classification:
-            described["datatype"], described["shape"] = (
+        if output.classification:
+            entry["datatype"], entry["shape"] = (
                 "BYTES",
-                label_shape(found, wanted.classification, wanted.name, model),
+                label_shape(array, output.classification, output.name, model),
             )
         else:
-            described["shape"] = found.shape
+            entry["shape"] = array.shape
         if number:
             parts.append(b",")
-        if wanted.binary:
-            packed = _packed(found, wanted, model)
+        if output.binary:
+            packed = _packed(array, output, model)
             data += packed
-            parts.append(orjson.dumps(described | {"parameters": {"binary_data_size": sum(map(len, packed))}}))
+            parts.append(orjson.dumps(entry | {"parameters": {"binary_data_size": sum(map(len, packed))}}))
         else:
-            parts += (orjson.dumps(described)[:-1], b',"data":', *_data(found, wanted, model), b"}")
+            parts += (orjson.dumps(entry)[:-1], b',"data":', *_data(array, output, model), b"}")
     parts.append(b"]}")
     if not data:
         return Body(b"".join(parts))
@@ -137,33 +131,31 @@ def _short(request: Head, answers: Arrays, model: Model) -> bytes:
         }
         for output in request.outputs
     ]
-    response = {"model_name": model.name, "model_version": model.version, **request.echoed, "outputs": outputs}
+    response = {"model_name": model.name, "model_version": model.version, **request.repeated_fields, "outputs": outputs}
     return orjson.dumps(response, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _data(found: np.ndarray, wanted: Output, model: Model) -> Iterator[bytes]:
+def _data(array: np.ndarray, output: Output, model: Model) -> Iterator[bytes]:
     """Yield the JSON of an output's values."""
-    if wanted.classification:
+    if output.classification:
 
         def block(begin: int, end: int) -> list[str]:
-            described: list[str] = (
-                labels(found[begin:end], wanted.classification, wanted.name, model).reshape(-1).tolist()
-            )
-            return described
+            entry: list[str] = labels(array[begin:end], output.classification, output.name, model).reshape(-1).tolist()
+            return entry
 
-        return json_blocks(0, len(found), math.prod(found.shape[1:]), block)
-    flat = found.reshape(-1)
+        return json_blocks(0, len(array), math.prod(array.shape[1:]), block)
+    flat = array.reshape(-1)
     return json_blocks(0, len(flat), 1, lambda begin, end: json_values.jsonable(flat[begin:end]))
 
 
-def _packed(found: np.ndarray, wanted: Output, model: Model) -> list[v2_binary.Buffer]:
+def _packed(array: np.ndarray, output: Output, model: Model) -> list[v2_binary.Buffer]:
     """Return the bytes of an output, in parts."""
-    if not wanted.classification:
-        return [v2_binary.packed(found)]
-    step = max(1, BLOCK_VALUES // max(1, math.prod(found.shape[1:])))
+    if not output.classification:
+        return [v2_binary.packed(array)]
+    step = max(1, BLOCK_VALUES // max(1, math.prod(array.shape[1:])))
     return [
-        v2_binary.packed(labels(found[at : at + step], wanted.classification, wanted.name, model))
-        for at in range(0, len(found), step)
+        v2_binary.packed(labels(array[at : at + step], output.classification, output.name, model))
+        for at in range(0, len(array), step)
     ]
 
 

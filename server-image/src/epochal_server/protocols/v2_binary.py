@@ -21,12 +21,6 @@ LENGTH = struct.Struct("<I")
 def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) -> np.ndarray:
     """Return an array of the given bytes. Numbers are copied only if their type requires another alignment.
 
-    Args:
-        data: The bytes of the array.
-        shape: The shape of the array.
-        tensor: The tensor of the model.
-        where: The tensor's name in messages.
-
     Raises:
         Invalid: If the bytes do not match the type and the shape.
     """
@@ -37,24 +31,24 @@ def array(data: memoryview, shape: Sequence[int], tensor: Tensor, where: str) ->
     if len(data) != count * size:
         raise Invalid(
             f"{where}: expected {count * size:,} bytes for {tensor.dtype_name} of shape {list(shape)}, found "
-            f"{len(data):,}: send as many, and say so in binary_data_size"
+            f"{len(data):,}: send this number of bytes, and set binary_data_size to it"
         )
-    found: np.ndarray = np.frombuffer(data, tensor.dtype)
+    values: np.ndarray = np.frombuffer(data, tensor.dtype)
     if tensor.dtype.kind == "b":
-        found = np.asarray(found.view(np.uint8) != 0)
-        return found.reshape(shape)
-    return (found if found.flags.aligned else found.copy()).reshape(shape)
+        values = np.asarray(values.view(np.uint8) != 0)
+        return values.reshape(shape)
+    return (values if values.flags.aligned else values.copy()).reshape(shape)
 
 
-def packed(found: np.ndarray) -> Buffer:
+def packed(values: np.ndarray) -> Buffer:
     """Return the bytes of an array: its own memory if it is large, contiguous and holds no texts."""
-    if found.dtype.kind != "O":
-        if found.nbytes <= COPIED_BYTES:
-            return found.tobytes()
-        return np.ascontiguousarray(found).reshape(-1).view(np.uint8).data
+    if values.dtype.kind != "O":
+        if values.nbytes <= COPIED_BYTES:
+            return values.tobytes()
+        return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
     packed = bytearray()
-    for one in found.flat:
-        text = str(one).encode()
+    for value in values.flat:
+        text = str(value).encode()
         packed += LENGTH.pack(len(text))
         packed += text
     return packed
@@ -62,21 +56,25 @@ def packed(found: np.ndarray) -> Buffer:
 
 def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
     """Return an array of texts. Each text follows its length."""
-    found: list[str] = []
+    values: list[str] = []
     at = 0
-    while at < len(data) and len(found) <= count:
+    while at < len(data) and len(values) <= count:
         end = at + LENGTH.size
         length = LENGTH.unpack_from(data, at)[0] if end <= len(data) else 0
         if end + length > len(data):
-            raise Invalid(f"{where}: expected {count} texts, found that text {len(found)} breaks off: send all of it")
+            raise Invalid(
+                f"{where}: expected {count} texts, found a truncated text {len(values)}: send the complete texts"
+            )
         try:
-            found.append(str(data[end : end + length], "utf-8"))
+            values.append(str(data[end : end + length], "utf-8"))
         except UnicodeDecodeError as error:
-            raise Invalid(f"{where}: expected texts in UTF-8, found {error} in text {len(found)}: send UTF-8") from None
+            raise Invalid(
+                f"{where}: expected UTF-8 texts, found {error} in text {len(values)}: encode the texts as UTF-8"
+            ) from None
         at = end + length
-    if len(found) != count:
-        count_text = f"{len(found)}" if len(found) < count else "more"
-        raise Invalid(f"{where}: expected {count} texts for its shape, found {count_text}: send as many")
+    if len(values) != count:
+        count_text = f"{len(values)}" if len(values) < count else "more"
+        raise Invalid(f"{where}: expected {count} texts for its shape, found {count_text}: send {count} texts")
     texts = np.empty(count, object)
-    texts[:] = found
+    texts[:] = values
     return texts

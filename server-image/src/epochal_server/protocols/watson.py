@@ -19,7 +19,7 @@ import orjson
 from epochal_server.model.datatypes import DATA_TYPES
 from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import answer_size, json_body, json_values
-from epochal_server.protocols.classes import chosen, tells_classes
+from epochal_server.protocols.classes import has_classes, predicted_classes
 from epochal_server.protocols.json_values import json_blocks
 from epochal_server.protocols.protocol import Body, Decoded, Endpoint, Protocol
 from epochal_server.refusals import Invalid, Refused
@@ -27,7 +27,7 @@ from epochal_server.refusals import Invalid, Refused
 PREDICTION, CLASS, PROBABILITY = "prediction", "prediction_classes", "probability"
 LIST_VALUES = 16
 """Number of values that take as long to encode as the list of a row itself."""
-MOST_ENTRIES = 1000
+MAX_ENTRIES = 1000
 """Maximum number of entries of input_data. Each entry takes as long as a hundred numbers, and a kilobyte of memory."""
 ROOTS = ("/ml", "")
 """Prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
@@ -66,15 +66,15 @@ class Request:
 
 def protocol(model: Model) -> Protocol:
     """Return the protocol for a model. The name of the deployment is the name of the ModelServer."""
-    times = _times(model)
+    memory_factor = _memory_factor(model)
 
     def v4(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
         check_version(query.get("version"))
         request = decode_v4(body, model)
-        return Decoded(request.inputs, times, partial(encode_v4, request, model))
+        return Decoded(request.inputs, memory_factor, partial(encode_v4, request, model))
 
     def v3(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
-        return Decoded(decode_v3(body, model).inputs, times, partial(encode_v3, model))
+        return Decoded(decode_v3(body, model).inputs, memory_factor, partial(encode_v3, model))
 
     v4_paths = [f"{root}/v4/deployments/{{name}}/predictions" for root in ROOTS]
     v3_paths = [f"{INSTANCE}/{of}deployments/{{name}}/online" for of in ("", "published_models/{of}/")]
@@ -95,14 +95,14 @@ def encode_error(refused: Refused, *, status_code: bool) -> bytes:
     return orjson.dumps(error | ({"status_code": int(refused.status)} if status_code else {}))
 
 
-def check_version(found: str | None) -> None:
+def check_version(text: str | None) -> None:
     """Check that the API version in a request is a date. All dates select the same version.
 
     Raises:
         Invalid: If the version is not a date.
     """
-    if found is not None and not _DATE.fullmatch(found):
-        raise Invalid(f"version: expected a date, found {found[:40]!r}: send ?version=YYYY-MM-DD")
+    if text is not None and not _DATE.fullmatch(text):
+        raise Invalid(f"version: expected a date, found {text[:40]!r}: send ?version=YYYY-MM-DD")
 
 
 def decode_v4(body: bytes, model: Model) -> Request:
@@ -120,10 +120,10 @@ def decode_v4(body: bytes, model: Model) -> Request:
     request = json_body.read(body)
     entries = json_body.field(request, "input_data", "input_data", of=list)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise Invalid('input_data: expected a list of objects with values, found none: send [{"values": […]}]')
-    if len(entries) > MOST_ENTRIES:
+        raise Invalid('input_data: expected a list of objects with values, found other JSON: send [{"values": […]}]')
+    if len(entries) > MAX_ENTRIES:
         raise Invalid(
-            f"input_data: expected at most {MOST_ENTRIES:,} entries, found {len(entries):,}: put the samples into the "
+            f"input_data: expected at most {MAX_ENTRIES:,} entries, found {len(entries):,}: put the samples into the "
             "values of one entry, or send several requests"
         )
     ids = [json_body.field(entry, "id", f"input_data[{at}].id", of=str) for at, entry in enumerate(entries)]
@@ -134,16 +134,12 @@ def decode_v4(body: bytes, model: Model) -> Request:
         }
         return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
     each = [_entry(entry, model, f"input_data[{at}]") for at, entry in enumerate(entries)]
-    parts = tuple(Part(len(next(iter(one.values()))), name) for one, name in zip(each, ids, strict=True))
-    return Request({name: _joined([one[name] for one in each]) for name in model.inputs}, parts)
+    parts = tuple(Part(len(next(iter(arrays.values()))), name) for arrays, name in zip(each, ids, strict=True))
+    return Request({name: _concatenate([arrays[name] for arrays in each]) for name in model.inputs}, parts)
 
 
 def decode_v3(body: bytes, model: Model) -> Request:
     """Return the decoded request of version 3.
-
-    Args:
-        body: The request's body: {"fields": …, "values": …}.
-        model: The model that the request is for.
 
     Raises:
         Invalid: If the body is not such a request, or does not match the model.
@@ -177,43 +173,45 @@ def encode_v3(model: Model, answers: Arrays) -> Body:
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
     """Return the inputs of an entry. Its fields only distinguish several inputs, since a tensor has no fields."""
-    found = entry.get("values")
+    values = entry.get("values")
     if len(model.inputs) == 1:
         tensor = next(iter(model.inputs.values()))
-        return {tensor.name: _samples(found, tensor, f"{where}: values")}
+        return {tensor.name: _samples(values, tensor, f"{where}: values")}
     fields = entry.get("fields")
     names = ", ".join(f'"{name}"' for name in model.inputs)
     # Clients use the columns of a table as fields. The names of columns may be numbers.
-    named = fields if isinstance(fields, list) and len(fields) == len(model.inputs) else []
-    called = [str(one) for one in named] if all(isinstance(one, str | int | float | None) for one in named) else []
-    if sorted(called) != sorted(model.inputs):
+    columns = fields if isinstance(fields, list) and len(fields) == len(model.inputs) else []
+    is_scalar = all(isinstance(column, str | int | float | None) for column in columns)
+    field_names = [str(column) for column in columns] if is_scalar else []
+    if sorted(field_names) != sorted(model.inputs):
         raise Invalid(
-            f"{where}: expected the inputs {names}, each as an entry of that id, or as fields of one entry, found "
-            "neither: send one of these"
+            f"{where}: expected the inputs {names}, each as an entry with its name as id, or all as fields of one "
+            "entry, found neither: send one of these forms"
         )
-    if not isinstance(found, list) or not all(isinstance(row, list) and len(row) == len(called) for row in found):
-        raise Invalid(f"{where}: values: expected rows of {len(called)} values, found others: send one for each field")
-    columns = {name: [row[at] for row in found] for at, name in enumerate(called)}
+    count = len(field_names)
+    if not isinstance(values, list) or not all(isinstance(row, list) and len(row) == count for row in values):
+        raise Invalid(f"{where}: values: expected rows of {count} values, found others: send a value for each field")
+    by_name = {name: [row[at] for row in values] for at, name in enumerate(field_names)}
     return {
-        name: _samples(columns[name], tensor, f'{where}: values of "{name}"') for name, tensor in model.inputs.items()
+        name: _samples(by_name[name], tensor, f'{where}: values of "{name}"') for name, tensor in model.inputs.items()
     }
 
 
-def _samples(found: Any, tensor: Tensor, where: str) -> np.ndarray:
+def _samples(values: Any, tensor: Tensor, where: str) -> np.ndarray:
     """Return the samples of an input. A sample may be flat, as in a table, if the shape of the input is fixed."""
-    read = json_values.nested(found, tensor, where)
+    samples = json_values.nested(values, tensor, where)
     size = math.prod(tensor.shape) if min(tensor.shape, default=1) > 0 else None
-    if read.ndim == 2 and len(tensor.shape) != 1 and size == read.shape[1]:  # noqa: PLR2004 - a table
-        return read.reshape(-1, *tensor.shape)
-    return read
+    if samples.ndim == 2 and len(tensor.shape) != 1 and size == samples.shape[1]:  # noqa: PLR2004 - a table
+        return samples.reshape(-1, *tensor.shape)
+    return samples
 
 
-def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def _concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
     if len(arrays) == 1:
         return arrays[0]
     if len(shapes := {array.shape[1:] for array in arrays}) > 1:
         two = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
-        raise Invalid(f"input_data: expected samples of one shape, found {two}: send a request for each")
+        raise Invalid(f"input_data: expected samples of equal shape, found {two}: send a request for each shape")
     return np.concatenate(arrays)
 
 
@@ -224,19 +222,19 @@ def fields(model: Model) -> list[str]:
     """
     if len(model.outputs) > 1:
         return list(model.outputs)
-    if not tells_classes(model):
+    if not has_classes(model):
         return [PREDICTION]
     return [PREDICTION, CLASS, PROBABILITY] if model.signature.probabilities else [PREDICTION, CLASS]
 
 
-def _times(model: Model) -> int:
+def _memory_factor(model: Model) -> int:
     """Return the maximum bytes of an answer for each byte of the model's outputs. Probabilities are written twice."""
     row = answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
     if len(model.outputs) == 1:
         first = next(iter(model.outputs.values()))
         row += answer_size.nested_bytes(first) * (PROBABILITY in fields(model))
         row += DATA_TYPES[np.dtype("int64")].json_bytes * (CLASS in fields(model))
-    return answer_size.times(model, row)
+    return answer_size.memory_factor(model, row)
 
 
 def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
@@ -244,9 +242,9 @@ def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
     names = fields(model)
     if len(model.outputs) > 1:
         return [json_values.jsonable(answers[name][begin:end]) for name in names]
-    found = next(iter(answers.values()))[begin:end]
-    column = json_values.jsonable(found)
-    return [chosen(found) if name == CLASS else column for name in names]
+    output = next(iter(answers.values()))[begin:end]
+    column = json_values.jsonable(output)
+    return [predicted_classes(output) if name == CLASS else column for name in names]
 
 
 def _rows(answers: Arrays, model: Model, begin: int, end: int) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from epochal_server.monitoring.request_log import HEALTH
-from epochal_server.routes.handling import PROTOCOL
+from epochal_server.routes.service import PROTOCOL
 
 
 async def _at_once() -> None:

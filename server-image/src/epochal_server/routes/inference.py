@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from epochal_server.model.model import bytes_of
 from epochal_server.protocols.protocol import Decoded, Document, Endpoint, Protocol
 from epochal_server.refusals import Refused, Unknown
-from epochal_server.routes.handling import (
+from epochal_server.routes.service import (
     PROTOCOL,
     Service,
     answer,
@@ -28,14 +28,14 @@ a list in a list in a list. Binary tensors take no time at all."""
 
 def routes(service: Service, protocols: Iterable[Protocol]) -> list[web.RouteDef]:
     """Return the routes of protocols."""
-    found = []
+    definitions = []
     for protocol in protocols:
         for endpoint in protocol.endpoints:
-            found += [web.post(path, _infer(service, endpoint)) for path in endpoint.paths]
+            definitions += [web.post(path, _infer(service, endpoint)) for path in endpoint.paths]
         for document in protocol.documents:
             add = web.get if document.method == "GET" else web.post
-            found.append(add(document.path, _describe(service, document)))
-    return found
+            definitions.append(add(document.path, _describe(service, document)))
+    return definitions
 
 
 def _infer(service: Service, endpoint: Endpoint) -> Handler:
@@ -44,8 +44,8 @@ def _infer(service: Service, endpoint: Endpoint) -> Handler:
         try:
             _require_model(request, service)
             decoded = await _decode(request, service, endpoint)
-            outputs = await compute(request, service, decoded.inputs, decoded.times)
-            size = decoded.times * bytes_of(outputs)
+            outputs = await compute(request, service, decoded.inputs, decoded.memory_factor)
+            size = decoded.memory_factor * bytes_of(outputs)
             encoded = await encode_in_turn(service, size, decoded.encode, outputs)
         except Refused as refused:
             return refusal(refused, endpoint.encode_error)

@@ -13,21 +13,17 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from epochal_server.monitoring.request_log import HEALTH
-from epochal_server.routes.handling import PROTOCOL
+from epochal_server.routes.service import PROTOCOL
 
 _OPENMETRICS, _VERSION = "application/openmetrics-text", ";version=1.0.0"
 T = TypeVar("T")
 
-PART = 0.05
+MAX_CPU_SHARE = 0.05
 """Maximum part of a CPU's time for the function, for any number of callers."""
 
 
 class SharedResult(Generic[T]):
-    """Calls a function in a thread. All callers that wait when a call begins get its result.
-
-    Args:
-        function: The function. Its result is always computed after the request for it.
-    """
+    """Calls a function in a thread. All callers that wait when a call begins get its result."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -49,17 +45,12 @@ class SharedResult(Generic[T]):
             try:
                 return await asyncio.to_thread(self._function)
             finally:
-                ended = perf_counter()
-                self._not_before = ended + (ended - began) * (1 / PART - 1)
+                now = perf_counter()
+                self._not_before = now + (now - began) * (1 / MAX_CPU_SHARE - 1)
 
 
 def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | None]) -> list[web.RouteDef]:
-    """Return the routes of the metrics and of the model's signature.
-
-    Args:
-        registry: The metrics to export.
-        model: Returns the model's signature, or None until the model is ready.
-    """
+    """Return the routes of the metrics and of the model's signature."""
     # Only two formats: a client may name any number of versions, and each would be encoded separately.
     encoders = {accepted: choose_encoder(accepted) for accepted in ("", _OPENMETRICS + _VERSION)}
     encoded = {accepted: SharedResult(partial(encode, registry)) for accepted, (encode, _) in encoders.items()}
@@ -70,12 +61,12 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         _, content_type = encoders[accepted]
         return web.Response(body=await encoded[accepted](), headers={"Content-Type": content_type})
 
-    async def about(request: web.Request) -> web.Response:
+    async def send_signature(request: web.Request) -> web.Response:
         request[PROTOCOL] = HEALTH
         signature = model()
         if signature is None:
             return web.json_response({"error": "the model is not ready yet: try again later"}, status=503)
-        described = signature.model_dump(mode="json", include={"inputs", "outputs"})
-        return web.json_response(described | {"signature": signature.digest()})
+        tensors = signature.model_dump(mode="json", include={"inputs", "outputs"})
+        return web.json_response(tensors | {"signature": signature.digest()})
 
-    return [web.get("/metrics", metrics), web.get(MODEL_PATH, about)]
+    return [web.get("/metrics", metrics), web.get(MODEL_PATH, send_signature)]

@@ -11,11 +11,11 @@ from aiohttp.typedefs import Handler, Middleware
 from epochal_server.admission import AdmissionControl, MemoryReservation
 from epochal_server.connections.aiohttp_connection import HEAD_BYTES, HEAD_TOO_LONG, AiohttpConnection
 from epochal_server.monitoring.access_log import Entry
-from epochal_server.monitoring.request_log import GONE, RequestLog
+from epochal_server.monitoring.request_log import CLIENT_CLOSED_REQUEST, RequestLog
 from epochal_server.protocols.protocol import JSON
 from epochal_server.refusals import Refused
-from epochal_server.routes.handling import PROTOCOL
 from epochal_server.routes.request_body import reservation
+from epochal_server.routes.service import PROTOCOL
 
 OTHER = "other"
 """Protocol name of requests that match no route."""
@@ -24,24 +24,19 @@ log = logging.getLogger(__name__)
 
 
 def request_middleware(request_log: RequestLog, admission: AdmissionControl) -> Middleware:
-    """Return the middleware of all routes.
-
-    Args:
-        request_log: Records each request.
-        admission: The admission control. Each answered request releases its memory there.
-    """
+    """Return the middleware of all routes."""
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         connection, reserved = _connection(request), reservation(request, admission)
-        began, code, sent = perf_counter(), GONE, 0
+        began, code, sent = perf_counter(), CLIENT_CLOSED_REQUEST, 0
         request_log.begin()
         try:
             connection.begin(request)
             try:
-                response = await _answer(request, handler)
+                response = await _response(request, handler)
                 code, sent = int(response.status), _length(response)
-                if request_log.ending():
+                if request_log.is_shutting_down():
                     response.force_close()
             finally:
                 connection.end()
@@ -83,7 +78,7 @@ async def _send(
     reserved.shrink(_length(response))
     if transport is None:  # the client has gone
         return
-    with admission.awaited(reserved, transport.abort):
+    with admission.waiting_for_client(reserved, transport.abort):
         await response.prepare(request)
         await response.write_eof()
 
@@ -93,7 +88,7 @@ def _length(response: web.StreamResponse) -> int:
     return len(body) if isinstance(body, bytes) else 0
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _response(request: web.Request, handler: Handler) -> web.StreamResponse:
     if _head_bytes(request) > HEAD_BYTES:
         response = _error(431, HEAD_TOO_LONG, {})
         response.force_close()
@@ -109,7 +104,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:  # the client has gone
         raise
     except Exception:  # any other error fails one request and is logged
-        log.exception("no answer to %s %s", request.method, request.path)
+        log.exception("error in the handler of %s %s", request.method, request.path)
         return _error(500, "internal error: see the server's log", {})
 
 

@@ -15,7 +15,7 @@ from epochal_api.server_config import ImageMode
 from epochal_server.model.model import Model, Tensor, require_images
 from epochal_server.page.assets import HEADERS, Asset, assets
 from epochal_server.refusals import Unknown
-from epochal_server.routes.handling import PROTOCOL, Service, answer, speaking
+from epochal_server.routes.service import PROTOCOL, Service, answer, with_protocol
 
 PAGE = "page"
 """Protocol name of the web pages and of the documents that they load."""
@@ -40,8 +40,8 @@ def routes(service: Service, document: dict[str, Any]) -> list[web.RouteDef]:
     served = PAGES | {f"{FOLDER}{name}": name for name in files if not name.endswith(".html")}
     return [
         *(web.get(path, _send(files[name])) for path, name in served.items()),
-        web.get(f"{FOLDER}model.json", speaking(PAGE, send_model)),
-        web.get("/openapi.json", speaking(PAGE, send_openapi)),
+        web.get(f"{FOLDER}model.json", with_protocol(PAGE, send_model)),
+        web.get("/openapi.json", with_protocol(PAGE, send_openapi)),
     ]
 
 

@@ -18,20 +18,24 @@ from epochal_server.protocols.preprocess import (
 )
 from epochal_server.protocols.protocol import JSON
 from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
-from epochal_server.routes.handling import Service, answer, compute, encode_in_turn, json_answer, read_body, speaking
+from epochal_server.routes.service import (
+    Service,
+    answer,
+    compute,
+    encode_in_turn,
+    json_answer,
+    read_body,
+    with_protocol,
+)
 
 PHOTOGRAPHS = "photographs"
-MOST_FILES = 64
+MAX_FILES = 64
 """Maximum number of photographs in a request. Each may take a tenth of a second, while other requests wait."""
 PNG = "image/png"
 
 
 def routes(service: Service) -> list[web.RouteDef]:
-    """Return the route /predict.
-
-    Args:
-        service: The parts of the server for the route.
-    """
+    """Return the route /predict."""
     model = service.model
 
     async def predict(request: web.Request) -> web.Response:
@@ -43,21 +47,21 @@ def routes(service: Service) -> list[web.RouteDef]:
         if content_type == JSON:
             raise Unsupported(
                 f"Content-Type: expected a photograph, image/jpeg, image/png or image/webp, or multipart/form-data, "
-                f"found {JSON}: send numbers to /v2/models/{model.name}/infer"
+                f"found {JSON}: send JSON to /v2/models/{model.name}/infer"
             )
         body = await read_body(request, service)
         if content_type.startswith("multipart/"):
-            files = multipart.files(body, request.headers[hdrs.CONTENT_TYPE], MOST_FILES)
-            each, size = await _each(request, service, files, options)
-            return await encode_in_turn(service, size, json_answer, {"photographs": each})
+            files = multipart.files(body, request.headers[hdrs.CONTENT_TYPE], MAX_FILES)
+            answers, size = await _predict_files(request, service, files, options)
+            return await encode_in_turn(service, size, json_answer, {"photographs": answers})
         images = await _images(service, body, options)
         if options.show and PNG in request.headers.get("Accept", "") and len(images) == 1:
             size = photographs.shown_bytes(images)
             return answer(await encode_in_turn(service, size, png, images[0]), content_type=PNG)
-        found, size = await _predictions(request, service, images, options)
-        return await encode_in_turn(service, size, json_answer, photographs.answer(found, options))
+        predictions, size = await _predictions(request, service, images, options)
+        return await encode_in_turn(service, size, json_answer, photographs.answer(predictions, options))
 
-    return [web.post("/predict", speaking(PHOTOGRAPHS, predict))]
+    return [web.post("/predict", with_protocol(PHOTOGRAPHS, predict))]
 
 
 async def _images(service: Service, data: bytes, options: Options) -> list[ModelImage]:
@@ -67,29 +71,22 @@ async def _images(service: Service, data: bytes, options: Options) -> list[Model
 
 
 async def _predictions(
-    request: web.Request, service: Service, images: list[ModelImage], options: Options, before: int = 0
+    request: web.Request, service: Service, images: list[ModelImage], options: Options, earlier_bytes: int = 0
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the prediction of each picture, and the bytes of all predictions.
 
     All pictures share one call of the model.
-
-    Args:
-        request: The request.
-        service: The service.
-        images: The model images.
-        options: The options of the request.
-        before: Bytes of earlier predictions for the same request.
     """
     if not images:
         return [], 0
-    model, times = service.model, photographs.times(service.model)
+    model, memory_factor = service.model, photographs.memory_factor(service.model)
     shown = photographs.shown_bytes(images) if options.show else 0
-    outputs = await compute(request, service, inputs(images, model), times, before + shown)
-    size = shown + times * bytes_of(outputs)
+    outputs = await compute(request, service, inputs(images, model), memory_factor, earlier_bytes + shown)
+    size = shown + memory_factor * bytes_of(outputs)
     return await encode_in_turn(service, size, photographs.predictions, images, outputs, model, options), size
 
 
-async def _each(
+async def _predict_files(
     request: web.Request, service: Service, files: list[File], options: Options
 ) -> tuple[list[dict[str, Any]], int]:
     """Return the predictions of each file, and the bytes of all. An invalid file gets an error in place of predictions.
@@ -103,7 +100,7 @@ async def _each(
         Busy: If there is no memory for the photographs.
     """
     await service.workers(check_total_pixels, [file.data for file in files], service.model)
-    each: list[dict[str, Any] | Refused] = []
+    answers: list[dict[str, Any] | Refused] = []
     size = 0
     for file in files:
         try:
@@ -111,15 +108,15 @@ async def _each(
         except Busy:
             raise
         except Refused as refused:
-            each.append(refused)
+            answers.append(refused)
         else:
             predictions, more = await _predictions(request, service, images, options, size)
-            each.append(photographs.answer(predictions, options))
+            answers.append(photographs.answer(predictions, options))
             size += more
-    if all(isinstance(one, Refused) for one in each):
-        named = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, each, strict=True))
-        raise Invalid(f"body: expected photographs, found none: {named}")
+    if all(isinstance(answer, Refused) for answer in answers):
+        errors = "; ".join(f"{file.name}: {refused}" for file, refused in zip(files, answers, strict=True))
+        raise Invalid(f"body: expected photographs, found no valid photograph: {errors}")
     return [
-        {"file": file.name, **({"error": found.message} if isinstance(found, Refused) else found)}
-        for file, found in zip(files, each, strict=True)
+        {"file": file.name, **({"error": answer.message} if isinstance(answer, Refused) else answer)}
+        for file, answer in zip(files, answers, strict=True)
     ], size

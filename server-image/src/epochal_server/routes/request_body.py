@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
 
-from epochal_server.admission import REFUSED_SECONDS, AdmissionControl, MemoryReservation
+from epochal_server.admission import REFUSAL_DELAY_SECONDS, SLOW_CLIENT_SECONDS, AdmissionControl, MemoryReservation
 from epochal_server.auth import Authorize
 from epochal_server.refusals import Busy, Invalid, TooLarge, TooSlow
 
@@ -15,7 +15,7 @@ READ_SECONDS = 30.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 RESERVATION = web.RequestKey("reservation", MemoryReservation)
 """A request's key for the memory of its body and its answer."""
-EXPECTS = web.RequestKey("expects", bool)
+EXPECTS_CONTINUE = web.RequestKey("expects", bool)
 """Key of a request that is set if the client waits for `100 Continue` before it sends the body."""
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -23,10 +23,10 @@ Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 def reservation(request: web.BaseRequest, admission: AdmissionControl) -> MemoryReservation:
     """Return a request's memory reservation. It is freed once the request is answered."""
-    found = request.get(RESERVATION)
-    if found is None:
-        found = request[RESERVATION] = MemoryReservation(admission)
-    return found
+    reserved = request.get(RESERVATION)
+    if reserved is None:
+        reserved = request[RESERVATION] = MemoryReservation(admission)
+    return reserved
 
 
 def without_continue(handle: Handle) -> Handle:
@@ -43,13 +43,13 @@ def without_continue(handle: Handle) -> Handle:
             del headers[hdrs.EXPECT]
             version = request.version
             request = request.clone(headers=headers)
-            request[EXPECTS] = expected.lower() == "100-continue" and version == HttpVersion11
+            request[EXPECTS_CONTINUE] = expected.lower() == "100-continue" and version == HttpVersion11
         return await handle(request)
 
     return handler
 
 
-async def read(request: web.BaseRequest, authorize: Authorize, admission: AdmissionControl, most: int) -> bytes:
+async def read(request: web.BaseRequest, authorize: Authorize, admission: AdmissionControl, max_bytes: int) -> bytes:
     """Return the body of a request, as it was sent.
 
     A request without a valid key, above the limit of waiting requests or with too large a Content-Length is refused
@@ -60,37 +60,38 @@ async def read(request: web.BaseRequest, authorize: Authorize, admission: Admiss
     """
     authorize(request.headers)
     length = request.content_length
-    if length is not None and length > most:
-        raise _too_large(most, f"{length:,}")
+    if length is not None and length > max_bytes:
+        raise _too_large(max_bytes, f"{length:,}")
     try:
         admission.admit()
     except Busy:
-        await asyncio.sleep(REFUSED_SECONDS)
+        await asyncio.sleep(REFUSAL_DELAY_SECONDS)
         raise
     content, reserved = request.content, reservation(request, admission)
     parts: list[bytes] = []
     try:
         if content.is_eof():  # the body arrived with the headers: no timer is needed
             parts.append(content.read_nowait())
-            if len(parts[0]) > most:  # a chunked body has no Content-Length
-                raise _too_large(most, "more")
+            if len(parts[0]) > max_bytes:  # a chunked body has no Content-Length
+                raise _too_large(max_bytes, "more")
             reserved.take(len(parts[0]))
         else:
-            if request.get(EXPECTS):
+            if request.get(EXPECTS_CONTINUE):
                 await request.writer.write(CONTINUE)
                 request.writer.output_size = 0  # these bytes are not part of the answer
-            await _read(content, parts, most, admission, reserved)
+            await _read(content, parts, max_bytes, admission, reserved)
     except TimeoutError:
-        within = "at once, because memory is full" if reserved.was_freed else f"within {READ_SECONDS:.0f} s"
-        found = f"{sum(map(len, parts)):,} bytes"
-        raise TooSlow(f"body: expected all of it {within}, found {found}: send it faster, or less at a time") from None
+        seconds = SLOW_CLIENT_SECONDS if reserved.was_freed else READ_SECONDS
+        limit = f"{seconds:.0f} s{', because memory is full' if reserved.was_freed else ''}"
+        size = f"{sum(map(len, parts)):,} bytes"
+        raise TooSlow(f"body: expected the complete body within {limit}, received {size}: send it faster") from None
     except web.RequestPayloadError as error:
-        raise Invalid(f"body: incomplete or invalid ({error}): send the whole body") from error
+        raise Invalid(f"body: incomplete or invalid ({error}): send the complete body") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _read(
-    content: StreamReader, parts: list[bytes], most: int, admission: AdmissionControl, reserved: MemoryReservation
+    content: StreamReader, parts: list[bytes], max_bytes: int, admission: AdmissionControl, reserved: MemoryReservation
 ) -> None:
     """Read the parts of a body.
 
@@ -104,17 +105,17 @@ async def _read(
             if not limit.expired():
                 limit.reschedule(0)
 
-        with admission.awaited(reserved, abort):
+        with admission.waiting_for_client(reserved, abort):
             while part := await content.readany():
                 size += len(part)
-                if size > most:
-                    raise _too_large(most, "more")
+                if size > max_bytes:
+                    raise _too_large(max_bytes, "more")
                 reserved.take(len(part))
                 parts.append(part)
 
 
-def _too_large(most: int, found: str) -> TooLarge:
+def _too_large(max_bytes: int, found: str) -> TooLarge:
     return TooLarge(
-        f"body: expected at most {most:,} bytes, found {found}: send less at a time, or raise "
+        f"body: expected at most {max_bytes:,} bytes, found {found}: send less at a time, or raise "
         "spec.limits.requestBytes of the ModelServer"
     )

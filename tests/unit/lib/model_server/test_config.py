@@ -1,4 +1,4 @@
-"""What a server says of a configuration that it cannot take."""
+"""The configuration of a server."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ CONFIG = {
 }
 
 
-def test_reads_what_the_operator_writes(tmp_path: Path) -> None:
+def test_reads_the_configuration_of_a_newer_operator(tmp_path: Path) -> None:
     file = tmp_path / "server.json"
     file.write_text(json.dumps(CONFIG | {"batching": {"maxSize": 8}, "ofANewerOperator": True}))
     config = read_config(file)
@@ -24,9 +24,9 @@ def test_reads_what_the_operator_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        (None, "cannot be read"),
+        (None, "cannot read"),
         ("{", "JSON"),
         (
             json.dumps({**CONFIG, "name": 3, "source": {"uri": "s3://b/k", "sha256": "0"}}),
@@ -34,19 +34,19 @@ def test_reads_what_the_operator_writes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_says_what_is_wrong(tmp_path: Path, text: str | None, told: str) -> None:
+def test_message_has_the_fault(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "server.json"
     if text is not None:
         file.write_text(text)
-    with pytest.raises(ServeError, match=told) as ended:
+    with pytest.raises(ServeError, match=message) as error:
         read_config(file)
-    assert (ended.value.reason, ended.value.exit_code) == ("InvalidConfig", ExitCode.BAD_SPEC)
+    assert (error.value.reason, error.value.exit_code) == ("InvalidConfig", ExitCode.BAD_SPEC)
 
 
 @pytest.mark.parametrize("text", ["S3cr3t", '{"name": {"S3cr3t": 1}, "namespace": ["S3cr3t"], "S3cr3t": "S3cr3t"}'])
-def test_no_message_holds_the_content_of_the_file(tmp_path: Path, text: str) -> None:
+def test_no_message_has_content_of_the_file(tmp_path: Path, text: str) -> None:
     file = tmp_path / "server.json"
     file.write_text(text)
-    with pytest.raises(ServeError) as ended:
+    with pytest.raises(ServeError) as error:
         read_config(file)
-    assert "S3cr3t" not in ended.value.message
+    assert "S3cr3t" not in error.value.message

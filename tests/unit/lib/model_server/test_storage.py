@@ -1,4 +1,4 @@
-"""What comes from the bucket, and what is said while it does not."""
+"""Downloads from the bucket, with retries and errors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def place(key: str) -> Place:
 
 
 @pytest.mark.parametrize("uri", ["s3://models/digits/model.onnx", "s3://models/model.onnx", "s3://models/a b?c#d.onnx"])
-def test_reads_where_an_object_lies(uri: str) -> None:
+def test_parses_the_uri_of_an_object(uri: str) -> None:
     found = Place.of(uri)
     assert str(found) == uri
     assert str(found.beside("signature.json")) == f"{uri.rpartition('/')[0]}/signature.json"
@@ -39,13 +39,13 @@ def test_reads_where_an_object_lies(uri: str) -> None:
 @pytest.mark.parametrize(
     "uri", ["", "models/model.onnx", "http://models/model.onnx", "s3://models", "s3://models/", "s3:///k"]
 )
-def test_refuses_what_is_no_place(uri: str) -> None:
-    with pytest.raises(ServeError, match=r"must be s3://BUCKET/KEY") as ended:
+def test_refuses_another_uri(uri: str) -> None:
+    with pytest.raises(ServeError, match=r"must be s3://BUCKET/KEY") as error:
         Place.of(uri)
-    assert ended.value.reason == "InvalidConfig"
+    assert error.value.reason == "InvalidConfig"
 
 
-def test_fetches(service: Service, tmp_path: Path) -> None:
+def test_downloads_an_object(service: Service, tmp_path: Path) -> None:
     put(service, "model.onnx", CONTENT)
     assert storage(service).download(place("model.onnx"), tmp_path / "model") == digest(CONTENT)
     assert (tmp_path / "model").read_bytes() == CONTENT
@@ -53,58 +53,69 @@ def test_fetches(service: Service, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_fetches_the_bytes_whatever_they_are_said_to_be(service: Service) -> None:
+def test_downloads_the_stored_bytes_of_an_encoded_object(service: Service) -> None:
     service.encoding = "gzip"
     put(service, "model.onnx", CONTENT)
     assert storage(service).get(place("model.onnx")) == CONTENT
 
 
-def test_says_what_is_not_there(service: Service, tmp_path: Path) -> None:
-    with pytest.raises(ServeError, match="NoSuchKey") as ended:
+def test_a_missing_object_is_not_retried(service: Service, tmp_path: Path) -> None:
+    with pytest.raises(ServeError, match="NoSuchKey") as error:
         storage(service).download(place("model.onnx"), tmp_path / "model")
-    assert ended.value.reason == "ModelNotFound"
+    assert error.value.reason == "ModelNotFound"
     assert not list(tmp_path.iterdir())
 
 
-def test_retries_the_errors_that_a_trainer_retries(service: Service) -> None:
+def test_retries_a_temporary_error_of_a_client(service: Service) -> None:
     put(service, "model.onnx", CONTENT)
     service.faults.append(refusing(400, "IncompleteBody", methods=("GET",), times=1))
     assert storage(service, seconds=30).get(place("model.onnx")) == CONTENT
 
 
-def test_says_what_is_refused(service: Service) -> None:
+def test_refused_credentials_are_not_retried(service: Service) -> None:
     service.faults.append(refusing(403, "AccessDenied", methods=("GET",)))
-    with pytest.raises(ServeError, match=r"AccessDenied.*set accessKey") as ended:
+    with pytest.raises(ServeError, match=r"AccessDenied.*set accessKey") as error:
         storage(service).get(place("model.onnx"))
-    assert ended.value.reason == "StorageRefused"
+    assert error.value.reason == "StorageRefused"
 
 
 @pytest.mark.parametrize(
     "fault",
     [lambda: refusing(503, "SlowDown", methods=("GET",), times=2), lambda: replacing(2, b"<html>a proxy</html>")],
 )
-def test_waits_for_what_may_pass(service: Service, fault: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_temporary_errors(service: Service, fault: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_DELAY", 0.01)
     put(service, "signature.json", b"{}")
     service.faults.append(fault())
-    told: list[str | None] = []
-    found = storage(service, seconds=30, waits=told.append).get(place("signature.json"))
-    if told != [None]:  # a page in place of an object is no error of S3's
+    waits: list[str | None] = []
+    found = storage(service, seconds=30, waits=waits.append).get(place("signature.json"))
+    if waits != [None]:  # a page in place of an object is no error of S3's
         assert found == b"{}"
-        assert len(told) == 3
-        assert told[-1] is None
-        assert all("cannot read s3://bucket/signature.json" in str(one) for one in told[:-1])
+        assert len(waits) == 3
+        assert waits[-1] is None
+        assert all("cannot read s3://bucket/signature.json" in str(reason) for reason in waits[:-1])
 
 
-def test_gives_up_in_the_end(service: Service) -> None:
+def test_no_message_has_a_credential(service: Service) -> None:
+    waits: list[str | None] = []
+    service.faults += [
+        refusing(503, "secret-key", methods=("GET",), times=1),
+        refusing(403, "secret-key", methods=("GET",)),
+    ]
+    with pytest.raises(ServeError, match=r"\(\*\*\*") as error:
+        storage(service, waits=waits.append).get(place("model.onnx"))
+    assert "secret-key" not in f"{waits} {error.value.message}"
+
+
+def test_retries_for_a_limited_time(service: Service) -> None:
     service.faults.append(refusing(503, "SlowDown", methods=("GET",)))
-    with pytest.raises(ServeError, match="tried for 0 s") as ended:
+    with pytest.raises(ServeError, match="tried for 0 s") as error:
         storage(service, seconds=0.1).get(place("model.onnx"))
-    assert ended.value.reason == "StorageUnreachable"
+    assert error.value.reason == "StorageUnreachable"
 
 
 class Clock:
-    """Stands for the module time: it goes on where somebody sleeps, and as it is told."""
+    """A clock in place of the module time. It advances with `sleep` only."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -122,12 +133,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def breaking(asked: list[str | None], times: int, then: Callable[[], None] = lambda: None) -> Fault:
-    """Breaks off after 1000 bytes, always from the first on, and takes down the ranges that are asked for."""
+def breaking(ranges: list[str | None], times: int, then: Callable[[], None] = lambda: None) -> Fault:
+    """Return a fault: answers end after the first 1000 bytes. Requested ranges are recorded."""
 
     def fault(_: Any, handler: Any) -> bool:
-        asked.append(handler.headers["Range"])
-        if len(asked) > times:
+        ranges.append(handler.headers["Range"])
+        if len(ranges) > times:
             return False
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(CONTENT)))
@@ -141,63 +152,59 @@ def breaking(asked: list[str | None], times: int, then: Callable[[], None] = lam
     return fault
 
 
-def test_what_breaks_off_goes_on_where_it_was_however_long_that_took(
-    service: Service, tmp_path: Path, clock: Clock
-) -> None:
+def test_an_interrupted_download_continues_after_its_last_byte(service: Service, tmp_path: Path, clock: Clock) -> None:
     put(service, "model.onnx", CONTENT)
-    asked: list[str | None] = []
-    service.faults.append(breaking(asked, 1, then=lambda: clock.sleep(600)))
+    ranges: list[str | None] = []
+    service.faults.append(breaking(ranges, 1, then=lambda: clock.sleep(600)))
     found = storage(service, seconds=120).download(place("model.onnx"), tmp_path / "model")
     assert found == digest(CONTENT)
-    assert asked == [None, "bytes=1000-"]
+    assert ranges == [None, "bytes=1000-"]
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 
-def test_what_has_changed_since_it_broke_off_is_fetched_from_its_first_byte(
+def test_an_interrupted_download_of_a_changed_object_starts_again(
     service: Service, tmp_path: Path, clock: Clock
 ) -> None:
     put(service, "model.onnx", CONTENT)
-    asked: list[str | None] = []
-    service.faults.append(breaking(asked, 1, then=lambda: put(service, "model.onnx", b"another" * 1000)))
+    ranges: list[str | None] = []
+    service.faults.append(breaking(ranges, 1, then=lambda: put(service, "model.onnx", b"another" * 1000)))
     assert storage(service).download(place("model.onnx"), tmp_path / "model") == digest(b"another" * 1000)
-    assert asked == [None, "bytes=1000-", None]
+    assert ranges == [None, "bytes=1000-", None]
 
 
-def test_gives_up_where_nothing_more_comes_of_a_server_without_parts(
-    service: Service, tmp_path: Path, clock: Clock
-) -> None:
+def test_a_server_without_ranges_is_retried_for_a_limited_time(service: Service, tmp_path: Path, clock: Clock) -> None:
     put(service, "model.onnx", CONTENT)
     service.faults.append(breaking([], 10**9))
-    with pytest.raises(ServeError, match="tried for 120 s") as ended:
+    with pytest.raises(ServeError, match="tried for 120 s") as error:
         storage(service, seconds=120).download(place("model.onnx"), tmp_path / "model")
-    assert ended.value.reason == "StorageUnreachable"
+    assert error.value.reason == "StorageUnreachable"
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_without_parts_gives_all_of_it_again(service: Service, tmp_path: Path, clock: Clock) -> None:
+def test_a_server_without_ranges_sends_the_whole_object_again(service: Service, tmp_path: Path, clock: Clock) -> None:
     put(service, "model.onnx", CONTENT)
     service.faults += [breaking([], 1), replacing(1, CONTENT)]
     assert storage(service).download(place("model.onnx"), tmp_path / "model") == digest(CONTENT)
 
 
-def test_reads_no_more_into_memory_than_it_has_to(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_the_size_of_an_object_in_memory(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SMALL_BYTES", 1000)
     put(service, "signature.json", CONTENT)
-    with pytest.raises(ServeError, match="must hold less than 1,000 bytes") as ended:
+    with pytest.raises(ServeError, match="expected less than 1,000 bytes") as error:
         storage(service).get(place("signature.json"))
-    assert ended.value.reason == "ModelDamaged"
+    assert error.value.reason == "ModelDamaged"
 
 
 @pytest.mark.parametrize("environ", [{}, {ACCESS_KEY_ENV: "access-key"}, {**KEYS, SECRET_KEY_ENV: ""}])
-def test_says_that_there_are_no_keys(service: Service, environ: dict[str, str]) -> None:
-    with pytest.raises(ServeError, match="there is no access key or no secret key") as ended:
+def test_requires_an_access_key_and_a_secret_key(service: Service, environ: dict[str, str]) -> None:
+    with pytest.raises(ServeError, match="access key or secret key is missing") as error:
         storage(service, environ=environ)
-    assert ended.value.reason == "StorageRefused"
+    assert error.value.reason == "StorageRefused"
 
 
-def test_says_that_an_authority_is_none(tmp_path: Path) -> None:
+def test_requires_pem_certificates(tmp_path: Path) -> None:
     file = tmp_path / "ca.crt"
     file.write_text("no certificate")
-    with pytest.raises(ServeError, match=r"spec.storage.caConfigMapRef") as ended:
+    with pytest.raises(ServeError, match=r"spec.storage.caConfigMapRef") as error:
         Storage(StorageConfig(endpoint="https://minio"), KEYS, ca_file=file)
-    assert ended.value.reason == "InvalidConfig"
+    assert error.value.reason == "InvalidConfig"

@@ -4,7 +4,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import pytest
-from epochal_lib.s3.errors import SHOWN, Request, explain
+from epochal_lib.s3.errors import MAX_QUOTED, Request, explain
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.connection import HTTPConnection
@@ -39,15 +39,15 @@ def s3(code: str, status: int, message: str = "the server's own words", **header
         (s3("SignatureDoesNotMatch", 403), "read", "CredentialsRefused", "spec.storage.secretRef"),
         (s3("ExpiredToken", 400), "write", "CredentialsRefused", "sessionToken"),
         (s3("InvalidTokenId", 403), "list", "CredentialsRefused", "sessionToken"),
-        (s3("RequestTimeTooSkewed", 403), "read", "CredentialsRefused", "set the clock"),
+        (s3("RequestTimeTooSkewed", 403), "read", "CredentialsRefused", "correct the clock"),
         (s3("AccessDenied", 403), "read", "CredentialsRefused", "s3:GetObject"),
         (s3("AccessDenied", 403), "list", "CredentialsRefused", "s3:ListBucket"),
         (s3("AccessDenied", 403), "find", "CredentialsRefused", "s3:ListBucket"),
         (s3("AccessDenied", 403), "write", "ResultsNotWritable", "s3:PutObject"),
         (s3("AccessDenied", 403), "delete", "ResultsNotWritable", "s3:DeleteObject"),
-        (s3("XMinioStorageFull", 507), "write", "ResultsNotWritable", "make room"),
+        (s3("XMinioStorageFull", 507), "write", "ResultsNotWritable", "delete objects"),
         (s3("NoSuchBucket", 404), "find", "BucketNotFound", "create the bucket"),
-        (s3("NoSuchKey", 404), "read", "ObjectNotFound", "name another"),
+        (s3("NoSuchKey", 404), "read", "ObjectNotFound", "correct its name"),
         (s3("PreconditionFailed", 412), "read", "ObjectChanged", "before the job starts"),
         (s3("InvalidRange", 416), "read", "ObjectChanged", "before the job starts"),
         (s3("PermanentRedirect", 301), "read", "WrongRegion", "spec.storage.region"),
@@ -59,7 +59,7 @@ def s3(code: str, status: int, message: str = "the server's own words", **header
         (ServerError("", 502), "read", "EndpointUnreachable", "HTTP 502"),
         (InvalidResponseError(404, "text/html", "<html>"), "find", "EndpointUnreachable", "a web console"),
         (InvalidResponseError(503, "text/html", "<html>"), "find", "EndpointUnreachable", "HTTP 503"),
-        (ParseError(), "find", "EndpointUnreachable", "not S3"),
+        (ParseError(), "find", "EndpointUnreachable", "not an S3 API"),
         (NameResolutionError("h", CONNECTION, socket.gaierror()), "find", "EndpointUnreachable", "DNS"),
         (ConnectTimeoutError("slow"), "find", "EndpointUnreachable", "NetworkPolicy"),
         (ReadTimeoutError(POOL, "/", "slow"), "read", "EndpointUnreachable", "no answer in time"),
@@ -74,7 +74,7 @@ def s3(code: str, status: int, message: str = "the server's own words", **header
         (SSLError(ssl.SSLError("UNEXPECTED_EOF")), "find", "EndpointUnreachable", "TLS failed"),
     ],
 )
-def test_every_error_says_what_to_do(error: Exception, verb: str, reason: str, remedy: str) -> None:
+def test_every_error_has_a_reason_and_a_remedy(error: Exception, verb: str, reason: str, remedy: str) -> None:
     found = explain(error, request(verb))
     assert found is not None
     assert found.reason == reason
@@ -83,7 +83,7 @@ def test_every_error_says_what_to_do(error: Exception, verb: str, reason: str, r
     assert ENDPOINT in found.message
 
 
-def test_a_refused_connection_is_told_from_a_slow_one() -> None:
+def test_a_refused_connection_is_no_timeout() -> None:
     error = NewConnectionError(CONNECTION, "refused")
     error.__cause__ = ConnectionRefusedError(111, "refused")
     found = explain(MaxRetryError(POOL, "/", error), request())
@@ -117,31 +117,31 @@ def test_a_refused_connection_is_told_from_a_slow_one() -> None:
         (ValueError(), False),
     ],
 )
-def test_only_what_may_pass_by_itself_is_waited_for(*, error: Exception, temporary: bool) -> None:
+def test_only_some_errors_are_temporary(*, error: Exception, temporary: bool) -> None:
     found = explain(error, request())
     assert (found is not None and found.temporary) is temporary
 
 
-def test_what_is_not_the_storages_is_left_alone() -> None:
+def test_other_errors_are_not_explained() -> None:
     assert explain(ZeroDivisionError(), request()) is None
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        s3("Odd", 400, "x" * (SHOWN - 3) + "the-secret"),
+        s3("Odd", 400, "x" * (MAX_QUOTED - 3) + "the-secret"),
         s3("the-secret", 400),
-        ProtocolError("x" * (SHOWN - 3) + "the-secret"),
+        ProtocolError("x" * (MAX_QUOTED - 3) + "the-secret"),
         SSLError(ssl.SSLError("the-secret")),
     ],
 )
-def test_not_even_a_part_of_a_credential_is_repeated(error: Exception) -> None:
+def test_no_message_has_a_part_of_a_credential(error: Exception) -> None:
     found = explain(error, request(), lambda text: text.replace("the-secret", "***"))
     assert found is not None
     assert "the" not in found.message.replace("the code", "").replace("the service", "").replace("the server's", "")
 
 
-def test_a_servers_words_are_bounded_and_printable() -> None:
+def test_the_message_of_a_server_is_bounded_and_printable() -> None:
     found = explain(s3("Odd", 400, "\x1b[31m\n" + "x" * 10_000), request())
     assert found is not None
     assert found.message.isprintable()

@@ -18,7 +18,7 @@ from epochal_operator.modelserver.deployment import (
 )
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
 from epochal_operator.modelserver.resources import INPUTS_ANNOTATION
-from epochal_server.serve import SOON_SECONDS
+from epochal_server.serve import PROBE_WAIT_SECONDS
 
 from tests.unit.operator.modelserver.servers import (
     BY_KERAS,
@@ -57,7 +57,7 @@ def test_no_request_is_lost_in_a_rollout() -> None:
 def test_the_kubelet_asks_at_once_whether_a_server_is_ready_and_waits_for_the_answer() -> None:
     (container,) = pod_of(deployment(server(), MODEL, INSTALLATION))["containers"]
     assert "startupProbe" not in container
-    assert container["readinessProbe"]["timeoutSeconds"] > SOON_SECONDS
+    assert container["readinessProbe"]["timeoutSeconds"] > PROBE_WAIT_SECONDS
     assert container["livenessProbe"]["initialDelaySeconds"] >= 60, "a load may be slow"
 
 

@@ -1,4 +1,4 @@
-"""Digits drawn as pictures, whose places are known."""
+"""Digits that are drawn into a box."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
-"""Which of the things on a picture is the digit: not the paper that its strokes go around."""
+"""The choice of the digit among the candidates on a picture."""
 
 import numpy as np
 import pytest
-from epochal_photographs.digit import digit
+from epochal_photographs.digit import find_digit
 from epochal_photographs.digit.candidates import Candidate, Part, choose
 from epochal_photographs.digit.geometry import Box, Mask
 from epochal_photographs.digit.layers import Layer
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image, ImageDraw, ImageFilter
 
-from tests.unit.photographs.digit.test_find import alike
+from tests.unit.photographs.digit.test_find import similarity
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=5, max_side=10), elements=st.booleans())
 
@@ -35,13 +35,13 @@ def rings(thick: int, *boxes: tuple[int, int, int, int], turn: float = 0) -> Ima
     ids=["slanted", "thick", "thicker"],
 )
 @pytest.mark.parametrize(("ink", "paper"), [("navy", "khaki"), ("white", "darkgreen")])
-def test_what_strokes_go_around_is_a_hole(page: Image.Image, ink: str, paper: str) -> None:
+def test_chooses_the_strokes_around_a_hole(page: Image.Image, ink: str, paper: str) -> None:
     picture = Image.composite(Image.new("RGB", page.size, ink), Image.new("RGB", page.size, paper), page)
-    assert alike(digit(picture), to_mnist(np.asarray(page) > 127, height=28, width=28)) > 0.85
+    assert similarity(find_digit(picture), to_mnist(np.asarray(page) > 127, height=28, width=28)) > 0.85
 
 
 @given(masks, st.tuples(*[st.integers(0, 8)] * 2), st.tuples(*[st.integers(2, 4)] * 2))
-def test_a_part_goes_around_a_box_that_it_has_pixels_on_all_sides_of(
+def test_a_part_with_pixels_on_all_sides_surrounds_a_box(
     mask: Mask, corner: tuple[int, int], size: tuple[int, int]
 ) -> None:
     box = Box(corner[0], corner[1], corner[0] + size[0], corner[1] + size[1])
@@ -52,7 +52,7 @@ def test_a_part_goes_around_a_box_that_it_has_pixels_on_all_sides_of(
         across, down = np.flatnonzero(own.mask[row : row + 1].any(0)), np.flatnonzero(own.mask[:, column : column + 1])
         beside = len(across) and across[0] < box.left and across[-1] >= box.right
         above = len(down) and down[0] < box.top and down[-1] >= box.bottom
-        assert own.goes_around(box) == bool(own.box.contains(box) and beside and above)
+        assert own.surrounds(box) == bool(own.box.contains(box) and beside and above)
 
 
 def part(mask: Mask, *, dark: bool) -> Part:
@@ -62,14 +62,14 @@ def part(mask: Mask, *, dark: bool) -> Part:
 
 
 @pytest.mark.parametrize("turn", [0, -30, 45])
-def test_a_hole_is_inside_however_its_ring_is_turned(turn: float) -> None:
+def test_a_rotated_ring_encloses_its_hole(turn: float) -> None:
     ring = part(np.asarray(rings(6, (190, 140, 250, 340), turn=turn)) > 127, dark=True)
     hole = Image.new("L", (480, 480))
     ImageDraw.Draw(hole).ellipse((196, 146, 244, 334), fill=255)
     assert ring.encloses(part(np.asarray(hole.rotate(turn)) > 127, dark=False))
 
 
-def test_what_is_beside_a_ring_is_not_inside() -> None:
+def test_a_ring_does_not_enclose_a_part_beside_it() -> None:
     ring = part(np.asarray(rings(6, (190, 140, 250, 340), turn=45)) > 127, dark=True)
     beside = Image.new("L", (480, 480))
     ImageDraw.Draw(beside).ellipse((180, 180, 200, 200), fill=255)
@@ -81,7 +81,7 @@ def test_strokes_of_a_pen_are_even(thick: int) -> None:
     assert part(np.asarray(rings(thick, (140, 60, 340, 260), (110, 220, 370, 440))) > 127, dark=True).even > 0.9
 
 
-def test_paper_between_lines_of_print_is_not_and_is_no_digit() -> None:
+def test_paper_between_lines_of_print_is_uneven_and_is_not_chosen() -> None:
     page = Image.new("L", (480, 480))
     pen = ImageDraw.Draw(page)
     pen.rectangle((20, 20, 460, 460), fill=255)
@@ -93,7 +93,7 @@ def test_paper_between_lines_of_print_is_not_and_is_no_digit() -> None:
     assert choose([Candidate(30.0, paper), Candidate(25.0, digit)]) == Candidate(25.0 * digit.even, digit)
 
 
-def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> None:
+def test_chooses_a_digit_in_a_shadow_on_a_sheet() -> None:
     page = Image.new("L", (480, 480))
     pen = ImageDraw.Draw(page)
     pen.rectangle((20, 20, 460, 460), fill=255)
@@ -103,7 +103,7 @@ def test_what_is_written_in_a_shadow_on_a_sheet_is_chosen_not_the_sheet() -> Non
     assert choose([Candidate(40.0, paper), Candidate(30.0, digit)]) == Candidate(30.0, digit)
 
 
-def test_a_hole_into_which_ink_has_run_is_no_digit_on_paper() -> None:
+def test_a_hole_with_ink_is_not_chosen() -> None:
     page = rings(44, (150, 40, 330, 240), (110, 200, 370, 440))
     ImageDraw.Draw(page).rectangle((190, 80, 250, 135), fill=255)
     hole = Image.new("L", page.size)

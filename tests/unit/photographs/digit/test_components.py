@@ -1,4 +1,4 @@
-"""Components of masks, compared with those that a flood finds."""
+"""Connected components of masks, compared with a flood fill."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def pixels(mask: np.ndarray) -> set[tuple[int, int]]:
 
 
 @given(masks)
-def test_they_are_those_that_a_flood_finds(mask: np.ndarray) -> None:
+def test_finds_the_components_of_a_flood_fill(mask: np.ndarray) -> None:
     found = components(mask)
     each = [pixels(found.mask(np.array([at]))) for at in range(len(found))]
     assert sorted(map(sorted, each)) == sorted(map(sorted, flooded(mask)))
 
 
 @given(masks)
-def test_their_places_and_sizes(mask: np.ndarray) -> None:
+def test_finds_bounds_and_areas(mask: np.ndarray) -> None:
     found = components(mask)
     for at in range(len(found)):
         rows, columns = np.nonzero(found.mask(np.array([at])))
@@ -45,7 +45,7 @@ def test_their_places_and_sizes(mask: np.ndarray) -> None:
 
 
 @given(masks, st.integers(0, 2**32 - 1))
-def test_sums_of_what_is_in_each(mask: np.ndarray, seed: int) -> None:
+def test_sums_values_in_each_component(mask: np.ndarray, seed: int) -> None:
     values = np.random.default_rng(seed).integers(0, 256, mask.shape, np.uint8)
     found = components(mask)
     sums = found.sums(values)
@@ -53,7 +53,7 @@ def test_sums_of_what_is_in_each(mask: np.ndarray, seed: int) -> None:
 
 
 @given(masks)
-def test_how_far_their_pixels_are_spread(mask: np.ndarray) -> None:
+def test_computes_the_spread_of_pixels(mask: np.ndarray) -> None:
     found = components(mask)
     down, across, both = found.moments()
     for at in range(len(found)):
@@ -63,13 +63,13 @@ def test_how_far_their_pixels_are_spread(mask: np.ndarray) -> None:
         assert both[at] == pytest.approx(((rows - rows.mean()) * (columns - columns.mean())).mean(), abs=1e-9)
 
 
-def test_several_at_once() -> None:
+def test_returns_a_mask_of_several_components() -> None:
     mask = np.eye(9, dtype=bool)[:, ::2]
     found = components(mask)
     assert np.array_equal(found.mask(np.arange(len(found))), mask)
 
 
-def test_nothing() -> None:
+def test_an_empty_mask_has_no_components() -> None:
     found = components(np.zeros((3, 4), bool))
     assert len(found) == 0
     assert not found.mask(np.arange(0)).any()

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from epochal_photographs.digit import digit, digits
+from epochal_photographs.digit import find_digit, find_digits
 from epochal_photographs.digit.components import components
 from epochal_photographs.digit.geometry import Mask
 from epochal_photographs.digit.group_digits import MAX_PIECES
-from epochal_photographs.errors import PhotographError, TooMany
+from epochal_photographs.errors import PhotographError, TooManyDigits
 from PIL import Image
 
 SIDE = 480
-"""Longer side of a picture on which digits are looked for: as many components as there can be."""
+"""Longer side of a picture in the search for digits."""
 TIMES = 8.0
-"""How many times as long as a picture with one digit a hostile one takes at most."""
+"""Maximum time of a hostile picture, as a multiple of the time of a picture with one digit."""
 RUNS = 5
 
 Make = Callable[[int], Mask]
@@ -35,7 +35,7 @@ def strokes(every: int, wide: int, high: int, *, apart: int | None = None, side:
 
 
 def comb(every: int) -> Mask:
-    """Returns teeth that only their last row joins."""
+    """Return teeth that only the last row connects."""
     rows, columns = grid()
     return (columns % every < every // 2) | (rows >= SIDE - 3)
 
@@ -97,35 +97,35 @@ def seconds(read: Read, page: Image.Image) -> float:
 
 @pytest.fixture(name="usual", scope="module")
 def _usual() -> float:
-    """Returns how long a picture with one digit takes."""
+    """Return the time of a picture with one digit."""
     mask = np.zeros((SIDE, SIDE), bool)
     mask[100:380, 220:250] = True
-    return min(seconds(digits, picture(mask)) for _ in range(RUNS))
+    return min(seconds(find_digits, picture(mask)) for _ in range(RUNS))
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_no_picture_takes_much_longer_than_a_digit(kind: str, usual: float) -> None:
     page = picture(HOSTILE[kind])
-    # Other work on the machine only adds to the time, so one good run is enough.
-    assert any(seconds(digits, page) <= TIMES * usual for _ in range(RUNS))
+    # Other work on the machine only adds to the time, so one fast run is sufficient.
+    assert any(seconds(find_digits, page) <= TIMES * usual for _ in range(RUNS))
 
 
 @pytest.mark.parametrize("kind", ["dots of 1000", "comb", "open rings", "checkerboard 3"])
-def test_so_does_no_picture_of_which_one_digit_is_read(kind: str, usual: float) -> None:
+def test_no_picture_takes_much_longer_to_find_one_digit(kind: str, usual: float) -> None:
     page = picture(HOSTILE[kind])
-    assert any(seconds(digit, page) <= TIMES * usual for _ in range(RUNS))
+    assert any(seconds(find_digit, page) <= TIMES * usual for _ in range(RUNS))
 
 
 @pytest.mark.parametrize("every", [6, 10, 16, 24, 40])
-def test_so_does_no_sheet_however_many_strokes_it_has(every: int, usual: float) -> None:
-    """From 27,000 strokes on it to 600."""
+def test_no_sheet_of_many_strokes_takes_much_longer(every: int, usual: float) -> None:
+    """A sheet of 600 to 27,000 strokes."""
     page = picture(strokes(every, every // 3, every // 2, side=1000))
-    assert any(seconds(digits, page) <= TIMES * usual for _ in range(RUNS))
+    assert any(seconds(find_digits, page) <= TIMES * usual for _ in range(RUNS))
 
 
 def test_strokes_are_counted_before_they_are_compared() -> None:
-    with pytest.raises(TooMany, match=rf"[\d,]+ strokes .* at most {MAX_PIECES}, .*in parts"):
-        digits(picture(HOSTILE["dots of 1000"]))
+    with pytest.raises(TooManyDigits, match=rf"[\d,]+ strokes .* at most {MAX_PIECES}, .*in parts"):
+        find_digits(picture(HOSTILE["dots of 1000"]))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_strokes_are_counted_before_they_are_compared() -> None:
 def test_components_are_found_in_linear_time(mask_of: Make) -> None:
     """A mask of four times the size takes at most eight times as long."""
 
-    def least(wide: int) -> float:
+    def least_seconds(wide: int) -> float:
         mask = mask_of(wide)
         return min(timed(mask) for _ in range(RUNS))
 
@@ -151,4 +151,4 @@ def test_components_are_found_in_linear_time(mask_of: Make) -> None:
         components(mask)
         return time.process_time() - began
 
-    assert any(least(8000) <= 8 * least(2000) for _ in range(RUNS))
+    assert any(least_seconds(8000) <= 8 * least_seconds(2000) for _ in range(RUNS))

@@ -1,9 +1,9 @@
-"""How many digits are read of one sheet."""
+"""Many digits on a sheet."""
 
 import pytest
-from epochal_photographs.digit import digits
+from epochal_photographs.digit import find_digits
 from epochal_photographs.digit.group_digits import MAX_DIGITS
-from epochal_photographs.errors import TooMany
+from epochal_photographs.errors import TooManyDigits
 from PIL import Image, ImageDraw
 
 
@@ -16,12 +16,12 @@ def sheet(columns: int, rows: int) -> Image.Image:
     return page
 
 
-def test_reads_as_many_as_a_sheet_has() -> None:
-    found = digits(sheet(9, 9))
+def test_finds_all_digits_of_a_sheet() -> None:
+    found = find_digits(sheet(9, 9))
     assert len(found) == 81
     assert [one.place.left for one in found[:9]] == sorted(one.place.left for one in found[:9])
 
 
-def test_refuses_more_than_there_is_time_for() -> None:
-    with pytest.raises(TooMany, match=f"at most {MAX_DIGITS}"):
-        digits(sheet(12, 12))
+def test_refuses_too_many_digits() -> None:
+    with pytest.raises(TooManyDigits, match=f"at most {MAX_DIGITS}"):
+        find_digits(sheet(12, 12))

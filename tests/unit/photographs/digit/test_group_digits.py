@@ -1,6 +1,6 @@
-"""Digits on a sheet that were drawn in pieces, or stand close to each other."""
+"""Digits on a sheet with gaps, or close to each other."""
 
-from epochal_photographs.digit import digits
+from epochal_photographs.digit import find_digits
 from PIL import Image, ImageDraw
 
 from tests.unit.photographs.digit.conftest import Draw
@@ -20,32 +20,32 @@ def stroke(picture: Image.Image, lines: list[Line], left: int, top: int) -> None
         ImageDraw.Draw(picture).line([(left + 100 * x, top + 160 * y) for x, y in line], "black", 8, "curve")
 
 
-def test_a_five_whose_bar_does_not_touch_it_is_one(draw: Draw) -> None:
+def test_a_five_with_a_separate_bar_is_one_digit(draw: Draw) -> None:
     picture = Image.new("RGB", (700, 300), "white")
     for at, name in enumerate("575"):
         draw(picture, name, (80 + 200 * at, 70, 180 + 200 * at, 230), 10, "black")
-    assert len(digits(picture)) == 3
+    assert len(find_digits(picture)) == 3
 
 
-def test_digits_of_two_strokes_with_a_gap_are_one_each(draw: Draw) -> None:
+def test_strokes_with_a_gap_are_one_digit(draw: Draw) -> None:
     picture = Image.new("RGB", (700, 300), "white")
     stroke(picture, NINE_WITH_A_GAP, 80, 70)
     draw(picture, "7", (280, 70, 380, 230), 10, "black")
     stroke(picture, FOUR_WITH_A_GAP, 480, 70)
-    found = digits(picture)
+    found = find_digits(picture)
     assert len(found) == 3
     assert found[0].place.bottom - found[0].place.top > 0.5
 
 
-def test_neighbours_as_close_as_a_gap_are_two(draw: Draw) -> None:
+def test_close_neighbours_are_two_digits(draw: Draw) -> None:
     picture = Image.new("RGB", (700, 300), "white")
     for at, name in enumerate("1717"):
         draw(picture, name, (80 + 106 * at, 70, 180 + 106 * at, 230), 10, "black")
-    assert len(digits(picture)) == 4
+    assert len(find_digits(picture)) == 4
 
 
-def test_lines_that_stand_close_are_two(draw: Draw) -> None:
+def test_digits_on_close_lines_are_separate(draw: Draw) -> None:
     picture = Image.new("RGB", (500, 500), "white")
     for left, top, name in ((100, 60, "4"), (280, 60, "7"), (100, 235, "5"), (280, 235, "1")):
         draw(picture, name, (left, top, left + 100, top + 160), 10, "black")
-    assert len(digits(picture)) == 4
+    assert len(find_digits(picture)) == 4

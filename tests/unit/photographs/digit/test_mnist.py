@@ -1,4 +1,4 @@
-"""Digits as MNIST has them."""
+"""The form of MNIST."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def test_the_longer_side_has_20_pixels_and_the_mass_is_in_the_middle(
     assert middle == pytest.approx([14, 14], abs=0.51)
 
 
-def test_ink_is_white_and_nothing_is_black(draw: Draw) -> None:
+def test_ink_is_white_on_black(draw: Draw) -> None:
     image = to_mnist(mask_of(draw, "7", 100, 14), height=28, width=28)
     assert image.max() == 255
     assert (image == 0).mean() > 0.5
 
 
 @pytest.mark.parametrize(("height", "width", "longer"), [(28, 28, 20), (56, 56, 40), (28, 60, 20), (20, 20, 14)])
-def test_other_sizes(draw: Draw, height: int, width: int, longer: int) -> None:
+def test_scales_to_other_sizes(draw: Draw, height: int, width: int, longer: int) -> None:
     image = to_mnist(mask_of(draw, "7", 100, 12), height=height, width=width)
     assert image.shape == (height, width)
     rows, columns = np.flatnonzero((image > 20).any(1)), np.flatnonzero((image > 20).any(0))
@@ -49,13 +49,13 @@ def test_strokes_are_about_as_wide_as_those_of_mnist(draw: Draw, part: float) ->
     assert THIN - 0.03 <= stroke_width(large) / 200 <= THICK + 0.05
 
 
-def test_one_pixel() -> None:
+def test_converts_a_single_pixel() -> None:
     image = to_mnist(np.ones((1, 1), bool), height=28, width=28)
     assert image.max() == 255
 
 
 @pytest.mark.parametrize("shape", [(1, 300), (300, 1)])
-def test_a_line(shape: tuple[int, int]) -> None:
+def test_converts_a_line(shape: tuple[int, int]) -> None:
     image = to_mnist(np.ones(shape, bool), height=28, width=28)
     assert image.max() > 200
     assert np.flatnonzero(image.any(1 if shape[0] > 1 else 0)).size == pytest.approx(20, abs=1)
@@ -63,7 +63,7 @@ def test_a_line(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("width", [4, 10, 20, 40])
 @pytest.mark.parametrize("slant", [0, 0.5, 1])
-def test_width_of_a_stroke(width: int, slant: float) -> None:
+def test_measures_the_stroke_width(width: int, slant: float) -> None:
     rows, columns = np.indices((300, 300)) - 150
     mask = np.abs(columns - slant * rows) / np.hypot(1, slant) <= width / 2
     assert stroke_width(mask) == pytest.approx(width, rel=0.3)

@@ -1,4 +1,4 @@
-"""Images that already are as MNIST has them, and those that are not."""
+"""Detection of pictures that already have the form of MNIST."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,10 @@ def image(draw: Draw) -> np.ndarray:
     return to_mnist(np.asarray(draw(page, "4", (50, 50, 150, 150), 14, 255)) > 0, height=28, width=28)
 
 
-def test_light_on_dark(image: np.ndarray) -> None:
-    same = mnist_like(Image.fromarray(image).convert("RGB"), height=28, width=28)
-    assert same is not None
-    assert np.array_equal(same, image)
-
-
-def test_dark_on_light(image: np.ndarray) -> None:
-    same = mnist_like(Image.fromarray(255 - image).convert("RGB"), height=28, width=28)
-    assert same is not None
-    assert np.array_equal(same, image)
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_returns_an_image_of_mnist_light_on_black(image: np.ndarray, *, is_inverted: bool) -> None:
+    picture = Image.fromarray(255 - image if is_inverted else image).convert("RGB")
+    np.testing.assert_array_equal(mnist_like(picture, height=28, width=28), image)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +36,10 @@ def test_dark_on_light(image: np.ndarray) -> None:
     ],
     ids=["lower", "to the left", "larger", "faint", "on grey", "small", "black", "white"],
 )
-def test_others_are_not(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_returns_none_for_other_pictures(image: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> None:
     changed = np.ascontiguousarray(change(image))
     assert mnist_like(Image.fromarray(changed).convert("RGB"), height=28, width=28) is None
 
 
-def test_of_another_size_than_wanted(image: np.ndarray) -> None:
+def test_returns_none_for_another_size(image: np.ndarray) -> None:
     assert mnist_like(Image.fromarray(image).convert("RGB"), height=32, width=32) is None

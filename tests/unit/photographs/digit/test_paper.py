@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from epochal_photographs.digit import digit, digits
+from epochal_photographs.digit import find_digit, find_digits
 from epochal_photographs.digit.mnist import to_mnist
 from epochal_photographs.digit.paper import find_paper
 from PIL import Image, ImageDraw
 
 from tests.unit.photographs.digit.conftest import Draw
-from tests.unit.photographs.digit.test_find import alike
+from tests.unit.photographs.digit.test_find import similarity
 
 CORNERS = [(120, 60), (700, 90), (660, 570), (90, 530)]
 
@@ -21,7 +21,7 @@ def on_a_table(corners: list[tuple[int, int]] = CORNERS) -> Image.Image:
     return picture
 
 
-def test_its_corners() -> None:
+def test_finds_the_corners_of_a_sheet() -> None:
     found = find_paper(on_a_table())
     assert found is not None
     assert found.corners * (800, 600) == pytest.approx(np.array(CORNERS), abs=20)
@@ -40,14 +40,14 @@ def test_its_corners() -> None:
     ],
     ids=["blank", "all of it", "light beside a shadow", "who knows which side is up", "small", "no sheet"],
 )
-def test_none(picture: Image.Image) -> None:
+def test_finds_no_sheet(picture: Image.Image) -> None:
     assert find_paper(picture) is None
 
 
-def test_a_faint_small_digit_on_a_sheet_beside_which_there_is_wood(draw: Draw) -> None:
+def test_finds_a_faint_digit_on_a_sheet_on_a_table(draw: Draw) -> None:
     box = (300, 260, 328, 300)
     picture = draw(on_a_table(), "4", box, 4, 135)
     page = draw(Image.new("L", (800, 600)), "4", box, 4, 255)
-    assert alike(digit(picture), to_mnist(np.asarray(page) > 127, height=28, width=28)) > 0.8
-    (found,) = digits(picture)
+    assert similarity(find_digit(picture), to_mnist(np.asarray(page) > 127, height=28, width=28)) > 0.8
+    (found,) = find_digits(picture)
     assert found.place == pytest.approx((302 / 800, 258 / 600, 327 / 800, 302 / 600), abs=0.02)

@@ -1,4 +1,4 @@
-"""Connections are bounded in number, and in what they may take their time for."""
+"""Limits of connections: their number, and the times for requests."""
 
 import asyncio
 import socket
@@ -11,49 +11,47 @@ from epochal_server.admission import AdmissionControl
 from epochal_server.connections import connection as connections
 from epochal_server.connections.connection import Connections
 from epochal_server.listener import Listener
-from epochal_server.monitoring.access_log import AccessLog
-from epochal_server.monitoring.metrics import Metrics
-from epochal_server.monitoring.request_log import RequestLog
 from epochal_server.routes.middleware import request_middleware
 
-from tests.unit.server.connections.started import started
+from tests.unit.server.connections.started import request_log, started
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @asynccontextmanager
 async def serving(
-    most: int = 10, held: asyncio.Event | None = None
+    max_connections: int = 10, held: asyncio.Event | None = None
 ) -> AsyncIterator[Callable[[], Awaitable["Client"]]]:
     async def answer(_: web.Request) -> web.Response:
         if held is not None:
             await held.wait()
         return web.Response(text="hello")
 
-    books = RequestLog(Metrics(lambda: 0), AccessLog(), lambda: False)
-    known = Connections(most)
+    connections_ = Connections(max_connections)
 
     async def read(request: web.Request) -> web.Response:
         await request.read()
         return await answer(request)
 
-    listening = Listener(
-        [web.get("/", answer), web.post("/", read)], request_middleware(books, AdmissionControl(10, 10)), known
+    listener = Listener(
+        [web.get("/", answer), web.post("/", read)],
+        request_middleware(request_log(), AdmissionControl(10, 10)),
+        connections_,
     )
     clients: list[Client] = []
-    async with started(listening) as port:
+    async with started(listener) as port:
 
         async def connect() -> Client:
             clients.append(Client(*await asyncio.open_connection("127.0.0.1", port)))
             return clients[-1]
 
-        keeping = asyncio.create_task(known.run())
+        sweeping = asyncio.create_task(connections_.run())
         try:
             yield connect
         finally:
             for client in clients:
                 client.writer.close()
-            keeping.cancel()
+            sweeping.cancel()
 
 
 class Client:
@@ -64,7 +62,7 @@ class Client:
         self.writer.write(data)
 
     async def answered(self) -> bool:
-        """Returns whether an answer comes; not if the connection ends."""
+        """Return whether the server answers before it closes the connection."""
         async with asyncio.timeout(5):
             try:
                 return b"hello" in await self.reader.readuntil(b"hello")
@@ -72,9 +70,9 @@ class Client:
                 return False
 
 
-async def test_where_there_are_too_many_the_idle_one_goes() -> None:
+async def test_an_idle_connection_is_closed_above_the_limit() -> None:
     held = asyncio.Event()
-    async with serving(most=2, held=held) as connect:
+    async with serving(max_connections=2, held=held) as connect:
         busy, idle = await connect(), await connect()
         busy.send()
         await asyncio.sleep(0.05)
@@ -86,9 +84,9 @@ async def test_where_there_are_too_many_the_idle_one_goes() -> None:
         assert await new.answered()
 
 
-async def test_where_all_are_busy_a_new_one_goes() -> None:
+async def test_a_new_connection_is_closed_if_all_are_busy() -> None:
     held = asyncio.Event()
-    async with serving(most=1, held=held) as connect:
+    async with serving(max_connections=1, held=held) as connect:
         busy = await connect()
         busy.send()
         await asyncio.sleep(0.05)
@@ -97,7 +95,7 @@ async def test_where_all_are_busy_a_new_one_goes() -> None:
         assert await busy.answered()
 
 
-async def test_large_requests_that_come_one_behind_the_other_are_all_answered() -> None:
+async def test_answers_pipelined_large_requests() -> None:
     body = b"x" * 100_000
     request_ = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + body
     held = asyncio.Event()
@@ -112,42 +110,42 @@ async def test_large_requests_that_come_one_behind_the_other_are_all_answered() 
             assert await client.answered()
 
 
-async def test_of_those_who_come_in_one_moment_no_more_stay_than_may() -> None:
-    async with serving(most=3) as connect:
+async def test_the_limit_holds_for_simultaneous_connections() -> None:
+    async with serving(max_connections=3) as connect:
         port = (await connect()).writer.get_extra_info("peername")[1]
         many = [socket.create_connection(("127.0.0.1", port)) for _ in range(10)]  # before the server sees the first
         await asyncio.sleep(0.1)
-        stay = 0
+        open_connections = 0
         for one in many:
             one.setblocking(False)  # noqa: FBT003 - it is Python's
             try:
                 one.recv(1)
             except BlockingIOError:
-                stay += 1
+                open_connections += 1
             except ConnectionResetError:
                 pass
             one.close()
-        assert stay == 3
+        assert open_connections == 3
 
 
-async def test_a_head_that_does_not_end_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_incomplete_head_is_closed_after_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
     async with serving() as connect:
-        slow, kept = await connect(), await connect()
+        slow, client = await connect(), await connect()
         slow.send(HEAD[:-3])
-        kept.send()
-        assert await kept.answered()
+        client.send()
+        assert await client.answered()
         await asyncio.sleep(0.4)
-        kept.send()
-        assert await kept.answered()
+        client.send()
+        assert await client.answered()
         assert not await slow.answered()
-        kept.send(HEAD[:5])
-        assert not await kept.answered()
+        client.send(HEAD[:5])
+        assert not await client.answered()
 
 
-async def test_one_that_has_been_idle_for_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "KEPT_SECONDS", 0.2)
+async def test_an_idle_connection_is_closed_after_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "KEEP_ALIVE_SECONDS", 0.2)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
     async with serving() as connect:
         idle = await connect()
@@ -156,7 +154,7 @@ async def test_one_that_has_been_idle_for_long_ends(monkeypatch: pytest.MonkeyPa
         assert not await idle.answered()
 
 
-async def test_a_head_that_is_too_long_is_refused_before_all_of_it_is_there() -> None:
+async def test_a_long_head_is_refused_before_its_end() -> None:
     async with serving() as connect:
         long = await connect()
         long.send(HEAD)  # the next one is no better off
@@ -165,12 +163,12 @@ async def test_a_head_that_is_too_long_is_refused_before_all_of_it_is_there() ->
         for at in range(5):
             long.send(b"X-%d: %b\r\n" % (at, b"x" * 8000))
             await asyncio.sleep(0.02)
-        told = await asyncio.wait_for(long.reader.read(), 5)
-        assert told.startswith(b"HTTP/1.1 431 ")
-        assert b"expected at most 32,768 bytes" in told
+        response = await asyncio.wait_for(long.reader.read(), 5)
+        assert response.startswith(b"HTTP/1.1 431 ")
+        assert b"expected at most 32,768 bytes" in response
 
 
-async def test_what_comes_behind_a_head_is_not_taken_for_one() -> None:
+async def test_a_body_does_not_count_as_head() -> None:
     async with serving() as connect:
         client = await connect()
         body = b"Content-Length: 200000\r\n\r\n" + b"x" * 200_000
@@ -183,19 +181,19 @@ async def test_what_comes_behind_a_head_is_not_taken_for_one() -> None:
             assert await client.answered()
 
 
-async def test_the_rest_of_a_body_that_nobody_read_is_no_head_that_does_not_end(
+async def test_an_unread_body_is_no_incomplete_head(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
     async with serving() as connect:
-        kept = await connect()
-        kept.send(HEAD[:-2] + b"Content-Length: 5\r\n\r\n")
-        assert await kept.answered()
-        kept.send(b"12345")
+        client = await connect()
+        client.send(HEAD[:-2] + b"Content-Length: 5\r\n\r\n")
+        assert await client.answered()
+        client.send(b"12345")
         await asyncio.sleep(0.4)
-        kept.send()
-        assert await kept.answered()
+        client.send()
+        assert await client.answered()
 
 
 LONG = HEAD[:-2] + b"".join(b"X-%d: %b\r\n" % (at, b"x" * 2000) for at in range(17)) + b"\r\n"
@@ -214,7 +212,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
         ([HEAD, LONG], 1),
     ],
 )
-async def test_a_head_that_is_too_long_is_refused_however_it_comes(pieces: list[bytes], before: int) -> None:
+async def test_a_long_head_is_refused_in_any_parts(pieces: list[bytes], before: int) -> None:
     async with serving() as connect:
         client = await connect()
         for piece in pieces:
@@ -222,12 +220,12 @@ async def test_a_head_that_is_too_long_is_refused_however_it_comes(pieces: list[
             await asyncio.sleep(0.05)
         for _ in range(before):
             assert await client.answered()
-        told = await asyncio.wait_for(client.reader.read(), 5)
-        assert told.startswith(b"HTTP/1.1 431 ")
-        assert b"expected at most 32,768 bytes of line and headers" in told
+        response = await asyncio.wait_for(client.reader.read(), 5)
+        assert response.startswith(b"HTTP/1.1 431 ")
+        assert b"expected at most 32,768 bytes of line and headers" in response
 
 
-async def test_a_head_that_is_as_long_as_may_be_is_taken() -> None:
+async def test_accepts_a_head_of_the_maximum_size() -> None:
     async with serving() as connect:
         client = await connect()
         client.send(HEAD[:-2] + b"".join(b"X-%d: %b\r\n" % (at, b"x" * 2000) for at in range(16)) + b"\r\n")
@@ -235,10 +233,10 @@ async def test_a_head_that_is_as_long_as_may_be_is_taken() -> None:
 
 
 @pytest.mark.parametrize("part", [HEAD[:-3], POST + b"0"], ids=["head", "body"])
-async def test_where_there_are_too_many_a_request_that_comes_stays_before_an_idle_connection(part: bytes) -> None:
-    async with serving(most=2) as connect:
-        coming = await connect()
-        coming.send(part)
+async def test_an_incomplete_request_outlives_an_idle_connection(part: bytes) -> None:
+    async with serving(max_connections=2) as connect:
+        incomplete = await connect()
+        incomplete.send(part)
         await asyncio.sleep(0.05)
         idle = await connect()
         await asyncio.sleep(0.05)
@@ -246,8 +244,24 @@ async def test_where_there_are_too_many_a_request_that_comes_stays_before_an_idl
         new.send()
         assert await new.answered()
         assert not await idle.answered()
-        coming.send(HEAD[-3:] if part != POST + b"0" else b"123456789")
-        assert await coming.answered()
+        incomplete.send(HEAD[-3:] if part != POST + b"0" else b"123456789")
+        assert await incomplete.answered()
+
+
+async def test_the_oldest_incomplete_request_is_closed_for_a_new_client() -> None:
+    async with serving(max_connections=3) as connect:
+        slow = [await connect() for _ in range(3)]
+        for client in slow:
+            client.send(POST + b"0")
+            await asyncio.sleep(0.05)
+        new = await connect()
+        for _ in range(3):
+            new.send()
+            assert await new.answered()
+        assert not await slow[0].answered()
+        for client in slow[1:]:
+            client.send(b"123456789")
+            assert await client.answered()
 
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -262,7 +276,7 @@ MANY = [
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 10_000])
-async def test_pipelined_requests_are_answered_wherever_they_are_cut(size: int) -> None:
+async def test_answers_pipelined_requests_in_any_parts(size: int) -> None:
     async with serving() as connect:
         client = await connect()
         data = b"".join(MANY) * 3

@@ -1,4 +1,4 @@
-"""The short way answers as the long one does, however a request is cut, and leaves to it what it does not know."""
+"""The fast path gives the same answers as aiohttp, and passes other requests on."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from epochal_server.admission import AdmissionControl
 from epochal_server.assemble import protocols
 from epochal_server.connections import connection as connections
 from epochal_server.connections.connection import Connections
-from epochal_server.connections.fast_path import MOST_BYTES, FastPath, fast_endpoints
+from epochal_server.connections.fast_path import MAX_BYTES, FastPath, fast_endpoints
 from epochal_server.listener import Listener
 from epochal_server.model.batching import Batcher
 from epochal_server.model.model import Arrays, Model
@@ -34,8 +34,8 @@ from epochal_server.protocols import json_values, v2
 from epochal_server.refusals import Busy, Unauthorized
 from epochal_server.routes import inference
 from epochal_server.routes import request_body as reading
-from epochal_server.routes.handling import Service
 from epochal_server.routes.middleware import request_middleware
+from epochal_server.routes.service import Service
 from epochal_server.worker_pool import WorkerPool
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,12 +49,12 @@ NUMBERS = model(
 INFER = "/v2/models/digits/infer"
 
 
-class Answering:
-    """A server in this process, and what it has said of its requests."""
+class RunningServer:
+    """A server in this process, with the access log entries of its requests."""
 
-    def __init__(self, port: int, told: list[Entry], request_log: RequestLog, admission: AdmissionControl) -> None:
-        self.port, self.told, self.request_log, self.admission = port, told, request_log, admission
-        self.ending = False
+    def __init__(self, port: int, entries: list[Entry], request_log: RequestLog, admission: AdmissionControl) -> None:
+        self.port, self.entries, self.request_log, self.admission = port, entries, request_log, admission
+        self.is_shutting_down = False
         self.tls: ssl.SSLContext | None = None
         self.held = asyncio.Event()
         self.held.set()
@@ -78,30 +78,30 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], by
 
 
 @asynccontextmanager
-async def answering(
+async def running(
     *,
-    shortcut: bool = True,
-    waiting: int = 1000,
+    with_fast_path: bool = True,
+    max_waiting: int = 1000,
     key: str | None = None,
     served: Model = NUMBERS,
-    room: int = 10**6,
-    wide: int = 1,
+    memory: int = 10**6,
+    repeats: int = 1,
     tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
-) -> AsyncIterator[Answering]:
-    told: list[Entry] = []
+) -> AsyncIterator[RunningServer]:
+    entries: list[Entry] = []
 
-    class Kept(AccessLog):
+    class Recorder(AccessLog):
         def add(self, entry: Entry) -> None:
-            told.append(entry)
+            entries.append(entry)
 
     def authorize(headers: Mapping[str, str]) -> None:
         if key is not None and headers.get("Authorization") != f"Bearer {key}":
             raise Unauthorized("no key")
 
-    admission = AdmissionControl(waiting, room)
-    request_log = RequestLog(Metrics(lambda: 0), Kept(), lambda: server.ending)
+    admission = AdmissionControl(max_waiting, memory)
+    request_log = RequestLog(Metrics(lambda: 0), Recorder(), lambda: server.is_shutting_down)
     listener = listen(0, "127.0.0.1")
-    server = Answering(listener.getsockname()[1], told, request_log, admission)
+    server = RunningServer(listener.getsockname()[1], entries, request_log, admission)
     loop = asyncio.get_running_loop()
 
     def run(inputs: Arrays) -> Arrays:
@@ -109,10 +109,12 @@ async def answering(
             raise ValueError("bad luck")
         if not server.held.is_set():
             asyncio.run_coroutine_threadsafe(server.held.wait(), loop).result(10)
-        return {"y": np.tile(inputs["x"] * 2, wide)}
+        return {"y": np.tile(inputs["x"] * 2, repeats)}
 
     with ThreadPoolExecutor(2) as threads:
-        batcher = Batcher(served, run, most=4, delay=0, thread=threads, pace=0.01, admission=admission)
+        batcher = Batcher(
+            served, run, max_batch_size=4, delay=0, thread=threads, seconds_per_sample=0.01, admission=admission
+        )
         workers = WorkerPool(threads, admission, 2)
         service = Service(served, batcher.answer, workers, lambda: None, authorize, admission)
         known = protocols(served)
@@ -120,36 +122,38 @@ async def answering(
         connections_ = Connections(admission=admission)
         middleware = request_middleware(request_log, admission)
         routes = inference.routes(service, known)
-        serving = Listener(routes, middleware, connections_, fast_path if shortcut else None)
+        serving = Listener(routes, middleware, connections_, fast_path if with_fast_path else None)
         context, server.tls = tls or (None, None)
         await serving.start(listener, context)
-        keeping = asyncio.create_task(connections_.run())
+        sweeping = asyncio.create_task(connections_.run())
         try:
             yield server
         finally:
-            keeping.cancel()
+            server.held.set()
+            sweeping.cancel()
             await serving.stop()
             listener.close()
+            await asyncio.to_thread(threads.shutdown)  # a call of the model may still need this loop to end
 
 
-def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Returns what a server and its client do TLS with."""
+def tls_contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the TLS contexts of a server and its client."""
     pair, file = self_signed("digits"), folder / "pair.pem"
     file.write_text(pair.certificate + pair.key)
-    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    serving.load_cert_chain(file)
-    asking = ssl.create_default_context(cadata=pair.certificate)
-    asking.check_hostname = False
-    return serving, asking
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(file)
+    client = ssl.create_default_context(cadata=pair.certificate)
+    client.check_hostname = False
+    return server, client
 
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - what it waits for tells nobody
+        while not holds():  # noqa: ASYNC110 - a condition has no event
             await asyncio.sleep(0.01)
 
 
-def asking(*samples: Sequence[float], **more: Any) -> bytes:
+def infer(*samples: Sequence[float], **more: Any) -> bytes:
     data = np.array(samples, np.float32)
     asked = {"name": "x", "shape": list(data.shape), "datatype": "FP32", "data": data.ravel().tolist()}
     return json.dumps({"inputs": [asked], **more}).encode()
@@ -166,34 +170,34 @@ def binary(*samples: Sequence[float], spaces: int = 0) -> tuple[bytes, str]:
     return text + data.tobytes(), f"Inference-Header-Content-Length: {len(text)}\r\n"
 
 
-def posting(body: bytes, headers: str = "", path: str = INFER) -> bytes:
+def post(body: bytes, headers: str = "", path: str = INFER) -> bytes:
     return f"POST {path} HTTP/1.1\r\nHost: digits\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 SMALL = [
-    posting(asking([1, 2])),
-    posting(asking([1, 2], [3, 4], id="seven")),
-    posting(*binary([5, 6])),
-    posting(asking(*([[n, n] for n in range(9)]))),  # more than goes into one call
-    posting(asking([13, 1])),  # which fails
-    posting(b'{"inputs":[]}'),
-    posting(b"no JSON"),
-    posting(asking([1, 2]), "Inference-Header-Content-Length: 99999\r\n"),
-    posting(asking([1, 2]), path="/v2/models/digits/versions/1/infer"),
-    posting(asking([1, 2]), path="/v2/models/other/infer"),
+    post(infer([1, 2])),
+    post(infer([1, 2], [3, 4], id="seven")),
+    post(*binary([5, 6])),
+    post(infer(*([[n, n] for n in range(9)]))),  # more than goes into one call
+    post(infer([13, 1])),  # which fails
+    post(b'{"inputs":[]}'),
+    post(b"no JSON"),
+    post(infer([1, 2]), "Inference-Header-Content-Length: 99999\r\n"),
+    post(infer([1, 2]), path="/v2/models/digits/versions/1/infer"),
+    post(infer([1, 2]), path="/v2/models/other/infer"),
 ]
 LONG = [
-    posting(asking([1, 2]) + b" " * 40_000),
-    posting(asking([13, 1]) + b" " * 150_000),
-    posting(b"no JSON" * 20_000),
-    posting(*binary(*([n, n] for n in range(20, 29)), spaces=200_000)),
-    posting(asking([1, 2], [3, 4]) + b" " * MOST_BYTES),  # longer than the short way takes
+    post(infer([1, 2]) + b" " * 40_000),
+    post(infer([13, 1]) + b" " * 150_000),
+    post(b"no JSON" * 20_000),
+    post(*binary(*([n, n] for n in range(20, 29)), spaces=200_000)),
+    post(infer([1, 2], [3, 4]) + b" " * MAX_BYTES),  # longer than the fast path takes
 ]
 REQUESTS = [
     *SMALL,
     *LONG,
-    posting(asking([1, 2]), "X-Long: " + "x" * 5000 + "\r\n"),
-    posting(asking([1, 2]), "Content-Encoding: gzip\r\n"),
+    post(infer([1, 2]), "X-Long: " + "x" * 5000 + "\r\n"),
+    post(infer([1, 2]), "Content-Encoding: gzip\r\n"),
     b"GET /v2/models/digits HTTP/1.1\r\nHost: digits\r\n\r\n",
 ]
 
@@ -204,18 +208,18 @@ def same(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, object, object
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=range(len(REQUESTS)))
-async def test_answers_as_the_long_way_does(request_: bytes) -> None:
+async def test_answers_like_aiohttp(request_: bytes) -> None:
     answers = []
-    for shortcut in (True, False):
-        async with answering(shortcut=shortcut) as server:
+    for with_fast_path in (True, False):
+        async with running(with_fast_path=with_fast_path) as server:
             (answer,) = await server.exchange([request_], 1)
-            answers.append((same(answer), [(one.protocol, one.path, one.code) for one in server.told]))
+            answers.append((same(answer), [(one.protocol, one.path, one.code) for one in server.entries]))
     assert answers[0] == answers[1]
 
 
 @settings(max_examples=60)
 @given(st.data())
-def test_answers_whatever_the_pieces_that_it_comes_in(data: st.DataObject) -> None:
+def test_answers_requests_in_any_parts(data: st.DataObject) -> None:
     some, one = st.lists(st.sampled_from(SMALL), min_size=1, max_size=6), st.sampled_from(LONG).map(lambda one: [one])
     chosen = data.draw(st.one_of(some, one))
     whole = b"".join(chosen)
@@ -223,23 +227,23 @@ def test_answers_whatever_the_pieces_that_it_comes_in(data: st.DataObject) -> No
     pieces = [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
     async def ask() -> None:
-        async with answering() as server, answering(shortcut=False) as other:
+        async with running() as server, running(with_fast_path=False) as other:
             found = [same(one) for one in await server.exchange(pieces, len(chosen))]
             assert found == [same((await other.exchange([one], 1))[0]) for one in chosen]
-            assert len(server.told) == len(chosen)
-            assert await server.request_log.done(1) == 0
+            assert len(server.entries) == len(chosen)
+            assert await server.request_log.wait_until_idle(1) == 0
             assert server.admission.waiting == 0
 
     asyncio.run(ask())
 
 
 @pytest.mark.parametrize("by_tls", [False, True])
-async def test_answers_itself_what_is_large_and_comes_in_pieces(
+async def test_answers_a_large_request_in_parts_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_tls: bool
 ) -> None:
-    monkeypatch.setattr(web.RequestHandler, "data_received", None)  # the long way
-    async with answering(tls=certified(tmp_path) if by_tls else None) as server:
-        request = posting(*binary(*([n, n] for n in range(20, 29)), spaces=200_000))
+    monkeypatch.setattr(web.RequestHandler, "data_received", None)  # the slow path
+    async with running(tls=tls_contexts(tmp_path) if by_tls else None) as server:
+        request = post(*binary(*([n, n] for n in range(20, 29)), spaces=200_000))
         pieces = [request[begin : begin + 50_000] for begin in range(0, len(request), 50_000)]
         for status, headers, body in await server.exchange(pieces, 1):
             assert status == 200
@@ -247,7 +251,7 @@ async def test_answers_itself_what_is_large_and_comes_in_pieces(
             assert list(data) == [2 * n for n in range(20, 29) for _ in range(2)]
 
 
-def has_room(admission: AdmissionControl, size: int) -> bool:
+def has_memory(admission: AdmissionControl, size: int) -> bool:
     try:
         admission.reserve(size)
     except Busy:
@@ -256,136 +260,136 @@ def has_room(admission: AdmissionControl, size: int) -> bool:
     return True
 
 
-async def test_what_has_come_of_a_body_takes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "SWEEP_SECONDS", 60.0)  # it is not left to the long way meanwhile
-    async with answering(room=200_000) as server:
+async def test_received_bytes_count_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SWEEP_SECONDS", 60.0)  # it is not left to the slow path meanwhile
+    async with running(memory=200_000) as server:
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(posting(asking([1, 2]) + b" " * 150_000)[:120_000])
-        await until(lambda: not has_room(server.admission, 100_000))
-        ((status, _, body),) = await server.exchange([posting(asking([1, 2]) + b" " * 90_000)[:-1]], 1)
+        writer.write(post(infer([1, 2]) + b" " * 150_000)[:120_000])
+        await until(lambda: not has_memory(server.admission, 100_000))
+        ((status, _, body),) = await server.exchange([post(infer([1, 2]) + b" " * 90_000)[:-1]], 1)
         assert (status, b"memory is full" in body) == (429, True)
         writer.close()
         await until(lambda: server.request_log.in_progress == 0)
         server.admission.reserve(200_000)
 
 
-async def test_a_body_that_waits_to_be_computed_takes_room() -> None:
-    async with answering(room=200_000) as server:
+async def test_a_queued_body_counts_in_memory() -> None:
+    async with running(memory=200_000) as server:
         server.held.clear()
-        whole = posting(asking([1, 2]) + b" " * 120_000)
+        whole = post(infer([1, 2]) + b" " * 120_000)
         first = asyncio.create_task(server.exchange([whole[:60_000], whole[60_000:]], 1))
         await until(lambda: server.admission.waiting == 1)
-        assert not has_room(server.admission, 100_000)
+        assert not has_memory(server.admission, 100_000)
         server.held.set()
         assert (await first)[0][0] == 200
         await until(lambda: server.request_log.in_progress == 0)
         server.admission.reserve(200_000)
 
 
-async def test_who_is_to_be_refused_is_before_all_of_the_body_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refuses_before_the_body_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 60.0)
-    part = posting(asking([1, 2]) + b" " * 150_000)[:50_000]
-    async with answering(key="secret") as server:
+    part = post(infer([1, 2]) + b" " * 150_000)[:50_000]
+    async with running(key="secret") as server:
         assert (await server.exchange([part], 1))[0][0] == 401
-    async with answering(waiting=0) as server:
+    async with running(max_waiting=0) as server:
         assert (await server.exchange([part], 1))[0][0] == 429
         assert server.admission.waiting == 0
 
 
-async def test_each_of_many_callers_gets_their_own_answer() -> None:
-    async def ask(server: Answering, caller: int) -> None:
-        requests = [posting(*binary([caller, n])) for n in range(20, 40)]
+async def test_each_client_gets_its_own_answer() -> None:
+    async def ask(server: RunningServer, caller: int) -> None:
+        requests = [post(*binary([caller, n])) for n in range(20, 40)]
         for n, answer in enumerate(await server.exchange(requests, len(requests)), start=20):
             status, headers, body = answer
             assert status == 200
             data = np.frombuffer(body, np.float32, offset=int(headers["inference-header-content-length"]))
             assert list(data) == [2 * caller, 2 * n]
 
-    async with answering() as server:
+    async with running() as server:
         await asyncio.gather(*(ask(server, caller) for caller in range(20, 50)))
-        assert len(server.told) == 600
+        assert len(server.entries) == 600
 
 
-async def test_one_who_goes_away_takes_nothing_along() -> None:
-    async with answering() as server:
+async def test_a_disconnected_client_affects_no_other() -> None:
+    async with running() as server:
         server.held.clear()
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(posting(asking([1, 2])))
+        writer.write(post(infer([1, 2])))
         await until(lambda: server.admission.waiting == 1)
-        staying = asyncio.create_task(server.exchange([posting(asking([3, 4]))], 1))
+        staying = asyncio.create_task(server.exchange([post(infer([3, 4]))], 1))
         await until(lambda: server.admission.waiting == 2)
         writer.close()
         await until(lambda: server.admission.waiting == 1)
         server.held.set()
         ((status, _, body),) = await staying
         assert (status, json.loads(body)["outputs"][0]["data"]) == (200, [6.0, 8.0])
-        assert sorted(one.code for one in server.told) == [200, 499]
+        assert sorted(one.code for one in server.entries) == [200, 499]
         assert server.admission.waiting == 0
 
 
-async def test_refuses_who_has_no_key() -> None:
-    async with answering(key="secret") as server:
+async def test_refuses_a_client_without_key() -> None:
+    async with running(key="secret") as server:
         without, with_it = await server.exchange(
-            [posting(b"not even JSON"), posting(asking([1, 2]), "Authorization: Bearer secret\r\n")], 2
+            [post(b"not even JSON"), post(infer([1, 2]), "Authorization: Bearer secret\r\n")], 2
         )
         assert (without[0], without[1]["www-authenticate"]) == (401, "Bearer")
         assert with_it[0] == 200
 
 
-async def test_leaves_to_others_what_is_too_large() -> None:
+async def test_refuses_a_large_body() -> None:
     limited = replace(NUMBERS, limits=Limits(request_bytes=100))
-    async with answering(served=limited) as server:
-        (answer,) = await server.exchange([posting(asking([1, 2], id="x" * 100))], 1)
+    async with running(served=limited) as server:
+        (answer,) = await server.exchange([post(infer([1, 2], id="x" * 100))], 1)
         assert (answer[0], b"expected at most 100 bytes" in answer[2]) == (413, True)
 
 
-async def test_refuses_more_than_may_wait() -> None:
-    async with answering(waiting=1) as server:
+async def test_refuses_requests_above_the_limit() -> None:
+    async with running(max_waiting=1) as server:
         server.held.clear()
-        first = asyncio.create_task(server.exchange([posting(asking([1, 2]))], 1))
+        first = asyncio.create_task(server.exchange([post(infer([1, 2]))], 1))
         await until(lambda: server.admission.waiting == 1)
-        ((status, headers, _),) = await server.exchange([posting(asking([1, 2]))], 1)
+        ((status, headers, _),) = await server.exchange([post(infer([1, 2]))], 1)
         assert status == 429
         assert int(headers["retry-after"]) >= 1
         server.held.set()
         assert (await first)[0][0] == 200
 
 
-async def test_ends_the_connection_when_the_server_ends() -> None:
-    async with answering() as server:
-        server.ending = True
+async def test_closes_the_connection_during_shutdown() -> None:
+    async with running() as server:
+        server.is_shutting_down = True
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(posting(asking([1, 2])))
+        writer.write(post(infer([1, 2])))
         _, headers, _ = await _answer(reader)
         assert headers["connection"] == "close"
         assert await reader.read() == b""
         writer.close()
 
 
-async def test_what_has_come_in_part_is_under_way() -> None:
-    async with answering() as server:
+async def test_an_incomplete_request_is_in_progress() -> None:
+    async with running() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        whole = posting(asking([1, 2]))
+        whole = post(infer([1, 2]))
         writer.write(whole[:-5])
         await until(lambda: server.request_log.in_progress == 1)
         writer.write(whole[-5:])
         assert (await _answer(reader))[0] == 200
-        assert await server.request_log.done(1) == 0
+        assert await server.request_log.wait_until_idle(1) == 0
         writer.write(whole[:20])
         await until(lambda: server.request_log.in_progress == 1)
         writer.close()
-        assert await server.request_log.done(5) == 0
+        assert await server.request_log.wait_until_idle(5) == 0
 
 
-async def test_reads_no_more_of_one_who_reads_nothing() -> None:
-    async with answering() as server:
+async def test_stops_reading_if_the_client_reads_no_answer() -> None:
+    async with running() as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        request = posting(asking([1, 2], [3, 4], [5, 6], id="x" * 20_000))
+        request = post(infer([1, 2], [3, 4], [5, 6], id="x" * 20_000))
         sent = 0
         for _ in range(2000):
             writer.write(request)
             try:
-                await asyncio.wait_for(writer.drain(), 1)
+                await asyncio.wait_for(writer.drain(), 0.3)
             except TimeoutError:
                 break
             sent += 1
@@ -395,104 +399,106 @@ async def test_reads_no_more_of_one_who_reads_nothing() -> None:
         writer.close()
 
 
-WIDE = 2_000_000
+REPEATS = 2_000_000
 LARGE = model(
     signature(
-        [TensorSpec(name="x", shape=[2], dtype="float32")], [TensorSpec(name="y", shape=[2 * WIDE], dtype="float32")]
+        [TensorSpec(name="x", shape=[2], dtype="float32")], [TensorSpec(name="y", shape=[2 * REPEATS], dtype="float32")]
     )
 )
 
 
-async def test_an_answer_takes_room_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with answering(served=LARGE, room=16 * WIDE + 1000, wide=WIDE) as server:
+async def test_an_answer_counts_in_memory_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(served=LARGE, memory=16 * REPEATS + 1000, repeats=REPEATS) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**16)
-        writer.write(posting(*binary([1, 2])))
-        await until(lambda: bool(server.told))
-        ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
+        writer.write(post(*binary([1, 2])))
+        await until(lambda: bool(server.entries))
+        ((status, _, body),) = await server.exchange([post(*binary([1, 2]))], 1)
         assert (status, b"memory is full" in body) == (429, True)
         assert server.request_log.in_progress == 1
-        assert len((await _answer(reader))[2]) > 8 * WIDE
+        assert len((await _answer(reader))[2]) > 8 * REPEATS
         await until(lambda: server.request_log.in_progress == 0)
-        writer.write(posting(*binary([1, 2])))  # and now it is not read for too long
-        await until(lambda: len(server.told) == 3)
-        monkeypatch.setattr(admission_module, "SLOW_SECONDS", 0.0)
+        writer.write(post(*binary([1, 2])))  # and now it is not read for too long
+        await until(lambda: len(server.entries) == 3)
+        monkeypatch.setattr(admission_module, "SLOW_CLIENT_SECONDS", 0.0)
         await asyncio.sleep(0.01)
-        assert (await server.exchange([posting(*binary([3, 4]))], 1))[0][0] == 200
+        assert (await server.exchange([post(*binary([3, 4]))], 1))[0][0] == 200
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await _answer(reader)
         writer.close()
-        assert await server.request_log.done(5) == 0
-        server.admission.reserve(16 * WIDE)
+        assert await server.request_log.wait_until_idle(5) == 0
+        server.admission.reserve(16 * REPEATS)
 
 
 async def test_a_large_answer_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    goes_on, wrote = threading.Event(), list[threading.Thread]()
+    proceed, wrote = threading.Event(), list[threading.Thread]()
 
     def written(*args: Any) -> Iterator[bytes]:
         wrote.append(threading.current_thread())
-        goes_on.wait(10)
+        proceed.wait(10)
         return json_values.json_blocks(*args)
 
     monkeypatch.setattr(v2, "json_blocks", written)
-    async with answering(wide=50_000, room=10**8) as server:
+    async with running(repeats=50_000, memory=10**8) as server:
         gone_reader, gone = await asyncio.open_connection("127.0.0.1", server.port)
-        gone.write(posting(asking([3, 4])))
+        gone.write(post(infer([3, 4])))
         await until(lambda: bool(wrote))
-        gone.close()  # nobody waits for the first answer any more
-        await until(lambda: bool(server.told))
-        large = asyncio.create_task(server.exchange([posting(asking([1, 2]))] * 2, 2))
+        gone.close()  # the first client disconnects
+        await until(lambda: bool(server.entries))
+        large = asyncio.create_task(server.exchange([post(infer([1, 2]))] * 2, 2))
         await until(lambda: server.admission.waiting == 2)
-        goes_on.set()
+        proceed.set()
         for status, _, body in await large:
             assert (status, json.loads(body)["outputs"][0]["data"][:4]) == (200, [2, 4, 2, 4])
         assert threading.main_thread() not in wrote
         assert await gone_reader.read() == b""
-        assert await server.request_log.done(5) == 0
-        assert (server.admission.waiting, [entry.code for entry in server.told]) == (0, [499, 200, 200])
+        assert await server.request_log.wait_until_idle(5) == 0
+        assert (server.admission.waiting, [entry.code for entry in server.entries]) == (0, [499, 200, 200])
 
 
-async def test_a_large_answer_that_cannot_be_encoded_is_an_error(
+async def test_an_encoding_error_is_an_internal_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def written(*_: Any) -> Iterator[bytes]:
         raise ValueError("no such number")
 
     monkeypatch.setattr(v2, "json_blocks", written)
-    async with answering(wide=50_000, room=10**8) as server:
-        ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
+    async with running(repeats=50_000, memory=10**8) as server:
+        ((status, _, body),) = await server.exchange([post(infer([1, 2]))], 1)
         assert (status, b"internal error" in body) == (500, True)
     assert "no such number" in caplog.text
 
 
-@pytest.mark.parametrize("shortcut", [True, False])
-async def test_an_answer_for_which_there_is_never_room_is_not_computed(*, shortcut: bool) -> None:
-    async with answering(served=LARGE, room=4 * WIDE, wide=WIDE, shortcut=shortcut) as server:
-        ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
+@pytest.mark.parametrize("with_fast_path", [True, False])
+async def test_an_answer_that_never_fits_in_memory_is_not_computed(*, with_fast_path: bool) -> None:
+    async with running(served=LARGE, memory=4 * REPEATS, repeats=REPEATS, with_fast_path=with_fast_path) as server:
+        ((status, _, body),) = await server.exchange([post(*binary([1, 2]))], 1)
         assert (status, b"send fewer samples at a time" in body) == (413, True)
 
 
-@pytest.mark.parametrize("shortcut", [True, False])
-async def test_an_answer_takes_the_room_of_what_is_written(*, shortcut: bool) -> None:
-    async with answering(served=LARGE, room=16 * WIDE + 1000, wide=WIDE, shortcut=shortcut) as server:
-        assert (await server.exchange([posting(*binary([1, 2]))], 1))[0][0] == 200
-        ((status, _, body),) = await server.exchange([posting(asking([1, 2]))], 1)
+@pytest.mark.parametrize("with_fast_path", [True, False])
+async def test_the_response_counts_in_memory(*, with_fast_path: bool) -> None:
+    async with running(
+        served=LARGE, memory=16 * REPEATS + 1000, repeats=REPEATS, with_fast_path=with_fast_path
+    ) as server:
+        assert (await server.exchange([post(*binary([1, 2]))], 1))[0][0] == 200
+        ((status, _, body),) = await server.exchange([post(infer([1, 2]))], 1)
         assert (status, b"answer is too large: it takes 80,000,000" in body) == (413, True)
 
 
-@pytest.mark.parametrize("shortcut", [True, False])
-async def test_an_answer_that_is_larger_than_it_could_be_known_is_not_sent(*, shortcut: bool) -> None:
-    async with answering(room=4 * WIDE, wide=WIDE, shortcut=shortcut) as server:
-        ((status, _, body),) = await server.exchange([posting(*binary([1, 2]))], 1)
+@pytest.mark.parametrize("with_fast_path", [True, False])
+async def test_an_unexpectedly_large_answer_is_not_sent(*, with_fast_path: bool) -> None:
+    async with running(memory=4 * REPEATS, repeats=REPEATS, with_fast_path=with_fast_path) as server:
+        ((status, _, body),) = await server.exchange([post(*binary([1, 2]))], 1)
         assert (status, b"send fewer samples at a time" in body) == (413, True)
-        server.admission.reserve(4 * WIDE)
+        server.admission.reserve(4 * REPEATS)
 
 
 @pytest.mark.parametrize("spaces", [0, 150_000])
-async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytest.MonkeyPatch, spaces: int) -> None:
+async def test_a_stalled_body_has_the_usual_time_limit(monkeypatch: pytest.MonkeyPatch, spaces: int) -> None:
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.1)
     monkeypatch.setattr(reading, "READ_SECONDS", 0.4)
-    async with answering() as server:
-        whole = posting(asking([1, 2]) + b" " * spaces)
+    async with running() as server:
+        whole = post(infer([1, 2]) + b" " * spaces)
         for piece, waits in ((whole[-5:], 0.3), (b"", 0)):
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(whole[:-5])
@@ -501,63 +507,65 @@ async def test_a_body_that_stalls_is_waited_for_as_others_are(monkeypatch: pytes
             status, _, body = await _answer(reader)
             assert status == (200 if piece else 408)
             writer.close()
-        assert b"body: expected all of it within" in body
-        assert await server.request_log.done(5) == 0
+        assert b"body: expected the complete body within" in body
+        assert await server.request_log.wait_until_idle(5) == 0
         server.admission.reserve(10**6)
 
 
-FIRST = posting(asking([1, 2]))
-SEQUENTIAL = pytest.mark.parametrize("shortcut", [True, False])
+FIRST = post(infer([1, 2]))
+SEQUENTIAL = pytest.mark.parametrize("with_fast_path", [True, False])
 
 
 @SEQUENTIAL
-async def test_requests_sent_ahead_take_room_and_are_read_in_their_turn(*, shortcut: bool) -> None:
-    following = [posting(asking([n, n], id="x" * 20_000)) for n in range(20, 40)]  # 400 kB
-    async with answering(shortcut=shortcut, room=600_000) as server:
+async def test_pipelined_requests_count_in_memory_and_are_read_in_order(*, with_fast_path: bool) -> None:
+    following = [post(infer([n, n], id="x" * 20_000)) for n in range(20, 40)]  # 400 kB
+    async with running(with_fast_path=with_fast_path, memory=600_000) as server:
         server.held.clear()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(FIRST)
         await until(lambda: server.admission.waiting == 1)
         writer.write(b"".join(following))
-        await until(lambda: not has_room(server.admission, 600_000 - 32 * 1024))
+        await until(lambda: not has_memory(server.admission, 600_000 - 32 * 1024))
         await asyncio.sleep(0.1)
-        assert has_room(server.admission, 600_000 - 32 * 1024 - 2 * 64 * 1024)  # the rest is not read
+        assert has_memory(server.admission, 600_000 - 32 * 1024 - 2 * 64 * 1024)  # the rest is not read
         server.held.set()
         for n in (1, *range(20, 40)):
             status, _, body = await _answer(reader)
             assert (status, json.loads(body)["outputs"][0]["data"][0]) == (200, 2 * n)
-        await until(lambda: has_room(server.admission, 600_000))
+        await until(lambda: has_memory(server.admission, 600_000))
         writer.close()
 
 
 @SEQUENTIAL
-async def test_requests_sent_ahead_for_which_there_is_no_room_are_dropped(*, shortcut: bool) -> None:
-    async with answering(shortcut=shortcut, room=5000) as server:
+async def test_pipelined_requests_without_memory_are_dropped(*, with_fast_path: bool) -> None:
+    async with running(with_fast_path=with_fast_path, memory=5000) as server:
         server.held.clear()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(FIRST)
         await until(lambda: server.admission.waiting == 1)
-        writer.write(posting(asking([3, 4], id="x" * 20_000)))
+        writer.write(post(infer([3, 4], id="x" * 20_000)))
         await asyncio.sleep(0.1)
         server.held.set()
         assert (await _answer(reader))[0] == 200
         assert await reader.read() == b""
-        await until(lambda: has_room(server.admission, 5000))
+        await until(lambda: has_memory(server.admission, 5000))
         writer.close()
 
 
 @SEQUENTIAL
-async def test_requests_sent_ahead_give_way(monkeypatch: pytest.MonkeyPatch, *, shortcut: bool) -> None:
-    monkeypatch.setattr(admission_module, "SLOW_SECONDS", 0.0)
-    async with answering(shortcut=shortcut, room=100_000) as server:
+async def test_pipelined_requests_are_dropped_for_another_request(
+    monkeypatch: pytest.MonkeyPatch, *, with_fast_path: bool
+) -> None:
+    monkeypatch.setattr(admission_module, "SLOW_CLIENT_SECONDS", 0.0)
+    async with running(with_fast_path=with_fast_path, memory=100_000) as server:
         server.held.clear()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(FIRST)
         await until(lambda: server.admission.waiting == 1)
-        writer.write(posting(asking([3, 4], id="x" * 60_000)))
+        writer.write(post(infer([3, 4], id="x" * 60_000)))
         await until(lambda: server.admission._bytes > 60_000)
         await asyncio.sleep(0.01)
-        other = asyncio.create_task(server.exchange([posting(asking([5, 6], id="x" * 60_000))], 1))
+        other = asyncio.create_task(server.exchange([post(infer([5, 6], id="x" * 60_000))], 1))
         await until(lambda: server.admission.waiting == 2)
         server.held.set()
         assert (await other)[0][0] == 200
@@ -567,55 +575,54 @@ async def test_requests_sent_ahead_give_way(monkeypatch: pytest.MonkeyPatch, *, 
 
 
 @SEQUENTIAL
-async def test_requests_that_come_at_once_take_room_until_their_turn(*, shortcut: bool) -> None:
-    async with answering(shortcut=shortcut, room=10**6) as server:
+async def test_requests_in_one_packet_count_in_memory(*, with_fast_path: bool) -> None:
+    async with running(with_fast_path=with_fast_path, memory=10**6) as server:
         server.held.clear()
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(FIRST + posting(asking([3, 4], id="x" * 20_000)))
+        writer.write(FIRST + post(infer([3, 4], id="x" * 20_000)))
         await until(lambda: server.admission.waiting == 1)
-        assert not has_room(server.admission, 10**6 - 20_000)
+        assert not has_memory(server.admission, 10**6 - 20_000)
         server.held.set()
         for _ in range(2):
             assert (await _answer(reader))[0] == 200
-        await until(lambda: has_room(server.admission, 10**6))
+        await until(lambda: has_memory(server.admission, 10**6))
         writer.close()
 
 
 @SEQUENTIAL
-async def test_one_who_goes_away_leaves_nothing_ahead(*, shortcut: bool) -> None:
-    async with answering(shortcut=shortcut, room=10**6) as server:
+async def test_pipelined_requests_of_a_disconnected_client_are_freed(*, with_fast_path: bool) -> None:
+    async with running(with_fast_path=with_fast_path, memory=10**6) as server:
         server.held.clear()
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(FIRST)
         await until(lambda: server.admission.waiting == 1)
-        writer.write(posting(asking([3, 4], id="x" * 20_000)))
-        await until(lambda: not has_room(server.admission, 10**6 - 20_000))
+        writer.write(post(infer([3, 4], id="x" * 20_000)))
+        await until(lambda: not has_memory(server.admission, 10**6 - 20_000))
         writer.close()
-        await until(lambda: has_room(server.admission, 10**6))
-        server.held.set()
+        await until(lambda: has_memory(server.admission, 10**6))
 
 
-@pytest.mark.parametrize("shortcut", [True, False])
-async def test_an_answer_takes_room_until_its_thread_is_done_though_its_client_has_gone(
-    monkeypatch: pytest.MonkeyPatch, *, shortcut: bool
+@pytest.mark.parametrize("with_fast_path", [True, False])
+async def test_an_answer_counts_in_memory_until_its_thread_ends(
+    monkeypatch: pytest.MonkeyPatch, *, with_fast_path: bool
 ) -> None:
-    goes_on, wrote = threading.Event(), threading.Event()
+    proceed, wrote = threading.Event(), threading.Event()
 
     def written(*args: Any) -> Iterator[bytes]:
         wrote.set()
-        goes_on.wait(10)
+        proceed.wait(10)
         return json_values.json_blocks(*args)
 
     monkeypatch.setattr(v2, "json_blocks", written)
-    room = 3_000_000
-    async with answering(wide=50_000, room=room, shortcut=shortcut) as server:
+    memory = 3_000_000
+    async with running(repeats=50_000, memory=memory, with_fast_path=with_fast_path) as server:
         _, gone = await asyncio.open_connection("127.0.0.1", server.port)
-        gone.write(posting(asking([3, 4])))
+        gone.write(post(infer([3, 4])))
         await asyncio.to_thread(wrote.wait, 10)
         gone.close()
-        await until(lambda: server.request_log.in_progress == 0 or not shortcut)
+        await until(lambda: server.request_log.in_progress == 0 or not with_fast_path)
         await asyncio.sleep(0.05)
-        held = not has_room(server.admission, room)
-        goes_on.set()
-        await until(lambda: has_room(server.admission, room))
+        held = not has_memory(server.admission, memory)
+        proceed.set()
+        await until(lambda: has_memory(server.admission, memory))
         assert held

@@ -1,13 +1,13 @@
-"""What is plain enough for the short way, and what is left to a whole implementation of HTTP."""
+"""Plain heads for the fast path, and heads for aiohttp."""
 
 import pytest
-from epochal_server.connections.plain_http import MOST_HEAD_BYTES, Head, _cache, read_head
+from epochal_server.connections.plain_http import MAX_HEAD_BYTES, Head, _cache, read_head
 from epochal_server.protocols.protocol import HEADER_LENGTH
 
 PLAIN = b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: digits\r\nContent-Length: 12\r\n"
 
 
-def test_reads_what_is_plain() -> None:
+def test_parses_a_plain_head() -> None:
     assert read_head(PLAIN + b"\r\n") == Head("/v2/models/digits/infer", 12, {})
     head = PLAIN + b"Inference-Header-Content-Length:7\r\nAuthorization:  Bearer key \r\nX-Request-Id: 1\r\n\r\n"
     assert read_head(head) == Head("/v2/models/digits/infer", 12, {HEADER_LENGTH: "7", "Authorization": "Bearer key"})
@@ -53,18 +53,18 @@ def test_reads_what_is_plain() -> None:
         ),
     ],
 )
-def test_leaves_to_others_what_is_not(head: bytes) -> None:
+def test_leaves_other_heads_to_aiohttp(head: bytes) -> None:
     assert read_head(head) is None
 
 
-def test_keeps_no_keys_in_memory() -> None:
+def test_caches_no_keys() -> None:
     _cache.clear()
     for header in (b"Authorization: Bearer secret", b"AUTHORIZATION: Bearer secret", b"X-Api-Key: secret"):
         assert read_head(PLAIN + header + b"\r\n\r\n") is not None
     assert not _cache
 
 
-def test_remembers_no_more_than_it_may() -> None:
+def test_the_cache_is_bounded() -> None:
     _cache.clear()
     for length in range(2000):
         head = read_head(PLAIN.replace(b"12", str(length).encode()) + b"\r\n")
@@ -73,6 +73,6 @@ def test_remembers_no_more_than_it_may() -> None:
     assert 0 < len(_cache) <= 512
 
 
-def test_takes_little_time_for_what_is_made_to_take_long() -> None:
-    for value in (b"a" * MOST_HEAD_BYTES, b"a " * MOST_HEAD_BYTES, b" " * MOST_HEAD_BYTES, b"X: y\r\n" * 500):
+def test_hostile_heads_take_little_time() -> None:
+    for value in (b"a" * MAX_HEAD_BYTES, b"a " * MAX_HEAD_BYTES, b" " * MAX_HEAD_BYTES, b"X: y\r\n" * 500):
         assert read_head(PLAIN + b"X: " + value + b"\x80\r\n\r\n") is None

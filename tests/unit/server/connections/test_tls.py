@@ -1,4 +1,4 @@
-"""The certificate that is served follows its Secret."""
+"""The served certificate follows its Secret."""
 
 import asyncio
 import ssl
@@ -20,17 +20,17 @@ from tests.unit.server.connections.started import started
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
-def elliptic() -> Key:
+def ec_key() -> Key:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def of_rsa() -> Key:
+def rsa_key() -> Key:
     return rsa.generate_private_key(65537, 2048)
 
 
-def put(folder: Path, name: str, key: Key | None = None, *, key_of_another: bool = False) -> None:
+def put(folder: Path, name: str, key: Key | None = None, *, other_key: bool = False) -> None:
     """Writes a certificate for a name, and its key."""
-    key = key or elliptic()
+    key = key or ec_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
@@ -40,15 +40,15 @@ def put(folder: Path, name: str, key: Key | None = None, *, key_of_another: bool
         .sign(key, hashes.SHA256())
     )
     (folder / "tls.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    kept = elliptic() if key_of_another else key
-    private = kept.private_bytes(
+    stored_key = ec_key() if other_key else key
+    private = stored_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     (folder / "tls.key").write_bytes(private)
 
 
 async def served(certificate: Certificate, ciphers: str = "") -> str:
-    """Returns the name that a client is shown: one that knows some ciphers of TLS 1.2 alone, if they are named."""
+    """Return the name in the served certificate, with only the given ciphers of TLS 1.2 if there are any."""
     async with started(Listener([]), certificate.context) as port:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -62,7 +62,7 @@ async def served(certificate: Certificate, ciphers: str = "") -> str:
         return str(name.value)
 
 
-async def test_serves_the_certificate_that_is_there_now(tmp_path: Path) -> None:
+async def test_serves_a_renewed_certificate(tmp_path: Path) -> None:
     put(tmp_path, "first")
     certificate = Certificate(tmp_path)
     assert await served(certificate) == "first"
@@ -71,8 +71,8 @@ async def test_serves_the_certificate_that_is_there_now(tmp_path: Path) -> None:
     assert await served(certificate) == "second"
 
 
-@pytest.mark.parametrize(("before", "after"), [(of_rsa, elliptic), (elliptic, of_rsa)])
-async def test_nobody_is_shown_a_former_one_whatever_its_key(
+@pytest.mark.parametrize(("before", "after"), [(rsa_key, ec_key), (ec_key, rsa_key)])
+async def test_the_former_certificate_of_another_key_type_is_not_served(
     tmp_path: Path, before: Callable[[], Key], after: Callable[[], Key]
 ) -> None:
     put(tmp_path, "first", before())
@@ -81,13 +81,15 @@ async def test_nobody_is_shown_a_former_one_whatever_its_key(
     certificate.reload()
     assert await served(certificate) == "second"
     with pytest.raises((ssl.SSLError, ConnectionError)):  # who knows the former type of key alone
-        await served(certificate, "ECDHE+aRSA" if before is of_rsa else "ECDHE+aECDSA")
+        await served(certificate, "ECDHE+aRSA" if before is rsa_key else "ECDHE+aECDSA")
 
 
-async def test_what_is_wrong_leaves_the_former_one_in_use(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_invalid_secret_leaves_the_certificate_in_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     put(tmp_path, "first")
     certificate = Certificate(tmp_path)
-    put(tmp_path, "second", key_of_another=True)
+    put(tmp_path, "second", other_key=True)
     certificate.reload()
     assert "cannot reload the certificate" in caplog.text
     assert await served(certificate) == "first"
@@ -96,7 +98,7 @@ async def test_what_is_wrong_leaves_the_former_one_in_use(tmp_path: Path, caplog
     assert await served(certificate) == "first"
 
 
-def test_there_must_be_one_at_first(tmp_path: Path) -> None:
-    with pytest.raises(ServeError, match=r"tls.crt and tls.key") as ended:
+def test_requires_a_certificate_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ServeError, match=r"tls.crt and tls.key") as error:
         Certificate(tmp_path)
-    assert ended.value.reason == "InvalidConfig"
+    assert error.value.reason == "InvalidConfig"

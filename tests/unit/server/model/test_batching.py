@@ -1,4 +1,4 @@
-"""Each request gets the answer to its own samples, whatever else is computed with it, fails beside it or goes away."""
+"""Each request gets the answer to its own samples."""
 
 import asyncio
 import gc
@@ -30,8 +30,8 @@ TEXTS = model(
 BAD = 13
 """A sample that no call of the model survives."""
 SLOW = 0.01
-"""A pace by which nothing is computed in the event loop."""
-QUICK = 0.0
+"""Time of a sample with which no call runs in the event loop."""
+FAST = 0.0
 
 
 def square(inputs: Arrays) -> Arrays:
@@ -41,8 +41,18 @@ def square(inputs: Arrays) -> Arrays:
     return {"y": x * x if x.ndim == 1 else (x * x).sum(axis=1)}
 
 
-class Recording:
-    """A model that remembers how it was called."""
+def held(proceed: threading.Event) -> Callable[[Arrays], Arrays]:
+    """Return a model with calls that wait for an event."""
+
+    def run(inputs: Arrays) -> Arrays:
+        proceed.wait(10)
+        return square(inputs)
+
+    return run
+
+
+class RecordingModel:
+    """A model that remembers the sizes of its calls."""
 
     def __init__(self, run: Callable[[Arrays], Arrays] = square) -> None:
         self.run = run
@@ -53,124 +63,124 @@ class Recording:
         return self.run(inputs)
 
 
-def batcher(run: Callable[[Arrays], Arrays] = square, *, waiting: int = 1000, **different: Any) -> Batcher:
-    how: dict[str, Any] = {
+def make_batcher(run: Callable[[Arrays], Arrays] = square, *, waiting: int = 1000, **changes: Any) -> Batcher:
+    arguments: dict[str, Any] = {
         "model": NUMBER,
-        "most": 8,
+        "max_batch_size": 8,
         "delay": 0.0,
-        "pace": QUICK,
+        "seconds_per_sample": FAST,
         "admission": AdmissionControl(waiting, 1000),
-    } | different
-    return Batcher(run=run, thread=ThreadPoolExecutor(1), **how)
+    } | changes
+    return Batcher(run=run, thread=ThreadPoolExecutor(1), **arguments)
 
 
 def samples(*values: int) -> dict[str, np.ndarray]:
     return {"x": np.array(values, np.int64)}
 
 
-@pytest.mark.parametrize("pace", [QUICK, SLOW])
-async def test_puts_together_what_waits(pace: float) -> None:
-    run = Recording()
-    asked = batcher(run, pace=pace)
-    answers = await asyncio.gather(*(asked.answer(samples(n, n + 1)) for n in range(20, 26)))
+@pytest.mark.parametrize("seconds_per_sample", [FAST, SLOW])
+async def test_batches_waiting_requests(seconds_per_sample: float) -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run, seconds_per_sample=seconds_per_sample)
+    answers = await asyncio.gather(*(batcher.answer(samples(n, n + 1)) for n in range(20, 26)))
     assert [list(one["y"]) for one in answers] == [[n * n, (n + 1) ** 2] for n in range(20, 26)]
     assert run.sizes == [8, 4]
 
 
-async def test_a_lone_request_waits_for_nobody() -> None:
-    run = Recording()
-    asked = batcher(run)
+async def test_a_single_request_does_not_wait() -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run)
     for n in range(3):
-        assert list((await asked.answer(samples(n)))["y"]) == [n * n]
+        assert list((await batcher.answer(samples(n)))["y"]) == [n * n]
     assert run.sizes == [1, 1, 1]
 
 
-async def test_waits_for_others_as_long_as_it_is_told() -> None:
-    run = Recording()
-    asked = batcher(run, delay=0.05)
+async def test_waits_for_the_configured_delay() -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run, delay=0.05)
 
     async def later(n: int) -> Arrays:
         await asyncio.sleep(0.01)
-        return await asked.answer(samples(n))
+        return await batcher.answer(samples(n))
 
-    await asyncio.gather(asked.answer(samples(1)), later(2))
+    await asyncio.gather(batcher.answer(samples(1)), later(2))
     assert run.sizes == [2]
 
 
-async def test_a_full_batch_waits_no_longer() -> None:
-    run = Recording()
-    asked = batcher(run, delay=60.0)
-    await asyncio.wait_for(asyncio.gather(*(asked.answer(samples(n)) for n in range(8))), 5)
+async def test_a_full_batch_does_not_wait() -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run, delay=60.0)
+    await asyncio.wait_for(asyncio.gather(*(batcher.answer(samples(n)) for n in range(8))), 5)
     assert run.sizes == [8]
 
 
-async def test_divides_what_is_too_much_for_one_call() -> None:
-    run = Recording()
+async def test_splits_a_large_request() -> None:
+    run = RecordingModel()
     values = range(20, 41)
-    answer = await batcher(run).answer(samples(*values))
+    answer = await make_batcher(run).answer(samples(*values))
     assert list(answer["y"]) == [n * n for n in values]
     assert run.sizes == [8, 8, 5]
 
 
-@pytest.mark.parametrize("pace", [QUICK, SLOW])
-async def test_who_asks_for_little_does_not_wait_for_all_of_who_asks_for_much(pace: float) -> None:
-    run = Recording()
-    asked = batcher(run, pace=pace)
-    much = asyncio.create_task(asked.answer(samples(*[1] * 8000)))
+@pytest.mark.parametrize("seconds_per_sample", [FAST, SLOW])
+async def test_a_small_request_overtakes_a_large_one(seconds_per_sample: float) -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run, seconds_per_sample=seconds_per_sample)
+    large = asyncio.create_task(batcher.answer(samples(*[1] * 8000)))
     await asyncio.sleep(0)
-    await asked.answer(samples(2))
+    await batcher.answer(samples(2))
     assert len(run.sizes) < 10
-    assert len((await much)["y"]) == 8000
+    assert len((await large)["y"]) == 8000
     assert len(run.sizes) == 1001
 
 
-@pytest.mark.parametrize("pace", [QUICK, SLOW])
-async def test_none_fails_for_its_neighbours_sake(pace: float) -> None:
-    asked = batcher(pace=pace)
-    answers = await asyncio.gather(*(asked.answer(samples(n)) for n in (12, BAD, 14)), return_exceptions=True)
+@pytest.mark.parametrize("seconds_per_sample", [FAST, SLOW])
+async def test_a_failing_request_fails_alone(seconds_per_sample: float) -> None:
+    batcher = make_batcher(seconds_per_sample=seconds_per_sample)
+    answers = await asyncio.gather(*(batcher.answer(samples(n)) for n in (12, BAD, 14)), return_exceptions=True)
     first, failed, last = answers
     assert isinstance(failed, Failed)
     assert "bad luck" in failed.message
     assert [list(one["y"]) for one in (first, last)] == [[144], [196]]  # type: ignore[index]
 
 
-async def test_an_error_that_quotes_its_input_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_long_error_is_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     def fail(inputs: Arrays) -> Arrays:
         raise ValueError("x" * 1_000_000)
 
     with pytest.raises(Failed):
-        await batcher(fail).answer(samples(1))
+        await make_batcher(fail).answer(samples(1))
     assert len(caplog.text) < 3000
 
 
-class Taken:
-    """Takes an answer, or why there is none, and keeps all that it is given."""
+class Sink:
+    """Records the answers and errors. See ResultSink."""
 
     def __init__(self) -> None:
-        self.told: list[Arrays | Refused] = []
-        self.gone = False
+        self.received: list[Arrays | Refused] = []
+        self.is_done = False
 
     def done(self) -> bool:
-        return self.gone
+        return self.is_done
 
     def set_result(self, answer: Arrays) -> None:
-        self.told.append(answer)
+        self.received.append(answer)
 
     def set_exception(self, error: Refused) -> None:
-        self.told.append(error)
+        self.received.append(error)
 
 
-@pytest.mark.parametrize("pace", [QUICK, SLOW])
-async def test_gives_what_is_too_much_for_one_call_to_who_takes_it(pace: float) -> None:
-    run, taken = Recording(), Taken()
-    asked = batcher(run, pace=pace)
-    asked.put(samples(*range(20, 41)), taken)
-    await asked.answer(samples(2))
-    assert not taken.told  # others have their turn before the rest
+@pytest.mark.parametrize("seconds_per_sample", [FAST, SLOW])
+async def test_a_sink_gets_the_joined_answer_of_a_large_request(seconds_per_sample: float) -> None:
+    run, taken = RecordingModel(), Sink()
+    batcher = make_batcher(run, seconds_per_sample=seconds_per_sample)
+    batcher.put(samples(*range(20, 41)), taken)
+    await batcher.answer(samples(2))
+    assert not taken.received  # others have their turn before the rest
     async with asyncio.timeout(5):
-        while not taken.told:  # noqa: ASYNC110 - what it waits for tells nobody
+        while not taken.received:  # noqa: ASYNC110 - a condition has no event
             await asyncio.sleep(0.001)
-    (answer,) = taken.told
+    (answer,) = taken.received
     assert list(answer["y"]) == [n * n for n in range(20, 41)]  # type: ignore[index]
     assert run.sizes == [8, 1, 8, 5]
 
@@ -178,81 +188,81 @@ async def test_gives_what_is_too_much_for_one_call_to_who_takes_it(pace: float) 
 @pytest.mark.parametrize(
     ("values", "calls"), [((BAD, *range(20, 40)), 1), ((*range(20, 30), BAD, 1, 2, 3, 4, 5, 6), 2)]
 )
-async def test_what_fails_in_pieces_is_told_once(values: Sequence[int], calls: int) -> None:
-    run, taken = Recording(), Taken()
-    batcher(run).put(samples(*values), taken)
+async def test_a_failed_large_request_gets_one_error(values: Sequence[int], calls: int) -> None:
+    run, taken = RecordingModel(), Sink()
+    make_batcher(run).put(samples(*values), taken)
     await asyncio.sleep(0.01)
-    (failed,) = taken.told
+    (failed,) = taken.received
     assert isinstance(failed, Failed)
     assert len(run.sizes) == calls
 
 
-async def test_nothing_else_is_computed_for_who_has_gone() -> None:
-    taken = Taken()
+async def test_computes_no_more_for_a_disconnected_client() -> None:
+    taken = Sink()
 
     def run(inputs: Arrays) -> Arrays:
-        taken.gone = True
+        taken.is_done = True
         return square(inputs)
 
-    recording = Recording(run)
-    batcher(recording).put(samples(*range(20, 41)), taken)
+    recording = RecordingModel(run)
+    make_batcher(recording).put(samples(*range(20, 41)), taken)
     await asyncio.sleep(0.01)
-    assert (recording.sizes, taken.told) == ([8], [])
+    assert (recording.sizes, taken.received) == ([8], [])
 
 
-async def test_pieces_whose_answers_differ_in_length_fail_their_request_alone() -> None:
-    asked = batcher(lambda inputs: {"y": np.ones((len(inputs["x"]), int(inputs["x"][0])))})
-    asking = asked.answer(samples(*range(1, 21))), asked.answer(samples(1))
+async def test_chunks_with_different_shapes_fail_their_request_alone() -> None:
+    batcher = make_batcher(lambda inputs: {"y": np.ones((len(inputs["x"]), int(inputs["x"][0])))})
+    asking = batcher.answer(samples(*range(1, 21))), batcher.answer(samples(1))
     async with asyncio.timeout(5):
         both = await asyncio.gather(*asking, return_exceptions=True)
     assert isinstance(both[0], Failed)
     assert both[1]["y"].shape == (1, 1)  # type: ignore[index]
 
 
-async def test_a_part_that_fails_fails_its_request_alone() -> None:
-    asked = batcher()
+async def test_a_failing_chunk_fails_its_request_alone() -> None:
+    batcher = make_batcher()
     answers = await asyncio.gather(
-        asked.answer(samples(*range(20), BAD)), asked.answer(samples(1)), return_exceptions=True
+        batcher.answer(samples(*range(20), BAD)), batcher.answer(samples(1)), return_exceptions=True
     )
     assert isinstance(answers[0], Failed)
     assert list(answers[1]["y"]) == [1]  # type: ignore[index]
 
 
-async def test_what_gives_no_answer_to_each_sample_fails() -> None:
-    asked = batcher(lambda inputs: {"y": inputs["x"].sum(keepdims=True)})
-    answers = await asyncio.gather(asked.answer(samples(1)), asked.answer(samples(2, 3)), return_exceptions=True)
+async def test_a_model_must_answer_each_sample() -> None:
+    batcher = make_batcher(lambda inputs: {"y": inputs["x"].sum(keepdims=True)})
+    answers = await asyncio.gather(batcher.answer(samples(1)), batcher.answer(samples(2, 3)), return_exceptions=True)
     assert list(answers[0]["y"]) == [1]  # type: ignore[index]
     assert isinstance(answers[1], Failed)
     assert "an answer to each of 2 samples" in answers[1].message
 
 
-async def test_refuses_before_anything_is_computed() -> None:
-    run = Recording()
-    asked = batcher(run)
-    good, bad = asked.answer(samples(1)), asked.answer({"x": np.zeros(1, np.float32)})
+async def test_refuses_invalid_samples_before_the_call() -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run)
+    good, bad = batcher.answer(samples(1)), batcher.answer({"x": np.zeros(1, np.float32)})
     answers = await asyncio.gather(good, bad, return_exceptions=True)
     assert list(answers[0]["y"]) == [1]  # type: ignore[index]
     assert isinstance(answers[1], Invalid)
     assert run.sizes == [1]
 
 
-async def test_refuses_more_than_may_wait() -> None:
-    asked = batcher(waiting=2)
-    answers = await asyncio.gather(*(asked.answer(samples(n)) for n in range(4)), return_exceptions=True)
+async def test_refuses_requests_above_the_limit() -> None:
+    batcher = make_batcher(waiting=2)
+    answers = await asyncio.gather(*(batcher.answer(samples(n)) for n in range(4)), return_exceptions=True)
     assert [isinstance(one, Busy) for one in answers] == [False, False, True, True]
-    assert list((await asked.answer(samples(3)))["y"]) == [9]  # there is room again
+    assert list((await batcher.answer(samples(3)))["y"]) == [9]  # there is room again
 
 
-async def test_only_what_has_the_same_shape_goes_together() -> None:
-    run = Recording()
-    asked = batcher(run, model=TEXTS)
+async def test_batches_only_equal_shapes() -> None:
+    run = RecordingModel()
+    batcher = make_batcher(run, model=TEXTS)
     given = [np.full((1, length), 2, np.int64) for length in (3, 3, 5, 3)]
-    answers = await asyncio.gather(*(asked.answer({"x": one}) for one in given))
+    answers = await asyncio.gather(*(batcher.answer({"x": one}) for one in given))
     assert [int(one["y"][0]) for one in answers] == [12, 12, 20, 12]
     assert run.sizes == [2, 1, 1]
 
 
-async def test_what_takes_long_leaves_the_loop_to_others() -> None:
+async def test_a_slow_call_does_not_block_the_event_loop() -> None:
     loop = asyncio.get_running_loop()
     proceed = asyncio.Event()
 
@@ -260,75 +270,73 @@ async def test_what_takes_long_leaves_the_loop_to_others() -> None:
         asyncio.run_coroutine_threadsafe(proceed.wait(), loop).result(10)
         return square(inputs)
 
-    asked = batcher(held, pace=2 * INLINE_SECONDS)
-    answering = asyncio.create_task(asked.answer(samples(3)))
-    await asyncio.sleep(0.01)  # which it would not come back from, were the model called in the loop
+    batcher = make_batcher(held, seconds_per_sample=2 * INLINE_SECONDS)
+    answering = asyncio.create_task(batcher.answer(samples(3)))
+    await asyncio.sleep(0.01)  # which it would not return from if the model blocked the loop
     assert not answering.done()
     proceed.set()
     assert list((await answering)["y"]) == [9]
 
 
-async def test_what_may_be_of_any_length_leaves_the_loop_to_others() -> None:
+async def test_samples_of_variable_length_are_computed_in_a_thread() -> None:
     threads: list[threading.Thread] = []
 
     def run(inputs: Arrays) -> Arrays:
         threads.append(threading.current_thread())
         return square(inputs)
 
-    answer = await batcher(run, model=TEXTS, pace=QUICK).answer({"x": np.ones((1, 1000), np.int64)})
+    answer = await make_batcher(run, model=TEXTS, seconds_per_sample=FAST).answer({"x": np.ones((1, 1000), np.int64)})
     assert list(answer["y"]) == [1000]
     assert threading.main_thread() not in threads
 
 
-async def test_what_cannot_be_counted_holds_up_nobody() -> None:
-    def computed(_: int, __: Sequence[Arrays]) -> None:
+async def test_an_error_of_the_callback_blocks_no_request() -> None:
+    def on_call(_: int, __: Sequence[Arrays]) -> None:
         raise ValueError("no such class")
 
-    told: list[Any] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
-    asked = batcher(most=1, computed=computed)
+    received: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: received.append(context["exception"]))
+    batcher = make_batcher(max_batch_size=1, on_call=on_call)
     async with asyncio.timeout(5):
-        answers = await asyncio.gather(*(asked.answer(samples(n)) for n in (1, 2, 3)))
+        answers = await asyncio.gather(*(batcher.answer(samples(n)) for n in (1, 2, 3)))
     assert [list(one["y"]) for one in answers] == [[1], [4], [9]]
-    assert len(told) == 3
+    assert len(received) == 3
 
 
-async def test_learns_how_long_a_sample_takes() -> None:
+async def test_fast_calls_move_to_the_event_loop() -> None:
     where: set[str] = set()
 
     def run(inputs: Arrays) -> Arrays:
-        import threading  # noqa: PLC0415
-
         where.add(threading.current_thread().name)
         return square(inputs)
 
-    asked = batcher(run, pace=SLOW)
+    batcher = make_batcher(run, seconds_per_sample=SLOW)
     for _ in range(200):
-        await asked.answer(samples(1))
+        await batcher.answer(samples(1))
     where.clear()
-    await asked.answer(samples(1))
+    await batcher.answer(samples(1))
     assert where == {"MainThread"}
 
 
-async def test_tells_of_each_call() -> None:
-    told: list[tuple[int, int]] = []
+async def test_reports_each_call() -> None:
+    received: list[tuple[int, int]] = []
 
-    def computed(count: int, outputs: Sequence[Arrays]) -> None:
-        told.append((count, sum(len(one["y"]) for one in outputs)))
+    def on_call(count: int, outputs: Sequence[Arrays]) -> None:
+        received.append((count, sum(len(one["y"]) for one in outputs)))
 
-    asked = batcher(computed=computed)
-    await asyncio.gather(*(asked.answer(samples(n)) for n in (1, BAD, 2)), return_exceptions=True)
-    assert told == [(3, 2)]
+    batcher = make_batcher(on_call=on_call)
+    await asyncio.gather(*(batcher.answer(samples(n)) for n in (1, BAD, 2)), return_exceptions=True)
+    assert received == [(3, 2)]
 
 
 class Call:
-    """A request of the test below: its samples, when it comes, and whether its caller goes away, and when."""
+    """A request of the test below: its samples, its start, and the time after which it is cancelled, or None."""
 
-    def __init__(self, values: Sequence[int], come: float, go: float | None) -> None:
-        self.values, self.come, self.go = values, come, go
+    def __init__(self, values: Sequence[int], starts: float, cancels: float | None) -> None:
+        self.values, self.starts, self.cancels = values, starts, cancels
 
     def __repr__(self) -> str:
-        return f"Call({self.values}, {self.come}, {self.go})"
+        return f"Call({self.values}, {self.starts}, {self.cancels})"
 
 
 moments = st.sampled_from([0.0, 0.0, 0.0005, 0.001, 0.002])
@@ -340,18 +348,20 @@ calls = st.builds(
 )
 
 
-@given(st.lists(calls, max_size=30), st.sampled_from([QUICK, SLOW]), st.sampled_from([0.0, 0.001]), st.integers(1, 9))
-def test_one_callers_answer_never_reaches_another(made: Sequence[Call], pace: float, delay: float, most: int) -> None:
-    async def ask(asked: Batcher, call: Call) -> None:
-        await asyncio.sleep(call.come)
-        answering = asyncio.ensure_future(asked.answer(samples(*call.values)))
-        if call.go is not None:
-            await asyncio.sleep(call.go)
+@given(st.lists(calls, max_size=30), st.sampled_from([FAST, SLOW]), st.sampled_from([0.0, 0.001]), st.integers(1, 9))
+def test_each_client_gets_its_own_answer(
+    calls_: Sequence[Call], seconds_per_sample: float, delay: float, max_batch_size: int
+) -> None:
+    async def ask(batcher: Batcher, call: Call) -> None:
+        await asyncio.sleep(call.starts)
+        answering = asyncio.ensure_future(batcher.answer(samples(*call.values)))
+        if call.cancels is not None:
+            await asyncio.sleep(call.cancels)
             answering.cancel()
         try:
             answer = await answering
         except asyncio.CancelledError:
-            assert call.go is not None
+            assert call.cancels is not None
         except Failed:
             assert BAD in call.values
         else:
@@ -361,66 +371,54 @@ def test_one_callers_answer_never_reaches_another(made: Sequence[Call], pace: fl
     async def all_of_them() -> None:
         with ThreadPoolExecutor(1) as thread:
             admission = AdmissionControl(1000, 1000)
-            asked = Batcher(NUMBER, square, most=most, delay=delay, thread=thread, pace=pace, admission=admission)
-            await asyncio.gather(*(ask(asked, call) for call in made))
+            batcher = Batcher(
+                NUMBER,
+                square,
+                max_batch_size=max_batch_size,
+                delay=delay,
+                thread=thread,
+                seconds_per_sample=seconds_per_sample,
+                admission=admission,
+            )
+            await asyncio.gather(*(ask(batcher, call) for call in calls_))
             await asyncio.sleep(0.005)
         assert admission.waiting == 0
 
     asyncio.run(all_of_them())
 
 
-async def test_no_more_may_wait_than_is_computed_in_time() -> None:
-    goes_on = threading.Event()
-
-    def run(inputs: Arrays) -> Arrays:
-        goes_on.wait(10)
-        return square(inputs)
-
+async def test_refuses_requests_beyond_the_maximum_time() -> None:
+    proceed = threading.Event()
     admission = AdmissionControl(1000, 1000)
-    asked = batcher(run, pace=8.0, most=1, admission=admission)
-    waiting = [asyncio.create_task(asked.answer(samples(number))) for number in range(3)]
+    batcher = make_batcher(held(proceed), seconds_per_sample=8.0, max_batch_size=1, admission=admission)
+    waiting = [asyncio.create_task(batcher.answer(samples(number))) for number in range(3)]
     await asyncio.sleep(0.01)
     assert admission.estimate() == 24.0
     with pytest.raises(Busy, match=r"3 waiting requests take about 24 s"):
-        await asked.answer(samples(9))
-    goes_on.set()
+        await batcher.answer(samples(9))
+    proceed.set()
     await asyncio.gather(*waiting)
     assert admission.estimate() == 0
 
 
-async def test_what_is_given_up_is_answered() -> None:
-    goes_on = threading.Event()
-
-    def run(inputs: Arrays) -> Arrays:
-        goes_on.wait(10)
-        return square(inputs)
-
-    asked = batcher(run, pace=SLOW, most=1)
-    first, second, large = (asyncio.create_task(asked.answer(samples(*[3] * count))) for count in (1, 1, 5))
+async def test_fails_queued_requests_at_shutdown() -> None:
+    proceed = threading.Event()
+    batcher = make_batcher(held(proceed), seconds_per_sample=SLOW, max_batch_size=1)
+    first, second, large = (asyncio.create_task(batcher.answer(samples(*[3] * count))) for count in (1, 1, 5))
     await asyncio.sleep(0.01)
-    asked.give_up(NotReady("it ends"))
+    batcher.fail_queued(NotReady("it ends"))
     for one in (second, large):
         with pytest.raises(NotReady, match="it ends"):
             await one
-    goes_on.set()
+    proceed.set()
     assert list((await first)["y"]) == [9]
 
 
-def held(goes_on: threading.Event) -> Callable[[Arrays], Arrays]:
-    """Returns a model whose calls wait for an event."""
-
-    def run(inputs: Arrays) -> Arrays:
-        goes_on.wait(10)
-        return square(inputs)
-
-    return run
-
-
-async def test_a_queue_whose_clients_have_gone_refuses_nobody() -> None:
-    goes_on = threading.Event()
+async def test_disconnected_clients_do_not_count_in_the_queue() -> None:
+    proceed = threading.Event()
     admission = AdmissionControl(1000, 1000)
-    asked = batcher(held(goes_on), pace=1.0, most=1, admission=admission)
-    left = [asyncio.create_task(asked.answer(samples(number))) for number in range(21)]
+    batcher = make_batcher(held(proceed), seconds_per_sample=1.0, max_batch_size=1, admission=admission)
+    left = [asyncio.create_task(batcher.answer(samples(number))) for number in range(21)]
     await asyncio.sleep(0.01)
     with pytest.raises(Busy, match=r"21 waiting requests take about 21 s"):
         admission.admit()
@@ -428,35 +426,35 @@ async def test_a_queue_whose_clients_have_gone_refuses_nobody() -> None:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     admission.admit()  # while the call still runs
-    answering = asyncio.create_task(asked.answer(samples(5)))
-    goes_on.set()
+    answering = asyncio.create_task(batcher.answer(samples(5)))
+    proceed.set()
     assert list((await answering)["y"]) == [25]
     assert admission.estimate() == 0
 
 
-async def test_a_queue_whose_clients_have_gone_is_forgotten_with_the_call_that_they_waited_for() -> None:
-    goes_on = threading.Event()
+async def test_drops_disconnected_clients_after_the_running_call() -> None:
+    proceed = threading.Event()
     admission = AdmissionControl(1000, 1000)
-    asked = batcher(held(goes_on), pace=2.4, admission=admission)
-    takers = [Taken() for _ in range(3)]
+    batcher = make_batcher(held(proceed), seconds_per_sample=2.4, admission=admission)
+    takers = [Sink() for _ in range(3)]
     for count, sink in zip((1, 7, 8), takers, strict=True):
-        asked.put(samples(*[3] * count), sink)
+        batcher.put(samples(*[3] * count), sink)
         await asyncio.sleep(0.01)
     with pytest.raises(Busy):
         admission.admit()
     for sink in takers:
-        sink.gone = True
+        sink.is_done = True
     admission.waiting = 0
-    goes_on.set()
+    proceed.set()
     async with asyncio.timeout(5):
-        while asked.late(0, 0):  # noqa: ASYNC110 - what it waits for tells nobody
+        while batcher.slow_call_message(0, 0):  # noqa: ASYNC110 - a condition has no event
             await asyncio.sleep(0.001)
     await asyncio.sleep(0.01)
     admission.admit()
     assert admission.estimate() == 0
 
 
-async def test_slow_single_requests_do_not_shorten_the_queue_of_full_batches() -> None:
+async def test_slow_single_requests_do_not_raise_the_estimate_of_full_batches() -> None:
     admission = AdmissionControl(1000, 1000)
     proceed = threading.Event()
     calls: list[int] = []
@@ -465,72 +463,72 @@ async def test_slow_single_requests_do_not_shorten_the_queue_of_full_batches() -
         calls.append(len(inputs["x"]))
         if len(calls) > 20:
             proceed.wait(10)
-        time.sleep(0.02)  # whatever the size of the batch
+        time.sleep(0.02)  # for any size of the batch
         return square(inputs)
 
-    asked = batcher(run, pace=0.02 / 8, admission=admission)
+    batcher = make_batcher(run, seconds_per_sample=0.02 / 8, admission=admission)
     for _ in range(20):
-        await asked.answer(samples(2))
-    waiting = [asyncio.create_task(asked.answer(samples(2))) for _ in range(100)]
+        await batcher.answer(samples(2))
+    waiting = [asyncio.create_task(batcher.answer(samples(2))) for _ in range(100)]
     await asyncio.sleep(0.01)
     assert admission.estimate() < 1  # thirteen calls
     proceed.set()
     await asyncio.gather(*waiting)
 
 
-async def test_tells_of_a_call_that_takes_too_long() -> None:
-    goes_on = threading.Event()
+async def test_reports_a_slow_call() -> None:
+    proceed = threading.Event()
     admission = AdmissionControl(1000, 1000)
-    asked = batcher(held(goes_on), pace=SLOW, admission=admission)
-    assert asked.late(0, 0) is None
-    answering = asyncio.create_task(asked.answer(samples(1, 2)))
+    batcher = make_batcher(held(proceed), seconds_per_sample=SLOW, admission=admission)
+    assert batcher.slow_call_message(0, 0) is None
+    answering = asyncio.create_task(batcher.answer(samples(1, 2)))
     await asyncio.sleep(0.05)
-    assert (asked.late(10, 0), asked.late(0, 1000)) == (None, None)
-    late = asked.late(0.01, 1)
+    assert (batcher.slow_call_message(10, 0), batcher.slow_call_message(0, 1000)) == (None, None)
+    late = batcher.slow_call_message(0.01, 1)
     assert late is not None
     assert "2 samples for 0 s, expected 0.02 s" in late
     assert 0.04 < admission.estimate() < 5  # as long as it has taken
-    goes_on.set()
+    proceed.set()
     await answering
-    assert asked.late(0, 0) is None
+    assert batcher.slow_call_message(0, 0) is None
 
 
-async def test_samples_whose_client_has_gone_are_forgotten_before_their_turn() -> None:
-    goes_on = threading.Event()
+async def test_frees_samples_of_disconnected_clients() -> None:
+    proceed = threading.Event()
     admission = AdmissionControl(1000, 1000)
-    asked = batcher(held(goes_on), pace=6.0, admission=admission)
-    first = asyncio.create_task(asked.answer(samples(3)))
+    batcher = make_batcher(held(proceed), seconds_per_sample=6.0, admission=admission)
+    first = asyncio.create_task(batcher.answer(samples(3)))
     await asyncio.sleep(0.01)
     sent = [samples(4), samples(5), samples(6)]
     alive = [weakref.ref(one["x"]) for one in sent]
-    left, stays = (asyncio.create_task(asked.answer(sent.pop(0))) for _ in range(2))
-    sink = Taken()
-    asked.put(sent.pop(), sink)
+    left, stays = (asyncio.create_task(batcher.answer(sent.pop(0))) for _ in range(2))
+    sink = Sink()
+    batcher.put(sent.pop(), sink)
     await asyncio.sleep(0.01)
     left.cancel()
     await asyncio.gather(left, return_exceptions=True)
-    sink.gone, admission.waiting = True, admission.waiting - 1
-    asked.forget()
+    sink.is_done, admission.waiting = True, admission.waiting - 1
+    batcher.drop_disconnected()
     del left
     await asyncio.sleep(0.01)
     gc.collect()
     assert [one() is None for one in alive] == [True, False, True]
     assert admission.estimate() < 18
-    goes_on.set()
+    proceed.set()
     assert [list(one["y"]) for one in await asyncio.gather(first, stays)] == [[9], [25]]
     assert admission.estimate() == 0
 
 
-async def test_calls_that_fail_at_once_make_no_call_seem_quick() -> None:
+async def test_early_failures_do_not_measure_the_speed() -> None:
     threads: list[threading.Thread] = []
 
     def run(inputs: Arrays) -> Arrays:
         threads.append(threading.current_thread())
         return square(inputs)
 
-    asked = batcher(run, pace=SLOW)
+    batcher = make_batcher(run, seconds_per_sample=SLOW)
     for _ in range(30):
         with pytest.raises(Failed):
-            await asked.answer(samples(BAD))
-    await asked.answer(samples(2))
+            await batcher.answer(samples(BAD))
+    await batcher.answer(samples(2))
     assert threading.main_thread() not in threads

@@ -1,4 +1,4 @@
-"""What is said of requests."""
+"""The access log."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from epochal_server.monitoring.access_log import AccessLog, Entry, line
 ENTRY = Entry(0.25, "10.0.0.7", "POST", "/predict", "photographs", 200, 0.0123456789, 1000, 70)
 
 
-def test_is_one_object_a_line() -> None:
+def test_a_line_is_a_json_object() -> None:
     assert json.loads(line(ENTRY)) == {
         "ts": "1970-01-01T00:00:00.250+00:00",
         "logger": "access",
@@ -28,19 +28,19 @@ def test_is_one_object_a_line() -> None:
     }
 
 
-def test_no_path_breaks_a_line_or_commands_a_terminal() -> None:
-    told = line(ENTRY._replace(path='/\n{"code":200}\x1b[31m\udcff'))
-    assert told.count(b"\n") == 1
-    assert b"\x1b" not in told
-    assert json.loads(told)["path"] == '/\n{"code":200}\\x1b[31m\\udcff'
+def test_escapes_control_characters_of_a_path() -> None:
+    text = line(ENTRY._replace(path='/\n{"code":200}\x1b[31m\udcff'))
+    assert text.count(b"\n") == 1
+    assert b"\x1b" not in text
+    assert json.loads(text)["path"] == '/\n{"code":200}\\x1b[31m\\udcff'
 
 
-def test_tells_an_address_as_people_know_it() -> None:
+def test_shows_a_mapped_ipv4_address_as_ipv4() -> None:
     assert json.loads(line(ENTRY._replace(client="::ffff:10.0.0.7")))["client"] == "10.0.0.7"
     assert json.loads(line(ENTRY._replace(client="fd00::7")))["client"] == "fd00::7"
 
 
-def test_writes_many_at_once() -> None:
+def test_writes_many_lines_at_once() -> None:
     written: list[bytes] = []
     log = AccessLog(written.append)
     for _ in range(3):
@@ -51,18 +51,18 @@ def test_writes_many_at_once() -> None:
     assert [len(lines.splitlines()) for lines in written] == [3]
 
 
-def test_fills_no_memory_where_nobody_takes_it() -> None:
+def test_the_lines_in_memory_are_bounded() -> None:
     written: list[bytes] = []
     log = AccessLog(written.append)
-    for _ in range(access_log.MOST + 5):
+    for _ in range(access_log.MAX_LINES + 5):
         log.add(ENTRY)
     log.flush()
     *_, last = written[0].splitlines()
-    assert json.loads(last)["message"] == "5 more requests: standard output was too slow for their lines"
+    assert json.loads(last)["message"] == "dropped the lines of 5 requests, because standard output is too slow"
 
 
-async def test_goes_on_where_a_write_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_log, "EVERY_SECONDS", 0.01)
+async def test_continues_after_a_failed_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "WRITE_SECONDS", 0.01)
     written: list[bytes] = []
 
     def write(lines: bytes) -> None:
@@ -71,18 +71,18 @@ async def test_goes_on_where_a_write_fails(monkeypatch: pytest.MonkeyPatch) -> N
             raise BrokenPipeError
 
     log = AccessLog(write)
-    keeping = asyncio.create_task(log.run())
+    running = asyncio.create_task(log.run())
     for count in (1, 2):
         log.add(ENTRY)
         async with asyncio.timeout(5):
-            while len(written) < count:  # noqa: ASYNC110 - the write tells nobody
+            while len(written) < count:  # noqa: ASYNC110 - a write has no event
                 await asyncio.sleep(0.01)
-    keeping.cancel()
-    await asyncio.wait([keeping])
+    running.cancel()
+    await asyncio.wait([running])
 
 
-async def test_loses_no_line_that_comes_while_others_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_log, "EVERY_SECONDS", 0.0)
+async def test_loses_no_line_during_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "WRITE_SECONDS", 0.0)
     written: list[bytes] = []
     log, begins = AccessLog(written.append), threading.Event()
 
@@ -95,21 +95,21 @@ async def test_loses_no_line_that_comes_while_others_are_written(monkeypatch: py
         asyncio.get_running_loop().set_default_executor(thread)
         thread.submit(begins.wait, 5)
         log.add(ENTRY)
-        keeping = asyncio.create_task(log.run())
+        running = asyncio.create_task(log.run())
         await asyncio.sleep(0.01)  # and now it waits for the thread
         monkeypatch.setattr(access_log, "line", slowly)
         log.add(ENTRY)
-        keeping.cancel()
-        await asyncio.wait([keeping])
+        running.cancel()
+        await asyncio.wait([running])
     assert sum(lines.count(b"\n") for lines in written) == 2
 
 
-async def test_writes_what_is_left_when_it_ends() -> None:
+async def test_writes_the_remaining_lines_at_the_end() -> None:
     written: list[bytes] = []
     log = AccessLog(written.append)
-    keeping = asyncio.create_task(log.run())
+    running = asyncio.create_task(log.run())
     await asyncio.sleep(0)
     log.add(ENTRY)
-    keeping.cancel()
-    await asyncio.wait([keeping])
+    running.cancel()
+    await asyncio.wait([running])
     assert len(written) == 1

@@ -1,4 +1,4 @@
-"""What is counted, as Prometheus gets it."""
+"""The Prometheus metrics of a server."""
 
 import numpy as np
 import pytest
@@ -51,5 +51,5 @@ def test_counts_calls_of_the_model_and_predictions() -> None:
     assert found['epochal_server_info{model="digits",sha256="abc"}'] == 1
 
 
-def test_says_nothing_of_a_model_that_is_not_there() -> None:
+def test_has_no_series_of_a_model_that_is_not_loaded() -> None:
     assert not [name for name in series(Metrics(lambda: 0)) if "info" in name or "predictions" in name]

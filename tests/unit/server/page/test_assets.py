@@ -1,4 +1,4 @@
-"""The files of the pages: all there, and nothing in them that their policy forbids."""
+"""The files of the web pages, and their policy."""
 
 import re
 
@@ -16,7 +16,7 @@ def linked(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(assets()))
-def test_what_a_file_leads_to_is_there(name: str) -> None:
+def test_every_link_leads_to_a_file(name: str) -> None:
     files = {re.sub(r"^(page|\.)/", "", link) for link in linked(name) - SERVED}
     assert files <= assets().keys()
 
@@ -30,23 +30,23 @@ def test_every_file_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_script_and_no_style_of_its_own(name: str) -> None:
+def test_a_page_has_no_inline_script_or_style(name: str) -> None:
     text = assets()[name].content.decode()
     assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|javascript:|//", text) is None
 
 
 @pytest.mark.parametrize("name", sorted(name for name in assets() if name.endswith(".js")))
-def test_a_script_makes_no_html_of_text(name: str) -> None:
+def test_a_script_inserts_no_text_as_html(name: str) -> None:
     text = assets()[name].content.decode()
     assert re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", text) is None
 
 
-def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
+def test_the_policy_allows_no_other_origin() -> None:
     assert "default-src 'none'" in POLICY
     assert "unsafe" not in POLICY
     assert "http" not in POLICY
 
 
-def test_versions_of_a_file_have_other_digests() -> None:
+def test_every_file_has_its_own_digest() -> None:
     digests = [asset.digest for asset in assets().values()]
     assert len(set(digests)) == len(digests)

@@ -1,4 +1,4 @@
-"""The memory of an answer is known before the model computes it, and the answer takes no more."""
+"""The predicted memory of an answer is an upper bound."""
 
 import tracemalloc
 from collections.abc import Callable, Mapping
@@ -24,18 +24,19 @@ HEAD = 200
 class Protocol:
     """How a protocol answers: its bound, and its response."""
 
-    times: Callable[[Model], int]
+    memory_factor: Callable[[Model], int]
     encode: Callable[[Arrays, Model], bytes]
 
 
-def v2_protocol(**how: Any) -> Protocol:
-    def asked(served: Model) -> Head:
-        outputs = tuple(Output(name, **({"binary": False} | how)) for name in served.outputs)
-        wanted = sum(v2_request._bytes(output, served) for output in outputs)
-        return Head({}, outputs, {}, answer_size.times(served, wanted), 0)
+def v2_protocol(**options: Any) -> Protocol:
+    def request(served: Model) -> Head:
+        outputs = tuple(Output(name, **({"binary": False} | options)) for name in served.outputs)
+        response_bytes = sum(v2_request._bytes(output, served) for output in outputs)
+        return Head({}, outputs, {}, answer_size.memory_factor(served, response_bytes), 0)
 
     return Protocol(
-        lambda served: asked(served).times, lambda answers, served: v2.encode(asked(served), served, answers).content
+        lambda served: request(served).memory_factor,
+        lambda answers, served: v2.encode(request(served), served, answers).content,
     )
 
 
@@ -54,10 +55,10 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         "v2 binary": v2_protocol(binary=True),
         "v2 classes": v2_protocol(classification=2),
         "v2 binary classes": v2_protocol(binary=True, classification=9),
-        "tfserving rows": Protocol(tfserving._times, partial(tensorflow, rows=True)),
-        "tfserving columns": Protocol(tfserving._times, partial(tensorflow, rows=False)),
-        "watson v3": Protocol(watson._times, lambda answers, served: watson.encode_v3(served, answers).content),
-        "watson v4": Protocol(watson._times, v4),
+        "tfserving rows": Protocol(tfserving._memory_factor, partial(tensorflow, rows=True)),
+        "tfserving columns": Protocol(tfserving._memory_factor, partial(tensorflow, rows=False)),
+        "watson v3": Protocol(watson._memory_factor, lambda answers, served: watson.encode_v3(served, answers).content),
+        "watson v4": Protocol(watson._memory_factor, v4),
     }
 )
 
@@ -75,55 +76,59 @@ def extremes(dtype: str) -> list[Any]:
 
 @pytest.mark.parametrize("dtype", sorted(each.name for each in DATA_TYPES if each.kind != "O"))
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 1, 1), (2, 3)])
-def test_no_response_has_more_bytes_than_were_counted(dtype: str, shape: tuple[int, ...]) -> None:
+def test_a_response_has_no_more_bytes_than_predicted(dtype: str, shape: tuple[int, ...]) -> None:
     for probabilities in (False, True):
         served = model([spec("x", (2,))], [spec("y", shape, dtype)], probabilities=probabilities)
         for value in extremes(dtype):
             answers = {"y": np.full((50, *shape), value, dtype)}
             for name, protocol in PROTOCOLS.items():
-                most = HEAD + (protocol.times(served) - 1) * bytes_of(answers)
-                assert len(protocol.encode(answers, served)) <= most, (name, value)
+                max_bytes = HEAD + (protocol.memory_factor(served) - 1) * bytes_of(answers)
+                assert len(protocol.encode(answers, served)) <= max_bytes, (name, value)
 
 
-def test_texts_and_names_are_counted() -> None:
+def test_strings_and_names_count() -> None:
     answers = {"score": np.full((50, 2), -1 / 3, np.float32), "said": texts(*["\x01" * 1000] * 50)}
     for name in ("v2", "v2 binary", "tfserving rows", "watson v3"):
         protocol = PROTOCOLS[name]
-        assert len(protocol.encode(answers, pair())) <= HEAD + (protocol.times(pair()) - 1) * bytes_of(answers), name
+        assert len(protocol.encode(answers, pair())) <= HEAD + (protocol.memory_factor(pair()) - 1) * bytes_of(
+            answers
+        ), name
 
 
-def test_names_of_classes_are_counted() -> None:
+def test_names_of_classes_count() -> None:
     served = small(classes=("\x01" * 300, "b", "c"))
     answers = {"y": np.full((50, 3), [1, 0, 0], np.float32)}
     for name in ("v2 classes", "v2 binary classes"):
         protocol = PROTOCOLS[name]
-        assert len(protocol.encode(answers, served)) <= HEAD + (protocol.times(served) - 1) * bytes_of(answers), name
-    assert photographs.times(served) > 300
+        assert len(protocol.encode(answers, served)) <= HEAD + (protocol.memory_factor(served) - 1) * bytes_of(
+            answers
+        ), name
+    assert photographs.memory_factor(served) > 300
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_a_large_answer_takes_the_memory_of_its_response_twice(name: str) -> None:
+def test_encoding_takes_at_most_twice_the_response(name: str) -> None:
     """Its parts and the whole: a few numbers at a time are Python objects."""
     protocol, served = PROTOCOLS[name], small(probabilities=True, classes=("a", "b", "c"))
-    answers = {"y": np.random.default_rng(3).random((100_000, 3)).astype(np.float32)}
+    answers = {"y": np.random.default_rng(3).random((40_000, 3)).astype(np.float32)}
     protocol.encode({"y": answers["y"][:10]}, served)
     tracemalloc.start()
     try:
         body = protocol.encode(answers, served)
-        _, most = tracemalloc.get_traced_memory()
+        _, max_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < (1.1 if name == "v2 binary" else 2.2) * len(body) + 4 * 2**20
+    assert max_bytes < (1.1 if name == "v2 binary" else 2.2) * len(body) + 2 * 2**20
 
 
 @pytest.mark.parametrize("rows", [True, False])
-def test_several_outputs_take_no_more(*, rows: bool) -> None:
+def test_encoding_several_outputs_takes_at_most_twice_the_response(*, rows: bool) -> None:
     random = np.random.default_rng(3)
-    answers = {name: random.random((100_000, 2)).astype(np.float32) for name in ("a", "b")}
+    answers = {name: random.random((40_000, 2)).astype(np.float32) for name in ("a", "b")}
     tracemalloc.start()
     try:
         body = tfserving.encode(rows, answers).content
-        _, most = tracemalloc.get_traced_memory()
+        _, max_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 2.2 * len(body) + 4 * 2**20
+    assert max_bytes < 2.2 * len(body) + 2 * 2**20

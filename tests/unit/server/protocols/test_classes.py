@@ -1,9 +1,9 @@
-"""Which classes an answer tells."""
+"""The predicted classes in an answer."""
 
 import numpy as np
 import pytest
 from epochal_server.model.model import Model
-from epochal_server.protocols.classes import ClassPrediction, chosen, labels, ranked, tells_classes
+from epochal_server.protocols.classes import ClassPrediction, has_classes, labels, predicted_classes, top_classes
 from epochal_server.refusals import Failed
 
 from tests.kit.served import digits, model, small, spec
@@ -15,48 +15,48 @@ def binary(*, probabilities: bool = False) -> Model:
     return model([spec("x", (2,))], [spec("y", (1,))], probabilities=probabilities, classes=("no", "yes"))
 
 
-def test_the_likeliest_come_first_and_of_equals_the_first() -> None:
-    assert ranked(ANSWERS, 2, ("a", "b")) == [
+def test_sorts_classes_by_value_and_then_by_index() -> None:
+    assert top_classes(ANSWERS, 2, ("a", "b")) == [
         [ClassPrediction(1, "b", 0.7), ClassPrediction(2, None, 0.2)],
         [ClassPrediction(0, "a", 0.4), ClassPrediction(2, None, 0.4)],
     ]
-    assert len(ranked(ANSWERS, 5, None)[0]) == 3
-    assert chosen(ANSWERS) == [1, 0]
+    assert len(top_classes(ANSWERS, 5, None)[0]) == 3
+    assert predicted_classes(ANSWERS) == [1, 0]
 
 
-def test_what_is_no_number_is_of_no_class() -> None:
+def test_nan_has_no_class() -> None:
     answers = np.array([[0.1, np.nan, 0.9], [0.1, 0.9, 0.0]])
-    assert chosen(answers) == [None, 1]
-    assert chosen(np.array([[np.nan], [0.9]])) == [None, 1]
-    assert chosen(np.array([[np.inf, 1.0]])) == [0]
-    with pytest.raises(Failed, match="gives NaN"):
-        ranked(answers, 3, None)
+    assert predicted_classes(answers) == [None, 1]
+    assert predicted_classes(np.array([[np.nan], [0.9]])) == [None, 1]
+    assert predicted_classes(np.array([[np.inf, 1.0]])) == [0]
+    with pytest.raises(Failed, match="contains NaN"):
+        top_classes(answers, 3, None)
 
 
-def test_one_value_tells_two_classes() -> None:
-    found = np.array([[0.25], [0.75]])
-    assert ranked(found, 3, ("no", "yes")) == [
+def test_one_value_distinguishes_two_classes() -> None:
+    values = np.array([[0.25], [0.75]])
+    assert top_classes(values, 3, ("no", "yes")) == [
         [ClassPrediction(0, "no", 0.75), ClassPrediction(1, "yes", 0.25)],
         [ClassPrediction(1, "yes", 0.75), ClassPrediction(0, "no", 0.25)],
     ]
-    assert chosen(found) == [0, 1]
+    assert predicted_classes(values) == [0, 1]
 
 
-def test_labels_are_written_as_triton_writes_them() -> None:
+def test_labels_have_the_form_of_triton() -> None:
     named = small(classes=("a", "b"))
     assert labels(ANSWERS, 1, "y", named).tolist() == [["0.700000:1:b"], ["0.400000:0:a"]]
     assert labels(np.array([1, 3], np.uint8), 9, "z", named).tolist() == [["1.000000:0"], ["3.000000:0"]]
 
 
-def test_labels_of_one_probability_are_of_two_classes() -> None:
-    found = np.array([[0.25], [0.75]], np.float32)
+def test_one_probability_has_two_labels() -> None:
+    values = np.array([[0.25], [0.75]], np.float32)
     one = binary(probabilities=True)
-    assert labels(found, 1, "y", one).tolist() == [["0.750000:0:no"], ["0.750000:1:yes"]]
-    assert labels(found, 2, "y", binary()).tolist() == [["0.250000:0"], ["0.750000:0"]]  # logits
+    assert labels(values, 1, "y", one).tolist() == [["0.750000:0:no"], ["0.750000:1:yes"]]
+    assert labels(values, 2, "y", binary()).tolist() == [["0.250000:0"], ["0.750000:0"]]  # logits
 
 
 @pytest.mark.parametrize(
-    ("of", "tells"),
+    ("served", "expected"),
     [
         (digits(), True),
         (digits(probabilities=False), True),
@@ -67,5 +67,5 @@ def test_labels_of_one_probability_are_of_two_classes() -> None:
         (model([spec("x", (2,))], [spec("mask", (8, 8, 3))], probabilities=True), False),
     ],
 )
-def test_some_models_tell_classes(of: Model, *, tells: bool) -> None:
-    assert tells_classes(of) is tells
+def test_some_models_have_classes(served: Model, *, expected: bool) -> None:
+    assert has_classes(served) is expected

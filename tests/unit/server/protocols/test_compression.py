@@ -1,4 +1,4 @@
-"""Bodies that were packed."""
+"""Compressed bodies."""
 
 import gzip
 import random
@@ -13,36 +13,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def bare(body: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(body) + packer.flush()
+def raw_deflate(body: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return compressor.compress(body) + compressor.flush()
 
 
 @given(st.binary(max_size=300))
-def test_unpacks_what_clients_pack(body: bytes) -> None:
+def test_decompresses_gzip_and_deflate(body: bytes) -> None:
     assert decompress(gzip.compress(body), "gzip", 300) == body
     assert decompress(zlib.compress(body), "deflate", 300) == body
-    assert decompress(bare(body), "deflate", 300) == body
+    assert decompress(raw_deflate(body), "deflate", 300) == body
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5))
-def test_unpacks_each_member_of_gzip(members: list[bytes]) -> None:
+def test_decompresses_each_gzip_member(members: list[bytes]) -> None:
     body = b"".join(members)
     assert decompress(b"".join(map(gzip.compress, members)), "gzip", len(body)) == body
 
 
-def test_unpacks_what_is_longer_than_a_part() -> None:
+def test_decompresses_several_parts() -> None:
     body = random.Random(7).randbytes(300_000)  # noqa: S311 - it keeps no secret
     assert decompress(gzip.compress(body) + gzip.compress(body), "gzip", 600_000) == 2 * body
-    for packed in (zlib.compress(body), bare(body)):
+    for packed in (zlib.compress(body), raw_deflate(body)):
         assert decompress(packed, "deflate", 300_000) == body
         with pytest.raises(TooLarge):
             decompress(packed, "deflate", 299_999)
 
 
-def test_members_together_hold_no_more_than_one_may() -> None:
-    """Which ends it before all are unpacked."""
-    with pytest.raises(TooLarge, match="expected at most 999 bytes when unpacked"):
+def test_the_limit_holds_for_all_members_together() -> None:
+    with pytest.raises(TooLarge, match="expected at most 999 bytes when decompressed"):
         decompress(gzip.compress(b"x" * 500) * 1000, "gzip", 999)
 
 
@@ -55,7 +54,7 @@ def test_many_members_take_little_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "packing"),
+    ("values", "encoding"),
     [
         ([], None),
         ([""], None),
@@ -66,37 +65,42 @@ def test_many_members_take_little_time() -> None:
         (["identity", "deflate"], "deflate"),
     ],
 )
-def test_passes_over_codings_that_pack_nothing(values: list[str], packing: str | None) -> None:
-    assert encoding_of(values) == packing
+def test_ignores_identity(values: list[str], encoding: str | None) -> None:
+    assert encoding_of(values) == encoding
 
 
 @pytest.mark.parametrize("values", [["gzip, gzip"], ["deflate", "gzip"]])
-def test_refuses_what_is_packed_more_than_once(values: list[str]) -> None:
+def test_refuses_two_compressions(values: list[str]) -> None:
     with pytest.raises(Unsupported, match=r"expected gzip or deflate once, found '(deflate|gzip), gzip'"):
         encoding_of(values)
 
 
 @pytest.mark.parametrize(
-    ("body", "packing", "refusal", "told"),
+    ("body", "encoding", "refusal", "message"),
     [
-        (gzip.compress(b"\0" * 10_000_000, mtime=0), "gzip", TooLarge, "expected at most 1,000 bytes when unpacked"),
-        (gzip.compress(b"abc", mtime=0)[:-1], "gzip", Invalid, "found that it breaks off"),
-        (gzip.compress(b"abc", mtime=0) + b"x", "gzip", Invalid, "breaks off"),
+        (
+            gzip.compress(b"\0" * 10_000_000, mtime=0),
+            "gzip",
+            TooLarge,
+            "expected at most 1,000 bytes when decompressed",
+        ),
+        (gzip.compress(b"abc", mtime=0)[:-1], "gzip", Invalid, "found a truncated one"),
+        (gzip.compress(b"abc", mtime=0) + b"x", "gzip", Invalid, "found a truncated one"),
         (gzip.compress(b"abc", mtime=0) + b"more", "gzip", Invalid, "expected gzip, found Error"),
-        (zlib.compress(b"abc") * 2, "deflate", Invalid, "found more after its end"),
-        (bare(b"abc") * 2, "deflate", Invalid, "found more after its end"),
+        (zlib.compress(b"abc") * 2, "deflate", Invalid, "found more bytes after its end"),
+        (raw_deflate(b"abc") * 2, "deflate", Invalid, "found more bytes after its end"),
         (b"abc", "gzip", Invalid, "expected gzip, found Error"),
-        (b"", "gzip", Invalid, "breaks off"),
-        (b"", "deflate", Invalid, "breaks off"),
+        (b"", "gzip", Invalid, "found a truncated one"),
+        (b"", "deflate", Invalid, "found a truncated one"),
         (b"abc", "br", Unsupported, "expected gzip or deflate, found 'br'"),
     ],
 )
-def test_refuses_the_rest(body: bytes, packing: str, refusal: type[Refused], told: str) -> None:
-    with pytest.raises(refusal, match=told):
-        decompress(body, packing, 1000)
+def test_refuses_invalid_bodies(body: bytes, encoding: str, refusal: type[Refused], message: str) -> None:
+    with pytest.raises(refusal, match=message):
+        decompress(body, encoding, 1000)
 
 
 @given(st.binary(), st.sampled_from(["gzip", "deflate"]))
-def test_survives_whatever_is_sent(body: bytes, packing: str) -> None:
+def test_survives_any_bytes(body: bytes, encoding: str) -> None:
     with suppress(Refused):
-        decompress(body, packing, 100)
+        decompress(body, encoding, 100)

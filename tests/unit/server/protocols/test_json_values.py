@@ -1,4 +1,4 @@
-"""JSON's numbers and texts become what the model takes, or are refused: nothing is rounded, cut or misread."""
+"""The conversion of JSON values to arrays, without rounding, truncation or guesses."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import orjson
 import pytest
 from epochal_server.model.datatypes import DATA_TYPES
 from epochal_server.model.model import Tensor
-from epochal_server.protocols.json_values import array, flat, jsonable, nested
+from epochal_server.protocols.json_values import BLOCK_VALUES, array, flat, json_blocks, jsonable, nested
 from epochal_server.refusals import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,59 +24,59 @@ def tensor(dtype: str, *shape: int) -> Tensor:
 
 @given(st.data())
 @pytest.mark.parametrize("dtype", sorted(of.name for of in DATA_TYPES if of.kind != "O"))
-def test_takes_every_number_that_the_type_has(dtype: str, data: st.DataObject) -> None:
+def test_accepts_every_number_of_the_type(dtype: str, data: st.DataObject) -> None:
     of = np.dtype(dtype)
     elements = arrays.from_dtype(of, **(FINITE if of.kind == "f" else {}))
-    wanted = data.draw(arrays.arrays(of, arrays.array_shapes(max_dims=4, max_side=4), elements=elements))
-    found = nested(wanted.tolist(), tensor(dtype, *wanted.shape[1:]), "x")
+    expected = data.draw(arrays.arrays(of, arrays.array_shapes(max_dims=4, max_side=4), elements=elements))
+    found = nested(expected.tolist(), tensor(dtype, *expected.shape[1:]), "x")
     assert found.dtype == of
-    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(found, expected)
 
 
-def test_takes_texts() -> None:
+def test_accepts_strings() -> None:
     found = nested([["a", ""], ["é", "b"]], tensor("str", 2), "x")
     assert found.dtype == object
     assert found.tolist() == [["a", ""], ["é", "b"]]
 
 
-def test_takes_whole_numbers_for_any() -> None:
+def test_accepts_integers_for_floats() -> None:
     assert nested([[1, 2.5]], tensor("float32", 2), "x").tolist() == [[1.0, 2.5]]
 
 
 @pytest.mark.parametrize(
-    ("values", "dtype", "told"),
+    ("values", "dtype", "message"),
     [
-        ([[1.0, "a"]], "float32", 'x: expected numbers, found the text "a" at [0, 1]: send numbers only'),
-        ([[1.0, "1.5"]], "float32", 'found the text "1.5"'),
+        ([[1.0, "a"]], "float32", 'x: expected numbers, found the string "a" at [0, 1]: send numbers only'),
+        ([[1.0, "1.5"]], "float32", 'found the string "1.5"'),
         ([[1.0, None]], "float32", "found null at [0, 1]"),
         ([[1.0, True]], "float64", "found true at [0, 1]"),
         ([[1.0, {}]], "float64", "found an object at [0, 1]"),
         ([[1.0, [2.0]]], "float64", "found a list at [0, 1]"),
         ([[[2.0], 1.0]], "float64", "expected lists only at depth 2, found a number"),
-        ([[1.0], [1.0, 2.0]], "float32", "expected lists of one length at depth 1, found lengths 1 and 2"),
-        ([[1, True]], "int32", "expected whole numbers for int32, found true at [0, 1]"),
-        ([[1, 2.5]], "int32", "expected whole numbers for int32, found 2.5 at [0, 1]"),
+        ([[1.0], [1.0, 2.0]], "float32", "expected lists of equal length at depth 1, found lengths 1 and 2"),
+        ([[1, True]], "int32", "expected integers for int32, found true at [0, 1]"),
+        ([[1, 2.5]], "int32", "expected integers for int32, found 2.5 at [0, 1]"),
         ([[1, 256]], "uint8", "expected numbers within uint8, found 256 at [0, 1]"),
         ([[1, -1]], "uint64", "expected numbers within uint64, found -1 at [0, 1]"),
         ([[2**63, 1]], "int64", f"found {2**63} at [0, 0]"),
         ([[1e39, 1]], "float32", "expected numbers within float32, found 1e+39 at [0, 0]"),
         ([[70000.0, 1]], "float16", "expected numbers within float16, found 70000.0 at [0, 0]"),
         ([[1, 0]], "bool", "expected true or false, found 1 at [0, 0]"),
-        ([["a", 1]], "str", "expected texts, found 1 at [0, 1]"),
+        ([["a", 1]], "str", "expected strings, found 1 at [0, 1]"),
         ([["ab", ["c", "d"]]], "str", "found a list at [0, 1]"),
-        ([[["c", "d"], "ab"]], "str", "expected lists only at depth 2, found a text"),
+        ([[["c", "d"], "ab"]], "str", "expected lists only at depth 2, found a string"),
         (3, "float32", "expected a list of samples, each float32 of shape (n, 2), found a number"),
         ({}, "float32", "found an object"),
         (None, "float32", "found null"),
     ],
 )
-def test_refuses_the_rest(values: Any, dtype: str, told: str) -> None:
+def test_refuses_other_values(values: Any, dtype: str, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         nested(values, tensor(dtype, 2), "x")
-    assert told in refused.value.message
+    assert message in refused.value.message
 
 
-def test_refuses_more_axes_than_arrays_have() -> None:
+def test_refuses_too_many_axes() -> None:
     deep: list[Any] = []
     for _ in range(1000):
         deep = [deep]
@@ -84,22 +84,42 @@ def test_refuses_more_axes_than_arrays_have() -> None:
         nested(deep, tensor("float32", 2), "x")
 
 
-def test_flattens() -> None:
+def test_flattens_nested_lists() -> None:
     assert flat([], "x") == ([], (0,))
     assert flat([[], []], "x") == ([], (2, 0))
     assert flat([[[1], [2]]], "x") == ([1, 2], (1, 2, 1))
 
 
-def test_takes_values_for_a_shape() -> None:
+def test_gives_values_a_shape() -> None:
     assert array([1, 2, 3, 4], (2, 2), tensor("int8", 2), "x").tolist() == [[1, 2], [3, 4]]
 
 
-def test_arrays_become_json() -> None:
+def test_prepares_arrays_for_json() -> None:
     assert jsonable(np.array([["a"]], object)) == [["a"]]
     assert jsonable(np.zeros((4, 4))[:, ::2]).flags.c_contiguous
 
 
 @pytest.mark.parametrize("code", "?bhilqBHILQefd")
-def test_single_numbers_of_all_types_can_be_written(code: str) -> None:
+def test_encodes_single_numbers_of_all_types(code: str) -> None:
     found = jsonable(np.ones((2, 2), code)[:, 1])
     assert orjson.loads(orjson.dumps([found, found[0]], option=orjson.OPT_SERIALIZE_NUMPY)) == [[1, 1], 1]
+
+
+@pytest.mark.parametrize("width", [0, 1, 1000, 2 * BLOCK_VALUES])
+@pytest.mark.parametrize(("begin", "end"), [(0, 0), (0, 1), (7, 7), (7, 40), (0, 40)])
+def test_blocks_give_the_same_list(width: int, begin: int, end: int) -> None:
+    found = np.arange(40 * width, dtype=np.int64).reshape(40, width)
+    assert orjson.loads(b"".join(json_blocks(begin, end, width, lambda first, last: found[first:last]))) == (
+        found[begin:end].tolist()
+    )
+
+
+def test_the_values_of_a_block_are_bounded() -> None:
+    sizes: list[int] = []
+
+    def items(begin: int, end: int) -> list[int]:
+        sizes.append(end - begin)
+        return list(range(begin, end))
+
+    assert orjson.loads(b"".join(json_blocks(0, 40_000, 3, items))) == list(range(40_000))
+    assert max(sizes) == BLOCK_VALUES // 3

@@ -1,4 +1,4 @@
-"""From pixels to what a model takes."""
+"""The conversion of pixels to the model's input."""
 
 import io
 import tracemalloc
@@ -33,7 +33,7 @@ def of(shape: tuple[int, ...], dtype: str, lowest: float, highest: float) -> Mod
         ((2, 2, 1), "float16", 1, 0, [1, 0.8, 0.6, 0]),
     ],
 )
-def test_black_and_white_are_what_the_model_has_for_them(
+def test_scales_black_and_white_to_the_values_of_the_model(
     shape: tuple[int, ...], dtype: str, lowest: float, highest: float, values: list[float]
 ) -> None:
     found = inputs([ModelImage(GREY), ModelImage(255 - GREY)], of(shape, dtype, lowest, highest))["x"]
@@ -41,13 +41,13 @@ def test_black_and_white_are_what_the_model_has_for_them(
     np.testing.assert_array_equal(found[0].ravel(), np.array(values, dtype))
 
 
-def test_many_pictures_take_little_more_memory_than_their_numbers() -> None:
+def test_many_pictures_take_little_memory() -> None:
     image = ImageSpec(height=64, width=64, channels=3, lowest=0, highest=1)
-    takes = model([spec("x", (64, 64, 3))], [spec("y", (2,))], image=image, images="Resize")
-    seen = [ModelImage(np.full((64, 64, 3), shade, np.uint8)) for shade in range(64)]
+    served = model([spec("x", (64, 64, 3))], [spec("y", (2,))], image=image, images="Resize")
+    images = [ModelImage(np.full((64, 64, 3), shade, np.uint8)) for shade in range(64)]
     tracemalloc.start()
     try:
-        found = inputs(seen, takes)["x"]
+        found = inputs(images, served)["x"]
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -55,21 +55,21 @@ def test_many_pictures_take_little_more_memory_than_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 3), (6,)])
-def test_each_channel_has_its_own_black_and_white(shape: tuple[int, ...]) -> None:
+def test_each_channel_has_its_own_range(shape: tuple[int, ...]) -> None:
     ranges = [ChannelRange(lowest=-2, highest=3), ChannelRange(lowest=0, highest=1), ChannelRange(lowest=5, highest=-5)]
     image = ImageSpec(height=2, width=1, channels=3, lowest=-5, highest=5, ranges=ranges)
-    takes = model([spec("x", shape)], [spec("y", (2,))], image=image, images="Resize")
-    found = inputs([ModelImage(np.array([[[0, 0, 0]], [[255, 51, 255]]], np.uint8))], takes)["x"]
+    served = model([spec("x", shape)], [spec("y", (2,))], image=image, images="Resize")
+    found = inputs([ModelImage(np.array([[[0, 0, 0]], [[255, 51, 255]]], np.uint8))], served)["x"]
     assert found.shape == (1, *shape)
     np.testing.assert_allclose(found.ravel(), [-2, 0, 5, 3, 0.2, -5], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
-def test_no_pixel_changes_where_the_model_takes_bytes(dtype: str) -> None:
+def test_a_range_of_bytes_changes_no_pixel(dtype: str) -> None:
     every = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     image = ImageSpec(height=16, width=16, channels=1, lowest=0, highest=255)
-    takes = model([spec("x", (16, 16, 1), dtype)], [spec("y", (2,))], image=image)
-    np.testing.assert_array_equal(inputs([ModelImage(every)], takes)["x"][0], every)
+    served = model([spec("x", (16, 16, 1), dtype)], [spec("y", (2,))], image=image)
+    np.testing.assert_array_equal(inputs([ModelImage(every)], served)["x"][0], every)
     scaled = model([spec("x", (16, 16, 1))], [spec("y", (2,))], image=image.model_copy(update={"highest": 1.0}))
     np.testing.assert_array_equal(
         inputs([ModelImage(every)], scaled)["x"][0], every.astype(np.float32) / np.float32(255)
@@ -77,27 +77,30 @@ def test_no_pixel_changes_where_the_model_takes_bytes(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("pixels", [GREY, np.repeat(GREY, 3, axis=2)])
-def test_what_is_shown_is_what_was_seen(pixels: np.ndarray) -> None:
+def test_the_png_has_the_pixels_of_the_model_image(pixels: np.ndarray) -> None:
     with Image.open(io.BytesIO(png(ModelImage(pixels)))) as picture:
         np.testing.assert_array_equal(np.asarray(picture).reshape(pixels.shape), pixels)
     assert data_url(b"a") == "data:image/png;base64,YQ=="
 
 
-def alone(one: Model) -> Model:
+def without_signature_file(one: Model) -> Model:
     """Returns a model that has no signature beside it."""
     return replace(one, signature=one.signature.model_copy(update={"models": []}))
 
 
 @pytest.mark.parametrize(
-    ("takes", "told"),
+    ("served", "message"),
     [
         (digits(images="None"), "set spec.images of the ModelServer"),
-        (alone(digits(image=None)), "signature.json, which has the values of black and white, is missing"),
+        (
+            without_signature_file(digits(image=None)),
+            "signature.json, which has the values of black and white, is missing",
+        ),
         (digits(image=None), "its inputs are no images of height, width"),
         (pair(images="Resize", image=digits().signature.image), "its inputs are no images"),
     ],
 )
-def test_not_every_model_takes_photographs(takes: Model, told: str) -> None:
+def test_some_models_take_no_photographs(served: Model, message: str) -> None:
     require_images(digits())
-    with pytest.raises(Unknown, match=told):
-        require_images(takes)
+    with pytest.raises(Unknown, match=message):
+        require_images(served)

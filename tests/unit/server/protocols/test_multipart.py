@@ -1,4 +1,4 @@
-"""Forms of files."""
+"""Forms with files."""
 
 from contextlib import suppress
 from time import thread_time
@@ -16,18 +16,18 @@ PART = b"--XX\r\n" + HEAD + b"data\r\n"
 
 
 class Written(bytearray):
-    """Takes what aiohttp writes."""
+    """The written bytes of aiohttp."""
 
     async def write(self, data: bytes) -> None:
         self.extend(data)
 
 
-def found(body: bytes, content_type: str = TYPE, most: int = 3) -> list[tuple[str, bytes]]:
-    return [(file.name, bytes(file.data)) for file in files(body, content_type, most)]
+def found(body: bytes, content_type: str = TYPE, max_files: int = 3) -> list[tuple[str, bytes]]:
+    return [(file.name, bytes(file.data)) for file in files(body, content_type, max_files)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a.jpg", "é.png", "a b;c.webp"]), st.binary()), min_size=1, max_size=3))
-async def test_takes_apart_what_aiohttp_writes(sent: list[tuple[str, bytes]]) -> None:
+async def test_parses_forms_of_aiohttp(sent: list[tuple[str, bytes]]) -> None:
     form = FormData(quote_fields=False)
     for name, data in sent:
         form.add_field("file", data, filename=name, content_type="image/jpeg")
@@ -46,41 +46,45 @@ async def test_takes_apart_what_aiohttp_writes(sent: list[tuple[str, bytes]]) ->
         b"--XX\r\nContent-Type: image/jpeg\r\ncontent-disposition: form-data; filename=a.jpg\r\n\r\ndata\r\n--XX--",
     ],
 )
-def test_takes_what_others_write(body: bytes) -> None:
+def test_parses_forms_of_other_clients(body: bytes) -> None:
     assert found(body) == [("a.jpg", b"data")]
 
 
-def test_a_quoted_boundary() -> None:
+def test_parses_a_quoted_boundary() -> None:
     assert found(PART + b"--XX--", 'multipart/form-data; boundary="XX"') == [("a.jpg", b"data")]
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type", "told"),
+    ("body", "content_type", "message"),
     [
-        (PART, "multipart/form-data", "expected multipart/form-data with a boundary, found none"),
-        (PART, f"multipart/form-data; boundary={'X' * 99}", "found none"),
-        (PART, f"multipart/form-data; boundary*{'9' * 5000}*=XX", "found none"),
-        (b"", TYPE, "found that it breaks off"),
-        (b"data", TYPE, "found that it breaks off"),
-        (PART, TYPE, "found that it breaks off"),
-        (PART[:-2], TYPE, "found that it breaks off"),
-        (b"--XX", TYPE, "found that it breaks off"),
-        (b"--XX--", TYPE, "found none in it"),
+        (PART, "multipart/form-data", "expected multipart/form-data with a boundary, found no valid boundary"),
+        (PART, f"multipart/form-data; boundary={'X' * 99}", "found no valid boundary"),
+        (PART, f"multipart/form-data; boundary*{'9' * 5000}*=XX", "found no valid boundary"),
+        (b"", TYPE, "found a truncated form"),
+        (b"data", TYPE, "found a truncated form"),
+        (PART, TYPE, "found a truncated form"),
+        (PART[:-2], TYPE, "found a truncated form"),
+        (b"--XX", TYPE, "found a truncated form"),
+        (b"--XX--", TYPE, "found no file"),
         (PART * 4 + b"--XX--", TYPE, "expected at most 3 files, found more"),
-        (b"--XX\r\n\r\ndata\r\n--XX--", TYPE, "expected files only, found that part 1 is none"),
-        (b"--XX\r\ndata\r\n--XX--", TYPE, "part 1 has no headers"),
-        (PART + b"--XX\r\nA: " + b"b" * 5000 + b"\r\n\r\ndata\r\n--XX--", TYPE, "part 2 has no headers, or too many"),
-        (PART.replace(b"; filename", b"; name") + b"--XX--", TYPE, "found that part 1 is none"),
+        (b"--XX\r\n\r\ndata\r\n--XX--", TYPE, "expected files only, found part 1 without a filename"),
+        (b"--XX\r\ndata\r\n--XX--", TYPE, "found part 1 without headers"),
+        (
+            PART + b"--XX\r\nA: " + b"b" * 5000 + b"\r\n\r\ndata\r\n--XX--",
+            TYPE,
+            "found part 2 without headers, or with headers of more than",
+        ),
+        (PART.replace(b"; filename", b"; name") + b"--XX--", TYPE, "found part 1 without a filename"),
     ],
 )
-def test_says_what_was_expected_and_found(body: bytes, content_type: str, told: str) -> None:
+def test_message_has_the_expected_and_the_found_form(body: bytes, content_type: str, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         found(body, content_type)
-    assert told in refused.value.message
+    assert message in refused.value.message
 
 
 @given(st.lists(st.sampled_from([PART, b"--XX", b"--", b"\r\n", HEAD, b"\r\n\r\n", b"x", b"\xff"])), st.text())
-def test_survives_whatever_is_sent(parts: list[bytes], content_type: str) -> None:
+def test_survives_any_body(parts: list[bytes], content_type: str) -> None:
     for kind in (TYPE, content_type, f"multipart/form-data; boundary={content_type}"):
         with suppress(Invalid):
             found(b"".join(parts), kind)
@@ -88,7 +92,7 @@ def test_survives_whatever_is_sent(parts: list[bytes], content_type: str) -> Non
 
 @given(st.text(), st.text(), st.sampled_from(["", "*", "*0", "*0*", "*1"]))
 @example("idna''a", "unicode-escape''\\ud800", "*")
-def test_survives_whatever_stands_in_headers(boundary: str, name: str, star: str) -> None:
+def test_survives_any_header(boundary: str, name: str, star: str) -> None:
     head = f"--XX\r\nContent-Disposition: form-data; filename{star}={name}\r\n\r\n"
     with suppress(Invalid):
         for found in files(head.encode(errors="replace") + b"\r\n--XX--", TYPE, 1):
@@ -100,7 +104,7 @@ def test_survives_whatever_stands_in_headers(boundary: str, name: str, star: str
 @pytest.mark.parametrize(
     "parameters", ['filename="' + ";" * 3950, 'a=";' * 980, "".join(f"filename*{at}=a;" for at in range(250))]
 )
-def test_parameters_without_end_take_no_time(parameters: str) -> None:
+def test_many_parameters_take_little_time(parameters: str) -> None:
     part = f"--XX\r\nContent-Disposition: form-data; {parameters}\r\n\r\ndata\r\n".encode()
     began = thread_time()
     with pytest.raises(Invalid, match="Content-Disposition: expected at most 64 parameters, found"):

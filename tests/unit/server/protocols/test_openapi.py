@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the protocols do: its examples are requests that they take."""
+"""The OpenAPI document matches the protocols."""
 
 import re
 from collections.abc import Iterator
@@ -32,30 +32,30 @@ def examples(path: dict[str, Any]) -> Iterator[Any]:
 
 
 @pytest.fixture(params=list(MODELS.values()), ids=list(MODELS))
-def of(request: pytest.FixtureRequest) -> Model:
+def served_model(request: pytest.FixtureRequest) -> Model:
     found: Model = request.param
     return found
 
 
-def test_its_examples_are_taken(of: Model) -> None:
-    taken = 0
-    described = document(of)["paths"]
-    for endpoint in (one for protocol in protocols(of) for one in protocol.endpoints):
+def test_the_examples_are_valid_requests(served_model: Model) -> None:
+    accepted = 0
+    described = document(served_model)["paths"]
+    for endpoint in (one for protocol in protocols(served_model) for one in protocol.endpoints):
         for path in endpoint.paths:
-            plain = re.sub(r"\{name.*?\}+", of.name, path).replace("[^/:]+}", "")
+            plain = re.sub(r"\{name.*?\}+", served_model.name, path).replace("[^/:]+}", "")
             for example in examples(described.get(plain, {})):
-                assert check(endpoint.decode(orjson.dumps(example), {}, {}).inputs, of.inputs) == 1
-                taken += 1
-    assert taken == (0 if of is MODELS["large"] else 5)
+                assert check(endpoint.decode(orjson.dumps(example), {}, {}).inputs, served_model.inputs) == 1
+                accepted += 1
+    assert accepted == (0 if served_model is MODELS["large"] else 5)
 
 
-def test_its_paths_are_served(of: Model) -> None:
-    made = service(of, dict)
+def test_the_paths_are_served(served_model: Model) -> None:
+    made = service(served_model, dict)
     served = [(one.method, one.path) for one in [*protocol_routes(made), *photographs.routes(made)]]
     patterns = [
         (method, re.compile(re.sub(r"\{.*?\}+", "[^/:]+", path.replace("[^/:]+", "")))) for method, path in served
     ]
-    for at, path in document(of)["paths"].items():
+    for at, path in document(served_model)["paths"].items():
         if at.startswith("/v2/health"):
             continue
         for method in path:
@@ -63,20 +63,20 @@ def test_its_paths_are_served(of: Model) -> None:
             assert any(of_method == method.upper() and pattern.fullmatch(plain) for of_method, pattern in patterns), at
 
 
-def test_no_placeholder_is_left(of: Model) -> None:
-    text = orjson.dumps(document(of)).decode()
+def test_replaces_all_placeholders(served_model: Model) -> None:
+    text = orjson.dumps(document(served_model)).decode()
     assert not re.search(r'"\$(?!ref"|KEY)|\{model\}|\{version\}', text)
 
 
-def test_its_references_lead_somewhere(of: Model) -> None:
-    found = document(of)
+def test_all_references_are_defined(served_model: Model) -> None:
+    found = document(served_model)
     for reference in re.findall(r'"\$ref":"#/([^"]+)"', orjson.dumps(found).decode()):
         where: Any = found
         for name in reference.split("/"):
             where = where[name]
 
 
-def test_photographs_stand_first_where_they_are_taken() -> None:
+def test_photographs_come_first() -> None:
     found = document(digits())
     assert (found["tags"][0]["name"], next(iter(found["paths"]))) == ("Photographs", "/predict")
     assert "/predict" not in document(small())["paths"]

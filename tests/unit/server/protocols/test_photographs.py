@@ -1,4 +1,4 @@
-"""What is asked about photographs, and told."""
+"""Options and predictions of photographs."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from epochal_server.refusals import Invalid
 
 from tests.kit.served import digits, model, spec
 
-SEEN = ModelImage(np.zeros((28, 28, 1), np.uint8))
+IMAGE = ModelImage(np.zeros((28, 28, 1), np.uint8))
 ANSWERS = {"digit": np.array([[0, 0, 0, 0.125, 0, 0, 0, 0.75, 0.125, 0]], np.float32)}
-GUESS = {"class": 7, "name": "seven", "probability": 0.75}
+PREDICTION = {"class": 7, "name": "seven", "probability": 0.75}
 TOP = [
-    GUESS,
-    GUESS | {"class": 3, "name": "three", "probability": 0.125},
-    GUESS | {"class": 8, "name": "eight", "probability": 0.125},
+    PREDICTION,
+    PREDICTION | {"class": 3, "name": "three", "probability": 0.125},
+    PREDICTION | {"class": 8, "name": "eight", "probability": 0.125},
 ]
 
 
 @pytest.mark.parametrize(
-    ("query", "of", "asked"),
+    ("query", "served", "options"),
     [
         ({}, digits(), Options()),
         ({"show": "true", "several": "1"}, digits(), Options(show=True, several=True)),
@@ -31,53 +31,53 @@ TOP = [
         ({"fit": "pad", "show": "0"}, digits(images="Resize"), Options(fit="pad")),
     ],
 )
-def test_reads_what_is_asked(query: dict[str, str], of: Model, asked: Options) -> None:
-    assert read_options(query, of) == asked
+def test_parses_options(query: dict[str, str], served: Model, options: Options) -> None:
+    assert read_options(query, served) == options
 
 
 @pytest.mark.parametrize(
-    ("query", "of", "wrong"),
+    ("query", "served", "message"),
     [
         ({"shows": "true"}, digits(), "parameters: expected show, several or fit, found 'shows'"),
         ({"show": "yes"}, digits(), "show: expected true or false, found 'yes'"),
-        ({"several": "true"}, digits(images="Resize"), "several: expected a model for digits"),
-        ({"fit": "crop"}, digits(), "fit: expected a model for pictures"),
+        ({"several": "true"}, digits(images="Resize"), "several: expected a model of digits"),
+        ({"fit": "crop"}, digits(), "fit: expected a model of pictures"),
         ({"fit": "stretch"}, digits(images="Resize"), "fit: expected crop or pad, found 'stretch'"),
     ],
 )
-def test_says_what_was_expected_and_found(query: dict[str, str], of: Model, wrong: str) -> None:
+def test_message_has_the_expected_and_the_found_option(query: dict[str, str], served: Model, message: str) -> None:
     with pytest.raises(Invalid) as refused:
-        read_options(query, of)
-    assert wrong in refused.value.message
+        read_options(query, served)
+    assert message in refused.value.message
 
 
-def test_tells_class_and_top_three() -> None:
-    assert answer(predictions([SEEN], ANSWERS, digits(), Options()), Options()) == GUESS | {"top": TOP}
+def test_an_answer_has_the_class_and_the_top_three() -> None:
+    assert answer(predictions([IMAGE], ANSWERS, digits(), Options()), Options()) == PREDICTION | {"top": TOP}
 
 
-def test_tells_where_each_of_several_lies_and_shows_it() -> None:
-    asked = Options(several=True, show=True)
-    found: Any = answer(predictions([ModelImage(SEEN.pixels, Box(1, 2, 3, 4))], ANSWERS, digits(), asked), asked)
+def test_each_of_several_digits_has_a_box_and_an_image() -> None:
+    options = Options(several=True, show=True)
+    found: Any = answer(predictions([ModelImage(IMAGE.pixels, Box(1, 2, 3, 4))], ANSWERS, digits(), options), options)
     (only,) = orjson.loads(orjson.dumps(found))["predictions"]
     assert only["box"] == {"left": 1, "top": 2, "right": 3, "bottom": 4}
     assert only["image"].startswith("data:image/png;base64,")
-    assert answer([], asked) == {"predictions": []}
+    assert answer([], options) == {"predictions": []}
 
 
-def test_a_class_without_a_name_is_called_by_its_number() -> None:
-    (found,) = predictions([SEEN], ANSWERS, digits(classes=None), Options())
+def test_a_class_without_a_name_has_its_index() -> None:
+    (found,) = predictions([IMAGE], ANSWERS, digits(classes=None), Options())
     assert (found["class"], found["name"]) == (7, "7")
 
 
-def test_what_is_no_probability_is_not_called_so() -> None:
-    (found,) = predictions([SEEN], ANSWERS, digits(probabilities=False), Options())
+def test_a_raw_output_is_a_score() -> None:
+    (found,) = predictions([IMAGE], ANSWERS, digits(probabilities=False), Options())
     assert found["score"] == 0.75
     assert "probability" not in found
 
 
-def test_tells_numbers_where_there_are_no_classes() -> None:
+def test_a_model_without_classes_returns_its_outputs() -> None:
     mask = model([spec("image", (2, 2, 1))], [spec("mask", (2, 2))])
-    found = predictions([SEEN], {"mask": np.eye(2, dtype=np.float32)[None]}, mask, Options())
+    found = predictions([IMAGE], {"mask": np.eye(2, dtype=np.float32)[None]}, mask, Options())
     assert orjson.loads(orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY)) == [
         {"outputs": {"mask": [[1, 0], [0, 1]]}}
     ]

@@ -1,4 +1,4 @@
-"""What a network is shown of photographs. Whether it is well chosen is tested where photographs are."""
+"""Model images of photographs. tests/photographs tests how well digits are found."""
 
 import io
 from typing import Any, get_args
@@ -32,14 +32,14 @@ def sheet(*places: tuple[int, int], size: tuple[int, int] = (400, 300), stroke: 
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_a_picture_is_resized(kind: str) -> None:
+def test_resizes_a_picture(kind: str) -> None:
     data = stored(Image.new("RGB", (600, 400), (200, 100, 50)), kind)
     (image,) = preprocess(data, PICTURES)
     assert (image.pixels.shape, image.pixels.dtype.name, image.box) == ((20, 30, 3), "uint8", None)
     np.testing.assert_allclose(image.pixels.reshape(-1, 3), [(200, 100, 50)] * 600, atol=4)
 
 
-def test_a_picture_is_padded_if_that_is_asked_for() -> None:
+def test_pads_a_picture_on_request() -> None:
     data = stored(Image.new("RGB", (400, 400), (255, 255, 255)))
     cropped, padded = (preprocess(data, PICTURES, fit=fit)[0].pixels for fit in get_args(Fit))
     assert cropped.min() == 255
@@ -54,7 +54,7 @@ def test_a_digit_is_light_on_black(channels: Any) -> None:
     assert (found.pixels[:2].max(), found.pixels[14].max() > 128, found.box) == (0, True, None)
 
 
-def test_each_of_several_is_where_it_is() -> None:
+def test_each_digit_has_its_box() -> None:
     at = [(60, 100), (180, 100), (300, 100)]
     boxes = [image.box for image in preprocess(stored(sheet(*at)), digits(), several=True)]
     for box, (left, top) in zip(boxes, at, strict=True):
@@ -64,7 +64,7 @@ def test_each_of_several_is_where_it_is() -> None:
         )
 
 
-def test_boxes_are_those_of_the_photograph_as_it_was_sent() -> None:
+def test_boxes_are_in_pixels_of_the_sent_photograph() -> None:
     page = sheet((180, 100)).resize((4000, 3000))
     (image,) = preprocess(stored(page, "JPEG", quality=90), digits(), several=True)
     assert isinstance(image.box, Box)
@@ -72,7 +72,7 @@ def test_boxes_are_those_of_the_photograph_as_it_was_sent() -> None:
     np.testing.assert_allclose(found, (1800, 1000, 2120, 2000), atol=90)
 
 
-def test_boxes_are_those_of_a_photograph_that_is_held_upright() -> None:
+def test_boxes_are_in_pixels_of_the_upright_photograph() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned
     page = sheet((180, 100)).transpose(Image.Transpose.ROTATE_90)
@@ -82,7 +82,7 @@ def test_boxes_are_those_of_a_photograph_that_is_held_upright() -> None:
     np.testing.assert_allclose(found, (180, 100, 212, 200), atol=9)
 
 
-def test_there_may_be_none() -> None:
+def test_several_digits_may_be_none() -> None:
     empty = stored(Image.new("L", (400, 300), 230))
     assert preprocess(empty, digits(), several=True) == []
     with pytest.raises(Invalid):
@@ -90,20 +90,20 @@ def test_there_may_be_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
-        (b"", "found nothing: send a JPEG, PNG or WebP"),
+        (b"", "found an empty body: send a JPEG, PNG or WebP"),
         (b"GIF89a", "not a JPEG, PNG or WebP"),
         (stored(sheet(), "JPEG")[:-400], "damaged or truncated"),
     ],
 )
-def test_what_is_no_photograph_is_refused(data: bytes, told: str) -> None:
+def test_refuses_invalid_photographs(data: bytes, message: str) -> None:
     for of in (digits(), PICTURES):
-        with pytest.raises(Invalid, match=told):
+        with pytest.raises(Invalid, match=message):
             preprocess(data, of)
 
 
-def test_a_photograph_may_have_so_many_pixels() -> None:
+def test_refuses_too_many_pixels() -> None:
     small = digits(limits=Limits(image_pixels=400 * 300 - 1))
     with pytest.raises(TooLarge, match=r"120,000 pixels.*raise spec\.limits\.imagePixels"):
         preprocess(stored(sheet()), small)

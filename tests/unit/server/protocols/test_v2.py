@@ -1,4 +1,4 @@
-"""What Open Inference asks, and how it is answered."""
+"""Requests and responses of Open Inference v2."""
 
 import json
 from contextlib import suppress
@@ -11,7 +11,7 @@ from epochal_server.model.datatypes import DATA_TYPES
 from epochal_server.model.model import Arrays, Model
 from epochal_server.protocols.protocol import HEADER_LENGTH, Body
 from epochal_server.protocols.v2 import encode
-from epochal_server.protocols.v2_request import MOST_CACHED, Decoder, Head, Output
+from epochal_server.protocols.v2_request import MAX_CACHED, Decoder, Head, Output
 from epochal_server.refusals import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,35 +35,35 @@ def parts(body: Body) -> tuple[bytes, int | None]:
     return body.content, None if length is None else int(length)
 
 
-def asked(**fields: Any) -> bytes:
+def infer_request(**fields: Any) -> bytes:
     return json.dumps({"inputs": [X]} | fields).encode()
 
 
 def changed(**fields: Any) -> bytes:
-    return asked(inputs=[{name: value for name, value in (X | fields).items() if value != "none"}])
+    return infer_request(inputs=[{name: value for name, value in (X | fields).items() if value != "none"}])
 
 
 def response(body: bytes, model: Model, answers: Arrays, header: str | None = None) -> tuple[dict[str, Any], bytes]:
-    """Returns the JSON of a response, and what follows it."""
-    told, head = parts(encode(decode(body, header, model)[1], model, answers))
-    return orjson.loads(told[:head]), told[len(told) if head is None else head :]
+    """Return the JSON of a response, and the bytes after it."""
+    content, head = parts(encode(decode(body, header, model)[1], model, answers))
+    return orjson.loads(content[:head]), content[len(content) if head is None else head :]
 
 
 @pytest.mark.parametrize("data", [[1.5, 2], [[1.5, 2]], [[1.5], [2]], [1.5, 2.0]])
-def test_data_may_lie_flat_or_nested(data: Any) -> None:
+def test_data_may_be_flat_or_nested(data: Any) -> None:
     inputs, found = decode(changed(data=data), None, small())
     assert inputs["x"].tolist() == [[1.5, 2]]
     assert inputs["x"].dtype == np.float32
     assert found.outputs == (Output("y", binary=False),)
 
 
-def test_tells_what_the_model_answers_as_json() -> None:
-    told, rest = response(
-        asked(id="7", parameters={"colour": "red", "binary_data_output": False}),
+def test_encodes_outputs_as_json() -> None:
+    content, rest = response(
+        infer_request(id="7", parameters={"colour": "red", "binary_data_output": False}),
         small(),
         {"y": np.array([[0.1, 0.2, 0.7]], np.float32)},
     )
-    assert told == {
+    assert content == {
         "model_name": "digits",
         "model_version": "3",
         "id": "7",
@@ -73,49 +73,49 @@ def test_tells_what_the_model_answers_as_json() -> None:
     assert rest == b""
 
 
-@pytest.mark.parametrize("dtype", sorted(of.name for of in DATA_TYPES if of.kind != "O"))
+@pytest.mark.parametrize("dtype", sorted(served.name for served in DATA_TYPES if served.kind != "O"))
 @pytest.mark.parametrize("binary", [False, True])
-def test_tells_whatever_type_the_model_has(dtype: str, *, binary: bool) -> None:
-    of = model([spec("x", (2,))], [spec("y", (3,), dtype)])
+def test_encodes_every_datatype(dtype: str, *, binary: bool) -> None:
+    served = model([spec("x", (2,))], [spec("y", (3,), dtype)])
     answers = {"y": np.array([[0, 1, 0], [1, 1, 1]], dtype)}
-    body = asked(outputs=[{"name": "y", "parameters": {"binary_data": binary}}])
-    told, head = parts(encode(decode(body, None, of)[1], of, answers))
-    found = InferenceServerClient.parse_response_body(told, header_length=head).as_numpy("y")
+    body = infer_request(outputs=[{"name": "y", "parameters": {"binary_data": binary}}])
+    content, head = parts(encode(decode(body, None, served)[1], served, answers))
+    found = InferenceServerClient.parse_response_body(content, header_length=head).as_numpy("y")
     assert found.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(found, answers["y"])
 
 
-def test_tells_it_as_bytes() -> None:
+def test_encodes_outputs_as_bytes() -> None:
     answers = {"score": np.array([[1, 2]], np.float32), "said": texts("é")}
-    body = asked(
+    body = infer_request(
         inputs=[COUNT, {"name": "words", "shape": [1, 2], "datatype": "BYTES", "data": ["a", "b"]}],
         outputs=[
             {"name": "said", "parameters": {"binary_data": True}},
             {"name": "score", "parameters": {"binary_data": False}},
         ],
     )
-    told, rest = response(body, pair(), answers)
-    assert told["outputs"] == [
+    content, rest = response(body, pair(), answers)
+    assert content["outputs"] == [
         {"name": "said", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 6}},
         {"name": "score", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]},
     ]
     assert rest == b"\x02\0\0\0\xc3\xa9"
 
 
-def test_all_outputs_may_be_bytes() -> None:
-    body = asked(parameters={"binary_data_output": True})
-    told, rest = response(body, small(), {"y": np.array([[1, 2, 3]], np.float32)})
-    assert told["outputs"][0]["parameters"] == {"binary_data_size": 12}
-    assert "parameters" not in told
+def test_encodes_all_outputs_as_bytes() -> None:
+    body = infer_request(parameters={"binary_data_output": True})
+    content, rest = response(body, small(), {"y": np.array([[1, 2, 3]], np.float32)})
+    assert content["outputs"][0]["parameters"] == {"binary_data_size": 12}
+    assert "parameters" not in content
     assert rest == np.array([1, 2, 3], np.float32).tobytes()
 
 
-def test_best_classes_are_told_in_place_of_numbers() -> None:
+def test_encodes_the_top_classes() -> None:
     image = {"name": "image", "shape": [2, 28, 28, 1], "datatype": "FP32", "data": [0] * 1568}
-    body = asked(inputs=[image], outputs=[{"name": "digit", "parameters": {"classification": 2}}])
+    body = infer_request(inputs=[image], outputs=[{"name": "digit", "parameters": {"classification": 2}}])
     answers = np.eye(10, dtype=np.float32)[[3, 9]] + np.eye(10, dtype=np.float32)[[0, 0]] / 2
-    told, _ = response(body, digits(classes=DIGITS[:9]), {"digit": answers})
-    assert told["outputs"] == [
+    content, _ = response(body, digits(classes=DIGITS[:9]), {"digit": answers})
+    assert content["outputs"] == [
         {
             "name": "digit",
             "datatype": "BYTES",
@@ -126,7 +126,7 @@ def test_best_classes_are_told_in_place_of_numbers() -> None:
 
 
 @given(st.data())
-def test_what_triton_sends_arrives(data: st.DataObject) -> None:
+def test_decodes_requests_of_tritons_client(data: st.DataObject) -> None:
     model = pair()
     inputs = {
         "count": np.array(data.draw(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3)), np.int64),
@@ -142,37 +142,37 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
     for name, array in inputs.items():
         np.testing.assert_array_equal(found[name], array)
     answers = {"score": np.zeros((1, 2), np.float32), "said": texts(data.draw(st.text()))}
-    told, head = parts(encode(request, model, answers))
-    result = InferenceServerClient.parse_response_body(told, header_length=head)
+    content, head = parts(encode(request, model, answers))
+    result = InferenceServerClient.parse_response_body(content, header_length=head)
     said = result.as_numpy("said").item()
     assert (said.decode() if isinstance(said, bytes) else said) == answers["said"].item()
     assert result.get_response()["id"] == "é"
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"{", "expected JSON"),
-        (asked(inputs={}), "inputs: expected a list, found an object"),
-        (asked(inputs=[3]), "inputs: expected objects with name, shape, datatype and data"),
+        (infer_request(inputs={}), "inputs: expected a list, found an object"),
+        (infer_request(inputs=[3]), "inputs: expected objects with name, shape, datatype and data"),
         (changed(name=3), "inputs: expected objects with name"),
         (changed(name="y"), 'inputs: expected "x", found "y"'),
-        (asked(inputs=[X, X]), 'expected each once, found "x" twice'),
+        (infer_request(inputs=[X, X]), 'expected each input once, found "x" twice'),
         (changed(datatype="FP64"), 'input "x": expected datatype FP32, found "FP64": send FP32'),
         (changed(datatype=None), "expected datatype FP32, found null"),
-        (changed(shape="none"), 'input "x": expected shape (n, 2), found no such list'),
-        (changed(shape=[1, -2]), "found no such list"),
-        (changed(shape=[1, 2.0]), "found no such list"),
-        (changed(shape=[1, True]), "found no such list"),
-        (changed(shape=[1] * 99), "found no such list"),
-        (changed(shape=[0, 2], data=[]), "found no such list: send n samples first, and at least one"),
-        (changed(shape=[2**63 - 1, 2, 0], data=[]), "found no such list"),
+        (changed(shape="none"), 'input "x": expected shape (n, 2), found an invalid shape'),
+        (changed(shape=[1, -2]), "found an invalid shape"),
+        (changed(shape=[1, 2.0]), "found an invalid shape"),
+        (changed(shape=[1, True]), "found an invalid shape"),
+        (changed(shape=[1] * 99), "found an invalid shape"),
+        (changed(shape=[0, 2], data=[]), "found an invalid shape: send a list of positive integers"),
+        (changed(shape=[2**63 - 1, 2, 0], data=[]), "found an invalid shape"),
         (changed(shape=[1, 3]), 'input "x": expected 3 values for shape [1, 3], found 2'),
-        (changed(shape=[2**62, 2**62]), "found 2: send as many"),
+        (changed(shape=[2**62, 2**62]), "found 2: correct data or shape"),
         (changed(data="none"), "expected data, a list, found null"),
-        (changed(data="ab"), "expected data, a list, found a text"),
-        (changed(data=[[1], [1, 2]]), "expected lists of one length"),
-        (changed(data=["a", "b"]), 'expected numbers, found the text "a" at [0, 0]'),
+        (changed(data="ab"), "expected data, a list, found a string"),
+        (changed(data=[[1], [1, 2]]), "expected lists of equal length"),
+        (changed(data=["a", "b"]), 'expected numbers, found the string "a" at [0, 0]'),
         (changed(parameters=[]), 'input "x": parameters: expected an object, found a list'),
         (
             changed(parameters={"binary_data_size": 8}),
@@ -181,61 +181,70 @@ def test_what_triton_sends_arrives(data: st.DataObject) -> None:
         (changed(parameters={"binary_data_size": -1}), "found -1"),
         (changed(parameters={"binary_data_size": True}), "found true"),
         (changed(parameters={"shared_memory_region": "a"}), "shared_memory_region, which is not supported"),
-        (asked(id=3), "id: expected a text, found a number"),
-        (asked(parameters=3), "parameters: expected an object, found a number"),
-        (asked(parameters={"a": []}), 'expected texts, numbers, true and false, found a list as "a": leave it out'),
-        (asked(outputs=["y"]), 'outputs: expected some of "y", found something without a name'),
-        (asked(outputs=[{"name": "z"}]), 'outputs: expected some of "y", found "z"'),
-        (asked(outputs=[{"name": "y"}, {"name": "y"}]), "outputs: expected at most the 1 of the model, found 2"),
-        (asked(parameters={f"{at}": at for at in range(65)}), "parameters: expected at most 64, found 65"),
+        (infer_request(id=3), "id: expected a string, found a number"),
+        (infer_request(parameters=3), "parameters: expected an object, found a number"),
+        (infer_request(parameters={"a": []}), 'expected strings, numbers or booleans, found a list as "a": remove it'),
+        (infer_request(outputs=["y"]), 'outputs: expected names out of "y", found an entry without a name'),
+        (infer_request(outputs=[{"name": "z"}]), 'outputs: expected names out of "y", found "z"'),
+        (infer_request(outputs=[{"name": "y"}, {"name": "y"}]), "outputs: expected at most 1 outputs, found 2"),
+        (
+            infer_request(parameters={f"{at}": at for at in range(65)}),
+            "parameters: expected at most 64 parameters, found 65",
+        ),
         (changed(data=json.loads("[" * 40 + "1" + "]" * 40)), "expected at most 32 levels of lists, found more"),
-        (asked(outputs=[{"name": "y", "parameters": {"shared_memory_region": "a"}}]), "not supported: leave it out"),
-        (asked(outputs=[{"name": "y", "parameters": {"classification": -1}}]), "classification to be a number"),
+        (
+            infer_request(outputs=[{"name": "y", "parameters": {"shared_memory_region": "a"}}]),
+            "not supported: remove it",
+        ),
+        (
+            infer_request(outputs=[{"name": "y", "parameters": {"classification": -1}}]),
+            "classification: expected a number of classes, found -1",
+        ),
     ],
 )
-def test_says_what_was_expected_and_found(body: bytes, told: str) -> None:
+def test_message_has_the_expected_and_the_found_value(body: bytes, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         decode(body, None, small())
-    assert told in refused.value.message
+    assert message in refused.value.message
 
 
-def test_an_output_is_asked_for_once() -> None:
-    with pytest.raises(Invalid, match="found one twice"):
-        decode(asked(inputs=[], outputs=[{"name": "score"}] * 2), None, pair())
+def test_refuses_an_output_twice() -> None:
+    with pytest.raises(Invalid, match="found an output twice"):
+        decode(infer_request(inputs=[], outputs=[{"name": "score"}] * 2), None, pair())
 
 
-def test_texts_have_no_classes() -> None:
-    body = asked(inputs=[], outputs=[{"name": "said", "parameters": {"classification": 1}}])
-    with pytest.raises(Invalid, match="since it gives texts"):
+def test_strings_have_no_classes() -> None:
+    body = infer_request(inputs=[], outputs=[{"name": "said", "parameters": {"classification": 1}}])
+    with pytest.raises(Invalid, match="expected an output of numbers, found strings"):
         decode(body, None, pair())
 
 
 @pytest.mark.parametrize(
-    ("header", "rest", "told"),
+    ("header", "rest", "message"),
     [
         ("x", b"", "expected the length of the JSON"),
         ("-1", b"", "found '-1'"),
         ("9999", b"", "at most the body's"),
         ("9" * 5000, b"", "at most the body's"),
-        ("0", b"", "found nothing"),
+        ("0", b"", "found an empty body"),
         ("5", b"", "expected JSON"),
         (None, b"more", "found 4: correct binary_data_size"),
     ],
 )
-def test_the_length_of_the_json_must_be_right(header: str | None, rest: bytes, told: str) -> None:
-    body = asked() + rest
+def test_refuses_a_wrong_header_length(header: str | None, rest: bytes, message: str) -> None:
+    body = infer_request() + rest
     with pytest.raises(Invalid) as refused:
-        decode(body, str(len(asked())) if header is None else header, small())
-    assert told in refused.value.message
+        decode(body, str(len(infer_request())) if header is None else header, small())
+    assert message in refused.value.message
 
 
-def test_survives_parameters_that_are_deep() -> None:
+def test_survives_deep_parameters() -> None:
     with pytest.raises(Invalid, match='found an object as "a"'):
-        decode(asked()[:-1] + b',"parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901, None, small())
+        decode(infer_request()[:-1] + b',"parameters":' + b'{"a":' * 900 + b"1" + b"}" * 901, None, small())
 
 
 @given(JSON, JSON, JSON)
-def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
+def test_survives_any_json(one: Any, two: Any, three: Any) -> None:
     for fields in (
         {"inputs": one},
         {"parameters": one},
@@ -243,20 +252,20 @@ def test_survives_whatever_json_is_sent(one: Any, two: Any, three: Any) -> None:
         {"outputs": [{"name": "y"} | {"parameters": one}]},
     ):
         with suppress(Invalid):
-            decode(asked(**fields), None, small())
+            decode(infer_request(**fields), None, small())
     for fields in ({"data": one}, {"shape": two, "data": one}, {"datatype": three}, {"parameters": two}, {"name": one}):
         with suppress(Invalid):
             decode(changed(**fields), None, small())
 
 
 def binary(x: list[float], **more: Any) -> tuple[bytes, str]:
-    """Returns a body whose input follows the JSON, and the length of the JSON."""
+    """Return a body with a binary input, and the length of its JSON."""
     one = {name: X[name] for name in ("name", "datatype")} | {"shape": [1, 2], "parameters": {"binary_data_size": 8}}
     head = json.dumps({"inputs": [one], **more}).encode()
     return head + np.array([x], np.float32).tobytes(), str(len(head))
 
 
-def test_json_that_repeats_before_tensors_is_parsed_once() -> None:
+def test_caches_the_json_before_tensors() -> None:
     decoder = Decoder(small())
     _, first = decoder.decode(*binary([1, 2]))
     inputs, second = decoder.decode(*binary([3, 4]))
@@ -272,23 +281,26 @@ def test_json_that_repeats_before_tensors_is_parsed_once() -> None:
         assert str(refused.value) == str(expected.value)
 
 
-def test_json_with_values_is_not_cached_and_the_cache_is_bounded() -> None:
+def test_does_not_cache_values_and_bounds_the_cache() -> None:
     decoder = Decoder(small())
-    decoder.decode(asked(), str(len(asked())))
+    decoder.decode(infer_request(), str(len(infer_request())))
     assert not decoder._cache
-    for number in range(MOST_CACHED + 2):
+    for number in range(MAX_CACHED + 2):
         decoder.decode(*binary([1, 2], id=str(number)))
     assert len(decoder._cache) == 2
     decoder.decode(*binary([1, 2], id="x" * 5000))
     assert len(decoder._cache) == 2
 
 
-def test_the_json_of_a_binary_response_is_written_once_for_each_shape() -> None:
-    decoder, of = Decoder(model([spec("x", (2,))], [spec("y", (-1,))])), model([spec("x", (2,))], [spec("y", (-1,))])
+def test_caches_the_json_of_a_binary_response() -> None:
+    decoder, served = (
+        Decoder(model([spec("x", (2,))], [spec("y", (-1,))])),
+        model([spec("x", (2,))], [spec("y", (-1,))]),
+    )
     wanted = {"parameters": {"binary_data_output": True}}
     for length in (3, 3, 2, 3, 1):
         answers = {"y": np.arange(length, dtype=np.float32).reshape(1, length)}
         _, cached = decoder.decode(*binary([1, 2], **wanted))
-        _, fresh = Decoder(of).decode(*binary([1, 2], **wanted))
-        assert encode(cached, of, answers) == encode(fresh, of, answers)
+        _, fresh = Decoder(served).decode(*binary([1, 2], **wanted))
+        assert encode(cached, served, answers) == encode(fresh, served, answers)
     assert len(cached.response_heads) == 1

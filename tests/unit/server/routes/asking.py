@@ -1,4 +1,4 @@
-"""Asks the routes of a model, over HTTP on the loopback."""
+"""A service of a model, and its routes over HTTP on the loopback."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from epochal_server.assemble import protocols
 from epochal_server.model.model import Arrays, Model, check
 from epochal_server.refusals import Unauthorized
 from epochal_server.routes import inference
-from epochal_server.routes.handling import Service
+from epochal_server.routes.service import Service
 from epochal_server.worker_pool import WorkerPool
 
 KEY = "Bearer secret"
@@ -19,14 +19,19 @@ NOT_YET = "the model is not loaded yet"
 
 
 def workers(kind: type[WorkerPool] = WorkerPool) -> WorkerPool:
-    """Returns threads for which nothing is waited for."""
+    """Return a worker pool."""
     return kind(ThreadPoolExecutor(4), AdmissionControl(1000, 1), 4)
 
 
 def service(
-    model: Model, compute: Callable[[Arrays], Arrays], *, key: bool = False, ready: str | None = None, most: int = 8
+    model: Model,
+    compute: Callable[[Arrays], Arrays],
+    *,
+    key: bool = False,
+    ready: str | None = None,
+    max_waiting: int = 8,
 ) -> Service:
-    """Returns a service that computes in Python what it is asked, each request by itself."""
+    """Return a service that computes each request alone, in Python."""
 
     async def answer(inputs: Arrays) -> Arrays:
         check(inputs, model.inputs)
@@ -36,7 +41,7 @@ def service(
         if key and headers.get("Authorization") != KEY:
             raise Unauthorized("Authorization: expected a key")
 
-    admission = AdmissionControl(most, 2 * model.limits.request_bytes)
+    admission = AdmissionControl(max_waiting, 2 * model.limits.request_bytes)
     return Service(model, answer, workers(), lambda: ready, authorize, admission)
 
 
@@ -46,9 +51,9 @@ def protocol_routes(service: Service) -> list[web.RouteDef]:
 
 
 @asynccontextmanager
-async def serving(routes: Iterable[web.RouteDef], *around: Middleware) -> AsyncIterator[ClientSession]:
-    """Serves routes, as the server does: bodies come as they were sent."""
-    app = web.Application(middlewares=around)
+async def serving(routes: Iterable[web.RouteDef], *middlewares: Middleware) -> AsyncIterator[ClientSession]:
+    """Serve routes, without decompressing bodies, like the server."""
+    app = web.Application(middlewares=middlewares)
     app.add_routes(routes)
     runner = web.AppRunner(app, auto_decompress=False)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""What the kubelet and Prometheus ask."""
+"""Health probes and metrics."""
 
 import asyncio
 import threading
@@ -18,57 +18,57 @@ class Held(Collector):
     """Series that take as long as a test wants."""
 
     def __init__(self) -> None:
-        self.goes_on = threading.Event()
+        self.proceed = threading.Event()
         self.calls = 0
 
     def collect(self) -> Iterator[Metric]:
         self.calls += 1
-        self.goes_on.wait(10)
+        self.proceed.wait(10)
         yield GaugeMetricFamily("one", "A series.", value=1)
 
 
-async def test_metrics_are_encoded_once_for_all_who_wait_and_hold_up_nobody() -> None:
+async def test_metrics_are_encoded_once_for_all_waiting_scrapes() -> None:
     held, registry = Held(), CollectorRegistry()
     registry.register(held)
-    held.goes_on.set()
+    held.proceed.set()
     routes = [*metrics_routes(registry, lambda: None), *health_routes(lambda: None, lambda: None)]
-    held.goes_on.clear()
+    held.proceed.clear()
     held.calls = 0
     async with serving(routes) as client:
-        asked = [asyncio.create_task(client.get("/metrics")) for _ in range(20)]
+        scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(20)]
         async with asyncio.timeout(5):
             async with client.get("/v2/health/live") as live:
                 assert await live.json() == {"live": True}
             await asyncio.sleep(0.1)
             assert held.calls == 1
-            held.goes_on.set()
-            for response in await asyncio.gather(*asked):
+            held.proceed.set()
+            for response in await asyncio.gather(*scrapes):
                 assert "one 1.0" in await response.text()
     assert held.calls <= 2
 
 
 @pytest.mark.parametrize(
-    ("accept", "told"),
+    ("accept", "expected"),
     [
         ("", "text/plain"),
         ("text/plain;version=0.0.4", "text/plain"),
         ("application/openmetrics-text;version=0.0.1", "application/openmetrics-text; version=1.0.0"),
     ],
 )
-async def test_metrics_have_two_forms(accept: str, told: str) -> None:
+async def test_metrics_have_two_formats(accept: str, expected: str) -> None:
     async with (
         serving(metrics_routes(CollectorRegistry(), lambda: None)) as client,
         client.get("/metrics", headers={"Accept": accept}) as response,
     ):
-        assert response.headers["Content-Type"].startswith(told)
-        assert (await response.text()).endswith("# EOF\n") is told.startswith("application")
+        assert response.headers["Content-Type"].startswith(expected)
+        assert (await response.text()).endswith("# EOF\n") is expected.startswith("application")
 
 
-async def test_a_server_that_needs_a_restart_does_not_live() -> None:
+async def test_a_hanging_server_is_not_live() -> None:
     async with serving(health_routes(lambda: "it ends", lambda: "it hangs")) as client:
-        for path, told in (
+        for path, expected in (
             ("live", {"live": False, "error": "it hangs"}),
             ("ready", {"ready": False, "error": "it ends"}),
         ):
             async with client.get(f"/v2/health/{path}") as response:
-                assert (response.status, await response.json()) == (503, told)
+                assert (response.status, await response.json()) == (503, expected)

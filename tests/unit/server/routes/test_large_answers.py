@@ -1,4 +1,4 @@
-"""Answers that take long to encode leave the event loop to others, in each protocol."""
+"""Each protocol encodes large answers in a thread."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
     """The threads that wrote a part of an answer."""
     wrote: list[threading.Thread] = []
 
-    def noted(function: Callable[..., Any]) -> Callable[..., Any]:
+    def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             wrote.append(threading.current_thread())
             return function(*args, **kwargs)
@@ -44,13 +44,13 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
 
     for module in (v2, tfserving, watson):
         monkeypatch.setattr(module, "json_blocks", written)
-    monkeypatch.setattr(v2, "labels", noted(classes.labels))
-    monkeypatch.setattr(photographs, "png", noted(preprocess.png))
+    monkeypatch.setattr(v2, "labels", recorded(classes.labels))
+    monkeypatch.setattr(photographs, "png", recorded(preprocess.png))
     return wrote
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "more"),
+    ("path", "body", "changes"),
     [
         ("/v2/models/digits/infer", {"inputs": [INPUT]}, {}),
         ("/v2/models/digits/infer", {"inputs": [INPUT], "outputs": CLASSES}, {}),
@@ -67,16 +67,16 @@ async def test_a_large_answer_is_encoded_in_a_thread(
     threads: list[threading.Thread],
     path: str,
     body: dict[str, Any],
-    more: dict[str, Any],
+    changes: dict[str, Any],
 ) -> None:
-    async with serving(protocol_routes(service(small(**more), answer))) as client:
+    async with serving(protocol_routes(service(small(**changes), answer))) as client:
         response = await client.post(path, json=body)
         assert (response.status, len(await response.read()) > MANY) == (200, True)
     assert threads
     assert threading.main_thread() not in threads
 
 
-async def test_a_small_answer_is_encoded_at_once(threads: list[threading.Thread]) -> None:
+async def test_a_small_answer_is_encoded_inline(threads: list[threading.Thread]) -> None:
     async with (
         serving(protocol_routes(service(small(), answer))) as client,
         client.post("/v1/models/digits:predict", json={"instances": ROWS[:10]}) as response,
@@ -85,7 +85,7 @@ async def test_a_small_answer_is_encoded_at_once(threads: list[threading.Thread]
     assert {*threads} == {threading.main_thread()}
 
 
-async def test_pictures_are_shown_by_a_thread(threads: list[threading.Thread]) -> None:
+async def test_pictures_are_encoded_in_a_thread(threads: list[threading.Thread]) -> None:
     image = ImageSpec(height=200, width=200, channels=1, lowest=0, highest=1)
     large = model([spec("x", (200, 200, 1))], [spec("y", (3,))], image=image, images="Resize")
     async with serving(photographs_routes.routes(service(large, answer))) as client:
@@ -95,7 +95,7 @@ async def test_pictures_are_shown_by_a_thread(threads: list[threading.Thread]) -
     assert threading.main_thread() not in threads
 
 
-async def test_what_is_told_of_the_photographs_of_a_form_is_counted_together() -> None:
+async def test_the_answers_of_a_form_count_together_in_memory() -> None:
     image = ImageSpec(height=28, width=28, channels=1, lowest=0, highest=1)
     served = model([spec("x", (28, 28, 1))], [spec("y", (50_000,))], image=image, images="Resize")
     form = FormData()

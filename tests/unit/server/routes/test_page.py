@@ -1,4 +1,4 @@
-"""What a browser is answered that opens the page of a model."""
+"""The web pages of a model."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ async def client(*, key: bool = False) -> AsyncIterator[ClientSession]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_open_to_all_and_bound_by_the_policy(path: str) -> None:
+async def test_a_page_needs_no_key_and_has_the_policy(path: str) -> None:
     async with client(key=True) as session, session.get(path) as answer:
         assert answer.status == 200
         assert answer.headers["Content-Security-Policy"] == POLICY
@@ -36,7 +36,7 @@ async def test_a_page_is_open_to_all_and_bound_by_the_policy(path: str) -> None:
         assert await answer.read()
 
 
-async def test_a_page_that_is_known_is_not_sent_again() -> None:
+async def test_a_cached_page_is_not_sent_again() -> None:
     async with client() as session:
         async with session.get("/") as answer:
             tag = answer.headers["ETag"]
@@ -48,13 +48,13 @@ async def test_a_page_that_is_known_is_not_sent_again() -> None:
             assert answer.status == 200
 
 
-async def test_the_model_is_told_of() -> None:
+async def test_sends_the_description_of_the_model() -> None:
     async with client() as session, session.get("/page/model.json") as answer:
         assert (await answer.json())["name"] == "digits"
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-async def test_the_model_is_told_of_to_those_with_a_key() -> None:
+async def test_the_description_needs_the_key() -> None:
     async with client(key=True) as session:
         async with session.get("/page/model.json") as answer:
             assert answer.status == 401
@@ -64,6 +64,6 @@ async def test_the_model_is_told_of_to_those_with_a_key() -> None:
 
 
 @pytest.mark.parametrize("path", ["/page/index.html", "/page/assets.py", "/page/", "/page/../service.py"])
-async def test_nothing_else_is_served(path: str) -> None:
+async def test_serves_no_other_file(path: str) -> None:
     async with client() as session, session.get(path) as answer:
         assert answer.status == 404

@@ -40,37 +40,37 @@ def form(*files: tuple[str, bytes]) -> FormData:
 @pytest.mark.parametrize(
     "kind", ["image/png", "image/jpeg", "application/x-www-form-urlencoded", "application/octet-stream"]
 )
-async def test_one_photograph_is_answered_whatever_it_is_called(kind: str) -> None:
+async def test_answers_a_photograph_of_any_content_type(kind: str) -> None:
     async with serving(routes(SERVICE)) as client:
         response = await client.post("/predict", data=ONE, headers={"Content-Type": kind})
-        told = await response.json()
-        assert (told["class"], told["name"], told["probability"], len(told["top"])) == (1, "one", 1.0, 3)
-        assert "image" not in told
+        content = await response.json()
+        assert (content["class"], content["name"], content["probability"], len(content["top"])) == (1, "one", 1.0, 3)
+        assert "image" not in content
 
 
-async def test_what_the_network_saw_is_shown() -> None:
+async def test_shows_the_model_image() -> None:
     async with serving(routes(SERVICE)) as client:
-        told = await (await client.post("/predict?show=true", data=ONE)).json()
+        content = await (await client.post("/predict?show=true", data=ONE)).json()
         response = await client.post("/predict?show=true", data=ONE, headers={"Accept": "image/png"})
         assert response.content_type == "image/png"
         with Image.open(io.BytesIO(await response.read())) as picture:
             assert picture.size == (28, 28)
-        assert told["image"].startswith("data:image/png;base64,")
+        assert content["image"].startswith("data:image/png;base64,")
 
 
-async def test_outputs_that_tell_no_class_are_told_as_they_are() -> None:
+async def test_answers_the_outputs_of_a_model_without_classes() -> None:
     scores = model([spec("x", (28, 28, 1))], [spec("score", ()), spec("pair", (2,))], image=IMAGE, images="Digit")
 
-    def give(inputs: Arrays) -> Arrays:
+    def compute(inputs: Arrays) -> Arrays:
         count = len(inputs["x"])
         return {"score": np.full(count, 0.5, np.float32), "pair": np.ones((count, 2), np.float32)}
 
-    async with serving(routes(service(scores, give))) as client:
-        told = await (await client.post("/predict", data=ONE)).json()
-        assert told == {"outputs": {"score": 0.5, "pair": [1.0, 1.0]}}
+    async with serving(routes(service(scores, compute))) as client:
+        content = await (await client.post("/predict", data=ONE)).json()
+        assert content == {"outputs": {"score": 0.5, "pair": [1.0, 1.0]}}
 
 
-async def test_several_digits_are_found() -> None:
+async def test_finds_several_digits() -> None:
     async with serving(routes(SERVICE)) as client:
         found = (await (await client.post("/predict?several=true", data=TWO)).json())["predictions"]
         assert [one["class"] for one in found] == [1, 1]
@@ -78,7 +78,7 @@ async def test_several_digits_are_found() -> None:
         assert await (await client.post("/predict?several=true", data=EMPTY)).json() == {"predictions": []}
 
 
-async def test_several_photographs_are_answered_each_by_its_name() -> None:
+async def test_answers_each_photograph_of_a_form_by_its_name() -> None:
     sent: Any = form(("a.png", ONE), ("b.png", b"none"), ("c.jpg", TWO))
     async with serving(routes(SERVICE)) as client:
         one, none, two = (await (await client.post("/predict", data=sent)).json())["photographs"]
@@ -86,11 +86,11 @@ async def test_several_photographs_are_answered_each_by_its_name() -> None:
         assert none["file"] == "b.png"
         assert "not a JPEG, PNG or WebP" in none["error"]
         sent = form(("a.png", EMPTY), ("c.jpg", TWO))
-        told = (await (await client.post("/predict?several=true", data=sent)).json())["photographs"]
-        assert [len(one["predictions"]) for one in told] == [0, 2]
+        content = (await (await client.post("/predict?several=true", data=sent)).json())["photographs"]
+        assert [len(one["predictions"]) for one in content] == [0, 2]
 
 
-async def test_a_form_without_any_photograph_is_refused() -> None:
+async def test_refuses_a_form_without_valid_photographs() -> None:
     async with serving(routes(SERVICE)) as client:
         response = await client.post("/predict", data=form(("a.png", b"none"), ("b.png", b"")))
         assert response.status == 400
@@ -99,48 +99,50 @@ async def test_a_form_without_any_photograph_is_refused() -> None:
         assert (response.status, "at most 64 files" in (await response.json())["error"]) == (400, True)
 
 
-async def test_a_form_of_too_many_pixels_is_refused_unseen() -> None:
+async def test_refuses_a_form_of_too_many_pixels() -> None:
     limited = service(digits(limits=Limits(image_pixels=400 * 300)), answer)
     large = stored(sheet((180, 100), size=(401, 300)))
     async with serving(routes(limited)) as client:
         sent: Any = form(*[("a.png", ONE)] * 4, ("large.png", large))
-        told = (await (await client.post("/predict", data=sent)).json())["photographs"]
-        assert [one.get("class") for one in told] == [1, 1, 1, 1, None]
+        content = (await (await client.post("/predict", data=sent)).json())["photographs"]
+        assert [one.get("class") for one in content] == [1, 1, 1, 1, None]
         response = await client.post("/predict", data=form(*[("a.png", ONE)] * 5))
         assert response.status == 413
-        assert "at most 480,000 pixels together, 4 times what one may have, found 600,000" in await response.text()
+        assert (
+            "at most 480,000 pixels in total, 4 times the limit for a photograph, found 600,000"
+            in await response.text()
+        )
 
 
 @pytest.mark.parametrize(
-    ("query", "body", "kind", "status", "told"),
+    ("query", "body", "kind", "status", "message"),
     [
         ("", EMPTY, "image/png", 400, "digit"),
-        ("", b"", "image/png", 400, "found nothing"),
-        ("?show=maybe", ONE, "image/png", 400, "show: expected true or false"),
-        ("?fit=pad", ONE, "image/png", 400, "no use for it"),
+        ("", b"", "image/png", 400, "found an empty body"),
+        ("?fit=pad", ONE, "image/png", 400, "remove fit"),
         ("", b"{}", "application/json", 415, "/v2/models/digits/infer"),
         ("", ONE, "multipart/form-data", 400, "with a boundary"),
     ],
 )
-async def test_says_what_is_wrong(query: str, body: bytes, kind: str, status: int, told: str) -> None:
+async def test_message_has_the_fault(query: str, body: bytes, kind: str, status: int, message: str) -> None:
     async with serving(routes(SERVICE)) as client:
         response = await client.post(f"/predict{query}", data=body, headers={"Content-Type": kind})
-        assert (response.status, told in (await response.json())["error"]) == (status, True)
+        assert (response.status, message in (await response.json())["error"]) == (status, True)
 
 
-async def test_models_without_images_say_so() -> None:
+async def test_a_model_without_images_answers_404() -> None:
     async with serving(routes(service(small(), answer))) as client:
         response = await client.post("/predict", data=ONE)
         assert (response.status, "set spec.images" in (await response.json())["error"]) == (404, True)
 
 
-async def test_tells_nothing_to_whoever_has_no_key() -> None:
+async def test_requires_the_key() -> None:
     async with serving(routes(service(digits(), answer, key=True))) as client:
         assert (await client.post("/predict", data=ONE)).status == 401
         assert (await client.post("/predict", data=ONE, headers={"Authorization": KEY})).status == 200
 
 
-async def test_a_content_type_of_many_parameters_takes_no_time() -> None:
+async def test_a_content_type_with_many_parameters_takes_little_time() -> None:
     async with serving(routes(SERVICE)) as client:
         kind = 'image/png; a="' + '; a="' * 1200
         began = thread_time()

@@ -1,4 +1,4 @@
-"""A result is computed once for all who wait for it, in a thread."""
+"""A result is computed once for all waiting callers, in a thread."""
 
 import asyncio
 import threading
@@ -10,28 +10,14 @@ from epochal_server.routes import metrics as module
 from epochal_server.routes.metrics import SharedResult
 
 
-async def test_all_who_wait_get_the_result_of_one_call() -> None:
-    threads: list[threading.Thread] = []
-
-    def function() -> int:
-        threads.append(threading.current_thread())
-        time.sleep(0.02)
-        return len(threads)
-
-    shared = SharedResult(function)
-    assert await asyncio.gather(*(shared() for _ in range(50))) == [1] * 50
-    assert await shared() == 2
-    assert threading.main_thread() not in threads
-
-
-async def test_a_result_is_never_older_than_its_question() -> None:
-    goes_on, began = threading.Event(), threading.Event()
+async def test_a_result_is_never_older_than_its_request() -> None:
+    proceed, began = threading.Event(), threading.Event()
     value = 1
 
     def function() -> int:
         found = value
         began.set()
-        goes_on.wait(10)
+        proceed.wait(10)
         return found
 
     shared = SharedResult(function)
@@ -39,11 +25,11 @@ async def test_a_result_is_never_older_than_its_question() -> None:
     await asyncio.to_thread(began.wait, 10)
     value = 2
     second = asyncio.create_task(shared())
-    goes_on.set()
+    proceed.set()
     assert (await first, await second) == (1, 2)
 
 
-async def test_who_leaves_takes_the_result_from_nobody_and_an_error_reaches_all() -> None:
+async def test_cancelling_one_caller_affects_no_other_and_an_error_reaches_all() -> None:
     def function() -> int:
         raise ValueError("no such series")
 
@@ -57,8 +43,8 @@ async def test_who_leaves_takes_the_result_from_nobody_and_an_error_reaches_all(
         await shared()
 
 
-async def test_takes_a_part_of_the_time_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PART", 0.1)
+async def test_calls_take_a_limited_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CPU_SHARE", 0.1)
     calls: list[float] = []
 
     def function() -> None:

@@ -13,22 +13,22 @@ SERVICE = service(small(), summed)
 @pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
 async def test_answers(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        told = await (await client.post(f"{path}:predict", json={"instances": [[1, 2], [3, 4]]})).json()
-        assert told == {"predictions": [[3, 6, 9], [7, 14, 21]]}
-        told = await (await client.post(f"{path}:predict", json={"inputs": [[1, 2]]})).json()
-        assert told == {"outputs": [[3, 6, 9]]}
+        content = await (await client.post(f"{path}:predict", json={"instances": [[1, 2], [3, 4]]})).json()
+        assert content == {"predictions": [[3, 6, 9], [7, 14, 21]]}
+        content = await (await client.post(f"{path}:predict", json={"inputs": [[1, 2]]})).json()
+        assert content == {"outputs": [[3, 6, 9]]}
 
 
 @pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
-async def test_tells_what_is_served(path: str) -> None:
+async def test_describes_the_model(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        told = await (await client.get(path)).json()
+        content = await (await client.get(path)).json()
         status = {"error_code": "OK", "error_message": ""}
-        assert told.pop("model_version_status") == [{"version": "3", "state": "AVAILABLE", "status": status}]
-        assert told == {"name": "digits", "ready": True}  # as KServe tells it
-        told = await (await client.get(f"{path}/metadata")).json()
-        assert told["model_spec"] == {"name": "digits", "signature_name": "", "version": "3"}
-        assert told["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"] == {
+        assert content.pop("model_version_status") == [{"version": "3", "state": "AVAILABLE", "status": status}]
+        assert content == {"name": "digits", "ready": True}  # as KServe tells it
+        content = await (await client.get(f"{path}/metadata")).json()
+        assert content["model_spec"] == {"name": "digits", "signature_name": "", "version": "3"}
+        assert content["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"] == {
             "x": {
                 "dtype": "DT_FLOAT",
                 "tensor_shape": {"dim": [{"size": "-1", "name": ""}, {"size": "2", "name": ""}], "unknown_rank": False},
@@ -37,15 +37,15 @@ async def test_tells_what_is_served(path: str) -> None:
         }
 
 
-async def test_tells_that_it_is_not_ready() -> None:
+async def test_reports_a_model_that_is_not_ready() -> None:
     async with serving(protocol_routes(service(small(), summed, ready=NOT_YET))) as client:
         whole = await (await client.get(AT)).json()
         assert whole["ready"] is False
-        (told,) = whole["model_version_status"]
-        assert (told["state"], told["status"]["error_message"]) == ("LOADING", NOT_YET)
+        (content,) = whole["model_version_status"]
+        assert (content["state"], content["status"]["error_message"]) == ("LOADING", NOT_YET)
 
 
-async def test_refuses_in_its_own_form() -> None:
+async def test_errors_have_the_form_of_tensorflow_serving() -> None:
     async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(f"{AT}:predict", json={})
         assert (response.status, list(await response.json())) == (400, ["error"])

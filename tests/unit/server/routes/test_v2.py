@@ -17,7 +17,7 @@ from epochal_server.worker_pool import WorkerPool
 from tests.kit.served import small
 from tests.unit.server.routes.asking import KEY, NOT_YET, protocol_routes, service, serving, workers
 
-ASKED = {"id": "a", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
+REQUEST = {"id": "a", "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}
 AT = "/v2/models/digits"
 
 
@@ -28,12 +28,12 @@ def summed(inputs: Arrays) -> Arrays:
 SERVICE = service(small(), summed)
 
 
-async def test_tells_what_is_served() -> None:
+async def test_describes_the_server_and_the_model() -> None:
     async with serving(protocol_routes(SERVICE)) as client:
         for path in ("/v2", "/v2/"):
-            told = await (await client.get(path)).json()
-            assert told["name"] == "epochal-server"
-            assert "binary_tensor_data" in told["extensions"]
+            content = await (await client.get(path)).json()
+            assert content["name"] == "epochal-server"
+            assert "binary_tensor_data" in content["extensions"]
         for path in (AT, f"{AT}/versions/3"):
             assert await (await client.get(path)).json() == {
                 "name": "digits",
@@ -47,7 +47,7 @@ async def test_tells_what_is_served() -> None:
         assert index == [{"name": "digits", "version": "3", "state": "READY", "reason": ""}]
 
 
-async def test_tells_that_it_is_not_ready() -> None:
+async def test_reports_a_model_that_is_not_ready() -> None:
     async with serving(protocol_routes(service(small(), summed, ready=NOT_YET))) as client:
         response = await client.get(f"{AT}/ready")
         assert (response.status, await response.json()) == (503, {"error": NOT_YET})
@@ -58,11 +58,11 @@ async def test_tells_that_it_is_not_ready() -> None:
 @pytest.mark.parametrize("path", [f"{AT}/infer", f"{AT}/versions/3/infer"])
 async def test_answers(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        response = await client.post(path, json=ASKED)
+        response = await client.post(path, json=REQUEST)
         assert response.content_type == "application/json"
-        told = await response.json()
-        assert told["id"] == "a"
-        assert told["outputs"][0]["data"] == [3, 6, 9]
+        content = await response.json()
+        assert content["id"] == "a"
+        assert content["outputs"][0]["data"] == [3, 6, 9]
 
 
 async def test_large_bodies_are_decoded_alone() -> None:
@@ -81,8 +81,8 @@ async def test_large_bodies_are_decoded_alone() -> None:
     assert threads == ["decode"] * 3
 
 
-async def test_a_large_body_is_decoded_without_collections() -> None:
-    """Nor does its refusal hold what has become of it."""
+async def test_a_large_body_is_decoded_without_garbage_collection() -> None:
+    """An error of the body keeps no parsed values in memory, either."""
     collecting = list[bool]()
 
     class Noting(WorkerPool):
@@ -106,30 +106,30 @@ async def test_a_large_body_is_decoded_without_collections() -> None:
     assert (collecting, gc.isenabled()) == ([False], True)
 
 
-async def test_answers_in_bytes() -> None:
+async def test_answers_binary_tensors() -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        asked = ASKED | {"parameters": {"binary_data_output": True}}
+        asked = REQUEST | {"parameters": {"binary_data_output": True}}
         response = await client.post(f"{AT}/infer", json=asked)
         assert response.content_type == "application/octet-stream"
         head = int(response.headers["Inference-Header-Content-Length"])
         assert np.frombuffer((await response.read())[head:], np.float32).tolist() == [3, 6, 9]
 
 
-@pytest.mark.parametrize(("packing", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-async def test_takes_packed_bodies(packing: str, pack: type[bytes]) -> None:
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_accepts_compressed_bodies(encoding: str, compress: type[bytes]) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        body = pack(b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}')
-        response = await client.post(f"{AT}/infer", data=body, headers={"Content-Encoding": packing})
+        body = compress(b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}')
+        response = await client.post(f"{AT}/infer", data=body, headers={"Content-Encoding": encoding})
         assert (await response.json())["outputs"][0]["data"] == [3, 6, 9]
-        bomb = pack(b" " * 9_000_000)
-        response = await client.post(f"{AT}/infer", data=bomb, headers={"Content-Encoding": packing})
+        bomb = compress(b" " * 9_000_000)
+        response = await client.post(f"{AT}/infer", data=bomb, headers={"Content-Encoding": encoding})
         assert response.status == 413
         response = await client.post(f"{AT}/infer", data=body, headers={"Content-Encoding": "br"})
         assert (response.status, "expected gzip or deflate" in (await response.json())["error"]) == (415, True)
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("/v2/models/other", 'unknown model "other"'),
         ("/v2/models/other/infer", 'unknown model "other"'),
@@ -137,25 +137,18 @@ async def test_takes_packed_bodies(packing: str, pack: type[bytes]) -> None:
         (f"{AT}/versions/4/ready", "unknown version 4"),
     ],
 )
-async def test_no_other_is_served(path: str, told: str) -> None:
+async def test_refuses_other_models_and_versions(path: str, message: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        response = await client.request("POST" if path.endswith("infer") else "GET", path, json=ASKED)
+        response = await client.request("POST" if path.endswith("infer") else "GET", path, json=REQUEST)
         assert response.status == 404
-        assert told in (await response.json())["error"]
+        assert message in (await response.json())["error"]
 
 
-async def test_says_what_is_wrong() -> None:
-    async with serving(protocol_routes(SERVICE)) as client:
-        response = await client.post(f"{AT}/infer", data=b"no json")
-        assert response.status == 400
-        assert "expected JSON" in (await response.json())["error"]
-
-
-async def test_tells_nothing_to_whoever_has_no_key() -> None:
+async def test_requires_the_key() -> None:
     async with serving(protocol_routes(service(small(), summed, key=True))) as client:
         for path in (AT, f"{AT}/ready", "/v2/models/other"):
             response = await client.get(path)
             assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
         for path in (f"{AT}/infer", "/v2/models/other/infer", "/v2/repository/index"):
-            assert (await client.post(path, json=ASKED)).status == 401
-        assert (await client.post(f"{AT}/infer", json=ASKED, headers={"Authorization": KEY})).status == 200
+            assert (await client.post(path, json=REQUEST)).status == 401
+        assert (await client.post(f"{AT}/infer", json=REQUEST, headers={"Authorization": KEY})).status == 200

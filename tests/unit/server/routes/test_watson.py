@@ -16,16 +16,16 @@ ENTRY = {"fields": ["image"], "values": np.zeros((2, 28, 28, 1)).tolist()}
 async def test_version_4(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(path, json={"input_data": [ENTRY]})
-        (told,) = (await response.json())["predictions"]
-        assert told["fields"] == ["prediction", "prediction_classes", "probability"]
-        assert [row[1] for row in told["values"]] == [7, 7]
+        (response_json,) = (await response.json())["predictions"]
+        assert response_json["fields"] == ["prediction", "prediction_classes", "probability"]
+        assert [row[1] for row in response_json["values"]] == [7, 7]
 
 
 @pytest.mark.parametrize("path", [V3, "/v3/wml_instances/0f0e/published_models/12/deployments/digits/online"])
 async def test_version_3(path: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
-        told = await (await client.post(path, json=ENTRY)).json()
-        assert [row[1] for row in told["values"]] == [7, 7]
+        response_json = await (await client.post(path, json=ENTRY)).json()
+        assert [row[1] for row in response_json["values"]] == [7, 7]
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ async def test_version_3(path: str) -> None:
         ("/ml/v4/deployments/other/predictions", 404, "deployment_does_not_exist"),
     ],
 )
-async def test_refuses_in_its_own_form(path: str, status: int, code: str) -> None:
+async def test_errors_have_the_form_of_watson(path: str, status: int, code: str) -> None:
     async with serving(protocol_routes(SERVICE)) as client:
         response = await client.post(path, json={})
-        told = await response.json()
-        assert (response.status, told["errors"][0]["code"]) == (status, code)
+        response_json = await response.json()
+        assert (response.status, response_json["errors"][0]["code"]) == (status, code)

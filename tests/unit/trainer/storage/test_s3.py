@@ -77,7 +77,7 @@ def test_each_reason_has_its_exit_code(status: int, code: str, reason: str, exit
 
 
 def test_an_unknown_host_is_named() -> None:
-    with pytest.raises(Failure, match="host name is not known to DNS") as caught:
+    with pytest.raises(Failure, match="DNS does not resolve its host name") as caught:
         bucket("http://no-such-host.invalid").check()
     assert caught.value.reason == "EndpointUnreachable"
 
@@ -93,7 +93,7 @@ UNKNOWN_KEY = "<Error><Code>InvalidAccessKeyId</Code><Message>No the-access-key,
 @pytest.mark.parametrize(
     ("answering", "reason", "message"),
     [
-        (answer("200 OK", "text/html", "<html>"), "EndpointUnreachable", "it answered something else, not S3"),
+        (answer("200 OK", "text/html", "<html>"), "EndpointUnreachable", "it answered no S3 XML"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "EndpointUnreachable", "healthy"),
         (answer("403 Forbidden", "application/xml", UNKNOWN_KEY), "CredentialsRefused", r"No \*\*\*, no \*\*\*\."),
     ],

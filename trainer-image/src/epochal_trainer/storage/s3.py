@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 
 from epochal_api.pod import ExitCode
 from epochal_lib.digests import sha256, sha256_of
-from epochal_lib.s3.client import connect, opened
+from epochal_lib.s3.client import connect, open_object
 from epochal_lib.s3.errors import Request, StorageErrorInfo, Verb, explain, unreachable
 from minio.error import MinioException, S3Error
 from urllib3 import Retry
@@ -186,7 +186,7 @@ class S3Bucket:
         """Return the content of a small object; see `Bucket.get`."""
 
         def ask() -> bytes:
-            with opened(self._client, self.name, key) as response:
+            with open_object(self._client, self.name, key) as response:
                 return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
 
         return self._ask("read", key, ask)
@@ -310,7 +310,7 @@ class S3Bucket:
             return False
 
     def _digest(self, key: str) -> str:
-        with opened(self._client, self.name, key) as response:
+        with open_object(self._client, self.name, key) as response:
             return sha256_of(response.stream(CHUNK_BYTES))
 
     def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
@@ -339,7 +339,9 @@ class S3Bucket:
 
         def ask() -> None:
             same = {"If-Match": f'"{found.etag}"'} if found.etag else None
-            with opened(self._client, self.name, key, offset=offset, length=length, request_headers=same) as response:
+            with open_object(
+                self._client, self.name, key, offset=offset, length=length, request_headers=same
+            ) as response:
                 if response.headers.get("Content-Length") != str(length):
                     raise object_changed(self.uri(key))
                 with path.open("r+b") as file:

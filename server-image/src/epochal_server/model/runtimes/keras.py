@@ -11,7 +11,7 @@ from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 
 from epochal_server.model.model import TEXT, Arrays, Platform
-from epochal_server.model.runtimes.runtime import paired
+from epochal_server.model.runtimes.runtime import match_tensors
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,73 +22,70 @@ import tensorflow as tf
 
 
 class Keras:
-    """A Keras model. See Runtime.
-
-    Args:
-        model: The loaded model.
-        signature: The signature of the model, or None.
-        checked: See Load.
-    """
+    """A Keras model. See Runtime."""
 
     platform: Platform = "keras"
-    most: int | None = None
+    max_batch_size: int | None = None
 
-    def __init__(self, model: Any, signature: Signature | None, *, checked: bool) -> None:
+    def __init__(self, model: Any, signature: Signature | None, *, has_check: bool) -> None:
         takes, gives = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
         if not takes or not gives:
             raise ServeError(
                 "ModelRefused",
-                "must be a Functional or Sequential model with known inputs, found a "
-                f"{type(model).__name__}: build it as such",
+                "expected a Functional or Sequential model with defined inputs, found a "
+                f"{type(model).__name__}: build the model with the Functional or Sequential API",
             )
         self.inputs = input_specs(takes)
         self.outputs = output_specs(gives)
-        self._takes, self._gives = self.inputs, self.outputs  # in the order of the model
+        self._input_specs, self._output_specs = self.inputs, self.outputs  # in the order of the model
         if signature is not None:
-            self._takes = _reordered(signature.inputs, self.inputs, "inputs", checked=checked)
-            self._gives = _reordered(signature.outputs, self.outputs, "outputs", checked=checked)
+            self._input_specs = _reordered(signature.inputs, self.inputs, "inputs", has_check=has_check)
+            self._output_specs = _reordered(signature.outputs, self.outputs, "outputs", has_check=has_check)
             self.inputs, self.outputs = signature.inputs, signature.outputs
         structure = getattr(model, "_inputs_struct", None)  # None for a Sequential, which has one input
 
         def call(*tensors: Any) -> list[Any]:
-            given = keras.tree.pack_sequence_as(structure, list(tensors)) if structure is not None else tensors[0]
-            return list(keras.tree.flatten(model(given, training=False)))
+            inputs = keras.tree.pack_sequence_as(structure, list(tensors)) if structure is not None else tensors[0]
+            return list(keras.tree.flatten(model(inputs, training=False)))
 
         # With one input signature for any number of samples, TensorFlow compiles nothing while requests wait.
-        self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self._takes])
-        self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self._gives]
+        self._call = tf.function(call, input_signature=[_tensor(spec) for spec in self._input_specs])
+        self._dtypes = [np.dtype(object if spec.dtype == TEXT else spec.dtype) for spec in self._output_specs]
 
     def run(self, inputs: Arrays) -> Arrays:
         """Return the outputs. See Runtime."""
         # TensorFlow cannot convert NumPy arrays of objects.
-        given = (array.tolist() if (array := inputs[spec.name]).dtype == object else array for spec in self._takes)
-        outputs = self._call(*(tf.convert_to_tensor(one) for one in given))
-        arrays = (output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True))
-        return {spec.name: _text(array) for spec, array in zip(self._gives, arrays, strict=True)}
+        arrays = (inputs[spec.name] for spec in self._input_specs)
+        values = (array.tolist() if array.dtype == object else array for array in arrays)
+        outputs = self._call(*map(tf.convert_to_tensor, values))
+        answers = (
+            output.numpy().astype(dtype, copy=False) for output, dtype in zip(outputs, self._dtypes, strict=True)
+        )
+        return {spec.name: _text(array) for spec, array in zip(self._output_specs, answers, strict=True)}
 
 
-def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Keras:
+def load(path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Keras:
     """Return the loaded model. See Load."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     try:
         # Only training needs compile(). Without it, custom losses or metrics cause no error.
-        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, checked=checked)
+        return Keras(keras.saving.load_model(path, compile=False, safe_mode=True), signature, has_check=has_check)
     except ServeError:
         raise
     except Exception as error:
         raise ServeError(
             "ModelRefused",
-            f"Keras {keras.__version__} cannot load it ({error}): use the image of the trainer that "
-            "stored it, and no layers that bring code along",
+            f"Keras {keras.__version__} cannot load the model ({error}): use the image of its trainer, and "
+            "no layers with own code",
         ) from error
 
 
 def _reordered(
-    signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, checked: bool
+    signature: Sequence[TensorSpec], own: Sequence[TensorSpec], kind: str, *, has_check: bool
 ) -> list[TensorSpec]:
     """Return the tensors of a signature in the order of the model."""
-    by_own_name = dict(zip(paired(signature, own, kind, checked=checked), signature, strict=True))
+    by_own_name = dict(zip(match_tensors(signature, own, kind, has_check=has_check), signature, strict=True))
     return [by_own_name[spec.name] for spec in own]
 
 
@@ -100,5 +97,5 @@ def _tensor(spec: TensorSpec) -> Any:
 def _text(array: np.ndarray) -> np.ndarray:
     if array.dtype != object:
         return array
-    decoded = [one.decode(errors="replace") for one in array.flat]
+    decoded = [value.decode(errors="replace") for value in array.flat]
     return np.array(decoded, object).reshape(array.shape)

@@ -9,7 +9,7 @@ from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.errors import ServeError
 
 from epochal_server.model.model import Arrays, Platform
-from epochal_server.model.runtimes.runtime import paired
+from epochal_server.model.runtimes.runtime import match_tensors
 
 DTYPES = {
     "tensor(double)": "float64",
@@ -24,42 +24,39 @@ ERRORS = 3
 
 
 class Onnx:
-    """An ONNX model. See Runtime.
-
-    Args:
-        session: Session with the loaded model.
-        signature: The signature of the model, or None.
-        checked: See Load.
-    """
+    """An ONNX model. See Runtime."""
 
     platform: Platform = "onnxruntime_onnx"
 
-    def __init__(self, session: ort.InferenceSession, signature: Signature | None, *, checked: bool) -> None:
+    def __init__(self, session: ort.InferenceSession, signature: Signature | None, *, has_check: bool) -> None:
         self._session = session
-        takes, gives = session.get_inputs(), session.get_outputs()
-        batches = {_batch(node) for node in (*takes, *gives)}
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        batches = {_batch(node) for node in (*inputs, *outputs)}
         fixed = batches - {None}
         if len(fixed) > 1:
-            raise ServeError("ModelRefused", f"each input and output must hold as many samples, found {fixed}")
-        self.most = next(iter(fixed), None)
-        self.inputs = [_spec(node) for node in takes]
-        self.outputs = [_spec(node) for node in gives]
-        names, self._gives = [node.name for node in takes], [node.name for node in gives]
+            raise ServeError(
+                "ModelRefused",
+                f"expected one batch size for all inputs and outputs, found {fixed}: export the model again",
+            )
+        self.max_batch_size = next(iter(fixed), None)
+        self.inputs = [_spec(node) for node in inputs]
+        self.outputs = [_spec(node) for node in outputs]
+        names, self._output_names = [node.name for node in inputs], [node.name for node in outputs]
         if signature is not None:
-            names = paired(signature.inputs, self.inputs, "inputs", checked=checked)
-            self._gives = paired(signature.outputs, self.outputs, "outputs", checked=checked)
+            names = match_tensors(signature.inputs, self.inputs, "inputs", has_check=has_check)
+            self._output_names = match_tensors(signature.outputs, self.outputs, "outputs", has_check=has_check)
             self.inputs, self.outputs = signature.inputs, signature.outputs
         self._names = [spec.name for spec in self.outputs]
         pairs = [(spec.name, own) for spec, own in zip(self.inputs, names, strict=True)]
-        self._renamed = pairs if any(name != own for name, own in pairs) else []
+        self._renamed_inputs = pairs if any(name != own for name, own in pairs) else []
 
     def run(self, inputs: Arrays) -> Arrays:
         """Return the outputs. See Runtime."""
-        if self._renamed:
-            inputs = {own: inputs[name] for name, own in self._renamed}
-        if self.most is not None:
-            return self._padded(inputs, self.most)
-        return dict(zip(self._names, self._session.run(self._gives, inputs), strict=True))
+        if self._renamed_inputs:
+            inputs = {own: inputs[name] for name, own in self._renamed_inputs}
+        if self.max_batch_size is not None:
+            return self._padded(inputs, self.max_batch_size)
+        return dict(zip(self._names, self._session.run(self._output_names, inputs), strict=True))
 
     def _padded(self, inputs: Arrays, size: int) -> Arrays:
         """Return the outputs of a model with a fixed batch size. The last sample is repeated to fill the batch."""
@@ -67,11 +64,11 @@ class Onnx:
         full = {
             name: np.concatenate([array, np.repeat(array[-1:], size - count, axis=0)]) for name, array in inputs.items()
         }
-        outputs = self._session.run(self._gives, full)
+        outputs = self._session.run(self._output_names, full)
         return {name: array[:count] for name, array in zip(self._names, outputs, strict=True)}
 
 
-def load(path: Path, signature: Signature | None, threads: int, *, checked: bool) -> Onnx:
+def load(path: Path, signature: Signature | None, threads: int, *, has_check: bool) -> Onnx:
     """Return the loaded model. See Load."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -84,21 +81,27 @@ def load(path: Path, signature: Signature | None, threads: int, *, checked: bool
     except Exception as error:  # the library has a dozen exceptions without a common base
         raise ServeError(
             "ModelRefused",
-            f"ONNX Runtime {ort.__version__} cannot load it ({error}): export it with operators that this "
-            "version knows, in one file",
+            f"ONNX Runtime {ort.__version__} cannot load the model ({error}): export it to one file, with operators "
+            "that this version supports",
         ) from error
-    return Onnx(session, signature, checked=checked)
+    return Onnx(session, signature, has_check=has_check)
 
 
 def _batch(node: Any) -> int | None:
     if not node.shape:
-        raise ServeError("ModelRefused", f"{node.name} must have a first axis for the samples, found a single value")
+        raise ServeError(
+            "ModelRefused",
+            f"{node.name}: expected the batch axis as first axis, found a scalar: export the model again",
+        )
     first = node.shape[0]
     return first if isinstance(first, int) else None
 
 
 def _spec(node: Any) -> TensorSpec:
     if node.type not in DTYPES:
-        raise ServeError("ModelRefused", f"{node.name} must be a tensor of {sorted(DTYPES)}, found {node.type}")
+        raise ServeError(
+            "ModelRefused",
+            f"{node.name}: expected a type of {sorted(DTYPES)}, found {node.type}: export the model again",
+        )
     shape = [axis if isinstance(axis, int) else -1 for axis in node.shape[1:]]
     return TensorSpec(name=node.name, shape=shape, dtype=DTYPES[node.type])

@@ -10,24 +10,20 @@ from typing import Any
 
 from epochal_server.model.model import Model, Tensor
 from epochal_server.protocols import watson
-from epochal_server.protocols.classes import tells_classes
-from epochal_server.protocols.photographs import TOP
-from epochal_server.protocols.preprocess import MOST_TOGETHER
+from epochal_server.protocols.classes import has_classes
+from epochal_server.protocols.photographs import TOP_CLASSES
+from epochal_server.protocols.preprocess import MAX_TOGETHER
 from epochal_server.protocols.protocol import SERVER
 
 ANY_LENGTH = 4
 """Length of an axis of any length in an example."""
-MOST_VALUES = 1024
+MAX_VALUES = 1024
 """Maximum number of values in an example. Larger inputs have no example."""
 TEXT = {"type": "string"}
 
 
 def document(model: Model) -> dict[str, Any]:
-    """Return the OpenAPI document of a model.
-
-    Args:
-        model: The model. Paths contain its name, and schemas describe its inputs and outputs.
-    """
+    """Return the OpenAPI document of a model."""
     folder = resources.files(__package__)
     files = {file.name: json.loads(file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".json")}
     common = files.pop("common.json")
@@ -38,8 +34,8 @@ def document(model: Model) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for template in templates:
         for path, operations in template["paths"].items():
-            found = {method: _operation(one, template, common) for method, one in operations.items()}
-            paths[path.replace("{model}", model.name)] = _filled(found, values, model)
+            described = {name: _operation(operation, template, common) for name, operation in operations.items()}
+            paths[path.replace("{model}", model.name)] = _fill_in(described, values, model)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -78,13 +74,13 @@ def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict
     return operation
 
 
-def _filled(part: Any, values: dict[str, Any], model: Model) -> Any:
+def _fill_in(part: Any, values: dict[str, Any], model: Model) -> Any:
     """Return a part of a template with the model's name, version and values. A field whose value is None is removed."""
     if isinstance(part, dict):
-        found = {name: _filled(value, values, model) for name, value in part.items()}
-        return {name: value for name, value in found.items() if value is not None}
+        fields = {name: _fill_in(value, values, model) for name, value in part.items()}
+        return {name: value for name, value in fields.items() if value is not None}
     if isinstance(part, list):
-        return [_filled(value, values, model) for value in part]
+        return [_fill_in(value, values, model) for value in part]
     if not isinstance(part, str):
         return part
     if part.startswith("$"):
@@ -108,7 +104,7 @@ def _values(model: Model) -> dict[str, Any]:
     """Return the values of the templates for a model."""
     inputs, outputs = list(model.inputs.values()), list(model.outputs.values())
     single = len(inputs) == 1
-    small = sum(math.prod(_shape(tensor)) for tensor in inputs) <= MOST_VALUES
+    small = sum(math.prod(_shape(tensor)) for tensor in inputs) <= MAX_VALUES
     row = {"values": [_example(inputs[0])]} if single else None
     entry = row or {"fields": list(model.inputs), "values": [[_example(tensor) for tensor in inputs]]}
     by_sample = _example(inputs[0]) if single else {tensor.name: _example(tensor) for tensor in inputs}
@@ -143,7 +139,7 @@ def _values(model: Model) -> dict[str, Any]:
 
 def _photograph_values(model: Model) -> dict[str, Any]:
     """Return the values of the template of photographs."""
-    most, digits = model.limits.image_pixels, model.images == "Digit"
+    max_pixels, digits = model.limits.image_pixels, model.images == "Digit"
     option = {
         "name": "several" if digits else "fit",
         "in": "query",
@@ -155,8 +151,8 @@ def _photograph_values(model: Model) -> dict[str, Any]:
         else "Crop or pad a photograph of other proportions.",
     }
     return {
-        "photograph_limits": f"A photograph has at most {most:,} pixels. A form of several photographs has at most "
-        f"{MOST_TOGETHER * most:,} pixels.",
+        "photograph_limits": f"A photograph has at most {max_pixels:,} pixels. A form of photographs has at most "
+        f"{MAX_TOGETHER * max_pixels:,} pixels.",
         "photograph_option": option,
         "photograph_prediction": _prediction(model),
     }
@@ -166,12 +162,12 @@ def _prediction(model: Model) -> dict[str, Any]:
     integer = {"type": "integer"}
     box = _object(dict.fromkeys(("left", "top", "right", "bottom"), integer))
     more = {"image": {**TEXT, "format": "uri"}} | ({"box": box} if model.images == "Digit" else {})
-    if not tells_classes(model):
+    if not has_classes(model):
         outputs = _object({name: _sample(tensor) for name, tensor in model.outputs.items()})
         return _object({"outputs": outputs, **more}, "outputs")
     value = "probability" if model.signature.probabilities else "score"
     prediction = {"class": integer, "name": TEXT, value: {"type": "number"}}
-    top = {**_list(_object(prediction)), "maxItems": TOP}
+    top = {**_list(_object(prediction)), "maxItems": TOP_CLASSES}
     return _object({**prediction, "top": top, **more}, "class", "name", value, "top")
 
 
@@ -203,30 +199,30 @@ def _samples(tensor: Tensor) -> dict[str, Any]:
 def _rows(tensors: Sequence[Tensor]) -> dict[str, Any]:
     if len(tensors) == 1:
         return _samples(tensors[0])
-    return _list(_object({one.name: _sample(one) for one in tensors}, *(one.name for one in tensors)))
+    return _list(_object({tensor.name: _sample(tensor) for tensor in tensors}, *(tensor.name for tensor in tensors)))
 
 
 def _columns(tensors: Sequence[Tensor]) -> dict[str, Any]:
     if len(tensors) == 1:
         return _samples(tensors[0])
-    return _object({one.name: _samples(one) for one in tensors}, *(one.name for one in tensors))
+    return _object({tensor.name: _samples(tensor) for tensor in tensors}, *(tensor.name for tensor in tensors))
 
 
 def _v2_tensors(tensors: Sequence[Tensor]) -> dict[str, Any]:
-    each = [
+    schemas = [
         _object(
             {
-                "name": {"const": one.name},
-                "datatype": {"const": one.datatype.open_inference},
-                "shape": {**_list({"type": "integer"}), "description": one.shape_name},
+                "name": {"const": tensor.name},
+                "datatype": {"const": tensor.datatype.open_inference},
+                "shape": {**_list({"type": "integer"}), "description": tensor.shape_name},
                 "parameters": _object({"binary_data_size": {"type": "integer"}}),
-                "data": _list(_value(one)),
+                "data": _list(_value(tensor)),
             },
             *("name", "datatype", "shape"),
         )
-        for one in tensors
+        for tensor in tensors
     ]
-    return _list(each[0] if len(each) == 1 else {"oneOf": each})
+    return _list(schemas[0] if len(schemas) == 1 else {"oneOf": schemas})
 
 
 def _v2_example(tensor: Tensor) -> dict[str, Any]:
@@ -245,7 +241,7 @@ def _example_value(tensor: Tensor) -> Any:
 
 def _example(tensor: Tensor) -> Any:
     """Return a sample in examples, as nested lists."""
-    found = _example_value(tensor)
+    example = _example_value(tensor)
     for axis in reversed(_shape(tensor)):
-        found = [found] * axis
-    return found
+        example = [example] * axis
+    return example

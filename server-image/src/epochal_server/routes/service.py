@@ -41,7 +41,7 @@ class Service:
     admission: AdmissionControl
 
 
-def speaking(protocol: str, handler: Handler) -> Handler:
+def with_protocol(protocol: str, handler: Handler) -> Handler:
     """Return a handler that sets the protocol of each request, and encodes errors in the form of most protocols."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -75,47 +75,37 @@ async def read_body(request: web.Request, service: Service) -> bytes:
     Raises:
         Refused: If the request is refused unread, is too large, or is invalid.
     """
-    found = await request_body.read(request, service.authorize, service.admission, service.model.limits.request_bytes)
+    body = await request_body.read(request, service.authorize, service.admission, service.model.limits.request_bytes)
     encoding = compression.encoding_of(request.headers.getall(hdrs.CONTENT_ENCODING, ()))
     if encoding is None:
-        return found
-    found = await service.workers(compression.decompress, found, encoding, service.model.limits.request_bytes)
+        return body
+    body = await service.workers(compression.decompress, body, encoding, service.model.limits.request_bytes)
     reserved = reservation(request, service.admission)
     reserved.free()  # the compressed body is no longer in memory
-    reserved.take(len(found))
-    return found
+    reserved.take(len(body))
+    return body
 
 
-async def compute(request: web.Request, service: Service, inputs: Arrays, times: int, before: int = 0) -> Arrays:
+async def compute(
+    request: web.Request, service: Service, inputs: Arrays, memory_factor: int, earlier_bytes: int = 0
+) -> Arrays:
     """Return the model's outputs. Their memory is reserved until the response is sent.
 
-    Args:
-        request: The request.
-        service: The service.
-        inputs: The model's inputs.
-        times: Maximum bytes of outputs and response together, for each byte of the outputs.
-        before: Bytes of other answers to the same request.
+    Outputs and response take `memory_factor` bytes for each byte of the outputs, in addition to the bytes of earlier
+    answers to the same request.
 
     Raises:
         Refused: See Batcher.answer; also TooLarge or Busy, if there is no memory.
     """
     reserved = reservation(request, service.admission)
-    reserved.add_answer(before + times * service.model.answer_bytes(inputs))
-    found = await service.answer(inputs)
-    reserved.add_answer(before + times * bytes_of(found))
-    return found
+    reserved.add_answer(earlier_bytes + memory_factor * service.model.answer_bytes(inputs))
+    outputs = await service.answer(inputs)
+    reserved.add_answer(earlier_bytes + memory_factor * bytes_of(outputs))
+    return outputs
 
 
 async def encode_in_turn(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Return the encoded answer.
-
-    Args:
-        service: The service.
-        size: Bytes of the answer with its response. A large answer is encoded in a thread.
-        encode: The function that encodes the answer.
-        *args: Arguments of `encode`.
-        **kwargs: Keyword arguments of `encode`.
-    """
+    """Return the encoded answer. A large answer, of `size` bytes with its response, is encoded in a thread."""
     if size <= INLINE_ANSWER_BYTES:
         return encode(*args, **kwargs)
     return await service.workers.admitted(encode, *args, **kwargs)
