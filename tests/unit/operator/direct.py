@@ -33,10 +33,10 @@ class Direct:
         self.refuse = refuse
         self.dies_after: int | None = None
 
-    def once(self) -> Self:
+    def without_retries(self) -> Self:
         return self
 
-    def reading(self, _: object) -> Self:
+    def with_reader(self, _: object) -> Self:
         return self
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Any:

@@ -89,7 +89,7 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         await asyncio.wait({task})
 
 
-async def test_what_is_created_has_its_job_and_what_is_deleted_is_forgotten(process: Process) -> None:
+async def test_a_created_training_job_has_a_job_and_a_deleted_one_no_series(process: Process) -> None:
     process.create("first")
     await process.wait_jobs("first")
     process.create("second")
@@ -105,7 +105,7 @@ async def test_what_is_created_has_its_job_and_what_is_deleted_is_forgotten(proc
     await process.wait_jobs("first", "second")
 
 
-async def test_an_experiment_has_its_trials_and_both_have_series(process: Process) -> None:
+async def test_an_experiment_and_its_trials_have_series(process: Process) -> None:
     spec = spec_document(search={"method": "None"}, schedule={"method": "None"}, parameters=[])
     process.server.objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": spec})
     await process.wait_jobs("search-0-r0")
@@ -113,7 +113,7 @@ async def test_an_experiment_has_its_trials_and_both_have_series(process: Proces
     assert await process.exports("search-0-r0")
 
 
-async def test_a_model_server_has_its_deployment_and_series(process: Process) -> None:
+async def test_a_model_server_has_a_deployment_and_series(process: Process) -> None:
     process.server.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": SERVER_SPEC})
     async with asyncio.timeout(10):
         while not process.server.objects.list("deployments"):  # noqa: ASYNC110 - objects have no event
@@ -124,9 +124,7 @@ async def test_a_model_server_has_its_deployment_and_series(process: Process) ->
     assert await process.exports("digits")
 
 
-async def test_a_process_that_reconciles_no_longer_is_not_healthy(
-    process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stalled_process_is_unhealthy(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "STALLED_SECONDS", 0.3)
     process.create("first")
     await process.wait_jobs("first")
@@ -152,7 +150,7 @@ async def test_a_reconcile_of_slow_requests_is_healthy(process: Process, monkeyp
     assert answers == {200}
 
 
-def test_what_searches_compute_with_is_never_in_the_operator() -> None:
+def test_the_operator_imports_neither_numpy_nor_optuna() -> None:
     code = "import sys; import epochal_operator.__main__; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "epochal_operator.runtime.controller" in modules

@@ -8,7 +8,7 @@ from epochal_api.trainingjob import KIND
 from epochal_operator.pods.pod_template import CONTAINER, QUEUE_LABEL
 from epochal_operator.runtime.api.bounded_reader import UNREAD
 from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.cache_transform import compress_spec, keep_metadata, pick
+from epochal_operator.runtime.cache_transform import bounded_metadata, compress_spec, pick
 from epochal_operator.trainingjob.job.batch_job import SPEC_ANNOTATION, UID_LABEL, WRITTEN_ANNOTATION
 from epochal_operator.trainingjob.job.continue_from import predecessor_name
 from epochal_operator.trainingjob.pod.memory_limit import LIMIT_RANGER
@@ -43,7 +43,7 @@ def kept(thing: Object, spec: dict[str, Any], labels: Iterable[str] = ()) -> dic
     """Return the cached part of an object, with the given part of its spec."""
     labels = (UID_LABEL, QUEUE_LABEL, *labels)
     annotations = (SPEC_ANNOTATION, WRITTEN_ANNOTATION, LIMIT_RANGER)
-    outline = keep_metadata(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
+    outline = bounded_metadata(thing["metadata"], labels=labels, annotations=annotations, owner=KIND)
     return {"metadata": outline, "spec": spec, "status": thing.get("status") or {}}
 
 

@@ -63,15 +63,15 @@ class Reconciler(ObjectReconciler[Attempt]):
     async def run(self) -> None:
         """Watch the Events about pods that Jobs cannot create, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for namespace in self.term.namespaces or (None,):
-                group.create_task(watch_refusals(self.term.kube, namespace, self._take_refusal))
+            for namespace in self.context.namespaces or (None,):
+                group.create_task(watch_refusals(self.context.kube, namespace, self._take_refusal))
 
     def _take_refusal(self, event: Object) -> None:
         """Enqueue a TrainingJob with a pod that cannot be created."""
         about = event.get("regarding") or {}
         key = Key(about.get("namespace", ""), about.get("name", ""))
         if self.refusals.take(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
-            self.term.wake(key)
+            self.context.enqueue(key)
 
     async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
         """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
@@ -89,7 +89,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         """
         key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
-        child, cause, pods, continued_from = seen.thing, seen.blocked, self._pods(key), None
+        child, cause, pods, continued_from = seen.object, seen.blocked, self._pods(key), None
         if child is None and (name := predecessor_name(document)):
             source = resolve(name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other)))
             if isinstance(source, StatusCause):
@@ -102,7 +102,7 @@ class Reconciler(ObjectReconciler[Attempt]):
             own_pods(child, pods),
             orphans(child, pods, uid),
             cause,
-            None if seen.stands else seen.held_until,
+            None if seen.is_corrected else seen.held_until,
             continued_from=continued_from,
         )
         last = self.refusals.of(key.namespace, child["metadata"]["uid"]) if child is not None else None
@@ -123,7 +123,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         async for page in self.writer.kube.list(PODS, key.namespace, labels=selector):
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
-                self.term.wrote(self.store.put(PODS, pod, listed_at=page.resource_version))
+                self.context.on_change(self.store.put(PODS, pod, listed_at=page.resource_version))
             del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))

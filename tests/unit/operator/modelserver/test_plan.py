@@ -37,10 +37,10 @@ def changed(observed: Any, kind: str, **spec: Any) -> Any:
     children = []
     for one in observed.children:
         if one.child.resource.kind == kind:
-            thing = copy.deepcopy({**one.thing})
+            thing = copy.deepcopy({**one.object})
             fields = {**thing["spec"], **spec}
             thing["spec"] = {name: value for name, value in fields.items() if value is not None}
-            children.append(replace(one, thing=thing))
+            children.append(replace(one, object=thing))
         else:
             children.append(one)
     return replace(observed, children=tuple(children))

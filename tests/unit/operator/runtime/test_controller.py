@@ -72,7 +72,7 @@ def lists(server: FakeApiServer, resource: str) -> int:
     return sum(one.verb == "list" and one.resource == resource for one in server.asked)
 
 
-async def test_all_is_listed_once_in_pages_that_grow(server: FakeApiServer, controlling: Any) -> None:
+async def test_all_objects_are_listed_once_in_growing_pages(server: FakeApiServer, controlling: Any) -> None:
     """etcd takes 1.5 MiB of each object, and the operator has 512 MiB."""
     names = [f"digits-{number}" for number in range(60)]
     create(server, *names)
@@ -84,7 +84,7 @@ async def test_all_is_listed_once_in_pages_that_grow(server: FakeApiServer, cont
     assert lists(server, "jobs") == lists(server, "pods") == 1 + 1
 
 
-async def test_a_list_that_expires_begins_again(
+async def test_an_expired_list_starts_again(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kopf_watch, "RELIST_SECONDS", 0.01)
@@ -97,9 +97,7 @@ async def test_a_list_that_expires_begins_again(
     assert lists(server, "jobs") == 2, "other lists do not begin again"
 
 
-async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(
-    server: FakeApiServer, controlling: Any
-) -> None:
+async def test_a_deletion_during_a_watch_gap_is_found_by_the_next_list(server: FakeApiServer, controlling: Any) -> None:
     create(server, "stays", "goes")
     server.objects.create("pods", "vision", pod())
     async with controlling() as controller:
@@ -115,7 +113,7 @@ async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("told", ["listed", "watched"])
-async def test_one_training_job_is_refused_and_the_others_go_on(
+async def test_a_hostile_training_job_fails_and_the_others_continue(
     server: FakeApiServer, controlling: Any, kind: str, told: str
 ) -> None:
     layers = [{"layer": "Dense", "units": f"@{kind}"}]
@@ -136,7 +134,7 @@ async def test_one_training_job_is_refused_and_the_others_go_on(
         await until(lambda: Key("vision", "bad") not in controller.store.keys(TRAINING_JOBS))
 
 
-async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
+async def test_an_unreadable_object_does_not_stop_the_others(
     server: FakeApiServer, controlling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     create(server, "listed", training=["no", "object"])
@@ -147,11 +145,11 @@ async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
         create(server, "after")
         await settled(server, "after")
     told = [record.getMessage() for record in caplog.records]
-    assert "a TrainingJob cannot be read: vision/listed" in told
-    assert "a TrainingJob cannot be read: vision/watched" in told
+    assert "cannot read the TrainingJob vision/listed" in told
+    assert "cannot read the TrainingJob vision/watched" in told
 
 
-async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
+async def test_a_forbidden_namespace_does_not_block_the_others(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def impatient(make: Any = kopf.OperatorSettings) -> Any:
@@ -171,9 +169,7 @@ async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
         assert lists_of("vision") == 1 + 1, "a request that kopf repeats does not end the other watches"
 
 
-async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
-    server: FakeApiServer, controlling: Any
-) -> None:
+async def test_requests_that_hang_block_no_other_namespace(server: FakeApiServer, controlling: Any) -> None:
     server.faults.append(Fault("create", "jobs", "slow", delay=inf))
     create(server, *(f"digits-{number}" for number in range(40)), namespace="slow")
     create(server, "good")
@@ -182,7 +178,7 @@ async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
         assert controller.depth() >= 30
 
 
-async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, controlling: Any) -> None:
+async def test_only_the_queue_retries_a_write(server: FakeApiServer, controlling: Any) -> None:
     server.faults.append(Fault("create", "jobs", status=503))
     create(server, "digits")
     registry = CollectorRegistry()
@@ -195,7 +191,7 @@ async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, 
         assert sum(one.verb == "create" for one in server.asked) <= failed() + 1
 
 
-async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
+async def test_an_event_enqueues_no_training_job_before_its_pods_are_listed(
     server: FakeApiServer, controlling: Any
 ) -> None:
     """With a Job that another operator had made, its pods would be taken for gone."""
@@ -215,7 +211,7 @@ async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
         assert not any(one.verb in {"create", "patch"} for one in server.asked)
 
 
-async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, controlling: Any) -> None:
+async def test_the_finalizer_of_another_kopf_operator_stays(server: FakeApiServer, controlling: Any) -> None:
     """Whoever else is built on kopf marks by its default what it has to see to before it goes."""
     mark = "kopf.zalando.org/KopfFinalizerMarker"
     metadata = {"name": "other", "labels": {"epochal.dev/trainingjob": "digits"}, "finalizers": [mark]}
@@ -230,7 +226,7 @@ async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, co
     assert not any((one.verb, one.resource) == ("patch", "jobs") for one in server.asked)
 
 
-async def test_an_annotation_in_the_name_of_kopf_is_not_read(server: FakeApiServer, controlling: Any) -> None:
+async def test_an_invalid_annotation_of_kopf_is_not_read(server: FakeApiServer, controlling: Any) -> None:
     """kopf parses its annotation as JSON, and any user can write it."""
     create(server, "digits")
     async with controlling():
@@ -240,7 +236,7 @@ async def test_an_annotation_in_the_name_of_kopf_is_not_read(server: FakeApiServ
         await settled(server, "hostile")
 
 
-async def test_signals_are_not_handled_by_kopf(server: FakeApiServer, controlling: Any) -> None:
+async def test_kopf_handles_no_signals(server: FakeApiServer, controlling: Any) -> None:
     before = signal.getsignal(signal.SIGTERM)
     create(server, "digits")
     async with controlling():
@@ -248,7 +244,7 @@ async def test_signals_are_not_handled_by_kopf(server: FakeApiServer, controllin
         assert signal.getsignal(signal.SIGTERM) == before
 
 
-async def test_a_task_of_kopf_that_misses_its_cancellation_ends_with_the_watches(
+async def test_a_task_of_kopf_that_ignores_its_cancellation_ends_with_the_watches(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """kopf waits for a cancelled task while it reconnects, and takes its own cancellation for that of the task."""

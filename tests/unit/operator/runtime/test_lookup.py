@@ -35,28 +35,28 @@ class Clock:
 
 
 def make(clock: Clock, *, most: int = 100, at_once: int = 8) -> Lookup[str, str]:
-    return Lookup(most=most, yes_seconds=60, no_seconds=5, at_once=at_once, clock=clock)
+    return Lookup(max_found=most, found_seconds=60, missing_seconds=5, concurrency=at_once, clock=clock)
 
 
 async def ask(memory: Lookup[str, str], oracle: Oracle, key: str) -> str | None:
     return await memory.get(key, lambda: oracle.answer(key))
 
 
-async def test_who_asks_the_same_at_a_time_shares_an_answer() -> None:
+async def test_concurrent_callers_of_a_key_share_a_lookup() -> None:
     memory, oracle = make(Clock()), Oracle()
     answers = await asyncio.gather(*(ask(memory, oracle, key) for key in ["a", "no", "a", "no", "a"]))
     assert answers == ["answer to a", None, "answer to a", None, "answer to a"]
     assert sorted(oracle.asked) == ["a", "no"]
 
 
-async def test_questions_under_way_are_bounded() -> None:
+async def test_concurrent_lookups_are_limited() -> None:
     memory, oracle = make(Clock(), at_once=3), Oracle()
     await asyncio.gather(*(ask(memory, oracle, f"no{number}") for number in range(50)))
     assert oracle.most_at_once == 3
 
 
 @pytest.mark.parametrize(("key", "seconds"), [("a", 60), ("no", 5)])
-async def test_it_is_asked_anew_after_its_time(key: str, seconds: float) -> None:
+async def test_an_expired_key_is_looked_up_again(key: str, seconds: float) -> None:
     clock, oracle = Clock(), Oracle()
     memory = make(clock)
     await ask(memory, oracle, key)
@@ -64,22 +64,22 @@ async def test_it_is_asked_anew_after_its_time(key: str, seconds: float) -> None
     await ask(memory, oracle, key)
     assert oracle.asked == [key]
     clock.now = seconds
-    assert memory.known(key) is None
+    assert memory.cached(key) is None
     await ask(memory, oracle, key)
     assert oracle.asked == [key, key]
 
 
-async def test_nonsense_pushes_out_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "REFUSALS", 10)
+async def test_missing_keys_evict_no_found_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "MAX_MISSING", 10)
     memory, oracle = make(Clock()), Oracle()
     await ask(memory, oracle, "a")
     for number in range(200):
         await ask(memory, oracle, f"no{number}")
-    assert memory.known("a") == "answer to a"
-    assert len(memory._no) == 10
+    assert memory.cached("a") == "answer to a"
+    assert len(memory._missing) == 10
 
 
-async def test_what_is_full_keeps_what_it_has_until_its_time() -> None:
+async def test_a_full_cache_keeps_its_keys_until_they_expire() -> None:
     clock, oracle = Clock(), Oracle()
     memory = make(clock, most=4)
     for _ in range(3):
@@ -88,10 +88,10 @@ async def test_what_is_full_keeps_what_it_has_until_its_time() -> None:
     assert len(oracle.asked) == 6 + 2 + 2
     clock.now = 61
     await ask(memory, oracle, "5")
-    assert memory.known("5") == "answer to 5"
+    assert memory.cached("5") == "answer to 5"
 
 
-async def test_an_error_is_not_remembered_and_hands_the_question_on() -> None:
+async def test_an_error_is_raised_and_not_cached() -> None:
     memory, oracle = make(Clock()), Oracle()
     oracle.error = OSError("no answer")
     with pytest.raises(OSError, match="no answer"):
@@ -100,7 +100,7 @@ async def test_an_error_is_not_remembered_and_hands_the_question_on() -> None:
     assert await ask(memory, oracle, "a") == "answer to a"
 
 
-async def test_who_gives_up_leaves_the_question_to_others() -> None:
+async def test_a_cancelled_lookup_is_repeated_for_the_next_caller() -> None:
     memory, oracle = make(Clock()), Oracle()
     never = asyncio.Event()
 

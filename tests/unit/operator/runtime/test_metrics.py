@@ -11,7 +11,7 @@ def test_two_operators_in_one_process_share_nothing() -> None:
     assert second_registry.get_sample_value("epochal_leader") == 0
 
 
-def test_no_series_tells_when_a_counter_was_made() -> None:
+def test_counters_have_no_created_series() -> None:
     registry = CollectorRegistry()
     OperatorMetrics(registry).reconcile.labels("success").inc()
     assert "_created" not in generate_latest(registry).decode()

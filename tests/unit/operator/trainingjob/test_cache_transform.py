@@ -15,25 +15,25 @@ from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.objects import INSTALLATION, KIND, SPEC, read, training_job
-from tests.unit.operator.runtime.test_store import KEY, RESOURCES, job, pods, thing
+from tests.unit.operator.runtime.test_store import KEY, RESOURCES, job, obj, pods
 
 
 def test_only_what_is_of_use_is_kept() -> None:
     store = store_for([KIND])
     for resource in RESOURCES:
-        store.put(resource, thing(resource, 1))
+        store.put(resource, obj(resource, 1))
     one, child, (pod,) = store.get(TRAINING_JOBS, KEY), job(store), pods(store)
     assert one is not None
     assert child is not None
     assert "managedFields" not in {**one["metadata"], **child["metadata"], **pod["metadata"]}
-    assert decompress_spec(one)["spec"] == thing(TRAINING_JOBS, 1)["spec"]
+    assert decompress_spec(one)["spec"] == obj(TRAINING_JOBS, 1)["spec"]
     assert child["spec"] == {"suspend": True}
     assert child["metadata"]["annotations"] == {"epochal.dev/spec-sha256": "c"}
     assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {"limits": {}}}]}
 
 
 def test_labels_that_were_chosen_are_kept_however_many_there_are() -> None:
-    one = thing(TRAINING_JOBS, 1)
+    one = obj(TRAINING_JOBS, 1)
     many = {f"label-{number}": "" for number in range(MAX_LABELS)} | {"team": "vision"}
     one["metadata"]["labels"] = many
     for chosen, left in ((("team",), {"team": "vision"}), ((), {})):
@@ -45,7 +45,7 @@ def test_labels_that_were_chosen_are_kept_however_many_there_are() -> None:
 
 def test_of_image_and_endpoint_it_is_kept_whether_they_are_the_users_own() -> None:
     store = store_for([KIND])
-    one = thing(TRAINING_JOBS, 1)
+    one = obj(TRAINING_JOBS, 1)
     one["spec"] = {"image": "a/b:1", "storage": {"endpoint": "http://minio:9000"}}
     store.put(TRAINING_JOBS, one)
     (kept,) = store.objects(TRAINING_JOBS)
@@ -76,7 +76,7 @@ LAVISH: dict[str, Any] = {
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_what_is_kept_of_an_object_is_bounded(resource: Resource, field: str) -> None:
     """The largest spec there can be stays a text; as values it would take 20 times as much."""
-    one = thing(resource, 1)
+    one = obj(resource, 1)
     if field == "spec":
         one["spec"] |= LAVISH[field]
     elif "labels" in field:

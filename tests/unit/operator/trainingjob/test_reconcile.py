@@ -17,7 +17,7 @@ from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, SECOND, URI, ApiServer, reconciler
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.objects import (
     INSTALLATION,
     KIND,
@@ -43,7 +43,7 @@ async def test_it_goes_on_by_itself_once_the_other_one_has_ended() -> None:
         woken.extend(followers(change, store) if change else ())
 
     reconciler = Reconciler(
-        term(server, store, wrote=told),
+        reconcile_context(server, store, on_change=told),
         lambda: INSTALLATION,
         instance="test",
         clock=lambda: NOW + timedelta(seconds=1),

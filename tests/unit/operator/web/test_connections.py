@@ -24,14 +24,14 @@ def ended(connection: socket.socket) -> bool:
         return False
 
 
-async def test_one_address_gets_so_many(sockets: list[socket.socket]) -> None:
+async def test_the_connections_of_an_address_are_limited(sockets: list[socket.socket]) -> None:
     held = Connections(8, 2)
     assert [await held.admit(one, "a") for one in sockets[:3]] == [True, True, False]
     held.release(sockets[0])
     assert await held.admit(sockets[3], "a")
 
 
-async def test_the_oldest_of_the_greediest_goes_for_one_that_has_fewer(sockets: list[socket.socket]) -> None:
+async def test_the_busiest_address_loses_its_oldest_connection(sockets: list[socket.socket]) -> None:
     held = Connections(6, 4)
     for one, client in zip(sockets, "baaabb", strict=False):
         assert await held.admit(one, client)
@@ -41,7 +41,7 @@ async def test_the_oldest_of_the_greediest_goes_for_one_that_has_fewer(sockets: 
     assert [ended(one) for one in sockets[:8]] == [True, True] + [False] * 6
 
 
-async def test_one_that_has_none_waits_where_nobody_has_two(sockets: list[socket.socket]) -> None:
+async def test_a_new_address_waits_if_no_address_has_two_connections(sockets: list[socket.socket]) -> None:
     held = Connections(2, 4)
     for one, client in zip(sockets, "aab", strict=False):
         assert await held.admit(one, client)
@@ -53,7 +53,7 @@ async def test_one_that_has_none_waits_where_nobody_has_two(sockets: list[socket
     assert await waiting
 
 
-async def test_who_has_as_many_as_any_gets_no_more(sockets: list[socket.socket]) -> None:
+async def test_an_address_with_as_many_connections_as_any_gets_no_more(sockets: list[socket.socket]) -> None:
     held = Connections(2, 4)
     for one, client in zip(sockets, "ab", strict=False):
         assert await held.admit(one, client)

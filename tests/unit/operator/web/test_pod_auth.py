@@ -54,17 +54,17 @@ def auth_by(reviews: Reviews, now: list[float] | None = None) -> PodAuth:
         ("Bearer " + "a" * 8193, None),
     ],
 )
-def test_a_token_is_taken_from_the_header(header: str | None, token: str | None) -> None:
+def test_the_bearer_token_of_a_header(header: str | None, token: str | None) -> None:
     assert bearer(header) == token
 
 
 @given(st.text())
-def test_any_header_is_read_or_refused(header: str) -> None:
+def test_any_header_gives_a_valid_token_or_none(header: str) -> None:
     token = bearer(header)
     assert token is None or (token and token.isascii() and header.lower().startswith("bearer "))
 
 
-async def test_the_api_server_is_asked_once() -> None:
+async def test_a_token_is_reviewed_once() -> None:
     reviews = Reviews()
     auth = auth_by(reviews)
     for _ in range(3):
@@ -74,19 +74,19 @@ async def test_the_api_server_is_asked_once() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(59, 0), (61, 1)])
-async def test_a_yes_holds_for_a_minute(seconds: float, asked: int) -> None:
+async def test_a_valid_token_is_cached_for_a_minute(seconds: float, asked: int) -> None:
     now, reviews = [0.0], Reviews()
     auth = auth_by(reviews, now)
     assert await auth.identity("good") == TRAINER
     reviews.asked = 0
     reviews.tokens.clear()
     now[0] = seconds
-    assert (auth.known("good"), await auth.identity("good")) == ((None, None) if asked else (TRAINER, TRAINER))
+    assert (auth.cached("good"), await auth.identity("good")) == ((None, None) if asked else (TRAINER, TRAINER))
     assert reviews.asked == asked
 
 
 @pytest.mark.parametrize(("seconds", "later"), [(4.9, None), (5.1, TRAINER)])
-async def test_a_no_holds_for_seconds(seconds: float, later: Identity | None) -> None:
+async def test_an_invalid_token_is_cached_for_seconds(seconds: float, later: Identity | None) -> None:
     now, reviews = [0.0], Reviews()
     auth = auth_by(reviews, now)
     assert await auth.identity("late") is None
@@ -96,7 +96,7 @@ async def test_a_no_holds_for_seconds(seconds: float, later: Identity | None) ->
 
 
 @pytest.mark.parametrize("pods", [4_500, 20_000])
-async def test_as_many_pods_as_there_are_cost_a_review_each_minute(pods: int) -> None:
+async def test_each_pod_costs_one_review_a_minute(pods: int) -> None:
     reviews = Reviews()
     reviews.tokens = {f"token-{number}": dataclasses.replace(TRAINER, pod_uid="pod-uid") for number in range(pods)}
     auth = auth_by(reviews)
@@ -110,7 +110,7 @@ async def test_as_many_pods_as_there_are_cost_a_review_each_minute(pods: int) ->
     assert reviews.asked == 0
 
 
-async def test_an_api_server_that_is_down_is_no_refusal() -> None:
+async def test_an_unavailable_api_server_refuses_no_token() -> None:
     reviews = Reviews()
     auth = auth_by(reviews)
     reviews.down = True
@@ -120,7 +120,7 @@ async def test_an_api_server_that_is_down_is_no_refusal() -> None:
     assert await auth.identity("good") == TRAINER
 
 
-async def test_no_token_is_kept() -> None:
+async def test_no_token_is_kept_in_memory() -> None:
     auth = auth_by(Reviews())
     await auth.identity("good")
     assert "good" not in repr(vars(auth._identities))

@@ -10,7 +10,7 @@ import pytest
 from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Resource
-from epochal_operator.web.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
+from epochal_operator.web.certificates import CERTIFICATE_TTL, Bundle, renew, service_names
 from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, load_bundle
 
 SERVICE = "epochal.epochal-system.svc"
@@ -97,12 +97,12 @@ async def serving(secrets: Secrets) -> ServingCertificate:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_clients_trust_it_under_each_of_its_names(name: str) -> None:
+async def test_clients_trust_the_certificate_for_each_service_name(name: str) -> None:
     serves = await serving(Secrets())
     await handshake(serves.context, trust(serves.authority), name)
 
 
-async def test_clients_refuse_another_name_and_another_authority() -> None:
+async def test_clients_refuse_another_name_or_authority() -> None:
     serves = await serving(Secrets())
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         await handshake(serves.context, trust(serves.authority), "other.svc")
@@ -110,8 +110,8 @@ async def test_clients_refuse_another_name_and_another_authority() -> None:
         await handshake(serves.context, trust(OTHER.authority.decode()), NAMES[2])
 
 
-async def test_a_renewed_certificate_serves_without_a_restart_to_clients_of_before() -> None:
-    old = renew(None, NAMES, NOW - CERTIFICATE_LIFE + DAY)
+async def test_a_renewed_certificate_is_loaded_without_a_restart() -> None:
+    old = renew(None, NAMES, NOW - CERTIFICATE_TTL + DAY)
     secrets = Secrets(old.to_secret())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_bundle(context, old)
@@ -136,21 +136,21 @@ async def test_an_empty_secret_is_filled_once() -> None:
     assert secrets.writes == 1
 
 
-async def test_of_two_replicas_the_later_takes_what_the_earlier_wrote() -> None:
+async def test_the_later_of_two_replicas_uses_the_bundle_of_the_earlier() -> None:
     secrets = Secrets({}, rivals=[OTHER])
     assert (await serving(secrets)).authority == OTHER.authority.decode()
     assert secrets.bundle == OTHER
     assert secrets.writes == 0
 
 
-async def test_endless_rivals_end() -> None:
-    expired = renew(None, NAMES, NOW - CERTIFICATE_LIFE)
+async def test_a_secret_that_changes_at_each_write_is_a_conflict() -> None:
+    expired = renew(None, NAMES, NOW - CERTIFICATE_TTL)
     secrets = Secrets({}, rivals=[expired] * 100)
     with pytest.raises(Conflict, match="changed during each"):
         await serving(secrets)
 
 
-async def test_a_missing_secret_is_the_charts_matter() -> None:
+async def test_a_missing_secret_is_an_error() -> None:
     with pytest.raises(NotFound, match="Secret other must exist in namespace epochal-system"):
         await ServingCertificate(kube(Secrets()), "epochal-system", "other", SERVICE).load()
 
@@ -174,12 +174,12 @@ async def test_other_data_of_the_secret_stays() -> None:
     assert secrets.secret["type"] == "Opaque"
 
 
-async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_certificate_is_loaded_once_the_api_server_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.web.tls.RETRY_SECONDS", 0.01)
     secrets = Secrets()
     secrets.down = True
     serves = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
-    keeping = asyncio.create_task(serves.keep())
+    keeping = asyncio.create_task(serves.keep_valid())
     await asyncio.sleep(0.03)
     with pytest.raises(RuntimeError, match="not loaded"):
         _ = serves.authority
@@ -199,7 +199,7 @@ def ask(secrets: Secrets, step: str) -> None:
     }
 
 
-async def test_an_authority_is_exchanged_by_two_annotations() -> None:
+async def test_two_annotations_rotate_the_authority() -> None:
     secrets = Secrets({"note": "a2VlcA=="})
     serves, replica = await serving(secrets), await serving(secrets)
     first = trust(serves.authority)
@@ -229,7 +229,7 @@ async def test_an_authority_is_exchanged_by_two_annotations() -> None:
     assert secrets.writes == 3
 
 
-async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_finish_without_prepare_replaces_the_authority_once(caplog: pytest.LogCaptureFixture) -> None:
     """Without `prepare`, or before that was looked at."""
     caplog.set_level("INFO")
     secrets = Secrets()
@@ -245,7 +245,7 @@ async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCapt
     assert "replaced the authority at once" in caplog.text
 
 
-async def test_what_there_is_already_is_asked_for_no_longer() -> None:
+async def test_a_completed_rotation_step_removes_its_annotation() -> None:
     secrets = Secrets()
     serves = await serving(secrets)
     for _ in range(2):
@@ -258,7 +258,7 @@ async def test_what_there_is_already_is_asked_for_no_longer() -> None:
     assert secrets.writes == 3
 
 
-async def test_an_annotation_that_is_neither_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unknown_rotation_step_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     secrets = Secrets()
     ask(secrets, "now")
     serves = await serving(secrets)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from epochal_api.condition import timestamp
 from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
 
-from epochal_operator.pods.diagnosis import alive, in_order
+from epochal_operator.pods.diagnosis import alive, sort_by_age
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job.batch_job import UID_LABEL
@@ -172,7 +172,7 @@ def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]
         pods: Pods with the TrainingJob's name in their label.
     """
     uid = child and child["metadata"]["uid"]
-    return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
+    return sort_by_age(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
 def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
@@ -184,7 +184,7 @@ def orphans(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Obj
         uid: UID of the TrainingJob.
     """
     own = own_pods(child, pods)
-    return in_order(
+    return sort_by_age(
         pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in own
     )
 

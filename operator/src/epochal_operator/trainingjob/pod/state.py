@@ -7,7 +7,7 @@ from typing import Any
 from epochal_api.status import Status
 from epochal_api.trainingjob import KIND
 
-from epochal_operator.pods.diagnosis import Program, alive, start_failure, unprepared_since, unscheduled
+from epochal_operator.pods.diagnosis import Program, alive, container_problem, preparing_since, scheduling_problem
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.pods.scheduling import matches_no_node
 from epochal_operator.runtime.conditions import condition_of, get_condition
@@ -79,7 +79,7 @@ def waiting(pod: Object, *, own_image: bool | None = None) -> StatusCause | None
         own_image: Whether spec.image names its image; None if unknown.
     """
     program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
-    problem = unscheduled(pod) or start_failure(trainer(pod), program, _NORMAL)
+    problem = scheduling_problem(pod) or container_problem(trainer(pod), program, _NORMAL)
     return problem and StatusCause(as_reason(problem.reason), problem.message)
 
 
@@ -103,7 +103,7 @@ def lost_at(pod: Object) -> datetime | None:
 
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
-    since = unprepared_since(pod)
+    since = preparing_since(pod)
     if since is None or not alive(pod) or started(pod):
         return None
     return since + timedelta(seconds=STUCK_SECONDS)

@@ -58,7 +58,7 @@ def look_again(observed: Observed, status: Status) -> float | None:
         status: Its status.
     """
     if observed.child is None:
-        return effect(observed.blocked.reason).look_again_seconds if observed.blocked else None
+        return effect(observed.blocked.reason).requeue_after if observed.blocked else None
     if observed.held_until is not None and observed.is_held:
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := lacks_pods(observed)) is not None:

@@ -1,4 +1,4 @@
-"""Pages follow the size of the objects: few requests for small objects, bounded bytes for large ones."""
+"""The page size follows the size of the objects: few requests for small objects, bounded bytes for large objects."""
 
 import json
 from collections.abc import AsyncIterator
@@ -76,7 +76,7 @@ async def test_the_next_list_starts_with_the_size_of_the_last_one(kube: Kube, ob
     objects.sizes = [4 * KIB] * 1_000
     await names(kube)
     objects.limits.clear()
-    assert await names(kube.once().observed(lambda: None)) == every(1_000)
+    assert await names(kube.without_retries().with_callback(lambda: None)) == every(1_000)
     assert len(objects.limits) <= 1_000 * 4.2 * KIB / PAGE_BYTES + 1
 
 
@@ -89,7 +89,7 @@ async def test_the_next_list_starts_with_the_size_of_the_last_one(kube: Kube, ob
     ],
     ids=["large objects last", "large objects between small ones", "objects larger than a page"],
 )
-async def test_a_page_over_the_limit_is_dropped_and_asked_for_again(
+async def test_a_page_beyond_the_size_limit_is_requested_with_fewer_objects(
     kube: Kube, objects: Objects, sizes: list[int]
 ) -> None:
     objects.sizes = sizes
@@ -99,7 +99,7 @@ async def test_a_page_over_the_limit_is_dropped_and_asked_for_again(
     assert len(objects.limits) <= 8 * large + len(sizes) / 16 + 8
 
 
-async def test_a_page_is_dropped_while_it_is_read(
+async def test_the_transfer_of_a_too_large_page_is_aborted(
     kube: Kube, objects: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = list[int]()
@@ -122,7 +122,7 @@ async def test_pages_are_not_compressed(kube: Kube, objects: Objects) -> None:
     assert objects.encodings == {"identity"}
 
 
-async def test_each_resource_has_a_page_size(kube: Kube, objects: Objects) -> None:
+async def test_each_resource_has_its_own_page_size(kube: Kube, objects: Objects) -> None:
     objects.sizes = [100] * 100
     await names(kube)
     objects.limits.clear()
@@ -141,5 +141,5 @@ async def test_each_resource_has_a_page_size(kube: Kube, objects: Objects) -> No
         (8, 0, 60, 8),
     ],
 )
-def test_the_size_follows_the_last_page(limit: int, count: int, size: int, expected: int) -> None:
+def test_the_limit_follows_from_the_size_of_the_last_page(limit: int, count: int, size: int, expected: int) -> None:
     assert next_limit(limit, count, size) == expected

@@ -55,7 +55,7 @@ async def read(path: str, text: str, listed: Listed, status: int = 200) -> objec
         ("/api/v1/namespaces", None),
     ],
 )
-async def test_kopf_gets_the_version_of_our_list(
+async def test_kopf_gets_the_resource_version_of_the_operators_list(
     root: str, path: str, expected: tuple[Resource, str | None] | None
 ) -> None:
     listed: Listed = []
@@ -64,14 +64,14 @@ async def test_kopf_gets_the_version_of_our_list(
     assert told == ({"metadata": {"resourceVersion": "12"}, "items": []} if expected else LIST)
 
 
-async def test_a_refused_list_is_read_and_not_listed() -> None:
+async def test_a_refused_list_of_kopf_starts_no_list_of_the_operator() -> None:
     listed: Listed = []
     refusal = {"kind": "Status", "code": 403, "message": "no"}
     assert await read("/api/v1/pods", json.dumps(refusal), listed, status=403) == refusal
     assert listed == []
 
 
-async def test_the_objects_of_kopfs_list_are_not_read() -> None:
+async def test_the_objects_of_a_list_of_kopf_are_not_read() -> None:
     listed: Listed = []
     await read("/api/v1/pods", "[" * 20_000_000, listed)
     assert listed == [(PODS, None)]
@@ -92,7 +92,7 @@ def kubeconfig(token: str) -> str:
     )
 
 
-async def test_the_same_credentials_are_the_same_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unchanged_credentials_keep_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Kopf knows by that what was refused; else it would log in with it again and again, without a pause."""
     path = tmp_path / "kubeconfig"
     monkeypatch.setenv("KUBECONFIG", str(path))
