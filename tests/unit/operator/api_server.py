@@ -1,4 +1,4 @@
-"""An API server that a reconciler of TrainingJobs stands before, in little."""
+"""A small API server for a reconciler of TrainingJobs."""
 
 import copy
 from collections.abc import AsyncIterator
@@ -10,21 +10,14 @@ from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.reconcile import Reconciler
 
 from tests.unit.operator.fakes import ByKind, reconcile_context
-from tests.unit.operator.objects import (
-    INSTALLATION,
-    NOW,
-    SPEC,
-    at,
-    document,
-    true,
-)
+from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, true
 
 FIRST, SECOND = Key("vision", "first"), Key("vision", "second")
 URI = "s3://results/vision/first/uid-of-first/"
 
 
 class ApiServer(ByKind):
-    """Keeps what is written to it."""
+    """Stores the written objects."""
 
     def __init__(self) -> None:
         self.version = 100
@@ -53,10 +46,10 @@ class ApiServer(ByKind):
         job["status"] = {}
         return self._written(job)
 
-    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
-        assert (namespace, what["uid"]) == ("vision", f"uid-of-{name}")
+    async def apply_status(self, _: Resource, namespace: str, name: str, **options: Any) -> Any:
+        assert (namespace, options["uid"]) == ("vision", f"uid-of-{name}")
         parts = self.statuses.setdefault(name, {})
-        parts[what["manager"]] = what["status"]
+        parts[options["manager"]] = options["status"]
         self.documents[name]["status"] = {key: value for part in parts.values() for key, value in part.items()}
         return self._written(self.documents[name])
 
@@ -67,18 +60,18 @@ class ApiServer(ByKind):
         yield Page([], "9")
 
     def end(self, name: str) -> Any:
-        """The Job of a TrainingJob completes."""
+        """Complete the Job of a TrainingJob."""
         self.jobs[name]["status"] = {"conditions": [true("Complete")], "completionTime": at(0)}
         return self._written(self.jobs[name])
 
 
 def reconciler(server: object, store: Store) -> Reconciler:
-    """Returns a reconciler that stands before it."""
+    """Return a reconciler with this API server."""
     return Reconciler(reconcile_context(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
 
 
 def mine(pod: Any) -> Any:
-    """Returns a pod as one of the Job of the TrainingJob first."""
+    """Return a pod as a pod of the TrainingJob `first`."""
     pod["metadata"]["labels"] = {"epochal.dev/trainingjob": "first", "epochal.dev/trainingjob-uid": "uid-of-first"}
     pod["metadata"]["ownerReferences"][0]["uid"] = "job-of-first"
     return pod

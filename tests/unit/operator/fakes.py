@@ -1,4 +1,4 @@
-"""What stands for the API server's client where a test needs a few of its answers only."""
+"""Clients of the API server with the few responses that a test needs."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ByKind:
-    """A client whose methods are called for the kind that they are about: get_job, create_event, list_pods."""
+    """A client that calls a method for each verb and kind: get_job, create_event, list_pods."""
 
     def without_retries(self) -> Self:
         return self
@@ -86,6 +86,6 @@ def reconcile_context(
     enqueue: Callable[[Key], None] = lambda _: None,
     on_change: Callable[[Change | None], None] = lambda _: None,
 ) -> ReconcileContext:
-    """Returns what a reconciler works with."""
+    """Return the context of a reconciler."""
     client = cast("Kube", kube)
     return ReconcileContext(client, store, Recorder(client.without_retries()), (), enqueue=enqueue, on_change=on_change)

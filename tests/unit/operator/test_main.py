@@ -1,4 +1,4 @@
-"""The whole process, beside a fake API server: it reconciles, and says so when it does no longer."""
+"""The process of the operator with a fake API server."""
 
 import asyncio
 import socket
@@ -17,18 +17,14 @@ from epochal_operator.runtime.api.transport import Transport
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.controlled import until
 from tests.unit.operator.experiment.searches import spec_document
 from tests.unit.operator.modelserver.servers import SPEC as SERVER_SPEC
 from tests.unit.operator.objects import SPEC
 
 
 class Process:
-    """An operator and its API server.
-
-    Args:
-        server: The API server.
-        address: Where the operator answers the kubelet.
-    """
+    """An operator with its API server and the address of its probes."""
 
     def __init__(self, server: FakeApiServer, address: str) -> None:
         self.server = server
@@ -49,14 +45,12 @@ class Process:
 
     async def wait_health(self, status: int) -> str:
         async with asyncio.timeout(10):
-            while (found := await self.ask("/healthz"))[0] != status:  # noqa: ASYNC110 - it is asked over HTTP
+            while (found := await self.ask("/healthz"))[0] != status:  # noqa: ASYNC110 - an HTTP request
                 await asyncio.sleep(0.05)
         return found[1]
 
     async def wait_jobs(self, *names: str) -> None:
-        async with asyncio.timeout(10):
-            while self.jobs() != [*names]:  # noqa: ASYNC110 - objects have no event
-                await asyncio.sleep(0.01)
+        await until(lambda: self.jobs() == [*names], 10)
 
 
 @pytest.fixture
@@ -70,14 +64,7 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         return listener
 
     monkeypatch.setattr(main, "listen", listen)
-    arguments = [
-        "--trainer-image",
-        "trainer",
-        "--server-image",
-        "server",
-        "--storage-endpoint",
-        "http://minio.minio.svc:9000",
-    ]
+    arguments = ["--trainer-image=trainer", "--server-image=server", "--storage-endpoint=http://minio.minio.svc:9000"]
     config = read_config(arguments, {"POD_NAMESPACE": "epochal-system", "POD_NAME": "first"})
     async with FakeApiServer("vision", "epochal-system") as server:
         server.objects.create("secrets", "epochal-system", {"metadata": {"name": "epochal-tls"}})
@@ -97,7 +84,7 @@ async def test_a_created_training_job_has_a_job_and_a_deleted_one_no_series(proc
     process.server.objects.delete("trainingjobs", "vision", "first")
     process.server.objects.collect()
     async with asyncio.timeout(10):
-        while await process.exports("first"):  # noqa: ASYNC110 - it is asked over HTTP
+        while await process.exports("first"):  # noqa: ASYNC110 - an HTTP request
             await asyncio.sleep(0.05)
     assert process.jobs() == ["second"]
     assert await process.exports("second")
@@ -115,9 +102,7 @@ async def test_an_experiment_and_its_trials_have_series(process: Process) -> Non
 
 async def test_a_model_server_has_a_deployment_and_series(process: Process) -> None:
     process.server.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": SERVER_SPEC})
-    async with asyncio.timeout(10):
-        while not process.server.objects.list("deployments"):  # noqa: ASYNC110 - objects have no event
-            await asyncio.sleep(0.01)
+    await until(lambda: process.server.objects.list("deployments"), 10)
     (deployed,) = process.server.objects.list("deployments")
     (container,) = deployed["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "server"

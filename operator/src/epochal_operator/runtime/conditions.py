@@ -23,6 +23,11 @@ def condition_of(obj: Mapping[str, Any], kind: str, status: str = "True") -> Map
     return next((found for found in conditions if found["type"] == kind and found["status"] == status), None)
 
 
+def is_finished(obj: Mapping[str, Any]) -> bool:
+    """Return whether an object has ended, by its condition `Finished`."""
+    return condition_of(obj, FINISHED) is not None
+
+
 def get_condition(conditions: Iterable[Condition] | None, kind: str) -> Condition | None:
     """Return the condition of a type with any status, or None."""
     return next((found for found in conditions or () if found.type == kind), None)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 
 from epochal_operator.runtime.api.pages import Page
-from epochal_operator.runtime.api.resource import Key, Object, Resource, name_of
+from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of, name_of
+from epochal_operator.runtime.conditions import is_finished
 from epochal_operator.runtime.kind import Kind, watched_sources
 from epochal_operator.runtime.store import Change, Source, Store
 
@@ -73,7 +74,7 @@ class Informer:
     def enqueue_all(self) -> None:
         """Enqueue the objects of all kinds."""
         for kind in self._queues:
-            for key in self.store.keys(kind.resource):
+            for key in self._unfinished_first(kind):
                 self.enqueue(kind, key)
 
     def mark_synced(self, source: Source, namespace: str | None) -> None:
@@ -100,9 +101,13 @@ class Informer:
         for kind in self._queues:
             if kind in before or not self._is_synced(kind, namespace):
                 continue
-            for key in self.store.keys(kind.resource):
+            for key in self._unfinished_first(kind):
                 if namespace in {None, key.namespace}:
                     self._queues[kind](key)
+
+    def _unfinished_first(self, kind: Kind) -> list[Key]:
+        """Return the keys of a kind: a new leader must act before it has reconciled thousands of finished objects."""
+        return [key_of(obj) for obj in sorted(self.store.objects(kind.resource), key=is_finished)]
 
     def _synced_kinds(self, namespace: str | None) -> set[Kind]:
         return {kind for kind in self._queues if self._is_synced(kind, namespace)}

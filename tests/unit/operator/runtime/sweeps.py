@@ -1,4 +1,4 @@
-"""A second kind, as small as can be: a Sweep owns a pod and TrainingJobs, and waits for a TrainingJob that it names."""
+"""A small second kind: a Sweep owns a pod and TrainingJobs, and waits for a named TrainingJob."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Conditions of any kind: found by type, bounded, and with the time of their last change."""
+"""Conditions: found by type, bounded, and with their transition time."""
 
 from datetime import datetime
 

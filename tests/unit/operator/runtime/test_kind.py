@@ -1,4 +1,4 @@
-"""Two kinds beside each other: each is told of what is its own, and neither knows of the other."""
+"""Two kinds in one controller: each gets the changes of its own objects."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,17 +21,13 @@ from prometheus_client import CollectorRegistry
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.resources import RESOURCES, Resource
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.controlled import controlled
-from tests.unit.operator.controlled import until as controlled_until
+from tests.unit.operator.controlled import controlled, until
 from tests.unit.operator.objects import KIND, document, pod
 from tests.unit.operator.runtime import sweeps
 from tests.unit.operator.runtime.sweeps import LABEL, NOTE, SWEEP, SWEEPS
 
 SERVED = Resource("epochal.dev/v1alpha1", "Sweep", "sweeps", custom=True, has_status=True)
 KEY = Key("vision", "search")
-
-
-until = partial(controlled_until, seconds=30)
 
 
 @pytest.fixture
@@ -81,7 +77,7 @@ async def test_a_second_kind_owns_objects_watches_others_and_has_series(
         await until(lambda: status(server).get("trials") == 1)
         assert status(server)["notes"] == ["warm"]
         labels = {"namespace": "vision", "name": "search"}
-        await until(lambda: registry.get_sample_value("epochal_sweep_trials", labels) == 1)  # once it is told of it
+        await until(lambda: registry.get_sample_value("epochal_sweep_trials", labels) == 1)
         server.objects.delete("pods", "vision", "search-0", grace=0)
         await until(lambda: pods(server) and pods(server) != [made])
         await until(lambda: status(server, "trainingjobs", "trial").get("state") == "Suspended")
@@ -160,13 +156,13 @@ def shared(version: int, **labels: str) -> dict[str, Any]:
 
 
 def found(store: Store) -> tuple[bool, bool]:
-    """Returns whether the pod is found by what is ours, and by what is theirs."""
+    """Return whether the indexes of both kinds find the pod."""
     return bool(store.find(OWNED_PODS, Key("vision", "digits"))), bool(store.find(sweeps.OWNED_PODS, KEY))
 
 
 @pytest.mark.parametrize("first", ["DELETED", "MODIFIED", "list"])
 def test_an_object_without_the_label_of_one_kind_stays_for_the_other(first: str) -> None:
-    """The watch by the label tells of its end, as the object was before; the other one of a change."""
+    """The watch of the lost label reports the previous object as deleted; the other watch reports a change."""
     store, changed = store_for([KIND, SWEEP]), shared(50, **{LABEL: "search"})
     store.put(PODS, shared(43))
     if first == "MODIFIED":
@@ -193,7 +189,7 @@ def test_an_object_that_both_sources_lose_is_deleted(*, known: bool) -> None:
     if known:
         store.put(PODS, shared(43))
     store.remove(PODS, shared(50), by=OURS)
-    store.put(PODS, shared(44))  # the answer to a write of before
+    store.put(PODS, shared(44))  # the response to an earlier write
     store.remove(PODS, shared(50), by=THEIRS)
     assert found(store) == (False, False)
     assert store.put(PODS, shared(44), listed_at="49") is None, "a later page of a list from before"
@@ -234,7 +230,7 @@ def test_the_cache_keeps_the_owner_references_of_each_kind() -> None:
 
 
 async def test_changes_of_children_are_batched(server: FakeApiServer, controlling: Any) -> None:
-    """Else a search of very many trials is looked at for each of them, beside all others."""
+    """Otherwise an Experiment with very many trials is reconciled for each change of a trial."""
     gathering = replace(SWEEP, batch_seconds=1.0)
     sweep(server)
     async with controlled([KIND, gathering], server) as controller:
@@ -245,5 +241,5 @@ async def test_changes_of_children_are_batched(server: FakeApiServer, controllin
             train(server, f"trial-{number}", labels={LABEL: "search"})
             await asyncio.sleep(0.02)
         await until(lambda: status(server).get("trials") == 20)
-        # Their own reconciler suspends them: that is news, too.
+        # The reconciler of TrainingJobs suspends them, which causes further changes.
         assert len(reconciler.reconciled) - before <= 5  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Tables of reasons: what follows from each, and from words that stand in none."""
+"""Tables of reasons and their effects, and foreign reasons."""
 
 from epochal_operator.runtime.reasons import (
     FOREIGN,

@@ -46,7 +46,7 @@ class Events:
 async def run(recorder: Recorder) -> None:
     """Run a recorder until all due retries are done."""
     task = asyncio.ensure_future(recorder.run())
-    for _ in range(20 * MAX_QUEUED):
+    for _ in range(20 * (1 + len(recorder._queued))):
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait({task})

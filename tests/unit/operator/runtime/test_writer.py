@@ -1,4 +1,4 @@
-"""What all kinds write: what was written is known at once, and is news to others."""
+"""Writes of all kinds: the cache has the result at once, and other objects are enqueued."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""What the process answers to Prometheus and to the kubelet."""
+"""The routes for Prometheus and the kubelet."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ JOBS: list[dict[str, Any]] = [{"metadata": {"namespace": "vision", "name": "mnis
 
 
 class Process:
-    """What the routes look at."""
+    """The state that the routes report."""
 
     def __init__(self) -> None:
         self.stalled: str | None = None
@@ -91,15 +91,15 @@ async def test_metrics_are_compressed_on_request() -> None:
 
 
 async def test_concurrent_and_soon_repeated_scrapes_share_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reaches the port decides how often it is asked, and all TrainingJobs are looked at for each text."""
+    """Any client that reaches the port can scrape at any rate, and each text needs all TrainingJobs."""
     monkeypatch.setattr(module, "METRICS_SECONDS", 3600)
-    process, begun, go_on, times = Process(), threading.Event(), threading.Event(), list[int]()
+    process, started, resume, times = Process(), threading.Event(), threading.Event(), list[int]()
 
     class Slow(Collector):
         def collect(self) -> Iterator[Metric]:
             times.append(1)
-            begun.set()
-            assert go_on.wait(15)
+            started.set()
+            assert resume.wait(15)
             yield from ()
 
     async def scrape(number: int) -> bytes:
@@ -113,13 +113,13 @@ async def test_concurrent_and_soon_repeated_scrapes_share_a_text(monkeypatch: py
     async with process.serve() as client:
         process.registry.register(Slow())
         times.clear()
-        begun.clear()
-        go_on.clear()
+        started.clear()
+        resume.clear()
         scrapes = asyncio.gather(*(scrape(number) for number in range(16)))
-        assert await asyncio.to_thread(begun.wait, 15)
+        assert await asyncio.to_thread(started.wait, 15)
         async with client.get("/healthz") as answer:
             assert answer.status == 200
-        go_on.set()
+        resume.set()
         assert len({*await scrapes, await scrape(0)}) == 1
     assert len(times) == 1
 
@@ -136,7 +136,7 @@ async def test_expired_metrics_are_rendered_again(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_slow_clients_share_the_memory_of_the_text() -> None:
-    """Else each of all connections could hold one, as large as it is, for as long as a connection lasts."""
+    """Otherwise each connection could hold a large text for as long as the connection lasts."""
     process, size = Process(), 16 * 1024 * 1024
 
     class Large(Collector):

@@ -1,4 +1,4 @@
-"""A client may go on as often as its bucket says, whatever others do."""
+"""Each client has a token bucket, whatever other clients do."""
 
 import pytest
 from epochal_operator.web.rate_limit import Bucket, RateLimit

@@ -1,9 +1,9 @@
-"""The server's connections are few, short, and for one request; what a client does wrong is its own trouble."""
+"""The server limits the number, the duration and the requests of connections."""
 
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -41,10 +41,10 @@ ROUTES = [web.post("/hello", hello), web.get("/broken", broken), web.get("/slow"
 
 @asynccontextmanager
 async def running(
-    context: ssl.SSLContext | None = None, routes: Iterable[web.RouteDef] = ROUTES
+    context: ssl.SSLContext | None = None, address: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[Server, int]]:
-    listener = listen(0, "127.0.0.1")
-    made = Server(routes, listener, context)
+    listener = listen(0, address) if address else listen(0)
+    made = Server(ROUTES, listener, context)
     port = listener.getsockname()[1]
     task = asyncio.create_task(made.run())
     await made.serving.wait()
@@ -59,13 +59,13 @@ async def running(
 async def idler(
     port: int, address: str = "127.0.0.1", context: ssl.SSLContext | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connects from an address of this machine."""
+    """Connect from an address of this machine."""
     name = "localhost" if context else None
     return await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name, local_addr=(address, 0))
 
 
 async def ask(port: int, text: bytes, context: ssl.SSLContext | None = None, *, address: str = "127.0.0.1") -> bytes:
-    """Sends bytes and returns all that comes until the server closes the connection."""
+    """Send bytes and return the response until the server closes the connection."""
     async with asyncio.timeout(5):
         reader, writer = await idler(port, address, context)
     try:
@@ -205,15 +205,8 @@ async def test_serving_is_set_while_connections_are_accepted() -> None:
 
 
 async def test_the_server_listens_on_all_addresses() -> None:
-    listener = listen(0)
-    made = Server(ROUTES, listener)
-    port = listener.getsockname()[1]
-    task = asyncio.create_task(made.run())
-    await made.serving.wait()
-    assert (await ask(port, post(b"v4"))).endswith(b"hello v4")
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with running(address="") as (_, port):
+        assert (await ask(port, post(b"v4"))).endswith(b"hello v4")
 
 
 def test_a_used_port_is_an_error() -> None:

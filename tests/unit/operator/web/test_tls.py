@@ -1,4 +1,4 @@
-"""What the progress endpoint serves with: what clients trust, how replicas agree, how it is kept."""
+"""The certificate of the progress endpoint: trust of clients, agreement of replicas, renewals and rotations."""
 
 import asyncio
 import copy
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 class Secrets:
-    """One Secret of an API server; other replicas may write just before us."""
+    """An API server with one Secret; other replicas may write just before a request."""
 
     def __init__(self, data: dict[str, str] | None = None, *, rivals: list[Bundle] | None = None) -> None:
         self.secret: dict[str, Any] = {
@@ -32,14 +32,14 @@ class Secrets:
             self.secret["data"] = data
         self.rivals = rivals or []
         self.writes = 0
-        self.down = False
+        self.is_down = False
 
     @property
     def bundle(self) -> Bundle | None:
         return Bundle.from_secret(self.secret.get("data") or {})
 
     async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
-        if self.down:
+        if self.is_down:
             raise Unavailable(0, "ClientConnectorError", "no answer")
         if (namespace, name) != ("epochal-system", "epochal-tls"):
             raise NotFound(404, "NotFound", f"no Secret {name}")
@@ -64,7 +64,7 @@ def kube(secrets: Secrets) -> Kube:
 
 
 async def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> bytes:
-    """Connects on loopback and returns the certificate (DER) that the client saw and trusted."""
+    """Return the certificate (DER) that a client trusts in a TLS handshake."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -177,13 +177,13 @@ async def test_other_data_of_the_secret_stays() -> None:
 async def test_the_certificate_is_loaded_once_the_api_server_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.web.tls.RETRY_SECONDS", 0.01)
     secrets = Secrets()
-    secrets.down = True
+    secrets.is_down = True
     serves = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
     keeping = asyncio.create_task(serves.keep_valid())
     await asyncio.sleep(0.03)
     with pytest.raises(RuntimeError, match="not loaded"):
         _ = serves.authority
-    secrets.down = False
+    secrets.is_down = False
     async with asyncio.timeout(5):
         await serves.loaded.wait()
     assert secrets.bundle is not None
@@ -193,7 +193,7 @@ async def test_the_certificate_is_loaded_once_the_api_server_is_available(monkey
         await keeping
 
 
-def ask(secrets: Secrets, step: str) -> None:
+def request_step(secrets: Secrets, step: str) -> None:
     secrets.secret["metadata"] = secrets.secret["metadata"] | {
         "annotations": {ROTATION_ANNOTATION: step, "note": "kept"}
     }
@@ -204,7 +204,7 @@ async def test_two_annotations_rotate_the_authority() -> None:
     serves, replica = await serving(secrets), await serving(secrets)
     first = trust(serves.authority)
 
-    ask(secrets, "prepare")
+    request_step(secrets, "prepare")
     for one in (serves, replica, serves):
         await one.load()
         await handshake(one.context, first, NAMES[2])
@@ -213,8 +213,8 @@ async def test_two_annotations_rotate_the_authority() -> None:
     assert serves.authority.count("BEGIN CERTIFICATE") == 2
     await handshake(serves.context, both, NAMES[2])
 
-    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}, "it is carried out, and not to be again"
-    ask(secrets, "finish")
+    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}
+    request_step(secrets, "finish")
     await serves.load()
     assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}
     await handshake(replica.context, first, NAMES[2])  # It has not read the Secret yet.
@@ -230,12 +230,12 @@ async def test_two_annotations_rotate_the_authority() -> None:
 
 
 async def test_finish_without_prepare_replaces_the_authority_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Without `prepare`, or before that was looked at."""
+    """Without `prepare`, or before a replica has read that annotation."""
     caplog.set_level("INFO")
     secrets = Secrets()
     serves, replica = await serving(secrets), await serving(secrets)
     first = serves.authority
-    ask(secrets, "finish")
+    request_step(secrets, "finish")
     for one in (serves, replica, serves):
         await one.load()
         assert one.authority != first
@@ -249,7 +249,7 @@ async def test_a_completed_rotation_step_removes_its_annotation() -> None:
     secrets = Secrets()
     serves = await serving(secrets)
     for _ in range(2):
-        ask(secrets, "prepare")
+        request_step(secrets, "prepare")
         await serves.load()
         both = serves.authority
     assert ROTATION_ANNOTATION not in secrets.secret["metadata"]["annotations"]
@@ -260,7 +260,7 @@ async def test_a_completed_rotation_step_removes_its_annotation() -> None:
 
 async def test_an_unknown_rotation_step_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     secrets = Secrets()
-    ask(secrets, "now")
+    request_step(secrets, "now")
     serves = await serving(secrets)
     assert serves.authority.count("BEGIN CERTIFICATE") == 1
     assert "must be prepare or finish, found 'now'" in caplog.text

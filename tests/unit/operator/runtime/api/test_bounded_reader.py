@@ -109,7 +109,7 @@ def test_a_spec_within_the_nesting_limit_is_read(levels: int) -> None:
 def test_a_spec_beyond_the_nesting_limit_is_omitted_and_reported(
     levels: int, opening: str, closing: str, inside: str
 ) -> None:
-    beside = len(opening) > 1 and opening[0] == "["  # what stands beside the last level is a level, too
+    beside = len(opening) > 1 and opening[0] == "["  # a value beside the last level is a level, too
     text = with_value(opening * (levels - beside) + inside + closing * (levels - beside))
     found = read(text)
     assert found == job(spec={"suspend": True, "workers": 1}) | {UNREAD: found[UNREAD]}
@@ -276,7 +276,7 @@ async def test_lines_are_complete_with_any_chunks() -> None:
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        (b'{"args":["%b"]}' % (b"\\u003c" * (1536 * 1024)), 1),  # What is stored as a < is listed as six bytes.
+        (b'{"args":["%b"]}' % (b"\\u003c" * (1536 * 1024)), 1),  # The API server lists a stored < as six bytes.
         (b'{"args":[%b[]]}' % (b"[]," * 40_000), MAX_PAGE_BYTES // 122_000),
     ],
     ids=["the largest object", "as many Python objects as fit in a page"],

@@ -1,4 +1,4 @@
-"""Fields that the installed CRD does not declare, and words that it does not take, as the API server says."""
+"""Messages of the API server about fields and values that the installed CRD does not declare."""
 
 from typing import Any
 

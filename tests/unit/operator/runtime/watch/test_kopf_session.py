@@ -20,7 +20,7 @@ Listed = list[tuple[Resource, str | None]]
 
 
 async def read(path: str, text: str, listed: Listed, status: int = 200) -> object:
-    """Returns the JSON that kopf reads of an answer."""
+    """Return the JSON that kopf gets from a response."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=text, status=status)
@@ -59,9 +59,9 @@ async def test_kopf_gets_the_resource_version_of_the_operators_list(
     root: str, path: str, expected: tuple[Resource, str | None] | None
 ) -> None:
     listed: Listed = []
-    told = await read(root + path, json.dumps(LIST), listed)
+    content = await read(root + path, json.dumps(LIST), listed)
     assert listed == ([expected] if expected else [])
-    assert told == ({"metadata": {"resourceVersion": "12"}, "items": []} if expected else LIST)
+    assert content == ({"metadata": {"resourceVersion": "12"}, "items": []} if expected else LIST)
 
 
 async def test_a_refused_list_of_kopf_starts_no_list_of_the_operator() -> None:
@@ -93,7 +93,7 @@ def kubeconfig(token: str) -> str:
 
 
 async def test_unchanged_credentials_keep_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kopf knows by that what was refused; else it would log in with it again and again, without a pause."""
+    """Kopf compares the sessions to detect refused credentials; otherwise it would log in again without a pause."""
     path = tmp_path / "kubeconfig"
     monkeypatch.setenv("KUBECONFIG", str(path))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)

@@ -1,4 +1,4 @@
-"""What lists tell: what is new, what is gone, and from when on all is known; whatever becomes of the rest of them."""
+"""Lists: the objects that they enqueue, and their errors."""
 
 import asyncio
 import copy
@@ -29,12 +29,7 @@ def informer_of(wanted: list[Key]) -> Informer:
 
 
 class Lists(ByKind):
-    """An API server that has one TrainingJob, and no answer to the first lists of Jobs.
-
-    Args:
-        refuses: How many of them.
-        job: The TrainingJob.
-    """
+    """An API server with one TrainingJob, which refuses a number of lists of Jobs."""
 
     def __init__(self, refuses: int, job: Any = JOB) -> None:
         self._refuses = refuses
@@ -87,7 +82,7 @@ async def test_a_new_object_is_enqueued_even_if_a_later_page_fails() -> None:
 
 
 class Tenants(Lists):
-    """Namespaces, one of which cannot be read."""
+    """An API server that forbids the namespace `gone`, and lists in all namespaces."""
 
     def __init__(self) -> None:
         super().__init__(refuses=0)
