@@ -80,14 +80,14 @@ class DeleteChild:
     Args:
         resource: The resource of the child.
         child: The observed child. A child that has changed since, such as a Job that has started, stays.
-        why: The reason for the deletion, for the log.
+        cause: The end of the log line "deleted its KIND, which …".
         event: Event to emit after the deletion, if any.
         foreground: Whether the child stays until its dependents, such as pods, are deleted.
     """
 
     resource: Resource
     child: Object
-    why: str
+    cause: str
     event: Event | None = None
     foreground: bool = False
 

@@ -161,7 +161,7 @@ class Children:
         self._deleted.setdefault(key_of(owner), {})[resource] = now
         if action.foreground:
             await self._writer.refresh(resource, key, action.child)
-        _log.info("deleted its %s, which %s", resource.kind, action.why)
+        _log.info("deleted its %s, which %s", resource.kind, action.cause)
         return True
 
     async def refresh(self, key: Key) -> None:

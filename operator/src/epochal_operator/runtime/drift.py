@@ -126,7 +126,7 @@ class DriftBackoff:
         self._stored_values.pop(owner, None)
 
 
-def writers(child: Object, fields: Iterable[str], ours: str) -> tuple[str, ...]:
+def writers(child: Object, fields: Iterable[str], own_manager: str) -> tuple[str, ...]:
     """Return the other field managers that last set fields of an object's spec, from its managedFields."""
     names = frozenset(fields)
     paths = {f"f:{field}" for field in names}
@@ -135,7 +135,7 @@ def writers(child: Object, fields: Iterable[str], ours: str) -> tuple[str, ...]:
         for entry in child["metadata"].get("managedFields") or []
         if paths & set((entry.get("fieldsV1") or {}).get("f:spec") or {})
     }
-    if others := found - {ours}:
+    if others := found - {own_manager}:
         return tuple(sorted(others))
     if not names <= set(child["spec"]):
         return ("Another writer",)  # The API server records no field manager for a removed field.

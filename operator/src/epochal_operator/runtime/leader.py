@@ -71,13 +71,13 @@ class Leadership:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                held = await self._renew()
+                is_holder = await self._renew()
             except (ApiError, TimeoutError) as error:
                 _log.warning("cannot renew the leader lease: %s", str(error) or "timeout")
                 if self._clock() - self._renewed >= RENEW_DEADLINE_SECONDS:
                     raise LeaseLost(f"cannot renew the leader lease for {RENEW_DEADLINE_SECONDS:.0f} s") from error
                 continue
-            if not held:
+            if not is_holder:
                 raise LeaseLost("another replica holds the leader lease")
 
     def seconds_left(self) -> float:
@@ -86,10 +86,10 @@ class Leadership:
         Raises:
             LeaseLost: If the lease has expired, for example because this process was paused.
         """
-        left = self._renewed + LEASE_SECONDS - self._clock()
-        if left <= 0:
+        seconds = self._renewed + LEASE_SECONDS - self._clock()
+        if seconds <= 0:
             raise LeaseLost("the leader lease has expired")
-        return left
+        return seconds
 
     async def release(self) -> None:
         """Release the lease if this process holds it, so that another process can lead at once."""
@@ -130,15 +130,15 @@ class Leadership:
     def _renewal(self, lease: Object) -> Object:
         """Return the lease with this process as its holder."""
         spec, now = lease.get("spec") or {}, _now()
-        mine = spec.get("holderIdentity") == self._identity
+        is_holder = spec.get("holderIdentity") == self._identity
         return LEASES.header | {
             "metadata": lease.get("metadata") or {"namespace": self._namespace, "name": self._name},
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": LEASE_SECONDS,
-                "acquireTime": (mine and spec.get("acquireTime")) or now,
+                "acquireTime": (is_holder and spec.get("acquireTime")) or now,
                 "renewTime": now,
-                "leaseTransitions": (spec.get("leaseTransitions") or 0) + (bool(lease) and not mine),
+                "leaseTransitions": (spec.get("leaseTransitions") or 0) + (bool(lease) and not is_holder),
             },
         }
 

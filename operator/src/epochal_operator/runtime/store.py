@@ -214,10 +214,10 @@ def _without_label(obj: Object, label: str | None) -> Object:
     return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
-def _merge(one: Any, other: Any) -> Any:
+def _merge(first: Any, second: Any) -> Any:
     """Return a deep merge of two values. If other values than mappings and lists differ, the first one applies."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return {**one, **other, **{name: _merge(one[name], other[name]) for name in one.keys() & other.keys()}}
-    if isinstance(one, list) and isinstance(other, list) and one != other:
-        return [*one, *(item for item in other if item not in one)]
-    return one
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return {**first, **second, **{name: _merge(first[name], second[name]) for name in first.keys() & second.keys()}}
+    if isinstance(first, list) and isinstance(second, list) and first != second:
+        return [*first, *(item for item in second if item not in first)]
+    return first

@@ -106,8 +106,8 @@ class JsonText:
 
     def span(self, start: int) -> Span:
         """Return the span of the value that starts here."""
-        if known := self._spans.get(start):
-            return known
+        if cached := self._spans.get(start):
+            return cached
         if found := _PLAIN.match(self.data, start):
             return Span(start, found.end(), 0)  # not cached: quick to find, and there may be very many
         if found := shallow(self._levels).match(self.data, start):

@@ -1,7 +1,7 @@
 """Requests to the API server, with timeouts. Only this module decides on retries.
 
 All requests can be retried. Writes contain a name, a uid or a resourceVersion, so a second attempt is refused or
-changes nothing. A caller that retries by itself uses a client with one attempt (`Kube.once`).
+changes nothing. A caller that retries by itself uses a client with one attempt (`Kube.without_retries`).
 """
 
 import asyncio

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from epochal_operator.runtime.api.bounded_reader import BoundedReader
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.pages import FIRST_OBJECTS, MAX_OBJECTS, MAX_PAGE_BYTES, PAGE_BYTES, next_limit
 from epochal_operator.runtime.api.resource import JOBS, PODS
@@ -99,16 +99,15 @@ async def test_a_page_beyond_the_size_limit_is_requested_with_fewer_objects(
     assert len(objects.limits) <= 8 * large + len(sizes) / 16 + 8
 
 
-async def test_the_transfer_of_a_too_large_page_is_aborted(
-    kube: Kube, objects: Objects, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_transfer_of_a_too_large_page_is_aborted(kube: Kube, objects: Objects) -> None:
     read = list[int]()
 
-    def note(_: BoundedReader, text: bytes) -> Any:
-        read.append(len(text))
-        return json.loads(text)
+    class Reader(BoundedReader):
+        def read(self, data: bytes) -> Any:
+            read.append(len(data))
+            return super().read(data)
 
-    monkeypatch.setattr(BoundedReader, "read", note)
+    kube = kube.with_reader(Reader(Bounds()))
     objects.sizes = [100] * 700 + [1024 * KIB] * 200
     pages = [page async for page in kube.list(JOBS)]
     assert sum(len(page.items) for page in pages) == 900
