@@ -1,4 +1,4 @@
-"""A small API server for a reconciler of TrainingJobs."""
+"""An API server that a reconciler of TrainingJobs stands before, in little."""
 
 import copy
 from collections.abc import AsyncIterator
@@ -10,14 +10,21 @@ from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.reconcile import Reconciler
 
 from tests.unit.operator.fakes import ByKind, reconcile_context
-from tests.unit.operator.objects import INSTALLATION, NOW, SPEC, at, document, true
+from tests.unit.operator.objects import (
+    INSTALLATION,
+    NOW,
+    SPEC,
+    at,
+    document,
+    true,
+)
 
 FIRST, SECOND = Key("vision", "first"), Key("vision", "second")
 URI = "s3://results/vision/first/uid-of-first/"
 
 
 class ApiServer(ByKind):
-    """Stores the written objects."""
+    """Keeps what is written to it."""
 
     def __init__(self) -> None:
         self.version = 100
@@ -46,10 +53,10 @@ class ApiServer(ByKind):
         job["status"] = {}
         return self._written(job)
 
-    async def apply_status(self, _: Resource, namespace: str, name: str, **options: Any) -> Any:
-        assert (namespace, options["uid"]) == ("vision", f"uid-of-{name}")
+    async def apply_status(self, _: Resource, namespace: str, name: str, **what: Any) -> Any:
+        assert (namespace, what["uid"]) == ("vision", f"uid-of-{name}")
         parts = self.statuses.setdefault(name, {})
-        parts[options["manager"]] = options["status"]
+        parts[what["manager"]] = what["status"]
         self.documents[name]["status"] = {key: value for part in parts.values() for key, value in part.items()}
         return self._written(self.documents[name])
 
@@ -60,18 +67,18 @@ class ApiServer(ByKind):
         yield Page([], "9")
 
     def end(self, name: str) -> Any:
-        """Complete the Job of a TrainingJob."""
+        """The Job of a TrainingJob completes."""
         self.jobs[name]["status"] = {"conditions": [true("Complete")], "completionTime": at(0)}
         return self._written(self.jobs[name])
 
 
 def reconciler(server: object, store: Store) -> Reconciler:
-    """Return a reconciler with this API server."""
+    """Returns a reconciler that stands before it."""
     return Reconciler(reconcile_context(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
 
 
 def mine(pod: Any) -> Any:
-    """Return a pod as a pod of the TrainingJob `first`."""
+    """Returns a pod as one of the Job of the TrainingJob first."""
     pod["metadata"]["labels"] = {"epochal.dev/trainingjob": "first", "epochal.dev/trainingjob-uid": "uid-of-first"}
     pod["metadata"]["ownerReferences"][0]["uid"] = "job-of-first"
     return pod

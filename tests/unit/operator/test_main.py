@@ -44,13 +44,13 @@ class Process:
         return f'name="{name}"' in (await self.ask("/metrics"))[1]
 
     async def wait_health(self, status: int) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (found := await self.ask("/healthz"))[0] != status:  # noqa: ASYNC110 - an HTTP request
                 await asyncio.sleep(0.05)
         return found[1]
 
     async def wait_jobs(self, *names: str) -> None:
-        await until(lambda: self.jobs() == [*names], 10)
+        await until(lambda: self.jobs() == [*names])
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ async def test_a_created_training_job_has_a_job_and_a_deleted_one_no_series(proc
     await process.wait_jobs("first", "second")
     process.server.objects.delete("trainingjobs", "vision", "first")
     process.server.objects.collect()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await process.exports("first"):  # noqa: ASYNC110 - an HTTP request
             await asyncio.sleep(0.05)
     assert process.jobs() == ["second"]
@@ -102,7 +102,7 @@ async def test_an_experiment_and_its_trials_have_series(process: Process) -> Non
 
 async def test_a_model_server_has_a_deployment_and_series(process: Process) -> None:
     process.server.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": SERVER_SPEC})
-    await until(lambda: process.server.objects.list("deployments"), 10)
+    await until(lambda: process.server.objects.list("deployments"))
     (deployed,) = process.server.objects.list("deployments")
     (container,) = deployed["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "server"
