@@ -215,8 +215,8 @@ class Kube:
             if (name := f"{resource.kind} {path}") not in self.logged_fields:
                 self.logged_fields.add(name)
                 _log.warning(
-                    "the CRD of %s does not declare %s, so no status has this field: the CRD is of an earlier version. "
-                    "Upgrade the CRD before the operator",
+                    "the CRD of %s does not declare %s, so no status has this field: the CRD is of an earlier version; "
+                    "upgrade the CRD before the operator",
                     resource.kind,
                     path,
                 )
