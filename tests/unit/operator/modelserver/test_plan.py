@@ -50,7 +50,7 @@ def taken(observed: Any, kind: str) -> Any:
     """Returns a moment at which something is in the way of a child."""
     conflict = StatusCause(Reason.NAME_CONFLICT, "taken")
     children = [
-        replace(one, thing=None, blocked=conflict) if one.child.resource.kind == kind else one
+        replace(one, object=None, blocked=conflict) if one.child.resource.kind == kind else one
         for one in observed.children
     ]
     return replace(observed, children=tuple(children))

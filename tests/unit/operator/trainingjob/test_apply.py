@@ -378,4 +378,4 @@ async def test_a_label_that_something_takes_off_again_and_again_is_told() -> Non
     assert len(server.patches) == 1
     reason, message = server.reason()
     assert reason == "JobRejected"
-    assert "takes the label epochal.dev/trainingjob off its Job" in message
+    assert "stores its Job without the label epochal.dev/trainingjob" in message
