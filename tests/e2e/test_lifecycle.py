@@ -106,7 +106,7 @@ def test_a_gpu_that_no_node_has_left_keeps_the_job_queued(namespace: Namespace) 
     assert namespace.status("five-gpus")["gpus"] == 5
     ready = namespace.condition("Ready", "five-gpus")
     assert (ready["status"], ready["reason"]) == ("True", "Unschedulable")
-    assert ready["message"].startswith("No node of the cluster has room for what the pod asks for"), ready
+    assert ready["message"].startswith("No node of the cluster has enough "), ready
 
     # It is corrected in place, twice: the second mistake is found by the node, whose pod is gone by then.
     limits = {"nvidia.com/gpu": None, "memory": "3Gi"}

@@ -33,18 +33,13 @@ from epochal_operator.web.server import BACKLOG, Server
 from epochal_operator.web.tls import ServingCertificate
 
 STALLED_SECONDS = 120.0
-"""Longer than a request of a reconcile, or a question of a search, may take. A reconcile may make many requests."""
+"""Longer than a request of a reconcile or a call of a searcher may take. A reconcile may make many requests."""
 
 _log = logging.getLogger("epochal_operator")
 
 
 class Operator:
-    """The process of the operator.
-
-    Args:
-        config: The configuration.
-        kube: The API server.
-    """
+    """The process of the operator."""
 
     def __init__(self, config: Config, kube: Kube) -> None:
         self._config = config
@@ -52,7 +47,7 @@ class Operator:
             kind(self._installation, instance=config.instance, metric_labels=config.metric_labels)
             for kind in (training_jobs, experiments, model_servers)
         )
-        self._kube = kube = kube.reading(reader_for(self._kinds))
+        self._kube = kube = kube.with_reader(reader_for(self._kinds))
         self._registry = CollectorRegistry()
         for kind in self._kinds:
             self._registry.register(ObjectCollector(kind.collect, partial(self._objects, kind)))
@@ -73,7 +68,7 @@ class Operator:
         health = health_routes(registry=self._registry, stalled=self._stalled, ready=reports.serving.is_set)
         async with asyncio.TaskGroup() as group:
             group.create_task(Server(health, http).run())
-            group.create_task(self._certificate.keep())
+            group.create_task(self._certificate.keep_valid())
             await self._certificate.loaded.wait()
             group.create_task(reports.run())
             while True:
@@ -82,7 +77,7 @@ class Operator:
 
     async def _lead(self) -> None:
         """Reconcile until this process loses the leadership."""
-        kube, config = self._kube.fenced(self._leadership.seconds_left), self._config
+        kube, config = self._kube.with_write_deadline(self._leadership.seconds_left), self._config
         self._controller = Controller(
             self._kinds, kube, self._metrics, namespaces=config.namespaces, workers=config.workers
         )
@@ -123,9 +118,6 @@ class Operator:
 
 async def run(config: Config) -> None:
     """Run the operator until SIGINT or SIGTERM.
-
-    Args:
-        config: The configuration.
 
     Raises:
         Exception: If it cannot continue, so that the process must be restarted.

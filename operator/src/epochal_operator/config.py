@@ -33,16 +33,16 @@ def _labels(text: str) -> tuple[str, ...]:
     for label in labels:
         if not _LABEL.fullmatch(label) or _RESERVED.search(label):
             raise argparse.ArgumentTypeError(
-                f"must be valid labels that Kubernetes and Epochal do not use, found {label}"
+                f"must be valid labels that neither Kubernetes nor Epochal uses, found {label}"
             )
-        if other := names.get(label_name(label)):
-            name = label_name(label)
+        name = label_name(label)
+        if other := names.get(name):
             raise argparse.ArgumentTypeError(f"must not contain both {other} and {label}: both become {name}")
-        names[label_name(label)] = label
+        names[name] = label
     return labels
 
 
-def _rules(text: str) -> Mapping[str, Any]:
+def _network_policy(text: str) -> Mapping[str, Any]:
     try:
         rules = json.loads(text)
     except ValueError as error:
@@ -52,7 +52,7 @@ def _rules(text: str) -> Mapping[str, Any]:
     return rules
 
 
-def _optional(text: str) -> str | None:
+def _none_if_empty(text: str) -> str | None:
     return text or None
 
 
@@ -71,13 +71,7 @@ def _rate(text: str) -> float:
 
 
 def _option(help: str, metavar: str | None = None, **argument: Any) -> Any:  # noqa: A002 - argparse's name
-    """Return a field of the configuration that is an option of the command line.
-
-    Args:
-        help: Description of the option.
-        metavar: Placeholder of the value in the help text.
-        argument: Further arguments of `add_argument`.
-    """
+    """Return a field of the configuration that is an option of the command line, with arguments of `add_argument`."""
     return field(metadata={"help": help, "metavar": metavar, "required": "default" not in argument} | argument)
 
 
@@ -91,9 +85,9 @@ class Config:
     """
 
     namespaces: tuple[str, ...] = _option("namespaces to serve; default: all", "A,B", type=_names, default=())
-    trainer_image: str = _option("image of trainers whose spec has none", "REF")
+    trainer_image: str = _option("default image of trainers", "REF")
     server_image: str = _option("image of model servers", "REF")
-    storage_endpoint: str | None = _option("S3 service of jobs without one", "URL", type=_optional, default=None)
+    storage_endpoint: str | None = _option("default S3 service of jobs", "URL", type=_none_if_empty, default=None)
     scratch_limit: str = _option("size limit of a trainer's /scratch", "QUANTITY", default="256Gi")
     tmp_limit: str = _option("size limit of a trainer's /tmp", "QUANTITY", default="4Gi")
     service: str = _option(
@@ -107,7 +101,7 @@ class Config:
         "labels of objects that are added to their series, Jobs and pods", "A,B", type=_labels, default=()
     )
     server_network: Mapping[str, Any] | None = _option(
-        "ingress and egress of model servers, as in a NetworkPolicy", "JSON", type=_rules, default=None
+        "ingress and egress of model servers, as in a NetworkPolicy", "JSON", type=_network_policy, default=None
     )
     workers: int = _option("concurrent reconciles of a kind in a namespace", "N", type=_positive, default=4)
     status_writes_per_second: float = _option("progress reports written per second", "N", type=_rate, default=50.0)
@@ -119,11 +113,9 @@ class Config:
 
 
 def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> Config:
-    """Return the configuration from the command line; exit with a message if the command line is invalid.
+    """Return the configuration from the command line (without the program name) and the pod's environment.
 
-    Args:
-        arguments: The command line without the program name.
-        environ: The environment, with POD_NAMESPACE and POD_NAME.
+    Exits with a message if the command line is invalid.
     """
     parser = argparse.ArgumentParser(prog="epochal-operator", description="Reconciles TrainingJobs.")
     for option in fields(Config):

@@ -11,7 +11,7 @@ from epochal_operator.runtime.store import Store
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.fakes import ByKind, term
+from tests.unit.operator.fakes import ByKind, reconcile_context
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW, SPEC, at, document, true
 
 FIRST, SECOND = Key("vision", "first"), Key("vision", "second")
@@ -74,7 +74,7 @@ class ApiServer(ByKind):
 
 def reconciler(server: object, store: Store) -> Reconciler:
     """Returns a reconciler that stands before it."""
-    return Reconciler(term(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
+    return Reconciler(reconcile_context(server, store), lambda: INSTALLATION, instance="test", clock=lambda: NOW)
 
 
 async def reconciled(server: ApiServer, store: Store | None = None) -> Store:

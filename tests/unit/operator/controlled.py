@@ -1,4 +1,4 @@
-"""A controller at work against the fake API server, and a way to wait for what it does."""
+"""A running controller with the fake API server, and a function that waits for a condition."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -34,7 +34,7 @@ async def controlled(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(condition: Callable[[], Any], seconds: float) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - a condition has no event
             await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
-"""A client that writes to objects at once, for reconcilers in virtual time that may be killed after any write."""
+"""A client that writes to objects in memory, for reconcilers in virtual time that may be killed after any write."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 from epochal_operator.runtime.api.errors import error_of
@@ -10,20 +11,17 @@ from tests.kit.fake.objects import Objects, Refusal
 
 
 class Killed(BaseException):
-    """The operator is killed."""
+    """The operator was killed."""
 
 
 class Direct:
-    """A client that writes to objects at once, as one of an API server would.
-
-    Args:
-        objects: The objects.
-        dies_after: The write after which the operator is killed.
+    """A client that writes to objects in memory.
 
     Attributes:
-        writes: Writes so far, as "verb resource/name".
-        reads: Objects that were read so far, as "resource/name".
-        refuse: Returns how a write is refused, if it is; asked before it is done.
+        writes: The writes, as "verb resource/name".
+        reads: The read objects, as "resource/name".
+        refuse: Returns the refusal of a request, or None.
+        dies_after: Number of writes after which the operator is killed.
     """
 
     def __init__(self, objects: Objects, refuse: Callable[[str, str, str], Refusal | None]) -> None:
@@ -33,104 +31,66 @@ class Direct:
         self.refuse = refuse
         self.dies_after: int | None = None
 
-    def once(self) -> Self:
+    def without_retries(self) -> Self:
         return self
 
-    def reading(self, _: object) -> Self:
+    def with_reader(self, _: object) -> Self:
         return self
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Any:
         self.reads.append(f"{resource.plural}/{name}")
-        if refusal := self.refuse("get", resource.plural, name):
-            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {})
-        return self._done(lambda: self._objects.get(resource.plural, namespace, name))
+        return self._request("get", resource, name, lambda: self._objects.get(resource.plural, namespace, name))
 
-    async def create(self, resource: Resource, thing: Any, *, manager: str | None = None) -> Any:
-        metadata = thing["metadata"]
+    async def create(self, resource: Resource, obj: Any, *, manager: str | None = None) -> Any:
         options = {"manager": manager} if manager else {}
-        return self._write(
-            "create",
-            resource,
-            metadata["name"],
-            lambda: self._objects.create(resource.plural, metadata["namespace"], thing, **options),
-        )
+        create = partial(self._objects.create, resource.plural, obj["metadata"]["namespace"], obj, **options)
+        return self._write("create", resource, obj["metadata"]["name"], create)
 
-    async def replace(self, resource: Resource, thing: Any, *, manager: str) -> Any:
-        metadata = thing["metadata"]
-        return self._write(
-            "replace",
-            resource,
-            metadata["name"],
-            lambda: self._objects.replace(resource.plural, metadata["namespace"], thing, manager=manager),
-        )
+    async def replace(self, resource: Resource, obj: Any, *, manager: str) -> Any:
+        replace = partial(self._objects.replace, resource.plural, obj["metadata"]["namespace"], obj, manager=manager)
+        return self._write("replace", resource, obj["metadata"]["name"], replace)
 
     async def patch(
-        self,
-        resource: Resource,
-        namespace: str,
-        name: str,
-        patch: Any,
-        *,
-        uid: str,
-        resource_version: str,
-        manager: str,
+        self, resource: Resource, namespace: str, name: str, patch: Any, *, manager: str, **precondition: str
     ) -> Any:
-        seen = {"uid": uid, "resourceVersion": resource_version}
-        body = patch | {"metadata": patch.get("metadata", {}) | seen}
-        return self._write(
-            "patch",
-            resource,
-            name,
-            lambda: self._objects.patch(resource.plural, namespace, name, body, manager=manager),
-        )
+        body = patch | {"metadata": patch.get("metadata", {}) | _metadata(**precondition)}
+        write = partial(self._objects.patch, resource.plural, namespace, name, body, manager=manager)
+        return self._write("patch", resource, name, write)
 
     async def apply_status(
-        self,
-        resource: Resource,
-        namespace: str,
-        name: str,
-        *,
-        uid: str,
-        manager: str,
-        status: Any,
-        resource_version: str,
+        self, resource: Resource, namespace: str, name: str, *, manager: str, status: Any, **precondition: str
     ) -> Any:
-        wish = {"metadata": {"uid": uid, "resourceVersion": resource_version}, "status": status}
-        return self._write(
-            "status",
-            resource,
-            name,
-            lambda: self._objects.apply(
-                resource.plural, namespace, name, wish, subresource="status", manager=manager, force=True
-            ),
-        )
+        body = {"metadata": _metadata(**precondition), "status": status}
+        options: dict[str, Any] = {"subresource": "status", "manager": manager, "force": True}
+        apply = partial(self._objects.apply, resource.plural, namespace, name, body, **options)
+        return self._write("status", resource, name, apply)
 
     async def delete(
-        self, resource: Resource, namespace: str, name: str, *, uid: str, resource_version: str, propagation: str
+        self, resource: Resource, namespace: str, name: str, *, propagation: str, **precondition: str
     ) -> Any:
         assert propagation == "Background"
-        seen = {"uid": uid, "resourceVersion": resource_version}
-        return self._write(
-            "delete",
-            resource,
-            name,
-            lambda: self._objects.delete(resource.plural, namespace, name, preconditions=seen),
-        )
+        preconditions = _metadata(**precondition)
+        delete = partial(self._objects.delete, resource.plural, namespace, name, preconditions=preconditions)
+        return self._write("delete", resource, name, delete)
 
     def _write(self, verb: str, resource: Resource, name: str, write: Callable[[], Any]) -> Any:
         if self.dies_after is not None and len(self.writes) >= self.dies_after:
             raise Killed
-        if refusal := self.refuse(verb, resource.plural, name):
-            raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {})
-        result = self._done(write)
+        result = self._request(verb, resource, name, write)
         self._objects.collect()
         self.writes.append(f"{verb} {resource.plural}/{name}")
         if self.dies_after is not None and len(self.writes) >= self.dies_after:
             raise Killed
         return result
 
-    def _done(self, do: Callable[[], Any]) -> Any:
+    def _request(self, verb: str, resource: Resource, name: str, request: Callable[[], Any]) -> Any:
         try:
-            return do()
+            if refusal := self.refuse(verb, resource.plural, name):
+                raise refusal
+            return request()
         except Refusal as refusal:
             raise error_of(refusal.status, {"reason": refusal.reason, "message": refusal.message}, {}) from None
+
+
+def _metadata(*, uid: str, resource_version: str) -> dict[str, str]:
+    return {"uid": uid, "resourceVersion": resource_version}

@@ -1,4 +1,4 @@
-"""What stands for the API server's client where a test needs a few of its answers only."""
+"""Clients of the API server with the few responses that a test needs."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from epochal_operator.runtime.api.pages import Page
 from epochal_operator.runtime.api.resource import Key, Resource
-from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.kind import ReconcileContext
 from epochal_operator.runtime.recorder import Recorder
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.web.pod_auth import Identity
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class ByKind:
-    """A client whose methods are called for the kind that they are about: get_job, create_event, list_pods."""
+    """A client that calls a method for each verb and kind: get_job, create_event, list_pods."""
 
-    def once(self) -> Self:
+    def without_retries(self) -> Self:
         return self
 
-    def reading(self, _: object) -> Self:
+    def with_reader(self, _: object) -> Self:
         return self
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Any:
@@ -79,13 +79,13 @@ def reviewed(review: Any, identities: Mapping[str, Identity]) -> dict[str, Any]:
     return {**review, "status": {"authenticated": True, "audiences": ["epochal.dev"], "user": user}}
 
 
-def term(
+def reconcile_context(
     kube: object,
     store: Store,
     *,
-    wake: Callable[[Key], None] = lambda _: None,
-    wrote: Callable[[Change | None], None] = lambda _: None,
-) -> Term:
-    """Returns what a reconciler works with."""
+    enqueue: Callable[[Key], None] = lambda _: None,
+    on_change: Callable[[Change | None], None] = lambda _: None,
+) -> ReconcileContext:
+    """Return the context of a reconciler."""
     client = cast("Kube", kube)
-    return Term(client, store, Recorder(client.once()), (), wake=wake, wrote=wrote)
+    return ReconcileContext(client, store, Recorder(client.without_retries()), (), enqueue=enqueue, on_change=on_change)

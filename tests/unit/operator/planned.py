@@ -1,4 +1,4 @@
-"""What is planned for a TrainingJob, for tests to look at."""
+"""The plan for a TrainingJob, for tests."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,24 +13,24 @@ from tests.unit.operator.objects import INSTALLATION
 
 
 def applied_status(actions: Sequence[Action]) -> Status:
-    """Returns the one status that is applied as the leader's."""
+    """Return the only status that the leader applies."""
     (applied,) = (one.status for one in actions if isinstance(one, ApplyStatus) and isinstance(one.status, Status))
     return applied
 
 
 def reported_part(actions: Sequence[Action]) -> ReportedStatus | None:
-    """Returns the one status that is applied in place of a report, if any."""
+    """Return the only status that is applied for a report, or None."""
     found = [one.status for one in actions if isinstance(one, ApplyStatus) and one.manager == PROGRESS_MANAGER]
     assert len(found) <= 1
     return found[0] if found else None
 
 
 def steps(job: Any, observed: Observed) -> list[type[Action]]:
-    """Returns the kinds of the steps that are planned for a TrainingJob."""
+    """Return the types of the planned actions."""
     return [type(action) for action in plan(job, observed, INSTALLATION).actions]
 
 
 def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
-    """Returns the one step of a kind that is planned for a TrainingJob."""
+    """Return the only planned action of a type."""
     (only,) = [action for action in plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
     return only

@@ -1,4 +1,4 @@
-"""The page that says what each reason means, docs/reasons.md: of which kind, and what stands in the tables."""
+"""The tables of docs/reasons.md, by kind."""
 
 import re
 from collections.abc import Iterator
@@ -17,16 +17,12 @@ OF_PODS = {
 }
 """Reasons of pods that do not start, given by the kubelet, by the scheduler and by pods/diagnosis.py."""
 _KIND = re.compile(r"^## Of (Experiment|ModelServer)s$", re.MULTILINE)
-"""Where those of another kind begin; before, they are a TrainingJob's."""
+"""Headings of the other kinds; the tables before them are those of TrainingJobs."""
 _WORD = re.compile(r"`([A-Z]\w+)`")
 
 
 def documented(kind: str = "TrainingJob") -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields each reason of the page's tables, and its row by the names of the columns.
-
-    Args:
-        kind: Of which kind.
-    """
+    """Yield each reason of a kind, and its row of the table by column name."""
     text = PAGE.read_text()
     begins = [("TrainingJob", 0), *((found[1], found.end()) for found in _KIND.finditer(text))]
     ends = [*(found.start() for found in _KIND.finditer(text)), len(text)]

@@ -1,59 +1,45 @@
-"""The command line."""
+"""The command line of the operator."""
+
+from typing import Any
 
 import pytest
-from epochal_operator.config import Config, read_config
+from epochal_operator.config import read_config
 
 IMAGES = ("--trainer-image=t", "--server-image=s")
 ENVIRONMENT = {"POD_NAMESPACE": "epochal-system", "POD_NAME": "epochal-0"}
 
 
-def test_all_that_the_chart_gives() -> None:
-    given = read_config(
-        [
-            "--trainer-image=registry/trainer:1",
-            "--server-image=registry/server:1",
-            "--storage-endpoint=http://minio:9000",
-            "--scratch-limit=1Ti",
-            "--tmp-limit=1Gi",
-            "--service=epochal.here.svc",
-            "--tls-secret=epochal-tls",
-            "--lease=epochal",
-            "--metric-labels=team, example.com/cost-centre, team",
-            "--namespaces=a, b,",
-            '--server-network={"ingress": [{"ports": [{"port": 8080}]}]}',
-            "--workers=7",
-            "--status-writes-per-second=12.5",
-            "--log-level=debug",
-        ],
-        ENVIRONMENT,
-    )
-    assert given == Config(
-        namespaces=("a", "b"),
-        trainer_image="registry/trainer:1",
-        server_image="registry/server:1",
-        storage_endpoint="http://minio:9000",
-        scratch_limit="1Ti",
-        tmp_limit="1Gi",
-        service="epochal.here.svc",
-        tls_secret="epochal-tls",
-        lease="epochal",
-        metric_labels=("team", "example.com/cost-centre"),
-        server_network={"ingress": [{"ports": [{"port": 8080}]}]},
-        workers=7,
-        status_writes_per_second=12.5,
-        log_level="debug",
-        namespace="epochal-system",
-        instance="epochal-0",
-        http_port=8080,
-        progress_port=8443,
-    )
+OPTIONS: dict[str, Any] = {
+    "--trainer-image=registry/trainer:1": "registry/trainer:1",
+    "--server-image=registry/server:1": "registry/server:1",
+    "--storage-endpoint=http://minio:9000": "http://minio:9000",
+    "--scratch-limit=1Ti": "1Ti",
+    "--tmp-limit=1Gi": "1Gi",
+    "--service=epochal.here.svc": "epochal.here.svc",
+    "--tls-secret=tls": "tls",
+    "--lease=leader": "leader",
+    "--metric-labels=team, example.com/cost-centre, team": ("team", "example.com/cost-centre"),
+    "--namespaces=a, b,": ("a", "b"),
+    '--server-network={"ingress": [{"ports": [{"port": 8080}]}]}': {"ingress": [{"ports": [{"port": 8080}]}]},
+    "--workers=7": 7,
+    "--status-writes-per-second=12.5": 12.5,
+    "--log-level=debug": "debug",
+}
 
 
-def test_what_is_not_given() -> None:
-    given = read_config([*IMAGES, "--storage-endpoint=", "--namespaces="], {})
-    assert (given.namespaces, given.storage_endpoint, given.metric_labels, given.workers) == ((), None, (), 4)
-    assert given.server_network is None
-    assert given.instance != read_config([*IMAGES], {"POD_NAME": "other"}).instance
+def test_each_option_sets_a_field() -> None:
+    config = read_config([*OPTIONS], ENVIRONMENT)
+    fields = {option.split("=")[0].strip("-").replace("-", "_"): value for option, value in OPTIONS.items()}
+    assert vars(config).items() >= fields.items()
+    assert (config.namespace, config.instance) == ("epochal-system", "epochal-0")
+    assert (config.http_port, config.progress_port) == (8080, 8443)
+
+
+def test_default_options() -> None:
+    config = read_config([*IMAGES, "--storage-endpoint=", "--namespaces="], {})
+    assert (config.namespaces, config.storage_endpoint, config.metric_labels, config.workers) == ((), None, (), 4)
+    assert config.server_network is None
+    assert config.instance != read_config([*IMAGES], {"POD_NAME": "other"}).instance
 
 
 @pytest.mark.parametrize(
@@ -75,7 +61,9 @@ def test_what_is_not_given() -> None:
         ([*IMAGES, f"--metric-labels={','.join('abcdefghi')}"], "must be at most 8 labels, found 9"),
     ],
 )
-def test_a_wrong_command_line_says_why(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_command_line_is_explained(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as error:
         read_config(arguments, ENVIRONMENT)
     assert error.value.code == 2

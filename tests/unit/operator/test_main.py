@@ -1,4 +1,4 @@
-"""The whole process, beside a fake API server: it reconciles, and says so when it does no longer."""
+"""The process of the operator with a fake API server."""
 
 import asyncio
 import socket
@@ -17,18 +17,14 @@ from epochal_operator.runtime.api.transport import Transport
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
+from tests.unit.operator.controlled import until
 from tests.unit.operator.experiment.searches import spec_document
 from tests.unit.operator.modelserver.servers import SPEC as SERVER_SPEC
 from tests.unit.operator.objects import SPEC
 
 
 class Process:
-    """An operator and its API server.
-
-    Args:
-        server: The API server.
-        address: Where the operator answers the kubelet.
-    """
+    """An operator with its API server and the address of its probes."""
 
     def __init__(self, server: FakeApiServer, address: str) -> None:
         self.server = server
@@ -48,15 +44,13 @@ class Process:
         return f'name="{name}"' in (await self.ask("/metrics"))[1]
 
     async def wait_health(self, status: int) -> str:
-        async with asyncio.timeout(10):
-            while (found := await self.ask("/healthz"))[0] != status:  # noqa: ASYNC110 - it is asked over HTTP
+        async with asyncio.timeout(30):
+            while (found := await self.ask("/healthz"))[0] != status:  # noqa: ASYNC110 - an HTTP request
                 await asyncio.sleep(0.05)
         return found[1]
 
     async def wait_jobs(self, *names: str) -> None:
-        async with asyncio.timeout(10):
-            while self.jobs() != [*names]:  # noqa: ASYNC110 - objects have no event
-                await asyncio.sleep(0.01)
+        await until(lambda: self.jobs() == [*names])
 
 
 @pytest.fixture
@@ -70,14 +64,7 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         return listener
 
     monkeypatch.setattr(main, "listen", listen)
-    arguments = [
-        "--trainer-image",
-        "trainer",
-        "--server-image",
-        "server",
-        "--storage-endpoint",
-        "http://minio.minio.svc:9000",
-    ]
+    arguments = ["--trainer-image=trainer", "--server-image=server", "--storage-endpoint=http://minio.minio.svc:9000"]
     config = read_config(arguments, {"POD_NAMESPACE": "epochal-system", "POD_NAME": "first"})
     async with FakeApiServer("vision", "epochal-system") as server:
         server.objects.create("secrets", "epochal-system", {"metadata": {"name": "epochal-tls"}})
@@ -89,15 +76,15 @@ async def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         await asyncio.wait({task})
 
 
-async def test_what_is_created_has_its_job_and_what_is_deleted_is_forgotten(process: Process) -> None:
+async def test_a_created_training_job_has_a_job_and_a_deleted_one_no_series(process: Process) -> None:
     process.create("first")
     await process.wait_jobs("first")
     process.create("second")
     await process.wait_jobs("first", "second")
     process.server.objects.delete("trainingjobs", "vision", "first")
     process.server.objects.collect()
-    async with asyncio.timeout(10):
-        while await process.exports("first"):  # noqa: ASYNC110 - it is asked over HTTP
+    async with asyncio.timeout(30):
+        while await process.exports("first"):  # noqa: ASYNC110 - an HTTP request
             await asyncio.sleep(0.05)
     assert process.jobs() == ["second"]
     assert await process.exports("second")
@@ -105,7 +92,7 @@ async def test_what_is_created_has_its_job_and_what_is_deleted_is_forgotten(proc
     await process.wait_jobs("first", "second")
 
 
-async def test_an_experiment_has_its_trials_and_both_have_series(process: Process) -> None:
+async def test_an_experiment_and_its_trials_have_series(process: Process) -> None:
     spec = spec_document(search={"method": "None"}, schedule={"method": "None"}, parameters=[])
     process.server.objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": spec})
     await process.wait_jobs("search-0-r0")
@@ -113,20 +100,16 @@ async def test_an_experiment_has_its_trials_and_both_have_series(process: Proces
     assert await process.exports("search-0-r0")
 
 
-async def test_a_model_server_has_its_deployment_and_series(process: Process) -> None:
+async def test_a_model_server_has_a_deployment_and_series(process: Process) -> None:
     process.server.objects.create("modelservers", "vision", {"metadata": {"name": "digits"}, "spec": SERVER_SPEC})
-    async with asyncio.timeout(10):
-        while not process.server.objects.list("deployments"):  # noqa: ASYNC110 - objects have no event
-            await asyncio.sleep(0.01)
+    await until(lambda: process.server.objects.list("deployments"))
     (deployed,) = process.server.objects.list("deployments")
     (container,) = deployed["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "server"
     assert await process.exports("digits")
 
 
-async def test_a_process_that_reconciles_no_longer_is_not_healthy(
-    process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stalled_process_is_unhealthy(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "STALLED_SECONDS", 0.3)
     process.create("first")
     await process.wait_jobs("first")
@@ -152,7 +135,7 @@ async def test_a_reconcile_of_slow_requests_is_healthy(process: Process, monkeyp
     assert answers == {200}
 
 
-def test_what_searches_compute_with_is_never_in_the_operator() -> None:
+def test_the_operator_imports_neither_numpy_nor_optuna() -> None:
     code = "import sys; import epochal_operator.__main__; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "epochal_operator.runtime.controller" in modules

@@ -41,7 +41,7 @@ def backoff_seconds(reason: str, before: ExperimentStatus, now: datetime) -> flo
         before: The Experiment's status so far.
         now: The current time, with a time zone.
     """
-    least, ready = effect(reason).look_again_seconds, get_condition(before.conditions, "Ready")
+    least, ready = effect(reason).requeue_after, get_condition(before.conditions, "Ready")
     if least is None or ready is None or ready.status != "False":
         return least
     waited = (now - datetime.fromisoformat(ready.last_transition_time)).total_seconds()

@@ -15,7 +15,7 @@ from epochal_operator.experiment.trial_job import (
 )
 from epochal_operator.runtime.api.bounded_reader import UNREAD
 from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.cache_transform import compress_spec, keep_metadata, pick
+from epochal_operator.runtime.cache_transform import bounded_metadata, compress_spec, pick
 
 MAX_PARAMETERS = 20 * 1024
 """Characters of a trial's parameters: larger than any valid parameters, even if each character is escaped."""
@@ -32,7 +32,7 @@ def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
         thing: The Experiment.
         labels: Labels that are kept even if the Experiment has too many labels.
     """
-    outline = keep_metadata(thing["metadata"], labels=labels)
+    outline = bounded_metadata(thing["metadata"], labels=labels)
     kept = pick(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": outline, "status": thing.get("status") or {}}
     return kept | compress_spec(thing["spec"])
 
@@ -40,7 +40,7 @@ def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
 def trial(thing: Object) -> Object:
     """Return the cached fields of a trial's TrainingJob, or only the metadata of any other TrainingJob."""
     labels = thing["metadata"].get("labels") or {}
-    outline = keep_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
+    outline = bounded_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
     if EXPERIMENT_LABEL not in labels:
         return {"metadata": outline}
     outline["annotations"] = _texts(thing, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
@@ -50,7 +50,7 @@ def trial(thing: Object) -> Object:
 
 def report_job(thing: Object) -> Object:
     """Return the cached fields of a report Job."""
-    outline = keep_metadata(thing["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
+    outline = bounded_metadata(thing["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
     outline["annotations"] = _texts(thing, {KNOWN_ANNOTATION: 16, GIVEN_UP_ANNOTATION: MAX_GIVEN_UP})
     return {"metadata": outline, "spec": {}, "status": thing.get("status") or {}}
 

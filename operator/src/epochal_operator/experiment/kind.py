@@ -50,7 +50,7 @@ def experiments(
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(REPORT_JOB,),
         references=(TRIALS,),
-        woken_by={TRAINING_JOBS: experiments_of},
+        watches={TRAINING_JOBS: experiments_of},
         cached={
             EXPERIMENTS: partial(cache_transform.experiment, labels=metric_labels),
             TRAINING_JOBS: cache_transform.trial,

@@ -41,18 +41,18 @@ class Reason(OwnReason):
     # Of Ready: causes that block its trials.
     TRIALS_NOT_READY = "TrialsNotReady", Effect(event=None, fault=None)
     TRIALS_STALLED = "TrialsStalled", Effect(event=None, fault=None, stalls=True)
-    TRIALS_REFUSED = "TrialsRefused", Effect(look_again_seconds=30)
+    TRIALS_REFUSED = "TrialsRefused", Effect(requeue_after=30)
     WEBHOOK_FAILED = "WebhookFailed", Effect(fault="Cluster")
-    NAME_CONFLICT = "NameConflict", Effect(look_again_seconds=30)
-    CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
+    NAME_CONFLICT = "NameConflict", Effect(requeue_after=30)
+    CLEANUP = "Cleanup", _SILENT._replace(requeue_after=1)
     FIELD_CONFLICT = "FieldConflict", Effect(stalls=True, fault="Cluster")
     TRIALS_DELETED = "TrialsDeleted", Effect(stalls=True, fault="Cluster")
-    LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, fault="Cluster", look_again_seconds=60)
-    LEDGER_UNAVAILABLE = "LedgerUnavailable", Effect(stalls=True, fault="Cluster", look_again_seconds=60)
-    WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(look_again_seconds=30)
-    WARM_START_MISMATCH = "WarmStartMismatch", Effect(stalls=True, look_again_seconds=30)
-    TRIAL_NOT_MADE = "TrialNotMade", Effect(fault="Crash", look_again_seconds=30)
-    SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", look_again_seconds=30)
+    LEDGER_REFUSED = "LedgerRefused", Effect(stalls=True, fault="Cluster", requeue_after=60)
+    LEDGER_UNAVAILABLE = "LedgerUnavailable", Effect(stalls=True, fault="Cluster", requeue_after=60)
+    WARM_START_NOT_FOUND = "WarmStartNotFound", Effect(requeue_after=30)
+    WARM_START_MISMATCH = "WarmStartMismatch", Effect(stalls=True, requeue_after=30)
+    TRIAL_NOT_MADE = "TrialNotMade", Effect(fault="Crash", requeue_after=30)
+    SEARCH_FAILED = "SearchFailed", Effect(fault="Crash", requeue_after=30)
 
     # Of conditions with status False.
     PROGRESSING = "Progressing", _SILENT

@@ -32,7 +32,7 @@ from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.bounded_reader import UNREAD
 from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
-from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.kind import ReconcileContext
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reconciler import ObjectReconciler
 
@@ -80,7 +80,7 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
     Its caches hold only state that can be read again: the spec of each generation, and the ledger.
 
     Args:
-        term: The clients and the object store of one leader term.
+        context: The clients and the cache of the leader.
         installation: Returns the settings with which Epochal was installed.
         ask: Sends a request to the searcher; None for searchers in processes of their own.
         **settings: The further arguments of the base class.
@@ -89,9 +89,14 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
     resource, reasons, attempt = EXPERIMENTS, CHILD_REASONS, ExperimentAttempt
 
     def __init__(
-        self, term: Term, installation: Callable[[], Installation], *, ask: AskSearch | None = None, **settings: Any
+        self,
+        context: ReconcileContext,
+        installation: Callable[[], Installation],
+        *,
+        ask: AskSearch | None = None,
+        **settings: Any,
     ) -> None:
-        super().__init__(term, installation, **settings)
+        super().__init__(context, installation, **settings)
         self._searchers = SearcherPool()
         self._applier = Applier(self.writer, self.children, installation, ask or self._searchers.ask, self.clock)
         self._specs: dict[Key, _Spec] = {}

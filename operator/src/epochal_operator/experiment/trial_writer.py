@@ -24,7 +24,7 @@ from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, Forbi
 from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.children import Children
 from epochal_operator.runtime.drift import MAX_SECONDS, TOLERATED, Correction, DriftBackoff
-from epochal_operator.runtime.owners import blocked_by
+from epochal_operator.runtime.owners import name_conflict
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
 
@@ -114,15 +114,15 @@ class TrialWriter:
         metadata = document["metadata"]
         for place in ((one.number, len(one.rungs)) for one in trials if not one.ended):
             child = Key(metadata["namespace"], trial_name(metadata["name"], *place))
-            last = self._created.of(document, TRAINING_JOBS, child, metadata["uid"], now)
+            last = self._created.latest(document, TRAINING_JOBS, child, metadata["uid"], now)
             if place not in jobs and last and last.times > TOLERATED and now < last.due:
                 held[place] = last.due
                 told = told or _deleted(last)
         for place, job in jobs.items():
-            last = self._children.drift.of(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
-            if last is not None and not last.stands(job) and now < last.due:
+            last = self._children.drift.latest(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
+            if last is not None and not last.is_in_place(job) and now < last.due:
                 held[place] = last.due
-                told = told or last.blocks(now, CHILD_REASONS, EXPERIMENTS.kind)
+                told = told or last.backoff_cause(now, CHILD_REASONS, EXPERIMENTS.kind)
         return held, told
 
     def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
@@ -167,7 +167,7 @@ class TrialWriter:
 
     async def _take(self, document: Object, action: Create, made: Object, found: Blockers, *, is_new: bool) -> None:
         """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
-        if cause := blocked_by(made, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
+        if cause := name_conflict(made, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
             if cause.reason == Reason.CLEANUP:
                 found.hindered = cause
             else:
@@ -228,7 +228,7 @@ class TrialWriter:
         # The UID of the TrainingJob is another one after each creation, so that of the Experiment stands for it.
         metadata, now = action.body["metadata"], self._clock()
         made = {"metadata": {**metadata, "uid": document["metadata"]["uid"]}}
-        before = self._created.of(document, TRAINING_JOBS, key_of(made), made["metadata"]["uid"], now)
+        before = self._created.latest(document, TRAINING_JOBS, key_of(made), made["metadata"]["uid"], now)
         fields, name = ("its creation",), metadata["name"]
         self._created.record(document, TRAINING_JOBS, made, now, fields=fields, before=before, subject=name)
 

@@ -25,7 +25,7 @@ from epochal_operator.modelserver.resources import (
 )
 from epochal_operator.runtime.api.bounded_reader import UNREAD
 from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.cache_transform import MAX_NAME, compress_spec, keep_metadata, pick
+from epochal_operator.runtime.cache_transform import MAX_NAME, bounded_metadata, compress_spec, pick
 from epochal_operator.runtime.metrics import part
 
 MAX_FIELD = 1024
@@ -46,7 +46,7 @@ def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
     source = part(thing["spec"], "source")
     named = {name: pick(part(source, name), ("name",)) for name in _REFERENCES if name in source}
     kept = pick(thing, ("apiVersion", "kind", UNREAD)) | {
-        "metadata": keep_metadata(thing["metadata"], labels=labels),
+        "metadata": bounded_metadata(thing["metadata"], labels=labels),
         "spec": {"source": named},
         "status": thing.get("status") or {},
     }
@@ -94,7 +94,7 @@ def replica_set(thing: Object) -> Object:
 
 def pod(thing: Object) -> Object:
     """Return the cached fields of a pod, without most of its spec and without the containers of others."""
-    outline = keep_metadata(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
+    outline = bounded_metadata(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
     containers = (one for field in ("initContainers", "containers") for one in _ours(thing["spec"], field))
     spec = pick(thing["spec"], ("nodeName",)) | {"memory": {one["name"]: _memory(one) for one in containers}}
     found = thing.get("status") or {}
@@ -109,19 +109,19 @@ def pod(thing: Object) -> Object:
 def training_job(thing: Object) -> Object:
     """Return the cached fields of a TrainingJob: its state and its models."""
     status = pick(thing.get("status") or {}, ("state", "conditions", "results", "best"))
-    return {"metadata": keep_metadata(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
+    return {"metadata": bounded_metadata(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
 
 
 def experiment(thing: Object) -> Object:
     """Return the cached fields of an Experiment: its state and its best trial."""
     status = pick(thing.get("status") or {}, ("state", "best"))
     objective = pick(part(thing["spec"], "objective"), ("strategy",))
-    outline = keep_metadata(thing["metadata"])
+    outline = bounded_metadata(thing["metadata"])
     return {"metadata": outline, "spec": {"objective": objective}, "status": status}
 
 
 def _outline(thing: Object) -> dict[str, Any]:
-    return keep_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
+    return bounded_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
 
 
 def _ours(thing: Mapping[str, Any], field: str) -> list[Any]:

@@ -45,7 +45,7 @@ def model_servers(
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(*CHILDREN, OWNED_REPLICA_SETS, OWNED_PODS),
         references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
-        woken_by={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
+        watches={TRAINING_JOBS: servers_of_job, EXPERIMENTS: servers_of_experiment},
         optional=frozenset({TRAINING_JOBS, EXPERIMENTS}),
         cached={
             MODEL_SERVERS: partial(cache_transform.model_server, labels=metric_labels),

@@ -51,7 +51,7 @@ class Observed:
     @property
     def deployment(self) -> Object | None:
         """The Deployment, or None."""
-        return next((one.thing for one in self.children if one.child.resource == DEPLOYMENTS), None)
+        return next((one.object for one in self.children if one.child.resource == DEPLOYMENTS), None)
 
     @property
     def current(self) -> tuple[Object, ...]:

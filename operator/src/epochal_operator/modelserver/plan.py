@@ -75,7 +75,7 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
                 (seen, seen.child.build(server, model, installation)) for seen in observed.children if seen.child.build
             ]
             # The object of another owner blocks nothing if the ModelServer needs no such object.
-            wanted = [(seen, body) for seen, body in wanted if body is not None or seen.thing is not None]
+            wanted = [(seen, body) for seen, body in wanted if body is not None or seen.object is not None]
             observed = replace(observed, children=tuple(seen for seen, _ in wanted))
             steps = _steps(wanted, observed.now)
     except NoStorageEndpoint as error:
@@ -164,7 +164,7 @@ def _steps(wanted: Iterable[tuple[ObservedChild, Object | None]], now: datetime)
     steps: list[ChildAction] = []
     missing = False
     for seen, body in wanted:
-        if seen.child is DEPLOYMENT and seen.thing is None and missing:
+        if seen.child is DEPLOYMENT and seen.object is None and missing:
             break  # Without these objects, pods would be unprotected, or their address would be another owner's.
         missing |= _is_missing(seen)
         waits = seen.is_held(now) or _is_missing(seen)
@@ -175,11 +175,11 @@ def _steps(wanted: Iterable[tuple[ObservedChild, Object | None]], now: datetime)
 
 def _is_missing(seen: ObservedChild) -> bool:
     """Return whether an owned object does not exist because a cause blocks it."""
-    return seen.thing is None and seen.blocked is not None
+    return seen.object is None and seen.blocked is not None
 
 
 def _step(seen: ObservedChild, wanted: Object | None) -> ChildAction | None:
-    thing, resource = seen.thing, seen.child.resource
+    thing, resource = seen.object, seen.child.resource
     if thing is None:
         return CreateChild(resource, wanted) if wanted is not None else None
     if thing["metadata"].get("deletionTimestamp"):
@@ -197,14 +197,14 @@ def _step(seen: ObservedChild, wanted: Object | None) -> ChildAction | None:
     found = {name: _comparable(thing["spec"].get(name)) for name in fields}
     kept = {name: (brief(value), thing["spec"].get(name)) for name, value in fields.items()}
     differ = [name for name, value in fields.items() if not _is_same(value, found[name])]
-    spec = {name: _change(fields[name], found[name]) for name in differ if seen.overruled.get(name) != kept[name]}
+    spec = {name: _change(fields[name], found[name]) for name in differ if seen.stored_values.get(name) != kept[name]}
     known = thing["metadata"].get("annotations") or {}
     annotations = {name: text for name, text in given.items() if known.get(name) != text}
     if not spec and not annotations:
         return None
-    intent = {name: brief(fields[name]) for name in spec if name not in _MUTABLE}
+    desired = {name: brief(fields[name]) for name in spec if name not in _MUTABLE}
     required = {name: sent for name, sent in spec.items() if name in _MUTABLE}
-    return PatchChild(resource, thing, spec, annotations, intent, required)
+    return PatchChild(resource, thing, spec, annotations, desired, required)
 
 
 _MUTABLE = ("replicas", "paused")
@@ -214,15 +214,15 @@ _MUTABLE = ("replicas", "paused")
 def _mutable_step(mutable: MutableFields, observed: Observed) -> PatchChild | None:
     """Return the patch of the mutable fields of the Deployment, or None: the spec is invalid or lacks the endpoint."""
     seen = next((one for one in observed.children if one.child is DEPLOYMENT), None)
-    if seen is None or seen.thing is None or seen.is_held(observed.now):
+    if seen is None or seen.object is None or seen.is_held(observed.now):
         return None
-    if seen.thing["metadata"].get("deletionTimestamp"):
+    if seen.object["metadata"].get("deletionTimestamp"):
         return None
-    found = seen.thing["spec"]
+    found = seen.object["spec"]
     wanted = {"replicas": mutable.replicas, "paused": mutable.paused}
     known = {"replicas": found.get("replicas"), "paused": found.get("paused") or False}
     spec = {name: value for name, value in wanted.items() if value not in (None, known[name])}
-    return PatchChild(seen.child.resource, seen.thing, spec, required=spec) if spec else None
+    return PatchChild(seen.child.resource, seen.object, spec, required=spec) if spec else None
 
 
 _OF_TEMPLATE = frozenset({"template", "selector"})
@@ -285,7 +285,7 @@ def _settle(
 def _look_again(now: Phase, observed: Observed) -> float | None:
     """Return the seconds until a reconcile that no watch triggers, or None."""
     causes = [one.blocked for one in observed.children if one.blocked is not None]
-    seconds = [effect(cause.reason).look_again_seconds for cause in (*causes, now.progress)]
+    seconds = [effect(cause.reason).requeue_after for cause in (*causes, now.progress)]
     times = [one.held_until for one in observed.children if one.held_until is not None]
     times += [time for at in (stuck_at, unscheduled_until) for time in map(at, observed.current) if time is not None]
     seconds += [(time - observed.now).total_seconds() for time in times if time > observed.now]

@@ -12,11 +12,11 @@ from epochal_operator.modelserver.resources import CONTAINER, CONVERTER
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import (
     Volume,
-    annotation,
+    annotation_path,
     container_defaults,
-    credentials,
-    given,
+    credential_variables,
     mounts,
+    non_empty,
     pod_defaults,
     storage_authority,
     volumes,
@@ -74,7 +74,7 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
                 "matchLabelKeys": ["pod-template-hash"],
             }
         ],
-        **given(initContainers=converter),
+        **non_empty(initContainers=converter),
         "containers": [_server(server, model, installation, mounts([*shared, *own]))],
         "volumes": volumes((*shared, *own)),
     }
@@ -90,7 +90,7 @@ def resources(server: ModelServer, model: ServedModel) -> Object:
         kind: {name: amount for name, amount in found.items() if name not in named}
         for kind, found in _RESOURCES[model.runtime].items()
     }
-    return given(requests=default["requests"] | wanted.requests, limits=default["limits"] | wanted.limits)
+    return non_empty(requests=default["requests"] | wanted.requests, limits=default["limits"] | wanted.limits)
 
 
 def _server(server: ModelServer, model: ServedModel, installation: Installation, mounted: list[Object]) -> Object:
@@ -99,7 +99,7 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
         "name": CONTAINER,
         "image": image,
         "command": ["epochal-server"],
-        "env": credentials(server.spec.storage),
+        "env": credential_variables(server.spec.storage),
         "resources": resources(server, model),
         "ports": [
             {"name": _port(server), "containerPort": server_pod.HTTP_PORT},
@@ -121,7 +121,7 @@ def _converter(server: ModelServer, installation: Installation, mounted: list[Ob
         "name": CONVERTER,
         "image": installation.trainer_image,
         "command": ["epochal-trainer", "convert"],
-        "env": credentials(server.spec.storage),
+        "env": credential_variables(server.spec.storage),
         "resources": _converter_resources(server),
         **container_defaults(),
         "volumeMounts": mounted,
@@ -147,7 +147,7 @@ def _probe(server: ModelServer, path: str, **timing: int) -> Object:
 def _shared_volumes(server: ModelServer, installation: Installation) -> list[Volume]:
     """Return the name, folder and source of the volumes that all containers mount."""
     folder, file = server_pod.SERVER_FILE.rsplit("/", 1)
-    item = {"path": file, "fieldRef": {"fieldPath": annotation(server_pod.SERVER_ANNOTATION)}}
+    item = {"path": file, "fieldRef": {"fieldPath": annotation_path(server_pod.SERVER_ANNOTATION)}}
     return [
         ("config", folder, {"downwardAPI": {"items": [item]}}),
         ("model", server_pod.MODEL_FOLDER, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),

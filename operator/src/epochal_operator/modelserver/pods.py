@@ -13,10 +13,10 @@ from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLIN
 from epochal_operator.pods.diagnosis import (
     Program,
     alive,
-    in_order,
-    start_failure,
-    unprepared_since,
-    unscheduled,
+    container_problem,
+    preparing_since,
+    scheduling_problem,
+    sort_by_age,
 )
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
@@ -63,7 +63,7 @@ def own_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: It
         return ()
     uid = deployment["metadata"]["uid"]
     sets = {one["metadata"]["uid"] for one in replica_sets if controller_uid(one) == uid}
-    return in_order(
+    return sort_by_age(
         one
         for one in pods
         if controller_uid(one) in sets and alive(one) and not one["metadata"].get("deletionTimestamp")
@@ -90,8 +90,8 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
     """
     if is_ready(pod):
         return None
-    waits = (start_failure(one, _PROGRAMS[str(one.get("name"))], _NORMAL) for one in _containers(pod))
-    if problem := unscheduled(pod) or next(filter(None, waits), None):
+    waits = (container_problem(one, _PROGRAMS[str(one.get("name"))], _NORMAL) for one in _containers(pod))
+    if problem := scheduling_problem(pod) or next(filter(None, waits), None):
         return StatusCause(as_reason(problem.reason), problem.message)
     if words := last_words(pod, now):
         return words.cause
@@ -100,7 +100,7 @@ def hindrance(pod: Object, now: datetime) -> StatusCause | None:
 
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time at which a pod on a node counts as stuck, or None if its sandbox is ready."""
-    since = unprepared_since(pod)
+    since = preparing_since(pod)
     return since and since + STUCK
 
 

@@ -37,9 +37,9 @@ class Reason(OwnReason):
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
 
     # Of Progressing: causes that block its owned objects.
-    CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
-    NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
-    REJECTED = "Rejected", Effect(stalls=True, look_again_seconds=60)
+    CLEANUP = "Cleanup", _SILENT._replace(requeue_after=1)
+    NAME_CONFLICT = "NameConflict", Effect(stalls=True, requeue_after=30)
+    REJECTED = "Rejected", Effect(stalls=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
     FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
 

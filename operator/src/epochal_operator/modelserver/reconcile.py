@@ -73,13 +73,13 @@ class Reconciler(ObjectReconciler[Attempt]):
 
         source = resolve(server.spec.source, Things(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
         children = tuple(self._see(document, child, blocked.get(child.resource), now) for child in CHILDREN)
-        deployment = next(one.thing for one in children if one.child is DEPLOYMENT)
+        deployment = next(one.object for one in children if one.child is DEPLOYMENT)
         sets, pods = store.find(OWNED_REPLICA_SETS, key).values(), store.find(OWNED_PODS, key).values()
         return Observed(now, source, children, own_pods(deployment, sets, pods), self._metadata.cached(key))
 
     def _see(self, document: Object, child: Owned, blocked: StatusCause | None, now: datetime) -> ObservedChild:
         seen = self.children.observe(document, child, blocked, now)
-        if seen.thing is None or not seen.thing["metadata"].get("deletionTimestamp"):
+        if seen.object is None or not seen.object["metadata"].get("deletionTimestamp"):
             return seen
         message = f"Its {child.resource.kind} is being deleted, and is created again afterwards."
         return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), held_until=None)

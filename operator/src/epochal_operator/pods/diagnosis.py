@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from epochal_operator.pods.scheduling import matches_no_node, why_unschedulable
+from epochal_operator.pods.scheduling import matches_no_node, unschedulable_message
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
@@ -17,11 +17,11 @@ _KEY = re.compile(r"couldn't find key \S+ in Secret (?:\S+/)?(\S+)")
 
 
 class Program(NamedTuple):
-    """The program of a container.
+    """The program of a container, as named in messages.
 
     Args:
-        name: Name of the program in messages.
-        kind: Kind of the object that the program serves.
+        name: Name of the program.
+        kind: Kind of the object that owns the pod.
         image: The field that names its image.
     """
 
@@ -31,18 +31,13 @@ class Program(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The cause of a pod that does not start. Each kind has these reasons in its own table.
-
-    Args:
-        reason: The machine-readable reason.
-        message: The message for users.
-    """
+    """The cause of a pod that does not start. Each kind has these reasons in its own table."""
 
     reason: str
     message: str
 
 
-def in_order(pods: Iterable[Object]) -> tuple[Object, ...]:
+def sort_by_age(pods: Iterable[Object]) -> tuple[Object, ...]:
     """Return pods sorted by age, oldest first."""
     return tuple(
         sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
@@ -54,21 +49,21 @@ def alive(pod: Object) -> bool:
     return part(pod, "status").get("phase") not in {"Succeeded", "Failed"}
 
 
-def unscheduled(pod: Object) -> Problem | None:
+def scheduling_problem(pod: Object) -> Problem | None:
     """Return the cause of a pod that the scheduler has not placed on a node, or None."""
     condition = condition_of(pod, "PodScheduled", "False")
     if condition is None:
         return None
-    reason, said = condition.get("reason") or "Unschedulable", clean(condition.get("message") or "")
+    reason, message = condition.get("reason") or "Unschedulable", clean(condition.get("message") or "")
     if reason == "Unschedulable":
-        return Problem("NoMatchingNode" if matches_no_node(said) else reason, why_unschedulable(said))
+        return Problem("NoMatchingNode" if matches_no_node(message) else reason, unschedulable_message(message))
     if reason == "SchedulingGated":
-        return Problem(reason, f"The pod has scheduling gates, and waits until their owners remove them: {said}")
-    return Problem(reason, f"The pod cannot be scheduled: {said}")
+        return Problem(reason, f"The pod has scheduling gates, and waits until their owners remove them: {message}")
+    return Problem(reason, f"The pod cannot be scheduled: {message}")
 
 
-def unprepared_since(pod: Object) -> datetime | None:
-    """Return the time since which a node prepares the volumes and the network of a pod, or None if it is done.
+def preparing_since(pod: Object) -> datetime | None:
+    """Return the time since which a node prepares the volumes and the network of a pod, or None once they are ready.
 
     https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
     """
@@ -76,37 +71,31 @@ def unprepared_since(pod: Object) -> datetime | None:
     return datetime.fromisoformat(since) if since and pod["spec"].get("nodeName") else None
 
 
-def start_failure(container: Object, program: Program, normal: Container[str]) -> Problem | None:
-    """Return the cause of a container that does not start, with advice, or None if it starts normally.
-
-    Args:
-        container: The status of the container.
-        program: The program of the container.
-        normal: The waiting reasons of a container that starts normally.
-    """
+def container_problem(container: Object, program: Program, normal: Container[str]) -> Problem | None:
+    """Return the cause of a container that does not start, or None if its waiting reason is normal."""
     waiting = part(part(container, "state"), "waiting")
     reason: str | None = waiting.get("reason")
     if reason is None or reason in normal:
         return None
     if reason == "ErrImagePull":  # A kubelet alternates between both for the same error.
         reason = "ImagePullBackOff"
-    said = clean(str(waiting.get("message") or waiting["reason"]))
-    why = f"{program.name} cannot start: {said}"
-    remedy = _remedy(reason, said, clean(str(container.get("image") or "")), program)
-    return Problem(reason, f"{why.rstrip('.')}. {remedy}" if remedy else why)
+    message = clean(str(waiting.get("message") or waiting["reason"]))
+    cause = f"{program.name} cannot start: {message}"
+    remedy = _remedy(reason, message, clean(str(container.get("image") or "")), program)
+    return Problem(reason, f"{cause.rstrip('.')}. {remedy}" if remedy else cause)
 
 
-def _remedy(reason: str, said: str, image: str, program: Program) -> str:
+def _remedy(reason: str, message: str, image: str, program: Program) -> str:
     if reason == "ImagePullBackOff":
         return (
             f"{program.image}: must name an image that exists, in a registry that the node reaches, found {image!r}. "
-            "If the registry asks for credentials, spec.imagePullSecrets must name the Secret with them."
+            "If the registry requires credentials, spec.imagePullSecrets must name the Secret with the credentials."
         )
     if reason == "InvalidImageName":
         return f"{program.image}: must be a name such as registry.example.com/team/trainer:1.0, found {image!r}."
-    if found := _SECRET.search(said) or _KEY.search(said):
+    if secret := _SECRET.search(message) or _KEY.search(message):
         return (
-            f"spec.storage.secretRef: the Secret {found[1]} must exist in the {program.kind}'s namespace and have the "
+            f"spec.storage.secretRef: the Secret {secret[1]} must exist in the {program.kind}'s namespace and have the "
             "keys accessKey and secretKey."
         )
     return ""

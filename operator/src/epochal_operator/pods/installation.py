@@ -33,11 +33,6 @@ class Installation:
     server_network: Mapping[str, Any] | None = None
 
     def child_labels(self, owner_labels: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-        """Return the labels of an owned object: the copied labels of its owner, and Epochal's own labels.
-
-        Args:
-            owner_labels: The labels of the owner.
-            own: Labels that name the owner.
-        """
+        """Return the labels of an owned object: copied labels of its owner, and its own labels."""
         copied = {name: owner_labels[name] for name in self.labels if name in owner_labels}
         return copied | {"app.kubernetes.io/managed-by": "epochal", **own}

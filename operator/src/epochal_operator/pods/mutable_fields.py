@@ -11,13 +11,6 @@ class MutableFields(NamedTuple):
     """The mutable fields that control the pods and the lifetime of an object; each kind has some of them.
 
     A user or an autoscaler needs them in an emergency, even if a new version of Epochal refuses the spec.
-
-    Args:
-        suspend: Value of spec.suspend.
-        active_deadline_seconds: Value of spec.activeDeadlineSeconds.
-        ttl_seconds_after_finished: Value of spec.ttlSecondsAfterFinished.
-        replicas: Value of spec.replicas.
-        paused: Value of spec.paused.
     """
 
     suspend: bool = False
@@ -28,20 +21,16 @@ class MutableFields(NamedTuple):
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> Self:
-        """Return the mutable fields of an invalid spec. Fields that are invalid themselves count as absent.
-
-        Args:
-            spec: The spec as JSON.
-        """
+        """Return the mutable fields of an invalid spec, as JSON. Fields that are invalid themselves count as absent."""
         paused = spec.get("paused")
         return cls(
             spec.get("suspend") is True,
-            _number(spec.get("activeDeadlineSeconds"), 1, MAX_SECONDS),
-            _number(spec.get("ttlSecondsAfterFinished"), 0, MAX_SECONDS),
-            _number(spec.get("replicas"), 0, MAX_REPLICAS),
+            _integer(spec.get("activeDeadlineSeconds"), 1, MAX_SECONDS),
+            _integer(spec.get("ttlSecondsAfterFinished"), 0, MAX_SECONDS),
+            _integer(spec.get("replicas"), 0, MAX_REPLICAS),
             paused if isinstance(paused, bool) else None,
         )
 
 
-def _number(value: object, least: int, most: int) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most else None
+def _integer(value: object, minimum: int, maximum: int) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum else None

@@ -44,19 +44,13 @@ class Program:
     reports: bool = False
 
 
-def annotation(name: str) -> str:
+def annotation_path(name: str) -> str:
     """Return the field path of an annotation of a pod."""
     return f"metadata.annotations['{name}']"
 
 
 def program_pod(spec: TrainingJobSpec, program: Program, installation: Installation) -> Object:
-    """Return the spec of a pod that runs a program in the trainer's image.
-
-    Args:
-        spec: The spec of a TrainingJob, with the image, the placement and the storage.
-        program: The program.
-        installation: The settings of Epochal's installation.
-    """
+    """Return the spec of a pod that runs a program in the image, placement and storage of a TrainingJob."""
     parts = _volumes(spec.storage, program, installation)
     return {
         "restartPolicy": "Never",
@@ -67,7 +61,7 @@ def program_pod(spec: TrainingJobSpec, program: Program, installation: Installat
                 "name": CONTAINER,
                 "image": spec.image or installation.trainer_image,
                 "command": list(program.command),
-                "env": [*program.environment, *credentials(spec.storage)],
+                "env": [*program.environment, *credential_variables(spec.storage)],
                 "resources": program.resources,
                 **container_defaults(),
                 "volumeMounts": mounts(parts),
@@ -77,21 +71,21 @@ def program_pod(spec: TrainingJobSpec, program: Program, installation: Installat
     }
 
 
-def failure_policy() -> Object:
+def pod_failure_policy() -> Object:
     """Return the pod failure policy: the failures that do not count as crashes. The first matching rule applies.
 
     An input error fails the Job at once, even during a disruption. Disruptions do not count, nor do trainers that were
     asked to terminate: a deleted pod has no other mark.
     """
 
-    def exited(*codes: pod.ExitCode) -> Object:
+    def on_exit(*codes: pod.ExitCode) -> Object:
         return {"containerName": CONTAINER, "operator": "In", "values": sorted(map(int, codes))}
 
     return {
         "rules": [
-            {"action": "FailJob", "onExitCodes": exited(*pod.NOT_RETRIED)},
+            {"action": "FailJob", "onExitCodes": on_exit(*pod.NOT_RETRIED)},
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            {"action": "Ignore", "onExitCodes": exited(pod.ExitCode.TERMINATED)},
+            {"action": "Ignore", "onExitCodes": on_exit(pod.ExitCode.TERMINATED)},
         ]
     }
 
@@ -99,13 +93,7 @@ def failure_policy() -> Object:
 def pod_defaults(
     service_account_name: str | None, scheduling: Placement, image_pull_secrets: Iterable[SecretRef]
 ) -> Object:
-    """Return the fields that all pods have: identity, placement, and a security context with few permissions.
-
-    Args:
-        service_account_name: Name of the ServiceAccount, whose token is not mounted.
-        scheduling: The fields that control its scheduling.
-        image_pull_secrets: Secrets with credentials of the image registry.
-    """
+    """Return the fields that all pods have: identity, placement, and a security context with few permissions."""
     return {
         "serviceAccountName": service_account_name,
         "automountServiceAccountToken": False,
@@ -120,7 +108,7 @@ def pod_defaults(
             "fsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        **given(
+        **non_empty(
             priorityClassName=scheduling.priority_class_name,
             nodeSelector=scheduling.node_selector,
             tolerations=[toleration.dump() for toleration in scheduling.tolerations],
@@ -145,7 +133,7 @@ def container_defaults() -> Object:
     }
 
 
-def credentials(storage: StorageService) -> list[Object]:
+def credential_variables(storage: StorageService) -> list[Object]:
     """Return the environment variables with the keys of an S3 service, from its Secret."""
 
     def from_secret(variable: str, key: str, **optional: bool) -> Object:
@@ -173,7 +161,6 @@ def mounts(parts: Iterable[Volume]) -> list[Object]:
 
 
 def _volumes(storage: Storage, program: Program, installation: Installation) -> list[Volume]:
-    """Return the volumes of a pod that runs a program."""
     (folder,) = {path.rsplit("/", 1)[0] for path in program.files}
     items = [
         {"path": path.rsplit("/", 1)[1], "fieldRef": {"fieldPath": field_path}}
@@ -203,6 +190,6 @@ def storage_authority(storage: StorageService) -> list[Volume]:
     return [("storage-ca", folder, {"configMap": source})]
 
 
-def given(**fields: Any) -> Object:
-    """Return the fields that are not empty."""
+def non_empty(**fields: Any) -> Object:
+    """Return the fields that are neither None nor an empty list or object."""
     return {name: value for name, value in fields.items() if value not in (None, {}, [])}

@@ -1,4 +1,4 @@
-"""Messages of the scheduler about a pod without a node: separates busy nodes from requests that no node can fulfil."""
+"""Messages of the scheduler about a pod without a node: distinguishes busy nodes from nodes that never fit the pod."""
 
 import re
 
@@ -7,7 +7,7 @@ _INSUFFICIENT = re.compile(r"(\d+) Insufficient ([^\s,]+?)(?=[,.]?(?:\s|$))")
 _PREEMPTION = "preemption: "
 _NO_VICTIMS = "No preemption victims found"
 """Message for a node that would be suitable if it were empty."""
-_NO_HELP = re.compile(r"(\d+) Preemption is not helpful for scheduling")
+_NOT_HELPFUL = re.compile(r"(\d+) Preemption is not helpful for scheduling")
 """Message for nodes that would not be suitable even if they were empty."""
 _UNMATCHED = re.compile(r"(\d+) node\(s\) didn't match Pod's node affinity/selector")
 _TAINTED = re.compile(r"(\d+) node\(s\) had untolerated taint(?! \{node\.kubernetes\.io/)")
@@ -17,7 +17,7 @@ https://kubernetes.io/docs/reference/labels-annotations-taints/
 """
 
 
-def why_unschedulable(said: str) -> str:
+def unschedulable_message(message: str) -> str:
     """Return the reason why a pod waits for a node, as a message with advice.
 
     The scheduler calls a resource insufficient both when other pods use it and when no node has enough. Its note on
@@ -25,50 +25,43 @@ def why_unschedulable(said: str) -> str:
     reason for each node. So if labels and taints are the reason for all nodes, they alone exclude the pod.
 
     Args:
-        said: The scheduler's message: https://pkg.go.dev/k8s.io/kubernetes/pkg/scheduler/framework#FitError. Other
+        message: The scheduler's message: https://pkg.go.dev/k8s.io/kubernetes/pkg/scheduler/framework#FitError. Other
             schedulers use other messages.
     """
-    if (found := _NODES.search(said)) is None:
-        return f"The pod cannot be scheduled: {said}"
+    if (found := _NODES.search(message)) is None:
+        return f"The pod cannot be scheduled: {message}"
     nodes = int(found[1])
     filtered, _, preemption = found[2].partition(_PREEMPTION)
-    lacking = [name for count, name in _INSUFFICIENT.findall(filtered) if int(count) == nodes]
-    names = " or ".join(lacking)
-    helpless = _NO_HELP.search(preemption)
-    if lacking and helpless and int(helpless[1]) == nodes:
+    resources = " or ".join(name for count, name in _INSUFFICIENT.findall(filtered) if int(count) == nodes)
+    not_helpful = _NOT_HELPFUL.search(preemption)
+    if resources and not_helpful and int(not_helpful[1]) == nodes:
         return (
-            f"No node of the cluster has room for what the pod asks for (spec.resources), even if it were empty: each "
-            f"has too little {names}. It waits until there is such a node, or until it asks for less. The scheduler "
-            f"said: {said}"
+            f"No node of the cluster has enough {resources} for the requests of the pod (spec.resources), even without "
+            f"other pods. Request less, or add a larger node. Message of the scheduler: {message}"
         )
-    if lacking and _NO_VICTIMS in preemption:
-        return f"It waits until others give back {names}, of which no node has enough left. The scheduler said: {said}"
-    if matches_no_node(said):
-        return f"{_none_is_meant(*_excluded(filtered))} The scheduler said: {said}"
-    return f"The pod cannot be scheduled: {said}"
+    if resources and _NO_VICTIMS in preemption:
+        return f"The pod waits until other pods release {resources} on a node. Message of the scheduler: {message}"
+    if matches_no_node(message):
+        return f"{_no_matching_node(*_excluded(filtered))} Message of the scheduler: {message}"
+    return f"The pod cannot be scheduled: {message}"
 
 
-def matches_no_node(said: str) -> bool:
-    """Return whether labels and taints exclude a pod from every node, regardless of free resources.
-
-    Args:
-        said: The scheduler's message.
-    """
-    found = _NODES.search(said)
+def matches_no_node(message: str) -> bool:
+    """Return whether, by the scheduler's message, labels and taints exclude a pod from every node."""
+    found = _NODES.search(message)
     return found is not None and sum(_excluded(found[2].partition(_PREEMPTION)[0])) >= int(found[1]) > 0
 
 
 def _excluded(filtered: str) -> tuple[int, int]:
     """Return the number of nodes without the requested labels, and the number of nodes with an untolerated taint."""
-    unmatched, tainted = (sum(map(int, one.findall(filtered))) for one in (_UNMATCHED, _TAINTED))
+    unmatched, tainted = (sum(map(int, pattern.findall(filtered))) for pattern in (_UNMATCHED, _TAINTED))
     return unmatched, tainted
 
 
-def _none_is_meant(unmatched: int, tainted: int) -> str:
-    """Return the message that no node is permitted for the pod, with the fields to correct."""
-    reasons = [
-        f"{unmatched} without the labels that spec.scheduling.nodeSelector or spec.scheduling.affinity asks for",
-        f"{tainted} with a taint that spec.scheduling.tolerations does not name",
-    ]
-    found = " and ".join(text for text, count in zip(reasons, (unmatched, tainted), strict=True) if count)
-    return f"No node of the cluster is one that the pod may run on: there are {found} (kubectl describe nodes)."
+def _no_matching_node(unmatched: int, tainted: int) -> str:
+    causes = {
+        f"{unmatched} without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity": unmatched,
+        f"{tainted} with a taint that spec.scheduling.tolerations does not name": tainted,
+    }
+    found = " and ".join(text for text, count in causes.items() if count)
+    return f"No node of the cluster matches the pod: found {found} (kubectl describe nodes)."

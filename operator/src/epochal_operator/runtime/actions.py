@@ -32,7 +32,7 @@ class PatchChild:
         child: The observed child.
         spec: The spec fields, as a merge patch: None removes a field.
         annotations: The annotations to set.
-        intent: The desired values of fields that the API server may keep differently, as the cache would keep them.
+        desired: The desired values of fields that the API server may change, as the cache would keep them.
         required: Spec fields that must keep the sent value. Another stored value counts as undone by another writer.
     """
 
@@ -40,18 +40,18 @@ class PatchChild:
     child: Object
     spec: Mapping[str, Any]
     annotations: Mapping[str, str] = field(default_factory=dict)
-    intent: Mapping[str, Any] = field(default_factory=dict)
+    desired: Mapping[str, Any] = field(default_factory=dict)
     required: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the changed spec fields."""
+        """Names of the changed spec fields."""
         return tuple(self.spec)
 
 
 @dataclass(frozen=True)
 class ReplaceChild:
-    """Replace a spec field of a child, even if another writer has changed it; repetitions are delayed.
+    """Replace a spec field of a child, even if another writer has changed it; repeated changes are delayed.
 
     Args:
         resource: The resource of the child.
@@ -69,25 +69,25 @@ class ReplaceChild:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The name of the changed spec field."""
+        """Names of the changed spec fields."""
         return (self.field,)
 
 
 @dataclass(frozen=True)
 class DeleteChild:
-    """Delete a child if it is unchanged; after a refusal it is deleted again with backoff.
+    """Delete a child if it is unchanged; a refused deletion is repeated with backoff.
 
     Args:
         resource: The resource of the child.
-        child: The observed child: if it has changed since, as a Job that has started, it stays.
-        why: The reason for the deletion, for the log.
+        child: The observed child. A child that has changed since, such as a Job that has started, stays.
+        cause: The end of the log line "deleted its KIND, which …".
         event: Event to emit after the deletion, if any.
         foreground: Whether the child stays until its dependents, such as pods, are deleted.
     """
 
     resource: Resource
     child: Object
-    why: str
+    cause: str
     event: Event | None = None
     foreground: bool = False
 
@@ -139,9 +139,9 @@ class Attempt:
 
     Args:
         blocked: The causes that block the creation of children, by resource.
-        failure: The webhook error that the work queue retries with backoff, once the status reports it.
-        contested: Whether an apply did not change the status: another field manager owns a field that should go.
-        yields: Whether the reconcile ends for now, so that other keys have their turn.
+        failure: The webhook error that is raised once the status reports it: the work queue retries with backoff.
+        contested: Whether an apply did not change the status: another field manager owns a field that it omits.
+        yields: Whether the reconcile ends now and continues after the other keys of the queue.
     """
 
     blocked: dict[Resource, StatusCause] = field(default_factory=dict)

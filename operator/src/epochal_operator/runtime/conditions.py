@@ -14,18 +14,23 @@ MAX_MESSAGE = 7168
 """Limit of a condition's message in bytes."""
 FINISHED = "Finished"
 ENDS = ("Complete", "Failed")
-"""Condition types that mark the end of an object: exactly one is True once the object has ended."""
+"""Condition types of finished objects: exactly one of both is True."""
 
 
-def condition_of(thing: Mapping[str, Any], kind: str, status: str = "True") -> Mapping[str, Any] | None:
+def condition_of(obj: Mapping[str, Any], kind: str, status: str = "True") -> Mapping[str, Any] | None:
     """Return the condition of a type in an object's JSON if it has the given status, or None."""
-    found = thing.get("status", {}).get("conditions") or []
-    return next((one for one in found if one["type"] == kind and one["status"] == status), None)
+    conditions = obj.get("status", {}).get("conditions") or []
+    return next((found for found in conditions if found["type"] == kind and found["status"] == status), None)
+
+
+def is_finished(obj: Mapping[str, Any]) -> bool:
+    """Return whether an object has ended, by its condition `Finished`."""
+    return condition_of(obj, FINISHED) is not None
 
 
 def get_condition(conditions: Iterable[Condition] | None, kind: str) -> Condition | None:
     """Return the condition of a type with any status, or None."""
-    return next((one for one in conditions or () if one.type == kind), None)
+    return next((found for found in conditions or () if found.type == kind), None)
 
 
 def is_true(conditions: Iterable[Condition] | None, kind: str) -> bool:
@@ -35,21 +40,17 @@ def is_true(conditions: Iterable[Condition] | None, kind: str) -> bool:
 
 
 def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
-    """Return conditions with a `Finished` condition, so that `kubectl wait` can wait for success or failure at once.
-
-    Args:
-        conditions: The conditions of an object, including those of the types in ENDS.
-    """
-    others = [one for one in conditions if one.type != FINISHED]
-    known = [one for kind in ENDS if (one := get_condition(others, kind))]
-    if not known:
+    """Return conditions with a `Finished` condition, so that `kubectl wait` can wait for success or failure at once."""
+    others = [condition for condition in conditions if condition.type != FINISHED]
+    ends = [condition for condition in others if condition.type in ENDS]
+    if not ends:
         return others
-    latest = max(known, key=lambda one: (one.status == "True", one.last_transition_time))
+    latest = max(ends, key=lambda condition: (condition.status == "True", condition.last_transition_time))
     changes = {"type": FINISHED, "message": ""}
     if latest.status == "True":
         changes |= {"reason": latest.type, "message": f"It has ended: {latest.reason}."}
-    at = 1 + max(map(others.index, known))
-    return [*others[:at], latest.model_copy(update=changes), *others[at:]]
+    place = 1 + max(map(others.index, ends))
+    return [*others[:place], latest.model_copy(update=changes), *others[place:]]
 
 
 def make_conditions(
@@ -60,20 +61,12 @@ def make_conditions(
     now: datetime,
     max_bytes: int = MAX_MESSAGE,
 ) -> list[Condition]:
-    """Return conditions that keep the previous transition time where their status did not change.
+    """Return conditions that keep the previous transition time where their status did not change."""
+    previous, time = list(before or ()), timestamp(now)
 
-    Args:
-        values: The type, status and cause of each condition.
-        before: The previous conditions.
-        generation: The metadata.generation of the object.
-        now: The time, with a time zone.
-        max_bytes: Limit of each message in bytes.
-    """
-    known, time = list(before or ()), timestamp(now)
-
-    def since(kind: str, status: str) -> str:
-        was = get_condition(known, kind)
-        return was.last_transition_time if was is not None and was.status == status else time
+    def transition_time(kind: str, status: str) -> str:
+        condition = get_condition(previous, kind)
+        return condition.last_transition_time if condition is not None and condition.status == status else time
 
     return [
         Condition(
@@ -81,7 +74,7 @@ def make_conditions(
             status=status,
             reason=cause.reason,
             message=cause.message.encode(errors="replace")[:max_bytes].decode(errors="ignore"),
-            last_transition_time=since(kind, status),
+            last_transition_time=transition_time(kind, status),
             observed_generation=generation,
         )
         for kind, status, cause in values

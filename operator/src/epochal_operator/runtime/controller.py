@@ -4,23 +4,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from operator import itemgetter
 
 from epochal_operator.runtime import logs
 from epochal_operator.runtime.api.errors import ApiError
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.informer import Informer
-from epochal_operator.runtime.kind import Kind, Reconciler, Term, reader_for, store_for
+from epochal_operator.runtime.kind import Kind, ReconcileContext, Reconciler, reader_for, store_for
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.runtime.metrics import OperatorMetrics
 from epochal_operator.runtime.queue import Queue
 from epochal_operator.runtime.recorder import Recorder
 from epochal_operator.runtime.watch.kopf_watch import watch
-from epochal_operator.runtime.watch.lists import resync
+from epochal_operator.runtime.watch.lists import list_source, resync
 
 RESYNC_SECONDS = 300.0
 """Seconds between resyncs, which list and reconcile all objects again and so find changes that a watch missed."""
-NAMESPACES = 4
+BUSY_NAMESPACES = 4
 """Namespaces that may use all their workers at once, as with requests that hang in a webhook, before others wait."""
 RETRY_SECONDS = 2.0
 CRD_SECONDS = 30.0
@@ -55,23 +56,23 @@ class Controller:
     ) -> None:
         kinds = tuple(kinds)
         self._reader = reader_for(kinds)
-        self._kube = kube = kube.reading(self._reader)
+        self._kube = kube = kube.with_reader(self._reader)
         self._metrics = metrics
         self._namespaces = namespaces
         self._workers = workers
         self.queues: dict[Kind, Queue[Key]] = {kind: self._queue(kind) for kind in kinds}
         self.store = store_for(self.queues)
-        self._informer = Informer(self.store, {kind: _add(queue, kind) for kind, queue in self.queues.items()})
-        self._recorder = Recorder(kube.once())
+        self._informer = Informer(self.store, {kind: _add_function(queue, kind) for kind, queue in self.queues.items()})
+        self._recorder = Recorder(kube.without_retries())
         self._reconcilers: Mapping[Kind, Reconciler] = {
             kind: kind.reconciler(
-                Term(
-                    kube.observed(self.queues[kind].progressed),
+                ReconcileContext(
+                    kube.with_callback(self.queues[kind].record_progress),
                     self.store,
                     self._recorder,
                     namespaces,
-                    wake=partial(self._informer.wake, kind),
-                    wrote=partial(self._informer.tell, by=kind),
+                    enqueue=partial(self._informer.enqueue, kind),
+                    on_change=partial(self._informer.enqueue_affected, by=kind),
                 )
             )
             for kind in self.queues
@@ -81,13 +82,13 @@ class Controller:
         """Run the controller until it is cancelled."""
         async with asyncio.TaskGroup() as group:
             for queue in self.queues.values():
-                group.create_task(queue.run(NAMESPACES * self._workers, share=self._workers))
+                group.create_task(queue.run(BUSY_NAMESPACES * self._workers, share=self._workers))
             for reconciler in self._reconcilers.values():
                 group.create_task(reconciler.run())
             group.create_task(self._recorder.run())
             group.create_task(self._resync())
             while True:
-                if served := await self._served():
+                if served := await self._served_kinds():
                     await self._watch(served)
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -97,13 +98,13 @@ class Controller:
 
     def stalled(self) -> tuple[float, Kind]:
         """Return the longest time in seconds without progress while objects wait, and the kind of these objects."""
-        return max(((queue.stalled(), kind) for kind, queue in self.queues.items()), key=lambda one: one[0])
+        return max(((queue.stalled_seconds(), kind) for kind, queue in self.queues.items()), key=itemgetter(0))
 
-    async def _served(self) -> set[Kind]:
+    async def _served_kinds(self) -> set[Kind]:
         """Return the kinds that the API server serves. Kopf would silently ignore the others."""
-        found = {kind: await self._is_served(kind) for kind in self.queues}
-        self._informer.set_absent(kind.resource for kind, served in found.items() if served is False)
-        return {kind for kind, served in found.items() if served}
+        answers = {kind: await self._is_served(kind) for kind in self.queues}
+        self._informer.set_absent(kind.resource for kind, served in answers.items() if served is False)
+        return {kind for kind, served in answers.items() if served}
 
     async def _is_served(self, kind: Kind) -> bool | None:
         """Return whether the API server serves a kind, or None if an error prevents an answer."""
@@ -112,59 +113,62 @@ class Controller:
             try:
                 if await self._kube.serves(kind.resource, namespace):
                     return True
-                _log.warning("the API server does not know %ss: install the CRD of %s", name, kind.resource.group)
+                _log.warning("the API server does not serve %ss: install the CRDs of %s", name, kind.resource.group)
             except ApiError as error:
                 failed = True
-                _log.warning("%ss cannot be listed: %s", name, error)
+                _log.warning("cannot list %ss: %s", name, error)
         return None if failed else False
 
     async def _watch(self, served: set[Kind]) -> None:
         """Watch until the watches end or the API server serves another kind."""
-        watching = asyncio.create_task(watch(self._kube, self._informer, self._namespaces, self._reader))
-        waiting = asyncio.create_task(self._wait_for_more(served))
+        lister = partial(list_source, self._kube, self._informer)
+        watching = asyncio.create_task(watch(self._informer, lister, self._namespaces, self._reader))
+        waiting = asyncio.create_task(self._wait_for_crd(served))
         try:
             await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
             watching.cancel()
-            (ended,) = await asyncio.gather(watching, return_exceptions=True)
-        if isinstance(ended, Exception):
-            _log.warning("the watches ended and begin anew: %s", str(ended) or type(ended).__name__)
+            (error,) = await asyncio.gather(watching, return_exceptions=True)
+        if isinstance(error, Exception):
+            _log.warning("the watches ended and start again: %s", str(error) or type(error).__name__)
 
-    async def _wait_for_more(self, served: set[Kind]) -> None:
+    async def _wait_for_crd(self, served: set[Kind]) -> None:
         while served != self.queues.keys():
             await asyncio.sleep(CRD_SECONDS)
-            if await self._served() > served:
+            if await self._served_kinds() > served:
                 return
         await asyncio.Event().wait()
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
-            self._informer.wake_all()
+            self._informer.enqueue_all()
             try:
                 await resync(self._kube, self._informer, self._namespaces)
             except Exception as error:  # noqa: BLE001 - any error: the next resync lists again
-                _log.warning("the objects cannot be read: %s", str(error) or type(error).__name__)
+                _log.warning("cannot list all objects again: %s", str(error) or type(error).__name__)
 
     def _queue(self, kind: Kind) -> Queue[Key]:
         return Queue(
-            partial(self._reconcile, kind), group=lambda key: key.namespace, waited=self._metrics.queue_wait.observe
+            partial(self._reconcile, kind),
+            group=lambda key: key.namespace,
+            observe_wait=self._metrics.queue_wait.observe,
         )
 
     async def _reconcile(self, kind: Kind, key: Key) -> float | None:
-        with logs.about(*key), self._metrics.reconcile_duration.time():
+        with logs.log_context(*key), self._metrics.reconcile_duration.time():
             try:
-                after = await self._reconcilers[kind].reconcile(key)
+                requeue_after = await self._reconcilers[kind].reconcile(key)
             except Exception as error:
                 self._metrics.reconcile.labels("error").inc()
-                expected = isinstance(error, ApiError | LeaseLost)
-                _log.warning("failed, will be tried again: %s", error, exc_info=not expected)
+                is_expected = isinstance(error, ApiError | LeaseLost)
+                _log.warning("the reconcile failed and is retried: %s", error, exc_info=not is_expected)
                 raise
         self._metrics.reconcile.labels("success").inc()
-        return after
+        return requeue_after
 
 
-def _add(queue: Queue[Key], kind: Kind) -> Callable[[Key], None]:
+def _add_function(queue: Queue[Key], kind: Kind) -> Callable[[Key], None]:
     """Return the function that enqueues an object of a kind, at once or after the kind's batch interval."""
     return partial(queue.add_after, seconds=kind.batch_seconds) if kind.batch_seconds else queue.add

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
-from epochal_operator.runtime.owners import ChildReasons, Overruled
+from epochal_operator.runtime.owners import ChildReasons, StoredValue
 from epochal_operator.runtime.reasons import StatusCause, clean
 
 FIRST_SECONDS = 1.0
@@ -49,23 +49,17 @@ class Correction:
         doublings = min(self.times - 1, 16)  # A float overflows at 1,024 doublings: three days of drift.
         return self.at + timedelta(seconds=min(FIRST_SECONDS * 2**doublings, MAX_SECONDS))
 
-    def concerns(self, uid: str, generation: int, now: datetime) -> bool:
-        """Return whether the correction is recent and applies to this UID and generation."""
-        fresh = now - self.at < timedelta(seconds=FORGET_SECONDS)
-        return fresh and (self.uid, self.generation) == (uid, generation)
+    def applies_to(self, uid: str, generation: int, now: datetime) -> bool:
+        """Return whether the correction is recent and has this UID and generation."""
+        is_recent = now - self.at < timedelta(seconds=FORGET_SECONDS)
+        return is_recent and (self.uid, self.generation) == (uid, generation)
 
-    def stands(self, child: Mapping[str, Any]) -> bool:
-        """Return whether the correction succeeded and its values are still set, so that the next one need not wait."""
+    def is_in_place(self, child: Object) -> bool:
+        """Return whether the correction succeeded and its values are still set: the next correction need not wait."""
         return self.refusal is None and all(child["spec"].get(name) == value for name, value in self.spec.items())
 
-    def blocks(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
-        """Return the cause that reports a correction in backoff, or None if there is none to report.
-
-        Args:
-            now: The time, with a time zone.
-            reasons: The reasons of the owner's kind.
-            owner: Kind of the owner, in which users change the owned object.
-        """
+    def backoff_cause(self, now: datetime, reasons: ChildReasons, owner: str) -> StatusCause | None:
+        """Return the cause that reports a correction in backoff, or None if the status need not report it."""
         if now >= self.due:
             return None
         fields = " and ".join(self.fields)
@@ -74,12 +68,11 @@ class Correction:
             return StatusCause(reasons.rejected, message)
         if self.times <= TOLERATED:
             return None
-        who = ", ".join(self.writers)
+        managers = ", ".join(self.writers)
         return StatusCause(
             reasons.field_conflict,
-            f"{who} and Epochal overwrite each other's {fields} of {self.subject}. Stop {who} from changing it, and "
-            f"change the {owner} instead. Epochal corrects it ever more rarely, at last every "
-            f"{MAX_SECONDS / 60:.0f} minutes.",
+            f"{managers} and Epochal overwrite each other's {fields} of {self.subject}. Stop the other writer, and "
+            f"change the {owner} instead. Epochal corrects it with a backoff of up to {MAX_SECONDS / 60:.0f} minutes.",
         )
 
 
@@ -88,7 +81,7 @@ class DriftBackoff:
 
     def __init__(self) -> None:
         self._latest: dict[Key, dict[tuple[Resource, Key], Correction]] = {}
-        self._overruled: dict[Key, dict[Resource, tuple[str, dict[str, Overruled]]]] = {}
+        self._stored_values: dict[Key, dict[Resource, tuple[str, dict[str, StoredValue]]]] = {}
 
     def record(
         self,
@@ -102,61 +95,39 @@ class DriftBackoff:
         subject: str | None = None,
         **facts: Any,
     ) -> None:
-        """Store the latest correction of an owned object.
+        """Store the latest correction of an owned object, with further fields of the Correction.
 
-        Args:
-            owner: The owner.
-            resource: The resource of the owned object.
-            child: The owned object.
-            now: The time, with a time zone.
-            fields: Names of the corrected fields, as shown to users.
-            before: The previous correction if another writer has undone it, or None.
-            subject: Name of the owned object in messages; None for `its KIND`.
-            **facts: Further fields of the Correction.
+        `before` is the previous correction if another writer has undone it. `subject` names the object in messages
+        instead of `its KIND`.
         """
-        uid, generation, times = child["metadata"]["uid"], owner["metadata"]["generation"], 1
-        times += before.times if before else 0
-        subject = subject or f"its {resource.kind}"
-        done = Correction(uid, generation, times, now, fields, subject=subject, **facts)
-        self._latest.setdefault(key_of(owner), {})[resource, key_of(child)] = done
+        uid, generation = child["metadata"]["uid"], owner["metadata"]["generation"]
+        times = 1 + (before.times if before else 0)
+        correction = Correction(uid, generation, times, now, fields, subject=subject or f"its {resource.kind}", **facts)
+        self._latest.setdefault(key_of(owner), {})[resource, key_of(child)] = correction
 
-    def of(self, owner: Object, resource: Resource, child: Key, uid: str, now: datetime) -> Correction | None:
-        """Return the latest correction of an owned object if it still applies, or None.
-
-        Args:
-            owner: The owner.
-            resource: The resource of the owned object.
-            child: Key of the owned object.
-            uid: UID of the owned object.
-            now: The time, with a time zone.
-        """
+    def latest(self, owner: Object, resource: Resource, child: Key, uid: str, now: datetime) -> Correction | None:
+        """Return the latest correction of the owned object with a key and UID if it still applies, or None."""
         found = self._latest.get(key_of(owner), {}).get((resource, child))
-        return found if found and found.concerns(uid, owner["metadata"]["generation"], now) else None
+        return found if found and found.applies_to(uid, owner["metadata"]["generation"], now) else None
 
-    def note_overruled(self, owner: Key, resource: Resource, uid: str, fields: Mapping[str, Overruled]) -> None:
+    def record_stored_values(self, owner: Key, resource: Resource, uid: str, fields: Mapping[str, StoredValue]) -> None:
         """Store the values of an owned object's fields after a patch."""
-        known = self.overruled(owner, resource, uid)
-        self._overruled.setdefault(owner, {})[resource] = uid, {**known, **fields}
+        earlier = self.stored_values(owner, resource, uid)
+        self._stored_values.setdefault(owner, {})[resource] = uid, {**earlier, **fields}
 
-    def overruled(self, owner: Key, resource: Resource, uid: str) -> Mapping[str, Overruled]:
+    def stored_values(self, owner: Key, resource: Resource, uid: str) -> Mapping[str, StoredValue]:
         """Return the values of an owned object's spec fields after the latest patch of each field, by name."""
-        known, fields = self._overruled.get(owner, {}).get(resource, ("", {}))
-        return fields if known == uid else {}
+        patched_uid, fields = self._stored_values.get(owner, {}).get(resource, ("", {}))
+        return fields if patched_uid == uid else {}
 
     def forget(self, owner: Key) -> None:
         """Forget all corrections of the objects of an owner."""
         self._latest.pop(owner, None)
-        self._overruled.pop(owner, None)
+        self._stored_values.pop(owner, None)
 
 
-def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple[str, ...]:
-    """Return the field managers that last set fields of an object's spec, from its managedFields.
-
-    Args:
-        child: The object with its metadata.managedFields.
-        fields: Names of fields of its spec.
-        ours: The operator's own field manager, which is left out.
-    """
+def writers(child: Object, fields: Iterable[str], own_manager: str) -> tuple[str, ...]:
+    """Return the other field managers that last set fields of an object's spec, from its managedFields."""
     names = frozenset(fields)
     paths = {f"f:{field}" for field in names}
     found = {
@@ -164,9 +135,9 @@ def writers(child: Mapping[str, Any], fields: Iterable[str], ours: str) -> tuple
         for entry in child["metadata"].get("managedFields") or []
         if paths & set((entry.get("fieldsV1") or {}).get("f:spec") or {})
     }
-    if others := found - {ours}:
+    if others := found - {own_manager}:
         return tuple(sorted(others))
     if not names <= set(child["spec"]):
-        return ("Somebody whom the API server does not name",)  # The API server records no manager for a removed field.
+        return ("Another writer",)  # The API server records no field manager for a removed field.
     # A webhook's change of a request is recorded under the manager of that request.
     return ("An admission webhook",)

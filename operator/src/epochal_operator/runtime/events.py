@@ -12,7 +12,7 @@ from typing import Any
 
 from epochal_api.text import printable
 
-from epochal_operator.runtime.api.resource import Object, Resource
+from epochal_operator.runtime.api.resource import EVENTS, Object, Resource
 from epochal_operator.runtime.reasons import EventType, Foreign, OwnReason, effect_of
 
 REPORTER = "epochal"
@@ -38,44 +38,22 @@ class Event:
 
 
 def make_event(reason: OwnReason | Foreign, note: str, key: str) -> Event:
-    """Return an Event with the type of its reason, Warning for a reason without a type.
-
-    Args:
-        reason: The reason.
-        note: The message for users.
-        key: Distinguishes Events of the same object and reason.
-    """
+    """Return an Event with the type of its reason, Warning for a reason without a type."""
     return Event(effect_of(reason).event or "Warning", reason, note, key)
 
 
 def event_object(event: Event, resource: Resource, about: Object, *, instance: str, now: datetime) -> dict[str, Any]:
-    """Return the JSON of an events.k8s.io/v1 Event about an object.
-
-    Args:
-        event: The Event.
-        resource: The object's resource.
-        about: The object's metadata.
-        instance: Name of the reporting pod.
-        now: The time, with a time zone.
-    """
-    told = f"{about['uid']}/{event.reason}/{event.key}"
-    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-    return {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
+    """Return the JSON of an events.k8s.io/v1 Event about an object."""
+    identity = f"{about['uid']}/{event.reason}/{event.key}"
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return EVENTS.header | {
         "metadata": {"name": f"{about['name']}.{digest}", "namespace": about["namespace"]},
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "type": event.type,
         "reason": event.reason,
         "note": printable(event.note, instead=" ").encode()[:MAX_NOTE].decode(errors="ignore"),
         "action": "Reconcile",
-        "regarding": {
-            "apiVersion": resource.api_version,
-            "kind": resource.kind,
-            "namespace": about["namespace"],
-            "name": about["name"],
-            "uid": about["uid"],
-        },
+        "regarding": resource.header | {name: about[name] for name in ("namespace", "name", "uid")},
         "reportingController": REPORTER,
         "reportingInstance": instance,
     }

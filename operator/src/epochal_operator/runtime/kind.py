@@ -6,12 +6,13 @@ from typing import Protocol
 
 from prometheus_client import Metric
 
-from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds, widest
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds, union
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
+from epochal_operator.runtime.cache_transform import CacheTransform, metadata_only
 from epochal_operator.runtime.owners import Owned
 from epochal_operator.runtime.recorder import Recorder
-from epochal_operator.runtime.store import CacheTransform, Change, Index, Reference, Source, Store, metadata_only
+from epochal_operator.runtime.store import Change, Index, Reference, Source, Store
 
 
 class Reconciler(Protocol):
@@ -19,9 +20,6 @@ class Reconciler(Protocol):
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring an object and its owned objects to their desired state.
-
-        Args:
-            key: Key of the object, which may no longer exist.
 
         Returns:
             Seconds until the next reconcile, or None.
@@ -35,7 +33,7 @@ class Reconciler(Protocol):
 
 
 @dataclass(frozen=True)
-class Term:
+class ReconcileContext:
     """The context of a reconciler while this process leads.
 
     Args:
@@ -43,20 +41,20 @@ class Term:
         store: The cache of objects.
         recorder: Creates Events.
         namespaces: Namespaces that the operator serves; empty for all namespaces.
-        wake: Enqueues an object of the kind.
-        wrote: Receives the changes that the reconciler itself wrote or read, and enqueues the other objects that they
-            affect.
+        enqueue: Enqueues an object of the kind.
+        on_change: Receives the changes that the reconciler itself wrote or read, and enqueues the other objects that
+            they affect.
     """
 
     kube: Kube
     store: Store
     recorder: Recorder
     namespaces: tuple[str, ...]
-    wake: Callable[[Key], None]
-    wrote: Callable[[Change | None], None]
+    enqueue: Callable[[Key], None]
+    on_change: Callable[[Change | None], None]
 
 
-Wake = Callable[[Change, Store], Iterable[Key]]
+MapFunc = Callable[[Change, Store], Iterable[Key]]
 """Returns the keys of the objects of a kind that a change of another object affects."""
 
 
@@ -70,9 +68,9 @@ class Kind:
         collect: Returns the metrics of the objects, of which a standby process has none.
         owns: The owned objects. A change of an owned object enqueues its owner.
         references: Further indexes of the objects.
-        woken_by: Functions that map a change of another resource to keys, by that resource. All its objects are
+        watches: Functions that map a change of another resource to keys, by that resource. All its objects are
             watched.
-        optional: Resources of `woken_by` without which the kind starts if the API server does not serve them.
+        optional: Resources of `watches` without which the kind starts if the API server does not serve them.
         cached: Returns the fields of an object that the cache keeps, by resource; the others keep their metadata only.
         bounds: Limits for reading the objects of the kind.
         batch_seconds: Seconds for which changes are collected before a reconcile, as in Kubernetes' Job controller.
@@ -80,11 +78,11 @@ class Kind:
     """
 
     resource: Resource
-    reconciler: Callable[[Term], Reconciler]
+    reconciler: Callable[[ReconcileContext], Reconciler]
     collect: Callable[[Iterable[Object]], Iterator[Metric]]
     owns: tuple[Owned, ...] = ()
     references: tuple[Reference, ...] = ()
-    woken_by: Mapping[Resource, Wake] = field(default_factory=dict)
+    watches: Mapping[Resource, MapFunc] = field(default_factory=dict)
     optional: frozenset[Resource] = frozenset()
     cached: Mapping[Resource, CacheTransform] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=Bounds)
@@ -93,36 +91,36 @@ class Kind:
     @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that must be synced before an object of the kind is reconciled."""
-        whole = (Source(resource) for resource in (self.resource, *self.woken_by))
-        return tuple(dict.fromkeys([*whole, *(Source(one.resource, one.label) for one in self.owns)]))
+        unlabelled = (Source(resource) for resource in (self.resource, *self.watches))
+        return tuple(dict.fromkeys([*unlabelled, *(Source(owned.resource, owned.label) for owned in self.owns)]))
 
     def transform(self, resource: Resource) -> CacheTransform:
-        """Return the function that returns the fields of an object that the cache keeps."""
-        owned = {one.resource: one.cached for one in self.owns}
+        """Return the cache transform of a resource."""
+        owned = {child.resource: child.cached for child in self.owns}
         return {**owned, **self.cached}.get(resource, metadata_only)
 
-    def concerned(self, change: Change) -> set[Key]:
+    def keys_for(self, change: Change) -> set[Key]:
         """Return the keys of the changed object of the kind and of its owners, before and after the change."""
-        things = [thing for thing in (change.before, change.after) if thing is not None]
-        owners = {one.key(thing) for one in self.owns if one.resource == change.resource for thing in things}
-        itself = {key_of(thing) for thing in things} if change.resource == self.resource else set()
-        return itself | {key for key in owners if key is not None}
+        objects = [obj for obj in (change.before, change.after) if obj is not None]
+        owners = {owned.key(obj) for owned in self.owns if owned.resource == change.resource for obj in objects}
+        own = {key_of(obj) for obj in objects} if change.resource == self.resource else set()
+        return own | {key for key in owners if key is not None}
 
-    def woken(self, change: Change, store: Store) -> set[Key]:
-        """Return the keys of the objects that a change of another resource affects."""
-        wake = self.woken_by.get(change.resource)
-        return set(wake(change, store)) if wake else set()
+    def mapped_keys(self, change: Change, store: Store) -> set[Key]:
+        """Return the keys of the objects of the kind that a change of a watched resource affects."""
+        map_func = self.watches.get(change.resource)
+        return set(map_func(change, store)) if map_func else set()
 
 
-def watched(kinds: Iterable[Kind]) -> tuple[Source, ...]:
-    """Return the sources to watch for some kinds. A source without a label replaces those with one."""
+def watched_sources(kinds: Iterable[Kind]) -> tuple[Source, ...]:
+    """Return the sources to watch for some kinds. A source without a label includes the sources with a label."""
     sources = dict.fromkeys(source for kind in kinds for source in kind.sources)
-    return tuple(one for one in sources if one.label is None or Source(one.resource) not in sources)
+    return tuple(source for source in sources if source.label is None or Source(source.resource) not in sources)
 
 
 def reader_for(kinds: Iterable[Kind]) -> BoundedReader:
     """Return a reader with the widest bounds of some kinds."""
-    return BoundedReader(widest(kind.bounds for kind in kinds))
+    return BoundedReader(union(kind.bounds for kind in kinds))
 
 
 def store_for(kinds: Iterable[Kind]) -> Store:

@@ -16,12 +16,12 @@ from epochal_operator.runtime.api.resource import LEASES
 
 LEASE_SECONDS = 15
 """Seconds without a renewal after which another process takes over."""
-GIVE_UP_SECONDS = 10.0
+RENEW_DEADLINE_SECONDS = 10.0
 """Seconds without a renewal after which the leader stops, before another process takes over."""
 RENEW_SECONDS = 2.0
-WAIT_SECONDS = 1.0
+ACQUIRE_SECONDS = 1.0
 """Seconds between attempts of a standby process to acquire the lease."""
-TRY_SECONDS = 3.0
+ATTEMPT_SECONDS = 3.0
 """Timeout of one attempt in seconds, short enough for further attempts before the lease expires."""
 
 _log = logging.getLogger(__name__)
@@ -32,17 +32,10 @@ class LeaseLost(Exception):
 
 
 class Leadership:
-    """This process in the leader election.
+    """This process in the election of the holder of a Lease.
 
     A container that restarts in the same pod has the same identity and leads at once, because its predecessor has
     ended.
-
-    Args:
-        kube: The API server.
-        namespace: Namespace of the Lease.
-        name: Name of the Lease.
-        identity: Name of this process's pod.
-        clock: Returns a monotonic time in seconds.
     """
 
     def __init__(
@@ -53,7 +46,7 @@ class Leadership:
         self._name = name
         self._identity = identity
         self._clock = clock
-        self._seen: tuple[str, float] = ("", 0.0)
+        self._observed: tuple[str, float] = ("", 0.0)  # resourceVersion of the lease, and the time of its first read
         self._renewed = float("-inf")
 
     async def acquire(self) -> None:
@@ -67,24 +60,24 @@ class Leadership:
                 pass
             except (ApiError, TimeoutError) as error:
                 _log.warning("cannot read or write the leader lease: %s", str(error) or "timeout")
-            await asyncio.sleep(WAIT_SECONDS)
+            await asyncio.sleep(ACQUIRE_SECONDS)
 
     async def hold(self) -> None:
         """Renew the lease until it is lost.
 
         Raises:
-            LeaseLost: If another process holds the lease, or the renewal failed for GIVE_UP_SECONDS.
+            LeaseLost: If another process holds the lease, or the renewal failed for RENEW_DEADLINE_SECONDS.
         """
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                held = await self._renew()
+                is_holder = await self._renew()
             except (ApiError, TimeoutError) as error:
                 _log.warning("cannot renew the leader lease: %s", str(error) or "timeout")
-                if self._clock() - self._renewed >= GIVE_UP_SECONDS:
-                    raise LeaseLost(f"cannot renew the leader lease for {GIVE_UP_SECONDS:.0f} s") from error
+                if self._clock() - self._renewed >= RENEW_DEADLINE_SECONDS:
+                    raise LeaseLost(f"cannot renew the leader lease for {RENEW_DEADLINE_SECONDS:.0f} s") from error
                 continue
-            if not held:
+            if not is_holder:
                 raise LeaseLost("another replica holds the leader lease")
 
     def seconds_left(self) -> float:
@@ -93,16 +86,16 @@ class Leadership:
         Raises:
             LeaseLost: If the lease has expired, for example because this process was paused.
         """
-        left = self._renewed + LEASE_SECONDS - self._clock()
-        if left <= 0:
+        seconds = self._renewed + LEASE_SECONDS - self._clock()
+        if seconds <= 0:
             raise LeaseLost("the leader lease has expired")
-        return left
+        return seconds
 
     async def release(self) -> None:
         """Release the lease if this process holds it, so that another process can lead at once."""
         self._renewed = float("-inf")
         try:
-            async with asyncio.timeout(TRY_SECONDS):
+            async with asyncio.timeout(ATTEMPT_SECONDS):
                 lease = await self._kube.get(LEASES, self._namespace, self._name)
                 spec = lease.get("spec") or {}
                 if spec.get("holderIdentity") == self._identity:
@@ -114,7 +107,7 @@ class Leadership:
     async def _renew(self) -> bool:
         """Acquire or renew the lease if possible; return whether this process holds it."""
         started = self._clock()  # The lease counts from the request: others may have seen it at any time since then.
-        async with asyncio.timeout(TRY_SECONDS):
+        async with asyncio.timeout(ATTEMPT_SECONDS):
             try:
                 lease = await self._kube.get(LEASES, self._namespace, self._name)
             except NotFound:
@@ -130,22 +123,22 @@ class Leadership:
     def _expired(self, lease: Object, spec: Object) -> bool:
         """Return whether the lease did not change for its whole duration, measured with this process's clock."""
         version = lease["metadata"]["resourceVersion"]
-        if version != self._seen[0]:
-            self._seen = version, self._clock()
-        return self._clock() - self._seen[1] > (spec.get("leaseDurationSeconds") or LEASE_SECONDS)
+        if version != self._observed[0]:
+            self._observed = version, self._clock()
+        return self._clock() - self._observed[1] > (spec.get("leaseDurationSeconds") or LEASE_SECONDS)
 
     def _renewal(self, lease: Object) -> Object:
         """Return the lease with this process as its holder."""
         spec, now = lease.get("spec") or {}, _now()
-        mine = spec.get("holderIdentity") == self._identity
+        is_holder = spec.get("holderIdentity") == self._identity
         return LEASES.header | {
             "metadata": lease.get("metadata") or {"namespace": self._namespace, "name": self._name},
             "spec": {
                 "holderIdentity": self._identity,
                 "leaseDurationSeconds": LEASE_SECONDS,
-                "acquireTime": (mine and spec.get("acquireTime")) or now,
+                "acquireTime": (is_holder and spec.get("acquireTime")) or now,
                 "renewTime": now,
-                "leaseTransitions": (spec.get("leaseTransitions") or 0) + (bool(lease) and not mine),
+                "leaseTransitions": (spec.get("leaseTransitions") or 0) + (bool(lease) and not is_holder),
             },
         }
 

@@ -13,13 +13,8 @@ _subject: ContextVar[tuple[str, str] | None] = ContextVar("subject", default=Non
 
 
 @contextmanager
-def about(namespace: str, name: str) -> Iterator[None]:
-    """Add the namespace and name of an Epochal object to all log lines of this context and of tasks started in it.
-
-    Args:
-        namespace: Namespace of the object.
-        name: Name of the object.
-    """
+def log_context(namespace: str, name: str) -> Iterator[None]:
+    """Add the namespace and name of an Epochal object to all log lines of this context and of tasks started in it."""
     token = _subject.set((namespace, name))
     try:
         yield
@@ -37,8 +32,8 @@ def _subject_of(record: logging.LogRecord) -> dict[str, str]:
     version, kind, namespace, name = (
         str(reference.get(key) or "") for key in ("apiVersion", "kind", "namespace", "name")
     )
-    ours = version.startswith(f"{GROUP}/")
-    return {"namespace": namespace, **({"name": name} if ours else {"object": f"{kind}/{name}"})}
+    is_own = version.startswith(f"{GROUP}/")
+    return {"namespace": namespace, **({"name": name} if is_own else {"object": f"{kind}/{name}"})}
 
 
 FORMATTER = JsonFormatter(Redactor(), _subject_of)

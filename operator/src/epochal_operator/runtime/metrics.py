@@ -33,21 +33,21 @@ MAX_LABEL_VALUE = 63
 
 _log = logging.getLogger(__name__)
 
-_SHOWN: Mapping[str, Sequence[str]] = {"Ready": ("True", "False", "Unknown"), FINISHED: ()}
+_EXPORTED: Mapping[str, Sequence[str]] = {"Ready": ("True", "False", "Unknown"), FINISHED: ()}
 """Condition statuses that become a series, by default only True. Finished has none: it repeats Complete or Failed."""
-_NO_NAME = re.compile("[^a-zA-Z0-9_]")
+_INVALID_CHARACTERS = re.compile("[^a-zA-Z0-9_]")
 _WORK_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 def label_name(label: str) -> str:
     """Return the Prometheus name of an object's label, with the prefix `label_` as in kube-state-metrics."""
-    return "label_" + _NO_NAME.sub("_", label)
+    return "label_" + _INVALID_CHARACTERS.sub("_", label)
 
 
 def part(node: Object, name: str) -> Object:
     """Return a field of an object as a mapping; empty if the field is missing or has another type."""
-    found = node.get(name)
-    return found if isinstance(found, Mapping) else {}
+    value = node.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def number(value: Any) -> float | None:
@@ -80,7 +80,7 @@ class KindMetrics:
         values: The name, description and value of each series of an object.
         labelled: The same with a further label: its name, and the values by the value of the label.
         statuses: Statuses of conditions that become a series, by type, where the default (True) is not enough.
-        judged_by: The type of the condition whose reason becomes a series.
+        reason_condition: The type of the condition whose reason becomes a series.
         info: Returns further labels of the info series.
         fault: Returns the origin of the error of a reason, for an object.
     """
@@ -92,20 +92,15 @@ class KindMetrics:
     values: Sequence[tuple[str, str, Callable[[Object], float | None]]]
     labelled: Sequence[tuple[str, str, str, Callable[[Object], Iterable[tuple[str, float | None]]]]] = ()
     statuses: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    judged_by: str = "Ready"
+    reason_condition: str = "Ready"
     info: Callable[[Object], dict[str, str]] = lambda _: {}
     fault: Callable[[str, Object], str | None] | None = None
 
     def collect(self, objects: Iterable[Object], labels: Sequence[str] = ()) -> Iterator[Metric]:
-        """Yield the metric families that have a sample for at least one object.
-
-        Args:
-            objects: The objects as JSON.
-            labels: Labels of the objects that become labels of all their series, such as a team's name.
-        """
+        """Yield the metric families that have a sample for at least one object, with some labels of the objects."""
         prefix, names = f"epochal_{self.kind.lower()}", ("namespace", "name", *map(label_name, labels))
         info = InfoMetricFamily(prefix, f"Information about the {self.kind}.", labels=names)
-        reason = f"The reason of the {self.kind}'s condition {self.judged_by}, and the origin of the error."
+        reason = f"The reason of the {self.kind}'s condition {self.reason_condition}, and the origin of the error."
         described: list[tuple[str, str, tuple[str, ...]]] = [
             ("state", f"The state of the {self.kind}.", ("state",)),
             ("condition", f"A condition of the {self.kind}.", ("condition", "status")),
@@ -116,56 +111,56 @@ class KindMetrics:
         gauges = {
             name: GaugeMetricFamily(f"{prefix}_{name}", text, labels=[*names, *more]) for name, text, more in described
         }
-        for thing in objects:
-            metadata = part(thing, "metadata")
+        for obj in objects:
+            metadata = part(obj, "metadata")
             key = [str(metadata.get("namespace", "")), str(metadata.get("name", ""))]
             key += [str(part(metadata, "labels").get(label, ""))[:MAX_LABEL_VALUE] for label in labels]
             try:
-                info.add_metric(key, {"uid": str(metadata.get("uid", ""))} | self.info(thing))
-                for name, more, value in self._samples(thing):
+                info.add_metric(key, {"uid": str(metadata.get("uid", ""))} | self.info(obj))
+                for name, more, value in self._samples(obj):
                     if value is not None:
                         gauges[name].add_metric([*key, *more], value)
             except Exception:  # noqa: BLE001 - an invalid object must not remove the series of the others
                 _log.exception("cannot compute the metrics of a %s: %s", self.kind, metadata)
         yield from (family for family in (info, *gauges.values()) if family.samples)
 
-    def _samples(self, thing: Object) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
+    def _samples(self, obj: Object) -> Iterator[tuple[str, tuple[str, ...], float | None]]:
         """Yield the name of each series of an object, its further labels, and its value."""
-        status = part(thing, "status")
+        status = part(obj, "status")
         if status.get("state") in self.states:
             yield "state", (status["state"],), 1
         entries = status.get("conditions")
-        entries = [one for one in (entries if isinstance(entries, list) else []) if isinstance(one, Mapping)]
-        found: dict[str, Object] = {str(one.get("type")): one for one in entries}
+        entries = [entry for entry in (entries if isinstance(entries, list) else []) if isinstance(entry, Mapping)]
+        conditions: dict[str, Object] = {str(entry.get("type")): entry for entry in entries}
         for kind in self.conditions:
-            value = part(found, kind).get("status")
-            if value in {**_SHOWN, **self.statuses}.get(kind, ("True",)):
+            value = part(conditions, kind).get("status")
+            if value in {**_EXPORTED, **self.statuses}.get(kind, ("True",)):
                 yield "condition", (kind, str(value)), 1
-        if word := part(found, self.judged_by).get("reason"):
+        if word := part(conditions, self.reason_condition).get("reason"):
             reason = reason_of(self.reasons, str(word))
-            fault = self.fault(str(word), thing) if self.fault else effect_of(reason).fault
+            fault = self.fault(str(word), obj) if self.fault else effect_of(reason).fault
             yield "reason", (reason if isinstance(reason, OwnReason) else OTHER, fault or ""), 1
         for name, _, read in self.values:
-            yield name, (), read(thing)
+            yield name, (), read(obj)
         for name, _, _, read_all in self.labelled:
-            for label, number in read_all(thing):
+            for label, number in read_all(obj):
                 yield name, (label,), number
 
 
 def status_number(*names: str) -> Callable[[Object], float | None]:
     """Return the function that reads a number of an object's status, in nested fields of these names."""
     *outer, last = names
-    return lambda thing: number(reduce(part, outer, part(thing, "status")).get(last))
+    return lambda obj: number(reduce(part, outer, part(obj, "status")).get(last))
 
 
 def status_time(name: str) -> Callable[[Object], float | None]:
     """Return the function that reads a time of an object's status as seconds since 1970."""
-    return lambda thing: time(part(thing, "status").get(name))
+    return lambda obj: time(part(obj, "status").get(name))
 
 
-def created_time(thing: Object) -> float | None:
+def created_time(obj: Object) -> float | None:
     """Return the creation time of an object as seconds since 1970, or None."""
-    return time(part(thing, "metadata").get("creationTimestamp"))
+    return time(part(obj, "metadata").get("creationTimestamp"))
 
 
 class ObjectCollector(Collector):
@@ -192,9 +187,6 @@ class ObjectCollector(Collector):
 
 class OperatorMetrics:
     """Metrics of the operator's process, in addition to the standard Python and process metrics.
-
-    Args:
-        registry: Registry of the metrics.
 
     Attributes:
         queue_wait: Seconds from the enqueueing of an object to the start of its reconcile.

@@ -6,17 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from epochal_operator.runtime.api.resource import Key, Object, Resource
+from epochal_operator.runtime.cache_transform import CacheTransform, metadata_only
 from epochal_operator.runtime.reasons import OwnReason, StatusCause
-from epochal_operator.runtime.store import CacheTransform, metadata_only
 
 
 class Owner(NamedTuple):
-    """The owner of an object.
-
-    Args:
-        name: Name of the owner.
-        uid: UID of the owner.
-    """
+    """Name and UID of the owner of an object."""
 
     name: str
     uid: str
@@ -25,8 +20,8 @@ class Owner(NamedTuple):
 def controller(child: Object, *, group: str, kind: str) -> Owner | None:
     """Return the controller of an object, or None if it has no controller of this kind."""
     for reference in child["metadata"].get("ownerReferences") or []:
-        of_kind = reference.get("kind") == kind and reference.get("apiVersion", "").partition("/")[0] == group
-        if of_kind and reference.get("controller"):
+        has_kind = reference.get("kind") == kind and reference.get("apiVersion", "").partition("/")[0] == group
+        if has_kind and reference.get("controller"):
             return Owner(name=reference["name"], uid=reference["uid"])
     return None
 
@@ -66,10 +61,10 @@ class Owned:
     build: Callable[..., Object | None] | None = field(default=None, compare=False)
     is_optional: bool = field(default=False, compare=False)
 
-    def key(self, thing: Object) -> Key | None:
+    def key(self, obj: Object) -> Key | None:
         """Return the key of the owner that the label names, or None without the label."""
-        name = (thing["metadata"].get("labels") or {}).get(self.label)
-        return Key(thing["metadata"]["namespace"], name) if name else None
+        name = (obj["metadata"].get("labels") or {}).get(self.label)
+        return Key(obj["metadata"]["namespace"], name) if name else None
 
 
 class ChildReasons(NamedTuple):
@@ -91,30 +86,21 @@ class ChildReasons(NamedTuple):
 
     @classmethod
     def of(cls, table: type[OwnReason], *, rejected: OwnReason) -> Self:
-        """Return these reasons of a kind's table of reasons.
-
-        Args:
-            table: The table.
-            rejected: The reason of a refused child, which each kind calls by another name.
-        """
+        """Return these reasons of a kind's table of reasons."""
         names = ("CLEANUP", "NAME_CONFLICT", "WEBHOOK_FAILED", "FIELD_CONFLICT")
         cleanup, name_conflict, webhook_failed, field_conflict = (table[name] for name in names)
         return cls(cleanup, name_conflict, rejected, webhook_failed, field_conflict)
 
 
-class Overruled(NamedTuple):
-    """The value of a field of an owned object that the API server keeps after a patch.
+class StoredValue(NamedTuple):
+    """The value of a field of an owned object that the API server stores after a patch.
 
     Admission, defaulting or normalisation may change the value that the operator sends, to a different value each time.
     The patch is sent again once the stored value or the desired value changes.
-
-    Args:
-        intent: The desired value of the field.
-        kept: The stored value of the field after the patch.
     """
 
-    intent: Any
-    kept: Any
+    desired: Any
+    stored: Any
 
 
 @dataclass(frozen=True)
@@ -123,42 +109,34 @@ class ObservedChild:
 
     Args:
         child: The kind of owned object.
-        thing: The object; None if it does not exist, or has another owner.
+        object: The object; None if it does not exist, or has another owner.
         blocked: The cause that blocks its creation or correction, or None.
         held_until: The time until which it is not corrected again, because another writer undoes corrections; or None.
-        stands: Whether the last correction is still in place.
-        overruled: The values that the API server keeps after patches of its spec, by field.
+        is_corrected: Whether the last correction is still in place.
+        stored_values: The values that the API server stores after patches of its spec, by field.
     """
 
     child: Owned
-    thing: Object | None = None
+    object: Object | None = None
     blocked: StatusCause | None = None
     held_until: datetime | None = None
-    stands: bool = False
-    overruled: Mapping[str, Overruled] = field(default_factory=dict)
+    is_corrected: bool = False
+    stored_values: Mapping[str, StoredValue] = field(default_factory=dict)
 
     def is_held(self, now: datetime) -> bool:
         """Return whether corrections of the object are delayed."""
         return self.held_until is not None and now < self.held_until
 
 
-def blocked_by(
+def name_conflict(
     existing: Object, owner: Object, resource: Resource, owner_resource: Resource, reasons: ChildReasons
 ) -> StatusCause | None:
-    """Return the cause if an object of another owner has the name of a child, or None.
-
-    Args:
-        existing: The object with the name of the child.
-        owner: The owner of the child.
-        resource: The resource of the child.
-        owner_resource: The resource of the owner.
-        reasons: The reasons of the kind.
-    """
+    """Return the cause if the existing object with the name of a child belongs to another owner, or None."""
     if controller_uid(existing) == owner["metadata"]["uid"]:
         return None
-    what, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind
+    name, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind
     earlier = controller(existing, group=owner_resource.group, kind=kind)
     if earlier is not None and earlier.name == owner["metadata"]["name"]:
-        return StatusCause(reasons.cleanup, f"The {what} of an earlier {kind} of this name is being deleted.")
-    message = f"A {what} exists that is not this {kind}'s: delete that, or create this {kind} under another name."
+        return StatusCause(reasons.cleanup, f"The {name} of an earlier {kind} of this name is being deleted.")
+    message = f"The {name} exists and belongs to another owner: delete it, or create this {kind} under another name."
     return StatusCause(reasons.name_conflict, message)

@@ -27,7 +27,7 @@ class Queue(Generic[K]):
             retried with backoff, and not before the error's `retry_after` seconds if it has them. `work` logs its
             errors itself.
         group: Returns the group of a key.
-        waited: Called with the waiting time of a key in seconds when a worker takes the key.
+        observe_wait: Called with the waiting time of a key in seconds when a worker takes the key.
         clock: Returns a monotonic time in seconds.
     """
 
@@ -36,72 +36,67 @@ class Queue(Generic[K]):
         work: Callable[[K], Awaitable[float | None]],
         *,
         group: Callable[[K], Hashable] = lambda _: None,
-        waited: Callable[[float], None] = lambda _: None,
+        observe_wait: Callable[[float], None] = lambda _: None,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._work = work
         self._group = group
-        self._waited = waited
+        self._observe_wait = observe_wait
         self._clock = clock or asyncio.get_running_loop().time
         self._ready: deque[K] = deque()
-        self._freed: deque[K] = deque()  # keys that waited for their group's share, which are next
-        self._held: defaultdict[Hashable, deque[K]] = defaultdict(deque)
-        self._at_work: Counter[Hashable] = Counter()
+        self._released: deque[K] = deque()  # keys that waited for their group's share: the next keys
+        self._blocked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
+        self._active: Counter[Hashable] = Counter()
         self._share = 1
-        self._since: dict[K, float] = {}
-        self._busy: dict[K, float] = {}
-        self._again: set[K] = set()
+        self._waiting: dict[K, float] = {}  # when each key was added
+        self._processing: dict[K, float] = {}  # when the processing of each key started
+        self._dirty: set[K] = set()  # keys that were added while they are processed
         self._failures: dict[K, int] = {}
-        self._later: list[tuple[float, int, K]] = []
+        self._delayed: list[tuple[float, int, K]] = []
         self._due: dict[K, float] = {}
-        self._count = 0
-        self._wake = asyncio.Event()
-        self._worked = float("inf")  # no worker has started
+        self._sequence = 0
+        self._changed = asyncio.Event()
+        self._last_progress = float("inf")  # no worker has started
 
     @property
     def depth(self) -> int:
         """Number of keys that wait for a worker."""
-        return len(self._since)
+        return len(self._waiting)
 
-    def stalled(self) -> float:
+    def stalled_seconds(self) -> float:
         """Return the seconds since the last progress while keys are pending; 0 if none are pending."""
-        pending = [*self._since.values(), *self._busy.values()]
-        return max(0.0, self._clock() - max(self._worked, min(pending))) if pending else 0.0
+        pending = [*self._waiting.values(), *self._processing.values()]
+        return max(0.0, self._clock() - max(self._last_progress, min(pending))) if pending else 0.0
 
-    def progressed(self) -> None:
+    def record_progress(self) -> None:
         """Record progress of a key that is being processed: one key may take many slow requests."""
-        if self._busy:
-            self._worked = self._clock()
+        if self._processing:
+            self._last_progress = self._clock()
 
     def add(self, key: K) -> None:
         """Enqueue a key for processing as soon as possible."""
-        if key in self._since:
+        if key in self._waiting:
             return
-        if key in self._busy:
-            self._again.add(key)
+        if key in self._processing:
+            self._dirty.add(key)
             return
-        self._since[key] = self._clock()
+        self._waiting[key] = self._clock()
         self._ready.append(key)
-        self._wake.set()
+        self._changed.set()
 
     def add_after(self, key: K, seconds: float) -> None:
         """Enqueue a key after a delay in seconds. The earliest of several delays applies."""
         due = self._clock() + seconds
         if due < self._due.get(key, float("inf")):
             self._due[key] = due
-            self._count += 1
-            heapq.heappush(self._later, (due, self._count, key))
-            self._wake.set()
+            self._sequence += 1
+            heapq.heappush(self._delayed, (due, self._sequence, key))
+            self._changed.set()
 
     async def run(self, workers: int, share: int | None = None) -> None:
-        """Process keys until cancelled.
-
-        Args:
-            workers: Number of concurrent workers.
-            share: Workers that one group may use at once; None for all of them.
-        """
+        """Process keys until cancelled. One group may use at most `share` workers at once, by default all."""
         self._share = share or workers
-        self._worked = self._clock()
+        self._last_progress = self._clock()
         async with asyncio.TaskGroup() as group:
             slots = asyncio.Semaphore(workers)
             while True:
@@ -111,25 +106,25 @@ class Queue(Generic[K]):
     async def _next(self) -> K:
         while True:
             now = self._clock()
-            while self._later and self._later[0][0] <= now:
-                due, _, key = heapq.heappop(self._later)
+            while self._delayed and self._delayed[0][0] <= now:
+                due, _, key = heapq.heappop(self._delayed)
                 if self._due.get(key) == due:
                     del self._due[key]
                     self.add(key)
-            while turn := self._freed or self._ready:
-                key = turn.popleft()
+            while keys := self._released or self._ready:
+                key = keys.popleft()
                 group = self._group(key)
-                if self._at_work[group] >= self._share:
-                    self._held[group].append(key)
+                if self._active[group] >= self._share:
+                    self._blocked[group].append(key)
                     continue
-                self._at_work[group] += 1
-                self._waited(now - self._since.pop(key))
-                self._busy[key] = now
+                self._active[group] += 1
+                self._observe_wait(now - self._waiting.pop(key))
+                self._processing[key] = now
                 return key
-            self._wake.clear()
+            self._changed.clear()
             try:
-                async with asyncio.timeout(self._later[0][0] - now if self._later else None):
-                    await self._wake.wait()
+                async with asyncio.timeout(self._delayed[0][0] - now if self._delayed else None):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 
@@ -137,30 +132,30 @@ class Queue(Generic[K]):
         try:
             after = await self._work(key)
         except Exception as error:  # noqa: BLE001 - any error: retry with backoff
-            times = self._failures[key] = self._failures.get(key, 0) + 1
-            after = min(BACKOFF_SECONDS * 2 ** min(times - 1, 16), MAX_BACKOFF_SECONDS)
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            after = min(BACKOFF_SECONDS * 2 ** min(failures - 1, 16), MAX_BACKOFF_SECONDS)
             after *= random.uniform(0.5, 1)  # noqa: S311 - jitter
             after = max(after, min(getattr(error, "retry_after", 0.0), MAX_BACKOFF_SECONDS))
         else:
             self._failures.pop(key, None)
         finally:
             slots.release()
-            del self._busy[key]
-            self._leave(self._group(key))
-            self._worked = self._clock()
-        if key in self._again:
-            self._again.discard(key)
+            del self._processing[key]
+            self._release(self._group(key))
+            self._last_progress = self._clock()
+        if key in self._dirty:
+            self._dirty.discard(key)
             self.add(key)
         if after is not None:
             self.add_after(key, after)
 
-    def _leave(self, group: Hashable) -> None:
+    def _release(self, group: Hashable) -> None:
         """Release a worker of a group, and schedule the group's next held key."""
-        self._at_work[group] -= 1
-        if not self._at_work[group]:
-            del self._at_work[group]
-        if group in self._held:
-            self._freed.append(self._held[group].popleft())
-            if not self._held[group]:
-                del self._held[group]
-            self._wake.set()
+        self._active[group] -= 1
+        if not self._active[group]:
+            del self._active[group]
+        if group in self._blocked:
+            self._released.append(self._blocked[group].popleft())
+            if not self._blocked[group]:
+                del self._blocked[group]
+            self._changed.set()

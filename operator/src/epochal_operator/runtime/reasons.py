@@ -30,7 +30,7 @@ class Effect(NamedTuple):
             detects the cause emits the Event.
         stalls: Whether the object needs a user's action to continue. Other reasons end by themselves or by changes that
             may be on their way.
-        look_again_seconds: Seconds until the next reconcile if no watch reports the end of the cause; None if one does.
+        requeue_after: Seconds until the next reconcile if no watch reports the end of the cause; None if a watch does.
         pod_runs: Whether Ready has this reason while a pod runs, with the pod's name in its message.
     """
 
@@ -39,7 +39,7 @@ class Effect(NamedTuple):
     fault: Fault | None = "User"
     on_arrival: bool = True
     stalls: bool = False
-    look_again_seconds: float | None = None
+    requeue_after: float | None = None
     pod_runs: bool = False
 
 
@@ -77,13 +77,9 @@ def effect_of(reason: OwnReason | Foreign) -> Effect:
 
 
 class StatusCause(NamedTuple):
-    """The reason and message of a status, as in the Kubernetes API.
+    """The reason and message of a status.
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
-
-    Args:
-        reason: The machine-readable reason.
-        message: The message for users.
     """
 
     reason: OwnReason | Foreign

@@ -22,32 +22,26 @@ from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFo
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.children import Children
-from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.kind import ReconcileContext
 from epochal_operator.runtime.owners import ChildReasons, Owned
 from epochal_operator.runtime.reasons import StatusCause
 from epochal_operator.runtime.writer import Outdated, Writer
 
-ROUNDS = 16
-"""Maximum number of plans in one reconcile, more than any object needs. The next reconcile follows after MOMENT."""
-CONFLICTS = 4
-"""Number of conflicts at which a reconcile fails. So many are no coincidence: an admission webhook may deny with this
-code. The work queue then retries with backoff."""
-MOMENT = 1.0
+MAX_ROUNDS = 16
+"""Maximum number of plans in one reconcile, more than any object needs."""
+REQUEUE_SECONDS = 1.0
+"""Delay of the next reconcile after the maximum number of plans."""
+MAX_CONFLICTS = 4
+"""Number of conflicts at which a reconcile fails, so that the work queue retries with backoff. So many conflicts have
+another cause than concurrent writes: an admission webhook may deny with this status."""
 
 _log = logging.getLogger(__name__)
-
 
 AnyAttempt = TypeVar("AnyAttempt", bound=Attempt)
 
 
 class ObjectReconciler(ABC, Generic[AnyAttempt]):
     """Reconciles the objects of a kind. A kind supplies the plan, and applies the actions that it alone has.
-
-    Args:
-        term: The clients and the object store of one leader term.
-        installation: Returns the settings with which Epochal was installed.
-        instance: Name of this process, for Events.
-        clock: Returns the current time, with a time zone.
 
     Attributes:
         resource: The resource of the kind.
@@ -68,17 +62,17 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
 
     def __init__(
         self,
-        term: Term,
+        context: ReconcileContext,
         installation: Callable[[], Any],
         *,
         instance: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.term = term
-        self.store = term.store
+        self.context = context
+        self.store = context.store
         self.installation = installation
         self.clock = clock
-        self.writer = Writer(term, self.resource, instance, clock)
+        self.writer = Writer(context, self.resource, instance, clock)
         self.children = Children(self.writer, self.owned, self.reasons, clock, self.explain)
 
     def explain(self, message: str) -> str:
@@ -91,93 +85,68 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
 
     @abstractmethod
     async def plan(self, document: Object, attempt: AnyAttempt) -> Plan[Any] | None:
-        """Return the plan for an object, or None if the observed state has changed meanwhile.
-
-        Args:
-            document: The object, as cached.
-            attempt: The results of the earlier rounds.
-        """
+        """Return the plan for a cached object, or None if the observed state has changed since it was read."""
 
     async def apply(self, document: Object, action: Any, attempt: AnyAttempt) -> None:  # noqa: ARG002 - for subclasses
-        """Apply an action that only this kind has.
-
-        Args:
-            document: The object for which the action was planned, as cached.
-            action: The action.
-            attempt: Receives the errors that block the object.
-        """
+        """Apply an action that only this kind has. `attempt` receives the errors that block the object."""
         raise TypeError(f"a {self.resource.kind} has no action {action}")
 
     async def refresh(self, key: Key) -> None:
-        """Read an object and its children again after a conflict: the watch has not reported a change yet.
-
-        Args:
-            key: Namespace and name of the object.
-        """
+        """Read an object and its children again after a conflict: the watch has not reported a change yet."""
         await self.writer.refresh(self.resource, key, self.store.get(self.resource, key))
         await self.children.refresh(key)
 
     def forget(self, key: Key) -> None:
-        """Forget the state of a deleted object.
-
-        Args:
-            key: Namespace and name of the object.
-        """
+        """Forget the state of a deleted object."""
         self.children.forget(key)
 
     async def reconcile(self, key: Key) -> float | None:
-        """Bring an object and its children to their desired state.
-
-        Args:
-            key: Namespace and name of the object.
-
-        Returns:
-            Seconds until the next reconcile, or None.
+        """Bring an object and its children to their desired state; return the seconds until the next reconcile.
 
         Raises:
             ApiError: If a request to the API server fails.
         """
         attempt, conflicts = self.attempt(), 0
-        for _ in range(ROUNDS):
+        for _ in range(MAX_ROUNDS):
             document = self.store.get(self.resource, key)
             if document is None:
                 self.forget(key)
                 return None
-            todo = await self.plan(document, attempt)
-            if todo is None:
+            plan = await self.plan(document, attempt)
+            if plan is None:
                 continue
-            if not todo.actions or (attempt.contested and _writes_status_only(todo)):
+            if not plan.actions or (attempt.contested and _writes_status_only(plan)):
                 if attempt.failure is not None:
                     raise attempt.failure
-                return todo.requeue_after
+                return plan.requeue_after
             try:
-                await self._apply(document, todo, attempt)
+                await self._apply(document, plan, attempt)
             except (Conflict, NotFound) as error:
                 conflicts += 1
-                if conflicts == CONFLICTS:
+                if conflicts == MAX_CONFLICTS:
                     raise
                 if not isinstance(error, Outdated):
                     await self.refresh(key)
                 continue
             if attempt.yields:
                 return 0
-        return MOMENT
+        return REQUEUE_SECONDS
 
-    async def _apply(self, document: Object, todo: Plan[Any], attempt: AnyAttempt) -> None:
+    async def _apply(self, document: Object, plan: Plan[Any], attempt: AnyAttempt) -> None:
         """Apply actions until a cause blocks the creation of a child: the later actions may depend on it."""
-        for action in todo.actions:
+        for action in plan.actions:
             if isinstance(action, CreateChild):
                 if (cause := await self._create(document, action, attempt)) is not None:
                     attempt.blocked[action.resource] = cause
                     return
             else:
-                await self._apply_one(document, action, attempt)
-        wrote = any(isinstance(action, ApplyStatus) for action in todo.actions)
-        if wrote and self.store.get(self.resource, key_of(document)) is document:
+                await self._apply_action(document, action, attempt)
+        has_status = any(isinstance(action, ApplyStatus) for action in plan.actions)
+        if has_status and self.store.get(self.resource, key_of(document)) is document:
             # Another field manager owns this status field, so a second apply would not remove it.
             attempt.contested = True
 
-    async def _apply_one(self, document: Object, action: Any, attempt: AnyAttempt) -> None:
+    async def _apply_action(self, document: Object, action: Any, attempt: AnyAttempt) -> None:
         match action:
             case PatchChild() | ReplaceChild():
                 await self.children.change(document, action)
@@ -190,7 +159,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
                 await self._apply_status(document, action)
             case DeleteSelf():
                 await self.writer.delete(self.resource, self.writer.current(document))
-                _log.info("deleted: its ttlSecondsAfterFinished is over")
+                _log.info("deleted: ttlSecondsAfterFinished has passed")
             case _:
                 await self.apply(document, action, attempt)
 
@@ -202,16 +171,15 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
             return self.children.rejected(action.resource, error)
 
     async def _apply_status(self, document: Object, action: ApplyStatus[Any]) -> None:
-        known, status = self.writer.current(document), action.status.dump()
+        current, status = self.writer.current(document), action.status.dump()
         if not self.shares_status:
-            known = document
-        await self.writer.apply_status(known, status, action.manager or LEADER_MANAGER)
+            current = document
+        await self.writer.apply_status(current, status, action.manager or LEADER_MANAGER)
         state = status.get("state")
-        if state is not None and state != (known.get("status") or {}).get("state"):
-            _log.info("is %s", state)
+        if state is not None and state != (current.get("status") or {}).get("state"):
+            _log.info("state is %s", state)
 
 
-def _writes_status_only(todo: Plan[Any]) -> bool:
-    """Return whether a plan has only Events and a new status."""
-    writes = any(isinstance(action, ApplyStatus) for action in todo.actions)
-    return writes and all(isinstance(action, ApplyStatus | EmitEvent) for action in todo.actions)
+def _writes_status_only(plan: Plan[Any]) -> bool:
+    has_status = any(isinstance(action, ApplyStatus) for action in plan.actions)
+    return has_status and all(isinstance(action, ApplyStatus | EmitEvent) for action in plan.actions)

@@ -11,30 +11,22 @@ from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of, version_of
-from epochal_operator.runtime.cache_transform import keep_metadata, share_texts
+from epochal_operator.runtime.cache_transform import CacheTransform, share_texts
 
-GONE = 10_000
+MAX_TOMBSTONES = 10_000
 """Deleted objects that are remembered for each source."""
-
-CacheTransform = Callable[[Object], Object]
-"""Returns the part of an object that the cache keeps."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A set of objects that are listed and watched.
-
-    Args:
-        resource: The resource of the objects.
-        label: Label key that selects the objects; None for all objects.
-    """
+    """A set of objects that are listed and watched: the objects of a resource, or those with a label key."""
 
     resource: Resource
     label: str | None = None
 
-    def takes(self, thing: Object) -> bool:
+    def selects(self, obj: Object) -> bool:
         """Return whether an object of the resource belongs to the source."""
-        return self.label is None or bool((thing["metadata"].get("labels") or {}).get(self.label))
+        return self.label is None or bool((obj["metadata"].get("labels") or {}).get(self.label))
 
 
 class Index(Protocol):
@@ -44,31 +36,20 @@ class Index(Protocol):
     def resource(self) -> Resource:
         """The resource of the objects."""
 
-    def key(self, thing: Object) -> Key | None:
+    def key(self, obj: Object) -> Key | None:
         """Return the index key of an object, or None if the object is not indexed."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """An index of objects by another object that their spec references.
-
-    Args:
-        resource: The resource of the objects.
-        key: Returns the key of the referenced object, or None.
-    """
+    """An index of objects by another object that their spec references; `key` returns the key of that object."""
 
     resource: Resource
     key: Callable[[Object], Key | None]
 
 
 class Change(NamedTuple):
-    """A change of a cached object.
-
-    Args:
-        resource: The resource of the object.
-        before: The cached object before the change; None if it was not cached.
-        after: The cached object after the change; None if it was deleted.
-    """
+    """A cached object before its change (None if it was not cached) and afterwards (None if it was deleted)."""
 
     resource: Resource
     before: Object | None
@@ -88,139 +69,124 @@ class Store:
         sources: The cached sources and their cache transforms. The parts that several sources keep of an object are
             merged.
         indexes: The indexes of the objects.
-        gone: Deleted objects that are remembered for each source.
+        limit: Deleted objects that are remembered for each source.
     """
 
     def __init__(
-        self, sources: Iterable[tuple[Source, CacheTransform]], indexes: Iterable[Index], gone: int = GONE
+        self, sources: Iterable[tuple[Source, CacheTransform]], indexes: Iterable[Index], limit: int = MAX_TOMBSTONES
     ) -> None:
         self._transforms: defaultdict[Resource, list[tuple[Source, CacheTransform]]] = defaultdict(list)
         for source, transform in sources:
             self._transforms[source.resource].append((source, transform))
-        self._things: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._transforms}
-        self._found: dict[Index, defaultdict[Key, dict[Key, Object]]] = {one: defaultdict(dict) for one in indexes}
-        self._gone = {source: _Gone(gone) for of_one in self._transforms.values() for source, _ in of_one}
+        self._objects: dict[Resource, dict[Key, Object]] = {resource: {} for resource in self._transforms}
+        self._indexes = {index: defaultdict[Key, dict[Key, Object]](dict) for index in indexes}
+        self._tombstones = {source: _Tombstones(limit) for pairs in self._transforms.values() for source, _ in pairs}
 
-    def put(self, resource: Resource, thing: Object, *, listed_at: str | None = None) -> Change | None:
+    def put(self, resource: Resource, obj: Object, *, listed_at: str | None = None) -> Change | None:
         """Store an object and return its change, or None if the cache already has this or a newer version.
 
-        Args:
-            resource: The resource of the object.
-            thing: The object.
-            listed_at: resourceVersion of the list that contained the object; None outside a list.
+        `listed_at` is the resourceVersion of the list that contained the object.
         """
-        key = key_of(thing)
-        known = self._things[resource].get(key)
-        if known is not None and version_of(known) >= version_of(thing):
+        key = key_of(obj)
+        cached = self._objects[resource].get(key)
+        if cached is not None and version_of(cached) >= version_of(obj):
             return None
-        if self._is_gone(resource, thing, None if listed_at is None else int(listed_at)):
+        if self._is_deleted(resource, obj, None if listed_at is None else int(listed_at)):
             return None
-        return self._set(resource, key, known, self._transformed(resource, thing))
+        return self._set(resource, key, cached, self._transform(resource, obj))
 
-    def remove(self, resource: Resource, thing: Object, *, by: Source | None = None) -> Change | None:
+    def remove(self, resource: Resource, obj: Object, *, by: Source | None = None) -> Change | None:
         """Remove a deleted object and return the change, or None if no source selects such objects.
 
         Args:
             resource: The resource of the object.
-            thing: The last state of the object. From a watch, its resourceVersion is that of the deletion.
+            obj: The last state of the object. From a watch, its resourceVersion is that of the deletion.
             by: The source whose watch reports the deletion; None if the object is deleted for all sources.
         """
-        if not any(source.takes(thing) for source, _ in self._transforms[resource]):
+        if not any(source.selects(obj) for source, _ in self._transforms[resource]):
             return None
-        return self._end(by or Source(resource), thing, version_of(thing))
+        return self._delete(by or Source(resource), obj, version_of(obj))
 
-    def keep(self, source: Source, uids: Container[str], resource_version: str, namespace: str | None) -> list[Change]:
-        """Remove the objects of a source that a list at a version did not contain, except newer ones.
-
-        Args:
-            source: The source.
-            uids: UIDs of the objects in the list.
-            resource_version: resourceVersion of the list.
-            namespace: Namespace of the list; None for all namespaces.
-
-        Returns:
-            The changes.
-        """
+    def prune_missing(
+        self, source: Source, uids: Container[str], resource_version: str, namespace: str | None
+    ) -> list[Change]:
+        """Remove the objects of a source that a list did not contain, except newer objects; return the changes."""
         version = int(resource_version)
-        gone = [
-            thing
-            for key, thing in self._things[source.resource].items()
-            if namespace in {None, key.namespace} and source.takes(thing) and thing["metadata"]["uid"] not in uids
+        missing = [
+            obj
+            for key, obj in self._objects[source.resource].items()
+            if namespace in {None, key.namespace} and source.selects(obj) and obj["metadata"]["uid"] not in uids
         ]
-        changes = [self._end(source, thing, version) for thing in gone]
+        changes = [self._delete(source, obj, version) for obj in missing]
         return [change for change in changes if change is not None]
 
     def get(self, resource: Resource, key: Key) -> Object | None:
         """Return the cached object of a key, or None."""
-        return self._things[resource].get(key)
+        return self._objects[resource].get(key)
 
     def find(self, index: Index, key: Key) -> Mapping[Key, Object]:
         """Return the objects with an index key, by their own keys."""
-        return self._found[index].get(key, {})
+        return self._indexes[index].get(key, {})
 
     def keys(self, resource: Resource) -> list[Key]:
         """Return the keys of all objects of a resource."""
-        return list(self._things[resource])
+        return list(self._objects[resource])
 
     def objects(self, resource: Resource) -> list[Object]:
         """Return all objects of a resource."""
-        return list(self._things[resource].values())
+        return list(self._objects[resource].values())
 
-    def _end(self, by: Source, thing: Object, version: int) -> Change | None:
+    def _delete(self, by: Source, obj: Object, version: int) -> Change | None:
         """Mark an object as deleted for a source, or for all sources of a resource; return the change, or None."""
-        resource, key, uid = by.resource, key_of(thing), thing["metadata"]["uid"]
+        resource, key, uid = by.resource, key_of(obj), obj["metadata"]["uid"]
         for source, _ in self._transforms[resource]:
             if by.label in {None, source.label}:
-                self._gone[source].add(uid, version)
-        known = self._things[resource].get(key)
-        if known is None or known["metadata"]["uid"] != uid:
-            return Change(resource, thing, None)
-        if version_of(known) > version:
+                self._tombstones[source].add(uid, version)
+        cached = self._objects[resource].get(key)
+        if cached is None or cached["metadata"]["uid"] != uid:
+            return Change(resource, obj, None)
+        if version_of(cached) > version:
             return None
-        left = _without(known, by.label)
-        return self._set(resource, key, known, None if self._is_gone(resource, left) else left)
+        relabelled = _without_label(cached, by.label)
+        return self._set(resource, key, cached, None if self._is_deleted(resource, relabelled) else relabelled)
 
-    def _is_gone(self, resource: Resource, thing: Object, listed_at: int | None = None) -> bool:
+    def _is_deleted(self, resource: Resource, obj: Object, listed_at: int | None = None) -> bool:
         """Return whether an object is deleted for all sources that select it."""
-        uid, version = thing["metadata"]["uid"], version_of(thing)
-        sources = (source for source, _ in self._transforms[resource] if source.takes(thing))
-        return all(self._gone[source].since(uid, listed_at, version) for source in sources)
+        uid, version = obj["metadata"]["uid"], version_of(obj)
+        sources = (source for source, _ in self._transforms[resource] if source.selects(obj))
+        return all(self._tombstones[source].covers(uid, listed_at, version) for source in sources)
 
-    def _transformed(self, resource: Resource, thing: Object) -> Object:
+    def _transform(self, resource: Resource, obj: Object) -> Object:
         """Return the merged parts of an object that its sources keep, including the labels of these sources."""
-        taking = [(source, transform) for source, transform in self._transforms[resource] if source.takes(thing)]
-        labels = {source.label: thing["metadata"]["labels"][source.label] for source, _ in taking if source.label}
-        parts: list[Object] = [transform(thing) for _, transform in taking]
-        kept: Object = share_texts(reduce(_merged, [*parts, {"metadata": {"labels": labels}}]))
-        return kept
+        selecting = [(source, transform) for source, transform in self._transforms[resource] if source.selects(obj)]
+        labels = {source.label: obj["metadata"]["labels"][source.label] for source, _ in selecting if source.label}
+        parts: list[Object] = [transform(obj) for _, transform in selecting]
+        merged: Object = share_texts(reduce(_merge, [*parts, {"metadata": {"labels": labels}}]))
+        return merged
 
-    def _set(self, resource: Resource, key: Key, known: Object | None, after: Object | None) -> Change:
-        self._index(resource, key, known, after)
+    def _set(self, resource: Resource, key: Key, before: Object | None, after: Object | None) -> Change:
+        self._update_indexes(resource, key, before, after)
         if after is None:
-            del self._things[resource][key]
+            del self._objects[resource][key]
         else:
-            self._things[resource][key] = after
-        return Change(resource, known, after)
+            self._objects[resource][key] = after
+        return Change(resource, before, after)
 
-    def _index(self, resource: Resource, key: Key, before: Object | None, after: Object | None) -> None:
-        for index, found in self._found.items():
+    def _update_indexes(self, resource: Resource, key: Key, before: Object | None, after: Object | None) -> None:
+        for index, objects in self._indexes.items():
             if index.resource != resource:
                 continue
-            was, now = (index.key(one) if one is not None else None for one in (before, after))
-            if was is not None and was != now:
-                found[was].pop(key, None)
-                if not found[was]:
-                    del found[was]
-            if now is not None and after is not None:
-                found[now][key] = after
+            old_key, new_key = (None if obj is None else index.key(obj) for obj in (before, after))
+            if old_key is not None and old_key != new_key:
+                objects[old_key].pop(key, None)
+                if not objects[old_key]:
+                    del objects[old_key]
+            if new_key is not None and after is not None:
+                objects[new_key][key] = after
 
 
-class _Gone:
-    """The latest deleted objects of a source, with their resourceVersions.
-
-    Args:
-        limit: Maximum number of remembered objects.
-    """
+class _Tombstones:
+    """The latest deleted objects of a source, with the resourceVersions of their deletions."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -234,14 +200,8 @@ class _Gone:
             oldest = next(iter(self._versions))
             self._forgotten = max(self._forgotten, self._versions.pop(oldest))
 
-    def since(self, uid: str, listed_at: int | None, version: int) -> bool:
-        """Return whether an object was deleted, or may have been deleted, after it was read.
-
-        Args:
-            uid: UID of the object.
-            listed_at: resourceVersion of the list that contained the object; None outside a list.
-            version: resourceVersion of the object.
-        """
+    def covers(self, uid: str, listed_at: int | None, version: int) -> bool:
+        """Return whether an object was deleted, or may have been deleted, after it was read or listed."""
         if uid in self._versions:
             return (version if listed_at is None else max(listed_at, version)) <= self._versions[uid]
         # A list older than the forgotten deletions may contain deleted objects. The next list contains the others
@@ -249,21 +209,15 @@ class _Gone:
         return listed_at is not None and version <= listed_at <= self._forgotten
 
 
-def metadata_only(thing: Object) -> Object:
-    """Return only the metadata of an object: the default cache transform."""
-    return {"metadata": keep_metadata(thing["metadata"])}
+def _without_label(obj: Object, label: str | None) -> Object:
+    labels = {name: text for name, text in (obj["metadata"].get("labels") or {}).items() if name != label}
+    return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
-def _without(thing: Object, label: str | None) -> Object:
-    """Return an object without a label."""
-    labels = {name: text for name, text in (thing["metadata"].get("labels") or {}).items() if name != label}
-    return {**thing, "metadata": {**thing["metadata"], "labels": labels}}
-
-
-def _merged(one: Any, other: Any) -> Any:
+def _merge(first: Any, second: Any) -> Any:
     """Return a deep merge of two values. If other values than mappings and lists differ, the first one applies."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return {**one, **other, **{name: _merged(one[name], other[name]) for name in one.keys() & other.keys()}}
-    if isinstance(one, list) and isinstance(other, list) and one != other:
-        return [*one, *(item for item in other if item not in one)]
-    return one
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return {**first, **second, **{name: _merge(first[name], second[name]) for name in first.keys() & second.keys()}}
+    if isinstance(first, list) and isinstance(second, list) and first != second:
+        return [*first, *(item for item in second if item not in first)]
+    return first

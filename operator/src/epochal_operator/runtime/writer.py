@@ -8,9 +8,9 @@ from epochal_operator.runtime.api.errors import ALREADY_EXISTS, Conflict, NotFou
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.events import Event, event_object
-from epochal_operator.runtime.kind import Term
+from epochal_operator.runtime.kind import ReconcileContext
 
-RACES = 3
+CREATE_RETRIES = 3
 """Retries of a create after a Conflict that may be temporary, as from a quota that changed at the same time."""
 
 
@@ -21,83 +21,54 @@ class Outdated(Conflict):
 class Writer:
     """Writes objects, statuses and Events of a kind.
 
-    Args:
-        term: The context of the reconciler.
-        resource: The resource of the kind.
-        instance: Name of this process's pod, for Events.
-        clock: Returns the time, with a time zone.
-
     Attributes:
         resource: The resource of the kind.
         kube: Client that makes each request once, because the queue retries the whole reconcile.
         store: The cache of objects.
     """
 
-    def __init__(self, term: Term, resource: Resource, instance: str, clock: Callable[[], datetime]) -> None:
-        self._term = term
+    def __init__(
+        self, context: ReconcileContext, resource: Resource, instance: str, clock: Callable[[], datetime]
+    ) -> None:
+        self._context = context
         self.resource = resource
         self._instance = instance
         self._clock = clock
-        self.kube = term.kube.once()
-        self.store = term.store
+        self.kube = context.kube.without_retries()
+        self.store = context.store
 
     async def emit(self, event: Event, about: Object) -> None:
-        """Create an Event about an object of the kind.
-
-        Args:
-            event: The Event.
-            about: The object.
-        """
-        told = event_object(event, self.resource, about["metadata"], instance=self._instance, now=self._clock())
-        await self._term.recorder.tell(told)
+        """Create an Event about an object of the kind."""
+        body = event_object(event, self.resource, about["metadata"], instance=self._instance, now=self._clock())
+        await self._context.recorder.create(body)
 
     async def apply_status(self, about: Object, status: dict[str, Any], manager: str = LEADER_MANAGER) -> None:
-        """Apply status fields of an object, unless the object has changed since it was read.
-
-        Args:
-            about: The object.
-            status: The status fields of the manager, as JSON.
-            manager: The field manager.
-        """
-        metadata = about["metadata"]
+        """Apply the status fields of a manager, unless the object has changed since it was read."""
         written = await self.kube.apply_status(
-            self.resource,
-            metadata["namespace"],
-            metadata["name"],
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            manager=manager,
-            status=status,
+            self.resource, *key_of(about), **_precondition(about), manager=manager, status=status
         )
         self.put(self.resource, written)
 
     async def check_current(self, about: Object) -> None:
-        """Raise Outdated if the API server has another object, generation or deletion: the watch may be late.
-
-        Args:
-            about: The object, as read.
-        """
-        now = await self.kube.get(self.resource, *key_of(about))
-        if _differ(about, now):
-            self.put(self.resource, now)
+        """Raise Outdated if the API server has another object, generation or deletion: the watch may be late."""
+        live = await self.kube.get(self.resource, *key_of(about))
+        if _is_outdated(about, live):
+            self.put(self.resource, live)
             raise self._outdated()
 
     def current(self, about: Object) -> Object:
-        """Return the cached version of an object of the kind, whose status may be newer than that of the object.
-
-        Args:
-            about: The object, as read.
+        """Return the cached version of an object of the kind, whose status may be newer.
 
         Raises:
             NotFound: If the object does not exist any more.
             Outdated: If another object of that name, another generation or a deletion is cached.
         """
-        document = self.store.get(self.resource, key_of(about))
-        if document is None:
+        cached = self.store.get(self.resource, key_of(about))
+        if cached is None:
             raise NotFound(404, "NotFound", f"the {self.resource.kind} does not exist any more")
-        if _differ(about, document):
+        if _is_outdated(about, cached):
             raise self._outdated()
-        return document
+        return cached
 
     def _outdated(self) -> Outdated:
         return Outdated(409, "Conflict", f"the {self.resource.kind} has changed since it was read")
@@ -105,80 +76,65 @@ class Writer:
     async def create(self, resource: Resource, body: Object) -> tuple[Object, bool]:
         """Create an object; return the object with that name (with any owner), and whether it is new."""
         metadata = body["metadata"]
-        for left in range(RACES, -1, -1):
+        for remaining in range(CREATE_RETRIES, -1, -1):
             try:
                 return await self.kube.create(resource, dict(body), manager=LEADER_MANAGER), True
             except Conflict as error:
                 if error.reason != ALREADY_EXISTS:
-                    if not left:
+                    if not remaining:
                         raise
                     continue
             try:
                 return await self.kube.get(resource, metadata["namespace"], metadata["name"]), False
             except NotFound:  # deleted after the Conflict
-                if not left:
+                if not remaining:
                     raise
         raise AssertionError("unreachable")
 
-    async def patch(self, resource: Resource, thing: Object, patch: dict[str, Any]) -> dict[str, Any]:
+    async def patch(self, resource: Resource, obj: Object, patch: dict[str, Any]) -> dict[str, Any]:
         """Change fields of an object (None removes a field), unless the object has changed since it was read."""
-        metadata = thing["metadata"]
-        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
-        where = (resource, metadata["namespace"], metadata["name"])
-        return await self.kube.patch(*where, patch, **seen, manager=LEADER_MANAGER)
+        return await self.kube.patch(resource, *key_of(obj), patch, **_precondition(obj), manager=LEADER_MANAGER)
 
-    async def replace(
-        self, resource: Resource, thing: Object, replacement: Callable[[Object], Object]
-    ) -> dict[str, Any]:
-        """Replace an object, even if it has changed since it was read.
-
-        Args:
-            resource: The resource of the object.
-            thing: The object.
-            replacement: Returns the object to write, from the object as read from the API server.
-        """
-        live = await self.kube.get(resource, *key_of(thing))
-        if live["metadata"]["uid"] != thing["metadata"]["uid"]:
+    async def replace(self, resource: Resource, obj: Object, replacement: Callable[[Object], Object]) -> dict[str, Any]:
+        """Replace an object, even if it has changed since it was read; `replacement` gets the live object."""
+        live = await self.kube.get(resource, *key_of(obj))
+        if live["metadata"]["uid"] != obj["metadata"]["uid"]:
             raise Conflict(409, "Conflict", f"the {resource.kind} was deleted and created again since it was read")
         return await self.kube.replace(resource, dict(replacement(live)), manager=LEADER_MANAGER)
 
     async def delete(
-        self, resource: Resource, thing: Object, propagation: Literal["Background", "Foreground"] = "Background"
+        self, resource: Resource, obj: Object, propagation: Literal["Background", "Foreground"] = "Background"
     ) -> None:
         """Delete an object, unless it has changed since it was read.
 
         With Foreground propagation, the object stays in the cache: the caller refreshes it.
         """
-        metadata, key = thing["metadata"], key_of(thing)
-        seen = {"uid": metadata["uid"], "resource_version": metadata["resourceVersion"]}
-        await self.kube.delete(resource, *key, **seen, propagation=propagation)
+        await self.kube.delete(resource, *key_of(obj), **_precondition(obj), propagation=propagation)
         if propagation == "Background":
-            self.remove(resource, thing)
+            self.remove(resource, obj)
 
-    async def refresh(self, resource: Resource, key: Key, known: Object | None) -> None:
-        """Read an object again, because the API server has a change that the watch has not yet reported.
-
-        Args:
-            resource: The resource of the object.
-            key: Key of the object.
-            known: The cached object, which is removed if it no longer exists.
-        """
+    async def refresh(self, resource: Resource, key: Key, cached: Object | None) -> None:
+        """Read a cached object again, because the API server has a change that the watch has not yet reported."""
         try:
             self.put(resource, await self.kube.get(resource, *key))
         except NotFound:
-            if known is not None:
-                self.remove(resource, known)
+            if cached is not None:
+                self.remove(resource, cached)
 
-    def put(self, resource: Resource, thing: Object) -> None:
+    def put(self, resource: Resource, obj: Object) -> None:
         """Store an object that was written or read, and enqueue the objects that the change affects."""
-        self._term.wrote(self.store.put(resource, thing))
+        self._context.on_change(self.store.put(resource, obj))
 
-    def remove(self, resource: Resource, thing: Object) -> None:
+    def remove(self, resource: Resource, obj: Object) -> None:
         """Remove a deleted object, and enqueue the objects that the change affects."""
-        self._term.wrote(self.store.remove(resource, thing))
+        self._context.on_change(self.store.remove(resource, obj))
 
 
-def _differ(planned: Object, now: Object) -> bool:
+def _precondition(obj: Object) -> dict[str, str]:
+    return {"uid": obj["metadata"]["uid"], "resource_version": obj["metadata"]["resourceVersion"]}
+
+
+def _is_outdated(planned: Object, current: Object) -> bool:
     """Return whether an object has another UID, generation or deletion time than the object of a plan."""
     fields = ("uid", "generation", "deletionTimestamp")
-    return any(planned["metadata"].get(field) != now["metadata"].get(field) for field in fields)
+    return any(planned["metadata"].get(field) != current["metadata"].get(field) for field in fields)

@@ -36,7 +36,7 @@ def training_jobs(
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(JOB, OWNED_PODS),
         references=(FOLLOWERS,),
-        woken_by={TRAINING_JOBS: followers},
+        watches={TRAINING_JOBS: followers},
         cached={TRAINING_JOBS: partial(cache_transform.training_job, labels=metric_labels)},
         bounds=BOUNDS,
     )

@@ -37,9 +37,9 @@ class Reason(OwnReason):
     FAILING = "Failing", _SILENT
 
     # For Ready: causes that block its Job.
-    CLEANUP = "Cleanup", _SILENT._replace(look_again_seconds=1)
-    NAME_CONFLICT = "NameConflict", Effect(stalls=True, look_again_seconds=30)
-    JOB_REJECTED = "JobRejected", Effect(stalls=True, look_again_seconds=60)
+    CLEANUP = "Cleanup", _SILENT._replace(requeue_after=1)
+    NAME_CONFLICT = "NameConflict", Effect(stalls=True, requeue_after=30)
+    JOB_REJECTED = "JobRejected", Effect(stalls=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
     SPEC_LOST = "SpecLost", _STALLS
@@ -47,7 +47,7 @@ class Reason(OwnReason):
     CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound", Effect(event="Normal")
     CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _GOES_ON
     CONTINUE_FROM_FAILED = "ContinueFromFailed", _STALLS
-    CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(stalls=True, look_again_seconds=30)
+    CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(stalls=True, requeue_after=30)
 
     # For Ready: causes that block its pod.
     POD_REFUSED = "PodRefused"

@@ -57,14 +57,14 @@ class Reconciler(ObjectReconciler[Attempt]):
     async def run(self) -> None:
         """Watch the Events about pods that Jobs cannot create, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for namespace in self.term.namespaces or (None,):
-                group.create_task(watch_refusals(self.term.kube, namespace, self._take_refusal))
+            for namespace in self.context.namespaces or (None,):
+                group.create_task(watch_refusals(self.context.kube, namespace, self._take_refusal))
 
     def _take_refusal(self, event: Object) -> None:
         regarding = event.get("regarding") or {}
         key = Key(regarding.get("namespace", ""), regarding.get("name", ""))
         if self.refusals.add(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
-            self.term.wake(key)
+            self.context.enqueue(key)
 
     async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
         """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
@@ -77,7 +77,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         """Return the cached children of a TrainingJob."""
         key, uid, now = key_of(document), document["metadata"]["uid"], self.clock()
         seen = self.children.observe(document, JOB, blocked.get(JOBS), now)
-        child, cause, pods, continued_from = seen.thing, seen.blocked, self._pods(key), None
+        child, cause, pods, continued_from = seen.object, seen.blocked, self._pods(key), None
         if child is None and (name := predecessor_name(document)):
             results = predecessor_results(
                 name, document, lambda other: self.store.get(TRAINING_JOBS, Key(key.namespace, other))
@@ -92,7 +92,7 @@ class Reconciler(ObjectReconciler[Attempt]):
             own_pods(child, pods),
             orphan_pods(child, pods, uid),
             cause,
-            None if seen.stands else seen.held_until,
+            None if seen.is_corrected else seen.held_until,
             continued_from=continued_from,
         )
         last = self.refusals.get(key.namespace, child["metadata"]["uid"]) if child is not None else None
@@ -108,7 +108,7 @@ class Reconciler(ObjectReconciler[Attempt]):
         async for page in self.writer.kube.list(PODS, key.namespace, labels=selector):
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
-                self.term.wrote(self.store.put(PODS, pod, listed_at=page.resource_version))
+                self.context.on_change(self.store.put(PODS, pod, listed_at=page.resource_version))
             del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))

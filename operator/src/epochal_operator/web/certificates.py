@@ -15,15 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_LIFE = timedelta(days=3650)
+AUTHORITY_TTL = timedelta(days=3650)
 PREPARED_BEFORE = timedelta(days=365)
 """Time before an authority's expiry from which new pods also trust the next authority. Few jobs train for longer."""
-CERTIFICATE_LIFE = timedelta(days=90)
-RENEWED_BEFORE = CERTIFICATE_LIFE / 3
+CERTIFICATE_TTL = timedelta(days=90)
+RENEWED_BEFORE = CERTIFICATE_TTL / 3
 CLOCK_SKEW = timedelta(hours=1)
 """Maximum lag of a node's clock behind the operator's clock."""
 
-_UNREADABLE = (
+_PARSE_ERRORS = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -90,55 +90,45 @@ def _decode(text: str) -> bytes:
 
 
 def service_names(service: str) -> list[str]:
-    """Return all DNS names of a Service inside the cluster.
-
-    Args:
-        service: The Service as NAME.NAMESPACE.svc.
-    """
+    """Return all DNS names of a Service, as NAME.NAMESPACE.svc, inside the cluster."""
     name, namespace = service.split(".")[:2]
     return [name, f"{name}.{namespace}", f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local"]
 
 
-def due(
-    found: Bundle | None, known: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
+def renew_due(
+    stored: Bundle | None, loaded: Bundle | None, names: Sequence[str], rotation: Rotation | None, now: datetime
 ) -> tuple[Bundle, str]:
     """Return the bundle to use, and the reason if it differs from the Secret's.
 
     Args:
-        found: The bundle in the Secret; None without one.
-        known: The bundle in use, which is restored if the Secret has lost it.
+        stored: The bundle in the Secret; None without a bundle.
+        loaded: The bundle in use, which is restored if the Secret has lost it.
         names: DNS names that the certificate must contain.
         rotation: The requested rotation step. `finish` without a next authority replaces the authority at once.
         now: The time, with a time zone.
     """
-    bundle, reason = found, ""
+    bundle, reason = stored, ""
     if bundle is None or (_authority_fault(bundle, now) and not _has_next(bundle, now)):
-        bundle, reason = known, fault(found, names, now) or ""
+        bundle, reason = loaded, renewal_reason(stored, names, now) or ""
     if bundle is not None and (rotation == "finish" or _authority_fault(bundle, now)):
         if _has_next(bundle, now):
             bundle, reason = bundle.promoted(), "replaced the authority by the next authority"
         else:
             bundle, reason = None, "replaced the authority at once: running trainers do not trust the new authority"
-    if (broken := fault(bundle, names, now)) is not None or bundle is None:
-        reason = reason or broken or ""
+    if (cause := renewal_reason(bundle, names, now)) is not None or bundle is None:
+        reason = reason or cause or ""
         bundle = renew(bundle, names, now)
-    ends = x509.load_pem_x509_certificate(bundle.authority).not_valid_after_utc
-    soon = ends - CERTIFICATE_LIFE - PREPARED_BEFORE < now
-    if (rotation == "prepare" or soon) and not _has_next(bundle, now):
-        authority, key = _issue(None, (), now, AUTHORITY_LIFE)
+    expiry = x509.load_pem_x509_certificate(bundle.authority).not_valid_after_utc
+    expires_soon = expiry - CERTIFICATE_TTL - PREPARED_BEFORE < now
+    if (rotation == "prepare" or expires_soon) and not _has_next(bundle, now):
+        authority, key = _issue(None, (), now, AUTHORITY_TTL)
         bundle = replace(bundle, next_authority=authority, next_authority_key=key)
         reason = reason or "added the next authority"
     return bundle, reason
 
 
-def fault(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | None:
-    """Return the reason why a part of the bundle must be renewed, or None if the bundle is valid.
-
-    Args:
-        bundle: The bundle; None without one.
-        names: DNS names that the certificate must contain.
-        now: The time, with a time zone.
-    """
+def renewal_reason(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | None:
+    """Return the reason why a part of the bundle must be renewed, or None if the bundle is valid for these names."""
     if bundle is None:
         return "there is no certificate yet"
     return _authority_fault(bundle, now) or _certificate_fault(bundle, names, now)
@@ -147,11 +137,11 @@ def fault(bundle: Bundle | None, names: Sequence[str], now: datetime) -> str | N
 def renew(bundle: Bundle | None, names: Sequence[str], now: datetime) -> Bundle:
     """Return a bundle with a new server certificate, and with a new authority if the old one is invalid."""
     if bundle is None or _authority_fault(bundle, now) is not None:
-        authority = _issue(None, (), now, AUTHORITY_LIFE)
+        authority = _issue(None, (), now, AUTHORITY_TTL)
     else:
         authority = bundle.authority, bundle.authority_key
-    following = (bundle.next_authority, bundle.next_authority_key) if bundle else ()
-    return Bundle(*authority, *_issue(authority, names, now, CERTIFICATE_LIFE), *following)
+    next_pair = (bundle.next_authority, bundle.next_authority_key) if bundle else ()
+    return Bundle(*authority, *_issue(authority, names, now, CERTIFICATE_TTL), *next_pair)
 
 
 def _authority_fault(bundle: Bundle, now: datetime) -> str | None:
@@ -161,19 +151,18 @@ def _authority_fault(bundle: Bundle, now: datetime) -> str | None:
         key = serialization.load_pem_private_key(bundle.authority_key, password=None)
         authority.verify_directly_issued_by(authority)
         constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except _UNREADABLE as error:
-        return f"the authority cannot be read: {error or type(error).__name__}"
+    except _PARSE_ERRORS as error:
+        return f"cannot read the authority: {error or type(error).__name__}"
     if not constraints.ca:
         return "ca.crt is not an authority's certificate"
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != authority.public_key():
         return "ca.key does not belong to ca.crt"
-    if not authority.not_valid_before_utc <= now <= authority.not_valid_after_utc - CERTIFICATE_LIFE:
-        return f"the authority ends at {authority.not_valid_after_utc:%F}, before a new certificate would"
+    if not authority.not_valid_before_utc <= now <= authority.not_valid_after_utc - CERTIFICATE_TTL:
+        return f"the authority expires at {authority.not_valid_after_utc:%F}, before a new certificate would"
     return None
 
 
 def _has_next(bundle: Bundle, now: datetime) -> bool:
-    """Return whether the bundle has a valid next authority."""
     return bool(bundle.next_authority) and _authority_fault(bundle.promoted(), now) is None
 
 
@@ -184,28 +173,21 @@ def _certificate_fault(bundle: Bundle, names: Sequence[str], now: datetime) -> s
         key = serialization.load_pem_private_key(bundle.key, password=None)
         certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(bundle.authority))
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except _UNREADABLE as error:
-        return f"the certificate cannot be read or is not signed by ca.crt: {error or type(error).__name__}"
+    except _PARSE_ERRORS as error:
+        return f"cannot read the certificate, or it is not signed by ca.crt: {error or type(error).__name__}"
     if key.public_key() != certificate.public_key():
         return "tls.key does not belong to tls.crt"
     if missing := set(names) - set(found.get_values_for_type(x509.DNSName)):
         return f"the certificate lacks the names {sorted(missing)}"
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc - RENEWED_BEFORE:
-        return f"the certificate ends at {certificate.not_valid_after_utc:%F}"
+        return f"the certificate expires at {certificate.not_valid_after_utc:%F}"
     return None
 
 
 def _issue(
-    authority: tuple[bytes, bytes] | None, names: Sequence[str], now: datetime, life: timedelta
+    authority: tuple[bytes, bytes] | None, names: Sequence[str], now: datetime, ttl: timedelta
 ) -> tuple[bytes, bytes]:
-    """Return a new certificate and its private key, as PEM.
-
-    Args:
-        authority: Certificate and private key of the authority; None for the certificate of a new authority.
-        names: DNS names of the server; empty for an authority.
-        now: The time, with a time zone.
-        life: Lifetime of the certificate.
-    """
+    """Return a new certificate and its private key, as PEM."""
     key, ca = ec.generate_private_key(ec.SECP256R1()), authority is None
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "epochal authority" if ca else "epochal")])
@@ -214,7 +196,7 @@ def _issue(
         parent = x509.load_pem_x509_certificate(authority[0])
         parent_key = serialization.load_pem_private_key(authority[1], password=None)
         if not isinstance(parent_key, ec.EllipticCurvePrivateKey):
-            raise TypeError("the authority's key must be of an elliptic curve")
+            raise TypeError("ca.key must be the key of an elliptic curve")
         issuer, issuer_key = parent.subject, parent_key
         issuer_identifier = parent.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     unused = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign")
@@ -225,7 +207,7 @@ def _issue(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + life)
+        .not_valid_after(now + ttl)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, **usage), critical=True)
         .add_extension(identifier, critical=False)

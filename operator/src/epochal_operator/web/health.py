@@ -28,21 +28,21 @@ def health_routes(
         stalled: Returns the reason why reconciling is stalled, or None; /healthz fails with a reason.
         ready: Returns whether the progress endpoint accepts reports; /readyz fails until it does.
     """
-    texts: Lookup[str, bytes] = Lookup(most=2, yes_seconds=METRICS_SECONDS, no_seconds=0, at_once=1)
+    texts: Lookup[str, bytes] = Lookup(max_found=2, found_seconds=METRICS_SECONDS, missing_seconds=0, concurrency=1)
 
     async def metrics(request: web.Request) -> web.Response:
         # Cache only two formats: clients may name any number of versions.
         accepted = _OPENMETRICS + _VERSION if _OPENMETRICS in request.headers.get("Accept", "") else ""
         encode, content_type = choose_encoder(accepted)
 
-        async def packed() -> bytes:
+        async def compressed() -> bytes:
             # Rendering takes a quarter of a second for a thousand TrainingJobs, and must not block reports.
             return await asyncio.to_thread(lambda: gzip.compress(encode(registry), compresslevel=6))
 
-        text, headers = await texts.get(accepted, packed) or b"", {"Content-Type": content_type}
+        text, headers = await texts.get(accepted, compressed) or b"", {"Content-Type": content_type}
         if "gzip" in request.headers.get("Accept-Encoding", "").lower():
             return web.Response(body=text, headers=headers | {"Content-Encoding": "gzip"})
-        return web.Response(body=_unpacked(text), headers=headers)
+        return web.Response(body=_decompressed(text), headers=headers)
 
     async def healthz(_: web.Request) -> web.Response:
         fault = stalled()
@@ -56,8 +56,8 @@ def health_routes(
     return [web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)]
 
 
-async def _unpacked(packed: bytes) -> AsyncIterator[bytes]:
+async def _decompressed(compressed: bytes) -> AsyncIterator[bytes]:
     """Yield the decompressed text in parts, so that a slow client holds only one part in memory."""
-    with gzip.open(BytesIO(packed)) as text:
+    with gzip.open(BytesIO(compressed)) as text:
         while part := text.read(PART_BYTES):
             yield part

@@ -49,24 +49,22 @@ def bearer(header: str | None) -> str | None:
 
 
 class PodAuth:
-    """Returns the identities of tokens, with a cache to avoid token reviews.
-
-    Args:
-        kube: The API server.
-        audience: The audience for which a token must be valid.
-        clock: Returns the time in seconds.
-    """
+    """Returns the identities of tokens for an audience, with a cache to avoid token reviews."""
 
     def __init__(self, kube: Kube, audience: str, clock: Callable[[], float] = monotonic) -> None:
         self._kube = kube
         self._audience = audience
         self._identities = Lookup[bytes, Identity](
-            most=ENTRIES, yes_seconds=KNOWN_SECONDS, no_seconds=UNKNOWN_SECONDS, at_once=REVIEWS, clock=clock
+            max_found=ENTRIES,
+            found_seconds=KNOWN_SECONDS,
+            missing_seconds=UNKNOWN_SECONDS,
+            concurrency=REVIEWS,
+            clock=clock,
         )
 
-    def known(self, token: str) -> Identity | None:
+    def cached(self, token: str) -> Identity | None:
         """Return the cached identity of a token, or None if it is not cached."""
-        return self._identities.known(_digest(token))
+        return self._identities.cached(_digest(token))
 
     async def identity(self, token: str) -> Identity | None:
         """Return the identity of a token, or None if the token is not valid for the audience.
@@ -101,5 +99,5 @@ def _identity(status: Mapping[str, Any], audience: str) -> Identity | None:
 
 
 def _digest(token: str) -> bytes:
-    # Keep as few tokens as possible in this process's memory, for example for a core dump.
+    # A core dump of this process must contain as few tokens as possible.
     return hashlib.sha256(token.encode()).digest()

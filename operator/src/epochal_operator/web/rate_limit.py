@@ -8,27 +8,13 @@ from cachetools import TTLCache
 
 
 class Bucket(NamedTuple):
-    """A token bucket that refills over time.
-
-    Args:
-        tokens: Tokens in the bucket at the time `at`.
-        at: Time of the last update in seconds.
-    """
+    """A token bucket that refills over time."""
 
     tokens: float
     at: float
 
     def take(self, now: float, *, burst: float, per_second: float) -> tuple["Bucket", float]:
-        """Take one token if available.
-
-        Args:
-            now: The current time in seconds.
-            burst: Capacity of the bucket.
-            per_second: Tokens added per second.
-
-        Returns:
-            The updated bucket, and the seconds until a token is available: 0 if a token was taken.
-        """
+        """Return the bucket without a token, and 0; or the bucket, and the seconds until it has a token."""
         tokens = min(burst, self.tokens + max(0.0, now - self.at) * per_second)
         if tokens >= 1:
             return Bucket(tokens - 1, now), 0.0
@@ -54,20 +40,20 @@ class RateLimit:
         self._clock = clock
         self._buckets: TTLCache[str, Bucket, float] = TTLCache(clients, burst / per_second, clock)
 
-    def wait(self, client: str) -> float:
-        """Return the seconds that a client must wait; if 0, the request is counted."""
+    def take(self, client: str) -> float:
+        """Return 0 and count a request of a client, or return the seconds that the client must wait."""
         now = self._clock()
         bucket, seconds = self._bucket(client).take(now, burst=self._burst, per_second=self._per_second)
         self._buckets[client] = bucket
         return seconds
 
-    def give_back(self, client: str) -> None:
+    def refund(self, client: str) -> None:
         """Return a token to a client, so that its last request does not count."""
         bucket = self._bucket(client)
         self._buckets[client] = bucket._replace(tokens=min(self._burst, bucket.tokens + 1))
 
-    def left(self, client: str) -> float:
-        """Return the tokens that a client has left."""
+    def remaining(self, client: str) -> float:
+        """Return the remaining tokens of a client."""
         bucket = self._bucket(client)
         return min(self._burst, bucket.tokens + (self._clock() - bucket.at) * self._per_second)
 

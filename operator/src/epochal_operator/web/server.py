@@ -23,7 +23,7 @@ CONNECTION_SECONDS = 60.0
 HANDSHAKE_SECONDS = 5.0
 HEAD_SECONDS = 5.0
 """Timeout in seconds for a request's line and headers."""
-STOP_SECONDS = 5.0
+SHUTDOWN_SECONDS = 5.0
 """Timeout in seconds for running requests when the server stops."""
 RETRY_SECONDS = 0.1
 
@@ -34,12 +34,7 @@ _protocol_log.setLevel(logging.CRITICAL)
 
 
 class Server:
-    """Serves routes on a socket, with one request for each connection.
-
-    Args:
-        routes: The served routes.
-        listener: Listening socket, which the server closes when it stops.
-        context: TLS context; None for plain HTTP.
+    """Serves routes on a listening socket, which it closes when it stops, with one request for each connection.
 
     Attributes:
         serving: Set while connections are accepted.
@@ -55,10 +50,10 @@ class Server:
         self.serving = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until cancelled; then running requests get `STOP_SECONDS` to finish."""
+        """Serve until cancelled; then running requests get `SHUTDOWN_SECONDS` to finish."""
         app = web.Application(middlewares=[_one_request])
         app.add_routes(self._routes)
-        runner = web.AppRunner(app, shutdown_timeout=STOP_SECONDS)
+        runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
         await runner.setup()
         protocol = partial(
             _Connection,
@@ -77,8 +72,8 @@ class Server:
                     connection, client = await self._accept()
                     if not await self._admit(connection, client):
                         continue
-                    gone = partial(self._connections.release, connection)
-                    handshakes.create_task(self._shake_hands(connection, partial(protocol, gone), gone))
+                    on_close = partial(self._connections.release, connection)
+                    handshakes.create_task(self._shake_hands(connection, partial(protocol, on_close), on_close))
         finally:
             self.serving.clear()
             self._listener.close()
@@ -104,26 +99,26 @@ class Server:
         return admitted
 
     async def _shake_hands(
-        self, connection: socket.socket, protocol: Callable[[], asyncio.Protocol], gone: Callable[[], None]
+        self, connection: socket.socket, protocol: Callable[[], asyncio.Protocol], on_close: Callable[[], None]
     ) -> None:
-        limits = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": HANDSHAKE_SECONDS}
+        timeouts = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": HANDSHAKE_SECONDS}
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                protocol, connection, ssl=self._context, **(limits if self._context else {})
+                protocol, connection, ssl=self._context, **(timeouts if self._context else {})
             )
         except OSError as error:
             _log.debug("TLS handshake failed: %s", error)
-            gone()
+            on_close()
 
 
 class _Connection(web.RequestHandler):
     """A connection with a time limit that calls a function when it is closed."""
 
-    __slots__ = ("_deadline", "_gone")
+    __slots__ = ("_deadline", "_on_close")
 
-    def __init__(self, gone: Callable[[], None], **options: Any) -> None:
+    def __init__(self, on_close: Callable[[], None], **options: Any) -> None:
         super().__init__(**options)
-        self._gone = gone
+        self._on_close = on_close
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -132,7 +127,7 @@ class _Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._deadline.cancel()
-        self._gone()
+        self._on_close()
         super().connection_lost(exc)
 
 

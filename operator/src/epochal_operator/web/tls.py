@@ -12,27 +12,21 @@ from epochal_api.kind import GROUP
 from epochal_operator.runtime.api.errors import ApiError, Conflict, NotFound
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import SECRETS
-from epochal_operator.web.certificates import KEYS, Bundle, Rotation, due, service_names
+from epochal_operator.web.certificates import KEYS, Bundle, Rotation, renew_due, service_names
 
 ROTATION_ANNOTATION = f"{GROUP}/rotate-authority"
 """Secret annotation that requests a rotation of the authority (prepare, then finish). It is removed once done."""
 CHECK_SECONDS = 60.0
 """Seconds between checks of the Secret, short so that a requested rotation starts soon."""
 RETRY_SECONDS = 5.0
-TRIES = 5
+ATTEMPTS = 5
 """Attempts to write the Secret when other replicas change it at the same time."""
 
 _log = logging.getLogger(__name__)
 
 
 class ServingCertificate:
-    """The certificate of the progress endpoint, which is kept valid while the process runs.
-
-    Args:
-        kube: The API server.
-        namespace: Namespace of the Secret.
-        secret: Name of the Secret.
-        service: The Service of the progress endpoint, as NAME.NAMESPACE.svc.
+    """The certificate of the progress endpoint, a Service NAME.NAMESPACE.svc, which `keep_valid` renews.
 
     Attributes:
         context: TLS context of the server. Renewals update it in place.
@@ -57,7 +51,7 @@ class ServingCertificate:
             RuntimeError: If no certificate is loaded.
         """
         if self._bundle is None:
-            raise RuntimeError("the certificate is not loaded yet")
+            raise RuntimeError("the certificate of the progress endpoint is not loaded yet")
         return self._bundle.trusted.decode()
 
     async def load(self) -> None:
@@ -69,12 +63,12 @@ class ServingCertificate:
             ApiError: If the Secret does not exist, cannot be read or written, or changes at each attempt. The
                 previously loaded certificate stays in use.
         """
-        for _ in range(TRIES):
+        for _ in range(ATTEMPTS):
             with suppress(Conflict):
                 bundle = await self._renew()
                 break
         else:
-            message = f"Secret {self._secret} in namespace {self._namespace} changed during each of {TRIES} writes"
+            message = f"Secret {self._secret} in namespace {self._namespace} changed during each of {ATTEMPTS} writes"
             raise Conflict(409, "Conflict", message)
         if bundle != self._bundle:
             load_bundle(self.context, bundle)
@@ -82,7 +76,7 @@ class ServingCertificate:
             self.loaded.set()
 
     async def _renew(self) -> Bundle:
-        """Return the bundle in the Secret, after due renewals; raise Conflict if the Secret changes meanwhile."""
+        """Return the bundle in the Secret, after due renewals; raise Conflict if another replica changes the Secret."""
         try:
             secret = await self._kube.get(SECRETS, self._namespace, self._secret)
         except NotFound as error:
@@ -94,18 +88,18 @@ class ServingCertificate:
         data = secret.get("data") or {}
         annotations = dict(secret["metadata"].get("annotations") or {})
         rotation = _rotation(annotations.pop(ROTATION_ANNOTATION, None))
-        found = Bundle.from_secret(data)
-        bundle, reason = due(found, self._bundle, self._names, rotation, datetime.now(UTC))
-        if bundle == found and rotation is None:
+        stored = Bundle.from_secret(data)
+        bundle, reason = renew_due(stored, self._bundle, self._names, rotation, datetime.now(UTC))
+        if bundle == stored and rotation is None:
             return bundle
-        others = {key: value for key, value in data.items() if key not in KEYS}
+        other_data = {key: value for key, value in data.items() if key not in KEYS}
         # Remove the annotation in the same write: a leftover request would run again later.
         metadata = secret["metadata"] | ({"annotations": annotations} if rotation else {})
-        await self._kube.replace(SECRETS, secret | {"metadata": metadata, "data": others | bundle.to_secret()})
+        await self._kube.replace(SECRETS, secret | {"metadata": metadata, "data": other_data | bundle.to_secret()})
         _log.info("wrote Secret %s: %s", self._secret, reason or f"the rotation step {rotation} is already done")
         return bundle
 
-    async def keep(self) -> None:
+    async def keep_valid(self) -> None:
         """Load the certificate and keep it valid until cancelled; retry after errors of the API server."""
         while True:
             try:

@@ -200,7 +200,9 @@ async def test_faults_hit_what_they_are_for(
     seen = {"uid": made["uid"], "resource_version": made["resourceVersion"]}
     server.faults.append(Fault("patch", "jobs", namespace="vision", **what))
     with pytest.raises(kind):
-        await kube.once().patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, **seen, manager="epochal")
+        await kube.without_retries().patch(
+            JOBS, "vision", "digits", {"spec": {"suspend": True}}, **seen, manager="epochal"
+        )
     await kube.create(JOBS, job("beside"))
     assert bool(server.objects.get("jobs", "vision", "digits")["spec"]) is ("cut" in what)
 

@@ -15,12 +15,12 @@ from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trial import Trial
 from epochal_operator.runtime.api.resource import Key
-from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.kind import store_for, watched_sources
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct, Killed
 from tests.unit.operator.experiment.searches import spec_document
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW
 
 if TYPE_CHECKING:
@@ -65,7 +65,11 @@ class Cluster:
         self.store = store_for(self.kinds)
         self.kube = Direct(self.objects, self._refused)
         self.reconciler = Reconciler(
-            term(self.kube, self.store), lambda: INSTALLATION, instance="test", ask=self._ask, clock=lambda: self.now
+            reconcile_context(self.kube, self.store),
+            lambda: INSTALLATION,
+            instance="test",
+            ask=self._ask,
+            clock=lambda: self.now,
         )
 
     def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
@@ -73,14 +77,14 @@ class Cluster:
 
     def tell(self) -> None:
         """Tells the operator of all objects, as lists do."""
-        for source in watched(self.kinds):
+        for source in watched_sources(self.kinds):
             if source.resource.plural not in self.objects.resources:
                 continue
-            things = [one for one in self.objects.list(source.resource.plural) if source.takes(one)]
+            things = [one for one in self.objects.list(source.resource.plural) if source.selects(one)]
             for thing in things:
                 self.store.put(source.resource, thing)
             uids = {one["metadata"]["uid"] for one in things}
-            self.store.keep(source, uids, str(self.objects.version), None)
+            self.store.prune_missing(source, uids, str(self.objects.version), None)
 
     async def reconcile(self) -> float | None:
         """Reconciles, and again where that is to be at once; returns the seconds until then otherwise."""

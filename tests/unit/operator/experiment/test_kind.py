@@ -7,7 +7,7 @@ import pytest
 from epochal_operator.experiment.kind import experiments, experiments_of
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
 from epochal_operator.runtime.api.resource import JOBS, Key
-from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.kind import store_for, watched_sources
 from epochal_operator.runtime.store import Change, Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -53,7 +53,7 @@ def test_one_that_goes_to_another_experiment_matters_to_both() -> None:
 
 
 def test_training_jobs_are_watched_once_and_reports_by_their_label() -> None:
-    sources = watched([KIND, EXPERIMENT])
+    sources = watched_sources([KIND, EXPERIMENT])
     assert [one for one in sources if one.resource == TRAINING_JOBS] == [Source(TRAINING_JOBS)]
     assert Source(EXPERIMENTS) in sources
     assert Source(JOBS, "epochal.dev/experiment") in sources

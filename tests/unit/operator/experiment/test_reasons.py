@@ -33,7 +33,7 @@ def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
         assert row["Event"] == (known.event or "–"), word
         if "Stalled" in row:
             assert row["Stalled"] == ("yes" if known.stalls else ""), word
-            again = known.look_again_seconds
+            again = known.requeue_after
             assert row["looked at again"] == (f"{again:g} s" if again else ""), word
             assert row["Ready"] == str(known.ready), word
             assert row["Fault"] == (known.fault or ""), word

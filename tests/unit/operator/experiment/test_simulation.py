@@ -598,7 +598,7 @@ async def test_a_name_that_is_taken_is_waited_for_while_others_go_on() -> None:
     assert await cluster.reconcile() == 30
     ready = cluster.condition("Ready")
     assert (ready["status"], ready["reason"]) == ("False", "NameConflict")
-    assert "A TrainingJob search-1-r0 exists that is not this Experiment's" in ready["message"]
+    assert "TrainingJob search-1-r0 exists and belongs to another owner" in ready["message"]
     assert cluster.names() == ["search-0-r0", "search-1-r0", "search-2-r0"]
     assert cluster.objects.get("trainingjobs", "vision", "search-1-r0")["metadata"].get("labels") is None
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")

@@ -11,12 +11,12 @@ from epochal_operator.modelserver.deployment import REVISION_ANNOTATION
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.reconcile import Reconciler
 from epochal_operator.runtime.api.resource import Key
-from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.kind import store_for, watched_sources
 from epochal_operator.trainingjob.kind import training_jobs
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct, Killed
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.modelserver.servers import SPEC
 from tests.unit.operator.objects import INSTALLATION, NOW
 
@@ -68,7 +68,7 @@ class Cluster:
         self.store = store_for(self.kinds)
         self.kube = Direct(self.objects, self._refused)
         self.reconciler = Reconciler(
-            term(self.kube, self.store), lambda: self.installation, instance="test", clock=lambda: self.now
+            reconcile_context(self.kube, self.store), lambda: self.installation, instance="test", clock=lambda: self.now
         )
 
     def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
@@ -76,12 +76,12 @@ class Cluster:
 
     def tell(self) -> None:
         """Tells the operator of all objects, as lists do."""
-        for source in watched(self.kinds):
-            things = [one for one in self.objects.list(source.resource.plural) if source.takes(one)]
+        for source in watched_sources(self.kinds):
+            things = [one for one in self.objects.list(source.resource.plural) if source.selects(one)]
             for thing in things:
                 self.store.put(source.resource, thing)
             uids = {one["metadata"]["uid"] for one in things}
-            self.store.keep(source, uids, str(self.objects.version), None)
+            self.store.prune_missing(source, uids, str(self.objects.version), None)
 
     async def reconcile(self) -> float | None:
         """Reconciles once."""

@@ -9,7 +9,7 @@ from epochal_operator.experiment.kind import experiments
 from epochal_operator.modelserver.kind import servers_of_experiment, servers_of_job
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
 from epochal_operator.runtime.api.resource import PODS, Key
-from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.kind import store_for, watched_sources
 from epochal_operator.runtime.store import Change, Source
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -83,7 +83,7 @@ def test_a_server_is_woken_by_what_matters_of_its_search(before: Any, after: Any
 
 
 def test_only_what_bears_its_label_is_watched_of_what_it_owns() -> None:
-    sources = watched([KIND])
+    sources = watched_sources([KIND])
     assert Source(MODEL_SERVERS) in sources
     labels = {source.label for source in sources if source.resource not in {MODEL_SERVERS, TRAINING_JOBS, EXPERIMENTS}}
     assert labels == {"epochal.dev/modelserver"}

@@ -37,10 +37,10 @@ def changed(observed: Any, kind: str, **spec: Any) -> Any:
     children = []
     for one in observed.children:
         if one.child.resource.kind == kind:
-            thing = copy.deepcopy({**one.thing})
+            thing = copy.deepcopy({**one.object})
             fields = {**thing["spec"], **spec}
             thing["spec"] = {name: value for name, value in fields.items() if value is not None}
-            children.append(replace(one, thing=thing))
+            children.append(replace(one, object=thing))
         else:
             children.append(one)
     return replace(observed, children=tuple(children))
@@ -50,7 +50,7 @@ def taken(observed: Any, kind: str) -> Any:
     """Returns a moment at which something is in the way of a child."""
     conflict = StatusCause(Reason.NAME_CONFLICT, "taken")
     children = [
-        replace(one, thing=None, blocked=conflict) if one.child.resource.kind == kind else one
+        replace(one, object=None, blocked=conflict) if one.child.resource.kind == kind else one
         for one in observed.children
     ]
     return replace(observed, children=tuple(children))

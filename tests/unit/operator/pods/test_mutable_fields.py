@@ -1,4 +1,4 @@
-"""The mutable fields of a spec that may break any rule."""
+"""The mutable fields of an invalid spec."""
 
 from typing import Any
 
@@ -25,5 +25,5 @@ from epochal_operator.pods.mutable_fields import MutableFields
         ({"replicas": "3"}, MutableFields()),
     ],
 )
-def test_each_field_is_read_by_itself(spec: dict[str, Any], expected: MutableFields) -> None:
+def test_an_invalid_field_does_not_affect_the_others(spec: dict[str, Any], expected: MutableFields) -> None:
     assert MutableFields.read(spec) == expected

@@ -1,4 +1,4 @@
-"""The pod of a trainer: restricted, with all that the trainer reads, and where the user wants it."""
+"""The pod of a trainer: security context, mounted files, credentials and placement."""
 
 from typing import Any
 
@@ -8,27 +8,20 @@ from epochal_operator.trainingjob.job.batch_job import batch_job
 from tests.unit.operator.objects import INSTALLATION, training_job
 
 
-def made(**spec: Any) -> dict[str, Any]:
-    return batch_job(training_job(**spec), INSTALLATION)
+def pod_spec(**spec: Any) -> Any:
+    return batch_job(training_job(**spec), INSTALLATION)["spec"]["template"]["spec"]
 
 
-def pod_spec(**spec: Any) -> dict[str, Any]:
-    result = made(**spec)["spec"]["template"]["spec"]
-    assert isinstance(result, dict)
-    return result
-
-
-def container(**spec: Any) -> dict[str, Any]:
+def container(**spec: Any) -> Any:
     (only,) = pod_spec(**spec)["containers"]
-    assert isinstance(only, dict)
     return only
 
 
-def test_the_pod_is_restricted() -> None:
+def test_the_pod_has_a_restricted_security_context() -> None:
     spec = pod_spec()
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
-    assert spec["shareProcessNamespace"] is True, "a trainer that is told to end before it can listen ends"
+    assert spec["shareProcessNamespace"] is True
     context = spec["securityContext"]
     assert context["runAsNonRoot"] is True
     assert context["runAsUser"] == context["runAsGroup"] == context["fsGroup"] == 65532
@@ -40,8 +33,8 @@ def test_the_pod_is_restricted() -> None:
     }
 
 
-def test_the_credentials_come_from_the_secret_that_is_named() -> None:
-    environment = {one["name"]: one for one in container()["env"]}
+def test_the_credentials_come_from_the_named_secret() -> None:
+    environment = {variable["name"]: variable for variable in container()["env"]}
     reference = environment[pod.ACCESS_KEY_ENV]["valueFrom"]["secretKeyRef"]
     assert reference == {"name": "credentials", "key": "accessKey"}
     assert environment[pod.SECRET_KEY_ENV]["valueFrom"]["secretKeyRef"]["key"] == "secretKey"
@@ -60,7 +53,7 @@ def mounted(spec: dict[str, Any]) -> dict[str, tuple[dict[str, Any], bool]]:
     }
 
 
-def test_every_file_of_the_contract_is_mounted() -> None:
+def test_each_file_of_the_pod_contract_is_mounted() -> None:
     paths = mounted(pod_spec())
     assert set(paths) == {"/etc/epochal", "/var/run/secrets/epochal.dev", "/scratch", "/tmp"}
     job, read_only = paths["/etc/epochal"]
@@ -76,7 +69,7 @@ def test_every_file_of_the_contract_is_mounted() -> None:
     assert paths["/tmp"] == ({"name": "tmp", "emptyDir": {"sizeLimit": "4Gi"}}, False)
 
 
-def test_the_authority_of_the_storage_is_mounted_if_one_is_named() -> None:
+def test_a_named_storage_authority_is_mounted() -> None:
     storage = {"secretRef": {"name": "credentials"}, "caConfigMapRef": {"name": "our-ca", "key": "root.pem"}}
     volume, read_only = mounted(pod_spec(storage=storage))["/etc/epochal-storage"]
     assert read_only
@@ -84,34 +77,24 @@ def test_the_authority_of_the_storage_is_mounted_if_one_is_named() -> None:
     assert volume["configMap"] == {"name": "our-ca", "items": items, "optional": True}
 
 
-def test_what_the_user_asks_for_reaches_the_pod() -> None:
-    spec = pod_spec(
-        image="mine:1",
-        serviceAccountName="trainer",
-        imagePullSecrets=[{"name": "registry"}],
-        resources={"requests": {"cpu": 2}, "limits": {"nvidia.com/gpu": 1}},
-        scheduling={
-            "priorityClassName": "high",
-            "nodeSelector": {"zone": "a"},
-            "tolerations": [{"key": "gpu", "operator": "Exists"}],
-            "affinity": {"nodeAffinity": {}},
-            "runtimeClassName": "nvidia",
-            "schedulerName": "other",
-        },
-    )
+def test_the_pod_has_the_requested_fields() -> None:
+    scheduling = {
+        "priorityClassName": "high",
+        "nodeSelector": {"zone": "a"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "runtimeClassName": "nvidia",
+        "schedulerName": "other",
+    }
+    identity = {"serviceAccountName": "trainer", "imagePullSecrets": [{"name": "registry"}]}
+    resources = {"requests": {"cpu": 2}, "limits": {"nvidia.com/gpu": 1}}
+    spec = pod_spec(image="mine:1", resources=resources, scheduling=scheduling, **identity)
     assert spec["containers"][0]["image"] == "mine:1"
     assert spec["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"nvidia.com/gpu": "1"}}
-    assert spec["serviceAccountName"] == "trainer"
-    assert spec["imagePullSecrets"] == [{"name": "registry"}]
-    assert spec["priorityClassName"] == "high"
-    assert spec["nodeSelector"] == {"zone": "a"}
-    assert spec["tolerations"] == [{"key": "gpu", "operator": "Exists"}]
-    assert spec["affinity"] == {"nodeAffinity": {}}
-    assert spec["runtimeClassName"] == "nvidia"
-    assert spec["schedulerName"] == "other"
+    assert spec.items() >= (identity | scheduling).items()
 
 
-def test_what_nobody_asks_for_is_left_to_the_cluster() -> None:
+def test_the_pod_omits_fields_without_a_value() -> None:
     spec = pod_spec()
     assert not {"priorityClassName", "nodeSelector", "tolerations", "affinity", "imagePullSecrets"} & set(spec)
     assert spec["containers"][0]["image"] == INSTALLATION.trainer_image

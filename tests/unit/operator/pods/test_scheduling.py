@@ -1,7 +1,7 @@
-"""What the scheduler says, told in words that tell busy nodes from what no node has."""
+"""Messages of the scheduler: distinguishes busy nodes from nodes that never fit the pod."""
 
 import pytest
-from epochal_operator.pods.scheduling import matches_no_node, why_unschedulable
+from epochal_operator.pods.scheduling import matches_no_node, unschedulable_message
 
 NO_HELP = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
@@ -9,58 +9,57 @@ DEALLOCATE = "no new claims to deallocate, preemption"
 TAINTED = "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"
 
 
-def says(nodes: int, *reasons: str, preemption: str = "") -> str:
-    """Returns what the scheduler says of so many nodes."""
+def fit_error(nodes: int, *reasons: str, preemption: str = "") -> str:
     text = f"0/{nodes} nodes are available: {', '.join(reasons)}."
     return f"{text} preemption: 0/{nodes} nodes are available: {preemption}." if preemption else text
 
 
-NOWHERE = (
-    "No node of the cluster has room for what the pod asks for (spec.resources), even if it were empty: each has too "
-    "little "
-)
-BUSY = "It waits until others give back "
-NONE_IS_MEANT = "No node of the cluster is one that the pod may run on: there are "
-LABELS = "without the labels that spec.scheduling.nodeSelector or spec.scheduling.affinity asks for"
+TOO_SMALL = "No node of the cluster has enough "
+BUSY = "The pod waits until other pods release "
+NO_MATCH = "No node of the cluster matches the pod: found "
+LABELS = "without the labels of spec.scheduling.nodeSelector or spec.scheduling.affinity"
 TAINTS = "with a taint that spec.scheduling.tolerations does not name"
 UNMATCHED = "node(s) didn't match Pod's node affinity/selector"
 UNKNOWN = "The pod cannot be scheduled: "
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("message", "expected"),
     [
-        (says(3, "3 Insufficient amd.com/gpu", preemption=f"3 {NO_HELP}"), f"{NOWHERE}amd.com/gpu."),
-        (says(1, "1 Insufficient cpu", "1 Insufficient memory", preemption=f"1 {NO_HELP}"), f"{NOWHERE}cpu or memory."),
-        (says(3, "3 Insufficient nvidia.com/gpu", preemption=f"3 {NO_VICTIMS}"), f"{BUSY}nvidia.com/gpu, of which"),
+        (fit_error(3, "3 Insufficient amd.com/gpu", preemption=f"3 {NO_HELP}"), f"{TOO_SMALL}amd.com/gpu "),
         (
-            says(3, "3 Insufficient nvidia.com/gpu", preemption=f"1 {NO_VICTIMS}, 2 {NO_HELP}"),
-            f"{BUSY}nvidia.com/gpu, of which",
+            fit_error(1, "1 Insufficient cpu", "1 Insufficient memory", preemption=f"1 {NO_HELP}"),
+            f"{TOO_SMALL}cpu or memory ",
+        ),
+        (fit_error(3, "3 Insufficient nvidia.com/gpu", preemption=f"3 {NO_VICTIMS}"), f"{BUSY}nvidia.com/gpu "),
+        (
+            fit_error(3, "3 Insufficient nvidia.com/gpu", preemption=f"1 {NO_VICTIMS}, 2 {NO_HELP}"),
+            f"{BUSY}nvidia.com/gpu ",
         ),
         (
-            says(1, "1 Insufficient amd.com/gpu", preemption=f"1 {NO_HELP}").replace("preemption", DEALLOCATE, 1),
-            f"{NOWHERE}amd.com/gpu.",
+            fit_error(1, "1 Insufficient amd.com/gpu", preemption=f"1 {NO_HELP}").replace("preemption", DEALLOCATE, 1),
+            f"{TOO_SMALL}amd.com/gpu ",
         ),
-        (says(3, TAINTED, "2 Insufficient nvidia.com/gpu", preemption=f"3 {NO_HELP}"), UNKNOWN),
-        (says(12, "2 Insufficient cpu", "10 node(s) didn't match Pod's node affinity/selector"), UNKNOWN),
-        (says(3, f"3 {UNMATCHED}", preemption=f"3 {NO_HELP}"), f"{NONE_IS_MEANT}3 {LABELS} (kubectl describe nodes)."),
-        (says(1, f"1 {UNMATCHED}"), f"{NONE_IS_MEANT}1 {LABELS} (kubectl describe nodes)."),
-        (says(1, TAINTED), f"{NONE_IS_MEANT}1 {TAINTS} (kubectl describe nodes)."),
-        (says(3, TAINTED, f"2 {UNMATCHED}"), f"{NONE_IS_MEANT}2 {LABELS} and 1 {TAINTS} (kubectl describe nodes)."),
+        (fit_error(3, TAINTED, "2 Insufficient nvidia.com/gpu", preemption=f"3 {NO_HELP}"), UNKNOWN),
+        (fit_error(12, "2 Insufficient cpu", "10 node(s) didn't match Pod's node affinity/selector"), UNKNOWN),
+        (fit_error(3, f"3 {UNMATCHED}", preemption=f"3 {NO_HELP}"), f"{NO_MATCH}3 {LABELS} (kubectl describe nodes)."),
+        (fit_error(1, f"1 {UNMATCHED}"), f"{NO_MATCH}1 {LABELS} (kubectl describe nodes)."),
+        (fit_error(1, TAINTED), f"{NO_MATCH}1 {TAINTS} (kubectl describe nodes)."),
+        (fit_error(3, TAINTED, f"2 {UNMATCHED}"), f"{NO_MATCH}2 {LABELS} and 1 {TAINTS} (kubectl describe nodes)."),
         (
-            says(4, TAINTED, "3 node(s) had untolerated taint {gpu: only}"),
-            f"{NONE_IS_MEANT}4 {TAINTS} (kubectl describe nodes).",
+            fit_error(4, TAINTED, "3 node(s) had untolerated taint {gpu: only}"),
+            f"{NO_MATCH}4 {TAINTS} (kubectl describe nodes).",
         ),
-        (says(2, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", f"1 {UNMATCHED}"), UNKNOWN),
-        (says(2, "1 node(s) were unschedulable", f"1 {UNMATCHED}"), UNKNOWN),
-        (says(2, "2 Insufficient cpu", preemption="not eligible due to preemptionPolicy=Never."), UNKNOWN),
-        (says(2, "2 Insufficient cpu"), UNKNOWN),
+        (fit_error(2, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", f"1 {UNMATCHED}"), UNKNOWN),
+        (fit_error(2, "1 node(s) were unschedulable", f"1 {UNMATCHED}"), UNKNOWN),
+        (fit_error(2, "2 Insufficient cpu", preemption="not eligible due to preemptionPolicy=Never."), UNKNOWN),
+        (fit_error(2, "2 Insufficient cpu"), UNKNOWN),
         ("pod group is not ready", UNKNOWN),
         ("", UNKNOWN),
     ],
 )
-def test_what_no_node_has_is_told_apart_from_what_is_in_use(said: str, told: str) -> None:
-    why = why_unschedulable(said)
-    assert why.startswith(told)
-    assert why.endswith(said), "the scheduler is quoted"
-    assert matches_no_node(said) is told.startswith(NONE_IS_MEANT)
+def test_the_message_distinguishes_busy_nodes_from_too_small_nodes(message: str, expected: str) -> None:
+    explained = unschedulable_message(message)
+    assert explained.startswith(expected)
+    assert explained.endswith(message)
+    assert matches_no_node(message) is expected.startswith(NO_MATCH)

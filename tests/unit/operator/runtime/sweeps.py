@@ -1,4 +1,4 @@
-"""A second kind, as small as can be: a Sweep owns a pod and TrainingJobs, and waits for a TrainingJob that it names."""
+"""A small second kind: a Sweep owns a pod and TrainingJobs, and waits for a named TrainingJob."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 from epochal_operator.runtime.api.errors import NotFound
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import PODS, Key, Object, Resource, key_of
-from epochal_operator.runtime.cache_transform import keep_metadata
-from epochal_operator.runtime.kind import Kind, Term
+from epochal_operator.runtime.cache_transform import bounded_metadata
+from epochal_operator.runtime.kind import Kind, ReconcileContext
 from epochal_operator.runtime.owners import Owned
 from epochal_operator.runtime.store import Change, Reference, Store
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
@@ -24,15 +24,15 @@ AWAITED = Reference(SWEEPS, lambda sweep: Key(sweep["metadata"]["namespace"], sw
 
 
 def _sweep(thing: Object) -> Object:
-    return {"metadata": keep_metadata(thing["metadata"]), "spec": thing["spec"], "status": thing.get("status") or {}}
+    return {"metadata": bounded_metadata(thing["metadata"]), "spec": thing["spec"], "status": thing.get("status") or {}}
 
 
 def _trial(thing: Object) -> Object:
-    return {"metadata": keep_metadata(thing["metadata"], annotations=[NOTE])}
+    return {"metadata": bounded_metadata(thing["metadata"], annotations=[NOTE])}
 
 
 def _pod(thing: Object) -> Object:
-    return {"metadata": keep_metadata(thing["metadata"]), "status": thing.get("status") or {}}
+    return {"metadata": bounded_metadata(thing["metadata"]), "status": thing.get("status") or {}}
 
 
 def _waiting(change: Change, store: Store) -> Iterable[Key]:
@@ -47,9 +47,9 @@ def _collect(sweeps: Iterable[Object]) -> Iterator[Metric]:
 
 
 class _Reconciler:
-    def __init__(self, term: Term) -> None:
-        self._term = term
-        self._kube, self._store = term.kube.once(), term.store
+    def __init__(self, context: ReconcileContext) -> None:
+        self._context = context
+        self._kube, self._store = context.kube.without_retries(), context.store
         self.reconciled: list[Key] = []
 
     async def run(self) -> None:
@@ -63,7 +63,7 @@ class _Reconciler:
         awaited = self._store.get(TRAINING_JOBS, Key(key.namespace, sweep["spec"]["after"]))
         if awaited is not None and not self._store.find(OWNED_PODS, key):
             made = await self._kube.create(PODS, _child(sweep), manager=LEADER_MANAGER)
-            self._term.wrote(self._store.put(PODS, made))
+            self._context.on_change(self._store.put(PODS, made))
         trials = self._store.find(OWNED_TRIALS, key)
         notes = [trial["metadata"]["annotations"].get(NOTE) for trial in trials.values()]
         status = {"state": "Running" if awaited else "Waiting", "trials": len(trials), "notes": notes}
@@ -73,7 +73,7 @@ class _Reconciler:
                 written = await self._kube.apply_status(SWEEPS, *key, uid=uid, manager=LEADER_MANAGER, status=status)
             except NotFound:
                 return None
-            self._term.wrote(self._store.put(SWEEPS, written))
+            self._context.on_change(self._store.put(SWEEPS, written))
         return None
 
 
@@ -97,6 +97,6 @@ SWEEP = Kind(
     collect=_collect,
     owns=(OWNED_PODS, OWNED_TRIALS),
     references=(AWAITED,),
-    woken_by={TRAINING_JOBS: _waiting},
+    watches={TRAINING_JOBS: _waiting},
     cached={SWEEPS: _sweep, PODS: _pod, TRAINING_JOBS: _trial},
 )

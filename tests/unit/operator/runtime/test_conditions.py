@@ -1,4 +1,4 @@
-"""Conditions of any kind: found by type, bounded, and with the time of their last change."""
+"""Conditions: found by type, bounded, and with their transition time."""
 
 from datetime import datetime
 
@@ -21,19 +21,19 @@ def ready(status: str, *, reason: str = "Running", since: str = NOW) -> Conditio
     return Condition.model_validate({"type": "Ready", "status": status, "reason": reason, "lastTransitionTime": since})
 
 
-@pytest.mark.parametrize(("status", "found"), [("True", True), ("False", False), ("Unknown", False)])
-def test_a_condition_is_true_or_not(status: str, found: bool) -> None:  # noqa: FBT001
-    assert is_true([ready(status)], "Ready") is found
+@pytest.mark.parametrize("status", ["True", "False", "Unknown"])
+def test_is_true_needs_the_status_true(status: str) -> None:
+    assert is_true([ready(status)], "Ready") is (status == "True")
     assert get_condition([ready(status)], "Ready") == ready(status)
 
 
 @pytest.mark.parametrize("conditions", [None, [], [ready("True")]])
-def test_a_condition_that_is_not_there_is_not_true(conditions: list[Condition] | None) -> None:
+def test_a_missing_condition_is_not_true(conditions: list[Condition] | None) -> None:
     assert not is_true(conditions, "Failed")
     assert get_condition(conditions, "Failed") is None
 
 
-def test_of_an_object_only_the_condition_with_the_status_counts() -> None:
+def test_condition_of_an_object_needs_the_status() -> None:
     failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
     job = {"status": {"conditions": [failed]}}
     assert condition_of(job, "Failed") == failed
@@ -49,12 +49,12 @@ def made(before: list[Condition] | None, message: str = "") -> Condition:
 
 
 @pytest.mark.parametrize(("before", "since"), [("True", EARLIER), ("False", NOW), ("Unknown", NOW)])
-def test_a_condition_keeps_the_time_of_its_change(before: str, since: str) -> None:
+def test_a_condition_with_the_same_status_keeps_its_transition_time(before: str, since: str) -> None:
     kept = made([ready(before, reason="Starting", since=EARLIER)])
     assert kept == ready("True", since=since).model_copy(update={"observed_generation": 2})
 
 
-def test_what_is_new_has_changed_now_and_what_is_left_out_is_gone() -> None:
+def test_new_conditions_have_the_current_time_and_omitted_ones_are_removed() -> None:
     stalled = ready("True", since=EARLIER).model_copy(update={"type": "Stalled"})
     assert made([stalled]).last_transition_time == NOW
     assert made(None).last_transition_time == NOW
@@ -78,21 +78,23 @@ def ends(**statuses: str) -> list[Condition]:
         ({"Failed": "True"}, "True", "Failed", "It has ended: Running."),
     ],
 )
-def test_what_has_ended_is_finished_however(statuses: dict[str, str], status: str, reason: str, message: str) -> None:
+def test_a_complete_or_failed_object_is_finished(
+    statuses: dict[str, str], status: str, reason: str, message: str
+) -> None:
     found = with_finished([ready("True"), *ends(**statuses), *ends(Other="True")])
-    assert [one.type for one in found] == ["Ready", *statuses, "Finished", "Other"]
+    assert [condition.type for condition in found] == ["Ready", *statuses, "Finished", "Other"]
     finished = get_condition(found, "Finished")
     assert finished is not None
     assert (finished.status, finished.reason, finished.message) == (status, reason, message)
     assert with_finished(found) == found
 
 
-def test_it_is_finished_or_not_since_the_last_of_its_ends_changed() -> None:
+def test_finished_has_the_latest_transition_time() -> None:
     complete, failed = ends(Complete="False", Failed="False")
     earlier = complete.model_copy(update={"last_transition_time": EARLIER})
     for both in ([earlier, failed], [earlier, failed.model_copy(update={"status": "True"})]):
         assert with_finished(both)[-1].last_transition_time == NOW
 
 
-def test_a_kind_that_does_not_end_is_not_finished() -> None:
+def test_a_kind_without_an_end_has_no_condition_finished() -> None:
     assert with_finished([ready("True")]) == [ready("True")]

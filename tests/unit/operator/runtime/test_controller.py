@@ -1,11 +1,10 @@
-"""The controller, between an API server and kopf: what it lists, what it misses, what one object can do to others."""
+"""The controller with the fake API server and kopf: lists, missed changes, hostile objects."""
 
 import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.controlled import controlled
-from tests.unit.operator.controlled import until as controlled_until
+from tests.unit.operator.controlled import controlled, until
 from tests.unit.operator.objects import KIND, document, pod
 
 HOSTILE = {
@@ -29,9 +27,6 @@ HOSTILE = {
     "size": "[" + ",".join(["[]"] * 400_000) + "]",
 }
 COUNT = {"result": "error"}
-
-
-until = partial(controlled_until, seconds=15)
 
 
 @pytest.fixture
@@ -64,7 +59,7 @@ def condition(server: FakeApiServer, name: str, kind: str) -> tuple[str, str, st
     return next(((one["status"], one["reason"], one["message"]) for one in found if one["type"] == kind), None)
 
 
-async def settled(server: FakeApiServer, *names: str) -> None:
+async def wait_ready(server: FakeApiServer, *names: str) -> None:
     await until(lambda: all((condition(server, name, "Ready") or ("False",))[0] == "True" for name in names))
 
 
@@ -72,19 +67,21 @@ def lists(server: FakeApiServer, resource: str) -> int:
     return sum(one.verb == "list" and one.resource == resource for one in server.asked)
 
 
-async def test_all_is_listed_once_in_pages_that_grow(server: FakeApiServer, controlling: Any) -> None:
+async def test_all_objects_are_listed_once_in_growing_pages(server: FakeApiServer, controlling: Any) -> None:
     """etcd takes 1.5 MiB of each object, and the operator has 512 MiB."""
     names = [f"digits-{number}" for number in range(60)]
     create(server, *names)
     async with controlling():
-        await settled(server, *names)
+        await wait_ready(server, *names)
         create(server, "later")
-        await settled(server, "later")
-    assert lists(server, "trainingjobs") == 1 + 1 + 3, "whether the kind is served, kopf's list, and three pages"
+        await wait_ready(server, "later")
+    assert lists(server, "trainingjobs") == 1 + 1 + 3, (
+        "a check whether the kind is served, the list of kopf, and three pages"
+    )
     assert lists(server, "jobs") == lists(server, "pods") == 1 + 1
 
 
-async def test_a_list_that_expires_begins_again(
+async def test_an_expired_list_starts_again(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kopf_watch, "RELIST_SECONDS", 0.01)
@@ -92,66 +89,63 @@ async def test_a_list_that_expires_begins_again(
     server.faults.append(Fault("list", "pods", afterwards=lambda: server.faults.append(expired), times=1))
     create(server, "digits")
     async with controlling():
-        await settled(server, "digits")
+        await wait_ready(server, "digits")
     assert lists(server, "pods") == 2 + 2
-    assert lists(server, "jobs") == 2, "other lists do not begin again"
+    assert lists(server, "jobs") == 2
 
 
-async def test_what_went_while_nobody_watched_is_gone_after_the_next_list(
-    server: FakeApiServer, controlling: Any
-) -> None:
-    create(server, "stays", "goes")
+async def test_a_deletion_during_a_watch_gap_is_found_by_the_next_list(server: FakeApiServer, controlling: Any) -> None:
+    create(server, "kept", "deleted")
     server.objects.create("pods", "vision", pod())
     async with controlling() as controller:
-        await settled(server, "stays", "goes")
+        await wait_ready(server, "kept", "deleted")
         assert len(controller.store.find(OWNED_PODS, Key("vision", "digits"))) == 1
         await until(lambda: len(server.watches) >= 3)
-        server.objects.delete("trainingjobs", "vision", "goes")
+        server.objects.delete("trainingjobs", "vision", "deleted")
         server.objects.delete("pods", "vision", "digits-1", grace=0)
         server.objects.compact()
-        await until(lambda: controller.store.keys(TRAINING_JOBS) == [Key("vision", "stays")])
+        await until(lambda: controller.store.keys(TRAINING_JOBS) == [Key("vision", "kept")])
         await until(lambda: not controller.store.find(OWNED_PODS, Key("vision", "digits")))
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("told", ["listed", "watched"])
-async def test_one_training_job_is_refused_and_the_others_go_on(
-    server: FakeApiServer, controlling: Any, kind: str, told: str
+@pytest.mark.parametrize("source", ["list", "watch"])
+async def test_a_hostile_training_job_fails_and_the_others_continue(
+    server: FakeApiServer, controlling: Any, kind: str, source: str
 ) -> None:
     layers = [{"layer": "Dense", "units": f"@{kind}"}]
     create(server, "good")
-    if told == "listed":
+    if source == "list":
         create(server, "bad", network={"input": {"shape": [1]}, "layers": layers})
     async with controlling() as controller:
-        await settled(server, "good")
-        if told == "watched":
+        await wait_ready(server, "good")
+        if source == "watch":
             create(server, "bad", network={"input": {"shape": [1]}, "layers": layers})
         await until(lambda: condition(server, "bad", "Failed"))
         status, reason, message = condition(server, "bad", "Failed") or ("", "", "")
         assert (status, reason) == ("True", "InvalidSpec")
         assert "spec: must fit in" in message if kind == "size" else "spec.network: must be nested" in message
         create(server, "after")
-        await settled(server, "after")
+        await wait_ready(server, "after")
         server.objects.delete("trainingjobs", "vision", "bad")
         await until(lambda: Key("vision", "bad") not in controller.store.keys(TRAINING_JOBS))
 
 
-async def test_an_object_that_cannot_be_understood_is_no_matter_of_the_others(
+async def test_an_unreadable_object_does_not_stop_the_others(
     server: FakeApiServer, controlling: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     create(server, "listed", training=["no", "object"])
     create(server, "good")
     async with controlling():
-        await settled(server, "good")
+        await wait_ready(server, "good")
         create(server, "watched", training=["no", "object"])
         create(server, "after")
-        await settled(server, "after")
-    told = [record.getMessage() for record in caplog.records]
-    assert "a TrainingJob cannot be read: vision/listed" in told
-    assert "a TrainingJob cannot be read: vision/watched" in told
+        await wait_ready(server, "after")
+    assert "cannot read the TrainingJob vision/listed" in caplog.messages
+    assert "cannot read the TrainingJob vision/watched" in caplog.messages
 
 
-async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
+async def test_a_forbidden_namespace_does_not_block_the_others(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def impatient(make: Any = kopf.OperatorSettings) -> Any:
@@ -166,23 +160,21 @@ async def test_a_namespace_that_cannot_be_read_does_not_hold_up_the_others(
     server.faults.append(Fault("list", namespace="slow", status=403))
     create(server, "good")
     async with controlling("slow", "vision"):
-        await settled(server, "good")
+        await wait_ready(server, "good")
         await until(lambda: lists_of("slow") >= 4)
-        assert lists_of("vision") == 1 + 1, "a request that kopf repeats does not end the other watches"
+        assert lists_of("vision") == 1 + 1
 
 
-async def test_a_namespace_whose_requests_hang_does_not_hold_up_the_others(
-    server: FakeApiServer, controlling: Any
-) -> None:
+async def test_requests_that_hang_block_no_other_namespace(server: FakeApiServer, controlling: Any) -> None:
     server.faults.append(Fault("create", "jobs", "slow", delay=inf))
     create(server, *(f"digits-{number}" for number in range(40)), namespace="slow")
     create(server, "good")
     async with controlling() as controller:
-        await settled(server, "good")
+        await wait_ready(server, "good")
         assert controller.depth() >= 30
 
 
-async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, controlling: Any) -> None:
+async def test_only_the_queue_retries_a_write(server: FakeApiServer, controlling: Any) -> None:
     server.faults.append(Fault("create", "jobs", status=503))
     create(server, "digits")
     registry = CollectorRegistry()
@@ -195,19 +187,19 @@ async def test_a_write_is_tried_again_by_the_queue_alone(server: FakeApiServer, 
         assert sum(one.verb == "create" for one in server.asked) <= failed() + 1
 
 
-async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
+async def test_an_event_enqueues_no_training_job_before_its_pods_are_listed(
     server: FakeApiServer, controlling: Any
 ) -> None:
-    """With a Job that another operator had made, its pods would be taken for gone."""
+    """Otherwise the pods of a Job that another operator has created would count as deleted."""
     server.faults.append(Fault("list", "pods", delay=inf))
     create(server, "digits")
     about = {"kind": "Job", "namespace": "vision", "name": "digits", "uid": "of-the-job"}
-    told = {"note": "exceeded quota", "eventTime": "2026-01-01T00:00:00.000000Z"}
+    details = {"note": "exceeded quota", "eventTime": "2026-01-01T00:00:00.000000Z"}
     async with controlling() as controller:
         await until(lambda: controller.store.keys(TRAINING_JOBS))
         metadata = {"name": "refused", "namespace": "vision"}
         server.objects.create(
-            "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | told
+            "events", "vision", {"metadata": metadata, "regarding": about, "reason": "FailedCreate"} | details
         )
         await until(lambda: controller._reconcilers[KIND].refusals.get("vision", "of-the-job"))
         assert not controller.stalled()[0]
@@ -215,43 +207,43 @@ async def test_an_event_wakes_no_training_job_whose_pods_are_not_known_yet(
         assert not any(one.verb in {"create", "patch"} for one in server.asked)
 
 
-async def test_the_finalizer_of_another_operator_stays(server: FakeApiServer, controlling: Any) -> None:
-    """Whoever else is built on kopf marks by its default what it has to see to before it goes."""
+async def test_the_finalizer_of_another_kopf_operator_stays(server: FakeApiServer, controlling: Any) -> None:
+    """Other operators with kopf use its default finalizer."""
     mark = "kopf.zalando.org/KopfFinalizerMarker"
     metadata = {"name": "other", "labels": {"epochal.dev/trainingjob": "digits"}, "finalizers": [mark]}
     server.objects.create("jobs", "vision", {"metadata": metadata, "spec": {}})
     create(server, "digits")
     async with controlling():
-        await settled(server, "digits")
+        await wait_ready(server, "digits")
         server.objects.patch("jobs", "vision", "other", {"metadata": {"annotations": {"seen": "again"}}})
         create(server, "later")
-        await settled(server, "later")
+        await wait_ready(server, "later")
     assert server.objects.get("jobs", "vision", "other")["metadata"]["finalizers"] == [mark]
     assert not any((one.verb, one.resource) == ("patch", "jobs") for one in server.asked)
 
 
-async def test_an_annotation_in_the_name_of_kopf_is_not_read(server: FakeApiServer, controlling: Any) -> None:
+async def test_an_invalid_annotation_of_kopf_is_not_read(server: FakeApiServer, controlling: Any) -> None:
     """kopf parses its annotation as JSON, and any user can write it."""
     create(server, "digits")
     async with controlling():
-        await settled(server, "digits")
+        await wait_ready(server, "digits")
         metadata = {"name": "hostile", "annotations": {"kopf.zalando.org/last-handled-configuration": "{"}}
         server.objects.create("trainingjobs", "vision", document(suspend=True) | {"metadata": metadata})
-        await settled(server, "hostile")
+        await wait_ready(server, "hostile")
 
 
-async def test_signals_are_not_handled_by_kopf(server: FakeApiServer, controlling: Any) -> None:
+async def test_kopf_handles_no_signals(server: FakeApiServer, controlling: Any) -> None:
     before = signal.getsignal(signal.SIGTERM)
     create(server, "digits")
     async with controlling():
-        await settled(server, "digits")
+        await wait_ready(server, "digits")
         assert signal.getsignal(signal.SIGTERM) == before
 
 
-async def test_a_task_of_kopf_that_misses_its_cancellation_ends_with_the_watches(
+async def test_a_task_of_kopf_that_ignores_its_cancellation_ends_with_the_watches(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """kopf waits for a cancelled task while it reconnects, and takes its own cancellation for that of the task."""
+    """kopf waits for a cancelled task while it reconnects, and may lose its own cancellation."""
     spawn = kopf.spawn_tasks
 
     async def miss() -> None:
@@ -266,5 +258,5 @@ async def test_a_task_of_kopf_that_misses_its_cancellation_ends_with_the_watches
     create(server, "digits")
     async with asyncio.timeout(20):
         async with controlling():
-            await settled(server, "digits")
+            await wait_ready(server, "digits")
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -1,4 +1,4 @@
-"""Two kinds beside each other: each is told of what is its own, and neither knows of the other."""
+"""Two kinds in one controller: each gets the changes of its own objects."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from epochal_operator.runtime import controller as module
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object
-from epochal_operator.runtime.cache_transform import MAX_LABELS, keep_metadata
-from epochal_operator.runtime.kind import store_for, watched
+from epochal_operator.runtime.cache_transform import MAX_LABELS, bounded_metadata
+from epochal_operator.runtime.kind import store_for, watched_sources
 from epochal_operator.runtime.metrics import ObjectCollector
 from epochal_operator.runtime.store import Source, Store
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL
@@ -21,17 +21,13 @@ from prometheus_client import CollectorRegistry
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.resources import RESOURCES, Resource
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.controlled import controlled
-from tests.unit.operator.controlled import until as controlled_until
+from tests.unit.operator.controlled import controlled, until
 from tests.unit.operator.objects import KIND, document, pod
 from tests.unit.operator.runtime import sweeps
 from tests.unit.operator.runtime.sweeps import LABEL, NOTE, SWEEP, SWEEPS
 
 SERVED = Resource("epochal.dev/v1alpha1", "Sweep", "sweeps", custom=True, has_status=True)
 KEY = Key("vision", "search")
-
-
-until = partial(controlled_until, seconds=30)
 
 
 @pytest.fixture
@@ -65,7 +61,9 @@ def pods(server: FakeApiServer) -> list[str]:
     return [one["metadata"]["uid"] for one in server.objects.list("pods")]
 
 
-async def test_a_second_kind_owns_waits_writes_a_status_and_has_series(server: FakeApiServer, controlling: Any) -> None:
+async def test_a_second_kind_owns_objects_watches_others_and_has_series(
+    server: FakeApiServer, controlling: Any
+) -> None:
     sweep(server)
     registry = CollectorRegistry()
     async with controlling() as controller:
@@ -79,13 +77,13 @@ async def test_a_second_kind_owns_waits_writes_a_status_and_has_series(server: F
         await until(lambda: status(server).get("trials") == 1)
         assert status(server)["notes"] == ["warm"]
         labels = {"namespace": "vision", "name": "search"}
-        await until(lambda: registry.get_sample_value("epochal_sweep_trials", labels) == 1)  # once it is told of it
+        await until(lambda: registry.get_sample_value("epochal_sweep_trials", labels) == 1)
         server.objects.delete("pods", "vision", "search-0", grace=0)
         await until(lambda: pods(server) and pods(server) != [made])
         await until(lambda: status(server, "trainingjobs", "trial").get("state") == "Suspended")
 
 
-async def test_what_two_kinds_want_is_watched_and_kept_once(server: FakeApiServer, controlling: Any) -> None:
+async def test_a_shared_source_is_watched_once(server: FakeApiServer, controlling: Any) -> None:
     sweep(server)
     train(server, "first")
     server.objects.create("pods", "vision", pod())
@@ -99,7 +97,7 @@ async def test_what_two_kinds_want_is_watched_and_kept_once(server: FakeApiServe
         assert list(controller.store.find(sweeps.OWNED_PODS, KEY)) == [Key("vision", "search-0")]
 
 
-async def test_a_kind_whose_crd_is_not_installed_does_not_hold_up_the_others(
+async def test_a_kind_without_its_crd_does_not_block_the_others(
     server: FakeApiServer, controlling: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "CRD_SECONDS", 0.1)
@@ -108,19 +106,19 @@ async def test_a_kind_whose_crd_is_not_installed_does_not_hold_up_the_others(
     train(server, "first")
     async with controlling():
         await until(lambda: status(server, "trainingjobs", "first").get("state") == "Suspended")
-        assert "the API server does not know Sweeps: install the CRD of epochal.dev" in caplog.text
+        assert "the API server does not serve Sweeps: install the CRDs of epochal.dev" in caplog.text
         server.objects.resources["sweeps"] = SERVED
         sweep(server)
         await until(lambda: status(server).get("state") == "Running")
 
 
-def test_what_is_watched_as_a_whole_is_not_watched_in_parts_too() -> None:
+def test_a_source_without_a_label_includes_the_sources_with_a_label() -> None:
     whole = [Source(TRAINING_JOBS), Source(JOBS, NAME_LABEL), Source(PODS, NAME_LABEL)]
-    sources = watched([KIND, SWEEP])
+    sources = watched_sources([KIND, SWEEP])
     assert sources == (*whole, Source(SWEEPS), Source(PODS, LABEL))
 
 
-def test_what_is_kept_of_an_object_is_what_any_kind_keeps_of_it() -> None:
+def test_the_cache_merges_the_fields_that_several_kinds_keep() -> None:
     store, one = store_for([SWEEP, KIND]), document()
     one["metadata"]["annotations"] = {NOTE: "warm", "epochal.dev/spec-sha256": "c", "other": "d"}
     store.put(TRAINING_JOBS, one)
@@ -136,15 +134,15 @@ def test_what_is_kept_of_an_object_is_what_any_kind_keeps_of_it() -> None:
     }.items()
 
 
-def test_what_one_source_lacks_is_not_gone_from_another() -> None:
+def test_a_list_of_one_source_does_not_remove_objects_of_another() -> None:
     store = store_for([KIND, SWEEP])
     store.put(PODS, pod("digits-1"))
     other = pod("search-0")
     other["metadata"]["labels"] = {LABEL: "search"}
     store.put(PODS, other)
-    (change,) = store.keep(Source(PODS, LABEL), (), "99", None)
-    assert SWEEP.concerned(change) == {KEY}
-    assert KIND.concerned(change) == set()
+    (change,) = store.prune_missing(Source(PODS, LABEL), (), "99", None)
+    assert SWEEP.keys_for(change) == {KEY}
+    assert KIND.keys_for(change) == set()
     assert [one["metadata"]["name"] for one in store.objects(PODS)] == ["digits-1"]
 
 
@@ -158,22 +156,26 @@ def shared(version: int, **labels: str) -> dict[str, Any]:
 
 
 def found(store: Store) -> tuple[bool, bool]:
-    """Returns whether the pod is found by what is ours, and by what is theirs."""
+    """Return whether the indexes of both kinds find the pod."""
     return bool(store.find(OWNED_PODS, Key("vision", "digits"))), bool(store.find(sweeps.OWNED_PODS, KEY))
 
 
 @pytest.mark.parametrize("first", ["DELETED", "MODIFIED", "list"])
-def test_what_one_kind_loses_by_a_label_is_still_there_for_another(first: str) -> None:
-    """The watch by the label tells of its end, as the object was before; the other one of a change."""
+def test_an_object_without_the_label_of_one_kind_stays_for_the_other(first: str) -> None:
+    """The watch of the lost label reports the previous object as deleted; the other watch reports a change."""
     store, changed = store_for([KIND, SWEEP]), shared(50, **{LABEL: "search"})
     store.put(PODS, shared(43))
     if first == "MODIFIED":
         store.put(PODS, changed)
         store.remove(PODS, shared(50), by=OURS)
     else:
-        change = store.remove(PODS, shared(50), by=OURS) if first == "DELETED" else store.keep(OURS, (), "50", None)[0]
+        change = (
+            store.remove(PODS, shared(50), by=OURS)
+            if first == "DELETED"
+            else store.prune_missing(OURS, (), "50", None)[0]
+        )
         assert change is not None
-        assert KIND.concerned(change) == {Key("vision", "digits")}
+        assert KIND.keys_for(change) == {Key("vision", "digits")}
         assert found(store) == (False, True)
         assert store.put(PODS, changed)
     assert found(store) == (False, True)
@@ -182,19 +184,19 @@ def test_what_one_kind_loses_by_a_label_is_still_there_for_another(first: str) -
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_both_kinds_lose_is_gone(*, known: bool) -> None:
+def test_an_object_that_both_sources_lose_is_deleted(*, known: bool) -> None:
     store = store_for([KIND, SWEEP])
     if known:
         store.put(PODS, shared(43))
     store.remove(PODS, shared(50), by=OURS)
-    store.put(PODS, shared(44))  # the answer to a write of before
+    store.put(PODS, shared(44))  # the response to an earlier write
     store.remove(PODS, shared(50), by=THEIRS)
     assert found(store) == (False, False)
     assert store.put(PODS, shared(44), listed_at="49") is None, "a later page of a list from before"
     assert store.put(PODS, shared(45, **{LABEL: "search"})) is None
 
 
-def test_what_is_gone_from_a_whole_resource_is_gone_from_its_parts() -> None:
+def test_a_deletion_from_a_resource_removes_the_object_of_all_sources() -> None:
     store, trial = store_for([KIND, SWEEP]), document()
     trial["metadata"]["labels"] = {LABEL: "search"}
     store.put(TRAINING_JOBS, trial)
@@ -202,7 +204,7 @@ def test_what_is_gone_from_a_whole_resource_is_gone_from_its_parts() -> None:
     assert store.objects(TRAINING_JOBS) == []
 
 
-def test_an_object_is_found_by_its_label_however_many_it_bears() -> None:
+def test_an_object_with_many_labels_is_found_by_its_label() -> None:
     many = {f"label-{number}": "" for number in range(MAX_LABELS)}
     for resource, kind in ((PODS, SWEEP), (PODS, replace(SWEEP, cached={})), (JOBS, KIND)):
         store, (owned, *_) = store_for([kind]), [one for one in kind.owns if one.resource == resource]
@@ -213,13 +215,13 @@ def test_an_object_is_found_by_its_label_however_many_it_bears() -> None:
         assert known["metadata"]["labels"] == {owned.label: "search"}
 
 
-def test_each_kind_finds_its_reference_to_an_owner() -> None:
+def test_the_cache_keeps_the_owner_references_of_each_kind() -> None:
     one, reference = shared(43), {"apiVersion": SWEEPS.api_version, "kind": "Sweep", "name": "search", "uid": "s"}
     ours = {"apiVersion": TRAINING_JOBS.api_version, "kind": "TrainingJob", "name": "digits", "uid": "t"}
     one["metadata"]["ownerReferences"] = [reference, ours, {"kind": "ConfigMap", "name": "other", "uid": "c"}]
 
     def keeping(thing: Object) -> Object:
-        return {"metadata": keep_metadata(thing["metadata"], owner="Sweep")}
+        return {"metadata": bounded_metadata(thing["metadata"], owner="Sweep")}
 
     store = store_for([KIND, replace(SWEEP, cached={PODS: keeping})])
     store.put(PODS, one)
@@ -227,8 +229,8 @@ def test_each_kind_finds_its_reference_to_an_owner() -> None:
     assert known["metadata"]["ownerReferences"] == [ours, reference]
 
 
-async def test_news_of_what_an_object_owns_are_gathered(server: FakeApiServer, controlling: Any) -> None:
-    """Else a search of very many trials is looked at for each of them, beside all others."""
+async def test_changes_of_children_are_batched(server: FakeApiServer, controlling: Any) -> None:
+    """Otherwise an Experiment with very many trials is reconciled for each change of a trial."""
     gathering = replace(SWEEP, batch_seconds=1.0)
     sweep(server)
     async with controlled([KIND, gathering], server) as controller:
@@ -239,5 +241,5 @@ async def test_news_of_what_an_object_owns_are_gathered(server: FakeApiServer, c
             train(server, f"trial-{number}", labels={LABEL: "search"})
             await asyncio.sleep(0.02)
         await until(lambda: status(server).get("trials") == 20)
-        # Their own reconciler suspends them: that is news, too.
+        # The reconciler of TrainingJobs suspends them, which causes further changes.
         assert len(reconciler.reconciled) - before <= 5  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The election: against Leases in memory, by the rules of the API server."""
+"""The leader election, with Leases in memory."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class Leases:
-    """The Leases of an API server, and what may be wrong with it."""
+    """An API server with Leases, whose requests may be slow, hang or fail."""
 
     def __init__(self, clock: "Clock") -> None:
         self.objects = Objects("epochal-system")
         self.clock = clock
-        self.looks = 0
-        self.takes = 0.0
-        self.away = False
+        self.reads = 0
+        self.seconds = 0.0
+        self.is_down = False
         self.hangs = False
 
     async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
-        self.looks += 1
+        self.reads += 1
         return await self._answer(lambda: self.objects.get("leases", namespace, name))
 
     async def create(self, _: Resource, lease: dict[str, Any]) -> dict[str, Any]:
@@ -39,15 +39,15 @@ class Leases:
 
     async def _answer(self, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         await asyncio.sleep(3600 if self.hangs else 0)
-        if self.away:
-            raise Unavailable(0, "", "away")
+        if self.is_down:
+            raise Unavailable(0, "", "no connection")
         try:
             return do()
         except Refusal as refusal:
             kind = {404: NotFound, 409: Conflict}[refusal.status]
             raise kind(refusal.status, refusal.reason, refusal.message) from refusal
         finally:
-            self.clock.now += self.takes
+            self.clock.now += self.seconds
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Leases:
 
 
 class Clock:
-    """A clock that is set by hand."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -72,14 +72,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def leases(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Leases:
-    for name in ("RENEW_SECONDS", "WAIT_SECONDS"):
+    for name in ("RENEW_SECONDS", "ACQUIRE_SECONDS"):
         monkeypatch.setattr(leader, name, 0.002)
-    monkeypatch.setattr(leader, "TRY_SECONDS", 0.05)
+    monkeypatch.setattr(leader, "ATTEMPT_SECONDS", 0.05)
     return Leases(clock)
 
 
-def candidate(leases: Leases, clock: Clock, name: str) -> Leadership:
-    return Leadership(cast("Kube", leases), "epochal-system", "epochal", name, clock)
+def candidate(leases: Leases, name: str) -> Leadership:
+    return Leadership(cast("Kube", leases), "epochal-system", "epochal", name, leases.clock)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -89,10 +89,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def acquired(leases: Leases, *candidates: Leadership) -> list[bool]:
-    """Returns which of some candidates lead once each had the time to look at the lease more than once."""
+    """Return which of some candidates lead after each has read the lease several times."""
     waiting = [asyncio.create_task(one.acquire()) for one in candidates]
-    enough = leases.looks + 4 * len(candidates)
-    await until(lambda: leases.looks >= enough or all(task.done() for task in waiting))
+    enough = leases.reads + 4 * len(candidates)
+    await until(lambda: leases.reads >= enough or all(task.done() for task in waiting))
     won = [task.done() for task in waiting]
     for task in (task for task in waiting if task.done()):
         task.result()
@@ -108,31 +108,36 @@ async def leads(leases: Leases, one: Leadership) -> bool:
 
 
 async def holding(leases: Leases, one: Leadership) -> "asyncio.Task[None]":
-    """Returns what renews a lease, once it has done so."""
-    task, looks = asyncio.create_task(one.hold()), leases.looks
-    await until(lambda: task.done() or leases.looks > looks + 1)
+    """Return the task that renews a lease, after its first renewal."""
+    task, reads = asyncio.create_task(one.hold()), leases.reads
+    await until(lambda: task.done() or leases.reads > reads + 1)
     assert not task.done()
     return task
 
 
-async def lost(task: "asyncio.Task[None]", why: str) -> None:
-    with pytest.raises(LeaseLost, match=why):
+async def lost(task: "asyncio.Task[None]", cause: str) -> None:
+    with pytest.raises(LeaseLost, match=cause):
         async with asyncio.timeout(5):
             await task
 
 
-async def test_one_of_two_leads(leases: Leases, clock: Clock) -> None:
-    candidates = [candidate(leases, clock, name) for name in "ab"]
+@pytest.fixture
+async def first(leases: Leases) -> Leadership:
+    """The leader, with the identity a."""
+    leader = candidate(leases, "a")
+    assert await leads(leases, leader)
+    return leader
+
+
+async def test_one_of_two_candidates_leads(leases: Leases) -> None:
+    candidates = [candidate(leases, name) for name in "ab"]
     won = await acquired(leases, *candidates)
     assert sorted(won) == [False, True]
     assert leases.spec["holderIdentity"] == "ab"[won.index(True)]
 
 
-async def test_another_takes_over_once_the_lease_was_not_touched_for_its_whole_time(
-    leases: Leases, clock: Clock
-) -> None:
-    assert await leads(leases, candidate(leases, clock, "a"))
-    second = candidate(leases, clock, "b")
+async def test_a_standby_takes_over_an_expired_lease(leases: Leases, clock: Clock, first: Leadership) -> None:
+    second = candidate(leases, "b")
     assert not await leads(leases, second)
     clock.now += LEASE_SECONDS - 1
     assert not await leads(leases, second)
@@ -141,59 +146,52 @@ async def test_another_takes_over_once_the_lease_was_not_touched_for_its_whole_t
     assert leases.spec["leaseTransitions"] == 1
 
 
-async def test_a_lease_that_is_renewed_is_not_taken(leases: Leases, clock: Clock) -> None:
-    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    assert await leads(leases, first)
+async def test_a_renewed_lease_is_not_taken_over(leases: Leases, clock: Clock, first: Leadership) -> None:
+    second = candidate(leases, "b")
     for _ in range(5):
         clock.now += LEASE_SECONDS - 1
         assert await leads(leases, first)
         assert not await leads(leases, second)
 
 
-async def test_a_container_started_again_in_its_pod_leads_on_at_once(leases: Leases, clock: Clock) -> None:
-    assert await leads(leases, candidate(leases, clock, "a"))
-    assert await leads(leases, candidate(leases, clock, "a"))
+async def test_a_restarted_container_of_the_same_pod_leads_at_once(leases: Leases) -> None:
+    assert await leads(leases, candidate(leases, "a"))
+    assert await leads(leases, candidate(leases, "a"))
 
 
-async def test_a_lease_that_was_given_back_is_free_at_once(leases: Leases, clock: Clock) -> None:
-    first = candidate(leases, clock, "a")
-    assert await leads(leases, first)
+async def test_a_released_lease_is_free_at_once(leases: Leases, first: Leadership) -> None:
     await first.release()
-    assert await leads(leases, candidate(leases, clock, "b"))
+    assert await leads(leases, candidate(leases, "b"))
     await first.release()
     assert leases.spec["holderIdentity"] == "b"
 
 
-async def test_it_waits_while_the_api_server_is_away(leases: Leases, clock: Clock) -> None:
-    leases.away = True
-    waiting = asyncio.create_task(candidate(leases, clock, "a").acquire())
-    await until(lambda: leases.looks > 2)
+async def test_a_candidate_waits_while_the_api_server_is_unavailable(leases: Leases) -> None:
+    leases.is_down = True
+    waiting = asyncio.create_task(candidate(leases, "a").acquire())
+    await until(lambda: leases.reads > 2)
     assert not waiting.done()
-    leases.away = False
+    leases.is_down = False
     async with asyncio.timeout(5):
         await waiting
 
 
-async def test_a_leader_that_another_has_replaced_ends(leases: Leases, clock: Clock) -> None:
-    first = candidate(leases, clock, "a")
-    assert await leads(leases, first)
+async def test_a_leader_stops_when_another_holds_the_lease(leases: Leases, first: Leadership) -> None:
     task = await holding(leases, first)
     leases.objects.patch("leases", "epochal-system", "epochal", {"spec": {"holderIdentity": "b"}})
     await lost(task, "another replica")
 
 
-async def test_a_leader_that_cannot_renew_ends_before_others_take_over(leases: Leases, clock: Clock) -> None:
-    first = candidate(leases, clock, "a")
-    assert await leads(leases, first)
-    leases.away = True
+async def test_a_leader_that_cannot_renew_stops_before_the_lease_expires(
+    leases: Leases, clock: Clock, first: Leadership
+) -> None:
+    leases.is_down = True
     task = await holding(leases, first)
     clock.now += LEASE_SECONDS - 4
     await lost(task, "cannot renew the leader lease for 10 s")
 
 
-async def test_one_request_that_hangs_costs_no_lease(leases: Leases, clock: Clock) -> None:
-    first = candidate(leases, clock, "a")
-    assert await leads(leases, first)
+async def test_one_request_that_hangs_does_not_lose_the_lease(leases: Leases, clock: Clock, first: Leadership) -> None:
     leases.hangs = True
     task = await holding(leases, first)
     leases.hangs = False
@@ -205,10 +203,10 @@ async def test_one_request_that_hangs_costs_no_lease(leases: Leases, clock: Cloc
     task.cancel()
 
 
-async def test_a_lease_counts_from_the_question_not_from_the_answer(leases: Leases, clock: Clock) -> None:
+async def test_the_lease_duration_starts_at_the_request(leases: Leases, clock: Clock) -> None:
     """Others may have seen it written at any moment in between, and count from there."""
-    first = candidate(leases, clock, "a")
-    leases.takes = 1.5
+    first = candidate(leases, "a")
+    leases.seconds = 1.5
     assert await leads(leases, first)
     assert first.seconds_left() == LEASE_SECONDS - 3
     clock.now += LEASE_SECONDS - 3
@@ -216,8 +214,8 @@ async def test_a_lease_counts_from_the_question_not_from_the_answer(leases: Leas
         first.seconds_left()
 
 
-async def test_what_a_leader_may_still_write_ends_with_its_lease(leases: Leases, clock: Clock) -> None:
-    first = candidate(leases, clock, "a")
+async def test_the_time_for_writes_ends_with_the_lease(leases: Leases, clock: Clock) -> None:
+    first = candidate(leases, "a")
     with pytest.raises(LeaseLost):
         first.seconds_left()
     assert await leads(leases, first)
@@ -229,23 +227,19 @@ async def test_what_a_leader_may_still_write_ends_with_its_lease(leases: Leases,
         first.seconds_left()
 
 
-async def test_whoever_gave_the_lease_back_may_write_nothing(leases: Leases, clock: Clock) -> None:
-    first = candidate(leases, clock, "a")
-    assert await leads(leases, first)
+async def test_a_released_lease_permits_no_writes(first: Leadership) -> None:
     await first.release()
     with pytest.raises(LeaseLost):
         first.seconds_left()
 
 
 @pytest.mark.parametrize("spec", [None, {}, {"holderIdentity": "a"}, {"holderIdentity": ""}])
-async def test_a_lease_that_somebody_emptied_is_led_by_and_given_back(
-    leases: Leases, clock: Clock, spec: dict[str, Any] | None
-) -> None:
+async def test_an_emptied_lease_is_acquired_and_released(leases: Leases, spec: dict[str, Any] | None) -> None:
     emptied = {"metadata": {"name": "epochal"}} | ({} if spec is None else {"spec": spec})
     leases.objects.create("leases", "epochal-system", emptied)
-    first = candidate(leases, clock, "a")
+    first = candidate(leases, "a")
     assert await leads(leases, first)
     assert leases.spec["holderIdentity"] == "a"
     leases.objects.replace("leases", "epochal-system", emptied)
     await first.release()
-    assert await leads(leases, candidate(leases, clock, "b"))
+    assert await leads(leases, candidate(leases, "b"))

@@ -15,21 +15,21 @@ def record(message: str, *args: object, **extra: object) -> logging.LogRecord:
     return made
 
 
-async def test_a_job_is_named_in_tasks_started_for_it() -> None:
+async def test_log_lines_of_started_tasks_name_the_object() -> None:
     async def line() -> dict[str, str]:
         return dict(json.loads(logs.FORMATTER.format(record("x"))))
 
-    with logs.about("vision", "mnist"):
+    with logs.log_context("vision", "mnist"):
         task = asyncio.create_task(line())
     assert "name" not in await line()
     inside = await task
     assert (inside["namespace"], inside["name"]) == ("vision", "mnist")
 
 
-def test_subjects_nest() -> None:
+def test_log_contexts_nest() -> None:
     form = logs.FORMATTER.format
-    with logs.about("a", "outer"):
-        with logs.about("b", "inner"):
+    with logs.log_context("a", "outer"):
+        with logs.log_context("b", "inner"):
             assert json.loads(form(record("x")))["name"] == "inner"
         assert json.loads(form(record("x")))["name"] == "outer"
 
@@ -48,6 +48,6 @@ def test_subjects_nest() -> None:
         (None, {}),
     ],
 )
-def test_kopf_names_its_object(reference: dict[str, Any] | None, expected: dict[str, str]) -> None:
+def test_log_lines_of_kopf_name_their_object(reference: dict[str, Any] | None, expected: dict[str, str]) -> None:
     line = json.loads(logs.FORMATTER.format(record("handled", k8s_ref=reference)))
     assert {key: line[key] for key in ("namespace", "name", "object") if key in line} == expected

@@ -1,4 +1,4 @@
-"""A question is asked once, a yes and a no are remembered apart, and a full memory keeps what it has."""
+"""Lookups are shared and cached; found and missing keys have separate limits."""
 
 import asyncio
 
@@ -7,23 +7,23 @@ from epochal_operator.runtime import lookup
 from epochal_operator.runtime.lookup import Lookup
 
 
-class Oracle:
-    """Answers after a moment, and counts what it was asked."""
+class Source:
+    """Counts its lookups and records their keys."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.at_once = self.most_at_once = 0
+        self.keys: list[str] = []
+        self.running = self.max_running = 0
         self.error: Exception | None = None
 
-    async def answer(self, key: str) -> str | None:
-        self.asked.append(key)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+    async def look_up(self, key: str) -> str | None:
+        self.keys.append(key)
+        self.running += 1
+        self.max_running = max(self.max_running, self.running)
         await asyncio.sleep(0)
-        self.at_once -= 1
+        self.running -= 1
         if self.error:
             raise self.error
-        return None if key.startswith("no") else f"answer to {key}"
+        return None if key.startswith("no") else f"value of {key}"
 
 
 class Clock:
@@ -34,83 +34,83 @@ class Clock:
         return self.now
 
 
-def make(clock: Clock, *, most: int = 100, at_once: int = 8) -> Lookup[str, str]:
-    return Lookup(most=most, yes_seconds=60, no_seconds=5, at_once=at_once, clock=clock)
+def make(clock: Clock, *, max_found: int = 100, concurrency: int = 8) -> Lookup[str, str]:
+    return Lookup(max_found=max_found, found_seconds=60, missing_seconds=5, concurrency=concurrency, clock=clock)
 
 
-async def ask(memory: Lookup[str, str], oracle: Oracle, key: str) -> str | None:
-    return await memory.get(key, lambda: oracle.answer(key))
+async def get(cache: Lookup[str, str], source: Source, key: str) -> str | None:
+    return await cache.get(key, lambda: source.look_up(key))
 
 
-async def test_who_asks_the_same_at_a_time_shares_an_answer() -> None:
-    memory, oracle = make(Clock()), Oracle()
-    answers = await asyncio.gather(*(ask(memory, oracle, key) for key in ["a", "no", "a", "no", "a"]))
-    assert answers == ["answer to a", None, "answer to a", None, "answer to a"]
-    assert sorted(oracle.asked) == ["a", "no"]
+async def test_concurrent_callers_of_a_key_share_a_lookup() -> None:
+    cache, source = make(Clock()), Source()
+    answers = await asyncio.gather(*(get(cache, source, key) for key in ["a", "no", "a", "no", "a"]))
+    assert answers == ["value of a", None, "value of a", None, "value of a"]
+    assert sorted(source.keys) == ["a", "no"]
 
 
-async def test_questions_under_way_are_bounded() -> None:
-    memory, oracle = make(Clock(), at_once=3), Oracle()
-    await asyncio.gather(*(ask(memory, oracle, f"no{number}") for number in range(50)))
-    assert oracle.most_at_once == 3
+async def test_concurrent_lookups_are_limited() -> None:
+    cache, source = make(Clock(), concurrency=3), Source()
+    await asyncio.gather(*(get(cache, source, f"no{number}") for number in range(50)))
+    assert source.max_running == 3
 
 
 @pytest.mark.parametrize(("key", "seconds"), [("a", 60), ("no", 5)])
-async def test_it_is_asked_anew_after_its_time(key: str, seconds: float) -> None:
-    clock, oracle = Clock(), Oracle()
-    memory = make(clock)
-    await ask(memory, oracle, key)
+async def test_an_expired_key_is_looked_up_again(key: str, seconds: float) -> None:
+    clock, source = Clock(), Source()
+    cache = make(clock)
+    await get(cache, source, key)
     clock.now = seconds - 0.1
-    await ask(memory, oracle, key)
-    assert oracle.asked == [key]
+    await get(cache, source, key)
+    assert source.keys == [key]
     clock.now = seconds
-    assert memory.known(key) is None
-    await ask(memory, oracle, key)
-    assert oracle.asked == [key, key]
+    assert cache.cached(key) is None
+    await get(cache, source, key)
+    assert source.keys == [key, key]
 
 
-async def test_nonsense_pushes_out_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "REFUSALS", 10)
-    memory, oracle = make(Clock()), Oracle()
-    await ask(memory, oracle, "a")
+async def test_missing_keys_evict_no_found_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "MAX_MISSING", 10)
+    cache, source = make(Clock()), Source()
+    await get(cache, source, "a")
     for number in range(200):
-        await ask(memory, oracle, f"no{number}")
-    assert memory.known("a") == "answer to a"
-    assert len(memory._no) == 10
+        await get(cache, source, f"no{number}")
+    assert cache.cached("a") == "value of a"
+    assert len(cache._missing) == 10
 
 
-async def test_what_is_full_keeps_what_it_has_until_its_time() -> None:
-    clock, oracle = Clock(), Oracle()
-    memory = make(clock, most=4)
+async def test_a_full_cache_keeps_its_keys_until_they_expire() -> None:
+    clock, source = Clock(), Source()
+    cache = make(clock, max_found=4)
     for _ in range(3):
         for number in range(6):
-            assert await ask(memory, oracle, str(number)) == f"answer to {number}"
-    assert len(oracle.asked) == 6 + 2 + 2
+            assert await get(cache, source, str(number)) == f"value of {number}"
+    assert len(source.keys) == 6 + 2 + 2
     clock.now = 61
-    await ask(memory, oracle, "5")
-    assert memory.known("5") == "answer to 5"
+    await get(cache, source, "5")
+    assert cache.cached("5") == "value of 5"
 
 
-async def test_an_error_is_not_remembered_and_hands_the_question_on() -> None:
-    memory, oracle = make(Clock()), Oracle()
-    oracle.error = OSError("no answer")
+async def test_an_error_is_raised_and_not_cached() -> None:
+    cache, source = make(Clock()), Source()
+    source.error = OSError("no answer")
     with pytest.raises(OSError, match="no answer"):
-        await ask(memory, oracle, "a")
-    oracle.error = None
-    assert await ask(memory, oracle, "a") == "answer to a"
+        await get(cache, source, "a")
+    source.error = None
+    assert await get(cache, source, "a") == "value of a"
 
 
-async def test_who_gives_up_leaves_the_question_to_others() -> None:
-    memory, oracle = make(Clock()), Oracle()
+async def test_a_cancelled_lookup_is_repeated_for_the_next_caller() -> None:
+    cache, source = make(Clock()), Source()
     never = asyncio.Event()
 
     async def hang() -> str:
         await never.wait()
         return "late"
 
-    first = asyncio.create_task(memory.get("a", hang))
+    first = asyncio.create_task(cache.get("a", hang))
     await asyncio.sleep(0)
-    second = asyncio.create_task(ask(memory, oracle, "a"))
+    second = asyncio.create_task(get(cache, source, "a"))
     await asyncio.sleep(0)
     first.cancel()
-    assert await second == "answer to a"
+    assert await second == "value of a"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime.api.resource import JOBS
-from epochal_operator.runtime.owners import Owner, blocked_by, controller, controller_uid
+from epochal_operator.runtime.owners import Owner, controller, controller_uid, name_conflict
 from epochal_operator.trainingjob.reasons import CHILD_REASONS
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
@@ -35,11 +35,11 @@ TRAINING_JOB_REFERENCE = {
         (None, None),
     ],
 )
-def test_only_a_controller_of_that_kind_counts(references: Any, owner: Owner | None) -> None:
+def test_a_controller_has_the_kind_and_the_group(references: Any, owner: Owner | None) -> None:
     assert controller({"metadata": {"ownerReferences": references}}, group="batch", kind="Job") == owner
 
 
-def test_the_controller_of_any_kind_has_a_uid() -> None:
+def test_the_controller_uid_of_any_kind() -> None:
     other = {"uid": "other", "controller": False}
     assert controller_uid({"metadata": {"ownerReferences": [other, TRAINING_JOB_REFERENCE]}}) == "tj-uid"
     assert controller_uid({"metadata": {"ownerReferences": [other]}}) is None
@@ -60,8 +60,8 @@ EARLIER = {"kind": "TrainingJob", "apiVersion": "epochal.dev/v1alpha1", "name": 
         ([], "NameConflict"),
     ],
 )
-def test_a_child_is_blocked_by_an_object_of_another_owner(owners: list[dict[str, Any]], reason: str | None) -> None:
+def test_an_object_of_another_owner_is_a_name_conflict(owners: list[dict[str, Any]], reason: str | None) -> None:
     existing = child()
     existing["metadata"]["ownerReferences"] = [{"controller": True} | owner for owner in owners]
-    found = blocked_by(existing, document(), JOBS, TRAINING_JOBS, CHILD_REASONS)
+    found = name_conflict(existing, document(), JOBS, TRAINING_JOBS, CHILD_REASONS)
     assert (found.reason if found else None) == reason

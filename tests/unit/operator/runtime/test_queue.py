@@ -1,8 +1,9 @@
-"""The queue: each key once, in order, never twice at a time, and again after an error."""
+"""The work queue: unique keys in order, never processed twice at a time, and retried after errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from epochal_operator.runtime import queue as module
@@ -28,13 +29,18 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_a_key_that_waits_is_there_once() -> None:
-    seen: list[str] = []
+def recording(seen: list[str], **options: Any) -> Queue[str]:
+    """Return a queue that appends the processed keys to a list."""
 
     async def work(key: str) -> None:
         seen.append(key)
 
-    queue: Queue[str] = Queue(work)
+    return Queue(work, **options)
+
+
+async def test_a_waiting_key_is_queued_once() -> None:
+    seen: list[str] = []
+    queue = recording(seen)
     for key in ("a", "b", "a", "a"):
         queue.add(key)
     assert queue.depth == 2
@@ -45,21 +51,21 @@ async def test_a_key_that_waits_is_there_once() -> None:
     assert queue.depth == 0
 
 
-async def test_a_key_is_never_worked_on_twice_at_a_time_and_no_wish_is_lost() -> None:
-    at_work, most, times = 0, 0, 0
+async def test_a_key_added_while_it_is_processed_is_processed_again_afterwards() -> None:
+    active, most, times = 0, 0, 0
 
     async def work(_: str) -> None:
-        nonlocal at_work, most, times
-        at_work += 1
-        most = max(most, at_work)
+        nonlocal active, most, times
+        active += 1
+        most = max(most, active)
         await asyncio.sleep(0.002)
-        at_work -= 1
+        active -= 1
         times += 1
 
     queue: Queue[str] = Queue(work)
     async with running(queue):
         queue.add("a")
-        await until(lambda: at_work == 1)
+        await until(lambda: active == 1)
         queue.add("a")
         queue.add("a")
         await until(lambda: times == 2)
@@ -68,16 +74,16 @@ async def test_a_key_is_never_worked_on_twice_at_a_time_and_no_wish_is_lost() ->
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-async def test_so_many_keys_are_worked_on_at_once(workers: int) -> None:
-    at_work, most = 0, 0
+async def test_the_number_of_workers_is_the_number_of_concurrent_keys(workers: int) -> None:
+    active, most = 0, 0
     done: list[str] = []
 
     async def work(key: str) -> None:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
+        nonlocal active, most
+        active += 1
+        most = max(most, active)
         await asyncio.sleep(0.005)
-        at_work -= 1
+        active -= 1
         done.append(key)
 
     queue: Queue[str] = Queue(work)
@@ -88,7 +94,7 @@ async def test_so_many_keys_are_worked_on_at_once(workers: int) -> None:
     assert most == workers
 
 
-async def test_a_key_that_fails_is_tried_again_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_key_is_retried_and_blocks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.01)
     times = {"bad": 0, "good": 0}
 
@@ -106,7 +112,7 @@ async def test_a_key_that_fails_is_tried_again_and_holds_up_no_other(monkeypatch
     assert times == {"bad": 4, "good": 1}
 
 
-async def test_who_wants_to_be_left_alone_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_retry_waits_for_the_retry_after_seconds_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_SECONDS", 0.001)
     waits: list[float] = []
 
@@ -122,7 +128,7 @@ async def test_who_wants_to_be_left_alone_is(monkeypatch: pytest.MonkeyPatch) ->
     assert waits == [7, module.MAX_BACKOFF_SECONDS]
 
 
-async def test_a_group_whose_work_hangs_does_not_take_all_workers() -> None:
+async def test_a_group_that_hangs_uses_only_its_share_of_workers() -> None:
     hang = asyncio.Event()
     begun: list[str] = []
 
@@ -143,7 +149,7 @@ async def test_a_group_whose_work_hangs_does_not_take_all_workers() -> None:
         assert begun[2:] == [f"quick/{number}" for number in range(9)]
         assert queue.depth == 7
         queue.add("slow/2")
-        assert queue.depth == 7, "it waits already"
+        assert queue.depth == 7, "the key is queued already"
         hang.set()
         await until(lambda: len(begun) == 18)
         assert begun[11:] == [f"slow/{number}" for number in range(2, 9)]
@@ -153,7 +159,7 @@ async def test_a_group_whose_work_hangs_does_not_take_all_workers() -> None:
 
 
 class Impatient(Queue[str]):
-    """Notes how long a key should wait, and takes it at once."""
+    """Records the delay of a key, and processes the key at once."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
@@ -164,7 +170,7 @@ class Impatient(Queue[str]):
         self.add(key)
 
 
-async def test_the_back_off_grows_up_to_its_cap_and_starts_anew_after_a_success() -> None:
+async def test_the_backoff_grows_to_its_maximum_and_is_reset_by_a_success() -> None:
     fails = True
 
     async def work(_: str) -> None:
@@ -176,7 +182,7 @@ async def test_the_back_off_grows_up_to_its_cap_and_starts_anew_after_a_success(
         queue.add("a")
         await until(lambda: len(queue.waits) >= 15)
         fails = False
-        await until(lambda: queue.depth == 0 and queue.stalled() == 0)
+        await until(lambda: queue.depth == 0 and queue.stalled_seconds() == 0)
         fails = True
         del queue.waits[:]
         queue.add("a")
@@ -186,7 +192,7 @@ async def test_the_back_off_grows_up_to_its_cap_and_starts_anew_after_a_success(
         assert whole / 2 <= seconds <= whole
 
 
-async def test_work_may_ask_to_be_called_again() -> None:
+async def test_work_can_request_a_requeue() -> None:
     times = 0
 
     async def work(_: str) -> float | None:
@@ -202,13 +208,9 @@ async def test_work_may_ask_to_be_called_again() -> None:
     assert times == 3
 
 
-async def test_the_earliest_of_several_wishes_counts() -> None:
+async def test_the_earliest_of_several_delays_applies() -> None:
     seen: list[str] = []
-
-    async def work(key: str) -> None:
-        seen.append(key)
-
-    queue: Queue[str] = Queue(work)
+    queue = recording(seen)
     queue.add_after("a", 3600)
     queue.add_after("a", 0.01)
     queue.add_after("a", 1800)
@@ -216,21 +218,17 @@ async def test_the_earliest_of_several_wishes_counts() -> None:
         await until(lambda: seen == ["a"])
 
 
-async def test_a_wait_is_measured_from_the_wish_to_the_work() -> None:
+async def test_the_observed_wait_is_from_enqueueing_to_processing() -> None:
     now = 100.0
     waits: list[float] = []
-
-    async def work(_: str) -> None:
-        return None
-
-    queue: Queue[str] = Queue(work, waited=waits.append, clock=lambda: now)
+    queue = recording([], observe_wait=waits.append, clock=lambda: now)
     queue.add("a")
     now = 102.5
     async with running(queue):
         await until(lambda: waits == [2.5])
 
 
-async def test_it_is_stalled_only_while_there_is_work_that_nobody_finishes() -> None:
+async def test_the_queue_is_stalled_only_while_pending_keys_make_no_progress() -> None:
     now = 0.0
     release = asyncio.Event()
 
@@ -239,57 +237,54 @@ async def test_it_is_stalled_only_while_there_is_work_that_nobody_finishes() -> 
 
     queue: Queue[str] = Queue(work, clock=lambda: now)
     now = 400.0
-    assert queue.stalled() == 0
+    assert queue.stalled_seconds() == 0
     queue.add("a")
     now = 500.0
-    assert queue.stalled() == 0, "nobody works yet"
+    assert queue.stalled_seconds() == 0, "no worker has started"
     async with running(queue):
         await asyncio.sleep(0.01)
         now = 530.0
-        assert queue.stalled() == 30
+        assert queue.stalled_seconds() == 30
         queue.add("b")
         now = 540.0
-        assert queue.stalled() == 40
-        queue.progressed()
-        assert queue.stalled() == 0, "a request of the work on a key has ended"
+        assert queue.stalled_seconds() == 40
+        queue.record_progress()
+        assert queue.stalled_seconds() == 0
         now = 550.0
-        assert queue.stalled() == 10
+        assert queue.stalled_seconds() == 10
         release.set()
-        await until(lambda: queue.stalled() == 0)
+        await until(lambda: queue.stalled_seconds() == 0)
     now = 700.0
-    queue.progressed()
+    queue.record_progress()
     queue.add("c")
     now = 730.0
-    assert queue.stalled() == 30, "a request that no work made does not count"
+    assert queue.stalled_seconds() == 30, "only requests of processed keys are progress"
 
 
-async def test_a_key_that_never_succeeds_is_tried_for_ever() -> None:
+async def test_a_key_that_always_fails_is_always_retried() -> None:
     async def work(_: str) -> None:
         raise ConnectionError("no")
 
     queue = Impatient(work)
+    queue._failures["a"] = 1_100  # A float overflows after 1,024 doublings.
     async with running(queue):
         queue.add("a")
-        await until(lambda: len(queue.waits) > 1100)  # doubled so often, a number is too large for a float
+        await until(lambda: len(queue.waits) > 2)
     assert max(queue.waits) <= module.MAX_BACKOFF_SECONDS
 
 
-async def test_a_wish_that_an_earlier_one_has_replaced_is_none() -> None:
+async def test_a_later_delay_of_the_same_key_is_dropped() -> None:
     now = 0.0
     seen: list[str] = []
-
-    async def work(key: str) -> None:
-        seen.append(key)
-
-    queue: Queue[str] = Queue(work, clock=lambda: now)
+    queue = recording(seen, clock=lambda: now)
     queue.add_after("a", 10)
     queue.add_after("a", 5)
     async with running(queue, 1):
         now = 6.0
-        queue.add("look")
-        await until(lambda: sorted(seen) == ["a", "look"])
+        queue.add("b")
+        await until(lambda: sorted(seen) == ["a", "b"])
         now = 11.0
-        queue.add("again")
+        queue.add("c")
         queue.add("last")
         await until(lambda: seen[-1] == "last")
     assert seen.count("a") == 1

@@ -1,4 +1,4 @@
-"""Events that the API server does not take at once are told later, and hold nothing else up."""
+"""Events that the API server cannot accept at once are retried, and block nothing else."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
@@ -8,7 +8,7 @@ from epochal_operator.runtime import recorder as module
 from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
 from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.leader import LeaseLost
-from epochal_operator.runtime.recorder import KEPT, KEPT_SECONDS, Recorder
+from epochal_operator.runtime.recorder import MAX_QUEUED, RETRY_SECONDS, Recorder
 
 if TYPE_CHECKING:
     from epochal_operator.runtime.api.kube import Kube
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BUSY = Unavailable(429, "TooManyRequests", "busy")
 
 
-def told(name: str, namespace: str = "vision") -> Any:
+def event(name: str, namespace: str = "vision") -> Any:
     about = {"namespace": namespace, "name": "digits"}
     return {"metadata": {"namespace": namespace, "name": name}, "regarding": about, "reason": "Completed", "note": name}
 
@@ -27,70 +27,70 @@ class Events:
     def __init__(self, error: ApiError | None = None) -> None:
         self.error = error
         self.hangs = False
-        self.asked: list[str] = []
-        self.kept: list[str] = []
+        self.requested: list[str] = []
+        self.created: list[str] = []
         self.seconds = 0.0
 
     async def create(self, _: Resource, event: Any) -> None:
-        self.asked.append(event["metadata"]["name"])
+        self.requested.append(event["metadata"]["name"])
         if self.hangs:
             await asyncio.Event().wait()
         if self.error:
             raise self.error
-        self.kept.append(event["metadata"]["name"])
+        self.created.append(event["metadata"]["name"])
 
     def recorder(self) -> Recorder:
         return Recorder(cast("Kube", self), clock=lambda: self.seconds)
 
 
 async def run(recorder: Recorder) -> None:
-    """Runs it for as long as it has anything to do at once."""
+    """Run a recorder until all due retries are done."""
     task = asyncio.ensure_future(recorder.run())
-    for _ in range(20 * KEPT):
+    for _ in range(20 * (1 + len(recorder._queued))):
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait({task})
 
 
 @pytest.mark.parametrize("error", [BUSY, Unavailable(503, "", "no"), Conflict(409, "Conflict", "quota")])
-async def test_what_cannot_be_taken_now_is_told_later(error: ApiError) -> None:
+async def test_an_event_with_a_temporary_error_is_retried(error: ApiError) -> None:
     events = Events(error)
     recorder = events.recorder()
-    await recorder.tell(told("a"))
-    assert events.kept == []
+    await recorder.create(event("a"))
+    assert events.created == []
     events.error = None
     await run(recorder)
-    assert events.kept == ["a"]
-    await recorder.tell(told("b"))
-    assert events.kept == ["a", "b"]
+    assert events.created == ["a"]
+    await recorder.create(event("b"))
+    assert events.created == ["a", "b"]
 
 
 @pytest.mark.parametrize("error", [Forbidden(403, "Forbidden", "no"), NotFound(404, "NotFound", "gone")])
-async def test_what_is_refused_for_good_is_told_no_more(error: ApiError, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_event_is_not_retried(error: ApiError, caplog: pytest.LogCaptureFixture) -> None:
     events = Events(error)
     recorder = events.recorder()
-    await recorder.tell(told("a"))
+    await recorder.create(event("a"))
     await run(recorder)
-    assert events.asked == ["a"]
-    assert "an Event was refused: vision/digits: Completed: a" in caplog.text
+    assert events.requested == ["a"]
+    assert "the API server refuses an Event: vision/digits: Completed: a" in caplog.text
 
 
-async def test_a_namespace_whose_events_hang_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS", 0.01)
+async def test_an_event_that_hangs_blocks_no_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CREATE_SECONDS", 0.01)
     events = Events()
     events.hangs = True
     recorder = events.recorder()
-    await recorder.tell(told("a"))
-    await recorder.tell(told("b"))
-    assert events.asked == ["a"]
+    await recorder.create(event("a"))
+    await recorder.create(event("b"))
+    assert events.requested == ["a"]
     events.hangs = False
-    await recorder.tell(told("c", "other"))
-    assert events.kept == ["c"]
+    await recorder.create(event("c", "other"))
+    assert events.created == ["c"]
     await run(recorder)
-    assert sorted(events.kept) == ["a", "b", "c"]
+    assert sorted(events.created) == ["a", "b", "c"]
 
 
-async def test_a_namespace_whose_events_go_on_hanging_holds_up_nobody() -> None:
+async def test_retries_that_hang_block_no_other_namespace() -> None:
     class Hanging(Events):
         async def create(self, _: Resource, event: Any) -> None:
             if self.error is None and event["metadata"]["namespace"] == "hangs":
@@ -100,60 +100,59 @@ async def test_a_namespace_whose_events_go_on_hanging_holds_up_nobody() -> None:
     events = Hanging(BUSY)
     recorder = events.recorder()
     for number in range(9):
-        await recorder.tell(told(f"event-{number}", "hangs"))
-    await recorder.tell(told("a", "other"))
+        await recorder.create(event(f"event-{number}", "hangs"))
+    await recorder.create(event("a", "other"))
     events.error = None
     await run(recorder)
-    assert events.kept == ["a"]
+    assert events.created == ["a"]
 
 
-async def test_no_more_is_kept_than_there_is_room_for(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_number_of_queued_events_is_limited(caplog: pytest.LogCaptureFixture) -> None:
     events = Events(BUSY)
     recorder = events.recorder()
-    for number in range(KEPT + 1):
-        await recorder.tell(told(f"event-{number}"))
-    assert "an Event is not told, since too many wait: vision/digits: Completed: event-0" in caplog.text
-    events.error, events.asked = None, []
+    for number in range(MAX_QUEUED + 1):
+        await recorder.create(event(f"event-{number}"))
+    assert "Events are queued: vision/digits: Completed: event-0" in caplog.text
+    events.error, events.requested = None, []
     await run(recorder)
-    assert events.kept == [f"event-{number}" for number in range(1, KEPT + 1)]
+    assert events.created == [f"event-{number}" for number in range(1, MAX_QUEUED + 1)]
 
 
-async def test_who_keeps_most_makes_room() -> None:
+async def test_the_namespace_with_most_events_loses_its_oldest() -> None:
     events = Events(BUSY)
     recorder = events.recorder()
-    await recorder.tell(told("other", "other"))
-    for number in range(KEPT + 1):
-        await recorder.tell(told(f"event-{number}"))
-    events.error, events.asked = None, []
+    await recorder.create(event("other", "other"))
+    for number in range(MAX_QUEUED + 1):
+        await recorder.create(event(f"event-{number}"))
+    events.error, events.requested = None, []
     await run(recorder)
-    assert events.kept[0] == "other"
-    assert len(events.kept) == KEPT
+    assert events.created[0] == "other"
+    assert len(events.created) == MAX_QUEUED
 
 
-async def test_nothing_is_tried_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_event_is_dropped_after_its_time(caplog: pytest.LogCaptureFixture) -> None:
     events = Events(BUSY)
     recorder = events.recorder()
-    await recorder.tell(told("a"))
-    events.seconds = KEPT_SECONDS
+    await recorder.create(event("a"))
+    events.seconds = RETRY_SECONDS
     await run(recorder)
-    assert events.asked == ["a"]
-    assert "an Event is not told, since it was refused for too long" in caplog.text
+    assert events.requested == ["a"]
+    assert "dropped an Event: the API server refused it" in caplog.text
 
 
-async def test_an_event_that_exists_is_told() -> None:
-    events = Events(Conflict(409, "AlreadyExists", "it was told before"))
+async def test_an_existing_event_is_not_retried() -> None:
+    events = Events(Conflict(409, "AlreadyExists", "already exists"))
     recorder = events.recorder()
-    await recorder.tell(told("a"))
+    await recorder.create(event("a"))
     events.error = None
     await run(recorder)
-    assert (events.asked, events.kept) == (["a"], [])
+    assert (events.requested, events.created) == (["a"], [])
 
 
-class Lost(Events):
-    async def create(self, _: Resource, event: Any) -> None:
-        raise LeaseLost(event["metadata"]["name"])
+async def test_the_loss_of_the_lease_is_raised() -> None:
+    class Lost(Events):
+        async def create(self, _: Resource, event: Any) -> None:
+            raise LeaseLost(event["metadata"]["name"])
 
-
-async def test_the_loss_of_the_lease_is_not_kept_quiet() -> None:
     with pytest.raises(LeaseLost):
-        await Lost().recorder().tell(told("a"))
+        await Lost().recorder().create(event("a"))

@@ -1,4 +1,4 @@
-"""What all kinds write: what was written is known at once, and is news to others."""
+"""Writes of all kinds: the cache has the result at once, and other objects are enqueued."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,12 +6,12 @@ import pytest
 from epochal_operator.runtime.api.errors import Conflict, NotFound
 from epochal_operator.runtime.api.resource import JOBS, Key
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.writer import RACES, Writer
+from epochal_operator.runtime.writer import CREATE_RETRIES, Writer
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.objects import KIND, NOW, SPEC
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ class World:
         self.news: list[Change | None] = []
         self.refusals: list[Refusal] = []
         direct = Direct(self.objects, self._refused)
-        self.writer = Writer(term(direct, self.store, wrote=self.news.append), TRAINING_JOBS, "test", lambda: NOW)
+        self.writer = Writer(
+            reconcile_context(direct, self.store, on_change=self.news.append), TRAINING_JOBS, "test", lambda: NOW
+        )
         made = self.objects.create("trainingjobs", "vision", {"metadata": {"name": "digits"}, "spec": SPEC})
         self.store.put(TRAINING_JOBS, made)
 
@@ -48,21 +50,21 @@ class World:
         return self.store.get(TRAINING_JOBS, Key("vision", "digits"))
 
 
-async def test_a_status_is_known_once_it_is_written() -> None:
+async def test_a_written_status_is_cached_at_once() -> None:
     world = World()
     await world.writer.apply_status(world.job, {"state": "Queued"})
     assert world.job["status"] == {"state": "Queued"}
     assert [change.after for change in world.news if change] == [world.job]
 
 
-async def test_a_status_of_what_has_changed_is_not_written() -> None:
+async def test_a_status_of_a_changed_object_is_a_conflict() -> None:
     world, before = World(), World().job
     await world.writer.apply_status(world.job, {"state": "Queued"})
     with pytest.raises(Conflict):
         await world.writer.apply_status(before, {"state": "Running"})
 
 
-async def test_what_is_there_is_not_created_again() -> None:
+async def test_an_existing_object_is_returned_instead_of_created() -> None:
     world = World()
     first, is_new = await world.writer.create(JOBS, BODY)
     assert is_new
@@ -71,18 +73,18 @@ async def test_what_is_there_is_not_created_again() -> None:
     assert again == first
 
 
-async def test_a_quota_that_changes_meanwhile_is_tried_again_some_times() -> None:
+async def test_a_quota_conflict_is_retried_a_few_times() -> None:
     world = World()
     race = Refusal(409, "Conflict", "Operation cannot be fulfilled on resourcequotas")
-    world.refusals = [race] * RACES
+    world.refusals = [race] * CREATE_RETRIES
     assert (await world.writer.create(JOBS, BODY))[1]
     world.objects.delete("jobs", "vision", "digits")
-    world.refusals = [race] * (RACES + 1)
+    world.refusals = [race] * (CREATE_RETRIES + 1)
     with pytest.raises(Conflict):
         await world.writer.create(JOBS, BODY)
 
 
-async def test_what_is_gone_is_forgotten_when_it_is_read_anew() -> None:
+async def test_a_refresh_removes_a_deleted_object_from_the_cache() -> None:
     world = World()
     key = Key("vision", "digits")
     await world.writer.refresh(TRAINING_JOBS, key, world.job)
@@ -94,7 +96,7 @@ async def test_what_is_gone_is_forgotten_when_it_is_read_anew() -> None:
     await world.writer.refresh(TRAINING_JOBS, key, None)
 
 
-async def test_nothing_is_deleted_that_has_changed() -> None:
+async def test_a_changed_object_is_not_deleted() -> None:
     world = World()
     before = world.job
     await world.writer.apply_status(before, {"state": "Queued"})

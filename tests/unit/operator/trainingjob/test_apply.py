@@ -23,7 +23,7 @@ from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, ApiServer, mine, reconciled, reconciler
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW, at, report, running
 
 
@@ -97,7 +97,9 @@ class Suspending(ApiServer):
 
     async def live(self, seconds: float) -> None:
         """Reconciles as the queue does."""
-        reconciler = Reconciler(term(self, self._store), lambda: INSTALLATION, instance="test", clock=self.now)
+        reconciler = Reconciler(
+            reconcile_context(self, self._store), lambda: INSTALLATION, instance="test", clock=self.now
+        )
         while self.seconds < seconds:
             after = await reconciler.reconcile(FIRST)
             self.seconds += after or 300

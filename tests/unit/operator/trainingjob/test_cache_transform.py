@@ -15,25 +15,25 @@ from epochal_operator.trainingjob.kind import training_jobs
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.objects import INSTALLATION, KIND, SPEC, read, required, training_job
-from tests.unit.operator.runtime.test_store import KEY, RESOURCES, job, pods, thing
+from tests.unit.operator.runtime.test_store import KEY, RESOURCES, job, obj, pods
 
 
 def test_cached_fields() -> None:
     store = store_for([KIND])
     for resource in RESOURCES:
-        store.put(resource, thing(resource, 1))
+        store.put(resource, obj(resource, 1))
     one, child, (pod,) = store.get(TRAINING_JOBS, KEY), job(store), pods(store)
     assert one is not None
     assert child is not None
     assert "managedFields" not in {**one["metadata"], **child["metadata"], **pod["metadata"]}
-    assert decompress_spec(one)["spec"] == thing(TRAINING_JOBS, 1)["spec"]
+    assert decompress_spec(one)["spec"] == obj(TRAINING_JOBS, 1)["spec"]
     assert child["spec"] == {"suspend": True}
     assert child["metadata"]["annotations"] == {"epochal.dev/spec-sha256": "c"}
     assert pod["spec"] == {"nodeName": "node-1", "containers": [{"name": "trainer", "resources": {"limits": {}}}]}
 
 
 def test_metric_labels_are_kept_beyond_the_limit() -> None:
-    one = thing(TRAINING_JOBS, 1)
+    one = obj(TRAINING_JOBS, 1)
     many = {f"label-{number}": "" for number in range(MAX_LABELS)} | {"team": "vision"}
     one["metadata"]["labels"] = many
     for chosen, left in ((("team",), {"team": "vision"}), ((), {})):
@@ -45,7 +45,7 @@ def test_metric_labels_are_kept_beyond_the_limit() -> None:
 
 def test_cached_spec_outline_marks_image_and_endpoint_of_the_user() -> None:
     store = store_for([KIND])
-    one = thing(TRAINING_JOBS, 1)
+    one = obj(TRAINING_JOBS, 1)
     one["spec"] = {"image": "a/b:1", "storage": {"endpoint": "http://minio:9000"}}
     store.put(TRAINING_JOBS, one)
     (kept,) = store.objects(TRAINING_JOBS)
@@ -76,7 +76,7 @@ LAVISH: dict[str, Any] = {
 @pytest.mark.parametrize("resource", RESOURCES)
 def test_size_of_a_cached_object_is_bounded(resource: Resource, field: str) -> None:
     """The largest spec stays text: as Python values it would take 20 times the memory."""
-    one = thing(resource, 1)
+    one = obj(resource, 1)
     if field == "spec":
         one["spec"] |= LAVISH[field]
     elif "labels" in field:

@@ -11,7 +11,7 @@ from epochal_operator.trainingjob.kind import followers
 from epochal_operator.trainingjob.resources import FOLLOWERS, TRAINING_JOBS
 
 from tests.unit.operator.objects import KIND
-from tests.unit.operator.runtime.test_store import thing
+from tests.unit.operator.runtime.test_store import obj
 
 
 def waiting(store: Store, key: Key) -> list[Key]:
@@ -19,7 +19,7 @@ def waiting(store: Store, key: Key) -> list[Key]:
 
 
 def follower(name: str, of: str, namespace: str = "vision") -> Any:
-    one = thing(TRAINING_JOBS, 1, name=name, namespace=namespace)
+    one = obj(TRAINING_JOBS, 1, name=name, namespace=namespace)
     return one | {"spec": {"training": {"continueFrom": {"name": of}}}}
 
 
@@ -27,7 +27,7 @@ def test_followers_of_a_training_job() -> None:
     store = store_for([KIND])
     for one in (follower("b", "a"), follower("c", "a"), follower("d", "b"), follower("e", "a", "other")):
         store.put(TRAINING_JOBS, one)
-    store.put(TRAINING_JOBS, thing(TRAINING_JOBS, 1, name="a"))
+    store.put(TRAINING_JOBS, obj(TRAINING_JOBS, 1, name="a"))
     assert waiting(store, Key("vision", "a")) == [Key("vision", "b"), Key("vision", "c")]
     assert waiting(store, Key("vision", "c")) == []
 
@@ -40,14 +40,14 @@ def test_followers_change_with_the_spec() -> None:
     store.put(TRAINING_JOBS, other)
     assert waiting(store, Key("vision", "a")) == []
     assert waiting(store, Key("vision", "z")) == [Key("vision", "b")]
-    alone = thing(TRAINING_JOBS, 3, name="b")
+    alone = obj(TRAINING_JOBS, 3, name="b")
     store.put(TRAINING_JOBS, alone)
     assert waiting(store, Key("vision", "z")) == []
     store.put(TRAINING_JOBS, follower("c", "a"))
     store.put(TRAINING_JOBS, follower("d", "a"))
     store.remove(TRAINING_JOBS, follower("c", "a"))
     assert waiting(store, Key("vision", "a")) == [Key("vision", "d")]
-    store.keep(Source(TRAINING_JOBS), (), "9", None)
+    store.prune_missing(Source(TRAINING_JOBS), (), "9", None)
     assert waiting(store, Key("vision", "a")) == []
 
 
@@ -77,5 +77,5 @@ STATUS: dict[str, Any] = {"state": "Running", "progress": {"epoch": 1}}
 def test_followers_are_enqueued_for_relevant_changes(before: Any, after: Any, *, matters: bool) -> None:
     store = store_for([KIND])
     store.put(TRAINING_JOBS, follower("b", "a"))
-    one, other = (None if given is None else thing(TRAINING_JOBS, 1, name="a") | given for given in (before, after))
+    one, other = (None if given is None else obj(TRAINING_JOBS, 1, name="a") | given for given in (before, after))
     assert list(followers(Change(TRAINING_JOBS, one, other), store)) == ([Key("vision", "b")] if matters else [])

@@ -15,14 +15,14 @@ from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key_of
 from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.kind import store_for
-from epochal_operator.runtime.reconciler import MOMENT
+from epochal_operator.runtime.reconciler import REQUEUE_SECONDS
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.objects import Objects
 from tests.kit.fake.server import FakeApiServer
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.objects import (
     INSTALLATION,
     KIND,
@@ -55,7 +55,7 @@ class World:
         self.kube = Kube(Transport(server.client()))
         self.now = NOW
         self._reconciler = Reconciler(
-            term(self.kube, self.store), lambda: INSTALLATION, instance="test", clock=lambda: self.now
+            reconcile_context(self.kube, self.store), lambda: INSTALLATION, instance="test", clock=lambda: self.now
         )
 
     @property
@@ -222,7 +222,7 @@ async def test_quota_that_still_counts_the_deleted_job_is_retried(world: World) 
     world.delete(PODS)
     world.server.faults.append(Fault("create", "jobs", status=403, message="exceeded quota: jobs", times=2))
     world.sync()
-    assert await world.reconcile() == MOMENT
+    assert await world.reconcile() == REQUEUE_SECONDS
     assert (world.condition("Ready")["reason"], world.condition("Stalled")["status"]) == ("Cleanup", "False")
     await world.live()
     assert world.condition("Ready")["status"] == "True"
@@ -237,7 +237,7 @@ async def test_quota_that_still_counts_the_deleted_job_is_retried(world: World) 
 async def test_changed_object_is_read_again(world: World) -> None:
     world.sync()
     world.change(metadata={"annotations": {"somebody": "was here"}})
-    assert await world.reconcile() != MOMENT
+    assert await world.reconcile() != REQUEUE_SECONDS
     assert world.status()["state"] == "Queued"
     conflicts = [one for one in world.server.asked if one[:2] == ("patch", "trainingjobs/status")]
     assert len(conflicts) == 2, "a refused write, and an accepted write"

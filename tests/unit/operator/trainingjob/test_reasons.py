@@ -64,7 +64,7 @@ def test_every_reason_is_documented_with_its_effects() -> None:
         assert row["Event"] == (known.event or "–"), word
         if "Stalled" in row:
             assert row["Stalled"] == ("yes" if known.stalls else ""), word
-            again = known.look_again_seconds
+            again = known.requeue_after
             assert row["looked at again"] == (f"{again:g} s" if again else ""), word
             assert row["Ready"] == str(known.ready), word
         if "Fault" in row:

@@ -17,7 +17,7 @@ from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
 from tests.unit.operator.api_server import FIRST, SECOND, URI, ApiServer, reconciled, reconciler
-from tests.unit.operator.fakes import term
+from tests.unit.operator.fakes import reconcile_context
 from tests.unit.operator.objects import INSTALLATION, KIND, NOW, at, report, required
 
 
@@ -28,7 +28,7 @@ async def test_follower_starts_after_the_end_of_its_predecessor() -> None:
         woken.extend(followers(change, store) if change else ())
 
     reconciler = Reconciler(
-        term(server, store, wrote=enqueue),
+        reconcile_context(server, store, wrote=enqueue),
         lambda: INSTALLATION,
         instance="test",
         clock=lambda: NOW + timedelta(seconds=1),

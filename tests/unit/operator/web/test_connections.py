@@ -1,4 +1,4 @@
-"""Nobody keeps others from being connected."""
+"""Admission of connections: no client address blocks the others."""
 
 import asyncio
 import socket
@@ -24,38 +24,38 @@ def ended(connection: socket.socket) -> bool:
         return False
 
 
-async def test_one_address_gets_so_many(sockets: list[socket.socket]) -> None:
-    held = Connections(8, 2)
-    assert [await held.admit(one, "a") for one in sockets[:3]] == [True, True, False]
-    held.release(sockets[0])
-    assert await held.admit(sockets[3], "a")
+async def test_the_connections_of_an_address_are_limited(sockets: list[socket.socket]) -> None:
+    connections = Connections(8, 2)
+    assert [await connections.admit(one, "a") for one in sockets[:3]] == [True, True, False]
+    connections.release(sockets[0])
+    assert await connections.admit(sockets[3], "a")
 
 
-async def test_the_oldest_of_the_greediest_goes_for_one_that_has_fewer(sockets: list[socket.socket]) -> None:
-    held = Connections(6, 4)
+async def test_the_busiest_address_loses_its_oldest_connection(sockets: list[socket.socket]) -> None:
+    connections = Connections(6, 4)
     for one, client in zip(sockets, "baaabb", strict=False):
-        assert await held.admit(one, client)
-    assert await held.admit(sockets[6], "c")
+        assert await connections.admit(one, client)
+    assert await connections.admit(sockets[6], "c")
     assert [ended(one) for one in sockets[:7]] == [True] + [False] * 6
-    assert await held.admit(sockets[7], "d")
+    assert await connections.admit(sockets[7], "d")
     assert [ended(one) for one in sockets[:8]] == [True, True] + [False] * 6
 
 
-async def test_one_that_has_none_waits_where_nobody_has_two(sockets: list[socket.socket]) -> None:
-    held = Connections(2, 4)
+async def test_a_new_address_waits_if_no_address_has_two_connections(sockets: list[socket.socket]) -> None:
+    connections = Connections(2, 4)
     for one, client in zip(sockets, "aab", strict=False):
-        assert await held.admit(one, client)
-    held.release(sockets[0])  # It has ended for good by now: that makes no room twice.
-    waiting = asyncio.create_task(held.admit(sockets[3], "c"))
+        assert await connections.admit(one, client)
+    connections.release(sockets[0])  # The connection has ended before: a second release makes no room.
+    waiting = asyncio.create_task(connections.admit(sockets[3], "c"))
     await asyncio.sleep(0)
     assert not waiting.done()
-    held.release(sockets[1])
+    connections.release(sockets[1])
     assert await waiting
 
 
-async def test_who_has_as_many_as_any_gets_no_more(sockets: list[socket.socket]) -> None:
-    held = Connections(2, 4)
+async def test_an_address_with_as_many_connections_as_any_gets_no_more(sockets: list[socket.socket]) -> None:
+    connections = Connections(2, 4)
     for one, client in zip(sockets, "ab", strict=False):
-        assert await held.admit(one, client)
-    assert not await held.admit(sockets[2], "a")
+        assert await connections.admit(one, client)
+    assert not await connections.admit(sockets[2], "a")
     assert not any(map(ended, sockets))

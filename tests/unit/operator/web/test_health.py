@@ -1,4 +1,4 @@
-"""What the process answers to Prometheus and to the kubelet."""
+"""The routes for Prometheus and the kubelet."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ JOBS: list[dict[str, Any]] = [{"metadata": {"namespace": "vision", "name": "mnis
 
 
 class Process:
-    """What the routes look at."""
+    """The state that the routes report."""
 
     def __init__(self) -> None:
         self.stalled: str | None = None
@@ -45,14 +45,14 @@ class Process:
     ("stalled", "status", "text"),
     [(None, 200, "ok\n"), ("reconciling vision/mnist for 601 s", 503, "reconciling vision/mnist for 601 s\n")],
 )
-async def test_it_lives_while_reconciling_goes_on(stalled: str | None, status: int, text: str) -> None:
+async def test_healthz_fails_while_reconciling_is_stalled(stalled: str | None, status: int, text: str) -> None:
     process = Process()
     process.stalled = stalled
     async with process.serve() as client, client.get("/healthz") as answer:
         assert (answer.status, await answer.text()) == (status, text)
 
 
-async def test_it_is_ready_when_reports_are_taken() -> None:
+async def test_readyz_fails_until_reports_are_accepted() -> None:
     process = Process()
     async with process.serve() as client:
         async with client.get("/readyz") as answer:
@@ -73,7 +73,7 @@ async def test_it_is_ready_when_reports_are_taken() -> None:
         ),
     ],
 )
-async def test_metrics_are_in_the_form_that_is_asked_for(accept: str, content_type: str, ending: bytes) -> None:
+async def test_metrics_have_the_requested_format(accept: str, content_type: str, ending: bytes) -> None:
     headers = {"Accept": accept, "Accept-Encoding": "identity"}
     async with Process().serve() as client, client.get("/metrics", headers=headers) as answer:
         body = await answer.read()
@@ -82,7 +82,7 @@ async def test_metrics_are_in_the_form_that_is_asked_for(accept: str, content_ty
     assert b'epochal_trainingjob_epoch{name="mnist",namespace="vision"} 0.0' in body
 
 
-async def test_metrics_are_compressed_for_who_can_read_it() -> None:
+async def test_metrics_are_compressed_on_request() -> None:
     async with Process().serve() as client, client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as answer:
         body = await answer.read()
     assert answer.headers["Content-Encoding"] == "gzip"
@@ -90,16 +90,16 @@ async def test_metrics_are_compressed_for_who_can_read_it() -> None:
     assert {"epochal_trainingjob_info", "epochal_leader", "process_resident_memory_bytes"} <= names
 
 
-async def test_who_asks_meanwhile_or_soon_after_gets_the_same_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reaches the port decides how often it is asked, and all TrainingJobs are looked at for each text."""
+async def test_concurrent_and_soon_repeated_scrapes_share_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any client that reaches the port can scrape at any rate, and each text needs all TrainingJobs."""
     monkeypatch.setattr(module, "METRICS_SECONDS", 3600)
-    process, begun, go_on, times = Process(), threading.Event(), threading.Event(), list[int]()
+    process, started, resume, times = Process(), threading.Event(), threading.Event(), list[int]()
 
     class Slow(Collector):
         def collect(self) -> Iterator[Metric]:
             times.append(1)
-            begun.set()
-            assert go_on.wait(15)
+            started.set()
+            assert resume.wait(15)
             yield from ()
 
     async def scrape(number: int) -> bytes:
@@ -113,18 +113,18 @@ async def test_who_asks_meanwhile_or_soon_after_gets_the_same_metrics(monkeypatc
     async with process.serve() as client:
         process.registry.register(Slow())
         times.clear()
-        begun.clear()
-        go_on.clear()
+        started.clear()
+        resume.clear()
         scrapes = asyncio.gather(*(scrape(number) for number in range(16)))
-        assert await asyncio.to_thread(begun.wait, 15)
+        assert await asyncio.to_thread(started.wait, 15)
         async with client.get("/healthz") as answer:
             assert answer.status == 200
-        go_on.set()
+        resume.set()
         assert len({*await scrapes, await scrape(0)}) == 1
     assert len(times) == 1
 
 
-async def test_later_metrics_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_expired_metrics_are_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "METRICS_SECONDS", 0)
     process = Process()
     gauge = Gauge("changes", "A gauge.", registry=process.registry)
@@ -135,8 +135,8 @@ async def test_later_metrics_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert f"changes {value}\n" in await answer.text()
 
 
-async def test_who_does_not_read_his_answer_holds_no_text_of_his_own() -> None:
-    """Else each of all connections could hold one, as large as it is, for as long as a connection lasts."""
+async def test_slow_clients_share_the_memory_of_the_text() -> None:
+    """Otherwise each connection could hold a large text for as long as the connection lasts."""
     process, size = Process(), 16 * 1024 * 1024
 
     class Large(Collector):

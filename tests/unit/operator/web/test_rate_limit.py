@@ -1,4 +1,4 @@
-"""A client may go on as often as its bucket says, whatever others do."""
+"""Each client has a token bucket, whatever other clients do."""
 
 import pytest
 from epochal_operator.web.rate_limit import Bucket, RateLimit
@@ -18,38 +18,38 @@ from hypothesis import strategies as st
         (Bucket(0.5, 10), 9, 0.5, 0.125),
     ],
 )
-def test_a_token_is_taken_or_waited_for(bucket: Bucket, now: float, after: float, wait: float) -> None:
+def test_take_returns_the_wait_for_a_token(bucket: Bucket, now: float, after: float, wait: float) -> None:
     taken, seconds = bucket.take(now, burst=10, per_second=4)
     assert taken == Bucket(after, now)
     assert seconds == wait
 
 
 @given(st.lists(st.floats(0, 3), max_size=60))
-def test_no_pattern_of_requests_gets_more_than_its_share(pauses: list[float]) -> None:
+def test_no_pattern_of_requests_exceeds_the_rate(pauses: list[float]) -> None:
     now = [0.0]
     limit = RateLimit(burst=10, per_second=4, clients=2, clock=lambda: now[0])
     granted = 0
     for pause in pauses:
         now[0] += pause
-        granted += limit.wait("a") == 0
+        granted += limit.take("a") == 0
         assert granted <= 10 + 4 * now[0] + 1e-6
 
 
 @given(st.integers(10, 100))
-def test_who_waits_as_told_may_go_on(before: int) -> None:
+def test_a_request_after_the_returned_wait_is_allowed(before: int) -> None:
     now = [0.0]
     limit = RateLimit(burst=10, per_second=4, clients=2, clock=lambda: now[0])
     for _ in range(before):
-        limit.wait("a")
-    now[0] += limit.wait("a") + 1e-9
-    assert limit.wait("a") == 0
+        limit.take("a")
+    now[0] += limit.take("a") + 1e-9
+    assert limit.take("a") == 0
 
 
-def test_clients_do_not_share() -> None:
+def test_each_client_has_its_own_bucket() -> None:
     limit = RateLimit(burst=1, per_second=1, clients=2, clock=lambda: 0.0)
-    assert [limit.wait(client) for client in ["a", "a", "b", "b"]] == [0, 1, 0, 1]
+    assert [limit.take(client) for client in ["a", "a", "b", "b"]] == [0, 1, 0, 1]
 
 
-def test_more_clients_than_it_knows_do_not_grow_it() -> None:
+def test_the_number_of_tracked_clients_is_limited() -> None:
     limit = RateLimit(burst=1, per_second=1, clients=2, clock=lambda: 0.0)
-    assert [limit.wait(client) for client in ["a", "b", "c", "a", "c"]] == [0, 0, 0, 0, 1]
+    assert [limit.take(client) for client in ["a", "b", "c", "a", "c"]] == [0, 0, 0, 0, 1]

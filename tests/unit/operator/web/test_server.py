@@ -1,9 +1,9 @@
-"""The server's connections are few, short, and for one request; what a client does wrong is its own trouble."""
+"""The server limits the number, the duration and the requests of connections."""
 
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
@@ -41,10 +41,10 @@ ROUTES = [web.post("/hello", hello), web.get("/broken", broken), web.get("/slow"
 
 @asynccontextmanager
 async def running(
-    context: ssl.SSLContext | None = None, routes: Iterable[web.RouteDef] = ROUTES
+    context: ssl.SSLContext | None = None, address: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[Server, int]]:
-    listener = listen(0, "127.0.0.1")
-    made = Server(routes, listener, context)
+    listener = listen(0, address) if address else listen(0)
+    made = Server(ROUTES, listener, context)
     port = listener.getsockname()[1]
     task = asyncio.create_task(made.run())
     await made.serving.wait()
@@ -59,13 +59,13 @@ async def running(
 async def idler(
     port: int, address: str = "127.0.0.1", context: ssl.SSLContext | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connects from an address of this machine."""
+    """Connect from an address of this machine."""
     name = "localhost" if context else None
     return await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name, local_addr=(address, 0))
 
 
 async def ask(port: int, text: bytes, context: ssl.SSLContext | None = None, *, address: str = "127.0.0.1") -> bytes:
-    """Sends bytes and returns all that comes until the server closes the connection."""
+    """Send bytes and return the response until the server closes the connection."""
     async with asyncio.timeout(5):
         reader, writer = await idler(port, address, context)
     try:
@@ -80,7 +80,7 @@ def post(body: bytes) -> bytes:
     return b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-async def test_a_connection_is_for_one_request() -> None:
+async def test_a_connection_serves_one_request() -> None:
     async with running() as (_, port):
         answer = await ask(port, post(b"a") + post(b"b"))
     assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -92,7 +92,9 @@ async def test_a_connection_is_for_one_request() -> None:
     ("line", "status"),
     [(b"GET /nowhere HTTP/1.1", b"404"), (b"GET /hello HTTP/1.1", b"405"), (b"GET /broken HTTP/1.1", b"500")],
 )
-async def test_other_requests_end_too(line: bytes, status: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_requests_close_the_connection(
+    line: bytes, status: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     async with running() as (_, port):
         answer = await ask(port, line + b"\r\nHost: x\r\n\r\n")
     assert answer.split()[1] == status
@@ -104,7 +106,7 @@ async def test_other_requests_end_too(line: bytes, status: bytes, caplog: pytest
 @pytest.mark.parametrize(
     "garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"\r\n\r\n\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
 )
-async def test_garbage_is_not_worth_a_line_in_the_log(garbage: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_invalid_requests_are_not_logged(garbage: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with running() as (_, port):
         answer = await ask(port, garbage + b"\r\n\r\n")
@@ -112,7 +114,7 @@ async def test_garbage_is_not_worth_a_line_in_the_log(garbage: bytes, caplog: py
     assert [record for record in caplog.records if record.name != "asyncio"] == []
 
 
-async def test_tls_is_spoken_and_who_does_not_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_clients_without_tls_are_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.1)
     client = TRUSTING
     async with running(SERVED) as (_, port):
@@ -123,13 +125,13 @@ async def test_tls_is_spoken_and_who_does_not_is_cut_off(monkeypatch: pytest.Mon
         assert (await ask(port, post(b"again"), client)).endswith(b"hello again")
 
 
-async def test_a_head_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_incomplete_head_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.1)
     async with running() as (_, port):
         assert await ask(port, b"POST /hello HTTP/1.1\r\nHost:") == b""
 
 
-async def test_no_connection_outlives_its_time(
+async def test_a_connection_ends_after_its_time_limit(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(server, "CONNECTION_SECONDS", 0.1)
@@ -138,7 +140,7 @@ async def test_no_connection_outlives_its_time(
     assert caplog.text == ""
 
 
-async def test_connections_are_bounded_and_slots_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_are_limited_and_released(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
     async with running() as (_, port):
@@ -155,7 +157,7 @@ async def test_connections_are_bounded_and_slots_come_back(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("context", [None, SERVED], ids=["plain", "TLS"])
-async def test_a_few_addresses_cannot_keep_others_out(
+async def test_a_few_addresses_cannot_block_others(
     monkeypatch: pytest.MonkeyPatch, context: ssl.SSLContext | None
 ) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 8)
@@ -172,7 +174,7 @@ async def test_a_few_addresses_cannot_keep_others_out(
             taken.transport.abort()
 
 
-async def test_one_client_cannot_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_address_cannot_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_PER_CLIENT", 2)
     async with running() as (_, port):
         greedy = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
@@ -187,14 +189,14 @@ async def test_one_client_cannot_keep_others_out(monkeypatch: pytest.MonkeyPatch
         assert (await ask(port, post(b"again"))).endswith(b"hello again")
 
 
-async def test_a_request_in_progress_is_answered_before_the_end() -> None:
+async def test_a_running_request_is_answered_before_shutdown() -> None:
     async with running() as (_, port):
         answer = asyncio.create_task(ask(port, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"))
         await asyncio.sleep(0.1)
     assert (await answer).endswith(b"done")
 
 
-async def test_it_says_whether_it_serves() -> None:
+async def test_serving_is_set_while_connections_are_accepted() -> None:
     async with running() as (made, port):
         assert made.serving.is_set()
     assert not made.serving.is_set()
@@ -202,18 +204,11 @@ async def test_it_says_whether_it_serves() -> None:
         await ask(port, b"")
 
 
-async def test_it_listens_on_every_address() -> None:
-    listener = listen(0)
-    made = Server(ROUTES, listener)
-    port = listener.getsockname()[1]
-    task = asyncio.create_task(made.run())
-    await made.serving.wait()
-    assert (await ask(port, post(b"v4"))).endswith(b"hello v4")
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+async def test_the_server_listens_on_all_addresses() -> None:
+    async with running(address="") as (_, port):
+        assert (await ask(port, post(b"v4"))).endswith(b"hello v4")
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
+def test_a_used_port_is_an_error() -> None:
     with listen(0, "127.0.0.1") as listener, pytest.raises(OSError, match="Address already in use"):
         listen(listener.getsockname()[1], "127.0.0.1")

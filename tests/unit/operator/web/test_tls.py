@@ -1,4 +1,4 @@
-"""What the progress endpoint serves with: what clients trust, how replicas agree, how it is kept."""
+"""The certificate of the progress endpoint: trust of clients, agreement of replicas, renewals and rotations."""
 
 import asyncio
 import copy
@@ -10,7 +10,7 @@ import pytest
 from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Resource
-from epochal_operator.web.certificates import CERTIFICATE_LIFE, Bundle, renew, service_names
+from epochal_operator.web.certificates import CERTIFICATE_TTL, Bundle, renew, service_names
 from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate, load_bundle
 
 SERVICE = "epochal.epochal-system.svc"
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 class Secrets:
-    """One Secret of an API server; other replicas may write just before us."""
+    """An API server with one Secret; other replicas may write just before a request."""
 
     def __init__(self, data: dict[str, str] | None = None, *, rivals: list[Bundle] | None = None) -> None:
         self.secret: dict[str, Any] = {
@@ -32,14 +32,14 @@ class Secrets:
             self.secret["data"] = data
         self.rivals = rivals or []
         self.writes = 0
-        self.down = False
+        self.is_down = False
 
     @property
     def bundle(self) -> Bundle | None:
         return Bundle.from_secret(self.secret.get("data") or {})
 
     async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
-        if self.down:
+        if self.is_down:
             raise Unavailable(0, "ClientConnectorError", "no answer")
         if (namespace, name) != ("epochal-system", "epochal-tls"):
             raise NotFound(404, "NotFound", f"no Secret {name}")
@@ -64,7 +64,7 @@ def kube(secrets: Secrets) -> Kube:
 
 
 async def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> bytes:
-    """Connects on loopback and returns the certificate (DER) that the client saw and trusted."""
+    """Return the certificate (DER) that a client trusts in a TLS handshake."""
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -97,12 +97,12 @@ async def serving(secrets: Secrets) -> ServingCertificate:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_clients_trust_it_under_each_of_its_names(name: str) -> None:
+async def test_clients_trust_the_certificate_for_each_service_name(name: str) -> None:
     serves = await serving(Secrets())
     await handshake(serves.context, trust(serves.authority), name)
 
 
-async def test_clients_refuse_another_name_and_another_authority() -> None:
+async def test_clients_refuse_another_name_or_authority() -> None:
     serves = await serving(Secrets())
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         await handshake(serves.context, trust(serves.authority), "other.svc")
@@ -110,8 +110,8 @@ async def test_clients_refuse_another_name_and_another_authority() -> None:
         await handshake(serves.context, trust(OTHER.authority.decode()), NAMES[2])
 
 
-async def test_a_renewed_certificate_serves_without_a_restart_to_clients_of_before() -> None:
-    old = renew(None, NAMES, NOW - CERTIFICATE_LIFE + DAY)
+async def test_a_renewed_certificate_is_loaded_without_a_restart() -> None:
+    old = renew(None, NAMES, NOW - CERTIFICATE_TTL + DAY)
     secrets = Secrets(old.to_secret())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_bundle(context, old)
@@ -136,21 +136,21 @@ async def test_an_empty_secret_is_filled_once() -> None:
     assert secrets.writes == 1
 
 
-async def test_of_two_replicas_the_later_takes_what_the_earlier_wrote() -> None:
+async def test_the_later_of_two_replicas_uses_the_bundle_of_the_earlier() -> None:
     secrets = Secrets({}, rivals=[OTHER])
     assert (await serving(secrets)).authority == OTHER.authority.decode()
     assert secrets.bundle == OTHER
     assert secrets.writes == 0
 
 
-async def test_endless_rivals_end() -> None:
-    expired = renew(None, NAMES, NOW - CERTIFICATE_LIFE)
+async def test_a_secret_that_changes_at_each_write_is_a_conflict() -> None:
+    expired = renew(None, NAMES, NOW - CERTIFICATE_TTL)
     secrets = Secrets({}, rivals=[expired] * 100)
     with pytest.raises(Conflict, match="changed during each"):
         await serving(secrets)
 
 
-async def test_a_missing_secret_is_the_charts_matter() -> None:
+async def test_a_missing_secret_is_an_error() -> None:
     with pytest.raises(NotFound, match="Secret other must exist in namespace epochal-system"):
         await ServingCertificate(kube(Secrets()), "epochal-system", "other", SERVICE).load()
 
@@ -174,16 +174,16 @@ async def test_other_data_of_the_secret_stays() -> None:
     assert secrets.secret["type"] == "Opaque"
 
 
-async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_certificate_is_loaded_once_the_api_server_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.web.tls.RETRY_SECONDS", 0.01)
     secrets = Secrets()
-    secrets.down = True
+    secrets.is_down = True
     serves = ServingCertificate(kube(secrets), "epochal-system", "epochal-tls", SERVICE)
-    keeping = asyncio.create_task(serves.keep())
+    keeping = asyncio.create_task(serves.keep_valid())
     await asyncio.sleep(0.03)
     with pytest.raises(RuntimeError, match="not loaded"):
         _ = serves.authority
-    secrets.down = False
+    secrets.is_down = False
     async with asyncio.timeout(5):
         await serves.loaded.wait()
     assert secrets.bundle is not None
@@ -193,18 +193,18 @@ async def test_it_is_kept_when_the_api_server_comes_back(monkeypatch: pytest.Mon
         await keeping
 
 
-def ask(secrets: Secrets, step: str) -> None:
+def request_step(secrets: Secrets, step: str) -> None:
     secrets.secret["metadata"] = secrets.secret["metadata"] | {
         "annotations": {ROTATION_ANNOTATION: step, "note": "kept"}
     }
 
 
-async def test_an_authority_is_exchanged_by_two_annotations() -> None:
+async def test_two_annotations_rotate_the_authority() -> None:
     secrets = Secrets({"note": "a2VlcA=="})
     serves, replica = await serving(secrets), await serving(secrets)
     first = trust(serves.authority)
 
-    ask(secrets, "prepare")
+    request_step(secrets, "prepare")
     for one in (serves, replica, serves):
         await one.load()
         await handshake(one.context, first, NAMES[2])
@@ -213,8 +213,8 @@ async def test_an_authority_is_exchanged_by_two_annotations() -> None:
     assert serves.authority.count("BEGIN CERTIFICATE") == 2
     await handshake(serves.context, both, NAMES[2])
 
-    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}, "it is carried out, and not to be again"
-    ask(secrets, "finish")
+    assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}
+    request_step(secrets, "finish")
     await serves.load()
     assert secrets.secret["metadata"]["annotations"] == {"note": "kept"}
     await handshake(replica.context, first, NAMES[2])  # It has not read the Secret yet.
@@ -229,13 +229,13 @@ async def test_an_authority_is_exchanged_by_two_annotations() -> None:
     assert secrets.writes == 3
 
 
-async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Without `prepare`, or before that was looked at."""
+async def test_finish_without_prepare_replaces_the_authority_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Without `prepare`, or before a replica has read that annotation."""
     caplog.set_level("INFO")
     secrets = Secrets()
     serves, replica = await serving(secrets), await serving(secrets)
     first = serves.authority
-    ask(secrets, "finish")
+    request_step(secrets, "finish")
     for one in (serves, replica, serves):
         await one.load()
         assert one.authority != first
@@ -245,11 +245,11 @@ async def test_a_leaked_key_is_exchanged_at_once_and_once(caplog: pytest.LogCapt
     assert "replaced the authority at once" in caplog.text
 
 
-async def test_what_there_is_already_is_asked_for_no_longer() -> None:
+async def test_a_completed_rotation_step_removes_its_annotation() -> None:
     secrets = Secrets()
     serves = await serving(secrets)
     for _ in range(2):
-        ask(secrets, "prepare")
+        request_step(secrets, "prepare")
         await serves.load()
         both = serves.authority
     assert ROTATION_ANNOTATION not in secrets.secret["metadata"]["annotations"]
@@ -258,9 +258,9 @@ async def test_what_there_is_already_is_asked_for_no_longer() -> None:
     assert secrets.writes == 3
 
 
-async def test_an_annotation_that_is_neither_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unknown_rotation_step_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     secrets = Secrets()
-    ask(secrets, "now")
+    request_step(secrets, "now")
     serves = await serving(secrets)
     assert serves.authority.count("BEGIN CERTIFICATE") == 1
     assert "must be prepare or finish, found 'now'" in caplog.text

@@ -44,7 +44,7 @@ class LedgerStore:
     """
 
     def __init__(self, kube: Kube, most: int = MAX_REMEMBERED) -> None:
-        self._kube = kube.reading(BoundedReader(_BOUNDS))
+        self._kube = kube.with_reader(BoundedReader(_BOUNDS))
         self._known: LRUCache[Key, StoredLedger] = LRUCache(most, getsizeof=lambda ledger: ledger.sizes.unpacked)
         self._one_at_a_time = asyncio.Semaphore()
 

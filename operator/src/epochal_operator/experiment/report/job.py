@@ -12,7 +12,14 @@ from epochal_operator.experiment.ledger.events import Event
 from epochal_operator.experiment.report.content import bounded, content
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL
 from epochal_operator.pods.installation import Installation
-from epochal_operator.pods.pod_template import QUEUE_LABEL, Program, annotation, failure_policy, given, program_pod
+from epochal_operator.pods.pod_template import (
+    QUEUE_LABEL,
+    Program,
+    annotation_path,
+    non_empty,
+    pod_failure_policy,
+    program_pod,
+)
 
 Object = dict[str, Any]
 
@@ -57,7 +64,7 @@ def report_job(
     report = content(experiment, spec, ledger, installation.storage_endpoint)
     program = Program(
         command=("epochal-trainer", "report"),
-        files={pod.REPORT_FILE: annotation(pod.REPORT_ANNOTATION)},
+        files={pod.REPORT_FILE: annotation_path(pod.REPORT_ANNOTATION)},
         resources=RESOURCES,
     )
     return {
@@ -66,7 +73,7 @@ def report_job(
         "metadata": {
             "name": f"{metadata['name']}-report",
             "namespace": metadata["namespace"],
-            "labels": labels | given(**{QUEUE_LABEL: queue}),
+            "labels": labels | non_empty(**{QUEUE_LABEL: queue}),
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
@@ -85,7 +92,7 @@ def report_job(
             "backoffLimit": BACKOFF_LIMIT,
             "activeDeadlineSeconds": DEADLINE_SECONDS,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": failure_policy(),
+            "podFailurePolicy": pod_failure_policy(),
             "template": {
                 "metadata": {"labels": labels, "annotations": {pod.REPORT_ANNOTATION: bounded(report)}},
                 "spec": program_pod(template, program, installation),

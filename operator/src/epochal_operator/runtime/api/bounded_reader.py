@@ -24,7 +24,7 @@ FOLDED_BYTES = 16 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 """Size limit in bytes of a metadata field, and of a text in a spec, that is kept of an object beyond the bounds."""
 
-_LONGER = (rb"\u003c", rb"\u003e", rb"\u0026")
+_HTML_ESCAPES = (rb"\u003c", rb"\u003e", rb"\u0026")
 """Escapes that the API server writes for <, > and &."""
 
 METADATA_FIELDS = (
@@ -57,37 +57,29 @@ class Bounds:
     domains: tuple[str, ...] = ()
 
 
-def widest(bounds: Iterable[Bounds]) -> Bounds:
-    """Return bounds that include all the given bounds."""
-    given = list(bounds) or [Bounds()]
+def union(bounds: Iterable[Bounds]) -> Bounds:
+    """Return the smallest bounds that admit each object that one of some bounds admits."""
+    parts = list(bounds) or [Bounds()]
     return Bounds(
-        part_bytes=max(one.part_bytes for one in given),
-        part_levels=max(one.part_levels for one in given),
-        conditions=frozenset().union(*(one.conditions for one in given)),
-        domains=tuple(dict.fromkeys(domain for one in given for domain in one.domains)),
+        part_bytes=max(part.part_bytes for part in parts),
+        part_levels=max(part.part_levels for part in parts),
+        conditions=frozenset().union(*(part.conditions for part in parts)),
+        domains=tuple(dict.fromkeys(domain for part in parts for domain in part.domains)),
     )
 
 
 class BoundedReader:
-    """Parses responses of the API server within bounds.
-
-    Args:
-        bounds: The limits for an object.
-    """
+    """Parses responses of the API server within bounds."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
 
     def read(self, data: bytes) -> Any:
-        """Parse a response of the API server: an object, a list of objects, or a line of a watch.
+        """Return the parsed JSON of a response: an object, a list of objects, or a line of a watch.
 
-        Args:
-            data: The JSON.
-
-        Returns:
-            The parsed JSON. An object beyond the bounds contains only the useful metadata. If its spec is the cause, it
-            contains only the spec's plain fields, and the field UNREAD with the expected and the found value. If its
-            status is the cause, it contains only the status fields that Epochal itself writes.
+        An object beyond the bounds contains only the useful metadata. If its spec is the cause, it contains only the
+        spec's plain fields, and the field UNREAD with the expected and the found value. If its status is the cause, it
+        contains only the status fields that Epochal itself writes.
 
         Raises:
             ValueError: If the response is not valid JSON.
@@ -117,25 +109,21 @@ class BoundedReader:
         """Yield the lines of a watch for kopf, each with its object as a JSON text if the line is large; see `unfold`.
 
         Kopf may keep lines for a while, and the writes of one second would take too much memory as parsed objects.
-
-        Args:
-            chunks: The body of the response.
         """
-        async for line in lines(chunks):
+        async for line in split_lines(chunks):
             if len(line) <= FOLDED_BYTES and self._within_bounds(line):
                 yield line
                 continue
             event = self.read(line)
-            thing = event["object"]
-            outline = {name: thing[name] for name in ("apiVersion", "kind") if name in thing}
-            metadata = {name: text for name, text in thing.get("metadata", {}).items() if isinstance(text, str)}
-            yield json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(thing)}}).encode()
+            obj = event["object"]
+            outline = {name: obj[name] for name in ("apiVersion", "kind") if name in obj}
+            metadata = {name: text for name, text in obj.get("metadata", {}).items() if isinstance(text, str)}
+            yield json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(obj)}}).encode()
 
     def _within_bounds(self, data: bytes) -> bool:
         return len(data) <= self._bounds.part_bytes and shallow(self._bounds.part_levels).match(data) is not None
 
     def _object(self, text: JsonText, start: int) -> Object:
-        """Parse an object of the API within the bounds."""
         span = text.span(start)
         if span.size <= self._bounds.part_bytes and not text.is_too_deep(span):
             return dict(text.value(start))
@@ -160,14 +148,16 @@ class BoundedReader:
             depths = [(text.span(at).depth, f"{name}.{field}") for field, at in text.fields(start)]
             deepest, levels = max(depths, default=(0, name))[1], self._bounds.part_levels
             return f"{deepest}: must be nested at most {levels} levels deep within {name}, found {span.depth}"
-        size = span.size - sum(text.data.count(escape, span.start, span.end) * (len(escape) - 1) for escape in _LONGER)
+        size = span.size - sum(
+            text.data.count(escape, span.start, span.end) * (len(escape) - 1) for escape in _HTML_ESCAPES
+        )
         if size > self._bounds.part_bytes:
             advice = ": use fewer layers" if name == "spec" else ""
             return f"{name}: must fit in {self._bounds.part_bytes} bytes as JSON, found {size}{advice}"
         return None
 
     def _metadata(self, text: JsonText, start: int) -> Object:
-        """Parse the useful metadata fields. managedFields are as deep as the spec, and seldom useful."""
+        """Return the useful metadata fields. managedFields are as deep as the spec, and seldom useful."""
         result: Object = {}
         for name, at in text.fields(start):
             span = text.span(at)
@@ -176,34 +166,30 @@ class BoundedReader:
             if span.size <= MAX_METADATA_BYTES:
                 result[name] = text.value(at)
             elif text.is_object(at):
-                ours = ((key, one) for key, one in text.fields(at) if key.startswith(self._bounds.domains))
-                result[name] = {key: text.value(one) for key, one in ours}
+                own = ((key, value) for key, value in text.fields(at) if key.startswith(self._bounds.domains))
+                result[name] = {key: text.value(value) for key, value in own}
         return result
 
     def _own_status(self, text: JsonText, start: int) -> Object:
-        """Parse the status fields that Epochal may have written: short fields, and its own conditions."""
+        """Return the status fields that Epochal may have written: short fields, and its own conditions."""
         result: Object = {}
         for name, at in text.fields(start):
             span = text.span(at)
             if name == "conditions":
-                plain = (_plain_fields(text, element) for element in text.elements(at))
-                result[name] = [one for one in plain if one.get("type") in self._bounds.conditions]
+                conditions = (_plain_fields(text, element) for element in text.elements(at))
+                result[name] = [found for found in conditions if found.get("type") in self._bounds.conditions]
             elif span.size <= MAX_METADATA_BYTES and not text.is_too_deep(span):
                 result[name] = text.value(at)
         return result
 
 
-def unfold(thing: Mapping[str, Any]) -> Mapping[str, Any]:
+def unfold(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the object of a watch event, parsed from its text if it was folded."""
-    return dict(json.loads(thing[FOLDED])) if FOLDED in thing else thing  # within the bounds, as `watch_lines` made it
+    return dict(json.loads(obj[FOLDED])) if FOLDED in obj else obj  # within the bounds, as `watch_lines` made it
 
 
-async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the lines of a watch with any length, except empty lines.
-
-    Args:
-        chunks: The body of the response.
-    """
+async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the non-empty lines of a body, with any length."""
     rest = bytearray()
     async for chunk in chunks:
         *whole, last = chunk.split(b"\n")
@@ -218,6 +204,6 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _plain_fields(text: JsonText, start: int) -> Object:
-    """Parse the fields of an object that are numbers, booleans, nulls or short texts."""
+    """Return the fields of an object that are numbers, booleans, nulls or short texts."""
     spans = ((name, text.span(at)) for name, at in text.fields(start))
     return {name: text.value(span.start) for name, span in spans if span.depth == 0 and span.size <= MAX_METADATA_BYTES}

@@ -11,7 +11,7 @@ ALREADY_EXISTS = "AlreadyExists"
 
 
 class ApiError(Exception):
-    """The API server did not fulfil a request.
+    """A request to the API server failed.
 
     Args:
         status: HTTP status, or 0 without a response.
@@ -81,27 +81,22 @@ _ERRORS: dict[int, type[ApiError]] = {
 }
 
 
-def error_of(status: int, answer: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
+def error_of(status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> ApiError:
     """Return the error for a response of the API server.
 
     An admission webhook or policy chooses the HTTP status of its denial. A denial stays a denial even if the status is
     that of a missing object or of a conflict.
-
-    Args:
-        status: HTTP status of the response.
-        answer: Body of the response as JSON: a Status.
-        headers: Headers of the response.
     """
     kind = _ERRORS.get(status, Unavailable if status >= 500 else ApiError)  # noqa: PLR2004
-    message = answer.get("message") or f"HTTP {status}"
+    message = body.get("message") or f"HTTP {status}"
     denied = _DENIED.search(message) is not None
     if kind is Unavailable and (denied or _NOT_CALLED in message):
         kind = AdmissionFailed
     elif denied and kind is not Invalid:
         kind = Forbidden
-    return kind(status, answer.get("reason") or "", message, _seconds(headers.get("Retry-After")))
+    return kind(status, body.get("reason") or "", message, _retry_after(headers.get("Retry-After")))
 
 
-def _seconds(header: str | None) -> float:
-    """Return the seconds of a Retry-After header; 0 without it, or for a date, which the API server never sends."""
+def _retry_after(header: str | None) -> float:
+    # The API server never sends a date.
     return float(header) if header and header.isdecimal() else 0

@@ -23,7 +23,7 @@ _PLAIN = re.compile(_TEXT + rb'|[^"\[\]{},:\s]++')
 _TOKEN = re.compile(_TEXT + rb"|[\[\]{}]")
 _SEPARATORS = re.compile(rb"[\s,:]*+")
 _OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
-_OUTER = 3
+_CACHED_LEVELS = 3
 """Outer levels whose spans are cached: the object, its fields such as the spec, and the fields of these."""
 
 
@@ -57,10 +57,10 @@ class JsonText:
     def __init__(self, data: bytes, levels: int) -> None:
         self.data = data
         self._levels = levels
-        self._known: dict[int, Span] = {}
+        self._spans: dict[int, Span] = {}
 
     def is_object(self, start: int) -> bool:
-        """Return whether an object starts at this position."""
+        """Return whether an object starts here."""
         return self.data[start : start + 1] == b"{"
 
     def skip(self, position: int) -> int:
@@ -87,7 +87,7 @@ class JsonText:
         while self.data[position : position + 1] != b"]":
             yield position
             position = self.skip(self.span(position).end)
-        self._known[start] = Span(start, position + 1, 1)
+        self._spans[start] = Span(start, position + 1, 1)
 
     def value(self, start: int) -> Any:
         """Return the parsed value that starts here.
@@ -105,33 +105,33 @@ class JsonText:
         return span.depth > self._levels
 
     def span(self, start: int) -> Span:
-        """Return the span of the value that starts at a position."""
-        if known := self._known.get(start):
-            return known
+        """Return the span of the value that starts here."""
+        if cached := self._spans.get(start):
+            return cached
         if found := _PLAIN.match(self.data, start):
             return Span(start, found.end(), 0)  # not cached: quick to find, and there may be very many
         if found := shallow(self._levels).match(self.data, start):
-            self._known[start] = Span(start, found.end(), 1)
+            self._spans[start] = Span(start, found.end(), 1)
         elif self.data[start : start + 1] not in _OPENING or not self._measure(start):
-            raise ValueError("must be JSON, found a text that ends within a value, or begins with none")
-        return self._known[start]
+            raise ValueError("must be JSON, found a text that is cut off within a value, or that starts with no value")
+        return self._spans[start]
 
-    def _measure(self, start: int) -> bool:
+    def _measure(self, position: int) -> bool:
         """Cache the spans of a too deep value and of its outer values; return False if the text ends within it."""
-        depth, outer = 0, list[int]()
-        deepest = [0] * (_OUTER + 1)
-        for token in _TOKEN.finditer(self.data, start):
+        depth, starts = 0, list[int]()
+        deepest = [0] * (_CACHED_LEVELS + 1)
+        for token in _TOKEN.finditer(self.data, position):
             if (text := token[0]) in _OPENING:
                 depth += 1
-                if depth <= _OUTER:
-                    outer.append(token.start())
+                if depth <= _CACHED_LEVELS:
+                    starts.append(token.start())
                     deepest[depth] = depth
-                elif depth > deepest[_OUTER]:
-                    deepest[_OUTER] = depth
+                elif depth > deepest[_CACHED_LEVELS]:
+                    deepest[_CACHED_LEVELS] = depth
             elif text in _CLOSING:
-                if depth <= _OUTER:
-                    begun, most = outer.pop(), deepest[depth]
-                    self._known[begun] = Span(begun, token.end(), most - depth + 1)
+                if depth <= _CACHED_LEVELS:
+                    start, most = starts.pop(), deepest[depth]
+                    self._spans[start] = Span(start, token.end(), most - depth + 1)
                     deepest[depth - 1] = max(deepest[depth - 1], most)
                 depth -= 1
                 if depth == 0:

@@ -16,12 +16,12 @@ from typing import Any, Literal, Self
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from epochal_operator.runtime.api.bounded_reader import BoundedReader
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.errors import Invalid, NotFound, Unavailable
 from epochal_operator.runtime.api.pages import Page, Pages
 from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.api.transport import RETRY_SECONDS, Transport
-from epochal_operator.runtime.api.undeclared import declared
+from epochal_operator.runtime.api.undeclared import remove_undeclared
 
 Object = dict[str, Any]
 
@@ -29,50 +29,40 @@ LEADER_MANAGER = "epochal"
 """Field manager of the leader."""
 WATCH_SECONDS = 240
 """Shorter than etcd keeps old versions, so that a watch can resume where the previous one ended."""
-UNDECLARED = 16
+MAX_UNDECLARED = 16
 """Retries of a status without fields that the CRD does not declare: the API server reports one field per object."""
 
 # With the charset, the client sends the text unchanged.
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
 _MERGE = "application/merge-patch+json"
-_PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
+_SURROGATE_PAIR = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}")
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Kube:
-    """A client of the API server. Copies share the page sizes and the logged fields.
-
-    Args:
-        transport: Makes the requests.
-        pages: Reads the pages of lists.
-        logged_fields: Undeclared fields that were already logged.
-    """
+    """A client of the API server. Copies share the page sizes and the logged fields."""
 
     transport: Transport
     pages: Pages = field(default_factory=Pages)
     logged_fields: set[str] = field(default_factory=set)
 
-    def fenced(self, seconds_left: Callable[[], float]) -> "Kube":
-        """Return a copy of the client with a time limit for writes.
-
-        Args:
-            seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start.
-        """
+    def with_write_deadline(self, seconds_left: Callable[[], float]) -> "Kube":
+        """Return a copy of the client whose writes end in time: see `Transport.seconds_left`."""
         return self._with(seconds_left=seconds_left)
 
-    def once(self) -> "Kube":
+    def without_retries(self) -> "Kube":
         """Return a copy of the client that makes each request once, for work that a queue retries."""
-        return self._with(tries=1)
+        return self._with(attempts=1)
 
-    def reading(self, reader: BoundedReader) -> "Kube":
+    def with_reader(self, reader: BoundedReader) -> "Kube":
         """Return a copy of the client that parses responses with another reader."""
-        return self._with(reader=reader)
+        return self._with(parse=reader.read)
 
-    def observed(self, ended: Callable[[], None]) -> "Kube":
-        """Return a copy of the client that calls a function after each request."""
-        return self._with(ended=ended)
+    def with_callback(self, on_attempt: Callable[[], None]) -> "Kube":
+        """Return a copy of the client that calls a function after each attempt of a request."""
+        return self._with(on_attempt=on_attempt)
 
     def _with(self, **changes: Any) -> "Kube":
         return replace(self, transport=replace(self.transport, **changes))
@@ -85,14 +75,14 @@ class Kube:
             config.load_incluster_config(client_configuration=configuration)
         else:
             await config.load_kube_config(client_configuration=configuration, persist_config=False)
-        return cls(Transport(ApiClient(configuration)))
+        return cls(Transport(ApiClient(configuration), parse=BoundedReader(Bounds()).read))
 
     async def close(self) -> None:
         """Close all connections to the API server."""
         await self.transport.client.close()
 
     async def serves(self, resource: Resource, namespace: str | None = None) -> bool:
-        """Return whether the API server serves a resource, which for a custom resource needs its CRD."""
+        """Return whether the API server serves a resource. For a custom resource, the CRD must be installed."""
         try:
             await self.transport.request("GET", resource.path(namespace), query={"limit": "1"})
         except NotFound:
@@ -106,14 +96,7 @@ class Kube:
     async def list(
         self, resource: Resource, namespace: str | None = None, *, labels: str = "", fields: str = ""
     ) -> AsyncIterator[Page]:
-        """Yield the pages of a list, in one namespace or in all.
-
-        Args:
-            resource: The resource of the objects.
-            namespace: The namespace; None for all namespaces.
-            labels: Label selector; empty for all objects.
-            fields: Field selector; empty for all objects.
-        """
+        """Yield the pages of a list in one namespace or in all (None), with a label and a field selector."""
         selectors = {"labelSelector": labels, "fieldSelector": fields}
         query = {name: value for name, value in selectors.items() if value}
         fetch = partial(self.transport.page, resource.path(namespace))
@@ -130,8 +113,8 @@ class Kube:
         version = ""
         async for page in self.list(resource, namespace, fields=fields):
             version = page.resource_version
-            for thing in page.items:
-                yield thing
+            for obj in page.items:
+                yield obj
             del page
         while True:
             query = {"watch": "true", "fieldSelector": fields, "resourceVersion": version}
@@ -144,17 +127,17 @@ class Kube:
                     yield event["object"]
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def create(self, resource: Resource, thing: Object, *, manager: str | None = None) -> Object:
+    async def create(self, resource: Resource, obj: Object, *, manager: str | None = None) -> Object:
         """Create an object; raise Conflict if an object of that name exists, with any owner."""
         query = {"fieldManager": manager} if manager else {}
-        path = resource.path(thing.get("metadata", {}).get("namespace"))
-        return await self.transport.request("POST", path, query=query, body=thing)
+        path = resource.path(obj.get("metadata", {}).get("namespace"))
+        return await self.transport.request("POST", path, query=query, body=obj)
 
-    async def replace(self, resource: Resource, thing: Object, *, manager: str | None = None) -> Object:
+    async def replace(self, resource: Resource, obj: Object, *, manager: str | None = None) -> Object:
         """Replace an object; raise Conflict if its resourceVersion has changed since it was read."""
         query = {"fieldManager": manager} if manager else {}
-        path = resource.path(thing["metadata"]["namespace"], thing["metadata"]["name"])
-        return await self.transport.request("PUT", path, query=query, body=thing)
+        path = resource.path(obj["metadata"]["namespace"], obj["metadata"]["name"])
+        return await self.transport.request("PUT", path, query=query, body=obj)
 
     async def patch(
         self,
@@ -171,8 +154,8 @@ class Kube:
 
         A paused process may send a patch after it lost its lease. The resourceVersion has changed by then.
         """
-        seen = {"uid": uid, "resourceVersion": resource_version}
-        body = patch | {"metadata": patch.get("metadata", {}) | seen}
+        precondition = {"uid": uid, "resourceVersion": resource_version}
+        body = patch | {"metadata": patch.get("metadata", {}) | precondition}
         path, query = resource.path(namespace, name), {"fieldManager": manager}
         return await self.transport.request("PATCH", path, query=query, body=body, content_type=_MERGE)
 
@@ -206,46 +189,34 @@ class Kube:
         status: Object,
         resource_version: str | None = None,
     ) -> Object:
-        """Apply the status fields of one manager server-side.
+        """Apply the status fields of one manager server-side, and return the object.
 
         The API server removes fields that the manager applied before and now omits. Fields of other managers stay.
-        Fields that the installed CRD does not declare are omitted: the CRD may be of an earlier version.
-
-        Args:
-            resource: The resource of the object.
-            namespace: Namespace of the object.
-            name: Name of the object.
-            uid: UID of the object. An object of that name with another UID causes a Conflict.
-            manager: The field manager.
-            status: All status fields of this manager.
-            resource_version: Version that the object must still have (otherwise Conflict); None for any version.
-
-        Returns:
-            The object after the apply.
+        Fields that the installed CRD does not declare are omitted: the CRD may be of an earlier version. An object of
+        that name with another UID, or with another resourceVersion unless None, causes a Conflict.
         """
         metadata = {"name": name, "namespace": namespace, "uid": uid}
         if resource_version is not None:
             metadata["resourceVersion"] = resource_version
         path, query = resource.path(namespace, name, "status"), {"fieldManager": manager, "force": "true"}
-        for left in range(UNDECLARED, -1, -1):
+        for remaining in range(MAX_UNDECLARED, -1, -1):
             body = _yaml(resource.header | {"metadata": metadata, "status": status})
             try:
                 return await self.transport.request("PATCH", path, query=query, body=body, content_type=_APPLY)
             except (Invalid, Unavailable) as error:
-                status, undeclared = declared(status, error.message, ".status")
-                if not undeclared or not left:
+                status, undeclared = remove_undeclared(status, error.message, ".status")
+                if not undeclared or not remaining:
                     raise
-            self._warn(resource, undeclared)
+            self._log_undeclared(resource, undeclared)
         raise AssertionError("unreachable")
 
-    def _warn(self, resource: Resource, undeclared: Iterable[str]) -> None:
-        """Log each field that the installed CRD does not declare, once."""
+    def _log_undeclared(self, resource: Resource, undeclared: Iterable[str]) -> None:
         for path in undeclared:
             if (name := f"{resource.kind} {path}") not in self.logged_fields:
                 self.logged_fields.add(name)
                 _log.warning(
-                    "the CRD of %s does not declare %s, so the field is left out of every status: the CRD is of an "
-                    "earlier version; upgrade the CRD before the operator",
+                    "the CRD of %s does not declare %s, so no status has this field: the CRD is of an earlier version; "
+                    "upgrade the CRD before the operator",
                     resource.kind,
                     path,
                 )
@@ -253,4 +224,4 @@ class Kube:
 
 def _yaml(document: Object) -> str:
     """Return a document as JSON that is also YAML: surrogate pairs of escapes become the characters themselves."""
-    return _PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(document))
+    return _SURROGATE_PAIR.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), json.dumps(document))

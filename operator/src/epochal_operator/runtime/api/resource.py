@@ -14,12 +14,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
 class Key(NamedTuple):
-    """Namespace and name of an object.
-
-    Args:
-        namespace: Namespace of the object.
-        name: Name of the object.
-    """
+    """Namespace and name of an object."""
 
     namespace: str
     name: str
@@ -77,25 +72,25 @@ SERVICES = Resource("", "v1", "services", "Service")
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 
 
-def key_of(thing: Object) -> Key:
+def key_of(obj: Object) -> Key:
     """Return the key of an object."""
-    return Key(thing["metadata"]["namespace"], thing["metadata"]["name"])
+    return Key(obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
-def version_of(thing: Object) -> int:
+def version_of(obj: Object) -> int:
     """Return an object's resourceVersion as a number. The versions of a resource increase: https://kep.k8s.io/5504."""
-    return int(thing["metadata"]["resourceVersion"])
+    return int(obj["metadata"]["resourceVersion"])
 
 
-def name_of(thing: object) -> str:
+def name_of(obj: object) -> str:
     """Return NAMESPACE/NAME of an object that may be invalid, for logs."""
-    metadata = thing.get("metadata") if isinstance(thing, dict) else None
-    known = metadata if isinstance(metadata, dict) else {}
-    return f"{known.get('namespace')}/{known.get('name')}"
+    metadata = obj.get("metadata") if isinstance(obj, dict) else None
+    fields = metadata if isinstance(metadata, dict) else {}
+    return f"{fields.get('namespace')}/{fields.get('name')}"
 
 
 def _segment(name: str) -> str:
     """Return a name as a path segment. Callers of the progress endpoint also supply names, and could send '..'."""
     if not _NAME.fullmatch(name):
-        raise NotFound(404, "NotFound", f"no object can be called {name[:80]!r}")
+        raise NotFound(404, "NotFound", f"must be a valid name of an object, found {name[:80]!r}")
     return name

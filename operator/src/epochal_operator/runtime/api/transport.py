@@ -1,27 +1,27 @@
 """Requests to the API server, with timeouts. Only this module decides on retries.
 
 All requests can be retried. Writes contain a name, a uid or a resourceVersion, so a second attempt is refused or
-changes nothing. A caller that retries by itself uses a client with one attempt (`Kube.once`).
+changes nothing. A caller that retries by itself uses a client with one attempt (`Kube.without_retries`).
 """
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import aiohttp
 
-from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.errors import PageTooLarge, Unavailable, error_of
 from epochal_operator.runtime.api.undeclared import is_undeclared
 
 REQUEST_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
-TRIES = 3
+ATTEMPTS = 3
 RETRY_SECONDS = 0.2
 MAX_RETRY_SECONDS = 2.0
-LONG_BYTES = 256 * 1024
+THREAD_BYTES = 256 * 1024
 """Minimum size in bytes of a response that is parsed in another thread."""
 
 _JSON = "application/json"
@@ -44,16 +44,16 @@ class Transport:
     Args:
         client: Connected client of the kubernetes package.
         seconds_left: Returns the seconds that a write may take if it starts now; raises if no write may start.
-        tries: Maximum attempts of a request that gets no response or an overload error.
-        reader: Parses the responses.
-        ended: Called after each attempt, with any result.
+        attempts: Maximum attempts of a request that gets no response or an overload error.
+        parse: Parses the JSON of the responses.
+        on_attempt: Called after each attempt, with any result.
     """
 
     client: Any
     seconds_left: Callable[[], float] | None = None
-    tries: int = TRIES
-    reader: BoundedReader = field(default_factory=lambda: BoundedReader(Bounds()))
-    ended: Callable[[], None] = lambda: None
+    attempts: int = ATTEMPTS
+    parse: Callable[[bytes], Any] = json.loads
+    on_attempt: Callable[[], None] = lambda: None
 
     async def request(
         self,
@@ -70,16 +70,11 @@ class Transport:
             ApiError: If the request fails.
         """
         headers = {"Content-Type": content_type} if method != "GET" else {}
-        answer, _ = await self._retry(_Request(method, path, query or {}, headers, body), None)
-        return answer
+        response, _ = await self._retry(_Request(method, path, query or {}, headers, body), None)
+        return response
 
     async def page(self, path: str, query: dict[str, str], max_bytes: int | None) -> tuple[dict[str, Any], int]:
         """Return the JSON of a page of a list, and its size in bytes.
-
-        Args:
-            path: URL path of the list.
-            query: Query parameters.
-            max_bytes: Maximum size of the page; None for any size.
 
         Raises:
             PageTooLarge: If the page exceeds the maximum size.
@@ -97,9 +92,9 @@ class Transport:
             answer = await self._call(_Request("GET", path, query, {}), seconds + REQUEST_SECONDS)
             async with answer.response as response:
                 if response.status != 200:  # noqa: PLR2004
-                    raise error_of(response.status, self._read(await response.read()), response.headers)
+                    raise error_of(response.status, self._parse(await response.read()), response.headers)
                 async for line in response.content:
-                    yield self.reader.read(line)
+                    yield self.parse(line)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             message = f"the API server interrupted a watch of {path}: {str(error) or type(error).__name__}"
             raise Unavailable(0, type(error).__name__, message) from error
@@ -107,20 +102,20 @@ class Transport:
     async def _retry(self, request: _Request, max_bytes: int | None) -> tuple[dict[str, Any], int]:
         """Return the JSON of the response and its size in bytes, after as many attempts as needed and allowed."""
         delay = RETRY_SECONDS
-        for left in range(self.tries - 1, -1, -1):
+        for remaining in range(self.attempts - 1, -1, -1):
             try:
-                return await self._try(request, max_bytes)
+                return await self._attempt(request, max_bytes)
             except Unavailable as error:
-                if not left or is_undeclared(error.message):
+                if not remaining or is_undeclared(error.message):
                     raise
-                least = min(error.retry_after, MAX_RETRY_SECONDS)
+                min_delay = min(error.retry_after, MAX_RETRY_SECONDS)
             finally:
-                self.ended()
-            await asyncio.sleep(max(least, delay * random.uniform(0.5, 1)))  # noqa: S311 - jitter
+                self.on_attempt()
+            await asyncio.sleep(max(min_delay, delay * random.uniform(0.5, 1)))  # noqa: S311 - jitter
             delay = min(2 * delay, MAX_RETRY_SECONDS)
         raise AssertionError("unreachable")
 
-    async def _try(self, request: _Request, max_bytes: int | None) -> tuple[dict[str, Any], int]:
+    async def _attempt(self, request: _Request, max_bytes: int | None) -> tuple[dict[str, Any], int]:
         seconds = REQUEST_SECONDS
         if self.seconds_left is not None and request.method != "GET":
             seconds = min(seconds, self.seconds_left())
@@ -140,9 +135,9 @@ class Transport:
         text = bytes(body)
         body.clear()  # free its memory before the text is parsed
         if not 200 <= response.status < 300:  # noqa: PLR2004
-            raise error_of(response.status, self._read(text), response.headers)
+            raise error_of(response.status, self._parse(text), response.headers)
         # Users who write objects choose their size, and so the time to parse them.
-        return self._read(text) if len(text) <= LONG_BYTES else await asyncio.to_thread(self._read, text), len(text)
+        return self._parse(text) if len(text) <= THREAD_BYTES else await asyncio.to_thread(self._parse, text), len(text)
 
     async def _call(self, request: _Request, seconds: float) -> Any:
         method, path, query, headers, body = request
@@ -157,8 +152,8 @@ class Transport:
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         return await self.client.call_api(*parts, _request_timeout=timeout)
 
-    def _read(self, text: bytes) -> dict[str, Any]:
+    def _parse(self, text: bytes) -> dict[str, Any]:
         try:
-            return dict(self.reader.read(text))
+            return dict(self.parse(text))
         except (ValueError, TypeError):
             return {"message": text.decode(errors="replace")[:1024]}

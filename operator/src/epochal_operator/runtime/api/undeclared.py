@@ -18,26 +18,24 @@ def is_undeclared(message: str) -> bool:
     return _UNDECLARED in message
 
 
-def declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
-    """Remove the undeclared fields of a value that the API server refused.
+def remove_undeclared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
+    """Return a refused value without the undeclared fields, and the paths of these fields, with [] for any list item.
+
+    For a value that an enumeration lacks, only top-level fields of the value are removed.
 
     Args:
         value: The refused value, as JSON.
         message: The API server's message. It names at most one field of each object, and list items by their keys.
         path: Path of the value in the object, such as .status.
-
-    Returns:
-        The value without the fields in the message, and the paths of these fields, with [] for any list item. For a
-        value that an enumeration lacks, only top-level fields of the value are removed.
     """
     names = re.findall(rf"[ \[]{re.escape(path.lstrip('.'))}\.(\w+): {_UNSUPPORTED}", message)
-    if isinstance(value, dict) and (lacking := [name for name in names if name in value]):
-        kept = {name: part for name, part in value.items() if name not in lacking}
-        return kept, [f"{path}.{name}" for name in lacking]
-    return _declared(value, _ITEM.sub("[]", message), path)
+    if isinstance(value, dict) and (refused := [name for name in names if name in value]):
+        kept = {name: part for name, part in value.items() if name not in refused}
+        return kept, [f"{path}.{name}" for name in refused]
+    return _remove(value, _ITEM.sub("[]", message), path)
 
 
-def _declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
+def _remove(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
     if isinstance(value, dict):
         kept, removed = {}, []
         for name, part in value.items():
@@ -45,10 +43,10 @@ def _declared(value: Any, message: str, path: str) -> tuple[Any, list[str]]:
             if f" {place}: {_UNDECLARED}" in message:
                 removed.append(place)
                 continue
-            kept[name], below = _declared(part, message, place)
-            removed += below
+            kept[name], nested = _remove(part, message, place)
+            removed += nested
         return kept, removed
     if isinstance(value, list):
-        pairs = [_declared(part, message, f"{path}[]") for part in value]
-        return [part for part, _ in pairs], sorted({place for _, below in pairs for place in below})
+        pairs = [_remove(part, message, f"{path}[]") for part in value]
+        return [part for part, _ in pairs], sorted({place for _, nested in pairs for place in nested})
     return value, []

@@ -4,7 +4,7 @@ kopf lists, then watches from the resourceVersion of its list. The operator make
 size; an object that the list lacks was deleted. kopf receives the resourceVersion of that list, and no objects.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from os import environ
 from typing import Any
 
@@ -15,45 +15,39 @@ from aiohttp.connector import Connection
 from epochal_operator.runtime.api.bounded_reader import BoundedReader
 from epochal_operator.runtime.store import Source
 
-ListSource = Callable[[Source, str | None], Awaitable[str]]
+ListSource = Callable[[Source, str | None], Coroutine[Any, Any, str]]
 """Lists a source in a namespace (None for all namespaces) and returns the resourceVersion of the list."""
 
 
 class KopfLogin:
-    """Logs kopf in to the API server.
-
-    Args:
-        sources: The watched sources.
-        list_source: Lists a source.
-        reader: Parses watch lines and all other responses.
-    """
+    """Logs kopf in to the API server."""
 
     def __init__(self, sources: Iterable[Source], list_source: ListSource, reader: BoundedReader) -> None:
         self._response_class = response_class(sources, list_source, reader)
-        self._found: kopf.ConnectionInfo | None = None
+        self._credentials: kopf.ConnectionInfo | None = None
         self._session: kopf.AiohttpSession | None = None
 
     async def session(self, **arguments: Any) -> kopf.AiohttpSession | None:
         """Return a session; the same one for unchanged credentials, from which kopf detects that they were refused."""
         in_cluster = "KUBERNETES_SERVICE_HOST" in environ
         login = kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig
-        found = login(**arguments)
-        if found is None or found == self._found:
+        credentials = login(**arguments)
+        if credentials is None or credentials == self._credentials:
             return self._session
         await self.close()
-        self._found = found
+        self._credentials = credentials
         self._session = kopf.AiohttpSession(
-            server=found.server,
+            server=credentials.server,
             aiohttp_session=aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=found.as_ssl_context()),
-                headers=found.as_http_headers(),
-                proxy=found.proxy_url,
-                trust_env=found.trust_env,
+                connector=aiohttp.TCPConnector(limit=0, ssl=credentials.as_ssl_context()),
+                headers=credentials.as_http_headers(),
+                proxy=credentials.proxy_url,
+                trust_env=credentials.trust_env,
                 response_class=self._response_class,
             ),
-            default_namespace=found.default_namespace,
-            priority=found.priority,
-            expiration=found.expiration,
+            default_namespace=credentials.default_namespace,
+            priority=credentials.priority,
+            expiration=credentials.expiration,
         )
         return self._session
 
@@ -66,13 +60,7 @@ class KopfLogin:
 def response_class(
     sources: Iterable[Source], list_source: ListSource, reader: BoundedReader
 ) -> type[aiohttp.ClientResponse]:
-    """Return the class of the responses that kopf reads.
-
-    Args:
-        sources: The watched sources.
-        list_source: Lists a source.
-        reader: Parses watch lines and all other responses.
-    """
+    """Return the class of the responses that kopf reads."""
 
     class Response(aiohttp.ClientResponse):
         async def start(self, connection: Connection) -> aiohttp.ClientResponse:
@@ -84,7 +72,7 @@ def response_class(
         async def json(self, **_: Any) -> Any:
             path = self.url.path.split("/")  # It may start with a prefix of the API server.
             namespace = path[-2] if path[-3:-2] == ["namespaces"] else None
-            source = next((one for one in sources if self.url.path.endswith(one.resource.path(namespace))), None)
+            source = next((item for item in sources if self.url.path.endswith(item.resource.path(namespace))), None)
             if source is None or self.status != 200:  # noqa: PLR2004
                 return reader.read(await self.read())
             self.close()  # Skip the objects of the body: a single object may be large.
@@ -94,12 +82,7 @@ def response_class(
 
 
 class _WatchLines:
-    """The body of a watch response, with lines of bounded size.
-
-    Args:
-        content: The body of the response.
-        reader: Reads the lines.
-    """
+    """The body of a watch response, with lines of bounded size."""
 
     def __init__(self, content: aiohttp.StreamReader, reader: BoundedReader) -> None:
         self._content = content

@@ -2,7 +2,7 @@
 
 kopf watches each source of the informer: the objects of a resource, or those with a label. One handler for each source
 gives every object to `Informer.put` or `Informer.remove`. The informer stores the object and adds keys to the queues of
-the affected kinds: see `Kind.concerned` (the object itself and its owner) and `Kind.woken_by` (other objects).
+the affected kinds: see `Kind.keys_for` (the object itself and its owner) and `Kind.watches` (other objects).
 For example, a Job with the label of a TrainingJob feeds the queue of TrainingJobs with the name in its label. The
 handlers change and return nothing, so kopf writes neither annotations nor finalizers.
 
@@ -22,29 +22,23 @@ from epochal_api.kind import GROUP
 
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, unfold
 from epochal_operator.runtime.api.errors import ApiError
-from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import Resource
 from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.store import Source
 from epochal_operator.runtime.watch.kopf_session import KopfLogin, ListSource
-from epochal_operator.runtime.watch.lists import list_source
 
 REQUEST_SECONDS = 10.0
 RELIST_SECONDS = 1.0
 """Pause in seconds before a failed list is repeated."""
-CANCEL_TRIES, CANCEL_SECONDS = 25, 0.2
+CANCEL_ATTEMPTS, CANCEL_SECONDS = 25, 0.2
 
 _log = logging.getLogger(__name__)
 
 
-async def watch(kube: Kube, informer: Informer, namespaces: tuple[str, ...], reader: BoundedReader) -> None:
-    """Watch the informer's sources until cancelled.
-
-    Args:
-        kube: Client of the API server, for the lists.
-        informer: Receives the objects of its sources.
-        namespaces: Namespaces to watch; empty for all namespaces.
-        reader: Parses the responses.
+async def watch(
+    informer: Informer, list_source: ListSource, namespaces: tuple[str, ...], reader: BoundedReader
+) -> None:
+    """Watch the informer's sources in some namespaces, or in all, until cancelled.
 
     Raises:
         Exception: If a watch fails permanently.
@@ -53,7 +47,7 @@ async def watch(kube: Kube, informer: Informer, namespaces: tuple[str, ...], rea
 
     async def list_in_operator(source: Source, namespace: str | None) -> str:
         """List a source in the operator's event loop on behalf of kopf."""
-        listing = asyncio.run_coroutine_threadsafe(list_source(kube, informer, source, namespace), loop)
+        listing = asyncio.run_coroutine_threadsafe(list_source(source, namespace), loop)
         try:
             return await asyncio.wrap_future(listing)
         except ApiError as error:
@@ -76,11 +70,11 @@ async def watch(kube: Kube, informer: Informer, namespaces: tuple[str, ...], rea
 
 
 def _store(informer: Informer, source: Source, event: Mapping[str, Any]) -> None:
-    thing = unfold(event["object"])
+    obj = unfold(event["object"])
     if event["type"] == "DELETED":
-        informer.remove(source, thing)
+        informer.remove(source, obj)
     else:
-        informer.put(source.resource, thing)
+        informer.put(source.resource, obj)
 
 
 async def _run_kopf(  # noqa: PLR0917
@@ -128,19 +122,19 @@ def _log_quietly(_: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> No
 
 def _groups(sources: Iterable[Source]) -> list[list[Source]]:
     """Return the sources in groups with unique resources: kopf combines several selectors of one resource."""
-    found: list[list[Source]] = []
+    groups: list[list[Source]] = []
     for source in sources:
-        fits = (group for group in found if all(one.resource != source.resource for one in group))
-        if (group := next(fits, None)) is None:
-            found.append(group := [])
+        fitting = (group for group in groups if all(other.resource != source.resource for other in group))
+        if (group := next(fitting, None)) is None:
+            groups.append(group := [])
         group.append(source)
-    return found
+    return groups
 
 
 async def _cancel(tasks: Iterable["asyncio.Task[Any]"]) -> None:
     """Cancel tasks of kopf, then all other tasks of this loop until they end: a watch may miss its cancellation."""
     remaining = set(tasks)
-    for _ in range(CANCEL_TRIES):
+    for _ in range(CANCEL_ATTEMPTS):
         for task in remaining:
             task.cancel()
         if remaining:

@@ -7,19 +7,14 @@ from contextlib import contextmanager
 
 from epochal_operator.runtime.api.errors import Forbidden, NotFound
 from epochal_operator.runtime.api.kube import Kube
-from epochal_operator.runtime.informer import Informer, Listing
+from epochal_operator.runtime.informer import Informer
 from epochal_operator.runtime.store import Source
 
 _log = logging.getLogger(__name__)
 
 
 async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) -> None:
-    """List all objects again into the informer.
-
-    Args:
-        kube: The API server.
-        informer: Receives the objects.
-        namespaces: Namespaces that the operator serves; empty for all namespaces.
+    """List all objects again into the informer, in some namespaces or in all of them.
 
     Raises:
         ApiError: If a request fails, except in a single namespace that forbids it.
@@ -45,27 +40,20 @@ async def _resync(kube: Kube, informer: Informer, source: Source, namespace: str
 async def list_source(kube: Kube, informer: Informer, source: Source, namespace: str | None) -> str:
     """List a source into the informer and return the list's resourceVersion, from which a watch can start.
 
-    Args:
-        kube: The API server.
-        informer: Receives the objects.
-        source: The source.
-        namespace: The namespace; None for all namespaces.
-
     Raises:
         ApiError: If a request fails, or the API server no longer has the version of the list.
     """
-    listing, version = Listing(informer, source, namespace), ""
+    uids, version = set[str](), ""
     with _garbage_collector_off():
         async for page in kube.list(source.resource, namespace, labels=source.label or ""):
-            listing.take(page)
+            uids |= informer.put_page(source, page)
             version = page.resource_version
             del page  # free its memory before the next page is read
-    listing.end(version)
+    informer.finish_list(source, uids, version, namespace)
     return version
 
 
-_reading = set[object]()
-"""Lists that are being read."""
+_open_lists = 0
 
 
 @contextmanager
@@ -74,11 +62,12 @@ def _garbage_collector_off() -> Iterator[None]:
 
     JSON has no reference cycles. With 30,000 objects the search for cycles took half the CPU time of the first lists.
     """
-    _reading.add(mine := object())
+    global _open_lists  # noqa: PLW0603 - the garbage collector is global, too
+    _open_lists += 1
     gc.disable()
     try:
         yield
     finally:
-        _reading.remove(mine)
-        if not _reading:
+        _open_lists -= 1
+        if not _open_lists:
             gc.enable()

@@ -12,7 +12,14 @@ from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTraini
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.pods.pod_template import QUEUE_LABEL, Program, annotation, failure_policy, given, program_pod
+from epochal_operator.pods.pod_template import (
+    QUEUE_LABEL,
+    Program,
+    annotation_path,
+    non_empty,
+    pod_failure_policy,
+    program_pod,
+)
 from epochal_operator.runtime.owners import controller_reference
 
 Object = dict[str, Any]
@@ -68,17 +75,17 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         "metadata": {
             "name": metadata.name,
             "namespace": metadata.namespace,
-            "labels": labels | given(**{QUEUE_LABEL: queue}),
+            "labels": labels | non_empty(**{QUEUE_LABEL: queue}),
             "annotations": {SPEC_ANNOTATION: _digest(resolved), USER_SPEC_ANNOTATION: _digest(job)},
             "ownerReferences": [controller_reference(API_VERSION, KIND, metadata.name, metadata.uid)],
         },
         "spec": {
             "parallelism": _PARALLELISM,
-            **given(**_mutable_fields(spec) | ({"suspend": True} if queue else {})),
+            **non_empty(**_mutable_fields(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
             "backoffLimit": spec.backoff_limit,
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": failure_policy(),
+            "podFailurePolicy": pod_failure_policy(),
             "template": {
                 "metadata": {"labels": labels, "annotations": annotations},
                 "spec": _pod_spec(resolved, installation),
@@ -93,11 +100,11 @@ def _pod_spec(job: TrainingJob, installation: Installation) -> Object:
     program = Program(
         command=("epochal-trainer", "run", pod.JOB_FILE),
         files={
-            pod.JOB_FILE: annotation(pod.JOB_ANNOTATION),
-            pod.PROGRESS_CA_FILE: annotation(pod.CA_ANNOTATION),
+            pod.JOB_FILE: annotation_path(pod.JOB_ANNOTATION),
+            pod.PROGRESS_CA_FILE: annotation_path(pod.CA_ANNOTATION),
             pod.POD_UID_FILE: "metadata.uid",
         },
-        resources=given(requests=job.spec.resources.requests, limits=job.spec.resources.limits),
+        resources=non_empty(requests=job.spec.resources.requests, limits=job.spec.resources.limits),
         environment=({"name": pod.PROGRESS_URL_ENV, "value": url},),
         reports=True,
     )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from epochal_api.condition import timestamp
 from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
 
-from epochal_operator.pods.diagnosis import alive, in_order
+from epochal_operator.pods.diagnosis import alive, sort_by_age
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job.batch_job import UID_LABEL
@@ -155,13 +155,13 @@ def unstarted_pods(before: Status, observed: Observed) -> Unstarted | None:
 def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:
     """Return the pods that a Job controls, oldest first. Their labels do not count: any user can write labels."""
     uid = child and child["metadata"]["uid"]
-    return in_order(pod for pod in pods if uid and controller_uid(pod) == uid)
+    return sort_by_age(pod for pod in pods if uid and controller_uid(pod) == uid)
 
 
 def orphan_pods(child: Object | None, pods: Iterable[Object], uid: str) -> tuple[Object, ...]:
     """Return the live pods with a TrainingJob's UID in their label that its Job does not control."""
     owned = own_pods(child, pods)
-    return in_order(
+    return sort_by_age(
         pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
     )
 

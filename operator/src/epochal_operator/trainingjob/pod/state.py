@@ -7,7 +7,7 @@ from typing import Any
 from epochal_api.status import Status
 from epochal_api.trainingjob import KIND
 
-from epochal_operator.pods.diagnosis import Program, alive, start_failure, unprepared_since, unscheduled
+from epochal_operator.pods.diagnosis import Program, alive, container_problem, preparing_since, scheduling_problem
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.pods.scheduling import matches_no_node
 from epochal_operator.runtime.conditions import condition_of, get_condition
@@ -74,7 +74,7 @@ def ran_since(pod: Object) -> str | None:
 def waiting_cause(pod: Object, *, own_image: bool | None = None) -> StatusCause | None:
     """Return the cause of a pod that does not start, or None if it starts normally."""
     program = Program("The trainer", KIND, _IMAGE_FIELDS[own_image])
-    cause = unscheduled(pod) or start_failure(trainer_status(pod), program, _STARTING_REASONS)
+    cause = scheduling_problem(pod) or container_problem(trainer_status(pod), program, _STARTING_REASONS)
     return cause and StatusCause(as_reason(cause.reason), cause.message)
 
 
@@ -98,7 +98,7 @@ def lost_at(pod: Object) -> datetime | None:
 
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
-    since = unprepared_since(pod)
+    since = preparing_since(pod)
     if since is None or not alive(pod) or has_started(pod):
         return None
     return since + timedelta(seconds=STUCK_SECONDS)

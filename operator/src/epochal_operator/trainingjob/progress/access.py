@@ -33,7 +33,11 @@ class ReporterAccess:
         self._namespaces = namespaces
         self._unserved = set[str]()
         self._jobs = Lookup[str, Owner](
-            most=ENTRIES, yes_seconds=KNOWN_SECONDS, no_seconds=UNKNOWN_SECONDS, at_once=REVIEWS, clock=clock
+            max_found=ENTRIES,
+            found_seconds=KNOWN_SECONDS,
+            missing_seconds=UNKNOWN_SECONDS,
+            concurrency=REVIEWS,
+            clock=clock,
         )
 
     def serves(self, namespace: str) -> bool:

@@ -137,7 +137,7 @@ class ProgressEndpoint:
 
     async def _handle(self, request: web.Request) -> web.Response:
         namespace, name = request.match_info["namespace"], request.match_info["name"]
-        with logs.about(namespace, name):
+        with logs.log_context(namespace, name):
             try:
                 async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
                     answer = await self._accept(request, namespace, name)
@@ -164,7 +164,7 @@ class ProgressEndpoint:
             raise Refusal(429, "the operator receives more reports than it may write", retry, delays)
         answer = await self._write(report, owner, namespace)
         self._budget.record(pod, report)
-        epoch_delay = 0.0 if self._rate.left(pod) >= BURST / 2 else EPOCH_DELAY_SECONDS
+        epoch_delay = 0.0 if self._rate.remaining(pod) >= BURST / 2 else EPOCH_DELAY_SECONDS
         return _with_delays(answer, ReportDelays(steps, epoch_delay))
 
     async def _write(self, report: Report, owner: Owner, namespace: str) -> Answer:
@@ -206,10 +206,10 @@ class ProgressEndpoint:
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
         """Return the UID of the reporting pod and its TrainingJob; raise Refusal if it may not report."""
         token, address = bearer(request.headers.get("Authorization")), request.remote or ""
-        if token and self._auth.known(token):
+        if token and self._auth.cached(token):
             return await self._identify(token, namespace, name)
         # Check the rate before any request to the API server, so that a refused client costs no more than this.
-        if wait := self._failures.wait(address):
+        if wait := self._failures.take(address):
             raise Refusal(429, "too many refused reports from this address", wait)
         refused = False
         try:
@@ -219,14 +219,14 @@ class ProgressEndpoint:
             raise
         finally:
             if not refused:  # It was accepted, or the API server did not answer (in time).
-                self._failures.give_back(address)
+                self._failures.refund(address)
 
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:
         identity = await self._auth.identity(token) if token else None
         if identity is None:
             raise Refusal(401, "Authorization: must hold a valid bearer token for the audience epochal.dev")
         # Limit each pod and not each path, so that no client can use up the reports of another pod.
-        if wait := self._rate.wait(identity.pod_uid or identity.username):
+        if wait := self._rate.take(identity.pod_uid or identity.username):
             raise Refusal(429, f"too many reports: at most {PER_SECOND} a second, and {BURST} at once", wait)
         if not self._access.serves(identity.namespace):
             raise Refusal(403, f"the namespace {identity.namespace} is not in watchNamespaces of Epochal's chart")

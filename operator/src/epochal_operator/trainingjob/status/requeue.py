@@ -53,7 +53,7 @@ def _start_times(observed: Observed) -> Iterator[str | None]:
 def requeue_seconds(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice."""
     if observed.child is None:
-        return effect(observed.blocked.reason).look_again_seconds if observed.blocked else None
+        return effect(observed.blocked.reason).requeue_after if observed.blocked else None
     if observed.held_until is not None and observed.is_held:
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := seconds_without_pod(observed)) is not None:

@@ -9,13 +9,21 @@ import pytest
 from aiohttp import web
 from epochal_operator.runtime.api import kube as kube_module
 from epochal_operator.runtime.api import transport
+from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.transport import Transport
 from kubernetes.aio.client import ApiClient, Configuration
 
+OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
+EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
+
+
+def failure(status: int, reason: str = "") -> tuple[int, dict[str, Any]]:
+    return status, {"kind": "Status", "reason": reason, "message": f"error {status}"}
+
 
 class Script:
-    """A server that gives answers by a script and keeps what it was asked; None is a connection that breaks off."""
+    """A server with scripted answers, which records the requests; the answer None aborts the connection."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, Any]] | None] = []
@@ -30,11 +38,11 @@ class Script:
         self.bodies.append(await request.text())
         if self.hangs:
             await asyncio.sleep(30)
-        told = self.answers.pop(0)
-        if told is not None and self.texts:
-            return web.Response(text=self.texts.pop(0), status=told[0])
-        if told is not None:
-            return web.json_response(told[1], status=told[0], headers=self.headers)
+        answer = self.answers.pop(0)
+        if answer is not None and self.texts:
+            return web.Response(text=self.texts.pop(0), status=answer[0])
+        if answer is not None:
+            return web.json_response(answer[1], status=answer[0], headers=self.headers)
         response = web.StreamResponse()
         response.content_length = 1000
         await response.prepare(request)
@@ -53,11 +61,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 @asynccontextmanager
 async def client_of(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[Kube]:
-    """Gives a client of a server on loopback.
-
-    Args:
-        answer: Answers each request.
-    """
+    """Yield a client of a server on loopback."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
@@ -65,7 +69,7 @@ async def client_of(answer: Callable[[web.Request], Awaitable[web.StreamResponse
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     configuration = Configuration()
     configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    kube = Kube(Transport(ApiClient(configuration)))
+    kube = Kube(Transport(ApiClient(configuration), parse=BoundedReader(Bounds()).read))
     yield kube
     await kube.close()
     await runner.cleanup()

@@ -1,10 +1,10 @@
-"""What is read of the API server's JSON: all there is, as far as the bounds go, and without recursion or expansion."""
+"""Reading of the API server's JSON: everything within the bounds, without recursion and without parsing the rest."""
 
 import json
 import re
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from epochal_operator.runtime.api import json_spans as module
@@ -13,9 +13,9 @@ from epochal_operator.runtime.api.bounded_reader import (
     UNREAD,
     BoundedReader,
     Bounds,
-    lines,
+    split_lines,
     unfold,
-    widest,
+    union,
 )
 from epochal_operator.runtime.api.pages import MAX_PAGE_BYTES
 from hypothesis import given
@@ -28,6 +28,18 @@ METADATA = {"name": "digits", "namespace": "vision", "uid": "u", "resourceVersio
 STATUS = {"state": "Running"}
 FILLING = "x" * BOUNDS.part_bytes
 """Makes an object too large as a whole, so that it is looked at more closely."""
+
+
+class Memory:
+    """The memory in bytes that a block allocates: at most (`peak`), and at its end (`kept`)."""
+
+    def __enter__(self) -> Self:
+        tracemalloc.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kept, self.peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
 
 
 def encoded(value: Any) -> bytes:
@@ -62,7 +74,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.booleans())
-def test_what_is_within_bounds_is_read_as_it_is(value: Any, ascii_only: bool) -> None:  # noqa: FBT001
+def test_an_object_within_the_bounds_is_read_unchanged(value: Any, ascii_only: bool) -> None:  # noqa: FBT001
     """As a line, and in a list that is too large to be read at once."""
     one = job(spec={"value": value})
     text = json.dumps(one, ensure_ascii=ascii_only).encode()
@@ -72,7 +84,7 @@ def test_what_is_within_bounds_is_read_as_it_is(value: Any, ascii_only: bool) ->
     assert read(json.dumps(whole, ensure_ascii=ascii_only).encode()) == whole
 
 
-def test_what_is_read_at_once_and_what_is_looked_at_closely_are_the_same() -> None:
+def test_both_ways_to_parse_return_the_same_object() -> None:
     one = job(status={"filling": FILLING[:-100]}, spec={"a": [{}, [], {"b": [1, -2.5e3, None, True, "}"]}], "ü": "\\"})
     assert read(encoded(one)) == one
     assert read(b" \n" + json.dumps(one, indent=2).encode() + b"\n") == one
@@ -84,7 +96,7 @@ def nested(levels: int, opening: str = "[", closing: str = "]") -> str:
 
 # The spec itself, its network, layers, and the layer are four levels.
 @pytest.mark.parametrize("levels", [1, 20, BOUNDS.part_levels - 4])
-def test_a_spec_may_be_so_deep(levels: int) -> None:
+def test_a_spec_within_the_nesting_limit_is_read(levels: int) -> None:
     text = with_value(nested(levels))
     assert read(text) == json.loads(text)
 
@@ -94,24 +106,20 @@ def test_a_spec_may_be_so_deep(levels: int) -> None:
     ("opening", "closing", "inside"),
     [("[", "]", ""), ('{"a":', "}", "1"), ('[{"a":"]"},', "]", "1"), ("[[],", ",{}]", '"]"')],
 )
-def test_what_is_deeper_is_left_out_and_told(levels: int, opening: str, closing: str, inside: str) -> None:
-    beside = len(opening) > 1 and opening[0] == "["  # what stands beside the last level is a level, too
+def test_a_spec_beyond_the_nesting_limit_is_omitted_and_reported(
+    levels: int, opening: str, closing: str, inside: str
+) -> None:
+    beside = len(opening) > 1 and opening[0] == "["  # a value beside the last level is a level, too
     text = with_value(opening * (levels - beside) + inside + closing * (levels - beside))
     found = read(text)
-    assert found == {
-        "kind": "TrainingJob",
-        "metadata": METADATA,
-        "spec": {"suspend": True, "workers": 1},
-        "status": STATUS,
-        UNREAD: found[UNREAD],
-    }
+    assert found == job(spec={"suspend": True, "workers": 1}) | {UNREAD: found[UNREAD]}
     assert found[UNREAD].startswith(
         f"spec.network: must be nested at most {BOUNDS.part_levels} levels deep within spec"
     )
     assert int(found[UNREAD].split()[-1]) == levels + 4
 
 
-async def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> None:
+async def test_other_objects_of_a_list_are_read() -> None:
     bad, good = with_value(nested(9_900)).decode(), job()
     of_list = read(f'{{"metadata":{{"resourceVersion":"9"}},"items":[{bad},{json.dumps(good)}]}}'.encode())
     assert [UNREAD in one for one in of_list["items"]] == [True, False]
@@ -122,7 +130,7 @@ async def test_the_others_of_a_list_and_the_line_of_a_watch_are_read_too() -> No
     assert unfold(line["object"]) == of_list["items"][0]
 
 
-def test_what_is_deep_or_large_beside_the_spec_is_left_out_and_no_fault() -> None:
+def test_large_or_deep_metadata_is_omitted_without_a_fault() -> None:
     labels = {f"label-{number}": "a" for number in range(2_000)} | {"epochal.dev/trainingjob": "digits"}
     metadata = METADATA | {"labels": labels, "managedFields": "@@", "ownerReferences": [{"uid": FILLING}]}
     found = read(with_value("1", metadata=metadata).replace(b'"@@"', nested(9_900).encode()))
@@ -135,23 +143,19 @@ def condition(kind: str, message: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("filling", [[condition(f"Team{number}", "m" * 30_000) for number in range(5)], "@@"])
-def test_of_a_status_over_the_bounds_epochals_own_part_is_read(filling: Any) -> None:
-    """Others write conditions, too, and no fault of theirs is one of the spec."""
+def test_of_a_status_beyond_the_bounds_the_own_fields_are_read(filling: Any) -> None:
+    """Other writers write conditions, too: a condition beyond the bounds is no fault of the spec."""
     ours = {"state": "Complete", "startTime": "a", "progress": {"epoch": 3, "waiting": {"reason": "X"}}}
-    conditions = [
-        condition("Ready", "r"),
-        *(filling if isinstance(filling, list) else [filling]),
-        condition("Complete"),
-    ]
+    others = filling if isinstance(filling, list) else [filling]
+    conditions = [condition("Ready", "r"), *others, condition("Complete")]
     status = {"conditions": conditions, "other": [FILLING]} | ours
     found = read(encoded(job(status=status)).replace(b'"@@"', nested(900).encode()))
     assert found == job(status=ours | {"conditions": [condition("Ready", "r"), condition("Complete")]})
 
 
-def test_what_is_deep_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Token by token, which takes a second for the largest object there can be; the others of a list are not."""
+def test_deep_values_are_tokenized_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokenizing takes a second for the largest object; the other objects of a list are not tokenized."""
     seen: list[int] = []
-
     whole = module._TOKEN
 
     class Token:
@@ -178,43 +182,35 @@ LARGE = {
 
 
 @pytest.mark.parametrize("kind", LARGE)
-def test_a_spec_over_the_bound_is_not_expanded(kind: str) -> None:
+def test_a_spec_beyond_the_bounds_is_not_parsed(kind: str) -> None:
     text = with_value(LARGE[kind])
     line = b'{"type":"ADDED","object":' + text + b"}"
-    tracemalloc.start()
-    try:
+    with Memory() as memory:
         found = read(line)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert most < 3 * len(text), "one or two copies of the text, not the 20 times that it takes as values"
+    assert memory.peak < 3 * len(text), "one or two copies of the text; as values it takes 20 times its size"
     assert found["object"]["spec"] == {"suspend": True, "workers": 1}
-    told = found["object"][UNREAD]
-    assert told.startswith(f"spec: must fit in {BOUNDS.part_bytes} bytes as JSON, found ")
-    assert told.endswith(": use fewer layers")
+    fault = found["object"][UNREAD]
+    assert fault.startswith(f"spec: must fit in {BOUNDS.part_bytes} bytes as JSON, found ")
+    assert fault.endswith(": use fewer layers")
 
 
-def test_metadata_over_the_bound_is_not_expanded() -> None:
-    labels = {f"label-{number}": "a" for number in range(50_000)} | {"epochal.dev/trainingjob": "digits"}
-    fields: dict[str, Any] = {f"f:{number}": {} for number in range(50_000)}
+def test_metadata_beyond_the_bounds_is_not_parsed() -> None:
+    labels = {f"label-{number}": "a" for number in range(10_000)} | {"epochal.dev/trainingjob": "digits"}
+    fields: dict[str, Any] = {f"f:{number}": {} for number in range(10_000)}
     large = METADATA | {"labels": labels, "managedFields": [{"manager": "m", "fieldsV1": fields}]}
     text = encoded(job(metadata=large))
-    tracemalloc.start()
-    try:
+    with Memory() as memory:
         found = read(text)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
     assert found["metadata"] == METADATA | {"labels": {"epochal.dev/trainingjob": "digits"}}
-    assert most < 2 * len(text)
+    assert memory.peak < 2 * len(text)
 
 
-def test_what_the_api_server_writes_longer_than_needed_counts_as_what_it_stands_for() -> None:
+def test_html_escapes_of_the_api_server_count_as_one_byte() -> None:
     text = encoded(job(spec={"code": "<" * 100_000})).replace(b"<", rb"\u003c")
     assert read(text) == job(spec={"code": "<" * 100_000})
 
 
-def test_what_there_is_of_apis_is_nobodys_object() -> None:
+def test_api_discovery_is_read_unchanged() -> None:
     groups = {"kind": "APIGroupList", "groups": [{"name": f"group-{number}"} for number in range(10_000)]}
     assert read(encoded(groups)) == groups
 
@@ -235,13 +231,13 @@ def test_what_there_is_of_apis_is_nobodys_object() -> None:
         '{"items":[',
     ],
 )
-def test_what_is_no_answer_is_a_value_error(text: str) -> None:
+def test_invalid_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         read(text.encode())
 
 
 @given(st.binary(max_size=200) | st.text('[]{}",:\\ a1', max_size=200).map(str.encode))
-def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
+def test_any_bytes_are_read_or_a_value_error(text: bytes) -> None:
     for data in (text, text + b" " * BOUNDS.part_bytes):
         try:
             read(data)
@@ -249,59 +245,53 @@ def test_whatever_comes_it_is_read_or_a_value_error(text: bytes) -> None:
             continue
 
 
-async def test_a_small_line_of_a_watch_stays_as_it_is() -> None:
+async def test_a_small_watch_line_is_unchanged() -> None:
     line = encoded({"type": "MODIFIED", "object": job()})
     assert await watched(line) == line
     assert unfold(job()) == job()
 
 
-async def test_what_a_large_line_of_a_watch_tells_of_is_a_text_to_whoever_keeps_it() -> None:
+async def test_the_object_of_a_large_watch_line_is_kept_as_text() -> None:
     one = job(spec={"value": [[]] * 40_000})
     line = await watched(encoded({"type": "MODIFIED", "object": one}))
-    tracemalloc.start()
-    try:
+    with Memory() as memory:
         found = json.loads(line)
-        kept, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < len(line) + FOLDED_BYTES
+    assert memory.kept < len(line) + FOLDED_BYTES
     assert found["type"] == "MODIFIED"
     assert found["object"]["metadata"] == {name: text for name, text in METADATA.items() if name != "generation"}
     assert found["object"]["kind"] == "TrainingJob"
     assert unfold(found["object"]) == one
 
 
-async def test_lines_are_whole_however_they_come() -> None:
+async def test_lines_are_complete_with_any_chunks() -> None:
     long = b"x" * 400_000
 
     async def chunks() -> AsyncIterator[bytes]:
         for chunk in (b"a\nb", b"c\n\n", long, long + b"\nend"):
             yield chunk
 
-    assert [line async for line in lines(chunks())] == [b"a", b"bc", 2 * long, b"end"]
+    assert [line async for line in split_lines(chunks())] == [b"a", b"bc", 2 * long, b"end"]
 
 
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        (b'{"args":["%b"]}' % (b"\\u003c" * (1536 * 1024)), 1),  # What is stored as a < is listed as six bytes.
+        (b'{"args":["%b"]}' % (b"\\u003c" * (1536 * 1024)), 1),  # The API server lists a stored < as six bytes.
         (b'{"args":[%b[]]}' % (b"[]," * 40_000), MAX_PAGE_BYTES // 122_000),
     ],
     ids=["the largest object", "as many Python objects as fit in a page"],
 )
-def test_a_page_leaves_half_of_the_operators_memory(text: bytes, count: int) -> None:
+def test_the_largest_page_takes_at_most_half_of_the_memory_limit(text: bytes, count: int) -> None:
     pod = b'{"metadata":{"name":"a","namespace":"b","uid":"c"},"spec":%b}' % text
     page = b'{"metadata":{"resourceVersion":"1"},"items":[%b]}' % b",".join([pod] * count)
-    tracemalloc.start()
-    items = read(page)["items"]
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with Memory() as memory:
+        items = read(page)["items"]
     assert len(items) == count
-    assert len(page) + peak < 256 * 1024 * 1024
+    assert len(page) + memory.peak < 256 * 1024 * 1024
 
 
-def test_whatever_is_within_the_bounds_of_one_kind_is_read_beside_another() -> None:
+def test_the_union_of_bounds_admits_the_objects_of_each_kind() -> None:
     one = Bounds(part_bytes=7, part_levels=9, conditions=frozenset({"Ready"}), domains=("a.dev/",))
     other = Bounds(part_bytes=8, part_levels=5, conditions=frozenset({"Ready", "Served"}), domains=("b.dev/", "a.dev/"))
-    assert widest([one, other]) == Bounds(8, 9, frozenset({"Ready", "Served"}), ("a.dev/", "b.dev/"))
-    assert widest([]) == Bounds()
+    assert union([one, other]) == Bounds(8, 9, frozenset({"Ready", "Served"}), ("a.dev/", "b.dev/"))
+    assert union([]) == Bounds()

@@ -1,4 +1,4 @@
-"""What is asked of the API server, of any resource."""
+"""Requests of the client for any resource."""
 
 import json
 from typing import Any
@@ -14,14 +14,7 @@ from epochal_operator.trainingjob.resources import TRAINING_JOBS
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.operator.runtime.api.conftest import Script
-
-OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
-EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
-
-
-def failure(status: int, reason: str = "") -> tuple[int, dict[str, Any]]:
-    return status, {"kind": "Status", "reason": reason, "message": f"told {status}"}
+from tests.unit.operator.runtime.api.conftest import OK, Script, failure
 
 
 def event(version: str) -> dict[str, Any]:
@@ -37,10 +30,8 @@ async def test_events_are_listed_then_watched(script: Script, kube: Kube) -> Non
         (200, {"type": "DELETED", "object": event("9")}),
         (200, ended),
     ]
-    told = [
-        one["metadata"]["resourceVersion"] async for one in kube.watch(EVENTS, "vision", fields="reason=FailedCreate")
-    ]
-    assert told == ["3", "5", "8"]
+    watch = kube.watch(EVENTS, "vision", fields="reason=FailedCreate")
+    assert [found["metadata"]["resourceVersion"] async for found in watch] == ["3", "5", "8"]
     watches = [dict(parse_qsl(urlsplit(path).query)) for _, path in script.asked if "watch" in path]
     assert [one["resourceVersion"] for one in watches] == ["7", "8", "9"]
     assert {one["fieldSelector"] for one in watches} == {"reason=FailedCreate"}
@@ -50,13 +41,13 @@ async def test_events_are_listed_then_watched(script: Script, kube: Kube) -> Non
     ("answer", "kind"),
     [(failure(403), Forbidden), (failure(410), NotFound), (failure(500), Unavailable), (None, Unavailable)],
 )
-async def test_a_watch_that_is_refused_says_so(script: Script, kube: Kube, answer: Any, kind: type[Exception]) -> None:
+async def test_a_refused_watch_raises_an_error(script: Script, kube: Kube, answer: Any, kind: type[Exception]) -> None:
     script.answers = [(200, {"metadata": {"resourceVersion": "7"}, "items": []}), answer]
     with pytest.raises(kind):
         await anext(kube.watch(EVENTS, fields="reason=FailedCreate"))
 
 
-async def test_a_job_is_deleted_only_as_it_was_read(script: Script, kube: Kube) -> None:
+async def test_a_deletion_has_preconditions(script: Script, kube: Kube) -> None:
     script.answers = [OK]
     await kube.delete(JOBS, "vision", "digits", uid="u", resource_version="41")
     assert json.loads(script.bodies[0])["preconditions"] == {"uid": "u", "resourceVersion": "41"}
@@ -71,7 +62,7 @@ async def test_a_job_is_deleted_only_as_it_was_read(script: Script, kube: Kube) 
     )
 )
 @example({"loss of \U0001f600": "\x07 \x85 \u2028 \ufeff \uffff \U0010ffff \\ud83d\\ude00"})
-def test_what_is_applied_is_yaml(document: dict[str, str]) -> None:
+def test_an_applied_document_is_valid_yaml(document: dict[str, str]) -> None:
     assert yaml.safe_load(module._yaml(document)) == document
 
 

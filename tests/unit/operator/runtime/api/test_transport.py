@@ -1,10 +1,11 @@
-"""Requests: what is tried again, what is raised, and what a leader may no longer write."""
+"""Requests: retries, errors, and the fence of writes after the leadership ends."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from epochal_operator.runtime.api import transport
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
 from epochal_operator.runtime.api.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.api.kube import Kube
@@ -12,38 +13,31 @@ from epochal_operator.runtime.api.resource import EVENTS, JOBS
 from epochal_operator.runtime.leader import LeaseLost
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-from tests.unit.operator.runtime.api.conftest import Script
-
-OK = (200, {"metadata": {"name": "digits", "resourceVersion": "1"}})
-EVENT = {"metadata": {"name": "digits.1", "namespace": "vision"}}
-
-
-def failure(status: int, reason: str = "") -> tuple[int, dict[str, Any]]:
-    return status, {"kind": "Status", "reason": reason, "message": f"told {status}"}
+from tests.unit.operator.runtime.api.conftest import EVENT, OK, Script, failure
 
 
 @pytest.mark.parametrize("trouble", [failure(500), failure(503), failure(429), failure(401), None])
-async def test_what_may_pass_is_tried_again(script: Script, kube: Kube, trouble: tuple[int, dict[str, Any]]) -> None:
+async def test_a_temporary_error_is_retried(script: Script, kube: Kube, trouble: tuple[int, dict[str, Any]]) -> None:
     script.answers = [trouble, trouble, OK]
     assert (await kube.get(JOBS, "vision", "digits"))["metadata"]["name"] == "digits"
     assert len(script.asked) == 3
 
 
-async def test_what_does_not_pass_ends(script: Script, kube: Kube) -> None:
+async def test_a_lasting_error_is_raised(script: Script, kube: Kube) -> None:
     script.answers = [failure(503)] * 3
-    with pytest.raises(Unavailable, match="told 503"):
+    with pytest.raises(Unavailable, match="error 503"):
         await kube.get(JOBS, "vision", "digits")
 
 
-async def test_whoever_tries_again_himself_has_one_try(script: Script, kube: Kube) -> None:
+async def test_a_client_without_retries_makes_one_attempt(script: Script, kube: Kube) -> None:
     script.answers = [failure(503)] * 3
     with pytest.raises(Unavailable):
-        await kube.fenced(lambda: 5.0).once().create(EVENTS, EVENT)
+        await kube.with_write_deadline(lambda: 5.0).without_retries().create(EVENTS, EVENT)
     assert len(script.asked) == 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
-async def test_an_answer_too_deep_for_a_reader_is_read(script: Script, kube: Kube, status: int) -> None:
+async def test_a_response_that_is_too_deep_to_parse_is_read(script: Script, kube: Kube, status: int) -> None:
     deep = "[" * 9_900 + "]" * 9_900
     script.texts = [f'{{"metadata":{{"name":"digits"}},"spec":{{"suspend":true,"network":{deep}}}}}'] * 3
     script.answers = [(status, {})] * 3
@@ -59,7 +53,7 @@ async def test_an_answer_too_deep_for_a_reader_is_read(script: Script, kube: Kub
     }
 
 
-async def test_an_answer_that_is_no_object_is_an_error_of_its_status(script: Script, kube: Kube) -> None:
+async def test_a_response_without_an_object_raises_the_error_of_its_status(script: Script, kube: Kube) -> None:
     script.texts, script.answers = ["[" * 5_000], [(404, {})]
     with pytest.raises(NotFound):
         await kube.get(TRAINING_JOBS, "vision", "digits")
@@ -69,36 +63,39 @@ async def test_an_answer_that_is_no_object_is_an_error_of_its_status(script: Scr
     ("status", "kind"),
     [(400, Invalid), (403, Forbidden), (404, NotFound), (409, Conflict), (410, NotFound), (422, Invalid)],
 )
-async def test_what_is_refused_is_told_at_once(script: Script, kube: Kube, status: int, kind: type[Exception]) -> None:
+async def test_a_refusal_is_raised_at_once(script: Script, kube: Kube, status: int, kind: type[Exception]) -> None:
     script.answers = [failure(status, "Reason")]
-    with pytest.raises(kind, match=f"told {status}"):
+    with pytest.raises(kind, match=f"error {status}"):
         await kube.get(JOBS, "vision", "digits")
     assert len(script.asked) == 1
 
 
-async def test_a_server_that_wants_to_be_left_alone_is(script: Script, kube: Kube) -> None:
-    script.answers, script.headers = [failure(429), OK], {"Retry-After": "1"}
-    begun = asyncio.get_running_loop().time()
-    await kube.get(JOBS, "vision", "digits")
-    assert asyncio.get_running_loop().time() - begun >= 0.95
+async def test_a_retry_waits_for_the_retry_after_header_up_to_a_maximum(
+    script: Script, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MAX_RETRY_SECONDS", 0.1)
+    script.answers, script.headers = [failure(429), OK], {"Retry-After": "60"}
+    started = asyncio.get_running_loop().time()
+    async with asyncio.timeout(30):
+        await kube.get(JOBS, "vision", "digits")
+    assert asyncio.get_running_loop().time() - started >= 0.095
 
 
-async def test_each_request_that_ends_is_counted(script: Script, kube: Kube) -> None:
-    ended = list[int]()
-    observed = (
-        kube.fenced(lambda: 5.0).reading(BoundedReader(Bounds())).observed(lambda: ended.append(len(script.asked)))
-    )
+async def test_each_attempt_calls_back(script: Script, kube: Kube) -> None:
+    attempts = list[int]()
+    client = kube.with_write_deadline(lambda: 5.0).with_reader(BoundedReader(Bounds()))
+    client = client.with_callback(lambda: attempts.append(len(script.asked)))
     script.answers = [failure(503), OK]
-    await observed.get(JOBS, "vision", "digits")
-    assert ended == [1, 2]
+    await client.get(JOBS, "vision", "digits")
+    assert attempts == [1, 2]
     script.answers = [failure(404)]
     with pytest.raises(NotFound):
-        await observed.once().get(JOBS, "vision", "digits")
-    assert ended == [1, 2, 3]
+        await client.without_retries().get(JOBS, "vision", "digits")
+    assert attempts == [1, 2, 3]
 
 
 def _over() -> float:
-    raise LeaseLost("the lease has run out")
+    raise LeaseLost("the lease has expired")
 
 
 WRITES: Sequence[Callable[[Kube], Any]] = (
@@ -113,18 +110,18 @@ WRITES: Sequence[Callable[[Kube], Any]] = (
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_whoever_lost_the_lease_reads_but_writes_nothing(
+async def test_a_client_that_lost_the_lease_only_reads(
     script: Script, kube: Kube, write: Callable[[Kube], Any]
 ) -> None:
     script.answers = [OK]
-    fenced = kube.fenced(_over)
+    fenced = kube.with_write_deadline(_over)
     with pytest.raises(LeaseLost):
         await write(fenced)
     await fenced.get(JOBS, "vision", "digits")
     assert [method for method, _ in script.asked] == ["GET"]
 
 
-async def test_a_write_ends_with_the_lease(script: Script, kube: Kube) -> None:
+async def test_a_write_is_aborted_when_the_lease_expires(script: Script, kube: Kube) -> None:
     script.hangs = True
     end = asyncio.get_running_loop().time() + 0.5
 
@@ -134,5 +131,5 @@ async def test_a_write_ends_with_the_lease(script: Script, kube: Kube) -> None:
 
     with pytest.raises(LeaseLost):
         async with asyncio.timeout(5):
-            await kube.fenced(seconds_left).create(EVENTS, EVENT)
+            await kube.with_write_deadline(seconds_left).create(EVENTS, EVENT)
     assert script.asked

@@ -1,9 +1,9 @@
-"""Fields that the installed CRD does not declare, and words that it does not take, as the API server says."""
+"""Messages of the API server about fields and values that the installed CRD does not declare."""
 
 from typing import Any
 
 import pytest
-from epochal_operator.runtime.api.undeclared import declared
+from epochal_operator.runtime.api.undeclared import remove_undeclared
 
 HEAD = "failed to create typed patch object (vision/digits; epochal.dev/v1alpha1, Kind=TrainingJob):"
 SAID = "field not declared in schema"
@@ -53,5 +53,5 @@ STATUS: dict[str, Any] = {
         (f'{INVALID} spec.state: Unsupported value: "x"', STATUS, []),
     ],
 )
-def test_what_is_not_declared_is_left_out(message: str, left: Any, paths: list[str]) -> None:
-    assert declared(STATUS, message, ".status") == (left, paths)
+def test_undeclared_fields_are_removed(message: str, left: Any, paths: list[str]) -> None:
+    assert remove_undeclared(STATUS, message, ".status") == (left, paths)

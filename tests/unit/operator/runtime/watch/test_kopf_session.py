@@ -20,7 +20,7 @@ Listed = list[tuple[Resource, str | None]]
 
 
 async def read(path: str, text: str, listed: Listed, status: int = 200) -> object:
-    """Returns the JSON that kopf reads of an answer."""
+    """Return the JSON that kopf gets from a response."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=text, status=status)
@@ -55,23 +55,23 @@ async def read(path: str, text: str, listed: Listed, status: int = 200) -> objec
         ("/api/v1/namespaces", None),
     ],
 )
-async def test_kopf_gets_the_version_of_our_list(
+async def test_kopf_gets_the_resource_version_of_the_operators_list(
     root: str, path: str, expected: tuple[Resource, str | None] | None
 ) -> None:
     listed: Listed = []
-    told = await read(root + path, json.dumps(LIST), listed)
+    content = await read(root + path, json.dumps(LIST), listed)
     assert listed == ([expected] if expected else [])
-    assert told == ({"metadata": {"resourceVersion": "12"}, "items": []} if expected else LIST)
+    assert content == ({"metadata": {"resourceVersion": "12"}, "items": []} if expected else LIST)
 
 
-async def test_a_refused_list_is_read_and_not_listed() -> None:
+async def test_a_refused_list_of_kopf_starts_no_list_of_the_operator() -> None:
     listed: Listed = []
     refusal = {"kind": "Status", "code": 403, "message": "no"}
     assert await read("/api/v1/pods", json.dumps(refusal), listed, status=403) == refusal
     assert listed == []
 
 
-async def test_the_objects_of_kopfs_list_are_not_read() -> None:
+async def test_the_objects_of_a_list_of_kopf_are_not_read() -> None:
     listed: Listed = []
     await read("/api/v1/pods", "[" * 20_000_000, listed)
     assert listed == [(PODS, None)]
@@ -92,8 +92,8 @@ def kubeconfig(token: str) -> str:
     )
 
 
-async def test_the_same_credentials_are_the_same_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kopf knows by that what was refused; else it would log in with it again and again, without a pause."""
+async def test_unchanged_credentials_keep_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kopf compares the sessions to detect refused credentials; otherwise it would log in again without a pause."""
     path = tmp_path / "kubeconfig"
     monkeypatch.setenv("KUBECONFIG", str(path))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)

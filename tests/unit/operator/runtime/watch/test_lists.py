@@ -1,4 +1,4 @@
-"""What lists tell: what is new, what is gone, and from when on all is known; whatever becomes of the rest of them."""
+"""Lists: the objects that they enqueue, and their errors."""
 
 import asyncio
 import copy
@@ -29,12 +29,7 @@ def informer_of(wanted: list[Key]) -> Informer:
 
 
 class Lists(ByKind):
-    """An API server that has one TrainingJob, and no answer to the first lists of Jobs.
-
-    Args:
-        refuses: How many of them.
-        job: The TrainingJob.
-    """
+    """An API server with one TrainingJob, which refuses a number of lists of Jobs."""
 
     def __init__(self, refuses: int, job: Any = JOB) -> None:
         self._refuses = refuses
@@ -53,7 +48,7 @@ class Lists(ByKind):
         yield Page([], "7")
 
 
-async def test_what_is_new_is_wanted_once_when_all_is_known() -> None:
+async def test_a_new_object_is_enqueued_once_after_all_lists() -> None:
     wanted = list[Key]()
     informer = informer_of(wanted)
     for _ in range(2):
@@ -61,20 +56,20 @@ async def test_what_is_new_is_wanted_once_when_all_is_known() -> None:
     assert wanted == [KEY]
 
 
-async def test_what_is_known_in_part_is_not_to_be_looked_at() -> None:
+async def test_nothing_is_enqueued_before_all_lists_are_complete() -> None:
     wanted = list[Key]()
     informer = informer_of(wanted)
     kube = cast("Kube", Lists(refuses=1))
     with pytest.raises(Unavailable):
         await resync(kube, informer, ())
-    informer.wake(KIND, KEY)
-    informer.wake_all()
+    informer.enqueue(KIND, KEY)
+    informer.enqueue_all()
     assert wanted == []
     await resync(kube, informer, ())
     assert wanted == [KEY]
 
 
-async def test_what_is_new_is_wanted_even_if_the_rest_cannot_be_read() -> None:
+async def test_a_new_object_is_enqueued_even_if_a_later_page_fails() -> None:
     wanted = list[Key]()
     informer = informer_of(wanted)
     await resync(cast("Kube", Lists(refuses=0)), informer, ())
@@ -87,7 +82,7 @@ async def test_what_is_new_is_wanted_even_if_the_rest_cannot_be_read() -> None:
 
 
 class Tenants(Lists):
-    """Namespaces, one of which cannot be read."""
+    """An API server that forbids the namespace `gone`, and lists in all namespaces."""
 
     def __init__(self) -> None:
         super().__init__(refuses=0)
@@ -100,7 +95,7 @@ class Tenants(Lists):
         yield Page([], "7")
 
 
-async def test_a_namespace_that_cannot_be_read_is_no_matter_of_the_others() -> None:
+async def test_a_forbidden_namespace_does_not_stop_the_others() -> None:
     tenants = Tenants()
     informer = informer_of([])
     await resync(cast("Kube", tenants), informer, ("first", "gone", "last"))
@@ -116,9 +111,7 @@ async def test_a_namespace_that_cannot_be_read_is_no_matter_of_the_others() -> N
         (410, "cannot list Pods: The provided continue parameter is too old"),
     ],
 )
-async def test_what_cannot_be_listed_is_told_with_its_reason(
-    status: int, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_failed_list_is_logged_with_its_cause(status: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
     class Expires(Lists):
         async def list_pods(self, *_: Any) -> AsyncIterator[Page]:
             yield Page([], "7", "token")
@@ -128,7 +121,7 @@ async def test_what_cannot_be_listed_is_told_with_its_reason(
     assert said in caplog.messages
 
 
-async def test_the_garbage_collector_is_off_until_the_last_list_has_ended() -> None:
+async def test_the_garbage_collector_is_off_until_the_last_list_ends() -> None:
     class Slow(Lists):
         def __init__(self) -> None:
             super().__init__(refuses=0)

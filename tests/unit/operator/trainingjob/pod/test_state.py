@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.pods.diagnosis import alive, in_order
+from epochal_operator.pods.diagnosis import alive, sort_by_age
 from epochal_operator.trainingjob.pod.state import (
     LOST_SECONDS,
     STUCK_SECONDS,
@@ -120,7 +120,7 @@ def test_running_since(pod: dict[str, Any], since: str | None) -> None:
 
 def test_pods_in_order_of_age() -> None:
     old, young, twin = pod("b", age=90), pod("c", age=10), pod("a", age=10)
-    assert in_order([young, old, twin]) == (old, twin, young)
+    assert sort_by_age([young, old, twin]) == (old, twin, young)
 
 
 def on_silent_node(pod: dict[str, Any]) -> dict[str, Any]:
