@@ -28,7 +28,7 @@ async def test_follower_starts_after_the_end_of_its_predecessor() -> None:
         woken.extend(followers(change, store) if change else ())
 
     reconciler = Reconciler(
-        reconcile_context(server, store, wrote=enqueue),
+        reconcile_context(server, store, on_change=enqueue),
         lambda: INSTALLATION,
         instance="test",
         clock=lambda: NOW + timedelta(seconds=1),
