@@ -23,6 +23,7 @@ pytestmark = pytest.mark.alone
 
 LEASE_SECONDS = 15
 AWAY_SECONDS = 3
+EPOCHS = 10
 
 
 def lose_control_plane(training: Training) -> None:
@@ -33,18 +34,18 @@ def lose_control_plane(training: Training) -> None:
                 time.sleep(AWAY_SECONDS)
 
 
-KILLED_WITHOUT = ("trainer killed with the kubelet away", "trainer killed with the name service away")
+KILLED_WITHOUT_KUBELET = "trainer killed with the kubelet away"
 FAULTS: tuple[Tryable, ...] = (
     Scenario("control plane away", lose_control_plane, alone=True, repeats=False),
-    *(once(scenario) for scenario in of_cluster.SCENARIOS if scenario.name in KILLED_WITHOUT),
+    *(once(scenario) for scenario in of_cluster.SCENARIOS if scenario.name == KILLED_WITHOUT_KUBELET),
     *(once(scenario) for scenario in of_trainer.SCENARIOS if scenario.alone),
-    OperatorKills(jobs=3, kills=5),
+    OperatorKills(jobs=3, kills=5, epochs=EPOCHS),
 )
 
 
 @pytest.fixture(scope="module")
 def rows() -> Iterator[dict[str, Row]]:
-    with bed("e2e-faults-bed", epochs=10) as where:
+    with bed("e2e-faults-bed", epochs=EPOCHS) as where:
         yield {row.name: row for row in measure(FAULTS, where)}
 
 
@@ -54,21 +55,16 @@ def test_it_is_survived_without_a_trace(rows: dict[str, Row], fault: str) -> Non
     rows[fault].check()
 
 
-@pytest.fixture
-def _operator_away() -> Iterator[None]:
-    operator.scale(0)
-    yield
-    operator.scale(1)
-
-
-def test_an_operator_away_for_a_jobs_whole_life_tells_the_same_once_back(namespace: Namespace) -> None:
+def test_an_operator_that_was_away_reports_the_finished_jobs_and_starts_the_new_one(namespace: Namespace) -> None:
     namespace.apply(digits("orphan"), digits("beside"))
     for name in ("orphan", "beside"):
         wait(f"the Job of {name}", lambda name=name: namespace.status(name).get("jobName"), seconds=20)  # type: ignore[misc]
     operator.scale(0)
     try:
+        namespace.apply(digits("early", training__epochs=1))
         for name in ("orphan", "beside"):
             kubectl("wait", "--for=condition=Complete", f"job/{name}", "--namespace", namespace.name, "--timeout=180s")
+        assert namespace.status("early") == {}
     finally:
         operator.scale(1)
     status = namespace.complete("orphan", seconds=30)
@@ -77,13 +73,6 @@ def test_an_operator_away_for_a_jobs_whole_life_tells_the_same_once_back(namespa
     assert status["progress"]["stage"] == "Done"
     assert status["progress"]["epoch"] > 0
     assert status["results"]["model"].endswith("model.keras")
-
-
-@pytest.mark.usefixtures("_operator_away")
-def test_a_job_applied_while_the_operator_is_away_waits_for_it(namespace: Namespace) -> None:
-    namespace.apply(digits("early", training__epochs=1))
-    assert namespace.status("early") == {}
-    operator.scale(1)
     namespace.complete("early")
 
 

@@ -15,7 +15,7 @@ from tests.kit.kubectl import apply, get, kubectl, wait
 LONG = {"training__epochs": 100_000, "training__callbacks": []}
 
 
-def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
+def test_a_deleted_pod_is_replaced_and_a_deleted_job_leaves_no_object(namespace: Namespace) -> None:
     namespace.apply(digits("deleted", backoffLimit=0, **LONG))
     namespace.wait_epoch(1, "deleted")
     first = namespace.running_pod("deleted")
@@ -27,15 +27,18 @@ def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
     (told,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
     assert first in told["message"]
     assert "another one follows" in told["message"]
-    kubectl("delete", "tj", "deleted", "--namespace", namespace.name)
+    kubectl("delete", "tj", "deleted", "--namespace", namespace.name, "--timeout=30s")
+    for kind in ("pods", "jobs", "services", "configmaps"):
+        wait(f"the {kind} to be gone", lambda kind=kind: namespace.objects(kind, "deleted") == [], seconds=60)  # type: ignore[misc]
 
 
-def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace) -> None:
+def test_a_suspended_job_has_no_running_pod_and_resumes_from_its_epoch(namespace: Namespace) -> None:
     namespace.apply(digits("paused", **LONG))
     namespace.wait_epoch(1, "paused")
     namespace.patch({"suspend": True}, "paused")
     namespace.wait_state("Suspended", name="paused", seconds=60)
     assert all(pod["status"]["phase"] not in {"Pending", "Running"} for pod in namespace.pods("paused"))
+    assert namespace.condition("Suspended", "paused")["status"] == "True"
     reached = namespace.status("paused")["progress"]["epoch"]
     namespace.patch({"suspend": False}, "paused")
     seen = []
@@ -44,6 +47,7 @@ def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace
         time.sleep(0.2)
     assert seen
     assert min(seen) >= reached
+    assert namespace.condition("Suspended", "paused")["status"] == "False"
     namespace.patch({"suspend": True}, "paused")
 
 

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import signal
 import ssl
 import time
 import urllib.error
@@ -18,6 +20,8 @@ from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
 RUNNING = ("victim", "other", "earlier")
+STOPPED = ("victim", "other")
+"""Trainers that are stopped once they run: only their pods matter, and they would take the CPU of other tests."""
 FAR = 10**9
 """A sequence that no trainer comes to."""
 HOUR = 3600
@@ -33,12 +37,18 @@ def running_job(name: str) -> Object:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _running(namespace: Namespace) -> None:
+def _running(namespace: Namespace) -> Iterator[None]:
     namespace.apply(*map(running_job, RUNNING))
     for name in RUNNING:
         namespace.wait_epoch(1, name)
     # The labels of a trainer of the victim do not make it one.
     start(namespace, "stranger", labels={"epochal.dev/trainingjob": "victim"})
+    trainers = [operator.process_of(metadata(namespace, namespace.running_pod(name))["uid"]) for name in STOPPED]
+    for process in trainers:
+        os.kill(process, signal.SIGSTOP)
+    yield
+    for process in trainers:
+        os.kill(process, signal.SIGCONT)
 
 
 def start(namespace: Namespace, name: str, **metadata: Any) -> None:

@@ -84,8 +84,8 @@ def main() -> int:
 def _trainings(scenarios: Sequence[Tryable], **given: Any) -> list[Row]:
     with bed(NAMESPACE, **given) as where:
         say("an undisturbed training, twice ...")
-        again = where.reference("again").differences(where.reference())
-        assert not again, f"two undisturbed trainings differ: {again}"
+        differences = where.undisturbed("second").differences(where.reference())
+        assert not differences, f"two undisturbed trainings differ: {differences}"
         rows = measure(scenarios, where)
         print("", *where.audit.faults, sep="\n")
     return rows

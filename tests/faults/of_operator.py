@@ -35,11 +35,13 @@ class OperatorKills:
     Args:
         jobs: How many trainings.
         kills: How often.
+        epochs: Epochs of each training.
         name: What the table calls it.
     """
 
     jobs: int = 20
     kills: int = 50
+    epochs: int = SMALL_EPOCHS
     name: str = "SIGKILL of the operator, 20 jobs"
     alone: bool = True
 
@@ -48,11 +50,11 @@ class OperatorKills:
         return [Trial(slug(self.name), self.kills, self._run)]
 
     def _run(self, bed: Bed) -> Outcome:
-        reference = bed.reference("small", epochs=SMALL_EPOCHS)
+        reference = bed.reference(epochs=self.epochs)
         chance = bed.chance(self.name)
         names = [f"beside-{number:02}" for number in range(self.jobs)]
         with ExitStack() as stack:
-            trainings = [stack.enter_context(bed.train(name, epochs=SMALL_EPOCHS, **SMALL)) for name in names]
+            trainings = [stack.enter_context(bed.train(name, epochs=self.epochs, **SMALL)) for name in names]
             done = 0
             while done < self.kills:
                 kill(chance.uniform(*BETWEEN))

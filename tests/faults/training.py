@@ -92,7 +92,7 @@ class Bed:
         self.epochs = epochs
         self._seed = seed
         self.outage = outage
-        self._references: dict[str, Results] = {}
+        self._references: dict[int, Results] = {}
 
     def chance(self, name: str) -> random.Random:
         """Returns what chooses the moments of one trial: the same again for the same seed, whatever runs beside it."""
@@ -105,12 +105,17 @@ class Bed:
         print(f"      {name}: seed {self._seed}, at {', '.join(f'{part:.4f}' for part in drawn)}", flush=True)
         return drawn
 
-    def reference(self, key: str = "reference", **changes: Any) -> Results:
-        """Returns the results of an undisturbed training, trained at the first call."""
-        if key not in self._references:
-            with self.train(key, **changes) as training:
-                self._references[key] = training.results()
-        return self._references[key]
+    def reference(self, epochs: int | None = None) -> Results:
+        """Returns the results of an undisturbed training of so many epochs, trained at the first call."""
+        epochs = epochs or self.epochs
+        if epochs not in self._references:
+            self._references[epochs] = self.undisturbed(f"reference-{epochs}", epochs)
+        return self._references[epochs]
+
+    def undisturbed(self, name: str, epochs: int | None = None) -> Results:
+        """Trains without a fault and returns the results."""
+        with self.train(name, epochs=epochs) as training:
+            return training.results()
 
     @contextmanager
     def train(

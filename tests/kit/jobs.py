@@ -130,6 +130,11 @@ class Namespace:
         """Returns the pods of a TrainingJob."""
         return items("pods", namespace=self.name, selector=f"batch.kubernetes.io/job-name={name}")
 
+    def objects(self, kind: str, name: str) -> list[str]:
+        """Returns the names of the objects of a kind that belong to a TrainingJob: they begin with its name."""
+        names = [item["metadata"]["name"] for item in items(kind, namespace=self.name)]
+        return [found for found in names if found == name or found.startswith(f"{name}-")]
+
     def running_pod(self, name: str = "digits", seconds: float = 60) -> str:
         """Waits until a pod of a TrainingJob runs and returns its name."""
 

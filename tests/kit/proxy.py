@@ -59,14 +59,14 @@ class Call(NamedTuple):
         path: Path.
         query: Query.
         status: HTTP status of the answer; 0 if there was none.
-        injected: Whether the proxy made the answer, spoilt it or was late with it.
+        fault: The field of `Faults` that the proxy injected, such as drop or refuse 409; empty if none.
     """
 
     method: str
     path: str
     query: Mapping[str, str]
     status: int
-    injected: bool
+    fault: str = ""
 
 
 class Proxy:
@@ -131,10 +131,6 @@ class Proxy:
         """Breaks off all watches once."""
         self._loop.call_soon_threadsafe(lambda: [watch.cancel() for watch in self._watches])
 
-    def injected(self) -> int:
-        """Returns how many answers the proxy has made, spoilt or delayed so far."""
-        return sum(call.injected for call in self.calls)
-
     def _in_loop(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
@@ -163,15 +159,16 @@ class Proxy:
     def _happens(self, share: float) -> bool:
         return self._random.random() < share
 
-    def _note(self, request: web.Request, status: int, *, injected: bool) -> None:
-        injected = injected or self.faults.delay > (0, 0)
-        self.calls.append(Call(request.method, request.path, dict(request.query), status, injected))
+    def _note(self, request: web.Request, status: int, fault: str = "") -> None:
+        if not fault and self.faults.delay > (0, 0):
+            fault = "delay"
+        self.calls.append(Call(request.method, request.path, dict(request.query), status, fault))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._decide(request, self.faults)
         except aiohttp.ClientError:  # the API server itself is away
-            self._note(request, 0, injected=False)
+            self._note(request, 0)
             return _broken_off(request, web.StreamResponse())
 
     async def _decide(self, request: web.Request, faults: Faults) -> web.StreamResponse:
@@ -179,23 +176,23 @@ class Proxy:
         await asyncio.sleep(self._random.uniform(*faults.delay))
         for status, share in faults.refuse.items():
             if (status != 409 or request.method in _WRITES) and self._happens(share):
-                return self._refuse(request, status, faults)
+                return self._refuse(request, status, faults, f"refuse {status}")
         if request.query.get("watch") == "true":
             return await self._watch(request, faults)
         if self._happens(faults.hang):
-            self._note(request, 0, injected=True)
+            self._note(request, 0, "hang")
             await asyncio.Event().wait()  # until the client has had enough
         return await self._pass_on(request, drop=self._happens(faults.drop))
 
-    def _refuse(self, request: web.Request, status: int, faults: Faults) -> web.Response:
-        self._note(request, status, injected=True)
+    def _refuse(self, request: web.Request, status: int, faults: Faults, fault: str) -> web.Response:
+        self._note(request, status, fault)
         headers = {"Retry-After": str(faults.retry_after)} if status == 429 else {}
         return web.json_response(_failure(status), status=status, headers=headers)
 
     async def _pass_on(self, request: web.Request, *, drop: bool) -> web.StreamResponse:
         async with self._upstream(request, await request.read()) as answer:
             body = await answer.read()
-            self._note(request, 0 if drop else answer.status, injected=drop)
+            self._note(request, 0 if drop else answer.status, "drop" if drop else "")
             if not drop:
                 return web.Response(status=answer.status, headers=_passed(answer.headers), body=body)
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
@@ -206,13 +203,13 @@ class Proxy:
 
     async def _watch(self, request: web.Request, faults: Faults) -> web.StreamResponse:
         if self._happens(faults.gone):
-            return self._refuse(request, 410, faults)
-        for status, share in ((410, faults.expired), (500, faults.broken)):
-            if self._happens(share):
-                self._note(request, 200, injected=True)
+            return self._refuse(request, 410, faults, "gone")
+        for status, fault in ((410, "expired"), (500, "broken")):
+            if self._happens(getattr(faults, fault)):
+                self._note(request, 200, fault)
                 return web.json_response({"type": "ERROR", "object": _failure(status)})
         async with self._upstream(request, b"") as answer:
-            self._note(request, answer.status, injected=faults.cut is not None)
+            self._note(request, answer.status, "cut" if faults.cut else "")
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
             await response.prepare(request)
             passing = asyncio.create_task(self._stream(answer, response))
