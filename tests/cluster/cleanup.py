@@ -40,7 +40,7 @@ FIXED_FOLDERS = tuple(
 
 
 def remove_cluster() -> None:
-    """Ends and removes all that belongs to the cluster, however much of it there is."""
+    """Stops and removes all parts of the cluster that exist."""
     _end_components()
     sockets = _shim_sockets()
     process.end(_stray_processes(), grace=2)

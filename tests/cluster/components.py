@@ -23,8 +23,6 @@ class Component:
     """A program that runs as long as the cluster does.
 
     Attributes:
-        name: what people call it.
-        argv: its command line.
         ready: whether it does its work.
         timeout: how long it may take to get there, in seconds.
         grace: how long it may take to stop, in seconds.
@@ -37,7 +35,7 @@ class Component:
     grace: float = 5
 
     def running(self) -> bool:
-        """Whether it runs, with the command line that it should have."""
+        """Whether it runs with the expected command line."""
         return process.command_of(self.name) == list(self.argv)
 
     def start(self) -> None:
@@ -57,7 +55,6 @@ class Component:
         )
 
     def stop(self) -> None:
-        """Stops it."""
         process.stop([self.name], self.grace)
 
     def _settled(self) -> bool:
@@ -76,11 +73,6 @@ def stages() -> tuple[tuple[Component, ...], ...]:
 
 
 def named(name: str) -> Component:
-    """The component of this name.
-
-    Raises:
-        Failure: there is none.
-    """
     known = {component.name: component for stage in stages() for component in stage}
     if name not in known:
         raise Failure(f"no component is called {name!r}; there are {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""Wrong specs are refused at `kubectl apply`, with a message that says what must hold."""
+"""`kubectl apply` refuses wrong specs with a message that has the rule."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""An API server in trouble, and an operator that is cut off, stopped or followed: nothing is lost or told twice."""
+"""Faults of the API server, and an operator that is cut off, stopped or replaced: no work is lost or done twice."""
 
 import signal
 import time

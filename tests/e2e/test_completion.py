@@ -1,4 +1,4 @@
-"""A TrainingJob trains: its status, its results, its Events and its pod are as the README says."""
+"""The status, results, Events and pod of a TrainingJob are those of the README."""
 
 import csv
 import hashlib
@@ -22,7 +22,7 @@ CONDITIONS = dict.fromkeys(("Ready", "Complete", "Finished"), "True") | dict.fro
 
 
 QUIET = {"name": "SparseCategoricalCrossentropy", "from_logits": True}
-"""A loss that the last layer's softmax does not suit, of which nothing fails."""
+"""A loss that does not match the softmax of the last layer: a mistake that fails nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def finished(namespace: Namespace) -> Object:
 
 @pytest.fixture(scope="module")
 def results(finished: Object, store: Minio) -> dict[str, bytes]:
-    """What lies in the results folder, by name relative to it."""
+    """The objects in the results folder, by name relative to it."""
     return buckets.objects(store, finished["status"]["results"]["uri"])
 
 
@@ -98,7 +98,7 @@ def test_results_hold_no_credentials(results: dict[str, bytes]) -> None:
 
 
 def test_models_say_which_epoch_they_hold(namespace: Namespace, finished: Object, results: dict[str, bytes]) -> None:
-    """EarlyStopping has restored the best epoch's weights, by what is monitored: there is one model."""
+    """EarlyStopping has restored the weights of the best epoch, so there is one model."""
     status = finished["status"]
     (model,) = status["results"]["models"]
     assert (model["name"], model["uri"]) == ("model.keras", status["results"]["model"])
@@ -109,18 +109,18 @@ def test_models_say_which_epoch_they_hold(namespace: Namespace, finished: Object
 
 
 def test_the_best_model_lies_beside_the_last_one(namespace: Namespace, store: Minio) -> None:
-    """What tells the best epoch is told everywhere: here the first one, whose loss is the highest."""
+    """Monitored is the highest loss, so the first epoch is the best."""
     worst = {"metric": "loss", "mode": "Max"}
     namespace.apply(digits("worst", training__epochs=3, training__callbacks=[], training__monitor=worst))
     status = namespace.complete("worst")
     last, best = status["results"]["models"]
-    assert [(one["name"], one["epoch"]) for one in (last, best)] == [("model.keras", 3), ("best.keras", 1)]
+    assert [(item["name"], item["epoch"]) for item in (last, best)] == [("model.keras", 3), ("best.keras", 1)]
     assert (status["best"]["epoch"], status["best"]["metric"], status["best"]["mode"]) == (1, "loss", "Max")
     assert float(best["test"]["loss"]) > float(status["test"]["loss"])
     assert status["display"]["metric"].startswith("loss ")
     found = buckets.objects(store, status["results"]["uri"])
-    for one in (last, best):
-        assert hashlib.sha256(found[one["name"]]).hexdigest() == one["sha256"]
+    for item in (last, best):
+        assert hashlib.sha256(found[item["name"]]).hexdigest() == item["sha256"]
     (note,) = [event["message"] for event in namespace.events("worst") if event["reason"] == "Completed"]
     assert "model.keras holds epoch 3 (loss " in note
     assert "best.keras holds epoch 1, the best (loss " in note

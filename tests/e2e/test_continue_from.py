@@ -1,4 +1,4 @@
-"""A TrainingJob that names another one to go on from waits for it, in whatever order the two are applied."""
+"""A TrainingJob with `continueFrom` waits for the other TrainingJob, in whatever order both are applied."""
 
 import json
 from typing import Any
@@ -10,17 +10,15 @@ from tests.kit.kubectl import Object, get, kubectl, wait
 
 PATIENCE = 15
 AT_ONCE = 15
-"""Seconds within which one job notices the end of the other, however busy the machine is: it is told of that, and would
-else look again after 30 at the earliest."""
+"""Seconds within which a job follows the end of the other on a busy machine. A resync would take 30 at least."""
 
 
 def wait_reason(namespace: Namespace, name: str, reason: str, seconds: float) -> None:
-    """Waits until a job is not ready for a certain reason."""
     wait(f"{reason} of {name}", lambda: namespace.condition("Ready", name).get("reason") == reason, seconds=seconds)
 
 
 def further(name: str, epochs: int, **changes: Any) -> Object:
-    """Returns a job whose patience runs out: nothing after its first epoch counts as better."""
+    """Returns a job that EarlyStopping ends after PATIENCE epochs: no epoch after the first counts as better."""
     never_better = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 1000, "patience": PATIENCE}
     return digits(name, training__epochs=epochs, training__callbacks=[never_better], **changes)
 
@@ -36,7 +34,7 @@ def attempts_at(store: Minio, uri: str) -> list[str]:
     """Returns the names of the objects that attempts have left with their results."""
     bucket, _, folder = uri.removeprefix("s3://").partition("/")
     found = store.list_objects(bucket, prefix=f"{folder}attempts/")
-    return [str(each.object_name).rsplit("/", 1)[1] for each in found]
+    return [str(item.object_name).rsplit("/", 1)[1] for item in found]
 
 
 def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace, store: Minio) -> None:

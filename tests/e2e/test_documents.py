@@ -1,4 +1,4 @@
-"""What the documents have a newcomer type works as it stands there, from data in a bucket to a model that predicts."""
+"""The commands in the documents work, from data in a bucket to a model that predicts."""
 
 import os
 import re
@@ -29,7 +29,7 @@ PAGES = [
     *blocks("docs/status.md", "sh"),
     *blocks(MODELS, "sh", "python"),
 ]
-"""In the order in which a newcomer comes by them."""
+"""In the order in which a newcomer reads them."""
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def printed(kubeconfig: str, folder: Path) -> dict[str, str]:
-    """What all of it printed, by the heading that it stands under."""
-    told: dict[str, str] = {}
+    """The output of all blocks, by the heading above them."""
+    output: dict[str, str] = {}
     for part, text in zip(PAGES, run(PAGES, folder, timeout=SECONDS, KUBECONFIG=kubeconfig), strict=True):
-        told[part.heading] = told.get(part.heading, "") + text
-    return told
+        output[part.heading] = output.get(part.heading, "") + text
+    return output
 
 
 def test_a_first_training_ends_well(printed: dict[str, str]) -> None:
@@ -68,8 +68,8 @@ def test_its_model_predicts(printed: dict[str, str], folder: Path) -> None:
 
 
 def test_its_model_answers_without_keras(printed: dict[str, str]) -> None:
-    told, message = printed["ONNX and SavedModel"].strip().splitlines()
-    assert float(told.split()[-1]) < 1e-4
+    difference, message = printed["ONNX and SavedModel"].strip().splitlines()
+    assert float(difference.split()[-1]) < 1e-4
     assert message.startswith("model.onnx answers as Keras does")
 
 

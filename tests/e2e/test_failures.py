@@ -1,4 +1,4 @@
-"""What a user gets wrong fails once, with a reason of its own and a message that says what to do.
+"""A user's mistake fails once, with a reason of its own and a remedy.
 
 One of each way that a trainer ends. All that can be wrong, and what is said of it, is in the trainer's own tests; what
 S3 servers answer is in test_storage.py; what is hostile, or too large, is in test_security_input.py.

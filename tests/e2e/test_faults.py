@@ -27,7 +27,7 @@ EPOCHS = 10
 
 
 def lose_control_plane(training: Training) -> None:
-    """Takes the kubelet away, then etcd under the API server, then the API server: one training goes through it all."""
+    """Stops the kubelet, then etcd, then the API server, in one training."""
     with without("kubelet"):
         for name in ("etcd", "kube-apiserver"):
             with without(name):

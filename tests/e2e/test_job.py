@@ -1,4 +1,4 @@
-"""What others do to the Job of a TrainingJob, or to its name: it is told and put right."""
+"""Changes by others to the Job of a TrainingJob, or to its name, are reported and corrected."""
 
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import apply, get, kubectl, wait
@@ -31,8 +31,8 @@ def test_somebody_who_keeps_suspending_the_job_is_named(namespace: Namespace) ->
         ready = namespace.condition("Ready", "contested")
         return ready["message"] if ready.get("reason") == "FieldConflict" else None
 
-    told = wait("the conflict to be told", conflict, seconds=60)
-    assert "stubborn and Epochal overwrite each other's spec.suspend" in told
+    message = wait("the conflict to be told", conflict, seconds=60)
+    assert "stubborn and Epochal overwrite each other's spec.suspend" in message
     assert "FieldConflict" in namespace.warnings("contested")
     namespace.complete("contested")
 

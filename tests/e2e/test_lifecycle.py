@@ -10,7 +10,7 @@ LONG: dict[str, Any] = {"training__epochs": 100_000, "training__callbacks": []}
 
 
 def test_a_job_suspended_as_its_container_starts_does_not_train_on(namespace: Namespace) -> None:
-    """Three moments: one of them mostly comes before Python can take a signal."""
+    """The first of the three moments mostly comes before Python can handle a signal."""
     for tenths in (3, 4, 5):
         name = f"at-once-{tenths}"
         namespace.apply(digits(name, **LONG))

@@ -1,4 +1,4 @@
-"""What whoever runs the cluster sees: /metrics is well formed, and right."""
+"""/metrics is well formed, and its series have the values of the status."""
 
 import subprocess
 import time

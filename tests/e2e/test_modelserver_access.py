@@ -1,4 +1,4 @@
-"""Who may ask a ModelServer, and how: keys, HTTPS, and what the network lets in."""
+"""Access to a ModelServer: keys, HTTPS and network policy."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ INFER: dict[str, Object] = {
 }
 ABOUT = (f"/v2/models/{LOCKED}", f"/v1/models/{LOCKED}/metadata")
 OPEN = ("/", "/v2/health/live", "/v2/health/ready")
-"""What tells nothing of the model asks for no key."""
+"""Paths without a key: they reveal nothing about the model."""
 
 
 def secret(name: str, kind: str = "Opaque", **content: str) -> Object:
@@ -47,7 +47,7 @@ def certificate_secret(pair: Pair) -> Object:
 
 
 def status(server: Server, trusted: Pair, path: str, key: str | None = None, body: Object | None = None) -> int:
-    """Returns the status of a response over HTTPS: by nobody but the host that the certificate names."""
+    """Returns the status of a response over HTTPS, with verification of the host name."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     context = ssl.create_default_context(cadata=trusted.certificate)
     data = None if body is None else json.dumps(body).encode()
@@ -107,8 +107,8 @@ def test_its_network_policy_lets_in_what_it_serves(locked: Server) -> None:
     (pod,) = locked.pods()
     assert selects(policy["podSelector"]["matchLabels"], pod)
     assert selects(get("service", LOCKED, namespace=locked.namespace)["spec"]["selector"], pod)
-    (container,) = [one for one in pod["spec"]["containers"] if one["name"] == CONTAINER]
-    served = {one["containerPort"] for one in container["ports"]}
+    (container,) = [item for item in pod["spec"]["containers"] if item["name"] == CONTAINER]
+    served = {item["containerPort"] for item in container["ports"]}
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == served
     assert "Ingress" in policy["policyTypes"]
 

@@ -1,4 +1,4 @@
-"""What a ModelServer rolls out, and when: held back, checked, scaled by load, and of an Experiment."""
+"""Rollouts of a ModelServer: paused, checked, scaled by load, and of an Experiment."""
 
 import io
 import json
@@ -24,19 +24,19 @@ SEARCH_SECONDS = 180
 
 
 def samples() -> np.ndarray:
-    """Returns images of noise: what they show does not matter."""
+    """Returns images of noise."""
     shape = (SAMPLES, digits_model.SIDE, digits_model.SIDE, 1)
     return np.random.default_rng(0).random(shape, np.float32)
 
 
 def answers() -> np.ndarray:
-    """Returns what the model answers to them."""
+    """Returns the answers of the model to the samples."""
     (found,) = onnxruntime.InferenceSession(digits_model.model()).run(None, {digits_model.INPUT: samples()})
     return np.asarray(found)
 
 
 def put(store: Minio, folder: str, stored: np.ndarray) -> Object:
-    """Puts the model into a folder, with answers to samples beside it, and returns it as a source."""
+    """Puts the model into a folder with stored answers to the samples, and returns a source for it."""
     check = check_of({digits_model.INPUT: samples()}, {digits_model.OUTPUT: stored})
     signature = digits_model.signature(check={"name": "check.npz", "sha256": digest(check)})
     files = {"model.onnx": digits_model.model(), "check.npz": check, "signature.json": signature}
@@ -71,8 +71,8 @@ def server(namespace: Namespace, source: Object) -> Server:
 
 def is_answered(server: Server) -> bool:
     image = {"name": digits_model.INPUT, "shape": samples().shape, "datatype": "FP32", "data": samples().tolist()}
-    code, told = ask(f"{server.url}/v2/models/{server.name}/infer", json.dumps({"inputs": [image]}).encode())
-    return code == 200 and np.allclose(np.ravel(told["outputs"][0]["data"]), answers().ravel(), atol=CLOSE)
+    code, answer = ask(f"{server.url}/v2/models/{server.name}/infer", json.dumps({"inputs": [image]}).encode())
+    return code == 200 and np.allclose(np.ravel(answer["outputs"][0]["data"]), answers().ravel(), atol=CLOSE)
 
 
 def test_paused_nothing_is_rolled_out(searched: Server, server: Server) -> None:
@@ -123,23 +123,23 @@ def test_load_scales_the_modelserver(server: Server) -> None:
 
 
 def conditions(scaler: Object) -> dict[str, Object]:
-    return {one["type"]: one for one in scaler.get("status", {}).get("conditions") or []}
+    return {condition["type"]: condition for condition in scaler.get("status", {}).get("conditions") or []}
 
 
 def scalers(server: Server) -> list[str]:
     found = get("horizontalpodautoscalers", namespace=server.namespace)["items"]
-    return [one["metadata"]["name"] for one in found]
+    return [item["metadata"]["name"] for item in found]
 
 
 def test_the_best_model_of_an_experiment_is_served_once_it_is_complete(
     namespace: Namespace, searched: Server, store: Minio
 ) -> None:
-    told = searched.wait_ready(seconds=SEARCH_SECONDS)["model"]
+    model = searched.wait_ready(seconds=SEARCH_SECONDS)["model"]
     best = get("experiment", SEARCH, namespace=namespace.name)["status"]["best"]["jobName"]
-    assert (told["experimentName"], told["trainingJobName"]) == (SEARCH, best)
+    assert (model["experimentName"], model["trainingJobName"]) == (SEARCH, best)
     job = namespace.job(best)
-    assert told["uri"] in {one["uri"] for one in job["status"]["results"]["exports"]}
-    left = known(store, job, told["model"])
+    assert model["uri"] in {export["uri"] for export in job["status"]["results"]["exports"]}
+    left = known(store, job, model["model"])
     np.testing.assert_allclose(infer(searched.url, BEST, left), left.answers, atol=CLOSE)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong in one namespace is no matter of the others."""
+"""A fault in one namespace does not disturb other namespaces."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ def hung() -> Iterator[Namespace]:
 
 @contextmanager
 def hanging(namespace: str) -> Iterator[None]:
-    """Has a webhook asked about all Events of a namespace: its port is open, and nobody answers."""
+    """Registers a webhook for all Events of a namespace whose server accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         versions: Any = {"apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["events"]}
@@ -57,7 +57,7 @@ def suspended(prefix: str, count: int) -> dict[str, Any]:
 
 def restarts() -> list[int]:
     found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
-    return [one["restartCount"] for pod in found for one in pod["status"].get("containerStatuses", [])]
+    return [container["restartCount"] for pod in found for container in pod["status"].get("containerStatuses", [])]
 
 
 def test_events_that_hang_in_one_namespace_hold_up_no_other(namespace: Namespace, hung: Namespace) -> None:
@@ -74,13 +74,13 @@ def test_events_that_hang_in_one_namespace_hold_up_no_other(namespace: Namespace
 
 
 def deep(name: str, depth: int) -> str:
-    """Returns a TrainingJob, an argument of whose first layer is so deep that few readers of JSON can read it."""
+    """Returns a TrainingJob with an argument that is nested deeper than many JSON parsers can read."""
     job = digits(name, suspend=True, network__layers=[{"layer": "Dense", "units": 10, "bias_initializer": "DEEP"}])
     return json.dumps(job).replace('"DEEP"', "[" * depth + "]" * depth)
 
 
 def wait_state(namespace: Namespace, state: str, name: str) -> None:
-    """Waits for the state of a TrainingJob whose JSON is not read here."""
+    """Waits for the state of a TrainingJob without parsing its JSON."""
     look = ("get", "tj", name, "--namespace", namespace.name, "--output=jsonpath={.status.state}")
     wait(f"{name} to be {state}", lambda: kubectl(*look) == state, seconds=SOON_SECONDS)
 

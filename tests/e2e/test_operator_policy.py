@@ -195,7 +195,7 @@ def test_what_the_operator_never_writes_is_refused(
 
 @pytest.fixture(scope="module")
 def others(namespace: Namespace) -> str:
-    """A Job of somebody else."""
+    """A Job that is not the operator's."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "other", "image": "other"}]}
     one = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "others"}}
     apply(one | {"spec": {"suspend": True, "template": {"spec": pod}}}, namespace=namespace.name)

@@ -1,4 +1,4 @@
-"""Whoever speaks for the operator writes for ModelServers what these own, with images of the chart: nothing else."""
+"""The operator's account can write only the children of ModelServers, with images of the chart."""
 
 import copy
 import json
@@ -51,7 +51,7 @@ def server(namespace: Namespace) -> ModelServer:
 def built(server: ModelServer, model: ServedModel = KERAS) -> dict[str, Object]:
     """Returns all that it should own, by their kinds."""
     made = [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
-    return {one["kind"]: json.loads(json.dumps(one)) for one in made if one is not None}
+    return {item["kind"]: json.loads(json.dumps(item)) for item in made if item is not None}
 
 
 def create(namespace: Namespace, body: Object) -> None:
@@ -96,7 +96,7 @@ def mount(of: str, name: str, **fields: Any) -> Spoil:
 
     def spoil(one: Object) -> None:
         mounts = pod(one)[of][0]["volumeMounts"]
-        there = next((each for each in mounts if each["mountPath"] == fields["mountPath"]), None)
+        there = next((item for item in mounts if item["mountPath"] == fields["mountPath"]), None)
         if there is None:
             mounts.append({"name": name, **fields})
         else:

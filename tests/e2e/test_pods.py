@@ -1,4 +1,4 @@
-"""What becomes of a TrainingJob's pods: killed, taken away, told to stop, stuck. Each is told once, and how."""
+"""Pods of a TrainingJob that are killed, deleted, stopped or stuck: each has one Event with the cause."""
 
 import io
 import os
@@ -24,9 +24,9 @@ def test_a_deleted_pod_is_replaced_and_a_deleted_job_leaves_no_object(namespace:
     wait("its reports", lambda: namespace.status("deleted")["attempt"] == 2, seconds=60)
     assert namespace.status("deleted")["state"] == "Running"
     assert get("job", "deleted", namespace=namespace.name)["status"].get("failed", 0) == 0
-    (told,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
-    assert first in told["message"]
-    assert "another one follows" in told["message"]
+    (event,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
+    assert first in event["message"]
+    assert "another one follows" in event["message"]
     kubectl("delete", "tj", "deleted", "--namespace", namespace.name, "--timeout=30s")
     for kind in ("pods", "jobs", "services", "configmaps"):
         wait(f"the {kind} to be gone", lambda kind=kind: namespace.objects(kind, "deleted") == [], seconds=60)  # type: ignore[misc]
@@ -61,10 +61,10 @@ def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: 
         "unranked": ("PodRefused", "spec.scheduling.priorityClassName: must be a PriorityClass"),
     }
 
-    def told() -> dict[str, str]:
+    def reasons() -> dict[str, str]:
         return {name: namespace.condition("Ready", name).get("reason", "") for name in expected}
 
-    wait("the reasons", lambda: told() == {name: reason for name, (reason, _) in expected.items()}, seconds=90)
+    wait("the reasons", lambda: reasons() == {name: reason for name, (reason, _) in expected.items()}, seconds=90)
     for name, (_, words) in expected.items():
         assert words in namespace.condition("Ready", name)["message"]
     assert namespace.condition("Stalled", "misnamed")["status"] == "True"

@@ -1,4 +1,4 @@
-"""A TrainingJob of a queue of Kueue, whose part is played here: it suspends Jobs, and lets them run in their turn."""
+"""A TrainingJob in a queue of Kueue, which the test simulates: it suspends Jobs and admits them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A trainer that is ended, or whose storage is away: it is gone on with, and the result is that of one left in peace.
+"""A trainer that is ended, or whose storage is away, resumes; its results are those of an undisturbed training.
 
 One try each of what `make faults` tries more often.
 """

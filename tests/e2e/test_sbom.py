@@ -1,4 +1,4 @@
-"""Each image holds its bill of materials, which names what is installed in it: no more and no less."""
+"""Each image holds its bill of materials, which names exactly the installed packages."""
 
 import json
 import re
@@ -24,14 +24,7 @@ print(json.dumps([
 
 @dataclass(frozen=True)
 class Image:
-    """What is in an image.
-
-    Args:
-        name: Which one.
-        distributions: Its Python distributions, each as name and version.
-        packages: Its Debian packages, likewise.
-        bill: Its bill of materials.
-    """
+    """The Python distributions and Debian packages of an image as name and version, and its bill of materials."""
 
     name: str
     distributions: set[str]
@@ -40,8 +33,12 @@ class Image:
 
     def components(self, *, debian: bool) -> set[str]:
         """Returns the Debian packages or the Python distributions of the bill, each as name and version."""
-        found = (each for each in self.bill["components"] if debian == each.get("purl", "").startswith("pkg:deb/"))
-        return {f"{each['name']} {each['version']}" for each in found}
+        found = (
+            component
+            for component in self.bill["components"]
+            if debian == component.get("purl", "").startswith("pkg:deb/")
+        )
+        return {f"{item['name']} {item['version']}" for item in found}
 
 
 @pytest.fixture(scope="module", params=["operator", "trainer"])

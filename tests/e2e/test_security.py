@@ -1,4 +1,4 @@
-"""Who may report, and what a trainer's pod may do."""
+"""Authentication of progress reports, and the rights of a trainer's pod."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ RUNNING = ("victim", "other", "earlier")
 STOPPED = ("victim", "other")
 """Trainers that are stopped once they run: only their pods matter, and they would take the CPU of other tests."""
 FAR = 10**9
-"""A sequence that no trainer comes to."""
+"""A sequence number that no trainer reaches."""
 HOUR = 3600
 TRIES = 10
 
@@ -64,7 +64,7 @@ def bearer_of(namespace: Namespace, name: str) -> str:
 
 @functools.cache
 def authority(namespace: Namespace) -> ssl.SSLContext:
-    """Returns what trusts the authority that a trainer's pod was given."""
+    """Returns an SSL context that trusts the CA in the trainer's pod."""
     pod = get("pod", namespace.running_pod("victim"), namespace=namespace.name)
     return ssl.create_default_context(cadata=pod["metadata"]["annotations"][CA_ANNOTATION])
 

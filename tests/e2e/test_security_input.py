@@ -117,7 +117,7 @@ def _applied(store: Minio, namespace: Namespace) -> None:
 
 
 def create(namespace: Namespace, job: Object) -> None:
-    """Creates a job as it is, without the annotation in which `kubectl apply` keeps a copy of it."""
+    """Creates a job without the annotation in which `kubectl apply` keeps a copy of it."""
     kubectl("create", "--namespace", namespace.name, "--filename", "-", stdin=json.dumps(job))
 
 

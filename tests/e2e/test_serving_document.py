@@ -1,4 +1,4 @@
-"""What docs/serving.md has a newcomer type works as it stands there, on a cluster."""
+"""The commands in docs/serving.md work on a cluster."""
 
 import io
 import os
@@ -20,16 +20,16 @@ from tests.kit.servers import Server
 
 PAGE, README = "docs/serving.md", "README.md"
 ROLLOUTS = "Roll out another model"
-"""Heading of the table whose commands stand in its cells."""
+"""Heading of the table that has commands in its cells."""
 OBJECT = "e2e-serving/digits.npz"
 SECONDS = 240
 pytestmark = pytest.mark.timeout(SECONDS + 240)
 PAUSE = Block("", "sh", "until (exec 3<> /dev/tcp/localhost/8000) 2> /dev/null; do sleep 0.1; done\n")
-"""A newcomer takes a breath after a command that runs in the background."""
+"""Waits for the port-forward, which runs in the background."""
 
 
 def mnist() -> bytes:
-    """Returns data such as MNIST: images of 28 × 28 bytes."""
+    """Returns data in the shape of MNIST: images of 28 × 28 bytes."""
     small, labels = load_digits(return_X_y=True)
     large = np.kron(small.reshape(-1, 8, 8), np.ones((3, 3)))
     file = io.BytesIO()
@@ -45,7 +45,7 @@ def as_here(text: str, namespace: Namespace) -> str:
 
 @pytest.fixture(scope="module")
 def server(namespace: Namespace, store: Minio) -> Server:
-    """The ModelServer of the page, of which there is the TrainingJob so far."""
+    """The ModelServer of the page; so far only its TrainingJob exists."""
     job = digits(
         "mnist",
         data__train={"object": OBJECT},
@@ -69,16 +69,16 @@ def server(namespace: Namespace, store: Minio) -> Server:
 
 @pytest.fixture(scope="module")
 def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What all blocks of the page printed, by the heading that they stand under."""
+    """The output of all blocks of the page, by the heading above them."""
     folder = tmp_path_factory.mktemp("newcomer")
     (folder / "photo.jpg").write_bytes(digits_model.photograph(7))
     first, *others = blocks(PAGE, "sh", "python")
     parts = [first, PAUSE, *others]
     texts = run([part._replace(text=as_here(part.text, namespace)) for part in parts], folder, timeout=SECONDS)
-    told: dict[str, str] = {}
+    output: dict[str, str] = {}
     for part, text in zip(parts, texts, strict=True):
-        told[part.heading] = told.get(part.heading, "") + text
-    return told
+        output[part.heading] = output.get(part.heading, "") + text
+    return output
 
 
 def test_its_model_is_served(printed: dict[str, str]) -> None:
@@ -106,16 +106,16 @@ def test_its_keys_are_asked_for(printed: dict[str, str], server: Server) -> None
 
 
 def test_the_readme_has_its_readers_type_the_same() -> None:
-    said, here = (
+    readme, page = (
         {line.partition(" &")[0] for part in parts for line in part.text.splitlines()}
         for parts in (blocks(README, "sh", under="Serve the model, and show it a photograph"), blocks(PAGE, "sh"))
     )
-    assert said <= here
+    assert readme <= page
 
 
 @pytest.fixture(scope="module")
 def at_home(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The kubeconfig of somebody who is at home in the namespace: the page's table names none."""
+    """A kubeconfig with the namespace as default: the page's table names none."""
     file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
     shutil.copy(os.environ["KUBECONFIG"], file)
     kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
@@ -123,7 +123,7 @@ def at_home(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> s
 
 
 def commands() -> dict[str, str]:
-    """Returns the commands of the table, by what they are for."""
+    """Returns the commands of the table, by their purpose."""
     section = Path(ROOT / PAGE).read_text().partition(f"## {ROLLOUTS}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([^|]+) \| `(kubectl [^`]+)` \|$", section, re.MULTILINE)
     return dict(rows)

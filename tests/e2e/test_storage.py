@@ -87,7 +87,7 @@ def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Objec
 
 
 def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace) -> None:
-    """Comes first, before it is trained to its end."""
+    """Runs first, before the training ends."""
     namespace.wait_epoch(2, "disturbed", seconds=300)
     kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
     status = namespace.complete("disturbed", seconds=300)
@@ -97,7 +97,7 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
 
 
 def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Namespace, http: Object) -> None:
-    """Applied here: it waits for half a minute only, which nobody must miss."""
+    """Applied here, since the job waits for half a minute only."""
     namespace.apply(job("nowhere", http | {"endpoint": NOWHERE, "timeoutSeconds": 30}))
     status = namespace.wait_state("Waiting", "Failed", name="nowhere", seconds=180)
     assert status["state"] == "Waiting", namespace.describe("nowhere")
@@ -150,14 +150,7 @@ def test_an_authority_that_does_not_come_is_named(namespace: Namespace) -> None:
 
 @dataclass(frozen=True)
 class Service:
-    """A service as a trainer is told of it.
-
-    Args:
-        endpoint: Its address.
-        user: Keys that may read and write.
-        reader: Keys that may only read.
-        ca_file: The authority to trust.
-    """
+    """An S3 service as the trainer is configured for it."""
 
     endpoint: str
     user: tuple[str, str]
@@ -165,17 +158,16 @@ class Service:
     ca_file: Path | None = None
 
     def data(self, keys: tuple[str, str], bucket: str = DATA, *, key: str = "digits.npz") -> None:
-        """Does with the data what a trainer does first."""
+        """Opens the data as a trainer does."""
         opened = self.bucket(bucket, keys)
         opened.check()
         opened.stat(key)
 
     def results(self, keys: tuple[str, str], bucket: str = RESULTS) -> None:
-        """Does with the results what a trainer does first."""
+        """Begins an attempt in the results as a trainer does."""
         Attempts(self.bucket(bucket, keys), "answers", "pod").begin("spec")
 
     def bucket(self, name: str, keys: tuple[str, str]) -> S3Bucket:
-        """Opens a bucket."""
         patience = Patience(waits=Waits(_not_waited_for))
         return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, patience=patience)
 

@@ -1,4 +1,4 @@
-"""What whoever installs Epochal does not allow TrainingJobs to name is refused at `kubectl apply`."""
+"""`kubectl apply` refuses TrainingJobs with values that the installation does not allow."""
 
 import json
 import subprocess
@@ -54,8 +54,8 @@ def applied(template: str, values: dict[str, Any], namespace: Namespace) -> Iter
     try:
         yield
     finally:
-        for one in (binding, policy):
-            kubectl("delete", one["kind"], one["metadata"]["name"])
+        for manifest in (binding, policy):
+            kubectl("delete", manifest["kind"], manifest["metadata"]["name"])
 
 
 def admitted(namespace: Namespace, **changes: Any) -> bool:
@@ -154,10 +154,10 @@ def test_a_model_server_may_name_no_more(namespace: Namespace) -> None:
 
 
 def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:
-    def told() -> list[str]:
+    def messages() -> list[str]:
         return [event["message"] for event in namespace.events("earlier") if event["reason"] == "PlainHTTP"]
 
-    (message,) = wait("the warning", told, seconds=30)
+    (message,) = wait("the warning", messages, seconds=30)
     assert "who is on the way to http://minio.minio.svc:9000 can read" in message
 
 
@@ -172,8 +172,8 @@ def test_a_job_that_nobody_serves_is_warned_of_and_admitted(namespace: Namespace
     job = json.dumps(digits("unserved", **TLS))
 
     def warned() -> str | None:
-        said = subprocess.run(command, check=True, capture_output=True, text=True, input=job).stderr
-        return said if "Warning: " in said else None
+        output = subprocess.run(command, check=True, capture_output=True, text=True, input=job).stderr
+        return output if "Warning: " in output else None
 
     with applied("watchwarning", {"imageRegistry": "localhost", "watchNamespaces": ["elsewhere"]}, namespace):
         warning = wait("the warning", warned, seconds=30)

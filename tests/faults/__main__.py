@@ -1,4 +1,4 @@
-"""`make faults`: breaks the local cluster and what runs in it on purpose, and writes RESULTS.md."""
+"""`make faults`: injects faults into the local cluster and its workloads, and writes RESULTS.md."""
 
 import argparse
 import sys
@@ -45,7 +45,7 @@ its memory must stay below its limit.
 def main() -> int:
     """Tries all scenarios, or those named, and writes the tables."""
     everything: tuple[Tryable | Tried, ...] = (*SCENARIOS, *SEARCHES)
-    names = {slug(one.name): one for one in everything}
+    names = {slug(item.name): item for item in everything}
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
         "scenarios", nargs="*", metavar="scenario", help=f"what to try, of {', '.join(names)}; default: all"
@@ -61,7 +61,7 @@ def main() -> int:
         parser.error(f"no scenario is called so; there are {', '.join(names)}")
     given = {"seed": arguments.seed, "epochs": EPOCHS, "outage": arguments.outage}
     figures, text = [], ""
-    if scenarios := [one for one in chosen if not isinstance(one, Tried)]:
+    if scenarios := [item for item in chosen if not isinstance(item, Tried)]:
         rows = _trainings(scenarios, **given)
         figures = goals(rows)
         if not arguments.scenarios:
@@ -70,7 +70,7 @@ def main() -> int:
             say("an operator that starts beside Experiments with very many trials ...")
             figures.append(of_operator.start_with_experiments(f"{NAMESPACE}-experiments"))
         text = report(rows, figures, arguments.seed)
-    if searched := [one for one in chosen if isinstance(one, Tried)]:
+    if searched := [item for item in chosen if isinstance(item, Tried)]:
         rows = _searches(searched, **given)
         of_searches = searches.goals(rows)
         figures += of_searches
@@ -100,7 +100,6 @@ def _searches(tried: Sequence[Tried], **given: Any) -> list[Row]:
 
 
 def report(rows: Sequence[Row], figures: list[Figure], seed: int) -> str:
-    """Returns the results as Markdown."""
     return (
         f"{when_and_where()}, the local cluster; seed {seed}; median (least-greatest).\n\n{LEGEND}\n"
         f"{figures_table(figures)}\n{table(rows)}"

@@ -2,4 +2,4 @@
 
 IMAGE = "localhost/epochal-trainer:faketime"
 FILE = "tmp/faketime"
-"""File in the container that says by how many seconds the clock is off."""
+"""File in the container with the offset of the clock in seconds."""

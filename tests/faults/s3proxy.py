@@ -1,4 +1,4 @@
-"""An S3 service that misbehaves on request: it stands between a job and MinIO, in the cluster's network."""
+"""A proxy between a job and MinIO, in the cluster's network, that injects faults on request."""
 
 import socket
 import struct
@@ -18,7 +18,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
 class Mode(Enum):
-    """How it behaves."""
+    """Behaviour of the proxy."""
 
     WELL = "hands every request on"
     CUT = "cuts every connection"
@@ -39,7 +39,7 @@ _ANSWERS = {
     ),
 }
 Asked = Callable[[str, str], bool]
-"""Whether a request, by its method and path, is one that is waited for."""
+"""Returns whether a request, by its method and path, starts the fault."""
 
 
 class Proxy:
@@ -71,7 +71,6 @@ class Proxy:
         """Misbehaves for some seconds, from a certain request on.
 
         Args:
-            mode: How.
             seconds: How long.
             asked: The request that it begins with.
             patience: How long to wait for that request, in seconds.
@@ -95,7 +94,6 @@ class Proxy:
             self.mode = Mode.WELL
 
     def mode_for(self, method: str, path: str) -> Mode:
-        """Returns how to treat a request."""
         self.requests += 1
         if self._asked and self._asked(method, path):
             self._asked = None

@@ -1,4 +1,4 @@
-"""Searches that are disturbed: which faults hit the same one, and what became of them."""
+"""Searches with faults: the faults of each search, and their outcomes."""
 
 import os
 import random
@@ -63,13 +63,7 @@ suggests the same again.
 
 @dataclass(frozen=True)
 class Tried:
-    """A search that is disturbed.
-
-    Args:
-        name: What people call it.
-        faults: How often each fault is brought about.
-        make: Makes it, and returns what came of each fault, beside what an undisturbed search has left.
-    """
+    """A search, how often it is hit by each fault, and a function that runs it."""
 
     name: str
     faults: Mapping[str, int]
@@ -77,31 +71,25 @@ class Tried:
 
 
 def undisturbed(bed: Bed) -> Left:
-    """Returns what a search leaves that nothing disturbs."""
     search = Search(bed, "undisturbed")
     search.apply(unhurried(search.name))
     return search.left()
 
 
 def measure_searches(tried: Sequence[Tried], bed: Bed) -> list[Row]:
-    """Disturbs searches, one after the other.
-
-    Args:
-        tried: The searches.
-        bed: Where.
-    """
+    """Runs the searches, one after another."""
     say("  an undisturbed search ...")
     reference = undisturbed(bed)
     wrong = [*reference.faults(), *_of_nan(reference), *_audited(bed, "undisturbed")]
     rows = [_row(NAN, Outcome(differences=(), wrong=tuple(wrong)))]
-    for one in tried:
-        say(f"  {one.name} ...")
+    for item in tried:
+        say(f"  {item.name} ...")
         try:
-            made = one.make(bed, reference)
+            made = item.make(bed, reference)
         except Exception as error:  # noqa: BLE001 - a search that fails is a result, too
-            told = f"{type(error).__name__}: {error}".partition("\n")[0]
-            say(f"see {log(one.name, traceback.format_exc())}")
-            made = {name: Outcome(wrong=(told,), times=times) for name, times in one.faults.items()}
+            error_text = f"{type(error).__name__}: {error}".partition("\n")[0]
+            say(f"see {log(item.name, traceback.format_exc())}")
+            made = {name: Outcome(wrong=(error_text,), times=times) for name, times in item.faults.items()}
         rows += [_row(name, outcome) for name, outcome in made.items()]
     return rows
 
@@ -117,7 +105,7 @@ def _audited(bed: Bed, name: str) -> list[str]:
 
 
 def _of_nan(left: Left) -> list[str]:
-    """Returns what is wrong about the trial that diverges."""
+    """Returns the broken rules of the trial that diverges."""
     end, diverged = left.rungs[DIVERGES, 0].end, left.experiment["status"]["trials"]["diverged"]
     return (
         [] if (end, diverged) == ("NonFiniteLoss", 1) else [f"trial {DIVERGES} ended with {end}, diverged: {diverged}"]
@@ -173,7 +161,7 @@ def _kill(process: Process, audit: Audit, chance: random.Random, *, at_write: bo
     """Kills the operator's process, right after it has written something or at any moment, and starts it again."""
 
     def written() -> tuple[int, list[str]]:
-        versions = [one["metadata"]["resourceVersion"] for one in list(audit.searches.values())]
+        versions = [search["metadata"]["resourceVersion"] for search in list(audit.searches.values())]
         return len(audit.history), versions
 
     if at_write:
@@ -219,12 +207,12 @@ def _changed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
 
 
 def _delete(search: Search, left: Left) -> list[str]:
-    """Deletes a search, and returns what is left that should not be, or is not left that should."""
+    """Deletes a search, and returns the objects that should be gone, or should remain, and do not."""
     uris = {name: one["status"]["results"]["uri"] for name, one in search.trainings().items()}
     kubectl("delete", "exp", search.name, "--namespace", search.namespace.name)
 
     def own() -> list[str]:
-        found = [one["metadata"]["name"] for kind in OWNED for one in items(kind, namespace=search.namespace.name)]
+        found = [item["metadata"]["name"] for kind in OWNED for item in items(kind, namespace=search.namespace.name)]
         return [name for name in found if name.startswith(f"{search.name}-")]
 
     with suppress(TimeoutError):
@@ -264,13 +252,12 @@ HEAD = ("fault of a search", "tried", "survived", "trials, their figures and the
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Returns the rows as a Markdown table."""
     cells = [(row.name, str(row.tried), str(row.survived), "yes" if row.identical else "no") for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in (HEAD, ("---",) * len(HEAD), *cells))
 
 
 def goals(rows: Sequence[Row]) -> list[Figure]:
-    """Returns what all searches together must reach, and whether they do."""
+    """Returns the goals of all searches together, and whether they are met."""
     tried, survived = sum(row.tried for row in rows), sum(row.survived for row in rows)
     identical = sum(row.identical for row in rows)
     same = "faults after which trials, figures and the best are those of an undisturbed search"

@@ -1,4 +1,4 @@
-"""What a run does to its process."""
+"""Restores the process after a run of the trainer, and runs a server of digits."""
 
 import logging
 import signal
@@ -8,10 +8,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.kit import digits_model
+from tests.kit.model_server import serving
+from tests.kit.served import DIGITS
+
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Undoes what a run does to its process."""
+    """Restores loggers, warnings and signal handlers after a run of the trainer."""
     loggers = [logging.getLogger(name) for name in ("epochal_trainer", "absl")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -31,3 +35,11 @@ def undone() -> Iterator[None]:
 def as_before() -> Iterator[None]:
     with undone():
         yield
+
+
+@pytest.fixture(scope="session")
+def digits_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a model that reads digits on photographs."""
+    folder, model, signature = tmp_path_factory.mktemp("server"), digits_model.model(), digits_model.signature()
+    with serving(folder, model, signature, images="Digit", classes=list(DIGITS)) as address:
+        yield address

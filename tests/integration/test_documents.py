@@ -1,4 +1,4 @@
-"""What the documents have a newcomer type works as it stands there: all of it that needs no cluster."""
+"""The commands in the documents that need no cluster work."""
 
 import hashlib
 import re
@@ -40,7 +40,7 @@ def service(trained: Path) -> Iterator[Service]:
 
 
 def followed(parts: list[Block], service: Service, folder: Path, trained: Path) -> list[str]:
-    """Runs blocks that go by a storage at localhost:9000."""
+    """Runs blocks that use a storage at localhost:9000."""
     (folder / "data").symlink_to(trained / "data")
     there = [part._replace(text=part.text.replace("localhost:9000", f"127.0.0.1:{service.port}")) for part in parts]
     assert there != parts

@@ -1,4 +1,4 @@
-"""The report of an Experiment as its Job writes it, from what the operator says to what lies in the bucket."""
+"""The report of an Experiment as its Job writes it, from the operator's annotation to the bucket."""
 
 import csv
 import hashlib
@@ -37,7 +37,7 @@ LEDGER: list[Event] = [
     *(diverged(3), finished(1, "0.95", 1), started(1, 2), finished(1, "0.97", 2, ended=True), started(0, 1)),
     *(Dropped(2), Dropped(3)),
 ]
-"""Trial 1 is the best, 0 trains on, 2 and 3 are given up."""
+"""Trial 1 is the best, 0 still trains, 2 and 3 are dropped."""
 RUNGS = ("0-r0/uid-0-0", "0-r1/uid-0-1", "1-r0/uid-1-0", "1-r1/uid-1-1", "1-r2/uid-1-2", "2-r0/uid-2-0", "3-r0/uid-3-0")
 GONE = ("1-r0/uid-1-0", "1-r1/uid-1-1", "2-r0/uid-2-0", "3-r0/uid-3-0")
 OWN = f"vision/digits/{UID}"
@@ -45,7 +45,7 @@ PICTURES = ("objective.png", "parallel.png", "importance.png", "rungs.png")
 
 
 def written(folder: Path, ledger: list[Event] = LEDGER, **storage: Any) -> Path:
-    """Writes what the operator hands to the Job into a file, as it lies in the pod."""
+    """Writes the report's annotation into a file, as in the pod."""
     template = {**TEMPLATE, "storage": TEMPLATE["storage"] | storage, "results": {"bucket": "bucket"}}
     whole = document(template=template) | {"status": {"importance": {"rate": "0.71", "units": "0.29"}}}
     job = report_job(whole, ledger, experiment(template=template).spec, INSTALLATION)
@@ -55,7 +55,7 @@ def written(folder: Path, ledger: list[Event] = LEDGER, **storage: Any) -> Path:
 
 
 def stored() -> dict[str, bytes]:
-    """Returns what trials have left in the bucket, by key."""
+    """Returns the objects of the trials in the bucket, by key."""
     epochs = [Epoch(number, 2.0, 0.001, {"loss": 1 / number, "accuracy": 0.9 + number / 100}) for number in (1, 2, 3)]
     files = {
         "history.csv": history.table(epochs).encode(),
@@ -88,7 +88,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def left() -> dict[str, bytes]:
-    """Returns what trials have left that must stay."""
+    """Returns the objects of the trials that must remain."""
     gone = tuple(f"vision/digits-{rung}/checkpoints/" for rung in GONE)
     return {key: content for key, content in stored().items() if not key.startswith(gone)}
 

@@ -54,12 +54,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 class Operator:
-    """Takes reports and answers as it is told to.
-
-    Attributes:
-        times: When each request came.
-        answers_now: Whether it answers; else it does so once it is set.
-    """
+    """A progress endpoint with answers that the test sets; it holds them back until `answers_now` is set."""
 
     def __init__(self, folder: Path) -> None:
         self.reports: list[dict[str, Any]] = []
@@ -81,12 +76,12 @@ class Operator:
                 status, headers = operator.answers.pop(0) if operator.answers else (200, {})
                 if status == 200:
                     operator.reports.append(json.loads(body))
-                said = operator.says.encode()
+                answer = operator.says.encode()
                 self.send_response(status)
-                for name, value in {"Content-Length": str(len(said)), **headers}.items():
+                for name, value in {"Content-Length": str(len(answer)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -104,15 +99,15 @@ class Operator:
 
     @property
     def pauses(self) -> list[float]:
-        """The seconds from each request to the next: what was waited for in between, or more."""
+        """Seconds between one request and the next."""
         return [later - earlier for earlier, later in pairwise(self.times)]
 
     def until(self, reports: int) -> None:
-        """Waits until it has taken so many reports."""
+        """Waits for so many accepted reports."""
         wait(f"{reports} reports", lambda: len(self.reports) >= reports, seconds=SECONDS, every=0.01)
 
     def until_asked(self, times: int) -> None:
-        """Waits until so many requests have come."""
+        """Waits for so many requests."""
         wait(f"{times} requests", lambda: len(self.times) >= times, seconds=SECONDS, every=0.01)
 
     def stop(self) -> None:
@@ -228,8 +223,8 @@ def asks(steps: float, news: float = 0.0) -> str:
 def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for each in (module, answers):
-        monkeypatch.setattr(each, "INTERVAL", 0.1)
+    for answer in (module, answers):
+        monkeypatch.setattr(answer, "INTERVAL", 0.1)
     operator.says = asks(steps=10 * SECONDS)
     reporter = started(operator)
     steps = iter(range(1_000_000))

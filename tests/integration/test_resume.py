@@ -1,10 +1,11 @@
-"""A training that goes on from a checkpoint ends as if it had never stopped."""
+"""A training that resumes from a checkpoint ends like one that never stopped."""
 
 import csv
 import gc
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,6 @@ from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
-
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 LAYERS: list[dict[str, Any]] = [
     {"layer": "RandomFlip"},
@@ -105,7 +103,7 @@ class Trained:
     taken: list[Snapshot]
     digest: str
     best: tuple[int, str] | None
-    """The best epoch, and the digest of the weights that were kept of it."""
+    """The best epoch, and the digest of its kept weights."""
     finished_early: bool
     stopped: bool
 
@@ -272,7 +270,7 @@ def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path
 
 
 def digest_after(epochs: int, scratch: Path, **fields: Any) -> str:
-    """Returns the digest of what Keras leaves after so many epochs: without callbacks that restore others."""
+    """Returns the digest of Keras' weights after so many epochs, without callbacks that restore others."""
     fields = {"callbacks": CALLBACKS[1:]} | fields
     return run(scratch, epochs=epochs, **fields).digest
 
@@ -392,7 +390,7 @@ ASKED = Answer(message="applied", finish=True)
 
 
 class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
-    """Asks at a step of an epoch to finish, as an operator's answer does."""
+    """Requests `finish` at a step of an epoch, like an answer of the operator."""
 
     def __init__(self, finish: Finish, epoch: int, answer: Answer = ASKED) -> None:
         super().__init__()
@@ -414,13 +412,32 @@ AVERAGED: dict[str, Any] = {
     "layers": DENSE,
 }
 RESTORING: dict[str, Any] = {"callbacks": CALLBACKS}
+SCHEDULED: dict[str, Any] = {
+    "optimizer": {
+        "name": "SGD",
+        "learning_rate": {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 16},
+    },
+    "callbacks": CALLBACKS[2:],
+}
+FIELDS = {"restored weights": RESTORING, "averaged weights": AVERAGED, "scheduled rate": SCHEDULED}
 
 
-@pytest.mark.parametrize("fields", [RESTORING, AVERAGED], ids=["restored weights", "averaged weights"])
-def test_one_that_is_asked_to_finish_is_the_same_as_one_with_so_many_epochs(
-    fields: dict[str, Any], tmp_path: Path
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Trained]:
+    """Returns a function that trains with FIELDS of a name for so many epochs, once."""
+
+    @cache
+    def train(name: str, epochs: int) -> Trained:
+        return run(tmp_path_factory.mktemp("undisturbed"), epochs=epochs, **FIELDS[name])
+
+    return train
+
+
+@pytest.mark.parametrize("name", ["restored weights", "averaged weights"])
+def test_a_training_with_finish_is_the_same_as_one_with_fewer_epochs(
+    name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    fewer = run(tmp_path / "fewer", epochs=2, **fields)
+    fields, fewer = FIELDS[name], undisturbed(name, 2)
     finish = Finish()
     early = run(tmp_path / "early", epochs=5, finish=finish, extra=[AskAt(finish, epoch=1)], **fields)
     assert_same(early, fewer)
@@ -438,15 +455,14 @@ def test_one_that_is_asked_to_finish_is_the_same_as_one_with_so_many_epochs(
     assert resumed.finished_early
 
 
-@pytest.mark.parametrize("fields", [RESTORING, AVERAGED], ids=["restored weights", "averaged weights"])
+@pytest.mark.parametrize("name", ["restored weights", "averaged weights"])
 @pytest.mark.parametrize(
     "position", [Position(epoch=2), Position(epoch=1, step=2, begun=True)], ids=["end of an epoch", "middle"]
 )
-def test_an_attempt_that_is_asked_to_finish_before_it_begins(
-    fields: dict[str, Any], position: Position, tmp_path: Path
+def test_an_attempt_that_starts_with_finish(
+    name: str, position: Position, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    fewer = run(tmp_path / "fewer", epochs=2, **fields)
-    whole = run(tmp_path / "whole", epochs=4, **fields)
+    fields, fewer, whole = FIELDS[name], undisturbed(name, 2), undisturbed(name, 4)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     store.write(whole.at(position))
     written: list[Snapshot] = []
@@ -479,22 +495,11 @@ def test_what_is_taken_back_in_time_changes_nothing(whole: Trained, tmp_path: Pa
     assert not trained.finished_early
 
 
-SCHEDULED: dict[str, Any] = {
-    "optimizer": {
-        "name": "SGD",
-        "learning_rate": {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 16},
-    },
-    "callbacks": CALLBACKS[2:],
-}
-
-
-@pytest.mark.parametrize(
-    "fields", [RESTORING, AVERAGED, SCHEDULED], ids=["restored weights", "averaged weights", "scheduled rate"]
-)
-def test_one_that_stops_and_is_gone_on_from_is_the_same_as_one_that_never_stopped(
-    fields: dict[str, Any], tmp_path: Path
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_training_in_parts_is_the_same_as_one_that_never_stopped(
+    name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    whole = run(tmp_path / "whole", epochs=4, **fields)
+    fields, whole = FIELDS[name], undisturbed(name, 4)
     start, stopped = None, None
     for after in (1, 3):
         written: list[Snapshot] = []

@@ -134,7 +134,6 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
         assert [event.step for event in events.Tensors(tag)] == [1, 2, 3]
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("bucket", ["folder", "service"])
 @pytest.mark.usefixtures("as_before", "operator", "words")
 def test_the_history_is_there_while_the_training_runs(
@@ -218,7 +217,6 @@ QUIET: dict[str, Any] = {
 """A network that never learns, and a figure that means nothing."""
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.usefixtures("as_before")
 def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
     folder: Path, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -227,8 +225,8 @@ def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
     command(folder, job(**QUIET))
     folders = Folders(folder / "data", folder / "results")
     expected = ["MetricMismatch", "MissingClasses", "ChanceLevel"]
-    with undone(), monkeypatch.context() as told:
-        told.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with undone(), monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
     first = capsys.readouterr().out
     assert run(folder / "job.yaml", folders) == 0
@@ -238,14 +236,13 @@ def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
         assert re.findall(r"Warning, (\w+): ", printed) == expected
     assert 'spec.data.validation: {split: "0.2", stratify: true}' in second
     (summary,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
-    assert [one["reason"] for one in summary["warnings"]] == expected
-    last = said(words).report
+    assert [warning["reason"] for warning in summary["warnings"]] == expected
+    last = termination(words).report
     assert last is not None
-    assert [one.dump() for one in last.warnings or []] == summary["warnings"]
+    assert [warning.dump() for warning in last.warnings or []] == summary["warnings"]
     assert summary["metrics"]["loss"] == pytest.approx(np.log(2))
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.usefixtures("as_before")
 def test_a_check_that_breaks_breaks_no_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -267,8 +264,8 @@ def test_too_little_memory_ends_it_before_keras_is_imported(
     command(folder, job())
     monkeypatch.setattr("epochal_lib.cgroups.limit", lambda: 64 * 2**20)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
-    assert said(words).reason == "OutOfMemory"
-    assert "the container may take 64 MiB of memory" in said(words).message
+    assert termination(words).reason == "OutOfMemory"
+    assert "the container may take 64 MiB of memory" in termination(words).message
 
 
 @pytest.mark.usefixtures("as_before")
@@ -327,7 +324,7 @@ def stored_at(endpoint: str, seconds: int) -> dict[str, Any]:
     return job(storage={"secretRef": {"name": "x"}, "endpoint": endpoint, "timeoutSeconds": seconds})
 
 
-def said(words: Path) -> Termination:
+def termination(words: Path) -> Termination:
     found = decode_termination(words.read_text())
     assert found is not None
     return found
@@ -342,9 +339,9 @@ def test_a_storage_that_never_answers_is_told_while_it_is_waited_for(
     first = operator.reports[0]
     assert (first["attempt"], first["stage"], first["waiting"]["reason"]) == (0, "Loading", "EndpointUnreachable")
     assert "the connection was refused: check spec.storage.endpoint" in first["waiting"]["message"]
-    assert said(words).reason == "EndpointUnreachable"
-    assert re.search(r"tried for 1\ds, ", said(words).message), "as long as it is to try, and no try less"
-    last = said(words).report
+    assert termination(words).reason == "EndpointUnreachable"
+    assert re.search(r"tried for 1\ds, ", termination(words).message), "as long as it is to try, and no try less"
+    last = termination(words).report
     assert last is not None
     assert last.attempt == 0
     assert last.waiting is not None, "it never answered, so nobody may say that it does again"
@@ -363,18 +360,17 @@ def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, w
     stopping.start()
     assert run(folder / "job.yaml", None) == 143
     stopping.join()
-    assert said(words).reason == "Terminated"
+    assert termination(words).reason == "Terminated"
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.usefixtures("as_before")
 def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
     folders = Folders(folder / "data", folder / "results")
-    with undone(), monkeypatch.context() as told:
-        told.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with undone(), monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
     assert not list(folder.rglob("summary.json"))
     assert run(folder / "job.yaml", folders) == 0
@@ -387,8 +383,8 @@ def test_credentials_are_in_nothing_that_is_written(
     folder: Path, operator: Operator, words: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service = Service()
-    told = f"no {ACCESS_KEY}, {SECRET_KEY} or {quote(SECRET_KEY, safe='')}"
-    service.faults = [lambda _, handler: handler.refuse(503, "SlowDown", told) or True]  # type: ignore[func-returns-value]
+    message = f"no {ACCESS_KEY}, {SECRET_KEY} or {quote(SECRET_KEY, safe='')}"
+    service.faults = [lambda _, handler: handler.refuse(503, "SlowDown", message) or True]  # type: ignore[func-returns-value]
     try:
         command(folder, stored_at(service.endpoint, 10))
         assert run(folder / "job.yaml", None) == 64
@@ -443,20 +439,19 @@ def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - f
     printed = capsys.readouterr().out
     assert "Traceback" in printed
     assert str(error) in printed
-    assert said(words).reason == reason
-    assert re.search(message, said(words).message)
+    assert termination(words).reason == reason
+    assert re.search(message, termination(words).message)
     signal.raise_signal(signal.SIGTERM)  # Too late to end in another way.
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.usefixtures("as_before")
 def test_a_failed_training_tells_where_it_was(folder: Path, words: Path) -> None:
     training = {"epochs": 3, "batchSize": 8, "loss": "mse", "optimizer": {"name": "SGD", "learning_rate": 1e30}}
     layers = [{"layer": "Dense", "units": 1}]
     command(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers}))
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
-    assert said(words).reason == "NonFiniteLoss"
-    assert said(words).position is not None
+    assert termination(words).reason == "NonFiniteLoss"
+    assert termination(words).position is not None
 
 
 def test_both_folders_or_none(folder: Path) -> None:

@@ -47,13 +47,13 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def told() -> list[Waiting | None]:
+def waits() -> list[Waiting | None]:
     return []
 
 
 @pytest.fixture
-def bucket(service: Service, told: list[Waiting | None]) -> S3Bucket:
-    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(30, waits=Waits(told.append)))
+def bucket(service: Service, waits: list[Waiting | None]) -> S3Bucket:
+    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(30, waits=Waits(waits.append)))
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_service_that_is_restarted_meanwhile_is_waited_for(
     *,
     bucket: S3Bucket,
     service: Service,
-    told: list[Waiting | None],
+    waits: list[Waiting | None],
     large: Path,
     tmp_path: Path,
     direction: str,
@@ -140,7 +140,7 @@ def test_a_service_that_is_restarted_meanwhile_is_waited_for(
             bucket.download("before", tmp_path / "copy")
             assert (tmp_path / "copy").read_bytes() == large.read_bytes()
     assert restarted.is_set()
-    first, *_, last = told
+    first, *_, last = waits
     assert first is not None
     assert (first.reason, last) == ("EndpointUnreachable", None)
     begun, ended = (record.message for record in caplog.records if record.name.startswith("epochal"))
@@ -172,14 +172,14 @@ def test_what_a_service_says_of_its_return_is_not_waited_for_in_silence(bucket: 
 
 @pytest.mark.parametrize("code", ["XMinioStorageFull", "QuotaExceeded", "InsufficientStorage"])
 def test_a_full_service_is_waited_for(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], code: str
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], code: str
 ) -> None:
     service.faults = [refusing(400, code, times=3)]
     bucket.put("a", b"content")
     assert service.objects["a"] == b"content"
-    assert [waiting and waiting.reason for waiting in told][-2:] == ["ResultsNotWritable", None]
-    assert told[0] is not None
-    assert "make room there" in told[0].message
+    assert [waiting and waiting.reason for waiting in waits][-2:] == ["ResultsNotWritable", None]
+    assert waits[0] is not None
+    assert "make room there" in waits[0].message
 
 
 @pytest.mark.parametrize(
@@ -187,19 +187,19 @@ def test_a_full_service_is_waited_for(
     [(403, "AccessDenied"), (400, "ExpiredToken"), (403, "InvalidAccessKeyId"), (404, "NoSuchBucket")],
 )
 def test_what_was_allowed_once_is_waited_for_to_be_allowed_again(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], status: int, code: str
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], status: int, code: str
 ) -> None:
     bucket.put("attempt", b"1")
     service.faults = [refusing(status, code, methods=("PUT", "GET", "HEAD"), times=3)]
     bucket.put("model", b"trained")
     assert service.objects["model"] == b"trained"
-    assert told[-1] is None
-    assert told[0] is not None
+    assert waits[-1] is None
+    assert waits[0] is not None
 
 
 @pytest.mark.parametrize("page", [PAGE, b"<html><br></html>", b""])
 def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], page: bytes
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], page: bytes
 ) -> None:
     bucket.put("attempt", b"1")
     assert bucket.keys("") == ["attempt"]
@@ -209,40 +209,40 @@ def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
         assert service.objects[f"model-{times}"] == b"trained"
     service.faults = [replacing(3, page)]
     assert bucket.keys("") == ["attempt", "model-5", "model-6"]
-    assert told[0] is not None
-    assert told[-1] is None
+    assert waits[0] is not None
+    assert waits[-1] is None
 
 
 def test_a_proxy_that_always_answers_in_place_of_the_service_is_told_at_once(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None]
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None]
 ) -> None:
     service.faults = [replacing(10**9, PAGE)]
     with pytest.raises(Failure, match=r"it answered something else, not S3"):
         bucket.check()
-    assert told == []
+    assert waits == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket")])
 def test_what_was_never_allowed_fails_at_once(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], status: int, code: str
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], status: int, code: str
 ) -> None:
     service.faults = [refusing(status, code)]
     with pytest.raises(Failure) as caught:
         bucket.put("attempt", b"1")
     assert "spec.storage.timeoutSeconds" not in caught.value.message
-    assert told == []
+    assert waits == []
     assert [asked.method for asked in service.asked].count("PUT") == 1
 
 
 def test_reading_is_never_waited_for_to_be_allowed_where_nothing_was_written(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None]
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None]
 ) -> None:
     stored(service, b"content")
     assert bucket.get("a") == b"content"
     service.faults = [refusing(403, "AccessDenied", methods=("GET",))]
     with pytest.raises(Failure, match="AccessDenied"):
         bucket.get("a")
-    assert told == []
+    assert waits == []
 
 
 def test_what_is_missing_is_never_waited_for(bucket: S3Bucket) -> None:
@@ -302,34 +302,34 @@ def test_buckets_like_a_missing_one_are_named(service: Service, there: list[str]
         assert caught.value.message.endswith(words)
 
 
-def test_patience_ends_with_the_reason_and_how_long_it_was(service: Service, told: list[Waiting | None]) -> None:
-    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(told.append)))
+def test_patience_ends_with_the_reason_and_how_long_it_was(service: Service, waits: list[Waiting | None]) -> None:
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(waits.append)))
     service.faults = [refusing(507, "XMinioStorageFull")]
     with pytest.raises(Failure, match=r"make room there.*; tried for .*spec\.storage\.timeoutSeconds") as caught:
         bucket.put("a", b"content")
     assert (caught.value.reason, caught.value.exit_code) == ("ResultsNotWritable", 77)
-    assert told[-1] is None
+    assert waits[-1] is None
 
 
 PATIENCE = 60
-"""Seconds that whoever is not told otherwise goes on trying."""
+"""Seconds of retries, longer than any test waits."""
 
 
 class Stop(BaseException):
-    """What ends waiting."""
+    """Ends a wait."""
 
 
 def test_waiting_can_be_ended_also_in_the_threads_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
     stored(service, large.read_bytes())
-    told = threading.Event()
+    stopped = threading.Event()
 
     def check() -> None:
-        if told.is_set():
+        if stopped.is_set():
             raise Stop
 
     service.faults = [refusing(503, "SlowDown", methods=("GET",))]
     bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(PATIENCE, check))
-    threading.Timer(0.7, told.set).start()
+    threading.Timer(0.7, stopped.set).start()
     began = time.monotonic()
     with pytest.raises(Stop):
         bucket.download("a", tmp_path / "copy")
@@ -440,17 +440,17 @@ def test_only_small_objects_are_read_as_a_whole(
 def test_no_credential_that_a_service_repeats_is_told(
     service: Service, caplog: pytest.LogCaptureFixture, secrets: list[str], before: int
 ) -> None:
-    told: list[Waiting | None] = []
+    waits: list[Waiting | None] = []
     credentials = Credentials(*secrets)
     words = "." * before + " ".join(secrets + [quote(secret, safe="") for secret in secrets])
     service.faults = [refusing(400, "RequestTimeout", methods=("GET",), message=escape(words))]
-    patience = Patience(2.5, waits=Waits(told.append), clock=itertools.count().__next__)
+    patience = Patience(2.5, waits=Waits(waits.append), clock=itertools.count().__next__)
     bucket = S3Bucket(service.endpoint, "bucket", credentials, patience=patience)
     caplog.clear()  # what is a secret now may have been said of another one before
     with pytest.raises(Failure) as caught:
         bucket.get("a")
-    assert any(told)
-    written = [caught.value.message, *caplog.messages, *(waiting.message for waiting in told if waiting)]
+    assert any(waits)
+    written = [caught.value.message, *caplog.messages, *(waiting.message for waiting in waits if waiting)]
     for text in written:
         for secret in secrets:
             assert secret not in text

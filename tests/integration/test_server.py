@@ -120,7 +120,7 @@ def test_listens_before_it_has_read_what_to_serve(storage: Service, tmp_path: Pa
         while not server.listens():
             assert time.monotonic() < until, server.log()
             time.sleep(0.01)
-        server.tell(stored(storage, MODEL))
+        server.configure(stored(storage, MODEL))
         server.wait()
 
 
@@ -129,8 +129,8 @@ def test_a_start_that_only_waits_ends_when_it_is_told_to(storage: Service, tmp_p
     storage.stop()
     with serving(tmp_path, config) as server:
         server.wait("waiting for the storage")
-        server.end()
-        assert server.ended() == 0
+        server.terminate()
+        assert server.exit_code() == 0
     storage.start()
 
 
@@ -138,7 +138,7 @@ def test_refuses_a_model_that_is_not_the_one_that_was_meant(storage: Service, tm
     config = stored(storage, MODEL)
     put(storage, "m/model.onnx", MODEL[:-1])
     with serving(tmp_path, config) as server:
-        assert server.ended() == ExitCode.BAD_DATA
+        assert server.exit_code() == ExitCode.BAD_DATA
         assert "ModelDamaged: s3://bucket/m/model.onnx: must have the SHA-256" in server.log()
 
 
@@ -146,20 +146,20 @@ def test_refuses_a_model_that_answers_otherwise_than_at_export(storage: Service,
     check = check_of({"features": SAMPLES}, {"probabilities": probabilities(SAMPLES) + 0.001})
     config = stored(storage, MODEL, signature(onnx_file=MODEL, check=check), check)
     with serving(tmp_path, config) as server:
-        assert server.ended() == ExitCode.BAD_DATA
+        assert server.exit_code() == ExitCode.BAD_DATA
         assert 'CheckDiffers: s3://bucket/m/model.onnx: output \\"probabilities\\": differs by 0.001' in server.log()
 
 
 def test_refuses_what_is_no_model(storage: Service, tmp_path: Path) -> None:
     with serving(tmp_path, stored(storage, b"GIF89a")) as server:
-        assert server.ended() == ExitCode.BAD_DATA
+        assert server.exit_code() == ExitCode.BAD_DATA
         assert "ModelRefused: s3://bucket/m/model.onnx: ONNX Runtime" in server.log()
 
 
 def test_refuses_keys_that_the_storage_refuses(storage: Service, tmp_path: Path) -> None:
     storage.faults.append(refusing(403, "SignatureDoesNotMatch", methods=("GET",)))
     with serving(tmp_path, stored(storage, MODEL)) as server:
-        assert server.ended() == ExitCode.REFUSED
+        assert server.exit_code() == ExitCode.REFUSED
         assert "StorageRefused" in server.log()
         assert "secret-key" not in server.log()
 
@@ -168,8 +168,8 @@ def test_logs_who_asked_and_never_what(server: Process) -> None:
     answer = server.ask(INFER + "?payload=secret", asking(SAMPLES), {"X-Payload": "secret"})
     server.ask("/v2/models/digits/infer", b"secret")
     server.ask("/nothing")
-    server.end()
-    assert server.ended() == 0
+    server.terminate()
+    assert server.exit_code() == 0
     assert [(line["protocol"], line["code"]) for line in server.access_log()] == [
         ("v2", 200),
         ("v2", 400),
@@ -182,7 +182,7 @@ def test_logs_who_asked_and_never_what(server: Process) -> None:
 
 
 def refuses(server: Process) -> bool:
-    """Returns whether nobody listens any more."""
+    """Returns whether the server's port is closed."""
     try:
         socket.create_connection(("127.0.0.1", server.port)).close()
     except ConnectionRefusedError:
@@ -200,7 +200,7 @@ def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Servic
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
             head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             slow.sendall(head + body[:10])
-            server.end()
+            server.terminate()
             server.wait("the server is shutting down")
             kept.request("POST", INFER, body)  # who does not know yet is answered
             response = kept.getresponse()
@@ -209,7 +209,7 @@ def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Servic
             wait("it to let nobody in", lambda: refuses(server), seconds=30)
             slow.sendall(body[10:])
             assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
-        assert server.ended() == 0
+        assert server.exit_code() == 0
 
 
 def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Pa
         for caller in callers:
             caller.start()
         wait("all to be answered", lambda: min(counts) > 0, seconds=30)
-        server.end()
+        server.terminate()
         server.wait("the server is shutting down")
         before = list(
             counts
@@ -252,7 +252,7 @@ def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Pa
         stop.set()  # by now, nobody sends requests to it any more
         for caller in callers:
             caller.join()
-        assert server.ended() == 0
+        assert server.exit_code() == 0
     assert not faults
 
 

@@ -23,9 +23,6 @@ from epochal_trainer.training.progress import Progress
 from keras.src.utils import python_utils
 from sklearn.utils.class_weight import compute_class_weight
 
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 LAYERS: list[dict[str, Any]] = [
     {"layer": "Dense", "units": 16, "activation": "relu"},
     {"layer": "BatchNormalization"},

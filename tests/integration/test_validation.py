@@ -12,9 +12,6 @@ from epochal_trainer.storage import FolderBucket
 
 from .test_resume import CALLBACKS, DENSE, STEPS, SWAP, EpochRecorder, SignalAt, assert_same, run
 
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 BEFORE = Position(epoch=1, step=STEPS, begun=True)
 BOARD = {"callback": "TensorBoard", "update_freq": 2}
 EMA = {"name": "Adam", "use_ema": True}
@@ -27,7 +24,7 @@ def test_the_state_is_copied_where_a_checkpoint_is_due_and_nowhere_else(tmp_path
 
 def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> None:
     class AtValidation(Checkpointer):
-        """Finds that the time for a checkpoint has come once the last step is done."""
+        """Is due for a checkpoint after the last step of the epoch."""
 
         def due_within(self) -> bool:
             return bool(self.model.optimizer.iterations == 2 * STEPS)
@@ -48,12 +45,19 @@ def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> 
 )
 def test_sigterm_within_validation_leaves_the_state_of_before(tmp_path: Path, fields: dict[str, Any]) -> None:
     whole = run(tmp_path / "whole", **fields)
-    stopping, told, written = Stopping(), SignalAt(test=0), list[Snapshot]()
+    stopping, signal_callback, written = Stopping(), SignalAt(test=0), list[Snapshot]()
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     stopping.listen()
     try:
         with stopping.deferred(), pytest.raises(Terminated):
-            run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[told], **fields)
+            run(
+                tmp_path / "signal_callback",
+                kind=Checkpointer,
+                stopping=stopping,
+                written=written,
+                extra=[signal_callback],
+                **fields,
+            )
     finally:
         signal.signal(signal.SIGTERM, before[0])
         signal.signal(signal.SIGINT, before[1])

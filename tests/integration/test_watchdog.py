@@ -103,9 +103,9 @@ def test_a_hang_that_keeps_pythons_lock_is_ended(path: Path) -> None:
 
 
 STOPPED = """
-with beats.watched(3):
+with beats.watched(2):
     print("ready", flush=True)
-    for step in range(8):
+    for step in range(5):
         time.sleep(0.5)
         beats.at(3, step)
 print("done")
@@ -117,18 +117,18 @@ def test_time_in_which_the_process_is_stopped_does_not_count(path: Path) -> None
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(5)
+    time.sleep(3)
     os.kill(process.pid, signal.SIGCONT)
     code, printed, errors = ended(process)
     assert (code, printed) == (0, "done\n"), errors
 
 
 UNWATCHED = """
-with beats.watched(3):
-    for step in range(8):
+with beats.watched(2):
+    for step in range(5):
         time.sleep(0.5)
         beats.at(4, step)
-time.sleep(4)
+time.sleep(3)
 print("done")
 """
 

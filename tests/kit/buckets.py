@@ -41,7 +41,6 @@ def fill(client: Minio, bucket: str, files: Iterable[Path]) -> None:
 
 
 def read(client: Minio, bucket: str, key: str) -> bytes:
-    """Returns an object's content."""
     answer = client.get_object(bucket, key)
     try:
         return bytes(answer.read())
@@ -51,7 +50,7 @@ def read(client: Minio, bucket: str, key: str) -> bytes:
 
 
 def unpacked(content: bytes) -> bytes:
-    """Returns an object's content, or what its members hold and are called if it is a zip, as models are."""
+    """Returns the content of an object, or the names and contents of its members if it is a zip, as models are."""
     file = io.BytesIO(content)
     if not zipfile.is_zipfile(file):
         return content
@@ -60,7 +59,7 @@ def unpacked(content: bytes) -> bytes:
 
 
 def objects(client: Minio, uri: str) -> dict[str, bytes]:
-    """Returns what lies in a folder, such as status.results.uri names, by name relative to it."""
+    """Returns the objects in a folder, such as status.results.uri, by their names relative to it."""
     bucket, _, folder = uri.removeprefix("s3://").partition("/")
     keys = [str(item.object_name) for item in client.list_objects(bucket, prefix=folder, recursive=True)]
     return {key.removeprefix(folder): read(client, bucket, key) for key in keys}

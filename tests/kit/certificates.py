@@ -1,4 +1,4 @@
-"""Certificates for servers of tests: nobody vouches for them, and whoever asks trusts that very one."""
+"""Self-signed certificates for the servers of tests."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple

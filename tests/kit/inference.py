@@ -14,18 +14,12 @@ from tests.kit.load import Judge
 Array = np.ndarray[Any, Any]
 HEADER_LENGTH = "Inference-Header-Content-Length"
 SAME = 1e-5
-"""Most that an answer may differ from what the same model gives alone: others in its batch change the last bits."""
+"""Most that an answer may differ from that to the same sample alone: other samples in a batch change the last bits."""
 
 
 @dataclass(frozen=True)
 class Questions:
-    """Requests, of which each asks something else.
-
-    Args:
-        path: The path that they ask for.
-        bodies: What each holds.
-        headers: What headers all have.
-    """
+    """Requests with different samples: their path, bodies and headers."""
 
     path: str
     bodies: Sequence[bytes]
@@ -36,7 +30,6 @@ def questions(model: str, names: tuple[str, str], batches: Sequence[Array], *, b
     """Returns the requests for some batches.
 
     Args:
-        model: Name of the model.
         names: Names of its input and its output.
         batches: What each request holds: so many samples of float32, as many in each.
         binary: Whether tensors go and come as bytes behind the JSON, or as JSON.
@@ -55,12 +48,7 @@ def questions(model: str, names: tuple[str, str], batches: Sequence[Array], *, b
 
 
 def judge(models: Mapping[str, Path], batches: Sequence[Array]) -> Judge:
-    """Returns what looks at the answers to binary requests for some batches.
-
-    Args:
-        models: The models that may answer, as ONNX, by the names that they are told by.
-        batches: What the requests hold.
-    """
+    """Returns a function that names the model (ONNX, by name) whose answer to a batch a binary response holds."""
     expected = {name: [_answer(path, batch) for batch in batches] for name, path in models.items()}
 
     def by(number: int, content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What a training has left beside its model, and whether a server answers as Keras did."""
+"""The samples that a training stores beside its model, and whether a server answers as Keras did."""
 
 import io
 import json
@@ -17,12 +17,12 @@ from tests.kit.kubectl import Object, wait
 from tests.kit.model_server import ask
 
 CLOSE = 1e-5
-"""How far answers may be from those of Keras: as rounding brings them apart."""
+"""Most that an answer may differ from that of Keras, because of rounding."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a training has left: samples, and what Keras answers to them."""
+    """The samples of a training, the answers of Keras to them, and the stored files."""
 
     files: dict[str, bytes]
     signature: Signature
@@ -39,13 +39,7 @@ class Known:
 
 
 def known(store: Minio, job: Object, which: str) -> Known:
-    """Returns what a training has left.
-
-    Args:
-        store: Where.
-        job: Its TrainingJob.
-        which: Whose answers: Best or Last.
-    """
+    """Returns the samples and answers (`which`: Best or Last) that a training has stored."""
     files = buckets.objects(store, job["status"]["results"]["uri"])
     signature = Signature.model_validate_json(files[SIGNATURE])
     with np.load(io.BytesIO(files[CHECK])) as stored:
@@ -54,24 +48,18 @@ def known(store: Minio, job: Object, which: str) -> Known:
 
 
 def infer(address: str, name: str, known: Known) -> np.ndarray:
-    """Returns what a server answers to all samples, by the protocol of Open Inference, as JSON."""
+    """Returns the answers of a server to all samples, by Open Inference as JSON."""
     image = {"name": known.input, "shape": known.images.shape, "datatype": "FP32", "data": known.images.tolist()}
-    code, told = ask(f"{address}/v2/models/{name}/infer", json.dumps({"inputs": [image]}).encode())
-    assert code == 200, told
-    assert [one["name"] for one in told["outputs"]] == [known.output]
-    (output,) = told["outputs"]
+    code, answer = ask(f"{address}/v2/models/{name}/infer", json.dumps({"inputs": [image]}).encode())
+    assert code == 200, answer
+    assert [item["name"] for item in answer["outputs"]] == [known.output]
+    (output,) = answer["outputs"]
     return np.array(output["data"], np.float32).reshape(output["shape"])
 
 
 @dataclass
 class Asking:
-    """Asks a server all the time, each time by a new connection, until it is left.
-
-    Args:
-        address: The server's.
-        name: What its model is called.
-        known: What it is asked of.
-    """
+    """Sends requests to a server all the time, each over a new connection; use it as a context manager."""
 
     address: str
     name: str
@@ -97,10 +85,8 @@ class Asking:
                 self.failures.append(f"{time.strftime('%X')} {error!r}")
 
     def more(self, count: int) -> None:
-        """Waits until so many more answers have come."""
         before = len(self.answers)
         wait(f"{count} answers", lambda: self.failures or len(self.answers) >= before + count, seconds=60)
 
     def gave_only(self, *expected: np.ndarray) -> bool:
-        """Returns whether each answer was one of these."""
-        return all(any(np.allclose(one, other, atol=CLOSE) for other in expected) for one in self.answers)
+        return all(any(np.allclose(answer, other, atol=CLOSE) for other in expected) for answer in self.answers)

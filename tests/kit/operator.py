@@ -15,13 +15,13 @@ SELECTOR = "app.kubernetes.io/name=epochal"
 
 
 def pods() -> list[str]:
-    """Returns the names of the operator's pods that are not on their way out."""
+    """Returns the names of the operator's pods that are not terminating."""
     found = items("pods", namespace=NAMESPACE, selector=SELECTOR)
     return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def scale(replicas: int) -> None:
-    """Sets the number of replicas and waits until there are so many, and none still on its way out."""
+    """Sets the number of replicas and waits until exactly so many pods exist."""
     kubectl("scale", "deployment/epochal", "--namespace", NAMESPACE, f"--replicas={replicas}")
     kubectl("rollout", "status", "deployment/epochal", "--namespace", NAMESPACE, "--timeout=90s")
     wait(
@@ -55,12 +55,10 @@ def process_of(pod_uid: str) -> int:
 
 
 def metrics() -> str:
-    """Returns what the operator's /metrics answers."""
     with urllib.request.urlopen(METRICS, timeout=10) as answer:
         text: str = answer.read().decode()
     return text
 
 
 def logs() -> str:
-    """Returns the logs of all replicas."""
     return kubectl("logs", "--namespace", NAMESPACE, "--selector", SELECTOR, "--tail", "-1")

@@ -10,7 +10,7 @@ OPTION = "--trainer-image="
 
 
 def images() -> dict[str, str]:
-    """Returns the images that are installed: of the operator, and of the trainers."""
+    """Returns the installed images of the operator and of the trainers."""
     deployment = get("deployment", "epochal", namespace=NAMESPACE)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     (trainer,) = (option.removeprefix(OPTION) for option in container["args"] if option.startswith(OPTION))
@@ -18,14 +18,7 @@ def images() -> dict[str, str]:
 
 
 def restricted(name: str, image: str, command: Sequence[str], **metadata: Any) -> Object:
-    """Returns a pod that may do as little as a trainer's.
-
-    Args:
-        name: Its name, and that of its container.
-        image: The container's image.
-        command: What it runs, once.
-        metadata: Further metadata of the pod.
-    """
+    """Returns a pod with the security context of a trainer's pod, which runs a command once."""
     container = {
         "name": name,
         "image": image,

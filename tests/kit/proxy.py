@@ -1,4 +1,4 @@
-"""A proxy in front of the API server that makes trouble for whoever goes through it, in ways that clusters do."""
+"""A proxy in front of the API server that injects faults of real clusters."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "host"
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong; without arguments, nothing does. A share is of 1; what is a share happens at random.
+    """Faults to inject; none by default. A share is between 0 and 1 and is drawn at random.
 
     Args:
         refuse: Share of the requests that each HTTP status refuses, which then were not done: 409 refuses writes only.
@@ -55,9 +55,6 @@ class Call(NamedTuple):
     """A request that went through the proxy.
 
     Args:
-        method: HTTP method.
-        path: Path.
-        query: Query.
         status: HTTP status of the answer; 0 if there was none.
         fault: The field of `Faults` that the proxy injected, such as drop or refuse 409; empty if none.
     """
@@ -70,14 +67,13 @@ class Call(NamedTuple):
 
 
 class Proxy:
-    """Stands before the API server, on a free port of the loopback address, while it is entered.
+    """Runs on a free port of the loopback address while it is entered.
 
     Args:
         seed: What happens at random happens the same with the same seed, as far as requests come in the same order.
 
     Attributes:
         faults: What goes wrong from now on.
-        calls: All requests so far.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -101,17 +97,12 @@ class Proxy:
         self._loop.close()
 
     def kubeconfig(self, file: Path, token: str) -> Path:
-        """Writes a kubeconfig of someone who goes through the proxy.
-
-        Args:
-            file: Where to write it.
-            token: Token that shows who that is.
-        """
+        """Writes a kubeconfig that reaches the API server through the proxy with a token."""
         return kubeconfig.write(file, f"http://127.0.0.1:{self._port}", token)
 
     @contextmanager
     def trouble(self, **faults: Any) -> Iterator[None]:
-        """Makes trouble for a while: takes what `Faults` takes."""
+        """Injects faults for a while: takes the arguments of `Faults`."""
         self.faults = Faults(**faults)
         try:
             yield
@@ -120,7 +111,7 @@ class Proxy:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Lets nothing through for a while, as a network that is cut: no answer, no end of a connection, no watch."""
+        """Lets no byte through for a while, like a cut network: no answer, no end of a connection, no watch."""
         self._loop.call_soon_threadsafe(self._open.clear)
         try:
             yield
@@ -128,7 +119,6 @@ class Proxy:
             self._loop.call_soon_threadsafe(self._open.set)
 
     def cut_watches(self) -> None:
-        """Breaks off all watches once."""
         self._loop.call_soon_threadsafe(lambda: [watch.cancel() for watch in self._watches])
 
     def _in_loop(self, work: Coroutine[Any, Any, T]) -> T:

@@ -40,29 +40,18 @@ Loads = dict[str, list[Load]]
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the servers of one network are measured.
-
-    Args:
-        trained: The network.
-        images: Images, as npy.
-        folder: Takes requests and logs.
-        mnist: Folder with the files of MNIST.
-    """
-
     trained: Trained
     images: Path
     folder: Path
     mnist: Path
 
     def bare(self, batch: int = 1) -> Load:
-        """Runs the bare loop."""
         program = ["-m", "tests.bench.serving.bare", str(self.trained.onnx), str(self.images)]
         command = pinned(sys.executable, *program, "--batch", str(batch), "--seconds", str(SECONDS))
-        told = json.loads(subprocess.run(command, check=True, text=True, capture_output=True, timeout=120).stdout)
-        return Load(told["rate"], 0, told["p50"], told["p99"])
+        result = json.loads(subprocess.run(command, check=True, text=True, capture_output=True, timeout=120).stdout)
+        return Load(result["rate"], 0, result["p50"], result["p99"])
 
     def requests(self, *, samples: int = 1, binary: bool = True) -> Path:
-        """Returns a file of requests for wrk, written at the first call."""
         path = self.folder / f"{self.trained.name}-{samples}-{'binary' if binary else 'json'}"
         if not path.exists():
             asked = batches(self.mnist, samples)
@@ -71,7 +60,7 @@ class Bench:
 
     @contextmanager
     def server(self, how: Runtime | Literal["SavedModel"]) -> Iterator[str]:
-        """Starts a server that computes in some way, and yields its address."""
+        """Runs a server with this runtime, and yields its address."""
         port = free_port()
         with ExitStack() as stack:
             if how == "SavedModel":
@@ -86,7 +75,6 @@ class Bench:
 
 
 def mnist_network(mnist: Path) -> list[Figure]:
-    """Measures the network of mnist.yaml."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bench = _bench(trained(MNIST, mnist, Path(folder)), mnist, Path(folder))
         onnx = stack.enter_context(bench.server("ONNX"))
@@ -133,19 +121,19 @@ def slow_network(mnist: Path) -> list[Figure]:
 
 
 def share(what: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:
-    """Returns how much of the throughput of the bare loop there is."""
+    """Returns the share of the bare loop's throughput that the server reaches."""
     ratio = _rates(loads, ours, theirs)
     return Figure(
         f"{what}: throughput",
         f"a bare loop, {'batch 64' if '64' in theirs else 'batch 1'}: {_spread(loads[theirs])}",
-        f"{_spread(loads[ours])}: {ratio.told_reaching(goal)}",
+        f"{_spread(loads[ours])}: {ratio.describe_minimum(goal)}",
         f"at least {goal}",
         ratio.reaches(goal),
     )
 
 
 def latency(loads: Loads, how: str) -> Figure:
-    """Returns how far the latency of one connection lies above that of a bare call, by medians."""
+    """Returns the latency of one connection above that of a bare call, by medians."""
 
     def more(rounds: Sequence[tuple[Load, Load]]) -> float:
         ours, bare = zip(*rounds, strict=True)
@@ -165,7 +153,7 @@ def latency(loads: Loads, how: str) -> Figure:
 
 
 def tail(loads: Loads) -> Figure:
-    """Returns how far the slowest requests lie above the median under load."""
+    """Returns the 99th percentile under load in medians."""
 
     def ratio(rounds: Sequence[Load]) -> float:
         return median(load.p99 for load in rounds) / median(load.p50 for load in rounds)
@@ -183,14 +171,14 @@ def tail(loads: Loads) -> Figure:
 
 
 def beside_tensorflow(loads: Loads) -> list[Figure]:
-    """Returns how the server compares with the same kind of server around a SavedModel, and with itself on Keras."""
+    """Returns the comparison with a server of a SavedModel, and with the same server on Keras."""
     ratio, keras = _rates(loads, "binary", "SavedModel"), _rates(loads, "Keras", "SavedModel")
     theirs = f"TensorFlow's SavedModel, batch 1, in the same kind of server: {_spread(loads['SavedModel'])}"
     return [
         Figure(
             "one image of MNIST, binary, by ONNX Runtime: throughput",
             theirs,
-            f"{_spread(loads['binary'])}: {ratio.told_reaching(2)}",
+            f"{_spread(loads['binary'])}: {ratio.describe_minimum(2)}",
             "at least 2",
             ratio.reaches(2),
         ),

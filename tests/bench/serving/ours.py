@@ -1,4 +1,4 @@
-"""Our server, outside of a cluster."""
+"""epochal-server outside of a cluster."""
 
 import sys
 from collections.abc import Iterator
@@ -20,17 +20,7 @@ KEYS = {ACCESS_KEY_ENV: "bench", SECRET_KEY_ENV: "bench-secret"}
 
 @contextmanager
 def server(trained: Trained, runtime: Runtime, port: int, folder: Path) -> Iterator[int]:
-    """Starts epochal-server with a network, which it fetches from a bucket.
-
-    Args:
-        trained: The network.
-        runtime: What computes.
-        port: Where it listens, on the loopback.
-        folder: Takes its configuration and its log.
-
-    Yields:
-        Its process.
-    """
+    """Runs epochal-server with a network from a bucket, and yields its process."""
     file = FILES[runtime]
     with ExitStack() as stack:
         with _bucket(trained, file) as endpoint:  # which is not needed any more once the server is ready

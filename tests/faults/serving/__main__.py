@@ -1,4 +1,4 @@
-"""`make faults`: breaks servers on purpose while requests come, and writes a part of RESULTS.md."""
+"""`make faults`: injects faults into servers while requests come, and writes a part of RESULTS.md."""
 
 import argparse
 import sys
@@ -32,8 +32,6 @@ must not restart, and its memory must stay below its limit. A stopped server has
 
 
 class Tryable(Protocol):
-    """Whatever can be tried."""
-
     @property
     def name(self) -> str:
         """What the table calls it."""
@@ -62,7 +60,7 @@ def main() -> int:
         for scenario in chosen:
             say(f"  {scenario.name} ...")
             outcome = scenario.make(where)
-            seen = [*outcome.wrong] if outcome.wrong else [outcome.told]
+            seen = [*outcome.wrong] if outcome.wrong else [outcome.notes]
             if outcome.trace:
                 seen.append(f"see {log(slug(outcome.name), outcome.trace)}")
             say("\n      ".join([f"{'✗' if outcome.wrong else '✓'} {outcome.name}", *seen]))

@@ -16,11 +16,7 @@ SAMPLES, CLASSES = 64, 10
 
 @cache
 def slow(folder: Path) -> Trained:
-    """Returns a network that takes milliseconds an image, trained at the first call.
-
-    Args:
-        folder: Takes the data and the network.
-    """
+    """Returns a network that takes milliseconds an image, trained at the first call."""
     noise = np.random.default_rng(0)
     x = noise.integers(0, 256, (SLOW.samples, *SLOW.shape), dtype=np.uint8)
     data = _data(folder, SLOW.name, x, noise.integers(0, CLASSES, SLOW.samples, dtype=np.uint8))
@@ -29,11 +25,7 @@ def slow(folder: Path) -> Trained:
 
 @cache
 def numbers(folder: Path) -> Trained:
-    """Returns a network with one number as its sample, so that a body holds as many samples as it can.
-
-    Args:
-        folder: Takes the data and the network.
-    """
+    """Returns a network with one number as its sample, so that a body holds very many samples."""
     data = _data(folder, NUMBERS, np.arange(SAMPLES, dtype=np.float32)[:, None], np.arange(SAMPLES) % CLASSES)
     layers = [{"layer": "Dense", "units": CLASSES, "activation": "softmax"}]
     job = digits(

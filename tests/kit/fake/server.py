@@ -36,14 +36,11 @@ class FakeApiServer:
 
     Args:
         namespaces: Namespaces that exist from the beginning.
-        objects: What it serves.
         page: Most objects in one answer to a list, whatever is asked.
 
     Attributes:
-        objects: What it serves.
         watches: Those that are under way.
         faults: What goes wrong from now on: the first one that a request meets happens to it.
-        asked: All requests so far.
         tokens: The status of a TokenReview of each token that is known.
         collects: Whether the garbage collector follows every change.
     """
@@ -97,7 +94,7 @@ class FakeApiServer:
         return web.json_response(review | {"status": status}, status=201)
 
     async def _describe_or_answer(self, request: web.Request) -> web.StreamResponse:
-        """Tells what is served, as kopf asks in the beginning, or answers as to any other request."""
+        """Answers kopf's discovery requests, or any other request."""
         roots = {resource.root: resource.api_version for resource in self.objects.resources.values()}
         if request.path == "/api":
             return web.json_response({"versions": ["v1"]})
@@ -110,8 +107,8 @@ class FakeApiServer:
             return web.json_response({"groups": groups})
         if request.path not in roots:
             return await self._answer(request)
-        served = (one for one in self.objects.resources.values() if one.root == request.path)
-        return web.json_response({"resources": [part for one in served for part in _described(one)]})
+        served = (item for item in self.objects.resources.values() if item.root == request.path)
+        return web.json_response({"resources": [part for item in served for part in _described(item)]})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -146,7 +143,7 @@ class FakeApiServer:
         return await _cut(request, text) if fault.cut else web.json_response(text=text, status=status)
 
     def _do(self, question: Asked, resource: Resource, request: web.Request, text: str) -> Object:
-        """Does what is asked and returns the answer."""
+        """Executes a request and returns the answer."""
         name, _, subresource = question.resource.partition("/")
         place, objects = (name, question.namespace, question.name), self.objects
         body: Object = json.loads(text) if text and request.content_type != _PATCHES[0] else yaml.safe_load(text) or {}
@@ -192,8 +189,8 @@ class FakeApiServer:
                 metadata["remainingItemCount"] = len(rest)
         kind = {"apiVersion": resource.api_version, "kind": f"{resource.kind}List"}
         named = set() if resource.custom else set(kind)
-        told = [{name: part for name, part in item.items() if name not in named} for item in items[:size]]
-        return kind | {"metadata": metadata, "items": told}
+        page = [{name: part for name, part in item.items() if name not in named} for item in items[:size]]
+        return kind | {"metadata": metadata, "items": page}
 
 
 async def _sleep(seconds: float) -> None:
@@ -227,4 +224,4 @@ def _described(resource: Resource) -> list[Object]:
 
 def _refused(refusal: Refusal, retry_after: int = 0) -> web.Response:
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    return web.json_response(refusal.told(), status=refusal.status, headers=headers)
+    return web.json_response(refusal.as_status(), status=refusal.status, headers=headers)

@@ -16,7 +16,7 @@ def test_the_same_twice() -> None:
     ratio = Ratio.of(STEADY, STEADY)
     assert (ratio.middle, ratio.low, ratio.high, ratio.minima) == (1, 1, 1, 1)
     assert ratio.within(1.01)
-    assert ratio.told(1.01) == "ratio 1.000 (1.000-1.000)"
+    assert ratio.describe(1.01) == "ratio 1.000 (1.000-1.000)"
 
 
 def test_slower_by_a_tenth() -> None:
@@ -24,7 +24,7 @@ def test_slower_by_a_tenth() -> None:
     assert ratio.middle == pytest.approx(1.1)
     assert ratio.minima == pytest.approx(1.1)
     assert not ratio.within(1.01)
-    assert "hides" not in ratio.told(1.01)
+    assert "hides" not in ratio.describe(1.01)
 
 
 def test_medians_and_minima_tell_different_things() -> None:
@@ -40,7 +40,7 @@ def test_a_spread_that_hides_the_goal_fails_it() -> None:
     assert ratio.middle == 1
     assert ratio.low < 1.01 < ratio.high
     assert not ratio.within(1.01)
-    assert ratio.told(1.01).endswith("the spread hides the goal")
+    assert ratio.describe(1.01).endswith("the spread hides the goal")
 
 
 def test_the_interval_draws_rounds_so_that_what_disturbs_both_alike_hides_nothing() -> None:
@@ -68,13 +68,13 @@ def test_the_interval_of_a_median() -> None:
 def test_at_least() -> None:
     rates = Ratio.of(scaled(STEADY, 0.5), STEADY)
     assert rates.reaches(0.45)
-    assert rates.told_reaching(0.45) == "ratio 0.500 (0.500-0.500)"
+    assert rates.describe_minimum(0.45) == "ratio 0.500 (0.500-0.500)"
     assert not rates.reaches(0.6)
-    assert "hides" not in rates.told_reaching(0.6)
+    assert "hides" not in rates.describe_minimum(0.6)
 
 
 def test_a_spread_that_hides_what_is_reached_fails_it() -> None:
     two_modes = [[4.0] * 4, [6.0] * 4] * 3
     ratio = Ratio.of(two_modes, list(reversed(two_modes)))
     assert not ratio.reaches(0.9)
-    assert ratio.told_reaching(0.9).endswith("the spread hides the goal")
+    assert ratio.describe_minimum(0.9).endswith("the spread hides the goal")

@@ -1,4 +1,4 @@
-"""What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it."""
+"""The health of a TrainingJob by docs/gitops.md, in every state."""
 
 import pytest
 from epochal_api.status import STATES, Status
@@ -41,9 +41,11 @@ SCRIPT, EXPRESSED = SCRIPTS["TrainingJob"], EXPRESSIONS["TrainingJob"]
 
 
 def not_ready(of: Status, reason: str) -> Status:
-    """Returns a status whose condition Ready is False for a reason."""
     changed = {"status": "False", "reason": reason}
-    conditions = [one.model_copy(update=changed) if one.type == "Ready" else one for one in of.conditions or []]
+    conditions = [
+        condition.model_copy(update=changed) if condition.type == "Ready" else condition
+        for condition in of.conditions or []
+    ]
     return of.model_copy(update={"conditions": conditions})
 
 

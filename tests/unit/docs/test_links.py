@@ -1,4 +1,4 @@
-"""Every link in a document that leads to a file, or to a heading of a document, leads somewhere."""
+"""Every link in a document to a file, or to a heading of a document, has a target."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def anchor(heading: str) -> str:
-    """Returns what a heading is called in links: https://docs.github.com/en/get-started/writing-on-github."""
+    """Returns the anchor of a heading: https://docs.github.com/en/get-started/writing-on-github."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 

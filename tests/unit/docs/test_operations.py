@@ -1,4 +1,4 @@
-"""What docs/operations.md has whoever runs Epochal copy."""
+"""The configuration in docs/operations.md."""
 
 import shutil
 import subprocess

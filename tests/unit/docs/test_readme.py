@@ -1,4 +1,4 @@
-"""The README is short, and whoever begins there finds every other page."""
+"""The README is short and has a link to every other page."""
 
 import re
 from pathlib import Path

@@ -19,7 +19,7 @@ def job(version: int = 1, *, suspend: bool = False, **status: Any) -> dict[str, 
     return {"metadata": metadata, "spec": {"suspend": suspend}, "status": status}
 
 
-def told(thing: dict[str, Any]) -> dict[str, Any]:
+def modified(thing: dict[str, Any]) -> dict[str, Any]:
     return {"type": "MODIFIED", "object": thing}
 
 
@@ -83,7 +83,7 @@ def test_a_spec_that_was_refused_may_be_mended() -> None:
 def test_two_jobs_of_one_training_job_are_a_fault() -> None:
     audit = Audit("any")
     for uid in ("a", "a", "b"):
-        audit._take_job(told({"metadata": {"uid": uid, "labels": {"epochal.dev/trainingjob-uid": "job-uid"}}}))
+        audit._take_job(modified({"metadata": {"uid": uid, "labels": {"epochal.dev/trainingjob-uid": "job-uid"}}}))
     assert audit.faults == ["job-uid had 2 Jobs"]
 
 
@@ -94,9 +94,9 @@ def test_two_pods_at_a_time_are_a_fault_and_one_after_another_are_none() -> None
 
     audit = Audit("any")
     for name, phase in (("a", "Pending"), ("a", "Running"), ("a", "Failed"), ("b", "Running")):
-        audit._take_pod(told(pod(name, phase)))
+        audit._take_pod(modified(pod(name, phase)))
     assert audit.faults == []
-    audit._take_pod(told(pod("c", "Pending")))
+    audit._take_pod(modified(pod("c", "Pending")))
     assert "two pods at a time: b, c" in audit.faults[0]
 
 
@@ -108,16 +108,16 @@ def event(uid: str, reason: str) -> dict[str, Any]:
 def test_an_event_that_is_told_twice_is_a_fault() -> None:
     audit = Audit("any")
     for uid in ("a", "a", "b"):
-        audit._take_event(told(event(uid, "Started")))
+        audit._take_event(modified(event(uid, "Started")))
     assert audit.faults == ["job-uid: the Event Started was told 2 times: words"]
 
 
 def test_whoever_suspends_twice_is_told_so_twice() -> None:
     audit = Audit("any")
     for version, suspend in enumerate((False, True, False, True), start=1):
-        audit._take_training_job(told(job(version, suspend=suspend)))
+        audit._take_training_job(modified(job(version, suspend=suspend)))
     for uid, reason in (("a", "Suspended"), ("b", "Suspended"), ("c", "Resumed")):
-        audit._take_event(told(event(uid, reason)))
+        audit._take_event(modified(event(uid, reason)))
     assert audit.faults == []
-    audit._take_event(told(event("d", "Suspended")))
+    audit._take_event(modified(event("d", "Suspended")))
     assert "Suspended was told 3 times" in audit.faults[0]

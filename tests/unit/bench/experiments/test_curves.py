@@ -81,8 +81,8 @@ def test_a_trial_diverges_where_the_nearest_one_does() -> None:
 def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "curves.csv"
     recorded = [curve(0.12344, 1234567.0, 0.5, seconds=0.1234), Curve(SGD, 0.5, (1.5,)), curve()]
-    for one in recorded:
-        append(one, NAMES, 3, path)
+    for item in recorded:
+        append(item, NAMES, 3, path)
     assert read(NAMES, path) == [
         Curve(ADAM, 0.123, (0.1234, 1235000.0, 0.5)),
         Curve(SGD, 0.5, (1.5,)),
@@ -92,8 +92,8 @@ def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
 
 def test_the_recorded_curves_are_of_trials_that_all_differ() -> None:
     recorded = read(NAMES)
-    assert len({SPACE.key(one.parameters) for one in recorded}) == len(recorded) == 200
-    assert all(SPACE.contains(one.parameters) and one.seconds > 0 for one in recorded)
-    assert max(len(one.values) for one in recorded) == EPOCHS
+    assert len({SPACE.key(item.parameters) for item in recorded}) == len(recorded) == 200
+    assert all(SPACE.contains(item.parameters) and item.seconds > 0 for item in recorded)
+    assert max(len(item.values) for item in recorded) == EPOCHS
     found = curves(*recorded)
-    assert all(found.of(one.parameters) is one for one in recorded)
+    assert all(found.of(item.parameters) is item for item in recorded)

@@ -1,4 +1,4 @@
-"""What is seen of a search of very many trials, and what follows."""
+"""The objects of a very large search, and the figures from them."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ ENDED = {"digits-search-1-r0": 11.0, "digits-search-0-r0": 10.0, "digits-search-
 
 
 def training(name: str, *conditions: str, **annotations: str) -> dict[str, Any]:
-    told = [{"type": kind, "status": "True"} for kind in conditions]
-    return {"metadata": {"name": name, "annotations": annotations}, "status": {"conditions": told}}
+    conditions_seen = [{"type": kind, "status": "True"} for kind in conditions]
+    return {"metadata": {"name": name, "annotations": annotations}, "status": {"conditions": conditions_seen}}
 
 
 def test_the_first_slot_that_is_free_gets_the_first_that_is_made_while_there_are_new_trials() -> None:

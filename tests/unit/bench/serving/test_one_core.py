@@ -1,4 +1,4 @@
-"""How figures are told, and when a goal is met."""
+"""The text of figures, and when a goal is met."""
 
 from tests.bench.serving.one_core import beside_tensorflow, latency, share, tail
 from tests.bench.serving.wrk import Load

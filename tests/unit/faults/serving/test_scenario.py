@@ -48,5 +48,5 @@ def test_the_table_counts_each_request_once() -> None:
 
 
 def test_one_that_was_not_survived_misses_the_goal() -> None:
-    (figure,) = goals([Outcome("a", told=""), Outcome("b", wrong=("lost",))])
+    (figure,) = goals([Outcome("a", notes=""), Outcome("b", wrong=("lost",))])
     assert (figure.measured, figure.met) == ("1 of 2", False)

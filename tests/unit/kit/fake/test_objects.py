@@ -29,7 +29,7 @@ def owned(name: str, owner: Any, **rest: Any) -> dict[str, Any]:
 def test_versions_grow_over_all_objects(objects: Objects) -> None:
     first = objects.create("jobs", "vision", JOB)
     second = objects.create("pods", "vision", JOB)
-    versions = [int(one["metadata"]["resourceVersion"]) for one in (first, second)]
+    versions = [int(item["metadata"]["resourceVersion"]) for item in (first, second)]
     assert versions == [objects.version - 1, objects.version]
     assert first["metadata"]["uid"] != second["metadata"]["uid"]
 
@@ -167,9 +167,9 @@ def test_a_change_is_told_as_a_selector_sees_it(objects: Objects) -> None:
     objects.patch("jobs", "vision", "digits", {"metadata": {"labels": {"a": None}}})
     objects.patch("jobs", "vision", "digits", {"metadata": {"labels": {"a": "b"}}})
     objects.delete("jobs", "vision", "digits")
-    told = [change.told(selector) for change in objects.since(version)]
-    assert [event and event[0] for event in told] == ["ADDED", "MODIFIED", "DELETED", "ADDED", "DELETED"]
-    assert {change.told(Selector("other")) for change in objects.since(version)} == {None}
+    watch_event = [change.watch_event(selector) for change in objects.since(version)]
+    assert [event and event[0] for event in watch_event] == ["ADDED", "MODIFIED", "DELETED", "ADDED", "DELETED"]
+    assert {change.watch_event(Selector("other")) for change in objects.since(version)} == {None}
     objects.compact()
     with refused(410, "Expired"):
         objects.since(version)
@@ -182,9 +182,9 @@ def test_what_is_applied_must_be_declared() -> None:
     objects.create("jobs", "vision", JOB)
     conditions = [{"type": kind, "why": ""} for kind in ("A", "B")]
     wish: dict[str, Any] = {"metadata": {}, "status": {"state": "", "figures": {"a": "1"}, "conditions": conditions}}
-    with refused(500, "") as told:
+    with refused(500, "") as watch_event:
         objects.apply("jobs", "vision", "digits", wish, subresource="status")
-    assert str(told.value) == (
+    assert str(watch_event.value) == (
         "failed to create typed patch object (vision/digits; batch/v1, Kind=Job): errors:\n"
         '  .status.conditions[type="A"].why: field not declared in schema\n'
         '  .status.conditions[type="B"].why: field not declared in schema'

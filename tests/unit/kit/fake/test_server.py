@@ -44,8 +44,8 @@ def kube(server: FakeApiServer, monkeypatch: pytest.MonkeyPatch) -> Kube:
 async def watching(server: FakeApiServer, query: str) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
     async def events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
         async for line in answer.content:
-            told = json.loads(line)
-            yield told["type"], told["object"]
+            event = json.loads(line)
+            yield event["type"], event["object"]
 
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
@@ -70,7 +70,7 @@ async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> Non
     await asyncio.sleep(0.01)
     with pytest.raises(NotFound):
         await kube.get(JOBS, "vision", "digits")
-    assert [one.verb for one in server.asked[:3]] == ["create", "patch", "get"]
+    assert [request.verb for request in server.asked[:3]] == ["create", "patch", "get"]
 
 
 async def test_a_status_is_applied_with_its_manager(server: FakeApiServer, kube: Kube) -> None:
@@ -100,7 +100,7 @@ async def test_a_list_is_of_one_version(server: FakeApiServer, kube: Kube) -> No
         pages.append(page)
         server.objects.delete("jobs", "vision", "abcde"[len(pages)])
         server.objects.create("jobs", "vision", job(f"late-{len(pages)}"))
-    assert [one["metadata"]["name"] for page in pages for one in page.items] == list("abcde")
+    assert [item["metadata"]["name"] for page in pages for item in page.items] == list("abcde")
     assert len({page.resource_version for page in pages}) == 1
     assert len(pages) == 3
 
@@ -208,7 +208,7 @@ async def test_faults_hit_what_they_are_for(
 async def test_a_fault_ends_after_its_times(server: FakeApiServer, kube: Kube) -> None:
     server.faults.append(Fault(verb="create", status=503, times=2))
     await kube.create(JOBS, job())
-    assert [one.verb for one in server.asked] == ["create"] * 3
+    assert [request.verb for request in server.asked] == ["create"] * 3
 
 
 async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kube: Kube) -> None:
