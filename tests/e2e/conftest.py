@@ -1,6 +1,8 @@
 """Set-up of all tests on the cluster: buckets with data, and a namespace for each file."""
 
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,3 +66,12 @@ def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
     apply(*buckets.namespace_with_credentials(name, *buckets.credentials()))
     yield Namespace(name)
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A kubeconfig whose default namespace is that of the tests, as a newcomer has it."""
+    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
+    shutil.copy(os.environ["KUBECONFIG"], file)
+    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
+    return file

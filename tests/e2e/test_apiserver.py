@@ -134,7 +134,7 @@ def test_the_operator_survives_faults_of_the_api_server(
     wait("the operator to lead when all is well", first.leads, seconds=30)
 
 
-def test_a_training_completes_while_all_goes_wrong_at_once(
+def test_a_training_completes_under_all_faults_at_once(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
     faults: dict[str, Any] = {
@@ -156,7 +156,7 @@ def test_a_training_completes_while_all_goes_wrong_at_once(
     audit.assert_clean()
 
 
-def test_an_operator_that_is_cut_off_stops_leading_and_comes_back(
+def test_an_operator_without_a_network_loses_the_lease_and_leads_again_later(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
     namespace.apply(digits("before", suspend=True, **NOWHERE))
@@ -173,7 +173,7 @@ def test_an_operator_that_is_cut_off_stops_leading_and_comes_back(
     audit.assert_clean()
 
 
-def test_a_leader_that_slept_writes_nothing_that_its_successor_does_not_know(
+def test_a_paused_leader_writes_nothing_after_it_lost_the_lease(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process, second: tuple[Process, Proxy]
 ) -> None:
     namespace.apply(*(digits(f"early-{number}", suspend=True, **NOWHERE) for number in range(3)))
@@ -201,7 +201,7 @@ def test_a_leader_that_slept_writes_nothing_that_its_successor_does_not_know(
     audit.assert_clean()
 
 
-def test_a_leader_that_is_told_to_end_is_followed_at_once(
+def test_sigterm_hands_the_lease_over_at_once(
     namespace: Namespace, audit: Audit, first: Process, second: tuple[Process, Proxy]
 ) -> None:
     assert holder() == "first"
@@ -215,7 +215,7 @@ def test_a_leader_that_is_told_to_end_is_followed_at_once(
     audit.assert_clean()
 
 
-def test_a_leader_that_is_killed_leads_again_as_soon_as_it_is_back(
+def test_a_killed_leader_leads_again_after_its_restart(
     namespace: Namespace, audit: Audit, first: Process, second: tuple[Process, Proxy]
 ) -> None:
     for number in range(2):

@@ -46,7 +46,7 @@ def labels_are_passed_on(namespace: Namespace) -> None:
     wait("its series", lambda: series in operator.metrics(), seconds=30)
 
 
-def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Namespace) -> None:
+def test_a_training_runs_on_through_upgrade_uninstall_and_install(namespace: Namespace) -> None:
     as_before = as_it_was()
     namespace.apply(
         digits("running", training__epochs=100_000, training__callbacks=[]), digits("done", training__epochs=1)
@@ -74,7 +74,7 @@ def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Nam
     kubectl("delete", "tj", "running", "--namespace", namespace.name)
 
 
-def test_a_tenant_that_is_gone_and_a_default_that_is_missing_hold_up_nobody_for_good(namespace: Namespace) -> None:
+def test_a_deleted_namespace_and_a_missing_default_block_no_job_for_good(namespace: Namespace) -> None:
     as_before = as_it_was()
     gone = f"{namespace.name}-gone"
     kubectl("create", "namespace", gone)

@@ -37,7 +37,7 @@ def attempts_at(store: Minio, uri: str) -> list[str]:
     return [str(item.object_name).rsplit("/", 1)[1] for item in found]
 
 
-def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace, store: Minio) -> None:
+def test_a_job_waits_for_the_other_job_and_survives_its_deletion(namespace: Namespace, store: Minio) -> None:
     namespace.apply(further("second", epochs=40, training__continueFrom={"name": "first"}))
     wait_reason(namespace, "second", "ContinueFromNotFound", seconds=20)
     assert namespace.status("second")["state"] == "Queued"
@@ -74,7 +74,7 @@ def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace
     assert namespace.complete("third")["continuedFrom"] == {"name": "first", "uri": uri}
 
 
-def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
+def test_a_job_that_continues_from_itself_is_refused(namespace: Namespace) -> None:
     namespace.apply(digits("ouroboros", training__continueFrom={"name": "ouroboros"}))
     namespace.wait_state("Failed", name="ouroboros", seconds=20)
     failed = namespace.condition("Failed", "ouroboros")
@@ -82,7 +82,7 @@ def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
     assert failed["message"].startswith("spec.training.continueFrom.name: must be the name of another TrainingJob")
 
 
-def test_those_that_wait_for_each_other_say_so_until_one_is_gone(namespace: Namespace) -> None:
+def test_a_cycle_is_reported_until_it_is_broken(namespace: Namespace) -> None:
     for name, other in (("chicken", "egg"), ("egg", "chicken")):
         namespace.apply(digits(name, training__epochs=20, training__continueFrom={"name": other}))
     for name in ("chicken", "egg"):
@@ -96,7 +96,7 @@ def test_those_that_wait_for_each_other_say_so_until_one_is_gone(namespace: Name
     namespace.complete("chicken")
 
 
-def test_one_that_goes_on_from_a_failure_without_results_says_so(namespace: Namespace) -> None:
+def test_a_job_that_continues_from_a_failed_job_without_results_reports_it(namespace: Namespace) -> None:
     empty = digits("empty", network__layers=[{"layer": "Dense", "units": -1}])
     namespace.apply(empty, digits("stuck", training__continueFrom={"name": "empty"}))
     wait_reason(namespace, "stuck", "ContinueFromFailed", seconds=120)

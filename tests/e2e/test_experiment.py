@@ -108,7 +108,7 @@ def searched(namespace: Namespace) -> Object:
     return finish(namespace)
 
 
-def test_it_ends_with_the_best_of_its_trials(namespace: Namespace, searched: Object) -> None:
+def test_the_status_has_the_best_trial(namespace: Namespace, searched: Object) -> None:
     assert (searched["state"], condition(namespace, "Complete")["reason"]) == ("Complete", "Completed")
     counts = searched["trials"]
     assert (counts["created"], counts["failed"], counts["diverged"], counts["running"]) == (3, 0, 0, 0)
@@ -122,7 +122,7 @@ def test_it_ends_with_the_best_of_its_trials(namespace: Namespace, searched: Obj
     assert searched["epochs"]["trained"] == 2 * EPOCHS + 2
 
 
-def test_its_trials_are_training_jobs_that_say_what_they_are(namespace: Namespace, searched: Object) -> None:
+def test_trials_are_labelled_training_jobs(namespace: Namespace, searched: Object) -> None:
     found = trials(namespace)
     assert {"search-0-r0", "search-0-r1", "search-1-r0", "search-2-r0"} <= set(found)
     assert len(found) == 5
@@ -139,7 +139,7 @@ def test_its_trials_are_training_jobs_that_say_what_they_are(namespace: Namespac
     assert (stopped["state"], stopped["progress"]["epoch"]) == ("Complete", 2)
 
 
-def test_a_promoted_trial_has_the_history_of_one_that_never_stopped(
+def test_a_promoted_trial_has_the_history_of_an_uninterrupted_training(
     namespace: Namespace, searched: Object, store: Minio
 ) -> None:
     whole = digits("whole", training__epochs=EPOCHS, training__monitor={"metric": "val_accuracy", "mode": "Max"})
@@ -156,7 +156,7 @@ def with_checkpoints(namespace: Namespace, store: Minio) -> set[str]:
     return {name for name, uri in uris.items() if any("checkpoints/" in key for key in buckets.objects(store, uri))}
 
 
-def test_it_leaves_its_report_and_the_checkpoints_of_the_best_alone(
+def test_only_the_report_and_the_checkpoints_of_the_best_trial_remain(
     namespace: Namespace, searched: Object, store: Minio
 ) -> None:
     best = {searched["best"]["jobName"]}
@@ -172,7 +172,7 @@ def test_it_leaves_its_report_and_the_checkpoints_of_the_best_alone(
     assert "search-best created" in applied
 
 
-def test_what_is_searched_cannot_change_any_more(namespace: Namespace, searched: Object) -> None:
+def test_immutable_fields_cannot_change_after_the_end(namespace: Namespace, searched: Object) -> None:
     with pytest.raises(Refused, match=r"spec.objective cannot change once a trial exists"):
         patch(namespace, objective={"metric": "val_loss"})
 

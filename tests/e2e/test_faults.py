@@ -51,7 +51,7 @@ def rows() -> Iterator[dict[str, Row]]:
 
 @pytest.mark.timeout(900)  # the first one tries them all
 @pytest.mark.parametrize("fault", [scenario.name for scenario in FAULTS])
-def test_it_is_survived_without_a_trace(rows: dict[str, Row], fault: str) -> None:
+def test_the_fault_changes_no_result(rows: dict[str, Row], fault: str) -> None:
     rows[fault].check()
 
 
@@ -76,7 +76,7 @@ def test_an_operator_that_was_away_reports_the_finished_jobs_and_starts_the_new_
     namespace.complete("early")
 
 
-def test_two_replicas_have_one_leader_and_lose_nothing(namespace: Namespace) -> None:
+def test_two_replicas_hand_over_the_lease_and_lose_no_progress(namespace: Namespace) -> None:
     operator.scale(2)
     try:
         namespace.apply(digits("paired", training__epochs=60, training__callbacks=[]))

@@ -228,17 +228,12 @@ def cluster(namespace: Namespace) -> Cluster:
 
 @pytest.fixture(scope="module", autouse=True)
 def _the_operator_does_not_stumble(cluster: Cluster) -> Iterator[None]:
-    before = restarts()
+    before = operator.restarts()
     yield
-    assert restarts() == before
+    assert operator.restarts() == before
     lines = [json.loads(line) for line in operator.logs().splitlines() if line.startswith("{")]
     bad = [line for line in lines if "exception" in line or line["level"] in {"error", "critical"}]
     assert [line for line in bad if line.get("namespace") == cluster.namespace.name] == []
-
-
-def restarts() -> dict[str, int]:
-    found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
-    return {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in found}
 
 
 @settings(

@@ -104,13 +104,13 @@ def by_uri(namespace: Namespace, first: Known, store: Minio) -> Known:
     return known(store, job, "Last")
 
 
-def test_it_waits_for_its_training(waited: Waited) -> None:
+def test_the_server_waits_for_its_training(waited: Waited) -> None:
     assert waited.states == ["Waiting"] * 2
     assert waited.reasons == ["WaitsForTrainingJob"] * 2
     assert waited.children == ""
 
 
-def test_it_tells_what_it_serves(namespace: Namespace, first: Known) -> None:
+def test_the_status_describes_the_served_model(namespace: Namespace, first: Known) -> None:
     found, job = of(namespace).status, namespace.job(JOB)
     model = found["model"]
     exports = [export for export in job["status"]["results"]["exports"] if export["model"] == model["model"]]
@@ -133,7 +133,7 @@ def test_it_tells_what_it_serves(namespace: Namespace, first: Known) -> None:
     }
 
 
-def test_all_protocols_give_what_keras_does(namespace: Namespace, first: Known) -> None:
+def test_all_protocols_give_the_answers_of_keras(namespace: Namespace, first: Known) -> None:
     address = of(namespace).url
     service = get("service", NAME, namespace=namespace.name)["spec"]
     assert ask(f"http://{service['clusterIP']}/v2/health/ready")[0] == 200
@@ -180,7 +180,7 @@ def test_a_photograph_is_recognised(namespace: Namespace, first: Known) -> None:
     assert code == 400, answer
 
 
-def test_it_is_scaled_up_and_down_without_a_failed_request(namespace: Namespace, by_uri: Known, first: Known) -> None:
+def test_scaling_up_and_down_loses_no_request(namespace: Namespace, by_uri: Known, first: Known) -> None:
     server = of(namespace)
     with Asking(server.url, NAME, first) as asking:
         scale(server, 2)
@@ -203,7 +203,7 @@ def test_a_keras_file_is_converted_as_its_pod_starts(namespace: Namespace, by_ur
     np.testing.assert_allclose(infer(server.url, CONVERTED, by_uri), by_uri.answers, atol=CLOSE)
 
 
-def test_what_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri: Known) -> None:
+def test_a_model_that_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri: Known) -> None:
     server = of(namespace, BY_KERAS)
     assert server.wait_ready(seconds=SECONDS)["model"]["runtime"] == "Keras"
     (pod,) = server.pods()
@@ -225,9 +225,7 @@ def serving_instead(server: Server) -> Iterator[None]:
         wait("the others to end", lambda: len(server.pods()) == 1, seconds=60)
 
 
-def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
-    namespace: Namespace, first: Known, store: Minio
-) -> None:
+def test_a_model_that_cannot_be_served_keeps_the_old_pods(namespace: Namespace, first: Known, store: Minio) -> None:
     server = of(namespace)
     before, statuses = server.started(), []
     half = first.files["model.onnx"][: len(first.files["model.onnx"]) // 2]
@@ -256,7 +254,7 @@ def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
     assert asking.gave_only(first.answers)
 
 
-def test_a_training_that_is_gone_does_not_matter(namespace: Namespace, first: Known) -> None:
+def test_the_deletion_of_the_training_changes_nothing(namespace: Namespace, first: Known) -> None:
     server = of(namespace)
     before, model = server.started(), server.status["model"]
     kubectl("delete", "tj", JOB, "--namespace", namespace.name)
@@ -265,7 +263,7 @@ def test_a_training_that_is_gone_does_not_matter(namespace: Namespace, first: Kn
     assert server.started() == before
 
 
-def test_a_job_that_is_trained_anew_is_rolled_out_without_a_failed_request(
+def test_a_new_training_of_the_same_name_is_rolled_out_without_a_lost_request(
     namespace: Namespace, first: Known, store: Minio
 ) -> None:
     server = of(namespace)
@@ -296,7 +294,7 @@ def test_a_job_that_is_trained_anew_is_rolled_out_without_a_failed_request(
     np.testing.assert_allclose(infer(server.url, NAME, second), second.answers, atol=CLOSE)
 
 
-def test_deleted_it_takes_all_it_owns_away(namespace: Namespace, by_uri: Known) -> None:
+def test_deletion_removes_all_children(namespace: Namespace, by_uri: Known) -> None:
     kubectl("delete", "msv", NAME, CONVERTED, BY_KERAS, "--namespace", namespace.name)
 
     def left() -> list[str]:

@@ -74,7 +74,7 @@ def locked(namespace: Namespace, store: Minio, pair: Pair) -> Server:
     return server
 
 
-def test_it_is_asked_by_https(locked: Server, pair: Pair) -> None:
+def test_the_server_answers_over_https_with_its_certificate(locked: Server, pair: Pair) -> None:
     assert locked.status["url"] == f"https://{LOCKED}.{locked.namespace}.svc"
     assert {path: status(locked, pair, path) for path in OPEN} == dict.fromkeys(OPEN, 200)
     with pytest.raises(OSError, match="certificate verify failed"):
@@ -82,26 +82,26 @@ def test_it_is_asked_by_https(locked: Server, pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "another", OLD[:-1], f"{OLD}x"])
-def test_who_has_no_key_is_told_nothing(locked: Server, pair: Pair, key: str | None) -> None:
+def test_a_request_without_a_valid_key_is_refused(locked: Server, pair: Pair, key: str | None) -> None:
     asked = {path: status(locked, pair, path, key) for path in ABOUT}
     asked |= {path: status(locked, pair, path, key, body) for path, body in INFER.items()}
     assert set(asked.values()) == {401}
 
 
-def test_who_has_one_is_answered(locked: Server, pair: Pair) -> None:
+def test_a_request_with_a_key_is_answered(locked: Server, pair: Pair) -> None:
     asked = {path: status(locked, pair, path, OLD) for path in ABOUT}
     asked |= {path: status(locked, pair, path, OLD, body) for path, body in INFER.items()}
     assert set(asked.values()) == {200}
 
 
-def test_keys_that_can_be_read_on_their_way_are_warned_about(locked: Server) -> None:
+def test_keys_without_tls_get_a_warning(locked: Server) -> None:
     plain = Server(locked.namespace, PLAIN)
     wait("the Event", lambda: "PlainKeys" in plain.events(), seconds=30)
     assert "set spec.tls" in plain.events()["PlainKeys"]
     assert "PlainKeys" not in locked.events()
 
 
-def test_its_network_policy_lets_in_what_it_serves(locked: Server) -> None:
+def test_the_network_policy_allows_the_served_ports(locked: Server) -> None:
     found = kubectl("get", "networkpolicy", LOCKED, "--namespace", locked.namespace, "--output=json")
     policy = json.loads(found)["spec"]
     (pod,) = locked.pods()

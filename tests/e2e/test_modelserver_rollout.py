@@ -75,7 +75,7 @@ def is_answered(server: Server) -> bool:
     return code == 200 and np.allclose(np.ravel(answer["outputs"][0]["data"]), answers().ravel(), atol=CLOSE)
 
 
-def test_paused_nothing_is_rolled_out(searched: Server, server: Server) -> None:
+def test_a_paused_server_rolls_out_nothing(searched: Server, server: Server) -> None:
     before = server.started()
     server.patch(paused=True, batching={"maxSize": 16})
     message = server.wait_condition("Progressing", "Unknown", reason="Paused")["message"]
@@ -89,9 +89,7 @@ def test_paused_nothing_is_rolled_out(searched: Server, server: Server) -> None:
     assert is_answered(server)
 
 
-def test_a_model_that_answers_otherwise_than_it_did_leaves_the_pods_of_before(
-    server: Server, source: Object, store: Minio
-) -> None:
+def test_a_model_that_fails_its_check_keeps_the_old_pods(server: Server, source: Object, store: Minio) -> None:
     wait("the pod of before to end", lambda: len(server.pods()) == 1, seconds=60)
     before = server.started()
     altered = put(store, "altered", answers()[:, ::-1])
@@ -144,7 +142,7 @@ def test_the_best_model_of_an_experiment_is_served_once_it_is_complete(
 
 
 @pytest.mark.alone
-def test_an_operator_that_starts_again_starts_no_pod_again(server: Server) -> None:
+def test_a_restart_of_the_operator_restarts_no_pod(server: Server) -> None:
     before = server.started()
     (pod,) = operator.pods()
     kubectl("delete", "pod", pod, "--namespace", operator.NAMESPACE)

@@ -108,7 +108,7 @@ TEAMS = ("EpochalTrainingJob", "EpochalExperiment", "EpochalModelServerNotReady"
 """Prefixes of alerts that have the labels of their object."""
 
 
-def test_there_is_a_case_for_each_alert() -> None:
+def test_every_alert_has_a_case() -> None:
     assert set(re.findall(r"alert: (\w+)", ALERTS.read_text())) == set(SERIES)
 
 
@@ -130,7 +130,7 @@ def check(series: dict[str, str], alerts_by_minute: dict[int, int], which: str, 
 
 
 @pytest.mark.parametrize("alert", SERIES)
-def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path: Path) -> None:
+def test_an_alert_fires_and_ends_with_its_cause(alert: str, tmp_path: Path) -> None:
     alerts_by_minute = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
     if alert == "EpochalTrainingJobCrashed":
         del alerts_by_minute[0]  # told at once
@@ -143,7 +143,7 @@ HELD_UP = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalT
 
 
 @pytest.mark.parametrize("alert", OF_JOBS)
-def test_of_trials_their_experiment_tells_as_one(alert: str, tmp_path: Path) -> None:
+def test_alerts_of_trials_are_one_alert_of_the_experiment(alert: str, tmp_path: Path) -> None:
     first = SERIES[alert] | {info(experiment="search"): "1x600"}
     other = {name.replace('name="mnist"', 'name="mnist-2"'): values for name, values in first.items()}
     check(first | other, dict.fromkeys((1, 10, 25, 40, 65), 0), 'alertname=~"EpochalTrainingJob.*"', tmp_path)
@@ -152,7 +152,7 @@ def test_of_trials_their_experiment_tells_as_one(alert: str, tmp_path: Path) -> 
     check(SERIES[alert] | {info(): "1x600"}, {FIRES[alert]: 1}, f'alertname="{alert}"', tmp_path)
 
 
-def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> None:
+def test_trials_that_start_one_after_another_fire_no_alert(tmp_path: Path) -> None:
     series: dict[str, str] = {}
     for number in range(10):
         job = f'name="mnist-{number}"'
@@ -164,14 +164,14 @@ def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("word", "fault", "alerts"), [("WebhookFailed", "Cluster", 1), ("TrialsRefused", "User", 0)])
-def test_an_experiment_that_is_held_up_is_told_of_unless_its_user_can_mend_it(
+def test_a_blocked_experiment_fires_an_alert_unless_the_user_caused_it(
     word: str, fault: str, alerts: int, tmp_path: Path
 ) -> None:
     series = {experiment(word, fault): "1x600"}
     check(series, {5: 0, 10: alerts}, 'alertname=~"EpochalExperiment.*"', tmp_path)
 
 
-def test_a_failure_by_the_cluster_is_told_for_an_hour(tmp_path: Path) -> None:
+def test_a_failure_by_the_cluster_fires_an_alert_for_an_hour(tmp_path: Path) -> None:
     series = {reason("EndpointUnreachable", "Cluster"): "1x600", COMPLETION: "0x600"}
     check(series, {10: 1, 55: 1, 65: 0, 10 * HOUR: 0}, 'alertname="EpochalTrainingJobHindered"', tmp_path)
 
@@ -193,13 +193,13 @@ MISTAKES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("word", MISTAKES)
-def test_a_users_mistake_wakes_nobody(word: str, tmp_path: Path) -> None:
+def test_a_users_mistake_fires_no_alert(word: str, tmp_path: Path) -> None:
     series = MISTAKES[word] | {reason(word, "User"): "1x720", condition("Ready", "False"): "1x720"}
     alerts_by_minute = dict.fromkeys((1, 10, 25, 65, 10 * HOUR), 0)
     check(series, alerts_by_minute, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
-def test_a_job_that_waits_for_its_next_try_is_not_stuck(tmp_path: Path) -> None:
+def test_a_restarting_job_fires_no_alert(tmp_path: Path) -> None:
     series = {reason("Restarting"): "1x600", state("Starting"): "1x600"}
     check(series, {10: 0, 25: 0}, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
@@ -225,7 +225,7 @@ ALONE: dict[str, tuple[dict[str, str], dict[int, int]]] = {
 
 
 @pytest.mark.parametrize("what", ALONE)
-def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
+def test_at_most_one_alert_fires_for_a_fault(what: str, tmp_path: Path) -> None:
     series, alerts_by_minute = ALONE[what]
     check(series, alerts_by_minute, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
@@ -237,9 +237,7 @@ def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
         {'epochal_experiment_best_value{metric="val_loss", namespace="vision", name="mnist"}': "0.5x600"},
     ],
 )
-def test_a_search_is_no_alert_whose_trials_may_still_end_well_or_of_which_one_has(
-    more: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_search_with_a_running_or_a_good_trial_fires_no_alert(more: dict[str, str], tmp_path: Path) -> None:
     series = {trials("failed"): "3x600", trials("running"): "0x600"} | more
     check(series, {10: 0, 10 * HOUR: 0}, 'alertname="EpochalExperimentTrialsFail"', tmp_path)
 
@@ -257,12 +255,12 @@ NOT_READY: dict[str, tuple[dict[str, str], int]] = {
 
 
 @pytest.mark.parametrize("what", NOT_READY)
-def test_a_server_that_does_not_answer_is_told_of_where_it_should(what: str, tmp_path: Path) -> None:
+def test_a_server_without_a_ready_pod_fires_an_alert_unless_the_user_caused_it(what: str, tmp_path: Path) -> None:
     series, alerts = NOT_READY[what]
     check(series, {1: 0, 25: alerts, 10 * HOUR: alerts}, 'alertname=~"EpochalModelServer.*"', tmp_path)
 
 
-def test_a_few_requests_that_fail_or_are_turned_away_are_no_alert(tmp_path: Path) -> None:
+def test_a_few_failed_or_refused_requests_fire_no_alert(tmp_path: Path) -> None:
     series = {requests("500"): "0+1x600", requests("429"): "0+1x600", requests("400"): "0+30x600"}
     check(series | {requests("200"): "0+60x600"}, {30: 0, 300: 0}, 'alertname=~"EpochalModelServer.*"', tmp_path)
 
@@ -293,7 +291,7 @@ def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_a_job_that_crashes_is_told_and_neither_a_mistake_nor_one_that_completes(namespace: Namespace) -> None:
+def test_only_the_crashed_job_fires_an_alert(namespace: Namespace) -> None:
     firing = f'ALERTS{{namespace="{namespace.name}", alertstate="firing"}}'
     found = wait("the alert", lambda: ask(firing), seconds=60)
     assert [(item["metric"]["alertname"], item["metric"]["name"]) for item in found] == [

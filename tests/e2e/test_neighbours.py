@@ -55,12 +55,7 @@ def suspended(prefix: str, count: int) -> dict[str, Any]:
     return {name: digits(name, suspend=True) for name in (f"{prefix}-{number}" for number in range(count))}
 
 
-def restarts() -> list[int]:
-    found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
-    return [container["restartCount"] for pod in found for container in pod["status"].get("containerStatuses", [])]
-
-
-def test_events_that_hang_in_one_namespace_hold_up_no_other(namespace: Namespace, hung: Namespace) -> None:
+def test_hanging_events_in_a_namespace_delay_no_other_namespace(namespace: Namespace, hung: Namespace) -> None:
     held_up, others = suspended("held-up", 12), suspended("beside", 3)
     with hanging(hung.name):
         hung.apply(*held_up.values())
@@ -85,8 +80,8 @@ def wait_state(namespace: Namespace, state: str, name: str) -> None:
     wait(f"{name} to be {state}", lambda: kubectl(*look) == state, seconds=SOON_SECONDS)
 
 
-def test_a_deep_object_is_refused_while_others_go_on(namespace: Namespace) -> None:
-    before = restarts()
+def test_a_deeply_nested_job_fails_and_delays_no_other_job(namespace: Namespace) -> None:
+    before = operator.restarts()
     others = suspended("shallow", JOBS)
     first, *rest = others.values()
     namespace.apply(first)
@@ -106,4 +101,4 @@ def test_a_deep_object_is_refused_while_others_go_on(namespace: Namespace) -> No
             assert "nested" in message
     finally:
         kubectl("delete", "tj", *refused, "--namespace", namespace.name)
-    assert restarts() == before
+    assert operator.restarts() == before

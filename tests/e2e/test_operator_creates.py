@@ -150,7 +150,7 @@ def test_every_resource_with_the_right_to_create_is_tried() -> None:
 
 
 @pytest.mark.parametrize("resource", BUILDERS)
-def test_it_is_admitted(namespace: Namespace, resource: str) -> None:
+def test_a_created_object_is_admitted(namespace: Namespace, resource: str) -> None:
     bodies = [body for body in BUILDERS[resource](namespace.name) if plural(body) == resource]
     assert bodies
     for body in bodies:

@@ -51,7 +51,7 @@ def test_a_suspended_job_has_no_running_pod_and_resumes_from_its_epoch(namespace
     namespace.patch({"suspend": True}, "paused")
 
 
-def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: Namespace) -> None:
+def test_a_pod_that_cannot_be_created_or_started_names_the_field(namespace: Namespace) -> None:
     namespace.apply(digits("misnamed", image="localhost/Upper:1"))
     namespace.apply(digits("unplaced", scheduling__nodeSelector={"no": "such"}))
     namespace.apply(digits("unranked", scheduling__priorityClassName="no-such"))
@@ -71,7 +71,7 @@ def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: 
     kubectl("delete", "tj", *expected, "--namespace", namespace.name)
 
 
-def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> None:
+def test_an_image_that_cannot_be_pulled_has_one_event(namespace: Namespace) -> None:
     namespace.apply(digits("imageless", image="localhost/no-such-image:1"))
     wait(
         "the reason", lambda: namespace.condition("Ready", "imageless").get("reason") == "ImagePullBackOff", seconds=60
@@ -87,7 +87,7 @@ def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> No
     kubectl("delete", "tj", "imageless", "--namespace", namespace.name)
 
 
-def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namespace: Namespace) -> None:
+def test_the_termination_message_of_a_foreign_pod_with_the_labels_is_ignored(namespace: Namespace) -> None:
     namespace.apply(digits("forged", **LONG))
     namespace.wait_epoch(1, "forged")
     labels = {
@@ -97,9 +97,7 @@ def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namesp
     report = Report(attempt=99, sequence=1, stage="Done", epoch=9, epochs=9, artifacts=Artifacts(uri="s3://theirs/"))
     words = Termination(reason="Completed", message="", report=report).encode()
     command = ["sh", "-c", 'printf %s "$0" > /dev/termination-log', words]
-    apply(pods.restricted("forger", pods.images()["trainer"], command, labels=labels), namespace=namespace.name)
-    ended = "--for=jsonpath={.status.phase}=Succeeded"
-    kubectl("wait", ended, "pod/forger", "--namespace", namespace.name, "--timeout=90s")
+    pods.run_to_end(pods.restricted("forger", pods.images()["trainer"], command, labels=labels), namespace.name)
     namespace.wait_epoch(namespace.status("forged")["progress"]["epoch"] + 1, "forged")
     status = namespace.status("forged")
     assert (status["attempt"], status["progress"]["attempt"], status["state"]) == (1, 1, "Running")
@@ -123,7 +121,7 @@ def test_crashes_beyond_the_limit_fail_the_job(namespace: Namespace) -> None:
     assert "estimatedCompletionTime" not in namespace.status("crashes")["progress"]
 
 
-def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: Namespace) -> None:
+def test_a_quota_that_blocks_the_next_pod_is_named_until_it_is_gone(namespace: Namespace) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     namespace.apply(digits("refused", training__epochs=40, training__callbacks=[]))
     namespace.wait_epoch(1, "refused")
@@ -137,7 +135,7 @@ def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: 
     assert namespace.warnings("refused") == ["PodRefused", "Restarting"]
 
 
-def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Namespace, store: Minio) -> None:
+def test_an_attempt_that_was_superseded_ends_and_the_next_resumes(namespace: Namespace, store: Minio) -> None:
     namespace.apply(digits("given-up", backoffLimit=0, training__epochs=60, training__callbacks=[]))
     namespace.wait_epoch(1, "given-up")
     bucket, _, folder = namespace.status("given-up")["results"]["uri"].removeprefix("s3://").partition("/")

@@ -29,5 +29,5 @@ def rows() -> Iterator[dict[str, Row]]:
 
 @pytest.mark.timeout(900)  # the first one tries them all
 @pytest.mark.parametrize("fault", [scenario.name for scenario in FAULTS])
-def test_it_is_survived_without_a_trace(rows: dict[str, Row], fault: str) -> None:
+def test_the_fault_changes_no_result(rows: dict[str, Row], fault: str) -> None:
     rows[fault].check()

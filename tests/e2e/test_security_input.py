@@ -127,7 +127,7 @@ def control(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", INPUT)
-def test_it_is_refused_within_bounds(namespace: Namespace, name: str) -> None:
+def test_hostile_input_is_refused_within_time_and_memory(namespace: Namespace, name: str) -> None:
     _, reasons, words = INPUT[name]
     status = namespace.finish(name, seconds=300)
     assert status["state"] == "Failed", namespace.describe(name)

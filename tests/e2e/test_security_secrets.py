@@ -40,13 +40,7 @@ class Keys:
         return cls(**made | kept)
 
     def secret(self, name: str) -> Object:
-        data = {"accessKey": self.access_key, "secretKey": self.secret_key, "sessionToken": self.session_token}
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": name},
-            "stringData": {key: value for key, value in data.items() if value},
-        }
+        return buckets.secret(name, self.access_key, self.secret_key, self.session_token)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +106,7 @@ def shapes(secret: str) -> set[str]:
     return {secret, base64.b64encode(raw).decode(), urllib.parse.quote(secret, safe=""), json.dumps(secret)[1:-1]}
 
 
-def test_there_is_something_to_look_through(readable: dict[str, str], known: dict[str, Keys]) -> None:
+def test_all_places_are_searched(readable: dict[str, str], known: dict[str, Keys]) -> None:
     assert "CredentialsRefused" in readable["trainingjobs"]
     assert [name for name in known if name not in readable["trainingjobs"]] == []
     assert sum(place.startswith("log of ") for place in readable) == len(known) + 1
@@ -121,7 +115,7 @@ def test_there_is_something_to_look_through(readable: dict[str, str], known: dic
     assert "epochal_trainingjob_state" in readable["metrics"]
 
 
-def test_no_credential_is_told(readable: dict[str, str], known: dict[str, Keys]) -> None:
+def test_no_credential_is_readable(readable: dict[str, str], known: dict[str, Keys]) -> None:
     hidden = {
         shape
         for keys in known.values()
@@ -132,12 +126,12 @@ def test_no_credential_is_told(readable: dict[str, str], known: dict[str, Keys])
     assert [(place, shape) for place, text in readable.items() for shape in hidden if shape in text] == []
 
 
-def test_no_token_is_told(namespace: Namespace, readable: dict[str, str]) -> None:
+def test_no_token_is_readable(namespace: Namespace, readable: dict[str, str]) -> None:
     token = kubectl("exec", namespace.running_pod("runs"), "--namespace", namespace.name, "--", "cat", TOKEN).strip()
     assert len(token) > 100
     # Neither this token nor one that the kubelet exchanged it for: their heads are the same.
     assert [place for place, text in readable.items() if token.partition(".")[0] in text] == []
 
 
-def test_no_private_key_is_told(readable: dict[str, str]) -> None:
+def test_no_private_key_is_readable(readable: dict[str, str]) -> None:
     assert [place for place, text in readable.items() if "PRIVATE KEY" in text] == []

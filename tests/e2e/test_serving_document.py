@@ -1,9 +1,7 @@
 """The commands in docs/serving.md work on a cluster."""
 
 import io
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +10,9 @@ from minio import Minio
 from sklearn.datasets import load_digits
 
 from tests.kit import digits_model
-from tests.kit.documents import ROOT, Block, blocks, run
+from tests.kit.documents import ROOT, Block, blocks, run, run_by_heading
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import kubectl, wait
+from tests.kit.kubectl import wait
 from tests.kit.model_server import ask
 from tests.kit.servers import Server
 
@@ -73,53 +71,40 @@ def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("newcomer")
     (folder / "photo.jpg").write_bytes(digits_model.photograph(7))
     first, *others = blocks(PAGE, "sh", "python")
-    parts = [first, PAUSE, *others]
-    texts = run([part._replace(text=as_here(part.text, namespace)) for part in parts], folder, timeout=SECONDS)
-    output: dict[str, str] = {}
-    for part, text in zip(parts, texts, strict=True):
-        output[part.heading] = output.get(part.heading, "") + text
-    return output
+    parts = [part._replace(text=as_here(part.text, namespace)) for part in (first, PAUSE, *others)]
+    return run_by_heading(parts, folder, timeout=SECONDS)
 
 
-def test_its_model_is_served(printed: dict[str, str]) -> None:
+def test_the_commands_serve_the_model(printed: dict[str, str]) -> None:
     assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
     assert '"name":"digits"' in printed["Protocols"].replace(" ", "")
 
 
-def test_it_is_asked_by_all_protocols(printed: dict[str, str]) -> None:
+def test_the_commands_get_answers_in_all_protocols(printed: dict[str, str]) -> None:
     assert '"probability":' in printed["Photographs"]
     assert len(printed["Open Inference"].split()) == 2
     assert printed["Watson Machine Learning"].startswith('{"predictions":')
     assert '"predictions"' in printed["TensorFlow Serving"]
 
 
-def test_it_is_scaled(printed: dict[str, str], server: Server) -> None:
+def test_the_command_scales_the_server(printed: dict[str, str], server: Server) -> None:
     assert "modelserver.epochal.dev/digits scaled" in printed["Replicas and autoscaling"]
     assert server.wait_ready()["readyReplicas"] == 2
 
 
-def test_its_keys_are_asked_for(printed: dict[str, str], server: Server) -> None:
+def test_the_server_requires_a_key_after_the_command(printed: dict[str, str], server: Server) -> None:
     assert "modelserver.epochal.dev/digits patched" in printed["API keys, TLS and NetworkPolicy"]
     server.wait_ready()
     # The pods of before, which ask for no key, take requests for some seconds more.
     wait("a key to be asked for", lambda: ask(f"{server.url}/v2/models/digits")[0] == 401, seconds=60)
 
 
-def test_the_readme_has_its_readers_type_the_same() -> None:
+def test_the_readme_has_the_same_commands() -> None:
     readme, page = (
         {line.partition(" &")[0] for part in parts for line in part.text.splitlines()}
         for parts in (blocks(README, "sh", under="Serve the model, and show it a photograph"), blocks(PAGE, "sh"))
     )
     assert readme <= page
-
-
-@pytest.fixture(scope="module")
-def at_home(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A kubeconfig with the namespace as default: the page's table names none."""
-    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
-    shutil.copy(os.environ["KUBECONFIG"], file)
-    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
-    return file
 
 
 def commands() -> dict[str, str]:
@@ -129,9 +114,7 @@ def commands() -> dict[str, str]:
     return dict(rows)
 
 
-def test_the_commands_of_its_rollouts_do_what_they_are_for(
-    printed: dict[str, str], server: Server, at_home: str, tmp_path: Path
-) -> None:
+def test_the_rollout_commands_work(printed: dict[str, str], server: Server, kubeconfig: str, tmp_path: Path) -> None:
     known = commands()
     restart, hold, stop = (
         known.pop(what)
@@ -147,7 +130,7 @@ def test_the_commands_of_its_rollouts_do_what_they_are_for(
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         return "".join(
-            run([Block("", "sh", f"{line}\n") for line in lines], folder, timeout=SECONDS, KUBECONFIG=at_home)
+            run([Block("", "sh", f"{line}\n") for line in lines], folder, timeout=SECONDS, KUBECONFIG=kubeconfig)
         )
 
     server.wait_ready()

@@ -110,7 +110,7 @@ def admitted(namespace: Namespace, **changes: Any) -> bool:
         ({"scheduling__affinity": {"nodeAffinity": {}}}, "spec.scheduling.affinity: must not be set here"),
     ],
 )
-def test_what_is_not_allowed_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
+def test_forbidden_values_are_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused) as refused:
         namespace.apply(digits(**(TLS | changes)))
     assert message in str(refused.value)
@@ -138,7 +138,7 @@ def test_a_template_may_name_no_more(namespace: Namespace) -> None:
         {"scheduling__queueName": "team"},
     ],
 )
-def test_what_is_allowed_passes(namespace: Namespace, changes: dict[str, Any]) -> None:
+def test_allowed_values_are_admitted(namespace: Namespace, changes: dict[str, Any]) -> None:
     assert admitted(namespace, **(TLS | changes))
 
 
@@ -153,7 +153,7 @@ def test_a_model_server_may_name_no_more(namespace: Namespace) -> None:
     assert "spec.storage.endpoint: must be one that is allowed here" in str(refused.value)
 
 
-def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:
+def test_a_storage_without_tls_gets_a_warning(namespace: Namespace) -> None:
     def messages() -> list[str]:
         return [event["message"] for event in namespace.events("earlier") if event["reason"] == "PlainHTTP"]
 
@@ -161,13 +161,13 @@ def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:
     assert "who is on the way to http://minio.minio.svc:9000 can read" in message
 
 
-def test_what_was_there_before_goes_on(namespace: Namespace) -> None:
+def test_a_job_older_than_the_policy_runs_on(namespace: Namespace) -> None:
     namespace.patch({"activeDeadlineSeconds": 600}, "earlier")
     with pytest.raises(Refused, match=r"spec\.serviceAccountName: must be one that is allowed here"):
         namespace.patch({"serviceAccountName": "admin"}, "earlier")
 
 
-def test_a_job_that_nobody_serves_is_warned_of_and_admitted(namespace: Namespace) -> None:
+def test_a_job_in_an_unwatched_namespace_is_admitted_with_a_warning(namespace: Namespace) -> None:
     command = ["kubectl", "create", "--dry-run=server", "--namespace", namespace.name, "--filename=-"]
     job = json.dumps(digits("unserved", **TLS))
 

@@ -36,9 +36,7 @@ TRIES = {
         ("view", {"read", "read status"}),
     ],
 )
-def test_users_may_do_with_training_jobs_what_their_role_says(
-    namespace: Namespace, user: str, may: set[str], what: str
-) -> None:
+def test_users_have_the_rights_of_their_role(namespace: Namespace, user: str, may: set[str], what: str) -> None:
     command, verb = TRIES[what]
     stdin = json.dumps(digits("another")) if what == "create" else None
     tried = [*command, f"--as={user}", "--namespace", namespace.name]

@@ -5,12 +5,17 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.kit import digits_model
 from tests.kit.model_server import serving
 from tests.kit.served import DIGITS
+
+FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
+LABELS = (FEATURES[:, 0] > 0).astype("uint8")
 
 
 @contextmanager
@@ -43,3 +48,12 @@ def digits_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, model, signature = tmp_path_factory.mktemp("server"), digits_model.model(), digits_model.signature()
     with serving(folder, model, signature, images="Digit", classes=list(DIGITS)) as address:
         yield address
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with data of two classes, for training and for the test."""
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
+    return tmp_path

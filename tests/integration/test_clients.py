@@ -161,7 +161,7 @@ def test_kserves_client_is_answered_by_v2(
     same(values.reshape(output["shape"]), expected)
 
 
-def test_kserves_client_is_told_what_is_ready(client: Client) -> None:
+def test_kserves_client_sees_readiness(client: Client) -> None:
     assert client.send("GET", "/v2/health/live", HTTPX).json["live"] is True
     assert client.send("GET", "/v2/health/ready", HTTPX).json["ready"] is True
     assert client.send("GET", "/v2/models/digits/ready", HTTPX).status == 200
@@ -173,11 +173,11 @@ def test_kserves_client_is_answered_by_v1(client: Client, expected: np.ndarray) 
     same(found.json["predictions"], expected)
 
 
-def test_kserves_client_is_told_by_v1_whether_the_model_is_ready(client: Client) -> None:
+def test_kserves_client_sees_readiness_by_v1(client: Client) -> None:
     assert client.send("GET", "/v1/models/digits", HTTPX).json["ready"] is True
 
 
-def test_kserves_client_is_told_what_is_wrong(client: Client) -> None:
+def test_kserves_client_gets_the_error(client: Client) -> None:
     headers, body = kserve(as_bytes=False)
     found = client.send("POST", "/v2/models/digits/infer", headers, body.replace(b"FP32", b"FP64"))
     # It shows the message of no other type than this very one.
@@ -205,7 +205,7 @@ def test_ibms_client_is_answered(client: Client, expected: np.ndarray, headers: 
         assert [row[1] for row in answer["values"]] == expected.argmax(axis=1).tolist()
 
 
-def test_scoring_by_the_address_of_its_beta_is_answered(client: Client, expected: np.ndarray) -> None:
+def test_scoring_at_the_path_of_the_beta_is_answered(client: Client, expected: np.ndarray) -> None:
     (answer,) = client.post(
         "/v4/deployments/digits/predictions", OLDER, {"input_data": [{"values": IMAGES.tolist()}]}
     ).json["predictions"]
@@ -218,7 +218,7 @@ def test_ibms_client_of_2018_is_answered(client: Client, expected: np.ndarray) -
         same([row[answer["fields"].index("probability")] for row in answer["values"]], expected)
 
 
-def test_ibms_client_is_told_what_is_wrong(client: Client) -> None:
+def test_ibms_client_gets_the_error(client: Client) -> None:
     body = json.dumps({"input_data": [{"values": [[1.0]]}]}).encode()
     found = client.send("POST", f"{V4}?version=2020-09-01", REQUESTS, body)
     assert found.status == 400
@@ -235,5 +235,5 @@ def test_curl_of_tensorflow_servings_documentation_is_answered(client: Client, e
 
 
 @pytest.mark.parametrize("path", ["/v2/models/digits/infer", V4, "/v1/models/digits:predict"])
-def test_a_token_that_is_no_key_is_refused(client: Client, path: str) -> None:
+def test_an_unknown_token_is_refused(client: Client, path: str) -> None:
     assert client.send("POST", path, REQUESTS | {"Authorization": "Bearer another"}, b"{}").status == 401

@@ -63,13 +63,8 @@ def network(*more: keras.layers.Layer) -> keras.Model:
 def stored(service: Service, model: keras.Model, folder: Path) -> bytes:
     path = folder / "stored.keras"
     model.save(path)
-    put(service, "vision/digits/1/model.keras", content := path.read_bytes())
+    service.put("vision/digits/1/model.keras", content := path.read_bytes())
     return content
-
-
-def put(service: Service, key: str, content: bytes) -> None:
-    service.objects[key] = content
-    service.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def server_config(service: Service, content: bytes, folder: Path, **changes: Any) -> Path:
@@ -93,9 +88,7 @@ def out(folder: Path) -> Path:
     return made
 
 
-def test_a_model_without_signature_is_converted_as_the_server_takes_it_and_answers_as_keras_does(
-    service: Service, tmp_path: Path, words: Path
-) -> None:
+def test_a_converted_model_answers_as_keras_does(service: Service, tmp_path: Path, words: Path) -> None:
     model = network(layers.RandomRotation(0.1))
     config, folder = server_config(service, content := stored(service, model, tmp_path), tmp_path), out(tmp_path)
     assert run(config, folder, words) == 0
@@ -140,12 +133,12 @@ def trained(
     signature = signature.model_copy(
         update={"check": ExportedFile(name=CHECK, sha256=hashlib.sha256(check).hexdigest())}
     )
-    put(service, f"vision/digits/1/{CHECK}", check)
-    put(service, f"vision/digits/1/{SIGNATURE}", signature.model_dump_json(exclude_none=True).encode())
+    service.put(f"vision/digits/1/{CHECK}", check)
+    service.put(f"vision/digits/1/{SIGNATURE}", signature.model_dump_json(exclude_none=True).encode())
     return check
 
 
-def test_what_its_training_told_of_it_goes_on(service: Service, tmp_path: Path, words: Path) -> None:
+def test_the_signature_of_the_training_is_kept(service: Service, tmp_path: Path, words: Path) -> None:
     content = stored(service, network(), tmp_path)
     check = trained(service, tmp_path, content, lambda answers: answers + 1e-5)
     folder = out(tmp_path)
@@ -171,7 +164,7 @@ def test_a_keras_that_answers_otherwise_than_in_the_training_converts_nothing(
     assert list(folder.iterdir()) == []
 
 
-def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Path, words: Path) -> None:
+def test_a_network_without_onnx_is_reported_with_the_layer(service: Service, tmp_path: Path, words: Path) -> None:
     model = network(layers.Conv2DTranspose(1, 3, strides=2, output_padding=1))
     config, folder = server_config(service, stored(service, model, tmp_path), tmp_path), out(tmp_path)
     assert run(config, folder, words) == 65
@@ -190,7 +183,7 @@ def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Pat
         ({"left": lambda: 2**20}, "1.0 MB of memory are left for the export"),
     ],
 )
-def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
+def test_a_crashed_conversion_is_not_convertible(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], message: str
 ) -> None:
     (words := tmp_path / "termination-log").touch()
@@ -214,7 +207,7 @@ def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
         ("InvalidConfig", 64),
     ],
 )
-def test_why_there_is_no_model_is_told(
+def test_a_missing_model_has_its_reason(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
 ) -> None:
     (words := tmp_path / "termination-log").touch()
@@ -224,9 +217,9 @@ def test_why_there_is_no_model_is_told(
         case "ModelNotFound":
             service.objects.clear()
         case "ModelDamaged":
-            put(service, "vision/digits/1/model.keras", content[:-1] + b"?")
+            service.put("vision/digits/1/model.keras", content[:-1] + b"?")
         case "ModelRefused":
-            put(service, "vision/digits/1/model.keras", b"no zip")
+            service.put("vision/digits/1/model.keras", b"no zip")
             config = server_config(service, b"no zip", tmp_path)
         case "StorageRefused":
             monkeypatch.delenv(ACCESS_KEY_ENV)
@@ -241,7 +234,7 @@ def test_why_there_is_no_model_is_told(
         service.start()  # which the fixture ends
 
 
-def test_the_command_reads_what_the_operator_mounts(service: Service, tmp_path: Path) -> None:
+def test_the_command_reads_the_mounted_files(service: Service, tmp_path: Path) -> None:
     config, folder = server_config(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
     command = [sys.executable, "-m", "epochal_trainer", "convert", "--config", str(config), "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170, env=dict(os.environ))

@@ -151,7 +151,7 @@ def figures(progress: Progress) -> list[dict[str, float]]:
     return [dict(epoch.metrics) for epoch in progress.history]
 
 
-def test_a_stream_is_gone_on_with_from_any_step_without_reading_what_lies_before_it(tmp_path: Path) -> None:
+def test_a_stream_resumes_at_any_step_without_reading_earlier_shards(tmp_path: Path) -> None:
     whole, first = Stream(range(1, 6), []), Stream(range(6, 8), [])
     model, progress, taken = train(tmp_path, whole, first)
     order = whole.order(batch_size=8, seed=TRAINING.seed)
@@ -167,7 +167,7 @@ def test_a_stream_is_gone_on_with_from_any_step_without_reading_what_lies_before
     assert rest.read == whole.read[5 + 3 :]
 
 
-def test_what_is_evaluated_is_the_same_wherever_it_lies() -> None:
+def test_a_stream_is_evaluated_like_arrays() -> None:
     layers = [{"layer": "Dense", "units": 3, "activation": "softmax"}]
     described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
     model = network.build(described, seed=1, memory=1 << 30, training=TRAINING)

@@ -22,16 +22,8 @@ from epochal_trainer.export.request import Request, Source
 from epochal_trainer.run import Folders, run
 from keras import layers
 
-from .conftest import undone
-from .test_run import FEATURES, LABELS, command, job
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
-    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
-    return tmp_path
+from .conftest import FEATURES, undone
+from .test_run import command, job
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +146,7 @@ LARGE = [
 @pytest.mark.parametrize(
     ("name", "weights"), [*((name, "small") for name in NETWORKS), *((name, "large") for name in LARGE)]
 )
-def test_what_can_be_told_in_onnx_answers_as_keras_does(
+def test_an_onnx_model_answers_as_keras_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, weights: str
 ) -> None:
     monkeypatch.setattr("epochal_trainer.export.tracing.LARGE_BYTES", 0 if weights == "large" else 2**30)
@@ -203,7 +195,7 @@ UNTOLD: dict[str, tuple[Callable[[], keras.Model], str]] = {
 
 
 @pytest.mark.parametrize("name", UNTOLD)
-def test_the_layer_is_named_that_cannot_be_told_in_onnx(tmp_path: Path, name: str) -> None:
+def test_a_layer_without_onnx_is_named(tmp_path: Path, name: str) -> None:
     build, message = UNTOLD[name]
     outcome, out = exported(build(), tmp_path)
     assert outcome.reason == "NotExportable"
@@ -215,7 +207,7 @@ def test_the_layer_is_named_that_cannot_be_told_in_onnx(tmp_path: Path, name: st
     assert {path.name for path in out.iterdir()} == {SIGNATURE, CHECK}
 
 
-def test_a_network_for_batches_of_one_size_is_not_served(tmp_path: Path) -> None:
+def test_a_network_with_a_fixed_batch_size_is_not_exported(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input(batch_shape=(4, 5, 3), name="input"), layers.LSTM(3, stateful=True)])
     outcome, out = exported(model, tmp_path)
     assert outcome.reason == "NotExportable"
@@ -223,7 +215,7 @@ def test_a_network_for_batches_of_one_size_is_not_served(tmp_path: Path) -> None
     assert list(out.iterdir()) == []
 
 
-def test_a_model_that_answers_otherwise_is_not_stored_and_the_layer_is_named(
+def test_a_model_with_other_answers_is_not_stored_and_its_layer_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(graph: Any, node: Any, name: str, _: object) -> None:
@@ -250,7 +242,7 @@ def test_a_saved_model_answers_as_keras_does(tmp_path: Path, name: str) -> None:
     assert [item.name for item in outcome.exports] == ["model.savedmodel.zip"]
 
 
-def test_what_the_network_gives_is_told(tmp_path: Path) -> None:
+def test_the_signature_describes_the_image_and_the_output(tmp_path: Path) -> None:
     image = ImageSpec(height=12, width=12, channels=1, lowest=0, highest=255)
     _, out = exported(convolutions(), tmp_path, image=image)
     signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())
@@ -260,7 +252,7 @@ def test_what_the_network_gives_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"no zip", None])
-def test_what_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | None) -> None:
+def test_a_model_that_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | None) -> None:
     path = tmp_path / "model.keras"
     convolutions().save(path)
     content = path.read_bytes()
@@ -272,7 +264,7 @@ def test_what_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | 
         export(request)
 
 
-def test_what_keras_says_of_an_object_within_others_is_told_alone(tmp_path: Path) -> None:
+def test_the_innermost_error_of_keras_is_reported(tmp_path: Path) -> None:
     # Keras 3.15 stores a range of RandomShear that it refuses when it reads it back.
     with pytest.raises(NotLoaded) as raised:
         exported(chain((12, 12, 3), layers.RandomShear(0.3), layers.Flatten()), tmp_path)
@@ -325,7 +317,7 @@ BEST_FIRST: dict[str, Any] = {
 }
 
 
-def test_a_training_leaves_each_model_as_onnx_and_what_it_takes_and_gives(folder: Path) -> None:
+def test_a_training_exports_each_model_with_a_signature(folder: Path) -> None:
     results = trained(folder, exporting_job(**BEST_FIRST))
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
     assert [(tensor.name, tensor.shape, tensor.dtype) for tensor in signature.inputs] == [("input", [6], "float32")]
@@ -357,7 +349,7 @@ def test_a_training_leaves_each_model_as_onnx_and_what_it_takes_and_gives(folder
 
 
 @pytest.mark.parametrize("why", ["not wanted", "more to come"])
-def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -> None:
+def test_without_exports_or_before_the_last_part_nothing_is_exported(folder: Path, why: str) -> None:
     document = exporting_job()
     if why == "not wanted":
         document["spec"]["results"]["exports"] = []
@@ -370,7 +362,7 @@ def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -
     assert [model.keras.sha256 for model in signature.models] == [sha256(results / "model.keras")]
 
 
-def test_a_network_that_has_no_onnx_is_trained_all_the_same(folder: Path) -> None:
+def test_a_network_without_onnx_is_trained(folder: Path) -> None:
     untold = {"layer": "Conv2DTranspose", "filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1}
     last = {"layer": "Dense", "units": 2, "activation": "softmax"}
     made: list[Any] = [{"layer": "Reshape", "target_shape": [2, 3, 1]}, untold, {"layer": "Flatten"}, last]
@@ -395,7 +387,7 @@ def exporting(results: Path, process: "subprocess.Popen[str]") -> int:
     raise AssertionError(process.stdout and process.stdout.read())
 
 
-def test_who_exports_is_the_first_to_go_knows_no_secret_and_takes_nothing_else_with_it(folder: Path) -> None:
+def test_a_killed_export_process_fails_the_export_only(folder: Path) -> None:
     results, process = train(folder, exporting_job())
     pid = exporting(results, process)
     child, end = Path(f"/proc/{pid}"), time.monotonic() + 20
@@ -416,7 +408,7 @@ def test_who_exports_is_the_first_to_go_knows_no_secret_and_takes_nothing_else_w
 
 
 @pytest.mark.parametrize(("backoff_limit", "reason"), [(3, "Exported"), (1, "ExportFailed")])
-def test_what_follows_an_attempt_that_is_killed_while_it_exports(folder: Path, backoff_limit: int, reason: str) -> None:
+def test_an_attempt_after_a_killed_export(folder: Path, backoff_limit: int, reason: str) -> None:
     document = exporting_job(backoffLimit=backoff_limit)
     results, process = train(folder, document)
     child = exporting(results, process)

@@ -43,7 +43,7 @@ def server(tmp_path: Path) -> Iterator[Process]:
     service.stop()
 
 
-def test_answers_as_keras_does(server: Process) -> None:
+def test_the_server_answers_as_keras_does(server: Process) -> None:
     left, right = np.random.default_rng(7).normal(size=(2, 5, 4)).astype(np.float32)
     inputs = [
         {"name": name, "shape": [5, 4], "datatype": "FP32", "data": array.ravel().tolist()}
@@ -59,7 +59,7 @@ def test_answers_as_keras_does(server: Process) -> None:
     assert server.ask("/v2/models/digits/infer", {"inputs": inputs[:1]}).status == 400
 
 
-def test_pairs_with_a_signature_by_name_or_where_a_check_proves_it() -> None:
+def test_inputs_match_the_signature_by_name_or_by_its_check() -> None:
     def vectors(*names: str, size: int = 4) -> list[TensorSpec]:
         return [TensorSpec(name=name, shape=[size], dtype="float32") for name in names]
 

@@ -90,7 +90,7 @@ def models(folder: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in item.items() if name != "sha256"} for item in found]
 
 
-def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, moment: random.Random) -> None:
+def test_a_killed_training_ends_like_an_undisturbed_one(folder: Path, moment: random.Random) -> None:
     code, output = strike(start(folder, "killed"), signal.SIGKILL, moment.randint(2, 4), moment)
     assert code == -signal.SIGKILL, output
     code, output = strike(start(folder, "killed"), signal.SIGTERM, moment.randint(6, 8), moment)
@@ -116,7 +116,7 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, mom
     assert log.count("Going on from") == 2
 
 
-def test_a_training_that_is_done_can_be_trained_further(folder: Path) -> None:
+def test_a_finished_training_can_be_continued(folder: Path) -> None:
     (before,) = (folder / "whole/default/digits").iterdir()
     uri = f"s3://digits-results/default/digits/{before.name}/"
     code, output = end(start(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri}))

@@ -27,7 +27,7 @@ async def test_mutated_ledgers_take_bounded_time_and_memory() -> None:
     assert proc.peak(os.getpid()) - before < MEGABYTES
 
 
-async def test_the_largest_ledgers_of_others_are_unpacked_beside_the_event_loop() -> None:
+async def test_the_largest_ledgers_are_unpacked_outside_the_event_loop() -> None:
     """CPU seconds of the loop's own thread count: real time depends on the machine's other work."""
     cluster, longest = warm_from_the_largest(), 0.0
     cluster.search = suggest_by_number

@@ -89,7 +89,7 @@ def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> Non
         assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 143
 
 
-def test_weights_and_a_drawn_division_go_on_as_they_were(
+def test_sample_weights_and_a_random_split_stay_the_same_after_a_restart(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = np.argsort(LABELS, kind="stable")
@@ -121,7 +121,7 @@ def test_weights_and_a_drawn_division_go_on_as_they_were(
     assert "ValidationSeen" in [warning["reason"] for warning in summary(folder, "3")["warnings"]]
 
 
-def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
+def test_changed_data_restart_the_epoch_with_a_warning(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fields: dict[str, Any] = {"callbacks": [NEVER_BETTER], "batchSize": 10, "epochs": 2}
@@ -144,7 +144,7 @@ def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
     assert "after 1 finished epochs" in message
 
 
-def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(
+def test_a_checkpoint_of_another_network_ends_the_run_and_is_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped(folder, monkeypatch)
@@ -162,7 +162,7 @@ def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(
     assert files(results(folder) / "checkpoints") == before
 
 
-def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
+def test_damaged_checkpoints_end_the_run_and_are_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped(folder, monkeypatch)
@@ -175,7 +175,7 @@ def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
     assert files(results(folder) / "checkpoints") == before
 
 
-def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_fit_without_a_checkpoint_fit_with_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = int(np.ceil(2 * (FEATURES.nbytes + LABELS.nbytes) / 0.3))
     monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left)
     stopped(folder, monkeypatch)
@@ -196,7 +196,7 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
     ],
     ids=["the test", "storing"],
 )
-def test_an_attempt_whose_place_was_taken_stores_no_results(
+def test_a_superseded_attempt_stores_no_results(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -213,7 +213,7 @@ def test_an_attempt_whose_place_was_taken_stores_no_results(
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
 
 
-def test_a_run_that_is_to_be_finished_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_with_finish_reports_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, finish=True, callbacks=[NEVER_BETTER]) == 0
     found = summary(folder)
     assert (found["epochs"], found["reason"], found["spec"]["training"]["epochs"]) == (1, "FinishedEarly", 3)
@@ -229,7 +229,7 @@ def test_a_run_that_is_to_be_finished_says_so(folder: Path, capsys: pytest.Captu
     assert (summary(folder, "3")["epochs"], summary(folder, "3")["reason"]) == (3, "Completed")
 
 
-def test_a_stop_by_early_stopping_does_not_stop_who_trains_further(folder: Path) -> None:
+def test_early_stopping_does_not_end_a_continued_training(folder: Path) -> None:
     assert train_job(folder, epochs=9, callbacks=[NEVER_BETTER]) == 0
     assert summary(folder)["epochs"] == 3
     again = {"uri": "s3://results/lab/tiny/1/"}
@@ -266,7 +266,9 @@ def test_the_best_model_lies_beside_the_last_one(folder: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.rstrip().endswith(f"Done: {line}")
 
 
-def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_continues_from_the_best_weights_of_another(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train_job(folder, epochs=4, monitor=WORST) == 0
     best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
     assert train_job(folder, "2", epochs=1, continueFrom=best) == 64
@@ -282,9 +284,7 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
     assert "epoch 1 was its best one, and its weights were not kept" in capsys.readouterr().out
 
 
-def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_better_epoch_of_the_training_before_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after the trainer was killed and resumed."""
     assert train_job(folder, epochs=2, monitor=WORST) == 0
     again = {"uri": "s3://results/lab/tiny/1/"}
@@ -305,9 +305,7 @@ def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
     assert "best since epoch 3" in line
 
 
-def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_best_model_is_stored_if_the_last_epoch_is_as_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     still = {"name": "SGD", "learning_rate": 0}
     fields: dict[str, Any] = {"metrics": ["accuracy"], "monitor": {"metric": "accuracy"}}
     assert train_job(folder, epochs=3, optimizer=still, **fields) == 0
@@ -319,7 +317,7 @@ def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
     assert "Going on from the end of epoch 3 " in capsys.readouterr().out
 
 
-def test_a_training_by_parts_leaves_what_one_at_once_does(folder: Path) -> None:
+def test_a_training_in_parts_has_the_results_of_one_run(folder: Path) -> None:
     fields: dict[str, Any] = {"epochs": 6, "monitor": WORST, "callbacks": [NEVER_BETTER | {"patience": 9}]}
     assert train_job(folder, "whole", **fields) == 0
     before: dict[str, Any] = {}
@@ -365,7 +363,7 @@ def _without_seconds(table: Path) -> list[dict[str, str]]:
     ],
     ids=["not asked for", "one epoch", "restored"],
 )
-def test_one_model_is_left_where_there_is_no_other(folder: Path, fields: dict[str, Any], line: str) -> None:
+def test_one_model_is_stored_if_there_is_no_other(folder: Path, fields: dict[str, Any], line: str) -> None:
     assert train_job(folder, **fields) == 0
     (only,) = summary(folder)["models"]
     assert only["name"] == "model.keras"
@@ -373,7 +371,7 @@ def test_one_model_is_left_where_there_is_no_other(folder: Path, fields: dict[st
     assert line.split("{}", maxsplit=1)[0] in (results(folder) / "training.log").read_text().splitlines()[-1]
 
 
-def test_a_storage_that_gives_back_another_model_is_told_and_tried_again(
+def test_a_storage_that_returns_another_model_fails_the_attempt_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     download = FolderBucket.download
@@ -392,7 +390,7 @@ def test_a_storage_that_gives_back_another_model_is_told_and_tried_again(
     assert (summary(folder)["attempt"], summary(folder)["epochs"]) == (2, 3)
 
 
-def test_a_file_that_does_not_hold_what_was_evaluated_is_our_fault(
+def test_a_stored_model_other_than_the_evaluated_one_is_an_internal_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save = keras.Model.save
@@ -408,7 +406,7 @@ def test_a_file_that_does_not_hold_what_was_evaluated_is_our_fault(
     assert "that is a fault of Epochal, or of Keras, and none of spec, data or storage" in capsys.readouterr().out
 
 
-def test_what_is_monitored_must_be_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_monitored_metric_must_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, metrics=["accuracy"], monitor={"metric": "val_accuracy"}) == 64
     printed = capsys.readouterr().out
     assert "InvalidTraining: spec.training.monitor.metric: must be one of loss, accuracy, found 'val_acc" in printed

@@ -94,7 +94,7 @@ def photograph(*digits: Points, side: int = 600, turned: bool = False) -> bytes:
     return file.getvalue()
 
 
-def test_a_drawn_digit_is_answered(chromium: Browser, digits_server: str) -> None:
+def test_a_drawn_digit_is_read(chromium: Browser, digits_server: str) -> None:
     with opened(chromium, digits_server) as page:
         draw(page, SEVEN)
         expect(page.locator(".found strong")).to_have_text("seven")
@@ -126,7 +126,7 @@ def rewriting_host(address: str) -> Iterator[int]:
         proxy.shutdown()
 
 
-def test_it_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits_server: str) -> None:
+def test_the_page_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits_server: str) -> None:
     complains = ("status of 403", "Cross-Origin-Opener-Policy")  # which plain HTTP has not
     with (
         rewriting_host(digits_server) as port,
@@ -139,7 +139,7 @@ def test_it_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits_se
         assert page.evaluate(fetched, path) == 403  # only the page itself says that it is the server's own
 
 
-def test_no_page_of_another_origin_asks(chromium: Browser, digits_server: str, scores: str) -> None:
+def test_requests_from_another_origin_are_refused(chromium: Browser, digits_server: str, scores: str) -> None:
     fetched = "url => fetch(url, {method: 'POST', mode: 'no-cors', body: '{}'}).then(response => response.type)"
     for host in ("127.0.0.1", "digits.test"):  # with Sec-Fetch-Site, and by Origin alone
         other = scores.replace("127.0.0.1", host)
@@ -152,7 +152,7 @@ def test_no_page_of_another_origin_asks(chromium: Browser, digits_server: str, s
         context.close()
 
 
-def test_what_is_drawn_is_taken_back(chromium: Browser, digits_server: str) -> None:
+def test_a_drawing_can_be_undone(chromium: Browser, digits_server: str) -> None:
     with opened(chromium, digits_server) as page:
         draw(page, ONE)
         expect(page.locator(".found strong")).to_have_text("one")
@@ -179,7 +179,7 @@ def test_the_keyboard_is_enough(chromium: Browser, digits_server: str) -> None:
         expect(page.locator("#files")).to_be_focused()
 
 
-def test_a_finger_draws_too(chromium: Browser, digits_server: str) -> None:
+def test_touch_draws(chromium: Browser, digits_server: str) -> None:
     with opened(chromium, digits_server, size=NARROW) as page:
         expect(page.locator("#pad")).to_be_visible()
         box = page.locator("#pad").bounding_box()
@@ -237,7 +237,9 @@ def test_several_digits_are_found_left_to_right(
         assert places == pytest.approx([1 / 6, 3 / 6, 5 / 6], abs=0.05)
 
 
-def test_what_is_no_photograph_is_refused_in_words(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_photograph_is_refused_with_the_reason(
+    chromium: Browser, digits_server: str, tmp_path: Path
+) -> None:
     (tmp_path / "words.png").write_text("no picture at all")
     with opened(chromium, digits_server, complains=REFUSED) as page:
         choose(page, tmp_path / "words.png")
@@ -246,7 +248,7 @@ def test_what_is_no_photograph_is_refused_in_words(chromium: Browser, digits_ser
         expect(page.locator(".found strong")).to_have_text("one")
 
 
-def test_what_is_too_large_is_not_sent(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
+def test_a_photograph_that_is_too_large_is_not_sent(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     (tmp_path / "large.jpg").write_bytes(photograph(ONE) + bytes(9 * 2**20))
     with opened(chromium, digits_server) as page:
         choose(page, tmp_path / "large.jpg")
@@ -264,7 +266,7 @@ def test_what_is_too_large_is_not_sent(chromium: Browser, digits_server: str, tm
         ((502, {"Content-Type": "text/html"}, "<h1>nginx</h1>"), "The server has failed: 502 Bad Gateway"),
     ],
 )
-def test_what_the_way_to_the_server_does_is_told_in_words(
+def test_errors_of_the_network_and_of_proxies_are_shown(
     chromium: Browser, digits_server: str, answer: tuple[int, dict[str, str], str] | None, message: str
 ) -> None:
     def meddle(route: Route) -> None:
@@ -282,7 +284,7 @@ def test_what_the_way_to_the_server_does_is_told_in_words(
         expect(page.locator(".found strong")).to_have_text("one")
 
 
-def test_a_name_of_a_file_stays_text(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
+def test_the_name_of_a_file_is_shown_as_text(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
     (tmp_path / name).write_bytes(photograph(ONE))
     with opened(chromium, digits_server) as page:
@@ -302,7 +304,7 @@ def test_a_narrow_screen_shows_the_answer_without_scrolling(
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
 
 
-def test_a_key_is_asked_for_and_kept_in_the_tab_alone(chromium: Browser, keyed: str) -> None:
+def test_the_key_is_requested_and_stays_in_the_tab(chromium: Browser, keyed: str) -> None:
     with opened(chromium, keyed, complains=NO_KEY) as page:
         expect(page.get_by_label("Key")).to_be_focused()
         expect(page.locator("#photographs")).to_be_hidden()
@@ -335,7 +337,7 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         expect(page.locator(".refusal")).to_contain_text("no JSON")
 
 
-def test_an_output_that_tells_no_class_is_shown_as_numbers(chromium: Browser, scores: str, tmp_path: Path) -> None:
+def test_an_output_without_classes_is_shown_as_numbers(chromium: Browser, scores: str, tmp_path: Path) -> None:
     (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN))
     with opened(chromium, scores) as page:
         draw(page, ONE)
@@ -357,7 +359,7 @@ def test_each_of_several_outputs_is_a_table(chromium: Browser, tmp_path: Path) -
         expect(page.locator("tbody td")).to_have_text(["0.5", "0.5", "0.3", "0.3"])
 
 
-def test_the_api_is_told_with_commands_that_work(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
+def test_the_commands_on_the_api_page_work(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     for name in ("photo.jpg", "photo.png", "photo.webp", "one.jpg", "two.jpg"):
         Image.open(io.BytesIO(photograph(ONE))).save(tmp_path / name)
     with opened(chromium, f"{digits_server}/docs", size=NARROW) as page:

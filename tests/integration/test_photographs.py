@@ -50,7 +50,7 @@ def test_photographs_of_a_phone() -> None:
     assert of("phone", 60).part >= 0.95
 
 
-def test_what_else_people_send() -> None:
+def test_photographs_of_other_families() -> None:
     scores = {family: of(family, count) for family, count in OTHERS.items()}
     right, every = sum(item.right for item in scores.values()), sum(item.photographs for item in scores.values())
     assert right >= 0.95 * every
@@ -63,7 +63,7 @@ def test_a_photograph_of_12_megapixels() -> None:
     assert Network().classes(image[None])[0] == photograph.label
 
 
-def test_several_on_one_sheet() -> None:
+def test_several_digits_on_one_sheet() -> None:
     images, labels = selection()
     right = []
     for seed in range(SHEETS):

@@ -24,7 +24,7 @@ MIDDLE = Position(epoch=0, step=2, begun=True)
 
 
 @pytest.mark.parametrize("precision", SMALL)
-def test_it_learns(precision: str) -> None:
+def test_a_network_in_mixed_precision_learns(precision: str) -> None:
     data = samples(400)
     model, history, _ = fit(
         epochs=30,
@@ -93,7 +93,7 @@ def test_a_resumed_training_has_the_same_weights_bit_for_bit(
         assert_same(run(resumed, epochs=2, start=store.newest(), **fields), whole)
 
 
-def test_steps_whose_gradients_overflow_are_left_out() -> None:
+def test_steps_with_overflowing_gradients_are_skipped() -> None:
     model, history, _ = fit(precision="mixed_float16", optimizer=FAR, epochs=2)
     steps = 2 * 4
     assert int(model.optimizer.iterations) < steps
@@ -102,7 +102,7 @@ def test_steps_whose_gradients_overflow_are_left_out() -> None:
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
-def test_what_keras_does_not_compute_in_a_small_type_is_told() -> None:
+def test_an_operation_without_a_small_type_is_reported() -> None:
     held = {"layer": "Dense", "units": 3, "activity_regularizer": "l2"}
     last = {"layer": "Dense", "units": 3, "activation": "softmax"}
     hint = "spec.training.precision is mixed_bfloat16: .* dtype: float32"
@@ -112,7 +112,7 @@ def test_what_keras_does_not_compute_in_a_small_type_is_told() -> None:
     assert len(fit(layers=[{**held, "dtype": "float32"}, last], precision="mixed_bfloat16")[1]) == 3
 
 
-def test_what_is_too_large_for_float16_is_told() -> None:
+def test_values_too_large_for_float16_are_reported() -> None:
     large = Samples(1e6 * samples().features, samples().labels, "features", "labels")
     with pytest.raises(Failure, match=r"so does spec.training.precision: mixed_bfloat16, .* below 65,504") as caught:
         fit(data=large, precision="mixed_float16")

@@ -41,14 +41,14 @@ def curl(*arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("digit", [2, 3, 7])
-def test_a_photograph_is_answered_right(digits_server: str, tmp_path: Path, digit: int) -> None:
+def test_a_photograph_is_read_right(digits_server: str, tmp_path: Path, digit: int) -> None:
     (tmp_path / "photo.jpg").write_bytes(photograph(digit))
     answer = curl("--data-binary", f"@{tmp_path / 'photo.jpg'}", f"{digits_server}/predict")
     assert (answer["class"], answer["name"], answer["top"][0]["class"]) == (digit, DIGITS[digit], digit)
     assert answer["probability"] == answer["top"][0]["probability"] > 0.5
 
 
-def test_so_are_several_in_a_form(digits_server: str, tmp_path: Path) -> None:
+def test_several_photographs_in_a_form_are_read_right(digits_server: str, tmp_path: Path) -> None:
     files = {"a.jpg": photograph(2), "b.png": photograph(7, size=(300, 300), kind="PNG"), "c.jpg": b"no photograph"}
     form: list[str] = []
     for name, data in files.items():
@@ -59,7 +59,7 @@ def test_so_are_several_in_a_form(digits_server: str, tmp_path: Path) -> None:
     assert "not a JPEG, PNG or WebP" in answer[2]["error"]
 
 
-def test_so_are_several_digits_on_one_sheet(digits_server: str) -> None:
+def test_several_digits_on_one_sheet_are_read_right(digits_server: str) -> None:
     status, answer = ask(f"{digits_server}/predict?several=true&show=true", photograph(7, 2, 3))
     found = answer["predictions"]
     assert (status, [item["class"] for item in found]) == (200, [7, 2, 3])
@@ -69,7 +69,7 @@ def test_so_are_several_digits_on_one_sheet(digits_server: str) -> None:
         assert one["image"].startswith("data:image/png;base64,")
 
 
-def test_what_the_network_saw_is_given_back(digits_server: str) -> None:
+def test_the_input_of_the_network_is_returned(digits_server: str) -> None:
     status, picture = ask(f"{digits_server}/predict?show=true", photograph(2), {"Accept": "image/png"})
     assert status == 200
     with Image.open(io.BytesIO(picture)) as seen:
@@ -86,7 +86,7 @@ def test_what_the_network_saw_is_given_back(digits_server: str) -> None:
         (b"\xff\xd8" + b"\0" * 9_000_000, 413, "spec.limits.requestBytes"),
     ],
 )
-def test_what_is_no_photograph_is_refused_in_words(digits_server: str, body: bytes, status: int, message: str) -> None:
+def test_other_bodies_are_refused_with_the_reason(digits_server: str, body: bytes, status: int, message: str) -> None:
     found, refusal = ask(f"{digits_server}/predict", body)
     assert (found, message in refusal["error"]) == (status, True), refusal
 
@@ -96,7 +96,7 @@ SMALL = [photograph(3, size=(90, 120), kind=kind) for kind in ("JPEG", "PNG", "W
 
 @settings(max_examples=200)
 @given(st.sampled_from(SMALL), st.randoms(use_true_random=False), st.integers(1, 20), st.booleans())
-def test_no_damage_is_an_error_of_the_server(
+def test_no_damaged_photograph_is_a_server_error(
     digits_server: str,
     picture: bytes,
     chance: random.Random,
@@ -111,6 +111,6 @@ def test_no_damage_is_an_error_of_the_server(
     assert status in {200, 400, 413}, answer
 
 
-def test_it_still_answers_afterwards(digits_server: str) -> None:
+def test_the_server_answers_afterwards(digits_server: str) -> None:
     guesses: Any = ask(f"{digits_server}/predict", photograph(7))[1]["top"]
     assert guesses[0]["name"] == "seven"

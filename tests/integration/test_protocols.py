@@ -131,7 +131,7 @@ def test_triton_is_answered(
     assert answer["parameters"] == {"colour": "red"}
 
 
-def test_triton_is_told_the_best_classes(
+def test_triton_gets_the_best_classes(
     client: InferenceServerClient, names: tuple[str, str], expected: np.ndarray
 ) -> None:
     image = InferInput(names[0], list(SOME.shape), "FP32").set_data_from_numpy(SOME)
@@ -140,7 +140,7 @@ def test_triton_is_told_the_best_classes(
     assert answer == [[str(best), DIGITS[best]] for best in expected.argmax(axis=1)]
 
 
-async def test_triton_asks_many_at_a_time_and_each_gets_its_own(url: str, names: tuple[str, str]) -> None:
+async def test_concurrent_requests_get_their_own_answers(url: str, names: tuple[str, str]) -> None:
     async with triton_aio.InferenceServerClient(url.removeprefix("http://"), conn_limit=32) as client:
 
         async def ask(index: int) -> np.ndarray:
@@ -155,7 +155,7 @@ async def test_triton_asks_many_at_a_time_and_each_gets_its_own(url: str, names:
                 same(found, wanted)
 
 
-def test_triton_is_told_what_is_wrong(client: InferenceServerClient, names: tuple[str, str]) -> None:
+def test_triton_gets_the_error(client: InferenceServerClient, names: tuple[str, str]) -> None:
     odd = np.zeros((1, 3, 3, 1), np.float32)
     image = InferInput(names[0], list(odd.shape), "FP32").set_data_from_numpy(odd)
     with pytest.raises(InferenceServerException, match=r"expected float32 of shape \(n, 8, 8, 1\), found .*3, 3"):
@@ -164,9 +164,7 @@ def test_triton_is_told_what_is_wrong(client: InferenceServerClient, names: tupl
         client.infer("other", [image])
 
 
-def test_all_protocols_give_the_numbers_that_keras_gives(
-    url: str, names: tuple[str, str], expected: np.ndarray
-) -> None:
+def test_all_protocols_give_the_answers_of_keras(url: str, names: tuple[str, str], expected: np.ndarray) -> None:
     rows, flat = SOME.tolist(), SOME.reshape(5, 64).tolist()
     at = f"{url}/v1/models/digits:predict"
     same(post(at, {"instances": rows})["predictions"], expected)
@@ -186,9 +184,7 @@ def test_all_protocols_give_the_numbers_that_keras_gives(
         same([row[2] for row in answer["values"]], expected)
 
 
-def test_classes_are_called_what_the_training_data_call_them(
-    trained: Path, expected: np.ndarray, tmp_path: Path
-) -> None:
+def test_classes_have_the_names_of_the_training_data(trained: Path, expected: np.ndarray, tmp_path: Path) -> None:
     model, signature = ((trained / name).read_bytes() for name in ("model.onnx", "signature.json"))
     file = io.BytesIO()
     Image.fromarray((SOME[0, :, :, 0] * 255 / 16).astype(np.uint8)).save(file, "PNG")
@@ -198,7 +194,7 @@ def test_classes_are_called_what_the_training_data_call_them(
     assert (answer["class"], answer["name"]) == (best := int(expected[0].argmax()), DIGITS[best])
 
 
-def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
+def test_the_examples_of_the_openapi_document_are_answered(url: str) -> None:
     document = ask(f"{url}/openapi.json")[1]
     answered = 0
     for path, operations in document["paths"].items():
@@ -239,12 +235,14 @@ def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
         ("/predict", b"\xff\xd8\xff", 404, "set spec.images of the ModelServer"),
     ],
 )
-def test_what_is_wrong_is_refused_in_words(url: str, path: str, body: bytes, status: int, message: str) -> None:
+def test_wrong_requests_are_refused_with_the_reason(
+    url: str, path: str, body: bytes, status: int, message: str
+) -> None:
     found, refusal = ask(url + path, body)
     assert (found, message in str(refusal)) == (status, True), refusal
 
 
-def test_a_body_that_grows_is_refused(url: str) -> None:
+def test_a_compressed_bomb_is_refused(url: str) -> None:
     bomb = gzip.compress(b" " * 100_000_000)
     assert ask(url + V2, bomb, {"Content-Encoding": "gzip"})[0] == 413
 
@@ -276,8 +274,6 @@ def test_a_body_that_grows_is_refused(url: str) -> None:
         },
     ),
 )
-def test_nothing_that_is_sent_is_an_error_of_the_server(
-    url: str, path: str, body: bytes, headers: dict[str, str]
-) -> None:
+def test_no_request_is_a_server_error(url: str, path: str, body: bytes, headers: dict[str, str]) -> None:
     status, answer = ask(url + path, body, headers)
     assert status in {400, 404, 413, 415}, answer

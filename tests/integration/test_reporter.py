@@ -5,24 +5,20 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from epochal_api.report import Report, Size, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
+from tests.kit.certificates import self_signed
 from tests.kit.kubectl import wait
 
 SECONDS = 30.0
@@ -31,25 +27,9 @@ FIRST = Report(attempt=2, sequence=0, stage="Loading", epochs=5)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "operator")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(minutes=5))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "tls.crt", folder / "tls.key"
-    paths[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private = serialization.PrivateFormat.PKCS8
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+    pair, paths = self_signed("127.0.0.1", ca=True), (folder / "tls.crt", folder / "tls.key")
+    for path, content in zip(paths, pair, strict=True):
+        path.write_text(content)
     return paths
 
 
@@ -131,7 +111,7 @@ def started(operator: Operator) -> Reporter:
     return reporter
 
 
-def test_news_are_sent_at_once_and_the_last_state_at_the_end(
+def test_changes_are_sent_at_once_and_the_last_state_at_the_end(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # nobody waits for so long here
@@ -147,9 +127,7 @@ def test_news_are_sent_at_once_and_the_last_state_at_the_end(
     assert last == Report.model_validate(operator.reports[-1])
 
 
-def test_steps_are_sent_from_time_to_time_and_only_if_there_are_any(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_are_sent_at_intervals_if_they_changed(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
     reporter = started(operator)
     operator.until(1)
@@ -173,7 +151,9 @@ def test_the_token_is_read_each_time(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("answer", [(500, {}), (429, {"Retry-After": "1"}), (401, {})])
-def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[int, dict[str, str]]) -> None:
+def test_a_failed_report_is_repeated_with_the_latest_state(
+    operator: Operator, answer: tuple[int, dict[str, str]]
+) -> None:
     operator.answers = [answer]
     operator.answers_now.clear()
     reporter = started(operator)
@@ -188,7 +168,7 @@ def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])
-def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
+def test_a_refused_report_is_repeated_seldom_and_at_the_end(
     operator: Operator, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     operator.answers = [(status, {})] * 2
@@ -206,9 +186,7 @@ def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
     assert caplog.text.count("refuses progress reports") == 1
 
 
-def test_an_operator_that_is_replaced_by_one_that_takes_reports_gets_them(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_operator_that_accepts_reports_gets_them(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFUSED_DELAY", 0.2)
     operator.answers = [(404, {}), (422, {})]
     reporter = started(operator)
@@ -220,7 +198,7 @@ def asks(steps: float, news: float = 0.0) -> str:
     return json.dumps({"message": "so be it", "reportAfterSeconds": steps, "epochAfterSeconds": news})
 
 
-def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
+def test_steps_come_at_the_operators_interval_and_the_end_of_an_epoch_at_once(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for answer in (module, answers):
@@ -240,7 +218,7 @@ def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
     reporter.close()
 
 
-def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Operator) -> None:
+def test_ends_of_short_epochs_come_at_the_operators_interval(operator: Operator) -> None:
     operator.says = asks(steps=5, news=0.4)
     reporter = started(operator)
     epochs = count()
@@ -253,7 +231,7 @@ def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Opera
     assert min(pauses) > 0.39
 
 
-def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator: Operator) -> None:
+def test_the_end_of_an_epoch_is_sent_before_retry_after(operator: Operator) -> None:
     operator.answers = [(429, {"Retry-After": "15"})]
     operator.says = asks(steps=60)
     reporter = started(operator)
@@ -266,7 +244,7 @@ def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator:
     reporter.close()
 
 
-def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Operator) -> None:
+def test_a_change_that_was_refused_is_sent_at_the_operators_interval(operator: Operator) -> None:
     reporter = started(operator)
     operator.until(1)
     operator.answers = [(429, {"Retry-After": "1"})] * 2
@@ -277,7 +255,7 @@ def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Ope
     reporter.close()
 
 
-def test_the_answer_says_whether_to_finish(operator: Operator) -> None:
+def test_the_answer_requests_finish(operator: Operator) -> None:
     finish = Finish()
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
     operator.says = json.dumps({"message": "applied", "finish": True, "finishAfterEpoch": 2})
@@ -293,7 +271,7 @@ def test_the_answer_says_whether_to_finish(operator: Operator) -> None:
     assert finish.after(1) is None
 
 
-def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_back(operator: Operator) -> None:
+def test_the_request_to_finish_arrives_once_the_operator_is_back(operator: Operator) -> None:
     finish = Finish()
     operator.answers = [(503, {})]
     operator.says = json.dumps({"message": "applied", "finish": True})
@@ -310,9 +288,7 @@ def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_
     assert finish.after(1) == 1
 
 
-def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unchanged_report_is_sent_at_intervals(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
     monkeypatch.setattr(module, "ASK_AGAIN", 0.2)
     reporter = started(operator)
@@ -321,7 +297,7 @@ def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
     assert {found["sequence"] for found in operator.reports} == {1}, "the same state has the same number"
 
 
-def test_an_operator_that_wants_no_news_now_and_does_not_say_when_is_not_flooded(operator: Operator) -> None:
+def test_refused_reports_back_off(operator: Operator) -> None:
     reporter = started(operator)
     operator.until(1)
     operator.answers = [(429, {"Retry-After": "15"})] * 20
@@ -338,7 +314,7 @@ WAITING = Waiting(reason="EndpointUnreachable", message="refused", since=datetim
 NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
 
 
-def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: Operator) -> None:
+def test_before_its_number_is_known_an_attempt_reports_only_waiting(operator: Operator) -> None:
     reporter = Reporter(NOT_COUNTED, operator.endpoint)
     reporter.start()
     reporter.update(network=Size(parameters=5, layers=1))
@@ -356,7 +332,7 @@ def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: O
     assert (second["attempt"], "waiting" in second) == (3, False)
 
 
-def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Operator) -> None:
+def test_an_older_operator_may_refuse_a_report_without_attempt(operator: Operator) -> None:
     operator.answers = [(422, {})]
     reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)
     reporter.start()
@@ -367,7 +343,7 @@ def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Ope
     assert [found["attempt"] for found in operator.reports] == [1]
 
 
-def test_it_tells_the_peak_of_memory_and_keeps_what_it_sends(operator: Operator) -> None:
+def test_a_report_has_the_peak_of_memory_and_is_kept(operator: Operator) -> None:
     kept: list[Report] = []
     reporter = Reporter(FIRST, operator.endpoint, keep=kept.append, memory=lambda: 2**30)
     reporter.start()
@@ -377,7 +353,7 @@ def test_it_tells_the_peak_of_memory_and_keeps_what_it_sends(operator: Operator)
     assert kept[-1] == Report.model_validate(operator.reports[-1])
 
 
-def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
+def test_a_missing_operator_delays_nothing(tmp_path: Path) -> None:
     operator = Operator(tmp_path)
     operator.stop()
     reporter = started(operator)
@@ -389,7 +365,7 @@ def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
     assert time.monotonic() - began < module.LAST_CHANCE
 
 
-def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:
+def test_a_slow_operator_delays_nothing(operator: Operator) -> None:
     operator.answers_now.clear()
     reporter = started(operator)
     operator.until_asked(1)
@@ -402,7 +378,7 @@ def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:
     assert len(operator.reports) < 5
 
 
-def test_a_server_that_the_authority_does_not_vouch_for_is_told_nothing(operator: Operator, tmp_path: Path) -> None:
+def test_a_server_with_an_untrusted_certificate_gets_no_token(operator: Operator, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     endpoint = Endpoint(operator.endpoint.url, ca_file=certificate(other)[0], token_file=operator.endpoint.token_file)

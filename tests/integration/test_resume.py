@@ -231,7 +231,7 @@ def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> N
     ],
     ids=["first step", "last step", "best epoch", "middle", "validation", "end of an epoch", "end of the training"],
 )
-def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> None:
+def test_a_training_resumes_from(position: Position, whole: Trained, tmp_path: Path) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     store.write(whole.at(position))
     start = store.newest()
@@ -240,9 +240,7 @@ def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("epoch", [2, 3])
-def test_without_the_best_weights_it_goes_on_and_keeps_the_best_of_those_that_are_there(
-    whole: Trained, tmp_path: Path, epoch: int
-) -> None:
+def test_without_the_best_weights_the_best_later_epoch_is_kept(whole: Trained, tmp_path: Path, epoch: int) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     taken = whole.at(Position(epoch=epoch))
     assert taken.best is not None
@@ -256,7 +254,7 @@ def test_without_the_best_weights_it_goes_on_and_keeps_the_best_of_those_that_ar
     assert_same(run(tmp_path / "resumed", start=start), expected)
 
 
-def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path: Path) -> None:
+def test_the_best_weights_are_the_validated_weights(whole: Trained, tmp_path: Path) -> None:
     assert whole.best is not None
     epoch, kept = whole.best
     assert epoch < 3
@@ -315,7 +313,7 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
     ],
     ids=["averaged weights", "Nadam, accumulated gradients and files", "small types", "the best of steps"],
 )
-def test_it_goes_on_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
+def test_a_training_resumes_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
     fields = {"layers": DENSE, "callbacks": CALLBACKS[2:], **fields}
     one = run(tmp_path / "whole", epochs=2, **fields)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
@@ -329,7 +327,7 @@ def test_it_goes_on_with(fields: dict[str, Any], positions: list[Position], tmp_
     [Position(epoch=0, step=3, begun=True), Position(epoch=0, step=STEPS, begun=True), Position(epoch=1)],
     ids=["last step", "validation", "end of an epoch"],
 )
-def test_weights_of_samples_go_on(position: Position, tmp_path: Path) -> None:
+def test_sample_weights_apply_after_a_resume(position: Position, tmp_path: Path) -> None:
     given: dict[str, Any] = {"layers": DENSE, "train": weighted(TRAIN), "validation": weighted(VALIDATION), "epochs": 2}
     one = run(tmp_path / "whole", **given)
     assert one.figures() != run(tmp_path / "plain", layers=DENSE, epochs=2).figures()
@@ -338,7 +336,7 @@ def test_weights_of_samples_go_on(position: Position, tmp_path: Path) -> None:
     assert_same(run(tmp_path / "resumed", start=store.newest(), **given), one)
 
 
-def test_all_generators_of_random_numbers_are_taken() -> None:
+def test_all_seed_generators_are_stored() -> None:
     layers: list[dict[str, Any]] = [
         {"layer": "RandAugment", "value_range": [0, 1]},
         {"layer": "AugMix", "value_range": [0, 1]},
@@ -380,7 +378,7 @@ def test_a_stop_by_a_callback_is_kept(tmp_path: Path) -> None:
     assert resumed.taken == []
 
 
-def test_a_training_with_more_epochs_is_the_same_as_one_with_as_many(tmp_path: Path) -> None:
+def test_a_continued_training_is_the_same_as_one_with_all_epochs(tmp_path: Path) -> None:
     more = run(tmp_path / "more", epochs=4, layers=DENSE)
     fewer = run(tmp_path / "fewer", epochs=2, layers=DENSE)
     assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
@@ -474,20 +472,20 @@ def test_an_attempt_that_starts_with_finish(
     assert written[-1].state.finished_early, "what was decided is stored before the results are"
 
 
-def test_one_that_has_no_epoch_yet_trains_its_first(tmp_path: Path) -> None:
+def test_finish_before_the_first_epoch_trains_one_epoch(tmp_path: Path) -> None:
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=Finish(asked=True))
     assert_same(early, run(tmp_path / "one", epochs=1, layers=DENSE))
     assert early.finished_early
 
 
-def test_one_that_an_earlier_attempt_had_further_is_trained_as_far(tmp_path: Path) -> None:
+def test_finish_trains_as_far_as_an_earlier_attempt(tmp_path: Path) -> None:
     finish = Finish()
     finish.tell(Answer(message="applied", finish=True, finish_after_epoch=2))
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=finish)
     assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
 
 
-def test_what_is_taken_back_in_time_changes_nothing(whole: Trained, tmp_path: Path) -> None:
+def test_a_withdrawn_finish_changes_nothing(whole: Trained, tmp_path: Path) -> None:
     finish = Finish(asked=True)
     back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
     trained = run(tmp_path, finish=finish, extra=[back])
@@ -516,7 +514,7 @@ def test_a_training_in_parts_is_the_same_as_one_that_never_stopped(
     assert not last.stopped
 
 
-def test_one_that_was_killed_before_its_results_were_stored_stops_where_it_had(tmp_path: Path) -> None:
+def test_a_part_killed_before_its_results_stops_at_the_same_epoch(tmp_path: Path) -> None:
     written: list[Snapshot] = []
     stopped = run(tmp_path / "stopped", epochs=4, stopAfterEpoch=2, written=written)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
@@ -526,7 +524,7 @@ def test_one_that_was_killed_before_its_results_were_stored_stops_where_it_had(t
     assert again.stopped
 
 
-def test_one_that_a_callback_ends_where_it_was_to_stop_has_ended(tmp_path: Path) -> None:
+def test_a_callback_that_ends_the_last_epoch_of_a_part_ends_the_training(tmp_path: Path) -> None:
     ends = [{"callback": "EarlyStopping", "monitor": "loss", "mode": "max", "patience": 1}]
     ended = run(tmp_path, epochs=4, stopAfterEpoch=2, layers=DENSE, callbacks=[*ends, *CALLBACKS[2:]])
     assert len(ended.history) == 2
@@ -560,7 +558,7 @@ class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]
     [({"train": 1}, Position(epoch=1, step=2, begun=True)), ({"test": 0}, Position(epoch=1, step=STEPS, begun=True))],
     ids=["training", "validation"],
 )
-def test_sigterm_leaves_a_checkpoint_of_the_very_step(
+def test_sigterm_stores_a_checkpoint_of_the_current_step(
     tmp_path: Path, at: dict[str, int], position: Position, whole: Trained
 ) -> None:
     stopping, written = Stopping(), list[Snapshot]()
@@ -586,7 +584,7 @@ def test_checkpoints_are_taken_at_the_ends_of_epochs(tmp_path: Path, whole: Trai
 
 
 @pytest.mark.parametrize("when", ["step", "epoch"])
-def test_a_loss_that_is_no_number_is_never_stored(tmp_path: Path, when: str) -> None:
+def test_a_nan_loss_is_never_stored(tmp_path: Path, when: str) -> None:
     written: list[Snapshot] = []
     layers = [DENSE[0], {"layer": "Dense", "units": 4}, {"layer": "Dense", "units": 4}, DENSE[1]]
     fields: dict[str, Any] = {

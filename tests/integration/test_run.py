@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import hashlib
 import json
 import os
 import re
@@ -32,11 +31,10 @@ from typer.testing import CliRunner
 
 from tests.kit.s3_server import Service
 
-from .conftest import undone
+from .conftest import FEATURES, LABELS, undone
 from .test_reporter import Operator
 
-FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
-LABELS = (FEATURES[:, 0] > 0).astype("uint8")
+pytestmark = pytest.mark.usefixtures("as_before")
 
 
 def job(**spec: Any) -> dict[str, Any]:
@@ -68,20 +66,12 @@ def job(**spec: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
-    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
-    return tmp_path
-
-
 def command(folder: Path, document: Any) -> list[str]:
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
     return [sys.executable, "-m", "epochal_trainer", "run", str(folder / "job.yaml")]
 
 
-def test_a_run_leaves_its_results(folder: Path) -> None:
+def test_a_run_stores_its_results(folder: Path) -> None:
     folders = ["--data", str(folder / "data"), "--results", str(folder / "results")]
     ended = subprocess.run(
         [*command(folder, job()), *folders], check=False, capture_output=True, text=True, timeout=120
@@ -135,14 +125,13 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["folder", "service"])
-@pytest.mark.usefixtures("as_before", "operator", "words")
-def test_the_history_is_there_while_the_training_runs(
+@pytest.mark.usefixtures("operator", "words")
+def test_the_history_is_stored_while_the_training_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, bucket: str
 ) -> None:
     service = Service()
     for key in ("tiny.npz", "test.npz"):
-        service.objects[key] = (folder / "data" / key).read_bytes()
-        service.etags[key] = hashlib.md5(service.objects[key], usedforsecurity=False).hexdigest()
+        service.put(key, (folder / "data" / key).read_bytes())
 
     def stored() -> list[bytes]:
         with service.lock:
@@ -187,7 +176,6 @@ LAYERS = [{"layer": "Reshape", "target_shape": [5]}, {"layer": "Dense", "units":
         ({"network": {"input": {"shape": [7]}, "layers": LAYERS[1:]}}, 65, "ShapeMismatch"),
     ],
 )
-@pytest.mark.usefixtures("as_before")
 def test_a_failure_has_a_reason_and_a_code(
     folder: Path, capsys: pytest.CaptureFixture[str], spec: dict[str, Any], code: int, reason: str
 ) -> None:
@@ -217,8 +205,7 @@ QUIET: dict[str, Any] = {
 """A network that never learns, and a figure that means nothing."""
 
 
-@pytest.mark.usefixtures("as_before")
-def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
+def test_each_attempt_logs_the_warnings_and_they_change_nothing(
     folder: Path, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.savez(folder / "data/tiny.npz", x=FEATURES, y=np.sort(LABELS))
@@ -243,8 +230,7 @@ def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
     assert summary["metrics"]["loss"] == pytest.approx(np.log(2))
 
 
-@pytest.mark.usefixtures("as_before")
-def test_a_check_that_breaks_breaks_no_training(
+def test_a_failing_check_does_not_fail_the_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -257,8 +243,7 @@ def test_a_check_that_breaks_breaks_no_training(
     assert capsys.readouterr().out.count("A check that only warns has failed") >= 4
 
 
-@pytest.mark.usefixtures("as_before")
-def test_too_little_memory_ends_it_before_keras_is_imported(
+def test_too_little_memory_ends_the_run_before_keras_is_imported(
     folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
@@ -268,8 +253,7 @@ def test_too_little_memory_ends_it_before_keras_is_imported(
     assert "the container may take 64 MiB of memory" in termination(words).message
 
 
-@pytest.mark.usefixtures("as_before")
-def test_indices_are_looked_at_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_indices_are_checked_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layers = [{"layer": "Embedding", "input_dim": 2, "output_dim": 1}, {"layer": "Flatten"}, LAYERS[1]]
     command(folder, job(network={"input": {"shape": [6]}, "layers": layers}))
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
@@ -279,15 +263,13 @@ def test_indices_are_looked_at_before_training(folder: Path, capsys: pytest.Capt
     assert "Training: " not in printed
 
 
-@pytest.mark.usefixtures("as_before")
 def test_buckets_need_credentials(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command(folder, job(storage={"secretRef": {"name": "x"}, "endpoint": "http://127.0.0.1:1"}))
     assert run(folder / "job.yaml", None) == 77
     assert "CredentialsRefused: " in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("as_before")
-def test_an_authority_that_is_named_must_come(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_configured_certificate_authority_must_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage: dict[str, Any] = {"secretRef": {"name": "x"}, "endpoint": "https://127.0.0.1:1", "timeoutSeconds": 1}
     storage["caConfigMapRef"] = {"name": "our-ca", "key": "root.pem"}
     command(folder, job(storage=storage))
@@ -330,10 +312,7 @@ def termination(words: Path) -> Termination:
     return found
 
 
-@pytest.mark.usefixtures("as_before")
-def test_a_storage_that_never_answers_is_told_while_it_is_waited_for(
-    folder: Path, operator: Operator, words: Path
-) -> None:
+def test_a_storage_that_never_answers_is_reported_meanwhile(folder: Path, operator: Operator, words: Path) -> None:
     command(folder, stored_at(NOWHERE, 10))
     assert run(folder / "job.yaml", None) == 64
     first = operator.reports[0]
@@ -347,8 +326,7 @@ def test_a_storage_that_never_answers_is_told_while_it_is_waited_for(
     assert last.waiting is not None, "it never answered, so nobody may say that it does again"
 
 
-@pytest.mark.usefixtures("as_before")
-def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, words: Path) -> None:
+def test_sigterm_ends_the_wait_for_the_storage(folder: Path, operator: Operator, words: Path) -> None:
     command(folder, stored_at(NOWHERE, 3600))
 
     def stop() -> None:
@@ -363,8 +341,7 @@ def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, w
     assert termination(words).reason == "Terminated"
 
 
-@pytest.mark.usefixtures("as_before")
-def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
+def test_sigterm_at_the_end_of_training_leaves_the_results_to_the_next_attempt(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
@@ -378,8 +355,7 @@ def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
     assert (summary["attempt"], summary["epochs"]) == (2, 3)
 
 
-@pytest.mark.usefixtures("as_before")
-def test_credentials_are_in_nothing_that_is_written(
+def test_credentials_are_in_no_output(
     folder: Path, operator: Operator, words: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service = Service()
@@ -419,8 +395,7 @@ def test_credentials_are_in_nothing_that_is_written(
         (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x; the trainer's log holds the traceback$"),
     ],
 )
-@pytest.mark.usefixtures("as_before")
-def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
+def test_a_crash_has_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
     folder: Path,
     words: Path,
     capsys: pytest.CaptureFixture[str],
@@ -444,8 +419,7 @@ def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - f
     signal.raise_signal(signal.SIGTERM)  # Too late to end in another way.
 
 
-@pytest.mark.usefixtures("as_before")
-def test_a_failed_training_tells_where_it_was(folder: Path, words: Path) -> None:
+def test_a_failed_training_reports_its_position(folder: Path, words: Path) -> None:
     training = {"epochs": 3, "batchSize": 8, "loss": "mse", "optimizer": {"name": "SGD", "learning_rate": 1e30}}
     layers = [{"layer": "Dense", "units": 1}]
     command(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers}))

@@ -69,7 +69,7 @@ def stored(service: Service, content: bytes, key: str = "a") -> None:
     service.asked.clear()
 
 
-def test_all_that_a_bucket_does(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
+def test_all_operations_of_a_bucket(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
     bucket.check()
     bucket.put("small", b"content")
     bucket.upload(large, "folder/large")
@@ -82,7 +82,7 @@ def test_all_that_a_bucket_does(bucket: S3Bucket, service: Service, large: Path,
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "aws-chunked", "zstd"])
-def test_an_object_is_read_as_its_bytes_whatever_it_says_they_are(
+def test_an_object_is_read_as_its_bytes_whatever_its_content_encoding(
     bucket: S3Bucket, service: Service, tmp_path: Path, encoding: str
 ) -> None:
     content = gzip.compress(os.urandom(500) * 20)
@@ -93,9 +93,7 @@ def test_an_object_is_read_as_its_bytes_whatever_it_says_they_are(
     assert bucket.get("a") == content
 
 
-def test_a_download_that_breaks_goes_on_with_the_parts_that_are_missing(
-    bucket: S3Bucket, service: Service, tmp_path: Path
-) -> None:
+def test_a_broken_download_continues_with_the_missing_parts(bucket: S3Bucket, service: Service, tmp_path: Path) -> None:
     content = os.urandom(3 * PART + 200_000)  # whichever parts come first: each is longer than what they are cut to
     stored(service, content)
     service.faults = [breaking("GET", after=100_000, times=3)]
@@ -104,14 +102,14 @@ def test_a_download_that_breaks_goes_on_with_the_parts_that_are_missing(
     assert sum(asked.method == "GET" for asked in service.asked) == 4 + 3
 
 
-def test_an_upload_that_breaks_is_made_again(bucket: S3Bucket, service: Service, large: Path) -> None:
+def test_a_broken_upload_is_repeated(bucket: S3Bucket, service: Service, large: Path) -> None:
     service.faults = [breaking("PUT", after=100_000, times=2)]
     bucket.upload(large, "a")
     assert service.objects["a"] == large.read_bytes()
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_service_that_is_restarted_meanwhile_is_waited_for(
+def test_a_restart_of_the_service_is_waited_for(
     *,
     bucket: S3Bucket,
     service: Service,
@@ -148,14 +146,14 @@ def test_a_service_that_is_restarted_meanwhile_is_waited_for(
     assert "The storage answers again" in ended
 
 
-def test_a_slow_service_is_no_fault(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
+def test_a_slow_service_is_no_error(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
     service.faults = [slow(0.3)]
     bucket.upload(large, "a")
     bucket.download("a", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == large.read_bytes()
 
 
-def test_what_a_service_says_of_its_return_is_not_waited_for_in_silence(bucket: S3Bucket, service: Service) -> None:
+def test_a_long_retry_after_is_not_waited_for(bucket: S3Bucket, service: Service) -> None:
     left = [4]
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -186,7 +184,7 @@ def test_a_full_service_is_waited_for(
     ("status", "code"),
     [(403, "AccessDenied"), (400, "ExpiredToken"), (403, "InvalidAccessKeyId"), (404, "NoSuchBucket")],
 )
-def test_what_was_allowed_once_is_waited_for_to_be_allowed_again(
+def test_a_right_that_existed_before_is_waited_for(
     bucket: S3Bucket, service: Service, waits: list[Waiting | None], status: int, code: str
 ) -> None:
     bucket.put("attempt", b"1")
@@ -198,7 +196,7 @@ def test_what_was_allowed_once_is_waited_for_to_be_allowed_again(
 
 
 @pytest.mark.parametrize("page", [PAGE, b"<html><br></html>", b""])
-def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
+def test_answers_of_a_proxy_are_retried(
     bucket: S3Bucket, service: Service, waits: list[Waiting | None], page: bytes
 ) -> None:
     bucket.put("attempt", b"1")
@@ -213,7 +211,7 @@ def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
     assert waits[-1] is None
 
 
-def test_a_proxy_that_always_answers_in_place_of_the_service_is_told_at_once(
+def test_a_proxy_that_always_answers_fails_at_once(
     bucket: S3Bucket, service: Service, waits: list[Waiting | None]
 ) -> None:
     service.faults = [replacing(10**9, PAGE)]
@@ -223,7 +221,7 @@ def test_a_proxy_that_always_answers_in_place_of_the_service_is_told_at_once(
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket")])
-def test_what_was_never_allowed_fails_at_once(
+def test_a_right_that_never_existed_fails_at_once(
     bucket: S3Bucket, service: Service, waits: list[Waiting | None], status: int, code: str
 ) -> None:
     service.faults = [refusing(status, code)]
@@ -234,7 +232,7 @@ def test_what_was_never_allowed_fails_at_once(
     assert [asked.method for asked in service.asked].count("PUT") == 1
 
 
-def test_reading_is_never_waited_for_to_be_allowed_where_nothing_was_written(
+def test_a_refused_read_fails_at_once_before_the_first_write(
     bucket: S3Bucket, service: Service, waits: list[Waiting | None]
 ) -> None:
     stored(service, b"content")
@@ -245,14 +243,14 @@ def test_reading_is_never_waited_for_to_be_allowed_where_nothing_was_written(
     assert waits == []
 
 
-def test_what_is_missing_is_never_waited_for(bucket: S3Bucket) -> None:
+def test_a_missing_object_fails_at_once(bucket: S3Bucket) -> None:
     bucket.put("a", b"content")
     with pytest.raises(Failure) as caught:
         bucket.stat("b")
     assert caught.value.reason == "ObjectNotFound"
 
 
-def test_what_is_like_a_missing_key_is_named_after_few_looks(bucket: S3Bucket, service: Service) -> None:
+def test_similar_keys_are_suggested_after_few_requests(bucket: S3Bucket, service: Service) -> None:
     service.objects |= {f"images/{number:06}.png": b"" for number in range(3000)}
     service.objects |= {"mnist/train.npz": b"", "mnist/test.npz": b"", "images/zebra.png": b""}
     for key, words in {
@@ -268,7 +266,7 @@ def test_what_is_like_a_missing_key_is_named_after_few_looks(bucket: S3Bucket, s
         assert sum(asked.key == "" for asked in service.asked) <= near.LOOKS + 3
 
 
-def test_what_may_not_be_listed_is_not_asked_for_twice(bucket: S3Bucket, service: Service) -> None:
+def test_a_refused_list_is_not_repeated(bucket: S3Bucket, service: Service) -> None:
     service.faults = [refusing(403, "AccessDenied", methods=("GET",))]
     with pytest.raises(Failure, match=r"/a at http://[\d.:]+ does not exist$") as caught:
         bucket.stat("a")
@@ -285,7 +283,7 @@ def test_what_may_not_be_listed_is_not_asked_for_twice(bucket: S3Bucket, service
         (None, "name another"),
     ],
 )
-def test_buckets_like_a_missing_one_are_named(service: Service, there: list[str] | None, words: str) -> None:
+def test_similar_buckets_are_suggested(service: Service, there: list[str] | None, words: str) -> None:
     service.buckets = there or []
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -302,7 +300,7 @@ def test_buckets_like_a_missing_one_are_named(service: Service, there: list[str]
         assert caught.value.message.endswith(words)
 
 
-def test_patience_ends_with_the_reason_and_how_long_it_was(service: Service, waits: list[Waiting | None]) -> None:
+def test_retries_end_with_the_reason_and_their_duration(service: Service, waits: list[Waiting | None]) -> None:
     bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(waits.append)))
     service.faults = [refusing(507, "XMinioStorageFull")]
     with pytest.raises(Failure, match=r"make room there.*; tried for .*spec\.storage\.timeoutSeconds") as caught:
@@ -319,7 +317,7 @@ class Stop(BaseException):
     """Ends a wait."""
 
 
-def test_waiting_can_be_ended_also_in_the_threads_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
+def test_a_check_can_end_the_retries_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
     stored(service, large.read_bytes())
     stopped = threading.Event()
 
@@ -337,7 +335,7 @@ def test_waiting_can_be_ended_also_in_the_threads_of_a_download(service: Service
     assert sorted(os.listdir(tmp_path)) == ["large"]  # noqa: PTH208 - hidden files count
 
 
-def test_one_part_that_fails_ends_the_others(service: Service, large: Path, tmp_path: Path) -> None:
+def test_a_failed_part_ends_the_other_parts(service: Service, large: Path, tmp_path: Path) -> None:
     stored(service, large.read_bytes())
     unavailable = refusing(503, "SlowDown", methods=("GET",))
 
@@ -358,7 +356,7 @@ def test_one_part_that_fails_ends_the_others(service: Service, large: Path, tmp_
 
 @pytest.mark.parametrize("size", [0, 1, 1000])
 @pytest.mark.parametrize("etag", ["plain", "other"])
-def test_what_arrived_is_what_was_sent(
+def test_an_upload_is_verified_by_etag_or_content(
     bucket: S3Bucket, service: Service, tmp_path: Path, size: int, etag: str
 ) -> None:
     if etag == "other":
@@ -369,16 +367,14 @@ def test_what_arrived_is_what_was_sent(
     assert len(read) == (1 if etag == "other" else 0)
 
 
-def test_an_upload_in_parts_is_known_by_the_tag_of_its_parts(bucket: S3Bucket, service: Service, large: Path) -> None:
+def test_a_multipart_upload_is_verified_by_its_etag(bucket: S3Bucket, service: Service, large: Path) -> None:
     bucket.upload(large, "a")
     assert service.etags["a"].endswith("-4")
     assert not [asked for asked in service.asked if asked.method == "GET"]
 
 
 @pytest.mark.parametrize("show", [lambda _: "0123456789abcdef", lambda _: "0" * 32])
-def test_a_content_that_is_not_what_was_sent_is_written_again(
-    bucket: S3Bucket, service: Service, large: Path, show: object
-) -> None:
+def test_a_damaged_upload_is_repeated(bucket: S3Bucket, service: Service, large: Path, show: object) -> None:
     damaged = [b"x"]
 
     def damage(content: bytes) -> bytes:
@@ -389,7 +385,7 @@ def test_a_content_that_is_not_what_was_sent_is_written_again(
     assert service.objects["a"] == large.read_bytes()
 
 
-def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) -> None:
+def test_a_service_that_damages_every_upload_fails(bucket: S3Bucket, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
     with pytest.raises(Failure, match=r"does not hold the 7 bytes that were written to it 3 times") as caught:
         bucket.put("a", b"content")
@@ -400,7 +396,7 @@ def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) 
 
 
 @pytest.mark.parametrize(("times", "arrives"), [(2, True), (3, False)])
-def test_an_object_that_arrives_damaged_is_fetched_anew(
+def test_a_damaged_download_is_repeated(
     bucket: S3Bucket, service: Service, tmp_path: Path, times: int, *, arrives: bool
 ) -> None:
     stored(service, b"content")
@@ -437,7 +433,7 @@ def test_only_small_objects_are_read_as_a_whole(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(SECRETS, min_size=3, max_size=3), st.integers(0, SHOWN))
-def test_no_credential_that_a_service_repeats_is_told(
+def test_credentials_in_answers_of_a_service_are_redacted(
     service: Service, caplog: pytest.LogCaptureFixture, secrets: list[str], before: int
 ) -> None:
     waits: list[Waiting | None] = []
@@ -457,7 +453,7 @@ def test_no_credential_that_a_service_repeats_is_told(
             assert quote(secret, safe="") not in text
 
 
-def test_a_write_is_not_tried_again_over_a_later_attempt(service: Service, bucket: S3Bucket, tmp_path: Path) -> None:
+def test_a_write_is_not_repeated_over_a_later_attempt(service: Service, bucket: S3Bucket, tmp_path: Path) -> None:
     """Tries go on for an hour, and meanwhile another attempt may have stored all of its results."""
     (tmp_path / "model").write_bytes(b"mine")
     attempts = Attempts(bucket, "u", "earlier")

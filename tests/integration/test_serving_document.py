@@ -32,7 +32,7 @@ def example(heading: str) -> dict[str, Any]:
     return shown
 
 
-def test_the_model_is_told_of(digits_server: str, tmp_path: Path) -> None:
+def test_the_model_is_described(digits_server: str, tmp_path: Path) -> None:
     assert json.loads(output_of(digits_server, tmp_path, METADATA))["name"] == "digits"
 
 

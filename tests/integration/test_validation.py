@@ -17,7 +17,7 @@ BOARD = {"callback": "TensorBoard", "update_freq": 2}
 EMA = {"name": "Adam", "use_ema": True}
 
 
-def test_the_state_is_copied_where_a_checkpoint_is_due_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_state_is_copied_only_when_a_checkpoint_is_due(tmp_path: Path) -> None:
     trained = run(tmp_path, layers=DENSE, kind=EpochRecorder, checkpoint={"everyEpochs": 2})
     assert [snapshot.state.position for snapshot in trained.taken] == [Position(epoch=2), Position(epoch=3)]
 
@@ -43,7 +43,7 @@ def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> 
     ],
     ids=["TensorBoard", "averaged weights", "averaged weights for validation alone"],
 )
-def test_sigterm_within_validation_leaves_the_state_of_before(tmp_path: Path, fields: dict[str, Any]) -> None:
+def test_sigterm_during_validation_stores_the_state_before_it(tmp_path: Path, fields: dict[str, Any]) -> None:
     whole = run(tmp_path / "whole", **fields)
     stopping, signal_callback, written = Stopping(), SignalAt(test=0), list[Snapshot]()
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)

@@ -57,7 +57,7 @@ with beats.watched(1):
 """
 
 
-def test_a_training_that_hangs_is_ended_and_says_where(path: Path) -> None:
+def test_a_hanging_training_ends_with_its_position_and_stack(path: Path) -> None:
     code, printed, _ = ended(started(path, HANG))
     assert code == EXIT_CODE == 75
     assert words(path)["reason"] == "Hanging"
@@ -82,7 +82,7 @@ with beats.watched(1):
 """
 
 
-def test_a_log_that_hangs_does_not_keep_it_from_ending(path: Path) -> None:
+def test_a_hanging_log_does_not_block_the_end(path: Path) -> None:
     code, _, _ = ended(started(path, LOCKED))
     assert code == EXIT_CODE
     assert words(path)["reason"] == "Hanging"
@@ -95,7 +95,7 @@ with beats.watched(1):
 """
 
 
-def test_a_hang_that_keeps_pythons_lock_is_ended(path: Path) -> None:
+def test_a_hang_that_holds_the_gil_is_ended(path: Path) -> None:
     code, _, errors = ended(started(path, GIL))
     assert code == 1
     assert "<module>" in errors
@@ -112,7 +112,7 @@ print("done")
 """
 
 
-def test_time_in_which_the_process_is_stopped_does_not_count(path: Path) -> None:
+def test_the_time_of_a_stopped_process_does_not_count(path: Path) -> None:
     process = started(path, STOPPED)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -133,12 +133,12 @@ print("done")
 """
 
 
-def test_only_what_is_watched_can_hang(path: Path) -> None:
+def test_only_watched_code_can_hang(path: Path) -> None:
     code, printed, errors = ended(started(path, UNWATCHED))
     assert (code, printed) == (0, "done\n"), errors
 
 
-def test_a_step_costs_nothing_to_speak_of(path: Path) -> None:
+def test_a_step_costs_less_than_50_microseconds(path: Path) -> None:
     watchdog = Watchdog(LastWords(path))
     watchdog.at(0, 0)
     best = 1.0

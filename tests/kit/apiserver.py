@@ -105,6 +105,18 @@ def request(
     return found
 
 
+def is_allowed(account: str, home: str, **attributes: str) -> bool:
+    """Returns whether a service account of the namespace `home` has the right with these resource attributes."""
+    review: Object = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": f"system:serviceaccount:{home}:{account}", "resourceAttributes": attributes},
+    }
+    status = request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]
+    assert "evaluationError" not in status, status
+    return bool(status["allowed"])
+
+
 def stream(path: str, seconds: float, opened: Callable[[socket], None]) -> Iterator[Object]:
     """Yields the events of a watch until either side ends it.
 

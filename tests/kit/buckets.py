@@ -70,10 +70,16 @@ def namespace_with_credentials(name: str, access_key: str, secret_key: str) -> l
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": name},
-            "stringData": {"accessKey": access_key, "secretKey": secret_key},
-        },
+        secret(SECRET, access_key, secret_key, namespace=name),
     ]
+
+
+def secret(name: str, access_key: str, secret_key: str, session_token: str = "", **metadata: str) -> Object:
+    """Returns the Secret that `spec.storage.secretRef` refers to."""
+    data = {"accessKey": access_key, "secretKey": secret_key, "sessionToken": session_token}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, **metadata},
+        "stringData": {key: value for key, value in data.items() if value},
+    }

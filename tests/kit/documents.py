@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,3 +74,11 @@ def run(parts: Iterable[Block], folder: Path, *, timeout: float, **environment: 
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout.split(_END)[: len(texts)]
+
+
+def run_by_heading(parts: Sequence[Block], folder: Path, *, timeout: float, **environment: str) -> dict[str, str]:
+    """Runs blocks, and returns their output by the heading above them."""
+    printed: dict[str, str] = {}
+    for part, text in zip(parts, run(parts, folder, timeout=timeout, **environment), strict=True):
+        printed[part.heading] = printed.get(part.heading, "") + text
+    return printed

@@ -54,6 +54,12 @@ def process_of(pod_uid: str) -> int:
     return min(found)
 
 
+def restarts() -> dict[str, int]:
+    """Returns how often the container of each of the operator's pods was restarted."""
+    found = items("pods", namespace=NAMESPACE, selector=SELECTOR)
+    return {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in found}
+
+
 def metrics() -> str:
     with urllib.request.urlopen(METRICS, timeout=10) as answer:
         text: str = answer.read().decode()

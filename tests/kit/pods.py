@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tests.kit.kubectl import Object, get
+from tests.kit.kubectl import Object, apply, get, kubectl
 from tests.kit.operator import NAMESPACE
 
 OPTION = "--trainer-image="
@@ -41,3 +41,12 @@ def restricted(name: str, image: str, command: Sequence[str], **metadata: Any) -
             "containers": [container],
         },
     }
+
+
+def run_to_end(pod: Object, namespace: str) -> str:
+    """Runs a pod in a namespace until it has succeeded, and returns its log."""
+    name = pod["metadata"]["name"]
+    apply(pod, namespace=namespace)
+    succeeded = "--for=jsonpath={.status.phase}=Succeeded"
+    kubectl("wait", succeeded, f"pod/{name}", "--namespace", namespace, "--timeout=90s")
+    return kubectl("logs", name, "--namespace", namespace)

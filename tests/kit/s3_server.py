@@ -58,6 +58,11 @@ class Service:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def put(self, key: str, content: bytes) -> None:
+        """Stores an object without a request."""
+        self.objects[key] = content
+        self.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+
     def stop(self) -> None:
         """Stops the service like a kill: every connection breaks, and parts of uploads are lost."""
         self._server.shutdown()

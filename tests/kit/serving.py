@@ -112,7 +112,7 @@ class Process:
 
 
 def put(service: Service, key: str, data: bytes) -> None:
-    service.objects[key], service.etags[key] = data, digest(data)
+    service.put(key, data)
 
 
 def stored(

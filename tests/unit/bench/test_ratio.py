@@ -27,14 +27,14 @@ def test_slower_by_a_tenth() -> None:
     assert "hides" not in ratio.describe(1.01)
 
 
-def test_medians_and_minima_tell_different_things() -> None:
+def test_medians_and_minima_differ() -> None:
     slow_at_times = [[4.0, 4.0, 6.0, 6.0]] * 6
     ratio = Ratio.of(STEADY, slow_at_times)
     assert ratio.middle == pytest.approx(4.05 / 5)
     assert ratio.minima == 1
 
 
-def test_a_spread_that_hides_the_goal_fails_it() -> None:
+def test_a_spread_across_the_goal_misses_it() -> None:
     two_modes = [[4.0] * 4, [6.0] * 4] * 3
     ratio = Ratio.of(two_modes, list(reversed(two_modes)))
     assert ratio.middle == 1
@@ -43,13 +43,13 @@ def test_a_spread_that_hides_the_goal_fails_it() -> None:
     assert ratio.describe(1.01).endswith("the spread hides the goal")
 
 
-def test_the_interval_draws_rounds_so_that_what_disturbs_both_alike_hides_nothing() -> None:
+def test_the_interval_draws_rounds_so_that_shared_noise_cancels() -> None:
     drifting = scaled(STEADY[:3], 1.0) + scaled(STEADY[3:], 1.5)
     ratio = Ratio.of(scaled(drifting, 1.1), drifting)
     assert [ratio.low, ratio.high] == pytest.approx([1.1, 1.1])
 
 
-def test_each_must_have_run_equally_often() -> None:
+def test_both_sides_need_equally_many_runs() -> None:
     with pytest.raises(ValueError, match="zip"):
         Ratio.of(STEADY, STEADY[:5])
 
@@ -73,7 +73,7 @@ def test_at_least() -> None:
     assert "hides" not in rates.describe_minimum(0.6)
 
 
-def test_a_spread_that_hides_what_is_reached_fails_it() -> None:
+def test_a_spread_across_the_minimum_misses_it() -> None:
     two_modes = [[4.0] * 4, [6.0] * 4] * 3
     ratio = Ratio.of(two_modes, list(reversed(two_modes)))
     assert not ratio.reaches(0.9)

@@ -88,21 +88,21 @@ def test_every_state_has_its_health(of: Status, expected: Health) -> None:
     assert training_health(document(of.dump())) == expected
 
 
-def test_every_state_is_looked_at() -> None:
+def test_every_state_is_tested() -> None:
     assert {of.state for of, _ in SEEN.values()} - {None} == set(STATES)
 
 
-def test_what_epochal_has_not_looked_at_is_not_ready() -> None:
+def test_a_job_without_status_is_not_ready() -> None:
     assert training_health(document()) == BEFORE
 
 
 @pytest.mark.parametrize("before", ["running", "failed", "complete"])
-def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+def test_a_status_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
     assert training_health(document(of.dump(), generation=2)) == BEFORE
 
 
-def test_argo_cd_shows_why() -> None:
+def test_argo_cd_shows_the_reason() -> None:
     of, _ = SEEN["a spec that is refused"]
     assert argo_cd(document(of.dump()), SCRIPT)["message"] == "spec.network: no"
     assert argo_cd(document(), SCRIPT)["message"] == "Epochal has not looked at it yet"

@@ -68,12 +68,12 @@ def test_every_state_has_its_health(of: ExperimentStatus, expected: Health) -> N
     assert training_health(served(of)) == expected
 
 
-def test_every_state_is_looked_at() -> None:
+def test_every_state_is_tested() -> None:
     assert {of.state for of, _ in SEEN.values()} - {None} == set(EXPERIMENT_STATES)
 
 
 @pytest.mark.parametrize("before", ["running", "failed", "complete"])
-def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+def test_a_status_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
     assert training_health(served(of, METADATA.generation + 1)) == BEFORE
 

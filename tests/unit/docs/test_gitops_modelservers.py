@@ -94,28 +94,28 @@ def test_every_state_has_its_health(of: ModelServerStatus, expected: Health) -> 
     assert health(document(of.dump())) == expected
 
 
-def test_every_state_is_looked_at() -> None:
+def test_every_state_is_tested() -> None:
     assert {of.state for of, _ in SEEN.values()} - {None} == set(SERVER_STATES)
 
 
-def test_what_epochal_has_not_looked_at_is_under_way() -> None:
+def test_a_server_without_status_is_progressing() -> None:
     assert health(document()) == UNDER_WAY
 
 
 @pytest.mark.parametrize("before", ["serving", "no pods", "a model that cannot be served"])
-def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+def test_a_status_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
     assert health(document(of.dump(), generation=2)) == UNDER_WAY
 
 
-def test_one_that_waits_counts_where_it_is_told_to() -> None:
+def test_a_waiting_server_counts_as_healthy_with_the_change_of_the_page() -> None:
     for name, (of, expected) in SEEN.items():
         served = document(of.dump())
         found = Health(argo_cd(served, WAITING_ARGO_CD)["status"], flux(served, WAITING_FLUX))
         assert found == (SERVES if of.state == "Waiting" else expected), name
 
 
-def test_argo_cd_shows_why() -> None:
+def test_argo_cd_shows_the_reason() -> None:
     of, _ = SEEN["a training that has failed"]
     assert argo_cd(document(of.dump()), SCRIPT)["message"] == FAILED.message
     assert argo_cd(document(), SCRIPT)["message"] == "Epochal has not looked at it yet"

@@ -34,11 +34,11 @@ def dead(document: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_links_lead_somewhere(document: Path) -> None:
+def test_links_have_a_target(document: Path) -> None:
     assert dead(document) == []
 
 
-def test_the_documents_are_looked_at() -> None:
+def test_the_documents_are_checked() -> None:
     names = {str(file.relative_to(ROOT)) for file in DOCUMENTS}
     assert {"README.md", "SECURITY.md", "docs/reasons.md", "charts/epochal/README.md"} <= names
 

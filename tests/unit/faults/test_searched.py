@@ -62,15 +62,15 @@ def test_a_search_that_is_in_order() -> None:
         (left(best={"trial": 1, "value": "0.1", "parameters": {}}), "the best is told to be trial 1"),
     ],
 )
-def test_what_is_not(found: Left, words: str) -> None:
+def test_broken_rules_are_faults(found: Left, words: str) -> None:
     assert any(words in fault for fault in found.faults())
 
 
-def test_a_training_that_a_person_deletes_may_be_begun_again() -> None:
+def test_a_deleted_training_may_start_again() -> None:
     assert left(Started(0, 0, "lost"), epochs={"repeated": 2}).faults(deleted=1) == []
 
 
-def test_differences_are_told_rung_by_rung() -> None:
+def test_differences_are_listed_by_rung() -> None:
     other = left(rungs={(0, 0): rung(1, value="0.9"), (0, 1): rung(4)})
     assert left().differences(other) == ["rung 0 of trial 0: value is 1.0, undisturbed 0.9"]
     fewer = left(rungs={(0, 0): rung(1)})

@@ -61,7 +61,7 @@ def test_going_on_is_no_fault() -> None:
         ({"conditions": [condition("Ready", since="2026-11-25T11:00:00Z"), condition("Complete")]}, "went from"),
     ],
 )
-def test_what_runs_backwards_is_a_fault(status: dict[str, Any], words: str) -> None:
+def test_a_status_that_runs_backwards_is_a_fault(status: dict[str, Any], words: str) -> None:
     (fault,) = changed(RUNNING, **status)
     assert words in fault
 
@@ -70,7 +70,7 @@ def test_what_runs_backwards_is_a_fault(status: dict[str, Any], words: str) -> N
     "status",
     [{"state": "Running"}, {"attempt": 2}, {"conditions": [condition("Complete", "False", since=NEW)]}],
 )
-def test_what_changes_after_the_end_is_a_fault(status: dict[str, Any]) -> None:
+def test_a_change_after_the_end_is_a_fault(status: dict[str, Any]) -> None:
     assert changed(DONE) == []
     assert changed(DONE, **status)
 
@@ -80,14 +80,14 @@ def test_a_spec_that_was_refused_may_be_mended() -> None:
     assert changed(refused, state="Running", conditions=[condition("Failed", since=NEW)]) == []
 
 
-def test_two_jobs_of_one_training_job_are_a_fault() -> None:
+def test_two_jobs_of_a_training_job_are_a_fault() -> None:
     audit = Audit("any")
     for uid in ("a", "a", "b"):
         audit._take_job(modified({"metadata": {"uid": uid, "labels": {"epochal.dev/trainingjob-uid": "job-uid"}}}))
     assert audit.faults == ["job-uid had 2 Jobs"]
 
 
-def test_two_pods_at_a_time_are_a_fault_and_one_after_another_are_none() -> None:
+def test_two_pods_at_a_time_are_a_fault() -> None:
     def pod(name: str, phase: str) -> dict[str, Any]:
         labels = {"epochal.dev/trainingjob-uid": "job-uid"}
         return {"metadata": {"name": name, "labels": labels}, "status": {"phase": phase}}
@@ -105,14 +105,14 @@ def event(uid: str, reason: str) -> dict[str, Any]:
     return {"metadata": {"uid": uid}, "regarding": regarding, "reason": reason, "note": "words"}
 
 
-def test_an_event_that_is_told_twice_is_a_fault() -> None:
+def test_a_repeated_event_is_a_fault() -> None:
     audit = Audit("any")
     for uid in ("a", "a", "b"):
         audit._take_event(modified(event(uid, "Started")))
     assert audit.faults == ["job-uid: the Event Started was told 2 times: words"]
 
 
-def test_whoever_suspends_twice_is_told_so_twice() -> None:
+def test_two_suspensions_have_two_events() -> None:
     audit = Audit("any")
     for version, suspend in enumerate((False, True, False, True), start=1):
         audit._take_training_job(modified(job(version, suspend=suspend)))

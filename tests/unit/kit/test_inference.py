@@ -21,7 +21,7 @@ def probabilities(samples: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndar
     return np.asarray(logits / logits.sum(axis=1, keepdims=True), np.float32)
 
 
-def test_questions_are_those_that_servers_understand() -> None:
+def test_requests_are_valid_open_inference() -> None:
     for binary in (True, False):
         asked = questions("digits", NAMES, BATCHES, binary=binary)
         assert asked.path == "/v2/models/digits/infer"
@@ -31,7 +31,7 @@ def test_questions_are_those_that_servers_understand() -> None:
             assert request.outputs[0].binary == binary
 
 
-def test_who_has_answered_what(tmp_path: Path) -> None:
+def test_the_judge_names_the_model_of_an_answer(tmp_path: Path) -> None:
     models = {name: tmp_path / f"{name}.onnx" for name in ("one", "other")}
     models["one"].write_bytes(softmax(WEIGHTS))
     models["other"].write_bytes(softmax(-WEIGHTS))

@@ -53,7 +53,7 @@ def ask(url: str, **how: float) -> list[Asked]:
     return load.asked
 
 
-def test_answers_are_judged_by_what_was_asked() -> None:
+def test_answers_are_judged_by_their_request() -> None:
     with server(lambda body: web.Response(body=body)) as url:
         asked = ask(url, connections=2)
     assert len(asked) > 3
@@ -66,20 +66,20 @@ def test_the_answer_to_another_question_is_nobodys() -> None:
     assert {request.by for request in asked} == {"echo", ""}
 
 
-def test_a_refusal_says_when_to_come_again() -> None:
+def test_a_refusal_has_retry_after() -> None:
     with server(lambda _: web.Response(status=429, headers={"Retry-After": "3"})) as url:
         asked = ask(url, connections=1)
     assert {(request.status, request.again, request.answered) for request in asked} == {(429, "3", False)}
 
 
-def test_who_is_not_there_has_accepted_nothing() -> None:
+def test_a_refused_connection_accepts_nothing() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as one:
         port = one.getsockname()[1]
     asked = ask(f"http://127.0.0.1:{port}/", connections=1)
     assert {(request.status, request.accepted) for request in asked} == {(0, False)}
 
 
-def test_some_come_whether_or_not_others_are_answered() -> None:
+def test_a_rate_does_not_wait_for_answers() -> None:
     def slow(body: bytes) -> web.Response:
         time.sleep(0.05)
         return web.Response(body=body)

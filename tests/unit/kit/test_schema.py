@@ -29,10 +29,10 @@ SCHEMA: dict[str, Any] = {
         ({"map": {"a": [1, 2, 3], "b": []}}, {"map": {"a": []}}, ["map.a: few"]),
     ],
 )
-def test_it_is_said_where_it_is(value: Any, old: Any, found: list[str]) -> None:
+def test_a_message_has_its_path(value: Any, old: Any, found: list[str]) -> None:
     assert complaints(SCHEMA, value, old) == found
 
 
-def test_what_is_left_out_is_as_by_default() -> None:
+def test_defaults_are_added() -> None:
     assert with_defaults(SCHEMA, {"list": [{}], "more": 1}) == {"list": [{"names": []}], "more": 1, "kept": 1}
     assert with_defaults(SCHEMA, None) is None

@@ -46,7 +46,7 @@ def test_too_late_is_not_met(asha_tpe: Run) -> None:
     assert not figures_by_name(asha_tpe=asha_tpe)[BESIDE_RANDOM].met
 
 
-def test_never_is_told_as_such() -> None:
+def test_a_value_that_is_never_reached_is_shown_as_never() -> None:
     assert figures_by_name(asha_tpe=run(10, value=0.51))[BESIDE_RANDOM].measured == (
         "inf epochs (inf-inf): ratio inf (inf-inf), with 0 of 20 seeds at all"
     )
@@ -62,7 +62,7 @@ def test_going_on_from_checkpoints_is_compared_with_the_same_rungs_from_zero(epo
     )
 
 
-def test_epochs_that_are_trained_twice_are_counted_where_there_should_be_none() -> None:
+def test_repeated_epochs_are_counted() -> None:
     assert figures_by_name()["epochs trained twice"].met
     again = Run({}, (), (*run(30).jobs, *run(4, first=28).jobs))
     figure = figures_by_name(asha_tpe=again)["epochs trained twice"]
@@ -70,7 +70,7 @@ def test_epochs_that_are_trained_twice_are_counted_where_there_should_be_none() 
     assert figure.measured == str(2 * SEEDS)
 
 
-def test_each_way_to_search_is_told() -> None:
+def test_every_method_has_a_figure() -> None:
     figure = figures_by_name()["Random, each trial trained in full: 60 trials"]
     assert not figure.goal
     assert figure.measured == (
@@ -78,7 +78,7 @@ def test_each_way_to_search_is_told() -> None:
     )
 
 
-def test_a_median_stands_with_its_interval() -> None:
+def test_a_median_has_its_interval() -> None:
     assert middle([512.0] * 20, "epochs") == "512 epochs (512-512)"
 
 

@@ -21,7 +21,7 @@ def training(name: str, *conditions: str, **annotations: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "annotations": annotations}, "status": {"conditions": conditions_seen}}
 
 
-def test_the_first_slot_that_is_free_gets_the_first_that_is_made_while_there_are_new_trials() -> None:
+def test_free_slots_get_new_trainings_in_order() -> None:
     assert fills(CREATED, ENDED, slots=2) == pytest.approx([0.1, 1.0])
     assert fills(CREATED, ENDED, slots=2, known=2) == [1.0]
 
@@ -30,7 +30,7 @@ def test_other_training_jobs_take_no_slot() -> None:
     assert fills(CREATED | {"single-7": 1.0}, ENDED | {"single-7": 2.0}, slots=2) == pytest.approx([0.1, 1.0])
 
 
-def test_what_is_seen_first_counts() -> None:
+def test_the_first_observation_counts() -> None:
     seen = Seen()
     for version in (training("single-7"), training("single-7", "Complete"), training("single-7", "Complete")):
         seen.training(version)
