@@ -85,7 +85,7 @@ def _workloads_ready() -> bool:
         for deployment in apiserver.request("/apis/apps/v1/deployments")["items"]
     }
     rolled_out = all(name in found and _rolled_out(found[name]) for name in DEPLOYMENTS)
-    # A kubelet that has just come back still has to find out what became of its pods.
+    # A kubelet that has just started does not know the state of its pods yet.
     return rolled_out and all(map(_serves, SERVICES))
 
 

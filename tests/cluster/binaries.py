@@ -69,7 +69,7 @@ HELM = Module(
     seconds=45,
     source=SHARED,
     programs={"helm": "helm.sh/helm/v3/cmd/helm"},
-    # What `helm template` takes a cluster for, without one.
+    # The version of the cluster that `helm template` assumes.
     variables=tuple(
         f"helm.sh/helm/v3/pkg/{package}.k8sVersion{part}"
         for package in ("chartutil", "lint/rules")

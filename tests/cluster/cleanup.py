@@ -62,7 +62,7 @@ def _end_components() -> None:
             containerd.wait()
             containers.remove_all()
         except Failure:
-            # What it knows of containers would come back with the next cluster: rather load the images again.
+            # Its state of containers would return with the next cluster, so the images are loaded again.
             containerd.stop()
             shutil.rmtree(CONTAINERD_ROOT)
     containerd.stop()

@@ -100,7 +100,7 @@ def _etcd() -> Component:
             f"--listen-client-urls={ETCD}",
             f"--advertise-client-urls={ETCD}",
             "--listen-peer-urls=http://127.0.0.1:2380",
-            # Only a crash of the whole machine loses what was not synced, and the cluster with it.
+            # Only a crash of the machine loses unsynced data, and the cluster with them.
             "--unsafe-no-fsync",
             "--log-level=warn",
         ),
@@ -129,7 +129,7 @@ def _api_server() -> Component:
             f"--kubelet-certificate-authority={pki.certificate('ca')}",
             f"--kubelet-client-certificate={pki.certificate('kube-apiserver-kubelet-client')}",
             f"--kubelet-client-key={pki.key('kube-apiserver-kubelet-client')}",
-            # Nobody resolves the node's name.
+            # The node's name has no DNS record.
             "--kubelet-preferred-address-types=InternalIP",
         ),
         apiserver.ready,

@@ -57,7 +57,7 @@ def build_project(name: str) -> None:
     reference, dockerfile = (PROJECT | ON_DEMAND)[name]
     if not dockerfile.exists():
         raise Failure(f"there is no {dockerfile}")
-    if name in PROJECT:  # what is built on demand stands on these
+    if name in PROJECT:  # images on demand are based on these
         _ensure_small_store()
     build(reference, dockerfile)
 

@@ -75,7 +75,7 @@ def queued(namespace: Namespace, name: str) -> bool:
     return namespace.condition("Ready", name).get("reason") == "NoMatchingNode"
 
 
-def live_through(namespace: Namespace, process: Process, prefix: str) -> None:
+def run_jobs(namespace: Namespace, process: Process, prefix: str) -> None:
     """Creates jobs, starts, suspends and deletes some, and waits until the operator has followed."""
     names = [f"{prefix}-{number}" for number in range(4)]
     namespace.apply(*(digits(name, suspend=True, **NOWHERE) for name in names))
@@ -123,7 +123,7 @@ def test_the_operator_survives_faults_of_the_api_server(
                 proxy.cut_watches()
             # The faults are random: a round may have too few requests for one of each.
             for attempt in range(ROUNDS):
-                live_through(namespace, first, f"trouble-{number}-{attempt}")
+                run_jobs(namespace, first, f"trouble-{number}-{attempt}")
                 missing -= {call.fault for call in proxy.calls[since:]}
                 if not missing:
                     break
@@ -162,7 +162,7 @@ def test_an_operator_without_a_network_loses_the_lease_and_leads_again_later(
     namespace.apply(digits("before", suspend=True, **NOWHERE))
     namespace.wait_state("Suspended", name="before", seconds=CALM_SECONDS)
     with proxy.away():
-        # Its writes end with the lease, whatever it still has to put away until it says so.
+        # Its writes end with the lease; the metric changes once its work is stopped.
         wait("it to lead no longer", lambda: first.metric("epochal_leader") == 0, seconds=2 * LEASE_SECONDS)
         namespace.apply(digits("meanwhile", suspend=True, **NOWHERE))
         kubectl("delete", "tj", "before", "--namespace", namespace.name)
@@ -180,7 +180,7 @@ def test_a_paused_leader_writes_nothing_after_it_lost_the_lease(
     for number in range(3):
         namespace.wait_state("Suspended", name=f"early-{number}", seconds=CALM_SECONDS)
     first.signal(signal.SIGSTOP)
-    # What the sleeping leader will find when it wakes: changes that another one has long acted upon.
+    # Changes that the successor has already handled when the paused leader runs again.
     namespace.apply(*(digits(f"late-{number}", suspend=True, **NOWHERE) for number in range(3)))
     namespace.patch({"suspend": False}, "early-0")
     second[0].wait_leads(seconds=2 * LEASE_SECONDS)
@@ -192,7 +192,7 @@ def test_a_paused_leader_writes_nothing_after_it_lost_the_lease(
     first.signal(signal.SIGCONT)
     wait("the sleeper to see that it does not lead", lambda: first.metric("epochal_leader") == 0, seconds=10)
     time.sleep(3)
-    # What it asks of the lease is refused, since that has changed; any replica takes reports; it writes nothing else.
+    # Its lease update is refused, since the lease has changed; any replica accepts reports; there are no other writes.
     written = [call for call in proxy.calls[asked:] if call.method != "GET" and "tokenreviews" not in call.path]
     assert [
         call for call in written if call.query.get("fieldManager") != "epochal-progress" and call.status < 400

@@ -26,13 +26,13 @@ def install(*arguments: str) -> None:
     helm("upgrade", "--install", "epochal", str(CHART), "--wait", *values, *arguments)
 
 
-def as_it_was() -> tuple[str, str]:
+def image_option() -> tuple[str, str]:
     """Returns the option that the chart is installed with, beside its values: which image runs."""
     values = json.loads(helm("get", "values", "epochal", "--output", "json"))
     return "--set-json", f"podAnnotations={json.dumps(values.get('podAnnotations', {}))}"
 
 
-def labels_are_passed_on(namespace: Namespace) -> None:
+def check_labels(namespace: Namespace) -> None:
     """Checks that the label that was chosen, team, is on the Job, its pods and the series of a TrainingJob."""
     labelled = digits("labelled", suspend=True)
     labelled["metadata"]["labels"] = {"team": "vision", "other": "x"}
@@ -47,7 +47,7 @@ def labels_are_passed_on(namespace: Namespace) -> None:
 
 
 def test_a_training_runs_on_through_upgrade_uninstall_and_install(namespace: Namespace) -> None:
-    as_before = as_it_was()
+    image = image_option()
     namespace.apply(
         digits("running", training__epochs=100_000, training__callbacks=[]), digits("done", training__epochs=1)
     )
@@ -58,7 +58,7 @@ def test_a_training_runs_on_through_upgrade_uninstall_and_install(namespace: Nam
         install("--set", "logLevel=debug", "--set", "workers=2", "--set", "metricLabels={team}")
         deployed = get("deployment", "epochal", namespace=operator.NAMESPACE)
         assert "--log-level=debug" in json.dumps(deployed["spec"]["template"])
-        labels_are_passed_on(namespace)
+        check_labels(namespace)
         namespace.wait_epoch(namespace.status("running")["progress"]["epoch"] + 2, "running")
 
         helm("uninstall", "epochal", "--wait")
@@ -66,7 +66,7 @@ def test_a_training_runs_on_through_upgrade_uninstall_and_install(namespace: Nam
         assert namespace.running_pod("running") == pod
         shown = namespace.status("running")["progress"]["epoch"]
     finally:
-        install(*as_before)
+        install(*image)
     namespace.wait_epoch(shown + 1, "running", seconds=60)
     assert namespace.running_pod("running") == pod
     assert namespace.status("running")["attempt"] == 1
@@ -75,11 +75,11 @@ def test_a_training_runs_on_through_upgrade_uninstall_and_install(namespace: Nam
 
 
 def test_a_deleted_namespace_and_a_missing_default_block_no_job_for_good(namespace: Namespace) -> None:
-    as_before = as_it_was()
+    image = image_option()
     gone = f"{namespace.name}-gone"
     kubectl("create", "namespace", gone)
     try:
-        install(*as_before, "--set", f"watchNamespaces={{{gone},{namespace.name}}}", "--set", "storage.endpoint=")
+        install(*image, "--set", f"watchNamespaces={{{gone},{namespace.name}}}", "--set", "storage.endpoint=")
         kubectl("delete", "namespace", gone)
         operator.kill()
         namespace.apply(digits("waits", training__epochs=1))
@@ -90,5 +90,5 @@ def test_a_deleted_namespace_and_a_missing_default_block_no_job_for_good(namespa
         assert namespace.condition("Stalled", "waits")["status"] == "True"
     finally:
         kubectl("delete", "namespace", gone, "--ignore-not-found")
-        install(*as_before)
+        install(*image)
     namespace.complete("waits")

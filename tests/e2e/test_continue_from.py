@@ -69,7 +69,7 @@ def test_a_job_waits_for_the_other_job_and_survives_its_deletion(namespace: Name
     assert epochs_of(namespace, "second", 2 * PATIENCE + 1)["jobName"] == "second"
     assert get("job", "second", namespace=namespace.name)["metadata"]["uid"] == uid
 
-    # One that is corrected only now goes on from the same results, though nobody of that name is there any more.
+    # A job that is corrected now continues from the same results, although the first job is deleted.
     namespace.patch({"resources": {"limits": {"nvidia.com/gpu": None, "memory": "3Gi"}}}, "third")
     assert namespace.complete("third")["continuedFrom"] == {"name": "first", "uri": uri}
 

@@ -33,7 +33,7 @@ def _bad_data(store: Minio, namespace: Namespace) -> None:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
-    # name: (what is wrong in the spec, the reason, what the message must hold): one for each exit code.
+    # name: (changes of the spec, reason, words of the message), one for each exit code
     "wrong-argument": (
         {"network__layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "unitz": 3}]},
         "InvalidNetwork",

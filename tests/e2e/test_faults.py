@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import of_cluster, of_trainer
+from tests.faults import cluster_faults, trainer_faults
 from tests.faults.cluster import without
+from tests.faults.disturbed_training import Training
 from tests.faults.measure import bed, measure, once
-from tests.faults.of_operator import OperatorKills
+from tests.faults.operator_faults import OperatorKills
 from tests.faults.scenario import Scenario, Tryable
 from tests.faults.table import Row
-from tests.faults.training import Training
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import get, kubectl, wait
@@ -37,8 +37,8 @@ def lose_control_plane(training: Training) -> None:
 KILLED_WITHOUT_KUBELET = "trainer killed with the kubelet away"
 FAULTS: tuple[Tryable, ...] = (
     Scenario("control plane away", lose_control_plane, alone=True, repeats=False),
-    *(once(scenario) for scenario in of_cluster.SCENARIOS if scenario.name == KILLED_WITHOUT_KUBELET),
-    *(once(scenario) for scenario in of_trainer.SCENARIOS if scenario.alone),
+    *(once(scenario) for scenario in cluster_faults.SCENARIOS if scenario.name == KILLED_WITHOUT_KUBELET),
+    *(once(scenario) for scenario in trainer_faults.SCENARIOS if scenario.alone),
     OperatorKills(jobs=3, kills=5, epochs=EPOCHS),
 )
 

@@ -133,7 +133,7 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 def spoilt(draw: st.DrawFn, document: Object) -> Object:
     """Returns a document with one change at random."""
     changed = copy.deepcopy(document)
-    # What is no metadata at all is the API server's own matter.
+    # The API server itself handles metadata that is no object.
     *parents, last = draw(st.sampled_from([path for path in places(document) if path != ("metadata",)]))
     target: Any = changed
     for parent in parents:
@@ -195,12 +195,12 @@ class Cluster:
     def answer(self, name: str) -> Object:
         """Waits for the operator's answer and returns the status."""
 
-        def look() -> Object | None:
+        def poll() -> Object | None:
             status: Object = request("GET", f"{self.path}/{name}").get("status", {})
             settled = status.get("state") in {"Suspended", "Failed"} and ready(status)["reason"] != "Creating"
             return status if settled else None
 
-        return wait(f"an answer to {name}", look, seconds=20, every=0.02)
+        return wait(f"an answer to {name}", poll, seconds=20, every=0.02)
 
     def delete(self, name: str) -> None:
         request("DELETE", f"{self.path}/{name}")

@@ -69,7 +69,7 @@ def test_a_job_with_more_gpus_than_the_node_is_queued_until_its_spec_is_correcte
     assert (ready["status"], ready["reason"]) == ("True", "Unschedulable")
     assert ready["message"].startswith("No node of the cluster has room for what the pod asks for"), ready
 
-    # It is corrected in place, twice: the second mistake is found by the node, whose pod is gone by then.
+    # Two corrections in place: the node finds the second mistake; its pod is gone by then.
     limits = {"nvidia.com/gpu": 1, "memory": "3Gi"}
     namespace.patch({"image": "localhost/no-such-image:1", "resources": {"limits": limits}}, "five-gpus")
     wait(

@@ -16,12 +16,12 @@ from minio import Minio
 from PIL import Image
 
 from tests.kit import buckets
-from tests.kit.any_size import of_any_size
 from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.known import CLOSE, Asking, Known, infer, known
 from tests.kit.kubectl import Object, get, items, kubectl, wait
 from tests.kit.model_server import ask
 from tests.kit.servers import Server
+from tests.kit.stored_samples import CLOSE, RequestLoop, StoredSamples, infer, stored_samples
+from tests.kit.unconvertible import unconvertible
 
 NAME, CONVERTED, BY_KERAS = "pixels", "converted", "by-keras"
 JOB = "digits"
@@ -87,21 +87,21 @@ def waited(namespace: Namespace) -> Waited:
 
 
 @pytest.fixture(scope="module")
-def first(namespace: Namespace, waited: Waited, store: Minio) -> Known:
+def first(namespace: Namespace, waited: Waited, store: Minio) -> StoredSamples:
     """The samples and answers of the first served model."""
-    return known(store, namespace.job(JOB), of(namespace).status["model"]["model"])
+    return stored_samples(store, namespace.job(JOB), of(namespace).status["model"]["model"])
 
 
 @pytest.fixture(scope="module")
-def by_uri(namespace: Namespace, first: Known, store: Minio) -> Known:
+def by_uri(namespace: Namespace, first: StoredSamples, store: Minio) -> StoredSamples:
     """Samples and answers of a .keras that two more ModelServers serve: converted, and with an input of any size."""
     job = namespace.job(JOB)
     last = next(model for model in job["status"]["results"]["models"] if model["name"] == "model.keras")
     more = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
     of(namespace, CONVERTED).apply({"uri": last["uri"], "sha256": last["sha256"]})
-    awkward = of_any_size(first.files["model.keras"])
+    awkward = unconvertible(first.files["model.keras"])
     of(namespace, BY_KERAS).apply(put(store, "any-size.keras", awkward), resources=more)
-    return known(store, job, "Last")
+    return stored_samples(store, job, "Last")
 
 
 def test_the_server_waits_for_its_training(waited: Waited) -> None:
@@ -110,7 +110,7 @@ def test_the_server_waits_for_its_training(waited: Waited) -> None:
     assert waited.children == ""
 
 
-def test_the_status_describes_the_served_model(namespace: Namespace, first: Known) -> None:
+def test_the_status_describes_the_served_model(namespace: Namespace, first: StoredSamples) -> None:
     found, job = of(namespace).status, namespace.job(JOB)
     model = found["model"]
     exports = [export for export in job["status"]["results"]["exports"] if export["model"] == model["model"]]
@@ -133,7 +133,7 @@ def test_the_status_describes_the_served_model(namespace: Namespace, first: Know
     }
 
 
-def test_all_protocols_give_the_answers_of_keras(namespace: Namespace, first: Known) -> None:
+def test_all_protocols_give_the_answers_of_keras(namespace: Namespace, first: StoredSamples) -> None:
     address = of(namespace).url
     service = get("service", NAME, namespace=namespace.name)["spec"]
     assert ask(f"http://{service['clusterIP']}/v2/health/ready")[0] == 200
@@ -162,7 +162,7 @@ def test_all_protocols_give_the_answers_of_keras(namespace: Namespace, first: Kn
         np.testing.assert_allclose(found, first.answers, atol=CLOSE, err_msg=protocol)
 
 
-def test_a_photograph_is_recognised(namespace: Namespace, first: Known) -> None:
+def test_a_photograph_is_recognised(namespace: Namespace, first: StoredSamples) -> None:
     ranked = np.sort(first.answers)
     sample = int((ranked[:, -1] - ranked[:, -2]).argmax())
     image = first.signature.image
@@ -180,21 +180,23 @@ def test_a_photograph_is_recognised(namespace: Namespace, first: Known) -> None:
     assert code == 400, answer
 
 
-def test_scaling_up_and_down_loses_no_request(namespace: Namespace, by_uri: Known, first: Known) -> None:
+def test_scaling_up_and_down_loses_no_request(
+    namespace: Namespace, by_uri: StoredSamples, first: StoredSamples
+) -> None:
     server = of(namespace)
-    with Asking(server.url, NAME, first) as asking:
+    with RequestLoop(server.url, NAME, first) as requests:
         scale(server, 2)
         assert len(server.pods()) == 2
-        asking.more(10)
+        requests.wait_answers(10)
         scale(server, 1)
         wait("one of them to end", lambda: len(server.pods()) == 1, seconds=60)
-        asking.more(10)
-    assert asking.failures == []
-    assert asking.gave_only(first.answers)
+        requests.wait_answers(10)
+    assert requests.failures == []
+    assert requests.answers_are(first.answers)
     assert server.status["state"] == "Ready"
 
 
-def test_a_keras_file_is_converted_as_its_pod_starts(namespace: Namespace, by_uri: Known) -> None:
+def test_a_keras_file_is_converted_as_its_pod_starts(namespace: Namespace, by_uri: StoredSamples) -> None:
     server = of(namespace, CONVERTED)
     assert server.wait_ready(seconds=SECONDS)["model"]["runtime"] == "ONNX"
     (pod,) = server.pods()
@@ -203,7 +205,7 @@ def test_a_keras_file_is_converted_as_its_pod_starts(namespace: Namespace, by_ur
     np.testing.assert_allclose(infer(server.url, CONVERTED, by_uri), by_uri.answers, atol=CLOSE)
 
 
-def test_a_model_that_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri: Known) -> None:
+def test_a_model_that_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri: StoredSamples) -> None:
     server = of(namespace, BY_KERAS)
     assert server.wait_ready(seconds=SECONDS)["model"]["runtime"] == "Keras"
     (pod,) = server.pods()
@@ -225,7 +227,9 @@ def serving_instead(server: Server) -> Iterator[None]:
         wait("the others to end", lambda: len(server.pods()) == 1, seconds=60)
 
 
-def test_a_model_that_cannot_be_served_keeps_the_old_pods(namespace: Namespace, first: Known, store: Minio) -> None:
+def test_a_model_that_cannot_be_served_keeps_the_old_pods(
+    namespace: Namespace, first: StoredSamples, store: Minio
+) -> None:
     server = of(namespace)
     before, statuses = server.started(), []
     half = first.files["model.onnx"][: len(first.files["model.onnx"]) // 2]
@@ -233,12 +237,12 @@ def test_a_model_that_cannot_be_served_keeps_the_old_pods(namespace: Namespace, 
         "ModelDamaged": {"uri": server.status["model"]["uri"], "sha256": "0" * 64},
         "ModelRefused": put(store, "half.onnx", half),
     }
-    with Asking(server.url, NAME, first) as asking, serving_instead(server):
+    with RequestLoop(server.url, NAME, first) as requests, serving_instead(server):
         for reason, source in sources.items():
             server.patch(source={"trainingJobRef": None, **source})
             server.wait_condition("Progressing", "False", reason=reason)
             statuses.append(server.status)
-            asking.more(10)
+            requests.wait_answers(10)
     for source, found in zip(sources.values(), statuses, strict=True):
         conditions = {condition["type"]: condition for condition in found["conditions"]}
         assert {kind: one["status"] for kind, one in conditions.items()} == {
@@ -250,11 +254,11 @@ def test_a_model_that_cannot_be_served_keeps_the_old_pods(namespace: Namespace, 
         assert found["state"] == "Degraded"
         assert conditions["Progressing"]["message"].startswith(f"{source['uri']}: ")
     assert server.started() == before
-    assert asking.failures == []
-    assert asking.gave_only(first.answers)
+    assert requests.failures == []
+    assert requests.answers_are(first.answers)
 
 
-def test_the_deletion_of_the_training_changes_nothing(namespace: Namespace, first: Known) -> None:
+def test_the_deletion_of_the_training_changes_nothing(namespace: Namespace, first: StoredSamples) -> None:
     server = of(namespace)
     before, model = server.started(), server.status["model"]
     kubectl("delete", "tj", JOB, "--namespace", namespace.name)
@@ -264,11 +268,11 @@ def test_the_deletion_of_the_training_changes_nothing(namespace: Namespace, firs
 
 
 def test_a_new_training_of_the_same_name_is_rolled_out_without_a_lost_request(
-    namespace: Namespace, first: Known, store: Minio
+    namespace: Namespace, first: StoredSamples, store: Minio
 ) -> None:
     server = of(namespace)
     old, before = server.status["model"], server.started()
-    with Asking(server.url, NAME, first) as asking:
+    with RequestLoop(server.url, NAME, first) as requests:
         namespace.apply(training(training__seed=8))
         namespace.complete(JOB)
         uid = namespace.job(JOB)["metadata"]["uid"]
@@ -282,19 +286,19 @@ def test_a_new_training_of_the_same_name_is_rolled_out_without_a_lost_request(
             return before.keys() & {pod["metadata"]["name"] for pod in items("pods", namespace=namespace.name)}
 
         wait("the old pod to be gone", lambda: not left(), seconds=90)
-        asking.more(10)
+        requests.wait_answers(10)
     model = server.status["model"]
     assert model["sha256"] != old["sha256"]
-    second = known(store, namespace.job(JOB), model["model"])
+    second = stored_samples(store, namespace.job(JOB), model["model"])
     theirs = [infer(server.url, NAME, first)]
-    assert asking.failures == []
-    assert asking.gave_only(first.answers, *theirs)
-    assert np.allclose(asking.answers[0], first.answers, atol=CLOSE)
-    assert np.allclose(asking.answers[-1], theirs[0], atol=CLOSE)
+    assert requests.failures == []
+    assert requests.answers_are(first.answers, *theirs)
+    assert np.allclose(requests.answers[0], first.answers, atol=CLOSE)
+    assert np.allclose(requests.answers[-1], theirs[0], atol=CLOSE)
     np.testing.assert_allclose(infer(server.url, NAME, second), second.answers, atol=CLOSE)
 
 
-def test_deletion_removes_all_children(namespace: Namespace, by_uri: Known) -> None:
+def test_deletion_removes_all_children(namespace: Namespace, by_uri: StoredSamples) -> None:
     kubectl("delete", "msv", NAME, CONVERTED, BY_KERAS, "--namespace", namespace.name)
 
     def left() -> list[str]:
@@ -302,4 +306,4 @@ def test_deletion_removes_all_children(namespace: Namespace, by_uri: Known) -> N
         return [item for item in found if any(f"/{name}" in item for name in (NAME, CONVERTED, BY_KERAS))]
 
     wait("all to go", lambda: not left(), seconds=90, every=1)
-    assert "model.onnx" in known(buckets.connect(), namespace.job(JOB), "Last").files, "the model stays"
+    assert "model.onnx" in stored_samples(buckets.connect(), namespace.job(JOB), "Last").files, "the model stays"

@@ -11,11 +11,11 @@ from minio import Minio
 
 from tests.kit import digits_model, operator
 from tests.kit.jobs import DIGITS, Namespace, search
-from tests.kit.known import CLOSE, infer, known
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
 from tests.kit.model_server import ask
 from tests.kit.models import check_of, digest
 from tests.kit.servers import Server
+from tests.kit.stored_samples import CLOSE, infer, stored_samples
 
 NAME, BEST, SEARCH = "drawn", "best", "search"
 BUCKET, FOLDER = DIGITS["spec"]["results"]["bucket"], "e2e-modelserver/rollout"
@@ -137,7 +137,7 @@ def test_the_best_model_of_an_experiment_is_served_once_it_is_complete(
     assert (model["experimentName"], model["trainingJobName"]) == (SEARCH, best)
     job = namespace.job(best)
     assert model["uri"] in {export["uri"] for export in job["status"]["results"]["exports"]}
-    left = known(store, job, model["model"])
+    left = stored_samples(store, job, model["model"])
     np.testing.assert_allclose(infer(searched.url, BEST, left), left.answers, atol=CLOSE)
 
 

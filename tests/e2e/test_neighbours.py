@@ -63,7 +63,7 @@ def test_hanging_events_in_a_namespace_delay_no_other_namespace(namespace: Names
         namespace.apply(*others.values())
         for name in others:
             namespace.wait_state("Suspended", name=name, seconds=SOON_SECONDS)
-        # And the status of its own says what is, though no Event can tell it.
+        # Its own jobs get their status, although no Event can be written.
         for name in held_up:
             hung.wait_state("Suspended", name=name, seconds=HELD_UP_SECONDS)
 
@@ -76,8 +76,8 @@ def deep(name: str, depth: int) -> str:
 
 def wait_state(namespace: Namespace, state: str, name: str) -> None:
     """Waits for the state of a TrainingJob without parsing its JSON."""
-    look = ("get", "tj", name, "--namespace", namespace.name, "--output=jsonpath={.status.state}")
-    wait(f"{name} to be {state}", lambda: kubectl(*look) == state, seconds=SOON_SECONDS)
+    poll = ("get", "tj", name, "--namespace", namespace.name, "--output=jsonpath={.status.state}")
+    wait(f"{name} to be {state}", lambda: kubectl(*poll) == state, seconds=SOON_SECONDS)
 
 
 def test_a_deeply_nested_job_fails_and_delays_no_other_job(namespace: Namespace) -> None:

@@ -223,7 +223,7 @@ def test_the_operator_can_change_its_job_except_for_the_pod_template(namespace: 
     labels = {"spec": {"template": {"metadata": {"labels": {"app": "payments"}}}}}
     with pytest.raises(Refused, match=r"spec\.template\.metadata: must have no label"):
         write(namespace, *patch, json.dumps(labels))
-    # Who may change the Job, such as Kueue, may: the operator goes on with what it finds.
+    # Other clients with rights to the Job, such as Kueue, can change it; the operator accepts that.
     kubectl(*patch, json.dumps(labels), "--namespace", namespace.name)
     assert get("job", "own", namespace=namespace.name)["spec"]["template"]["metadata"]["labels"]["app"] == "payments"
     write(namespace, *patch, '{"spec": {"suspend": false}}')

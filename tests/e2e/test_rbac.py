@@ -260,7 +260,7 @@ NEEDS: dict[Right, tuple[Callable[[World], Any], Right | None]] = {
     Right("trainingjobs.epochal.dev", "patch"): (World.suspend_trial, None),
     Right("trainingjobs.epochal.dev", "delete"): (World.expire, None),
     Right("trainingjobs/status.epochal.dev", "patch"): (World.job, None),
-    # Checked by admission: what is refused is the Job that may block the deletion of its TrainingJob.
+    # Checked by admission, which refuses a Job that may block the deletion of its TrainingJob.
     Right("trainingjobs/finalizers.epochal.dev", "update"): (World.job, Right("jobs.batch", "create")),
     Right("experiments.epochal.dev", "get"): (World.search, None),
     Right("experiments.epochal.dev", "list"): (World.restart, None),
@@ -399,7 +399,7 @@ def test_without_this_right_something_is_refused(world: World, roles: list[Objec
         wait(
             f"the operator to be refused to {right.verb} {right.resource}",
             lambda: any(call.status == 403 and used(call) == (refused or right) for call in world.proxy.calls[asked:]),
-            seconds=SECONDS,
+            seconds=2 * SECONDS,  # the operator may still back off from the refusal before
         )
     finally:
         apiserver.request("PATCH", path_of(role), {"rules": role["rules"]}, content_type=MERGE)

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import of_storage, of_trainer
+from tests.faults import storage_faults, trainer_faults
 from tests.faults.measure import bed, measure, once
-from tests.faults.of_operator import GoingOn
+from tests.faults.operator_faults import GoingOn
 from tests.faults.scenario import Tryable
 from tests.faults.table import Row
 
 STORAGE = ("away before the download", "away during training", "away during the upload", "full during training")
 FAULTS: tuple[Tryable, ...] = (
-    *(once(scenario) for scenario in of_trainer.SCENARIOS if not scenario.alone),
-    *(once(scenario) for scenario in of_storage.SCENARIOS if scenario.name.removeprefix("storage ") in STORAGE),
+    *(once(scenario) for scenario in trainer_faults.SCENARIOS if not scenario.alone),
+    *(once(scenario) for scenario in storage_faults.SCENARIOS if scenario.name.removeprefix("storage ") in STORAGE),
     GoingOn(ways=("name",)),
 )
 

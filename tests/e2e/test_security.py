@@ -2,8 +2,6 @@
 
 import functools
 import json
-import os
-import signal
 import ssl
 import time
 import urllib.error
@@ -20,8 +18,6 @@ from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
 RUNNING = ("victim", "other", "earlier")
-STOPPED = ("victim", "other")
-"""Trainers that are stopped once they run: only their pods matter, and they would take the CPU of other tests."""
 FAR = 10**9
 """A sequence number that no trainer reaches."""
 HOUR = 3600
@@ -43,12 +39,12 @@ def _running(namespace: Namespace) -> Iterator[None]:
         namespace.wait_epoch(1, name)
     # The labels of a trainer of the victim do not make it one.
     start(namespace, "stranger", labels={"epochal.dev/trainingjob": "victim"})
-    trainers = [operator.process_of(metadata(namespace, namespace.running_pod(name))["uid"]) for name in STOPPED]
-    for process in trainers:
-        os.kill(process, signal.SIGSTOP)
-    yield
-    for process in trainers:
-        os.kill(process, signal.SIGCONT)
+    with operator.stopped(*(trainer(namespace, name) for name in ("victim", "other"))):
+        yield
+
+
+def trainer(namespace: Namespace, name: str) -> Object:
+    return get("pod", namespace.running_pod(name), namespace=namespace.name)
 
 
 def start(namespace: Namespace, name: str, **metadata: Any) -> None:
@@ -65,8 +61,7 @@ def bearer_of(namespace: Namespace, name: str) -> str:
 @functools.cache
 def authority(namespace: Namespace) -> ssl.SSLContext:
     """Returns an SSL context that trusts the CA in the trainer's pod."""
-    pod = get("pod", namespace.running_pod("victim"), namespace=namespace.name)
-    return ssl.create_default_context(cadata=pod["metadata"]["annotations"][CA_ANNOTATION])
+    return ssl.create_default_context(cadata=trainer(namespace, "victim")["metadata"]["annotations"][CA_ANNOTATION])
 
 
 def post(namespace: Namespace, name: str, bearer: str | None, body: bytes | Object) -> tuple[int, str]:
@@ -179,7 +174,7 @@ def test_a_forged_owner_does_not_reach_into_another_namespace(namespace: Namespa
         "suspend": True,
         "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}},
     }
-    # A Job of the same name, owned by the same TrainingJob as far as it says itself, and a pod of it.
+    # A Job of the same name that claims the same owner, and a pod of it.
     apply(kept, namespace=elsewhere.name)
     uid = get("job", "victim", namespace=elsewhere.name)["metadata"]["uid"]
     start(elsewhere, "impostor", ownerReferences=[owner[0] | {"uid": uid}])

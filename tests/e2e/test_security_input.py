@@ -93,7 +93,7 @@ def data(**train: str) -> Object:
 
 
 INPUT: dict[str, tuple[Object, set[str], list[str]]] = {
-    # name: (what is hostile in the spec, the reasons that may be given, what the message must hold)
+    # name: (changes of the spec, allowed reasons, words of the message)
     "eval": (data(object="eval.pkl"), {"UnsafePickle"}, ["eval.pkl", "eval"]),
     "bomb-npz": (data(object="bomb.npz"), {"DataTooLarge"}, ["bomb.npz", "spec.resources.limits.memory"]),
     "bomb-pickle": (data(object="bomb-pickle.gz"), {"DataTooLarge", "UnsafePickle"}, ["bomb-pickle.gz"]),

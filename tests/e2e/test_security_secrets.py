@@ -15,7 +15,7 @@ from minio.minioadmin import MinioAdmin
 
 from tests.kit import buckets, operator
 from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.kubectl import Object, apply, items, kubectl
+from tests.kit.kubectl import Object, apply, get, items, kubectl
 
 KINDS = ("trainingjobs", "jobs", "pods", "events", "events.events.k8s.io", "configmaps", "services")
 TOKEN = "/var/run/secrets/epochal.dev/token"
@@ -78,9 +78,10 @@ def readable(namespace: Namespace, store: Minio, known: dict[str, Keys]) -> dict
     for name in known:
         namespace.apply(digits(name, storage__secretRef={"name": name}, **changes.get(name, {})))
     namespace.wait_epoch(1, "runs")
-    namespace.complete("completes", seconds=300)
-    failed = {"wrong-data", "wrong-secret", "wrong-key", "wrong-token"}
-    assert {namespace.finish(name, seconds=300)["state"] for name in failed} == {"Failed"}
+    with operator.stopped(get("pod", namespace.running_pod("runs"), namespace=namespace.name)):
+        namespace.complete("completes", seconds=300)
+        failed = {"wrong-data", "wrong-secret", "wrong-key", "wrong-token"}
+        assert {namespace.finish(name, seconds=300)["state"] for name in failed} == {"Failed"}
 
     found = {kind: json.dumps(items(kind, namespace=namespace.name)) for kind in KINDS}
     for pod in items("pods", namespace=namespace.name):

@@ -10,10 +10,10 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
-from tests.faults import of_cluster, of_operator, of_storage, of_trainer, of_users, searches
+from tests.faults import cluster_faults, operator_faults, searches, storage_faults, trainer_faults, user_faults
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
-from tests.faults.searches import SEARCHES, Tried, measure_searches
+from tests.faults.search_scenarios import SEARCHES, SearchScenario, measure_searches
 from tests.faults.table import Row, goals, table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -21,11 +21,11 @@ TITLE = "What `make faults` broke, and what became of it"
 NAMESPACE = "faults"
 EPOCHS = 30
 SCENARIOS: tuple[Tryable, ...] = (
-    *of_trainer.SCENARIOS,
-    *of_cluster.SCENARIOS,
-    *of_storage.SCENARIOS,
-    *of_operator.SCENARIOS,
-    *of_users.SCENARIOS,
+    *trainer_faults.SCENARIOS,
+    *cluster_faults.SCENARIOS,
+    *storage_faults.SCENARIOS,
+    *operator_faults.SCENARIOS,
+    *user_faults.SCENARIOS,
 )
 
 LEGEND = """\
@@ -44,7 +44,7 @@ its memory must stay below its limit.
 
 def main() -> int:
     """Tries all scenarios, or those named, and writes the tables."""
-    everything: tuple[Tryable | Tried, ...] = (*SCENARIOS, *SEARCHES)
+    everything: tuple[Tryable | SearchScenario, ...] = (*SCENARIOS, *SEARCHES)
     names = {slug(item.name): item for item in everything}
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
@@ -61,16 +61,16 @@ def main() -> int:
         parser.error(f"no scenario is called so; there are {', '.join(names)}")
     given = {"seed": arguments.seed, "epochs": EPOCHS, "outage": arguments.outage}
     figures, text = [], ""
-    if scenarios := [item for item in chosen if not isinstance(item, Tried)]:
+    if scenarios := [item for item in chosen if not isinstance(item, SearchScenario)]:
         rows = _trainings(scenarios, **given)
         figures = goals(rows)
         if not arguments.scenarios:
             say("an operator that starts with very many jobs ...")
-            figures.append(of_operator.start_with_many(f"{NAMESPACE}-many"))
+            figures.append(operator_faults.start_with_many(f"{NAMESPACE}-many"))
             say("an operator that starts beside Experiments with very many trials ...")
-            figures.append(of_operator.start_with_experiments(f"{NAMESPACE}-experiments"))
+            figures.append(operator_faults.start_with_experiments(f"{NAMESPACE}-experiments"))
         text = report(rows, figures, arguments.seed)
-    if searched := [item for item in chosen if isinstance(item, Tried)]:
+    if searched := [item for item in chosen if isinstance(item, SearchScenario)]:
         rows = _searches(searched, **given)
         of_searches = searches.goals(rows)
         figures += of_searches
@@ -91,7 +91,7 @@ def _trainings(scenarios: Sequence[Tryable], **given: Any) -> list[Row]:
     return rows
 
 
-def _searches(tried: Sequence[Tried], **given: Any) -> list[Row]:
+def _searches(tried: Sequence[SearchScenario], **given: Any) -> list[Row]:
     with bed(f"{NAMESPACE}-search", **given) as where:
         say("searches ...")
         rows = measure_searches(tried, where)

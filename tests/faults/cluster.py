@@ -89,14 +89,14 @@ def preempt(namespace: str, image: str, resources: Object) -> None:
 def not_ready(seconds: float) -> None:
     """Waits until the node is not Ready."""
 
-    def look() -> bool:
+    def poll() -> bool:
         try:
             path = '{.status.conditions[?(@.type=="Ready")].status}'
             return kubectl("get", "node", NODE, f"--output=jsonpath={path}") != "True"
         except Refused:
             return False
 
-    wait("the node to be missed", look, seconds=seconds)
+    wait("the node to be missed", poll, seconds=seconds)
     time.sleep(1)
 
 
@@ -118,7 +118,7 @@ def tainted(key: str) -> Iterator[None]:
 def evicted(namespace: str, pod: str, seconds: float) -> None:
     """Waits until the control plane deletes a pod."""
 
-    def look() -> bool:
+    def poll() -> bool:
         return bool(kubectl("get", "pod", pod, "-n", namespace, "--output=jsonpath={.metadata.deletionTimestamp}"))
 
-    wait(f"{pod} to be given up", look, seconds=seconds)
+    wait(f"{pod} to be given up", poll, seconds=seconds)

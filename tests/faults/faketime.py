@@ -1,4 +1,4 @@
-"""A trainer whose clock can be set: `python tests/cluster images faketime` builds its image."""
+"""A trainer with a clock that can be set: `python tests/cluster images faketime` builds its image."""
 
 IMAGE = "localhost/epochal-trainer:faketime"
 FILE = "tmp/faketime"

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from tests.faults.disturbed_training import Bed
 from tests.faults.scenario import Outcome, Scenario, Trial, Tryable
 from tests.faults.table import Row
-from tests.faults.training import Bed
 from tests.kit import buckets
 from tests.kit.audit import Audit
 from tests.kit.jobs import DIGITS, Namespace, digits_file

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Bed, Cost, Training, now
+from tests.faults.disturbed_training import EVERY_SECONDS, STORING_SECONDS, Bed, Cost, Training, now
 
 Span = tuple[float, float]
 Inject = Callable[[Training], Span | None]
@@ -70,15 +70,6 @@ class Tryable(Protocol):
         """Returns the trials, which may run side by side."""
 
 
-def _as_it_is(namespace: str, job: str) -> AbstractContextManager[None]:
-    del namespace, job
-    return nullcontext()
-
-
-def _nothing(training: Training) -> None:
-    del training
-
-
 @dataclass(frozen=True)
 class Scenario:
     """A fault that a training must survive with the weights of one that was never disturbed.
@@ -105,8 +96,8 @@ class Scenario:
     repeats: bool = True
     through_proxy: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
-    around: Callable[[str, str], AbstractContextManager[None]] = field(default=_as_it_is)
-    holds: Callable[[Training], None] = field(default=_nothing)
+    around: Callable[[str, str], AbstractContextManager[None]] = field(default=lambda *_: nullcontext())
+    holds: Callable[[Training], None] = field(default=lambda _: None)
 
     def trials(self) -> list[Trial]:
         """Returns the trials: a training each."""

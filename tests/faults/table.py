@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from tests.bench.figures import Figure
+from tests.faults.disturbed_training import EVERY_SECONDS, STORING_SECONDS, Cost
 from tests.faults.scenario import Outcome
-from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Cost
 
 KILL, TERM = "SIGKILL of the trainer", "SIGTERM of the trainer"
 KILLS = (KILL, TERM)

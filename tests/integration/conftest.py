@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from epochal_trainer.lib.signals import Stopping, Terminated
 
 from tests.kit import digits_model
 from tests.kit.model_server import serving
@@ -19,7 +20,7 @@ LABELS = (FEATURES[:, 0] > 0).astype("uint8")
 
 
 @contextmanager
-def undone() -> Iterator[None]:
+def restored_process() -> Iterator[None]:
     """Restores loggers, warnings and signal handlers after a run of the trainer."""
     loggers = [logging.getLogger(name) for name in ("epochal_trainer", "absl")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
@@ -36,9 +37,18 @@ def undone() -> Iterator[None]:
         signal.signal(number, taken)
 
 
+@contextmanager
+def terminated(stopping: Stopping) -> Iterator[None]:
+    """Expects that SIGTERM ends a training as in a run, and restores the signal handlers."""
+    with restored_process():
+        stopping.listen()
+        with stopping.deferred(), pytest.raises(Terminated):
+            yield
+
+
 @pytest.fixture
-def as_before() -> Iterator[None]:
-    with undone():
+def process_is_restored() -> Iterator[None]:
+    with restored_process():
         yield
 
 

@@ -49,7 +49,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Path:
+def termination_log(tmp_path: Path) -> Path:
     path = tmp_path / "termination-log"
     path.touch()
     return path
@@ -88,11 +88,11 @@ def out(folder: Path) -> Path:
     return made
 
 
-def test_a_converted_model_answers_as_keras_does(service: Service, tmp_path: Path, words: Path) -> None:
+def test_a_converted_model_answers_as_keras_does(service: Service, tmp_path: Path, termination_log: Path) -> None:
     model = network(layers.RandomRotation(0.1))
     config, folder = server_config(service, content := stored(service, model, tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 0
-    assert words.read_text() == ""
+    assert run(config, folder, termination_log) == 0
+    assert termination_log.read_text() == ""
     assert {path.name for path in folder.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
     signature = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
     assert (signature.image, signature.classes, signature.probabilities) == (None, None, True)
@@ -138,11 +138,11 @@ def trained(
     return check
 
 
-def test_the_signature_of_the_training_is_kept(service: Service, tmp_path: Path, words: Path) -> None:
+def test_the_signature_of_the_training_is_kept(service: Service, tmp_path: Path, termination_log: Path) -> None:
     content = stored(service, network(), tmp_path)
     check = trained(service, tmp_path, content, lambda answers: answers + 1e-5)
     folder = out(tmp_path)
-    assert run(server_config(service, content, tmp_path, model="Best"), folder, words) == 0
+    assert run(server_config(service, content, tmp_path, model="Best"), folder, termination_log) == 0
     signature = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
     assert (signature.image, signature.classes) == (IMAGE, CLASSES)
     assert [model.model for model in signature.models] == ["Best"]
@@ -152,23 +152,25 @@ def test_the_signature_of_the_training_is_kept(service: Service, tmp_path: Path,
 
 
 def test_a_keras_that_answers_otherwise_than_in_the_training_converts_nothing(
-    service: Service, tmp_path: Path, words: Path
+    service: Service, tmp_path: Path, termination_log: Path
 ) -> None:
     content = stored(service, network(), tmp_path)
     trained(service, tmp_path, content, lambda answers: np.roll(answers, 1, axis=1))
     folder = out(tmp_path)
-    assert run(server_config(service, content, tmp_path, model="Best"), folder, words) == 65
-    left = json.loads(words.read_text())
+    assert run(server_config(service, content, tmp_path, model="Best"), folder, termination_log) == 65
+    left = json.loads(termination_log.read_text())
     assert left["reason"] == "CheckDiffers"
     assert left["message"].startswith('s3://bucket/vision/digits/1/model.keras: output "classes": differs by')
     assert list(folder.iterdir()) == []
 
 
-def test_a_network_without_onnx_is_reported_with_the_layer(service: Service, tmp_path: Path, words: Path) -> None:
+def test_a_network_without_onnx_is_reported_with_the_layer(
+    service: Service, tmp_path: Path, termination_log: Path
+) -> None:
     model = network(layers.Conv2DTranspose(1, 3, strides=2, output_padding=1))
     config, folder = server_config(service, stored(service, model, tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 65
-    failure = json.loads(words.read_text())
+    assert run(config, folder, termination_log) == 65
+    failure = json.loads(termination_log.read_text())
     assert failure["reason"] == "NotConvertible"
     assert failure["message"].startswith(
         "s3://bucket/vision/digits/1/model.keras: model.onnx: the layer 'conv2d_transpose"
@@ -186,11 +188,11 @@ def test_a_network_without_onnx_is_reported_with_the_layer(service: Service, tmp
 def test_a_crashed_conversion_is_not_convertible(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], message: str
 ) -> None:
-    (words := tmp_path / "termination-log").touch()
+    (termination_log := tmp_path / "termination-log").touch()
     monkeypatch.setattr(child, "run", partial(child.run, **how))
     config, folder = server_config(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 65
-    left = json.loads(words.read_text())
+    assert run(config, folder, termination_log) == 65
+    left = json.loads(termination_log.read_text())
     assert left["reason"] == "NotConvertible"
     assert message in left["message"]
     assert list(folder.iterdir()) == []
@@ -210,7 +212,7 @@ def test_a_crashed_conversion_is_not_convertible(
 def test_a_missing_model_has_its_reason(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
 ) -> None:
-    (words := tmp_path / "termination-log").touch()
+    (termination_log := tmp_path / "termination-log").touch()
     content = stored(service, network(), tmp_path)
     config, folder = server_config(service, content, tmp_path), out(tmp_path)
     match reason:
@@ -227,8 +229,8 @@ def test_a_missing_model_has_its_reason(
             service.stop()
         case "InvalidConfig":
             config.write_text("{}")
-    assert run(config, folder, words, seconds=0.1) == code
-    assert json.loads(words.read_text())["reason"] == reason
+    assert run(config, folder, termination_log, seconds=0.1) == code
+    assert json.loads(termination_log.read_text())["reason"] == reason
     assert list(folder.iterdir()) == []
     if reason == "StorageUnreachable":
         service.start()  # which the fixture ends

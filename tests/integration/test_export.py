@@ -22,7 +22,7 @@ from epochal_trainer.export.request import Request, Source
 from epochal_trainer.run import Folders, run
 from keras import layers
 
-from .conftest import FEATURES, undone
+from .conftest import FEATURES, restored_process
 from .test_run import command, job
 
 
@@ -170,7 +170,7 @@ def test_an_onnx_model_answers_as_keras_does(
     assert {path.name for path in out.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
 
 
-UNTOLD: dict[str, tuple[Callable[[], keras.Model], str]] = {
+NOT_CONVERTIBLE: dict[str, tuple[Callable[[], keras.Model], str]] = {
     "no such operation": (
         lambda: chain((2,), layers.Hashing(4), layers.Embedding(4, 2), layers.Flatten(), dtype="int32"),
         "(Hashing) needs StringToHashBucketFast of TensorFlow",
@@ -194,9 +194,9 @@ UNTOLD: dict[str, tuple[Callable[[], keras.Model], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNTOLD)
+@pytest.mark.parametrize("name", NOT_CONVERTIBLE)
 def test_a_layer_without_onnx_is_named(tmp_path: Path, name: str) -> None:
-    build, message = UNTOLD[name]
+    build, message = NOT_CONVERTIBLE[name]
     outcome, out = exported(build(), tmp_path)
     assert outcome.reason == "NotExportable"
     assert message in outcome.message
@@ -278,7 +278,7 @@ def trained(folder: Path, document: dict[str, Any]) -> Path:
     """Trains in this process, and returns the folder of results."""
     document["metadata"]["uid"] = "1"
     command(folder, document)
-    with undone():
+    with restored_process():
         assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
     return folder / RESULTS
 

@@ -22,7 +22,7 @@ from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
 
-from .conftest import undone
+from .conftest import restored_process
 
 FEATURES = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
 LABELS = (FEATURES[:, 0] > 0).astype("uint8")
@@ -59,7 +59,7 @@ def train_job(
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
     job = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
     (folder / "job.yaml").write_text(yaml.safe_dump(job))
-    with undone():
+    with restored_process():
         return run(folder / "job.yaml", Folders(folder / "data", folder / "results"))
 
 

@@ -24,7 +24,7 @@ from tritonclient.utils import InferenceServerException
 from tests.kit.model_server import ask, serving
 from tests.kit.served import DIGITS
 
-from .conftest import undone
+from .conftest import restored_process
 
 EXAMPLE = Path("manifests/examples/digits.yaml")
 IMAGES = load_digits().images.astype(np.float32).reshape(-1, 8, 8, 1)
@@ -42,7 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document["spec"]["training"] |= {"epochs": 2}
     del document["spec"]["data"]["test"]  # The file has one set only.
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
-    with undone():
+    with restored_process():
         assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
     (model,) = (folder / "results").rglob("model.onnx")
     return model.parent

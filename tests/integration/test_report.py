@@ -26,7 +26,7 @@ from tests.unit.operator.experiment.searches import created, diverged, failed, f
 from tests.unit.operator.experiment.spaces import TEMPLATE, UID, document, experiment
 from tests.unit.operator.objects import INSTALLATION
 
-from .conftest import undone
+from .conftest import restored_process
 
 ADAM = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
 SGD = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.7"}
@@ -78,7 +78,7 @@ def results(tmp_path: Path) -> Path:
 
 def run(report: Path, results: Path | None) -> int:
     """Runs the command as in a process of its own."""
-    with undone():
+    with restored_process():
         return runs.run(report, results)
 
 

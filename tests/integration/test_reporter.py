@@ -114,7 +114,7 @@ def started(operator: Operator) -> Reporter:
 def test_changes_are_sent_at_once_and_the_last_state_at_the_end(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # nobody waits for so long here
+    monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # longer than any test
     reporter = started(operator)
     operator.until(1)
     reporter.update(stage="Training", epoch=1, metrics={"loss": 0.5})

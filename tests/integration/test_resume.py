@@ -30,7 +30,7 @@ from epochal_trainer.checkpoint import (
 )
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import check_labels, compile_model
 from epochal_trainer.reporting.best import Monitor
@@ -39,6 +39,8 @@ from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
+
+from .conftest import terminated
 
 LAYERS: list[dict[str, Any]] = [
     {"layer": "RandomFlip"},
@@ -208,8 +210,8 @@ def assert_same(one: Trained, other: Trained) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return run(tmp_path_factory.mktemp("whole"))
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return run(tmp_path_factory.mktemp("uninterrupted"))
 
 
 def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> None:
@@ -441,7 +443,7 @@ def test_a_training_with_finish_is_the_same_as_one_with_fewer_epochs(
     assert_same(early, fewer)
     assert (early.finished_early, fewer.finished_early) == (True, False)
 
-    # It was killed before its results were stored: who goes on from there needs nobody to ask again.
+    # A training killed before its results were stored finishes without another request.
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     written: list[Snapshot] = []
     finish = Finish()
@@ -562,14 +564,8 @@ def test_sigterm_stores_a_checkpoint_of_the_current_step(
     tmp_path: Path, at: dict[str, int], position: Position, whole: Trained
 ) -> None:
     stopping, written = Stopping(), list[Snapshot]()
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    stopping.listen()
-    try:
-        with stopping.deferred(), pytest.raises(Terminated):
-            run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+    with terminated(stopping):
+        run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
     assert written[-1].state.position == position
     for name, array in whole.at(position).arrays.items():
         np.testing.assert_array_equal(written[-1].arrays[name], array, err_msg=name)

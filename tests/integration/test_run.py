@@ -31,10 +31,10 @@ from typer.testing import CliRunner
 
 from tests.kit.s3_server import Service
 
-from .conftest import FEATURES, LABELS, undone
+from .conftest import FEATURES, LABELS, restored_process
 from .test_reporter import Operator
 
-pytestmark = pytest.mark.usefixtures("as_before")
+pytestmark = pytest.mark.usefixtures("process_is_restored")
 
 
 def job(**spec: Any) -> dict[str, Any]:
@@ -69,6 +69,12 @@ def job(**spec: Any) -> dict[str, Any]:
 def command(folder: Path, document: Any) -> list[str]:
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
     return [sys.executable, "-m", "epochal_trainer", "run", str(folder / "job.yaml")]
+
+
+def train(folder: Path, document: Any) -> int:
+    """Trains in this process with data and results in folders, and returns the exit code."""
+    command(folder, document)
+    return run(folder / "job.yaml", Folders(folder / "data", folder / "results"))
 
 
 def test_a_run_stores_its_results(folder: Path) -> None:
@@ -125,7 +131,7 @@ def test_a_run_stores_its_results(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["folder", "service"])
-@pytest.mark.usefixtures("operator", "words")
+@pytest.mark.usefixtures("operator", "termination_log")
 def test_the_history_is_stored_while_the_training_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, bucket: str
 ) -> None:
@@ -179,8 +185,7 @@ LAYERS = [{"layer": "Reshape", "target_shape": [5]}, {"layer": "Dense", "units":
 def test_a_failure_has_a_reason_and_a_code(
     folder: Path, capsys: pytest.CaptureFixture[str], spec: dict[str, Any], code: int, reason: str
 ) -> None:
-    command(folder, job(**spec))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == code
+    assert train(folder, job(**spec)) == code
     printed = capsys.readouterr().out
     assert f"  {reason}: " in printed
     assert "Traceback" not in printed
@@ -206,13 +211,13 @@ QUIET: dict[str, Any] = {
 
 
 def test_each_attempt_logs_the_warnings_and_they_change_nothing(
-    folder: Path, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, termination_log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.savez(folder / "data/tiny.npz", x=FEATURES, y=np.sort(LABELS))
     command(folder, job(**QUIET))
     folders = Folders(folder / "data", folder / "results")
     expected = ["MetricMismatch", "MissingClasses", "ChanceLevel"]
-    with undone(), monkeypatch.context() as patch:
+    with restored_process(), monkeypatch.context() as patch:
         patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
     first = capsys.readouterr().out
@@ -224,7 +229,7 @@ def test_each_attempt_logs_the_warnings_and_they_change_nothing(
     assert 'spec.data.validation: {split: "0.2", stratify: true}' in second
     (summary,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
     assert [warning["reason"] for warning in summary["warnings"]] == expected
-    last = termination(words).report
+    last = termination(termination_log).report
     assert last is not None
     assert [warning.dump() for warning in last.warnings or []] == summary["warnings"]
     assert summary["metrics"]["loss"] == pytest.approx(np.log(2))
@@ -238,25 +243,23 @@ def test_a_failing_check_does_not_fail_the_training(
 
     for check in ("check_last_layer", "check_metrics", "check_classes", "check_chance"):
         monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
-    command(folder, job())
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
+    assert train(folder, job()) == 0
     assert capsys.readouterr().out.count("A check that only warns has failed") >= 4
 
 
 def test_too_little_memory_ends_the_run_before_keras_is_imported(
-    folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, termination_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
     monkeypatch.setattr("epochal_lib.cgroups.limit", lambda: 64 * 2**20)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
-    assert termination(words).reason == "OutOfMemory"
-    assert "the container may take 64 MiB of memory" in termination(words).message
+    assert termination(termination_log).reason == "OutOfMemory"
+    assert "the container may take 64 MiB of memory" in termination(termination_log).message
 
 
 def test_indices_are_checked_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layers = [{"layer": "Embedding", "input_dim": 2, "output_dim": 1}, {"layer": "Flatten"}, LAYERS[1]]
-    command(folder, job(network={"input": {"shape": [6]}, "layers": layers}))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
+    assert train(folder, job(network={"input": {"shape": [6]}, "layers": layers})) == 65
     printed = capsys.readouterr().out
     assert "InvalidData: tiny.npz[x] holds " in printed
     assert "spec.network.layers[0] (Embedding, 'embedding_0') has input_dim 2: " in printed
@@ -278,7 +281,7 @@ def test_a_configured_certificate_authority_must_exist(folder: Path, capsys: pyt
 
 
 @pytest.fixture
-def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file for the last words, as in a pod."""
     path = tmp_path / "termination-log"
     path.touch()
@@ -306,27 +309,31 @@ def stored_at(endpoint: str, seconds: int) -> dict[str, Any]:
     return job(storage={"secretRef": {"name": "x"}, "endpoint": endpoint, "timeoutSeconds": seconds})
 
 
-def termination(words: Path) -> Termination:
-    found = decode_termination(words.read_text())
+def termination(termination_log: Path) -> Termination:
+    found = decode_termination(termination_log.read_text())
     assert found is not None
     return found
 
 
-def test_a_storage_that_never_answers_is_reported_meanwhile(folder: Path, operator: Operator, words: Path) -> None:
+def test_a_storage_that_never_answers_is_reported_meanwhile(
+    folder: Path, operator: Operator, termination_log: Path
+) -> None:
     command(folder, stored_at(NOWHERE, 10))
     assert run(folder / "job.yaml", None) == 64
     first = operator.reports[0]
     assert (first["attempt"], first["stage"], first["waiting"]["reason"]) == (0, "Loading", "EndpointUnreachable")
     assert "the connection was refused: check spec.storage.endpoint" in first["waiting"]["message"]
-    assert termination(words).reason == "EndpointUnreachable"
-    assert re.search(r"tried for 1\ds, ", termination(words).message), "as long as it is to try, and no try less"
-    last = termination(words).report
+    assert termination(termination_log).reason == "EndpointUnreachable"
+    assert re.search(r"tried for 1\ds, ", termination(termination_log).message), (
+        "as long as it is to try, and no try less"
+    )
+    last = termination(termination_log).report
     assert last is not None
     assert last.attempt == 0
     assert last.waiting is not None, "it never answered, so nobody may say that it does again"
 
 
-def test_sigterm_ends_the_wait_for_the_storage(folder: Path, operator: Operator, words: Path) -> None:
+def test_sigterm_ends_the_wait_for_the_storage(folder: Path, operator: Operator, termination_log: Path) -> None:
     command(folder, stored_at(NOWHERE, 3600))
 
     def stop() -> None:
@@ -338,7 +345,7 @@ def test_sigterm_ends_the_wait_for_the_storage(folder: Path, operator: Operator,
     stopping.start()
     assert run(folder / "job.yaml", None) == 143
     stopping.join()
-    assert termination(words).reason == "Terminated"
+    assert termination(termination_log).reason == "Terminated"
 
 
 def test_sigterm_at_the_end_of_training_leaves_the_results_to_the_next_attempt(
@@ -346,7 +353,7 @@ def test_sigterm_at_the_end_of_training_leaves_the_results_to_the_next_attempt(
 ) -> None:
     command(folder, job())
     folders = Folders(folder / "data", folder / "results")
-    with undone(), monkeypatch.context() as patch:
+    with restored_process(), monkeypatch.context() as patch:
         patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
     assert not list(folder.rglob("summary.json"))
@@ -356,7 +363,7 @@ def test_sigterm_at_the_end_of_training_leaves_the_results_to_the_next_attempt(
 
 
 def test_credentials_are_in_no_output(
-    folder: Path, operator: Operator, words: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, operator: Operator, termination_log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service = Service()
     message = f"no {ACCESS_KEY}, {SECRET_KEY} or {quote(SECRET_KEY, safe='')}"
@@ -366,7 +373,7 @@ def test_credentials_are_in_no_output(
         assert run(folder / "job.yaml", None) == 64
     finally:
         service.stop()
-    written = [capsys.readouterr().out, words.read_text(), json.dumps(operator.reports)]
+    written = [capsys.readouterr().out, termination_log.read_text(), json.dumps(operator.reports)]
     for text in written:
         assert "no ***, *** or ***" in text
         assert not any(secret in text for secret in (ACCESS_KEY, SECRET_KEY, quote(SECRET_KEY, safe="")))
@@ -397,7 +404,7 @@ def test_credentials_are_in_no_output(
 )
 def test_a_crash_has_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
     folder: Path,
-    words: Path,
+    termination_log: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
@@ -414,18 +421,17 @@ def test_a_crash_has_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures a
     printed = capsys.readouterr().out
     assert "Traceback" in printed
     assert str(error) in printed
-    assert termination(words).reason == reason
-    assert re.search(message, termination(words).message)
+    assert termination(termination_log).reason == reason
+    assert re.search(message, termination(termination_log).message)
     signal.raise_signal(signal.SIGTERM)  # Too late to end in another way.
 
 
-def test_a_failed_training_reports_its_position(folder: Path, words: Path) -> None:
+def test_a_failed_training_reports_its_position(folder: Path, termination_log: Path) -> None:
     training = {"epochs": 3, "batchSize": 8, "loss": "mse", "optimizer": {"name": "SGD", "learning_rate": 1e30}}
     layers = [{"layer": "Dense", "units": 1}]
-    command(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers}))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
-    assert termination(words).reason == "NonFiniteLoss"
-    assert termination(words).position is not None
+    assert train(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers})) == 65
+    assert termination(termination_log).reason == "NonFiniteLoss"
+    assert termination(termination_log).position is not None
 
 
 def test_both_folders_or_none(folder: Path) -> None:

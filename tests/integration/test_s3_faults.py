@@ -94,7 +94,7 @@ def test_an_object_is_read_as_its_bytes_whatever_its_content_encoding(
 
 
 def test_a_broken_download_continues_with_the_missing_parts(bucket: S3Bucket, service: Service, tmp_path: Path) -> None:
-    content = os.urandom(3 * PART + 200_000)  # whichever parts come first: each is longer than what they are cut to
+    content = os.urandom(3 * PART + 200_000)  # each part is longer than the cut
     stored(service, content)
     service.faults = [breaking("GET", after=100_000, times=3)]
     bucket.download("a", tmp_path / "copy")
@@ -314,7 +314,7 @@ PATIENCE = 60
 
 
 class Stop(BaseException):
-    """Ends a wait."""
+    """Ends the retries."""
 
 
 def test_a_check_can_end_the_retries_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_credentials_in_answers_of_a_service_are_redacted(
     service.faults = [refusing(400, "RequestTimeout", methods=("GET",), message=escape(words))]
     patience = Patience(2.5, waits=Waits(waits.append), clock=itertools.count().__next__)
     bucket = S3Bucket(service.endpoint, "bucket", credentials, patience=patience)
-    caplog.clear()  # what is a secret now may have been said of another one before
+    caplog.clear()  # an earlier secret may be part of a new one
     with pytest.raises(Failure) as caught:
         bucket.get("a")
     assert any(waits)

@@ -249,7 +249,7 @@ def test_a_server_that_ends_under_load_loses_no_request(storage: Service, tmp_pa
             seconds=30,
             every=0.01,
         )
-        stop.set()  # by now, nobody sends requests to it any more
+        stop.set()  # by now, no client sends requests any more
         for caller in callers:
             caller.join()
         assert server.exit_code() == 0

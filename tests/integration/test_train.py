@@ -13,7 +13,7 @@ from epochal_trainer.backend import tensorflow
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.weights import check_weights, weighted_by_class
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
@@ -22,6 +22,8 @@ from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
 from keras.src.utils import python_utils
 from sklearn.utils.class_weight import compute_class_weight
+
+from .conftest import terminated
 
 LAYERS: list[dict[str, Any]] = [
     {"layer": "Dense", "units": 16, "activation": "relu"},
@@ -246,12 +248,6 @@ class SignalAtStep(keras.callbacks.Callback):  # type: ignore[misc]
 def test_sigterm_ends_the_training_at_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping, callback = Stopping(), SignalAtStep(5)
     monkeypatch.setattr(callbacks, "build", lambda *_, **__: [callback])
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    stopping.listen()
-    try:
-        with stopping.deferred(), pytest.raises(Terminated):
-            fit(stopping=stopping)
-    finally:
-        for number, taken in before.items():
-            signal.signal(number, taken)
+    with terminated(stopping):
+        fit(stopping=stopping)
     assert callback.steps == [0, 1, 2, 3, 0]

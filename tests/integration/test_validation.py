@@ -1,15 +1,15 @@
 """Validation belongs to a training that may be stopped at any moment, and costs no copy of its state."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, Store
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.storage import FolderBucket
 
+from .conftest import terminated
 from .test_resume import CALLBACKS, DENSE, STEPS, SWAP, EpochRecorder, SignalAt, assert_same, run
 
 BEFORE = Position(epoch=1, step=STEPS, begun=True)
@@ -46,21 +46,15 @@ def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> 
 def test_sigterm_during_validation_stores_the_state_before_it(tmp_path: Path, fields: dict[str, Any]) -> None:
     whole = run(tmp_path / "whole", **fields)
     stopping, signal_callback, written = Stopping(), SignalAt(test=0), list[Snapshot]()
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    stopping.listen()
-    try:
-        with stopping.deferred(), pytest.raises(Terminated):
-            run(
-                tmp_path / "signal_callback",
-                kind=Checkpointer,
-                stopping=stopping,
-                written=written,
-                extra=[signal_callback],
-                **fields,
-            )
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+    with terminated(stopping):
+        run(
+            tmp_path / "signal_callback",
+            kind=Checkpointer,
+            stopping=stopping,
+            written=written,
+            extra=[signal_callback],
+            **fields,
+        )
     assert written[-1].state.position == BEFORE
     taken = whole.at(BEFORE)
     assert set(written[-1].arrays) == set(taken.arrays)

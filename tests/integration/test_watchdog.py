@@ -36,11 +36,11 @@ def started(path: Path, program: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    printed, errors = process.communicate(timeout=120)  # what hangs would take longer
+    printed, errors = process.communicate(timeout=120)  # a hang would take longer
     return process.returncode, printed, errors
 
 
-def words(path: Path) -> dict[str, Any]:
+def read_termination(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_text())
     assert isinstance(found, dict)
     return found
@@ -60,11 +60,11 @@ with beats.watched(1):
 def test_a_hanging_training_ends_with_its_position_and_stack(path: Path) -> None:
     code, printed, _ = ended(started(path, HANG))
     assert code == EXIT_CODE == 75
-    assert words(path)["reason"] == "Hanging"
-    assert words(path)["position"] == {"epoch": 3, "step": 17}
-    assert "no step was finished for 1 s" in words(path)["message"]
-    assert "after step 17 of epoch 4" in words(path)["message"]
-    assert "in hang" in words(path)["message"]
+    assert read_termination(path)["reason"] == "Hanging"
+    assert read_termination(path)["position"] == {"epoch": 3, "step": 17}
+    assert "no step was finished for 1 s" in read_termination(path)["message"]
+    assert "after step 17 of epoch 4" in read_termination(path)["message"]
+    assert "in hang" in read_termination(path)["message"]
     assert "Thread MainThread stands here" in printed
     assert "Thread someone else stands here" in printed
 
@@ -85,7 +85,7 @@ with beats.watched(1):
 def test_a_hanging_log_does_not_block_the_end(path: Path) -> None:
     code, _, _ = ended(started(path, LOCKED))
     assert code == EXIT_CODE
-    assert words(path)["reason"] == "Hanging"
+    assert read_termination(path)["reason"] == "Hanging"
 
 
 GIL = """
@@ -99,7 +99,10 @@ def test_a_hang_that_holds_the_gil_is_ended(path: Path) -> None:
     code, _, errors = ended(started(path, GIL))
     assert code == 1
     assert "<module>" in errors
-    assert (words(path)["reason"], words(path)["position"]) == ("Unfinished", {"epoch": 3, "step": 16})
+    assert (read_termination(path)["reason"], read_termination(path)["position"]) == (
+        "Unfinished",
+        {"epoch": 3, "step": 16},
+    )
 
 
 STOPPED = """

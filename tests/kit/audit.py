@@ -186,10 +186,10 @@ class Audit:
     def wait_version(self, name: str, version: str, seconds: float = 30) -> None:
         """Waits until the audit has seen a version of a TrainingJob (its resourceVersion), or a later one."""
 
-        def look() -> bool:
+        def poll() -> bool:
             return any(int(item.job["metadata"]["resourceVersion"]) >= int(version) for item in self.versions(name))
 
-        wait(f"the audit to see version {version} of {name}", look, seconds=seconds)
+        wait(f"the audit to see version {version} of {name}", poll, seconds=seconds)
 
     def _watch(self, path: str, take: Callable[[Object], None], started: threading.Event) -> None:
         """Watches the objects of a kind and passes each to `take`; existing objects count as seen."""
@@ -272,7 +272,7 @@ class Audit:
         about, uid = event.get("regarding") or {}, event["metadata"]["uid"]
         if change["type"] != "DELETED" and about.get("kind") in KINDS and uid not in self._counted_events:
             self._counted_events.add(uid)
-            # What was told before the audit began is judged by nobody: the jobs it was told of may be gone.
+            # Events from before the audit are not counted: their jobs may be gone.
             self.events[about["uid"], event["reason"], event.get("note", "")] += change["type"] != "KNOWN"
 
     def _allowed(self, uid: str, reason: str) -> int:

@@ -18,7 +18,7 @@ SAME = 1e-5
 
 
 @dataclass(frozen=True)
-class Questions:
+class InferRequests:
     """Requests with different samples: their path, bodies and headers."""
 
     path: str
@@ -26,7 +26,9 @@ class Questions:
     headers: Mapping[str, str]
 
 
-def questions(model: str, names: tuple[str, str], batches: Sequence[Array], *, binary: bool = True) -> Questions:
+def infer_requests(
+    model: str, names: tuple[str, str], batches: Sequence[Array], *, binary: bool = True
+) -> InferRequests:
     """Returns the requests for some batches.
 
     Args:
@@ -44,17 +46,17 @@ def questions(model: str, names: tuple[str, str], batches: Sequence[Array], *, b
     headers = {"Content-Type": "application/octet-stream" if binary else "application/json"}
     if binary:
         headers[HEADER_LENGTH] = str(length)
-    return Questions(f"/v2/models/{model}/infer", bodies, headers)
+    return InferRequests(f"/v2/models/{model}/infer", bodies, headers)
 
 
 def judge(models: Mapping[str, Path], batches: Sequence[Array]) -> Judge:
-    """Returns a function that names the model (ONNX, by name) whose answer to a batch a binary response holds."""
+    """Returns a function that takes a batch's binary response and returns the ONNX model with that answer, by name."""
     expected = {name: [_answer(path, batch) for batch in batches] for name, path in models.items()}
 
     def by(number: int, content: bytes) -> str:
         for name, answers in expected.items():
             right = answers[number]
-            # The tensor is what comes last, and the only one.
+            # The only tensor comes last.
             found = np.frombuffer(content[-right.nbytes :], np.float32)
             if found.size == right.size and np.allclose(found, right.ravel(), rtol=0, atol=SAME):
                 return name

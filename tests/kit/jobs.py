@@ -89,12 +89,12 @@ class Namespace:
     def wait_state(self, *states: str, name: str = "digits", seconds: float = FINISH_SECONDS) -> Object:
         """Waits until a TrainingJob is in one of these states and returns its status; the error describes the job."""
 
-        def look() -> Object | None:
+        def poll() -> Object | None:
             status = self.status(name)
             return status if status.get("state") in states else None
 
         try:
-            return wait(f"{name} to be {' or '.join(states)}", look, seconds=seconds)
+            return wait(f"{name} to be {' or '.join(states)}", poll, seconds=seconds)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.describe(name)}") from None
 
@@ -111,11 +111,11 @@ class Namespace:
     def wait_epoch(self, epoch: int, name: str = "digits", seconds: float = FINISH_SECONDS) -> None:
         """Waits until so many epochs are finished."""
 
-        def look() -> bool:
+        def poll() -> bool:
             done: int = self.status(name).get("progress", {}).get("epoch", 0)
             return done >= epoch
 
-        wait(f"epoch {epoch} of {name}", look, seconds=seconds, every=0.1)
+        wait(f"epoch {epoch} of {name}", poll, seconds=seconds, every=0.1)
 
     def pods(self, name: str = "digits") -> list[Object]:
         return items("pods", namespace=self.name, selector=f"batch.kubernetes.io/job-name={name}")
@@ -128,11 +128,11 @@ class Namespace:
     def running_pod(self, name: str = "digits", seconds: float = 60) -> str:
         """Waits until a pod of a TrainingJob runs and returns its name."""
 
-        def look() -> str | None:
+        def poll() -> str | None:
             running = (pod for pod in self.pods(name) if pod["status"]["phase"] == "Running")
             return next((pod["metadata"]["name"] for pod in running), None)
 
-        return wait(f"a running pod of {name}", look, seconds=seconds)
+        return wait(f"a running pod of {name}", poll, seconds=seconds)
 
     def patch(self, spec: Object, name: str = "digits", *, kind: str = "tj") -> None:
         """Changes fields of the spec of a TrainingJob, or of its Job."""

@@ -88,7 +88,7 @@ def watch(kind: str, name: str = "", *, namespace: str = "", seconds: int = 1800
             process.terminate()
 
 
-def wait(what: str, look: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
+def wait(what: str, poll: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
     """Polls until `look` returns a value that is not empty, and returns it.
 
     Args:
@@ -101,7 +101,7 @@ def wait(what: str, look: Callable[[], T | None], *, seconds: float, every: floa
     """
     end = time.monotonic() + seconds
     while True:
-        if seen := look():
+        if seen := poll():
             return seen
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds} s for {what}")

@@ -16,7 +16,7 @@ Judge = Callable[[int, bytes], str]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SentRequest:
     """A request and its outcome.
 
     Args:
@@ -63,7 +63,7 @@ class Load:
         pause: float = 0.01,
         rate: float | None = None,
     ) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[SentRequest] = []
         self._url = url
         self._bodies = bodies
         self._headers = headers
@@ -83,7 +83,7 @@ class Load:
         self._over.set()
         self._thread.join()
 
-    def since(self, at: float) -> list[Asked]:
+    def since(self, at: float) -> list[SentRequest]:
         return [request for request in self.asked if request.at >= at]
 
     async def _run(self) -> None:
@@ -124,4 +124,4 @@ class Load:
             error, accepted = str(failed), False
         except (aiohttp.ClientError, TimeoutError) as failed:
             error = f"{type(failed).__name__}: {failed}"
-        self.asked.append(Asked(at, time.monotonic() - began, status, by, again, error, accepted))
+        self.asked.append(SentRequest(at, time.monotonic() - began, status, by, again, error, accepted))

@@ -3,9 +3,11 @@
 import os
 import signal
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.kit.kubectl import items, kubectl, wait
+from tests.kit.kubectl import Object, items, kubectl, wait
 
 NAMESPACE = "epochal-system"
 PROGRESS = "https://epochal.epochal-system.svc:8443"
@@ -52,6 +54,20 @@ def process_of(pod_uid: str) -> int:
         if pod_uid in text and any(part.endswith(PROGRAMS) for part in command.split("\0")[:2]):
             found.append(int(cgroup.parent.name))
     return min(found)
+
+
+@contextmanager
+def stopped(*pods: Object) -> Iterator[None]:
+    """Stops the processes of trainers whose work does not matter: they would take the CPU of other tests."""
+    processes = [process_of(pod["metadata"]["uid"]) for pod in pods]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
 def restarts() -> dict[str, int]:

@@ -49,7 +49,7 @@ class Service:
         self.damage: Callable[[bytes], bytes] = bytes
         """What becomes of a content on its way to the disk."""
         self.lock = threading.Lock()
-        holding = hold()  # so that nobody else has its port while it is away
+        holding = hold()  # reserves the port while the service is stopped
         weakref.finalize(self, holding.close)
         self.port = port_of(holding)
         self.start()

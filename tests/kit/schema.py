@@ -13,7 +13,7 @@ _LIBRARY = {"split": lambda text, separator: text.split(separator)}
 """Functions of Kubernetes that are not of CEL itself."""
 
 
-def complaints(schema: Object, value: Any, old: Any | None = None) -> list[str]:
+def broken_rules(schema: Object, value: Any, old: Any | None = None) -> list[str]:
     """Returns the messages of the CEL rules that a value breaks, each with its path.
 
     Args:

@@ -55,21 +55,21 @@ class Server:
     def wait_ready(self, sha256: str = "", seconds: float = READY_SECONDS) -> Object:
         """Waits until all pods serve the model (with this digest, if one is given), and returns the status."""
 
-        def look() -> Object | None:
+        def poll() -> Object | None:
             status = self.status
             served = not sha256 or status.get("model", {}).get("sha256") == sha256
             return status if status.get("state") == "Ready" and served else None
 
-        return self._wait("be Ready", look, seconds)
+        return self._wait("be Ready", poll, seconds)
 
     def wait_condition(self, kind: str, status: str, *, reason: str = "", seconds: float = READY_SECONDS) -> Object:
         """Waits until a condition has this status (and reason, if one is given), and returns it."""
 
-        def look() -> Object | None:
+        def poll() -> Object | None:
             found = self.condition(kind)
             return found if found.get("status") == status and reason in ("", found["reason"]) else None
 
-        return self._wait(f"have {kind}={status} {reason}", look, seconds)
+        return self._wait(f"have {kind}={status} {reason}", poll, seconds)
 
     def wait(self, what: str, holds: Callable[[Object], Any], seconds: float = READY_SECONDS) -> Object:
         """Waits until `holds` is true of the status, and returns the status."""
@@ -119,9 +119,9 @@ class Server:
                 parts.append(str(error))
         return "\n".join(parts)
 
-    def _wait(self, what: str, look: Any, seconds: float) -> Object:
+    def _wait(self, what: str, poll: Any, seconds: float) -> Object:
         try:
-            found: Object = wait(f"{self.name} to {what}", look, seconds=seconds, every=0.1)
+            found: Object = wait(f"{self.name} to {what}", poll, seconds=seconds, every=0.1)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.describe()}") from None
         return found

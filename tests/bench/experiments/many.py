@@ -50,14 +50,14 @@ def many() -> list[Figure]:
     """Runs plain TrainingJobs, then a search of very many, in a namespace that was not there before."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", timeout=600)
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
-    # What it has taken before for other objects, it may not have given back.
+    # It may not have released the memory of other objects.
     kubectl("rollout", "restart", "deployment/epochal", "--namespace", operator.NAMESPACE)
     kubectl("rollout", "status", "deployment/epochal", "--namespace", operator.NAMESPACE, "--timeout=90s")
     try:
         with kwok.nodes(NODES):
             return asyncio.run(_many())
     finally:
-        # Whatever is measured next is not to be measured beside the deletion of thousands of objects.
+        # The deletion of thousands of objects would disturb the next measurement.
         kubectl("delete", "namespace", NAMESPACE, "--wait", timeout=600)
 
 

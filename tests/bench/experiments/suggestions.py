@@ -37,7 +37,7 @@ sys.stderr.write(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 """
 
 
-def questions() -> tuple[Request, Request]:
+def suggest_requests() -> tuple[Request, Request]:
     """Returns requests with 1,000 known trials, a third of them in each higher rung: for one suggestion and for 100."""
     document = experiment("Random", ASHA, trials=MAX_TRIALS, parallelism=100)
     spec, template = spec_of(document), document["spec"]["template"]["spec"]
@@ -64,7 +64,7 @@ def questions() -> tuple[Request, Request]:
 
 def suggestions() -> list[Figure]:
     """Measures one suggestion and a hundred, by the child process and by Optuna alone, in turn."""
-    asked = questions()
+    asked = suggest_requests()
     given = json.dumps(_natively(asked[0]))
     ours: dict[int, list[float]] = {count: [] for count in GOALS}
     theirs: list[dict[str, float]] = []

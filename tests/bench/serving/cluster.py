@@ -10,9 +10,9 @@ from tests.bench.schedule import timed
 from tests.bench.serving import wrk
 from tests.bench.serving.networks import MNIST, batches, trained
 from tests.kit import buckets, operator, proc
-from tests.kit.inference import judge, questions
+from tests.kit.inference import infer_requests, judge
 from tests.kit.kubectl import Object, apply, kubectl, wait
-from tests.kit.load import Asked, Load
+from tests.kit.load import Load, SentRequest
 from tests.kit.servers import Server, ready_since
 
 NAMESPACE = "bench-serving"
@@ -40,14 +40,14 @@ class Bed:
             network.put(store, BUCKET, f"{NAME}-{seed}") for network, seed in zip(self.networks, SEEDS, strict=True)
         ]
         self.batches = batches(mnist)
-        self.questions = questions(NAME, self.networks[0].names, self.batches)
-        self.requests = wrk.write(folder / "requests", self.questions)
+        self.infer_requests = infer_requests(NAME, self.networks[0].names, self.batches)
+        self.requests = wrk.write(folder / "requests", self.infer_requests)
         self.server = Server(NAMESPACE, NAME)
 
     def load(self) -> Load:
         models = {source["sha256"]: network.onnx for source, network in zip(self.sources, self.networks, strict=True)}
-        url = f"{self.server.url}{self.questions.path}"
-        return Load(url, self.questions.bodies, self.questions.headers, judge(models, self.batches))
+        url = f"{self.server.url}{self.infer_requests.path}"
+        return Load(url, self.infer_requests.bodies, self.infer_requests.headers, judge(models, self.batches))
 
 
 def on_cluster(mnist: Path) -> list[Figure]:
@@ -142,7 +142,7 @@ def ends(bed: Bed) -> Figure:
     return failures(f"requests that failed while {TIMES} pods were told to end", load.asked)
 
 
-def failures(what: str, asked: Sequence[Asked]) -> Figure:
+def failures(what: str, asked: Sequence[SentRequest]) -> Figure:
     """Returns how many requests failed."""
     failed = [request for request in asked if not request.answered]
     for request in failed[:5]:

@@ -9,7 +9,7 @@ import numpy as np
 from tests.bench.networks import IMAGES_HEAD, SMALL, Network
 from tests.demo.mnist import files
 from tests.kit.kubectl import Object
-from tests.kit.trained import Trained, train
+from tests.kit.trained_model import TrainedModel, train
 
 Array = np.ndarray[Any, Any]
 DISTINCT = 256
@@ -28,7 +28,7 @@ SLOW = replace(
 """About 5 ms an image."""
 
 
-def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) -> Trained:
+def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) -> TrainedModel:
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     network.write_data(mnist, data / f"{network.name}.npz")

@@ -22,8 +22,8 @@ from tests.bench.serving.networks import MNIST, SLOW, batches, trained
 from tests.bench.serving.processes import free_port, pinned, serving
 from tests.bench.serving.wrk import Load
 from tests.bench.turns import in_turn
-from tests.kit.inference import questions
-from tests.kit.trained import Trained
+from tests.kit.inference import infer_requests
+from tests.kit.trained_model import TrainedModel
 
 ROUNDS = 6
 SECONDS = 3
@@ -40,12 +40,12 @@ Loads = dict[str, list[Load]]
 
 @dataclass(frozen=True)
 class Bench:
-    trained: Trained
+    trained: TrainedModel
     images: Path
     folder: Path
     mnist: Path
 
-    def bare(self, batch: int = 1) -> Load:
+    def bare_loop(self, batch: int = 1) -> Load:
         program = ["-m", "tests.bench.serving.bare", str(self.trained.onnx), str(self.images)]
         command = pinned(sys.executable, *program, "--batch", str(batch), "--seconds", str(SECONDS))
         result = json.loads(subprocess.run(command, check=True, text=True, capture_output=True, timeout=120).stdout)
@@ -55,7 +55,7 @@ class Bench:
         path = self.folder / f"{self.trained.name}-{samples}-{'binary' if binary else 'json'}"
         if not path.exists():
             asked = batches(self.mnist, samples)
-            wrk.write(path, questions(self.trained.name, self.trained.names, asked, binary=binary))
+            wrk.write(path, infer_requests(self.trained.name, self.trained.names, asked, binary=binary))
         return path
 
     @contextmanager
@@ -84,8 +84,8 @@ def mnist_network(mnist: Path) -> list[Figure]:
         loaded = partial(wrk.load, connections=CONNECTIONS, seconds=SECONDS)
         unloaded = partial(wrk.load, connections=1, seconds=SECONDS)
         contenders: dict[str, Callable[[], Load]] = {
-            "bare": bench.bare,
-            "bare, 64": partial(bench.bare, BATCH),
+            "bare_loop": bench.bare_loop,
+            "bare, 64": partial(bench.bare_loop, BATCH),
             "64": lambda: wrk.load(onnx, many, connections=BATCH_CONNECTIONS, seconds=SECONDS),
             "binary": lambda: loaded(onnx, one),
             "JSON": lambda: loaded(onnx, one_json),
@@ -98,8 +98,8 @@ def mnist_network(mnist: Path) -> list[Figure]:
     _all_answered(loads)
     return [
         share(f"{BATCH} images a request, binary, {BATCH_CONNECTIONS} connections", loads, "64", "bare, 64", 0.8),
-        share(f"one image of MNIST, binary, {CONNECTIONS} connections", loads, "binary", "bare", 0.45),
-        share(f"one image of MNIST, JSON, {CONNECTIONS} connections", loads, "JSON", "bare", 0.25),
+        share(f"one image of MNIST, binary, {CONNECTIONS} connections", loads, "binary", "bare_loop", 0.45),
+        share(f"one image of MNIST, JSON, {CONNECTIONS} connections", loads, "JSON", "bare_loop", 0.25),
         *(latency(loads, how) for how in ("binary", "JSON")),
         tail(loads),
         *beside_tensorflow(loads),
@@ -113,11 +113,11 @@ def slow_network(mnist: Path) -> list[Figure]:
         one = bench.requests()
         with bench.server("ONNX") as url:
             ours = lambda: wrk.load(url, one, connections=CONNECTIONS, seconds=SECONDS)  # noqa: E731
-            loads = in_turn({"bare": bench.bare, "binary": ours}, ROUNDS)
+            loads = in_turn({"bare_loop": bench.bare_loop, "binary": ours}, ROUNDS)
     _all_answered(loads)
-    call = median(load.p50 for load in loads["bare"]) / 1000
+    call = median(load.p50 for load in loads["bare_loop"]) / 1000
     what = f"one image, {CONNECTIONS} connections, a network of {call:.1f} ms an image"
-    return [share(what, loads, "binary", "bare", 0.9)]
+    return [share(what, loads, "binary", "bare_loop", 0.9)]
 
 
 def share(what: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:
@@ -136,11 +136,11 @@ def latency(loads: Loads, how: str) -> Figure:
     """Returns the latency of one connection above that of a bare call, by medians."""
 
     def more(rounds: Sequence[tuple[Load, Load]]) -> float:
-        ours, bare = zip(*rounds, strict=True)
-        more: float = median(load.p50 for load in ours) - median(load.p50 for load in bare)
+        ours, bare_loop = zip(*rounds, strict=True)
+        more: float = median(load.p50 for load in ours) - median(load.p50 for load in bare_loop)
         return more / 1000
 
-    rounds = list(zip(loads[f"{how}, unloaded"], loads["bare"], strict=True))
+    rounds = list(zip(loads[f"{how}, unloaded"], loads["bare_loop"], strict=True))
     low, high = interval(rounds, more)
     return Figure(
         f"unloaded latency, one image of MNIST, {how}: p50",
@@ -190,7 +190,7 @@ def beside_tensorflow(loads: Loads) -> list[Figure]:
     ]
 
 
-def _bench(network: Trained, mnist: Path, folder: Path) -> Bench:
+def _bench(network: TrainedModel, mnist: Path, folder: Path) -> Bench:
     images = folder / "images.npy"
     np.save(images, np.concatenate(batches(mnist, BATCH)))
     return Bench(network, images, folder, mnist)

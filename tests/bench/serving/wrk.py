@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.kit.inference import Questions
+from tests.kit.inference import InferRequests
 
 SCRIPT = Path(__file__).parent / "load.lua"
 CORE = 1
@@ -33,11 +33,13 @@ def load(url: str, requests: Path, *, connections: int, seconds: int) -> Load:
     return Load(rate, found["failed"], found["p50"], found["p99"])
 
 
-def write(path: Path, questions: Questions) -> Path:
-    given = "".join(f"{name}: {value}\r\n" for name, value in questions.headers.items())
+def write(path: Path, infer_requests: InferRequests) -> Path:
+    given = "".join(f"{name}: {value}\r\n" for name, value in infer_requests.headers.items())
     with path.open("wb") as file:
-        for body in questions.bodies:
-            head = f"POST {questions.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n{given}\r\n"
+        for body in infer_requests.bodies:
+            head = (
+                f"POST {infer_requests.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n{given}\r\n"
+            )
             request = head.encode() + body
             file.write(f"{len(request)}\n".encode() + request)
     return path

@@ -12,12 +12,12 @@ from minio import Minio
 
 from tests.faults.s3proxy import Proxy
 from tests.kit import buckets
-from tests.kit.inference import Array, judge, questions
+from tests.kit.inference import Array, infer_requests, judge
 from tests.kit.jobs import digits, digits_file
 from tests.kit.kubectl import Object, apply, kubectl
 from tests.kit.load import Load
 from tests.kit.servers import Server
-from tests.kit.trained import Trained, train
+from tests.kit.trained_model import TrainedModel, train
 
 NAME = "digits"
 BUCKET = "faults-models"
@@ -31,15 +31,15 @@ class Bed:
     store: Minio
     proxy: Proxy
     server: Server
-    network: Trained
+    network: TrainedModel
     source: Object
     folder: Path
 
-    def load(self, server: Server | None = None, network: Trained | None = None, **how: Any) -> Load:
+    def load(self, server: Server | None = None, network: TrainedModel | None = None, **how: Any) -> Load:
         """Returns a load of requests to a server with its network; `options` are those of Load."""
         server, network = server or self.server, network or self.network
         batches = images(network.signature.inputs[0].shape)
-        asked = questions(server.name, network.names, batches)
+        asked = infer_requests(server.name, network.names, batches)
         looks = judge({network.name: network.onnx}, batches)
         return Load(f"{server.url}{asked.path}", asked.bodies, asked.headers, looks, **how)
 

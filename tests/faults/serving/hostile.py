@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from tests.faults.serving.clients import Request
-from tests.kit.trained import Trained
+from tests.kit.trained_model import TrainedModel
 
 BODY_BYTES = 8 * 2**20
 """The default of `limits.requestBytes`."""
@@ -19,7 +19,7 @@ SIDE = 1000
 _NAME_BYTES = 8
 
 
-def of_bodies(server: str, network: Trained) -> Sequence[Sequence[Request]]:
+def of_bodies(server: str, network: TrainedModel) -> Sequence[Sequence[Request]]:
     """Returns requests of JSON for two clients: names, labels, and rows of Watson.
 
     Args:

@@ -10,7 +10,7 @@ from epochal_api.signature import CHECK, SIGNATURE
 
 from tests.faults.serving.bed import BUCKET, Bed
 from tests.kit.kubectl import Object
-from tests.kit.trained import ONNX, Trained
+from tests.kit.trained_model import ONNX, TrainedModel
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class Files:
         return {"uri": f"s3://{BUCKET}/{folder}/{ONNX}", "sha256": self.sha256}
 
 
-def damaged(network: Trained) -> Files:
+def damaged(network: TrainedModel) -> Files:
     """Returns a model with a flipped bit, whose digest does not match."""
     model = bytearray(network.onnx.read_bytes())
     model[len(model) // 2] ^= 1
     return Files(bytes(model), network.sha256())
 
 
-def broken(_: Trained) -> Files:
+def broken(_: TrainedModel) -> Files:
     """Returns a file that is no model, with the right digest."""
     model = b"this is no model"
     return Files(model, _digest(model))
 
 
-def differing(network: Trained) -> Files:
+def differing(network: TrainedModel) -> Files:
     """Returns a model whose answers differ from those of its export."""
     with np.load(network.folder / CHECK) as stored:
         arrays = {name: stored[name] if name.startswith("input:") else 1 - stored[name] for name in stored.files}

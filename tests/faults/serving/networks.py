@@ -8,14 +8,14 @@ import numpy as np
 from tests.bench.serving.networks import SLOW
 from tests.kit.inference import Array
 from tests.kit.jobs import digits
-from tests.kit.trained import Trained, train
+from tests.kit.trained_model import TrainedModel, train
 
 NUMBERS = "numbers"
 SAMPLES, CLASSES = 64, 10
 
 
 @cache
-def slow(folder: Path) -> Trained:
+def slow(folder: Path) -> TrainedModel:
     """Returns a network that takes milliseconds an image, trained at the first call."""
     noise = np.random.default_rng(0)
     x = noise.integers(0, 256, (SLOW.samples, *SLOW.shape), dtype=np.uint8)
@@ -24,7 +24,7 @@ def slow(folder: Path) -> Trained:
 
 
 @cache
-def numbers(folder: Path) -> Trained:
+def numbers(folder: Path) -> TrainedModel:
     """Returns a network with one number as its sample, so that a body holds very many samples."""
     data = _data(folder, NUMBERS, np.arange(SAMPLES, dtype=np.float32)[:, None], np.arange(SAMPLES) % CLASSES)
     layers = [{"layer": "Dense", "units": CLASSES, "activation": "softmax"}]

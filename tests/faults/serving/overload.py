@@ -7,7 +7,7 @@ from tests.bench.figures import percentile
 from tests.faults.serving.bed import BUCKET, Bed, storage
 from tests.faults.serving.networks import slow
 from tests.faults.serving.scenario import Outcome, broken_promises
-from tests.kit.load import Asked
+from tests.kit.load import SentRequest
 from tests.kit.servers import Server
 
 NAME = "overload"
@@ -46,7 +46,7 @@ class Overload:
         return _outcome(self.name, load.since(began), rate)
 
 
-def _outcome(name: str, asked: list[Asked], rate: float) -> Outcome:
+def _outcome(name: str, asked: list[SentRequest], rate: float) -> Outcome:
     answered = [request for request in asked if request.answered]
     busy = [request for request in asked if request.status == 429]
     wrong = broken_promises([request for request in asked if request.status != 429])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from tests.faults.serving.bed import Bed
-from tests.kit.load import Asked
+from tests.kit.load import SentRequest
 
 BEFORE_SECONDS, AFTER_SECONDS = 1, 2
 Inject = Callable[[Bed], str]
@@ -20,7 +20,7 @@ class Outcome:
     """The outcome of a fault: the requests meanwhile, notes, broken promises, and a traceback."""
 
     name: str
-    asked: Sequence[Asked] = ()
+    asked: Sequence[SentRequest] = ()
     notes: str = ""
     wrong: tuple[str, ...] = ()
     trace: str = ""
@@ -51,7 +51,7 @@ class Scenario:
         return Outcome(self.name, tuple(load.asked), notes, tuple(wrong), trace)
 
 
-def broken_promises(asked: Sequence[Asked], *, lost: int = 0, nobody: bool = False) -> list[str]:
+def broken_promises(asked: Sequence[SentRequest], *, lost: int = 0, nobody: bool = False) -> list[str]:
     """Returns the broken promises: more lost requests than allowed, or refused connections."""
     wrong = []
     if len(found := lost_of(asked)) > lost:
@@ -65,10 +65,10 @@ def broken_promises(asked: Sequence[Asked], *, lost: int = 0, nobody: bool = Fal
     return wrong
 
 
-def lost_of(asked: Sequence[Asked]) -> list[Asked]:
+def lost_of(asked: Sequence[SentRequest]) -> list[SentRequest]:
     return [request for request in asked if request.accepted and request.status != HTTPStatus.OK]
 
 
-def statuses_of(asked: Sequence[Asked]) -> str:
+def statuses_of(asked: Sequence[SentRequest]) -> str:
     counts = Counter(request.error or str(request.status) for request in asked)
     return ", ".join(f"{count} × {what}" for what, count in counts.most_common(3))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from tests.kit.fake.resources import Asked
+from tests.kit.fake.resources import ApiRequest
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Fault:
     cut: bool = False
     times: float = inf
 
-    def hits(self, request: Asked) -> bool:
+    def hits(self, request: ApiRequest) -> bool:
         wanted = (self.verb, self.resource, self.namespace)
         found = (request.verb, request.resource, request.namespace)
         return self.times > 0 and all(one in {"", other} for one, other in zip(wanted, found, strict=True))

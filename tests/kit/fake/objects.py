@@ -84,7 +84,7 @@ class Change(NamedTuple):
 
 
 class Objects:
-    """All objects.
+    """The objects of a fake API server.
 
     Args:
         namespaces: Namespaces that exist from the beginning.

@@ -57,7 +57,7 @@ class BadRequest(Exception):
     """The request is malformed."""
 
 
-class Asked(NamedTuple):
+class ApiRequest(NamedTuple):
     """A request to the API server.
 
     Args:
@@ -76,7 +76,9 @@ class Asked(NamedTuple):
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
-def asked(method: str, path: str, query: Mapping[str, str], resources: Iterable[Resource]) -> tuple[Asked, Resource]:
+def parse_request(
+    method: str, path: str, query: Mapping[str, str], resources: Iterable[Resource]
+) -> tuple[ApiRequest, Resource]:
     """Returns the request and its kind.
 
     Raises:
@@ -94,7 +96,7 @@ def asked(method: str, path: str, query: Mapping[str, str], resources: Iterable[
         name = parts[1] if len(parts) > 1 else ""
         whole = "/".join([resource.name, *parts[2:]])
         listed = "watch" if query.get("watch") in {"true", "1"} else "list"
-        return Asked(_VERBS.get(method, "get" if name else listed), whole, namespace, name), resource
+        return ApiRequest(_VERBS.get(method, "get" if name else listed), whole, namespace, name), resource
     raise LookupError(path)
 
 

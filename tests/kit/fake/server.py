@@ -24,7 +24,7 @@ from tests.kit import kubeconfig
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.fields import Object
 from tests.kit.fake.objects import Objects, Refusal
-from tests.kit.fake.resources import Asked, BadRequest, Resource, Selector, asked
+from tests.kit.fake.resources import ApiRequest, BadRequest, Resource, Selector, parse_request
 from tests.kit.fake.watches import Watches
 
 _REASONS = {401: "Unauthorized", 403: "Forbidden", 409: "Conflict", 422: "Invalid", 429: "TooManyRequests"}
@@ -49,7 +49,7 @@ class FakeApiServer:
         self.objects = objects or Objects(*namespaces)
         self.watches = Watches(self.objects)
         self.faults: list[Fault] = []
-        self.asked: list[Asked] = []
+        self.asked: list[ApiRequest] = []
         self.tokens: dict[str, Object] = {}
         self.collects = True
         self._page = page
@@ -88,7 +88,7 @@ class FakeApiServer:
         return kubeconfig.write(file, self.address, "administrator")
 
     async def _review(self, request: web.Request) -> web.Response:
-        self.asked.append(Asked("create", "tokenreviews"))
+        self.asked.append(ApiRequest("create", "tokenreviews"))
         review: Object = await request.json()
         status = self.tokens.get(review["spec"]["token"], {"authenticated": False})
         return web.json_response(review | {"status": status}, status=201)
@@ -112,7 +112,9 @@ class FakeApiServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
-            question, resource = asked(request.method, request.path, request.query, self.objects.resources.values())
+            question, resource = parse_request(
+                request.method, request.path, request.query, self.objects.resources.values()
+            )
         except LookupError:
             return _refused(Refusal(404, "NotFound", "the server could not find the requested resource"))
         self.asked.append(question)
@@ -142,7 +144,7 @@ class FakeApiServer:
         text = self.objects.text(answer)
         return await _cut(request, text) if fault.cut else web.json_response(text=text, status=status)
 
-    def _do(self, question: Asked, resource: Resource, request: web.Request, text: str) -> Object:
+    def _do(self, question: ApiRequest, resource: Resource, request: web.Request, text: str) -> Object:
         """Executes a request and returns the answer."""
         name, _, subresource = question.resource.partition("/")
         place, objects = (name, question.namespace, question.name), self.objects

@@ -1,4 +1,4 @@
-"""What the audit calls a fault."""
+"""The faults that the audit finds."""
 
 import copy
 from typing import Any

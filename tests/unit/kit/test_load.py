@@ -1,4 +1,4 @@
-"""Each request is recorded, with what became of it."""
+"""The load records the outcome of each request."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 from aiohttp import web
 
-from tests.kit.load import Asked, Load
+from tests.kit.load import Load, SentRequest
 
 BODIES = [b"0", b"1", b"2"]
 
@@ -47,7 +47,7 @@ def server(handle: Callable[[bytes], web.Response]) -> Iterator[str]:
         loop.close()
 
 
-def ask(url: str, **how: float) -> list[Asked]:
+def ask(url: str, **how: float) -> list[SentRequest]:
     with Load(url, BODIES, {}, echoed, **how) as load:  # type: ignore[arg-type]
         time.sleep(0.3)
     return load.asked

@@ -1,4 +1,4 @@
-"""A port that is held is there for whom it is told, and for nobody else."""
+"""A held port is free for its own server only."""
 
 import errno
 import socket

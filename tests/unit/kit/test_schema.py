@@ -1,10 +1,10 @@
-"""What the rules of a schema say of a value is found wherever they stand in it."""
+"""The CEL rules at any depth of a schema are evaluated."""
 
 from typing import Any
 
 import pytest
 
-from tests.kit.schema import complaints, with_defaults
+from tests.kit.schema import broken_rules, with_defaults
 
 FEW = [{"rule": "self.size() < 3", "message": "few"}]
 STAYS = [{"rule": "self.kept == oldSelf.kept", "message": "stays"}]
@@ -30,7 +30,7 @@ SCHEMA: dict[str, Any] = {
     ],
 )
 def test_a_message_has_its_path(value: Any, old: Any, found: list[str]) -> None:
-    assert complaints(SCHEMA, value, old) == found
+    assert broken_rules(SCHEMA, value, old) == found
 
 
 def test_defaults_are_added() -> None:

@@ -1,4 +1,4 @@
-"""What the audit calls a fault of an Experiment."""
+"""The faults of an Experiment that the audit finds."""
 
 from typing import Any
 

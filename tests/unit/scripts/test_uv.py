@@ -1,4 +1,4 @@
-"""What builds the images is what the lock names, by hash."""
+"""The images are built with the locked version of uv, pinned by hash."""
 
 import re
 import tomllib

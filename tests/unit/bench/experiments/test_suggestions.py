@@ -3,12 +3,12 @@ from collections import Counter
 import pytest
 from epochal_operator.experiment.search.request import Request
 
-from tests.bench.experiments.suggestions import KNOWN, _natively, questions
+from tests.bench.experiments.suggestions import KNOWN, _natively, suggest_requests
 
 
 @pytest.fixture(scope="module")
 def asked() -> tuple[Request, Request]:
-    return questions()
+    return suggest_requests()
 
 
 def test_the_request_has_a_thousand_known_trials(asked: tuple[Request, Request]) -> None:

@@ -1,17 +1,17 @@
-"""What may become of requests while a server is disturbed, and what may not."""
+"""The requests that a server with a fault may lose."""
 
 import pytest
 
 from tests.faults.serving.scenario import Outcome, broken_promises
 from tests.faults.serving.table import goals, table
-from tests.kit.load import Asked
+from tests.kit.load import SentRequest
 
-FINE = Asked(1.0, 0.01, 200, "digits")
-BUSY = Asked(1.0, 0.01, 429, again="1")
-LOST = Asked(1.0, 0.01, error="ServerDisconnectedError: Server disconnected")
-NOBODY = Asked(1.0, 0.01, error="Connection refused", accepted=False)
-HUNG = Asked(1.0, 30.0, error="TimeoutError: ")
-MIXED = Asked(1.0, 0.01, 200)
+FINE = SentRequest(1.0, 0.01, 200, "digits")
+BUSY = SentRequest(1.0, 0.01, 429, again="1")
+LOST = SentRequest(1.0, 0.01, error="ServerDisconnectedError: Server disconnected")
+NOBODY = SentRequest(1.0, 0.01, error="Connection refused", accepted=False)
+HUNG = SentRequest(1.0, 30.0, error="TimeoutError: ")
+MIXED = SentRequest(1.0, 0.01, 200)
 
 
 def test_nothing_is_wrong_where_all_are_answered() -> None:
@@ -27,7 +27,7 @@ def test_nothing_is_wrong_where_all_are_answered() -> None:
         (MIXED, "1 answers are not the model's to what was asked"),
     ],
 )
-def test_broken_promises_are_listed(asked: Asked, words: str) -> None:
+def test_broken_promises_are_listed(asked: SentRequest, words: str) -> None:
     (wrong,) = broken_promises([FINE, asked])
     assert wrong.startswith(words)
 

@@ -1,4 +1,4 @@
-"""Server-side apply: what each manager owns, gives up, and takes from others."""
+"""Server-side apply: the fields that managers own, drop and take from others."""
 
 from typing import Any
 

@@ -215,10 +215,10 @@ async def test_a_fault_may_act_before_and_after_a_request(server: FakeApiServer,
     await kube.create(JOBS, job())
     done: list[bool] = []
 
-    def look() -> None:
+    def poll() -> None:
         done.append("suspend" in server.objects.get("jobs", "vision", "digits")["spec"])
 
-    server.faults.append(Fault("patch", "jobs", meanwhile=look, afterwards=look))
+    server.faults.append(Fault("patch", "jobs", meanwhile=poll, afterwards=poll))
     made = server.objects.get("jobs", "vision", "digits")["metadata"]
     seen = {"uid": made["uid"], "resource_version": made["resourceVersion"]}
     await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, **seen, manager="epochal")

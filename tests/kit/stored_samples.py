@@ -21,7 +21,7 @@ CLOSE = 1e-5
 
 
 @dataclass(frozen=True)
-class Known:
+class StoredSamples:
     """The samples of a training, the answers of Keras to them, and the stored files."""
 
     files: dict[str, bytes]
@@ -38,32 +38,37 @@ class Known:
         return self.signature.inputs[0].name
 
 
-def known(store: Minio, job: Object, which: str) -> Known:
+def stored_samples(store: Minio, job: Object, which: str) -> StoredSamples:
     """Returns the samples and answers (`which`: Best or Last) that a training has stored."""
     files = buckets.objects(store, job["status"]["results"]["uri"])
     signature = Signature.model_validate_json(files[SIGNATURE])
     with np.load(io.BytesIO(files[CHECK])) as stored:
         images = stored[f"input:{signature.inputs[0].name}"]
-        return Known(files, signature, images, stored[f"{which.lower()}:{signature.outputs[0].name}"])
+        return StoredSamples(files, signature, images, stored[f"{which.lower()}:{signature.outputs[0].name}"])
 
 
-def infer(address: str, name: str, known: Known) -> np.ndarray:
+def infer(address: str, name: str, samples: StoredSamples) -> np.ndarray:
     """Returns the answers of a server to all samples, by Open Inference as JSON."""
-    image = {"name": known.input, "shape": known.images.shape, "datatype": "FP32", "data": known.images.tolist()}
+    image = {
+        "name": samples.input,
+        "shape": samples.images.shape,
+        "datatype": "FP32",
+        "data": samples.images.tolist(),
+    }
     code, answer = ask(f"{address}/v2/models/{name}/infer", json.dumps({"inputs": [image]}).encode())
     assert code == 200, answer
-    assert [item["name"] for item in answer["outputs"]] == [known.output]
+    assert [item["name"] for item in answer["outputs"]] == [samples.output]
     (output,) = answer["outputs"]
     return np.array(output["data"], np.float32).reshape(output["shape"])
 
 
 @dataclass
-class Asking:
+class RequestLoop:
     """Sends requests to a server all the time, each over a new connection; use it as a context manager."""
 
     address: str
     name: str
-    known: Known
+    samples: StoredSamples
     answers: list[np.ndarray] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -80,13 +85,13 @@ class Asking:
     def _run(self) -> None:
         while not self._left.wait(0.03):
             try:
-                self.answers.append(infer(self.address, self.name, self.known))
+                self.answers.append(infer(self.address, self.name, self.samples))
             except (AssertionError, OSError, HTTPException) as error:
                 self.failures.append(f"{time.strftime('%X')} {error!r}")
 
-    def more(self, count: int) -> None:
+    def wait_answers(self, count: int) -> None:
         before = len(self.answers)
         wait(f"{count} answers", lambda: self.failures or len(self.answers) >= before + count, seconds=60)
 
-    def gave_only(self, *expected: np.ndarray) -> bool:
+    def answers_are(self, *expected: np.ndarray) -> bool:
         return all(any(np.allclose(answer, other, atol=CLOSE) for other in expected) for answer in self.answers)

@@ -11,7 +11,7 @@ from tests.faults.serving.bed import REPLICAS, Bed
 from tests.faults.serving.models import Files
 from tests.faults.serving.scenario import Scenario
 from tests.kit.kubectl import Refused, kubectl, wait
-from tests.kit.trained import Trained
+from tests.kit.trained_model import TrainedModel
 
 OUTAGE_SECONDS = 10
 STARTED_SECONDS = 60
@@ -69,7 +69,7 @@ def _says(bed: Bed, name: str) -> str:
     return next((message for message in reversed(messages) if message.startswith(WAITS)), "")
 
 
-def roll_out(make: Callable[[Trained], Files], reason: str, bed: Bed) -> str:
+def roll_out(make: Callable[[TrainedModel], Files], reason: str, bed: Bed) -> str:
     """Rolls out a model that must not be served: the old pods serve on, and a condition has the reason."""
     source = make(bed.network).put(bed, reason.lower())
     pods = {pod["metadata"]["uid"] for pod in bed.server.ready_pods()}

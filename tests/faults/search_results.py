@@ -26,7 +26,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Left:
+class SearchResults:
     experiment: Object
     ledger: str
     rungs: Mapping[Place, Rung]
@@ -38,7 +38,7 @@ class Left:
         best = self.experiment["status"]["best"]
         return best["trial"], best["value"], str(sorted(best["parameters"].items()))
 
-    def differences(self, other: "Left", *, more: bool = False) -> list[str]:
+    def differences(self, other: "SearchResults", *, more: bool = False) -> list[str]:
         """Returns the differences from the results of an undisturbed search; `more` allows more rungs."""
         known = self.rungs.keys() | set() if not more else self.rungs.keys() & other.rungs.keys()
         found = [f"{named(place)} is in one only" for place in sorted(known ^ other.rungs.keys())]

@@ -20,7 +20,7 @@ SECONDS = 600
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A network and its files: model.keras, model.onnx, signature.json and others."""
 
     name: str
@@ -60,7 +60,7 @@ class Trained:
         return {"uri": f"s3://{bucket}/{folder}/{ONNX}", "sha256": self.sha256()}
 
 
-def train(document: Object, data: Path, results: Path, *, exports: Iterable[str] = ("onnx",)) -> Trained:
+def train(document: Object, data: Path, results: Path, *, exports: Iterable[str] = ("onnx",)) -> TrainedModel:
     """Trains a network as `epochal-trainer run` does without a cluster; `results` must be a new folder."""
     name = document["metadata"]["name"]
     spec = document["spec"] | {"results": document["spec"]["results"] | {"exports": [*exports]}}
@@ -71,4 +71,4 @@ def train(document: Object, data: Path, results: Path, *, exports: Iterable[str]
     ended = subprocess.run(command, check=False, text=True, capture_output=True, timeout=SECONDS)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     (signature,) = results.rglob(SIGNATURE)
-    return Trained(name, signature.parent)
+    return TrainedModel(name, signature.parent)

@@ -7,9 +7,9 @@ import time
 from functools import partial
 
 from tests.faults import cluster, faketime, node
+from tests.faults.disturbed_training import Training, now
 from tests.faults.scenario import Scenario, Span
 from tests.faults.table import KILL, TERM
-from tests.faults.training import Training, now
 from tests.kit.kubectl import kubectl, wait
 
 GONE_SECONDS = 150
@@ -112,7 +112,7 @@ def jump(training: Training) -> Span:
     began = now()
     for seconds in JUMPS:
         file = node.root(training.pid) / faketime.FILE
-        # It is read at any moment, and what is half written ends the process.
+        # It is read at any moment, and a partial file ends the process.
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(f"{seconds}\n")
         unfinished.replace(file)

@@ -167,7 +167,7 @@ class Training:
     def wait_part(self, part: float, seconds: float = START_SECONDS) -> None:
         """Waits until a running trainer has trained this part (0 to 1); raises if it ends before."""
 
-        def look() -> bool:
+        def poll() -> bool:
             if not self.observer.runs:
                 return False
             run = self.run
@@ -175,7 +175,7 @@ class Training:
             return at_work and run.done >= part * self.epochs * run.per_epoch
 
         try:
-            wait(f"{self.name} to be trained to {part:.0%}", look, seconds=seconds, every=0.01)
+            wait(f"{self.name} to be trained to {part:.0%}", poll, seconds=seconds, every=0.01)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.namespace.describe(self.name)}") from None
 

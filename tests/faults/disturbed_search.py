@@ -9,9 +9,9 @@ from typing import Any
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trial_state import place_of
 
+from tests.faults.disturbed_training import FINISH_SECONDS, START_SECONDS, Bed, steady
 from tests.faults.observer import Observer, Run
-from tests.faults.searched import Left, Place, Rung, named
-from tests.faults.training import FINISH_SECONDS, START_SECONDS, Bed, steady
+from tests.faults.search_results import Place, Rung, SearchResults, named
 from tests.kit import buckets
 from tests.kit.jobs import FINISHED, search
 from tests.kit.kubectl import Object, Refused, apply, get, items, kubectl, wait
@@ -103,10 +103,10 @@ class Search:
     def job(self, place: Place) -> Object:
         return self.trainings()[place]
 
-    def wait(self, what: str, look: Any, seconds: float = START_SECONDS) -> None:
+    def wait(self, what: str, poll: Any, seconds: float = START_SECONDS) -> None:
         """Waits for a value, and describes the search if there is none in time."""
         try:
-            wait(f"{what} of {self.name}", look, seconds=seconds)
+            wait(f"{what} of {self.name}", poll, seconds=seconds)
         except TimeoutError as error:
             description = kubectl("describe", "exp", self.name, "--namespace", self.namespace.name)
             raise TimeoutError(f"{error}\n{description}") from None
@@ -118,7 +118,7 @@ class Search:
         except Refused:
             return False
 
-    def left(self, seconds: float = FINISH_SECONDS) -> Left:
+    def left(self, seconds: float = FINISH_SECONDS) -> SearchResults:
         """Waits until it has ended, and returns its results."""
         self.wait("the end", self.ended, seconds)
         experiment = self.experiment()
@@ -126,7 +126,9 @@ class Search:
         found = self.trainings()
         rungs = {place: self._rung(one) for place, one in found.items()}
         ledger = get("experimentledger", self.name, namespace=self.namespace.name)
-        return Left(experiment, ledger["data"], rungs, frozenset(item["metadata"]["uid"] for item in found.values()))
+        return SearchResults(
+            experiment, ledger["data"], rungs, frozenset(item["metadata"]["uid"] for item in found.values())
+        )
 
     @contextmanager
     def at_work(self, besides: Collection[Place] = ()) -> Iterator[tuple[Place, Run]]:
@@ -137,12 +139,12 @@ class Search:
             yield place, observer.runs[-1]
 
     def _training(self, besides: Collection[Place]) -> Place:
-        def look() -> Place | None:
+        def poll() -> Place | None:
             # Not one that is about to end, nor the one that diverges at once.
             fit = (place for place, one in self.trainings().items() if place not in besides and place[0] != DIVERGES)
             return next((place for place in fit if _is_young(self.job(place))), None)
 
-        return wait(f"a trial of {self.name} at work", look, seconds=START_SECONDS, every=0.1)
+        return wait(f"a trial of {self.name} at work", poll, seconds=START_SECONDS, every=0.1)
 
     def _steps(self, observer: Observer) -> bool:
         run = observer.runs[-1] if observer.runs else None

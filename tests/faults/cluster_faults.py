@@ -3,8 +3,8 @@
 import time
 
 from tests.faults import cluster, node
+from tests.faults.disturbed_training import Training
 from tests.faults.scenario import Scenario
-from tests.faults.training import Training
 
 AWAY_SECONDS = 10
 NAMELESS_SECONDS = 20

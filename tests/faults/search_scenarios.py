@@ -12,8 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.figures import Figure
+from tests.faults.disturbed_search import DIVERGES, Search, learning, unhurried
+from tests.faults.disturbed_training import Bed
 from tests.faults.measure import log, say
-from tests.faults.of_search import (
+from tests.faults.scenario import Outcome
+from tests.faults.search_faults import (
     Course,
     Inject,
     delete_trial,
@@ -25,11 +28,8 @@ from tests.faults.of_search import (
     suspend,
     two_replicas,
 )
-from tests.faults.scenario import Outcome
-from tests.faults.search import DIVERGES, Search, learning, unhurried
-from tests.faults.searched import Left
+from tests.faults.search_results import SearchResults
 from tests.faults.table import Row
-from tests.faults.training import Bed
 from tests.kit import buckets
 from tests.kit.audit import Audit
 from tests.kit.jobs import digits
@@ -62,21 +62,21 @@ suggests the same again.
 
 
 @dataclass(frozen=True)
-class Tried:
+class SearchScenario:
     """A search, how often it is hit by each fault, and a function that runs it."""
 
     name: str
     faults: Mapping[str, int]
-    make: Callable[[Bed, Left], Mapping[str, Outcome]]
+    make: Callable[[Bed, SearchResults], Mapping[str, Outcome]]
 
 
-def undisturbed(bed: Bed) -> Left:
+def undisturbed(bed: Bed) -> SearchResults:
     search = Search(bed, "undisturbed")
     search.apply(unhurried(search.name))
     return search.left()
 
 
-def measure_searches(tried: Sequence[Tried], bed: Bed) -> list[Row]:
+def measure_searches(tried: Sequence[SearchScenario], bed: Bed) -> list[Row]:
     """Runs the searches, one after another."""
     say("  an undisturbed search ...")
     reference = undisturbed(bed)
@@ -104,7 +104,7 @@ def _audited(bed: Bed, name: str) -> list[str]:
     return [fault for fault in bed.audit.faults if fault.startswith(name)]
 
 
-def _of_nan(left: Left) -> list[str]:
+def _of_nan(left: SearchResults) -> list[str]:
     """Returns the broken rules of the trial that diverges."""
     end, diverged = left.rungs[DIVERGES, 0].end, left.experiment["status"]["trials"]["diverged"]
     return (
@@ -117,7 +117,7 @@ def _disturbed(
     faults: Mapping[str, Sequence[Inject]],
     around: Callable[[], AbstractContextManager[None]],
     bed: Bed,
-    reference: Left,
+    reference: SearchResults,
 ) -> Mapping[str, Outcome]:
     """Disturbs a search by several faults, one after the other."""
     search = Search(bed, name)
@@ -134,7 +134,7 @@ def _disturbed(
     return {fault: Outcome((), differences, (*own, *shared), times=len(faults[fault])) for fault, own in wrong.items()}
 
 
-def _operator_killed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
+def _operator_killed(bed: Bed, reference: SearchResults) -> Mapping[str, Outcome]:
     """Kills the operator again and again, while two searches go on."""
     steady, learns = Search(bed, "killed"), Search(bed, "learns")
     chance = bed.chance("killed")
@@ -177,7 +177,7 @@ def _kill(process: Process, audit: Audit, chance: random.Random, *, at_write: bo
 TAKEN, MORE, DELETED = "a trial's name taken for a while", "more trials after the end", "deletion of the Experiment"
 
 
-def _changed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
+def _changed(bed: Bed, reference: SearchResults) -> Mapping[str, Outcome]:
     """Has a person take a trial's name, ask for more trials after the end, and delete the search."""
     search = Search(bed, "changed")
     taken = f"{search.name}-3-r0"
@@ -206,7 +206,7 @@ def _changed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
     }
 
 
-def _delete(search: Search, left: Left) -> list[str]:
+def _delete(search: Search, left: SearchResults) -> list[str]:
     """Deletes a search, and returns the objects that should be gone, or should remain, and do not."""
     uris = {name: one["status"]["results"]["uri"] for name, one in search.trainings().items()}
     kubectl("delete", "exp", search.name, "--namespace", search.namespace.name)
@@ -222,7 +222,7 @@ def _delete(search: Search, left: Left) -> list[str]:
     return [f"{name} is left" for name in own()] + [f"the results of {place} are gone" for place in lost]
 
 
-def _searches() -> tuple[Tried, ...]:
+def _searches() -> tuple[SearchScenario, ...]:
     of_trials: Mapping[str, Sequence[Inject]] = {
         "a trial deleted by hand": [delete_trial],
         "eviction of a trial's pod": [evict],
@@ -230,20 +230,22 @@ def _searches() -> tuple[Tried, ...]:
         "suspended, then resumed": [suspend],
         "storage away": [lose_storage],
     }
-    of_cluster: Mapping[str, Sequence[Inject]] = {
+    cluster_faults: Mapping[str, Sequence[Inject]] = {
         "two replicas, the leader killed": [kill_leader, kill_leader],
         "API server away": [restart_api_server],
     }
     return (
-        Tried("search with its operator killed", {KILLED: KILLS}, _operator_killed),
+        SearchScenario("search with its operator killed", {KILLED: KILLS}, _operator_killed),
         *(
-            Tried(what, {fault: len(each) for fault, each in faults.items()}, partial(_disturbed, name, faults, around))
+            SearchScenario(
+                what, {fault: len(each) for fault, each in faults.items()}, partial(_disturbed, name, faults, around)
+            )
             for what, name, faults, around in (
-                ("search in a cluster in trouble", "cluster", of_cluster, two_replicas),
+                ("search in a cluster in trouble", "cluster", cluster_faults, two_replicas),
                 ("search with trials in trouble", "trials", of_trials, nullcontext),
             )
         ),
-        Tried("search that a person changes", dict.fromkeys((TAKEN, MORE, DELETED), 1), _changed),
+        SearchScenario("search that a person changes", dict.fromkeys((TAKEN, MORE, DELETED), 1), _changed),
     )
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.faults import cluster, node
-from tests.faults.search import MEMORY, Search
-from tests.faults.searched import Place
+from tests.faults.disturbed_search import MEMORY, Search
+from tests.faults.search_results import Place
 from tests.kit import operator
 from tests.kit.kubectl import get, kubectl, wait
 
@@ -26,12 +26,7 @@ GONE_SECONDS = 150
 
 @dataclass
 class Course:
-    """What has happened to a search so far.
-
-    Args:
-        hit: Rungs that a fault has hit: no other one hits them, so that each can be told apart.
-        deleted: How many of its TrainingJobs were deleted before their end.
-    """
+    """The faults of a search so far."""
 
     search: Search
     chance: random.Random

@@ -1,11 +1,11 @@
-"""A network that cannot become ONNX, made of one that can."""
+"""Makes a network that cannot become ONNX."""
 
 import io
 import json
 import zipfile
 
 
-def of_any_size(content: bytes) -> bytes:
+def unconvertible(content: bytes) -> bytes:
     """Returns a .keras whose network has an input of any size, which cannot become ONNX."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}

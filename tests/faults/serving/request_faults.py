@@ -17,11 +17,11 @@ from tests.faults.serving.hostile import of_bodies, of_sheets
 from tests.faults.serving.networks import numbers, slow
 from tests.faults.serving.scenario import Outcome, broken_promises
 from tests.kit import operator, proc
-from tests.kit.inference import questions
+from tests.kit.inference import infer_requests
 from tests.kit.kubectl import Object
-from tests.kit.load import Asked
+from tests.kit.load import SentRequest
 from tests.kit.servers import RESOURCES, Server
-from tests.kit.trained import Trained
+from tests.kit.trained_model import TrainedModel
 
 SECONDS = 20
 """Duration of the hostile requests."""
@@ -41,15 +41,15 @@ class Hostile:
     """Hostile requests beside plain ones, to a server of a network with changed fields."""
 
     name: str
-    network: Callable[[Bed], Trained]
-    requests: Callable[[str, Trained], Sequence[Sequence[Request]]]
+    network: Callable[[Bed], TrainedModel]
+    requests: Callable[[str, TrainedModel], Sequence[Sequence[Request]]]
     changes: Object = field(default_factory=dict)
 
     def make(self, bed: Bed) -> Outcome:
         """Runs a server of one pod, clients with hostile requests, and two connections with plain requests."""
         return _made(self.name, bed, self.network(bed), self._run, **self.changes)
 
-    def _run(self, bed: Bed, server: Server, network: Trained) -> "_Run":
+    def _run(self, bed: Bed, server: Server, network: TrainedModel) -> "_Run":
         requests = self.requests(server.name, network)
         with Clients(server.url, requests) as hostile, bed.load(server, network, connections=2, pause=0.05) as load:
             time.sleep(SECONDS)
@@ -72,7 +72,7 @@ class Stopped:
         """Runs a server of one pod, whose network takes milliseconds an image."""
         return _made(self.name, bed, slow(bed.folder), self._run, limits={"queuedRequests": QUEUED})
 
-    def _run(self, bed: Bed, server: Server, network: Trained) -> "_Run":
+    def _run(self, bed: Bed, server: Server, network: TrainedModel) -> "_Run":
         (pod,) = server.ready_pods()
         pid = operator.process_of(pod["metadata"]["uid"])
         direct = _direct(server, pod)
@@ -105,9 +105,9 @@ def _direct(server: Server, pod: Object) -> Server:
     return direct
 
 
-def _plain(name: str, network: Trained, count: int) -> list[list[Request]]:
+def _plain(name: str, network: TrainedModel, count: int) -> list[list[Request]]:
     """Returns plain requests, a client each."""
-    asked = questions(name, network.names, images(network.signature.inputs[0].shape))
+    asked = infer_requests(name, network.names, images(network.signature.inputs[0].shape))
     return [
         [Request("plain", asked.path, asked.bodies[number % len(asked.bodies)], asked.headers)]
         for number in range(count)
@@ -118,13 +118,13 @@ def _plain(name: str, network: Trained, count: int) -> list[list[Request]]:
 class _Run:
     """The plain requests, notes and broken promises of a run."""
 
-    asked: Sequence[Asked]
+    asked: Sequence[SentRequest]
     notes: str
     wrong: Sequence[str]
 
 
 def _made(
-    name: str, bed: Bed, network: Trained, run: Callable[[Bed, Server, Trained], _Run], **changes: Any
+    name: str, bed: Bed, network: TrainedModel, run: Callable[[Bed, Server, TrainedModel], _Run], **changes: Any
 ) -> Outcome:
     """Runs a server of one pod with the fault, and returns the outcome."""
     server = Server(bed.namespace, f"{network.name}-disturbed")
@@ -152,7 +152,7 @@ def _made(
         server.delete()
 
 
-def _late(asked: Sequence[Asked]) -> list[str]:
+def _late(asked: Sequence[SentRequest]) -> list[str]:
     late = [request.seconds for request in asked if request.seconds > WITHIN_SECONDS]
     return [f"{len(late)} plain requests took up to {max(late):.2f} s"] if late else []
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure
+from tests.faults.disturbed_training import Bed, Cost
 from tests.faults.scenario import Outcome, Trial, slug
-from tests.faults.training import Bed, Cost
 from tests.kit import apiserver, fleet, operator
 from tests.kit.kubectl import get, kubectl, wait
 from tests.kit.process import Process, installed_away

@@ -10,8 +10,8 @@ from epochal_operator.experiment.ledger.encoding import decode
 from epochal_operator.experiment.ledger.events import Warm
 
 from tests.faults import hostile, node
+from tests.faults.disturbed_training import Bed, Training, now
 from tests.faults.scenario import Outcome, Trial, slug
-from tests.faults.training import Bed, Training, now
 from tests.kit import apiserver, operator, proc
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
