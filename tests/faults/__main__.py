@@ -10,7 +10,7 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
-from tests.faults import cluster_faults, operator_faults, searches, storage_faults, trainer_faults, user_faults
+from tests.faults import cluster_faults, operator_faults, search_scenarios, storage_faults, trainer_faults, user_faults
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
 from tests.faults.search_scenarios import SEARCHES, SearchScenario, measure_searches
@@ -72,9 +72,11 @@ def main() -> int:
         text = report(rows, figures, arguments.seed)
     if searched := [item for item in chosen if isinstance(item, SearchScenario)]:
         rows = _searches(searched, **given)
-        of_searches = searches.goals(rows)
+        of_searches = search_scenarios.goals(rows)
         figures += of_searches
-        text += f"\n## Searches\n\n{searches.LEGEND}\n{figures_table(of_searches)}\n{searches.table(rows)}"
+        text += (
+            f"\n## Searches\n\n{search_scenarios.LEGEND}\n{figures_table(of_searches)}\n{search_scenarios.table(rows)}"
+        )
     print("", text, sep="\n")
     if not arguments.scenarios:
         put(TITLE, text, RESULTS)

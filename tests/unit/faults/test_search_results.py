@@ -7,7 +7,7 @@ import pytest
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started
 
-from tests.faults import searched
+from tests.faults import search_results
 from tests.faults.search_results import Rung, SearchResults
 
 HISTORY = tuple({"epoch": str(epoch), "val_loss": str(1 / epoch)} for epoch in (1, 2, 3, 4))
@@ -40,7 +40,7 @@ def finished(trial: int, number: int, uid: str) -> list[Event]:
 
 @pytest.fixture(autouse=True)
 def _replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searched, "replay", lambda *_: [])
+    monkeypatch.setattr(search_results, "replay", lambda *_: [])
 
 
 def test_a_search_that_is_in_order() -> None:
