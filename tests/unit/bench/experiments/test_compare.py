@@ -31,11 +31,17 @@ def figures_by_name(**changes: Run) -> dict[str, Figure]:
     return {figure.what: figure for figure in figures(runs)}
 
 
+@pytest.fixture(scope="module")
+def usual() -> dict[str, Figure]:
+    """The figures without changes."""
+    return figures_by_name()
+
+
 BESIDE_RANDOM = "epochs until ASHA + TPE is as good as Random with full training"
 
 
-def test_as_good_as_random_in_a_third_of_its_epochs() -> None:
-    figure = figures_by_name()[BESIDE_RANDOM]
+def test_as_good_as_random_in_a_third_of_its_epochs(usual: dict[str, Figure]) -> None:
+    figure = usual[BESIDE_RANDOM]
     assert figure.met
     assert figure.beside == "Random: 90 epochs (90-90)"
     assert figure.measured == "30 epochs (30-30): ratio 0.333 (0.333-0.333), with 20 of 20 seeds at all"
@@ -62,16 +68,16 @@ def test_going_on_from_checkpoints_is_compared_with_the_same_rungs_from_zero(epo
     )
 
 
-def test_repeated_epochs_are_counted() -> None:
-    assert figures_by_name()["epochs trained twice"].met
+def test_repeated_epochs_are_counted(usual: dict[str, Figure]) -> None:
+    assert usual["epochs trained twice"].met
     again = Run({}, (), (*run(30).jobs, *run(4, first=28).jobs))
     figure = figures_by_name(asha_tpe=again)["epochs trained twice"]
     assert not figure.met
     assert figure.measured == str(2 * SEEDS)
 
 
-def test_every_method_has_a_figure() -> None:
-    figure = figures_by_name()["Random, each trial trained in full: 60 trials"]
+def test_every_method_has_a_figure(usual: dict[str, Figure]) -> None:
+    figure = usual["Random, each trial trained in full: 60 trials"]
     assert not figure.goal
     assert figure.measured == (
         "0.5 val_loss (0.5-0.5) in 90 epochs (90-90); as good as Random in the end after 90 epochs (90-90)"
