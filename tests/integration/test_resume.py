@@ -214,10 +214,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return run(tmp_path_factory.mktemp("uninterrupted"))
 
 
-def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> None:
-    assert_same(replace(run(tmp_path, kind=None), best=whole.best), whole)
+def test_taking_checkpoints_changes_nothing(uninterrupted: Trained, tmp_path: Path) -> None:
+    assert_same(replace(run(tmp_path, kind=None), best=uninterrupted.best), uninterrupted)
     assert len(csv.DictReader((tmp_path / "callbacks/log.csv").read_text().splitlines()).fieldnames or []) == 6
-    assert [epoch.learning_rate for epoch in whole.history] != [whole.history[0].learning_rate] * 3
+    assert [epoch.learning_rate for epoch in uninterrupted.history] != [uninterrupted.history[0].learning_rate] * 3
 
 
 @pytest.mark.parametrize(
@@ -233,32 +233,34 @@ def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> N
     ],
     ids=["first step", "last step", "best epoch", "middle", "validation", "end of an epoch", "end of the training"],
 )
-def test_a_training_resumes_from(position: Position, whole: Trained, tmp_path: Path) -> None:
+def test_a_training_resumes_from(position: Position, uninterrupted: Trained, tmp_path: Path) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    store.write(whole.at(position))
+    store.write(uninterrupted.at(position))
     start = store.newest()
     assert start is not None
-    assert_same(run(tmp_path / "resumed", start=start), whole)
+    assert_same(run(tmp_path / "resumed", start=start), uninterrupted)
 
 
 @pytest.mark.parametrize("epoch", [2, 3])
-def test_without_the_best_weights_the_best_later_epoch_is_kept(whole: Trained, tmp_path: Path, epoch: int) -> None:
+def test_without_the_best_weights_the_best_later_epoch_is_kept(
+    uninterrupted: Trained, tmp_path: Path, epoch: int
+) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    taken = whole.at(Position(epoch=epoch))
+    taken = uninterrupted.at(Position(epoch=epoch))
     assert taken.best is not None
     store.write(taken)
     (tmp_path / "job/checkpoints/files" / taken.best.file(tmp_path).sha256).unlink()
     start = store.newest()
     assert start is not None
     assert start.lost == 1
-    best = max(whole.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
-    expected = replace(whole, best=(best, digest_after(best, tmp_path / "as it was")))
+    best = max(uninterrupted.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
+    expected = replace(uninterrupted, best=(best, digest_after(best, tmp_path / "as it was")))
     assert_same(run(tmp_path / "resumed", start=start), expected)
 
 
-def test_the_best_weights_are_the_validated_weights(whole: Trained, tmp_path: Path) -> None:
-    assert whole.best is not None
-    epoch, kept = whole.best
+def test_the_best_weights_are_the_validated_weights(uninterrupted: Trained, tmp_path: Path) -> None:
+    assert uninterrupted.best is not None
+    epoch, kept = uninterrupted.best
     assert epoch < 3
     assert digest_after(epoch, tmp_path / "raw") == kept
     averaged: dict[str, Any] = {"optimizer": {"name": "SGD", "momentum": 0.9, "use_ema": True}, "layers": DENSE}
@@ -317,7 +319,7 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
 )
 def test_a_training_resumes_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
     fields = {"layers": DENSE, "callbacks": CALLBACKS[2:], **fields}
-    one = run(tmp_path / "whole", epochs=2, **fields)
+    one = run(tmp_path / "uninterrupted", epochs=2, **fields)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     for position in positions:
         store.write(one.at(position))
@@ -331,7 +333,7 @@ def test_a_training_resumes_with(fields: dict[str, Any], positions: list[Positio
 )
 def test_sample_weights_apply_after_a_resume(position: Position, tmp_path: Path) -> None:
     given: dict[str, Any] = {"layers": DENSE, "train": weighted(TRAIN), "validation": weighted(VALIDATION), "epochs": 2}
-    one = run(tmp_path / "whole", **given)
+    one = run(tmp_path / "uninterrupted", **given)
     assert one.figures() != run(tmp_path / "plain", layers=DENSE, epochs=2).figures()
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     store.write(one.at(position))
@@ -373,7 +375,7 @@ def test_a_stop_by_a_callback_is_kept(tmp_path: Path) -> None:
         "restore_best_weights": True,
     }
     fields: dict[str, Any] = {"layers": DENSE, "callbacks": [stop, *CALLBACKS[2:]], "epochs": 5}
-    one = run(tmp_path / "whole", **fields)
+    one = run(tmp_path / "uninterrupted", **fields)
     assert len(one.history) == 2
     resumed = run(tmp_path / "resumed", start=one.at(Position(epoch=2)), **fields)
     assert_same(resumed, one)
@@ -462,9 +464,9 @@ def test_a_training_with_finish_is_the_same_as_one_with_fewer_epochs(
 def test_an_attempt_that_starts_with_finish(
     name: str, position: Position, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    fields, fewer, whole = FIELDS[name], undisturbed(name, 2), undisturbed(name, 4)
+    fields, fewer, uninterrupted = FIELDS[name], undisturbed(name, 2), undisturbed(name, 4)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    store.write(whole.at(position))
+    store.write(uninterrupted.at(position))
     written: list[Snapshot] = []
     early = run(
         tmp_path / "early", epochs=4, start=store.newest(), finish=Finish(asked=True), written=written, **fields
@@ -487,11 +489,11 @@ def test_finish_trains_as_far_as_an_earlier_attempt(tmp_path: Path) -> None:
     assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
 
 
-def test_a_withdrawn_finish_changes_nothing(whole: Trained, tmp_path: Path) -> None:
+def test_a_withdrawn_finish_changes_nothing(uninterrupted: Trained, tmp_path: Path) -> None:
     finish = Finish(asked=True)
     back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
     trained = run(tmp_path, finish=finish, extra=[back])
-    assert_same(trained, whole)
+    assert_same(trained, uninterrupted)
     assert not trained.finished_early
 
 
@@ -499,7 +501,7 @@ def test_a_withdrawn_finish_changes_nothing(whole: Trained, tmp_path: Path) -> N
 def test_a_training_in_parts_is_the_same_as_one_that_never_stopped(
     name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    fields, whole = FIELDS[name], undisturbed(name, 4)
+    fields, uninterrupted = FIELDS[name], undisturbed(name, 4)
     start, stopped = None, None
     for after in (1, 3):
         written: list[Snapshot] = []
@@ -512,7 +514,7 @@ def test_a_training_in_parts_is_the_same_as_one_that_never_stopped(
         store.write(written[-1])
         start = store.newest()
     last = run(tmp_path / "last", epochs=4, start=start, **fields)
-    assert_same(last, whole)
+    assert_same(last, uninterrupted)
     assert not last.stopped
 
 
@@ -561,21 +563,21 @@ class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]
     ids=["training", "validation"],
 )
 def test_sigterm_stores_a_checkpoint_of_the_current_step(
-    tmp_path: Path, at: dict[str, int], position: Position, whole: Trained
+    tmp_path: Path, at: dict[str, int], position: Position, uninterrupted: Trained
 ) -> None:
     stopping, written = Stopping(), list[Snapshot]()
     with terminated(stopping):
         run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
     assert written[-1].state.position == position
-    for name, array in whole.at(position).arrays.items():
+    for name, array in uninterrupted.at(position).arrays.items():
         np.testing.assert_array_equal(written[-1].arrays[name], array, err_msg=name)
 
 
-def test_checkpoints_are_taken_at_the_ends_of_epochs(tmp_path: Path, whole: Trained) -> None:
+def test_checkpoints_are_taken_at_the_ends_of_epochs(tmp_path: Path, uninterrupted: Trained) -> None:
     def ends(trained: Trained) -> list[int]:
         return [snapshot.state.position.epoch for snapshot in trained.taken if not snapshot.state.position.begun]
 
-    assert ends(whole) == [1, 2, 3]
+    assert ends(uninterrupted) == [1, 2, 3]
     assert ends(run(tmp_path, layers=DENSE, kind=EpochRecorder, checkpoint={"everyEpochs": 2})) == [2, 3]
 
 

@@ -84,7 +84,7 @@ def mnist_network(mnist: Path) -> list[Figure]:
         loaded = partial(wrk.load, connections=CONNECTIONS, seconds=SECONDS)
         unloaded = partial(wrk.load, connections=1, seconds=SECONDS)
         contenders: dict[str, Callable[[], Load]] = {
-            "bare_loop": bench.bare_loop,
+            "bare": bench.bare_loop,
             "bare, 64": partial(bench.bare_loop, BATCH),
             "64": lambda: wrk.load(onnx, many, connections=BATCH_CONNECTIONS, seconds=SECONDS),
             "binary": lambda: loaded(onnx, one),
@@ -98,8 +98,8 @@ def mnist_network(mnist: Path) -> list[Figure]:
     _all_answered(loads)
     return [
         share(f"{BATCH} images a request, binary, {BATCH_CONNECTIONS} connections", loads, "64", "bare, 64", 0.8),
-        share(f"one image of MNIST, binary, {CONNECTIONS} connections", loads, "binary", "bare_loop", 0.45),
-        share(f"one image of MNIST, JSON, {CONNECTIONS} connections", loads, "JSON", "bare_loop", 0.25),
+        share(f"one image of MNIST, binary, {CONNECTIONS} connections", loads, "binary", "bare", 0.45),
+        share(f"one image of MNIST, JSON, {CONNECTIONS} connections", loads, "JSON", "bare", 0.25),
         *(latency(loads, how) for how in ("binary", "JSON")),
         tail(loads),
         *beside_tensorflow(loads),
@@ -113,11 +113,11 @@ def slow_network(mnist: Path) -> list[Figure]:
         one = bench.requests()
         with bench.server("ONNX") as url:
             ours = lambda: wrk.load(url, one, connections=CONNECTIONS, seconds=SECONDS)  # noqa: E731
-            loads = in_turn({"bare_loop": bench.bare_loop, "binary": ours}, ROUNDS)
+            loads = in_turn({"bare": bench.bare_loop, "binary": ours}, ROUNDS)
     _all_answered(loads)
-    call = median(load.p50 for load in loads["bare_loop"]) / 1000
+    call = median(load.p50 for load in loads["bare"]) / 1000
     what = f"one image, {CONNECTIONS} connections, a network of {call:.1f} ms an image"
-    return [share(what, loads, "binary", "bare_loop", 0.9)]
+    return [share(what, loads, "binary", "bare", 0.9)]
 
 
 def share(what: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:
@@ -140,7 +140,7 @@ def latency(loads: Loads, how: str) -> Figure:
         more: float = median(load.p50 for load in ours) - median(load.p50 for load in bare_loop)
         return more / 1000
 
-    rounds = list(zip(loads[f"{how}, unloaded"], loads["bare_loop"], strict=True))
+    rounds = list(zip(loads[f"{how}, unloaded"], loads["bare"], strict=True))
     low, high = interval(rounds, more)
     return Figure(
         f"unloaded latency, one image of MNIST, {how}: p50",
