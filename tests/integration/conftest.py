@@ -22,7 +22,7 @@ LABELS = (FEATURES[:, 0] > 0).astype("uint8")
 @contextmanager
 def restored_process() -> Iterator[None]:
     """Restores loggers, warnings and signal handlers after a run of the trainer."""
-    loggers = [logging.getLogger(name) for name in ("epochal_trainer", "absl")]
+    loggers = [logging.getLogger(name) for name in ("epochal_trainer", "epochal_lib", "absl")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     shown = warnings.showwarning
