@@ -36,8 +36,9 @@ check: .venv/synced ## Format, lint, types, layers, generated files
 	$(UV) run --frozen mypy api/src lib/src operator/src photographs/src server-image/src trainer-image/src tests
 	$(UV) run --frozen lint-imports --no-cache
 
+# Each process takes 24 s of CPU to import TensorFlow and to collect the tests.
 test-unit: .venv/synced helm ## The fast tests
-	$(PYTEST) --numprocesses 3 --dist worksteal
+	$(PYTEST) --numprocesses 2 --dist worksteal
 
 test-integration: .venv/synced browser ## Trainer and server as a whole: real trainings, processes and pages, but no cluster
 	$(PYTEST) --numprocesses 2 --dist worksteal tests/integration

@@ -39,7 +39,7 @@ def many_at_once(namespace: Namespace) -> list[Figure]:
     server, ours = list[float](), list[float]()
     with kwok.nodes(NODES):
         for number, who in abba(ROUNDS):
-            things = [_of(who, raw, f"{who}-{number}-{one:03}") for one in range(COUNT)]
+            things = [_of(who, raw, f"{who}-{number}-{item:03}") for item in range(COUNT)]
             before = _cpu()
             rates[who].append(asyncio.run(_rate(namespace.name, RESOURCE[who], things)))
             spent = [now - then for then, now in zip(before, _cpu(), strict=True)]
@@ -47,13 +47,13 @@ def many_at_once(namespace: Namespace) -> list[Figure]:
                 server.append(1000 * spent[0] / COUNT)
                 ours.append(1000 * spent[1] / COUNT)
             _clear(namespace.name, RESOURCE[who])
-    ratio = Ratio.of([[one] for one in rates["ours"]], [[one] for one in rates["theirs"]])
+    ratio = Ratio.of([[item] for item in rates["ours"]], [[item] for item in rates["theirs"]])
     return [
         Figure(
             f"{COUNT} TrainingJobs created at once on nodes of kwok, until all pods run: starts",
             f"raw Jobs with the same pod: {spread(rates['theirs'], '/s')}; CPU for a TrainingJob: "
             f"{mean(server):.0f} ms of the API server, {mean(ours):.0f} ms of the operator",
-            f"{spread(rates['ours'], '/s')}: {ratio.told_reaching(GOAL)}",
+            f"{spread(rates['ours'], '/s')}: {ratio.describe_minimum(GOAL)}",
             f"at least {GOAL:g}",
             ratio.reaches(GOAL),
         )
@@ -67,16 +67,16 @@ def _of(who: Who, raw: Object, name: str) -> Object:
 
 
 async def _rate(namespace: str, resource: str, things: list[Object]) -> float:
-    """Creates objects at once and returns how many of their pods started a second."""
+    """Creates objects at once and returns how many of their pods started in a second."""
     server = apiserver.server()
     api = session(server.context, f"https://{server.host}:{server.port}")
     path, limit, running = apiserver.path(resource, namespace=namespace), asyncio.Semaphore(REQUESTS), set[str]()
     all_run = asyncio.Event()
 
     async def follow() -> None:
-        async for told in watch(api, apiserver.path("pods", namespace=namespace)):
-            if told["object"].get("status", {}).get("phase") == "Running":
-                running.add(told["object"]["metadata"]["uid"])
+        async for event in watch(api, apiserver.path("pods", namespace=namespace)):
+            if event["object"].get("status", {}).get("phase") == "Running":
+                running.add(event["object"]["metadata"]["uid"])
                 if len(running) == len(things):
                     all_run.set()
 
@@ -103,7 +103,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _clear(namespace: str, resource: str) -> None:
-    """Deletes all of it, and waits until its pods are gone too."""
+    """Deletes all objects of a resource, and waits until their pods are gone."""
     kubectl("delete", resource, "--all", "--namespace", namespace, "--cascade=foreground", "--wait", timeout=600)
     for left in ("jobs", "pods"):
         wait(

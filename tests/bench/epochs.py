@@ -1,4 +1,4 @@
-"""When epochs ended, as a pod's log tells it: the same clock and the same kind of line for whoever trains."""
+"""The end of each epoch in the log of a pod: the same clock and the same kind of line for trainer and script."""
 
 import re
 from datetime import datetime
@@ -6,11 +6,7 @@ from itertools import pairwise
 
 
 def ends(log: str) -> dict[int, float]:
-    """Returns the end of each epoch, in seconds since 1970.
-
-    Args:
-        log: What `kubectl logs --timestamps` prints. The last line about an epoch is the one that tells its end.
-    """
+    """Returns the end of each epoch in seconds since 1970, from `kubectl logs --timestamps`: its last line counts."""
     found = {}
     for line in log.splitlines():
         if match := re.match(r"(\S+) .*\bEpoch +(\d+)/\d+", line):

@@ -1,4 +1,4 @@
-"""Figures and how they are told."""
+"""The lines of the results."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,9 @@ class Figure:
     """One line of the results.
 
     Args:
-        what: What was measured.
         beside: What it was measured beside.
         measured: The figure, with its unit.
         goal: What it should be; empty for what is only told.
-        met: Whether it is.
     """
 
     what: str
@@ -35,7 +33,6 @@ def spread(values: list[float], unit: str = "s") -> str:
 
 
 def table(figures: list[Figure]) -> str:
-    """Returns the figures as a Markdown table."""
     rows = ["| what | beside | measured | goal | met |", "|---|---|---|---|---|"]
     for figure in figures:
         met = ("yes" if figure.met else "no") if figure.goal else ""

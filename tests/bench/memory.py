@@ -20,7 +20,7 @@ def _megabytes() -> float:
 
 
 def _finished(namespace: Namespace, name: str, like: Object) -> None:
-    """Makes a job that has the status of a finished one: training 200 networks would measure nothing more."""
+    """Creates a job with the status of a finished one, since 200 trainings would measure nothing more."""
     namespace.apply(digits(name, suspend=True))
     status = {key: value for key, value in like.items() if key != "jobName"}
     patch = json.dumps({"status": status})

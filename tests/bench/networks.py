@@ -1,4 +1,4 @@
-"""The networks that are trained, and what on. An epoch takes some seconds on two cores; plain.py has the same ones."""
+"""The networks of the bench and their data: an epoch takes seconds on two cores. plain.py has the same networks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,7 @@ FLATTEN: Object = {"layer": "Flatten"}
 
 @dataclass(frozen=True)
 class Network:
-    """A network and how it is trained.
-
-    Args:
-        name: Its name, and that of its data.
-        says: What it is, for people.
-        layers: Its layers between Rescaling and the last one.
-        shape: Shape of a sample.
-        samples: How many samples there are, with those held out for validation.
-        batch_size: Samples per step.
-        goal: Most that the ratio of steady epochs may be, by medians.
-    """
+    """A network, its data and its training; `goal` is the most that the ratio of steady epochs may be, by medians."""
 
     name: str
     says: str
@@ -40,7 +30,6 @@ class Network:
     goal: float
 
     def job(self, name: str, epochs: int) -> Object:
-        """Returns a TrainingJob that trains it."""
         layers = [{"layer": "Rescaling", "scale": 1 / 255}, *self.layers, SOFTMAX]
         return {
             "apiVersion": "epochal.dev/v1alpha1",
@@ -68,7 +57,7 @@ class Network:
         }
 
     def write_data(self, mnist: Path, path: Path) -> None:
-        """Writes its data: MNIST's first images where the shape is theirs, else noise, which trains as fast."""
+        """Writes the data: the first images of MNIST where the shape matches, else noise, which trains as fast."""
         if self.shape == (28, 28, 1):
             x, y = _mnist(mnist)
         else:

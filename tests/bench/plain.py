@@ -1,4 +1,4 @@
-"""What the trainer is measured beside: the networks of networks.py as a Keras user writes them, from bucket to bucket.
+"""The Keras script that the trainer is compared with: the networks of networks.py, from bucket to bucket.
 
 It runs in the trainer's image, as the command of a raw Job. Its only additions are the two lines that say how large the
 network is and when an epoch has ended.

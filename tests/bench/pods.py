@@ -17,14 +17,7 @@ SECONDS = 900
 
 @dataclass(frozen=True)
 class Run:
-    """What was measured of a pod that trained.
-
-    Args:
-        epochs: Seconds of each steady epoch.
-        pod: Seconds from its container's start to its end.
-        parameters: Size of the network.
-        summary: Its summary.json, where it wrote one.
-    """
+    """Measurements of a pod that trained: seconds of each steady epoch and of the container, and its summary.json."""
 
     epochs: list[float]
     pod: float
@@ -33,12 +26,11 @@ class Run:
 
 
 def seconds_between(begin: str, end: str) -> float:
-    """Returns the seconds between two times as Kubernetes writes them."""
+    """Returns the seconds between two times in the format of Kubernetes."""
     return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 def ours(namespace: Namespace, job: Object) -> Run:
-    """Trains a TrainingJob."""
     name = job["metadata"]["name"]
     namespace.apply(job)
     status = namespace.complete(name, seconds=SECONDS)
@@ -48,7 +40,7 @@ def ours(namespace: Namespace, job: Object) -> Run:
 
 
 def raw_job(namespace: Namespace, job: Object) -> Object:
-    """Returns a raw Job, still without a name, with the very pod that Epochal makes of a TrainingJob."""
+    """Returns a raw Job, still without a name, with the same pod as that of a TrainingJob."""
     name = job["metadata"]["name"]
     namespace.apply(job | {"spec": job["spec"] | {"suspend": True}})
     namespace.wait_state("Suspended", name=name, seconds=30)
@@ -77,7 +69,6 @@ def script(namespace: Namespace, job: Object, name: str, code: str, **environmen
 
 
 def plain(namespace: Namespace, job: Object, name: str, code: str, **environment: str) -> Run:
-    """Trains by a script in the pod of a raw Job."""
     log = script(namespace, job, name, code, **environment)
     (parameters,) = re.findall(r"Parameters: (\d+)", log)
     return Run(steady(log), _pod_seconds(namespace, name), int(parameters), {})

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 Middle = Callable[[Iterable[float]], float]
 Rounds = Sequence[Sequence[float]]
-"""Seconds, those of each run together: the runs of the two that have the same number came one after the other."""
+"""Seconds, grouped by run. The runs of both sides with the same number ran one after another."""
 
 RESAMPLES = 2000
 SURE = 0.95
@@ -34,7 +34,7 @@ class Ratio:
 
     @classmethod
     def of(cls, ours: Rounds, theirs: Rounds, *, middle: Middle = median) -> "Ratio":
-        """Compares two, of which each was run equally often.
+        """Compares two sides with equally many runs.
 
         The interval is a bootstrap's: it draws rounds, not single values, since what disturbs a machine for a minute
         disturbs a whole run.
@@ -56,24 +56,19 @@ class Ratio:
         """Whether the ratio is surely at least this: not if the goal lies in the interval."""
         return self.low >= goal
 
-    def told_reaching(self, goal: float) -> str:
-        """Returns the ratio with its interval, and whether that is what hides that it reaches the goal."""
+    def describe_minimum(self, goal: float) -> str:
+        """Returns the ratio with its interval, and whether the interval hides that the goal is reached."""
         hidden = ": the spread hides the goal" if self.low < goal <= self.middle else ""
         return f"ratio {self.middle:.3f} ({self.low:.3f}-{self.high:.3f}){hidden}"
 
-    def told(self, goal: float) -> str:
-        """Returns the ratio with its interval, and whether that is what hides the goal."""
+    def describe(self, goal: float) -> str:
+        """Returns the ratio with its interval, and whether the interval hides that the goal is met."""
         hidden = ": the spread hides the goal" if self.middle <= goal < self.high else ""
         return f"ratio {self.middle:.3f} ({self.low:.3f}-{self.high:.3f}){hidden}"
 
 
 def interval(rounds: Sequence[T], figure: Callable[[Sequence[T]], float]) -> tuple[float, float]:
-    """Returns the 95 % interval of a figure, by a bootstrap whose draws are the same each time.
-
-    Args:
-        rounds: What is drawn from.
-        figure: Returns the figure of some rounds.
-    """
+    """Returns the 95 % interval of a figure, by a bootstrap with fixed draws."""
     draw = random.Random(0)  # noqa: S311 - no secret
     drawn = sorted(figure(draw.choices(rounds, k=len(rounds))) for _ in range(RESAMPLES))
     left_out = round(RESAMPLES * (1 - SURE) / 2)

@@ -16,13 +16,7 @@ def when_and_where() -> str:
 
 
 def put(title: str, text: str, path: Path = RESULTS) -> None:
-    """Writes a part in place of the one that has this title, or behind all others.
-
-    Args:
-        title: Its title, a heading of the first level.
-        text: What stands below it; no line of it begins as a heading of the first level does.
-        path: The file.
-    """
+    """Replaces the part with this title (a heading of the first level), or appends it to the other parts."""
     parts = re.split(r"^(?=# )", path.read_text() if path.exists() else "", flags=re.MULTILINE)
     by_title = {part.partition("\n")[0]: part.strip() for part in parts if part.strip()}
     by_title[f"# {title}"] = f"# {title}\n\n{text.strip()}"

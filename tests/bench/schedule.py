@@ -19,7 +19,7 @@ EPOCHS = 240
 
 @contextmanager
 def timed(namespace: str, kind: str) -> Iterator["queue.Queue[tuple[float, Object]]"]:
-    """Watches a kind of objects; each change comes with the time at which it was seen, in seconds since 1970."""
+    """Watches a kind of objects; each change comes with its time in seconds since 1970."""
     seen: queue.Queue[tuple[float, Object]] = queue.Queue()
     with watch(kind, namespace=namespace) as changes:
 
@@ -66,7 +66,7 @@ def apply_to_running(namespace: Namespace) -> list[Figure]:
 
 
 def epoch_to_status(namespace: Namespace) -> list[Figure]:
-    """Measures the end of an epoch, as the trainer's log tells it, -> the epoch in a watched status."""
+    """Measures the time from the end of an epoch in the trainer's log to the epoch in a watched status."""
     shown: dict[int, float] = {}
     job = digits("epochs", training__epochs=EPOCHS, training__callbacks=[], training__batchSize=4)
     with timed(namespace.name, "tj") as jobs:

@@ -26,7 +26,7 @@ def start_up(namespace: Namespace) -> list[Figure]:
         else:
             log = pods.script(namespace, like, f"start-import-{number}", IMPORT)
             imports.append(float(log.rpartition("Seconds:")[2]))
-    whole = [sum(each) for each in zip(*stages.values(), strict=True)]
+    whole = [sum(item) for item in zip(*stages.values(), strict=True)]
     parts = ", ".join(f"{name} {median(seconds):.2g} s" for name, seconds in stages.items())
     return [
         Figure(

@@ -45,7 +45,6 @@ def trainer_beside_script(namespace: Namespace, network: Network) -> list[Figure
 
 
 def figures(network: Network, ours: list[Run], plain: list[Run]) -> list[Figure]:
-    """Returns what the runs of both came to."""
     epochs = Ratio.of([run.epochs for run in ours], [run.epochs for run in plain])
     # Kubernetes tells a container's start and end in whole seconds: means of several know more than medians.
     whole = Ratio.of([[run.pod] for run in ours], [[run.pod] for run in plain], middle=mean)
@@ -54,14 +53,14 @@ def figures(network: Network, ours: list[Run], plain: list[Run]) -> list[Figure]
         Figure(
             f"steady epoch: {network.says}",
             f"a plain Keras script in the same image: {_spread(plain)}",
-            f"{_spread(ours)}: {epochs.told(network.goal)} by medians, {epochs.minima:.3f} by minima",
+            f"{_spread(ours)}: {epochs.describe(network.goal)} by medians, {epochs.minima:.3f} by minima",
             f"at most {network.goal} by medians, {MINIMA} by minima",
             epochs.within(network.goal) and epochs.minima <= MINIMA,
         ),
         Figure(
             f"whole pod of {EPOCHS} epochs, start to exit: {network.says}",
             f"the same script: {spread([run.pod for run in plain])}",
-            f"{spread([run.pod for run in ours])}: {whole.told(POD)} by means, {more:+.1f} s",
+            f"{spread([run.pod for run in ours])}: {whole.describe(POD)} by means, {more:+.1f} s",
             f"at most {POD} by means",
             whole.within(POD),
         ),
@@ -74,11 +73,11 @@ def _spread(runs: list[Run]) -> str:
 
 
 def _checkpoints(network: Network, ours: list[Run]) -> Figure:
-    """Tells what a checkpoint costs: the training waits while it is captured, and goes on while it is written."""
+    """Returns the cost of a checkpoint: the training waits for its capture, and runs on while it is written."""
     all_of = [run.summary["checkpoints"] for run in ours]
-    taken = sum(each["taken"] for each in all_of)
+    taken = sum(item["taken"] for item in all_of)
     size, captured, written = (
-        sum(each[name] for each in all_of) / taken for name in ("bytes", "captureSeconds", "writeSeconds")
+        sum(item[name] for item in all_of) / taken for name in ("bytes", "captureSeconds", "writeSeconds")
     )
     epoch = median(chain(*(run.epochs for run in ours)))
     return Figure(

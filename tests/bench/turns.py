@@ -1,4 +1,4 @@
-"""Whose turn it is, where two or more are measured in turn."""
+"""The order of measurements that alternate."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeVar
@@ -10,7 +10,7 @@ PAIR: tuple[Who, Who] = ("ours", "theirs")
 
 
 def abba(rounds: int) -> Iterator[tuple[int, Who]]:
-    """Returns who comes next, with the number of the round: ours, theirs, theirs, ours, and so on.
+    """Returns the order of two sides, with the number of the round: ours, theirs, theirs, ours, and so on.
 
     What slowly drifts, such as a machine that gets warm, then weighs on both alike.
     """
@@ -20,13 +20,12 @@ def abba(rounds: int) -> Iterator[tuple[int, Who]]:
 
 
 def in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Measures each of them once a round, in every other round from the last to the first.
+    """Measures each contender once a round, in every other round from the last to the first.
 
     What slowly drifts, such as a machine that gets warm, then weighs on all alike.
 
     Args:
         contenders: What measures each, by name.
-        rounds: How often.
     """
     measured: dict[str, list[T]] = {name: [] for name in contenders}
     for number in range(rounds):

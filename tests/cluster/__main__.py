@@ -11,11 +11,7 @@ from rich.markup import escape
 
 
 def main() -> int:
-    """Runs one command.
-
-    Returns:
-        The exit status: 0, or 1 after a failure, which was printed.
-    """
+    """Runs one command and returns the exit status: 0, or 1 after a failure, which was printed."""
     arguments = vars(_parser().parse_args())
     run = arguments.pop("run")
     try:

@@ -1,4 +1,4 @@
-"""What runs in the cluster from the start: DNS, MinIO, and a node that offers GPUs."""
+"""Workloads of the cluster from its start: DNS, MinIO, and a node that offers GPUs."""
 
 import socket
 from string import Template
@@ -21,7 +21,6 @@ SERVICES = ("/api/v1/namespaces/kube-system/services/kube-dns", "/api/v1/namespa
 
 
 def apply() -> None:
-    """Applies the manifests in addons/."""
     manifest = _manifest()
     call(
         *(BIN / "kubectl", f"--kubeconfig={KUBECONFIG}", "apply", "--server-side", "--force-conflicts", "--filename=-"),
@@ -43,7 +42,7 @@ def _manifest() -> str:
 
 
 def offer_gpus() -> None:
-    """Gives the node GPUs that nothing is behind; the scheduler counts them like real ones."""
+    """Gives the node GPUs that do not exist; the scheduler counts them like real ones."""
     if apiserver.request(NODE)["status"]["capacity"].get("nvidia.com/gpu") != GPUS:
         gpus = {"nvidia.com/gpu": GPUS}
         apiserver.request(f"{NODE}/status", {"status": {"capacity": gpus, "allocatable": gpus}})
@@ -60,7 +59,6 @@ def wait_for_workloads() -> None:
 
 
 def ready() -> bool:
-    """Whether the node and its workloads are as they should be."""
     try:
         return APPLIED.read_text() == _manifest() and _node_ready(apiserver.request(NODE)) and _workloads_ready()
     except (Failure, FileNotFoundError):
@@ -87,7 +85,7 @@ def _workloads_ready() -> bool:
         for deployment in apiserver.request("/apis/apps/v1/deployments")["items"]
     }
     rolled_out = all(name in found and _rolled_out(found[name]) for name in DEPLOYMENTS)
-    # A kubelet that has just come back still has to find out what became of its pods.
+    # A kubelet that has just started does not know the state of its pods yet.
     return rolled_out and all(map(_serves, SERVICES))
 
 

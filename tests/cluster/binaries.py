@@ -1,4 +1,4 @@
-"""The programs built from Go modules, whose go.mod and go.sum pin them, and are their key in the cache."""
+"""The programs that are built from Go modules. Their go.mod and go.sum pin them, and are their key in the cache."""
 
 import hashlib
 import shutil
@@ -25,7 +25,6 @@ class Module:
         source: the folder with their go.mod.
         programs: what comes out, by the Go package that each is made from.
         variables: values set in the programs by the linker.
-        tags: build tags.
         cgo: whether they need the C compiler.
     """
 
@@ -39,7 +38,7 @@ class Module:
 
     @property
     def folder(self) -> Path:
-        """Where its programs lie, under a name that changes with what they are made from."""
+        """The folder of its programs, whose name changes with their sources."""
         digest = hashlib.sha256(repr((self.programs, self.variables, self.tags, self.cgo)).encode())
         for file in sorted(path for path in self.source.rglob("*") if path.is_file()):
             digest.update(file.read_bytes())
@@ -70,7 +69,7 @@ HELM = Module(
     seconds=45,
     source=SHARED,
     programs={"helm": "helm.sh/helm/v3/cmd/helm"},
-    # What `helm template` takes a cluster for, without one.
+    # The version of the cluster that `helm template` assumes.
     variables=tuple(
         f"helm.sh/helm/v3/pkg/{package}.k8sVersion{part}"
         for package in ("chartutil", "lint/rules")
@@ -96,7 +95,7 @@ VERSITYGW = Module(
 KWOK = Module("kwok", seconds=60, source=MODULES / "kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
 ALL = (KUBERNETES, ETCD, RUNC, COREDNS, MINIO, HELM, PAUSE)
 ON_DEMAND = (VERSITYGW, KWOK)
-"""What the cluster does without: a test or a bench that needs it has it built."""
+"""Programs that the cluster does not need: a test or a bench that needs one builds it."""
 
 
 def missing() -> list[Module]:

@@ -40,7 +40,7 @@ FIXED_FOLDERS = tuple(
 
 
 def remove_cluster() -> None:
-    """Ends and removes all that belongs to the cluster, however much of it there is."""
+    """Stops and removes all parts of the cluster that exist."""
     _end_components()
     sockets = _shim_sockets()
     process.end(_stray_processes(), grace=2)
@@ -62,7 +62,7 @@ def _end_components() -> None:
             containerd.wait()
             containers.remove_all()
         except Failure:
-            # What it knows of containers would come back with the next cluster: rather load the images again.
+            # Its state of containers would return with the next cluster, so the images are loaded again.
             containerd.stop()
             shutil.rmtree(CONTAINERD_ROOT)
     containerd.stop()

@@ -133,7 +133,7 @@ def _healthy() -> bool:
 
 
 def _provide() -> None:
-    """What the cluster is made of: packages and programs."""
+    """Installs the packages and builds the programs of the cluster."""
     modules = binaries.missing()
     if modules:
         machine.check_go()
@@ -151,7 +151,7 @@ def _prepare() -> None:
     binaries.link()
     pki.ensure()
     configs.write()
-    kernel.keep()
+    kernel.save()
 
 
 def _bring_up() -> None:

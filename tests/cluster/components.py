@@ -23,8 +23,6 @@ class Component:
     """A program that runs as long as the cluster does.
 
     Attributes:
-        name: what people call it.
-        argv: its command line.
         ready: whether it does its work.
         timeout: how long it may take to get there, in seconds.
         grace: how long it may take to stop, in seconds.
@@ -37,7 +35,7 @@ class Component:
     grace: float = 5
 
     def running(self) -> bool:
-        """Whether it runs, with the command line that it should have."""
+        """Whether it runs with the expected command line."""
         return process.command_of(self.name) == list(self.argv)
 
     def start(self) -> None:
@@ -57,7 +55,6 @@ class Component:
         )
 
     def stop(self) -> None:
-        """Stops it."""
         process.stop([self.name], self.grace)
 
     def _settled(self) -> bool:
@@ -76,11 +73,6 @@ def stages() -> tuple[tuple[Component, ...], ...]:
 
 
 def named(name: str) -> Component:
-    """The component of this name.
-
-    Raises:
-        Failure: there is none.
-    """
     known = {component.name: component for stage in stages() for component in stage}
     if name not in known:
         raise Failure(f"no component is called {name!r}; there are {', '.join(known)}")
@@ -108,7 +100,7 @@ def _etcd() -> Component:
             f"--listen-client-urls={ETCD}",
             f"--advertise-client-urls={ETCD}",
             "--listen-peer-urls=http://127.0.0.1:2380",
-            # Only a crash of the whole machine loses what was not synced, and the cluster with it.
+            # Only a crash of the machine loses unsynced data, and the cluster with them.
             "--unsafe-no-fsync",
             "--log-level=warn",
         ),
@@ -137,7 +129,7 @@ def _api_server() -> Component:
             f"--kubelet-certificate-authority={pki.certificate('ca')}",
             f"--kubelet-client-certificate={pki.certificate('kube-apiserver-kubelet-client')}",
             f"--kubelet-client-key={pki.key('kube-apiserver-kubelet-client')}",
-            # Nobody resolves the node's name.
+            # The node's name has no DNS record.
             "--kubelet-preferred-address-types=InternalIP",
         ),
         apiserver.ready,

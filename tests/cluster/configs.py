@@ -1,4 +1,4 @@
-"""The components' configuration files, as data. Where a setting is not Kubernetes' own default, it says why."""
+"""The configuration files of the components, as data. A setting that is not Kubernetes' default has its reason."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,6 @@ CNI = CONFIG / "cni"
 
 
 def kubelet() -> dict[str, Any]:
-    """The kubelet's configuration."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -55,7 +54,6 @@ def kubelet() -> dict[str, Any]:
 
 
 def kube_proxy() -> dict[str, Any]:
-    """kube-proxy's configuration."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -70,7 +68,6 @@ def kube_proxy() -> dict[str, Any]:
 
 
 def kube_scheduler() -> dict[str, Any]:
-    """The scheduler's configuration."""
     return {
         "apiVersion": "kubescheduler.config.k8s.io/v1",
         "kind": "KubeSchedulerConfiguration",
@@ -140,7 +137,6 @@ SystemdCgroup = false
 
 
 def write() -> None:
-    """Writes all configuration files."""
     CNI.mkdir(parents=True, exist_ok=True)
     (CNI / "10-epochal.conflist").write_text(json.dumps(cni(), indent=2))
     path("containerd.toml").write_text(containerd())
@@ -153,5 +149,4 @@ def write() -> None:
 
 
 def path(name: str) -> Path:
-    """Where a configuration file lies."""
     return CONFIG / name

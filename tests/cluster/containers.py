@@ -1,4 +1,4 @@
-"""What containerd holds, by way of its own command line tool."""
+"""The images and containers of containerd, through its own command line tool."""
 
 import json
 import subprocess
@@ -16,7 +16,6 @@ CTR = ("ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io")
 
 
 def answers() -> bool:
-    """Whether containerd serves requests."""
     if not CONTAINERD_SOCKET.exists():
         return False
     return subprocess.run([*CTR, "version"], capture_output=True, timeout=20, check=False).returncode == 0
@@ -34,7 +33,7 @@ def manifest_digest(reference: str) -> str | None:
 
 
 def image_id(reference: str) -> str | None:
-    """The digest of an image's configuration, by which builders know it; None if there is no such image."""
+    """The digest of an image's configuration, which builders know; None if there is no such image."""
     digest = manifest_digest(reference)
     if digest is None:
         return None
@@ -43,12 +42,7 @@ def image_id(reference: str) -> str | None:
 
 
 def import_layout(layout: Path, reference: str) -> None:
-    """Loads an image from an OCI layout: only the layers that containerd has not are sent to it.
-
-    Args:
-        layout: a folder that holds one image.
-        reference: the image's name.
-    """
+    """Loads an image from an OCI layout: only the layers that containerd does not have are sent."""
     present = set(call(*CTR, "content", "ls", "-q").split())
     descriptor = json.loads((layout / "index.json").read_text())["manifests"][0]
     descriptor["annotations"] = {"io.containerd.image.name": reference}
@@ -68,9 +62,9 @@ def import_layout(layout: Path, reference: str) -> None:
                 _add(archive, "index.json", index)
         except BrokenPipeError:
             pass  # it ended early, and says why
-        said, _ = importer.communicate(timeout=600)
+        output, _ = importer.communicate(timeout=600)
     if importer.returncode:
-        raise Failure(f"containerd does not take {reference}\n{tail(said.decode(errors='replace'))}")
+        raise Failure(f"containerd does not take {reference}\n{tail(output.decode(errors='replace'))}")
 
 
 def image_blobs(layout: Path) -> list[Path]:

@@ -25,13 +25,13 @@ ON_DEMAND = {
     # Named like the trainer's, so that it shares its layers on the way into containerd.
     "faketime": ("localhost/epochal-trainer:faketime", CHECKOUT / "tests" / "faults" / "faketime.Dockerfile"),
 }
-"""What the project does without: a test that needs it has it built, after the others."""
+"""Images that the project does not need: a test that needs one builds it."""
 
 STORE = CACHE / "buildah"
 RUN = Path("/run/epochal-buildah")
 BUILDAH = ("buildah", f"--root={STORE}", f"--runroot={RUN}", "--storage-driver=overlay")
 STORE_BYTES = 12 * 2**30
-"""Where the layers of former builds take more than this, the store begins anew, which costs minutes."""
+"""Size of old layers from which the store is built anew, which takes minutes."""
 BUILD_LOGS = CACHE / "logs"
 
 
@@ -57,7 +57,7 @@ def build_project(name: str) -> None:
     reference, dockerfile = (PROJECT | ON_DEMAND)[name]
     if not dockerfile.exists():
         raise Failure(f"there is no {dockerfile}")
-    if name in PROJECT:  # what is built on demand stands on these
+    if name in PROJECT:  # images on demand are based on these
         _ensure_small_store()
     build(reference, dockerfile)
 

@@ -17,7 +17,7 @@ CHANGED = (
 KEPT = STATE / "kernel.json"
 
 
-def keep() -> None:
+def save() -> None:
     """Notes the settings as they are before the kubelet's first start."""
     if not KEPT.exists():
         KEPT.write_text(json.dumps({name: (SYSCTL / name).read_text().strip() for name in CHANGED}))

@@ -1,4 +1,4 @@
-"""What the machine must have before anything is begun."""
+"""Requirements of the machine."""
 
 import os
 import re
@@ -13,40 +13,24 @@ GIB = 2**30
 
 
 def check_root() -> None:
-    """Fails unless this is root: namespaces, mounts and cgroups take that.
-
-    Raises:
-        Failure: it is somebody else.
-    """
+    """Fails unless the user is root, as namespaces, mounts and cgroups require."""
     if os.geteuid() != 0:
         raise Failure("the local cluster needs root: it makes namespaces, mounts and cgroups. Try again with sudo.")
 
 
 def check_go() -> None:
-    """Fails unless a recent enough Go is on PATH.
-
-    Raises:
-        Failure: there is none, or it is too old.
-    """
+    """Fails unless a recent Go is on PATH."""
     wanted = ".".join(map(str, GO))
     if shutil.which("go") is None:
         raise Failure(f"no Go on PATH; the cluster's programs are built with Go {wanted} or later (https://go.dev/dl)")
-    said = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"go(\d+)\.(\d+)", said)
+    version = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"go(\d+)\.(\d+)", version)
     if found is None or (int(found[1]), int(found[2])) < GO:
-        raise Failure(f"Go is too old: found {said.strip()!r}, needed is {wanted} or later (https://go.dev/dl)")
+        raise Failure(f"Go is too old: found {version.strip()!r}, needed is {wanted} or later (https://go.dev/dl)")
 
 
 def check_disk(folder: Path, gib: int) -> None:
-    """Fails unless a folder's file system has room.
-
-    Args:
-        folder: an existing or future folder.
-        gib: what must be free.
-
-    Raises:
-        Failure: less is free.
-    """
+    """Fails unless the file system of an existing or future folder has so many GiB free."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free / GIB
     if free < gib:

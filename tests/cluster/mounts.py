@@ -1,5 +1,3 @@
-"""The machine's mounts."""
-
 from pathlib import Path
 
 from process import call

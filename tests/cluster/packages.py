@@ -35,7 +35,6 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def missing(wanted: Sequence[str]) -> list[str]:
-    """Those packages that are not installed."""
     listing = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n", *wanted],
         capture_output=True,
@@ -47,7 +46,7 @@ def missing(wanted: Sequence[str]) -> list[str]:
 
 
 def install(wanted: Sequence[str] = PACKAGES) -> None:
-    """Installs what is missing, and starts none of it."""
+    """Installs missing packages without starting their services."""
     packages = missing(wanted)
     if not packages:
         return

@@ -1,4 +1,4 @@
-"""Where the local cluster keeps its things."""
+"""The folders of the local cluster."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Certificates and kubeconfigs: one certificate authority, and for each component an identity that RBAC knows."""
+"""Certificates and kubeconfigs: one certificate authority, and an identity for each component that RBAC knows."""
 
 import base64
 import datetime as dt
@@ -22,11 +22,10 @@ VALID = dt.timedelta(days=3650)
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a certificate speaks for.
+    """The subject of a certificate.
 
     Attributes:
         file: the name of its files.
-        user: the common name.
         group: the organization; empty for none.
         hosts: names and addresses, for one that serves.
     """
@@ -56,17 +55,14 @@ CLIENTS = (
 
 
 def certificate(name: str) -> Path:
-    """The file that holds a certificate."""
     return PKI / f"{name}.crt"
 
 
 def key(name: str) -> Path:
-    """The file that holds a private key."""
     return PKI / f"{name}.key"
 
 
 def kubeconfig(name: str) -> Path:
-    """The kubeconfig of a client."""
     return KUBECONFIG if name == "admin" else PKI / f"{name}.kubeconfig"
 
 

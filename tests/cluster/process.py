@@ -30,9 +30,7 @@ def call(
 
     Args:
         argv: the program and its arguments.
-        stdin: what it reads.
         env: variables to add to the environment.
-        cwd: where it runs.
         log: a file that takes its standard output and error, for a program that says much.
         timeout: seconds after which it is killed.
 
@@ -66,9 +64,9 @@ def call(
         if sink:
             sink.close()
     if done.returncode:
-        said = log.read_text(errors="replace") if log else done.stdout + done.stderr
+        output = log.read_text(errors="replace") if log else done.stdout + done.stderr
         where = f"; the whole log is {log}" if log else ""
-        raise Failure(f"{name} … ended with status {done.returncode}{where}\n{tail(said)}")
+        raise Failure(f"{name} … ended with status {done.returncode}{where}\n{tail(output)}")
     return done.stdout or ""
 
 
@@ -76,7 +74,6 @@ def wait_until(condition: Callable[[], bool], *, what: str, timeout: float, why_
     """Waits until a condition holds.
 
     Args:
-        condition: asked again and again.
         what: what is waited for, in words.
         timeout: seconds after which waiting ends with a failure.
         why_not: what to show then, such as the last lines of a log.
@@ -130,8 +127,8 @@ def command_of(name: str) -> list[str] | None:
 def log_of(name: str) -> str:
     """The last lines that a program logged."""
     log = LOGS / f"{name}.log"
-    said = tail(log.read_text(errors="replace")) if log.exists() else "    (no log)"
-    return f"  last lines of {log}:\n{said}"
+    output = tail(log.read_text(errors="replace")) if log.exists() else "    (no log)"
+    return f"  last lines of {log}:\n{output}"
 
 
 def stop(names: Sequence[str], grace: float) -> None:
@@ -165,7 +162,7 @@ def _signal(pids: Mapping[int, str], number: signal.Signals) -> None:
 
 
 def _start_time(pid: int) -> str:
-    """When a process started, in clock ticks: tells it from a later one with the same id. Empty if it is dead."""
+    """The start of a process in clock ticks, which no later one with the same id has. Empty if it is dead."""
     try:
         # The name, in parentheses, may itself hold blanks and parentheses.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""What a person sees: each step with the time it is expected to take and the time it took."""
+"""The output for people: each step with its expected and its actual time."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Failure(Exception):
-    """Something that stops the command; its text says what, and what to do."""
+    """An error that stops the command; its text has the cause and the remedy."""
 
 
 def duration(seconds: float) -> str:
@@ -22,12 +22,7 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def step(what: str, expected: float = 0) -> Iterator[None]:
-    """Shows a step while it lasts.
-
-    Args:
-        what: the step in words.
-        expected: how long it takes on two cores, in seconds; 0 if that is not worth telling.
-    """
+    """Prints a step while it lasts, with its expected seconds on two cores (0: not shown)."""
     about = f"  (about {duration(expected)})" if expected else ""
     started = time.monotonic()
     if console.is_terminal:

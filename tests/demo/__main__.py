@@ -20,7 +20,6 @@ NAMESPACE = "demo"
 
 
 def prepare() -> None:
-    """Fills the buckets and the namespace."""
     client = connect()
     fill(client, "mnist-data", files(Path(sys.argv[1])))
     fill(client, "mnist-results", [])
@@ -51,7 +50,6 @@ def follow(console: Console) -> dict[str, Any]:
 
 
 def report(console: Console, job: dict[str, Any], seconds: float) -> None:
-    """Prints the figures, and where the model lies."""
     status = job["status"]
     table = Table(title="A network trained on MNIST", title_justify="left", show_header=False)
     for name, value in {
@@ -68,7 +66,7 @@ def report(console: Console, job: dict[str, Any], seconds: float) -> None:
 
 
 def look_further(console: Console) -> None:
-    """Prints what else there is to see."""
+    """Prints commands to look further."""
     console.print(
         "Look further:\n"
         f"  tests/cluster/run kubectl get tj -n {NAMESPACE} -o wide\n"

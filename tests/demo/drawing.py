@@ -1,4 +1,4 @@
-"""A digit as somebody draws it with a pen: dark strokes on white paper, and how it looks in a terminal."""
+"""A digit that is drawn with a pen, as a PNG and as text for a terminal."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -6,7 +6,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw
 
 Stroke = Sequence[tuple[float, float]]
-"""Points from the left (0 to 1) and from the top (0 to 1) that a pen goes through."""
+"""Points of a stroke, from the left (0 to 1) and from the top (0 to 1)."""
 
 DIGITS: Mapping[int, Sequence[Stroke]] = {
     2: [[(0.28, 0.3), (0.36, 0.18), (0.52, 0.13), (0.67, 0.22), (0.68, 0.38), (0.55, 0.58), (0.3, 0.85), (0.74, 0.83)]],
@@ -20,7 +20,6 @@ PEN = 18
 
 
 def drawn(digit: int) -> Image.Image:
-    """Returns a drawing of one of DIGITS."""
     paper = Image.new("RGB", (SIZE, SIZE), "white")
     pen = ImageDraw.Draw(paper)
     for stroke in DIGITS[digit]:

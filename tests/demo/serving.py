@@ -1,4 +1,4 @@
-"""The demo's end: the trained model answers what is drawn."""
+"""The end of the demo: the trained model reads a drawn digit."""
 
 import json
 import time
@@ -19,15 +19,7 @@ DRAWN = 4
 
 
 def ask(address: str, picture: bytes) -> dict[str, Any]:
-    """Sends a photograph to a ModelServer.
-
-    Args:
-        address: Where it answers, such as http://10.96.0.12.
-        picture: A PNG.
-
-    Returns:
-        Its answer.
-    """
+    """Returns the answer of a ModelServer at an address, such as http://10.96.0.12, to a PNG."""
     request = urllib.request.Request(f"{address}/predict", data=picture, headers={"Content-Type": "image/png"})
     with urllib.request.urlopen(request, timeout=30) as response:
         answer: dict[str, Any] = json.load(response)
@@ -35,15 +27,7 @@ def ask(address: str, picture: bytes) -> dict[str, Any]:
 
 
 def serve(console: Console, namespace: str) -> bool:
-    """Serves the demo's model, shows it a drawn digit, and prints what it answers.
-
-    Args:
-        console: Where to print.
-        namespace: Namespace of the TrainingJob and of the ModelServer.
-
-    Returns:
-        Whether the answer is what was drawn.
-    """
+    """Serves the demo's model, sends it a drawn digit, and returns whether the answer is right."""
     console.print(f"kubectl apply --namespace {namespace} --filename {'/'.join(EXAMPLE.parts[-3:])}")
     started = time.monotonic()
     kubectl("apply", "--namespace", namespace, "--filename", str(EXAMPLE))
@@ -55,7 +39,7 @@ def serve(console: Console, namespace: str) -> bool:
     address = f"http://{get('service', NAME, namespace=namespace)['spec']['clusterIP']}"
     picture = drawn(DRAWN)
     answer = ask(address, as_png(picture))
-    top = "\n".join(f"{one['name']:>8}  {one['probability']:.4f}" for one in answer["top"])
+    top = "\n".join(f"{guess['name']:>8}  {guess['probability']:.4f}" for guess in answer["top"])
     shown = f"It is a {answer['name']}.\n\n{top}"
     console.print(Columns([Panel(as_text(picture), title="drawn"), Panel(shown, title="answered")]))
     console.print(

@@ -1,6 +1,8 @@
-"""What every test on the cluster starts from: buckets with data, and a namespace of its own."""
+"""Set-up of all tests on the cluster: buckets with data, and a namespace for each file."""
 
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ LONGEST = (
     "test_modelserver_rollout",
     "test_serving_document",
 )
-"""Of the files that run side by side these begin first, so that none of them is left alone in the end."""
+"""Files that start first, so that no long one runs alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,9 +60,18 @@ def digits_file(store: Minio, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def namespace(request: pytest.FixtureRequest) -> Iterator[Namespace]:
-    """A namespace for the tests of one file, which goes when they are done."""
+    """A namespace for the tests of one file, which is deleted after them."""
     name = "e2e-" + re.sub(r"[^a-z0-9]+", "-", request.module.__name__.rsplit(".", 1)[-1].removeprefix("test_"))
     kubectl("delete", "namespace", name, "--ignore-not-found", "--wait")
     apply(*buckets.namespace_with_credentials(name, *buckets.credentials()))
     yield Namespace(name)
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A kubeconfig whose default namespace is that of the tests, as a newcomer has it."""
+    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
+    shutil.copy(os.environ["KUBECONFIG"], file)
+    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
+    return file

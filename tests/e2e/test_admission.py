@@ -1,4 +1,4 @@
-"""Wrong specs are refused at `kubectl apply`, with a message that says what must hold."""
+"""`kubectl apply` refuses wrong specs with a message that has the rule."""
 
 import copy
 import re
@@ -40,7 +40,7 @@ from tests.kit.kubectl import Refused, get, wait
         ({"backoffLimit": -1}, "spec.backoffLimit"),
     ],
 )
-def test_it_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
+def test_a_wrong_training_job_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused) as refused:
         namespace.apply(digits(**changes))
     assert message in str(refused.value)
@@ -61,7 +61,7 @@ def test_a_network_that_is_no_graph_fails_without_a_pod(namespace: Namespace) ->
     assert namespace.pods("no-graph") == []
 
 
-def test_a_limit_whose_unit_was_forgotten_fails_without_a_pod(namespace: Namespace) -> None:
+def test_a_memory_limit_without_a_unit_fails_without_a_pod(namespace: Namespace) -> None:
     namespace.apply(digits("no-unit", resources={"limits": {"memory": "700"}}))
     assert namespace.finish("no-unit", seconds=20)["state"] == "Failed"
     failed = namespace.condition("Failed", "no-unit")
@@ -71,7 +71,7 @@ def test_a_limit_whose_unit_was_forgotten_fails_without_a_pod(namespace: Namespa
     assert namespace.pods("no-unit") == []
 
 
-def test_a_resource_that_there_is_not_is_told_in_the_fields_of_the_spec(namespace: Namespace) -> None:
+def test_an_unknown_resource_is_reported_with_the_field_of_the_spec(namespace: Namespace) -> None:
     namespace.apply(digits("bare-gpu", resources={"limits": {"gpu": 1}}))
     wait("the refusal", lambda: namespace.condition("Ready", "bare-gpu").get("reason") == "JobRejected", seconds=20)
     message = namespace.condition("Ready", "bare-gpu")["message"]
@@ -80,7 +80,7 @@ def test_a_resource_that_there_is_not_is_told_in_the_fields_of_the_spec(namespac
     assert message.endswith("Did you mean nvidia.com/gpu, in spec.resources.limits?")
 
 
-def test_a_spec_beyond_its_bound_fails_with_both_sizes(namespace: Namespace) -> None:
+def test_a_spec_that_is_too_large_fails_with_both_sizes(namespace: Namespace) -> None:
     layers = [{"layer": "Dense", "units": 10, "name": f"layer_{index}_{'x' * 100}"} for index in range(1000)]
     namespace.apply(digits("too-large", network__layers=layers))
     assert namespace.finish("too-large", seconds=20)["state"] == "Failed"
@@ -108,7 +108,7 @@ def _started(namespace: Namespace) -> None:
         ("spec.backoffLimit", {"backoffLimit": 9}),
     ],
 )
-def test_what_is_trained_cannot_change_once_started(namespace: Namespace, field: str, change: dict[str, Any]) -> None:
+def test_immutable_fields_cannot_change_once_started(namespace: Namespace, field: str, change: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=f"{field} cannot change once a container of the job has run") as refused:
         namespace.patch(change, "started")
     assert "Mutable fields: spec.finish, spec.suspend," in str(refused.value)
@@ -126,7 +126,7 @@ def test_an_argument_exchanged_for_another_is_a_change_too(namespace: Namespace)
 @pytest.mark.parametrize(
     "change", [{"ttlSecondsAfterFinished": 1000}, {"activeDeadlineSeconds": 900}, {"suspend": True}]
 )
-def test_what_does_not_touch_the_training_can(namespace: Namespace, change: dict[str, Any]) -> None:
+def test_mutable_fields_can_change_once_started(namespace: Namespace, change: dict[str, Any]) -> None:
     namespace.patch(change, "started")
 
 
@@ -183,7 +183,7 @@ def _searched(namespace: Namespace) -> None:
         ("spec.retain", {"retain": "All"}),
     ],
 )
-def test_what_is_searched_cannot_change_once_a_trial_exists(
+def test_immutable_fields_of_an_experiment_cannot_change_once_a_trial_exists(
     namespace: Namespace, field: str, change: dict[str, Any]
 ) -> None:
     with pytest.raises(Refused, match=f"{field} cannot change once a trial exists") as refused:
@@ -193,5 +193,5 @@ def test_what_is_searched_cannot_change_once_a_trial_exists(
 
 @pytest.mark.usefixtures("_searched")
 @pytest.mark.parametrize("change", [{"maxTrials": 30, "parallelism": 2}, {"ttlSecondsAfterFinished": 1000}])
-def test_what_does_not_touch_what_is_searched_can(namespace: Namespace, change: dict[str, Any]) -> None:
+def test_mutable_fields_of_an_experiment_can_change(namespace: Namespace, change: dict[str, Any]) -> None:
     namespace.patch(change, "searched", kind="exp")

@@ -1,4 +1,4 @@
-"""An API server in trouble, and an operator that is cut off, stopped or followed: nothing is lost or told twice."""
+"""Faults of the API server, and an operator that is cut off, stopped or replaced: no work is lost or done twice."""
 
 import signal
 import time
@@ -75,7 +75,7 @@ def queued(namespace: Namespace, name: str) -> bool:
     return namespace.condition("Ready", name).get("reason") == "NoMatchingNode"
 
 
-def live_through(namespace: Namespace, process: Process, prefix: str) -> None:
+def run_jobs(namespace: Namespace, process: Process, prefix: str) -> None:
     """Creates jobs, starts, suspends and deletes some, and waits until the operator has followed."""
     names = [f"{prefix}-{number}" for number in range(4)]
     namespace.apply(*(digits(name, suspend=True, **NOWHERE) for name in names))
@@ -100,41 +100,41 @@ def live_through(namespace: Namespace, process: Process, prefix: str) -> None:
 
 
 TROUBLE: dict[str, dict[str, Any]] = {
-    "409": {"refuse": {409: 0.3}},
-    "429": {"refuse": {429: 0.3}},
-    "500": {"refuse": {500: 0.3}},
-    "503": {"refuse": {503: 0.3}},
+    "refusals": {"refuse": dict.fromkeys((409, 429, 500, 503), 0.1)},
     "slow answers": {"delay": (0.3, 1.2)},
     "no answer": {"hang": 0.1},
     "answers that break off": {"drop": 0.3},
     "watches that break off": {"cut": (0.1, 1.0)},
-    "watches that have expired": {"cut": (0.3, 1.5), "expired": 0.5},
-    "watches that are gone": {"cut": (0.3, 1.5), "gone": 0.5},
-    "watches that end with an error": {"cut": (0.3, 1.5), "broken": 0.3},
+    "watches that have expired, are gone or end with an error": {
+        "cut": (0.3, 1.5),
+        **dict.fromkeys(("expired", "gone", "broken"), 0.25),
+    },
 }
 
 
-def test_an_api_server_in_any_trouble_is_survived(
+def test_the_operator_survives_faults_of_the_api_server(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
     for number, (name, faults) in enumerate(TROUBLE.items()):
-        before = proxy.injected()
+        since = len(proxy.calls)
+        missing = {*faults} - {"refuse"} | {f"refuse {status}" for status in faults.get("refuse", ())}
         with proxy.trouble(**faults):
             if "cut" in faults:
                 proxy.cut_watches()
-            # A share of few requests may be none of them: what did not happen has not been survived.
-            for again in range(ROUNDS):
-                live_through(namespace, first, f"trouble-{number}-{again}")
-                if proxy.injected() > before:
+            # The faults are random: a round may have too few requests for one of each.
+            for attempt in range(ROUNDS):
+                run_jobs(namespace, first, f"trouble-{number}-{attempt}")
+                missing -= {call.fault for call in proxy.calls[since:]}
+                if not missing:
                     break
             else:
-                pytest.fail(f"{name}: nothing went wrong in {len(proxy.calls)} requests")
+                pytest.fail(f"{name}: not injected in {len(proxy.calls) - since} requests: {missing}")
         assert not first.ended(), name
         assert audit.faults == [], name
     wait("the operator to lead when all is well", first.leads, seconds=30)
 
 
-def test_a_training_completes_while_all_goes_wrong_at_once(
+def test_a_training_completes_under_all_faults_at_once(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
     faults: dict[str, Any] = {
@@ -156,13 +156,13 @@ def test_a_training_completes_while_all_goes_wrong_at_once(
     audit.assert_clean()
 
 
-def test_an_operator_that_is_cut_off_stops_leading_and_comes_back(
+def test_an_operator_without_a_network_loses_the_lease_and_leads_again_later(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process
 ) -> None:
     namespace.apply(digits("before", suspend=True, **NOWHERE))
     namespace.wait_state("Suspended", name="before", seconds=CALM_SECONDS)
     with proxy.away():
-        # Its writes end with the lease, whatever it still has to put away until it says so.
+        # Its writes end with the lease; the metric changes once its work is stopped.
         wait("it to lead no longer", lambda: first.metric("epochal_leader") == 0, seconds=2 * LEASE_SECONDS)
         namespace.apply(digits("meanwhile", suspend=True, **NOWHERE))
         kubectl("delete", "tj", "before", "--namespace", namespace.name)
@@ -173,14 +173,14 @@ def test_an_operator_that_is_cut_off_stops_leading_and_comes_back(
     audit.assert_clean()
 
 
-def test_a_leader_that_slept_writes_nothing_that_its_successor_does_not_know(
+def test_a_paused_leader_writes_nothing_after_it_lost_the_lease(
     namespace: Namespace, audit: Audit, proxy: Proxy, first: Process, second: tuple[Process, Proxy]
 ) -> None:
     namespace.apply(*(digits(f"early-{number}", suspend=True, **NOWHERE) for number in range(3)))
     for number in range(3):
         namespace.wait_state("Suspended", name=f"early-{number}", seconds=CALM_SECONDS)
     first.signal(signal.SIGSTOP)
-    # What the sleeping leader will find when it wakes: changes that another one has long acted upon.
+    # Changes that the successor has already handled when the paused leader runs again.
     namespace.apply(*(digits(f"late-{number}", suspend=True, **NOWHERE) for number in range(3)))
     namespace.patch({"suspend": False}, "early-0")
     second[0].wait_leads(seconds=2 * LEASE_SECONDS)
@@ -192,7 +192,7 @@ def test_a_leader_that_slept_writes_nothing_that_its_successor_does_not_know(
     first.signal(signal.SIGCONT)
     wait("the sleeper to see that it does not lead", lambda: first.metric("epochal_leader") == 0, seconds=10)
     time.sleep(3)
-    # What it asks of the lease is refused, since that has changed; any replica takes reports; it writes nothing else.
+    # Its lease update is refused, since the lease has changed; any replica accepts reports; there are no other writes.
     written = [call for call in proxy.calls[asked:] if call.method != "GET" and "tokenreviews" not in call.path]
     assert [
         call for call in written if call.query.get("fieldManager") != "epochal-progress" and call.status < 400
@@ -201,7 +201,7 @@ def test_a_leader_that_slept_writes_nothing_that_its_successor_does_not_know(
     audit.assert_clean()
 
 
-def test_a_leader_that_is_told_to_end_is_followed_at_once(
+def test_sigterm_hands_the_lease_over_at_once(
     namespace: Namespace, audit: Audit, first: Process, second: tuple[Process, Proxy]
 ) -> None:
     assert holder() == "first"
@@ -215,10 +215,10 @@ def test_a_leader_that_is_told_to_end_is_followed_at_once(
     audit.assert_clean()
 
 
-def test_a_leader_that_is_killed_leads_again_as_soon_as_it_is_back(
+def test_a_killed_leader_leads_again_after_its_restart(
     namespace: Namespace, audit: Audit, first: Process, second: tuple[Process, Proxy]
 ) -> None:
-    for number in range(3):
+    for number in range(2):
         namespace.apply(digits(f"killed-{number}", suspend=True, **NOWHERE))
         first.kill()
         first.start()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit import operator
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import Refused, get, kubectl, wait
+from tests.kit.kubectl import get, kubectl, wait
 
 pytestmark = pytest.mark.alone
 
@@ -26,13 +26,13 @@ def install(*arguments: str) -> None:
     helm("upgrade", "--install", "epochal", str(CHART), "--wait", *values, *arguments)
 
 
-def as_it_was() -> tuple[str, str]:
+def image_option() -> tuple[str, str]:
     """Returns the option that the chart is installed with, beside its values: which image runs."""
     values = json.loads(helm("get", "values", "epochal", "--output", "json"))
     return "--set-json", f"podAnnotations={json.dumps(values.get('podAnnotations', {}))}"
 
 
-def labels_are_passed_on(namespace: Namespace) -> None:
+def check_labels(namespace: Namespace) -> None:
     """Checks that the label that was chosen, team, is on the Job, its pods and the series of a TrainingJob."""
     labelled = digits("labelled", suspend=True)
     labelled["metadata"]["labels"] = {"team": "vision", "other": "x"}
@@ -46,8 +46,8 @@ def labels_are_passed_on(namespace: Namespace) -> None:
     wait("its series", lambda: series in operator.metrics(), seconds=30)
 
 
-def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Namespace) -> None:
-    as_before = as_it_was()
+def test_a_training_runs_on_through_upgrade_uninstall_and_install(namespace: Namespace) -> None:
+    image = image_option()
     namespace.apply(
         digits("running", training__epochs=100_000, training__callbacks=[]), digits("done", training__epochs=1)
     )
@@ -58,7 +58,7 @@ def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Nam
         install("--set", "logLevel=debug", "--set", "workers=2", "--set", "metricLabels={team}")
         deployed = get("deployment", "epochal", namespace=operator.NAMESPACE)
         assert "--log-level=debug" in json.dumps(deployed["spec"]["template"])
-        labels_are_passed_on(namespace)
+        check_labels(namespace)
         namespace.wait_epoch(namespace.status("running")["progress"]["epoch"] + 2, "running")
 
         helm("uninstall", "epochal", "--wait")
@@ -66,7 +66,7 @@ def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Nam
         assert namespace.running_pod("running") == pod
         shown = namespace.status("running")["progress"]["epoch"]
     finally:
-        install(*as_before)
+        install(*image)
     namespace.wait_epoch(shown + 1, "running", seconds=60)
     assert namespace.running_pod("running") == pod
     assert namespace.status("running")["attempt"] == 1
@@ -74,12 +74,12 @@ def test_a_training_goes_on_through_upgrade_uninstall_and_install(namespace: Nam
     kubectl("delete", "tj", "running", "--namespace", namespace.name)
 
 
-def test_a_tenant_that_is_gone_and_a_default_that_is_missing_hold_up_nobody_for_good(namespace: Namespace) -> None:
-    as_before = as_it_was()
+def test_a_deleted_namespace_and_a_missing_default_block_no_job_for_good(namespace: Namespace) -> None:
+    image = image_option()
     gone = f"{namespace.name}-gone"
     kubectl("create", "namespace", gone)
     try:
-        install(*as_before, "--set", f"watchNamespaces={{{gone},{namespace.name}}}", "--set", "storage.endpoint=")
+        install(*image, "--set", f"watchNamespaces={{{gone},{namespace.name}}}", "--set", "storage.endpoint=")
         kubectl("delete", "namespace", gone)
         operator.kill()
         namespace.apply(digits("waits", training__epochs=1))
@@ -90,47 +90,5 @@ def test_a_tenant_that_is_gone_and_a_default_that_is_missing_hold_up_nobody_for_
         assert namespace.condition("Stalled", "waits")["status"] == "True"
     finally:
         kubectl("delete", "namespace", gone, "--ignore-not-found")
-        install(*as_before)
+        install(*image)
     namespace.complete("waits")
-
-
-@pytest.fixture(scope="module")
-def users(namespace: Namespace) -> None:
-    """A user with each of the cluster's own roles, who is called after it."""
-    for role in ("edit", "view"):
-        kubectl("create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}", "--namespace", namespace.name)
-    namespace.apply(digits("there", suspend=True))
-
-
-PATCH = ["patch", "tj", "there", "--type=merge", "--patch"]
-TRIES = {
-    "read": (["get", "tj", "there"], "get"),
-    "create": (["create", "--dry-run=server", "--filename=-"], "create"),
-    "change": ([*PATCH, '{"spec": {"backoffLimit": 1}}', "--dry-run=server"], "patch"),
-    "delete": (["delete", "tj", "there", "--dry-run=server"], "delete"),
-    "read status": (["get", "tj", "there", "--subresource=status"], "get"),
-    "write status": ([*PATCH, '{"status": {"state": "Complete"}}', "--subresource=status"], "patch"),
-}
-
-
-@pytest.mark.usefixtures("users")
-@pytest.mark.parametrize("what", TRIES)
-@pytest.mark.parametrize(
-    ("user", "may"),
-    [
-        ("edit", {"read", "create", "change", "delete", "read status"}),
-        ("view", {"read", "read status"}),
-    ],
-)
-def test_users_may_do_with_training_jobs_what_their_role_says(
-    namespace: Namespace, user: str, may: set[str], what: str
-) -> None:
-    command, verb = TRIES[what]
-    stdin = json.dumps(digits("another")) if what == "create" else None
-    tried = [*command, f"--as={user}", "--namespace", namespace.name]
-    if what in may:
-        kubectl(*tried, stdin=stdin)
-        return
-    resource = "trainingjobs/status" if "status" in what else "trainingjobs"
-    with pytest.raises(Refused, match=f'cannot {verb} resource "{resource}"'):
-        kubectl(*tried, stdin=stdin)

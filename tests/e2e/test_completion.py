@@ -1,4 +1,4 @@
-"""A TrainingJob trains: its status, its results, its Events and its pod are as the README says."""
+"""The status, results, Events and pod of a TrainingJob are those of the README."""
 
 import csv
 import hashlib
@@ -22,7 +22,7 @@ CONDITIONS = dict.fromkeys(("Ready", "Complete", "Finished"), "True") | dict.fro
 
 
 QUIET = {"name": "SparseCategoricalCrossentropy", "from_logits": True}
-"""A loss that the last layer's softmax does not suit, of which nothing fails."""
+"""A loss that does not match the softmax of the last layer: a mistake that fails nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def finished(namespace: Namespace) -> Object:
 
 @pytest.fixture(scope="module")
 def results(finished: Object, store: Minio) -> dict[str, bytes]:
-    """What lies in the results folder, by name relative to it."""
+    """The objects in the results folder, by name relative to it."""
     return buckets.objects(store, finished["status"]["results"]["uri"])
 
 
-def test_status_says_it_is_complete(finished: Object) -> None:
+def test_the_status_is_complete(finished: Object) -> None:
     status = finished["status"]
     assert {c["type"]: c["status"] for c in status["conditions"]} == CONDITIONS
     assert all(c["observedGeneration"] == finished["metadata"]["generation"] for c in status["conditions"])
@@ -64,7 +64,7 @@ def test_status_has_the_figures_of_the_last_epoch(finished: Object) -> None:
     assert status["network"] == {"parameters": 5930, "layers": 5}
 
 
-def test_kubectl_get_shows_what_a_person_wants_to_know(namespace: Namespace, finished: Object) -> None:
+def test_kubectl_get_shows_epoch_metric_and_model(namespace: Namespace, finished: Object) -> None:
     header, row = kubectl("get", "tj", "digits", "--namespace", namespace.name, "--output", "wide").splitlines()
     assert header.split() == [
         "NAME",
@@ -97,8 +97,10 @@ def test_results_hold_no_credentials(results: dict[str, bytes]) -> None:
     assert [name for name, text in found.items() if any(key in text for key in keys)] == []
 
 
-def test_models_say_which_epoch_they_hold(namespace: Namespace, finished: Object, results: dict[str, bytes]) -> None:
-    """EarlyStopping has restored the best epoch's weights, by what is monitored: there is one model."""
+def test_the_status_has_the_epoch_of_each_model(
+    namespace: Namespace, finished: Object, results: dict[str, bytes]
+) -> None:
+    """EarlyStopping has restored the weights of the best epoch, so there is one model."""
     status = finished["status"]
     (model,) = status["results"]["models"]
     assert (model["name"], model["uri"]) == ("model.keras", status["results"]["model"])
@@ -109,18 +111,18 @@ def test_models_say_which_epoch_they_hold(namespace: Namespace, finished: Object
 
 
 def test_the_best_model_lies_beside_the_last_one(namespace: Namespace, store: Minio) -> None:
-    """What tells the best epoch is told everywhere: here the first one, whose loss is the highest."""
+    """Monitored is the highest loss, so the first epoch is the best."""
     worst = {"metric": "loss", "mode": "Max"}
     namespace.apply(digits("worst", training__epochs=3, training__callbacks=[], training__monitor=worst))
     status = namespace.complete("worst")
     last, best = status["results"]["models"]
-    assert [(one["name"], one["epoch"]) for one in (last, best)] == [("model.keras", 3), ("best.keras", 1)]
+    assert [(item["name"], item["epoch"]) for item in (last, best)] == [("model.keras", 3), ("best.keras", 1)]
     assert (status["best"]["epoch"], status["best"]["metric"], status["best"]["mode"]) == (1, "loss", "Max")
     assert float(best["test"]["loss"]) > float(status["test"]["loss"])
     assert status["display"]["metric"].startswith("loss ")
     found = buckets.objects(store, status["results"]["uri"])
-    for one in (last, best):
-        assert hashlib.sha256(found[one["name"]]).hexdigest() == one["sha256"]
+    for item in (last, best):
+        assert hashlib.sha256(found[item["name"]]).hexdigest() == item["sha256"]
     (note,) = [event["message"] for event in namespace.events("worst") if event["reason"] == "Completed"]
     assert "model.keras holds epoch 3 (loss " in note
     assert "best.keras holds epoch 1, the best (loss " in note
@@ -133,13 +135,13 @@ def test_history_has_a_row_for_each_epoch(finished: Object, results: dict[str, b
     assert float(rows[-1]["val_loss"]) == pytest.approx(float(last["val_loss"]), rel=1e-3)
 
 
-def test_summary_tells_what_was_trained_with_what(finished: Object, results: dict[str, bytes]) -> None:
+def test_the_summary_has_the_spec_and_the_versions(finished: Object, results: dict[str, bytes]) -> None:
     summary: dict[str, Any] = json.loads(results["summary.json"])
     assert summary["spec"]["training"]["epochs"] == finished["spec"]["training"]["epochs"]
     assert {"keras", "tensorflow", "numpy", "python"} <= set(summary["versions"])
 
 
-def test_model_is_the_one_that_was_tested(
+def test_the_stored_model_has_the_test_accuracy_of_the_status(
     finished: Object, results: dict[str, bytes], digits_file: Path, tmp_path: Path
 ) -> None:
     import keras  # noqa: PLC0415  TensorFlow takes seconds to import: only this test needs it
@@ -152,14 +154,16 @@ def test_model_is_the_one_that_was_tested(
     assert accuracy == pytest.approx(float(finished["status"]["test"]["accuracy"]), abs=0.01)
 
 
-def test_events_tell_the_story_once(namespace: Namespace, finished: Object) -> None:
+def test_events_are_unique_and_in_order(namespace: Namespace, finished: Object) -> None:
     reasons = [event["reason"] for event in sorted(namespace.events(), key=lambda event: str(event["eventTime"]))]
     assert len(reasons) == len(set(reasons)), reasons
     assert [reason for reason in reasons if reason in {"Started", "Completed"}] == ["Started", "Completed"]
     assert reasons[-1] == "Completed"
 
 
-def test_a_quiet_mistake_is_told_everywhere_once(namespace: Namespace, finished: Object, store: Minio) -> None:
+def test_a_warning_is_in_status_event_summary_and_log_once(
+    namespace: Namespace, finished: Object, store: Minio
+) -> None:
     status = namespace.complete("quiet")
     (warning,) = status["warnings"]
     assert warning["reason"] == "ActivationMismatch"
@@ -204,7 +208,7 @@ def test_explain_reads_well() -> None:
         assert default in text
 
 
-def test_whole_numbers_and_weights_are_what_they_were_written_as(namespace: Namespace, store: Minio) -> None:
+def test_whole_numbers_and_class_weights_keep_their_types(namespace: Namespace, store: Minio) -> None:
     """The API server writes 0.0 as 0, and Keras would compute with integers then."""
     schedule = {"name": "CosineDecay", "initial_learning_rate": 0.0, "decay_steps": 100}
     warmup = {"warmup_target": 1.0, "warmup_steps": 20}

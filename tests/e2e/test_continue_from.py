@@ -1,4 +1,4 @@
-"""A TrainingJob that names another one to go on from waits for it, in whatever order the two are applied."""
+"""A TrainingJob with `continueFrom` waits for the other TrainingJob, in whatever order both are applied."""
 
 import json
 from typing import Any
@@ -10,17 +10,15 @@ from tests.kit.kubectl import Object, get, kubectl, wait
 
 PATIENCE = 15
 AT_ONCE = 15
-"""Seconds within which one job notices the end of the other, however busy the machine is: it is told of that, and would
-else look again after 30 at the earliest."""
+"""Seconds within which a job follows the end of the other on a busy machine. A resync would take 30 at least."""
 
 
 def wait_reason(namespace: Namespace, name: str, reason: str, seconds: float) -> None:
-    """Waits until a job is not ready for a certain reason."""
     wait(f"{reason} of {name}", lambda: namespace.condition("Ready", name).get("reason") == reason, seconds=seconds)
 
 
 def further(name: str, epochs: int, **changes: Any) -> Object:
-    """Returns a job whose patience runs out: nothing after its first epoch counts as better."""
+    """Returns a job that EarlyStopping ends after PATIENCE epochs: no epoch after the first counts as better."""
     never_better = {"callback": "EarlyStopping", "monitor": "loss", "min_delta": 1000, "patience": PATIENCE}
     return digits(name, training__epochs=epochs, training__callbacks=[never_better], **changes)
 
@@ -36,10 +34,10 @@ def attempts_at(store: Minio, uri: str) -> list[str]:
     """Returns the names of the objects that attempts have left with their results."""
     bucket, _, folder = uri.removeprefix("s3://").partition("/")
     found = store.list_objects(bucket, prefix=f"{folder}attempts/")
-    return [str(each.object_name).rsplit("/", 1)[1] for each in found]
+    return [str(item.object_name).rsplit("/", 1)[1] for item in found]
 
 
-def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace: Namespace, store: Minio) -> None:
+def test_a_job_waits_for_the_other_job_and_survives_its_deletion(namespace: Namespace, store: Minio) -> None:
     namespace.apply(further("second", epochs=40, training__continueFrom={"name": "first"}))
     wait_reason(namespace, "second", "ContinueFromNotFound", seconds=20)
     assert namespace.status("second")["state"] == "Queued"
@@ -71,12 +69,12 @@ def test_it_waits_for_the_other_one_and_is_not_touched_by_its_deletion(namespace
     assert epochs_of(namespace, "second", 2 * PATIENCE + 1)["jobName"] == "second"
     assert get("job", "second", namespace=namespace.name)["metadata"]["uid"] == uid
 
-    # One that is corrected only now goes on from the same results, though nobody of that name is there any more.
+    # A job that is corrected now continues from the same results, although the first job is deleted.
     namespace.patch({"resources": {"limits": {"nvidia.com/gpu": None, "memory": "3Gi"}}}, "third")
     assert namespace.complete("third")["continuedFrom"] == {"name": "first", "uri": uri}
 
 
-def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
+def test_a_job_that_continues_from_itself_is_refused(namespace: Namespace) -> None:
     namespace.apply(digits("ouroboros", training__continueFrom={"name": "ouroboros"}))
     namespace.wait_state("Failed", name="ouroboros", seconds=20)
     failed = namespace.condition("Failed", "ouroboros")
@@ -84,7 +82,7 @@ def test_one_that_names_itself_is_refused(namespace: Namespace) -> None:
     assert failed["message"].startswith("spec.training.continueFrom.name: must be the name of another TrainingJob")
 
 
-def test_those_that_wait_for_each_other_say_so_until_one_is_gone(namespace: Namespace) -> None:
+def test_a_cycle_is_reported_until_it_is_broken(namespace: Namespace) -> None:
     for name, other in (("chicken", "egg"), ("egg", "chicken")):
         namespace.apply(digits(name, training__epochs=20, training__continueFrom={"name": other}))
     for name in ("chicken", "egg"):
@@ -98,7 +96,7 @@ def test_those_that_wait_for_each_other_say_so_until_one_is_gone(namespace: Name
     namespace.complete("chicken")
 
 
-def test_one_that_goes_on_from_a_failure_without_results_says_so(namespace: Namespace) -> None:
+def test_a_job_that_continues_from_a_failed_job_without_results_reports_it(namespace: Namespace) -> None:
     empty = digits("empty", network__layers=[{"layer": "Dense", "units": -1}])
     namespace.apply(empty, digits("stuck", training__continueFrom={"name": "empty"}))
     wait_reason(namespace, "stuck", "ContinueFromFailed", seconds=120)

@@ -1,9 +1,7 @@
-"""What the documents have a newcomer type works as it stands there, from data in a bucket to a model that predicts."""
+"""The commands in the documents work, from data in a bucket to a model that predicts."""
 
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.kit.buckets import SECRET
-from tests.kit.documents import blocks, run
+from tests.kit.documents import blocks, run_by_heading
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import kubectl, wait
 
@@ -29,17 +27,7 @@ PAGES = [
     *blocks("docs/status.md", "sh"),
     *blocks(MODELS, "sh", "python"),
 ]
-"""In the order in which a newcomer comes by them."""
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The kubeconfig of a newcomer who is at home in an empty namespace."""
-    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
-    shutil.copy(os.environ["KUBECONFIG"], file)
-    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
-    kubectl("delete", "secret", SECRET, "--namespace", namespace.name)
-    return file
+"""In the order in which a newcomer reads them."""
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +36,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def printed(kubeconfig: str, folder: Path) -> dict[str, str]:
-    """What all of it printed, by the heading that it stands under."""
-    told: dict[str, str] = {}
-    for part, text in zip(PAGES, run(PAGES, folder, timeout=SECONDS, KUBECONFIG=kubeconfig), strict=True):
-        told[part.heading] = told.get(part.heading, "") + text
-    return told
+def printed(namespace: Namespace, kubeconfig: str, folder: Path) -> dict[str, str]:
+    """The output of all blocks, by the heading above them."""
+    kubectl("delete", "secret", SECRET, "--namespace", namespace.name)
+    return run_by_heading(PAGES, folder, timeout=SECONDS, KUBECONFIG=kubeconfig)
 
 
-def test_a_first_training_ends_well(printed: dict[str, str]) -> None:
+def test_the_first_training_completes(printed: dict[str, str]) -> None:
     assert printed[FIRST].count("trainingjob.epochal.dev/digits condition met") == 2
     assert "Completed" in printed[FIRST]
     assert "condition met" in printed["In scripts"]
 
 
-def test_its_model_predicts(printed: dict[str, str], folder: Path) -> None:
+def test_the_model_predicts(printed: dict[str, str], folder: Path) -> None:
     predicted = [int(digit) for digit in re.findall(r"\d", printed["Predict with Keras"])]
     assert (predicted == np.load(folder / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
-def test_its_model_answers_without_keras(printed: dict[str, str]) -> None:
-    told, message = printed["ONNX and SavedModel"].strip().splitlines()
-    assert float(told.split()[-1]) < 1e-4
+def test_the_model_answers_without_keras(printed: dict[str, str]) -> None:
+    difference, message = printed["ONNX and SavedModel"].strip().splitlines()
+    assert float(difference.split()[-1]) < 1e-4
     assert message.startswith("model.onnx answers as Keras does")
 
 
-def test_its_model_is_given_away_by_its_address(printed: dict[str, str], folder: Path) -> None:
+def test_the_model_is_shared_by_a_presigned_url(printed: dict[str, str], folder: Path) -> None:
     command = ["kubectl", "port-forward", "--namespace", "minio", "service/minio", "9000"]
 
     def fetched() -> bytes:
@@ -92,7 +78,7 @@ def test_its_model_is_given_away_by_its_address(printed: dict[str, str], folder:
             process.terminate()
 
 
-def test_runs_are_compared_the_best_one_first(printed: dict[str, str]) -> None:
+def test_runs_are_listed_with_the_best_first(printed: dict[str, str]) -> None:
     header, *rows = printed["Compare runs"].partition("NAME")[2].splitlines()
     assert header.split() == ["STATE", "RATE", "BATCH", "EPOCH", "METRIC", "BEST", "ACCURACY"]
     assert [row.split()[:4] for row in rows] == [
@@ -101,12 +87,12 @@ def test_runs_are_compared_the_best_one_first(printed: dict[str, str]) -> None:
     ]
 
 
-def test_its_log_is_read_from_where_a_failed_ones_lies_too(printed: dict[str, str], namespace: Namespace) -> None:
+def test_the_log_is_read_from_the_results(printed: dict[str, str], namespace: Namespace) -> None:
     assert "Epoch 1/8" in printed["Read the log"]
     assert printed["Read the log"].splitlines()[-1] == namespace.status()["results"]["log"]
 
 
-def test_waiting_ends_for_a_training_that_fails_too(printed: dict[str, str], namespace: Namespace) -> None:
+def test_kubectl_wait_ends_for_a_failed_training_too(printed: dict[str, str], namespace: Namespace) -> None:
     namespace.apply(digits("wrong", data__train={"object": "digits.npy"}))
     lines = "".join(part.text for part in blocks(README, "sh", under=FIRST)).splitlines()
     waits = [line.replace("tj/digits", "tj/wrong") for line in lines if line.startswith("kubectl wait ")]

@@ -48,13 +48,13 @@ def status(namespace: Namespace) -> Object:
 
 
 def condition(namespace: Namespace, kind: str) -> Object:
-    return next((one for one in status(namespace).get("conditions", []) if one["type"] == kind), {})
+    return next((item for item in status(namespace).get("conditions", []) if item["type"] == kind), {})
 
 
 def trials(namespace: Namespace) -> dict[str, Object]:
     """Returns the TrainingJobs of the search by their names."""
     found = items("trainingjobs", namespace=namespace.name, selector=f"epochal.dev/experiment={NAME}")
-    return {one["metadata"]["name"]: one for one in found}
+    return {item["metadata"]["name"]: item for item in found}
 
 
 def patch(namespace: Namespace, **spec: Any) -> None:
@@ -85,14 +85,14 @@ def history(store: Minio, job: Object) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def searched(namespace: Namespace) -> Object:
-    """The status of a search that has ended, though it was suspended and a trial of it was deleted on the way."""
+    """The status of a finished search that was suspended, and of which a trial was deleted, while it ran."""
     apply(experiment(), namespace=namespace.name)
     wait("both slots to be taken", lambda: len(trials(namespace)) == 2, seconds=60, every=0.1)
     wait("a trial that runs", lambda: (status(namespace).get("trials") or {}).get("running"), seconds=120)
 
     patch(namespace, suspend=True)
     wait("it to be suspended", lambda: status(namespace).get("state") == "Suspended", seconds=60)
-    assert {one["status"]["state"] for one in trials(namespace).values()} <= {"Suspended", "Complete"}
+    assert {trial["status"]["state"] for trial in trials(namespace).values()} <= {"Suspended", "Complete"}
     patch(namespace, suspend=False)
     wait("it to go on", lambda: condition(namespace, "Suspended")["status"] == "False", seconds=30)
 
@@ -108,21 +108,21 @@ def searched(namespace: Namespace) -> Object:
     return finish(namespace)
 
 
-def test_it_ends_with_the_best_of_its_trials(namespace: Namespace, searched: Object) -> None:
+def test_the_status_has_the_best_trial(namespace: Namespace, searched: Object) -> None:
     assert (searched["state"], condition(namespace, "Complete")["reason"]) == ("Complete", "Completed")
     counts = searched["trials"]
     assert (counts["created"], counts["failed"], counts["diverged"], counts["running"]) == (3, 0, 0, 0)
     assert counts["complete"] == 2, "the template, and the better one of two"
     best = searched["best"]
     assert best == searched["top"][0]
-    assert float(best["value"]) == max(float(one["value"]) for one in searched["top"])
-    told = trials(namespace)[best["jobName"]]["status"]
-    assert (best["value"], best["uri"]) == (told["best"]["value"], told["results"]["uri"])
+    assert float(best["value"]) == max(float(trial["value"]) for trial in searched["top"])
+    trial_status = trials(namespace)[best["jobName"]]["status"]
+    assert (best["value"], best["uri"]) == (trial_status["best"]["value"], trial_status["results"]["uri"])
     assert searched["display"]["best"].startswith("val_accuracy 0.")
     assert searched["epochs"]["trained"] == 2 * EPOCHS + 2
 
 
-def test_its_trials_are_training_jobs_that_say_what_they_are(namespace: Namespace, searched: Object) -> None:
+def test_trials_are_labelled_training_jobs(namespace: Namespace, searched: Object) -> None:
     found = trials(namespace)
     assert {"search-0-r0", "search-0-r1", "search-1-r0", "search-2-r0"} <= set(found)
     assert len(found) == 5
@@ -133,13 +133,13 @@ def test_its_trials_are_training_jobs_that_say_what_they_are(namespace: Namespac
         assert (labels["epochal.dev/trial"], labels["epochal.dev/rung"]) == (number, rung)
         assert set(json.loads(annotations["epochal.dev/parameters"])) == {"rate", "units"}
         assert one["metadata"]["ownerReferences"][0]["kind"] == "Experiment"
-    parameters = {one["metadata"]["annotations"]["epochal.dev/parameters"] for one in found.values()}
+    parameters = {item["metadata"]["annotations"]["epochal.dev/parameters"] for item in found.values()}
     assert len(parameters) == 3, "no two trials are the same"
     stopped = found["search-0-r0"]["status"]
     assert (stopped["state"], stopped["progress"]["epoch"]) == ("Complete", 2)
 
 
-def test_a_promoted_trial_has_the_history_of_one_that_never_stopped(
+def test_a_promoted_trial_has_the_history_of_an_uninterrupted_training(
     namespace: Namespace, searched: Object, store: Minio
 ) -> None:
     whole = digits("whole", training__epochs=EPOCHS, training__monitor={"metric": "val_accuracy", "mode": "Max"})
@@ -151,12 +151,12 @@ def test_a_promoted_trial_has_the_history_of_one_that_never_stopped(
 
 
 def with_checkpoints(namespace: Namespace, store: Minio) -> set[str]:
-    """Returns the TrainingJobs of the search whose checkpoints are there."""
+    """Returns the TrainingJobs of the search that still have checkpoints."""
     uris = {name: one["status"]["results"]["uri"] for name, one in trials(namespace).items()}
     return {name for name, uri in uris.items() if any("checkpoints/" in key for key in buckets.objects(store, uri))}
 
 
-def test_it_leaves_its_report_and_the_checkpoints_of_the_best_alone(
+def test_only_the_report_and_the_checkpoints_of_the_best_trial_remain(
     namespace: Namespace, searched: Object, store: Minio
 ) -> None:
     best = {searched["best"]["jobName"]}
@@ -172,7 +172,7 @@ def test_it_leaves_its_report_and_the_checkpoints_of_the_best_alone(
     assert "search-best created" in applied
 
 
-def test_what_is_searched_cannot_change_any_more(namespace: Namespace, searched: Object) -> None:
+def test_immutable_fields_cannot_change_after_the_end(namespace: Namespace, searched: Object) -> None:
     with pytest.raises(Refused, match=r"spec.objective cannot change once a trial exists"):
         patch(namespace, objective={"metric": "val_loss"})
 

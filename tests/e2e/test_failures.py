@@ -1,4 +1,4 @@
-"""What a user gets wrong fails once, with a reason of its own and a message that says what to do.
+"""A user's mistake fails once, with a reason of its own and a remedy.
 
 One of each way that a trainer ends. All that can be wrong, and what is said of it, is in the trainer's own tests; what
 S3 servers answer is in test_storage.py; what is hostile, or too large, is in test_security_input.py.
@@ -26,15 +26,14 @@ def _bad_data(store: Minio, namespace: Namespace) -> None:
     np.savez(file, x=np.zeros((100, 8, 8), np.uint8), y=np.arange(100, dtype=np.uint8) % 10 + 5)
     content = file.getvalue()
     store.put_object(BAD, "out-of-range.npz", io.BytesIO(content), len(content))
-    keys = {"accessKey": "epochal-root", "secretKey": "not-the-secret"}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wrong-credentials"}, "stringData": keys}
+    secret = buckets.secret("wrong-credentials", "epochal-root", "not-the-secret")
     default = {"type": "Container", "default": {"memory": "64Mi"}, "defaultRequest": {"memory": "64Mi"}}
     limits = {"kind": "LimitRange", "apiVersion": "v1", "metadata": {"name": "small"}, "spec": {"limits": [default]}}
     apply(secret, limits, namespace=namespace.name)
 
 
 WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
-    # name: (what is wrong in the spec, the reason, what the message must hold): one for each exit code.
+    # name: (changes of the spec, reason, words of the message), one for each exit code
     "wrong-argument": (
         {"network__layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "unitz": 3}]},
         "InvalidNetwork",
@@ -70,7 +69,7 @@ def _all_applied(namespace: Namespace, _bad_data: None) -> None:
 
 @pytest.mark.usefixtures("_all_applied")
 @pytest.mark.parametrize("name", WRONG)
-def test_it_fails_once_and_says_why(namespace: Namespace, name: str) -> None:
+def test_a_mistake_fails_once_with_its_reason(namespace: Namespace, name: str) -> None:
     _, reason, words = WRONG[name]
     status = namespace.finish(name, seconds=300)
     assert status["state"] == "Failed", namespace.describe(name)
@@ -90,7 +89,7 @@ def test_it_fails_once_and_says_why(namespace: Namespace, name: str) -> None:
     assert [event["reason"] for event in warnings].count(failed["reason"]) == 1, warnings
 
 
-def test_a_missing_secret_is_named_and_the_job_starts_once_it_is_there(namespace: Namespace) -> None:
+def test_a_missing_secret_is_named_and_the_job_starts_once_it_exists(namespace: Namespace) -> None:
     namespace.apply(digits("no-secret", storage__secretRef={"name": "later"}))
 
     def message() -> str:

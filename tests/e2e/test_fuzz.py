@@ -1,6 +1,6 @@
-"""Whatever a TrainingJob says, it is taken or refused with words that name the field, and the operator never stumbles.
+"""Any TrainingJob is accepted, or refused with a message that names the field, without an error of the operator.
 
-The jobs are made from the API's own schema and then spoilt. All are suspended, so that no pod starts. It takes a
+The jobs are made from the API's own schema and then spoilt. All are suspended, so that no pod starts. It takes half a
 minute; EPOCHAL_FUZZ_MINUTES=10 looks further, each time at other jobs.
 """
 
@@ -28,12 +28,12 @@ from tests.kit.apiserver import Refusal, path, request
 from tests.kit.jobs import DIGITS, Namespace
 from tests.kit.kubectl import Object, items, wait
 
-SECONDS = 60 * float(os.environ.get("EPOCHAL_FUZZ_MINUTES", "1"))
+SECONDS = 60 * float(os.environ.get("EPOCHAL_FUZZ_MINUTES", "0.5"))
 FIELD = re.compile(r'\b(spec|metadata|ObjectMeta\.name)\b|unknown field "')
 SPEC = schema(TrainingJob)["properties"]["spec"]
 REFUSED = {400, 422}
 LONGEST = 12
-"""Items and characters of what is made where the schema allows more: what is longer is among the hostile values."""
+"""Bound of generated items and characters where the schema allows more: longer ones are among the hostile values."""
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=LONGEST)
 DEEPEST = 9_900
@@ -75,7 +75,7 @@ JSON = st.recursive(st.one_of(st.booleans(), st.integers(-9, 9), TEXT), lambda i
 
 
 def values(node: Object) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind of node
-    """Returns what a node of the schema allows, as far as the schema alone tells."""
+    """Returns a strategy for the values that a schema node allows."""
     if "enum" in node:
         return st.sampled_from(node["enum"])
     if node.get("x-kubernetes-int-or-string"):
@@ -119,7 +119,7 @@ FIELDS = {name: values(inner) for name, inner in SPEC["properties"].items()}
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yields where something stands in a document."""
+    """Yields the path of every value in a document."""
     if path:
         yield path
     inner = (
@@ -131,9 +131,9 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 @st.composite
 def spoilt(draw: st.DrawFn, document: Object) -> Object:
-    """Returns a document in which one thing is not as it was."""
+    """Returns a document with one change at random."""
     changed = copy.deepcopy(document)
-    # What is no metadata at all is the API server's own matter.
+    # The API server itself handles metadata that is no object.
     *parents, last = draw(st.sampled_from([path for path in places(document) if path != ("metadata",)]))
     target: Any = changed
     for parent in parents:
@@ -154,7 +154,7 @@ def spoilt(draw: st.DrawFn, document: Object) -> Object:
 
 @st.composite
 def jobs(draw: st.DrawFn) -> Object:
-    """Returns metadata and spec of a TrainingJob: some fields as the schema has them, none or a few of them spoilt."""
+    """Returns a TrainingJob's metadata and spec: some fields by the schema, up to two of them changed at random."""
     job: Object = {"metadata": {"name": "fuzz"}, "spec": copy.deepcopy(DIGITS["spec"])}
     for name in draw(st.lists(st.sampled_from(sorted(FIELDS)), max_size=3)):
         job["spec"][name] = draw(FIELDS[name])
@@ -167,13 +167,7 @@ def jobs(draw: st.DrawFn) -> Object:
 
 @dataclass
 class Cluster:
-    """Where the jobs go, and what became of them.
-
-    Args:
-        namespace: The namespace.
-        seen: How often a job ended in which way.
-        end: When it is time to stop.
-    """
+    """The namespace of the jobs, and the counts of their outcomes."""
 
     namespace: Namespace
     seen: Counter[str] = field(default_factory=Counter)
@@ -201,20 +195,19 @@ class Cluster:
     def answer(self, name: str) -> Object:
         """Waits for the operator's answer and returns the status."""
 
-        def look() -> Object | None:
+        def poll() -> Object | None:
             status: Object = request("GET", f"{self.path}/{name}").get("status", {})
             settled = status.get("state") in {"Suspended", "Failed"} and ready(status)["reason"] != "Creating"
             return status if settled else None
 
-        return wait(f"an answer to {name}", look, seconds=20, every=0.02)
+        return wait(f"an answer to {name}", poll, seconds=20, every=0.02)
 
     def delete(self, name: str) -> None:
-        """Deletes a job."""
         request("DELETE", f"{self.path}/{name}")
 
 
 def argument(value: Any) -> Object:
-    """Returns a network with a value as a Keras argument, of which no schema knows anything."""
+    """Returns a network with a value as a Keras argument, which no schema describes."""
     return {
         "input": {"shape": [8, 8]},
         "layers": [{"layer": "Flatten"}, {"layer": "Dense", "units": 10, "other": value}],
@@ -222,7 +215,10 @@ def argument(value: Any) -> Object:
 
 
 def ready(status: Object) -> Object:
-    return next((one for one in status.get("conditions", []) if one["type"] == "Ready"), {"reason": "Creating"})
+    return next(
+        (condition for condition in status.get("conditions", []) if condition["type"] == "Ready"),
+        {"reason": "Creating"},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -232,17 +228,12 @@ def cluster(namespace: Namespace) -> Cluster:
 
 @pytest.fixture(scope="module", autouse=True)
 def _the_operator_does_not_stumble(cluster: Cluster) -> Iterator[None]:
-    before = restarts()
+    before = operator.restarts()
     yield
-    assert restarts() == before
+    assert operator.restarts() == before
     lines = [json.loads(line) for line in operator.logs().splitlines() if line.startswith("{")]
     bad = [line for line in lines if "exception" in line or line["level"] in {"error", "critical"}]
     assert [line for line in bad if line.get("namespace") == cluster.namespace.name] == []
-
-
-def restarts() -> dict[str, int]:
-    found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
-    return {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in found}
 
 
 @settings(

@@ -1,10 +1,10 @@
-"""What others do to the Job of a TrainingJob, or to its name: it is told and put right."""
+"""Changes by others to the Job of a TrainingJob, or to its name, are reported and corrected."""
 
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import apply, get, kubectl, wait
 
 
-def test_a_job_that_was_deleted_under_a_running_training_is_made_again(namespace: Namespace) -> None:
+def test_a_job_deleted_during_its_training_is_created_again(namespace: Namespace) -> None:
     namespace.apply(digits("again", training__epochs=40, training__callbacks=[]))
     namespace.wait_epoch(1, "again")
     before = get("job", "again", namespace=namespace.name)["metadata"]["uid"]
@@ -13,7 +13,7 @@ def test_a_job_that_was_deleted_under_a_running_training_is_made_again(namespace
     assert get("job", "again", namespace=namespace.name)["metadata"]["uid"] != before
 
 
-def test_a_job_that_somebody_stopped_goes_on(namespace: Namespace) -> None:
+def test_a_job_that_another_client_stopped_runs_on(namespace: Namespace) -> None:
     namespace.apply(digits("stopped", training__epochs=40, training__callbacks=[]))
     namespace.wait_epoch(1, "stopped")
     for change in ({"parallelism": 0}, {"suspend": True}):
@@ -21,7 +21,7 @@ def test_a_job_that_somebody_stopped_goes_on(namespace: Namespace) -> None:
     namespace.complete("stopped")
 
 
-def test_somebody_who_keeps_suspending_the_job_is_named(namespace: Namespace) -> None:
+def test_a_client_that_suspends_the_job_again_and_again_is_named(namespace: Namespace) -> None:
     namespace.apply(digits("contested", training__epochs=40, training__callbacks=[]))
     namespace.wait_epoch(1, "contested")
     where = ("--namespace", namespace.name, "--field-manager=stubborn", "--type=merge")
@@ -31,13 +31,13 @@ def test_somebody_who_keeps_suspending_the_job_is_named(namespace: Namespace) ->
         ready = namespace.condition("Ready", "contested")
         return ready["message"] if ready.get("reason") == "FieldConflict" else None
 
-    told = wait("the conflict to be told", conflict, seconds=60)
-    assert "stubborn and Epochal overwrite each other's spec.suspend" in told
+    message = wait("the conflict to be told", conflict, seconds=60)
+    assert "stubborn and Epochal overwrite each other's spec.suspend" in message
     assert "FieldConflict" in namespace.warnings("contested")
     namespace.complete("contested")
 
 
-def test_a_job_that_a_finalizer_holds_is_told_and_made_again(namespace: Namespace) -> None:
+def test_a_finalizer_that_blocks_a_new_job_is_named(namespace: Namespace) -> None:
     namespace.apply(digits("held", training__epochs=1, suspend=True))
     namespace.wait_state("Suspended", name="held", seconds=30)
     where = ("--namespace", namespace.name, "--type=merge")
@@ -55,7 +55,7 @@ def test_a_job_that_a_finalizer_holds_is_told_and_made_again(namespace: Namespac
     assert get("job", "held", namespace=namespace.name)["metadata"]["uid"] != before
 
 
-def test_a_name_that_is_taken_is_a_condition_and_heals(namespace: Namespace) -> None:
+def test_a_name_conflict_is_a_condition_until_it_is_resolved(namespace: Namespace) -> None:
     container = {"name": "other", "image": "other", "command": ["true"]}
     pod = {"spec": {"restartPolicy": "Never", "containers": [container]}}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "taken"}}

@@ -1,4 +1,4 @@
-"""What whoever runs the cluster sees: /metrics is well formed, and right."""
+"""/metrics is well formed, and its series have the values of the status."""
 
 import subprocess
 import time
@@ -24,14 +24,14 @@ def _finished(namespace: Namespace) -> None:
     namespace.complete()
 
 
-def test_promtool_finds_nothing_to_say() -> None:
+def test_promtool_accepts_the_metrics() -> None:
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=operator.metrics(), text=True, capture_output=True, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_series_say_what_the_status_says(namespace: Namespace) -> None:
+def test_series_have_the_values_of_the_status(namespace: Namespace) -> None:
     job = {"namespace": namespace.name, "name": "digits"}
     status = namespace.status()
     progress = status["progress"]
@@ -62,7 +62,7 @@ def test_the_operators_own_series_are_there() -> None:
     assert sum(series("epochal_progress_reports_total", code="200")) > 0
 
 
-def test_a_series_goes_when_its_job_goes(namespace: Namespace) -> None:
+def test_the_series_of_a_deleted_job_are_removed(namespace: Namespace) -> None:
     namespace.apply(digits("short", suspend=True))
     job = {"namespace": namespace.name, "name": "short"}
     wait("its series", lambda: series("epochal_trainingjob_state", state="Suspended", **job) == [1], seconds=20)

@@ -1,4 +1,4 @@
-"""A training's model behind an address: what it answers, and what becomes of its pods, model by model."""
+"""ModelServers of a training's models: their answers in all protocols, and their pods at each change of model."""
 
 import hashlib
 import io
@@ -16,12 +16,12 @@ from minio import Minio
 from PIL import Image
 
 from tests.kit import buckets
-from tests.kit.any_size import of_any_size
 from tests.kit.jobs import DIGITS, Namespace, digits
-from tests.kit.known import CLOSE, Asking, Known, infer, known
 from tests.kit.kubectl import Object, get, items, kubectl, wait
 from tests.kit.model_server import ask
 from tests.kit.servers import Server
+from tests.kit.stored_samples import CLOSE, RequestLoop, StoredSamples, infer, stored_samples
+from tests.kit.unconvertible import unconvertible
 
 NAME, CONVERTED, BY_KERAS = "pixels", "converted", "by-keras"
 JOB = "digits"
@@ -43,7 +43,6 @@ def of(namespace: Namespace, name: str = NAME) -> Server:
 
 
 def scale(server: Server, replicas: int) -> None:
-    """Scales a ModelServer as its users do, and waits until there are so many pods."""
     kubectl("scale", f"msv/{server.name}", f"--replicas={replicas}", "--namespace", server.namespace)
     server.wait(f"have {replicas} pods", lambda found: found.get("readyReplicas") == found.get("replicas") == replicas)
 
@@ -53,7 +52,7 @@ def sha256(content: bytes) -> str:
 
 
 def put(store: Minio, name: str, content: bytes) -> Object:
-    """Puts a model into a bucket, and returns it as a source."""
+    """Puts a model into a bucket, and returns a source for it."""
     key = f"{FOLDER}/{name}"
     store.put_object(BUCKET, key, io.BytesIO(content), len(content))
     return {"uri": f"s3://{BUCKET}/{key}", "sha256": sha256(content)}
@@ -88,53 +87,53 @@ def waited(namespace: Namespace) -> Waited:
 
 
 @pytest.fixture(scope="module")
-def first(namespace: Namespace, waited: Waited, store: Minio) -> Known:
-    """What the training has left that is served at first."""
-    return known(store, namespace.job(JOB), of(namespace).status["model"]["model"])
+def first(namespace: Namespace, waited: Waited, store: Minio) -> StoredSamples:
+    """The samples and answers of the first served model."""
+    return stored_samples(store, namespace.job(JOB), of(namespace).status["model"]["model"])
 
 
 @pytest.fixture(scope="module")
-def by_uri(namespace: Namespace, first: Known, store: Minio) -> Known:
-    """What Keras answers by a model of which two more ModelServers serve the .keras: as it is, and made awkward."""
+def by_uri(namespace: Namespace, first: StoredSamples, store: Minio) -> StoredSamples:
+    """Samples and answers of a .keras that two more ModelServers serve: converted, and with an input of any size."""
     job = namespace.job(JOB)
-    last = next(one for one in job["status"]["results"]["models"] if one["name"] == "model.keras")
+    last = next(model for model in job["status"]["results"]["models"] if model["name"] == "model.keras")
     more = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
     of(namespace, CONVERTED).apply({"uri": last["uri"], "sha256": last["sha256"]})
-    awkward = of_any_size(first.files["model.keras"])
+    awkward = unconvertible(first.files["model.keras"])
     of(namespace, BY_KERAS).apply(put(store, "any-size.keras", awkward), resources=more)
-    return known(store, job, "Last")
+    return stored_samples(store, job, "Last")
 
 
-def test_it_waits_for_its_training(waited: Waited) -> None:
+def test_the_server_waits_for_its_training(waited: Waited) -> None:
     assert waited.states == ["Waiting"] * 2
     assert waited.reasons == ["WaitsForTrainingJob"] * 2
     assert waited.children == ""
 
 
-def test_it_tells_what_it_serves(namespace: Namespace, first: Known) -> None:
+def test_the_status_describes_the_served_model(namespace: Namespace, first: StoredSamples) -> None:
     found, job = of(namespace).status, namespace.job(JOB)
     model = found["model"]
-    exports = [one for one in job["status"]["results"]["exports"] if one["model"] == model["model"]]
-    assert [(model["uri"], model["sha256"])] == [(one["uri"], one["sha256"]) for one in exports]
+    exports = [export for export in job["status"]["results"]["exports"] if export["model"] == model["model"]]
+    assert [(model["uri"], model["sha256"])] == [(export["uri"], export["sha256"]) for export in exports]
     assert (model["trainingJobUID"], model["runtime"]) == (job["metadata"]["uid"], "ONNX")
     assert found["url"] == f"http://{NAME}.{namespace.name}.svc"
     wait("what it takes and gives", lambda: of(namespace).status["model"].get("inputs"), seconds=10)
-    told = of(namespace).status["model"]
-    assert told["inputs"] == [{"name": first.input, "shape": [8, 8, 1], "dtype": "float32"}]
-    assert told["outputs"] == [{"name": first.output, "shape": [10], "dtype": "float32"}]
+    model = of(namespace).status["model"]
+    assert model["inputs"] == [{"name": first.input, "shape": [8, 8, 1], "dtype": "float32"}]
+    assert model["outputs"] == [{"name": first.output, "shape": [10], "dtype": "float32"}]
     assert (found["replicas"], found["readyReplicas"], found["display"]["ready"]) == (1, 1, "1/1")
-    told = {one["type"]: (one["status"], one["reason"]) for one in found["conditions"]}
-    assert told["Ready"] == ("True", "Serving")
-    assert told["Progressing"] == ("True", "RolledOut")
-    assert told["Stalled"][0] == "False"
+    conditions = {condition["type"]: (condition["status"], condition["reason"]) for condition in found["conditions"]}
+    assert conditions["Ready"] == ("True", "Serving")
+    assert conditions["Progressing"] == ("True", "RolledOut")
+    assert conditions["Stalled"][0] == "False"
     children = kubectl("get", CHILDREN, "--namespace", namespace.name, "--output=name").splitlines()
-    mine = {one.partition("/")[0] for one in children if f"/{NAME}" in one}
-    assert {one.partition(".")[0] for one in mine} == {
+    mine = {child.partition("/")[0] for child in children if f"/{NAME}" in child}
+    assert {item.partition(".")[0] for item in mine} == {
         *("deployment", "service", "poddisruptionbudget", "networkpolicy", "pod")
     }
 
 
-def test_all_protocols_give_what_keras_does(namespace: Namespace, first: Known) -> None:
+def test_all_protocols_give_the_answers_of_keras(namespace: Namespace, first: StoredSamples) -> None:
     address = of(namespace).url
     service = get("service", NAME, namespace=namespace.name)["spec"]
     assert ask(f"http://{service['clusterIP']}/v2/health/ready")[0] == 200
@@ -148,22 +147,22 @@ def test_all_protocols_give_what_keras_does(namespace: Namespace, first: Known) 
 
     values = first.images.tolist()
     path = f"/ml/v4/deployments/{NAME}/predictions?version=2020-09-01"
-    code, told = ask(address + path, json.dumps({"input_data": [{"values": values}]}).encode())
-    assert code == 200, told
-    (prediction,) = told["predictions"]
+    code, answer = ask(address + path, json.dumps({"input_data": [{"values": values}]}).encode())
+    assert code == 200, answer
+    (prediction,) = answer["predictions"]
     assert prediction["fields"] == ["prediction", "prediction_classes", "probability"]
     answers["Watson"] = np.array([row[2] for row in prediction["values"]])
     assert [row[1] for row in prediction["values"]] == first.answers.argmax(axis=1).tolist()
 
-    code, told = ask(f"{address}/v1/models/{NAME}:predict", json.dumps({"instances": values}).encode())
-    assert code == 200, told
-    answers["TensorFlow Serving"] = np.array(told["predictions"])
+    code, answer = ask(f"{address}/v1/models/{NAME}:predict", json.dumps({"instances": values}).encode())
+    assert code == 200, answer
+    answers["TensorFlow Serving"] = np.array(answer["predictions"])
 
     for protocol, found in answers.items():
         np.testing.assert_allclose(found, first.answers, atol=CLOSE, err_msg=protocol)
 
 
-def test_a_photograph_is_recognised(namespace: Namespace, first: Known) -> None:
+def test_a_photograph_is_recognised(namespace: Namespace, first: StoredSamples) -> None:
     ranked = np.sort(first.answers)
     sample = int((ranked[:, -1] - ranked[:, -2]).argmax())
     image = first.signature.image
@@ -172,39 +171,41 @@ def test_a_photograph_is_recognised(namespace: Namespace, first: Known) -> None:
     photograph = Image.fromarray(pixels.round().astype(np.uint8)).resize((160, 160), Image.Resampling.NEAREST)
     file = io.BytesIO()
     photograph.save(file, "PNG")
-    code, told = ask(f"{of(namespace).url}/predict", file.getvalue(), {"Content-Type": "image/png"})
-    assert code == 200, told
+    code, answer = ask(f"{of(namespace).url}/predict", file.getvalue(), {"Content-Type": "image/png"})
+    assert code == 200, answer
     expected = int(first.answers[sample].argmax())
-    assert (told["class"], told["name"]) == (expected, NAMES[expected])
-    assert told["probability"] == pytest.approx(first.answers[sample].max(), abs=0.1)
-    code, told = ask(f"{of(namespace).url}/predict", file.getvalue()[:200], {"Content-Type": "image/png"})
-    assert code == 400, told
+    assert (answer["class"], answer["name"]) == (expected, NAMES[expected])
+    assert answer["probability"] == pytest.approx(first.answers[sample].max(), abs=0.1)
+    code, answer = ask(f"{of(namespace).url}/predict", file.getvalue()[:200], {"Content-Type": "image/png"})
+    assert code == 400, answer
 
 
-def test_it_is_scaled_up_and_down_without_a_failed_request(namespace: Namespace, by_uri: Known, first: Known) -> None:
+def test_scaling_up_and_down_loses_no_request(
+    namespace: Namespace, by_uri: StoredSamples, first: StoredSamples
+) -> None:
     server = of(namespace)
-    with Asking(server.url, NAME, first) as asking:
+    with RequestLoop(server.url, NAME, first) as requests:
         scale(server, 2)
         assert len(server.pods()) == 2
-        asking.more(10)
+        requests.wait_answers(10)
         scale(server, 1)
         wait("one of them to end", lambda: len(server.pods()) == 1, seconds=60)
-        asking.more(10)
-    assert asking.failures == []
-    assert asking.gave_only(first.answers)
+        requests.wait_answers(10)
+    assert requests.failures == []
+    assert requests.answers_are(first.answers)
     assert server.status["state"] == "Ready"
 
 
-def test_a_keras_file_is_converted_as_its_pod_starts(namespace: Namespace, by_uri: Known) -> None:
+def test_a_keras_file_is_converted_as_its_pod_starts(namespace: Namespace, by_uri: StoredSamples) -> None:
     server = of(namespace, CONVERTED)
     assert server.wait_ready(seconds=SECONDS)["model"]["runtime"] == "ONNX"
     (pod,) = server.pods()
-    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["convert"]
+    assert [container["name"] for container in pod["spec"]["initContainers"]] == ["convert"]
     assert ask(f"{server.url}/v2/models/{CONVERTED}")[1]["platform"] == "onnxruntime_onnx"
     np.testing.assert_allclose(infer(server.url, CONVERTED, by_uri), by_uri.answers, atol=CLOSE)
 
 
-def test_what_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri: Known) -> None:
+def test_a_model_that_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri: StoredSamples) -> None:
     server = of(namespace, BY_KERAS)
     assert server.wait_ready(seconds=SECONDS)["model"]["runtime"] == "Keras"
     (pod,) = server.pods()
@@ -217,7 +218,7 @@ def test_what_cannot_become_onnx_is_served_by_keras(namespace: Namespace, by_uri
 
 @contextmanager
 def serving_instead(server: Server) -> Iterator[None]:
-    """Lets another source be named, and goes back to the training's model."""
+    """Lets a test name another source, and goes back to the training's model."""
     try:
         yield
     finally:
@@ -226,24 +227,24 @@ def serving_instead(server: Server) -> Iterator[None]:
         wait("the others to end", lambda: len(server.pods()) == 1, seconds=60)
 
 
-def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
-    namespace: Namespace, first: Known, store: Minio
+def test_a_model_that_cannot_be_served_keeps_the_old_pods(
+    namespace: Namespace, first: StoredSamples, store: Minio
 ) -> None:
     server = of(namespace)
-    before, told = server.started(), []
+    before, statuses = server.started(), []
     half = first.files["model.onnx"][: len(first.files["model.onnx"]) // 2]
     sources = {
         "ModelDamaged": {"uri": server.status["model"]["uri"], "sha256": "0" * 64},
         "ModelRefused": put(store, "half.onnx", half),
     }
-    with Asking(server.url, NAME, first) as asking, serving_instead(server):
+    with RequestLoop(server.url, NAME, first) as requests, serving_instead(server):
         for reason, source in sources.items():
             server.patch(source={"trainingJobRef": None, **source})
             server.wait_condition("Progressing", "False", reason=reason)
-            told.append(server.status)
-            asking.more(10)
-    for source, found in zip(sources.values(), told, strict=True):
-        conditions = {one["type"]: one for one in found["conditions"]}
+            statuses.append(server.status)
+            requests.wait_answers(10)
+    for source, found in zip(sources.values(), statuses, strict=True):
+        conditions = {condition["type"]: condition for condition in found["conditions"]}
         assert {kind: one["status"] for kind, one in conditions.items()} == {
             "Ready": "True",
             "Progressing": "False",
@@ -253,11 +254,11 @@ def test_a_model_that_cannot_be_served_leaves_the_pods_of_before(
         assert found["state"] == "Degraded"
         assert conditions["Progressing"]["message"].startswith(f"{source['uri']}: ")
     assert server.started() == before
-    assert asking.failures == []
-    assert asking.gave_only(first.answers)
+    assert requests.failures == []
+    assert requests.answers_are(first.answers)
 
 
-def test_a_training_that_is_gone_does_not_matter(namespace: Namespace, first: Known) -> None:
+def test_the_deletion_of_the_training_changes_nothing(namespace: Namespace, first: StoredSamples) -> None:
     server = of(namespace)
     before, model = server.started(), server.status["model"]
     kubectl("delete", "tj", JOB, "--namespace", namespace.name)
@@ -266,12 +267,12 @@ def test_a_training_that_is_gone_does_not_matter(namespace: Namespace, first: Kn
     assert server.started() == before
 
 
-def test_a_job_that_is_trained_anew_is_rolled_out_without_a_failed_request(
-    namespace: Namespace, first: Known, store: Minio
+def test_a_new_training_of_the_same_name_is_rolled_out_without_a_lost_request(
+    namespace: Namespace, first: StoredSamples, store: Minio
 ) -> None:
     server = of(namespace)
     old, before = server.status["model"], server.started()
-    with Asking(server.url, NAME, first) as asking:
+    with RequestLoop(server.url, NAME, first) as requests:
         namespace.apply(training(training__seed=8))
         namespace.complete(JOB)
         uid = namespace.job(JOB)["metadata"]["uid"]
@@ -285,24 +286,24 @@ def test_a_job_that_is_trained_anew_is_rolled_out_without_a_failed_request(
             return before.keys() & {pod["metadata"]["name"] for pod in items("pods", namespace=namespace.name)}
 
         wait("the old pod to be gone", lambda: not left(), seconds=90)
-        asking.more(10)
+        requests.wait_answers(10)
     model = server.status["model"]
     assert model["sha256"] != old["sha256"]
-    second = known(store, namespace.job(JOB), model["model"])
+    second = stored_samples(store, namespace.job(JOB), model["model"])
     theirs = [infer(server.url, NAME, first)]
-    assert asking.failures == []
-    assert asking.gave_only(first.answers, *theirs)
-    assert np.allclose(asking.answers[0], first.answers, atol=CLOSE)
-    assert np.allclose(asking.answers[-1], theirs[0], atol=CLOSE)
+    assert requests.failures == []
+    assert requests.answers_are(first.answers, *theirs)
+    assert np.allclose(requests.answers[0], first.answers, atol=CLOSE)
+    assert np.allclose(requests.answers[-1], theirs[0], atol=CLOSE)
     np.testing.assert_allclose(infer(server.url, NAME, second), second.answers, atol=CLOSE)
 
 
-def test_deleted_it_takes_all_it_owns_away(namespace: Namespace, by_uri: Known) -> None:
+def test_deletion_removes_all_children(namespace: Namespace, by_uri: StoredSamples) -> None:
     kubectl("delete", "msv", NAME, CONVERTED, BY_KERAS, "--namespace", namespace.name)
 
     def left() -> list[str]:
         found = kubectl("get", CHILDREN, "--namespace", namespace.name, "--output=name").splitlines()
-        return [one for one in found if any(f"/{name}" in one for name in (NAME, CONVERTED, BY_KERAS))]
+        return [item for item in found if any(f"/{name}" in item for name in (NAME, CONVERTED, BY_KERAS))]
 
     wait("all to go", lambda: not left(), seconds=90, every=1)
-    assert "model.onnx" in known(buckets.connect(), namespace.job(JOB), "Last").files, "the model stays"
+    assert "model.onnx" in stored_samples(buckets.connect(), namespace.job(JOB), "Last").files, "the model stays"

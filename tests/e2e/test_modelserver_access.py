@@ -1,4 +1,4 @@
-"""Who may ask a ModelServer, and how: keys, HTTPS, and what the network lets in."""
+"""Access to a ModelServer: keys, HTTPS and network policy."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ INFER: dict[str, Object] = {
 }
 ABOUT = (f"/v2/models/{LOCKED}", f"/v1/models/{LOCKED}/metadata")
 OPEN = ("/", "/v2/health/live", "/v2/health/ready")
-"""What tells nothing of the model asks for no key."""
+"""Paths without a key: they reveal nothing about the model."""
 
 
 def secret(name: str, kind: str = "Opaque", **content: str) -> Object:
@@ -47,7 +47,7 @@ def certificate_secret(pair: Pair) -> Object:
 
 
 def status(server: Server, trusted: Pair, path: str, key: str | None = None, body: Object | None = None) -> int:
-    """Returns the status of a response over HTTPS: by nobody but the host that the certificate names."""
+    """Returns the status of a response over HTTPS, with verification of the host name."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     context = ssl.create_default_context(cadata=trusted.certificate)
     data = None if body is None else json.dumps(body).encode()
@@ -74,7 +74,7 @@ def locked(namespace: Namespace, store: Minio, pair: Pair) -> Server:
     return server
 
 
-def test_it_is_asked_by_https(locked: Server, pair: Pair) -> None:
+def test_the_server_answers_over_https_with_its_certificate(locked: Server, pair: Pair) -> None:
     assert locked.status["url"] == f"https://{LOCKED}.{locked.namespace}.svc"
     assert {path: status(locked, pair, path) for path in OPEN} == dict.fromkeys(OPEN, 200)
     with pytest.raises(OSError, match="certificate verify failed"):
@@ -82,33 +82,33 @@ def test_it_is_asked_by_https(locked: Server, pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "another", OLD[:-1], f"{OLD}x"])
-def test_who_has_no_key_is_told_nothing(locked: Server, pair: Pair, key: str | None) -> None:
+def test_a_request_without_a_valid_key_is_refused(locked: Server, pair: Pair, key: str | None) -> None:
     asked = {path: status(locked, pair, path, key) for path in ABOUT}
     asked |= {path: status(locked, pair, path, key, body) for path, body in INFER.items()}
     assert set(asked.values()) == {401}
 
 
-def test_who_has_one_is_answered(locked: Server, pair: Pair) -> None:
+def test_a_request_with_a_key_is_answered(locked: Server, pair: Pair) -> None:
     asked = {path: status(locked, pair, path, OLD) for path in ABOUT}
     asked |= {path: status(locked, pair, path, OLD, body) for path, body in INFER.items()}
     assert set(asked.values()) == {200}
 
 
-def test_keys_that_can_be_read_on_their_way_are_warned_about(locked: Server) -> None:
+def test_keys_without_tls_get_a_warning(locked: Server) -> None:
     plain = Server(locked.namespace, PLAIN)
     wait("the Event", lambda: "PlainKeys" in plain.events(), seconds=30)
     assert "set spec.tls" in plain.events()["PlainKeys"]
     assert "PlainKeys" not in locked.events()
 
 
-def test_its_network_policy_lets_in_what_it_serves(locked: Server) -> None:
+def test_the_network_policy_allows_the_served_ports(locked: Server) -> None:
     found = kubectl("get", "networkpolicy", LOCKED, "--namespace", locked.namespace, "--output=json")
     policy = json.loads(found)["spec"]
     (pod,) = locked.pods()
     assert selects(policy["podSelector"]["matchLabels"], pod)
     assert selects(get("service", LOCKED, namespace=locked.namespace)["spec"]["selector"], pod)
-    (container,) = [one for one in pod["spec"]["containers"] if one["name"] == CONTAINER]
-    served = {one["containerPort"] for one in container["ports"]}
+    (container,) = [item for item in pod["spec"]["containers"] if item["name"] == CONTAINER]
+    served = {item["containerPort"] for item in container["ports"]}
     assert {port["port"] for rule in policy["ingress"] for port in rule["ports"]} == served
     assert "Ingress" in policy["policyTypes"]
 

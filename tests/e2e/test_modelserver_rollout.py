@@ -1,4 +1,4 @@
-"""What a ModelServer rolls out, and when: held back, checked, scaled by load, and of an Experiment."""
+"""Rollouts of a ModelServer: paused, checked, scaled by load, and of an Experiment."""
 
 import io
 import json
@@ -11,11 +11,11 @@ from minio import Minio
 
 from tests.kit import digits_model, operator
 from tests.kit.jobs import DIGITS, Namespace, search
-from tests.kit.known import CLOSE, infer, known
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
 from tests.kit.model_server import ask
 from tests.kit.models import check_of, digest
 from tests.kit.servers import Server
+from tests.kit.stored_samples import CLOSE, infer, stored_samples
 
 NAME, BEST, SEARCH = "drawn", "best", "search"
 BUCKET, FOLDER = DIGITS["spec"]["results"]["bucket"], "e2e-modelserver/rollout"
@@ -24,19 +24,19 @@ SEARCH_SECONDS = 180
 
 
 def samples() -> np.ndarray:
-    """Returns images of noise: what they show does not matter."""
+    """Returns images of noise."""
     shape = (SAMPLES, digits_model.SIDE, digits_model.SIDE, 1)
     return np.random.default_rng(0).random(shape, np.float32)
 
 
 def answers() -> np.ndarray:
-    """Returns what the model answers to them."""
+    """Returns the answers of the model to the samples."""
     (found,) = onnxruntime.InferenceSession(digits_model.model()).run(None, {digits_model.INPUT: samples()})
     return np.asarray(found)
 
 
 def put(store: Minio, folder: str, stored: np.ndarray) -> Object:
-    """Puts the model into a folder, with answers to samples beside it, and returns it as a source."""
+    """Puts the model into a folder with stored answers to the samples, and returns a source for it."""
     check = check_of({digits_model.INPUT: samples()}, {digits_model.OUTPUT: stored})
     signature = digits_model.signature(check={"name": "check.npz", "sha256": digest(check)})
     files = {"model.onnx": digits_model.model(), "check.npz": check, "signature.json": signature}
@@ -71,11 +71,11 @@ def server(namespace: Namespace, source: Object) -> Server:
 
 def is_answered(server: Server) -> bool:
     image = {"name": digits_model.INPUT, "shape": samples().shape, "datatype": "FP32", "data": samples().tolist()}
-    code, told = ask(f"{server.url}/v2/models/{server.name}/infer", json.dumps({"inputs": [image]}).encode())
-    return code == 200 and np.allclose(np.ravel(told["outputs"][0]["data"]), answers().ravel(), atol=CLOSE)
+    code, answer = ask(f"{server.url}/v2/models/{server.name}/infer", json.dumps({"inputs": [image]}).encode())
+    return code == 200 and np.allclose(np.ravel(answer["outputs"][0]["data"]), answers().ravel(), atol=CLOSE)
 
 
-def test_paused_nothing_is_rolled_out(searched: Server, server: Server) -> None:
+def test_a_paused_server_rolls_out_nothing(searched: Server, server: Server) -> None:
     before = server.started()
     server.patch(paused=True, batching={"maxSize": 16})
     message = server.wait_condition("Progressing", "Unknown", reason="Paused")["message"]
@@ -89,9 +89,7 @@ def test_paused_nothing_is_rolled_out(searched: Server, server: Server) -> None:
     assert is_answered(server)
 
 
-def test_a_model_that_answers_otherwise_than_it_did_leaves_the_pods_of_before(
-    server: Server, source: Object, store: Minio
-) -> None:
+def test_a_model_that_fails_its_check_keeps_the_old_pods(server: Server, source: Object, store: Minio) -> None:
     wait("the pod of before to end", lambda: len(server.pods()) == 1, seconds=60)
     before = server.started()
     altered = put(store, "altered", answers()[:, ::-1])
@@ -123,28 +121,28 @@ def test_load_scales_the_modelserver(server: Server) -> None:
 
 
 def conditions(scaler: Object) -> dict[str, Object]:
-    return {one["type"]: one for one in scaler.get("status", {}).get("conditions") or []}
+    return {condition["type"]: condition for condition in scaler.get("status", {}).get("conditions") or []}
 
 
 def scalers(server: Server) -> list[str]:
     found = get("horizontalpodautoscalers", namespace=server.namespace)["items"]
-    return [one["metadata"]["name"] for one in found]
+    return [item["metadata"]["name"] for item in found]
 
 
 def test_the_best_model_of_an_experiment_is_served_once_it_is_complete(
     namespace: Namespace, searched: Server, store: Minio
 ) -> None:
-    told = searched.wait_ready(seconds=SEARCH_SECONDS)["model"]
+    model = searched.wait_ready(seconds=SEARCH_SECONDS)["model"]
     best = get("experiment", SEARCH, namespace=namespace.name)["status"]["best"]["jobName"]
-    assert (told["experimentName"], told["trainingJobName"]) == (SEARCH, best)
+    assert (model["experimentName"], model["trainingJobName"]) == (SEARCH, best)
     job = namespace.job(best)
-    assert told["uri"] in {one["uri"] for one in job["status"]["results"]["exports"]}
-    left = known(store, job, told["model"])
+    assert model["uri"] in {export["uri"] for export in job["status"]["results"]["exports"]}
+    left = stored_samples(store, job, model["model"])
     np.testing.assert_allclose(infer(searched.url, BEST, left), left.answers, atol=CLOSE)
 
 
 @pytest.mark.alone
-def test_an_operator_that_starts_again_starts_no_pod_again(server: Server) -> None:
+def test_a_restart_of_the_operator_restarts_no_pod(server: Server) -> None:
     before = server.started()
     (pod,) = operator.pods()
     kubectl("delete", "pod", pod, "--namespace", operator.NAMESPACE)

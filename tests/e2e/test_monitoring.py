@@ -1,4 +1,4 @@
-"""Alerts and the dashboard that the chart brings: a real Prometheus takes them, and they tell what they are for."""
+"""The alerts and the dashboard of the chart in a real Prometheus."""
 
 import json
 import os
@@ -47,8 +47,8 @@ def info(experiment: str = "") -> str:
 
 
 def server(kind: str, **labels: str) -> str:
-    told = "".join(f'{name}="{value}", ' for name, value in labels.items())
-    return f"epochal_modelserver_{kind}{{{told}{JOB}}}"
+    labels_text = "".join(f'{name}="{value}", ' for name, value in labels.items())
+    return f"epochal_modelserver_{kind}{{{labels_text}{JOB}}}"
 
 
 def requests(code: str) -> str:
@@ -97,7 +97,7 @@ SERIES: dict[str, dict[str, str]] = {
     },
     "EpochalReportsUnanswered": {'epochal_progress_reports_total{code="503"}': "0+60x60 3600x540"},
 }
-"""What each alert is for: series by the minute that bring it about, and end."""
+"""Series by the minute that make each alert fire and end."""
 STUCK = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalTrainingJobStorageUnavailable")
 FIRES = dict.fromkeys(SERIES, 25) | {"EpochalTrainingJobSilent": 40, "EpochalTrainingJobQueued": 65}
 FIRES |= dict.fromkeys(
@@ -105,29 +105,22 @@ FIRES |= dict.fromkeys(
 )
 """The minute at which it must have been told; ten hours later it must be over."""
 TEAMS = ("EpochalTrainingJob", "EpochalExperiment", "EpochalModelServerNotReady")
-"""How alerts begin that have the labels of the object that they tell of."""
+"""Prefixes of alerts that have the labels of their object."""
 
 
-def test_there_is_a_case_for_each_alert() -> None:
+def test_every_alert_has_a_case() -> None:
     assert set(re.findall(r"alert: (\w+)", ALERTS.read_text())) == set(SERIES)
 
 
-def check(series: dict[str, str], told: dict[int, int], which: str, folder: Path) -> None:
-    """Checks how many alerts of TrainingJobs, or of the operator, are told at which minutes.
-
-    Args:
-        series: Their values by the minute.
-        told: Alerts by the minute.
-        which: Labels of the alerts.
-        folder: Takes the case.
-    """
+def check(series: dict[str, str], alerts_by_minute: dict[int, int], which: str, folder: Path) -> None:
+    """Checks with promtool how many of the alerts with these labels fire at each minute."""
     expression = f'count(ALERTS{{{which}, alertstate="firing"}}) or vector(0)'
     case: dict[str, Any] = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
             {"expr": expression, "eval_time": f"{minute}m", "exp_samples": [{"labels": "{}", "value": alerts}]}
-            for minute, alerts in told.items()
+            for minute, alerts in alerts_by_minute.items()
         ],
     }
     file = folder / "case.json"
@@ -137,12 +130,12 @@ def check(series: dict[str, str], told: dict[int, int], which: str, folder: Path
 
 
 @pytest.mark.parametrize("alert", SERIES)
-def test_an_alert_tells_what_it_is_for_and_is_over_with_it(alert: str, tmp_path: Path) -> None:
-    told = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
+def test_an_alert_fires_and_ends_with_its_cause(alert: str, tmp_path: Path) -> None:
+    alerts_by_minute = {0: 0, FIRES[alert]: 1, 10 * HOUR: 0}
     if alert == "EpochalTrainingJobCrashed":
-        del told[0]  # told at once
+        del alerts_by_minute[0]  # told at once
     team = ', label_team="vision"' if alert.startswith(TEAMS) else ""
-    check(SERIES[alert], told, f'alertname="{alert}"{team}', tmp_path)
+    check(SERIES[alert], alerts_by_minute, f'alertname="{alert}"{team}', tmp_path)
 
 
 OF_JOBS = [alert for alert in SERIES if alert.startswith("EpochalTrainingJob")]
@@ -150,16 +143,16 @@ HELD_UP = ("EpochalTrainingJobHindered", "EpochalTrainingJobStarting", "EpochalT
 
 
 @pytest.mark.parametrize("alert", OF_JOBS)
-def test_of_trials_their_experiment_tells_as_one(alert: str, tmp_path: Path) -> None:
+def test_alerts_of_trials_are_one_alert_of_the_experiment(alert: str, tmp_path: Path) -> None:
     first = SERIES[alert] | {info(experiment="search"): "1x600"}
     other = {name.replace('name="mnist"', 'name="mnist-2"'): values for name, values in first.items()}
     check(first | other, dict.fromkeys((1, 10, 25, 40, 65), 0), 'alertname=~"EpochalTrainingJob.*"', tmp_path)
-    told = {1: 0, 10: int(alert in HELD_UP), 45: int(alert == "EpochalTrainingJobSilent"), 10 * HOUR: 0}
-    check(first | other, told, 'alertname="EpochalExperimentTrialsHindered", experiment="search"', tmp_path)
+    alerts_by_minute = {1: 0, 10: int(alert in HELD_UP), 45: int(alert == "EpochalTrainingJobSilent"), 10 * HOUR: 0}
+    check(first | other, alerts_by_minute, 'alertname="EpochalExperimentTrialsHindered", experiment="search"', tmp_path)
     check(SERIES[alert] | {info(): "1x600"}, {FIRES[alert]: 1}, f'alertname="{alert}"', tmp_path)
 
 
-def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> None:
+def test_trials_that_start_one_after_another_fire_no_alert(tmp_path: Path) -> None:
     series: dict[str, str] = {}
     for number in range(10):
         job = f'name="mnist-{number}"'
@@ -171,14 +164,14 @@ def test_one_trial_after_the_other_that_starts_is_no_alert(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("word", "fault", "alerts"), [("WebhookFailed", "Cluster", 1), ("TrialsRefused", "User", 0)])
-def test_an_experiment_that_is_held_up_is_told_of_unless_its_user_can_mend_it(
+def test_a_blocked_experiment_fires_an_alert_unless_the_user_caused_it(
     word: str, fault: str, alerts: int, tmp_path: Path
 ) -> None:
     series = {experiment(word, fault): "1x600"}
     check(series, {5: 0, 10: alerts}, 'alertname=~"EpochalExperiment.*"', tmp_path)
 
 
-def test_a_failure_by_the_cluster_is_told_for_an_hour(tmp_path: Path) -> None:
+def test_a_failure_by_the_cluster_fires_an_alert_for_an_hour(tmp_path: Path) -> None:
     series = {reason("EndpointUnreachable", "Cluster"): "1x600", COMPLETION: "0x600"}
     check(series, {10: 1, 55: 1, 65: 0, 10 * HOUR: 0}, 'alertname="EpochalTrainingJobHindered"', tmp_path)
 
@@ -200,13 +193,13 @@ MISTAKES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("word", MISTAKES)
-def test_a_users_mistake_wakes_nobody(word: str, tmp_path: Path) -> None:
+def test_a_users_mistake_fires_no_alert(word: str, tmp_path: Path) -> None:
     series = MISTAKES[word] | {reason(word, "User"): "1x720", condition("Ready", "False"): "1x720"}
-    told = dict.fromkeys((1, 10, 25, 65, 10 * HOUR), 0)
-    check(series, told, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+    alerts_by_minute = dict.fromkeys((1, 10, 25, 65, 10 * HOUR), 0)
+    check(series, alerts_by_minute, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
-def test_a_job_that_waits_for_its_next_try_is_not_stuck(tmp_path: Path) -> None:
+def test_a_restarting_job_fires_no_alert(tmp_path: Path) -> None:
     series = {reason("Restarting"): "1x600", state("Starting"): "1x600"}
     check(series, {10: 0, 25: 0}, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
@@ -228,13 +221,13 @@ ALONE: dict[str, tuple[dict[str, str], dict[int, int]]] = {
     "a node that is lost": (SILENT | {reason("NodeLost", "Cluster"): "1x720"}, {10: 1, 40: 1}),
     "crashes until it fails": (FAILS_AFTER_RESTARTS, {15: 1, 25: 1, 70: 1, 600: 0}),
 }
-"""What is told by one alert at most: series by the minute, and alerts by the minute."""
+"""Faults for which at most one alert fires: series by the minute, and alerts by the minute."""
 
 
 @pytest.mark.parametrize("what", ALONE)
-def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
-    series, told = ALONE[what]
-    check(series, told, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
+def test_at_most_one_alert_fires_for_a_fault(what: str, tmp_path: Path) -> None:
+    series, alerts_by_minute = ALONE[what]
+    check(series, alerts_by_minute, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -244,9 +237,7 @@ def test_nothing_is_told_twice(what: str, tmp_path: Path) -> None:
         {'epochal_experiment_best_value{metric="val_loss", namespace="vision", name="mnist"}': "0.5x600"},
     ],
 )
-def test_a_search_is_no_alert_whose_trials_may_still_end_well_or_of_which_one_has(
-    more: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_search_with_a_running_or_a_good_trial_fires_no_alert(more: dict[str, str], tmp_path: Path) -> None:
     series = {trials("failed"): "3x600", trials("running"): "0x600"} | more
     check(series, {10: 0, 10 * HOUR: 0}, 'alertname="EpochalExperimentTrialsFail"', tmp_path)
 
@@ -260,16 +251,16 @@ NOT_READY: dict[str, tuple[dict[str, str], int]] = {
     "one that was stopped": (DOWN | {server("state", state="Stopped"): "1x720"}, 0),
     "a fault of the cluster": (DOWN | {server("reason", reason="ImagePullBackOff", fault="Cluster"): "1x720"}, 1),
 }
-"""Servers of which no pod answers, and how many alerts that is."""
+"""Servers without a ready pod, and the number of alerts."""
 
 
 @pytest.mark.parametrize("what", NOT_READY)
-def test_a_server_that_does_not_answer_is_told_of_where_it_should(what: str, tmp_path: Path) -> None:
-    series, told = NOT_READY[what]
-    check(series, {1: 0, 25: told, 10 * HOUR: told}, 'alertname=~"EpochalModelServer.*"', tmp_path)
+def test_a_server_without_a_ready_pod_fires_an_alert_unless_the_user_caused_it(what: str, tmp_path: Path) -> None:
+    series, alerts = NOT_READY[what]
+    check(series, {1: 0, 25: alerts, 10 * HOUR: alerts}, 'alertname=~"EpochalModelServer.*"', tmp_path)
 
 
-def test_a_few_requests_that_fail_or_are_turned_away_are_no_alert(tmp_path: Path) -> None:
+def test_a_few_failed_or_refused_requests_fire_no_alert(tmp_path: Path) -> None:
     series = {requests("500"): "0+1x600", requests("429"): "0+1x600", requests("400"): "0+30x600"}
     check(series | {requests("200"): "0+60x600"}, {30: 0, 300: 0}, 'alertname=~"EpochalModelServer.*"', tmp_path)
 
@@ -300,10 +291,10 @@ def _prometheus(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.usefixtures("_prometheus")
-def test_a_job_that_crashes_is_told_and_neither_a_mistake_nor_one_that_completes(namespace: Namespace) -> None:
+def test_only_the_crashed_job_fires_an_alert(namespace: Namespace) -> None:
     firing = f'ALERTS{{namespace="{namespace.name}", alertstate="firing"}}'
     found = wait("the alert", lambda: ask(firing), seconds=60)
-    assert [(one["metric"]["alertname"], one["metric"]["name"]) for one in found] == [
+    assert [(item["metric"]["alertname"], item["metric"]["name"]) for item in found] == [
         ("EpochalTrainingJobCrashed", "crashes")
     ]
 
@@ -316,7 +307,7 @@ def test_a_real_prometheus_scrapes_the_operator(namespace: Namespace) -> None:
 
 
 def panels(but: str = "") -> dict[str, list[str]]:
-    """Returns what each panel of the dashboard asks, but for those of a row."""
+    """Returns the queries of each panel of the dashboard, except for those of a row."""
     row, found = "", dict[str, list[str]]()
     for panel in json.loads((FILES / "dashboard.json").read_text())["panels"]:
         if panel["type"] == "row":

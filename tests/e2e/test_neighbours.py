@@ -1,4 +1,4 @@
-"""What goes wrong in one namespace is no matter of the others."""
+"""A fault in one namespace does not disturb other namespaces."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ def hung() -> Iterator[Namespace]:
 
 @contextmanager
 def hanging(namespace: str) -> Iterator[None]:
-    """Has a webhook asked about all Events of a namespace: its port is open, and nobody answers."""
+    """Registers a webhook for all Events of a namespace whose server accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         versions: Any = {"apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["events"]}
@@ -55,12 +55,7 @@ def suspended(prefix: str, count: int) -> dict[str, Any]:
     return {name: digits(name, suspend=True) for name in (f"{prefix}-{number}" for number in range(count))}
 
 
-def restarts() -> list[int]:
-    found = items("pods", namespace=operator.NAMESPACE, selector=operator.SELECTOR)
-    return [one["restartCount"] for pod in found for one in pod["status"].get("containerStatuses", [])]
-
-
-def test_events_that_hang_in_one_namespace_hold_up_no_other(namespace: Namespace, hung: Namespace) -> None:
+def test_hanging_events_in_a_namespace_delay_no_other_namespace(namespace: Namespace, hung: Namespace) -> None:
     held_up, others = suspended("held-up", 12), suspended("beside", 3)
     with hanging(hung.name):
         hung.apply(*held_up.values())
@@ -68,25 +63,25 @@ def test_events_that_hang_in_one_namespace_hold_up_no_other(namespace: Namespace
         namespace.apply(*others.values())
         for name in others:
             namespace.wait_state("Suspended", name=name, seconds=SOON_SECONDS)
-        # And the status of its own says what is, though no Event can tell it.
+        # Its own jobs get their status, although no Event can be written.
         for name in held_up:
             hung.wait_state("Suspended", name=name, seconds=HELD_UP_SECONDS)
 
 
 def deep(name: str, depth: int) -> str:
-    """Returns a TrainingJob, an argument of whose first layer is so deep that few readers of JSON can read it."""
+    """Returns a TrainingJob with an argument that is nested deeper than many JSON parsers can read."""
     job = digits(name, suspend=True, network__layers=[{"layer": "Dense", "units": 10, "bias_initializer": "DEEP"}])
     return json.dumps(job).replace('"DEEP"', "[" * depth + "]" * depth)
 
 
 def wait_state(namespace: Namespace, state: str, name: str) -> None:
-    """Waits for the state of a TrainingJob whose JSON is not read here."""
-    look = ("get", "tj", name, "--namespace", namespace.name, "--output=jsonpath={.status.state}")
-    wait(f"{name} to be {state}", lambda: kubectl(*look) == state, seconds=SOON_SECONDS)
+    """Waits for the state of a TrainingJob without parsing its JSON."""
+    poll = ("get", "tj", name, "--namespace", namespace.name, "--output=jsonpath={.status.state}")
+    wait(f"{name} to be {state}", lambda: kubectl(*poll) == state, seconds=SOON_SECONDS)
 
 
-def test_a_deep_object_is_refused_while_others_go_on(namespace: Namespace) -> None:
-    before = restarts()
+def test_a_deeply_nested_job_fails_and_delays_no_other_job(namespace: Namespace) -> None:
+    before = operator.restarts()
     others = suspended("shallow", JOBS)
     first, *rest = others.values()
     namespace.apply(first)
@@ -106,4 +101,4 @@ def test_a_deep_object_is_refused_while_others_go_on(namespace: Namespace) -> No
             assert "nested" in message
     finally:
         kubectl("delete", "tj", *refused, "--namespace", namespace.name)
-    assert restarts() == before
+    assert operator.restarts() == before

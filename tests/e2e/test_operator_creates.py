@@ -150,7 +150,7 @@ def test_every_resource_with_the_right_to_create_is_tried() -> None:
 
 
 @pytest.mark.parametrize("resource", BUILDERS)
-def test_it_is_admitted(namespace: Namespace, resource: str) -> None:
+def test_a_created_object_is_admitted(namespace: Namespace, resource: str) -> None:
     bodies = [body for body in BUILDERS[resource](namespace.name) if plural(body) == resource]
     assert bodies
     for body in bodies:
@@ -167,7 +167,7 @@ def test_it_is_admitted(namespace: Namespace, resource: str) -> None:
 )
 def test_a_server_gets_no_other_key_of_a_secret(namespace: Namespace, volume: str, items: list[Object]) -> None:
     deployment = next(body for body in serving(namespace.name) if body["kind"] == "Deployment")
-    (found,) = (each for each in deployment["spec"]["template"]["spec"]["volumes"] if each["name"] == volume)
+    (found,) = (item for item in deployment["spec"]["template"]["spec"]["volumes"] if item["name"] == volume)
     found["secret"]["items"] = items
     with pytest.raises(Refused, match=r"spec\.template\.spec\.volumes: must not set items for auth"):
         create(deployment)

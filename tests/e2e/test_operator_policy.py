@@ -110,7 +110,7 @@ def on_owner(**fields: Any) -> Spoil:
     return lambda job: job["metadata"]["ownerReferences"][0].update(fields)
 
 
-def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
+def test_the_job_of_a_training_job_is_admitted(namespace: Namespace, job: Object) -> None:
     create(namespace, job)
 
 
@@ -185,9 +185,7 @@ def test_its_own_job_passes(namespace: Namespace, job: Object) -> None:
         ),
     ],
 )
-def test_what_the_operator_never_writes_is_refused(
-    namespace: Namespace, job: Object, spoil: Spoil, message: str
-) -> None:
+def test_other_jobs_and_pods_are_refused(namespace: Namespace, job: Object, spoil: Spoil, message: str) -> None:
     with pytest.raises(Refused) as refused:
         create(namespace, spoiled(job, spoil))
     assert f"{DENIED}{message}" in str(refused.value)
@@ -195,7 +193,7 @@ def test_what_the_operator_never_writes_is_refused(
 
 @pytest.fixture(scope="module")
 def others(namespace: Namespace) -> str:
-    """A Job of somebody else."""
+    """A Job that is not the operator's."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "other", "image": "other"}]}
     one = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "others"}}
     apply(one | {"spec": {"suspend": True, "template": {"spec": pod}}}, namespace=namespace.name)
@@ -203,20 +201,20 @@ def others(namespace: Namespace) -> str:
 
 
 @pytest.mark.parametrize("command", [["patch", "--patch", '{"spec": {"suspend": false}}'], ["delete"]])
-def test_a_job_of_somebody_else_is_left_alone(namespace: Namespace, others: str, command: list[str]) -> None:
+def test_the_operator_cannot_change_a_foreign_job(namespace: Namespace, others: str, command: list[str]) -> None:
     verb, *rest = command
     with pytest.raises(Refused, match=r"metadata\.ownerReferences: must name the TrainingJob of the same name"):
         write(namespace, verb, "job", others, *rest)
 
 
-def test_a_job_of_somebody_else_is_not_made_its_own(namespace: Namespace, others: str, job: Object) -> None:
+def test_the_operator_cannot_adopt_a_foreign_job(namespace: Namespace, others: str, job: Object) -> None:
     owners = [job["metadata"]["ownerReferences"][0] | {"name": others, "blockOwnerDeletion": False}]
     patch = json.dumps({"metadata": {"ownerReferences": owners}})
     with pytest.raises(Refused, match=r"metadata\.ownerReferences: must stay as they are"):
         write(namespace, "patch", "job", others, "--type=merge", "--patch", patch)
 
 
-def test_its_own_job_may_be_changed_but_for_its_pods(namespace: Namespace) -> None:
+def test_the_operator_can_change_its_job_except_for_the_pod_template(namespace: Namespace) -> None:
     namespace.apply(digits("own", suspend=True))
     wait("its Job", lambda: namespace.status("own").get("jobName"), seconds=30)
     patch = ["patch", "job", "own", "--type=merge", "--patch"]
@@ -225,13 +223,13 @@ def test_its_own_job_may_be_changed_but_for_its_pods(namespace: Namespace) -> No
     labels = {"spec": {"template": {"metadata": {"labels": {"app": "payments"}}}}}
     with pytest.raises(Refused, match=r"spec\.template\.metadata: must have no label"):
         write(namespace, *patch, json.dumps(labels))
-    # Who may change the Job, such as Kueue, may: the operator goes on with what it finds.
+    # Other clients with rights to the Job, such as Kueue, can change it; the operator accepts that.
     kubectl(*patch, json.dumps(labels), "--namespace", namespace.name)
     assert get("job", "own", namespace=namespace.name)["spec"]["template"]["metadata"]["labels"]["app"] == "payments"
     write(namespace, *patch, '{"spec": {"suspend": false}}')
 
 
-def test_others_are_not_held_by_it(namespace: Namespace, job: Object) -> None:
+def test_the_policy_does_not_apply_to_other_users(namespace: Namespace, job: Object) -> None:
     body = spoiled(job, lambda changed: changed["metadata"].pop("ownerReferences"))
     kubectl("create", "--filename", "-", "--namespace", namespace.name, "--dry-run=server", stdin=json.dumps(body))
 
@@ -256,7 +254,7 @@ def trial(experiment: Object, name: str = "searching-9-r0", **changes: Any) -> O
     return made
 
 
-def test_its_trials_pass(namespace: Namespace, searching: Object) -> None:
+def test_trials_of_an_experiment_are_admitted(namespace: Namespace, searching: Object) -> None:
     create(namespace, trial(searching))
 
 
@@ -269,13 +267,13 @@ def test_its_trials_pass(namespace: Namespace, searching: Object) -> None:
         ("other", {}),
     ],
 )
-def test_it_makes_no_other_trainingjobs(namespace: Namespace, searching: Object, name: str, changes: Object) -> None:
+def test_other_training_jobs_are_refused(namespace: Namespace, searching: Object, name: str, changes: Object) -> None:
     with pytest.raises(Refused) as refused:
         create(namespace, trial(searching, name, **changes))
     assert f"{OF_EXPERIMENTS}metadata.ownerReferences: must name the Experiment" in str(refused.value)
 
 
-def test_it_changes_of_trials_whether_they_are_suspended(namespace: Namespace, searching: Object) -> None:
+def test_the_operator_can_change_only_suspend_of_a_trial(namespace: Namespace, searching: Object) -> None:
     apply(trial(searching, "searching-8-r0"), digits("alone", suspend=True), namespace=namespace.name)
     patch = ["--type=merge", "--patch"]
     write(namespace, "patch", "tj", "searching-8-r0", *patch, '{"spec": {"suspend": false}}')
@@ -294,7 +292,7 @@ def test_it_changes_of_trials_whether_they_are_suspended(namespace: Namespace, s
         {"metadata": {"annotations": {"epochal.dev/trials": "none"}}},
     ],
 )
-def test_it_changes_no_experiment(namespace: Namespace, change: Object) -> None:
+def test_the_operator_cannot_change_an_experiment(namespace: Namespace, change: Object) -> None:
     with pytest.raises(Refused, match=r"experiments\.epochal\.dev \"searching\" is forbidden"):
         write(namespace, "patch", "exp", "searching", "--type=merge", "--patch", json.dumps(change))
 
@@ -309,13 +307,13 @@ def ledger(experiment: Object, name: str = "searching", **changes: Any) -> Objec
 
 
 @pytest.mark.parametrize(("name", "changes"), [("other", {}), ("searching", {"ownerReferences": []})])
-def test_it_writes_no_other_ledgers(namespace: Namespace, searching: Object, name: str, changes: Object) -> None:
+def test_other_ledgers_are_refused(namespace: Namespace, searching: Object, name: str, changes: Object) -> None:
     with pytest.raises(Refused) as refused:
         create(namespace, ledger(searching, name, **changes))
     assert f"{OF_EXPERIMENTS}metadata.ownerReferences: must name the Experiment" in str(refused.value)
 
 
-def test_it_changes_the_data_of_a_ledger(namespace: Namespace, searching: Object) -> None:
+def test_the_operator_can_change_only_the_data_of_a_ledger(namespace: Namespace, searching: Object) -> None:
     apply(ledger(searching), namespace=namespace.name)
     patch = ["patch", "experimentledger", "searching", "--type=merge", "--patch"]
     write(namespace, *patch, '{"data": "AAAA"}')
@@ -331,7 +329,7 @@ def test_it_changes_the_data_of_a_ledger(namespace: Namespace, searching: Object
 
 @pytest.mark.usefixtures("searching")
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
-def test_users_read_ledgers_and_write_none(namespace: Namespace, role: str) -> None:
+def test_users_can_read_ledgers_and_not_write_them(namespace: Namespace, role: str) -> None:
     user = f"{role}-of-ledgers"
     about = ["--clusterrole", role, "--user", user, "--namespace", namespace.name]
     kubectl("create", "rolebinding", user, *about)

@@ -1,4 +1,4 @@
-"""Whoever speaks for the operator writes for ModelServers what these own, with images of the chart: nothing else."""
+"""The operator's account can write only the children of ModelServers, with images of the chart."""
 
 import copy
 import json
@@ -51,7 +51,7 @@ def server(namespace: Namespace) -> ModelServer:
 def built(server: ModelServer, model: ServedModel = KERAS) -> dict[str, Object]:
     """Returns all that it should own, by their kinds."""
     made = [child.build(server, model, INSTALLATION) for child in CHILDREN if child.build]
-    return {one["kind"]: json.loads(json.dumps(one)) for one in made if one is not None}
+    return {item["kind"]: json.loads(json.dumps(item)) for item in made if item is not None}
 
 
 def create(namespace: Namespace, body: Object) -> None:
@@ -61,7 +61,9 @@ def create(namespace: Namespace, body: Object) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=["converted", "Keras", "ONNX"])
-def test_all_that_it_writes_passes(namespace: Namespace, server: ModelServer, model: ServedModel) -> None:
+def test_the_children_of_a_model_server_are_admitted(
+    namespace: Namespace, server: ModelServer, model: ServedModel
+) -> None:
     for body in built(server, model).values():
         create(namespace, body)
 
@@ -96,7 +98,7 @@ def mount(of: str, name: str, **fields: Any) -> Spoil:
 
     def spoil(one: Object) -> None:
         mounts = pod(one)[of][0]["volumeMounts"]
-        there = next((each for each in mounts if each["mountPath"] == fields["mountPath"]), None)
+        there = next((item for item in mounts if item["mountPath"] == fields["mountPath"]), None)
         if there is None:
             mounts.append({"name": name, **fields})
         else:
@@ -143,7 +145,7 @@ def probe(**fields: Any) -> Spoil:
         (on_template(annotations={"vault.example.com/role": "x"}), "spec.template.metadata.annotations: must be"),
     ],
 )  # fmt: skip
-def test_no_other_pods_pass(namespace: Namespace, server: ModelServer, spoil: Spoil, message: str) -> None:
+def test_other_pods_are_refused(namespace: Namespace, server: ModelServer, spoil: Spoil, message: str) -> None:
     changed = copy.deepcopy(built(server)["Deployment"])
     spoil(changed)
     with pytest.raises(Refused) as refused:
@@ -173,7 +175,7 @@ SELECTS: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("kind", SELECTS)
-def test_no_pods_of_others_are_found(namespace: Namespace, server: ModelServer, kind: str) -> None:
+def test_selectors_of_foreign_pods_are_refused(namespace: Namespace, server: ModelServer, kind: str) -> None:
     changed = copy.deepcopy(built(server)[kind])
     SELECTS[kind](changed)
     with pytest.raises(Refused, match=r"must select by the label epochal\.dev/modelserver-uid"):
@@ -195,7 +197,7 @@ def test_no_service_reaches_out(namespace: Namespace, server: ModelServer, field
         create(namespace, changed)
 
 
-def test_others_are_not_held_by_it(namespace: Namespace) -> None:
+def test_the_policy_does_not_apply_to_other_users(namespace: Namespace) -> None:
     one = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "others"}, "spec": {"ports": [{"port": 80}]}}
     apply(one, namespace=namespace.name)
     as_operator = [OPERATOR, "--namespace", namespace.name, "--dry-run=server"]

@@ -1,4 +1,4 @@
-"""What becomes of a TrainingJob's pods: killed, taken away, told to stop, stuck. Each is told once, and how."""
+"""Pods of a TrainingJob that are killed, deleted, stopped or stuck: each has one Event with the cause."""
 
 import io
 import os
@@ -15,7 +15,7 @@ from tests.kit.kubectl import apply, get, kubectl, wait
 LONG = {"training__epochs": 100_000, "training__callbacks": []}
 
 
-def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
+def test_a_deleted_pod_is_replaced_and_a_deleted_job_leaves_no_object(namespace: Namespace) -> None:
     namespace.apply(digits("deleted", backoffLimit=0, **LONG))
     namespace.wait_epoch(1, "deleted")
     first = namespace.running_pod("deleted")
@@ -24,18 +24,21 @@ def test_a_pod_that_somebody_deletes_is_no_crash(namespace: Namespace) -> None:
     wait("its reports", lambda: namespace.status("deleted")["attempt"] == 2, seconds=60)
     assert namespace.status("deleted")["state"] == "Running"
     assert get("job", "deleted", namespace=namespace.name)["status"].get("failed", 0) == 0
-    (told,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
-    assert first in told["message"]
-    assert "another pod follows" in told["message"]
-    kubectl("delete", "tj", "deleted", "--namespace", namespace.name)
+    (event,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
+    assert first in event["message"]
+    assert "another pod follows" in event["message"]
+    kubectl("delete", "tj", "deleted", "--namespace", namespace.name, "--timeout=30s")
+    for kind in ("pods", "jobs", "services", "configmaps"):
+        wait(f"the {kind} to be gone", lambda kind=kind: namespace.objects(kind, "deleted") == [], seconds=60)  # type: ignore[misc]
 
 
-def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace) -> None:
+def test_a_suspended_job_has_no_running_pod_and_resumes_from_its_epoch(namespace: Namespace) -> None:
     namespace.apply(digits("paused", **LONG))
     namespace.wait_epoch(1, "paused")
     namespace.patch({"suspend": True}, "paused")
     namespace.wait_state("Suspended", name="paused", seconds=60)
     assert all(pod["status"]["phase"] not in {"Pending", "Running"} for pod in namespace.pods("paused"))
+    assert namespace.condition("Suspended", "paused")["status"] == "True"
     reached = namespace.status("paused")["progress"]["epoch"]
     namespace.patch({"suspend": False}, "paused")
     seen = []
@@ -44,10 +47,11 @@ def test_a_job_counts_as_suspended_once_its_pods_have_ended(namespace: Namespace
         time.sleep(0.2)
     assert seen
     assert min(seen) >= reached
+    assert namespace.condition("Suspended", "paused")["status"] == "False"
     namespace.patch({"suspend": True}, "paused")
 
 
-def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: Namespace) -> None:
+def test_a_pod_that_cannot_be_created_or_started_names_the_field(namespace: Namespace) -> None:
     namespace.apply(digits("misnamed", image="localhost/Upper:1"))
     namespace.apply(digits("unplaced", scheduling__nodeSelector={"no": "such"}))
     namespace.apply(digits("unranked", scheduling__priorityClassName="no-such"))
@@ -57,17 +61,17 @@ def test_what_keeps_a_pod_from_being_made_or_started_names_the_field(namespace: 
         "unranked": ("PodRefused", "spec.scheduling.priorityClassName: must be a PriorityClass"),
     }
 
-    def told() -> dict[str, str]:
+    def reasons() -> dict[str, str]:
         return {name: namespace.condition("Ready", name).get("reason", "") for name in expected}
 
-    wait("the reasons", lambda: told() == {name: reason for name, (reason, _) in expected.items()}, seconds=90)
+    wait("the reasons", lambda: reasons() == {name: reason for name, (reason, _) in expected.items()}, seconds=90)
     for name, (_, words) in expected.items():
         assert words in namespace.condition("Ready", name)["message"]
     assert namespace.condition("Stalled", "misnamed")["status"] == "True"
     kubectl("delete", "tj", *expected, "--namespace", namespace.name)
 
 
-def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> None:
+def test_an_image_that_cannot_be_pulled_has_one_event(namespace: Namespace) -> None:
     namespace.apply(digits("imageless", image="localhost/no-such-image:1"))
     wait(
         "the reason", lambda: namespace.condition("Ready", "imageless").get("reason") == "ImagePullBackOff", seconds=60
@@ -83,7 +87,7 @@ def test_an_image_that_cannot_be_pulled_is_told_once(namespace: Namespace) -> No
     kubectl("delete", "tj", "imageless", "--namespace", namespace.name)
 
 
-def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namespace: Namespace) -> None:
+def test_the_termination_message_of_a_foreign_pod_with_the_labels_is_ignored(namespace: Namespace) -> None:
     namespace.apply(digits("forged", **LONG))
     namespace.wait_epoch(1, "forged")
     labels = {
@@ -93,9 +97,7 @@ def test_the_last_words_of_a_pod_that_only_bears_the_labels_count_nothing(namesp
     report = Report(attempt=99, sequence=1, stage="Done", epoch=9, epochs=9, artifacts=Artifacts(uri="s3://theirs/"))
     words = Termination(reason="Completed", message="", report=report).encode()
     command = ["sh", "-c", 'printf %s "$0" > /dev/termination-log', words]
-    apply(pods.restricted("forger", pods.images()["trainer"], command, labels=labels), namespace=namespace.name)
-    ended = "--for=jsonpath={.status.phase}=Succeeded"
-    kubectl("wait", ended, "pod/forger", "--namespace", namespace.name, "--timeout=90s")
+    pods.run_to_end(pods.restricted("forger", pods.images()["trainer"], command, labels=labels), namespace.name)
     namespace.wait_epoch(namespace.status("forged")["progress"]["epoch"] + 1, "forged")
     status = namespace.status("forged")
     assert (status["attempt"], status["progress"]["attempt"], status["state"]) == (1, 1, "Running")
@@ -119,7 +121,7 @@ def test_crashes_beyond_the_limit_fail_the_job(namespace: Namespace) -> None:
     assert "estimatedCompletionTime" not in namespace.status("crashes")["progress"]
 
 
-def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: Namespace) -> None:
+def test_a_quota_that_blocks_the_next_pod_is_named_until_it_is_gone(namespace: Namespace) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     namespace.apply(digits("refused", training__epochs=40, training__callbacks=[]))
     namespace.wait_epoch(1, "refused")
@@ -133,7 +135,7 @@ def test_a_quota_that_keeps_the_next_pod_away_is_told_and_waited_for(namespace: 
     assert namespace.warnings("refused") == ["PodRefused", "Restarting"]
 
 
-def test_an_attempt_that_was_given_up_ends_and_the_next_goes_on(namespace: Namespace, store: Minio) -> None:
+def test_an_attempt_that_was_superseded_ends_and_the_next_resumes(namespace: Namespace, store: Minio) -> None:
     namespace.apply(digits("given-up", backoffLimit=0, training__epochs=60, training__callbacks=[]))
     namespace.wait_epoch(1, "given-up")
     bucket, _, folder = namespace.status("given-up")["results"]["uri"].removeprefix("s3://").partition("/")

@@ -1,4 +1,4 @@
-"""A TrainingJob of a queue of Kueue, whose part is played here: it suspends Jobs, and lets them run in their turn."""
+"""A TrainingJob in a queue of Kueue, which the test simulates: it suspends Jobs and admits them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def waits(namespace: Namespace, name: str) -> None:
     )
 
 
-def test_a_job_runs_when_its_queue_says_so(namespace: Namespace) -> None:
+def test_a_job_runs_when_its_queue_admits_it(namespace: Namespace) -> None:
     namespace.apply(digits("queued", training__epochs=40, **QUEUE))
     waits(namespace, "queued")
     job = get("job", "queued", namespace=namespace.name)
@@ -32,7 +32,7 @@ def test_a_job_runs_when_its_queue_says_so(namespace: Namespace) -> None:
     assert namespace.complete("queued")["progress"]["epoch"] == 40
 
 
-def test_a_suspended_job_gives_its_place_back(namespace: Namespace) -> None:
+def test_a_suspended_job_releases_its_queue_slot(namespace: Namespace) -> None:
     namespace.apply(digits("place", training__epochs=100_000, **QUEUE))
     waits(namespace, "place")
     namespace.patch({"suspend": False}, "place", kind="job")

@@ -1,4 +1,4 @@
-"""A trainer that is ended, or whose storage is away: it is gone on with, and the result is that of one left in peace.
+"""A trainer that is ended, or whose storage is away, resumes; its results are those of an undisturbed training.
 
 One try each of what `make faults` tries more often.
 """
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import of_storage, of_trainer
+from tests.faults import storage_faults, trainer_faults
 from tests.faults.measure import bed, measure, once
-from tests.faults.of_operator import GoingOn
+from tests.faults.operator_faults import GoingOn
 from tests.faults.scenario import Tryable
 from tests.faults.table import Row
 
 STORAGE = ("away before the download", "away during training", "away during the upload", "full during training")
 FAULTS: tuple[Tryable, ...] = (
-    *(once(scenario) for scenario in of_trainer.SCENARIOS if not scenario.alone),
-    *(once(scenario) for scenario in of_storage.SCENARIOS if scenario.name.removeprefix("storage ") in STORAGE),
+    *(once(scenario) for scenario in trainer_faults.SCENARIOS if not scenario.alone),
+    *(once(scenario) for scenario in storage_faults.SCENARIOS if scenario.name.removeprefix("storage ") in STORAGE),
     GoingOn(ways=("name",)),
 )
 
@@ -29,5 +29,5 @@ def rows() -> Iterator[dict[str, Row]]:
 
 @pytest.mark.timeout(900)  # the first one tries them all
 @pytest.mark.parametrize("fault", [scenario.name for scenario in FAULTS])
-def test_it_is_survived_without_a_trace(rows: dict[str, Row], fault: str) -> None:
+def test_the_fault_changes_no_result(rows: dict[str, Row], fault: str) -> None:
     rows[fault].check()

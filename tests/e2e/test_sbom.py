@@ -1,4 +1,4 @@
-"""Each image holds its bill of materials, which names what is installed in it: no more and no less."""
+"""Each image holds its bill of materials, which names exactly the installed packages."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit import pods
 from tests.kit.jobs import Namespace
-from tests.kit.kubectl import Object, apply, kubectl
+from tests.kit.kubectl import Object
 
 FILE = "/usr/share/doc/epochal/sbom.cdx.json"
 SCRIPT = f"""
@@ -24,14 +24,7 @@ print(json.dumps([
 
 @dataclass(frozen=True)
 class Image:
-    """What is in an image.
-
-    Args:
-        name: Which one.
-        distributions: Its Python distributions, each as name and version.
-        packages: Its Debian packages, likewise.
-        bill: Its bill of materials.
-    """
+    """The Python distributions and Debian packages of an image as name and version, and its bill of materials."""
 
     name: str
     distributions: set[str]
@@ -40,17 +33,19 @@ class Image:
 
     def components(self, *, debian: bool) -> set[str]:
         """Returns the Debian packages or the Python distributions of the bill, each as name and version."""
-        found = (each for each in self.bill["components"] if debian == each.get("purl", "").startswith("pkg:deb/"))
-        return {f"{each['name']} {each['version']}" for each in found}
+        found = (
+            component
+            for component in self.bill["components"]
+            if debian == component.get("purl", "").startswith("pkg:deb/")
+        )
+        return {f"{item['name']} {item['version']}" for item in found}
 
 
 @pytest.fixture(scope="module", params=["operator", "trainer"])
 def image(request: pytest.FixtureRequest, namespace: Namespace) -> Image:
     name: str = request.param
-    apply(pods.restricted(name, pods.images()[name], ["python3", "-c", SCRIPT]), namespace=namespace.name)
-    ended = "--for=jsonpath={.status.phase}=Succeeded"
-    kubectl("wait", ended, f"pod/{name}", "--namespace", namespace.name, "--timeout=90s")
-    distributions, packages, bill = json.loads(kubectl("logs", name, "--namespace", namespace.name))
+    pod = pods.restricted(name, pods.images()[name], ["python3", "-c", SCRIPT])
+    distributions, packages, bill = json.loads(pods.run_to_end(pod, namespace.name))
     return Image(name, set(map(normalized, distributions)), set(packages), bill)
 
 
@@ -60,22 +55,22 @@ def normalized(text: str) -> str:
     return f"{re.sub(r'[-_.]+', '-', name).lower()} {version}"
 
 
-def test_it_is_about_the_image(image: Image) -> None:
+def test_the_bill_names_its_image(image: Image) -> None:
     assert image.bill["bomFormat"] == "CycloneDX"
     component = image.bill["metadata"]["component"]
     assert (component["type"], component["name"]) == ("container", f"epochal-{image.name}")
 
 
-def test_it_names_every_python_distribution(image: Image) -> None:
+def test_the_bill_names_every_python_distribution(image: Image) -> None:
     named = set(map(normalized, image.components(debian=False)))
     assert image.distributions - named == set()
     assert {"epochal-api", f"epochal-{image.name}"} <= {text.split()[0] for text in named}
 
 
-def test_it_names_no_tool_that_only_built_the_image(image: Image) -> None:
+def test_the_bill_names_no_build_tool(image: Image) -> None:
     assert {text.split()[0] for text in image.components(debian=False)} & {"uv", "cyclonedx-bom", "hatchling"} == set()
 
 
-def test_it_names_every_debian_package(image: Image) -> None:
+def test_the_bill_names_every_debian_package(image: Image) -> None:
     assert image.components(debian=True) == image.packages
     assert any(text.startswith("libc6 ") for text in image.packages)

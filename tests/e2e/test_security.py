@@ -1,4 +1,4 @@
-"""Who may report, and what a trainer's pod may do."""
+"""Authentication of progress reports, and the rights of a trainer's pod."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
 RUNNING = ("victim", "other", "earlier")
 FAR = 10**9
-"""A sequence that no trainer comes to."""
+"""A sequence number that no trainer reaches."""
 HOUR = 3600
 TRIES = 10
 
@@ -33,12 +33,18 @@ def running_job(name: str) -> Object:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _running(namespace: Namespace) -> None:
+def _running(namespace: Namespace) -> Iterator[None]:
     namespace.apply(*map(running_job, RUNNING))
     for name in RUNNING:
         namespace.wait_epoch(1, name)
     # The labels of a trainer of the victim do not make it one.
     start(namespace, "stranger", labels={"epochal.dev/trainingjob": "victim"})
+    with operator.stopped(*(trainer(namespace, name) for name in ("victim", "other"))):
+        yield
+
+
+def trainer(namespace: Namespace, name: str) -> Object:
+    return get("pod", namespace.running_pod(name), namespace=namespace.name)
 
 
 def start(namespace: Namespace, name: str, **metadata: Any) -> None:
@@ -54,9 +60,8 @@ def bearer_of(namespace: Namespace, name: str) -> str:
 
 @functools.cache
 def authority(namespace: Namespace) -> ssl.SSLContext:
-    """Returns what trusts the authority that a trainer's pod was given."""
-    pod = get("pod", namespace.running_pod("victim"), namespace=namespace.name)
-    return ssl.create_default_context(cadata=pod["metadata"]["annotations"][CA_ANNOTATION])
+    """Returns an SSL context that trusts the CA in the trainer's pod."""
+    return ssl.create_default_context(cadata=trainer(namespace, "victim")["metadata"]["annotations"][CA_ANNOTATION])
 
 
 def post(namespace: Namespace, name: str, bearer: str | None, body: bytes | Object) -> tuple[int, str]:
@@ -87,12 +92,12 @@ def progress(namespace: Namespace, name: str) -> Object:
     return found
 
 
-def test_without_a_token_it_is_refused(namespace: Namespace) -> None:
+def test_a_report_without_a_token_is_refused(namespace: Namespace) -> None:
     assert post(namespace, "victim", None, report())[0] == 401
 
 
 @pytest.mark.parametrize("bearer", ["nonsense", "a.b.c"])
-def test_a_token_that_is_none_is_refused(namespace: Namespace, bearer: str) -> None:
+def test_an_invalid_token_is_refused(namespace: Namespace, bearer: str) -> None:
     assert post(namespace, "victim", bearer, report())[0] == 401
 
 
@@ -118,7 +123,7 @@ def test_a_token_of_no_pod_is_refused(namespace: Namespace) -> None:
     assert post(namespace, "victim", tokens.request(namespace.name), report())[0] == 403
 
 
-def test_a_token_whose_pod_is_gone_is_refused(namespace: Namespace) -> None:
+def test_a_token_of_a_deleted_pod_is_refused(namespace: Namespace) -> None:
     start(namespace, "leaving")
     bearer = tokens.request(namespace.name, "leaving")
     kubectl("delete", "pod", "leaving", "--namespace", namespace.name, "--wait")
@@ -132,7 +137,7 @@ def test_a_report_forged_by_another_pod_is_refused(namespace: Namespace, forger:
     assert progress(namespace, "victim")["sequence"] < FAR
 
 
-def test_a_pod_of_an_earlier_job_of_that_name_may_not_report_on_the_later_one(namespace: Namespace) -> None:
+def test_a_pod_of_an_earlier_job_with_the_same_name_is_refused(namespace: Namespace) -> None:
     bearer = bearer_of(namespace, "earlier")
     assert post(namespace, "earlier", bearer, report(sequence=0))[0] == 200, "the operator knows this token from now on"
     kubectl("delete", "tj", "earlier", "--namespace", namespace.name, "--wait")
@@ -169,7 +174,7 @@ def test_a_forged_owner_does_not_reach_into_another_namespace(namespace: Namespa
         "suspend": True,
         "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "x", "image": "x"}]}},
     }
-    # A Job of the same name, owned by the same TrainingJob as far as it says itself, and a pod of it.
+    # A Job of the same name that claims the same owner, and a pod of it.
     apply(kept, namespace=elsewhere.name)
     uid = get("job", "victim", namespace=elsewhere.name)["metadata"]["uid"]
     start(elsewhere, "impostor", ownerReferences=[owner[0] | {"uid": uid}])
@@ -186,7 +191,7 @@ def test_a_forged_owner_does_not_make_a_pod_a_trainer(namespace: Namespace) -> N
         assert post(namespace, name, tokens.request(namespace.name, "impostor"), report())[0] == 403
 
 
-def test_a_bad_report_of_its_own_pod_is_refused_with_the_reason(namespace: Namespace) -> None:
+def test_an_invalid_report_is_refused_with_the_reason(namespace: Namespace) -> None:
     bearer = bearer_of(namespace, "victim")
     for body, words in ((b"{", "JSON"), (report(epoch=-1), "epoch"), (report(stage="Dreaming"), "stage")):
         code, text = post(namespace, "victim", bearer, body)
@@ -195,7 +200,7 @@ def test_a_bad_report_of_its_own_pod_is_refused_with_the_reason(namespace: Names
     assert post(namespace, "victim", bearer, b" " * 70_000)[0] in {413, 422}
 
 
-def test_an_older_report_of_its_own_pod_changes_nothing(namespace: Namespace) -> None:
+def test_an_older_report_changes_nothing(namespace: Namespace) -> None:
     assert post(namespace, "victim", bearer_of(namespace, "victim"), report(sequence=0, epoch=77))[0] == 200
     assert progress(namespace, "victim")["epoch"] != 77
 
@@ -227,7 +232,7 @@ def test_a_trainers_pod_has_no_way_into_the_api_server(namespace: Namespace) -> 
     assert kubectl("exec", pod, "--namespace", namespace.name, "--", "python3", "-c", script).strip() == "False"
 
 
-def test_the_token_of_a_trainer_is_none_for_the_api_server(namespace: Namespace) -> None:
+def test_the_api_server_refuses_the_token_of_a_trainer(namespace: Namespace) -> None:
     bearer = bearer_of(namespace, "victim")
     with pytest.raises(Refused, match=r"[Uu]nauthorized|must be logged in"):
         kubectl("--kubeconfig=/dev/null", "--server=https://127.0.0.1:6443", "--insecure-skip-tls-verify",
@@ -254,17 +259,6 @@ def test_the_operator_has_the_rights_of_its_work(verb: str, resource: str) -> No
 
 
 def may(verb: str, resource: str) -> bool:
-    """Returns whether the operator may do something in all namespaces."""
+    """Returns whether the operator has a right in all namespaces."""
     group = {"jobs": "batch"}.get(resource, "")
-    review: Object = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "spec": {
-            "user": f"system:serviceaccount:{operator.NAMESPACE}:epochal",
-            "resourceAttributes": {"verb": verb, "group": group, "resource": resource},
-        },
-    }
-    status = apiserver.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]
-    assert "evaluationError" not in status, status
-    allowed: bool = status["allowed"]
-    return allowed
+    return apiserver.is_allowed("epochal", operator.NAMESPACE, verb=verb, group=group, resource=resource)

@@ -93,7 +93,7 @@ def data(**train: str) -> Object:
 
 
 INPUT: dict[str, tuple[Object, set[str], list[str]]] = {
-    # name: (what is hostile in the spec, the reasons that may be given, what the message must hold)
+    # name: (changes of the spec, allowed reasons, words of the message)
     "eval": (data(object="eval.pkl"), {"UnsafePickle"}, ["eval.pkl", "eval"]),
     "bomb-npz": (data(object="bomb.npz"), {"DataTooLarge"}, ["bomb.npz", "spec.resources.limits.memory"]),
     "bomb-pickle": (data(object="bomb-pickle.gz"), {"DataTooLarge", "UnsafePickle"}, ["bomb-pickle.gz"]),
@@ -117,7 +117,7 @@ def _applied(store: Minio, namespace: Namespace) -> None:
 
 
 def create(namespace: Namespace, job: Object) -> None:
-    """Creates a job as it is, without the annotation in which `kubectl apply` keeps a copy of it."""
+    """Creates a job without the annotation in which `kubectl apply` keeps a copy of it."""
     kubectl("create", "--namespace", namespace.name, "--filename", "-", stdin=json.dumps(job))
 
 
@@ -127,7 +127,7 @@ def control(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", INPUT)
-def test_it_is_refused_within_bounds(namespace: Namespace, name: str) -> None:
+def test_hostile_input_is_refused_within_time_and_memory(namespace: Namespace, name: str) -> None:
     _, reasons, words = INPUT[name]
     status = namespace.finish(name, seconds=300)
     assert status["state"] == "Failed", namespace.describe(name)

@@ -1,9 +1,7 @@
-"""What docs/serving.md has a newcomer type works as it stands there, on a cluster."""
+"""The commands in docs/serving.md work on a cluster."""
 
 import io
-import os
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +10,24 @@ from minio import Minio
 from sklearn.datasets import load_digits
 
 from tests.kit import digits_model
-from tests.kit.documents import ROOT, Block, blocks, run
+from tests.kit.documents import ROOT, Block, blocks, run, run_by_heading
 from tests.kit.jobs import Namespace, digits
-from tests.kit.kubectl import kubectl, wait
+from tests.kit.kubectl import wait
 from tests.kit.model_server import ask
 from tests.kit.servers import Server
 
 PAGE, README = "docs/serving.md", "README.md"
 ROLLOUTS = "Roll out another model"
-"""Heading of the table whose commands stand in its cells."""
+"""Heading of the table that has commands in its cells."""
 OBJECT = "e2e-serving/digits.npz"
 SECONDS = 240
 pytestmark = pytest.mark.timeout(SECONDS + 240)
 PAUSE = Block("", "sh", "until (exec 3<> /dev/tcp/localhost/8000) 2> /dev/null; do sleep 0.1; done\n")
-"""A newcomer takes a breath after a command that runs in the background."""
+"""Waits for the port-forward, which runs in the background."""
 
 
 def mnist() -> bytes:
-    """Returns data such as MNIST: images of 28 × 28 bytes."""
+    """Returns data in the shape of MNIST: images of 28 × 28 bytes."""
     small, labels = load_digits(return_X_y=True)
     large = np.kron(small.reshape(-1, 8, 8), np.ones((3, 3)))
     file = io.BytesIO()
@@ -45,7 +43,7 @@ def as_here(text: str, namespace: Namespace) -> str:
 
 @pytest.fixture(scope="module")
 def server(namespace: Namespace, store: Minio) -> Server:
-    """The ModelServer of the page, of which there is the TrainingJob so far."""
+    """The ModelServer of the page; so far only its TrainingJob exists."""
     job = digits(
         "mnist",
         data__train={"object": OBJECT},
@@ -69,69 +67,54 @@ def server(namespace: Namespace, store: Minio) -> Server:
 
 @pytest.fixture(scope="module")
 def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What all blocks of the page printed, by the heading that they stand under."""
+    """The output of all blocks of the page, by the heading above them."""
     folder = tmp_path_factory.mktemp("newcomer")
     (folder / "photo.jpg").write_bytes(digits_model.photograph(7))
     first, *others = blocks(PAGE, "sh", "python")
-    parts = [first, PAUSE, *others]
-    texts = run([part._replace(text=as_here(part.text, namespace)) for part in parts], folder, timeout=SECONDS)
-    told: dict[str, str] = {}
-    for part, text in zip(parts, texts, strict=True):
-        told[part.heading] = told.get(part.heading, "") + text
-    return told
+    parts = [part._replace(text=as_here(part.text, namespace)) for part in (first, PAUSE, *others)]
+    return run_by_heading(parts, folder, timeout=SECONDS)
 
 
-def test_its_model_is_served(printed: dict[str, str]) -> None:
+def test_the_commands_serve_the_model(printed: dict[str, str]) -> None:
     assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
     assert '"name":"digits"' in printed["Protocols"].replace(" ", "")
 
 
-def test_it_is_asked_by_all_protocols(printed: dict[str, str]) -> None:
+def test_the_commands_get_answers_in_all_protocols(printed: dict[str, str]) -> None:
     assert '"probability":' in printed["Photographs"]
     assert len(printed["Open Inference"].split()) == 2
     assert printed["Watson Machine Learning"].startswith('{"predictions":')
     assert '"predictions"' in printed["TensorFlow Serving"]
 
 
-def test_it_is_scaled(printed: dict[str, str], server: Server) -> None:
+def test_the_command_scales_the_server(printed: dict[str, str], server: Server) -> None:
     assert "modelserver.epochal.dev/digits scaled" in printed["Replicas and autoscaling"]
     assert server.wait_ready()["readyReplicas"] == 2
 
 
-def test_its_keys_are_asked_for(printed: dict[str, str], server: Server) -> None:
+def test_the_server_requires_a_key_after_the_command(printed: dict[str, str], server: Server) -> None:
     assert "modelserver.epochal.dev/digits patched" in printed["API keys, TLS and NetworkPolicy"]
     server.wait_ready()
     # The pods of before, which ask for no key, take requests for some seconds more.
     wait("a key to be asked for", lambda: ask(f"{server.url}/v2/models/digits")[0] == 401, seconds=60)
 
 
-def test_the_readme_has_its_readers_type_the_same() -> None:
-    said, here = (
+def test_the_readme_has_the_same_commands() -> None:
+    readme, page = (
         {line.partition(" &")[0] for part in parts for line in part.text.splitlines()}
         for parts in (blocks(README, "sh", under="Serve the model, and show it a photograph"), blocks(PAGE, "sh"))
     )
-    assert said <= here
-
-
-@pytest.fixture(scope="module")
-def at_home(namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The kubeconfig of somebody who is at home in the namespace: the page's table names none."""
-    file = str(tmp_path_factory.mktemp("home") / "kubeconfig")
-    shutil.copy(os.environ["KUBECONFIG"], file)
-    kubectl("config", "set-context", "--current", "--namespace", namespace.name, "--kubeconfig", file)
-    return file
+    assert readme <= page
 
 
 def commands() -> dict[str, str]:
-    """Returns the commands of the table, by what they are for."""
+    """Returns the commands of the table, by their purpose."""
     section = Path(ROOT / PAGE).read_text().partition(f"## {ROLLOUTS}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| ([^|]+) \| `(kubectl [^`]+)` \|$", section, re.MULTILINE)
     return dict(rows)
 
 
-def test_the_commands_of_its_rollouts_do_what_they_are_for(
-    printed: dict[str, str], server: Server, at_home: str, tmp_path: Path
-) -> None:
+def test_the_rollout_commands_work(printed: dict[str, str], server: Server, kubeconfig: str, tmp_path: Path) -> None:
     known = commands()
     restart, hold, stop = (
         known.pop(what)
@@ -147,7 +130,7 @@ def test_the_commands_of_its_rollouts_do_what_they_are_for(
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         return "".join(
-            run([Block("", "sh", f"{line}\n") for line in lines], folder, timeout=SECONDS, KUBECONFIG=at_home)
+            run([Block("", "sh", f"{line}\n") for line in lines], folder, timeout=SECONDS, KUBECONFIG=kubeconfig)
         )
 
     server.wait_ready()

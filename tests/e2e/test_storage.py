@@ -41,13 +41,8 @@ def server(namespace: Namespace, digits_file: Path) -> VersityGW:
         started.make_bucket(bucket)
     buckets.fill(started.client(), DATA, [digits_file])
     buckets.fill(started.client(), RESULTS, [])
-    apply(secret(SECRET, *versitygw.USER), config_map(CA, started.tls.authority), namespace=namespace.name)
+    apply(buckets.secret(SECRET, *versitygw.USER), config_map(CA, started.tls.authority), namespace=namespace.name)
     return started
-
-
-def secret(name: str, access_key: str, secret_key: str) -> Object:
-    data = {"accessKey": access_key, "secretKey": secret_key}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
 
 
 def config_map(name: str, certificates: bytes) -> Object:
@@ -86,8 +81,8 @@ def _applied(namespace: Namespace, server: VersityGW, http: Object, https: Objec
     namespace.apply(*jobs)
 
 
-def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace) -> None:
-    """Comes first, before it is trained to its end."""
+def test_a_job_that_loses_its_pod_resumes_from_its_checkpoint(namespace: Namespace) -> None:
+    """Runs first, before the training ends."""
     namespace.wait_epoch(2, "disturbed", seconds=300)
     kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
     status = namespace.complete("disturbed", seconds=300)
@@ -96,8 +91,8 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
     assert status["test"] == namespace.complete("plain", seconds=300)["test"]
 
 
-def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Namespace, http: Object) -> None:
-    """Applied here: it waits for half a minute only, which nobody must miss."""
+def test_a_job_waits_for_a_storage_that_does_not_resolve_and_names_it(namespace: Namespace, http: Object) -> None:
+    """Applied here, since the job waits for half a minute only."""
     namespace.apply(job("nowhere", http | {"endpoint": NOWHERE, "timeoutSeconds": 30}))
     status = namespace.wait_state("Waiting", "Failed", name="nowhere", seconds=180)
     assert status["state"] == "Waiting", namespace.describe("nowhere")
@@ -110,7 +105,7 @@ def test_a_storage_that_does_not_resolve_is_waited_for_and_named(namespace: Name
 
 
 @pytest.mark.parametrize("name", ["plain", "encrypted"])
-def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: VersityGW, name: str) -> None:
+def test_a_job_trains_and_stores_its_results(namespace: Namespace, server: VersityGW, name: str) -> None:
     status = namespace.complete(name, seconds=300)
     assert float(status["test"]["accuracy"]) > 0.9
     stored = buckets.objects(server.client(), status["results"]["uri"])
@@ -119,12 +114,12 @@ def test_it_trains_and_its_results_are_stored(namespace: Namespace, server: Vers
     assert summary["spec"]["storage"]["endpoint"] == (server.endpoint if name == "plain" else server.tls_endpoint)
 
 
-def test_both_ways_lead_to_the_same_network(namespace: Namespace) -> None:
+def test_plain_http_and_tls_give_the_same_network(namespace: Namespace) -> None:
     plain, encrypted = (namespace.complete(name, seconds=300) for name in ("plain", "encrypted"))
     assert plain["test"] == encrypted["test"]
 
 
-def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace, server: VersityGW) -> None:
+def test_a_job_waits_for_its_certificate_authority(namespace: Namespace, server: VersityGW) -> None:
     available = wait("a word", lambda: namespace.condition("StorageAvailable", "early"), seconds=120)
     assert (available["status"], available["reason"]) == ("False", "InvalidCertificateAuthority")
     assert "the ConfigMap coming must exist" in available["message"]
@@ -140,7 +135,7 @@ def test_a_job_that_comes_before_its_authority_waits_for_it(namespace: Namespace
     assert namespace.condition("StorageAvailable", "early")["status"] == "True"
 
 
-def test_an_authority_that_does_not_come_is_named(namespace: Namespace) -> None:
+def test_a_missing_certificate_authority_is_named(namespace: Namespace) -> None:
     assert namespace.finish("missing-key", seconds=300)["state"] == "Failed", namespace.describe("missing-key")
     failed = namespace.condition("Failed", "missing-key")
     assert failed["reason"] == "InvalidCertificateAuthority", failed
@@ -150,14 +145,7 @@ def test_an_authority_that_does_not_come_is_named(namespace: Namespace) -> None:
 
 @dataclass(frozen=True)
 class Service:
-    """A service as a trainer is told of it.
-
-    Args:
-        endpoint: Its address.
-        user: Keys that may read and write.
-        reader: Keys that may only read.
-        ca_file: The authority to trust.
-    """
+    """An S3 service as the trainer is configured for it."""
 
     endpoint: str
     user: tuple[str, str]
@@ -165,17 +153,16 @@ class Service:
     ca_file: Path | None = None
 
     def data(self, keys: tuple[str, str], bucket: str = DATA, *, key: str = "digits.npz") -> None:
-        """Does with the data what a trainer does first."""
+        """Opens the data as a trainer does."""
         opened = self.bucket(bucket, keys)
         opened.check()
         opened.stat(key)
 
     def results(self, keys: tuple[str, str], bucket: str = RESULTS) -> None:
-        """Does with the results what a trainer does first."""
+        """Begins an attempt in the results as a trainer does."""
         Attempts(self.bucket(bucket, keys), "answers", "pod").begin("spec")
 
     def bucket(self, name: str, keys: tuple[str, str]) -> S3Bucket:
-        """Opens a bucket."""
         patience = Patience(waits=Waits(_not_waited_for))
         return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, patience=patience)
 
@@ -212,7 +199,7 @@ def service(request: pytest.FixtureRequest, server: VersityGW) -> Service:
     return found
 
 
-def test_who_may_reads_and_writes(service: Service) -> None:
+def test_valid_credentials_read_and_write(service: Service) -> None:
     service.data(service.reader)
     service.results(service.user)
 
@@ -229,7 +216,7 @@ def test_who_may_reads_and_writes(service: Service) -> None:
     ],
     ids=["wrong-secret", "unknown-key", "reader", "bucket", "results-bucket", "object"],
 )
-def test_what_a_server_refuses_is_understood_at_once(
+def test_a_refusal_by_the_server_has_its_reason_at_once(
     service: Service, ask: Callable[[Service], None], reason: str, code: int, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(Failure) as caught:
@@ -238,12 +225,12 @@ def test_what_a_server_refuses_is_understood_at_once(
     assert [word for word in words if word not in caught.value.message] == [], caught.value.message
 
 
-def test_a_bucket_is_missed_with_one_that_is_called_much_like_it(minio: Service) -> None:
+def test_a_missing_bucket_is_reported_with_a_similar_name(minio: Service) -> None:
     with pytest.raises(Failure, match=f"did you mean {DATA}"):
         minio.data(minio.user, DATA[:-1])
 
 
-def test_who_does_not_answer_by_tls_as_it_must_is_told_at_once(encrypted: Service, server: VersityGW) -> None:
+def test_a_tls_error_is_reported_at_once(encrypted: Service, server: VersityGW) -> None:
     stranger = renew(None, ["another"], datetime.now(UTC)).authority
     another = encrypted.ca_file.with_name("another.crt") if encrypted.ca_file else None
     assert another is not None

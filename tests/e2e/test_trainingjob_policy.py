@@ -1,4 +1,4 @@
-"""What whoever installs Epochal does not allow TrainingJobs to name is refused at `kubectl apply`."""
+"""`kubectl apply` refuses TrainingJobs with values that the installation does not allow."""
 
 import json
 import subprocess
@@ -54,8 +54,8 @@ def applied(template: str, values: dict[str, Any], namespace: Namespace) -> Iter
     try:
         yield
     finally:
-        for one in (binding, policy):
-            kubectl("delete", one["kind"], one["metadata"]["name"])
+        for manifest in (binding, policy):
+            kubectl("delete", manifest["kind"], manifest["metadata"]["name"])
 
 
 def admitted(namespace: Namespace, **changes: Any) -> bool:
@@ -110,7 +110,7 @@ def admitted(namespace: Namespace, **changes: Any) -> bool:
         ({"scheduling__affinity": {"nodeAffinity": {}}}, "spec.scheduling.affinity: must not be set here"),
     ],
 )
-def test_what_is_not_allowed_is_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
+def test_forbidden_values_are_refused(namespace: Namespace, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused) as refused:
         namespace.apply(digits(**(TLS | changes)))
     assert message in str(refused.value)
@@ -138,7 +138,7 @@ def test_a_template_may_name_no_more(namespace: Namespace) -> None:
         {"scheduling__queueName": "team"},
     ],
 )
-def test_what_is_allowed_passes(namespace: Namespace, changes: dict[str, Any]) -> None:
+def test_allowed_values_are_admitted(namespace: Namespace, changes: dict[str, Any]) -> None:
     assert admitted(namespace, **(TLS | changes))
 
 
@@ -153,27 +153,27 @@ def test_a_model_server_may_name_no_more(namespace: Namespace) -> None:
     assert "spec.storage.endpoint: must be one that is allowed here" in str(refused.value)
 
 
-def test_a_storage_without_tls_is_told_of(namespace: Namespace) -> None:
-    def told() -> list[str]:
+def test_a_storage_without_tls_gets_a_warning(namespace: Namespace) -> None:
+    def messages() -> list[str]:
         return [event["message"] for event in namespace.events("earlier") if event["reason"] == "PlainHTTP"]
 
-    (message,) = wait("the warning", told, seconds=30)
+    (message,) = wait("the warning", messages, seconds=30)
     assert "http://minio.minio.svc:9000 is not https" in message
 
 
-def test_what_was_there_before_goes_on(namespace: Namespace) -> None:
+def test_a_job_older_than_the_policy_runs_on(namespace: Namespace) -> None:
     namespace.patch({"activeDeadlineSeconds": 600}, "earlier")
     with pytest.raises(Refused, match=r"spec\.serviceAccountName: must be one that is allowed here"):
         namespace.patch({"serviceAccountName": "admin"}, "earlier")
 
 
-def test_a_job_that_nobody_serves_is_warned_of_and_admitted(namespace: Namespace) -> None:
+def test_a_job_in_an_unwatched_namespace_is_admitted_with_a_warning(namespace: Namespace) -> None:
     command = ["kubectl", "create", "--dry-run=server", "--namespace", namespace.name, "--filename=-"]
     job = json.dumps(digits("unserved", **TLS))
 
     def warned() -> str | None:
-        said = subprocess.run(command, check=True, capture_output=True, text=True, input=job).stderr
-        return said if "Warning: " in said else None
+        output = subprocess.run(command, check=True, capture_output=True, text=True, input=job).stderr
+        return output if "Warning: " in output else None
 
     with applied("watchwarning", {"imageRegistry": "localhost", "watchNamespaces": ["elsewhere"]}, namespace):
         warning = wait("the warning", warned, seconds=30)

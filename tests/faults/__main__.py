@@ -1,4 +1,4 @@
-"""`make faults`: breaks the local cluster and what runs in it on purpose, and writes RESULTS.md."""
+"""`make faults`: injects faults into the local cluster and its workloads, and writes RESULTS.md."""
 
 import argparse
 import sys
@@ -10,10 +10,10 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
-from tests.faults import of_cluster, of_operator, of_storage, of_trainer, of_users, searches
+from tests.faults import cluster_faults, operator_faults, search_scenarios, storage_faults, trainer_faults, user_faults
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
-from tests.faults.searches import SEARCHES, Tried, measure_searches
+from tests.faults.search_scenarios import SEARCHES, SearchScenario, measure_searches
 from tests.faults.table import Row, goals, table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -21,11 +21,11 @@ TITLE = "What `make faults` broke, and what became of it"
 NAMESPACE = "faults"
 EPOCHS = 30
 SCENARIOS: tuple[Tryable, ...] = (
-    *of_trainer.SCENARIOS,
-    *of_cluster.SCENARIOS,
-    *of_storage.SCENARIOS,
-    *of_operator.SCENARIOS,
-    *of_users.SCENARIOS,
+    *trainer_faults.SCENARIOS,
+    *cluster_faults.SCENARIOS,
+    *storage_faults.SCENARIOS,
+    *operator_faults.SCENARIOS,
+    *user_faults.SCENARIOS,
 )
 
 LEGEND = """\
@@ -44,8 +44,8 @@ its memory must stay below its limit.
 
 def main() -> int:
     """Tries all scenarios, or those named, and writes the tables."""
-    everything: tuple[Tryable | Tried, ...] = (*SCENARIOS, *SEARCHES)
-    names = {slug(one.name): one for one in everything}
+    everything: tuple[Tryable | SearchScenario, ...] = (*SCENARIOS, *SEARCHES)
+    names = {slug(item.name): item for item in everything}
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument(
         "scenarios", nargs="*", metavar="scenario", help=f"what to try, of {', '.join(names)}; default: all"
@@ -61,20 +61,22 @@ def main() -> int:
         parser.error(f"no scenario is called so; there are {', '.join(names)}")
     given = {"seed": arguments.seed, "epochs": EPOCHS, "outage": arguments.outage}
     figures, text = [], ""
-    if scenarios := [one for one in chosen if not isinstance(one, Tried)]:
+    if scenarios := [item for item in chosen if not isinstance(item, SearchScenario)]:
         rows = _trainings(scenarios, **given)
         figures = goals(rows)
         if not arguments.scenarios:
             say("an operator that starts with very many jobs ...")
-            figures.append(of_operator.start_with_many(f"{NAMESPACE}-many"))
+            figures.append(operator_faults.start_with_many(f"{NAMESPACE}-many"))
             say("an operator that starts beside Experiments with very many trials ...")
-            figures.append(of_operator.start_with_experiments(f"{NAMESPACE}-experiments"))
+            figures.append(operator_faults.start_with_experiments(f"{NAMESPACE}-experiments"))
         text = report(rows, figures, arguments.seed)
-    if searched := [one for one in chosen if isinstance(one, Tried)]:
+    if searched := [item for item in chosen if isinstance(item, SearchScenario)]:
         rows = _searches(searched, **given)
-        of_searches = searches.goals(rows)
+        of_searches = search_scenarios.goals(rows)
         figures += of_searches
-        text += f"\n## Searches\n\n{searches.LEGEND}\n{figures_table(of_searches)}\n{searches.table(rows)}"
+        text += (
+            f"\n## Searches\n\n{search_scenarios.LEGEND}\n{figures_table(of_searches)}\n{search_scenarios.table(rows)}"
+        )
     print("", text, sep="\n")
     if not arguments.scenarios:
         put(TITLE, text, RESULTS)
@@ -84,14 +86,14 @@ def main() -> int:
 def _trainings(scenarios: Sequence[Tryable], **given: Any) -> list[Row]:
     with bed(NAMESPACE, **given) as where:
         say("an undisturbed training, twice ...")
-        again = where.reference("again").differences(where.reference())
-        assert not again, f"two undisturbed trainings differ: {again}"
+        differences = where.undisturbed("second").differences(where.reference())
+        assert not differences, f"two undisturbed trainings differ: {differences}"
         rows = measure(scenarios, where)
         print("", *where.audit.faults, sep="\n")
     return rows
 
 
-def _searches(tried: Sequence[Tried], **given: Any) -> list[Row]:
+def _searches(tried: Sequence[SearchScenario], **given: Any) -> list[Row]:
     with bed(f"{NAMESPACE}-search", **given) as where:
         say("searches ...")
         rows = measure_searches(tried, where)
@@ -100,7 +102,6 @@ def _searches(tried: Sequence[Tried], **given: Any) -> list[Row]:
 
 
 def report(rows: Sequence[Row], figures: list[Figure], seed: int) -> str:
-    """Returns the results as Markdown."""
     return (
         f"{when_and_where()}, the local cluster; seed {seed}; median (least-greatest).\n\n{LEGEND}\n"
         f"{figures_table(figures)}\n{table(rows)}"

@@ -1,4 +1,4 @@
-"""What can happen to a cluster: a component that ends, a service that is away, a node that must be emptied."""
+"""Faults of a cluster: a component that stops, a service that is away, a node that is drained."""
 
 import json
 import sys
@@ -46,7 +46,6 @@ def scaled_to_nothing(namespace: str, deployment: str) -> Iterator[None]:
 
 
 def evict(namespace: str, pod: str) -> None:
-    """Evicts a pod by the API that a drain uses."""
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
     kubectl("create", "--raw", path, "--filename", "-", stdin=json.dumps(eviction))
@@ -63,7 +62,7 @@ def drain(job: str) -> None:
 
 
 def preempt(namespace: str, image: str, resources: Object) -> None:
-    """Lets a pod of high priority take what another one has, for some seconds."""
+    """Runs a pod of high priority that takes the resources of another pod for some seconds."""
     name = "first"
     of_class = f"{namespace}-{name}"
     priority = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": of_class}}
@@ -88,16 +87,16 @@ def preempt(namespace: str, image: str, resources: Object) -> None:
 
 
 def not_ready(seconds: float) -> None:
-    """Waits until the control plane misses the node."""
+    """Waits until the node is not Ready."""
 
-    def look() -> bool:
+    def poll() -> bool:
         try:
             path = '{.status.conditions[?(@.type=="Ready")].status}'
             return kubectl("get", "node", NODE, f"--output=jsonpath={path}") != "True"
         except Refused:
             return False
 
-    wait("the node to be missed", look, seconds=seconds)
+    wait("the node to be missed", poll, seconds=seconds)
     time.sleep(1)
 
 
@@ -117,9 +116,9 @@ def tainted(key: str) -> Iterator[None]:
 
 
 def evicted(namespace: str, pod: str, seconds: float) -> None:
-    """Waits until the control plane has given a pod up."""
+    """Waits until the control plane deletes a pod."""
 
-    def look() -> bool:
+    def poll() -> bool:
         return bool(kubectl("get", "pod", pod, "-n", namespace, "--output=jsonpath={.metadata.deletionTimestamp}"))
 
-    wait(f"{pod} to be given up", look, seconds=seconds)
+    wait(f"{pod} to be given up", poll, seconds=seconds)

@@ -1,5 +1,5 @@
-"""A trainer whose clock can be set: `python tests/cluster images faketime` builds its image."""
+"""A trainer with a clock that can be set: `python tests/cluster images faketime` builds its image."""
 
 IMAGE = "localhost/epochal-trainer:faketime"
 FILE = "tmp/faketime"
-"""File in the container that says by how many seconds the clock is off."""
+"""File in the container with the offset of the clock in seconds."""

@@ -25,12 +25,7 @@ _LINES = HOSTILE[: COUNT - len(_BOMBS)]
 
 
 def experiment(name: str, **changes: Any) -> Object:
-    """Returns an Experiment with one parameter, whose trials find no node.
-
-    Args:
-        name: Its name.
-        changes: Fields of its spec.
-    """
+    """Returns an Experiment with one parameter, whose trials find no node."""
     rate = {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "0.001", "max": "0.9"}}
     method = {"method": "TPE", "seed": 7}
     shared: dict[str, Any] = {"parameters": [rate], "search": method, "maxTrials": 1000, "parallelism": 1}
@@ -38,23 +33,12 @@ def experiment(name: str, **changes: Any) -> Object:
 
 
 def ledger_data(number: int, uid: str) -> str:
-    """Returns the data of a ledger as large as the API server admits.
-
-    Args:
-        number: Which of the COUNT kinds of lines it repeats.
-        uid: The Experiment that its first event names.
-    """
+    """Returns the data of a ledger of the largest size, which repeats one of the COUNT kinds of lines."""
     first = [json.dumps(["Owner", uid]), '["Created",0,{"rate":"0.1"},0]']
     return hostile(first, _LINES[number]) if number < len(_LINES) else bomb(first, _BOMBS[number - len(_LINES)])
 
 
 def ledger(owner: Object, data: str) -> Object:
-    """Returns the ExperimentLedger of an Experiment.
-
-    Args:
-        owner: The Experiment.
-        data: The packed events.
-    """
     metadata = owner["metadata"]
     reference = {key: owner[key] for key in ("apiVersion", "kind")}
     reference |= {key: metadata[key] for key in ("name", "uid")} | {"controller": True}
@@ -67,18 +51,14 @@ def ledger(owner: Object, data: str) -> Object:
 
 
 def with_old_ledger(name: str, text: str) -> Object:
-    """Returns an Experiment with a text in the annotation that nobody reads any more."""
+    """Returns an Experiment with a text in the annotation that no operator reads any more."""
     made = experiment(name, suspend=True)
     made["metadata"]["annotations"] = {OLD_LEDGER: text}
     return made
 
 
 def trials(owner: Object) -> Iterator[Object]:
-    """Yields TrainingJobs that pretend to be trials of an Experiment, with annotations that no operator writes.
-
-    Args:
-        owner: The Experiment.
-    """
+    """Yields TrainingJobs that pretend to be trials of an Experiment, with annotations that no operator writes."""
     metadata = owner["metadata"]
     reference = ledger(owner, "")["metadata"]["ownerReferences"]
     for number, (parameters, known) in enumerate(_ANNOTATIONS):

@@ -8,28 +8,27 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from tests.faults.disturbed_training import Bed
 from tests.faults.scenario import Outcome, Scenario, Trial, Tryable
 from tests.faults.table import Row
-from tests.faults.training import Bed
 from tests.kit import buckets
 from tests.kit.audit import Audit
 from tests.kit.jobs import DIGITS, Namespace, digits_file
 from tests.kit.kubectl import apply, kubectl
 
 LANES = 2
-"""Trainings that are disturbed at a time, of those that disturb nobody else."""
+"""Trainings of scenarios that are not `alone` run side by side, so many at a time."""
 LOGS = Path(tempfile.gettempdir()) / "epochal-faults"
 _began = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Prints a line with the time since the start."""
     minutes, seconds = divmod(int(time.monotonic() - _began), 60)
     print(f"{minutes:2}:{seconds:02}  {text}", flush=True)
 
 
 def log(name: str, text: str) -> Path:
-    """Writes what is too long for the screen to a file of its own and returns its path."""
+    """Writes a long text to a log file and returns its path."""
     LOGS.mkdir(exist_ok=True)
     file = LOGS / f"{name}.log"
     file.write_text(text)
@@ -60,18 +59,11 @@ def bed(name: str, *, epochs: int, outage: float | None = None, seed: int | None
 
 
 def once(scenario: Scenario) -> Scenario:
-    """Returns a scenario that is tried once."""
     return replace(scenario, jobs=1, times=1)
 
 
 def measure(scenarios: Sequence[Tryable], bed: Bed, lanes: int = LANES) -> list[Row]:
-    """Tries scenarios: those that disturb nobody else side by side, then the others one by one.
-
-    Args:
-        scenarios: What to try.
-        bed: Where.
-        lanes: How many trainings at a time.
-    """
+    """Tries scenarios: those that are not `alone` side by side, then the others one by one."""
     bed.reference()
     made: dict[str, Outcome] = {}
     trials = {scenario.name: scenario.trials() for scenario in scenarios}
@@ -79,15 +71,15 @@ def measure(scenarios: Sequence[Tryable], bed: Bed, lanes: int = LANES) -> list[
     def make(one: Trial) -> None:
         say(f"  {one.name} ...")
         made[one.name] = outcome = one.make(bed)
-        told = [*outcome.wrong, *(outcome.differences or ())[:3]]
-        if outcome.told:
-            told.append(f"see {log(one.name, outcome.told)}")
-        say("\n      ".join([f"{'✓' if outcome.survived and outcome.identical else '✗'} {one.name}", *told]))
+        lines = [*outcome.wrong, *(outcome.differences or ())[:3]]
+        if outcome.traceback_text:
+            lines.append(f"see {log(one.name, outcome.traceback_text)}")
+        say("\n      ".join([f"{'✓' if outcome.survived and outcome.identical else '✗'} {one.name}", *lines]))
 
     with ThreadPoolExecutor(lanes) as pool:
-        list(pool.map(make, (one for scenario in scenarios if not scenario.alone for one in trials[scenario.name])))
+        list(pool.map(make, (trial for scenario in scenarios if not scenario.alone for trial in trials[scenario.name])))
     for scenario in scenarios:
         if scenario.alone:
             for one in trials[scenario.name]:
                 make(one)
-    return [Row(name, tuple(made[one.name] for one in each)) for name, each in trials.items()]
+    return [Row(name, tuple(made[item.name] for item in each)) for name, each in trials.items()]

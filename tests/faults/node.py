@@ -1,4 +1,4 @@
-"""What can happen to a process on its node, which is this machine: the local cluster's processes are seen from here."""
+"""Faults of a process on its node, which is this machine: its processes are visible here."""
 
 import ctypes
 import os
@@ -34,10 +34,9 @@ time.sleep(600)
 
 
 def frozen(pid: int, seconds: float) -> None:
-    """Stops a process' main thread alone, until the process has ended: its other threads run on, as in a deadlock.
+    """Stops the main thread of a process until the process has ended; its other threads run on, as in a deadlock.
 
     Args:
-        pid: The process.
         seconds: How long to wait for its end.
 
     Raises:
@@ -63,7 +62,6 @@ def out_of_memory(pid: int, limit: int) -> None:
     """Has the kernel kill a process for memory: another one in its cgroup takes all that its limit allows.
 
     Args:
-        pid: The process.
         limit: The cgroup's limit, bytes.
     """
     Path(f"/proc/{pid}/oom_score_adj").write_text("1000")  # of the two, it is the one to go
@@ -122,19 +120,16 @@ def small_volume(namespace: str, job: str, *, volume: str, size: int) -> Iterato
     The kubelet takes such a mount for one of its own and removes it with the pod.
 
     Args:
-        namespace: Namespace of the job.
-        job: The job.
         volume: The emptyDir.
-        size: Bytes.
     """
     connections: list[socket] = []
 
     def serve() -> None:
         path = f"/api/v1/namespaces/{namespace}/pods?watch=true&labelSelector=batch.kubernetes.io/job-name={job}"
         with suppress(Away):  # the connection is shut down in the end
-            for told in apiserver.stream(path, SMALL_VOLUME_SECONDS, connections.append):
-                if told["type"] == "ADDED":
-                    shrink(told["object"]["metadata"]["uid"])
+            for event in apiserver.stream(path, SMALL_VOLUME_SECONDS, connections.append):
+                if event["type"] == "ADDED":
+                    shrink(event["object"]["metadata"]["uid"])
 
     def shrink(uid: str) -> None:
         folder = PODS / uid / "volumes" / "kubernetes.io~empty-dir" / volume
@@ -150,7 +145,7 @@ def small_volume(namespace: str, job: str, *, volume: str, size: int) -> Iterato
 
 
 def in_host(*command: str, timeout: float = 120) -> str:
-    """Runs a command where the cluster's components run: what it mounts or starts is theirs to see.
+    """Runs a command in the mount namespace of the cluster's components.
 
     The tests themselves have a mount namespace of their own, see tests/cluster/run.
     """

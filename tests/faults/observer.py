@@ -1,4 +1,4 @@
-"""What becomes of a job's trainers, seen from their node: no API server is asked, as that may be what is broken."""
+"""Observes the trainers of a job on their node, without the API server, which may be away."""
 
 import re
 import threading
@@ -26,63 +26,55 @@ _EPOCH = re.compile(r"Epoch +(\d+)/\d+  (?:step (\d+)/\d+)?")
 
 @dataclass
 class Run:
-    """A trainer from the start of its container to its end.
-
-    Args:
-        pod: Its pod.
-        uid: The pod's uid.
-        began: When its container started, in seconds since 1970.
-    """
-
     pod: str
     uid: str
     began: float
     pid: int | None = None
     """Its process, once it was found."""
     ended: float | None = None
-    """When its process was gone."""
+    """Time at which its process was gone."""
     lines: list[tuple[float, str]] = field(default_factory=list)
-    """What it logged, and when."""
+    """Its log lines with their times."""
     steps: list[tuple[float, int]] = field(default_factory=list)
     """How many steps of the training were finished, and when that was seen."""
     per_epoch: int = 0
-    """Steps of an epoch, once it has told."""
+    """Steps of an epoch, once it has logged them."""
     epochs: int = 0
-    """Epochs of the training, once it has told."""
-    went_on_from: int = 0
-    """Steps that were finished when it began to train."""
+    """Epochs of the training, once it has logged them."""
+    resumed_from: int = 0
+    """Finished steps when it began to train."""
     read: float | None = None
-    """When it had read a checkpoint, if it has."""
+    """Time at which it had read a checkpoint."""
 
     @property
     def done(self) -> int:
         """Steps of the training that were finished when it was last seen."""
-        return self.steps[-1][1] if self.steps else self.went_on_from
+        return self.steps[-1][1] if self.steps else self.resumed_from
 
     def first_step(self, after: float = 0.0) -> float | None:
         """Returns when it was first seen to have made a step of its own since a time, or None."""
-        before = max([self.went_on_from, *(done for at, done in self.steps if at <= after)])
+        before = max([self.resumed_from, *(done for at, done in self.steps if at <= after)])
         return next((at for at, done in self.steps if at > after and done > before), None)
 
-    def went_on(self) -> float | None:
-        """Returns when it made its first step, or where none was left to make, when it had found that out; or None."""
-        nothing_left = self.per_epoch and self.went_on_from == self.epochs * self.per_epoch
+    def first_progress(self) -> float | None:
+        """Returns the time of its first step, or of its finding that no step was left; None before."""
+        nothing_left = self.per_epoch and self.resumed_from == self.epochs * self.per_epoch
         return self.read if nothing_left else self.first_step()
 
-    def said(self, at: float, text: str) -> None:
-        """Takes a line of its log."""
+    def handle_line(self, at: float, text: str) -> None:
+        """Handles a line of the log."""
         self.lines.append((at, text))
         if found := _LENGTH.search(text):
             self.epochs, self.per_epoch = int(found[1]), int(found[2])
         elif found := _WENT_ON.search(text):
             # In the midst of an epoch it is the running one that is named, else the last one that was finished.
             finished = int(found[1]) - (1 if found[2] else 0)
-            self.went_on_from, self.read = self._count(finished, int(found[2] or 0)), at
+            self.resumed_from, self.read = self._count(finished, int(found[2] or 0)), at
         elif found := _EPOCH.search(text):
             running = int(found[1]) - 1
-            self.reached(at, *((running, int(found[2])) if found[2] else (running + 1, 0)))
+            self.record_position(at, *((running, int(found[2])) if found[2] else (running + 1, 0)))
 
-    def reached(self, at: float, epoch: int, step: int) -> None:
+    def record_position(self, at: float, epoch: int, step: int) -> None:
         """Takes a position: finished epochs, and finished steps of the running one."""
         done = self._count(epoch, step)
         if done > self.done:
@@ -93,12 +85,7 @@ class Run:
 
 
 class Observer:
-    """Watches the trainers of one job, from the files that the kubelet and containerd keep for them.
-
-    Args:
-        namespace: Namespace of the job.
-        name: Name of the job.
-    """
+    """Watches the trainers of one job, from the files that the kubelet and containerd keep for them."""
 
     def __init__(self, namespace: str, name: str) -> None:
         self.runs: list[Run] = []
@@ -118,9 +105,9 @@ class Observer:
 
     def _watch(self) -> None:
         while not self._over.wait(EVERY):
-            self._look()
+            self._poll()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         known = {run.uid for run in self.runs}
         for folder in LOGS.glob(self._pattern):
             _, pod, uid = folder.name.split("_")
@@ -144,7 +131,7 @@ class Observer:
                 self._read[run.uid] = self._read.get(run.uid, 0) + len(whole.encode()) + 1
             for line in whole.splitlines():
                 at, _, _, text = line.split(" ", 3)
-                run.said(datetime.fromisoformat(at).timestamp(), text)
+                run.handle_line(datetime.fromisoformat(at).timestamp(), text)
 
     def _read_words(self, run: Run) -> None:
         for file in (PODS / run.uid / "containers" / "trainer").glob("*"):
@@ -156,7 +143,7 @@ class Observer:
                 self._words[run.uid] = text
                 words = decode_termination(text)
                 if words and words.position and run.per_epoch:
-                    run.reached(time.time(), words.position.epoch, words.position.step)
+                    run.record_position(time.time(), words.position.epoch, words.position.step)
 
     def _look_at_process(self, run: Run) -> None:
         if run.pid is None:

@@ -1,4 +1,4 @@
-"""What a training left in its bucket, and whether it is what another one left, bit for bit."""
+"""The results of a training, and whether they are those of another training bit for bit."""
 
 import csv
 import io
@@ -18,13 +18,6 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 class Results:
-    """The results of a training.
-
-    Args:
-        store: The service that holds them.
-        status: Status of the TrainingJob, which says where they lie.
-    """
-
     def __init__(self, store: Minio, status: Object) -> None:
         self.bucket, _, self.folder = status["results"]["uri"].removeprefix("s3://").rstrip("/").partition("/")
         self._store = store
@@ -32,14 +25,13 @@ class Results:
         self.history = self._history()
         summary = json.loads(self.read("summary.json"))
         self.test = summary["test"]
-        self.models = [(one["name"], one["epoch"], one["weights"]) for one in summary["models"]]
+        self.models = [(model["name"], model["epoch"], model["weights"]) for model in summary["models"]]
 
     def read(self, name: str) -> bytes:
-        """Returns an object of the folder."""
         return buckets.read(self._store, self.bucket, f"{self.folder}/{name}")
 
     def differences(self, other: "Results") -> list[str]:
-        """Returns what is not the same in both, in words: nothing if all is."""
+        """Returns the differences between the results of two trainings; empty if there are none."""
         found = [f"{name} is in one only" for name in self.weights.keys() ^ other.weights.keys()]
         for name in sorted(self.weights.keys() & other.weights.keys()):
             one, two = self.weights[name], other.weights[name]

@@ -1,4 +1,4 @@
-"""An S3 service that misbehaves on request: it stands between a job and MinIO, in the cluster's network."""
+"""A proxy between a job and MinIO, in the cluster's network, that injects faults on request."""
 
 import socket
 import struct
@@ -13,12 +13,11 @@ from typing import Self, cast
 from tests.kit import buckets
 from tests.kit.process import ADDRESS
 
-CHUNK = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
 class Mode(Enum):
-    """How it behaves."""
+    """Behaviour of the proxy."""
 
     WELL = "hands every request on"
     CUT = "cuts every connection"
@@ -32,14 +31,14 @@ class Mode(Enum):
 _ERROR = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{}</Code><Message>{}</Message></Error>'
 _ANSWERS = {
     Mode.UNAVAILABLE: (503, _ERROR.format("ServiceUnavailable", "Please reduce your request rate")),
-    # The words of a MinIO whose drives are full.
+    # The answer of a MinIO with full drives.
     Mode.FULL: (
         507,
         _ERROR.format("XMinioStorageFull", "Storage backend has reached its minimum free drive threshold"),
     ),
 }
-Asked = Callable[[str, str], bool]
-"""Whether a request, by its method and path, is one that is waited for."""
+RequestFilter = Callable[[str, str], bool]
+"""Returns whether a request, by its method and path, starts the fault."""
 
 
 class Proxy:
@@ -48,7 +47,7 @@ class Proxy:
     def __init__(self) -> None:
         self.mode = Mode.WELL
         self.requests = 0
-        self._asked: Asked | None = None
+        self._asked: RequestFilter | None = None
         self._seen = threading.Event()
         self._mode_when_seen = Mode.WELL
         self._server = ThreadingHTTPServer(("", 0), _Handler)
@@ -66,12 +65,11 @@ class Proxy:
         self._server.server_close()
 
     def misbehave(
-        self, mode: Mode, *, seconds: float, asked: Asked = lambda *_: True, patience: float = 120
+        self, mode: Mode, *, seconds: float, asked: RequestFilter = lambda *_: True, patience: float = 120
     ) -> tuple[float, float]:
         """Misbehaves for some seconds, from a certain request on.
 
         Args:
-            mode: How.
             seconds: How long.
             asked: The request that it begins with.
             patience: How long to wait for that request, in seconds.
@@ -95,7 +93,6 @@ class Proxy:
             self.mode = Mode.WELL
 
     def mode_for(self, method: str, path: str) -> Mode:
-        """Returns how to treat a request."""
         self.requests += 1
         if self._asked and self._asked(method, path):
             self._asked = None

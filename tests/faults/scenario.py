@@ -1,4 +1,4 @@
-"""Scenarios: what is done to which training at what moment, what it may cost, and how that is tried."""
+"""Scenarios: a fault, the trainings and moments that it hits, its allowed cost, and how it is tried."""
 
 import re
 import traceback
@@ -8,39 +8,29 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Bed, Cost, Training, now
+from tests.faults.disturbed_training import EVERY_SECONDS, STORING_SECONDS, Bed, Cost, Training, now
 
 Span = tuple[float, float]
 Inject = Callable[[Training], Span | None]
-"""Brings a fault about. Returns when it began and ended, in seconds since 1970, where the call itself does not tell."""
+"""Injects a fault. Returns its begin and end in seconds since 1970 if they differ from those of the call."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one trial.
-
-    Args:
-        costs: What each disturbance cost.
-        differences: In what the results differ from those of an undisturbed training; None if there are none.
-        wrong: What else was not as it must be; empty if it was survived.
-        told: What else may help to find out why.
-        times: How many disturbances it held, those that were not come to included.
-    """
+    """The outcome of one trial: costs and result differences (None: no results), broken promises, and a traceback."""
 
     costs: tuple[Cost, ...] = ()
     differences: tuple[str, ...] | None = None
     wrong: tuple[str, ...] = ()
-    told: str = ""
+    traceback_text: str = ""
     times: int = 1
 
     @property
     def survived(self) -> bool:
-        """Whether the training ended as it must."""
         return not self.wrong
 
     @property
     def identical(self) -> bool:
-        """Whether its results are those of an undisturbed one."""
         return self.differences == ()
 
 
@@ -49,9 +39,7 @@ class Trial:
     """One trial of a scenario.
 
     Args:
-        name: What people call it.
         times: How many disturbances it holds.
-        run: Makes it.
     """
 
     name: str
@@ -59,19 +47,17 @@ class Trial:
     run: Callable[[Bed], Outcome]
 
     def make(self, bed: Bed) -> Outcome:
-        """Makes it, and takes whatever goes wrong for what was wrong."""
+        """Runs the trial; an exception becomes an outcome."""
         try:
             outcome = self.run(bed)
         except Exception as error:  # noqa: BLE001 - a scenario that fails is a result, too
             outcome = Outcome(
-                wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), told=traceback.format_exc()
+                wrong=(f"{type(error).__name__}: {error}".partition("\n")[0],), traceback_text=traceback.format_exc()
             )
         return replace(outcome, times=self.times)
 
 
 class Tryable(Protocol):
-    """Whatever can be tried."""
-
     @property
     def name(self) -> str:
         """What the table calls it."""
@@ -81,16 +67,7 @@ class Tryable(Protocol):
         """Whether nothing else may run meanwhile."""
 
     def trials(self) -> list[Trial]:
-        """Returns the trials, each of which may run beside the others."""
-
-
-def _as_it_is(namespace: str, job: str) -> AbstractContextManager[None]:
-    del namespace, job
-    return nullcontext()
-
-
-def _nothing(training: Training) -> None:
-    del training
+        """Returns the trials, which may run side by side."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +76,6 @@ class Scenario:
 
     Args:
         name: What the table calls it.
-        inject: Brings it about.
         jobs: How many trainings it is tried on.
         times: How often it is brought about in each.
         at_start: Whether it begins with the job, not at random steps.
@@ -120,8 +96,8 @@ class Scenario:
     repeats: bool = True
     through_proxy: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
-    around: Callable[[str, str], AbstractContextManager[None]] = field(default=_as_it_is)
-    holds: Callable[[Training], None] = field(default=_nothing)
+    around: Callable[[str, str], AbstractContextManager[None]] = field(default=lambda *_: nullcontext())
+    holds: Callable[[Training], None] = field(default=lambda _: None)
 
     def trials(self) -> list[Trial]:
         """Returns the trials: a training each."""
@@ -147,7 +123,7 @@ class Scenario:
         return Outcome(costs, tuple(differences), tuple(self._wrong(bed, name, costs)))
 
     def _wrong(self, bed: Bed, name: str, costs: tuple[Cost, ...]) -> list[str]:
-        """Returns what broke a promise, in words."""
+        """Returns the broken promises."""
         wrong = [fault for fault in bed.audit.faults if fault.startswith(name)]
         for cost in costs:
             if cost.repeated and not self.repeats:
@@ -158,5 +134,4 @@ class Scenario:
 
 
 def slug(text: str) -> str:
-    """Returns a text as a name for Kubernetes."""
     return re.sub("[^a-z0-9]+", "-", text.lower())[:50].strip("-")

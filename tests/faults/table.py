@@ -1,59 +1,48 @@
-"""What the trials of each scenario came to, as a person reads it."""
+"""The outcomes of scenarios as a table."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from tests.bench.figures import Figure
+from tests.faults.disturbed_training import EVERY_SECONDS, STORING_SECONDS, Cost
 from tests.faults.scenario import Outcome
-from tests.faults.training import EVERY_SECONDS, STORING_SECONDS, Cost
 
 KILL, TERM = "SIGKILL of the trainer", "SIGTERM of the trainer"
 KILLS = (KILL, TERM)
 SEEN_SECONDS = 0.1
-"""What is less was not seen: trainers are looked at 20 times a second."""
+"""Resolution: trainers are observed 20 times a second."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one scenario.
-
-    Args:
-        name: The scenario.
-        outcomes: What came of each trial.
-    """
-
     name: str
     outcomes: tuple[Outcome, ...]
 
     @property
     def costs(self) -> list[Cost]:
-        """What each disturbance cost, as far as trainings have gone on."""
+        """The cost of each disturbance after which the training continued."""
         return [cost for outcome in self.outcomes for cost in outcome.costs]
 
     @property
     def tried(self) -> int:
-        """How many disturbances were tried."""
         return sum(outcome.times for outcome in self.outcomes)
 
     @property
     def survived(self) -> int:
-        """How many disturbances were survived."""
         return sum(outcome.times for outcome in self.outcomes if outcome.survived)
 
     @property
     def identical(self) -> bool:
-        """Whether all trainings have the results of an undisturbed one."""
         return all(outcome.identical for outcome in self.outcomes)
 
     def check(self) -> None:
-        """Raises an AssertionError that says what was not survived, or left a trace in the results."""
+        """Raises an AssertionError with the broken promises and the differences, if there are any."""
         wrong = [text for outcome in self.outcomes for text in (*outcome.wrong, *(outcome.differences or ()))]
-        assert not wrong, "\n".join([self.name, *wrong, *(outcome.told for outcome in self.outcomes)])
+        assert not wrong, "\n".join([self.name, *wrong, *(outcome.traceback_text for outcome in self.outcomes)])
         assert self.identical, f"{self.name}: there are no results to compare"
 
     def cells(self) -> list[str]:
-        """Returns the row of the table."""
         return [
             self.name,
             str(self.tried),
@@ -79,13 +68,12 @@ HEAD = (
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Returns the rows as a Markdown table."""
     lines = [HEAD, ("---",) * len(HEAD), *(row.cells() for row in rows)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def seconds(values: Iterable[float | None]) -> str:
-    """Returns seconds for people: the median, and from where to where; nothing where there are none."""
+    """Returns the median and the range of seconds; empty if there are none."""
     known = [value for value in values if value is not None]
     if not known:
         return ""
@@ -95,7 +83,7 @@ def seconds(values: Iterable[float | None]) -> str:
 
 
 def steps(values: Iterable[int]) -> str:
-    """Returns counts of steps for people: from where to where."""
+    """Returns the range of counts."""
     known = sorted(values)
     if not known:
         return ""
@@ -103,13 +91,13 @@ def steps(values: Iterable[int]) -> str:
 
 
 def goals(rows: Sequence[Row]) -> list[Figure]:
-    """Returns what all scenarios together must reach, and whether they do."""
+    """Returns the goals of all scenarios together, and whether they are met."""
     tried, survived = sum(row.tried for row in rows), sum(row.survived for row in rows)
     outcomes = [outcome for row in rows for outcome in row.outcomes]
     identical = sum(outcome.identical for outcome in outcomes)
     starts = [cost.starting for row in rows if row.name in KILLS for cost in row.costs if cost.starting]
     back = [cost.thrown_back for row in rows for cost in row.costs]
-    told = [cost.repeated for row in rows if row.name == TERM for cost in row.costs]
+    repeated = [cost.repeated for row in rows if row.name == TERM for cost in row.costs]
     figures = [
         Figure("faults survived", "", f"{survived} of {tried}", "all", survived == tried),
         Figure(
@@ -141,8 +129,10 @@ def goals(rows: Sequence[Row]) -> list[Figure]:
                 max(back) <= limit,
             )
         )
-    if told:
+    if repeated:
         figures.append(
-            Figure("steps repeated after SIGTERM", "", f"{max(told)}, n={len(told)}", "none", max(told) == 0)
+            Figure(
+                "steps repeated after SIGTERM", "", f"{max(repeated)}, n={len(repeated)}", "none", max(repeated) == 0
+            )
         )
     return figures

@@ -1,18 +1,28 @@
-"""What a run does to its process."""
+"""Restores the process after a run of the trainer, and runs a server of digits."""
 
 import logging
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import numpy as np
 import pytest
+from epochal_trainer.lib.signals import Stopping, Terminated
+
+from tests.kit import digits_model
+from tests.kit.model_server import serving
+from tests.kit.served import DIGITS
+
+FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
+LABELS = (FEATURES[:, 0] > 0).astype("uint8")
 
 
 @contextmanager
-def undone() -> Iterator[None]:
-    """Undoes what a run does to its process."""
-    loggers = [logging.getLogger(name) for name in ("epochal_trainer", "absl")]
+def restored_process() -> Iterator[None]:
+    """Restores loggers, warnings and signal handlers after a run of the trainer."""
+    loggers = [logging.getLogger(name) for name in ("epochal_trainer", "epochal_lib", "absl")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     shown = warnings.showwarning
@@ -27,7 +37,33 @@ def undone() -> Iterator[None]:
         signal.signal(number, taken)
 
 
+@contextmanager
+def terminated(stopping: Stopping) -> Iterator[None]:
+    """Expects that SIGTERM ends a training as in a run, and restores the signal handlers."""
+    with restored_process():
+        stopping.listen()
+        with stopping.deferred(), pytest.raises(Terminated):
+            yield
+
+
 @pytest.fixture
-def as_before() -> Iterator[None]:
-    with undone():
+def process_is_restored() -> Iterator[None]:
+    with restored_process():
         yield
+
+
+@pytest.fixture(scope="session")
+def digits_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a model that reads digits on photographs."""
+    folder, model, signature = tmp_path_factory.mktemp("server"), digits_model.model(), digits_model.signature()
+    with serving(folder, model, signature, images="Digit", classes=list(DIGITS)) as address:
+        yield address
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with data of two classes, for training and for the test."""
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
+    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
+    return tmp_path

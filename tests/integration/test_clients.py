@@ -30,7 +30,7 @@ HTTPX = {
     "user-agent": "python-httpx/0.27.2",
     "authorization": f"Bearer {TOKEN}",
 }
-"""What KServe's client sends by default. It says nothing of the type of JSON."""
+"""Headers of KServe's client: it sends JSON without a content type."""
 REQUESTS = {
     "User-Agent": "python-requests/2.32.4",
     "Accept-Encoding": "gzip, deflate",
@@ -40,28 +40,26 @@ REQUESTS = {
     "X-WML-User-Client": "PythonClient",
     "Content-Type": "application/json",
 }
-"""What IBM's clients send."""
+"""Headers of IBM's clients."""
 OLDER = REQUESTS | {
     "ML-Instance-ID": "8f0a7d0e-7b5f-4f6e-9a3c-5a4c9a5f7d11",
     "x-wml-internal-switch-to-new-v4": "true",
     "x-global-transaction-id": "0a1b2c3d4e5f",
 }
-"""What they sent in former years, or where one names a transaction."""
+"""Headers of their older versions, or of requests in a transaction."""
 CURL = {
     "User-Agent": "curl/8.5.0",
     "Accept": "*/*",
     "Authorization": f"Bearer {TOKEN}",
     "Content-Type": "application/x-www-form-urlencoded",
 }
-"""What `curl -d` sends: the documentation of TensorFlow Serving names no other type."""
+"""Headers of `curl -d`: the documentation of TensorFlow Serving names no content type."""
 V4 = "/ml/v4/deployments/digits/predictions"
 V3 = "/v3/wml_instances/8f0a7d0e-7b5f-4f6e-9a3c-5a4c9a5f7d11"
 PIXELS = [f"pixel{at}" for at in range(SIDE * SIDE)]
 
 
 class Response(NamedTuple):
-    """A response."""
-
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -72,11 +70,7 @@ class Response(NamedTuple):
 
 
 class Client:
-    """Sends requests as they are.
-
-    Args:
-        connection: How, one after another.
-    """
+    """Sends requests with exactly these headers over one connection."""
 
     def __init__(self, connection: HTTPConnection) -> None:
         self._connection = connection
@@ -153,9 +147,9 @@ def test_kserves_client_is_answered_by_v2(
     found = client.post("/v2/models/digits/infer", headers, body)
     # As the client reads it: without the header, all of it is JSON.
     length = int(found.headers.get(HEADER_LENGTH, len(found.body)))
-    told = json.loads(found.body[:length])
-    assert (told["id"], told["model_name"]) == ("4be4e82f-5500-420a-a5c5-ac86841e271b", "digits")
-    (output,) = told["outputs"]
+    answer = json.loads(found.body[:length])
+    assert (answer["id"], answer["model_name"]) == ("4be4e82f-5500-420a-a5c5-ac86841e271b", "digits")
+    (output,) = answer["outputs"]
     assert (output["name"], output["shape"], output["datatype"]) == (OUTPUT, [2, 10], "FP32")
     if takes_bytes is not None:
         assert ("data" in output) is not takes_bytes
@@ -167,7 +161,7 @@ def test_kserves_client_is_answered_by_v2(
     same(values.reshape(output["shape"]), expected)
 
 
-def test_kserves_client_is_told_what_is_ready(client: Client) -> None:
+def test_kserves_client_sees_readiness(client: Client) -> None:
     assert client.send("GET", "/v2/health/live", HTTPX).json["live"] is True
     assert client.send("GET", "/v2/health/ready", HTTPX).json["ready"] is True
     assert client.send("GET", "/v2/models/digits/ready", HTTPX).status == 200
@@ -179,11 +173,11 @@ def test_kserves_client_is_answered_by_v1(client: Client, expected: np.ndarray) 
     same(found.json["predictions"], expected)
 
 
-def test_kserves_client_is_told_by_v1_whether_the_model_is_ready(client: Client) -> None:
+def test_kserves_client_sees_readiness_by_v1(client: Client) -> None:
     assert client.send("GET", "/v1/models/digits", HTTPX).json["ready"] is True
 
 
-def test_kserves_client_is_told_what_is_wrong(client: Client) -> None:
+def test_kserves_client_gets_the_error(client: Client) -> None:
     headers, body = kserve(as_bytes=False)
     found = client.send("POST", "/v2/models/digits/infer", headers, body.replace(b"FP32", b"FP64"))
     # It shows the message of no other type than this very one.
@@ -205,26 +199,26 @@ def test_ibms_client_is_answered(client: Client, expected: np.ndarray, headers: 
         "with an id": {"id": INPUT, "values": IMAGES.tolist()},
     }
     for name, entry in values.items():
-        (told,) = client.post(V4 + query, headers, {"input_data": [entry]}).json["predictions"]
-        assert told["fields"] == ["prediction", "prediction_classes", "probability"], name
-        same([row[0] for row in told["values"]], expected)
-        assert [row[1] for row in told["values"]] == expected.argmax(axis=1).tolist()
+        (answer,) = client.post(V4 + query, headers, {"input_data": [entry]}).json["predictions"]
+        assert answer["fields"] == ["prediction", "prediction_classes", "probability"], name
+        same([row[0] for row in answer["values"]], expected)
+        assert [row[1] for row in answer["values"]] == expected.argmax(axis=1).tolist()
 
 
-def test_scoring_by_the_address_of_its_beta_is_answered(client: Client, expected: np.ndarray) -> None:
-    (told,) = client.post(
+def test_scoring_at_the_path_of_the_beta_is_answered(client: Client, expected: np.ndarray) -> None:
+    (answer,) = client.post(
         "/v4/deployments/digits/predictions", OLDER, {"input_data": [{"values": IMAGES.tolist()}]}
     ).json["predictions"]
-    same([row[0] for row in told["values"]], expected)
+    same([row[0] for row in answer["values"]], expected)
 
 
 def test_ibms_client_of_2018_is_answered(client: Client, expected: np.ndarray) -> None:
     for path in (f"{V3}/deployments/digits/online", f"{V3}/published_models/any/deployments/digits/online"):
-        told = client.post(path, OLDER, {"values": IMAGES.tolist()}).json
-        same([row[told["fields"].index("probability")] for row in told["values"]], expected)
+        answer = client.post(path, OLDER, {"values": IMAGES.tolist()}).json
+        same([row[answer["fields"].index("probability")] for row in answer["values"]], expected)
 
 
-def test_ibms_client_is_told_what_is_wrong(client: Client) -> None:
+def test_ibms_client_gets_the_error(client: Client) -> None:
     body = json.dumps({"input_data": [{"values": [[1.0]]}]}).encode()
     found = client.send("POST", f"{V4}?version=2020-09-01", REQUESTS, body)
     assert found.status == 400
@@ -241,5 +235,5 @@ def test_curl_of_tensorflow_servings_documentation_is_answered(client: Client, e
 
 
 @pytest.mark.parametrize("path", ["/v2/models/digits/infer", V4, "/v1/models/digits:predict"])
-def test_a_token_that_is_no_key_is_refused(client: Client, path: str) -> None:
+def test_an_unknown_token_is_refused(client: Client, path: str) -> None:
     assert client.send("POST", path, REQUESTS | {"Authorization": "Bearer another"}, b"{}").status == 401

@@ -1,4 +1,4 @@
-"""The init container of a ModelServer: from a .keras in a bucket to what the server finds, or to why there is none."""
+"""The init container of a ModelServer converts a .keras in a bucket to ONNX, or writes the reason why it cannot."""
 
 import hashlib
 import json
@@ -30,11 +30,7 @@ from keras import layers
 
 from tests.kit.s3_server import Service
 
-pytestmark = [
-    # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
-    pytest.mark.usefixtures("logs_as_before"),
-]
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 IMAGE = ImageSpec(height=8, width=8, channels=1, lowest=0, highest=16)
 
 
@@ -53,7 +49,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Path:
+def termination_log(tmp_path: Path) -> Path:
     path = tmp_path / "termination-log"
     path.touch()
     return path
@@ -65,20 +61,14 @@ def network(*more: keras.layers.Layer) -> keras.Model:
 
 
 def stored(service: Service, model: keras.Model, folder: Path) -> bytes:
-    """Stores a model in the bucket, and returns its content."""
     path = folder / "stored.keras"
     model.save(path)
-    put(service, "vision/digits/1/model.keras", content := path.read_bytes())
+    service.put("vision/digits/1/model.keras", content := path.read_bytes())
     return content
 
 
-def put(service: Service, key: str, content: bytes) -> None:
-    service.objects[key] = content
-    service.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def told(service: Service, content: bytes, folder: Path, **changes: Any) -> Path:
-    """Writes what a server is told."""
+def server_config(service: Service, content: bytes, folder: Path, **changes: Any) -> Path:
+    """Writes the configuration of the server."""
     uri = {"uri": "s3://bucket/vision/digits/1/model.keras", "sha256": hashlib.sha256(content).hexdigest()}
     config = ServerConfig(
         name="digits",
@@ -98,13 +88,11 @@ def out(folder: Path) -> Path:
     return made
 
 
-def test_a_model_without_signature_is_converted_as_the_server_takes_it_and_answers_as_keras_does(
-    service: Service, tmp_path: Path, words: Path
-) -> None:
+def test_a_converted_model_answers_as_keras_does(service: Service, tmp_path: Path, termination_log: Path) -> None:
     model = network(layers.RandomRotation(0.1))
-    config, folder = told(service, content := stored(service, model, tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 0
-    assert words.read_text() == ""
+    config, folder = server_config(service, content := stored(service, model, tmp_path), tmp_path), out(tmp_path)
+    assert run(config, folder, termination_log) == 0
+    assert termination_log.read_text() == ""
     assert {path.name for path in folder.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
     signature = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
     assert (signature.image, signature.classes, signature.probabilities) == (None, None, True)
@@ -129,14 +117,7 @@ CLASSES = ["zero", "one", "two"]
 def trained(
     service: Service, folder: Path, content: bytes, change: Callable[[Any], Any] = lambda answers: answers
 ) -> bytes:
-    """Stores what a training tells of a model that is its best, and returns the check.
-
-    Args:
-        service: Takes it.
-        folder: Takes files on the way.
-        content: The model.
-        change: Makes what Keras answered then out of what it answers now.
-    """
+    """Stores the signature and the check of a training's best model, with changed answers, and returns the check."""
     samples, beside = folder / "samples.npz", folder / "beside"
     write(samples, {"input": FEATURES})
     beside.mkdir()
@@ -148,68 +129,72 @@ def trained(
     arrays["best:classes"] = change(arrays["best:classes"])
     np.savez(beside / CHECK, **arrays)
     check = (beside / CHECK).read_bytes()
-    told = Signature.model_validate_json((beside / SIGNATURE).read_bytes())
-    told = told.model_copy(update={"check": ExportedFile(name=CHECK, sha256=hashlib.sha256(check).hexdigest())})
-    put(service, f"vision/digits/1/{CHECK}", check)
-    put(service, f"vision/digits/1/{SIGNATURE}", told.model_dump_json(exclude_none=True).encode())
+    signature = Signature.model_validate_json((beside / SIGNATURE).read_bytes())
+    signature = signature.model_copy(
+        update={"check": ExportedFile(name=CHECK, sha256=hashlib.sha256(check).hexdigest())}
+    )
+    service.put(f"vision/digits/1/{CHECK}", check)
+    service.put(f"vision/digits/1/{SIGNATURE}", signature.model_dump_json(exclude_none=True).encode())
     return check
 
 
-def test_what_its_training_told_of_it_goes_on(service: Service, tmp_path: Path, words: Path) -> None:
+def test_the_signature_of_the_training_is_kept(service: Service, tmp_path: Path, termination_log: Path) -> None:
     content = stored(service, network(), tmp_path)
     check = trained(service, tmp_path, content, lambda answers: answers + 1e-5)
     folder = out(tmp_path)
-    assert run(told(service, content, tmp_path, model="Best"), folder, words) == 0
+    assert run(server_config(service, content, tmp_path, model="Best"), folder, termination_log) == 0
     signature = Signature.model_validate_json((folder / SIGNATURE).read_bytes())
     assert (signature.image, signature.classes) == (IMAGE, CLASSES)
-    assert [one.model for one in signature.models] == ["Best"]
+    assert [model.model for model in signature.models] == ["Best"]
     assert (folder / CHECK).read_bytes() == check
     assert signature.check is not None
     assert signature.check.sha256 == hashlib.sha256(check).hexdigest()
 
 
 def test_a_keras_that_answers_otherwise_than_in_the_training_converts_nothing(
-    service: Service, tmp_path: Path, words: Path
+    service: Service, tmp_path: Path, termination_log: Path
 ) -> None:
     content = stored(service, network(), tmp_path)
     trained(service, tmp_path, content, lambda answers: np.roll(answers, 1, axis=1))
     folder = out(tmp_path)
-    assert run(told(service, content, tmp_path, model="Best"), folder, words) == 65
-    left = json.loads(words.read_text())
+    assert run(server_config(service, content, tmp_path, model="Best"), folder, termination_log) == 65
+    left = json.loads(termination_log.read_text())
     assert left["reason"] == "CheckDiffers"
     assert left["message"].startswith('s3://bucket/vision/digits/1/model.keras: output "classes": differs by')
     assert list(folder.iterdir()) == []
 
 
-def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Path, words: Path) -> None:
+def test_a_network_without_onnx_is_reported_with_the_layer(
+    service: Service, tmp_path: Path, termination_log: Path
+) -> None:
     model = network(layers.Conv2DTranspose(1, 3, strides=2, output_padding=1))
-    config, folder = told(service, stored(service, model, tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 65
-    said = json.loads(words.read_text())
-    assert said["reason"] == "NotConvertible"
-    assert said["message"].startswith(
+    config, folder = server_config(service, stored(service, model, tmp_path), tmp_path), out(tmp_path)
+    assert run(config, folder, termination_log) == 65
+    failure = json.loads(termination_log.read_text())
+    assert failure["reason"] == "NotConvertible"
+    assert failure["message"].startswith(
         "s3://bucket/vision/digits/1/model.keras: model.onnx: the layer 'conv2d_transpose"
     )
     assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "message"),
     [
         ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "its process was killed by signal 11"),
         ({"left": lambda: 2**20}, "1.0 MB of memory are left for the export"),
     ],
 )
-def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], said: str
+def test_a_crashed_conversion_is_not_convertible(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], message: str
 ) -> None:
-    (words := tmp_path / "termination-log").touch()
+    (termination_log := tmp_path / "termination-log").touch()
     monkeypatch.setattr(child, "run", partial(child.run, **how))
-    config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
-    assert run(config, folder, words) == 65
-    left = json.loads(words.read_text())
+    config, folder = server_config(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
+    assert run(config, folder, termination_log) == 65
+    left = json.loads(termination_log.read_text())
     assert left["reason"] == "NotConvertible"
-    assert said in left["message"]
+    assert message in left["message"]
     assert list(folder.iterdir()) == []
 
 
@@ -224,35 +209,35 @@ def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
         ("InvalidConfig", 64),
     ],
 )
-def test_why_there_is_no_model_is_told(
+def test_a_missing_model_has_its_reason(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, code: int
 ) -> None:
-    (words := tmp_path / "termination-log").touch()
+    (termination_log := tmp_path / "termination-log").touch()
     content = stored(service, network(), tmp_path)
-    config, folder = told(service, content, tmp_path), out(tmp_path)
+    config, folder = server_config(service, content, tmp_path), out(tmp_path)
     match reason:
         case "ModelNotFound":
             service.objects.clear()
         case "ModelDamaged":
-            put(service, "vision/digits/1/model.keras", content[:-1] + b"?")
+            service.put("vision/digits/1/model.keras", content[:-1] + b"?")
         case "ModelRefused":
-            put(service, "vision/digits/1/model.keras", b"no zip")
-            config = told(service, b"no zip", tmp_path)
+            service.put("vision/digits/1/model.keras", b"no zip")
+            config = server_config(service, b"no zip", tmp_path)
         case "StorageRefused":
             monkeypatch.delenv(ACCESS_KEY_ENV)
         case "StorageUnreachable":
             service.stop()
         case "InvalidConfig":
             config.write_text("{}")
-    assert run(config, folder, words, seconds=0.1) == code
-    assert json.loads(words.read_text())["reason"] == reason
+    assert run(config, folder, termination_log, seconds=0.1) == code
+    assert json.loads(termination_log.read_text())["reason"] == reason
     assert list(folder.iterdir()) == []
     if reason == "StorageUnreachable":
         service.start()  # which the fixture ends
 
 
-def test_the_command_reads_what_the_operator_mounts(service: Service, tmp_path: Path) -> None:
-    config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
+def test_the_command_reads_the_mounted_files(service: Service, tmp_path: Path) -> None:
+    config, folder = server_config(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
     command = [sys.executable, "-m", "epochal_trainer", "convert", "--config", str(config), "--folder", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170, env=dict(os.environ))
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""A data set that streams is trained on, and gone on with, like arrays in memory: the loop knows neither."""
+"""Training and resuming work with a streamed data set as with arrays in memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 from epochal_api.network import Network
 from epochal_api.training import Training
@@ -21,9 +20,6 @@ from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
-
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 Batch = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 SIZE = 16
@@ -44,7 +40,6 @@ class Stream(Dataset):
     """Shards that are read one after the other, in another order in each epoch.
 
     Args:
-        shards: Their numbers.
         read: The shards that were read, in the order of reading.
     """
 
@@ -156,12 +151,12 @@ def figures(progress: Progress) -> list[dict[str, float]]:
     return [dict(epoch.metrics) for epoch in progress.history]
 
 
-def test_a_stream_is_gone_on_with_from_any_step_without_reading_what_lies_before_it(tmp_path: Path) -> None:
+def test_a_stream_resumes_at_any_step_without_reading_earlier_shards(tmp_path: Path) -> None:
     whole, first = Stream(range(1, 6), []), Stream(range(6, 8), [])
     model, progress, taken = train(tmp_path, whole, first)
     order = whole.order(batch_size=8, seed=TRAINING.seed)
     assert (order.steps, len(whole.read), len(first.read)) == (10, 3 * 5, 3 * 2)
-    assert [list(each) for each in figures(progress)] == [["loss", "val_loss"]] * 3
+    assert [list(item) for item in figures(progress)] == [["loss", "val_loss"]] * 3
     start = taken[1, 6]
     assert start.state.position == Position(epoch=1, step=6, begun=True)
     rest = Stream(range(1, 6), [])
@@ -172,7 +167,7 @@ def test_a_stream_is_gone_on_with_from_any_step_without_reading_what_lies_before
     assert rest.read == whole.read[5 + 3 :]
 
 
-def test_what_is_evaluated_is_the_same_wherever_it_lies() -> None:
+def test_a_stream_is_evaluated_like_arrays() -> None:
     layers = [{"layer": "Dense", "units": 3, "activation": "softmax"}]
     described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
     model = network.build(described, seed=1, memory=1 << 30, training=TRAINING)

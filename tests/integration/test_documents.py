@@ -1,6 +1,5 @@
-"""What the documents have a newcomer type works as it stands there: all of it that needs no cluster."""
+"""The commands in the documents that need no cluster work."""
 
-import hashlib
 import re
 import urllib.request
 from collections.abc import Iterator
@@ -33,14 +32,13 @@ def service(trained: Path) -> Iterator[Service]:
     service = Service()
     (model,) = trained.rglob("model.keras")
     for key, content in ((KEY, model.read_bytes()), (KEY.replace("model.keras", "training.log"), b"Epoch 1/8\n")):
-        service.objects[key] = content
-        service.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        service.put(key, content)
     yield service
     service.stop()
 
 
 def followed(parts: list[Block], service: Service, folder: Path, trained: Path) -> list[str]:
-    """Runs blocks that go by a storage at localhost:9000."""
+    """Runs blocks that use a storage at localhost:9000."""
     (folder / "data").symlink_to(trained / "data")
     there = [part._replace(text=part.text.replace("localhost:9000", f"127.0.0.1:{service.port}")) for part in parts]
     assert there != parts
@@ -60,7 +58,7 @@ def test_a_training_needs_no_cluster(trained: Path) -> None:
     assert {"model.keras", "history.csv", "training.log"} <= {file.name for file in trained.rglob("results/**/*")}
 
 
-def test_data_come_into_a_bucket(service: Service, trained: Path, tmp_path: Path) -> None:
+def test_the_data_are_uploaded(service: Service, trained: Path, tmp_path: Path) -> None:
     followed(blocks(DATA, "python", under="Upload to the bucket: minio, aws, mc"), service, tmp_path, trained)
     assert service.objects["digits.npz"] == (trained / "data/digits.npz").read_bytes()
     made = [asked for asked in service.asked if asked.method == "PUT" and not asked.key]
@@ -73,7 +71,7 @@ def test_a_model_predicts(service: Service, trained: Path, tmp_path: Path) -> No
     assert (predicted == np.load(trained / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
-def test_a_model_is_given_away_by_its_address(service: Service, trained: Path, tmp_path: Path) -> None:
+def test_a_model_is_shared_by_a_presigned_url(service: Service, trained: Path, tmp_path: Path) -> None:
     (printed,) = followed(blocks(MODELS, "python", under="Presigned URL: share a model"), service, tmp_path, trained)
     with urllib.request.urlopen(printed.strip()) as answer:
         assert answer.read() == service.objects[KEY]

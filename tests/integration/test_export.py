@@ -1,4 +1,4 @@
-"""Networks in other forms: what becomes of each, and of a training whose export goes wrong."""
+"""Export of networks to ONNX and SavedModel, and a training whose export fails."""
 
 import json
 import os
@@ -22,21 +22,8 @@ from epochal_trainer.export.request import Request, Source
 from epochal_trainer.run import Folders, run
 from keras import layers
 
-from .conftest import undone
-from .test_run import FEATURES, LABELS, command, job
-
-pytestmark = [
-    # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
-]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
-    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
-    return tmp_path
+from .conftest import FEATURES, restored_process
+from .test_run import command, job
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +125,7 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
 def exported(
     model: keras.Model, folder: Path, formats: list[ExportFormat] | None = None, image: ImageSpec | None = None
 ) -> tuple[Export, Path]:
-    """Returns what became of an export, and where its files are."""
+    """Returns the outcome of an export, and the folder of its files."""
     path, out = folder / "model.keras", folder / "out"
     model.save(path)
     keras.config.set_dtype_policy("float32")
@@ -153,14 +140,13 @@ LARGE = [
     *("convolutions", "gelu", "LSTM", "masked", "attention", "U-Net"),
     *("several inputs and outputs", "words looked up", "mixed_float16"),
 ]
-"""Networks whose weights are inputs of the graph, too: of layers that are called once, that repeat and that share, of
-several types, and beside tables."""
+"""Networks whose weights are also inputs of the graph: with layers that repeat, share weights or have tables."""
 
 
 @pytest.mark.parametrize(
     ("name", "weights"), [*((name, "small") for name in NETWORKS), *((name, "large") for name in LARGE)]
 )
-def test_what_can_be_told_in_onnx_answers_as_keras_does(
+def test_an_onnx_model_answers_as_keras_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, weights: str
 ) -> None:
     monkeypatch.setattr("epochal_trainer.export.tracing.LARGE_BYTES", 0 if weights == "large" else 2**30)
@@ -173,18 +159,18 @@ def test_what_can_be_told_in_onnx_answers_as_keras_does(
     assert files.onnx is not None
     assert files.onnx.sha256 == sha256(out / "model.onnx") == outcome.exports[0].sha256
     session = onnxruntime.InferenceSession(out / "model.onnx")
-    assert [one.name for one in session.get_inputs()] == [one.name for one in signature.inputs]
-    assert [one.name for one in session.get_outputs()] == [one.name for one in signature.outputs]
-    assert all(one.dtype == "float32" for one in signature.outputs)
+    assert [tensor.name for tensor in session.get_inputs()] == [tensor.name for tensor in signature.inputs]
+    assert [output.name for output in session.get_outputs()] == [output.name for output in signature.outputs]
+    assert all(output.dtype == "float32" for output in signature.outputs)
     with np.load(out / CHECK) as check:
-        inputs = {one.name: check[f"input:{one.name}"] for one in signature.inputs}
-        expected = [check[f"last:{one.name}"] for one in signature.outputs]
+        inputs = {tensor.name: check[f"input:{tensor.name}"] for tensor in signature.inputs}
+        expected = [check[f"last:{output.name}"] for output in signature.outputs]
     for found, wanted in zip(session.run(None, inputs), expected, strict=True):
         assert np.abs(found - wanted).max() <= signature.tolerance * max(1, np.abs(wanted).max())
     assert {path.name for path in out.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
 
 
-UNTOLD: dict[str, tuple[Callable[[], keras.Model], str]] = {
+NOT_CONVERTIBLE: dict[str, tuple[Callable[[], keras.Model], str]] = {
     "no such operation": (
         lambda: chain((2,), layers.Hashing(4), layers.Embedding(4, 2), layers.Flatten(), dtype="int32"),
         "(Hashing) needs StringToHashBucketFast of TensorFlow",
@@ -208,12 +194,12 @@ UNTOLD: dict[str, tuple[Callable[[], keras.Model], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNTOLD)
-def test_the_layer_is_named_that_cannot_be_told_in_onnx(tmp_path: Path, name: str) -> None:
-    build, said = UNTOLD[name]
+@pytest.mark.parametrize("name", NOT_CONVERTIBLE)
+def test_a_layer_without_onnx_is_named(tmp_path: Path, name: str) -> None:
+    build, message = NOT_CONVERTIBLE[name]
     outcome, out = exported(build(), tmp_path)
     assert outcome.reason == "NotExportable"
-    assert said in outcome.message
+    assert message in outcome.message
     assert str(tmp_path) not in outcome.message
     assert outcome.exports == []
     signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())
@@ -221,7 +207,7 @@ def test_the_layer_is_named_that_cannot_be_told_in_onnx(tmp_path: Path, name: st
     assert {path.name for path in out.iterdir()} == {SIGNATURE, CHECK}
 
 
-def test_a_network_for_batches_of_one_size_is_not_served(tmp_path: Path) -> None:
+def test_a_network_with_a_fixed_batch_size_is_not_exported(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input(batch_shape=(4, 5, 3), name="input"), layers.LSTM(3, stateful=True)])
     outcome, out = exported(model, tmp_path)
     assert outcome.reason == "NotExportable"
@@ -229,7 +215,7 @@ def test_a_network_for_batches_of_one_size_is_not_served(tmp_path: Path) -> None
     assert list(out.iterdir()) == []
 
 
-def test_a_model_that_answers_otherwise_is_not_stored_and_the_layer_is_named(
+def test_a_model_with_other_answers_is_not_stored_and_its_layer_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(graph: Any, node: Any, name: str, _: object) -> None:
@@ -253,10 +239,10 @@ def test_a_model_that_answers_otherwise_is_not_stored_and_the_layer_is_named(
 def test_a_saved_model_answers_as_keras_does(tmp_path: Path, name: str) -> None:
     outcome, _ = exported(NETWORKS[name](), tmp_path, ["savedmodel"])
     assert outcome.reason == "Exported", outcome.message
-    assert [one.name for one in outcome.exports] == ["model.savedmodel.zip"]
+    assert [item.name for item in outcome.exports] == ["model.savedmodel.zip"]
 
 
-def test_what_the_network_gives_is_told(tmp_path: Path) -> None:
+def test_the_signature_describes_the_image_and_the_output(tmp_path: Path) -> None:
     image = ImageSpec(height=12, width=12, channels=1, lowest=0, highest=255)
     _, out = exported(convolutions(), tmp_path, image=image)
     signature = Signature.model_validate_json((out / SIGNATURE).read_bytes())
@@ -266,7 +252,7 @@ def test_what_the_network_gives_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"no zip", None])
-def test_what_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | None) -> None:
+def test_a_model_that_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | None) -> None:
     path = tmp_path / "model.keras"
     convolutions().save(path)
     content = path.read_bytes()
@@ -278,11 +264,11 @@ def test_what_keras_cannot_load_is_not_exported(tmp_path: Path, damage: bytes | 
         export(request)
 
 
-def test_what_keras_says_of_an_object_within_others_is_told_alone(tmp_path: Path) -> None:
+def test_the_innermost_error_of_keras_is_reported(tmp_path: Path) -> None:
     # Keras 3.15 stores a range of RandomShear that it refuses when it reads it back.
-    with pytest.raises(NotLoaded) as told:
+    with pytest.raises(NotLoaded) as raised:
         exported(chain((12, 12, 3), layers.RandomShear(0.3), layers.Flatten()), tmp_path)
-    assert str(told.value).startswith("Keras cannot load model.keras: The `factor` argument should be a number")
+    assert str(raised.value).startswith("Keras cannot load model.keras: The `factor` argument should be a number")
 
 
 RESULTS = "results/models/lab/tiny/1"
@@ -292,13 +278,13 @@ def trained(folder: Path, document: dict[str, Any]) -> Path:
     """Trains in this process, and returns the folder of results."""
     document["metadata"]["uid"] = "1"
     command(folder, document)
-    with undone():
+    with restored_process():
         assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
     return folder / RESULTS
 
 
 def train(folder: Path, document: dict[str, Any]) -> tuple[Path, "subprocess.Popen[str]"]:
-    """Starts to train, and returns the folder of results, which is not there yet, and the process."""
+    """Starts a training, and returns the folder of its results, which does not exist yet, and the process."""
     document["metadata"]["uid"] = "1"
     folders = ["--data", str(folder / "data"), "--results", str(folder / "results")]
     process = subprocess.Popen(
@@ -331,22 +317,22 @@ BEST_FIRST: dict[str, Any] = {
 }
 
 
-def test_a_training_leaves_each_model_as_onnx_and_what_it_takes_and_gives(folder: Path) -> None:
+def test_a_training_exports_each_model_with_a_signature(folder: Path) -> None:
     results = trained(folder, exporting_job(**BEST_FIRST))
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
-    assert [(one.name, one.shape, one.dtype) for one in signature.inputs] == [("input", [6], "float32")]
-    assert [(one.name, one.shape) for one in signature.outputs] == [("dense_1", [2])]
+    assert [(tensor.name, tensor.shape, tensor.dtype) for tensor in signature.inputs] == [("input", [6], "float32")]
+    assert [(output.name, output.shape) for output in signature.outputs] == [("dense_1", [2])]
     assert (signature.probabilities, signature.image) == (True, None)
-    assert [(one.model, one.keras.name, one.onnx and one.onnx.name) for one in signature.models] == [
+    assert [(item.model, item.keras.name, item.onnx and item.onnx.name) for item in signature.models] == [
         ("Last", "model.keras", "model.onnx"),
         ("Best", "best.keras", "best.onnx"),
     ]
-    for one in signature.models:
-        assert one.onnx is not None
-        assert one.keras.sha256 == sha256(results / one.keras.name)
-        assert one.onnx.sha256 == sha256(results / one.onnx.name)
-        (answers,) = onnxruntime.InferenceSession(results / one.onnx.name).run(None, {"input": FEATURES})
-        model = keras.saving.load_model(results / one.keras.name)
+    for item in signature.models:
+        assert item.onnx is not None
+        assert item.keras.sha256 == sha256(results / item.keras.name)
+        assert item.onnx.sha256 == sha256(results / item.onnx.name)
+        (answers,) = onnxruntime.InferenceSession(results / item.onnx.name).run(None, {"input": FEATURES})
+        model = keras.saving.load_model(results / item.keras.name)
         assert np.abs(answers - model.predict(FEATURES, verbose=0)).max() < 1e-5
     with np.load(results / CHECK) as check:
         assert sorted(check) == ["best:dense_1", "input:input", "last:dense_1"]
@@ -354,16 +340,16 @@ def test_a_training_leaves_each_model_as_onnx_and_what_it_takes_and_gives(folder
             "of the validation set"
         )
         assert np.abs(check["best:dense_1"] - check["last:dense_1"]).max() > 1e-4
-    told = summary(results)["export"]
-    assert (told["reason"], told["signature"]) == ("Exported", sha256(results / SIGNATURE))
-    assert [one["name"] for one in told["exports"]] == ["model.onnx", "best.onnx"]
-    assert all(one["difference"] < 1e-5 for one in told["exports"])
+    export_summary = summary(results)["export"]
+    assert (export_summary["reason"], export_summary["signature"]) == ("Exported", sha256(results / SIGNATURE))
+    assert [item["name"] for item in export_summary["exports"]] == ["model.onnx", "best.onnx"]
+    assert all(item["difference"] < 1e-5 for item in export_summary["exports"])
     assert "Exported: model.onnx answers as Keras does" in (results / "training.log").read_text()
     assert not (results / "attempts/exporting").exists()
 
 
 @pytest.mark.parametrize("why", ["not wanted", "more to come"])
-def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -> None:
+def test_without_exports_or_before_the_last_part_nothing_is_exported(folder: Path, why: str) -> None:
     document = exporting_job()
     if why == "not wanted":
         document["spec"]["results"]["exports"] = []
@@ -373,18 +359,18 @@ def test_what_is_not_wanted_or_goes_on_is_not_exported(folder: Path, why: str) -
     assert summary(results)["export"] is None
     assert not list(results.glob("*.onnx"))
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
-    assert [one.keras.sha256 for one in signature.models] == [sha256(results / "model.keras")]
+    assert [model.keras.sha256 for model in signature.models] == [sha256(results / "model.keras")]
 
 
-def test_a_network_that_has_no_onnx_is_trained_all_the_same(folder: Path) -> None:
+def test_a_network_without_onnx_is_trained(folder: Path) -> None:
     untold = {"layer": "Conv2DTranspose", "filters": 2, "kernel_size": 3, "strides": 2, "output_padding": 1}
     last = {"layer": "Dense", "units": 2, "activation": "softmax"}
     made: list[Any] = [{"layer": "Reshape", "target_shape": [2, 3, 1]}, untold, {"layer": "Flatten"}, last]
     network = {"input": {"shape": [6]}, "layers": made}
     results = trained(folder, exporting_job(network=network))
-    told = summary(results)["export"]
-    assert told["reason"] == "NotExportable"
-    assert "model.onnx: the layer 'conv2dtranspose_1' (Conv2DTranspose) " in told["message"]
+    export_summary = summary(results)["export"]
+    assert export_summary["reason"] == "NotExportable"
+    assert "model.onnx: the layer 'conv2dtranspose_1' (Conv2DTranspose) " in export_summary["message"]
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
     assert signature.models[0].onnx is None
 
@@ -401,28 +387,28 @@ def exporting(results: Path, process: "subprocess.Popen[str]") -> int:
     raise AssertionError(process.stdout and process.stdout.read())
 
 
-def test_who_exports_is_the_first_to_go_knows_no_secret_and_takes_nothing_else_with_it(folder: Path) -> None:
+def test_a_killed_export_process_fails_the_export_only(folder: Path) -> None:
     results, process = train(folder, exporting_job())
     pid = exporting(results, process)
     child, end = Path(f"/proc/{pid}"), time.monotonic() + 20
     while (score := (child / "oom_score_adj").read_text().strip()) != "1000" and time.monotonic() < end:
         time.sleep(0.01)
-    environment = {one.partition("=")[0] for one in (child / "environ").read_text().split("\0")}
+    environment = {variable.partition("=")[0] for variable in (child / "environ").read_text().split("\0")}
     os.kill(pid, signal.SIGKILL)
     code, output = ended(process)
     assert code == 0, output
     assert score == "1000"
-    assert not {one for one in environment if one.startswith("EPOCHAL_")}
-    told = summary(results)["export"]
-    assert told["reason"] == "ExportFailed"
-    assert "its process was killed by signal 9; was it short of memory" in told["message"]
+    assert not {variable for variable in environment if variable.startswith("EPOCHAL_")}
+    export_summary = summary(results)["export"]
+    assert export_summary["reason"] == "ExportFailed"
+    assert "its process was killed by signal 9; was it short of memory" in export_summary["message"]
     assert (results / "model.keras").exists()
     assert Signature.model_validate_json((results / SIGNATURE).read_bytes()).models[0].onnx is None
     assert not (results / "attempts/exporting").exists()
 
 
 @pytest.mark.parametrize(("backoff_limit", "reason"), [(3, "Exported"), (1, "ExportFailed")])
-def test_what_follows_an_attempt_that_is_killed_while_it_exports(folder: Path, backoff_limit: int, reason: str) -> None:
+def test_an_attempt_after_a_killed_export(folder: Path, backoff_limit: int, reason: str) -> None:
     document = exporting_job(backoffLimit=backoff_limit)
     results, process = train(folder, document)
     child = exporting(results, process)
@@ -434,9 +420,9 @@ def test_what_follows_an_attempt_that_is_killed_while_it_exports(folder: Path, b
         time.sleep(0.01)
     assert not (results / "summary.json").exists()
     results = trained(folder, document)
-    told = summary(results)["export"]
-    assert told["reason"] == reason
+    export_summary = summary(results)["export"]
+    assert export_summary["reason"] == reason
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
     assert (signature.models[0].onnx is not None) == (reason == "Exported")
     if reason == "ExportFailed":
-        assert told["message"].startswith("an earlier attempt to train ended while its models were exported")
+        assert export_summary["message"].startswith("an earlier attempt to train ended while its models were exported")

@@ -1,4 +1,4 @@
-"""What cannot be told in ONNX is served by Keras, by the same server."""
+"""The server serves models by Keras if they cannot be converted to ONNX."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +13,6 @@ from epochal_server.model.runtimes.keras import Keras
 from tests.kit.models import digest, signature
 from tests.kit.s3_server import Service
 from tests.kit.serving import Process, put, serving
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
 def network() -> keras.Model:
@@ -45,7 +43,7 @@ def server(tmp_path: Path) -> Iterator[Process]:
     service.stop()
 
 
-def test_answers_as_keras_does(server: Process) -> None:
+def test_the_server_answers_as_keras_does(server: Process) -> None:
     left, right = np.random.default_rng(7).normal(size=(2, 5, 4)).astype(np.float32)
     inputs = [
         {"name": name, "shape": [5, 4], "datatype": "FP32", "data": array.ravel().tolist()}
@@ -53,7 +51,7 @@ def test_answers_as_keras_does(server: Process) -> None:
     ]
     answer = server.ask("/v2/models/digits/infer", {"inputs": inputs})
     assert answer.status == 200, answer.body
-    found = {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in answer.json["outputs"]}
+    found = {output["name"]: np.array(output["data"]).reshape(output["shape"]) for output in answer.json["outputs"]}
     mixed, classes = network()({"left": left, "right": right})
     assert found["mixed"] == pytest.approx(np.asarray(mixed), abs=1e-5)
     assert found["classes"] == pytest.approx(np.asarray(classes), abs=1e-5)
@@ -61,7 +59,7 @@ def test_answers_as_keras_does(server: Process) -> None:
     assert server.ask("/v2/models/digits/infer", {"inputs": inputs[:1]}).status == 400
 
 
-def test_pairs_with_a_signature_by_name_or_where_a_check_proves_it() -> None:
+def test_inputs_match_the_signature_by_name_or_by_its_check() -> None:
     def vectors(*names: str, size: int = 4) -> list[TensorSpec]:
         return [TensorSpec(name=name, shape=[size], dtype="float32") for name in names]
 

@@ -1,4 +1,7 @@
-"""Trainings that are killed: real processes, real signals, at moments that differ from run to run."""
+"""Trainings that are killed: real processes, real signals, at moments that differ from run to run.
+
+They train in mixed precision: its scale of the loss is one more state to resume from.
+"""
 
 import csv
 import json
@@ -17,13 +20,11 @@ import yaml
 
 from tests.kit.jobs import EXAMPLES, digits_file
 
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-
 EPOCHS = 16
 PATIENT = {"callback": "EarlyStopping", "monitor": "val_loss", "patience": EPOCHS, "restore_best_weights": True}
+GROWING_SCALE = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}, "dynamic_growth_steps": 3}
 WORST = {"metric": "loss", "mode": "Max"}
-"""Makes the first epoch the best one: its weights have to outlive all that comes after it."""
+"""Makes the first epoch the best one: its weights must survive all later epochs."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,8 @@ def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
         "checkpoint": {"everySeconds": 1},
         "callbacks": [PATIENT],
         "monitor": WORST,
+        "precision": "mixed_float16",
+        "optimizer": GROWING_SCALE,
     } | training
     document["spec"]["results"]["exports"] = []
     path = folder / f"{results}.yaml"
@@ -58,7 +61,7 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
 def strike(
     process: subprocess.Popen[str], number: signal.Signals, epoch: int, moment: random.Random
 ) -> tuple[int, str]:
-    """Sends a signal at some moment after an epoch."""
+    """Sends a signal at a random moment after an epoch."""
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
@@ -72,7 +75,7 @@ def strike(
 
 
 def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
-    """Returns what a training left: weights of both models, history without seconds, log."""
+    """Returns the results of a training: weights of both models, history without seconds, log."""
     (results,) = (folder / "default/digits").iterdir()
     rows = list(csv.reader((results / "history.csv").read_text().splitlines()))
     models = [keras.saving.load_model(results / name) for name in ("model.keras", "best.keras")]
@@ -81,13 +84,13 @@ def of(folder: Path) -> tuple[list[Any], list[list[str]], str]:
 
 
 def models(folder: Path) -> list[dict[str, Any]]:
-    """Returns what a training says of its models, but for their files, which hold when they were saved."""
+    """Returns the models in the summary without the digests of their files, which contain the time."""
     (results,) = (folder / "default/digits").iterdir()
     found: list[dict[str, Any]] = json.loads((results / "summary.json").read_text())["models"]
-    return [{name: value for name, value in one.items() if name != "sha256"} for one in found]
+    return [{name: value for name, value in item.items() if name != "sha256"} for item in found]
 
 
-def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, moment: random.Random) -> None:
+def test_a_killed_training_ends_like_an_undisturbed_one(folder: Path, moment: random.Random) -> None:
     code, output = strike(start(folder, "killed"), signal.SIGKILL, moment.randint(2, 4), moment)
     assert code == -signal.SIGKILL, output
     code, output = strike(start(folder, "killed"), signal.SIGTERM, moment.randint(6, 8), moment)
@@ -105,7 +108,7 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, mom
         np.testing.assert_array_equal(one, other)
     assert same == history
     assert models(folder / "killed") == models(folder / "whole")
-    assert [(one["name"], one["epoch"] == 1) for one in models(folder / "whole")] == [
+    assert [(model["name"], model["epoch"] == 1) for model in models(folder / "whole")] == [
         ("model.keras", False),
         ("best.keras", True),
     ]
@@ -113,7 +116,7 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(folder: Path, mom
     assert log.count("Going on from") == 2
 
 
-def test_a_training_that_is_done_can_be_trained_further(folder: Path) -> None:
+def test_a_finished_training_can_be_continued(folder: Path) -> None:
     (before,) = (folder / "whole/default/digits").iterdir()
     uri = f"s3://digits-results/default/digits/{before.name}/"
     code, output = end(start(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri}))

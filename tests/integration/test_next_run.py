@@ -1,4 +1,4 @@
-"""Whole runs of the trainer, one after the other, each with what those before it have left."""
+"""Runs of the trainer, one after another, each with the results of those before."""
 
 import csv
 import itertools
@@ -22,10 +22,7 @@ from epochal_trainer.run import Folders, run
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
 
-from .conftest import undone
-
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+from .conftest import restored_process
 
 FEATURES = np.random.default_rng(0).normal(size=(60, 6)).astype("float32")
 LABELS = (FEATURES[:, 0] > 0).astype("uint8")
@@ -62,7 +59,7 @@ def train_job(
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
     job = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": metadata, "spec": spec}
     (folder / "job.yaml").write_text(yaml.safe_dump(job))
-    with undone():
+    with restored_process():
         return run(folder / "job.yaml", Folders(folder / "data", folder / "results"))
 
 
@@ -80,19 +77,19 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
-    """Runs the trainer until it is told to stop, as its second epoch ends."""
+    """Runs the trainer until SIGTERM at the end of its second epoch."""
 
     def stop(_: Any, epoch: int, logs: Any = None) -> None:
         del logs
         if epoch == 1:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with monkeypatch.context() as told:
-        told.setattr(keras.callbacks.EarlyStopping, "on_epoch_end", stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.EarlyStopping, "on_epoch_end", stop)
         assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 143
 
 
-def test_weights_and_a_drawn_division_go_on_as_they_were(
+def test_sample_weights_and_a_random_split_stay_the_same_after_a_restart(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = np.argsort(LABELS, kind="stable")
@@ -105,11 +102,11 @@ def test_weights_and_a_drawn_division_go_on_as_they_were(
     assert train_job(folder, callbacks=[NEVER_BETTER], **fields) == 0
     whole, resumed = summary(folder, "whole"), summary(folder)
     assert resumed["attempt"] == 2
-    told = resumed["data"]
-    assert told == whole["data"]
-    assert (told["train"], told["validation"], told["test"]) == (48, 12, 60)
-    assert told["division"] == {"shuffle": True, "stratify": True, "seed": 3}
-    assert sorted(told["classWeights"]) == ["0", "1"]
+    data = resumed["data"]
+    assert data == whole["data"]
+    assert (data["train"], data["validation"], data["test"]) == (48, 12, 60)
+    assert data["division"] == {"shuffle": True, "stratify": True, "seed": 3}
+    assert sorted(data["classWeights"]) == ["0", "1"]
     assert all(resumed[name] == whole[name] for name in ("metrics", "best", "test"))
     models = [keras.saving.load_model(results(folder, uid) / "model.keras") for uid in ("whole", "1")]
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
@@ -121,10 +118,10 @@ def test_weights_and_a_drawn_division_go_on_as_they_were(
     assert "may hold samples that were trained on there" not in capsys.readouterr().out
     assert train_job(folder, "3", epochs=4, continueFrom=again, **{**fields, "seed": 4}) == 0
     assert "may hold samples that were trained on there" in capsys.readouterr().out
-    assert "ValidationSeen" in [one["reason"] for one in summary(folder, "3")["warnings"]]
+    assert "ValidationSeen" in [warning["reason"] for warning in summary(folder, "3")["warnings"]]
 
 
-def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
+def test_changed_data_restart_the_epoch_with_a_warning(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fields: dict[str, Any] = {"callbacks": [NEVER_BETTER], "batchSize": 10, "epochs": 2}
@@ -134,8 +131,8 @@ def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
         if next(steps) == 6 + 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with monkeypatch.context() as told:
-        told.setattr(keras.callbacks.EarlyStopping, "on_train_batch_end", stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.EarlyStopping, "on_train_batch_end", stop)
         assert train_job(folder, **fields) == 143
     np.savez(folder / "data/tiny.npz", x=FEATURES + 1, y=LABELS)
     capsys.readouterr()
@@ -143,11 +140,11 @@ def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
     printed = capsys.readouterr().out
     assert "from the middle of epoch 2: that epoch begins anew" in printed
     assert "Going on from the end of epoch 1" in printed
-    (told_of,) = (one["message"] for one in summary(folder)["warnings"] if one["reason"] == "DataChanged")
-    assert "after 1 finished epochs" in told_of
+    (message,) = (warning["message"] for warning in summary(folder)["warnings"] if warning["reason"] == "DataChanged")
+    assert "after 1 finished epochs" in message
 
 
-def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(
+def test_a_checkpoint_of_another_network_ends_the_run_and_is_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped(folder, monkeypatch)
@@ -165,7 +162,7 @@ def test_a_checkpoint_that_does_not_fit_ends_it_and_is_kept(
     assert files(results(folder) / "checkpoints") == before
 
 
-def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
+def test_damaged_checkpoints_end_the_run_and_are_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stopped(folder, monkeypatch)
@@ -178,7 +175,7 @@ def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
     assert files(results(folder) / "checkpoints") == before
 
 
-def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_that_fit_without_a_checkpoint_fit_with_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = int(np.ceil(2 * (FEATURES.nbytes + LABELS.nbytes) / 0.3))
     monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left)
     stopped(folder, monkeypatch)
@@ -199,7 +196,7 @@ def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monk
     ],
     ids=["the test", "storing"],
 )
-def test_an_attempt_whose_place_was_taken_stores_no_results(
+def test_a_superseded_attempt_stores_no_results(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -216,7 +213,7 @@ def test_an_attempt_whose_place_was_taken_stores_no_results(
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
 
 
-def test_a_run_that_is_to_be_finished_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_with_finish_reports_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, finish=True, callbacks=[NEVER_BETTER]) == 0
     found = summary(folder)
     assert (found["epochs"], found["reason"], found["spec"]["training"]["epochs"]) == (1, "FinishedEarly", 3)
@@ -232,7 +229,7 @@ def test_a_run_that_is_to_be_finished_says_so(folder: Path, capsys: pytest.Captu
     assert (summary(folder, "3")["epochs"], summary(folder, "3")["reason"]) == (3, "Completed")
 
 
-def test_a_stop_by_early_stopping_does_not_stop_who_trains_further(folder: Path) -> None:
+def test_early_stopping_does_not_end_a_continued_training(folder: Path) -> None:
     assert train_job(folder, epochs=9, callbacks=[NEVER_BETTER]) == 0
     assert summary(folder)["epochs"] == 3
     again = {"uri": "s3://results/lab/tiny/1/"}
@@ -248,13 +245,13 @@ WORST = {"metric": "loss", "mode": "Max"}
 def test_the_best_model_lies_beside_the_last_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, epochs=4, monitor=WORST, metrics=["accuracy"]) == 0
     last, best = summary(folder)["models"]
-    assert [(one["name"], one["epoch"]) for one in (last, best)] == [("model.keras", 4), ("best.keras", 1)]
-    for one in (last, best):
-        path = results(folder) / one["name"]
+    assert [(item["name"], item["epoch"]) for item in (last, best)] == [("model.keras", 4), ("best.keras", 1)]
+    for item in (last, best):
+        path = results(folder) / item["name"]
         model = keras.saving.load_model(path)
-        assert (one["sha256"], one["weights"]) == (sha256(path), digest(model))
+        assert (item["sha256"], item["weights"]) == (sha256(path), digest(model))
         figures = model.evaluate(FEATURES, LABELS, verbose=0, return_dict=True)
-        assert one["test"] == pytest.approx(figures, rel=1e-5)
+        assert item["test"] == pytest.approx(figures, rel=1e-5)
     assert summary(folder)["test"] == last["test"] != best["test"]
     assert summary(folder)["best"] == {
         "epoch": 1,
@@ -263,13 +260,15 @@ def test_the_best_model_lies_beside_the_last_one(folder: Path, capsys: pytest.Ca
         "value": best["metrics"]["loss"],
     }
     log = (results(folder) / "training.log").read_text().splitlines()
-    said = log[-1].split("  ", 1)[1]
-    assert said.startswith("4 epochs trained; model.keras holds epoch 4 (loss ")
-    assert "; best.keras holds epoch 1, the best (loss " in said
-    assert capsys.readouterr().out.rstrip().endswith(f"Done: {said}")
+    line = log[-1].split("  ", 1)[1]
+    assert line.startswith("4 epochs trained; model.keras holds epoch 4 (loss ")
+    assert "; best.keras holds epoch 1, the best (loss " in line
+    assert capsys.readouterr().out.rstrip().endswith(f"Done: {line}")
 
 
-def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_continues_from_the_best_weights_of_another(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train_job(folder, epochs=4, monitor=WORST) == 0
     best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
     assert train_job(folder, "2", epochs=1, continueFrom=best) == 64
@@ -285,10 +284,8 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
     assert "epoch 1 was its best one, and its weights were not kept" in capsys.readouterr().out
 
 
-def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nor is it once the trainer was killed and goes on."""
+def test_a_better_epoch_of_the_training_before_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after the trainer was killed and resumed."""
     assert train_job(folder, epochs=2, monitor=WORST) == 0
     again = {"uri": "s3://results/lab/tiny/1/"}
 
@@ -308,13 +305,11 @@ def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(
     assert "best since epoch 3" in line
 
 
-def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_best_model_is_stored_if_the_last_epoch_is_as_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     still = {"name": "SGD", "learning_rate": 0}
     fields: dict[str, Any] = {"metrics": ["accuracy"], "monitor": {"metric": "accuracy"}}
     assert train_job(folder, epochs=3, optimizer=still, **fields) == 0
-    assert [(one["name"], one["epoch"]) for one in summary(folder)["models"]] == [("model.keras", 3)]
+    assert [(model["name"], model["epoch"]) for model in summary(folder)["models"]] == [("model.keras", 3)]
     assert summary(folder)["best"]["epoch"] == 1
     assert "; model.keras holds epoch 3, as good as epoch 1, the best (accuracy " in capsys.readouterr().out
     best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
@@ -322,7 +317,7 @@ def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
     assert "Going on from the end of epoch 3 " in capsys.readouterr().out
 
 
-def test_a_training_by_parts_leaves_what_one_at_once_does(folder: Path) -> None:
+def test_a_training_in_parts_has_the_results_of_one_run(folder: Path) -> None:
     fields: dict[str, Any] = {"epochs": 6, "monitor": WORST, "callbacks": [NEVER_BETTER | {"patience": 9}]}
     assert train_job(folder, "whole", **fields) == 0
     before: dict[str, Any] = {}
@@ -332,7 +327,7 @@ def test_a_training_by_parts_leaves_what_one_at_once_does(folder: Path) -> None:
         before = {"continueFrom": {"uri": f"s3://results/lab/tiny/{uid}/"}}
     whole, last = summary(folder, "whole"), summary(folder, "3")
     assert last["best"] == whole["best"], "the best epoch is one of another part"
-    files = [one["sha256"] for one in last["models"]]  # which hold the time of their writing
+    files = [model["sha256"] for model in last["models"]]  # which hold the time of their writing
     assert last["models"] == [one | {"sha256": there} for one, there in zip(whole["models"], files, strict=True)]
     tables = [_without_seconds(results(folder, uid) / "history.csv") for uid in ("whole", "3")]
     assert tables[0] == tables[1]
@@ -353,7 +348,7 @@ def _without_seconds(table: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "line"),
     [
         ({"monitor": WORST, "best": False}, "epoch 1 was better (loss {}), but is not there: spec.results.best is"),
         ({"epochs": 1}, "1 epoch trained; model.keras holds epoch 1 (loss "),
@@ -368,15 +363,15 @@ def _without_seconds(table: Path) -> list[dict[str, str]]:
     ],
     ids=["not asked for", "one epoch", "restored"],
 )
-def test_one_model_is_left_where_there_is_no_other(folder: Path, fields: dict[str, Any], said: str) -> None:
+def test_one_model_is_stored_if_there_is_no_other(folder: Path, fields: dict[str, Any], line: str) -> None:
     assert train_job(folder, **fields) == 0
     (only,) = summary(folder)["models"]
     assert only["name"] == "model.keras"
     assert not (results(folder) / "best.keras").exists()
-    assert said.split("{}", maxsplit=1)[0] in (results(folder) / "training.log").read_text().splitlines()[-1]
+    assert line.split("{}", maxsplit=1)[0] in (results(folder) / "training.log").read_text().splitlines()[-1]
 
 
-def test_a_storage_that_gives_back_another_model_is_told_and_tried_again(
+def test_a_storage_that_returns_another_model_fails_the_attempt_only(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     download = FolderBucket.download
@@ -395,7 +390,7 @@ def test_a_storage_that_gives_back_another_model_is_told_and_tried_again(
     assert (summary(folder)["attempt"], summary(folder)["epochs"]) == (2, 3)
 
 
-def test_a_file_that_does_not_hold_what_was_evaluated_is_our_fault(
+def test_a_stored_model_other_than_the_evaluated_one_is_an_internal_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save = keras.Model.save
@@ -411,7 +406,7 @@ def test_a_file_that_does_not_hold_what_was_evaluated_is_our_fault(
     assert "that is a fault of Epochal, or of Keras, and none of spec, data or storage" in capsys.readouterr().out
 
 
-def test_what_is_monitored_must_be_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_monitored_metric_must_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, metrics=["accuracy"], monitor={"metric": "val_accuracy"}) == 64
     printed = capsys.readouterr().out
     assert "InvalidTraining: spec.training.monitor.metric: must be one of loss, accuracy, found 'val_acc" in printed

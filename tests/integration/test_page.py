@@ -30,22 +30,15 @@ NO_KEY, REFUSED = ("status of 401",), ("status of 400",)
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A model that reads digits on photographs."""
-    with served(tmp_path_factory.mktemp("digits"), images="Digit", classes=list(DIGITS)) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same, for those who have a key."""
+    """The model of `digits_server`, for clients with a key."""
     with served(tmp_path_factory.mktemp("keyed"), images="Digit", classes=list(DIGITS), keys={"one": KEY}) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same, whose numbers are no probabilities, and whose classes have no names."""
+    """The same model with outputs that are no probabilities, and without class names."""
     made = digits_model.signature(probabilities=False)
     with serving(tmp_path_factory.mktemp("scores"), digits_model.model(), made, images="Digit") as address:
         yield address
@@ -58,8 +51,8 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def served(folder: Path, **told: Any) -> AbstractContextManager[str]:
-    return serving(folder, digits_model.model(), digits_model.signature(), **told)
+def served(folder: Path, **fields: Any) -> AbstractContextManager[str]:
+    return serving(folder, digits_model.model(), digits_model.signature(), **fields)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +62,6 @@ def chromium() -> Iterator[Browser]:
 
 
 def draw(page: Page, points: Points) -> None:
-    """Draws with the mouse."""
     expect(page.locator("#pad")).to_be_visible()
     box = page.locator("#pad").bounding_box()
     assert box is not None
@@ -82,19 +74,13 @@ def draw(page: Page, points: Points) -> None:
 
 
 def choose(page: Page, *files: Path) -> None:
-    """Chooses files once the page takes some: Playwright does not wait for it, as nobody sees an input for files."""
+    """Chooses files once the page accepts them: Playwright does not wait for it, since the file input is hidden."""
     expect(page.locator("#photographs")).to_be_visible()
     page.locator("#files").set_input_files(files)
 
 
 def photograph(*digits: Points, side: int = 600, turned: bool = False) -> bytes:
-    """Returns a photograph of digits beside one another on paper.
-
-    Args:
-        digits: The digits.
-        side: Pixels of the paper that each has.
-        turned: Whether the camera was held upright, and only says so.
-    """
+    """Returns a photograph of digits on paper, `side` pixels each; `turned` stores it with an EXIF rotation."""
     picture = Image.new("RGB", (side * len(digits), side), "#ddd8cc")
     pen = ImageDraw.Draw(picture)
     for place, points in enumerate(digits):
@@ -108,8 +94,8 @@ def photograph(*digits: Points, side: int = 600, turned: bool = False) -> bytes:
     return file.getvalue()
 
 
-def test_a_drawn_digit_is_answered(chromium: Browser, digits: str) -> None:
-    with opened(chromium, digits) as page:
+def test_a_drawn_digit_is_read(chromium: Browser, digits_server: str) -> None:
+    with opened(chromium, digits_server) as page:
         draw(page, SEVEN)
         expect(page.locator(".found strong")).to_have_text("seven")
         expect(page.locator(".bars li")).to_have_count(3)
@@ -140,9 +126,12 @@ def rewriting_host(address: str) -> Iterator[int]:
         proxy.shutdown()
 
 
-def test_it_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits: str) -> None:
+def test_the_page_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits_server: str) -> None:
     complains = ("status of 403", "Cross-Origin-Opener-Policy")  # which plain HTTP has not
-    with rewriting_host(digits) as port, opened(chromium, f"http://digits.test:{port}/", complains=complains) as page:
+    with (
+        rewriting_host(digits_server) as port,
+        opened(chromium, f"http://digits.test:{port}/", complains=complains) as page,
+    ):
         draw(page, SEVEN)
         expect(page.locator(".found strong")).to_have_text("seven")
         path = "/v2/models/digits/infer"
@@ -150,21 +139,21 @@ def test_it_works_behind_a_proxy_that_rewrites_host(chromium: Browser, digits: s
         assert page.evaluate(fetched, path) == 403  # only the page itself says that it is the server's own
 
 
-def test_no_page_of_another_origin_asks(chromium: Browser, digits: str, scores: str) -> None:
+def test_requests_from_another_origin_are_refused(chromium: Browser, digits_server: str, scores: str) -> None:
     fetched = "url => fetch(url, {method: 'POST', mode: 'no-cors', body: '{}'}).then(response => response.type)"
     for host in ("127.0.0.1", "digits.test"):  # with Sec-Fetch-Site, and by Origin alone
         other = scores.replace("127.0.0.1", host)
         context = chromium.new_context()
         page = context.new_page()
-        page.goto(f"{digits}/v2")  # which has no policy of its own that keeps it from asking others
+        page.goto(f"{digits_server}/v2")  # which has no policy of its own that keeps it from asking others
         with page.expect_response(f"{other}/**") as found:
             assert page.evaluate(fetched, f"{other}/v2/models/digits/infer") == "opaque"
         assert found.value.status == 403
         context.close()
 
 
-def test_what_is_drawn_is_taken_back(chromium: Browser, digits: str) -> None:
-    with opened(chromium, digits) as page:
+def test_a_drawing_can_be_undone(chromium: Browser, digits_server: str) -> None:
+    with opened(chromium, digits_server) as page:
         draw(page, ONE)
         expect(page.locator(".found strong")).to_have_text("one")
         page.get_by_role("button", name="Undo").click()
@@ -172,8 +161,8 @@ def test_what_is_drawn_is_taken_back(chromium: Browser, digits: str) -> None:
         expect(page.get_by_role("button", name="Clear")).to_be_disabled()
 
 
-def test_the_keyboard_is_enough(chromium: Browser, digits: str) -> None:
-    with opened(chromium, digits) as page:
+def test_the_keyboard_is_enough(chromium: Browser, digits_server: str) -> None:
+    with opened(chromium, digits_server) as page:
         expect(page.locator("#pad")).to_be_visible()
         for _ in range(2):  # past the link to the API
             page.keyboard.press("Tab")
@@ -190,8 +179,8 @@ def test_the_keyboard_is_enough(chromium: Browser, digits: str) -> None:
         expect(page.locator("#files")).to_be_focused()
 
 
-def test_a_finger_draws_too(chromium: Browser, digits: str) -> None:
-    with opened(chromium, digits, size=NARROW) as page:
+def test_touch_draws(chromium: Browser, digits_server: str) -> None:
+    with opened(chromium, digits_server, size=NARROW) as page:
         expect(page.locator("#pad")).to_be_visible()
         box = page.locator("#pad").bounding_box()
         assert box is not None
@@ -204,18 +193,18 @@ def test_a_finger_draws_too(chromium: Browser, digits: str) -> None:
         assert page.evaluate("scrollY") == 0
 
 
-def test_photographs_are_chosen(chromium: Browser, digits: str, tmp_path: Path) -> None:
+def test_photographs_are_chosen(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     for name, points in (("one.jpg", ONE), ("seven.jpg", SEVEN)):
         (tmp_path / name).write_bytes(photograph(points))
-    with opened(chromium, digits) as page:
+    with opened(chromium, digits_server) as page:
         choose(page, tmp_path / "one.jpg", tmp_path / "seven.jpg")
         expect(page.locator(".found strong")).to_have_text(["one", "seven"])
         expect(page.locator("article h3")).to_have_text(["one.jpg", "seven.jpg"])
 
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_photograph_is_dropped_or_pasted(chromium: Browser, digits: str, event: str) -> None:
-    with opened(chromium, digits) as page:
+def test_a_photograph_is_dropped_or_pasted(chromium: Browser, digits_server: str, event: str) -> None:
+    with opened(chromium, digits_server) as page:
         expect(page.locator("#pad")).to_be_visible()
         page.evaluate(
             """([event, bytes]) => {
@@ -233,10 +222,10 @@ def test_a_photograph_is_dropped_or_pasted(chromium: Browser, digits: str, event
 
 @pytest.mark.parametrize(("side", "turned"), [(400, False), (1400, True)])
 def test_several_digits_are_found_left_to_right(
-    chromium: Browser, digits: str, tmp_path: Path, side: int, *, turned: bool
+    chromium: Browser, digits_server: str, tmp_path: Path, side: int, *, turned: bool
 ) -> None:
     (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN, ONE, side=side, turned=turned))
-    with opened(chromium, digits) as page:
+    with opened(chromium, digits_server) as page:
         page.get_by_label("Several digits on one sheet").check()
         choose(page, tmp_path / "sheet.jpg")
         expect(page.locator(".found strong")).to_have_text(["one", "seven", "one"])
@@ -248,18 +237,20 @@ def test_several_digits_are_found_left_to_right(
         assert places == pytest.approx([1 / 6, 3 / 6, 5 / 6], abs=0.05)
 
 
-def test_what_is_no_photograph_is_refused_in_words(chromium: Browser, digits: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_photograph_is_refused_with_the_reason(
+    chromium: Browser, digits_server: str, tmp_path: Path
+) -> None:
     (tmp_path / "words.png").write_text("no picture at all")
-    with opened(chromium, digits, complains=REFUSED) as page:
+    with opened(chromium, digits_server, complains=REFUSED) as page:
         choose(page, tmp_path / "words.png")
         expect(page.locator(".refusal")).to_contain_text("not a JPEG, PNG or WebP")
         draw(page, ONE)  # and all goes on
         expect(page.locator(".found strong")).to_have_text("one")
 
 
-def test_what_is_too_large_is_not_sent(chromium: Browser, digits: str, tmp_path: Path) -> None:
+def test_a_photograph_that_is_too_large_is_not_sent(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     (tmp_path / "large.jpg").write_bytes(photograph(ONE) + bytes(9 * 2**20))
-    with opened(chromium, digits) as page:
+    with opened(chromium, digits_server) as page:
         choose(page, tmp_path / "large.jpg")
         expect(page.locator(".refusal")).to_have_text(
             "This photograph has 9 MiB, and the model takes 8 MiB: make it smaller."
@@ -267,7 +258,7 @@ def test_what_is_too_large_is_not_sent(chromium: Browser, digits: str, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (None, "The server cannot be reached."),
         ((429, {"Retry-After": "3"}, '{"error": "full"}'), "try again in 3 s. (full)"),
@@ -275,8 +266,8 @@ def test_what_is_too_large_is_not_sent(chromium: Browser, digits: str, tmp_path:
         ((502, {"Content-Type": "text/html"}, "<h1>nginx</h1>"), "The server has failed: 502 Bad Gateway"),
     ],
 )
-def test_what_the_way_to_the_server_does_is_told_in_words(
-    chromium: Browser, digits: str, answer: tuple[int, dict[str, str], str] | None, told: str
+def test_errors_of_the_network_and_of_proxies_are_shown(
+    chromium: Browser, digits_server: str, answer: tuple[int, dict[str, str], str] | None, message: str
 ) -> None:
     def meddle(route: Route) -> None:
         if answer is None:
@@ -284,34 +275,36 @@ def test_what_the_way_to_the_server_does_is_told_in_words(
         else:
             route.fulfill(status=answer[0], headers=answer[1], body=answer[2])
 
-    with opened(chromium, digits, complains=("Failed to load resource",)) as page:
+    with opened(chromium, digits_server, complains=("Failed to load resource",)) as page:
         page.route("**/predict*", meddle)
         draw(page, ONE)
-        expect(page.locator(".refusal")).to_contain_text(told)
+        expect(page.locator(".refusal")).to_contain_text(message)
         page.unroute("**/predict*")
         draw(page, ONE)
         expect(page.locator(".found strong")).to_have_text("one")
 
 
-def test_a_name_of_a_file_stays_text(chromium: Browser, digits: str, tmp_path: Path) -> None:
+def test_the_name_of_a_file_is_shown_as_text(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>.jpg"
     (tmp_path / name).write_bytes(photograph(ONE))
-    with opened(chromium, digits) as page:
+    with opened(chromium, digits_server) as page:
         choose(page, tmp_path / name)
         expect(page.locator("article h3")).to_have_text(name)
         expect(page.locator(".found strong")).to_have_text("one")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_narrow_screen_shows_the_answer_without_scrolling(chromium: Browser, digits: str, *, dark: bool) -> None:
-    with opened(chromium, digits, size=NARROW, dark=dark) as page:
+def test_a_narrow_screen_shows_the_answer_without_scrolling(
+    chromium: Browser, digits_server: str, *, dark: bool
+) -> None:
+    with opened(chromium, digits_server, size=NARROW, dark=dark) as page:
         draw(page, ONE)
         expect(page.locator(".found strong")).to_be_in_viewport()
         assert page.locator("#pad").evaluate("pad => pad.width === pad.height")
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]
 
 
-def test_a_key_is_asked_for_and_kept_in_the_tab_alone(chromium: Browser, keyed: str) -> None:
+def test_the_key_is_requested_and_stays_in_the_tab(chromium: Browser, keyed: str) -> None:
     with opened(chromium, keyed, complains=NO_KEY) as page:
         expect(page.get_by_label("Key")).to_be_focused()
         expect(page.locator("#photographs")).to_be_hidden()
@@ -344,7 +337,7 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, nu
         expect(page.locator(".refusal")).to_contain_text("no JSON")
 
 
-def test_an_output_that_tells_no_class_is_shown_as_numbers(chromium: Browser, scores: str, tmp_path: Path) -> None:
+def test_an_output_without_classes_is_shown_as_numbers(chromium: Browser, scores: str, tmp_path: Path) -> None:
     (tmp_path / "sheet.jpg").write_bytes(photograph(ONE, SEVEN))
     with opened(chromium, scores) as page:
         draw(page, ONE)
@@ -366,10 +359,10 @@ def test_each_of_several_outputs_is_a_table(chromium: Browser, tmp_path: Path) -
         expect(page.locator("tbody td")).to_have_text(["0.5", "0.5", "0.3", "0.3"])
 
 
-def test_the_api_is_told_with_commands_that_work(chromium: Browser, digits: str, tmp_path: Path) -> None:
+def test_the_commands_on_the_api_page_work(chromium: Browser, digits_server: str, tmp_path: Path) -> None:
     for name in ("photo.jpg", "photo.png", "photo.webp", "one.jpg", "two.jpg"):
         Image.open(io.BytesIO(photograph(ONE))).save(tmp_path / name)
-    with opened(chromium, f"{digits}/docs", size=NARROW) as page:
+    with opened(chromium, f"{digits_server}/docs", size=NARROW) as page:
         expect(page.locator(".operation").first).to_be_visible()
         commands = page.locator("pre", has_text="curl").all_text_contents()
         assert page.evaluate("document.documentElement.scrollWidth") == NARROW[0]

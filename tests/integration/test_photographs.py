@@ -6,7 +6,7 @@ import numpy as np
 from epochal_photographs.decode import decode
 from epochal_photographs.digit import MIN_SIDE, find_digit, find_digits
 
-from tests.photographs.digits import some
+from tests.photographs.digits import selection
 from tests.photographs.families import photographs
 from tests.photographs.network import Network
 from tests.photographs.score import MAX_PIXELS, Score, score
@@ -38,11 +38,11 @@ OTHERS = {
 
 @cache
 def of(family: str, count: int) -> Score:
-    return score(photographs(family, *some(), count, SEED), Network())
+    return score(photographs(family, *selection(), count, SEED), Network())
 
 
 def test_the_network_reads_the_digits_themselves() -> None:
-    images, labels = some()
+    images, labels = selection()
     assert (Network().classes(images) == labels).mean() >= 0.99
 
 
@@ -50,27 +50,27 @@ def test_photographs_of_a_phone() -> None:
     assert of("phone", 60).part >= 0.95
 
 
-def test_what_else_people_send() -> None:
+def test_photographs_of_other_families() -> None:
     scores = {family: of(family, count) for family, count in OTHERS.items()}
-    right, every = sum(one.right for one in scores.values()), sum(one.photographs for one in scores.values())
+    right, every = sum(item.right for item in scores.values()), sum(item.photographs for item in scores.values())
     assert right >= 0.95 * every
     assert {family: one.part for family, one in scores.items() if one.part < 0.8} == {}
 
 
 def test_a_photograph_of_12_megapixels() -> None:
-    (photograph,) = photographs("large", *some(), 1, SEED)
+    (photograph,) = photographs("large", *selection(), 1, SEED)
     image = find_digit(decode(photograph.data, max_pixels=MAX_PIXELS, min_side=MIN_SIDE))
     assert Network().classes(image[None])[0] == photograph.label
 
 
-def test_several_on_one_sheet() -> None:
-    images, labels = some()
+def test_several_digits_on_one_sheet() -> None:
+    images, labels = selection()
     right = []
     for seed in range(SHEETS):
         draw = np.random.default_rng([SEED, seed])
         chosen = draw.permutation(len(images))[:5]
         found = find_digits(decode(sheet(images[chosen], draw), max_pixels=MAX_PIXELS, min_side=MIN_SIDE))
         if len(found) == len(chosen):
-            right += (Network().classes(np.stack([one.image for one in found])) == labels[chosen]).tolist()
+            right += (Network().classes(np.stack([item.image for item in found])) == labels[chosen]).tolist()
     assert len(right) >= 0.9 * 5 * SHEETS
     assert np.mean(right) >= 0.95

@@ -1,6 +1,5 @@
 """Trainings in mixed precision: they learn, go on from checkpoints bit for bit, and leave a model for plain Keras."""
 
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,23 +13,18 @@ from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
 
-from tests.kit.jobs import digits_file
-
-from .test_kill import EPOCHS, end, of, start
 from .test_resume import CALLBACKS, STEPS, assert_same, run
 from .test_train import fit, samples
-
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 SMALL = ["mixed_bfloat16", "mixed_float16"]
 HASTY = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}, "dynamic_growth_steps": 3}
 FAR = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}, "initial_scale": 2.0**120}
 EMA = {"name": "Adam", "use_ema": True}
+MIDDLE = Position(epoch=0, step=2, begun=True)
 
 
 @pytest.mark.parametrize("precision", SMALL)
-def test_it_learns(precision: str) -> None:
+def test_a_network_in_mixed_precision_learns(precision: str) -> None:
     data = samples(400)
     model, history, _ = fit(
         epochs=30,
@@ -72,30 +66,34 @@ def test_plain_keras_loads_the_model_and_trains_it_further(precision: str, optim
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "positions"),
     [
-        {"precision": "mixed_bfloat16"},
-        {"precision": "mixed_float16"},
-        {"precision": "mixed_float16", "optimizer": HASTY},
-        {"precision": "mixed_float16", "optimizer": FAR},
-        {"precision": "mixed_float16", "optimizer": EMA, "callbacks": [{"callback": "SwapEMAWeights"}, *CALLBACKS[2:]]},
+        ({"precision": "mixed_bfloat16"}, [MIDDLE]),
+        ({"precision": "mixed_float16", "optimizer": HASTY}, [MIDDLE, Position(epoch=0, step=STEPS, begun=True)]),
+        ({"precision": "mixed_float16", "optimizer": FAR}, [MIDDLE]),
+        (
+            {
+                "precision": "mixed_float16",
+                "optimizer": EMA,
+                "callbacks": [{"callback": "SwapEMAWeights"}, *CALLBACKS[2:]],
+            },
+            [MIDDLE, Position(epoch=1)],
+        ),
     ],
-    ids=["mixed_bfloat16", "mixed_float16", "a scale that grows", "a scale that shrinks", "averaged weights"],
+    ids=["mixed_bfloat16", "mixed_float16 with a growing scale", "a shrinking scale", "averaged weights"],
 )
-def test_it_goes_on_bit_for_bit(fields: dict[str, Any], tmp_path: Path) -> None:
+def test_a_resumed_training_has_the_same_weights_bit_for_bit(
+    fields: dict[str, Any], positions: list[Position], tmp_path: Path
+) -> None:
     whole = run(tmp_path / "whole", epochs=2, **fields)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    for position in (
-        Position(epoch=0, step=2, begun=True),
-        Position(epoch=0, step=STEPS, begun=True),
-        Position(epoch=1),
-    ):
+    for position in positions:
         store.write(whole.at(position))
         resumed = tmp_path / f"{position.epoch}-{position.step}"
         assert_same(run(resumed, epochs=2, start=store.newest(), **fields), whole)
 
 
-def test_steps_whose_gradients_overflow_are_left_out() -> None:
+def test_steps_with_overflowing_gradients_are_skipped() -> None:
     model, history, _ = fit(precision="mixed_float16", optimizer=FAR, epochs=2)
     steps = 2 * 4
     assert int(model.optimizer.iterations) < steps
@@ -104,7 +102,7 @@ def test_steps_whose_gradients_overflow_are_left_out() -> None:
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
-def test_what_keras_does_not_compute_in_a_small_type_is_told() -> None:
+def test_an_operation_without_a_small_type_is_reported() -> None:
     held = {"layer": "Dense", "units": 3, "activity_regularizer": "l2"}
     last = {"layer": "Dense", "units": 3, "activation": "softmax"}
     hint = "spec.training.precision is mixed_bfloat16: .* dtype: float32"
@@ -114,38 +112,9 @@ def test_what_keras_does_not_compute_in_a_small_type_is_told() -> None:
     assert len(fit(layers=[{**held, "dtype": "float32"}, last], precision="mixed_bfloat16")[1]) == 3
 
 
-def test_what_is_too_large_for_float16_is_told() -> None:
+def test_values_too_large_for_float16_are_reported() -> None:
     large = Samples(1e6 * samples().features, samples().labels, "features", "labels")
     with pytest.raises(Failure, match=r"so does spec.training.precision: mixed_bfloat16, .* below 65,504") as caught:
         fit(data=large, precision="mixed_float16")
     assert caught.value.reason == "NonFiniteLoss"
     assert len(fit(data=large, precision="mixed_bfloat16")[1]) == 3
-
-
-def killed(process: subprocess.Popen[str], number: signal.Signals, epoch: int) -> tuple[int, str]:
-    """Sends a signal once an epoch has ended."""
-    assert process.stdout is not None
-    while line := process.stdout.readline():
-        if f"Epoch {epoch:>2}/{EPOCHS}" in line:
-            process.send_signal(number)
-            break
-    return end(process)
-
-
-def test_a_training_that_was_killed_ends_like_one_that_was_not(tmp_path: Path) -> None:
-    digits_file(tmp_path / "data")
-    small = {"precision": "mixed_float16", "optimizer": HASTY}
-    code, output = killed(start(tmp_path, "killed", **small), signal.SIGKILL, 3)
-    assert code == -signal.SIGKILL, output
-    code, output = killed(start(tmp_path, "killed", **small), signal.SIGTERM, 7)
-    assert code == 143, output
-    code, output = end(start(tmp_path, "killed", **small))
-    assert code == 0, output
-    assert "Going on from" in output
-    code, output = end(start(tmp_path, "whole", **small))
-    assert code == 0, output
-    weights, history, _ = of(tmp_path / "whole")
-    resumed, same, _ = of(tmp_path / "killed")
-    for one, other in zip(weights, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert same == history

@@ -1,10 +1,9 @@
-"""A photograph is sent as people send it, and answered; whatever else is sent is refused in words."""
+"""The server answers photographs, and refuses other bodies with a reason."""
 
 import io
 import json
 import random
 import subprocess
-from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from tests.kit import digits_model
-from tests.kit.model_server import ask, serving
+from tests.kit.model_server import ask
 from tests.kit.served import DIGITS
 
 SIZE = (4000, 3000)
-"""12 megapixels."""
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("digits")
-    model, signature = digits_model.model(), digits_model.signature()
-    with serving(folder, model, signature, images="Digit", classes=list(DIGITS)) as where:
-        yield where
 
 
 @cache
@@ -51,43 +41,43 @@ def curl(*arguments: str) -> Any:
 
 
 @pytest.mark.parametrize("digit", [2, 3, 7])
-def test_a_photograph_is_answered_right(url: str, tmp_path: Path, digit: int) -> None:
+def test_a_photograph_is_read_right(digits_server: str, tmp_path: Path, digit: int) -> None:
     (tmp_path / "photo.jpg").write_bytes(photograph(digit))
-    told = curl("--data-binary", f"@{tmp_path / 'photo.jpg'}", f"{url}/predict")
-    assert (told["class"], told["name"], told["top"][0]["class"]) == (digit, DIGITS[digit], digit)
-    assert told["probability"] == told["top"][0]["probability"] > 0.5
+    answer = curl("--data-binary", f"@{tmp_path / 'photo.jpg'}", f"{digits_server}/predict")
+    assert (answer["class"], answer["name"], answer["top"][0]["class"]) == (digit, DIGITS[digit], digit)
+    assert answer["probability"] == answer["top"][0]["probability"] > 0.5
 
 
-def test_so_are_several_in_a_form(url: str, tmp_path: Path) -> None:
+def test_several_photographs_in_a_form_are_read_right(digits_server: str, tmp_path: Path) -> None:
     files = {"a.jpg": photograph(2), "b.png": photograph(7, size=(300, 300), kind="PNG"), "c.jpg": b"no photograph"}
     form: list[str] = []
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
         form += ["--form", f"file=@{tmp_path / name}"]
-    told = curl(*form, f"{url}/predict")["photographs"]
-    assert [(one["file"], one.get("class")) for one in told] == [("a.jpg", 2), ("b.png", 7), ("c.jpg", None)]
-    assert "not a JPEG, PNG or WebP" in told[2]["error"]
+    answer = curl(*form, f"{digits_server}/predict")["photographs"]
+    assert [(item["file"], item.get("class")) for item in answer] == [("a.jpg", 2), ("b.png", 7), ("c.jpg", None)]
+    assert "not a JPEG, PNG or WebP" in answer[2]["error"]
 
 
-def test_so_are_several_digits_on_one_sheet(url: str) -> None:
-    status, told = ask(f"{url}/predict?several=true&show=true", photograph(7, 2, 3))
-    found = told["predictions"]
-    assert (status, [one["class"] for one in found]) == (200, [7, 2, 3])
+def test_several_digits_on_one_sheet_are_read_right(digits_server: str) -> None:
+    status, answer = ask(f"{digits_server}/predict?several=true&show=true", photograph(7, 2, 3))
+    found = answer["predictions"]
+    assert (status, [item["class"] for item in found]) == (200, [7, 2, 3])
     for place, one in enumerate(found):
         middle = (one["box"]["left"] + one["box"]["right"]) / 2 / SIZE[0]
         assert middle == pytest.approx((place + 0.5) / 3, abs=0.05)
         assert one["image"].startswith("data:image/png;base64,")
 
 
-def test_what_the_network_saw_is_given_back(url: str) -> None:
-    status, picture = ask(f"{url}/predict?show=true", photograph(2), {"Accept": "image/png"})
+def test_the_input_of_the_network_is_returned(digits_server: str) -> None:
+    status, picture = ask(f"{digits_server}/predict?show=true", photograph(2), {"Accept": "image/png"})
     assert status == 200
     with Image.open(io.BytesIO(picture)) as seen:
         assert (seen.format, seen.mode, seen.size) == ("PNG", "L", (28, 28))
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "message"),
     [
         (b"", 400, "found nothing"),
         (b"GIF89a", 400, "not a JPEG, PNG or WebP"),
@@ -96,9 +86,9 @@ def test_what_the_network_saw_is_given_back(url: str) -> None:
         (b"\xff\xd8" + b"\0" * 9_000_000, 413, "spec.limits.requestBytes"),
     ],
 )
-def test_what_is_no_photograph_is_refused_in_words(url: str, body: bytes, status: int, told: str) -> None:
-    found, refusal = ask(f"{url}/predict", body)
-    assert (found, told in refusal["error"]) == (status, True), refusal
+def test_other_bodies_are_refused_with_the_reason(digits_server: str, body: bytes, status: int, message: str) -> None:
+    found, refusal = ask(f"{digits_server}/predict", body)
+    assert (found, message in refusal["error"]) == (status, True), refusal
 
 
 SMALL = [photograph(3, size=(90, 120), kind=kind) for kind in ("JPEG", "PNG", "WEBP")]
@@ -106,8 +96,8 @@ SMALL = [photograph(3, size=(90, 120), kind=kind) for kind in ("JPEG", "PNG", "W
 
 @settings(max_examples=200)
 @given(st.sampled_from(SMALL), st.randoms(use_true_random=False), st.integers(1, 20), st.booleans())
-def test_no_damage_is_an_error_of_the_server(
-    url: str,
+def test_no_damaged_photograph_is_a_server_error(
+    digits_server: str,
     picture: bytes,
     chance: random.Random,
     times: int,
@@ -117,10 +107,10 @@ def test_no_damage_is_an_error_of_the_server(
     for _ in range(times):
         at = chance.randrange(len(damaged))
         damaged[at : at + chance.choice([0, 1, 1, 4])] = chance.randbytes(chance.choice([0, 1, 1, 4]))
-    status, told = ask(f"{url}/predict?several={str(several).lower()}", bytes(damaged))
-    assert status in {200, 400, 413}, told
+    status, answer = ask(f"{digits_server}/predict?several={str(several).lower()}", bytes(damaged))
+    assert status in {200, 400, 413}, answer
 
 
-def test_it_still_answers_afterwards(url: str) -> None:
-    guesses: Sequence[Any] = ask(f"{url}/predict", photograph(7))[1]["top"]
+def test_the_server_answers_afterwards(digits_server: str) -> None:
+    guesses: Any = ask(f"{digits_server}/predict", photograph(7))[1]["top"]
     assert guesses[0]["name"] == "seven"

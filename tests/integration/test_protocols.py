@@ -4,8 +4,6 @@ import asyncio
 import gzip
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 import tritonclient.http.aio as triton_aio
 import yaml
+from epochal_trainer.run import Folders, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,6 +24,8 @@ from tritonclient.utils import InferenceServerException
 from tests.kit.model_server import ask, serving
 from tests.kit.served import DIGITS
 
+from .conftest import restored_process
+
 EXAMPLE = Path("manifests/examples/digits.yaml")
 IMAGES = load_digits().images.astype(np.float32).reshape(-1, 8, 8, 1)
 SOME = IMAGES[:5]
@@ -33,7 +34,7 @@ V2 = "/v2/models/digits/infer"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns the folder with the results of a training."""
+    """Returns the results folder of a training."""
     folder = tmp_path_factory.mktemp("digits")
     (folder / "data").mkdir()
     np.savez(folder / "data/digits.npz", x=IMAGES, y=load_digits().target, class_names=DIGITS)
@@ -41,8 +42,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     document["spec"]["training"] |= {"epochs": 2}
     del document["spec"]["data"]["test"]  # The file has one set only.
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
-    command = ["run", f"{folder / 'job.yaml'}", f"--data={folder / 'data'}", f"--results={folder / 'results'}"]
-    subprocess.run([sys.executable, "-m", "epochal_trainer", *command], check=True)
+    with restored_process():
+        assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
     (model,) = (folder / "results").rglob("model.onnx")
     return model.parent
 
@@ -56,15 +57,14 @@ def url(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 @pytest.fixture(scope="module")
 def expected(trained: Path) -> np.ndarray:
-    """Returns what Keras answers to SOME."""
+    """Returns the answers of Keras to SOME."""
     return np.asarray(keras.saving.load_model(trained / "model.keras").predict(SOME, verbose=0))
 
 
 @pytest.fixture(scope="module")
 def names(url: str) -> tuple[str, str]:
-    """Returns the names of the model's input and output."""
-    told = ask(f"{url}/v2/models/digits")[1]
-    return told["inputs"][0]["name"], told["outputs"][0]["name"]
+    answer = ask(f"{url}/v2/models/digits")[1]
+    return answer["inputs"][0]["name"], answer["outputs"][0]["name"]
 
 
 @pytest.fixture
@@ -78,9 +78,9 @@ def same(found: Any, expected: np.ndarray) -> None:
 
 
 def post(url: str, document: Any) -> Any:
-    status, told = ask(url, json.dumps(document).encode())
-    assert status == 200, told
-    return told
+    status, answer = ask(url, json.dumps(document).encode())
+    assert status == 200, answer
+    return answer
 
 
 def test_triton_finds_the_server_and_the_model(client: InferenceServerClient, names: tuple[str, str]) -> None:
@@ -126,21 +126,21 @@ def test_triton_is_answered(
         response_compression_algorithm=packing,
     )
     same(result.as_numpy(names[1]), expected)
-    told = result.get_response()
-    assert (told["id"], told["model_name"], told["model_version"]) == ("some", "digits", "1")
-    assert told["parameters"] == {"colour": "red"}
+    answer = result.get_response()
+    assert (answer["id"], answer["model_name"], answer["model_version"]) == ("some", "digits", "1")
+    assert answer["parameters"] == {"colour": "red"}
 
 
-def test_triton_is_told_the_best_classes(
+def test_triton_gets_the_best_classes(
     client: InferenceServerClient, names: tuple[str, str], expected: np.ndarray
 ) -> None:
     image = InferInput(names[0], list(SOME.shape), "FP32").set_data_from_numpy(SOME)
     result = client.infer("digits", [image], outputs=[InferRequestedOutput(names[1], class_count=1)])
-    told = [one.decode().split(":")[1:] for one in result.as_numpy(names[1]).ravel()]
-    assert told == [[str(best), DIGITS[best]] for best in expected.argmax(axis=1)]
+    answer = [item.decode().split(":")[1:] for item in result.as_numpy(names[1]).ravel()]
+    assert answer == [[str(best), DIGITS[best]] for best in expected.argmax(axis=1)]
 
 
-async def test_triton_asks_many_at_a_time_and_each_gets_its_own(url: str, names: tuple[str, str]) -> None:
+async def test_concurrent_requests_get_their_own_answers(url: str, names: tuple[str, str]) -> None:
     async with triton_aio.InferenceServerClient(url.removeprefix("http://"), conn_limit=32) as client:
 
         async def ask(index: int) -> np.ndarray:
@@ -155,7 +155,7 @@ async def test_triton_asks_many_at_a_time_and_each_gets_its_own(url: str, names:
                 same(found, wanted)
 
 
-def test_triton_is_told_what_is_wrong(client: InferenceServerClient, names: tuple[str, str]) -> None:
+def test_triton_gets_the_error(client: InferenceServerClient, names: tuple[str, str]) -> None:
     odd = np.zeros((1, 3, 3, 1), np.float32)
     image = InferInput(names[0], list(odd.shape), "FP32").set_data_from_numpy(odd)
     with pytest.raises(InferenceServerException, match=r"expected float32 of shape \(n, 8, 8, 1\), found .*3, 3"):
@@ -164,9 +164,7 @@ def test_triton_is_told_what_is_wrong(client: InferenceServerClient, names: tupl
         client.infer("other", [image])
 
 
-def test_all_protocols_give_the_numbers_that_keras_gives(
-    url: str, names: tuple[str, str], expected: np.ndarray
-) -> None:
+def test_all_protocols_give_the_answers_of_keras(url: str, names: tuple[str, str], expected: np.ndarray) -> None:
     rows, flat = SOME.tolist(), SOME.reshape(5, 64).tolist()
     at = f"{url}/v1/models/digits:predict"
     same(post(at, {"instances": rows})["predictions"], expected)
@@ -175,30 +173,28 @@ def test_all_protocols_give_the_numbers_that_keras_gives(
     classes = expected.argmax(axis=1).tolist()
     for values in (rows, flat):
         entry = {"fields": ["odd"], "values": values}
-        (told,) = post(f"{url}/ml/v4/deployments/digits/predictions?version=2020-09-01", {"input_data": [entry]})[
+        (answer,) = post(f"{url}/ml/v4/deployments/digits/predictions?version=2020-09-01", {"input_data": [entry]})[
             "predictions"
         ]
-        assert told["fields"] == ["prediction", "prediction_classes", "probability"]
-        told_v3 = post(f"{url}/v3/wml_instances/any/deployments/digits/online", entry)
-        assert told_v3 == told
-        assert [row[1] for row in told["values"]] == classes
-        same([row[0] for row in told["values"]], expected)
-        same([row[2] for row in told["values"]], expected)
+        assert answer["fields"] == ["prediction", "prediction_classes", "probability"]
+        answer_v3 = post(f"{url}/v3/wml_instances/any/deployments/digits/online", entry)
+        assert answer_v3 == answer
+        assert [row[1] for row in answer["values"]] == classes
+        same([row[0] for row in answer["values"]], expected)
+        same([row[2] for row in answer["values"]], expected)
 
 
-def test_classes_are_called_what_the_training_data_call_them(
-    trained: Path, expected: np.ndarray, tmp_path: Path
-) -> None:
+def test_classes_have_the_names_of_the_training_data(trained: Path, expected: np.ndarray, tmp_path: Path) -> None:
     model, signature = ((trained / name).read_bytes() for name in ("model.onnx", "signature.json"))
     file = io.BytesIO()
     Image.fromarray((SOME[0, :, :, 0] * 255 / 16).astype(np.uint8)).save(file, "PNG")
     with serving(tmp_path, model, signature, images="Resize") as url:
-        status, told = ask(f"{url}/predict", file.getvalue(), {"Content-Type": "image/png"})
-    assert status == 200, told
-    assert (told["class"], told["name"]) == (best := int(expected[0].argmax()), DIGITS[best])
+        status, answer = ask(f"{url}/predict", file.getvalue(), {"Content-Type": "image/png"})
+    assert status == 200, answer
+    assert (answer["class"], answer["name"]) == (best := int(expected[0].argmax()), DIGITS[best])
 
 
-def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
+def test_the_examples_of_the_openapi_document_are_answered(url: str) -> None:
     document = ask(f"{url}/openapi.json")[1]
     answered = 0
     for path, operations in document["paths"].items():
@@ -207,7 +203,9 @@ def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
             assert ask(where)[0] == 200, path
         media = operations.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
         bodies = (
-            [media["example"]] if "example" in media else [one["value"] for one in media.get("examples", {}).values()]
+            [media["example"]]
+            if "example" in media
+            else [example["value"] for example in media.get("examples", {}).values()]
         )
         for body in bodies:
             post(where, body)
@@ -216,7 +214,7 @@ def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "told"),
+    ("path", "body", "status", "message"),
     [
         (
             V2,
@@ -237,12 +235,14 @@ def test_the_examples_of_its_own_description_are_answered(url: str) -> None:
         ("/predict", b"\xff\xd8\xff", 404, "set spec.images of the ModelServer"),
     ],
 )
-def test_what_is_wrong_is_refused_in_words(url: str, path: str, body: bytes, status: int, told: str) -> None:
+def test_wrong_requests_are_refused_with_the_reason(
+    url: str, path: str, body: bytes, status: int, message: str
+) -> None:
     found, refusal = ask(url + path, body)
-    assert (found, told in str(refusal)) == (status, True), refusal
+    assert (found, message in str(refusal)) == (status, True), refusal
 
 
-def test_a_body_that_grows_is_refused(url: str) -> None:
+def test_a_compressed_bomb_is_refused(url: str) -> None:
     bomb = gzip.compress(b" " * 100_000_000)
     assert ask(url + V2, bomb, {"Content-Encoding": "gzip"})[0] == 413
 
@@ -274,8 +274,6 @@ def test_a_body_that_grows_is_refused(url: str) -> None:
         },
     ),
 )
-def test_nothing_that_is_sent_is_an_error_of_the_server(
-    url: str, path: str, body: bytes, headers: dict[str, str]
-) -> None:
-    status, told = ask(url + path, body, headers)
-    assert status in {400, 404, 413, 415}, told
+def test_no_request_is_a_server_error(url: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+    status, answer = ask(url + path, body, headers)
+    assert status in {400, 404, 413, 415}, answer

@@ -1,7 +1,6 @@
-"""The report of an Experiment as its Job writes it, from what the operator says to what lies in the bucket."""
+"""The report of an Experiment as its Job writes it, from the operator's annotation to the bucket."""
 
 import csv
-import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from tests.unit.operator.experiment.searches import created, diverged, failed, f
 from tests.unit.operator.experiment.spaces import TEMPLATE, UID, document, experiment
 from tests.unit.operator.objects import INSTALLATION
 
-from .conftest import undone
+from .conftest import restored_process
 
 ADAM = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
 SGD = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.7"}
@@ -37,7 +36,7 @@ LEDGER: list[Event] = [
     *(diverged(3), finished(1, "0.95", 1), started(1, 2), finished(1, "0.97", 2, ended=True), started(0, 1)),
     *(Dropped(2), Dropped(3)),
 ]
-"""Trial 1 is the best, 0 trains on, 2 and 3 are given up."""
+"""Trial 1 is the best, 0 still trains, 2 and 3 are dropped."""
 RUNGS = ("0-r0/uid-0-0", "0-r1/uid-0-1", "1-r0/uid-1-0", "1-r1/uid-1-1", "1-r2/uid-1-2", "2-r0/uid-2-0", "3-r0/uid-3-0")
 GONE = ("1-r0/uid-1-0", "1-r1/uid-1-1", "2-r0/uid-2-0", "3-r0/uid-3-0")
 OWN = f"vision/digits/{UID}"
@@ -45,7 +44,7 @@ PICTURES = ("objective.png", "parallel.png", "importance.png", "rungs.png")
 
 
 def written(folder: Path, ledger: list[Event] = LEDGER, **storage: Any) -> Path:
-    """Writes what the operator hands to the Job into a file, as it lies in the pod."""
+    """Writes the report's annotation into a file, as in the pod."""
     template = {**TEMPLATE, "storage": TEMPLATE["storage"] | storage, "results": {"bucket": "bucket"}}
     whole = document(template=template) | {"status": {"importance": {"rate": "0.71", "units": "0.29"}}}
     job = report_job(whole, ledger, experiment(template=template).spec, INSTALLATION)
@@ -55,7 +54,7 @@ def written(folder: Path, ledger: list[Event] = LEDGER, **storage: Any) -> Path:
 
 
 def stored() -> dict[str, bytes]:
-    """Returns what trials have left in the bucket, by key."""
+    """Returns the objects of the trials in the bucket, by key."""
     epochs = [Epoch(number, 2.0, 0.001, {"loss": 1 / number, "accuracy": 0.9 + number / 100}) for number in (1, 2, 3)]
     files = {
         "history.csv": history.table(epochs).encode(),
@@ -79,7 +78,7 @@ def results(tmp_path: Path) -> Path:
 
 def run(report: Path, results: Path | None) -> int:
     """Runs the command as in a process of its own."""
-    with undone():
+    with restored_process():
         return runs.run(report, results)
 
 
@@ -88,12 +87,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def left() -> dict[str, bytes]:
-    """Returns what trials have left that must stay."""
+    """Returns the objects of the trials that must remain."""
     gone = tuple(f"vision/digits-{rung}/checkpoints/" for rung in GONE)
     return {key: content for key, content in stored().items() if not key.startswith(gone)}
 
 
-def test_the_command_writes_the_report_and_tidies_up(tmp_path: Path, results: Path) -> None:
+def test_the_command_writes_the_report_and_deletes_checkpoints(tmp_path: Path, results: Path) -> None:
     command = [sys.executable, "-m", "epochal_trainer", "report", str(written(tmp_path)), "--results", str(results)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "4 trials reported" in done.stdout
@@ -122,7 +121,7 @@ def test_the_command_writes_the_report_and_tidies_up(tmp_path: Path, results: Pa
         assert pixels.std() > 0.01
 
 
-def test_a_second_time_changes_nothing(tmp_path: Path, results: Path) -> None:
+def test_a_second_run_changes_nothing(tmp_path: Path, results: Path) -> None:
     report = written(tmp_path)
     assert run(report, results) == 0
     before = contents(results)
@@ -139,12 +138,14 @@ def test_a_trial_without_a_history_is_named_and_the_rest_is_written(
     assert all((results / OWN / name).exists() for name in PICTURES)
 
 
-def test_before_anything_is_worth_anything_there_is_no_best(tmp_path: Path, results: Path) -> None:
+def test_without_a_value_there_is_no_best_trial(tmp_path: Path, results: Path) -> None:
     assert run(written(tmp_path, [created(0, ADAM), started(0)]), results) == 0
     assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", *PICTURES}
 
 
-def test_what_is_no_report_touches_nothing(tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_no_report_changes_nothing(
+    tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "report").write_text("none")
     before = contents(results)
     assert run(tmp_path / "report", results) == 64
@@ -153,7 +154,7 @@ def test_what_is_no_report_touches_nothing(tmp_path: Path, results: Path, capsys
     assert "is no report of an Experiment" in capsys.readouterr().out
 
 
-def test_a_picture_that_cannot_be_drawn_is_told_and_the_rest_is_written(
+def test_a_plot_that_fails_is_logged_and_the_rest_is_written(
     tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def draw(report: Any, path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_picture_that_cannot_be_drawn_is_told_and_the_rest_is_written(
     assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", "best.yaml", *PICTURES[1:]}
 
 
-def test_it_waits_for_no_keras(tmp_path: Path, results: Path) -> None:
+def test_the_report_does_not_import_keras(tmp_path: Path, results: Path) -> None:
     """It would take seconds, and most of the memory that the Job has."""
     code = (
         "import sys\n"
@@ -183,8 +184,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setenv(SECRET_KEY_ENV, "the-secret-key")
     made = Service()
     for key, content in stored().items():
-        made.objects[key] = content
-        made.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        made.put(key, content)
     yield made
     made.stop()
 
@@ -197,7 +197,7 @@ def test_a_bucket_is_written_as_a_folder_is(tmp_path: Path, service: Service) ->
     assert rows[1]["uri"] == "s3://bucket/vision/digits-1-r2/uid-1-2/"
 
 
-def test_credentials_that_may_not_delete_are_told_of_and_end_nothing(
+def test_missing_rights_to_delete_are_logged_and_fail_nothing(
     tmp_path: Path, service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(asked: Asked, handler: Handler) -> bool:
@@ -212,7 +212,7 @@ def test_credentials_that_may_not_delete_are_told_of_and_end_nothing(
     assert "Checkpoints that are no longer needed stay" in capsys.readouterr().out
 
 
-def test_a_bucket_that_takes_nothing_fails_with_its_reason(tmp_path: Path, service: Service) -> None:
+def test_a_read_only_bucket_fails_with_its_reason(tmp_path: Path, service: Service) -> None:
     def refuse(asked: Asked, handler: Handler) -> bool:
         if asked.method != "PUT":
             return False
@@ -224,7 +224,7 @@ def test_a_bucket_that_takes_nothing_fails_with_its_reason(tmp_path: Path, servi
     assert set(service.objects) == set(stored()), "nothing is deleted that is not reported"
 
 
-def test_that_there_was_no_room_for_the_best_is_told(
+def test_a_best_trial_that_does_not_fit_is_logged(
     tmp_path: Path, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(tmp_path)
@@ -234,9 +234,7 @@ def test_that_there_was_no_room_for_the_best_is_told(
     assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", *PICTURES}
 
 
-def test_of_a_search_of_which_nothing_came_it_tells_what_was_tried_and_where_the_logs_are(
-    tmp_path: Path, results: Path
-) -> None:
+def test_the_report_of_a_failed_search_lists_its_trials_and_logs(tmp_path: Path, results: Path) -> None:
     tried: list[Event] = [
         created(2, ADAM),
         started(2),

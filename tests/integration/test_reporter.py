@@ -5,24 +5,20 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from epochal_api.report import Report, Size, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish import Finish
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
+from tests.kit.certificates import self_signed
 from tests.kit.kubectl import wait
 
 SECONDS = 30.0
@@ -31,35 +27,14 @@ FIRST = Report(attempt=2, sequence=0, stage="Loading", epochs=5)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "operator")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(minutes=5))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "tls.crt", folder / "tls.key"
-    paths[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    private = serialization.PrivateFormat.PKCS8
-    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+    pair, paths = self_signed("127.0.0.1", ca=True), (folder / "tls.crt", folder / "tls.key")
+    for path, content in zip(paths, pair, strict=True):
+        path.write_text(content)
     return paths
 
 
 class Operator:
-    """Takes reports and answers as it is told to.
-
-    Attributes:
-        times: When each request came.
-        answers_now: Whether it answers; else it does so once it is set.
-    """
+    """A progress endpoint with answers that the test sets; it holds them back until `answers_now` is set."""
 
     def __init__(self, folder: Path) -> None:
         self.reports: list[dict[str, Any]] = []
@@ -81,12 +56,12 @@ class Operator:
                 status, headers = operator.answers.pop(0) if operator.answers else (200, {})
                 if status == 200:
                     operator.reports.append(json.loads(body))
-                said = operator.says.encode()
+                answer = operator.says.encode()
                 self.send_response(status)
-                for name, value in {"Content-Length": str(len(said)), **headers}.items():
+                for name, value in {"Content-Length": str(len(answer)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -104,15 +79,15 @@ class Operator:
 
     @property
     def pauses(self) -> list[float]:
-        """The seconds from each request to the next: what was waited for in between, or more."""
+        """Seconds between one request and the next."""
         return [later - earlier for earlier, later in pairwise(self.times)]
 
     def until(self, reports: int) -> None:
-        """Waits until it has taken so many reports."""
+        """Waits for so many accepted reports."""
         wait(f"{reports} reports", lambda: len(self.reports) >= reports, seconds=SECONDS, every=0.01)
 
     def until_asked(self, times: int) -> None:
-        """Waits until so many requests have come."""
+        """Waits for so many requests."""
         wait(f"{times} requests", lambda: len(self.times) >= times, seconds=SECONDS, every=0.01)
 
     def stop(self) -> None:
@@ -136,10 +111,10 @@ def started(operator: Operator) -> Reporter:
     return reporter
 
 
-def test_news_are_sent_at_once_and_the_last_state_at_the_end(
+def test_changes_are_sent_at_once_and_the_last_state_at_the_end(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # nobody waits for so long here
+    monkeypatch.setattr(module, "INTERVAL", 10 * SECONDS)  # longer than any test
     reporter = started(operator)
     operator.until(1)
     reporter.update(stage="Training", epoch=1, metrics={"loss": 0.5})
@@ -152,9 +127,7 @@ def test_news_are_sent_at_once_and_the_last_state_at_the_end(
     assert last == Report.model_validate(operator.reports[-1])
 
 
-def test_steps_are_sent_from_time_to_time_and_only_if_there_are_any(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_are_sent_at_intervals_if_they_changed(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
     reporter = started(operator)
     operator.until(1)
@@ -178,7 +151,9 @@ def test_the_token_is_read_each_time(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("answer", [(500, {}), (429, {"Retry-After": "1"}), (401, {})])
-def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[int, dict[str, str]]) -> None:
+def test_a_failed_report_is_repeated_with_the_latest_state(
+    operator: Operator, answer: tuple[int, dict[str, str]]
+) -> None:
     operator.answers = [answer]
     operator.answers_now.clear()
     reporter = started(operator)
@@ -193,7 +168,7 @@ def test_it_tries_again_with_the_latest_state(operator: Operator, answer: tuple[
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])
-def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
+def test_a_refused_report_is_repeated_seldom_and_at_the_end(
     operator: Operator, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     operator.answers = [(status, {})] * 2
@@ -211,9 +186,7 @@ def test_where_it_is_refused_it_tries_seldom_and_at_the_end(
     assert caplog.text.count("refuses progress reports") == 1
 
 
-def test_an_operator_that_is_replaced_by_one_that_takes_reports_gets_them(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_operator_that_accepts_reports_gets_them(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFUSED_DELAY", 0.2)
     operator.answers = [(404, {}), (422, {})]
     reporter = started(operator)
@@ -225,11 +198,11 @@ def asks(steps: float, news: float = 0.0) -> str:
     return json.dumps({"message": "so be it", "reportAfterSeconds": steps, "epochAfterSeconds": news})
 
 
-def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
+def test_steps_come_at_the_operators_interval_and_the_end_of_an_epoch_at_once(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for each in (module, answers):
-        monkeypatch.setattr(each, "INTERVAL", 0.1)
+    for answer in (module, answers):
+        monkeypatch.setattr(answer, "INTERVAL", 0.1)
     operator.says = asks(steps=10 * SECONDS)
     reporter = started(operator)
     steps = iter(range(1_000_000))
@@ -245,7 +218,7 @@ def test_steps_come_as_often_as_the_operator_asks_and_an_epochs_end_at_once(
     reporter.close()
 
 
-def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Operator) -> None:
+def test_ends_of_short_epochs_come_at_the_operators_interval(operator: Operator) -> None:
     operator.says = asks(steps=5, news=0.4)
     reporter = started(operator)
     epochs = count()
@@ -258,7 +231,7 @@ def test_ends_of_short_epochs_come_as_often_as_the_operator_asks(operator: Opera
     assert min(pauses) > 0.39
 
 
-def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator: Operator) -> None:
+def test_the_end_of_an_epoch_is_sent_before_retry_after(operator: Operator) -> None:
     operator.answers = [(429, {"Retry-After": "15"})]
     operator.says = asks(steps=60)
     reporter = started(operator)
@@ -271,7 +244,7 @@ def test_an_operator_that_has_enough_of_steps_gets_the_end_of_an_epoch(operator:
     reporter.close()
 
 
-def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Operator) -> None:
+def test_a_change_that_was_refused_is_sent_at_the_operators_interval(operator: Operator) -> None:
     reporter = started(operator)
     operator.until(1)
     operator.answers = [(429, {"Retry-After": "1"})] * 2
@@ -282,7 +255,7 @@ def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Ope
     reporter.close()
 
 
-def test_the_answer_says_whether_to_finish(operator: Operator) -> None:
+def test_the_answer_requests_finish(operator: Operator) -> None:
     finish = Finish()
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
     operator.says = json.dumps({"message": "applied", "finish": True, "finishAfterEpoch": 2})
@@ -298,7 +271,7 @@ def test_the_answer_says_whether_to_finish(operator: Operator) -> None:
     assert finish.after(1) is None
 
 
-def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_back(operator: Operator) -> None:
+def test_the_request_to_finish_arrives_once_the_operator_is_back(operator: Operator) -> None:
     finish = Finish()
     operator.answers = [(503, {})]
     operator.says = json.dumps({"message": "applied", "finish": True})
@@ -315,9 +288,7 @@ def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_
     assert finish.after(1) == 1
 
 
-def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unchanged_report_is_sent_at_intervals(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
     monkeypatch.setattr(module, "ASK_AGAIN", 0.2)
     reporter = started(operator)
@@ -326,7 +297,7 @@ def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
     assert {found["sequence"] for found in operator.reports} == {1}, "the same state has the same number"
 
 
-def test_an_operator_that_wants_no_news_now_and_does_not_say_when_is_not_flooded(operator: Operator) -> None:
+def test_refused_reports_back_off(operator: Operator) -> None:
     reporter = started(operator)
     operator.until(1)
     operator.answers = [(429, {"Retry-After": "15"})] * 20
@@ -343,7 +314,7 @@ WAITING = Waiting(reason="EndpointUnreachable", message="refused", since=datetim
 NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
 
 
-def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: Operator) -> None:
+def test_before_its_number_is_known_an_attempt_reports_only_waiting(operator: Operator) -> None:
     reporter = Reporter(NOT_COUNTED, operator.endpoint)
     reporter.start()
     reporter.update(network=Size(parameters=5, layers=1))
@@ -361,7 +332,7 @@ def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: O
     assert (second["attempt"], "waiting" in second) == (3, False)
 
 
-def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Operator) -> None:
+def test_an_older_operator_may_refuse_a_report_without_attempt(operator: Operator) -> None:
     operator.answers = [(422, {})]
     reporter = Reporter(NOT_COUNTED.model_copy(update={"waiting": WAITING}), operator.endpoint)
     reporter.start()
@@ -372,7 +343,7 @@ def test_an_older_operator_may_refuse_an_attempt_that_is_not_known(operator: Ope
     assert [found["attempt"] for found in operator.reports] == [1]
 
 
-def test_it_tells_the_peak_of_memory_and_keeps_what_it_sends(operator: Operator) -> None:
+def test_a_report_has_the_peak_of_memory_and_is_kept(operator: Operator) -> None:
     kept: list[Report] = []
     reporter = Reporter(FIRST, operator.endpoint, keep=kept.append, memory=lambda: 2**30)
     reporter.start()
@@ -382,7 +353,7 @@ def test_it_tells_the_peak_of_memory_and_keeps_what_it_sends(operator: Operator)
     assert kept[-1] == Report.model_validate(operator.reports[-1])
 
 
-def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
+def test_a_missing_operator_delays_nothing(tmp_path: Path) -> None:
     operator = Operator(tmp_path)
     operator.stop()
     reporter = started(operator)
@@ -394,7 +365,7 @@ def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
     assert time.monotonic() - began < module.LAST_CHANCE
 
 
-def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:
+def test_a_slow_operator_delays_nothing(operator: Operator) -> None:
     operator.answers_now.clear()
     reporter = started(operator)
     operator.until_asked(1)
@@ -407,7 +378,7 @@ def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:
     assert len(operator.reports) < 5
 
 
-def test_a_server_that_the_authority_does_not_vouch_for_is_told_nothing(operator: Operator, tmp_path: Path) -> None:
+def test_a_server_with_an_untrusted_certificate_gets_no_token(operator: Operator, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     endpoint = Endpoint(operator.endpoint.url, ca_file=certificate(other)[0], token_file=operator.endpoint.token_file)

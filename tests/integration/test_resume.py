@@ -1,10 +1,11 @@
-"""A training that goes on from a checkpoint ends as if it had never stopped."""
+"""A training that resumes from a checkpoint ends like one that never stopped."""
 
 import csv
 import gc
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from epochal_trainer.checkpoint import (
 )
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import check_labels, compile_model
 from epochal_trainer.reporting.best import Monitor
@@ -39,8 +40,7 @@ from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
 from epochal_trainer.training.progress import Progress
 
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+from .conftest import terminated
 
 LAYERS: list[dict[str, Any]] = [
     {"layer": "RandomFlip"},
@@ -105,7 +105,7 @@ class Trained:
     taken: list[Snapshot]
     digest: str
     best: tuple[int, str] | None
-    """The best epoch, and the digest of the weights that were kept of it."""
+    """The best epoch, and the digest of its kept weights."""
     finished_early: bool
     stopped: bool
 
@@ -210,14 +210,14 @@ def assert_same(one: Trained, other: Trained) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return run(tmp_path_factory.mktemp("whole"))
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return run(tmp_path_factory.mktemp("uninterrupted"))
 
 
-def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> None:
-    assert_same(replace(run(tmp_path, kind=None), best=whole.best), whole)
+def test_taking_checkpoints_changes_nothing(uninterrupted: Trained, tmp_path: Path) -> None:
+    assert_same(replace(run(tmp_path, kind=None), best=uninterrupted.best), uninterrupted)
     assert len(csv.DictReader((tmp_path / "callbacks/log.csv").read_text().splitlines()).fieldnames or []) == 6
-    assert [epoch.learning_rate for epoch in whole.history] != [whole.history[0].learning_rate] * 3
+    assert [epoch.learning_rate for epoch in uninterrupted.history] != [uninterrupted.history[0].learning_rate] * 3
 
 
 @pytest.mark.parametrize(
@@ -233,34 +233,34 @@ def test_taking_checkpoints_changes_nothing(whole: Trained, tmp_path: Path) -> N
     ],
     ids=["first step", "last step", "best epoch", "middle", "validation", "end of an epoch", "end of the training"],
 )
-def test_it_goes_on_from(position: Position, whole: Trained, tmp_path: Path) -> None:
+def test_a_training_resumes_from(position: Position, uninterrupted: Trained, tmp_path: Path) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    store.write(whole.at(position))
+    store.write(uninterrupted.at(position))
     start = store.newest()
     assert start is not None
-    assert_same(run(tmp_path / "resumed", start=start), whole)
+    assert_same(run(tmp_path / "resumed", start=start), uninterrupted)
 
 
 @pytest.mark.parametrize("epoch", [2, 3])
-def test_without_the_best_weights_it_goes_on_and_keeps_the_best_of_those_that_are_there(
-    whole: Trained, tmp_path: Path, epoch: int
+def test_without_the_best_weights_the_best_later_epoch_is_kept(
+    uninterrupted: Trained, tmp_path: Path, epoch: int
 ) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    taken = whole.at(Position(epoch=epoch))
+    taken = uninterrupted.at(Position(epoch=epoch))
     assert taken.best is not None
     store.write(taken)
     (tmp_path / "job/checkpoints/files" / taken.best.file(tmp_path).sha256).unlink()
     start = store.newest()
     assert start is not None
     assert start.lost == 1
-    best = max(whole.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
-    expected = replace(whole, best=(best, digest_after(best, tmp_path / "as it was")))
+    best = max(uninterrupted.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
+    expected = replace(uninterrupted, best=(best, digest_after(best, tmp_path / "as it was")))
     assert_same(run(tmp_path / "resumed", start=start), expected)
 
 
-def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path: Path) -> None:
-    assert whole.best is not None
-    epoch, kept = whole.best
+def test_the_best_weights_are_the_validated_weights(uninterrupted: Trained, tmp_path: Path) -> None:
+    assert uninterrupted.best is not None
+    epoch, kept = uninterrupted.best
     assert epoch < 3
     assert digest_after(epoch, tmp_path / "raw") == kept
     averaged: dict[str, Any] = {"optimizer": {"name": "SGD", "momentum": 0.9, "use_ema": True}, "layers": DENSE}
@@ -272,7 +272,7 @@ def test_the_best_weights_are_those_that_were_validated(whole: Trained, tmp_path
 
 
 def digest_after(epochs: int, scratch: Path, **fields: Any) -> str:
-    """Returns the digest of what Keras leaves after so many epochs: without callbacks that restore others."""
+    """Returns the digest of Keras' weights after so many epochs, without callbacks that restore others."""
     fields = {"callbacks": CALLBACKS[1:]} | fields
     return run(scratch, epochs=epochs, **fields).digest
 
@@ -317,9 +317,9 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "Adam"}}
     ],
     ids=["averaged weights", "Nadam, accumulated gradients and files", "small types", "the best of steps"],
 )
-def test_it_goes_on_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
+def test_a_training_resumes_with(fields: dict[str, Any], positions: list[Position], tmp_path: Path) -> None:
     fields = {"layers": DENSE, "callbacks": CALLBACKS[2:], **fields}
-    one = run(tmp_path / "whole", epochs=2, **fields)
+    one = run(tmp_path / "uninterrupted", epochs=2, **fields)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     for position in positions:
         store.write(one.at(position))
@@ -331,16 +331,16 @@ def test_it_goes_on_with(fields: dict[str, Any], positions: list[Position], tmp_
     [Position(epoch=0, step=3, begun=True), Position(epoch=0, step=STEPS, begun=True), Position(epoch=1)],
     ids=["last step", "validation", "end of an epoch"],
 )
-def test_weights_of_samples_go_on(position: Position, tmp_path: Path) -> None:
+def test_sample_weights_apply_after_a_resume(position: Position, tmp_path: Path) -> None:
     given: dict[str, Any] = {"layers": DENSE, "train": weighted(TRAIN), "validation": weighted(VALIDATION), "epochs": 2}
-    one = run(tmp_path / "whole", **given)
+    one = run(tmp_path / "uninterrupted", **given)
     assert one.figures() != run(tmp_path / "plain", layers=DENSE, epochs=2).figures()
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     store.write(one.at(position))
     assert_same(run(tmp_path / "resumed", start=store.newest(), **given), one)
 
 
-def test_all_generators_of_random_numbers_are_taken() -> None:
+def test_all_seed_generators_are_stored() -> None:
     layers: list[dict[str, Any]] = [
         {"layer": "RandAugment", "value_range": [0, 1]},
         {"layer": "AugMix", "value_range": [0, 1]},
@@ -375,14 +375,14 @@ def test_a_stop_by_a_callback_is_kept(tmp_path: Path) -> None:
         "restore_best_weights": True,
     }
     fields: dict[str, Any] = {"layers": DENSE, "callbacks": [stop, *CALLBACKS[2:]], "epochs": 5}
-    one = run(tmp_path / "whole", **fields)
+    one = run(tmp_path / "uninterrupted", **fields)
     assert len(one.history) == 2
     resumed = run(tmp_path / "resumed", start=one.at(Position(epoch=2)), **fields)
     assert_same(resumed, one)
     assert resumed.taken == []
 
 
-def test_a_training_with_more_epochs_is_the_same_as_one_with_as_many(tmp_path: Path) -> None:
+def test_a_continued_training_is_the_same_as_one_with_all_epochs(tmp_path: Path) -> None:
     more = run(tmp_path / "more", epochs=4, layers=DENSE)
     fewer = run(tmp_path / "fewer", epochs=2, layers=DENSE)
     assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
@@ -392,7 +392,7 @@ ASKED = Answer(message="applied", finish=True)
 
 
 class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
-    """Asks at a step of an epoch to finish, as an operator's answer does."""
+    """Requests `finish` at a step of an epoch, like an answer of the operator."""
 
     def __init__(self, finish: Finish, epoch: int, answer: Answer = ASKED) -> None:
         super().__init__()
@@ -414,19 +414,38 @@ AVERAGED: dict[str, Any] = {
     "layers": DENSE,
 }
 RESTORING: dict[str, Any] = {"callbacks": CALLBACKS}
+SCHEDULED: dict[str, Any] = {
+    "optimizer": {
+        "name": "SGD",
+        "learning_rate": {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 16},
+    },
+    "callbacks": CALLBACKS[2:],
+}
+FIELDS = {"restored weights": RESTORING, "averaged weights": AVERAGED, "scheduled rate": SCHEDULED}
 
 
-@pytest.mark.parametrize("fields", [RESTORING, AVERAGED], ids=["restored weights", "averaged weights"])
-def test_one_that_is_asked_to_finish_is_the_same_as_one_with_so_many_epochs(
-    fields: dict[str, Any], tmp_path: Path
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Trained]:
+    """Returns a function that trains with FIELDS of a name for so many epochs, once."""
+
+    @cache
+    def train(name: str, epochs: int) -> Trained:
+        return run(tmp_path_factory.mktemp("undisturbed"), epochs=epochs, **FIELDS[name])
+
+    return train
+
+
+@pytest.mark.parametrize("name", ["restored weights", "averaged weights"])
+def test_a_training_with_finish_is_the_same_as_one_with_fewer_epochs(
+    name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    fewer = run(tmp_path / "fewer", epochs=2, **fields)
+    fields, fewer = FIELDS[name], undisturbed(name, 2)
     finish = Finish()
     early = run(tmp_path / "early", epochs=5, finish=finish, extra=[AskAt(finish, epoch=1)], **fields)
     assert_same(early, fewer)
     assert (early.finished_early, fewer.finished_early) == (True, False)
 
-    # It was killed before its results were stored: who goes on from there needs nobody to ask again.
+    # A training killed before its results were stored finishes without another request.
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     written: list[Snapshot] = []
     finish = Finish()
@@ -438,17 +457,16 @@ def test_one_that_is_asked_to_finish_is_the_same_as_one_with_so_many_epochs(
     assert resumed.finished_early
 
 
-@pytest.mark.parametrize("fields", [RESTORING, AVERAGED], ids=["restored weights", "averaged weights"])
+@pytest.mark.parametrize("name", ["restored weights", "averaged weights"])
 @pytest.mark.parametrize(
     "position", [Position(epoch=2), Position(epoch=1, step=2, begun=True)], ids=["end of an epoch", "middle"]
 )
-def test_an_attempt_that_is_asked_to_finish_before_it_begins(
-    fields: dict[str, Any], position: Position, tmp_path: Path
+def test_an_attempt_that_starts_with_finish(
+    name: str, position: Position, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    fewer = run(tmp_path / "fewer", epochs=2, **fields)
-    whole = run(tmp_path / "whole", epochs=4, **fields)
+    fields, fewer, uninterrupted = FIELDS[name], undisturbed(name, 2), undisturbed(name, 4)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
-    store.write(whole.at(position))
+    store.write(uninterrupted.at(position))
     written: list[Snapshot] = []
     early = run(
         tmp_path / "early", epochs=4, start=store.newest(), finish=Finish(asked=True), written=written, **fields
@@ -458,43 +476,32 @@ def test_an_attempt_that_is_asked_to_finish_before_it_begins(
     assert written[-1].state.finished_early, "what was decided is stored before the results are"
 
 
-def test_one_that_has_no_epoch_yet_trains_its_first(tmp_path: Path) -> None:
+def test_finish_before_the_first_epoch_trains_one_epoch(tmp_path: Path) -> None:
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=Finish(asked=True))
     assert_same(early, run(tmp_path / "one", epochs=1, layers=DENSE))
     assert early.finished_early
 
 
-def test_one_that_an_earlier_attempt_had_further_is_trained_as_far(tmp_path: Path) -> None:
+def test_finish_trains_as_far_as_an_earlier_attempt(tmp_path: Path) -> None:
     finish = Finish()
     finish.tell(Answer(message="applied", finish=True, finish_after_epoch=2))
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=finish)
     assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
 
 
-def test_what_is_taken_back_in_time_changes_nothing(whole: Trained, tmp_path: Path) -> None:
+def test_a_withdrawn_finish_changes_nothing(uninterrupted: Trained, tmp_path: Path) -> None:
     finish = Finish(asked=True)
     back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
     trained = run(tmp_path, finish=finish, extra=[back])
-    assert_same(trained, whole)
+    assert_same(trained, uninterrupted)
     assert not trained.finished_early
 
 
-SCHEDULED: dict[str, Any] = {
-    "optimizer": {
-        "name": "SGD",
-        "learning_rate": {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 16},
-    },
-    "callbacks": CALLBACKS[2:],
-}
-
-
-@pytest.mark.parametrize(
-    "fields", [RESTORING, AVERAGED, SCHEDULED], ids=["restored weights", "averaged weights", "scheduled rate"]
-)
-def test_one_that_stops_and_is_gone_on_from_is_the_same_as_one_that_never_stopped(
-    fields: dict[str, Any], tmp_path: Path
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_training_in_parts_is_the_same_as_one_that_never_stopped(
+    name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
-    whole = run(tmp_path / "whole", epochs=4, **fields)
+    fields, uninterrupted = FIELDS[name], undisturbed(name, 4)
     start, stopped = None, None
     for after in (1, 3):
         written: list[Snapshot] = []
@@ -507,11 +514,11 @@ def test_one_that_stops_and_is_gone_on_from_is_the_same_as_one_that_never_stoppe
         store.write(written[-1])
         start = store.newest()
     last = run(tmp_path / "last", epochs=4, start=start, **fields)
-    assert_same(last, whole)
+    assert_same(last, uninterrupted)
     assert not last.stopped
 
 
-def test_one_that_was_killed_before_its_results_were_stored_stops_where_it_had(tmp_path: Path) -> None:
+def test_a_part_killed_before_its_results_stops_at_the_same_epoch(tmp_path: Path) -> None:
     written: list[Snapshot] = []
     stopped = run(tmp_path / "stopped", epochs=4, stopAfterEpoch=2, written=written)
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
@@ -521,7 +528,7 @@ def test_one_that_was_killed_before_its_results_were_stored_stops_where_it_had(t
     assert again.stopped
 
 
-def test_one_that_a_callback_ends_where_it_was_to_stop_has_ended(tmp_path: Path) -> None:
+def test_a_callback_that_ends_the_last_epoch_of_a_part_ends_the_training(tmp_path: Path) -> None:
     ends = [{"callback": "EarlyStopping", "monitor": "loss", "mode": "max", "patience": 1}]
     ended = run(tmp_path, epochs=4, stopAfterEpoch=2, layers=DENSE, callbacks=[*ends, *CALLBACKS[2:]])
     assert len(ended.history) == 2
@@ -555,33 +562,27 @@ class SignalAt(keras.callbacks.Callback):  # type: ignore[misc]
     [({"train": 1}, Position(epoch=1, step=2, begun=True)), ({"test": 0}, Position(epoch=1, step=STEPS, begun=True))],
     ids=["training", "validation"],
 )
-def test_sigterm_leaves_a_checkpoint_of_the_very_step(
-    tmp_path: Path, at: dict[str, int], position: Position, whole: Trained
+def test_sigterm_stores_a_checkpoint_of_the_current_step(
+    tmp_path: Path, at: dict[str, int], position: Position, uninterrupted: Trained
 ) -> None:
     stopping, written = Stopping(), list[Snapshot]()
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    stopping.listen()
-    try:
-        with stopping.deferred(), pytest.raises(Terminated):
-            run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+    with terminated(stopping):
+        run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[SignalAt(**at)])
     assert written[-1].state.position == position
-    for name, array in whole.at(position).arrays.items():
+    for name, array in uninterrupted.at(position).arrays.items():
         np.testing.assert_array_equal(written[-1].arrays[name], array, err_msg=name)
 
 
-def test_checkpoints_are_taken_at_the_ends_of_epochs(tmp_path: Path, whole: Trained) -> None:
+def test_checkpoints_are_taken_at_the_ends_of_epochs(tmp_path: Path, uninterrupted: Trained) -> None:
     def ends(trained: Trained) -> list[int]:
         return [snapshot.state.position.epoch for snapshot in trained.taken if not snapshot.state.position.begun]
 
-    assert ends(whole) == [1, 2, 3]
+    assert ends(uninterrupted) == [1, 2, 3]
     assert ends(run(tmp_path, layers=DENSE, kind=EpochRecorder, checkpoint={"everyEpochs": 2})) == [2, 3]
 
 
 @pytest.mark.parametrize("when", ["step", "epoch"])
-def test_a_loss_that_is_no_number_is_never_stored(tmp_path: Path, when: str) -> None:
+def test_a_nan_loss_is_never_stored(tmp_path: Path, when: str) -> None:
     written: list[Snapshot] = []
     layers = [DENSE[0], {"layer": "Dense", "units": 4}, {"layer": "Dense", "units": 4}, DENSE[1]]
     fields: dict[str, Any] = {

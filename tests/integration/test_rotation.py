@@ -38,17 +38,17 @@ class Secret:
 
 
 class Trainers:
-    """Trainers in pods of their own; each trusts what it was given when its pod was made."""
+    """Trainers in pods of their own; each trusts the CA of the time when its pod was created."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._folder = folder
         self._port = port
         self._reporters: dict[str, Reporter] = {}
-        self.told: dict[str, list[int]] = {}
+        self.epochs: dict[str, list[int]] = {}
 
     async def take(self, request: web.Request) -> web.Response:
         name = request.headers["Authorization"].removeprefix("Bearer ")
-        self.told[name].append(json.loads(await request.read())["epoch"])
+        self.epochs[name].append(json.loads(await request.read())["epoch"])
         return web.json_response({"message": "applied"})
 
     def start(self, name: str, authority: str) -> None:
@@ -56,22 +56,22 @@ class Trainers:
         ca_file.write_text(authority)
         token_file.write_text(name)
         endpoint = Endpoint(f"https://localhost:{self._port}/progress", ca_file=ca_file, token_file=token_file)
-        self.told[name] = []
+        self.epochs[name] = []
         self._reporters[name] = Reporter(Report(attempt=1, sequence=0, stage="Training", epochs=9), endpoint)
         self._reporters[name].start()
 
     async def report(self, epoch: int, *names: str) -> set[str]:
-        """Has all of them end an epoch, and returns who could tell it, once those of some names have."""
+        """Ends an epoch in all trainers, and returns those whose reports arrived, after these names at least."""
         for reporter in self._reporters.values():
             reporter.update(epoch=epoch)
         async with asyncio.timeout(60):
-            while not all(epoch in self.told[name] for name in names):  # noqa: ASYNC110 - reporters tell nobody
+            while not all(epoch in self.epochs[name] for name in names):  # noqa: ASYNC110 - reporters tell nobody
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.5)  # for those who should not
-        return {name for name, told in self.told.items() if epoch in told}
+        return {name for name, epochs in self.epochs.items() if epoch in epochs}
 
     async def close(self) -> None:
-        await asyncio.gather(*(asyncio.to_thread(one.close, 0.5) for one in self._reporters.values()))
+        await asyncio.gather(*(asyncio.to_thread(port.close, 0.5) for port in self._reporters.values()))
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import hashlib
 import json
 import os
 import re
@@ -32,11 +31,10 @@ from typer.testing import CliRunner
 
 from tests.kit.s3_server import Service
 
-from .conftest import undone
+from .conftest import FEATURES, LABELS, restored_process
 from .test_reporter import Operator
 
-FEATURES = np.random.default_rng(0).normal(size=(90, 6)).astype("float32")
-LABELS = (FEATURES[:, 0] > 0).astype("uint8")
+pytestmark = pytest.mark.usefixtures("process_is_restored")
 
 
 def job(**spec: Any) -> dict[str, Any]:
@@ -68,20 +66,18 @@ def job(**spec: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    np.savez(tmp_path / "data/tiny.npz", x=FEATURES, y=LABELS)
-    np.savez(tmp_path / "data/test.npz", x=FEATURES[::-1], y=LABELS[::-1])
-    return tmp_path
-
-
 def command(folder: Path, document: Any) -> list[str]:
     (folder / "job.yaml").write_text(yaml.safe_dump(document))
     return [sys.executable, "-m", "epochal_trainer", "run", str(folder / "job.yaml")]
 
 
-def test_a_run_leaves_its_results(folder: Path) -> None:
+def train(folder: Path, document: Any) -> int:
+    """Trains in this process with data and results in folders, and returns the exit code."""
+    command(folder, document)
+    return run(folder / "job.yaml", Folders(folder / "data", folder / "results"))
+
+
+def test_a_run_stores_its_results(folder: Path) -> None:
     folders = ["--data", str(folder / "data"), "--results", str(folder / "results")]
     ended = subprocess.run(
         [*command(folder, job()), *folders], check=False, capture_output=True, text=True, timeout=120
@@ -134,16 +130,14 @@ def test_a_run_leaves_its_results(folder: Path) -> None:
         assert [event.step for event in events.Tensors(tag)] == [1, 2, 3]
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("bucket", ["folder", "service"])
-@pytest.mark.usefixtures("as_before", "operator", "words")
-def test_the_history_is_there_while_the_training_runs(
+@pytest.mark.usefixtures("operator", "termination_log")
+def test_the_history_is_stored_while_the_training_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, bucket: str
 ) -> None:
     service = Service()
     for key in ("tiny.npz", "test.npz"):
-        service.objects[key] = (folder / "data" / key).read_bytes()
-        service.etags[key] = hashlib.md5(service.objects[key], usedforsecurity=False).hexdigest()
+        service.put(key, (folder / "data" / key).read_bytes())
 
     def stored() -> list[bytes]:
         with service.lock:
@@ -188,12 +182,10 @@ LAYERS = [{"layer": "Reshape", "target_shape": [5]}, {"layer": "Dense", "units":
         ({"network": {"input": {"shape": [7]}, "layers": LAYERS[1:]}}, 65, "ShapeMismatch"),
     ],
 )
-@pytest.mark.usefixtures("as_before")
 def test_a_failure_has_a_reason_and_a_code(
     folder: Path, capsys: pytest.CaptureFixture[str], spec: dict[str, Any], code: int, reason: str
 ) -> None:
-    command(folder, job(**spec))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == code
+    assert train(folder, job(**spec)) == code
     printed = capsys.readouterr().out
     assert f"  {reason}: " in printed
     assert "Traceback" not in printed
@@ -218,17 +210,15 @@ QUIET: dict[str, Any] = {
 """A network that never learns, and a figure that means nothing."""
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.usefixtures("as_before")
-def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
-    folder: Path, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_each_attempt_logs_the_warnings_and_they_change_nothing(
+    folder: Path, termination_log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.savez(folder / "data/tiny.npz", x=FEATURES, y=np.sort(LABELS))
     command(folder, job(**QUIET))
     folders = Folders(folder / "data", folder / "results")
     expected = ["MetricMismatch", "MissingClasses", "ChanceLevel"]
-    with undone(), monkeypatch.context() as told:
-        told.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with restored_process(), monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
     first = capsys.readouterr().out
     assert run(folder / "job.yaml", folders) == 0
@@ -238,16 +228,14 @@ def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
         assert re.findall(r"Warning, (\w+): ", printed) == expected
     assert 'spec.data.validation: {split: "0.2", stratify: true}' in second
     (summary,) = (json.loads(path.read_text()) for path in folder.rglob("summary.json"))
-    assert [one["reason"] for one in summary["warnings"]] == expected
-    last = said(words).report
+    assert [warning["reason"] for warning in summary["warnings"]] == expected
+    last = termination(termination_log).report
     assert last is not None
-    assert [one.dump() for one in last.warnings or []] == summary["warnings"]
+    assert [warning.dump() for warning in last.warnings or []] == summary["warnings"]
     assert summary["metrics"]["loss"] == pytest.approx(np.log(2))
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.usefixtures("as_before")
-def test_a_check_that_breaks_breaks_no_training(
+def test_a_failing_check_does_not_fail_the_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -255,42 +243,36 @@ def test_a_check_that_breaks_breaks_no_training(
 
     for check in ("check_last_layer", "check_metrics", "check_classes", "check_chance"):
         monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
-    command(folder, job())
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
+    assert train(folder, job()) == 0
     assert capsys.readouterr().out.count("A check that only warns has failed") >= 4
 
 
-@pytest.mark.usefixtures("as_before")
-def test_too_little_memory_ends_it_before_keras_is_imported(
-    folder: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+def test_too_little_memory_ends_the_run_before_keras_is_imported(
+    folder: Path, termination_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
     monkeypatch.setattr("epochal_lib.cgroups.limit", lambda: 64 * 2**20)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
-    assert said(words).reason == "OutOfMemory"
-    assert "the container may take 64 MiB of memory" in said(words).message
+    assert termination(termination_log).reason == "OutOfMemory"
+    assert "the container may take 64 MiB of memory" in termination(termination_log).message
 
 
-@pytest.mark.usefixtures("as_before")
-def test_indices_are_looked_at_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_indices_are_checked_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     layers = [{"layer": "Embedding", "input_dim": 2, "output_dim": 1}, {"layer": "Flatten"}, LAYERS[1]]
-    command(folder, job(network={"input": {"shape": [6]}, "layers": layers}))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
+    assert train(folder, job(network={"input": {"shape": [6]}, "layers": layers})) == 65
     printed = capsys.readouterr().out
     assert "InvalidData: tiny.npz[x] holds " in printed
     assert "spec.network.layers[0] (Embedding, 'embedding_0') has input_dim 2: " in printed
     assert "Training: " not in printed
 
 
-@pytest.mark.usefixtures("as_before")
 def test_buckets_need_credentials(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command(folder, job(storage={"secretRef": {"name": "x"}, "endpoint": "http://127.0.0.1:1"}))
     assert run(folder / "job.yaml", None) == 77
     assert "CredentialsRefused: " in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("as_before")
-def test_an_authority_that_is_named_must_come(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_configured_certificate_authority_must_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage: dict[str, Any] = {"secretRef": {"name": "x"}, "endpoint": "https://127.0.0.1:1", "timeoutSeconds": 1}
     storage["caConfigMapRef"] = {"name": "our-ca", "key": "root.pem"}
     command(folder, job(storage=storage))
@@ -299,7 +281,7 @@ def test_an_authority_that_is_named_must_come(folder: Path, capsys: pytest.Captu
 
 
 @pytest.fixture
-def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file for the last words, as in a pod."""
     path = tmp_path / "termination-log"
     path.touch()
@@ -327,31 +309,31 @@ def stored_at(endpoint: str, seconds: int) -> dict[str, Any]:
     return job(storage={"secretRef": {"name": "x"}, "endpoint": endpoint, "timeoutSeconds": seconds})
 
 
-def said(words: Path) -> Termination:
-    found = decode_termination(words.read_text())
+def termination(termination_log: Path) -> Termination:
+    found = decode_termination(termination_log.read_text())
     assert found is not None
     return found
 
 
-@pytest.mark.usefixtures("as_before")
-def test_a_storage_that_never_answers_is_told_while_it_is_waited_for(
-    folder: Path, operator: Operator, words: Path
+def test_a_storage_that_never_answers_is_reported_meanwhile(
+    folder: Path, operator: Operator, termination_log: Path
 ) -> None:
     command(folder, stored_at(NOWHERE, 10))
     assert run(folder / "job.yaml", None) == 64
     first = operator.reports[0]
     assert (first["attempt"], first["stage"], first["waiting"]["reason"]) == (0, "Loading", "EndpointUnreachable")
     assert "the connection was refused: check spec.storage.endpoint" in first["waiting"]["message"]
-    assert said(words).reason == "EndpointUnreachable"
-    assert re.search(r"tried for 1\ds, ", said(words).message), "as long as it is to try, and no try less"
-    last = said(words).report
+    assert termination(termination_log).reason == "EndpointUnreachable"
+    assert re.search(r"tried for 1\ds, ", termination(termination_log).message), (
+        "as long as it is to try, and no try less"
+    )
+    last = termination(termination_log).report
     assert last is not None
     assert last.attempt == 0
     assert last.waiting is not None, "it never answered, so nobody may say that it does again"
 
 
-@pytest.mark.usefixtures("as_before")
-def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, words: Path) -> None:
+def test_sigterm_ends_the_wait_for_the_storage(folder: Path, operator: Operator, termination_log: Path) -> None:
     command(folder, stored_at(NOWHERE, 3600))
 
     def stop() -> None:
@@ -363,18 +345,16 @@ def test_who_is_told_to_stop_waits_no_longer(folder: Path, operator: Operator, w
     stopping.start()
     assert run(folder / "job.yaml", None) == 143
     stopping.join()
-    assert said(words).reason == "Terminated"
+    assert termination(termination_log).reason == "Terminated"
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.usefixtures("as_before")
-def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
+def test_sigterm_at_the_end_of_training_leaves_the_results_to_the_next_attempt(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command(folder, job())
     folders = Folders(folder / "data", folder / "results")
-    with undone(), monkeypatch.context() as told:
-        told.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    with restored_process(), monkeypatch.context() as patch:
+        patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
     assert not list(folder.rglob("summary.json"))
     assert run(folder / "job.yaml", folders) == 0
@@ -382,19 +362,18 @@ def test_who_is_told_to_stop_as_training_ends_leaves_the_rest_to_the_next(
     assert (summary["attempt"], summary["epochs"]) == (2, 3)
 
 
-@pytest.mark.usefixtures("as_before")
-def test_credentials_are_in_nothing_that_is_written(
-    folder: Path, operator: Operator, words: Path, capsys: pytest.CaptureFixture[str]
+def test_credentials_are_in_no_output(
+    folder: Path, operator: Operator, termination_log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service = Service()
-    told = f"no {ACCESS_KEY}, {SECRET_KEY} or {quote(SECRET_KEY, safe='')}"
-    service.faults = [lambda _, handler: handler.refuse(503, "SlowDown", told) or True]  # type: ignore[func-returns-value]
+    message = f"no {ACCESS_KEY}, {SECRET_KEY} or {quote(SECRET_KEY, safe='')}"
+    service.faults = [lambda _, handler: handler.refuse(503, "SlowDown", message) or True]  # type: ignore[func-returns-value]
     try:
         command(folder, stored_at(service.endpoint, 10))
         assert run(folder / "job.yaml", None) == 64
     finally:
         service.stop()
-    written = [capsys.readouterr().out, words.read_text(), json.dumps(operator.reports)]
+    written = [capsys.readouterr().out, termination_log.read_text(), json.dumps(operator.reports)]
     for text in written:
         assert "no ***, *** or ***" in text
         assert not any(secret in text for secret in (ACCESS_KEY, SECRET_KEY, quote(SECRET_KEY, safe="")))
@@ -423,10 +402,9 @@ def test_credentials_are_in_nothing_that_is_written(
         (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x; the trainer's log holds the traceback$"),
     ],
 )
-@pytest.mark.usefixtures("as_before")
-def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
+def test_a_crash_has_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
     folder: Path,
-    words: Path,
+    termination_log: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
@@ -443,20 +421,17 @@ def test_a_crash_is_told_with_its_traceback_and_its_reason(  # noqa: PLR0917 - f
     printed = capsys.readouterr().out
     assert "Traceback" in printed
     assert str(error) in printed
-    assert said(words).reason == reason
-    assert re.search(message, said(words).message)
+    assert termination(termination_log).reason == reason
+    assert re.search(message, termination(termination_log).message)
     signal.raise_signal(signal.SIGTERM)  # Too late to end in another way.
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.usefixtures("as_before")
-def test_a_failed_training_tells_where_it_was(folder: Path, words: Path) -> None:
+def test_a_failed_training_reports_its_position(folder: Path, termination_log: Path) -> None:
     training = {"epochs": 3, "batchSize": 8, "loss": "mse", "optimizer": {"name": "SGD", "learning_rate": 1e30}}
     layers = [{"layer": "Dense", "units": 1}]
-    command(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers}))
-    assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 65
-    assert said(words).reason == "NonFiniteLoss"
-    assert said(words).position is not None
+    assert train(folder, job(training=training, network={"input": {"shape": [6]}, "layers": layers})) == 65
+    assert termination(termination_log).reason == "NonFiniteLoss"
+    assert termination(termination_log).position is not None
 
 
 def test_both_folders_or_none(folder: Path) -> None:

@@ -47,13 +47,13 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def told() -> list[Waiting | None]:
+def waits() -> list[Waiting | None]:
     return []
 
 
 @pytest.fixture
-def bucket(service: Service, told: list[Waiting | None]) -> S3Bucket:
-    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(30, waits=Waits(told.append)))
+def bucket(service: Service, waits: list[Waiting | None]) -> S3Bucket:
+    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(30, waits=Waits(waits.append)))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def stored(service: Service, content: bytes, key: str = "a") -> None:
     service.asked.clear()
 
 
-def test_all_that_a_bucket_does(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
+def test_all_operations_of_a_bucket(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
     bucket.check()
     bucket.put("small", b"content")
     bucket.upload(large, "folder/large")
@@ -82,7 +82,7 @@ def test_all_that_a_bucket_does(bucket: S3Bucket, service: Service, large: Path,
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "aws-chunked", "zstd"])
-def test_an_object_is_read_as_its_bytes_whatever_it_says_they_are(
+def test_an_object_is_read_as_its_bytes_whatever_its_content_encoding(
     bucket: S3Bucket, service: Service, tmp_path: Path, encoding: str
 ) -> None:
     content = gzip.compress(os.urandom(500) * 20)
@@ -93,10 +93,8 @@ def test_an_object_is_read_as_its_bytes_whatever_it_says_they_are(
     assert bucket.get("a") == content
 
 
-def test_a_download_that_breaks_goes_on_with_the_parts_that_are_missing(
-    bucket: S3Bucket, service: Service, tmp_path: Path
-) -> None:
-    content = os.urandom(3 * PART + 200_000)  # whichever parts come first: each is longer than what they are cut to
+def test_a_broken_download_continues_with_the_missing_parts(bucket: S3Bucket, service: Service, tmp_path: Path) -> None:
+    content = os.urandom(3 * PART + 200_000)  # each part is longer than the cut
     stored(service, content)
     service.faults = [breaking("GET", after=100_000, times=3)]
     bucket.download("a", tmp_path / "copy")
@@ -104,18 +102,18 @@ def test_a_download_that_breaks_goes_on_with_the_parts_that_are_missing(
     assert sum(asked.method == "GET" for asked in service.asked) == 4 + 3
 
 
-def test_an_upload_that_breaks_is_made_again(bucket: S3Bucket, service: Service, large: Path) -> None:
+def test_a_broken_upload_is_repeated(bucket: S3Bucket, service: Service, large: Path) -> None:
     service.faults = [breaking("PUT", after=100_000, times=2)]
     bucket.upload(large, "a")
     assert service.objects["a"] == large.read_bytes()
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])
-def test_a_service_that_is_restarted_meanwhile_is_waited_for(
+def test_a_restart_of_the_service_is_waited_for(
     *,
     bucket: S3Bucket,
     service: Service,
-    told: list[Waiting | None],
+    waits: list[Waiting | None],
     large: Path,
     tmp_path: Path,
     direction: str,
@@ -140,7 +138,7 @@ def test_a_service_that_is_restarted_meanwhile_is_waited_for(
             bucket.download("before", tmp_path / "copy")
             assert (tmp_path / "copy").read_bytes() == large.read_bytes()
     assert restarted.is_set()
-    first, *_, last = told
+    first, *_, last = waits
     assert first is not None
     assert (first.reason, last) == ("EndpointUnreachable", None)
     begun, ended = (record.message for record in caplog.records if record.name.startswith("epochal"))
@@ -148,14 +146,14 @@ def test_a_service_that_is_restarted_meanwhile_is_waited_for(
     assert "The storage answers again" in ended
 
 
-def test_a_slow_service_is_no_fault(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
+def test_a_slow_service_is_no_error(bucket: S3Bucket, service: Service, large: Path, tmp_path: Path) -> None:
     service.faults = [slow(0.3)]
     bucket.upload(large, "a")
     bucket.download("a", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == large.read_bytes()
 
 
-def test_what_a_service_says_of_its_return_is_not_waited_for_in_silence(bucket: S3Bucket, service: Service) -> None:
+def test_a_long_retry_after_is_not_waited_for(bucket: S3Bucket, service: Service) -> None:
     left = [4]
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -172,34 +170,34 @@ def test_what_a_service_says_of_its_return_is_not_waited_for_in_silence(bucket: 
 
 @pytest.mark.parametrize("code", ["XMinioStorageFull", "QuotaExceeded", "InsufficientStorage"])
 def test_a_full_service_is_waited_for(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], code: str
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], code: str
 ) -> None:
     service.faults = [refusing(400, code, times=3)]
     bucket.put("a", b"content")
     assert service.objects["a"] == b"content"
-    assert [waiting and waiting.reason for waiting in told][-2:] == ["ResultsNotWritable", None]
-    assert told[0] is not None
-    assert "delete objects" in told[0].message
+    assert [waiting and waiting.reason for waiting in waits][-2:] == ["ResultsNotWritable", None]
+    assert waits[0] is not None
+    assert "delete objects" in waits[0].message
 
 
 @pytest.mark.parametrize(
     ("status", "code"),
     [(403, "AccessDenied"), (400, "ExpiredToken"), (403, "InvalidAccessKeyId"), (404, "NoSuchBucket")],
 )
-def test_what_was_allowed_once_is_waited_for_to_be_allowed_again(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], status: int, code: str
+def test_a_right_that_existed_before_is_waited_for(
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], status: int, code: str
 ) -> None:
     bucket.put("attempt", b"1")
     service.faults = [refusing(status, code, methods=("PUT", "GET", "HEAD"), times=3)]
     bucket.put("model", b"trained")
     assert service.objects["model"] == b"trained"
-    assert told[-1] is None
-    assert told[0] is not None
+    assert waits[-1] is None
+    assert waits[0] is not None
 
 
 @pytest.mark.parametrize("page", [PAGE, b"<html><br></html>", b""])
-def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], page: bytes
+def test_answers_of_a_proxy_are_retried(
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], page: bytes
 ) -> None:
     bucket.put("attempt", b"1")
     assert bucket.keys("") == ["attempt"]
@@ -209,50 +207,50 @@ def test_a_proxy_that_answers_in_place_of_the_service_is_waited_for(
         assert service.objects[f"model-{times}"] == b"trained"
     service.faults = [replacing(3, page)]
     assert bucket.keys("") == ["attempt", "model-5", "model-6"]
-    assert told[0] is not None
-    assert told[-1] is None
+    assert waits[0] is not None
+    assert waits[-1] is None
 
 
-def test_a_proxy_that_always_answers_in_place_of_the_service_is_told_at_once(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None]
+def test_a_proxy_that_always_answers_fails_at_once(
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None]
 ) -> None:
     service.faults = [replacing(10**9, PAGE)]
     with pytest.raises(Failure, match=r"it answered no S3 XML"):
         bucket.check()
-    assert told == []
+    assert waits == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket")])
-def test_what_was_never_allowed_fails_at_once(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None], status: int, code: str
+def test_a_right_that_never_existed_fails_at_once(
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None], status: int, code: str
 ) -> None:
     service.faults = [refusing(status, code)]
     with pytest.raises(Failure) as caught:
         bucket.put("attempt", b"1")
     assert "spec.storage.timeoutSeconds" not in caught.value.message
-    assert told == []
+    assert waits == []
     assert [asked.method for asked in service.asked].count("PUT") == 1
 
 
-def test_reading_is_never_waited_for_to_be_allowed_where_nothing_was_written(
-    bucket: S3Bucket, service: Service, told: list[Waiting | None]
+def test_a_refused_read_fails_at_once_before_the_first_write(
+    bucket: S3Bucket, service: Service, waits: list[Waiting | None]
 ) -> None:
     stored(service, b"content")
     assert bucket.get("a") == b"content"
     service.faults = [refusing(403, "AccessDenied", methods=("GET",))]
     with pytest.raises(Failure, match="AccessDenied"):
         bucket.get("a")
-    assert told == []
+    assert waits == []
 
 
-def test_what_is_missing_is_never_waited_for(bucket: S3Bucket) -> None:
+def test_a_missing_object_fails_at_once(bucket: S3Bucket) -> None:
     bucket.put("a", b"content")
     with pytest.raises(Failure) as caught:
         bucket.stat("b")
     assert caught.value.reason == "ObjectNotFound"
 
 
-def test_what_is_like_a_missing_key_is_named_after_few_looks(bucket: S3Bucket, service: Service) -> None:
+def test_similar_keys_are_suggested_after_few_requests(bucket: S3Bucket, service: Service) -> None:
     service.objects |= {f"images/{number:06}.png": b"" for number in range(3000)}
     service.objects |= {"mnist/train.npz": b"", "mnist/test.npz": b"", "images/zebra.png": b""}
     for key, words in {
@@ -268,7 +266,7 @@ def test_what_is_like_a_missing_key_is_named_after_few_looks(bucket: S3Bucket, s
         assert sum(asked.key == "" for asked in service.asked) <= near.LOOKS + 3
 
 
-def test_what_may_not_be_listed_is_not_asked_for_twice(bucket: S3Bucket, service: Service) -> None:
+def test_a_refused_list_is_not_repeated(bucket: S3Bucket, service: Service) -> None:
     service.faults = [refusing(403, "AccessDenied", methods=("GET",))]
     with pytest.raises(Failure, match=r"/a at http://[\d.:]+ does not exist$") as caught:
         bucket.stat("a")
@@ -285,7 +283,7 @@ def test_what_may_not_be_listed_is_not_asked_for_twice(bucket: S3Bucket, service
         (None, "name another"),
     ],
 )
-def test_buckets_like_a_missing_one_are_named(service: Service, there: list[str] | None, words: str) -> None:
+def test_similar_buckets_are_suggested(service: Service, there: list[str] | None, words: str) -> None:
     service.buckets = there or []
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -302,34 +300,34 @@ def test_buckets_like_a_missing_one_are_named(service: Service, there: list[str]
         assert caught.value.message.endswith(words)
 
 
-def test_patience_ends_with_the_reason_and_how_long_it_was(service: Service, told: list[Waiting | None]) -> None:
-    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(told.append)))
+def test_retries_end_with_the_reason_and_their_duration(service: Service, waits: list[Waiting | None]) -> None:
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(waits.append)))
     service.faults = [refusing(507, "XMinioStorageFull")]
     with pytest.raises(Failure, match=r"delete objects.*; tried for .*spec\.storage\.timeoutSeconds") as caught:
         bucket.put("a", b"content")
     assert (caught.value.reason, caught.value.exit_code) == ("ResultsNotWritable", 77)
-    assert told[-1] is None
+    assert waits[-1] is None
 
 
 PATIENCE = 60
-"""Seconds that whoever is not told otherwise goes on trying."""
+"""Seconds of retries, longer than any test waits."""
 
 
 class Stop(BaseException):
-    """What ends waiting."""
+    """Ends the retries."""
 
 
-def test_waiting_can_be_ended_also_in_the_threads_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
+def test_a_check_can_end_the_retries_of_a_download(service: Service, large: Path, tmp_path: Path) -> None:
     stored(service, large.read_bytes())
-    told = threading.Event()
+    stopped = threading.Event()
 
     def check() -> None:
-        if told.is_set():
+        if stopped.is_set():
             raise Stop
 
     service.faults = [refusing(503, "SlowDown", methods=("GET",))]
     bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(PATIENCE, check))
-    threading.Timer(0.7, told.set).start()
+    threading.Timer(0.7, stopped.set).start()
     began = time.monotonic()
     with pytest.raises(Stop):
         bucket.download("a", tmp_path / "copy")
@@ -337,7 +335,7 @@ def test_waiting_can_be_ended_also_in_the_threads_of_a_download(service: Service
     assert sorted(os.listdir(tmp_path)) == ["large"]  # noqa: PTH208 - hidden files count
 
 
-def test_one_part_that_fails_ends_the_others(service: Service, large: Path, tmp_path: Path) -> None:
+def test_a_failed_part_ends_the_other_parts(service: Service, large: Path, tmp_path: Path) -> None:
     stored(service, large.read_bytes())
     unavailable = refusing(503, "SlowDown", methods=("GET",))
 
@@ -358,7 +356,7 @@ def test_one_part_that_fails_ends_the_others(service: Service, large: Path, tmp_
 
 @pytest.mark.parametrize("size", [0, 1, 1000])
 @pytest.mark.parametrize("etag", ["plain", "other"])
-def test_what_arrived_is_what_was_sent(
+def test_an_upload_is_verified_by_etag_or_content(
     bucket: S3Bucket, service: Service, tmp_path: Path, size: int, etag: str
 ) -> None:
     if etag == "other":
@@ -369,16 +367,14 @@ def test_what_arrived_is_what_was_sent(
     assert len(read) == (1 if etag == "other" else 0)
 
 
-def test_an_upload_in_parts_is_known_by_the_tag_of_its_parts(bucket: S3Bucket, service: Service, large: Path) -> None:
+def test_a_multipart_upload_is_verified_by_its_etag(bucket: S3Bucket, service: Service, large: Path) -> None:
     bucket.upload(large, "a")
     assert service.etags["a"].endswith("-4")
     assert not [asked for asked in service.asked if asked.method == "GET"]
 
 
 @pytest.mark.parametrize("show", [lambda _: "0123456789abcdef", lambda _: "0" * 32])
-def test_a_content_that_is_not_what_was_sent_is_written_again(
-    bucket: S3Bucket, service: Service, large: Path, show: object
-) -> None:
+def test_a_damaged_upload_is_repeated(bucket: S3Bucket, service: Service, large: Path, show: object) -> None:
     damaged = [b"x"]
 
     def damage(content: bytes) -> bytes:
@@ -389,7 +385,7 @@ def test_a_content_that_is_not_what_was_sent_is_written_again(
     assert service.objects["a"] == large.read_bytes()
 
 
-def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) -> None:
+def test_a_service_that_damages_every_upload_fails(bucket: S3Bucket, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
     with pytest.raises(Failure, match=r"does not hold the 7 bytes that were written to it 3 times") as caught:
         bucket.put("a", b"content")
@@ -400,7 +396,7 @@ def test_a_service_that_damages_all_is_told(bucket: S3Bucket, service: Service) 
 
 
 @pytest.mark.parametrize(("times", "arrives"), [(2, True), (3, False)])
-def test_an_object_that_arrives_damaged_is_fetched_anew(
+def test_a_damaged_download_is_repeated(
     bucket: S3Bucket, service: Service, tmp_path: Path, times: int, *, arrives: bool
 ) -> None:
     stored(service, b"content")
@@ -437,27 +433,27 @@ def test_only_small_objects_are_read_as_a_whole(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(SECRETS, min_size=3, max_size=3), st.integers(0, MAX_QUOTED))
-def test_no_credential_that_a_service_repeats_is_told(
+def test_credentials_in_answers_of_a_service_are_redacted(
     service: Service, caplog: pytest.LogCaptureFixture, secrets: list[str], before: int
 ) -> None:
-    told: list[Waiting | None] = []
+    waits: list[Waiting | None] = []
     credentials = Credentials(*secrets)
     words = "." * before + " ".join(secrets + [quote(secret, safe="") for secret in secrets])
     service.faults = [refusing(400, "RequestTimeout", methods=("GET",), message=escape(words))]
-    patience = Patience(2.5, waits=Waits(told.append), clock=itertools.count().__next__)
+    patience = Patience(2.5, waits=Waits(waits.append), clock=itertools.count().__next__)
     bucket = S3Bucket(service.endpoint, "bucket", credentials, patience=patience)
-    caplog.clear()  # what is a secret now may have been said of another one before
+    caplog.clear()  # an earlier secret may be part of a new one
     with pytest.raises(Failure) as caught:
         bucket.get("a")
-    assert any(told)
-    written = [caught.value.message, *caplog.messages, *(waiting.message for waiting in told if waiting)]
+    assert any(waits)
+    written = [caught.value.message, *caplog.messages, *(waiting.message for waiting in waits if waiting)]
     for text in written:
         for secret in secrets:
             assert secret not in text
             assert quote(secret, safe="") not in text
 
 
-def test_a_write_is_not_tried_again_over_a_later_attempt(service: Service, bucket: S3Bucket, tmp_path: Path) -> None:
+def test_a_write_is_not_repeated_over_a_later_attempt(service: Service, bucket: S3Bucket, tmp_path: Path) -> None:
     """Tries go on for an hour, and meanwhile another attempt may have stored all of its results."""
     (tmp_path / "model").write_bytes(b"mine")
     attempts = Attempts(bucket, "u", "earlier")

@@ -58,7 +58,7 @@ def server(storage: Service, tmp_path: Path) -> Iterator[Process]:
         yield process
 
 
-def test_answers_without_its_storage(server: Process, storage: Service) -> None:
+def test_the_server_answers_while_its_storage_is_away(server: Process, storage: Service) -> None:
     storage.stop()
     try:
         for samples in (SAMPLES, SAMPLES[:1]):
@@ -73,7 +73,7 @@ def test_answers_without_its_storage(server: Process, storage: Service) -> None:
     assert f'epochal_server_info{{model="digits",runtime="ONNX",sha256="{SIGNATURE.models[0].onnx.sha256}"' in metrics  # type: ignore[union-attr]
 
 
-def test_a_container_that_starts_again_needs_no_storage(storage: Service, tmp_path: Path) -> None:
+def test_a_restarted_container_needs_no_storage(storage: Service, tmp_path: Path) -> None:
     config = stored(storage, MODEL, SIGNATURE, CHECK)
     with serving(tmp_path, config) as first:
         first.wait()
@@ -84,7 +84,7 @@ def test_a_container_that_starts_again_needs_no_storage(storage: Service, tmp_pa
         assert "passes the check of its export" in second.log()
 
 
-def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> None:
+def test_the_server_waits_for_its_storage_with_a_reason(storage: Service, tmp_path: Path) -> None:
     config = stored(storage, MODEL)
     storage.stop()
     with serving(tmp_path, config) as server:
@@ -97,7 +97,7 @@ def test_waits_for_its_storage_and_says_so(storage: Service, tmp_path: Path) -> 
         server.wait()
 
 
-def test_whoever_asks_while_it_loads_hears_that_it_is_ready_as_soon_as_it_is(storage: Service, tmp_path: Path) -> None:
+def test_a_readiness_request_during_loading_is_answered_once_ready(storage: Service, tmp_path: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def held_up(asked: Asked, _: Handler) -> bool:
@@ -114,62 +114,62 @@ def test_whoever_asks_while_it_loads_hears_that_it_is_ready_as_soon_as_it_is(sto
         assert asked.result().status == 200
 
 
-def test_listens_before_it_has_read_what_to_serve(storage: Service, tmp_path: Path) -> None:
+def test_the_server_listens_before_it_has_its_configuration(storage: Service, tmp_path: Path) -> None:
     with serving(tmp_path, None) as server:
         until = time.monotonic() + START_SECONDS
         while not server.listens():
             assert time.monotonic() < until, server.log()
             time.sleep(0.01)
-        server.tell(stored(storage, MODEL))
+        server.configure(stored(storage, MODEL))
         server.wait()
 
 
-def test_a_start_that_only_waits_ends_when_it_is_told_to(storage: Service, tmp_path: Path) -> None:
+def test_sigterm_ends_a_waiting_start(storage: Service, tmp_path: Path) -> None:
     config = stored(storage, MODEL)
     storage.stop()
     with serving(tmp_path, config) as server:
         server.wait("waiting for the storage")
-        server.end()
-        assert server.ended() == 0
+        server.terminate()
+        assert server.exit_code() == 0
     storage.start()
 
 
-def test_refuses_a_model_that_is_not_the_one_that_was_meant(storage: Service, tmp_path: Path) -> None:
+def test_a_model_with_another_digest_is_refused(storage: Service, tmp_path: Path) -> None:
     config = stored(storage, MODEL)
     put(storage, "m/model.onnx", MODEL[:-1])
     with serving(tmp_path, config) as server:
-        assert server.ended() == ExitCode.BAD_DATA
+        assert server.exit_code() == ExitCode.BAD_DATA
         assert "ModelDamaged: s3://bucket/m/model.onnx: must have the SHA-256" in server.log()
 
 
-def test_refuses_a_model_that_answers_otherwise_than_at_export(storage: Service, tmp_path: Path) -> None:
+def test_a_model_that_fails_its_check_is_refused(storage: Service, tmp_path: Path) -> None:
     check = check_of({"features": SAMPLES}, {"probabilities": probabilities(SAMPLES) + 0.001})
     config = stored(storage, MODEL, signature(onnx_file=MODEL, check=check), check)
     with serving(tmp_path, config) as server:
-        assert server.ended() == ExitCode.BAD_DATA
+        assert server.exit_code() == ExitCode.BAD_DATA
         assert 'CheckDiffers: s3://bucket/m/model.onnx: output \\"probabilities\\": differs by 0.001' in server.log()
 
 
-def test_refuses_what_is_no_model(storage: Service, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(storage: Service, tmp_path: Path) -> None:
     with serving(tmp_path, stored(storage, b"GIF89a")) as server:
-        assert server.ended() == ExitCode.BAD_DATA
+        assert server.exit_code() == ExitCode.BAD_DATA
         assert "ModelRefused: s3://bucket/m/model.onnx: ONNX Runtime" in server.log()
 
 
-def test_refuses_keys_that_the_storage_refuses(storage: Service, tmp_path: Path) -> None:
+def test_refused_storage_credentials_end_the_server(storage: Service, tmp_path: Path) -> None:
     storage.faults.append(refusing(403, "SignatureDoesNotMatch", methods=("GET",)))
     with serving(tmp_path, stored(storage, MODEL)) as server:
-        assert server.ended() == ExitCode.REFUSED
+        assert server.exit_code() == ExitCode.REFUSED
         assert "StorageRefused" in server.log()
         assert "secret-key" not in server.log()
 
 
-def test_logs_who_asked_and_never_what(server: Process) -> None:
+def test_the_access_log_has_the_client_and_not_the_payload(server: Process) -> None:
     answer = server.ask(INFER + "?payload=secret", asking(SAMPLES), {"X-Payload": "secret"})
     server.ask("/v2/models/digits/infer", b"secret")
     server.ask("/nothing")
-    server.end()
-    assert server.ended() == 0
+    server.terminate()
+    assert server.exit_code() == 0
     assert [(line["protocol"], line["code"]) for line in server.access_log()] == [
         ("v2", 200),
         ("v2", 400),
@@ -182,7 +182,7 @@ def test_logs_who_asked_and_never_what(server: Process) -> None:
 
 
 def refuses(server: Process) -> bool:
-    """Returns whether nobody listens any more."""
+    """Returns whether the server's port is closed."""
     try:
         socket.create_connection(("127.0.0.1", server.port)).close()
     except ConnectionRefusedError:
@@ -190,7 +190,7 @@ def refuses(server: Process) -> bool:
     return False
 
 
-def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Service, tmp_path: Path) -> None:
+def test_the_server_ends_after_open_requests_and_is_unready_at_once(storage: Service, tmp_path: Path) -> None:
     body = json.dumps(asking(SAMPLES)).encode()
     with serving(tmp_path, stored(storage, MODEL, SIGNATURE, CHECK), stay=3) as server:
         server.wait()
@@ -200,7 +200,7 @@ def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Servic
         with socket.create_connection(("127.0.0.1", server.port)) as slow:
             head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             slow.sendall(head + body[:10])
-            server.end()
+            server.terminate()
             server.wait("the server is shutting down")
             kept.request("POST", INFER, body)  # who does not know yet is answered
             response = kept.getresponse()
@@ -209,10 +209,10 @@ def test_ends_once_all_is_answered_and_says_at_once_that_it_will(storage: Servic
             wait("it to let nobody in", lambda: refuses(server), seconds=30)
             slow.sendall(body[10:])
             assert slow.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
-        assert server.ended() == 0
+        assert server.exit_code() == 0
 
 
-def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Path) -> None:
+def test_a_server_that_ends_under_load_loses_no_request(storage: Service, tmp_path: Path) -> None:
     faults: list[object] = []
     counts = [0] * 8
     with serving(tmp_path, stored(storage, MODEL, SIGNATURE, CHECK), stay=5) as server:
@@ -238,7 +238,7 @@ def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Pa
         for caller in callers:
             caller.start()
         wait("all to be answered", lambda: min(counts) > 0, seconds=30)
-        server.end()
+        server.terminate()
         server.wait("the server is shutting down")
         before = list(
             counts
@@ -249,14 +249,14 @@ def test_loses_no_request_when_it_ends_under_load(storage: Service, tmp_path: Pa
             seconds=30,
             every=0.01,
         )
-        stop.set()  # by now, nobody sends requests to it any more
+        stop.set()  # by now, no client sends requests any more
         for caller in callers:
             caller.join()
-        assert server.ended() == 0
+        assert server.exit_code() == 0
     assert not faults
 
 
-def test_refuses_what_is_too_large_unread(storage: Service, tmp_path: Path) -> None:
+def test_a_body_that_is_too_large_is_refused_unread(storage: Service, tmp_path: Path) -> None:
     config = stored(storage, MODEL) | {"limits": {"requestBytes": 1000}}
     with serving(tmp_path, config) as server:
         server.wait()
@@ -272,7 +272,7 @@ def test_refuses_what_is_too_large_unread(storage: Service, tmp_path: Path) -> N
         assert server.why_not() is None
 
 
-def test_refuses_more_than_may_wait_and_answers_the_others(storage: Service, tmp_path: Path) -> None:
+def test_requests_beyond_the_queue_are_refused_and_the_others_answered(storage: Service, tmp_path: Path) -> None:
     config = stored(storage, MODEL, SIGNATURE, CHECK) | {"limits": {"queuedRequests": 2}}
     statuses: Counter[int] = Counter()
     with serving(tmp_path, config) as server:
@@ -295,7 +295,7 @@ def test_refuses_more_than_may_wait_and_answers_the_others(storage: Service, tmp
         assert f'epochal_server_requests_total{{code="200",protocol="v2"}} {statuses[200]}.0' in server.metrics()
 
 
-def test_lets_in_who_bears_a_key_that_is_there_now(storage: Service, tmp_path: Path) -> None:
+def test_keys_are_reloaded(storage: Service, tmp_path: Path) -> None:
     keys = tmp_path / "auth"
     keys.mkdir()
     (keys / "first").write_text("key-of-the-first\n")
@@ -314,7 +314,7 @@ def test_lets_in_who_bears_a_key_that_is_there_now(storage: Service, tmp_path: P
         assert status("key-of-the-first") == 401
 
 
-def test_starts_quickly_and_takes_little_memory(server: Process) -> None:
+def test_the_server_starts_fast_and_takes_little_memory(server: Process) -> None:
     values = {line.split()[0]: float(line.split()[1]) for line in server.metrics().splitlines() if line[0] != "#"}
     assert values["epochal_server_model_load_seconds"] < 5
     assert values["process_resident_memory_bytes"] < 150e6

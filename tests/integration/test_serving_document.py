@@ -1,16 +1,11 @@
-"""What docs/serving.md has a client type works as it stands there: all of it that needs no cluster."""
+"""The commands in docs/serving.md that need no cluster work."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.kit import digits_model
 from tests.kit.documents import blocks, run
-from tests.kit.model_server import serving
-from tests.kit.served import DIGITS
 
 PAGE = "docs/serving.md"
 METADATA = "Protocols"
@@ -19,16 +14,8 @@ TENSORFLOW = "TensorFlow Serving"
 SECONDS = 120
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("server")
-    model, signature = digits_model.model(), digits_model.signature()
-    with serving(folder, model, signature, images="Digit", classes=list(DIGITS)) as address:
-        yield address
-
-
-def told(address: str, folder: Path, heading: str) -> str:
-    """Returns what the blocks under a heading print."""
+def output_of(address: str, folder: Path, heading: str) -> str:
+    """Returns the output of the blocks under a heading."""
     there = address.removeprefix("http://")
     parts = [
         part._replace(text=part.text.replace("localhost:8000", there))
@@ -39,36 +26,36 @@ def told(address: str, folder: Path, heading: str) -> str:
 
 
 def example(heading: str) -> dict[str, Any]:
-    """Returns what the document says that is printed; … stands for more of the same."""
+    """Returns the output that the document shows; … stands for more of the same."""
     (block,) = blocks(PAGE, "console", under=heading)
     shown: dict[str, Any] = json.loads(block.text.replace(",…", ""))
     return shown
 
 
-def test_the_model_is_told_of(address: str, tmp_path: Path) -> None:
-    assert json.loads(told(address, tmp_path, METADATA))["name"] == "digits"
+def test_the_model_is_described(digits_server: str, tmp_path: Path) -> None:
+    assert json.loads(output_of(digits_server, tmp_path, METADATA))["name"] == "digits"
 
 
-def test_a_photograph_is_answered(address: str, tmp_path: Path) -> None:
+def test_a_photograph_is_answered(digits_server: str, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(digits_model.photograph(7))
-    answer = json.loads(told(address, tmp_path, PHOTOGRAPHS))
+    answer = json.loads(output_of(digits_server, tmp_path, PHOTOGRAPHS))
     shown = example(PHOTOGRAPHS)
     assert answer["name"] == shown["name"]
     assert answer.keys() == shown.keys()
     assert answer["top"][0].keys() == shown["top"][0].keys()
 
 
-def test_tritons_client_is_answered(address: str, tmp_path: Path) -> None:
-    assert len(told(address, tmp_path, OPEN_INFERENCE).split()) == 2
+def test_tritons_client_is_answered(digits_server: str, tmp_path: Path) -> None:
+    assert len(output_of(digits_server, tmp_path, OPEN_INFERENCE).split()) == 2
 
 
-def test_a_client_of_watson_is_answered(address: str, tmp_path: Path) -> None:
-    (prediction,) = json.loads(told(address, tmp_path, WATSON))["predictions"]
+def test_a_client_of_watson_is_answered(digits_server: str, tmp_path: Path) -> None:
+    (prediction,) = json.loads(output_of(digits_server, tmp_path, WATSON))["predictions"]
     (shown,) = example(WATSON)["predictions"]
     assert prediction["fields"] == shown["fields"]
     assert [type(value) for value in prediction["values"][0]] == [type(value) for value in shown["values"][0]]
 
 
-def test_a_client_of_tensorflow_serving_is_answered(address: str, tmp_path: Path) -> None:
-    (prediction,) = json.loads(told(address, tmp_path, TENSORFLOW))["predictions"]
+def test_a_client_of_tensorflow_serving_is_answered(digits_server: str, tmp_path: Path) -> None:
+    (prediction,) = json.loads(output_of(digits_server, tmp_path, TENSORFLOW))["predictions"]
     assert len(prediction) == 10

@@ -13,7 +13,7 @@ from epochal_trainer.backend import tensorflow
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.weights import check_weights, weighted_by_class
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.reporting.best import Monitor
@@ -23,8 +23,7 @@ from epochal_trainer.training.progress import Progress
 from keras.src.utils import python_utils
 from sklearn.utils.class_weight import compute_class_weight
 
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+from .conftest import terminated
 
 LAYERS: list[dict[str, Any]] = [
     {"layer": "Dense", "units": 16, "activation": "relu"},
@@ -75,7 +74,7 @@ def fit(
     return model, progress.history, positions
 
 
-def test_an_epoch_has_its_figures() -> None:
+def test_an_epoch_has_its_metrics() -> None:
     _, history, positions = fit(validation=samples(20), metrics=["accuracy"])
     assert [epoch.number for epoch in history] == [1, 2, 3]
     assert all(list(epoch.metrics) == ["loss", "accuracy", "val_loss", "val_accuracy"] for epoch in history)
@@ -96,7 +95,7 @@ COUNTS = np.random.default_rng(3).integers(0, 4, 100)
 
 @pytest.mark.parametrize("by_class", [None, {"0": "0.5", "2": "3"}, "Balanced"], ids=str)
 @pytest.mark.parametrize("beside", [None, COUNTS], ids=["alone", "sample_weight"])
-def test_weights_are_those_of_a_plain_script(by_class: Any, beside: Any) -> None:
+def test_weighted_training_gives_the_weights_of_a_plain_script(by_class: Any, beside: Any) -> None:
     """Keras takes either class_weight or sample_weight; a script that has both multiplies them."""
     names = {"weights": beside, "weights_name": "sample_weight"}
     data, held_out = replace(samples(), **names), replace(samples(), **names)
@@ -134,7 +133,7 @@ def test_weights_are_those_of_a_plain_script(by_class: Any, beside: Any) -> None
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def test_it_learns() -> None:
+def test_a_network_learns() -> None:
     model, history, _ = fit(
         epochs=30, metrics=["accuracy"], data=samples(400), optimizer={"name": "Adam", "learning_rate": 0.01}
     )
@@ -142,7 +141,7 @@ def test_it_learns() -> None:
     assert keras_fit.evaluate(model, samples(400), batch_size=32, on_step=lambda: None)["accuracy"] > 0.9
 
 
-def test_figures_are_waited_for_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_are_computed_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     numbers = python_utils.pythonify_logs
 
@@ -164,7 +163,7 @@ def test_early_stopping() -> None:
     assert len(history) == 3
 
 
-def test_the_learning_rate_of_an_epoch_is_the_one_it_was_trained_with() -> None:
+def test_an_epoch_has_the_learning_rate_of_its_training() -> None:
     reduce = {"callback": "ReduceLROnPlateau", "monitor": "loss", "min_delta": 100, "patience": 1, "factor": 0.5}
     _, history, _ = fit(callbacks=[reduce])
     rates = [epoch.learning_rate for epoch in history]
@@ -192,13 +191,13 @@ def test_callbacks_write_into_their_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("terminate", [[], [{"callback": "TerminateOnNaN"}]])
-def test_a_loss_that_is_no_number_ends_the_training(terminate: list[dict[str, str]]) -> None:
+def test_a_nan_loss_ends_the_training(terminate: list[dict[str, str]]) -> None:
     with pytest.raises(Failure, match=r"after epoch 1: .* A lower learning rate") as caught:
         fit(optimizer={"name": "SGD", "learning_rate": 1e30}, callbacks=terminate)
     assert (caught.value.reason, caught.value.exit_code) == ("NonFiniteLoss", 65)
 
 
-def test_data_that_the_network_cannot_be_computed_for() -> None:
+def test_data_outside_the_range_of_a_layer_fail() -> None:
     data = Samples(np.full((10, 4), 12, "float32"), np.zeros(10, "int64"), "features", "labels")
     layers: list[dict[str, Any]] = [
         {"layer": "Embedding", "input_dim": 10, "output_dim": 2},
@@ -210,7 +209,7 @@ def test_data_that_the_network_cannot_be_computed_for() -> None:
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
 
 
-def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
+def test_an_argument_that_keras_refuses_is_a_mistake_of_the_user() -> None:
     data = Samples(samples().features, np.eye(3)[samples().labels], "features", "labels")
     words = "Keras refuses to train, in step .* of epoch .*: EarlyStopping callback received monitor=other, but Keras"
     with pytest.raises(Failure, match=words) as caught:
@@ -220,7 +219,9 @@ def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
 @pytest.mark.parametrize("part", ["reporting.history.line", "training.progress.best", "backend.tensorflow.order"])
-def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
+def test_internal_errors_are_no_mistakes_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]
+) -> None:
     def broken(*_: object, **__: object) -> None:
         raise kind("ours")
 
@@ -244,15 +245,9 @@ class SignalAtStep(keras.callbacks.Callback):  # type: ignore[misc]
             signal.raise_signal(signal.SIGTERM)
 
 
-def test_sigterm_ends_it_at_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_ends_the_training_at_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping, callback = Stopping(), SignalAtStep(5)
     monkeypatch.setattr(callbacks, "build", lambda *_, **__: [callback])
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    stopping.listen()
-    try:
-        with stopping.deferred(), pytest.raises(Terminated):
-            fit(stopping=stopping)
-    finally:
-        for number, taken in before.items():
-            signal.signal(number, taken)
+    with terminated(stopping):
+        fit(stopping=stopping)
     assert callback.steps == [0, 1, 2, 3, 0]

@@ -1,33 +1,30 @@
 """Validation belongs to a training that may be stopped at any moment, and costs no copy of its state."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, Store
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.storage import FolderBucket
 
+from .conftest import terminated
 from .test_resume import CALLBACKS, DENSE, STEPS, SWAP, EpochRecorder, SignalAt, assert_same, run
-
-# Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 BEFORE = Position(epoch=1, step=STEPS, begun=True)
 BOARD = {"callback": "TensorBoard", "update_freq": 2}
 EMA = {"name": "Adam", "use_ema": True}
 
 
-def test_the_state_is_copied_where_a_checkpoint_is_due_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_state_is_copied_only_when_a_checkpoint_is_due(tmp_path: Path) -> None:
     trained = run(tmp_path, layers=DENSE, kind=EpochRecorder, checkpoint={"everyEpochs": 2})
     assert [snapshot.state.position for snapshot in trained.taken] == [Position(epoch=2), Position(epoch=3)]
 
 
 def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> None:
     class AtValidation(Checkpointer):
-        """Finds that the time for a checkpoint has come once the last step is done."""
+        """Is due for a checkpoint after the last step of the epoch."""
 
         def due_within(self) -> bool:
             return bool(self.model.optimizer.iterations == 2 * STEPS)
@@ -46,17 +43,18 @@ def test_a_checkpoint_that_is_due_is_taken_before_validation(tmp_path: Path) -> 
     ],
     ids=["TensorBoard", "averaged weights", "averaged weights for validation alone"],
 )
-def test_sigterm_within_validation_leaves_the_state_of_before(tmp_path: Path, fields: dict[str, Any]) -> None:
+def test_sigterm_during_validation_stores_the_state_before_it(tmp_path: Path, fields: dict[str, Any]) -> None:
     whole = run(tmp_path / "whole", **fields)
-    stopping, told, written = Stopping(), SignalAt(test=0), list[Snapshot]()
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    stopping.listen()
-    try:
-        with stopping.deferred(), pytest.raises(Terminated):
-            run(tmp_path / "told", kind=Checkpointer, stopping=stopping, written=written, extra=[told], **fields)
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+    stopping, signal_callback, written = Stopping(), SignalAt(test=0), list[Snapshot]()
+    with terminated(stopping):
+        run(
+            tmp_path / "signal_callback",
+            kind=Checkpointer,
+            stopping=stopping,
+            written=written,
+            extra=[signal_callback],
+            **fields,
+        )
     assert written[-1].state.position == BEFORE
     taken = whole.at(BEFORE)
     assert set(written[-1].arrays) == set(taken.arrays)

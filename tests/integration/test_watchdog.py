@@ -36,11 +36,11 @@ def started(path: Path, program: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    printed, errors = process.communicate(timeout=120)  # what hangs would take longer
+    printed, errors = process.communicate(timeout=120)  # a hang would take longer
     return process.returncode, printed, errors
 
 
-def words(path: Path) -> dict[str, Any]:
+def read_termination(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_text())
     assert isinstance(found, dict)
     return found
@@ -57,14 +57,14 @@ with beats.watched(1):
 """
 
 
-def test_a_training_that_hangs_is_ended_and_says_where(path: Path) -> None:
+def test_a_hanging_training_ends_with_its_position_and_stack(path: Path) -> None:
     code, printed, _ = ended(started(path, HANG))
     assert code == EXIT_CODE == 75
-    assert words(path)["reason"] == "Hanging"
-    assert words(path)["position"] == {"epoch": 3, "step": 17}
-    assert "no step was finished for 1 s" in words(path)["message"]
-    assert "after step 17 of epoch 4" in words(path)["message"]
-    assert "in hang" in words(path)["message"]
+    assert read_termination(path)["reason"] == "Hanging"
+    assert read_termination(path)["position"] == {"epoch": 3, "step": 17}
+    assert "no step was finished for 1 s" in read_termination(path)["message"]
+    assert "after step 17 of epoch 4" in read_termination(path)["message"]
+    assert "in hang" in read_termination(path)["message"]
     assert "Thread MainThread stands here" in printed
     assert "Thread someone else stands here" in printed
 
@@ -82,10 +82,10 @@ with beats.watched(1):
 """
 
 
-def test_a_log_that_hangs_does_not_keep_it_from_ending(path: Path) -> None:
+def test_a_hanging_log_does_not_block_the_end(path: Path) -> None:
     code, _, _ = ended(started(path, LOCKED))
     assert code == EXIT_CODE
-    assert words(path)["reason"] == "Hanging"
+    assert read_termination(path)["reason"] == "Hanging"
 
 
 GIL = """
@@ -95,50 +95,53 @@ with beats.watched(1):
 """
 
 
-def test_a_hang_that_keeps_pythons_lock_is_ended(path: Path) -> None:
+def test_a_hang_that_holds_the_gil_is_ended(path: Path) -> None:
     code, _, errors = ended(started(path, GIL))
     assert code == 1
     assert "<module>" in errors
-    assert (words(path)["reason"], words(path)["position"]) == ("Unfinished", {"epoch": 3, "step": 16})
+    assert (read_termination(path)["reason"], read_termination(path)["position"]) == (
+        "Unfinished",
+        {"epoch": 3, "step": 16},
+    )
 
 
 STOPPED = """
-with beats.watched(3):
+with beats.watched(2):
     print("ready", flush=True)
-    for step in range(8):
+    for step in range(5):
         time.sleep(0.5)
         beats.at(3, step)
 print("done")
 """
 
 
-def test_time_in_which_the_process_is_stopped_does_not_count(path: Path) -> None:
+def test_the_time_of_a_stopped_process_does_not_count(path: Path) -> None:
     process = started(path, STOPPED)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(5)
+    time.sleep(3)
     os.kill(process.pid, signal.SIGCONT)
     code, printed, errors = ended(process)
     assert (code, printed) == (0, "done\n"), errors
 
 
 UNWATCHED = """
-with beats.watched(3):
-    for step in range(8):
+with beats.watched(2):
+    for step in range(5):
         time.sleep(0.5)
         beats.at(4, step)
-time.sleep(4)
+time.sleep(3)
 print("done")
 """
 
 
-def test_only_what_is_watched_can_hang(path: Path) -> None:
+def test_only_watched_code_can_hang(path: Path) -> None:
     code, printed, errors = ended(started(path, UNWATCHED))
     assert (code, printed) == (0, "done\n"), errors
 
 
-def test_a_step_costs_nothing_to_speak_of(path: Path) -> None:
+def test_a_step_costs_less_than_50_microseconds(path: Path) -> None:
     watchdog = Watchdog(LastWords(path))
     watchdog.at(0, 0)
     best = 1.0

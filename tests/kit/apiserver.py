@@ -31,12 +31,7 @@ GROUPS = {
 
 
 class Refusal(Exception):
-    """The API server refuses.
-
-    Args:
-        status: HTTP status.
-        message: Why.
-    """
+    """The API server refuses."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -48,13 +43,7 @@ class Away(Exception):
 
 
 class Server(NamedTuple):
-    """Where the API server is.
-
-    Args:
-        host: Its address.
-        port: Its port.
-        context: What proves to either who the other one is.
-    """
+    """The address of the API server, and the SSL context that authenticates both sides."""
 
     host: str
     port: int
@@ -63,7 +52,7 @@ class Server(NamedTuple):
 
 @cache
 def server() -> Server:
-    """Returns where the API server is, and what proves to it that this is the cluster's administrator."""
+    """Returns the address of the API server and the credentials of the cluster's administrator."""
     known = config.new_client_from_config().configuration
     context = ssl.create_default_context(cafile=known.ssl_ca_cert)
     context.load_cert_chain(known.cert_file, known.key_file)
@@ -79,7 +68,7 @@ def path(resource: str, name: str = "", *, namespace: str = "", selector: str = 
 
 
 def _read(text: bytes) -> Object:
-    """Reads what the API server takes, however deep: https://pkg.go.dev/encoding/json bounds it at 10,000 levels."""
+    """Parses JSON as deep as the API server takes: https://pkg.go.dev/encoding/json bounds it at 10,000 levels."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 10_000)
     try:
@@ -91,11 +80,10 @@ def _read(text: bytes) -> Object:
 def request(
     method: str, path: str, body: Object | str | None = None, *, content_type: str = "application/json"
 ) -> Object:
-    """Makes one request.
+    """Sends a request and returns the answer.
 
     Args:
         method: GET, POST, PUT, PATCH or DELETE.
-        path: Path and query.
         body: What to send; a text is sent as it is.
         content_type: What the body is: MERGE for a merge patch.
 
@@ -117,8 +105,20 @@ def request(
     return found
 
 
+def is_allowed(account: str, home: str, **attributes: str) -> bool:
+    """Returns whether a service account of the namespace `home` has the right with these resource attributes."""
+    review: Object = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": f"system:serviceaccount:{home}:{account}", "resourceAttributes": attributes},
+    }
+    status = request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]
+    assert "evaluationError" not in status, status
+    return bool(status["allowed"])
+
+
 def stream(path: str, seconds: float, opened: Callable[[socket], None]) -> Iterator[Object]:
-    """Yields what a watch tells until it ends, whoever ends it.
+    """Yields the events of a watch until either side ends it.
 
     Args:
         path: Path and query of the watch.
@@ -144,7 +144,6 @@ def stream(path: str, seconds: float, opened: Callable[[socket], None]) -> Itera
 
 
 def _message(text: bytes) -> str:
-    """Returns what the API server says of a refusal."""
     try:
         return str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):

@@ -1,5 +1,4 @@
-"""The audit: whatever breaks, no training starts twice, no status runs backwards, no search forgets, no Event is told
-twice.
+"""Checks that no training starts twice, no status runs backwards, no search forgets and no Event is repeated.
 
 It watches a namespace from the side, beside any scenario:
 
@@ -32,7 +31,7 @@ UID_LABEL = "epochal.dev/trainingjob-uid"
 QUIET_SECONDS = 90
 """Longer than the API server is silent on a watch with bookmarks."""
 SETTLED = ("state", "startTime", "completionTime", "attempt", "metrics", "best", "test", "network", "results")
-"""What never changes any more once a TrainingJob has ended."""
+"""Fields of the status that never change after the end of a TrainingJob."""
 
 
 class Version(NamedTuple):
@@ -40,7 +39,6 @@ class Version(NamedTuple):
 
     Args:
         at: When, by this process' monotonic clock, in seconds.
-        job: The TrainingJob.
     """
 
     at: float
@@ -48,7 +46,7 @@ class Version(NamedTuple):
 
 
 def backwards(before: Object, after: Object) -> Iterator[str]:
-    """Yields in what the status of a TrainingJob ran backwards from one of its versions to the next."""
+    """Yields the fields of a status that ran backwards from one version of a TrainingJob to the next."""
     old, new = before.get("status") or {}, after.get("status") or {}
     was, now = _order(old), _order(new)
     if now < was:
@@ -68,34 +66,34 @@ def _order(status: Object) -> tuple[int, int]:
 
 
 def _settled(old: Object, new: Object) -> Iterator[str]:
-    """Yields what changed although the TrainingJob had ended: a spec that was refused may be mended, no other end."""
-    ended = [one for one in old.get("conditions") or [] if one["type"] in {"Complete", "Failed"}]
-    if not any(one["status"] == "True" and one["reason"] != "InvalidSpec" for one in ended):
+    """Yields the changes after the end of a TrainingJob. Only a refused spec may be corrected."""
+    ended = [condition for condition in old.get("conditions") or [] if condition["type"] in {"Complete", "Failed"}]
+    if not any(item["status"] == "True" and item["reason"] != "InvalidSpec" for item in ended):
         return
     for field in SETTLED:
         if old.get(field) != new.get(field):
             yield f"{field} changed after the end, from {old.get(field)} to {new.get(field)}"
-    now = {one["type"]: one for one in new.get("conditions") or []}
-    for one in old["conditions"]:
-        before, after = _said(one), _said(now.get(one["type"], {}))
+    now = {condition["type"]: condition for condition in new.get("conditions") or []}
+    for condition in old["conditions"]:
+        before, after = _condition_values(condition), _condition_values(now.get(condition["type"], {}))
         if before != after:
-            yield f"condition {one['type']} changed after the end, from {before} to {after}"
+            yield f"condition {condition['type']} changed after the end, from {before} to {after}"
 
 
-def _said(condition: Object) -> tuple[Any, ...]:
+def _condition_values(condition: Object) -> tuple[Any, ...]:
     return tuple(condition.get(field) for field in ("status", "reason", "message", "lastTransitionTime"))
 
 
 def _transitions(old: Object, new: Object) -> Iterator[str]:
-    now = {one["type"]: one for one in new.get("conditions") or []}
-    for one in old.get("conditions") or []:
-        kind, was = one["type"], one["lastTransitionTime"]
+    now = {condition["type"]: condition for condition in new.get("conditions") or []}
+    for condition in old.get("conditions") or []:
+        kind, was = condition["type"], condition["lastTransitionTime"]
         if kind not in now:
             yield f"condition {kind} is gone"
         elif now[kind]["lastTransitionTime"] < was:
             yield f"condition {kind}: lastTransitionTime went from {was} to {now[kind]['lastTransitionTime']}"
-        elif now[kind]["status"] == one["status"] and now[kind]["lastTransitionTime"] != was:
-            yield f"condition {kind}: lastTransitionTime changed though its status is still {one['status']}"
+        elif now[kind]["status"] == condition["status"] and now[kind]["lastTransitionTime"] != was:
+            yield f"condition {kind}: lastTransitionTime changed though its status is still {condition['status']}"
 
 
 def _is_complete(thing: Object) -> bool:
@@ -104,9 +102,6 @@ def _is_complete(thing: Object) -> bool:
 
 class Audit:
     """Watches all TrainingJobs, Experiments, Jobs, pods and Events of a namespace while it is entered.
-
-    Args:
-        namespace: The namespace.
 
     Attributes:
         history: All versions of each TrainingJob, by its uid.
@@ -124,7 +119,7 @@ class Audit:
         self._lock = threading.Lock()
         self._wrong: list[str] = []
         self._alive: dict[str, set[str]] = defaultdict(set)
-        self._told: set[str] = set()
+        self._counted_events: set[str] = set()
         self._ends: Counter[str] = Counter()
         self.history: dict[str, list[Version]] = defaultdict(list)
         self.jobs: dict[str, set[str]] = defaultdict(set)
@@ -164,7 +159,7 @@ class Audit:
 
     @property
     def faults(self) -> list[str]:
-        """What was wrong so far."""
+        """The faults so far."""
         with self._lock:
             wrong = list(self._wrong)
             wrong += [f"{self._name(uid)} had {len(jobs)} Jobs" for uid, jobs in self.jobs.items() if len(jobs) > 1]
@@ -174,30 +169,30 @@ class Audit:
         return wrong
 
     def assert_clean(self) -> None:
-        """Raises an AssertionError that lists what was wrong, if anything was."""
+        """Raises an AssertionError that lists the faults, if there are any."""
         faults = self.faults
         assert not faults, "\n".join(faults)
 
     def latest(self) -> list[Object]:
-        """Returns all TrainingJobs as they were seen last, those that are gone, too."""
+        """Returns the newest version of each TrainingJob, deleted ones included."""
         with self._lock:
             return [seen[-1].job for seen in self.history.values()]
 
     def versions(self, name: str) -> list[Version]:
         """Returns all versions of a TrainingJob by its name, the oldest first."""
         with self._lock:
-            return [one for seen in self.history.values() for one in seen if one.job["metadata"]["name"] == name]
+            return [item for seen in self.history.values() for item in seen if item.job["metadata"]["name"] == name]
 
     def wait_version(self, name: str, version: str, seconds: float = 30) -> None:
         """Waits until the audit has seen a version of a TrainingJob (its resourceVersion), or a later one."""
 
-        def look() -> bool:
-            return any(int(one.job["metadata"]["resourceVersion"]) >= int(version) for one in self.versions(name))
+        def poll() -> bool:
+            return any(int(item.job["metadata"]["resourceVersion"]) >= int(version) for item in self.versions(name))
 
-        wait(f"the audit to see version {version} of {name}", look, seconds=seconds)
+        wait(f"the audit to see version {version} of {name}", poll, seconds=seconds)
 
     def _watch(self, path: str, take: Callable[[Object], None], started: threading.Event) -> None:
-        """Watches objects of one kind; what exists already counts as seen."""
+        """Watches the objects of a kind and passes each to `take`; existing objects count as seen."""
         version = ""
         while not self._end.is_set():
             try:
@@ -205,18 +200,18 @@ class Audit:
                     listed = apiserver.request("GET", path)
                     kind = "ADDED" if started.is_set() else "KNOWN"
                     for thing in listed["items"]:
-                        self._tell(take, {"type": kind, "object": thing})
+                        self._handle(take, {"type": kind, "object": thing})
                     version = listed["metadata"]["resourceVersion"]
                     started.set()
                 query = f"watch=true&allowWatchBookmarks=true&resourceVersion={version}"
                 opened = partial(self._connections.__setitem__, path)
-                for told in apiserver.stream(f"{path}?{query}", QUIET_SECONDS, opened):
-                    if told["type"] == "ERROR":
+                for event in apiserver.stream(f"{path}?{query}", QUIET_SECONDS, opened):
+                    if event["type"] == "ERROR":
                         version = ""
                         break
-                    version = told["object"]["metadata"]["resourceVersion"]
-                    if told["type"] != "BOOKMARK":
-                        self._tell(take, told)
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        self._handle(take, event)
                     if self._end.is_set():
                         return
             except Refusal as refusal:
@@ -225,12 +220,12 @@ class Audit:
             except Away:
                 self._end.wait(0.2)
 
-    def _tell(self, take: Callable[[Object], None], told: Object) -> None:
+    def _handle(self, take: Callable[[Object], None], event: Object) -> None:
         with self._lock:
-            take(told)
+            take(event)
 
-    def _take_training_job(self, told: Object) -> None:
-        job = told["object"]
+    def _take_training_job(self, change: Object) -> None:
+        job = change["object"]
         seen = self.history[job["metadata"]["uid"]]
         if seen and int(job["metadata"]["resourceVersion"]) <= int(seen[-1].job["metadata"]["resourceVersion"]):
             return
@@ -238,50 +233,50 @@ class Audit:
             self._wrong += [f"{job['metadata']['name']}: {what}" for what in backwards(seen[-1].job, job)]
         seen.append(Version(time.monotonic(), job))
 
-    def _take_experiment(self, told: Object) -> None:
-        experiment = told["object"]
+    def _take_experiment(self, change: Object) -> None:
+        experiment = change["object"]
         name, uid = experiment["metadata"]["name"], experiment["metadata"]["uid"]
         if (seen := self.searches.get(uid)) is not None:
             self._wrong += [f"{name}: {what}" for what in forgotten(seen, experiment)]
         self._ends[uid] += _is_complete(experiment) and not _is_complete(seen or {})
         self.searches[uid] = experiment
 
-    def _take_ledger(self, told: Object) -> None:
-        ledger = told["object"]
+    def _take_ledger(self, change: Object) -> None:
+        ledger = change["object"]
         name, uid = ledger["metadata"]["name"], ledger["metadata"]["uid"]
         if (seen := self._ledgers.get(uid)) is not None:
             self._wrong += [f"{name}: {what}" for what in forgotten_events(seen, ledger)]
         self._ledgers[uid] = ledger
 
-    def _take_job(self, told: Object) -> None:
-        job = told["object"]
+    def _take_job(self, change: Object) -> None:
+        job = change["object"]
         owner = job["metadata"].get("labels", {}).get(UID_LABEL)
         if owner:
             self.jobs[owner].add(job["metadata"]["uid"])
 
-    def _take_pod(self, told: Object) -> None:
-        pod = told["object"]
+    def _take_pod(self, change: Object) -> None:
+        pod = change["object"]
         owner = pod["metadata"].get("labels", {}).get(UID_LABEL)
         if not owner:
             return
         alive, name = self._alive[owner], pod["metadata"]["name"]
-        if told["type"] == "DELETED" or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
+        if change["type"] == "DELETED" or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
             alive.discard(name)
             return
         if alive - {name} and name not in alive:
             self._wrong.append(f"{self._name(owner)} has two pods at a time: {', '.join(sorted(alive | {name}))}")
         alive.add(name)
 
-    def _take_event(self, told: Object) -> None:
-        event = told["object"]
+    def _take_event(self, change: Object) -> None:
+        event = change["object"]
         about, uid = event.get("regarding") or {}, event["metadata"]["uid"]
-        if told["type"] != "DELETED" and about.get("kind") in KINDS and uid not in self._told:
-            self._told.add(uid)
-            # What was told before the audit began is judged by nobody: the jobs it was told of may be gone.
-            self.events[about["uid"], event["reason"], event.get("note", "")] += told["type"] != "KNOWN"
+        if change["type"] != "DELETED" and about.get("kind") in KINDS and uid not in self._counted_events:
+            self._counted_events.add(uid)
+            # Events from before the audit are not counted: their jobs may be gone.
+            self.events[about["uid"], event["reason"], event.get("note", "")] += change["type"] != "KNOWN"
 
     def _allowed(self, uid: str, reason: str) -> int:
-        """Returns how often an Event may be told: once, unless a person suspends or resumes a job again.
+        """Returns how often an Event may occur: once, unless a person suspends or resumes a job again.
 
         A search that goes on after its end may end again as it did before.
         """
@@ -290,7 +285,7 @@ class Audit:
         value = {"Suspended": True, "Resumed": False}.get(reason)
         if value is None:
             return 1
-        wished = [bool(one.job["spec"].get("suspend")) for one in self.history.get(uid, [])]
+        wished = [bool(version.job["spec"].get("suspend")) for version in self.history.get(uid, [])]
         changes = sum(1 for one, other in zip([not value, *wished], wished, strict=False) if other is value is not one)
         return max(1, changes)
 

@@ -17,7 +17,6 @@ NARROW = (360, 780)
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Runs a browser."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
         try:
@@ -33,8 +32,6 @@ def opened(
     """Opens a page, and makes sure in the end that it ran without an error: violations of its policy are errors, too.
 
     Args:
-        browser: The browser.
-        address: Address of the page.
         size: Width and height of the window.
         dark: Whether whoever looks at it prefers dark pages.
         complains: What may stand in errors that are meant to be: a browser reports every answer that is a refusal.
@@ -46,8 +43,8 @@ def opened(
     context.set_default_timeout(10_000)
     errors: list[str] = []
 
-    def said(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not any(one in message.text for one in complains):
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not any(item in message.text for item in complains):
             errors.append(message.text)
 
     def failed(error: Error) -> None:
@@ -55,7 +52,7 @@ def opened(
 
     try:
         page = context.new_page()
-        page.on("console", said)
+        page.on("console", on_console)
         page.on("pageerror", failed)
         page.goto(address)
         yield page

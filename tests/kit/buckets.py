@@ -41,7 +41,6 @@ def fill(client: Minio, bucket: str, files: Iterable[Path]) -> None:
 
 
 def read(client: Minio, bucket: str, key: str) -> bytes:
-    """Returns an object's content."""
     answer = client.get_object(bucket, key)
     try:
         return bytes(answer.read())
@@ -51,7 +50,7 @@ def read(client: Minio, bucket: str, key: str) -> bytes:
 
 
 def unpacked(content: bytes) -> bytes:
-    """Returns an object's content, or what its members hold and are called if it is a zip, as models are."""
+    """Returns the content of an object, or the names and contents of its members if it is a zip, as models are."""
     file = io.BytesIO(content)
     if not zipfile.is_zipfile(file):
         return content
@@ -60,7 +59,7 @@ def unpacked(content: bytes) -> bytes:
 
 
 def objects(client: Minio, uri: str) -> dict[str, bytes]:
-    """Returns what lies in a folder, such as status.results.uri names, by name relative to it."""
+    """Returns the objects in a folder, such as status.results.uri, by their names relative to it."""
     bucket, _, folder = uri.removeprefix("s3://").partition("/")
     keys = [str(item.object_name) for item in client.list_objects(bucket, prefix=folder, recursive=True)]
     return {key.removeprefix(folder): read(client, bucket, key) for key in keys}
@@ -71,10 +70,16 @@ def namespace_with_credentials(name: str, access_key: str, secret_key: str) -> l
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": name},
-            "stringData": {"accessKey": access_key, "secretKey": secret_key},
-        },
+        secret(SECRET, access_key, secret_key, namespace=name),
     ]
+
+
+def secret(name: str, access_key: str, secret_key: str, session_token: str = "", **metadata: str) -> Object:
+    """Returns the Secret that `spec.storage.secretRef` refers to."""
+    data = {"accessKey": access_key, "secretKey": secret_key, "sessionToken": session_token}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, **metadata},
+        "stringData": {key: value for key, value in data.items() if value},
+    }

@@ -1,4 +1,4 @@
-"""A small model that reads drawn digits, made within a second: for tests of what serves it."""
+"""A small model that reads drawn digits, made within a second, for tests of the server."""
 
 import hashlib
 import io
@@ -18,13 +18,12 @@ SIDE = 28
 INNER = 20
 """Side of the box that a digit fills, as those of MNIST do."""
 LARGE = 140
-"""Side of what is drawn, before it is made small."""
+"""Side of a drawing before it is scaled down."""
 INPUT, OUTPUT = "image", "digit"
 EACH = 150
 """Drawings of each digit that it learns from."""
 PENALTY, CERTAINTY = 10.0, 12.0
-"""Ridge regression needs no second. It answers about 1 for the class of a drawing and 0 for the others, of which the
-second makes probabilities."""
+"""Ridge regression is fast. It gives about 1 for the class and 0 for others, which CERTAINTY scales for softmax."""
 
 
 def _arc(centre: tuple[float, float], radii: tuple[float, float], start: float, end: float) -> Points:
@@ -45,7 +44,7 @@ DRAWN: tuple[Points, ...] = (
     [*_arc((0.5, 0.35), (0.15, 0.15), 90, 450), *_arc((0.5, 0.65), (0.18, 0.15), -90, 270)],
     [*_arc((0.5, 0.38), (0.16, 0.18), 0, 360), (0.66, 0.38), (0.6, 0.8)],
 )
-"""Each digit as somebody draws it with one stroke, on a sheet of 1 by 1."""
+"""Strokes of each digit on a sheet of 1 by 1."""
 
 
 @cache
@@ -75,29 +74,24 @@ def model() -> bytes:
 
 
 def sha256() -> str:
-    """Returns the digest of the model."""
     return hashlib.sha256(model()).hexdigest()
 
 
 def signature(**changed: Any) -> bytes:
-    """Returns the signature that stands beside the model.
-
-    Args:
-        changed: What is to be otherwise.
-    """
+    """Returns the signature of the model, with changed fields."""
     files = {"keras": {"name": "model.keras", "sha256": "0" * 64}, "onnx": {"name": "model.onnx", "sha256": sha256()}}
-    told = {
+    fields = {
         "inputs": [{"name": INPUT, "shape": [SIDE, SIDE, 1], "dtype": "float32"}],
         "outputs": [{"name": OUTPUT, "shape": [10], "dtype": "float32"}],
         "probabilities": True,
         "image": {"height": SIDE, "width": SIDE, "channels": 1, "lowest": 0, "highest": 1},
         "models": [{"model": "Last", **files}],
     }
-    return json.dumps(told | changed).encode()
+    return json.dumps(fields | changed).encode()
 
 
 def photograph(digit: int) -> bytes:
-    """Returns a picture of a digit as somebody draws it with a pen on paper, as JPEG."""
+    """Returns a JPEG of a digit that is drawn with a pen on paper."""
     picture = Image.new("RGB", (600, 600), "#ddd8cc")
     points = [(600 * x, 600 * y) for x, y in DRAWN[digit]]
     ImageDraw.Draw(picture).line(points, fill="#223355", width=40, joint="curve")

@@ -1,10 +1,10 @@
-"""The code in the documents, for tests that run what a reader would copy: document and test cannot drift apart."""
+"""Reads the code blocks of the documents and runs them, so that document and test cannot differ."""
 
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ _PRELUDE = """set -euo pipefail
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 uv() { shift; "$@"; }
 """
-"""The environment that `uv run` would make is there already; what runs in the background ends with the script."""
+"""The environment that `uv run` would create exists already. Background jobs end with the script."""
 _END = "-- end of a block --\n"
 
 
@@ -22,9 +22,7 @@ class Block(NamedTuple):
     """A fenced block of code.
 
     Args:
-        heading: The heading above it.
         language: What it is written in.
-        text: Its lines.
     """
 
     heading: str
@@ -58,13 +56,8 @@ def run(parts: Iterable[Block], folder: Path, *, timeout: float, **environment: 
     """Runs blocks of shell and Python as a reader at the root of the repository would, one after another in one shell.
 
     Args:
-        parts: The blocks.
         folder: Folder to run them in, with the examples at the same place as in the repository.
         timeout: Seconds that they may take.
-        environment: Variables of the environment.
-
-    Returns:
-        What each printed.
     """
     (folder / "manifests").symlink_to(ROOT / "manifests")
     texts = [part.text if part.language == "sh" else f"python - <<'END'\n{part.text}END\n" for part in parts]
@@ -81,3 +74,11 @@ def run(parts: Iterable[Block], folder: Path, *, timeout: float, **environment: 
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout.split(_END)[: len(texts)]
+
+
+def run_by_heading(parts: Sequence[Block], folder: Path, *, timeout: float, **environment: str) -> dict[str, str]:
+    """Runs blocks, and returns their output by the heading above them."""
+    printed: dict[str, str] = {}
+    for part, text in zip(parts, run(parts, folder, timeout=timeout, **environment), strict=True):
+        printed[part.heading] = printed.get(part.heading, "") + text
+    return printed

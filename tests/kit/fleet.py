@@ -20,7 +20,7 @@ from tests.kit.process import Process
 CLIENTS = 8
 """Requests at once: the API server of a small machine has other work."""
 SENTINEL = "zz-sentinel"
-"""Name that comes last, wherever names are sorted."""
+"""A name that comes last in any order."""
 FINISHED: Object = {
     "observedGeneration": 1,
     "state": "Complete",
@@ -54,7 +54,7 @@ FINISHED: Object = {
 
 
 class Start(NamedTuple):
-    """How an operator began.
+    """How soon an operator acted after its start.
 
     Args:
         acts: Seconds from the start of its process until it acted on the job that is last in any order.
@@ -71,21 +71,19 @@ def create(namespace: str, names: Iterable[str], *, finished: bool = False) -> N
     """Creates suspended TrainingJobs, or such that have ended, with a bounded number of requests at once."""
     path = apiserver.path("trainingjobs", namespace=namespace)
 
-    def one(name: str) -> None:
+    def create_one(name: str) -> None:
         apiserver.request("POST", path, digits(name, suspend=True))
         if finished:
             apiserver.request("PATCH", f"{path}/{name}/status", {"status": FINISHED}, content_type=MERGE)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(one, names))
+        list(pool.map(create_one, names))
 
 
 def create_experiment(namespace: str, name: str, *, trials: int) -> None:
     """Create a running Experiment that lacks its last trial: the TrainingJobs of all others are Complete.
 
     Args:
-        namespace: Its namespace.
-        name: Its name.
         trials: The number of its trials, with the last one.
     """
     # No node has this label: the last trial never runs.
@@ -108,7 +106,7 @@ def create_experiment(namespace: str, name: str, *, trials: int) -> None:
     spec = ExperimentSpec.model_validate(created["spec"])
     space, path = Space.of(spec.parameters), apiserver.path("trainingjobs", namespace=namespace)
 
-    def one(number: int) -> None:
+    def create_one(number: int) -> None:
         body = training_job(created, spec, space, Trial(number, {"seed": str(number)}, 1))
         apiserver.request("POST", path, body)
         apiserver.request(
@@ -116,11 +114,10 @@ def create_experiment(namespace: str, name: str, *, trials: int) -> None:
         )
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(one, range(trials - 1)))
+        list(pool.map(create_one, range(trials - 1)))
 
 
 def delete(namespace: str) -> None:
-    """Deletes all TrainingJobs of a namespace, and waits until they are gone."""
     path = apiserver.path("trainingjobs", namespace=namespace)
     names = [job["metadata"]["name"] for job in apiserver.request("GET", path)["items"]]
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -129,7 +126,6 @@ def delete(namespace: str) -> None:
 
 
 def has_job(namespace: str, name: str) -> bool:
-    """Returns whether a TrainingJob has got its Job."""
     try:
         get("job", name, namespace=namespace)
     except Refused:

@@ -14,29 +14,24 @@ from tests.kit.load import Judge
 Array = np.ndarray[Any, Any]
 HEADER_LENGTH = "Inference-Header-Content-Length"
 SAME = 1e-5
-"""Most that an answer may differ from what the same model gives alone: others in its batch change the last bits."""
+"""Most that an answer may differ from that to the same sample alone: other samples in a batch change the last bits."""
 
 
 @dataclass(frozen=True)
-class Questions:
-    """Requests, of which each asks something else.
-
-    Args:
-        path: The path that they ask for.
-        bodies: What each holds.
-        headers: What headers all have.
-    """
+class InferRequests:
+    """Requests with different samples: their path, bodies and headers."""
 
     path: str
     bodies: Sequence[bytes]
     headers: Mapping[str, str]
 
 
-def questions(model: str, names: tuple[str, str], batches: Sequence[Array], *, binary: bool = True) -> Questions:
+def infer_requests(
+    model: str, names: tuple[str, str], batches: Sequence[Array], *, binary: bool = True
+) -> InferRequests:
     """Returns the requests for some batches.
 
     Args:
-        model: Name of the model.
         names: Names of its input and its output.
         batches: What each request holds: so many samples of float32, as many in each.
         binary: Whether tensors go and come as bytes behind the JSON, or as JSON.
@@ -51,22 +46,17 @@ def questions(model: str, names: tuple[str, str], batches: Sequence[Array], *, b
     headers = {"Content-Type": "application/octet-stream" if binary else "application/json"}
     if binary:
         headers[HEADER_LENGTH] = str(length)
-    return Questions(f"/v2/models/{model}/infer", bodies, headers)
+    return InferRequests(f"/v2/models/{model}/infer", bodies, headers)
 
 
 def judge(models: Mapping[str, Path], batches: Sequence[Array]) -> Judge:
-    """Returns what looks at the answers to binary requests for some batches.
-
-    Args:
-        models: The models that may answer, as ONNX, by the names that they are told by.
-        batches: What the requests hold.
-    """
+    """Returns a function that takes a batch's binary response and returns the ONNX model with that answer, by name."""
     expected = {name: [_answer(path, batch) for batch in batches] for name, path in models.items()}
 
     def by(number: int, content: bytes) -> str:
         for name, answers in expected.items():
             right = answers[number]
-            # The tensor is what comes last, and the only one.
+            # The only tensor comes last.
             found = np.frombuffer(content[-right.nbytes :], np.float32)
             if found.size == right.size and np.allclose(found, right.ravel(), rtol=0, atol=SAME):
                 return name

@@ -1,4 +1,4 @@
-"""TrainingJobs to try things with, and what becomes of them."""
+"""TrainingJobs and Experiments of the tests, and a namespace in which they run."""
 
 import copy
 import json
@@ -16,14 +16,13 @@ DIGITS: Object = yaml.safe_load((EXAMPLES / "digits.yaml").read_text())
 FINISHED = {"Complete", "Failed"}
 FINISH_SECONDS = 180
 CPU = "100m"
-"""What each asks for: so little that the node has room for all that run side by side, and none is Unschedulable."""
+"""CPU request of each pod: the node has room for all tests that run side by side, so no pod is Unschedulable."""
 
 
 def digits(name: str = "digits", **changes: Any) -> Object:
     """Returns the job of digits.yaml with fields of its spec changed.
 
     Args:
-        name: Name of the job.
         changes: Values by path, parts joined by two underscores, such as training__epochs=2; None removes a field.
     """
     job = copy.deepcopy(DIGITS)
@@ -46,9 +45,7 @@ def search(name: str = "search", template: Object | None = None, **changes: Any)
     """Returns an Experiment that trains the job of digits.yaml once, for an epoch, with fields of its spec changed.
 
     Args:
-        name: Name of the Experiment.
         template: Changes of the template, as `digits` takes them.
-        changes: Fields of the spec.
     """
     of_trials: Object = {"training__epochs": 1, "training__callbacks": None} | (template or {})
     objective = {"metric": "val_loss", "goal": "Minimize"}
@@ -68,25 +65,19 @@ def digits_file(folder: Path) -> Path:
 
 
 class Namespace:
-    """A namespace of the cluster in which TrainingJobs run.
-
-    Args:
-        name: Its name.
-    """
+    """A namespace of the cluster in which TrainingJobs run."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def apply(self, *jobs: Object) -> None:
-        """Applies TrainingJobs."""
         apply(*jobs, namespace=self.name)
 
     def job(self, name: str = "digits") -> Object:
-        """Returns a TrainingJob."""
         return get("trainingjob", name, namespace=self.name)
 
     def status(self, name: str = "digits") -> Object:
-        """Returns a TrainingJob's status, empty as long as it has none."""
+        """Returns the status of a TrainingJob, empty before its first status."""
         status: Object = self.job(name).get("status", {})
         return status
 
@@ -96,14 +87,14 @@ class Namespace:
         return next((condition for condition in conditions if condition["type"] == kind), {})
 
     def wait_state(self, *states: str, name: str = "digits", seconds: float = FINISH_SECONDS) -> Object:
-        """Waits until a TrainingJob is in one of these states and returns its status; else tells how it stands."""
+        """Waits until a TrainingJob is in one of these states and returns its status; the error describes the job."""
 
-        def look() -> Object | None:
+        def poll() -> Object | None:
             status = self.status(name)
             return status if status.get("state") in states else None
 
         try:
-            return wait(f"{name} to be {' or '.join(states)}", look, seconds=seconds)
+            return wait(f"{name} to be {' or '.join(states)}", poll, seconds=seconds)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.describe(name)}") from None
 
@@ -120,31 +111,35 @@ class Namespace:
     def wait_epoch(self, epoch: int, name: str = "digits", seconds: float = FINISH_SECONDS) -> None:
         """Waits until so many epochs are finished."""
 
-        def look() -> bool:
+        def poll() -> bool:
             done: int = self.status(name).get("progress", {}).get("epoch", 0)
             return done >= epoch
 
-        wait(f"epoch {epoch} of {name}", look, seconds=seconds, every=0.1)
+        wait(f"epoch {epoch} of {name}", poll, seconds=seconds, every=0.1)
 
     def pods(self, name: str = "digits") -> list[Object]:
-        """Returns the pods of a TrainingJob."""
         return items("pods", namespace=self.name, selector=f"batch.kubernetes.io/job-name={name}")
+
+    def objects(self, kind: str, name: str) -> list[str]:
+        """Returns the names of the objects of a kind that belong to a TrainingJob: they begin with its name."""
+        names = [item["metadata"]["name"] for item in items(kind, namespace=self.name)]
+        return [found for found in names if found == name or found.startswith(f"{name}-")]
 
     def running_pod(self, name: str = "digits", seconds: float = 60) -> str:
         """Waits until a pod of a TrainingJob runs and returns its name."""
 
-        def look() -> str | None:
+        def poll() -> str | None:
             running = (pod for pod in self.pods(name) if pod["status"]["phase"] == "Running")
             return next((pod["metadata"]["name"] for pod in running), None)
 
-        return wait(f"a running pod of {name}", look, seconds=seconds)
+        return wait(f"a running pod of {name}", poll, seconds=seconds)
 
     def patch(self, spec: Object, name: str = "digits", *, kind: str = "tj") -> None:
         """Changes fields of the spec of a TrainingJob, or of its Job."""
         kubectl("patch", kind, name, "--namespace", self.name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
 
     def describe(self, name: str = "digits") -> str:
-        """Returns all that helps to see why a job is not as it should be."""
+        """Returns the description of a job, its pods and their logs."""
         parts = [kubectl("describe", "trainingjob", name, "--namespace", self.name)]
         for pod in self.pods(name):
             parts.append(yaml.safe_dump(pod["status"]))
@@ -155,12 +150,11 @@ class Namespace:
         return "\n".join(parts)
 
     def events(self, name: str = "digits") -> list[Object]:
-        """Returns the Events about a TrainingJob."""
         found = items("events", namespace=self.name)
         about = [event for event in found if event["involvedObject"]["kind"] == "TrainingJob"]
         return [event for event in about if event["involvedObject"]["name"] == name]
 
     def warnings(self, name: str = "digits") -> list[str]:
         """Returns the reasons of the warnings about a TrainingJob, sorted, but PlainHTTP, which each gets here."""
-        told = (event["reason"] for event in self.events(name) if event["type"] == "Warning")
-        return sorted(reason for reason in told if reason != "PlainHTTP")
+        reasons = (event["reason"] for event in self.events(name) if event["type"] == "Warning")
+        return sorted(reason for reason in reasons if reason != "PlainHTTP")

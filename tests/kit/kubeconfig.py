@@ -1,4 +1,4 @@
-"""The kubeconfig of whoever goes to the API server by a way of its own."""
+"""Writes a kubeconfig for another address of the API server."""
 
 from pathlib import Path
 
@@ -6,13 +6,7 @@ import yaml
 
 
 def write(file: Path, server: str, token: str) -> Path:
-    """Writes a kubeconfig.
-
-    Args:
-        file: Where to write it.
-        server: Address to go to.
-        token: Token that shows who that is.
-    """
+    """Writes a kubeconfig with a server address and a bearer token."""
     entries = {
         "clusters": [{"name": "way", "cluster": {"server": server}}],
         "users": [{"name": "way", "user": {"token": token}}],

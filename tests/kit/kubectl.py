@@ -1,4 +1,4 @@
-"""kubectl, as a user runs it. What is only looked at is asked for directly: a process each time takes far more CPU."""
+"""kubectl as a user runs it. Reads go to the API server directly, since a process each time takes far more CPU."""
 
 import json
 import subprocess
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 class Refused(Exception):
-    """kubectl ended with an error, or nothing was found; the message says why."""
+    """kubectl failed, or the object does not exist; the message has the reason."""
 
 
 def kubectl(*arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
-    """Runs kubectl and returns what it prints.
+    """Runs kubectl and returns its output.
 
     Raises:
         Refused: If it ends with an error.
@@ -31,12 +31,10 @@ def kubectl(*arguments: str, stdin: str | None = None, timeout: float = 120) -> 
 
 
 def get(kind: str, name: str = "", *, namespace: str = "", selector: str = "") -> Object:
-    """Returns one object, or the list of all where no name is given.
+    """Returns one object, or the list of all if no name is given.
 
     Args:
         kind: Singular where one is named, else plural.
-        name: Its name.
-        namespace: Its namespace.
         selector: Labels that all must have.
 
     Raises:
@@ -50,7 +48,6 @@ def get(kind: str, name: str = "", *, namespace: str = "", selector: str = "") -
 
 
 def items(kind: str, *, namespace: str = "", selector: str = "") -> list[Object]:
-    """Returns all objects of a kind."""
     found: list[Object] = get(kind, namespace=namespace, selector=selector)["items"]
     return found
 
@@ -67,7 +64,6 @@ def watch(kind: str, name: str = "", *, namespace: str = "", seconds: int = 1800
     """Watches objects, as `kubectl get --watch` does: each as it is at first, then at each of its changes.
 
     Args:
-        kind: Their kind.
         name: The one to watch; all if none is given.
         namespace: Their namespace; all if none is given.
         seconds: How long at most; then nothing more is seen.
@@ -92,21 +88,20 @@ def watch(kind: str, name: str = "", *, namespace: str = "", seconds: int = 1800
             process.terminate()
 
 
-def wait(what: str, look: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
-    """Looks until there is something to see.
+def wait(what: str, poll: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
+    """Polls until `look` returns a value that is not empty, and returns it.
 
     Args:
         what: What is waited for, for the error.
         look: Returns what was waited for; None, False or an empty value as long as it isn't there.
         seconds: How long to wait at most.
-        every: Seconds between two looks.
 
     Raises:
         TimeoutError: If it is not seen in time.
     """
     end = time.monotonic() + seconds
     while True:
-        if seen := look():
+        if seen := poll():
             return seen
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds} s for {what}")

@@ -81,7 +81,7 @@ spec:
     - {key: .metadata.deletionTimestamp, operator: Exists}
   next: {delete: true}
 """
-"""A node is ready, and its pods run, at once; whoever plays their programs ends them."""
+"""Nodes are ready and their pods run at once; the test ends the pods."""
 
 
 def program() -> Path:
@@ -92,11 +92,7 @@ def program() -> Path:
 
 @contextmanager
 def nodes(count: int) -> Iterator[None]:
-    """Has so many nodes, which take pods that select SELECTOR and bear with TOLERATION.
-
-    Args:
-        count: How many.
-    """
+    """Runs nodes that take pods which select SELECTOR and tolerate TOLERATION."""
     names = [f"kwok-{number}" for number in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "stages.yaml"

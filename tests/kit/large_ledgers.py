@@ -21,24 +21,19 @@ HOSTILE: tuple[tuple[str, ...], ...] = (
     ('["Created",{},{{"rate":"' + "9" * 250 + '"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
     ('["Created",{},{{"rate":"' + "9" * 125_000 + '"}},0]', '["Finished",{},0,1,"0.5","u",1,false]'),
 )
-"""Lines that a ledger as large as can be repeats, with a number in place of {}."""
+"""Lines that a ledger of the largest size repeats, with a number in place of {}."""
 _WINDOW = 16 + zlib.MAX_WBITS
 _PIECE = 2**20
 _LEFT = 4096
-"""Bytes for the end of a gzip stream, beside those of its last piece."""
+"""Bytes of the end of a gzip stream, beside those of its last piece."""
 
 
 def hostile(first: list[str], lines: tuple[str, ...]) -> str:
-    """Returns a ledger as large as it may be.
-
-    Args:
-        first: Its first lines.
-        lines: The lines that follow again and again.
-    """
-    found, size = list(first), sum(len(one) + 1 for one in first)
-    for number in range(MAX_TRIALS - 1 if any("Created" in one for one in lines) else MAX_EVENTS):
-        added = [one.format(number) for one in lines]
-        size += sum(len(one) + 1 for one in added)
+    """Returns a ledger of the largest size: its first lines, then other lines again and again."""
+    found, size = list(first), sum(len(item) + 1 for item in first)
+    for number in range(MAX_TRIALS - 1 if any("Created" in line for line in lines) else MAX_EVENTS):
+        added = [line.format(number) for line in lines]
+        size += sum(len(item) + 1 for item in added)
         if size > MAX_LINES or len(found) + len(added) > MAX_EVENTS:
             break
         found += added
@@ -48,12 +43,7 @@ def hostile(first: list[str], lines: tuple[str, ...]) -> str:
 
 
 def bomb(first: Sequence[str], line: str) -> str:
-    """Returns a ledger of MAX_TEXT bytes that unpacks to a thousand times as many.
-
-    Args:
-        first: Its first lines.
-        line: The line that follows again and again.
-    """
+    """Returns a ledger of MAX_TEXT bytes that unpacks to a thousand times as many."""
     gzipped = zlib.compressobj(9, zlib.DEFLATED, _WINDOW)
     content = gzipped.compress("\n".join([*first, ""]).encode())
     piece = f"{line}\n".encode() * (_PIECE // (len(line) + 1))
@@ -63,5 +53,4 @@ def bomb(first: Sequence[str], line: str) -> str:
 
 
 def packed(text: str) -> str:
-    """Returns lines as the data of an ExperimentLedger."""
     return base64.b64encode(gzip.compress(text.encode(errors="surrogatepass"), 6, mtime=0)).decode()

@@ -1,4 +1,4 @@
-"""Requests to a server, all the time, each of which is recorded: what was answered, and what was lost, and how."""
+"""Sends requests to a server all the time, and records the answer, or the error, of each."""
 
 import asyncio
 import threading
@@ -10,14 +10,14 @@ from typing import Self
 import aiohttp
 
 SECONDS = 30
-"""Longest that an answer is waited for."""
+"""Timeout of a request."""
 Judge = Callable[[int, bytes], str]
-"""Takes the number of a body and what was answered to it, and returns which model has answered so; "" for none."""
+"""Maps the number of a body and its response to the name of the model that has answered so; "" for none."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request, and what became of it.
+class SentRequest:
+    """A request and its outcome.
 
     Args:
         at: When it was sent, in seconds since 1970.
@@ -39,18 +39,14 @@ class Asked:
 
     @property
     def answered(self) -> bool:
-        """Whether a model has answered."""
         return self.status == 200 and self.by != ""
 
 
 class Load:
-    """The requests; use it as a context manager.
+    """Sends requests until its exit; use it as a context manager.
 
     Args:
-        url: Where to.
         bodies: What is sent, in turn.
-        headers: Headers of each.
-        judge: Looks at the answers.
         connections: How many wait for an answer at a time.
         pause: Seconds between an answer and the next request of the same connection.
         rate: Requests per second that come whether or not those before are answered, in place of the other two.
@@ -67,7 +63,7 @@ class Load:
         pause: float = 0.01,
         rate: float | None = None,
     ) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[SentRequest] = []
         self._url = url
         self._bodies = bodies
         self._headers = headers
@@ -87,9 +83,8 @@ class Load:
         self._over.set()
         self._thread.join()
 
-    def since(self, at: float) -> list[Asked]:
-        """Returns what was asked since a time."""
-        return [one for one in self.asked if one.at >= at]
+    def since(self, at: float) -> list[SentRequest]:
+        return [request for request in self.asked if request.at >= at]
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=SECONDS)
@@ -129,4 +124,4 @@ class Load:
             error, accepted = str(failed), False
         except (aiohttp.ClientError, TimeoutError) as failed:
             error = f"{type(failed).__name__}: {failed}"
-        self.asked.append(Asked(at, time.monotonic() - began, status, by, again, error, accepted))
+        self.asked.append(SentRequest(at, time.monotonic() - began, status, by, again, error, accepted))

@@ -1,4 +1,4 @@
-"""Small models, and what a server needs to know of them."""
+"""Small models in ONNX, their signatures and checks."""
 
 import hashlib
 import io
@@ -59,12 +59,10 @@ def _model(
 
 
 def digest(data: bytes) -> str:
-    """Returns the SHA-256 of some bytes in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def check_of(inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], which: Which = "Last") -> bytes:
-    """Returns a check.npz."""
     file = io.BytesIO()
     named: dict[str, Any] = {f"input:{name}": array for name, array in inputs.items()}
     named |= {f"{which.lower()}:{name}": array for name, array in outputs.items()}
@@ -82,7 +80,7 @@ def signature(
     image: ImageSpec | None = None,
     **more: Any,
 ) -> Signature:
-    """Returns the signature of a model, which lies beside it with its check."""
+    """Returns the signature of a model with its check."""
     files = ModelFiles(
         model=which,
         keras=ExportedFile(name="model.keras", sha256="0" * 64),
@@ -99,7 +97,7 @@ def signature(
 
 
 def model(of: Signature | None = None, classes: tuple[str, ...] | None = None, **limits: int) -> Model:
-    """Returns a model as its clients know it."""
+    """Returns a model as the server loads it."""
     return Model(
         name="digits",
         version="1",

@@ -3,9 +3,11 @@
 import os
 import signal
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.kit.kubectl import items, kubectl, wait
+from tests.kit.kubectl import Object, items, kubectl, wait
 
 NAMESPACE = "epochal-system"
 PROGRESS = "https://epochal.epochal-system.svc:8443"
@@ -15,13 +17,13 @@ SELECTOR = "app.kubernetes.io/name=epochal"
 
 
 def pods() -> list[str]:
-    """Returns the names of the operator's pods that are not on their way out."""
+    """Returns the names of the operator's pods that are not terminating."""
     found = items("pods", namespace=NAMESPACE, selector=SELECTOR)
     return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def scale(replicas: int) -> None:
-    """Sets the number of replicas and waits until there are so many, and none still on its way out."""
+    """Sets the number of replicas and waits until exactly so many pods exist."""
     kubectl("scale", "deployment/epochal", "--namespace", NAMESPACE, f"--replicas={replicas}")
     kubectl("rollout", "status", "deployment/epochal", "--namespace", NAMESPACE, "--timeout=90s")
     wait(
@@ -54,13 +56,31 @@ def process_of(pod_uid: str) -> int:
     return min(found)
 
 
+@contextmanager
+def stopped(*pods: Object) -> Iterator[None]:
+    """Stops the processes of trainers whose work does not matter: they would take the CPU of other tests."""
+    processes = [process_of(pod["metadata"]["uid"]) for pod in pods]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
+
+
+def restarts() -> dict[str, int]:
+    """Returns how often the container of each of the operator's pods was restarted."""
+    found = items("pods", namespace=NAMESPACE, selector=SELECTOR)
+    return {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in found}
+
+
 def metrics() -> str:
-    """Returns what the operator's /metrics answers."""
     with urllib.request.urlopen(METRICS, timeout=10) as answer:
         text: str = answer.read().decode()
     return text
 
 
 def logs() -> str:
-    """Returns the logs of all replicas."""
     return kubectl("logs", "--namespace", NAMESPACE, "--selector", SELECTOR, "--tail", "-1")

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tests.kit.kubectl import Object, get
+from tests.kit.kubectl import Object, apply, get, kubectl
 from tests.kit.operator import NAMESPACE
 
 OPTION = "--trainer-image="
 
 
 def images() -> dict[str, str]:
-    """Returns the images that are installed: of the operator, and of the trainers."""
+    """Returns the installed images of the operator and of the trainers."""
     deployment = get("deployment", "epochal", namespace=NAMESPACE)
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     (trainer,) = (option.removeprefix(OPTION) for option in container["args"] if option.startswith(OPTION))
@@ -18,14 +18,7 @@ def images() -> dict[str, str]:
 
 
 def restricted(name: str, image: str, command: Sequence[str], **metadata: Any) -> Object:
-    """Returns a pod that may do as little as a trainer's.
-
-    Args:
-        name: Its name, and that of its container.
-        image: The container's image.
-        command: What it runs, once.
-        metadata: Further metadata of the pod.
-    """
+    """Returns a pod with the security context of a trainer's pod, which runs a command once."""
     container = {
         "name": name,
         "image": image,
@@ -48,3 +41,12 @@ def restricted(name: str, image: str, command: Sequence[str], **metadata: Any) -
             "containers": [container],
         },
     }
+
+
+def run_to_end(pod: Object, namespace: str) -> str:
+    """Runs a pod in a namespace until it has succeeded, and returns its log."""
+    name = pod["metadata"]["name"]
+    apply(pod, namespace=namespace)
+    succeeded = "--for=jsonpath={.status.phase}=Succeeded"
+    kubectl("wait", succeeded, f"pod/{name}", "--namespace", namespace, "--timeout=90s")
+    return kubectl("logs", name, "--namespace", namespace)

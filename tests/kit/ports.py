@@ -6,7 +6,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def hold() -> socket.socket:
-    """Returns a socket that holds a free port until it is closed: the kernel gives that to nobody by chance.
+    """Returns a socket that reserves a free port until it is closed.
 
     Whoever is told the port may listen to it, as servers do that may start again at once: with SO_REUSEADDR, an address
     is shared as long as no more than one listens. https://man7.org/linux/man-pages/man7/socket.7.html
@@ -18,5 +18,4 @@ def hold() -> socket.socket:
 
 
 def port_of(held: socket.socket) -> int:
-    """Returns the port that a socket holds."""
     return int(held.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What the kernel tells of a process: https://docs.kernel.org/filesystems/proc.html."""
+"""CPU and memory of a process: https://docs.kernel.org/filesystems/proc.html."""
 
 import os
 from pathlib import Path
@@ -17,5 +17,5 @@ def peak(pid: int) -> float:
 
 
 def forget_peak(pid: int) -> None:
-    """Has the kernel count a process' peak anew."""
+    """Resets the peak of a process' memory."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")

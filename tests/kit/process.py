@@ -1,4 +1,4 @@
-"""An operator as a process beside the cluster, in place of the installed one: to be watched and to be hurt."""
+"""An operator as a process beside the cluster, in place of the installed one, which a test may kill."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def token(account: str = "epochal", namespace: str = operator.NAMESPACE) -> str:
 
 @contextmanager
 def installed_away() -> Iterator[None]:
-    """Takes the installed operator away for a while; its Service leads to the process that listens at PORTS."""
+    """Scales the installed operator to 0 for a while; its Service leads to the process that listens at PORTS."""
     replicas = get("deployment", "epochal", namespace=operator.NAMESPACE)["spec"]["replicas"]
     try:
         operator.scale(0)
@@ -45,7 +45,7 @@ def installed_away() -> Iterator[None]:
 
 @contextmanager
 def installed_kept_out(*namespaces: str) -> Iterator[None]:
-    """Lets the installed operator write nothing in some namespaces, as if it were not there; elsewhere it goes on."""
+    """Denies the installed operator all writes in some namespaces; elsewhere it works on."""
     name = f"keep-out-of-{namespaces[0]}"
     account = f"system:serviceaccount:{operator.NAMESPACE}:epochal"
     where = [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}]
@@ -92,8 +92,8 @@ def installed_kept_out(*namespaces: str) -> Iterator[None]:
         wait("the installed operator to be kept out", holds, seconds=30)
         yield
     finally:
-        for one in (binding, policy):
-            kubectl("delete", str(one["kind"]), name, "--ignore-not-found")
+        for manifest in (binding, policy):
+            kubectl("delete", str(manifest["kind"]), name, "--ignore-not-found")
 
 
 def _endpoints() -> Object:
@@ -161,7 +161,7 @@ class Process:
         self.stop()
 
     def start(self) -> None:
-        """Starts it; what it logs is added to the log of before."""
+        """Starts the process; its log is appended."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "epochal_operator", *self._arguments, *self.more],
@@ -185,20 +185,18 @@ class Process:
         self._process.wait()
 
     def signal(self, number: int) -> None:
-        """Sends it a signal, unless it has ended."""
         self._process.send_signal(number)
 
     @property
     def pid(self) -> int:
-        """Its process ID."""
         return self._process.pid
 
     def ended(self) -> bool:
-        """Returns whether it has ended by itself."""
+        """Returns whether the process has exited by itself."""
         return self._process.poll() is not None
 
     def metric(self, name: str) -> float | None:
-        """Returns the value of a series without labels, or None while it does not answer."""
+        """Returns the value of a series without labels, or None if the process does not answer."""
         try:
             lines = self._metrics().splitlines()
         except OSError:
@@ -207,17 +205,16 @@ class Process:
         return next((float(value) for _, value in found), None)
 
     def training_jobs(self, namespace: str) -> set[str]:
-        """Returns the names of the TrainingJobs of a namespace that it knows: it exports a series of each."""
+        """Returns the names of the TrainingJobs in a namespace that have a series."""
         samples = (sample for family in parse(self._metrics()) for sample in family.samples)
         infos = (sample.labels for sample in samples if sample.name == "epochal_trainingjob_info")
         return {labels["name"] for labels in infos if labels["namespace"] == namespace}
 
     def leads(self) -> bool:
-        """Returns whether it says that it leads."""
+        """Returns whether the metric epochal_leader is 1."""
         return self.metric("epochal_leader") == 1
 
     def wait_leads(self, seconds: float = START_SECONDS) -> None:
-        """Waits until it leads."""
         try:
             wait(f"{self.name} to lead", self.leads, seconds=seconds, every=0.1)
         except TimeoutError as error:
@@ -225,12 +222,12 @@ class Process:
             raise TimeoutError(f"{error}; it logged last:\n{last}") from None
 
     def records(self) -> list[dict[str, Any]]:
-        """Returns what it has logged: JSON, line by line."""
+        """Returns the JSON lines of the log."""
         return [json.loads(line) for line in self._lines() if line.startswith("{")]
 
     def exceptions(self) -> list[str]:
-        """Returns what it has logged with a traceback, or past its log: neither is ever in order."""
-        traced = [f"{one['message']}\n{one['exception']}" for one in self.records() if "exception" in one]
+        """Returns the log lines with a traceback, and the lines that are not JSON: none is allowed."""
+        traced = [f"{record['message']}\n{record['exception']}" for record in self.records() if "exception" in record]
         return traced + [line for line in self._lines() if not line.startswith("{")]
 
     def _metrics(self) -> str:

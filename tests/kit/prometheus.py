@@ -15,12 +15,6 @@ ADDRESS = "127.0.0.1:19090"
 
 @contextmanager
 def prometheus(folder: Path, rules: Sequence[Path] = ()) -> Iterator[None]:
-    """Runs a Prometheus.
-
-    Args:
-        folder: Takes what it writes.
-        rules: Rule files.
-    """
     scrape = {
         "job_name": "epochal",
         "honor_labels": True,
@@ -60,5 +54,4 @@ def ask(expression: str) -> list[dict[str, Any]]:
 
 
 def query(expression: str) -> list[str]:
-    """Returns the values that an expression has by now."""
     return [series["value"][1] for series in ask(expression)]

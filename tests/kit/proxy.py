@@ -1,4 +1,4 @@
-"""A proxy in front of the API server that makes trouble for whoever goes through it, in ways that clusters do."""
+"""A proxy in front of the API server that injects faults of real clusters."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "host"
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong; without arguments, nothing does. A share is of 1; what is a share happens at random.
+    """Faults to inject; none by default. A share is between 0 and 1 and is drawn at random.
 
     Args:
         refuse: Share of the requests that each HTTP status refuses, which then were not done: 409 refuses writes only.
@@ -55,29 +55,25 @@ class Call(NamedTuple):
     """A request that went through the proxy.
 
     Args:
-        method: HTTP method.
-        path: Path.
-        query: Query.
         status: HTTP status of the answer; 0 if there was none.
-        injected: Whether the proxy made the answer, spoilt it or was late with it.
+        fault: The field of `Faults` that the proxy injected, such as drop or refuse 409; empty if none.
     """
 
     method: str
     path: str
     query: Mapping[str, str]
     status: int
-    injected: bool
+    fault: str = ""
 
 
 class Proxy:
-    """Stands before the API server, on a free port of the loopback address, while it is entered.
+    """Runs on a free port of the loopback address while it is entered.
 
     Args:
         seed: What happens at random happens the same with the same seed, as far as requests come in the same order.
 
     Attributes:
         faults: What goes wrong from now on.
-        calls: All requests so far.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -101,17 +97,12 @@ class Proxy:
         self._loop.close()
 
     def kubeconfig(self, file: Path, token: str) -> Path:
-        """Writes a kubeconfig of someone who goes through the proxy.
-
-        Args:
-            file: Where to write it.
-            token: Token that shows who that is.
-        """
+        """Writes a kubeconfig that reaches the API server through the proxy with a token."""
         return kubeconfig.write(file, f"http://127.0.0.1:{self._port}", token)
 
     @contextmanager
     def trouble(self, **faults: Any) -> Iterator[None]:
-        """Makes trouble for a while: takes what `Faults` takes."""
+        """Injects faults for a while: takes the arguments of `Faults`."""
         self.faults = Faults(**faults)
         try:
             yield
@@ -120,7 +111,7 @@ class Proxy:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Lets nothing through for a while, as a network that is cut: no answer, no end of a connection, no watch."""
+        """Lets no byte through for a while, like a cut network: no answer, no end of a connection, no watch."""
         self._loop.call_soon_threadsafe(self._open.clear)
         try:
             yield
@@ -128,12 +119,7 @@ class Proxy:
             self._loop.call_soon_threadsafe(self._open.set)
 
     def cut_watches(self) -> None:
-        """Breaks off all watches once."""
         self._loop.call_soon_threadsafe(lambda: [watch.cancel() for watch in self._watches])
-
-    def injected(self) -> int:
-        """Returns how many answers the proxy has made, spoilt or delayed so far."""
-        return sum(call.injected for call in self.calls)
 
     def _in_loop(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
@@ -163,15 +149,16 @@ class Proxy:
     def _happens(self, share: float) -> bool:
         return self._random.random() < share
 
-    def _note(self, request: web.Request, status: int, *, injected: bool) -> None:
-        injected = injected or self.faults.delay > (0, 0)
-        self.calls.append(Call(request.method, request.path, dict(request.query), status, injected))
+    def _note(self, request: web.Request, status: int, fault: str = "") -> None:
+        if not fault and self.faults.delay > (0, 0):
+            fault = "delay"
+        self.calls.append(Call(request.method, request.path, dict(request.query), status, fault))
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._decide(request, self.faults)
         except aiohttp.ClientError:  # the API server itself is away
-            self._note(request, 0, injected=False)
+            self._note(request, 0)
             return _broken_off(request, web.StreamResponse())
 
     async def _decide(self, request: web.Request, faults: Faults) -> web.StreamResponse:
@@ -179,23 +166,23 @@ class Proxy:
         await asyncio.sleep(self._random.uniform(*faults.delay))
         for status, share in faults.refuse.items():
             if (status != 409 or request.method in _WRITES) and self._happens(share):
-                return self._refuse(request, status, faults)
+                return self._refuse(request, status, faults, f"refuse {status}")
         if request.query.get("watch") == "true":
             return await self._watch(request, faults)
         if self._happens(faults.hang):
-            self._note(request, 0, injected=True)
+            self._note(request, 0, "hang")
             await asyncio.Event().wait()  # until the client has had enough
         return await self._pass_on(request, drop=self._happens(faults.drop))
 
-    def _refuse(self, request: web.Request, status: int, faults: Faults) -> web.Response:
-        self._note(request, status, injected=True)
+    def _refuse(self, request: web.Request, status: int, faults: Faults, fault: str) -> web.Response:
+        self._note(request, status, fault)
         headers = {"Retry-After": str(faults.retry_after)} if status == 429 else {}
         return web.json_response(_failure(status), status=status, headers=headers)
 
     async def _pass_on(self, request: web.Request, *, drop: bool) -> web.StreamResponse:
         async with self._upstream(request, await request.read()) as answer:
             body = await answer.read()
-            self._note(request, 0 if drop else answer.status, injected=drop)
+            self._note(request, 0 if drop else answer.status, "drop" if drop else "")
             if not drop:
                 return web.Response(status=answer.status, headers=_passed(answer.headers), body=body)
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
@@ -206,13 +193,13 @@ class Proxy:
 
     async def _watch(self, request: web.Request, faults: Faults) -> web.StreamResponse:
         if self._happens(faults.gone):
-            return self._refuse(request, 410, faults)
-        for status, share in ((410, faults.expired), (500, faults.broken)):
-            if self._happens(share):
-                self._note(request, 200, injected=True)
+            return self._refuse(request, 410, faults, "gone")
+        for status, fault in ((410, "expired"), (500, "broken")):
+            if self._happens(getattr(faults, fault)):
+                self._note(request, 200, fault)
                 return web.json_response({"type": "ERROR", "object": _failure(status)})
         async with self._upstream(request, b"") as answer:
-            self._note(request, answer.status, injected=faults.cut is not None)
+            self._note(request, answer.status, "cut" if faults.cut else "")
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
             await response.prepare(request)
             passing = asyncio.create_task(self._stream(answer, response))

@@ -1,4 +1,4 @@
-"""A small S3 service on the loopback, in memory, that fails as it is told to."""
+"""A small S3 service on the loopback, in memory, with faults that a test injects."""
 
 import hashlib
 import re
@@ -20,21 +20,19 @@ NO_KEY = (404, "NoSuchKey", "The specified key does not exist.")
 
 @dataclass(frozen=True)
 class Asked:
-    """A request."""
-
     method: str
     key: str
     query: dict[str, str]
     number: int
-    """How many came before it."""
+    """Number of requests before it."""
 
 
 Fault = Callable[[Asked, "Handler"], bool]
-"""Sees a request before it is answered, and returns whether that is its end."""
+"""Handles a request before the service does, and returns whether it has answered."""
 
 
 class Service:
-    """One bucket, named `bucket`, whatever others there are said to be."""
+    """An S3 service with one bucket, `bucket`; ListBuckets also returns `buckets`."""
 
     def __init__(self) -> None:
         self.buckets = ["bucket"]
@@ -51,18 +49,22 @@ class Service:
         self.damage: Callable[[bytes], bytes] = bytes
         """What becomes of a content on its way to the disk."""
         self.lock = threading.Lock()
-        holding = hold()  # so that nobody else has its port while it is away
+        holding = hold()  # reserves the port while the service is stopped
         weakref.finalize(self, holding.close)
         self.port = port_of(holding)
         self.start()
 
     @property
     def endpoint(self) -> str:
-        """Where it is."""
         return f"http://127.0.0.1:{self.port}"
 
+    def put(self, key: str, content: bytes) -> None:
+        """Stores an object without a request."""
+        self.objects[key] = content
+        self.etags[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+
     def stop(self) -> None:
-        """Ends it as a kill does: every connection breaks, and parts of uploads are forgotten."""
+        """Stops the service like a kill: every connection breaks, and parts of uploads are lost."""
         self._server.shutdown()
         self._server.server_close()
         self._server.hang_up()
@@ -70,13 +72,13 @@ class Service:
         self.uploads.clear()
 
     def start(self) -> None:
-        """Starts it, at the same address each time."""
+        """Starts the service, at the same address each time."""
         self._server = Server((LOOPBACK, self.port), self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     def restart(self, seconds: float) -> None:
-        """Stops it, and starts it again some seconds later."""
+        """Stops the service, and starts it some seconds later."""
 
         def again() -> None:
             self.stop()
@@ -88,7 +90,7 @@ class Service:
 
 
 class Server(ThreadingHTTPServer):
-    """Knows its connections, to break them."""
+    """Keeps its connections, to break them."""
 
     daemon_threads = True
     block_on_close = False
@@ -112,8 +114,6 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the requests of a bucket."""
-
     protocol_version = "HTTP/1.1"
     server: Server
 
@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
 
     def body(self) -> bytes:
-        """Reads what is left of the request."""
+        """Reads the rest of the request body."""
         left, self._left = self._left, 0
         return self.rfile.read(left)
 
@@ -249,21 +249,21 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Times:
-    """Counts how often something is still done."""
+    """Counts down the number of times that a fault is injected."""
 
     def __init__(self, left: int) -> None:
         self._left = left
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Returns whether it is done once more."""
+        """Returns whether one more time is left, and uses it."""
         with self._lock:
             self._left -= 1
             return self._left >= 0
 
 
 def breaking(method: str, after: int, times: int) -> Fault:
-    """Breaks the connection of some requests, in the middle of their content."""
+    """Breaks the connection of some requests in the middle of their content."""
     left = Times(times)
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -295,7 +295,6 @@ def refusing(
     times: int = 10**9,
     message: str = "as it was told to",
 ) -> Fault:
-    """Refuses some requests."""
     left = Times(times)
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -308,7 +307,7 @@ def refusing(
 
 
 def replacing(times: int, body: bytes) -> Fault:
-    """Answers some requests in place of the service, as a proxy does that takes its own page for a good answer."""
+    """Answers some requests with a body in place of the service, like a proxy with its own page."""
     left = Times(times)
 
     def fault(asked: Asked, handler: Handler) -> bool:
@@ -323,8 +322,6 @@ def replacing(times: int, body: bytes) -> Fault:
 
 
 def slow(seconds: float) -> Fault:
-    """Takes its time for each request."""
-
     def fault(asked: Asked, handler: Handler) -> bool:
         del asked, handler
         time.sleep(seconds)

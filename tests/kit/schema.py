@@ -1,4 +1,4 @@
-"""What an API server says of an object by the CEL rules of its schema, which need no cluster to be tried.
+"""Evaluates the CEL rules of a CRD schema without a cluster.
 
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
 """
@@ -13,11 +13,10 @@ _LIBRARY = {"split": lambda text, separator: text.split(separator)}
 """Functions of Kubernetes that are not of CEL itself."""
 
 
-def complaints(schema: Object, value: Any, old: Any | None = None) -> list[str]:
-    """Returns what the rules of a schema have against a value, each with the place it is said of.
+def broken_rules(schema: Object, value: Any, old: Any | None = None) -> list[str]:
+    """Returns the messages of the CEL rules that a value breaks, each with its path.
 
     Args:
-        schema: Structural schema.
         value: A value of it; what it leaves out is as by default.
         old: The value that it takes the place of, if there is one. Rules that compare both need one.
     """
@@ -25,7 +24,7 @@ def complaints(schema: Object, value: Any, old: Any | None = None) -> list[str]:
 
 
 def with_defaults(schema: Object, value: Any) -> Any:
-    """Returns a value with what it leaves out, as the API server fills it in."""
+    """Returns a value with the defaults that the API server would add."""
     match value:
         case dict():
             left_out = {
@@ -41,7 +40,6 @@ def with_defaults(schema: Object, value: Any) -> Any:
 
 
 def _part(schema: Object, name: str | None) -> Object:
-    """Returns the schema of a field; None is for the items of a list."""
     part: Object = schema.get("items", {})
     if name is not None:
         part = schema.get("properties", {}).get(name) or schema.get("additionalProperties", {})

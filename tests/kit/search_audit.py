@@ -1,4 +1,4 @@
-"""What an Experiment never does, whatever breaks: forget what it has observed, or fall behind what it has told."""
+"""Checks that an Experiment never forgets an observation, and that its status never runs backwards."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,7 @@ from tests.kit.kubectl import Object
 
 
 def forgotten(before: Object, after: Object) -> Iterator[str]:
-    """Yields what an Experiment has lost from one of its versions to the next.
-
-    Args:
-        before: A version.
-        after: A later one. A trial is worth its best epoch so far, so that the best never becomes worse.
-    """
+    """Yields the facts that an Experiment lost from one version to a later one. The best value never becomes worse."""
     old, new = before.get("status") or {}, after.get("status") or {}
     had, has = ((status.get("trials") or {}).get("created", 0) for status in (old, new))
     if has < had:
@@ -24,12 +19,7 @@ def forgotten(before: Object, after: Object) -> Iterator[str]:
 
 
 def forgotten_events(before: Object, after: Object) -> Iterator[str]:
-    """Yields how an ExperimentLedger has lost events from one of its versions to the next.
-
-    Args:
-        before: A version.
-        after: A later one.
-    """
+    """Yields the events that an ExperimentLedger lost from one version to a later one."""
     known, knows = decode(before["data"]), decode(after["data"])
     if knows[: len(known)] != known:
         kept = sum(one == other for one, other in zip(known, knows, strict=False))
@@ -37,7 +27,7 @@ def forgotten_events(before: Object, after: Object) -> Iterator[str]:
 
 
 def _worth(status: Object, goal: str) -> float:
-    """Returns what the best trial is worth; the more, the better."""
+    """Returns the value of the best trial; the greater, the better."""
     best = status.get("best")
     if not best:
         return float("-inf")

@@ -1,4 +1,4 @@
-"""Models as their clients know them, for tests of what is said about them."""
+"""Models as their clients know them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,6 @@ def model(
     image: ImageSpec | None = None,
     **changed: Any,
 ) -> Model:
-    """Returns a model that takes and gives these."""
     signature = Signature(
         inputs=list(inputs),
         outputs=list(outputs),
@@ -32,7 +31,7 @@ def model(
         image=image,
         models=[ModelFiles(model="Last", keras=FILE)],
     )
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": "digits",
         "version": "3",
         "classes": None,
@@ -40,27 +39,26 @@ def model(
         "limits": Limits(),
         "platform": "onnxruntime_onnx",
     }
-    return Model(signature=signature, **(told | changed))
+    return Model(signature=signature, **(fields | changed))
 
 
 def digits(**changed: Any) -> Model:
     """Returns a model of digits: images of 28 × 28, and the probability of each of ten classes."""
     image = ImageSpec(height=28, width=28, channels=1, lowest=0, highest=1)
-    told: dict[str, Any] = {"probabilities": True, "image": image, "classes": DIGITS, "images": "Digit"} | changed
-    return model([spec("image", (28, 28, 1))], [spec("digit", (10,))], **told)
+    fields: dict[str, Any] = {"probabilities": True, "image": image, "classes": DIGITS, "images": "Digit"} | changed
+    return model([spec("image", (28, 28, 1))], [spec("digit", (10,))], **fields)
 
 
 def small(dtype: str = "float32", shape: Sequence[int] = (2,), **changed: Any) -> Model:
-    """Returns a model that takes a few numbers, and gives three."""
+    """Returns a model that takes a few numbers and gives three."""
     return model([spec("x", shape, dtype)], [spec("y", (3,))], **changed)
 
 
 def pair(**changed: Any) -> Model:
-    """Returns a model that takes a number and texts, and gives numbers and texts."""
+    """Returns a model that takes a number and texts and gives numbers and texts."""
     inputs = [spec("count", (), "int64"), spec("words", (-1,), "str")]
     return model(inputs, [spec("score", (2,)), spec("said", (), "str")], **changed)
 
 
 def texts(*rows: Sequence[str] | str) -> np.ndarray:
-    """Returns texts as an array."""
     return np.array(rows, object)

@@ -30,8 +30,6 @@ CONFIG = "server.json"
 
 @dataclass
 class Answer:
-    """What a server answered."""
-
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +41,7 @@ class Answer:
 
 @dataclass
 class Process:
-    """A server that runs."""
+    """A running server."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -55,17 +53,15 @@ class Process:
         return f"http://127.0.0.1:{self.port}"
 
     def log(self) -> str:
-        """Returns what it has said of itself."""
         return (self.folder / "stderr").read_text()
 
     def access_log(self) -> list[dict[str, Any]]:
-        """Returns what it has said of requests."""
         return [json.loads(line) for line in (self.folder / "stdout").read_text().splitlines()]
 
     def ask(
         self, path: str, body: bytes | Any = None, headers: Mapping[str, str] | None = None, method: str | None = None
     ) -> Answer:
-        """Returns its answer to a request: with a body, if there is one, as it is or as JSON."""
+        """Returns the answer to a request; a body that is not bytes is sent as JSON."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, dict(headers or {}), method=method)
         try:
@@ -75,16 +71,14 @@ class Process:
             return Answer(error.code, error.read(), dict(error.headers))
 
     def connection(self) -> HTTPConnection:
-        """Returns a connection that is kept."""
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def metrics(self) -> str:
-        """Returns its series."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as response:
             return bytes(response.read()).decode()
 
     def why_not(self) -> str | None:
-        """Returns why no request is to come; None if it is ready."""
+        """Returns the reason why the server is not ready; None if it is."""
         try:
             answer = self.ask("/v2/health/ready")
         except (urllib.error.URLError, ConnectionError) as error:
@@ -92,7 +86,7 @@ class Process:
         return None if answer.status == 200 else answer.json["error"]
 
     def wait(self, why_not: str | None = None, seconds: float = START_SECONDS) -> None:
-        """Waits until it is ready, or says why it is not."""
+        """Waits until the server is ready, or gives this reason why it is not."""
         until = time.monotonic() + seconds
         while (found := self.why_not()) != why_not and not (why_not and found and why_not in found):
             assert self.process.poll() is None, self.log()
@@ -100,38 +94,39 @@ class Process:
             time.sleep(0.02)
 
     def listens(self) -> bool:
-        """Returns whether it can be connected to."""
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=START_SECONDS).close()
         except ConnectionRefusedError:
             return False
         return True
 
-    def tell(self, config: Mapping[str, Any]) -> None:
-        """Tells it what to serve, if it waits for that."""
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Writes the configuration that the server waits for."""
         (self.folder / CONFIG).write_text(json.dumps(config))
 
-    def end(self) -> None:
-        """Tells it to end."""
+    def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def ended(self) -> int:
-        """Returns how it ended."""
+    def exit_code(self) -> int:
         return self.process.wait(STOP_SECONDS)
 
 
 def put(service: Service, key: str, data: bytes) -> None:
-    """Puts an object into the bucket."""
-    service.objects[key], service.etags[key] = data, digest(data)
+    service.put(key, data)
 
 
 def stored(
-    service: Service, model: bytes, signature: Signature | None = None, check: bytes | None = None, folder: str = "m/"
+    service: Service,
+    model: bytes,
+    signature: Signature | bytes | None = None,
+    check: bytes | None = None,
+    folder: str = "m/",
 ) -> dict[str, Any]:
-    """Puts a model into a bucket, and returns what a server needs to be told of it."""
+    """Puts a model into a bucket, and returns the server's configuration for it."""
     put(service, f"{folder}model.onnx", model)
     if signature is not None:
-        put(service, f"{folder}signature.json", signature.model_dump_json().encode())
+        content = signature if isinstance(signature, bytes) else signature.model_dump_json().encode()
+        put(service, f"{folder}signature.json", content)
     if check is not None:
         put(service, f"{folder}check.npz", check)
     return {
@@ -144,12 +139,12 @@ def stored(
 
 @contextmanager
 def serving(folder: Path, config: Mapping[str, Any] | None, *, stay: float | None = None) -> Iterator[Process]:
-    """Runs a server, which need not have begun to serve.
+    """Runs a server, which may still be starting.
 
     Args:
         folder: A folder for its files: its model in `model`, keys in `auth`, a certificate in `tls`.
-        config: What it is told; None if it is told later, by `tell`.
-        stay: How long it goes on accepting once it is told to end, if not as long as usual.
+        config: Its configuration; None if it comes later, by `configure`.
+        stay: Seconds for which it accepts requests after SIGTERM; None for its default.
     """
     if config is None:
         os.mkfifo(folder / CONFIG)
@@ -174,5 +169,5 @@ def serving(folder: Path, config: Mapping[str, Any] | None, *, stay: float | Non
         finally:
             process.kill()
             process.wait()
-            for one in holding:
-                one.close()
+            for item in holding:
+                item.close()

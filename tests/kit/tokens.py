@@ -1,4 +1,4 @@
-"""Tokens of service accounts: as the API server gives them, and as nobody gets them from it."""
+"""Tokens of service accounts: issued by the API server, expired, or forged."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ def request(namespace: str, pod: str | None = None, audience: str = TOKEN_AUDIEN
 
 
 def issued(token: str, *, ago: float, seconds: float) -> str:
-    """Returns a token that says the same, as the API server would have signed it at another time.
+    """Returns a token with the same claims, signed by the API server's key for another time.
 
     Args:
         token: A token of the local cluster.
@@ -34,7 +34,7 @@ def issued(token: str, *, ago: float, seconds: float) -> str:
 
 
 def forged(token: str) -> str:
-    """Returns a token that says the same, signed with a key that is not the API server's."""
+    """Returns a token with the same claims, signed with another key."""
     return _signed(token, ec.generate_private_key(ec.SECP256R1()), ago=0, seconds=600)
 
 

@@ -26,7 +26,6 @@ class VersityGW:
     """A server that runs in a namespace, with plain HTTP and with TLS at once.
 
     Args:
-        namespace: The namespace.
         tls: Its certificate, and the private authority that signed it.
     """
 
@@ -35,27 +34,24 @@ class VersityGW:
 
     @property
     def endpoint(self) -> str:
-        """Its address for plain HTTP."""
         return f"http://{NAME}.{self.namespace}.svc:{HTTP}"
 
     @property
     def tls_endpoint(self) -> str:
-        """Its address for TLS."""
         return f"https://{NAME}.{self.namespace}.svc:{HTTPS}"
 
     def client(self) -> Minio:
-        """Returns a client with all rights."""
         return Minio(f"{NAME}.{self.namespace}.svc:{HTTP}", *ROOT, secure=False)
 
     def make_bucket(self, bucket: str) -> None:
-        """Makes a bucket that the user may read and write, and the reader read."""
+        """Creates a bucket that the user may read and write, and the reader may read."""
         client = self.client()
         client.make_bucket(bucket)
         client.set_bucket_policy(bucket, json.dumps(policy(bucket)))
 
 
 def policy(bucket: str) -> Object:
-    """Returns what the user and the reader may do with a bucket, as its policy."""
+    """Returns the bucket policy for the user and the reader."""
     arns = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     reads = ["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"]
     allowed = {USER[0]: ["s3:*"], READER[0]: reads}
@@ -82,13 +78,12 @@ def _image() -> str:
 
 
 def users() -> Object:
-    """Returns its accounts besides root, as its users.json has them."""
     accounts = {access: {"access": access, "secret": secret, "role": "user"} for access, secret in (USER, READER)}
     return {"accessAccounts": accounts}
 
 
 def _container(image: str, scheme: str, port: int, *arguments: str) -> Object:
-    """Returns one of its two processes, for plain HTTP and for TLS, which share the folder with the buckets."""
+    """Returns the container for plain HTTP or for TLS; both share the folder with the buckets."""
     return {
         "name": scheme.lower(),
         "image": image,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.photographs.digits import every
+from tests.photographs.digits import all_digits
 from tests.photographs.families import FAMILIES, photographs
 from tests.photographs.network import Network
 from tests.photographs.score import Score, score
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--wrong", type=Path, help="folder for what was read wrongly")
     given = parser.parse_args()
-    digits, labels = every(given.mnist)
+    digits, labels = all_digits(given.mnist)
     network = Network()
     right = float((network.classes(digits) == labels).mean())
     print(f"the network reads {right:.4f} of MNIST's test images right")
@@ -34,13 +34,13 @@ def main() -> None:
         slow, most = np.median(result.milliseconds), max(result.milliseconds)
         print(f"| {family} | {result.photographs} | {result.part:.3f} | {slow:.0f} | {most:.0f} |", flush=True)
         if given.wrong:
-            _keep(result, given.wrong / family)
+            _save(result, given.wrong / family)
 
 
-def _keep(result: Score, folder: Path) -> None:
+def _save(result: Score, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for at, (photograph, image, said) in enumerate(result.wrong):
-        (folder / f"{at}-{photograph.label}-read-{said}").write_bytes(photograph.data)
+    for at, (photograph, image, read_as) in enumerate(result.wrong):
+        (folder / f"{at}-{photograph.label}-read-{read_as}").write_bytes(photograph.data)
         Image.fromarray(image).save(folder / f"{at}-seen.png")
 
 

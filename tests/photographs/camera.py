@@ -1,4 +1,4 @@
-"""What a camera makes of a sheet: light and shadow, perspective, blur, noise, and a JPEG."""
+"""The camera's part of a photograph: light and shadow, perspective, blur, noise, and JPEG."""
 
 import io
 from dataclasses import dataclass
@@ -32,7 +32,6 @@ class Light:
 
 
 def lit(pixels: Array, light: Light, draw: Draw) -> Array:
-    """Returns a scene in a light."""
     high, wide = pixels.shape[:2]
     small = (max(high // 4, 2), max(wide // 4, 2))
     yy, xx = (np.mgrid[0 : small[0], 0 : small[1]] / np.reshape(small, (2, 1, 1))).astype(np.float32)
@@ -48,7 +47,7 @@ def lit(pixels: Array, light: Light, draw: Draw) -> Array:
 
 
 def _shadow(shape: tuple[int, int], draw: Draw) -> Array:
-    """Returns a shadow from 0 to 1: of a hand, or of a phone, whose edge is sharp or soft."""
+    """Returns the shadow (0 to 1) of a hand or of a phone, with a sharp or soft edge."""
     high, wide = shape
     page = Image.new("L", (wide, high))
     pen = ImageDraw.Draw(page)
@@ -63,10 +62,9 @@ def _shadow(shape: tuple[int, int], draw: Draw) -> Array:
 
 
 def seen_from(pixels: Array, surroundings: Array, draw: Draw, *, tilt: float, turn: float, margin: float) -> Array:
-    """Returns a sheet as seen by a phone that is held at a slant, with what is around it.
+    """Returns a photograph of a sheet by a phone at a slant, with its surroundings.
 
     Args:
-        pixels: The sheet.
         surroundings: What is around it, of the size of the photograph.
         draw: What is drawn at random.
         tilt: How far each corner is off, as a part of the side.
@@ -96,7 +94,6 @@ def seen_from(pixels: Array, surroundings: Array, draw: Draw, *, tilt: float, tu
 
 
 def taken(pixels: Array, draw: Draw, *, blur: float = 0.6, noise: float = 3.0) -> Image.Image:
-    """Returns a scene as a sensor records it."""
     picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(blur))
     values: Array = np.asarray(picture, np.float32)
     if noise:
@@ -113,7 +110,6 @@ def taken(pixels: Array, draw: Draw, *, blur: float = 0.6, noise: float = 3.0) -
 
 
 def jpeg(picture: Image.Image, quality: int, orientation: int = 1, **options: Any) -> bytes:
-    """Returns a JPEG, stored as a phone does that was held in another way."""
     turn = _TURNS[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -124,7 +120,6 @@ def jpeg(picture: Image.Image, quality: int, orientation: int = 1, **options: An
 
 
 def png(picture: Image.Image) -> bytes:
-    """Returns a PNG."""
     to = io.BytesIO()
     picture.save(to, "PNG")
     return to.getvalue()

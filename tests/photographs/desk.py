@@ -1,4 +1,4 @@
-"""Photographs as one takes them at a desk: with what lies about, in pencil, too close, with a hand that moves."""
+"""Photographs at a desk: with objects beside the sheet, in pencil, too close, or with a moving hand."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -116,7 +116,7 @@ def _pen(scene: Array, draw: Draw) -> None:
 
 
 def _taken(scene: Array, draw: Draw, blur: float | None = None) -> bytes:
-    """Returns a phone's JPEG, whose edges it made sharper."""
+    """Returns the JPEG of a phone that sharpens edges."""
     light = Light(draw.uniform(0, 0.5), int(draw.integers(0, 2)), draw.uniform(0.2, 0.5), 0.08, draw.uniform(0.6, 1))
     soft = draw.uniform(0.4, 1.5) if blur is None else blur
     picture = taken(lit(scene, light, draw), draw, blur=soft, noise=draw.uniform(1, 7))

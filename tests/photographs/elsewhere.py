@@ -41,7 +41,7 @@ def whiteboard(digit: Array, draw: Draw) -> bytes:
 
 
 def _glare(scene: Array, draw: Draw, most: float) -> Array:
-    """Adds what a glossy surface reflects: lamps, and a window whose edges are sharp or soft."""
+    """Adds the reflections of a glossy surface: lamps, and a window with sharp or soft edges."""
     high, wide = scene.shape[:2]
     page = Image.new("L", (wide // 4, high // 4))
     pen = ImageDraw.Draw(page)

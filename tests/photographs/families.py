@@ -1,4 +1,4 @@
-"""Photographs of digits, in families of what people send."""
+"""Photographs of digits, in families that people send."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -27,15 +27,7 @@ class Photograph:
 
 
 def photographs(family: str, digits: Array, labels: Array, count: int, seed: int) -> Iterator[Photograph]:
-    """Yields photographs of a family: the same for the same seed.
-
-    Args:
-        family: Its name.
-        digits: Images of MNIST.
-        labels: What they show.
-        count: How many.
-        seed: What is drawn at random begins with it.
-    """
+    """Yields photographs of a family: the same ones for the same seed."""
     draws = np.random.default_rng([seed, *family.encode()])
     for at in draws.permutation(len(digits))[:count]:
         yield Photograph(FAMILIES[family](digits[at], np.random.default_rng(draws.integers(2**32))), int(labels[at]))

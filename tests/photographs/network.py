@@ -16,8 +16,6 @@ SAME = 2
 
 
 class Network:
-    """The network."""
-
     def __init__(self) -> None:
         with np.load(FOLDER / "network.npz") as weights:
             self._weights = {name: weights[name].astype(np.float32) for name in weights.files}

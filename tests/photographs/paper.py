@@ -1,4 +1,4 @@
-"""What digits are written on: sheets of several colours, ruled or squared, crumpled, with specks, on a table."""
+"""Backgrounds of digits: sheets of several colours, ruled or squared, crumpled, with specks, on a table."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -13,13 +13,7 @@ _FINE = 5
 
 
 def outline(digit: Array, size: int, *, thicker: float = 0.0) -> Array:
-    """Returns ink from 0 to 1, `size` × `size`, of the digit's own outline, made smooth.
-
-    Args:
-        digit: 28 × 28 bytes.
-        size: Pixels of a side.
-        thicker: By how much of an MNIST pixel strokes are to be thicker, or thinner below 0.
-    """
+    """Returns the smooth outline of a digit as ink (0 to 1) of `size` × `size`; `thicker` is in pixels of MNIST."""
     large = Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC)
     soft = large.filter(ImageFilter.GaussianBlur(size / 28 * 0.45))
     edge = 110 - 70 * thicker
@@ -29,15 +23,7 @@ def outline(digit: Array, size: int, *, thicker: float = 0.0) -> Array:
 
 
 def line(digit: Array, size: int, width: float, draw: Draw, *, shaky: float = 0.0) -> Array:
-    """Returns ink from 0 to 1, `size` × `size`, of a pen of a width that goes where the digit's strokes are.
-
-    Args:
-        digit: 28 × 28 bytes.
-        size: Pixels of a side.
-        width: Pixels.
-        draw: What is drawn at random.
-        shaky: By how many of MNIST's pixels the pen trembles.
-    """
+    """Returns ink (0 to 1) by a pen of a width that follows the strokes; `shaky` is in pixels of MNIST."""
     steps = _steps(digit, draw, shaky)
     scale = size / 28
     over = 2 if width < size / 40 else 1

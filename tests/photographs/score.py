@@ -18,13 +18,7 @@ MAX_PIXELS = 2**24
 
 @dataclass
 class Score:
-    """What became of photographs.
-
-    Args:
-        right: How many were read right.
-        wrong: Those that were not, with what the network saw and what it said.
-        milliseconds: How long each took, from bytes to image, of processor time.
-    """
+    """The results of photographs: right and wrong ones, and the milliseconds of CPU time of each."""
 
     right: int = 0
     wrong: list[tuple[Photograph, Array, int]] = field(default_factory=list)
@@ -32,31 +26,29 @@ class Score:
 
     @property
     def photographs(self) -> int:
-        """How many there were."""
         return self.right + len(self.wrong)
 
     @property
     def part(self) -> float:
-        """How many of them were read right, from 0 to 1."""
+        """Share of the photographs that were read right, from 0 to 1."""
         return self.right / self.photographs
 
 
 def score(photographs: Iterable[Photograph], network: Network) -> Score:
-    """Returns what becomes of photographs."""
     result = Score()
     for photograph in photographs:
         began = time.process_time()
-        image = _seen(photograph)
+        image = _network_input(photograph)
         result.milliseconds.append(1000 * (time.process_time() - began))
-        said = int(network.classes(image[None])[0])
-        if said == photograph.label:
+        read_as = int(network.classes(image[None])[0])
+        if read_as == photograph.label:
             result.right += 1
         else:
-            result.wrong.append((photograph, image, said))
+            result.wrong.append((photograph, image, read_as))
     return result
 
 
-def _seen(photograph: Photograph) -> Array:
+def _network_input(photograph: Photograph) -> Array:
     try:
         return find_digit(decode(photograph.data, max_pixels=MAX_PIXELS, min_side=MIN_SIDE))
     except NoDigitFound:

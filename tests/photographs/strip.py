@@ -1,4 +1,4 @@
-"""Draws docs/photographs.png, photographs above what a network sees of them: python -m tests.photographs.strip."""
+"""Draws docs/photographs.png: photographs above the network's inputs. python -m tests.photographs.strip."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from epochal_photographs.decode import decode
 from epochal_photographs.digit import MIN_SIDE, find_digit
 from PIL import Image, ImageOps
 
-from tests.photographs.digits import some
+from tests.photographs.digits import selection
 from tests.photographs.families import photographs
 from tests.photographs.score import MAX_PIXELS
 
@@ -19,7 +19,7 @@ SEED = 9
 def main() -> None:
     strip = Image.new("RGB", (len(FAMILIES) * (SIDE + SPACE) - SPACE, 2 * SIDE + SPACE), "white")
     for at, family in enumerate(FAMILIES):
-        (photograph,) = photographs(family, *some(), 1, SEED)
+        (photograph,) = photographs(family, *selection(), 1, SEED)
         picture = decode(photograph.data, max_pixels=MAX_PIXELS, min_side=MIN_SIDE)
         seen = Image.fromarray(find_digit(picture)).resize((SIDE, SIDE), Image.Resampling.NEAREST)
         strip.paste(ImageOps.fit(picture.convert("RGB"), (SIDE, SIDE)), (at * (SIDE + SPACE), 0))

@@ -1,4 +1,4 @@
-"""What is alike whatever digits are written on: where they are, in which strokes, and how a phone sees them."""
+"""Shared steps of all families: the place of a digit, its strokes, and its photograph by a phone."""
 
 import numpy as np
 
@@ -9,12 +9,11 @@ from tests.photographs.pen import line, outline
 
 
 def pick(among: dict[str, tuple[int, int, int]], draw: Draw) -> tuple[int, int, int]:
-    """Returns one of several colours."""
     return among[str(draw.choice(list(among)))]
 
 
 def place(sheet: paper.Sheet, size: int, draw: Draw, spread: float = 0.5) -> tuple[int, int]:
-    """Returns the row and the column of what is `size` pixels large: about the middle of a sheet."""
+    """Returns row and column of an object of `size` pixels, near the middle of a sheet."""
     high, wide = sheet.pixels.shape[:2]
     room = np.maximum(np.array([high, wide]) - size, 0)
     row, column = (room * (0.5 + spread * draw.uniform(-0.5, 0.5, 2))).astype(int)

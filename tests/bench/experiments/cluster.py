@@ -1,4 +1,4 @@
-"""A whole search on the local cluster, through kubectl: what a rung costs beside its epochs, and whether slots wait."""
+"""A whole search on the local cluster: the overhead of a rung beside its epochs, and idle slots."""
 
 import csv
 import io
@@ -33,17 +33,7 @@ IDLE = 5
 
 @dataclass(frozen=True)
 class Rung:
-    """What became of the TrainingJob of a rung; times are in seconds since 1970.
-
-    Args:
-        number: The rung, counted from 0.
-        created: When its TrainingJob was created.
-        begin: When its container began.
-        end: When its container ended.
-        complete: When its TrainingJob was complete.
-        training: Seconds of its own epochs.
-        stages: Seconds of each stage of its trainer.
-    """
+    """The TrainingJob of a rung; times are in seconds since 1970."""
 
     number: int
     created: float
@@ -55,7 +45,7 @@ class Rung:
 
     @property
     def overhead(self) -> float:
-        """All that is not an epoch, from the TrainingJob's creation to its completion."""
+        """The time from the TrainingJob's creation to its completion without its epochs."""
         return self.complete - self.created - self.training
 
 
@@ -65,7 +55,6 @@ def idle(rungs: Sequence[Rung], slots: int) -> list[float]:
     A slot is taken while a container runs. The first to be free gets the first that begins.
 
     Args:
-        rungs: The rungs.
         slots: How many may run at the same time.
     """
     begun = sorted(rungs, key=lambda rung: rung.begin)
@@ -75,7 +64,7 @@ def idle(rungs: Sequence[Rung], slots: int) -> list[float]:
 
 
 def search_on_cluster() -> list[Figure]:
-    """Runs a search in a namespace that was not there before, and measures it by what its objects tell."""
+    """Runs a search in a new namespace, and measures it by the times in its objects."""
     store = buckets.connect()
     with tempfile.TemporaryDirectory() as folder:
         buckets.fill(store, "digits-data", [digits_file(Path(folder))])
@@ -92,13 +81,7 @@ def search_on_cluster() -> list[Figure]:
 
 
 def figures(experiment: Object, rungs: Sequence[Rung], template: Sequence[float]) -> list[Figure]:
-    """Returns what a search came to.
-
-    Args:
-        experiment: The Experiment.
-        rungs: Its rungs.
-        template: What the template's own trial was worth after each of its rungs.
-    """
+    """Returns the figures of a search; `template` has the value of the template's own trial after each rung."""
     status = experiment["status"]
     overhead = [rung.overhead for rung in rungs]
     waited = idle(rungs, SLOTS)
@@ -128,7 +111,7 @@ def figures(experiment: Object, rungs: Sequence[Rung], template: Sequence[float]
 
 
 def _parts(rungs: Sequence[Rung]) -> str:
-    """Returns what an overhead is made of, by medians."""
+    """Returns the parts of an overhead, by medians."""
     stages = ("import", "start", "network", "storage", "data", "test", "results")
     parts = {
         "until the container begins": [rung.begin - rung.created for rung in rungs],
@@ -144,7 +127,6 @@ def _get(*what: str) -> Any:
 
 
 def _trainings() -> list[Object]:
-    """Returns the TrainingJobs of the search, by trial and rung."""
     found: list[Object] = _get("tj", "--selector", f"{EXPERIMENT_LABEL}={NAME}")["items"]
     return sorted(found, key=lambda one: (_number(one, TRIAL_LABEL), _number(one, RUNG_LABEL)))
 
@@ -154,17 +136,19 @@ def _number(training: Object, label: str) -> int:
 
 
 def _values() -> list[float]:
-    """Returns what the template's own trial was worth after each of its rungs."""
-    return [float(one["status"]["best"]["value"]) for one in _trainings() if _number(one, TRIAL_LABEL) == 0]
+    """Returns the value of the template's own trial after each of its rungs."""
+    return [
+        float(training["status"]["best"]["value"]) for training in _trainings() if _number(training, TRIAL_LABEL) == 0
+    ]
 
 
 def _rungs(store: Any) -> list[Rung]:
     pods = {pod["metadata"]["labels"]["batch.kubernetes.io/job-name"]: pod for pod in _pods()}
     rungs: list[Rung] = []
     done: dict[int, int] = {}
-    for one in _trainings():
-        metadata, status = one["metadata"], one["status"]
-        trial = _number(one, TRIAL_LABEL)
+    for training in _trainings():
+        metadata, status = training["metadata"], training["status"]
+        trial = _number(training, TRIAL_LABEL)
         bucket, _, folder = status["results"]["uri"].removeprefix("s3://").rstrip("/").partition("/")
         stages = json.loads(buckets.read(store, bucket, f"{folder}/summary.json"))["seconds"]
         history = csv.DictReader(io.StringIO(buckets.read(store, bucket, f"{folder}/history.csv").decode()))
@@ -173,7 +157,7 @@ def _rungs(store: Any) -> list[Rung]:
         ran = pods[metadata["name"]]["status"]["containerStatuses"][0]["state"]["terminated"]
         rungs.append(
             Rung(
-                number=_number(one, RUNG_LABEL),
+                number=_number(training, RUNG_LABEL),
                 created=_seconds(metadata["creationTimestamp"]),
                 begin=_seconds(ran["startedAt"]),
                 end=_seconds(ran["finishedAt"]),
@@ -186,7 +170,6 @@ def _rungs(store: Any) -> list[Rung]:
 
 
 def _pods() -> list[Object]:
-    """Returns the pods that trained."""
     found: list[Object] = _get("pods", "--selector", "batch.kubernetes.io/job-name")["items"]
     return found
 

@@ -1,4 +1,4 @@
-"""Ways to search beside each other, in virtual time on the recorded curves."""
+"""Search methods in comparison, in virtual time on the recorded curves."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,12 @@ SEEDS = 20
 SHARE = 1 / 3
 """Most of Random's epochs that ASHA + TPE may take to be as good."""
 FROM_CHECKPOINTS = 0.8
-"""Most of the epochs that a schedule may take which goes on from checkpoints, of those that it takes from zero."""
+"""Most of the epochs that a schedule with checkpoints may take, of those of the schedule without."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to search.
-
-    Args:
-        name: What it is called.
-        search: Method of its search.
-        schedule: Method of its schedule.
-        trials: How many trials it has.
-        epochs: The most that each gets.
-        from_checkpoints: Whether a rung goes on from the one below.
-    """
+    """A search method, its schedule, and whether a rung continues from the checkpoint of the rung below."""
 
     name: str
     search: str
@@ -45,7 +36,6 @@ class Method:
     from_checkpoints: bool = True
 
     def experiment(self, seed: int) -> Object:
-        """Returns it as an Experiment, as JSON."""
         schedule = {"None": FULL, "ASHA": ASHA, "Hyperband": HYPERBAND}[self.schedule]
         return experiment(self.search, schedule, trials=self.trials, seed=seed, epochs=self.epochs)
 
@@ -63,11 +53,10 @@ FROM_ZERO = (
     (ASHA_TPE, Method("the same from zero", "TPE", "ASHA", 145, from_checkpoints=False)),
 )
 Runs = Mapping[Method, Sequence[Run]]
-"""The runs of each way to search, by their seeds."""
+"""The runs of each method, by their seeds."""
 
 
 def searches() -> list[Figure]:
-    """Measures all ways to search."""
     methods = dict.fromkeys((*METHODS, *(method for pair in FROM_ZERO for method in pair)))
     with ProcessPoolExecutor(os.cpu_count()) as processes:
         found = processes.map(run, *zip(*product(methods, range(SEEDS)), strict=True))
@@ -76,9 +65,8 @@ def searches() -> list[Figure]:
 
 
 def figures(runs: Runs) -> list[Figure]:
-    """Returns what the runs came to."""
     return [
-        *(_told(method, runs) for method in METHODS),
+        *(figure_of(method, runs) for method in METHODS),
         _beside_random(runs),
         *(_beside_zero(runs, ours, theirs) for ours, theirs in FROM_ZERO),
         _repeated(runs),
@@ -92,39 +80,38 @@ def middle(values: Sequence[float], unit: str) -> str:
 
 
 def run(method: Method, seed: int) -> Run:
-    """Returns what becomes of a search with a seed."""
     return simulate(method.experiment(seed), _curves(), from_checkpoints=method.from_checkpoints)
 
 
 @cache
 def _curves() -> Curves:
-    names = [one["name"] for one in PARAMETERS]
+    names = [parameter["name"] for parameter in PARAMETERS]
     return Curves(read(names), Space.of(spec_of(RANDOM.experiment(0)).parameters))
 
 
-def _told(method: Method, runs: Runs) -> Figure:
+def figure_of(method: Method, runs: Runs) -> Figure:
     those = runs[method]
     return Figure(
         f"{method.name}: {method.trials} trials",
         "",
-        f"{middle([one.best for one in those], METRIC)} in {middle([one.epochs for one in those], 'epochs')}; "
+        f"{middle([item.best for item in those], METRIC)} in {middle([item.epochs for item in those], 'epochs')}; "
         f"as good as Random in the end after {middle(_until(those, runs[RANDOM]), 'epochs')}",
     )
 
 
 def _until(those: Sequence[Run], random: Sequence[Run]) -> list[float]:
-    """Returns the epochs until each was as good as Random at its end, with the same seed."""
+    """Returns the epochs until each run was as good as Random at its end, with the same seed."""
     return [one.epochs_until(other.best) for one, other in zip(those, random, strict=True)]
 
 
 def _beside_random(runs: Runs) -> Figure:
     until = _until(runs[ASHA_TPE], runs[RANDOM])
-    ratio = Ratio.of([[one] for one in until], [[one.epochs] for one in runs[RANDOM]])
-    reached = sum(one < float("inf") for one in until)
+    ratio = Ratio.of([[item] for item in until], [[item.epochs] for item in runs[RANDOM]])
+    reached = sum(item < float("inf") for item in until)
     return Figure(
         "epochs until ASHA + TPE is as good as Random with full training",
-        f"Random: {middle([one.epochs for one in runs[RANDOM]], 'epochs')}",
-        f"{middle(until, 'epochs')}: {ratio.told(SHARE)}, with {reached} of {len(until)} seeds at all",
+        f"Random: {middle([item.epochs for item in runs[RANDOM]], 'epochs')}",
+        f"{middle(until, 'epochs')}: {ratio.describe(SHARE)}, with {reached} of {len(until)} seeds at all",
         "at most a third of the epochs",
         ratio.within(SHARE),
     )
@@ -138,8 +125,9 @@ def _beside_zero(runs: Runs, ours: Method, theirs: Method) -> Figure:
         f"epochs with promotion from checkpoints: {ours.trials} trials of at most {ours.epochs} epochs",
         f"the same rungs from zero: {middle([run.epochs_from_zero for run in runs[ours]], 'epochs')}; "
         f"a search from zero, which promotes others: {middle([run.epochs for run in runs[theirs]], 'epochs')}",
-        f"{middle([run.epochs for run in runs[ours]], 'epochs')}: {ratio.told(FROM_CHECKPOINTS)} to the same rungs, "
-        f"{anew.told(FROM_CHECKPOINTS)} to the other search",
+        f"{middle([run.epochs for run in runs[ours]], 'epochs')}: "
+        f"{ratio.describe(FROM_CHECKPOINTS)} to the same rungs, "
+        f"{anew.describe(FROM_CHECKPOINTS)} to the other search",
         f"at most {FROM_CHECKPOINTS} of the same rungs",
         ratio.within(FROM_CHECKPOINTS),
     )

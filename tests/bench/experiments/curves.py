@@ -1,4 +1,4 @@
-"""Learning curves that were recorded once, and what follows from them for a trial that was not recorded."""
+"""Recorded learning curves, and the curves of trials that were not recorded."""
 
 import csv
 import math
@@ -16,13 +16,7 @@ NEIGHBOURS = 4
 
 @dataclass(frozen=True)
 class Curve:
-    """What a trial was worth after each of its epochs, less being better.
-
-    Args:
-        parameters: Its parameters.
-        seconds: CPU seconds of an epoch: whatever else a machine does, they stay about the same.
-        values: The value after each epoch; those after which it diverged are missing.
-    """
+    """A trial's values after its epochs (the less, the better; none after it diverged) and CPU seconds of an epoch."""
 
     parameters: Mapping[str, str]
     seconds: float
@@ -42,7 +36,6 @@ class Curves:
     nearest one does.
 
     Args:
-        curves: The curves.
         space: The space of their parameters.
     """
 
@@ -54,25 +47,20 @@ class Curves:
             self._places.setdefault(listed, []).append((place, curve))
 
     def of(self, parameters: Mapping[str, str]) -> Curve:
-        """Returns the curve of a trial.
-
-        Args:
-            parameters: The trial's parameters.
-        """
         listed, place = self._place(parameters)
         others = ((_squared_distance(place, other), curve) for other, curve in self._places[listed])
         near = sorted(others, key=lambda other: other[0])[:NEIGHBOURS]
         return near[0][1] if near[0][0] == 0 else _mean(parameters, near)
 
     def _place(self, parameters: Mapping[str, str]) -> tuple[frozenset[tuple[str, str]], dict[str, float]]:
-        """Returns what a curve must share with a trial, and where the trial lies among those that do."""
+        """Returns the values that a curve must share with a trial, and the position of the trial among those curves."""
         active, domains = self._space.active(parameters), self._space.domains
         listed = frozenset((name, text) for name, text in active.items() if isinstance(domains[name], Choice))
         return listed, {name: position(domain, text) for name, domain, text in _ranged(active, domains)}
 
 
 def position(domain: Range, text: str) -> float:
-    """Returns where a value lies in its range, from 0 to 1."""
+    """Returns the position of a value in its range, from 0 to 1."""
     low, high, value = float(domain.low), float(domain.high), float(text)
     if domain.log:
         low, high, value = math.log(low), math.log(high), math.log(value)
@@ -80,25 +68,11 @@ def position(domain: Range, text: str) -> float:
 
 
 def read(names: Sequence[str], path: Path = FILE) -> list[Curve]:
-    """Returns the recorded curves.
-
-    Args:
-        names: Names of the parameters.
-        path: Where they lie.
-    """
     with path.open(newline="") as file:
         return [_curve(row, names) for row in csv.DictReader(file)]
 
 
 def append(curve: Curve, names: Sequence[str], epochs: int, path: Path = FILE) -> None:
-    """Appends a curve to the recorded ones.
-
-    Args:
-        curve: The curve.
-        names: Names of the parameters.
-        epochs: The most epochs that a curve has.
-        path: Where they lie.
-    """
     numbers = [str(epoch) for epoch in range(1, epochs + 1)]
     texts = [f"{value:.4g}" for value in curve.values]
     row = {**curve.parameters, "seconds": f"{curve.seconds:.3g}"} | dict(zip(numbers, texts, strict=False))
@@ -124,7 +98,6 @@ def _ranged(active: Mapping[str, str], domains: Mapping[str, Domain]) -> Iterato
 
 
 def _mean(parameters: Mapping[str, str], near: Sequence[tuple[float, Curve]]) -> Curve:
-    """Returns the mean of some curves, each with the square of its distance, the nearest one first."""
     epochs = range(len(near[0][1].values))
     return Curve(
         parameters,

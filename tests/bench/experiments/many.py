@@ -28,16 +28,16 @@ NODES = 4
 TRIALS, SLOTS, EPOCHS = 1000, 100, 9
 EPOCH_SECONDS = 20.0
 SPREAD = 0.8, 1.2
-"""Between which parts of that an epoch takes."""
+"""Range of the duration of an epoch, as parts of the mean."""
 PLAIN, SINGLE = "plain", "single"
 PLAIN_SECONDS = 40.0
-"""How long a plain one takes: on average as long as a rung."""
+"""Duration of a plain TrainingJob: that of a rung on average."""
 BESIDE_SECONDS = 120.0
-"""How long single ones are made beside plain ones."""
+"""Duration of the measurement of single TrainingJobs beside plain ones."""
 EVERY = 2.0
 """Seconds between two single TrainingJobs."""
 LATE = TRIALS * 3 // 4
-"""Trials that are known where it is told how soon a free slot is filled with many of them known."""
+"""Number of known trials from which the time to fill a free slot is measured."""
 SECONDS = 2400.0
 BEHIND_SECONDS = 60.0
 """By how much one watch may be behind another."""
@@ -50,14 +50,14 @@ def many() -> list[Figure]:
     """Runs plain TrainingJobs, then a search of very many, in a namespace that was not there before."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", timeout=600)
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
-    # What it has taken before for other objects, it may not have given back.
+    # It may not have released the memory of other objects.
     kubectl("rollout", "restart", "deployment/epochal", "--namespace", operator.NAMESPACE)
     kubectl("rollout", "status", "deployment/epochal", "--namespace", operator.NAMESPACE, "--timeout=90s")
     try:
         with kwok.nodes(NODES):
             return asyncio.run(_many())
     finally:
-        # Whatever is measured next is not to be measured beside the deletion of thousands of objects.
+        # The deletion of thousands of objects would disturb the next measurement.
         kubectl("delete", "namespace", NAMESPACE, "--wait", timeout=600)
 
 
@@ -81,16 +81,7 @@ async def _many() -> list[Figure]:
 def figures(
     seen: Seen, beside: Sequence[float], *, plain: float, peak: float, took: float, cpu: Sequence[float]
 ) -> list[Figure]:
-    """Returns what a search of very many came to.
-
-    Args:
-        seen: What was seen of it.
-        beside: Seconds from single TrainingJobs to their Jobs, beside plain ones.
-        plain: The operator's memory at its peak beside plain ones, MB.
-        peak: The same beside the search.
-        took: Seconds that the search took.
-        cpu: CPU seconds of the operator, and of the processes that suggest.
-    """
+    """Returns the figures of a very large search, beside those of plain TrainingJobs."""
     status = seen.experiment["status"]
     rungs = sum(place_of(name, NAME) is not None for name in seen.created)
     late, all_ = fills(seen.created, seen.ended, SLOTS, LATE), fills(seen.created, seen.ended, SLOTS)
@@ -141,14 +132,13 @@ def _percentiles(seconds: Sequence[float]) -> str:
 
 @asynccontextmanager
 async def _watched(seen: Seen) -> AsyncIterator[None]:
-    """Watches the namespace."""
     server = apiserver.server()
     api = session(server.context, f"https://{server.host}:{server.port}")
 
     async def follow(resource: str, take: Any) -> None:
-        async for told in watch(api, apiserver.path(resource, namespace=NAMESPACE)):
-            if told["type"] != "DELETED":
-                take(told["object"])
+        async for event in watch(api, apiserver.path(resource, namespace=NAMESPACE)):
+            if event["type"] != "DELETED":
+                take(event["object"])
 
     kinds = {
         "trainingjobs": seen.training,
@@ -167,16 +157,16 @@ async def _watched(seen: Seen) -> AsyncIterator[None]:
 
 
 class _Parts:
-    """What pods train, by the names of their Jobs."""
+    """The part of a training that each pod trains, by the names of their Jobs."""
 
     def __init__(self, seen: Seen) -> None:
         spec = spec_of(_experiment())
         self._seen = seen
         self._schedule = spec.schedule
-        self._curves = Curves(read([one.name for one in spec.parameters]), Space.of(spec.parameters))
+        self._curves = Curves(read([parameter.name for parameter in spec.parameters]), Space.of(spec.parameters))
 
     async def of(self, name: str) -> Part | None:
-        """Returns what the pod of a Job trains; None for what trains nothing."""
+        """Returns the part that the pod of a Job trains; None if it trains nothing."""
         part_of = random.Random(name).uniform(*SPREAD)  # noqa: S311
         if name.startswith(PLAIN):
             return Part(0, 1, 1, PLAIN_SECONDS * part_of, METRIC, (0.5,))
@@ -222,7 +212,7 @@ async def _beside_plain(seen: Seen) -> list[float]:
 
 
 async def _singles(seen: Seen, prefix: str, delay: float) -> None:
-    """Creates single TrainingJobs, suspended: all that their operator does is to make their Jobs. Then they go."""
+    """Creates single suspended TrainingJobs, for which the operator only creates the Jobs, and deletes them."""
     path, waiting = apiserver.path("trainingjobs", namespace=NAMESPACE), list[str]()
     await asyncio.sleep(delay)
     for number in count():
@@ -235,14 +225,13 @@ async def _singles(seen: Seen, prefix: str, delay: float) -> None:
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:
-    """Ends a task that goes on for ever; raises what has ended it before."""
+    """Cancels an endless task; raises the exception that has ended it before."""
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
 async def _until(what: str, look: Callable[[], object], seconds: float = SECONDS) -> None:
-    """Waits until there is something to see."""
     end = time.monotonic() + seconds
     while not look():
         if time.monotonic() > end:

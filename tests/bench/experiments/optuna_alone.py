@@ -1,4 +1,4 @@
-"""What suggestions are measured beside: Optuna alone, in one process. It reads the known trials from stdin."""
+"""Optuna alone in one process, for comparison with the suggestions. It reads the known trials from stdin."""
 
 import json
 import sys
@@ -24,24 +24,23 @@ DISTRIBUTIONS = {
 
 
 def study() -> optuna.Study:
-    """Returns a study that knows of the trials."""
+    """Returns a study with the known trials."""
     made = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=0, constant_liar=True))
-    for one in known:
-        complete = one["state"] == "Complete"
+    for item in known:
+        complete = item["state"] == "Complete"
         made.add_trial(
             create_trial(
-                params=one["parameters"],
-                distributions={name: DISTRIBUTIONS[name] for name in one["parameters"]},
+                params=item["parameters"],
+                distributions={name: DISTRIBUTIONS[name] for name in item["parameters"]},
                 state=TrialState.COMPLETE if complete else TrialState.PRUNED,
-                value=one["values"][-1][1] if complete else None,
-                intermediate_values=dict(one["values"]),
+                value=item["values"][-1][1] if complete else None,
+                intermediate_values=dict(item["values"]),
             )
         )
     return made
 
 
 def ask(made: optuna.Study) -> None:
-    """Asks for one suggestion."""
     trial = made.ask()
     trial.suggest_float("learningRate", 1e-4, 1e-1, log=True)
     trial.suggest_int("filters", 4, 32, step=4)
@@ -51,7 +50,7 @@ def ask(made: optuna.Study) -> None:
 
 
 def seconds(count: int) -> float:
-    """Returns how long so many suggestions take, with the study that they come of."""
+    """Returns the duration of so many suggestions, with the creation of the study."""
     start = time.perf_counter()
     made = study()
     for _ in range(count):

@@ -34,7 +34,7 @@ SEED = 2026
 """Another one than those of the searches, which would find exactly these trials with it."""
 HELD_OUT = 0.2
 MEMORY = 2**31
-NAMES = [one["name"] for one in PARAMETERS]
+NAMES = [parameter["name"] for parameter in PARAMETERS]
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +42,7 @@ Array = np.ndarray[Any, Any]
 def trials(document: Object) -> list[dict[str, str]]:
     """Returns the parameters of the trials to record."""
     asked = request(spec_of(document), document["spec"]["template"]["spec"], (), range(TRIALS))
-    return [one.parameters for one in suggest(asked).suggestions]
+    return [item.parameters for item in suggest(asked).suggestions]
 
 
 def batches(x: Array, y: Array, *, size: int, seed: int | None = None) -> Any:

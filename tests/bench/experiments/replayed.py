@@ -1,4 +1,4 @@
-"""Whether all suggestions of parallel searches are found again, by the command that people have for it."""
+"""Whether the replay command finds all suggestions of parallel searches again."""
 
 import subprocess
 import sys

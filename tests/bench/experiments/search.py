@@ -10,7 +10,7 @@ from tests.kit.kubectl import Object
 NAME = "digits-search"
 UID = "00000000-0000-4000-8000-000000000000"
 METRIC = "val_loss"
-"""What trials are judged by: on the 288 images that are held out, accuracy does not tell the best trials apart."""
+"""Metric of the trials: on the 288 validation images, accuracy does not separate the best trials."""
 EPOCHS = 27
 PARALLELISM = 4
 PARAMETERS: tuple[Object, ...] = (
@@ -43,16 +43,6 @@ def experiment(
     epochs: int = EPOCHS,
     parallelism: int = PARALLELISM,
 ) -> Object:
-    """Returns an Experiment, as JSON.
-
-    Args:
-        search: Method of its search.
-        schedule: Its schedule.
-        trials: How many there are in all.
-        seed: Seed of its search.
-        epochs: The most that a trial gets.
-        parallelism: How many are trained at the same time.
-    """
     return {
         "apiVersion": "epochal.dev/v1alpha1",
         "kind": "Experiment",
@@ -77,5 +67,4 @@ def template(epochs: int = EPOCHS) -> Object:
 
 
 def spec_of(document: Any) -> ExperimentSpec:
-    """Returns the spec of an Experiment that is given as JSON."""
     return ExperimentSpec.model_validate(document["spec"])

@@ -1,4 +1,4 @@
-"""What is seen of the objects of a namespace, and when."""
+"""The objects of a namespace as a watch sees them, with times."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from tests.kit.kubectl import Object
 
 @dataclass
 class Seen:
-    """What was seen of a namespace, in seconds by this process' clock.
+    """The objects of a namespace, with times in seconds by this process' clock.
 
     Args:
         created: When each TrainingJob was first seen.
@@ -67,7 +67,6 @@ def fills(created: Mapping[str, float], ended: Mapping[str, float], slots: int, 
 
     Args:
         created: When each rung's TrainingJob was made, by its name.
-        ended: When each had ended.
         slots: How many may run at the same time.
         known: How many trials there were at least.
     """
@@ -83,6 +82,6 @@ def fills(created: Mapping[str, float], ended: Mapping[str, float], slots: int, 
 
 
 def latencies(seen: Seen, prefix: str) -> list[float]:
-    """Returns how long TrainingJobs whose names begin so took to get their Jobs, or have waited so far."""
+    """Returns how long TrainingJobs with a name prefix took to get their Jobs, or have waited so far."""
     now = time.monotonic()
     return [seen.jobs.get(name, now) - at for name, at in seen.created.items() if name.startswith(prefix)]

@@ -24,17 +24,7 @@ from tests.kit.kubectl import Object
 
 @dataclass(frozen=True)
 class Job:
-    """The TrainingJob of a rung, after its end.
-
-    Args:
-        trial: Its trial.
-        rung: Its rung.
-        begin: When it began, in virtual seconds.
-        end: When it ended.
-        first: Epochs of its trial that it did not train itself.
-        last: The last epoch that it trained.
-        value: What its trial was worth by then; None if it has diverged.
-    """
+    """The TrainingJob of a rung after its end, in virtual seconds; `value` is None if it diverged."""
 
     trial: int
     rung: int
@@ -46,11 +36,10 @@ class Job:
 
     @property
     def uid(self) -> str:
-        """What the ledger calls it."""
         return f"{self.trial}-r{self.rung}"
 
     def trained(self, at: float) -> int:
-        """Returns how many epochs it had trained at a time."""
+        """Returns the number of epochs that it had trained at a time."""
         if at <= self.begin:
             return 0
         share = min(1.0, (at - self.begin) / (self.end - self.begin))
@@ -59,13 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Run:
-    """A search that has come to its end.
-
-    Args:
-        document: The Experiment, as JSON.
-        ledger: What was observed.
-        jobs: The TrainingJobs, in the order of their ends.
-    """
+    """A finished search: the Experiment, its ledger, and its TrainingJobs in the order of their ends."""
 
     document: Object
     ledger: tuple[Event, ...]
@@ -73,51 +56,37 @@ class Run:
 
     @property
     def epochs(self) -> int:
-        """Epochs that all trials together were trained for."""
         return sum(job.last - job.first for job in self.jobs)
 
     @property
     def epochs_from_zero(self) -> int:
-        """Epochs that it would have been, had each rung trained all of its epochs anew."""
+        """Epochs of all trials if each rung trained all of its epochs anew."""
         return sum(job.last for job in self.jobs)
 
     @property
     def repeated(self) -> int:
-        """Epochs that were trained again."""
         times = Counter((job.trial, epoch) for job in self.jobs for epoch in range(job.first, job.last))
         return self.epochs - len(times)
 
     @property
     def best(self) -> float:
-        """The best value, which is the least."""
         return min(job.value for job in self.jobs if job.value is not None)
 
     def epochs_until(self, value: float) -> float:
-        """Returns the epochs that all trials together had been trained for when this value was reached; inf if never.
-
-        Args:
-            value: The value. A better one will do.
-        """
+        """Returns the epochs of all trials until this value, or a better one, was reached; inf if never."""
         reached = (job.end for job in self.jobs if job.value is not None and job.value <= value)
         at = next(reached, None)
         return math.inf if at is None else sum(job.trained(at) for job in self.jobs)
 
     @property
     def ledger_object(self) -> Object:
-        """The ExperimentLedger as the API server would have it."""
         metadata = {"name": self.document["metadata"]["name"]}
         about = {"apiVersion": "epochal.dev/v1alpha1", "kind": "ExperimentLedger", "metadata": metadata}
         return about | {"data": encode(self.ledger)}
 
 
 def simulate(document: Object, curves: Curves, *, from_checkpoints: bool = True) -> Run:
-    """Returns what becomes of a search.
-
-    Args:
-        document: The Experiment, as JSON.
-        curves: What trials are worth, and how long their epochs take.
-        from_checkpoints: Whether a rung goes on from the one below; otherwise it trains all of its epochs anew.
-    """
+    """Returns the run of a search; without `from_checkpoints` each rung trains all of its epochs anew."""
     return _Simulation(document, curves, from_checkpoints=from_checkpoints).run()
 
 
@@ -146,7 +115,7 @@ class _Simulation:
         return Run(self._document, tuple(self._ledger), tuple(self._ended))
 
     def _fill_slots(self) -> None:
-        """Does what the operator does: promoted trials go on, and for what is left new ones are asked for."""
+        """Fills the free slots as the operator does: first with promoted trials, then with new ones."""
         following = decide(self._spec, self._trials, len(self._running))
         for trial in following.promote:
             self._begin(*trial.place)
@@ -156,12 +125,12 @@ class _Simulation:
             template = self._document["spec"]["template"]["spec"]
             answer = suggest(request(self._spec, template, self._ledger, numbers))
             assert not answer.exhausted
-            self._write([Created(one.trial, one.parameters, known) for one in answer.suggestions])
+            self._write([Created(suggestion.trial, suggestion.parameters, known) for suggestion in answer.suggestions])
             for number in numbers:
                 self._begin(number, 0)
 
     def _write(self, events: Sequence[Event]) -> None:
-        """Appends to the ledger; that TrainingJobs are there is written with what comes next, as the operator does."""
+        """Appends to the ledger. Started TrainingJobs are written with the next events, as the operator does."""
         self._ledger += [*self._begun, *events]
         self._begun.clear()
         self._trials = fold(events, self._trials)

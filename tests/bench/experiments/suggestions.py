@@ -1,4 +1,4 @@
-"""How long suggestions take with many trials known: by a process of their own, as the operator asks, and by Optuna."""
+"""Duration of suggestions with many known trials: by a process of their own, as the operator runs it, and by Optuna."""
 
 import asyncio
 import json
@@ -37,19 +37,26 @@ sys.stderr.write(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 """
 
 
-def questions() -> tuple[Request, Request]:
-    """Returns what is asked with 1,000 trials known, a third of each rung higher: one suggestion, and a hundred."""
+def suggest_requests() -> tuple[Request, Request]:
+    """Returns requests with 1,000 known trials, a third of them in each higher rung: for one suggestion and for 100."""
     document = experiment("Random", ASHA, trials=MAX_TRIALS, parallelism=100)
     spec, template = spec_of(document), document["spec"]["template"]["spec"]
     space = Space.of(spec.parameters)
-    curves = Curves(read([one.name for one in spec.parameters]), space)
+    curves = Curves(read([parameter.name for parameter in spec.parameters]), space)
     ledger: list[Event] = []
-    for one in suggest(request(spec, template, (), range(KNOWN))).suggestions:
-        ledger.append(Created(one.trial, one.parameters, 0))
-        curve, reached = curves.of(one.parameters), sum(one.trial % 3**power == 0 for power in range(len(RUNGS)))
+    for suggestion in suggest(request(spec, template, (), range(KNOWN))).suggestions:
+        ledger.append(Created(suggestion.trial, suggestion.parameters, 0))
+        curve, reached = (
+            curves.of(suggestion.parameters),
+            sum(suggestion.trial % 3**power == 0 for power in range(len(RUNGS))),
+        )
         for rung, epoch in enumerate(RUNGS[:reached]):
             if (value := curve.best(epoch)) is not None:
-                ledger.append(Finished(one.trial, rung, epoch, repr(value), f"{one.trial}-r{rung}", 1, epoch == EPOCHS))
+                ledger.append(
+                    Finished(
+                        suggestion.trial, rung, epoch, repr(value), f"{suggestion.trial}-r{rung}", 1, epoch == EPOCHS
+                    )
+                )
     searched = spec_of(experiment("TPE", ASHA, trials=MAX_TRIALS, parallelism=100))
     single, many = (request(searched, template, ledger, range(KNOWN, KNOWN + count)) for count in GOALS)
     return single, many
@@ -57,7 +64,7 @@ def questions() -> tuple[Request, Request]:
 
 def suggestions() -> list[Figure]:
     """Measures one suggestion and a hundred, by the child process and by Optuna alone, in turn."""
-    asked = questions()
+    asked = suggest_requests()
     given = json.dumps(_natively(asked[0]))
     ours: dict[int, list[float]] = {count: [] for count in GOALS}
     theirs: list[dict[str, float]] = []
@@ -70,14 +77,14 @@ def suggestions() -> list[Figure]:
             answer = asyncio.run(_asked(question))
             ours[count].append(time.perf_counter() - began)
             assert len(answer.suggestions) == count
-    alone = {1: [one["one"] for one in theirs], 100: [one["hundred"] for one in theirs]}
-    imports, peak = spread([one["import"] for one in theirs]), max(one["megabytes"] for one in theirs)
+    alone = {1: [item["one"] for item in theirs], 100: [item["hundred"] for item in theirs]}
+    imports, peak = spread([item["import"] for item in theirs]), max(item["megabytes"] for item in theirs)
     figure = partial(_figure, beside=f"and {imports} its import, {peak:.0f} MB")
     return [*(figure(count, ours[count], alone[count]) for count in GOALS), _memory(asked[1], peak)]
 
 
 async def _asked(question: Request) -> Response:
-    """Returns the answer of a process that is begun for one question."""
+    """Returns the answer of a process that is started for one request."""
     searcher = Searcher()
     try:
         return await searcher.ask(question)
@@ -108,7 +115,7 @@ def _run(*command: str, given: str) -> "subprocess.CompletedProcess[str]":
 
 
 def _natively(question: Request) -> list[Object]:
-    """Returns the known trials as Optuna has them: with numbers for texts."""
+    """Returns the known trials in Optuna's own form: with numbers for texts."""
     domains = Space.of(question.parameters).domains
     return [
         {

@@ -1,4 +1,4 @@
-"""Plays trainers of pods that exist in the API alone: they report as trainers do, and end when their time is over."""
+"""Simulates the trainers of pods that exist in the API alone: they send reports, and end after their time."""
 
 import asyncio
 import json
@@ -35,16 +35,7 @@ TRIES = 20
 
 @dataclass(frozen=True)
 class Part:
-    """What a pod trains.
-
-    Args:
-        first: Epochs that were finished before.
-        last: Its last epoch.
-        epochs: Epochs in all.
-        seconds: Seconds of an epoch.
-        metric: What tells the best epoch.
-        values: The best value by the end of each epoch; where they end before the last one, the loss is NaN.
-    """
+    """The part of a training that a pod trains; `values` end early where the loss becomes NaN."""
 
     first: int
     last: int
@@ -55,22 +46,17 @@ class Part:
 
     @property
     def diverges(self) -> bool:
-        """Whether its loss is NaN in the end."""
+        """Whether its loss becomes NaN."""
         return len(self.values) < self.last
 
     @property
     def stops(self) -> bool:
-        """Whether more is to come."""
+        """Whether the training continues in another part."""
         return self.last < self.epochs and not self.diverges
 
 
 class Trainers:
-    """The trainers of a namespace while it is entered.
-
-    Args:
-        namespace: The namespace.
-        part: Returns what the pod of a Job trains, by the Job's name; None for one that trains nothing, and ends.
-    """
+    """The trainers of a namespace while it is entered; `part` returns the part of a pod by its Job's name, or None."""
 
     def __init__(self, namespace: str, part: Callable[[str], Awaitable[Part | None]]) -> None:
         self._namespace = namespace
@@ -91,20 +77,20 @@ class Trainers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for one in (self._api, self._operator):
-            if one is not None:
-                await one.close()
+        for item in (self._api, self._operator):
+            if item is not None:
+                await item.close()
 
     @property
     def alive(self) -> bool:
-        """Whether pods are watched; raises what has ended that."""
+        """Whether pods are watched; raises the exception that has ended the watch."""
         if self._watch is not None and self._watch.done():
             self._watch.result()
         return self._watch is not None
 
     async def _follow(self) -> None:
-        async for told in watch(self._api, apiserver.path("pods", namespace=self._namespace)):
-            pod = told["object"]
+        async for event in watch(self._api, apiserver.path("pods", namespace=self._namespace)):
+            pod = event["object"]
             uid = pod["metadata"]["uid"]
             if pod.get("status", {}).get("phase") == "Running" and uid not in self._known:
                 self._known.add(uid)
@@ -130,7 +116,7 @@ class Trainers:
         await self._end(pod, began, ExitCode.BAD_DATA if part.diverges else ExitCode.DONE, words)
 
     async def _train(self, pod: Object, part: Part, name: str, token: str) -> Report:
-        """Reports at the end of each epoch, and between two of them as the operator asks; returns the last report."""
+        """Reports at the end of each epoch, and in between as the operator asks; returns the last report."""
         loop, sequence, reached = asyncio.get_running_loop(), 0, part.first
         began = due = loop.time()
         end = began + (part.last - part.first) * part.seconds
@@ -168,7 +154,7 @@ class Trainers:
         )
 
     async def _post(self, pod: Object, name: str, token: str, report: Report) -> Answer | None:
-        """Sends a report; returns what is said to it, or None if it was not taken."""
+        """Sends a report; returns the response, or None if it was refused."""
         if self._operator is None:
             authority = pod["metadata"]["annotations"][CA_ANNOTATION]
             self._operator = session(ssl.create_default_context(cadata=authority), operator.PROGRESS)
@@ -182,7 +168,7 @@ class Trainers:
         return None
 
     async def _token(self, pod: Object) -> str:
-        """Returns a token that is bound to a pod, as the kubelet asks for it."""
+        """Returns a token that is bound to a pod, as the kubelet requests it."""
         metadata = pod["metadata"]
         bound = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
         asked = {"spec": {"audiences": [TOKEN_AUDIENCE], "expirationSeconds": 3600, "boundObjectRef": bound}}
@@ -191,7 +177,6 @@ class Trainers:
             return str((await answer.json())["status"]["token"])
 
     async def _end(self, pod: Object, began: datetime, code: int, words: str) -> None:
-        """Ends a pod, as its kubelet does."""
         name = pod["metadata"]["name"]
         ended = {
             "exitCode": int(code),
@@ -212,18 +197,12 @@ class Trainers:
 
 
 def session(context: ssl.SSLContext, base: str) -> aiohttp.ClientSession:
-    """Returns a session with a server.
-
-    Args:
-        context: Who it is, and who we are.
-        base: Where it is.
-    """
     timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
     return aiohttp.ClientSession(base, connector=aiohttp.TCPConnector(ssl=context, limit=32), timeout=timeout)
 
 
 async def watch(api: aiohttp.ClientSession, path: str) -> Any:
-    """Yields what a watch tells for ever: what is there, then each change."""
+    """Yields the existing objects and then each change, without end."""
     version, timeout = "", aiohttp.ClientTimeout(total=None, sock_read=QUIET_SECONDS)
     while True:
         if not version:
@@ -236,17 +215,16 @@ async def watch(api: aiohttp.ClientSession, path: str) -> Any:
         with suppress(aiohttp.ClientPayloadError, TimeoutError):
             async with api.get(f"{path}?{query}", timeout=timeout, raise_for_status=True) as answer:
                 async for line in _lines(answer.content):
-                    told = json.loads(line)
-                    if told["type"] == "ERROR":
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
                         version = ""
                         break
-                    version = told["object"]["metadata"]["resourceVersion"]
-                    if told["type"] != "BOOKMARK":
-                        yield told
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        yield event
 
 
 async def _lines(content: aiohttp.StreamReader) -> Any:
-    """Yields whole lines, however long."""
     rest = b""
     async for part in content.iter_any():
         *lines, rest = (rest + part).split(b"\n")

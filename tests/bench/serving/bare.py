@@ -1,4 +1,4 @@
-"""What a server is measured beside: ONNX Runtime in a bare loop. `python -m tests.bench.serving.bare` runs it."""
+"""ONNX Runtime in a bare loop, for comparison with the server: `python -m tests.bench.serving.bare`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Servers on the local cluster: how soon they are ready, what memory they take, and whether any request fails."""
+"""Servers on the local cluster: time until ready, memory, and failed requests."""
 
 import queue
 import tempfile
@@ -10,9 +10,9 @@ from tests.bench.schedule import timed
 from tests.bench.serving import wrk
 from tests.bench.serving.networks import MNIST, batches, trained
 from tests.kit import buckets, operator, proc
-from tests.kit.inference import judge, questions
+from tests.kit.inference import infer_requests, judge
 from tests.kit.kubectl import Object, apply, kubectl, wait
-from tests.kit.load import Asked, Load
+from tests.kit.load import Load, SentRequest
 from tests.kit.servers import Server, ready_since
 
 NAMESPACE = "bench-serving"
@@ -24,19 +24,14 @@ STARTS = 10
 START_SECONDS = 2
 MEGABYTES = 150
 TIMES = 20
-"""How often a model is rolled out, and a pod told to end."""
+"""Number of rollouts and of terminated pods."""
 REPLICAS = 2
 LOAD_SECONDS = 10
 LATE_SECONDS = 60
 
 
 class Bed:
-    """A namespace, and two networks of which a server can serve either.
-
-    Args:
-        mnist: Folder with the files of MNIST.
-        folder: Takes what is trained and sent.
-    """
+    """A namespace, and two networks of which a server can serve either."""
 
     def __init__(self, mnist: Path, folder: Path) -> None:
         store = buckets.connect()
@@ -45,19 +40,18 @@ class Bed:
             network.put(store, BUCKET, f"{NAME}-{seed}") for network, seed in zip(self.networks, SEEDS, strict=True)
         ]
         self.batches = batches(mnist)
-        self.questions = questions(NAME, self.networks[0].names, self.batches)
-        self.requests = wrk.write(folder / "requests", self.questions)
+        self.infer_requests = infer_requests(NAME, self.networks[0].names, self.batches)
+        self.requests = wrk.write(folder / "requests", self.infer_requests)
         self.server = Server(NAMESPACE, NAME)
 
     def load(self) -> Load:
-        """Returns requests to the server, all the time."""
         models = {source["sha256"]: network.onnx for source, network in zip(self.sources, self.networks, strict=True)}
-        url = f"{self.server.url}{self.questions.path}"
-        return Load(url, self.questions.bodies, self.questions.headers, judge(models, self.batches))
+        url = f"{self.server.url}{self.infer_requests.path}"
+        return Load(url, self.infer_requests.bodies, self.infer_requests.headers, judge(models, self.batches))
 
 
 def on_cluster(mnist: Path) -> list[Figure]:
-    """Measures a server of the network of mnist.yaml, in a namespace that was not there before."""
+    """Measures a server of the network of mnist.yaml in a new namespace."""
     kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", timeout=300)
     apply(*buckets.namespace_with_credentials(NAMESPACE, *buckets.credentials()))
     with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +88,7 @@ def start(bed: Bed) -> Figure:
 
 
 def _stages(pods: queue.Queue[tuple[float, Object]]) -> tuple[float, float, float]:
-    """Returns when a new pod was created, when its container was seen to run, and when it was ready."""
+    """Returns when a new pod was created, when its container ran, and when it was ready."""
     first: dict[str, tuple[float, float]] = {}
     while True:
         at, pod = pods.get(timeout=LATE_SECONDS)
@@ -109,7 +103,7 @@ def _stages(pods: queue.Queue[tuple[float, Object]]) -> tuple[float, float, floa
 
 
 def memory(bed: Bed) -> Figure:
-    """Measures the most memory that a server takes, while it is as busy as it can be."""
+    """Measures the most memory that a server under full load takes."""
     bed.server.wait_ready()
     (pod,) = bed.server.ready_pods()
     pid = operator.process_of(pod["metadata"]["uid"])
@@ -126,18 +120,20 @@ def memory(bed: Bed) -> Figure:
 
 
 def rollouts(bed: Bed) -> Figure:
-    """Rolls the one network out after the other, while requests come."""
+    """Rolls out two networks in turn while requests come."""
     with bed.load() as load:
         for number in range(TIMES):
             source = bed.sources[(number + 1) % 2]
             bed.server.patch(source=source)
             bed.server.wait_ready(source["sha256"])
-    assert {one.by for one in load.asked} >= {source["sha256"] for source in bed.sources}, "nothing was rolled out"
+    assert {request.by for request in load.asked} >= {source["sha256"] for source in bed.sources}, (
+        "nothing was rolled out"
+    )
     return failures(f"requests that failed during {TIMES} rollouts", load.asked)
 
 
 def ends(bed: Bed) -> Figure:
-    """Tells pods to end, one after the other, while requests come."""
+    """Deletes pods, one after another, while requests come."""
     with bed.load() as load:
         for _ in range(TIMES):
             oldest = bed.server.ready_pods()[0]["metadata"]["name"]
@@ -146,12 +142,12 @@ def ends(bed: Bed) -> Figure:
     return failures(f"requests that failed while {TIMES} pods were told to end", load.asked)
 
 
-def failures(what: str, asked: Sequence[Asked]) -> Figure:
-    """Returns how many requests were not answered."""
-    failed = [one for one in asked if not one.answered]
-    for one in failed[:5]:
-        print(f"  {one}", flush=True)
-    slowest = percentile([one.seconds for one in asked], 0.999) * 1000
+def failures(what: str, asked: Sequence[SentRequest]) -> Figure:
+    """Returns how many requests failed."""
+    failed = [request for request in asked if not request.answered]
+    for request in failed[:5]:
+        print(f"  {request}", flush=True)
+    slowest = percentile([request.seconds for request in asked], 0.999) * 1000
     return Figure(
         f"{what}, {REPLICAS} replicas",
         f"{len(asked)} requests, 99.9 % of them within {slowest:.0f} ms",

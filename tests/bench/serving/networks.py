@@ -1,4 +1,4 @@
-"""The networks that are served, and the images that they are asked about."""
+"""The networks of the served models, and the images of the requests."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +9,11 @@ import numpy as np
 from tests.bench.networks import IMAGES_HEAD, SMALL, Network
 from tests.demo.mnist import files
 from tests.kit.kubectl import Object
-from tests.kit.trained import Trained, train
+from tests.kit.trained_model import TrainedModel, train
 
 Array = np.ndarray[Any, Any]
 DISTINCT = 256
-"""Requests that are sent in turn, each with other images."""
+"""Requests that are sent in turn, each with different images."""
 SEED = 7
 _WIDE: Object = {"layer": "Conv2D", "filters": 128, "kernel_size": 3, "padding": "same", "activation": "relu"}
 
@@ -28,15 +28,7 @@ SLOW = replace(
 """About 5 ms an image."""
 
 
-def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) -> Trained:
-    """Trains a network for an epoch.
-
-    Args:
-        network: The network.
-        mnist: Folder with the files of MNIST.
-        folder: What to write into.
-        seed: Seed of its weights.
-    """
+def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) -> TrainedModel:
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     network.write_data(mnist, data / f"{network.name}.npz")
@@ -46,7 +38,7 @@ def trained(network: Network, mnist: Path, folder: Path, *, seed: int = SEED) ->
 
 
 def batches(mnist: Path, samples: int = 1) -> list[Array]:
-    """Returns what each request holds: so many images of MNIST's test set, others than the one before."""
+    """Returns the batches of the requests: images of MNIST's test set, different in each."""
     path = next(path for path in files(mnist) if path.name.startswith("t10k-images"))
     images = np.frombuffer(path.read_bytes(), np.uint8, offset=IMAGES_HEAD).reshape(-1, 28, 28, 1)
     return [

@@ -22,8 +22,8 @@ from tests.bench.serving.networks import MNIST, SLOW, batches, trained
 from tests.bench.serving.processes import free_port, pinned, serving
 from tests.bench.serving.wrk import Load
 from tests.bench.turns import in_turn
-from tests.kit.inference import questions
-from tests.kit.trained import Trained
+from tests.kit.inference import infer_requests
+from tests.kit.trained_model import TrainedModel
 
 ROUNDS = 6
 SECONDS = 3
@@ -40,38 +40,27 @@ Loads = dict[str, list[Load]]
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the servers of one network are measured.
-
-    Args:
-        trained: The network.
-        images: Images, as npy.
-        folder: Takes requests and logs.
-        mnist: Folder with the files of MNIST.
-    """
-
-    trained: Trained
+    trained: TrainedModel
     images: Path
     folder: Path
     mnist: Path
 
-    def bare(self, batch: int = 1) -> Load:
-        """Runs the bare loop."""
+    def bare_loop(self, batch: int = 1) -> Load:
         program = ["-m", "tests.bench.serving.bare", str(self.trained.onnx), str(self.images)]
         command = pinned(sys.executable, *program, "--batch", str(batch), "--seconds", str(SECONDS))
-        told = json.loads(subprocess.run(command, check=True, text=True, capture_output=True, timeout=120).stdout)
-        return Load(told["rate"], 0, told["p50"], told["p99"])
+        result = json.loads(subprocess.run(command, check=True, text=True, capture_output=True, timeout=120).stdout)
+        return Load(result["rate"], 0, result["p50"], result["p99"])
 
     def requests(self, *, samples: int = 1, binary: bool = True) -> Path:
-        """Returns a file of requests for wrk, written at the first call."""
         path = self.folder / f"{self.trained.name}-{samples}-{'binary' if binary else 'json'}"
         if not path.exists():
             asked = batches(self.mnist, samples)
-            wrk.write(path, questions(self.trained.name, self.trained.names, asked, binary=binary))
+            wrk.write(path, infer_requests(self.trained.name, self.trained.names, asked, binary=binary))
         return path
 
     @contextmanager
     def server(self, how: Runtime | Literal["SavedModel"]) -> Iterator[str]:
-        """Starts a server that computes in some way, and yields its address."""
+        """Runs a server with this runtime, and yields its address."""
         port = free_port()
         with ExitStack() as stack:
             if how == "SavedModel":
@@ -86,7 +75,6 @@ class Bench:
 
 
 def mnist_network(mnist: Path) -> list[Figure]:
-    """Measures the network of mnist.yaml."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bench = _bench(trained(MNIST, mnist, Path(folder)), mnist, Path(folder))
         onnx = stack.enter_context(bench.server("ONNX"))
@@ -96,8 +84,8 @@ def mnist_network(mnist: Path) -> list[Figure]:
         loaded = partial(wrk.load, connections=CONNECTIONS, seconds=SECONDS)
         unloaded = partial(wrk.load, connections=1, seconds=SECONDS)
         contenders: dict[str, Callable[[], Load]] = {
-            "bare": bench.bare,
-            "bare, 64": partial(bench.bare, BATCH),
+            "bare": bench.bare_loop,
+            "bare, 64": partial(bench.bare_loop, BATCH),
             "64": lambda: wrk.load(onnx, many, connections=BATCH_CONNECTIONS, seconds=SECONDS),
             "binary": lambda: loaded(onnx, one),
             "JSON": lambda: loaded(onnx, one_json),
@@ -125,7 +113,7 @@ def slow_network(mnist: Path) -> list[Figure]:
         one = bench.requests()
         with bench.server("ONNX") as url:
             ours = lambda: wrk.load(url, one, connections=CONNECTIONS, seconds=SECONDS)  # noqa: E731
-            loads = in_turn({"bare": bench.bare, "binary": ours}, ROUNDS)
+            loads = in_turn({"bare": bench.bare_loop, "binary": ours}, ROUNDS)
     _all_answered(loads)
     call = median(load.p50 for load in loads["bare"]) / 1000
     what = f"one image, {CONNECTIONS} connections, a network of {call:.1f} ms an image"
@@ -133,23 +121,23 @@ def slow_network(mnist: Path) -> list[Figure]:
 
 
 def share(what: str, loads: Loads, ours: str, theirs: str, goal: float) -> Figure:
-    """Returns how much of the throughput of the bare loop there is."""
+    """Returns the share of the bare loop's throughput that the server reaches."""
     ratio = _rates(loads, ours, theirs)
     return Figure(
         f"{what}: throughput",
         f"a bare loop, {'batch 64' if '64' in theirs else 'batch 1'}: {_spread(loads[theirs])}",
-        f"{_spread(loads[ours])}: {ratio.told_reaching(goal)}",
+        f"{_spread(loads[ours])}: {ratio.describe_minimum(goal)}",
         f"at least {goal}",
         ratio.reaches(goal),
     )
 
 
 def latency(loads: Loads, how: str) -> Figure:
-    """Returns how far the latency of one connection lies above that of a bare call, by medians."""
+    """Returns the latency of one connection above that of a bare call, by medians."""
 
     def more(rounds: Sequence[tuple[Load, Load]]) -> float:
-        ours, bare = zip(*rounds, strict=True)
-        more: float = median(load.p50 for load in ours) - median(load.p50 for load in bare)
+        ours, bare_loop = zip(*rounds, strict=True)
+        more: float = median(load.p50 for load in ours) - median(load.p50 for load in bare_loop)
         return more / 1000
 
     rounds = list(zip(loads[f"{how}, unloaded"], loads["bare"], strict=True))
@@ -165,7 +153,7 @@ def latency(loads: Loads, how: str) -> Figure:
 
 
 def tail(loads: Loads) -> Figure:
-    """Returns how far the slowest requests lie above the median under load."""
+    """Returns the 99th percentile under load in medians."""
 
     def ratio(rounds: Sequence[Load]) -> float:
         return median(load.p99 for load in rounds) / median(load.p50 for load in rounds)
@@ -183,14 +171,14 @@ def tail(loads: Loads) -> Figure:
 
 
 def beside_tensorflow(loads: Loads) -> list[Figure]:
-    """Returns how the server compares with the same kind of server around a SavedModel, and with itself on Keras."""
+    """Returns the comparison with a server of a SavedModel, and with the same server on Keras."""
     ratio, keras = _rates(loads, "binary", "SavedModel"), _rates(loads, "Keras", "SavedModel")
     theirs = f"TensorFlow's SavedModel, batch 1, in the same kind of server: {_spread(loads['SavedModel'])}"
     return [
         Figure(
             "one image of MNIST, binary, by ONNX Runtime: throughput",
             theirs,
-            f"{_spread(loads['binary'])}: {ratio.told_reaching(2)}",
+            f"{_spread(loads['binary'])}: {ratio.describe_minimum(2)}",
             "at least 2",
             ratio.reaches(2),
         ),
@@ -202,7 +190,7 @@ def beside_tensorflow(loads: Loads) -> list[Figure]:
     ]
 
 
-def _bench(network: Trained, mnist: Path, folder: Path) -> Bench:
+def _bench(network: TrainedModel, mnist: Path, folder: Path) -> Bench:
     images = folder / "images.npy"
     np.save(images, np.concatenate(batches(mnist, BATCH)))
     return Bench(network, images, folder, mnist)

@@ -1,4 +1,4 @@
-"""Our server, outside of a cluster."""
+"""epochal-server outside of a cluster."""
 
 import sys
 from collections.abc import Iterator
@@ -12,25 +12,15 @@ from epochal_api.signature import CHECK, SIGNATURE
 from tests.bench.serving.processes import free_port, serving
 from tests.kit.s3_server import Service
 from tests.kit.serving import put
-from tests.kit.trained import ONNX, Trained
+from tests.kit.trained_model import ONNX, TrainedModel
 
 FILES: dict[Runtime, str] = {"ONNX": ONNX, "Keras": "model.keras"}
 KEYS = {ACCESS_KEY_ENV: "bench", SECRET_KEY_ENV: "bench-secret"}
 
 
 @contextmanager
-def server(trained: Trained, runtime: Runtime, port: int, folder: Path) -> Iterator[int]:
-    """Starts epochal-server with a network, which it fetches from a bucket.
-
-    Args:
-        trained: The network.
-        runtime: What computes.
-        port: Where it listens, on the loopback.
-        folder: Takes its configuration and its log.
-
-    Yields:
-        Its process.
-    """
+def server(trained: TrainedModel, runtime: Runtime, port: int, folder: Path) -> Iterator[int]:
+    """Runs epochal-server with a network from a bucket, and yields its process."""
     file = FILES[runtime]
     with ExitStack() as stack:
         with _bucket(trained, file) as endpoint:  # which is not needed any more once the server is ready
@@ -50,7 +40,7 @@ def server(trained: Trained, runtime: Runtime, port: int, folder: Path) -> Itera
 
 
 @contextmanager
-def _bucket(trained: Trained, file: str) -> Iterator[str]:
+def _bucket(trained: TrainedModel, file: str) -> Iterator[str]:
     """Serves a network's files from a bucket, and yields the address."""
     service = Service()
     try:

@@ -14,7 +14,6 @@ START_SECONDS = 60
 
 
 def free_port() -> int:
-    """Returns a port of the loopback that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
@@ -22,7 +21,7 @@ def free_port() -> int:
 
 
 def pinned(*command: str) -> Sequence[str]:
-    """Returns a command that has one core."""
+    """Returns a command prefix that pins a process to one core."""
     return ("taskset", "--cpu-list", str(CORE), *command)
 
 
@@ -30,20 +29,9 @@ def pinned(*command: str) -> Sequence[str]:
 def serving(
     command: Sequence[str], port: int, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[int]:
-    """Starts a server, waits until it is ready, and ends it in the end.
-
-    Args:
-        command: What to run.
-        port: Where it listens, on the loopback.
-        log: Takes what it says.
-        environment: Variables that it has beside those of this process.
-
-    Yields:
-        Its process.
-    """
-    with log.open("wb") as said:
+    with log.open("wb") as log_file:
         process = subprocess.Popen(
-            pinned(*command), stdout=said, stderr=subprocess.STDOUT, env=os.environ | dict(environment or {})
+            pinned(*command), stdout=log_file, stderr=subprocess.STDOUT, env=os.environ | dict(environment or {})
         )
     try:
         _wait(process, port, log)

@@ -1,4 +1,4 @@
-"""What a server is measured beside: TensorFlow's SavedModel in the same kind of server, one image a request.
+"""TensorFlow's SavedModel in the same kind of server, one image a request, for comparison with the server.
 
 It answers the same requests of Open Inference with the least that a user would write for it: aiohttp, orjson, no
 checks, one call of the model for each request, in the event loop.
@@ -34,8 +34,8 @@ def main() -> None:
         ((output, answer),) = call(**{name: tf.constant(array)}).items()
         content = answer.numpy()
         parameters = {"binary_data_size": content.nbytes}
-        told = {"name": output, "datatype": "FP32", "shape": content.shape, "parameters": parameters}
-        head = orjson.dumps({"model_name": "mnist", "model_version": "1", "outputs": [told]})
+        tensor = {"name": output, "datatype": "FP32", "shape": content.shape, "parameters": parameters}
+        head = orjson.dumps({"model_name": "mnist", "model_version": "1", "outputs": [tensor]})
         headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
         return web.Response(body=head + content.tobytes(), headers=headers)
 

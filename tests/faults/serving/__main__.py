@@ -1,4 +1,4 @@
-"""`make faults`: breaks servers on purpose while requests come, and writes a part of RESULTS.md."""
+"""`make faults`: injects faults into servers while requests come, and writes a part of RESULTS.md."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
 from tests.faults.measure import log, say
 from tests.faults.scenario import slug
-from tests.faults.serving import of_pods, of_requests, of_source
+from tests.faults.serving import pod_faults, request_faults, source_faults
 from tests.faults.serving.bed import REPLICAS, Bed, bed
 from tests.faults.serving.overload import Overload
 from tests.faults.serving.scenario import Outcome
@@ -18,7 +18,7 @@ from tests.faults.serving.table import goals, table
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 NAMESPACE = "faults-serving"
 LEGEND = f"""\
-Each fault hits a server of the network of digits.yaml with {REPLICAS} pods, which {of_pods.CONNECTIONS} connections
+Each fault hits a server of the network of digits.yaml with {REPLICAS} pods, which {pod_faults.CONNECTIONS} connections
 ask all the time by its Service's name, each time something else. It is survived if each request was answered with what
 that model gives for that image, and the server is Ready again in the end. Lost are requests that were accepted and not
 answered. A pod that is killed loses those that it has, and their callers see a closed connection; until Kubernetes has
@@ -27,13 +27,11 @@ seen it, others find nobody there.
 The last three faults have a server of their own, with one pod. Hostile requests come from several clients, without
 end, beside the plain requests that the table counts. Each plain request must be answered within a second. The server
 must not restart, and its memory must stay below its limit. A stopped server has a full queue when it gets SIGSTOP for
-{of_requests.STOPPED_SECONDS} s, and its clients leave meanwhile. A second after SIGCONT no request may be refused.
+{request_faults.STOPPED_SECONDS} s, and its clients leave meanwhile. A second after SIGCONT no request may be refused.
 """
 
 
 class Tryable(Protocol):
-    """Whatever can be tried."""
-
     @property
     def name(self) -> str:
         """What the table calls it."""
@@ -42,7 +40,12 @@ class Tryable(Protocol):
         """Makes it."""
 
 
-SCENARIOS: tuple[Tryable, ...] = (*of_pods.SCENARIOS, *of_source.SCENARIOS, Overload(), *of_requests.SCENARIOS)
+SCENARIOS: tuple[Tryable, ...] = (
+    *pod_faults.SCENARIOS,
+    *source_faults.SCENARIOS,
+    Overload(),
+    *request_faults.SCENARIOS,
+)
 
 
 def main() -> int:
@@ -62,7 +65,7 @@ def main() -> int:
         for scenario in chosen:
             say(f"  {scenario.name} ...")
             outcome = scenario.make(where)
-            seen = [*outcome.wrong] if outcome.wrong else [outcome.told]
+            seen = [*outcome.wrong] if outcome.wrong else [outcome.notes]
             if outcome.trace:
                 seen.append(f"see {log(slug(outcome.name), outcome.trace)}")
             say("\n      ".join([f"{'✗' if outcome.wrong else '✓'} {outcome.name}", *seen]))

@@ -1,4 +1,4 @@
-"""Where servers are disturbed: a namespace, models, sound and broken ones, and a server that is always asked."""
+"""Where servers are tried: a namespace, valid and broken models, and a server under load."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from minio import Minio
 
 from tests.faults.s3proxy import Proxy
 from tests.kit import buckets
-from tests.kit.inference import Array, judge, questions
+from tests.kit.inference import Array, infer_requests, judge
 from tests.kit.jobs import digits, digits_file
 from tests.kit.kubectl import Object, apply, kubectl
 from tests.kit.load import Load
 from tests.kit.servers import Server
-from tests.kit.trained import Trained, train
+from tests.kit.trained_model import TrainedModel, train
 
 NAME = "digits"
 BUCKET = "faults-models"
@@ -27,37 +27,19 @@ DISTINCT = 64
 
 @dataclass(frozen=True)
 class Bed:
-    """Where servers are disturbed.
-
-    Args:
-        namespace: The namespace.
-        store: The service that holds the models.
-        proxy: What is between the servers and their storage.
-        server: A server that is ready, with two pods.
-        network: The network that it serves.
-        source: Where that lies.
-        folder: Takes what is trained.
-    """
-
     namespace: str
     store: Minio
     proxy: Proxy
     server: Server
-    network: Trained
+    network: TrainedModel
     source: Object
     folder: Path
 
-    def load(self, server: Server | None = None, network: Trained | None = None, **how: Any) -> Load:
-        """Returns requests, all the time.
-
-        Args:
-            server: Whom they ask; the one that is always there if not given.
-            network: What it serves.
-            how: How they come, see Load.
-        """
+    def load(self, server: Server | None = None, network: TrainedModel | None = None, **how: Any) -> Load:
+        """Returns a load of requests to a server with its network; `options` are those of Load."""
         server, network = server or self.server, network or self.network
         batches = images(network.signature.inputs[0].shape)
-        asked = questions(server.name, network.names, batches)
+        asked = infer_requests(server.name, network.names, batches)
         looks = judge({network.name: network.onnx}, batches)
         return Load(f"{server.url}{asked.path}", asked.bodies, asked.headers, looks, **how)
 
@@ -81,11 +63,11 @@ def bed(namespace: str) -> Iterator[Bed]:
 
 
 def storage(proxy: Proxy) -> Object:
-    """Returns the storage of a server that asks it through a proxy."""
+    """Returns the storage of a server that reaches it through a proxy."""
     return {"endpoint": proxy.url, "secretRef": {"name": buckets.SECRET}}
 
 
 def images(shape: Sequence[int]) -> list[Array]:
-    """Returns what requests hold: noise, an image each."""
+    """Returns noise as images."""
     drawn = np.random.default_rng(0).integers(0, 256, (DISTINCT, 1, *shape))
     return [*drawn.astype(np.float32)]

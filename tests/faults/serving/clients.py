@@ -16,15 +16,6 @@ PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Request:
-    """A request.
-
-    Args:
-        name: The name of its kind.
-        path: Path and query.
-        body: The body.
-        headers: The headers.
-    """
-
     name: str
     path: str
     body: bytes

@@ -7,23 +7,22 @@ import numpy as np
 from PIL import Image
 
 from tests.faults.serving.clients import Request
-from tests.kit.trained import Trained
+from tests.kit.trained_model import TrainedModel
 
 BODY_BYTES = 8 * 2**20
 """The default of `limits.requestBytes`."""
 FEW_BYTES = 160 * 1024
 """A body that the server decodes without a look at its lists first."""
 LABELLED, ROWS = 30_000, 30_000
-"""Samples whose answers have room beside each other: an eighth of 512 MiB is for bodies and answers."""
+"""Samples and rows whose answers fit beside each other: an eighth of 512 MiB is for bodies and answers."""
 SIDE = 1000
 _NAME_BYTES = 8
 
 
-def of_bodies(server: str, network: Trained) -> Sequence[Sequence[Request]]:
+def of_bodies(server: str, network: TrainedModel) -> Sequence[Sequence[Request]]:
     """Returns requests of JSON for two clients: names, labels, and rows of Watson.
 
     Args:
-        server: Name of the server.
         network: Its network, which takes one number as a sample.
     """
     names, infer = network.names, f"/v2/models/{server}/infer"
@@ -42,7 +41,7 @@ def of_bodies(server: str, network: Trained) -> Sequence[Sequence[Request]]:
 
 
 def _names(size: int) -> bytes:
-    """Returns an object of so many bytes, of which one name is there twice."""
+    """Returns an object of so many bytes with one duplicate name."""
     names = ",".join(f'"{number:x}":0' for number in range(size // _NAME_BYTES))
     return f'{{"a":{{{names[: names.rindex(",", 0, size - 30)]}}},"0":1,"0":1}}'.encode()
 

@@ -8,19 +8,15 @@ import numpy as np
 from tests.bench.serving.networks import SLOW
 from tests.kit.inference import Array
 from tests.kit.jobs import digits
-from tests.kit.trained import Trained, train
+from tests.kit.trained_model import TrainedModel, train
 
 NUMBERS = "numbers"
 SAMPLES, CLASSES = 64, 10
 
 
 @cache
-def slow(folder: Path) -> Trained:
-    """Returns a network that takes milliseconds an image, trained at the first call.
-
-    Args:
-        folder: Takes the data and the network.
-    """
+def slow(folder: Path) -> TrainedModel:
+    """Returns a network that takes milliseconds an image, trained at the first call."""
     noise = np.random.default_rng(0)
     x = noise.integers(0, 256, (SLOW.samples, *SLOW.shape), dtype=np.uint8)
     data = _data(folder, SLOW.name, x, noise.integers(0, CLASSES, SLOW.samples, dtype=np.uint8))
@@ -28,12 +24,8 @@ def slow(folder: Path) -> Trained:
 
 
 @cache
-def numbers(folder: Path) -> Trained:
-    """Returns a network with one number as its sample, so that a body holds as many samples as it can.
-
-    Args:
-        folder: Takes the data and the network.
-    """
+def numbers(folder: Path) -> TrainedModel:
+    """Returns a network with one number as its sample, so that a body holds very many samples."""
     data = _data(folder, NUMBERS, np.arange(SAMPLES, dtype=np.float32)[:, None], np.arange(SAMPLES) % CLASSES)
     layers = [{"layer": "Dense", "units": CLASSES, "activation": "softmax"}]
     job = digits(

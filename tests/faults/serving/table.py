@@ -1,4 +1,4 @@
-"""What came of the faults of servers, as a person reads it."""
+"""The outcomes of the faults of servers as a table."""
 
 from collections.abc import Sequence
 
@@ -19,31 +19,30 @@ HEAD = (
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Returns the outcomes as a Markdown table."""
     lines = [HEAD, ("---",) * len(HEAD), *(_cells(outcome) for outcome in outcomes)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _cells(outcome: Outcome) -> tuple[str, ...]:
     asked = outcome.asked
-    answered = [one for one in asked if one.answered]
-    busy = [one for one in asked if one.status == 429]
-    longest = max((one.seconds for one in answered), default=0)
+    answered = [request for request in asked if request.answered]
+    busy = [request for request in asked if request.status == 429]
+    longest = max((item.seconds for item in answered), default=0)
     return (
         outcome.name,
         "no" if outcome.wrong else "yes",
         str(len(asked)),
         str(len(answered)),
         str(len(busy)),
-        str(sum(not one.accepted for one in asked)),
+        str(sum(not request.accepted for request in asked)),
         str(len(lost_of(asked)) - len(busy)),
         f"{longest:.2f} s",
-        outcome.told.replace("|", "\\|"),
+        outcome.notes.replace("|", "\\|"),
     )
 
 
 def goals(outcomes: Sequence[Outcome]) -> list[Figure]:
-    """Returns what all faults together must reach, and whether they do."""
+    """Returns the goals of all faults together, and whether they are met."""
     survived = sum(not outcome.wrong for outcome in outcomes)
     return [
         Figure("faults of servers survived", "", f"{survived} of {len(outcomes)}", "all", survived == len(outcomes))

@@ -1,30 +1,28 @@
-"""What goes wrong with requests to the fake API server."""
+"""Faults of requests to the fake API server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from tests.kit.fake.resources import Asked
+from tests.kit.fake.resources import ApiRequest
 
 
 @dataclass
 class Fault:
-    """What goes wrong with requests; an empty field stands for any.
+    """A fault of the requests that match; an empty field matches any.
 
     Args:
         verb: get, list, watch, create, update, patch or delete.
         resource: Such as jobs or trainingjobs/status.
         namespace: Namespace that they are about.
         status: HTTP status that refuses them; 0 lets them through.
-        message: What the refusal says.
         retry_after: Seconds that the refusal tells to wait.
         delay: Seconds before anything is done; infinity hangs.
         meanwhile: Does what somebody else does just before.
         afterwards: Does what somebody else does once it is done, before the answer is on its way.
         late: Seconds by which the answer comes after that.
         cut: Whether the connection breaks off within the answer.
-        times: How often it happens.
     """
 
     verb: str = ""
@@ -40,8 +38,7 @@ class Fault:
     cut: bool = False
     times: float = inf
 
-    def hits(self, request: Asked) -> bool:
-        """Returns whether it happens to a request."""
+    def hits(self, request: ApiRequest) -> bool:
         wanted = (self.verb, self.resource, self.namespace)
         found = (request.verb, request.resource, request.namespace)
         return self.times > 0 and all(one in {"", other} for one, other in zip(wanted, found, strict=True))

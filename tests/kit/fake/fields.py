@@ -18,15 +18,13 @@ KEYED: Mapping[Path, str] = {
 }
 """Lists whose items have a key (x-kubernetes-list-type: map)."""
 _OWN = frozenset({"annotations", "finalizers", "labels", "ownerReferences"})
-"""What of the metadata has an owner; the rest is the server's."""
+"""Fields of the metadata that have an owner. The others belong to the server."""
 
 
 class Owner(NamedTuple):
     """Who wrote fields, and how.
 
     Args:
-        manager: Field manager.
-        operation: Apply or Update.
         subresource: Such as status, or an empty string.
     """
 
@@ -43,17 +41,17 @@ class Disagreement(Exception):
     """
 
     def __init__(self, held: Mapping[Owner, set[Path]]) -> None:
-        told = [f'conflict with "{owner.manager}": {_dotted(path)}' for owner, paths in held.items() for path in paths]
-        super().__init__(f"Apply failed with {len(told)} conflicts: {', '.join(sorted(told))}")
+        conflicts = [
+            f'conflict with "{owner.manager}": {_dotted(path)}' for owner, paths in held.items() for path in paths
+        ]
+        super().__init__(f"Apply failed with {len(conflicts)} conflicts: {', '.join(sorted(conflicts))}")
 
 
 def apply(live: Object, wish: Object, owner: Owner, now: str, *, force: bool) -> Object:
-    """Returns an object to which a manager has applied all that it wants of it.
+    """Returns the object after a server-side apply by a manager.
 
     Args:
-        live: The object.
         wish: All fields that the manager wants, and no others that it had applied before.
-        owner: The manager.
         now: The time, RFC 3339.
         force: Whether it takes fields that others hold with other values.
 
@@ -75,12 +73,11 @@ def apply(live: Object, wish: Object, owner: Owner, now: str, *, force: bool) ->
 
 
 def update(live: Object, after: Object, owner: Owner, now: str) -> Object:
-    """Returns an object as a manager has written it: it owns what it changed, and nobody what is gone.
+    """Returns the object after an update by a manager, who owns the fields that it changed.
 
     Args:
         live: The object before; empty if there was none.
         after: The object that it wrote.
-        owner: The manager.
         now: The time, RFC 3339.
     """
     before, values = _owned_leaves(live), _owned_leaves(after)
@@ -143,7 +140,7 @@ def _leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
 
 
 def _overlaid(below: Mapping[Path, Any], above: Mapping[Path, Any]) -> dict[Path, Any]:
-    """Returns leaves and others above them: where one of the two has parts of what is a leaf in the other, those win.
+    """Returns leaves with others laid over them. A leaf that has parts in the other set gives way to the parts.
 
     An empty mapping above has no parts, and takes none away.
     """
@@ -158,7 +155,6 @@ def _overlaid(below: Mapping[Path, Any], above: Mapping[Path, Any]) -> dict[Path
 
 
 def _object(leaves: Mapping[Path, Any]) -> Object:
-    """Returns the object with these leaves."""
     thing: Object = {}
     for path, value in leaves.items():
         part: Any = thing

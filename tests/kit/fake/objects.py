@@ -20,19 +20,17 @@ from tests.kit.fake.fields import Object, Owner
 from tests.kit.fake.resources import RESOURCES, Resource, Selector
 
 SOMEBODY = "somebody"
-"""Field manager of whoever does not say who it is."""
+"""Field manager of requests that name none."""
 FOREGROUND = "foregroundDeletion"
-"""Finalizer of what stays until all that it owns is gone."""
+"""Finalizer of an object that stays until all of its dependents are gone."""
 GRACE_SECONDS = 30
 
 
 class Refusal(Exception):
-    """What was asked was not done.
+    """A request that the server refuses.
 
     Args:
-        status: HTTP status.
         reason: The reason in one word.
-        message: Why.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -41,8 +39,8 @@ class Refusal(Exception):
         self.reason = reason
         self.message = message
 
-    def told(self) -> Object:
-        """Returns the Status that says it."""
+    def as_status(self) -> Object:
+        """Returns the Status object of the refusal."""
         about = {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure"}
         return about | {"reason": self.reason, "message": self.message, "code": self.status}
 
@@ -53,7 +51,6 @@ class Place(NamedTuple):
     Args:
         resource: Its kind's name in paths.
         namespace: Its namespace, or an empty string.
-        name: Its name.
     """
 
     resource: str
@@ -66,7 +63,6 @@ class Change(NamedTuple):
 
     Args:
         version: The version of the store that it made.
-        resource: The object's kind.
         before: The object before, or None.
         after: The object after; None if it is gone.
         last: The object as a watch tells of it: after, or as it was when it went.
@@ -78,8 +74,8 @@ class Change(NamedTuple):
     after: Object | None
     last: Object
 
-    def told(self, selector: Selector) -> tuple[str, Object] | None:
-        """Returns what a watch with a selector tells of it, if anything: the type of event, and the object."""
+    def watch_event(self, selector: Selector) -> tuple[str, Object] | None:
+        """Returns the watch event of the change for a selector, or None."""
         was = self.before is not None and selector.takes(self.before)
         now = self.after is not None and selector.takes(self.after)
         if not was and not now:
@@ -88,7 +84,7 @@ class Change(NamedTuple):
 
 
 class Objects:
-    """All objects.
+    """The objects of a fake API server.
 
     Args:
         namespaces: Namespaces that exist from the beginning.
@@ -127,7 +123,6 @@ class Objects:
             self.create("namespaces", "", {"metadata": {"name": namespace}})
 
     def get(self, resource: str, namespace: str, name: str) -> Object:
-        """Returns an object."""
         return deepcopy(self._find(Place(resource, namespace, name)))
 
     def text(self, thing: Object) -> str:
@@ -159,7 +154,6 @@ class Objects:
         self._changes.clear()
 
     def create(self, resource: str, namespace: str, thing: Object, *, manager: str = SOMEBODY) -> Object:
-        """Creates an object."""
         place = Place(resource, namespace, thing["metadata"]["name"])
         if place in self._things:
             raise Refusal(409, "AlreadyExists", f'{resource} "{place.name}" already exists')
@@ -169,7 +163,7 @@ class Objects:
     def replace(
         self, resource: str, namespace: str, thing: Object, *, subresource: str = "", manager: str = SOMEBODY
     ) -> Object:
-        """Replaces an object; its uid and resourceVersion must be right where they are given."""
+        """Replaces an object; uid and resourceVersion must match where they are given."""
         place = Place(resource, namespace, thing["metadata"]["name"])
         live = self._find(place)
         return self._update(place, live, deepcopy(thing), subresource, manager)
@@ -177,7 +171,7 @@ class Objects:
     def patch(
         self, resource: str, namespace: str, name: str, patch: Object, *, subresource: str = "", manager: str = SOMEBODY
     ) -> Object:
-        """Changes an object by a merge patch; the uid and resourceVersion in it must be right."""
+        """Changes an object by a merge patch; uid and resourceVersion in it must match."""
         place = Place(resource, namespace, name)
         live = self._find(place)
         return self._update(place, live, merged(live, patch), subresource, manager)
@@ -193,7 +187,7 @@ class Objects:
         manager: str = SOMEBODY,
         force: bool = False,
     ) -> Object:
-        """Applies a manager's part of an object, server-side; creates the object if there is none."""
+        """Applies the fields of a manager server-side; creates the object if there is none."""
         place = Place(resource, namespace, name)
         new = place not in self._things and not subresource and not wish["metadata"].get("uid")
         live = self._new(place, {"metadata": {}}) if new else self._find(place)
@@ -201,9 +195,9 @@ class Objects:
         wish = {part: value for part, value in deepcopy(wish).items() if self._writes(place, part, subresource)}
         if unknown := list(_undeclared(wish.get("status"), self._statuses.get(resource, {}), ".status")):
             about = f"{namespace}/{name}; {live['apiVersion']}, Kind={live['kind']}"
-            said = [f"{path}: field not declared in schema" for path in unknown]
-            told = "\n  ".join(["errors:", *said]) if said[1:] else said[0]
-            raise Refusal(500, "", f"failed to create typed patch object ({about}): {told}")
+            errors = [f"{path}: field not declared in schema" for path in unknown]
+            message = "\n  ".join(["errors:", *errors]) if errors[1:] else errors[0]
+            raise Refusal(500, "", f"failed to create typed patch object ({about}): {message}")
         try:
             thing = fields.apply(live, wish, Owner(manager, "Apply", subresource), self._now(), force=force)
         except fields.Disagreement as disagreement:
@@ -224,8 +218,6 @@ class Objects:
 
         Args:
             resource: Its kind's name in paths.
-            namespace: Its namespace.
-            name: Its name.
             preconditions: Its uid or resourceVersion, which must be right.
             propagation: Background, or Foreground: it stays until all that it owns is gone.
             grace: Seconds that a pod has to end; what ends it (the kubelet) then deletes it with 0.
@@ -250,7 +242,7 @@ class Objects:
         return self._write(place, live, thing)
 
     def collect(self) -> None:
-        """Does what the garbage collector and the namespace controller do in the background, as far as it goes."""
+        """Does one pass of the garbage collector and of the namespace controller."""
         before = -1
         while before != self.version:
             before = self.version
@@ -259,22 +251,22 @@ class Objects:
                 if (thing := self._things.get(place)) is None:
                     continue
                 references = thing["metadata"].get("ownerReferences", [])
-                found = [uids[one["uid"]] for one in references if one["uid"] in uids]
+                found = [uids[reference["uid"]] for reference in references if reference["uid"] in uids]
                 orphaned = bool(references) and not found
                 released = bool(found) and all(FOREGROUND in owner["metadata"].get("finalizers", []) for owner in found)
                 lost = bool(place.namespace) and "deletionTimestamp" in self._namespace(place)["metadata"]
                 if (orphaned or released or lost) and "deletionTimestamp" not in thing["metadata"]:
                     self.delete(*place)
                 elif FOREGROUND in thing["metadata"].get("finalizers", []) and not self._dependents(thing):
-                    rest = [one for one in thing["metadata"]["finalizers"] if one != FOREGROUND]
+                    rest = [finalizer for finalizer in thing["metadata"]["finalizers"] if finalizer != FOREGROUND]
                     self._write(place, thing, thing | {"metadata": thing["metadata"] | {"finalizers": rest}})
                 elif place.resource == "namespaces":
                     self._write(place, thing, thing)
 
     def _dependents(self, owner: Object) -> bool:
         uid = owner["metadata"]["uid"]
-        references = (one for thing in self._things.values() for one in thing["metadata"].get("ownerReferences", []))
-        return any(one["uid"] == uid and one.get("blockOwnerDeletion") for one in references)
+        references = (item for thing in self._things.values() for item in thing["metadata"].get("ownerReferences", []))
+        return any(reference["uid"] == uid and reference.get("blockOwnerDeletion") for reference in references)
 
     def _find(self, place: Place) -> Object:
         self._served(place)
@@ -283,7 +275,7 @@ class Objects:
         return self._things[place]
 
     def _served(self, place: Place) -> Resource:
-        """Returns the kind of an object; of a kind that is not served the server says so without a reason."""
+        """Returns the kind of an object; the server refuses a kind that it does not serve without a reason."""
         if place.resource not in self.resources:
             raise Refusal(404, "", "404 page not found")
         return self.resources[place.resource]
@@ -348,7 +340,6 @@ class Objects:
         return place.resource == "namespaces" and any(other.namespace == place.name for other in self._things)
 
     def _new(self, place: Place, thing: Object) -> Object:
-        """Returns an object as the server takes it when it is new."""
         kind = self._served(place)
         if kind.namespaced:
             self._admit(place)
@@ -384,7 +375,7 @@ _KEPT = frozenset(
         "uid",
     }
 )
-"""What of the metadata nobody but the server changes."""
+"""Fields of the metadata that only the server changes."""
 
 
 def merged(live: Any, patch: Any) -> Any:
@@ -401,7 +392,7 @@ def _given(metadata: Object) -> Object:
 
 
 def _undeclared(value: Any, schema: Object, path: str) -> Iterator[str]:
-    """Yields paths of what a schema does not declare, as the real server does: of each object the first one."""
+    """Yields the first undeclared field of each object, as the real server reports it."""
     if isinstance(value, list):
         for number, part in enumerate(value):
             item = f'[type="{part["type"]}"]' if "x-kubernetes-list-map-keys" in schema else f"[{number}]"

@@ -1,4 +1,4 @@
-"""The kinds that the fake API server serves, and what is asked of it: paths, verbs and selectors."""
+"""The kinds that the fake API server serves, and its requests: paths, verbs and selectors."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,9 +13,6 @@ class Resource:
     """A kind of objects.
 
     Args:
-        api_version: Group and version.
-        kind: Its name for people.
-        name: Its name in paths.
         namespaced: Whether its objects lie in namespaces.
         custom: Whether a CRD brings it: in lists, its objects then say what they are.
         has_status: Whether its status is written at a path of its own, and its spec has generations.
@@ -32,7 +29,6 @@ class Resource:
 
     @property
     def root(self) -> str:
-        """Path of its group and version."""
         return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
 
 
@@ -58,11 +54,11 @@ RESOURCES = (
 
 
 class BadRequest(Exception):
-    """What is asked makes no sense."""
+    """The request is malformed."""
 
 
-class Asked(NamedTuple):
-    """What is asked of the API server.
+class ApiRequest(NamedTuple):
+    """A request to the API server.
 
     Args:
         verb: get, list, watch, create, update, patch or delete.
@@ -80,8 +76,10 @@ class Asked(NamedTuple):
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
-def asked(method: str, path: str, query: Mapping[str, str], resources: Iterable[Resource]) -> tuple[Asked, Resource]:
-    """Returns what a request asks for, and of which kind.
+def parse_request(
+    method: str, path: str, query: Mapping[str, str], resources: Iterable[Resource]
+) -> tuple[ApiRequest, Resource]:
+    """Returns the request and its kind.
 
     Raises:
         LookupError: If no kind is served there.
@@ -98,7 +96,7 @@ def asked(method: str, path: str, query: Mapping[str, str], resources: Iterable[
         name = parts[1] if len(parts) > 1 else ""
         whole = "/".join([resource.name, *parts[2:]])
         listed = "watch" if query.get("watch") in {"true", "1"} else "list"
-        return Asked(_VERBS.get(method, "get" if name else listed), whole, namespace, name), resource
+        return ApiRequest(_VERBS.get(method, "get" if name else listed), whole, namespace, name), resource
     raise LookupError(path)
 
 
@@ -133,13 +131,12 @@ class Selector:
         return cls(namespace, labels, fields)
 
     def takes(self, thing: Object) -> bool:
-        """Returns whether an object is wanted."""
         metadata = thing["metadata"]
         if self.namespace not in {"", metadata.get("namespace", "")}:
             return False
         labels = metadata.get("labels") or {}
-        return all(_holds(one, labels.get) for one in self.labels) and all(
-            _holds(one, lambda path: _field(thing, path)) for one in self.fields
+        return all(_holds(requirement, labels.get) for requirement in self.labels) and all(
+            _holds(requirement, lambda path: _field(thing, path)) for requirement in self.fields
         )
 
 

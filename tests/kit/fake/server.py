@@ -24,7 +24,7 @@ from tests.kit import kubeconfig
 from tests.kit.fake.faults import Fault
 from tests.kit.fake.fields import Object
 from tests.kit.fake.objects import Objects, Refusal
-from tests.kit.fake.resources import Asked, BadRequest, Resource, Selector, asked
+from tests.kit.fake.resources import ApiRequest, BadRequest, Resource, Selector, parse_request
 from tests.kit.fake.watches import Watches
 
 _REASONS = {401: "Unauthorized", 403: "Forbidden", 409: "Conflict", 422: "Invalid", 429: "TooManyRequests"}
@@ -36,14 +36,11 @@ class FakeApiServer:
 
     Args:
         namespaces: Namespaces that exist from the beginning.
-        objects: What it serves.
         page: Most objects in one answer to a list, whatever is asked.
 
     Attributes:
-        objects: What it serves.
         watches: Those that are under way.
         faults: What goes wrong from now on: the first one that a request meets happens to it.
-        asked: All requests so far.
         tokens: The status of a TokenReview of each token that is known.
         collects: Whether the garbage collector follows every change.
     """
@@ -52,7 +49,7 @@ class FakeApiServer:
         self.objects = objects or Objects(*namespaces)
         self.watches = Watches(self.objects)
         self.faults: list[Fault] = []
-        self.asked: list[Asked] = []
+        self.asked: list[ApiRequest] = []
         self.tokens: dict[str, Object] = {}
         self.collects = True
         self._page = page
@@ -91,13 +88,13 @@ class FakeApiServer:
         return kubeconfig.write(file, self.address, "administrator")
 
     async def _review(self, request: web.Request) -> web.Response:
-        self.asked.append(Asked("create", "tokenreviews"))
+        self.asked.append(ApiRequest("create", "tokenreviews"))
         review: Object = await request.json()
         status = self.tokens.get(review["spec"]["token"], {"authenticated": False})
         return web.json_response(review | {"status": status}, status=201)
 
     async def _describe_or_answer(self, request: web.Request) -> web.StreamResponse:
-        """Tells what is served, as kopf asks in the beginning, or answers as to any other request."""
+        """Answers kopf's discovery requests, or any other request."""
         roots = {resource.root: resource.api_version for resource in self.objects.resources.values()}
         if request.path == "/api":
             return web.json_response({"versions": ["v1"]})
@@ -110,12 +107,14 @@ class FakeApiServer:
             return web.json_response({"groups": groups})
         if request.path not in roots:
             return await self._answer(request)
-        served = (one for one in self.objects.resources.values() if one.root == request.path)
-        return web.json_response({"resources": [part for one in served for part in _described(one)]})
+        served = (item for item in self.objects.resources.values() if item.root == request.path)
+        return web.json_response({"resources": [part for item in served for part in _described(item)]})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
-            question, resource = asked(request.method, request.path, request.query, self.objects.resources.values())
+            question, resource = parse_request(
+                request.method, request.path, request.query, self.objects.resources.values()
+            )
         except LookupError:
             return _refused(Refusal(404, "NotFound", "the server could not find the requested resource"))
         self.asked.append(question)
@@ -145,8 +144,8 @@ class FakeApiServer:
         text = self.objects.text(answer)
         return await _cut(request, text) if fault.cut else web.json_response(text=text, status=status)
 
-    def _do(self, question: Asked, resource: Resource, request: web.Request, text: str) -> Object:
-        """Does what is asked and returns the answer."""
+    def _do(self, question: ApiRequest, resource: Resource, request: web.Request, text: str) -> Object:
+        """Executes a request and returns the answer."""
         name, _, subresource = question.resource.partition("/")
         place, objects = (name, question.namespace, question.name), self.objects
         body: Object = json.loads(text) if text and request.content_type != _PATCHES[0] else yaml.safe_load(text) or {}
@@ -192,8 +191,8 @@ class FakeApiServer:
                 metadata["remainingItemCount"] = len(rest)
         kind = {"apiVersion": resource.api_version, "kind": f"{resource.kind}List"}
         named = set() if resource.custom else set(kind)
-        told = [{name: part for name, part in item.items() if name not in named} for item in items[:size]]
-        return kind | {"metadata": metadata, "items": told}
+        page = [{name: part for name, part in item.items() if name not in named} for item in items[:size]]
+        return kind | {"metadata": metadata, "items": page}
 
 
 async def _sleep(seconds: float) -> None:
@@ -227,4 +226,4 @@ def _described(resource: Resource) -> list[Object]:
 
 def _refused(refusal: Refusal, retry_after: int = 0) -> web.Response:
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
-    return web.json_response(refusal.told(), status=refusal.status, headers=headers)
+    return web.json_response(refusal.as_status(), status=refusal.status, headers=headers)

@@ -1,4 +1,4 @@
-"""The watches of a fake API server: they tell of every change after a version, until that is too old."""
+"""The watches of a fake API server: they send every change after a version, until that is too old."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.kit.fake.resources import Resource, Selector
 
 @dataclass(eq=False)
 class _Watch:
-    """One that is under way; `woken` is set after every change and whenever there is something else to tell."""
+    """A running watch; `woken` is set after every change and every other event."""
 
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     bookmark: bool = False
@@ -22,12 +22,6 @@ class _Watch:
 
 
 class Watches:
-    """All watches.
-
-    Args:
-        objects: What they tell of.
-    """
-
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._watches: set[_Watch] = set()
@@ -36,22 +30,21 @@ class Watches:
         return len(self._watches)
 
     def bookmark(self) -> None:
-        """Tells those that wish it of the version that they have reached."""
+        """Sends a bookmark with the current version to the watches that allow bookmarks."""
         for watch in self._watches:
             watch.bookmark = True
             watch.woken.set()
 
     def cut(self) -> None:
-        """Ends all."""
         for watch in self._watches:
             watch.over = True
             watch.woken.set()
 
     async def stream(self, request: web.Request, resource: Resource, selector: Selector) -> web.StreamResponse:
-        """Answers a request to watch objects, until somebody or its time ends it."""
+        """Answers a watch request until the client ends it or its time is over."""
         query, watch = request.query, _Watch()
-        told = _Told(request, resource, self._objects.text)
-        await told.prepare(request)
+        stream = _EventStream(request, resource, self._objects.text)
+        await stream.prepare(request)
         seconds = float(query.get("timeoutSeconds") or inf)
         self._watches.add(watch)
         self._objects.listeners.add(watch.woken.set)
@@ -59,41 +52,41 @@ class Watches:
             async with asyncio.timeout(None if seconds == inf else seconds):
                 seen = int(query.get("resourceVersion") or 0)
                 if not seen or query.get("sendInitialEvents") == "true":
-                    seen = await self._tell_all(told, selector)
+                    seen = await self._send_all(stream, selector)
                 while not watch.over:
                     watch.woken.clear()
-                    seen = await self._tell_changes(told, selector, seen)
+                    seen = await self._send_changes(stream, selector, seen)
                     if watch.bookmark and query.get("allowWatchBookmarks") == "true":
-                        await told.bookmark(seen)
+                        await stream.bookmark(seen)
                     watch.bookmark = False
                     await watch.woken.wait()
         except Refusal as refusal:
-            await told.event("ERROR", refusal.told())
+            await stream.event("ERROR", refusal.as_status())
         except TimeoutError:
             pass
         finally:
             self._objects.listeners.discard(watch.woken.set)
             self._watches.discard(watch)
-        return told
+        return stream
 
-    async def _tell_all(self, told: "_Told", selector: Selector) -> int:
+    async def _send_all(self, stream: "_EventStream", selector: Selector) -> int:
         seen = self._objects.version
-        for thing in self._objects.list(told.resource.name, selector):
-            await told.event("ADDED", thing)
-        if told.asked.get("sendInitialEvents") == "true":
-            await told.bookmark(seen, {"k8s.io/initial-events-end": "true"})
+        for thing in self._objects.list(stream.resource.name, selector):
+            await stream.event("ADDED", thing)
+        if stream.asked.get("sendInitialEvents") == "true":
+            await stream.bookmark(seen, {"k8s.io/initial-events-end": "true"})
         return seen
 
-    async def _tell_changes(self, told: "_Told", selector: Selector, seen: int) -> int:
+    async def _send_changes(self, stream: "_EventStream", selector: Selector, seen: int) -> int:
         for change in self._objects.since(seen):
             seen = change.version
-            if change.resource == told.resource.name and (event := change.told(selector)):
-                await told.event(*event)
+            if change.resource == stream.resource.name and (event := change.watch_event(selector)):
+                await stream.event(*event)
         return seen
 
 
-class _Told(web.StreamResponse):
-    """What a watch is told, an event a line."""
+class _EventStream(web.StreamResponse):
+    """The event stream of a watch, one event a line."""
 
     def __init__(self, request: web.Request, resource: Resource, text: Callable[[Object], str]) -> None:
         super().__init__(headers={"Content-Type": "application/json"})

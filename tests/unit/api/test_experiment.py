@@ -12,7 +12,7 @@ from epochal_api.crd import EXPERIMENTS, custom_resource_definition, schema
 from epochal_api.experiment import MUTABLE, Experiment, InvalidExperiment, parse
 from pydantic.alias_generators import to_camel
 
-from tests.kit.schema import complaints
+from tests.kit.schema import broken_rules
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
 SCHEMA = schema(Experiment)
@@ -79,7 +79,7 @@ def test_every_example_is_valid(path: Path) -> None:
     for document in yaml.safe_load_all(path.read_text()):
         if document["kind"] == "Experiment":
             assert parse(document).metadata.name
-            assert complaints(SCHEMA, document) == []
+            assert broken_rules(SCHEMA, document) == []
 
 
 def test_defaults_are_those_of_the_schema() -> None:
@@ -146,7 +146,7 @@ GOOD = [
 @pytest.mark.parametrize("document", GOOD)
 def test_it_is_taken(document: dict[str, Any]) -> None:
     parse(document)
-    assert complaints(SCHEMA, document) == []
+    assert broken_rules(SCHEMA, document) == []
 
 
 NOT_A_PATH = "must be the path of a field in the template's spec.data, spec.network or spec.training"
@@ -219,7 +219,7 @@ BY_RULES: list[tuple[dict[str, Any], str]] = [
 def test_the_models_and_the_api_server_say_the_same_of_what_breaks_a_rule(
     document: dict[str, Any], message: str
 ) -> None:
-    assert any(message in complaint for complaint in complaints(SCHEMA, document))
+    assert any(message in complaint for complaint in broken_rules(SCHEMA, document))
     assert message in by_model(document)
 
 
@@ -243,7 +243,7 @@ def test_the_models_and_the_api_server_say_the_same_of_what_breaks_a_rule(
 )
 def test_a_path_leads_into_what_may_be_searched(path: str) -> None:
     document = parameter(paths=[path])
-    assert f"spec.parameters[0].paths[0]: {NOT_A_PATH}" in complaints(SCHEMA, document)[0]
+    assert f"spec.parameters[0].paths[0]: {NOT_A_PATH}" in broken_rules(SCHEMA, document)[0]
     assert "spec.parameters[0].paths[0]: String should match pattern" in by_model(document)
 
 
@@ -289,7 +289,7 @@ def test_an_error_names_the_field(document: Any, message: str) -> None:
     ("name", "valid"), [("a" * 48, True), ("a" * 49, False), ("with.dot", False), ("Upper", False), ("a-0", True)]
 )
 def test_trials_can_be_named_after_it(name: str, valid: bool) -> None:  # noqa: FBT001
-    found = complaints(SCHEMA, {**SMALLEST, "metadata": {"name": name}})
+    found = broken_rules(SCHEMA, {**SMALLEST, "metadata": {"name": name}})
     assert [complaint.partition(" of at most 48")[0] for complaint in found] == (
         [] if valid else [": metadata.name must be a DNS label"]
     )
@@ -317,12 +317,12 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
 def test_what_is_searched_cannot_change_once_a_trial_exists(field: str, change: Callable[[Any], Any]) -> None:
     after = copy.deepcopy(SMALLEST)
     change(after["spec"])
-    (complaint,) = complaints(SCHEMA, with_trials(after), with_trials(SMALLEST))
+    (complaint,) = broken_rules(SCHEMA, with_trials(after), with_trials(SMALLEST))
     assert complaint.startswith(f": spec.{field} cannot change once a trial exists. ")
     assert all(f"spec.{to_camel(name)}" in complaint for name in MUTABLE)
-    assert complaints(SCHEMA, with_trials(after, 0), with_trials(SMALLEST, 0)) == []
-    assert complaints(SCHEMA, after, SMALLEST) == []
-    assert complaints(SCHEMA, after, {**SMALLEST, "status": {}}) == []
+    assert broken_rules(SCHEMA, with_trials(after, 0), with_trials(SMALLEST, 0)) == []
+    assert broken_rules(SCHEMA, after, SMALLEST) == []
+    assert broken_rules(SCHEMA, after, {**SMALLEST, "status": {}}) == []
 
 
 def test_every_field_is_one_that_may_change_or_one_that_may_not() -> None:
@@ -345,7 +345,7 @@ def test_every_field_is_one_that_may_change_or_one_that_may_not() -> None:
 )
 def test_what_does_not_touch_the_search_can(change: dict[str, Any]) -> None:
     assert {to_camel(name) for name in MUTABLE} >= change.keys()
-    assert complaints(SCHEMA, with_trials(changed(**change)), with_trials(SMALLEST)) == []
+    assert broken_rules(SCHEMA, with_trials(changed(**change)), with_trials(SMALLEST)) == []
 
 
 def test_columns_tell_how_far_it_is() -> None:

@@ -12,7 +12,7 @@ from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
 from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES, ModelServerStatus
 from epochal_api.status import read_status
 
-from tests.kit.schema import complaints
+from tests.kit.schema import broken_rules
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
 SCHEMA = schema(ModelServer)
@@ -42,7 +42,7 @@ def test_every_example_is_valid(path: Path) -> None:
     for document in yaml.safe_load_all(path.read_text()):
         if document["kind"] == "ModelServer":
             assert parse(document).metadata.name
-            assert complaints(SCHEMA, document) == []
+            assert broken_rules(SCHEMA, document) == []
 
 
 def test_defaults() -> None:
@@ -85,7 +85,7 @@ GOOD = [
 @pytest.mark.parametrize("document", GOOD)
 def test_what_it_may_say(document: dict[str, Any]) -> None:
     assert parse(document).spec
-    assert complaints(SCHEMA, document) == []
+    assert broken_rules(SCHEMA, document) == []
 
 
 BAD = [
@@ -131,12 +131,12 @@ def test_what_it_may_not_say(document: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidModelServer) as refused:
         parse(document)
     assert said in str(refused.value)
-    assert bool(complaints(SCHEMA, document)) is said.startswith(RULES)
+    assert bool(broken_rules(SCHEMA, document)) is said.startswith(RULES)
 
 
 @pytest.mark.parametrize("name", ["9digits", "Digits", "my.digits", "digits-", "-digits", "a" * 64])
 def test_its_name_is_one_that_a_service_can_bear(name: str) -> None:
-    (said,) = complaints(SCHEMA, named(name))
+    (said,) = broken_rules(SCHEMA, named(name))
     assert "metadata.name must be a DNS-1035 label of at most 63 characters" in said
 
 

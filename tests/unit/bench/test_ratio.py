@@ -16,7 +16,7 @@ def test_the_same_twice() -> None:
     ratio = Ratio.of(STEADY, STEADY)
     assert (ratio.middle, ratio.low, ratio.high, ratio.minima) == (1, 1, 1, 1)
     assert ratio.within(1.01)
-    assert ratio.told(1.01) == "ratio 1.000 (1.000-1.000)"
+    assert ratio.describe(1.01) == "ratio 1.000 (1.000-1.000)"
 
 
 def test_slower_by_a_tenth() -> None:
@@ -24,32 +24,32 @@ def test_slower_by_a_tenth() -> None:
     assert ratio.middle == pytest.approx(1.1)
     assert ratio.minima == pytest.approx(1.1)
     assert not ratio.within(1.01)
-    assert "hides" not in ratio.told(1.01)
+    assert "hides" not in ratio.describe(1.01)
 
 
-def test_medians_and_minima_tell_different_things() -> None:
+def test_medians_and_minima_differ() -> None:
     slow_at_times = [[4.0, 4.0, 6.0, 6.0]] * 6
     ratio = Ratio.of(STEADY, slow_at_times)
     assert ratio.middle == pytest.approx(4.05 / 5)
     assert ratio.minima == 1
 
 
-def test_a_spread_that_hides_the_goal_fails_it() -> None:
+def test_a_spread_across_the_goal_misses_it() -> None:
     two_modes = [[4.0] * 4, [6.0] * 4] * 3
     ratio = Ratio.of(two_modes, list(reversed(two_modes)))
     assert ratio.middle == 1
     assert ratio.low < 1.01 < ratio.high
     assert not ratio.within(1.01)
-    assert ratio.told(1.01).endswith("the spread hides the goal")
+    assert ratio.describe(1.01).endswith("the spread hides the goal")
 
 
-def test_the_interval_draws_rounds_so_that_what_disturbs_both_alike_hides_nothing() -> None:
+def test_the_interval_draws_rounds_so_that_shared_noise_cancels() -> None:
     drifting = scaled(STEADY[:3], 1.0) + scaled(STEADY[3:], 1.5)
     ratio = Ratio.of(scaled(drifting, 1.1), drifting)
     assert [ratio.low, ratio.high] == pytest.approx([1.1, 1.1])
 
 
-def test_each_must_have_run_equally_often() -> None:
+def test_both_sides_need_equally_many_runs() -> None:
     with pytest.raises(ValueError, match="zip"):
         Ratio.of(STEADY, STEADY[:5])
 
@@ -68,13 +68,13 @@ def test_the_interval_of_a_median() -> None:
 def test_at_least() -> None:
     rates = Ratio.of(scaled(STEADY, 0.5), STEADY)
     assert rates.reaches(0.45)
-    assert rates.told_reaching(0.45) == "ratio 0.500 (0.500-0.500)"
+    assert rates.describe_minimum(0.45) == "ratio 0.500 (0.500-0.500)"
     assert not rates.reaches(0.6)
-    assert "hides" not in rates.told_reaching(0.6)
+    assert "hides" not in rates.describe_minimum(0.6)
 
 
-def test_a_spread_that_hides_what_is_reached_fails_it() -> None:
+def test_a_spread_across_the_minimum_misses_it() -> None:
     two_modes = [[4.0] * 4, [6.0] * 4] * 3
     ratio = Ratio.of(two_modes, list(reversed(two_modes)))
     assert not ratio.reaches(0.9)
-    assert ratio.told_reaching(0.9).endswith("the spread hides the goal")
+    assert ratio.describe_minimum(0.9).endswith("the spread hides the goal")

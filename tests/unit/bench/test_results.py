@@ -31,5 +31,5 @@ def test_the_first_part_needs_no_file(tmp_path: Path) -> None:
     assert path.read_text() == "# One\n\nfirst\n"
 
 
-def test_results_tell_of_the_machine() -> None:
+def test_results_have_the_machine() -> None:
     assert " cores, Linux " in when_and_where()

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from tests.bench.turns import abba, in_turn
 
 
-def test_who_comes_first_changes_from_round_to_round() -> None:
+def test_the_first_side_alternates() -> None:
     assert list(abba(3)) == [
         (0, "ours"),
         (0, "theirs"),
@@ -14,7 +14,7 @@ def test_who_comes_first_changes_from_round_to_round() -> None:
     ]
 
 
-def test_many_take_turns_there_and_back() -> None:
+def test_many_contenders_alternate_the_order() -> None:
     asked: list[str] = []
 
     def contender(name: str) -> Callable[[], int]:

@@ -1,4 +1,4 @@
-"""How Argo CD and Flux read what docs/gitops.md has them say of a kind.
+"""Runs the health checks of docs/gitops.md as Argo CD and Flux do.
 
 https://argo-cd.readthedocs.io/en/stable/operator-manual/health/#custom-health-checks
 https://fluxcd.io/flux/components/kustomize/kustomizations/#health-check-expressions
@@ -17,15 +17,15 @@ Object = dict[str, Any]
 _CONFIG_MAP, _KUSTOMIZATION = (yaml.safe_load(block.text) for block in blocks("docs/gitops.md", "yaml"))
 _HEALTH = "resource.customizations.health.epochal.dev_"
 SCRIPTS: dict[str, str] = {name.removeprefix(_HEALTH): text for name, text in _CONFIG_MAP["data"].items()}
-"""What Argo CD is given, by kind."""
-EXPRESSIONS: dict[str, Object] = {one["kind"]: one for one in _KUSTOMIZATION["spec"]["healthCheckExprs"]}
-"""What Flux is given, by kind."""
+"""Health scripts of Argo CD, by kind."""
+EXPRESSIONS: dict[str, Object] = {check["kind"]: check for check in _KUSTOMIZATION["spec"]["healthCheckExprs"]}
+"""Health expressions of Flux, by kind."""
 _NO_LIBRARIES = ("debug", "io", "math", "os", "string")
-"""What a script of Argo CD's does not have."""
+"""Lua libraries that Argo CD does not load."""
 
 
 def argo_cd(served: Object, script: str) -> Any:
-    """Returns what Argo CD finds, by the Lua that it speaks."""
+    """Returns the result of a health script in Lua."""
     lua = LuaRuntime()
     names = lua.globals()
     for library in _NO_LIBRARIES:
@@ -35,7 +35,7 @@ def argo_cd(served: Object, script: str) -> Any:
 
 
 def flux(served: Object, expressions: Object) -> str:
-    """Returns what Flux finds. While an expression cannot be evaluated, it waits."""
+    """Returns the result of health expressions. While an expression cannot be evaluated, Flux waits."""
     generation = served["metadata"]["generation"]
     if served.get("status", {}).get("observedGeneration", generation) != generation:
         return "InProgress"
@@ -51,6 +51,6 @@ def flux(served: Object, expressions: Object) -> str:
 
 
 def replaced(text: str, old: str, new: str) -> str:
-    """Returns a text with the one place in it changed that the page has its readers change."""
+    """Returns a text with the one place changed that the page has its readers change."""
     assert text.count(old) == 1
     return text.replace(old, new)

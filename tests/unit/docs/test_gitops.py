@@ -1,4 +1,4 @@
-"""What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it."""
+"""The health of a TrainingJob by docs/gitops.md, in every state."""
 
 import pytest
 from epochal_api.status import STATES, Status
@@ -41,9 +41,11 @@ SCRIPT, EXPRESSED = SCRIPTS["TrainingJob"], EXPRESSIONS["TrainingJob"]
 
 
 def not_ready(of: Status, reason: str) -> Status:
-    """Returns a status whose condition Ready is False for a reason."""
     changed = {"status": "False", "reason": reason}
-    conditions = [one.model_copy(update=changed) if one.type == "Ready" else one for one in of.conditions or []]
+    conditions = [
+        condition.model_copy(update=changed) if condition.type == "Ready" else condition
+        for condition in of.conditions or []
+    ]
     return of.model_copy(update={"conditions": conditions})
 
 
@@ -86,21 +88,21 @@ def test_every_state_has_its_health(of: Status, expected: Health) -> None:
     assert training_health(document(of.dump())) == expected
 
 
-def test_every_state_is_looked_at() -> None:
+def test_every_state_is_tested() -> None:
     assert {of.state for of, _ in SEEN.values()} - {None} == set(STATES)
 
 
-def test_what_epochal_has_not_looked_at_is_not_ready() -> None:
+def test_a_job_without_status_is_not_ready() -> None:
     assert training_health(document()) == BEFORE
 
 
 @pytest.mark.parametrize("before", ["running", "failed", "complete"])
-def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+def test_a_status_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
     assert training_health(document(of.dump(), generation=2)) == BEFORE
 
 
-def test_argo_cd_shows_why() -> None:
+def test_argo_cd_shows_the_reason() -> None:
     of, _ = SEEN["a spec that is refused"]
     assert argo_cd(document(of.dump()), SCRIPT)["message"] == "spec.network: no"
     assert argo_cd(document(), SCRIPT)["message"] == "Epochal has not looked at it yet"

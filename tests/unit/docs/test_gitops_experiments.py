@@ -1,4 +1,4 @@
-"""What docs/gitops.md has Argo CD and Flux say of an Experiment, in every state that Epochal gives it."""
+"""The health of an Experiment by docs/gitops.md, in every state."""
 
 from typing import Any
 
@@ -32,22 +32,21 @@ BEST = trial(0, 0.1, 0.2, 0.3)
 CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier Experiment is being deleted.")
 
 
-def told(observed: Observed, **changes: Any) -> ExperimentStatus:
-    """Returns the status of an Experiment of which this is seen."""
+def status_of(observed: Observed, **changes: Any) -> ExperimentStatus:
     of = spec(**changes)
     return status(METADATA, of, ExperimentStatus(), phase(of, ExperimentStatus(start_time=at(-60)), observed), observed)
 
 
 SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "nothing yet": (ExperimentStatus(), BEFORE),
-    "before its first trials": (told(seen([])), UNDER_WAY),
-    "before its first trials, while those of an earlier one go": (told(seen([], hindered=CLEANUP)), BEFORE),
-    "running": (told(seen([trial(0), trial(1, 0.5)])), UNDER_WAY),
-    "a quota": (told(seen([trial(0)], hindered=REFUSED)), TO_MEND),
-    "a name that is taken": (told(seen([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
-    "suspended": (told(seen([]), suspend=True), WAITS_AS_TOLD),
-    "complete": (told(seen([BEST]), maxTrials=1), DONE),
-    "failed": (told(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
+    "before its first trials": (status_of(seen([])), UNDER_WAY),
+    "before its first trials, while those of an earlier one go": (status_of(seen([], hindered=CLEANUP)), BEFORE),
+    "running": (status_of(seen([trial(0), trial(1, 0.5)])), UNDER_WAY),
+    "a quota": (status_of(seen([trial(0)], hindered=REFUSED)), TO_MEND),
+    "a name that is taken": (status_of(seen([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
+    "suspended": (status_of(seen([]), suspend=True), WAITS_AS_TOLD),
+    "complete": (status_of(seen([BEST]), maxTrials=1), DONE),
+    "failed": (status_of(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
     "a spec that is refused": (
         invalid_spec_status(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), MutableFields()),
         WRONG,
@@ -69,12 +68,12 @@ def test_every_state_has_its_health(of: ExperimentStatus, expected: Health) -> N
     assert training_health(served(of)) == expected
 
 
-def test_every_state_is_looked_at() -> None:
+def test_every_state_is_tested() -> None:
     assert {of.state for of, _ in SEEN.values()} - {None} == set(EXPERIMENT_STATES)
 
 
 @pytest.mark.parametrize("before", ["running", "failed", "complete"])
-def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+def test_a_status_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
     assert training_health(served(of, METADATA.generation + 1)) == BEFORE
 

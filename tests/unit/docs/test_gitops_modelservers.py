@@ -1,4 +1,4 @@
-"""What docs/gitops.md has Argo CD and Flux say of a ModelServer, in every state that Epochal gives it."""
+"""The health of a ModelServer by docs/gitops.md, in every state."""
 
 from typing import Any, NamedTuple
 
@@ -28,13 +28,6 @@ WAITING_FLUX = EXPRESSED | {"current": f"status.state == 'Waiting' || {EXPRESSED
 
 
 class Health(NamedTuple):
-    """How a ModelServer is.
-
-    Args:
-        argo_cd: For Argo CD.
-        flux: For Flux.
-    """
-
     argo_cd: str
     flux: str
 
@@ -54,8 +47,7 @@ PAUSED, STOPPED = server(paused=True), server(replicas=0)
 MIXED: Object = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
 
 
-def told(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -> ModelServerStatus:
-    """Returns the status of a ModelServer of which this is seen."""
+def status_of(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -> ModelServerStatus:
     of = of or server()
     return status(of.metadata, ModelServerStatus(), phase(of, model, waits, observed), observed, "http://digits")
 
@@ -63,23 +55,23 @@ def told(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -
 INVALID = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
 SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
     "nothing yet": (ModelServerStatus(), UNDER_WAY),
-    "waiting for its training": (told(seen(None), model=None, waits=WAITS), UNDER_WAY),
-    "starting": (told(seen(live())), UNDER_WAY),
-    "serving": (told(seen(live(**done()))), SERVES),
-    "serving another model until its training is complete": (told(seen(live(**done())), waits=WAITS), UNDER_WAY),
-    "rolling out": (told(seen(live(**MIXED))), UNDER_WAY),
-    "a model that cannot be served": (told(seen(live(**MIXED), DAMAGED)), WRONG),
-    "a first model that cannot be served": (told(seen(live(replicas=1, updatedReplicas=1), DAMAGED)), WRONG),
-    "a rollout that takes too long": (told(seen(live(**MIXED, conditions=[LATE]))), WRONG),
-    "an image that cannot be pulled": (told(seen(live(**MIXED), UNPULLED)), TO_MEND),
-    "no image that can be pulled": (told(seen(live(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
-    "a training that has failed": (told(seen(None), model=None, waits=FAILED), WRONG),
+    "waiting for its training": (status_of(seen(None), model=None, waits=WAITS), UNDER_WAY),
+    "starting": (status_of(seen(live())), UNDER_WAY),
+    "serving": (status_of(seen(live(**done()))), SERVES),
+    "serving another model until its training is complete": (status_of(seen(live(**done())), waits=WAITS), UNDER_WAY),
+    "rolling out": (status_of(seen(live(**MIXED))), UNDER_WAY),
+    "a model that cannot be served": (status_of(seen(live(**MIXED), DAMAGED)), WRONG),
+    "a first model that cannot be served": (status_of(seen(live(replicas=1, updatedReplicas=1), DAMAGED)), WRONG),
+    "a rollout that takes too long": (status_of(seen(live(**MIXED, conditions=[LATE]))), WRONG),
+    "an image that cannot be pulled": (status_of(seen(live(**MIXED), UNPULLED)), TO_MEND),
+    "no image that can be pulled": (status_of(seen(live(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
+    "a training that has failed": (status_of(seen(None), model=None, waits=FAILED), WRONG),
     "a rollout that is held back": (
-        told(seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
+        status_of(seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
         AS_TOLD,
     ),
-    "a first rollout that is held back": (told(seen(live(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
-    "no pods": (told(seen(live(STOPPED, **done(0)), of=STOPPED), STOPPED), AS_TOLD),
+    "a first rollout that is held back": (status_of(seen(live(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
+    "no pods": (status_of(seen(live(STOPPED, **done(0)), of=STOPPED), STOPPED), AS_TOLD),
     "a spec that is refused": (
         status(
             server().metadata,
@@ -102,28 +94,28 @@ def test_every_state_has_its_health(of: ModelServerStatus, expected: Health) -> 
     assert health(document(of.dump())) == expected
 
 
-def test_every_state_is_looked_at() -> None:
+def test_every_state_is_tested() -> None:
     assert {of.state for of, _ in SEEN.values()} - {None} == set(SERVER_STATES)
 
 
-def test_what_epochal_has_not_looked_at_is_under_way() -> None:
+def test_a_server_without_status_is_progressing() -> None:
     assert health(document()) == UNDER_WAY
 
 
 @pytest.mark.parametrize("before", ["serving", "no pods", "a model that cannot be served"])
-def test_what_was_seen_of_another_generation_does_not_count(before: str) -> None:
+def test_a_status_of_another_generation_does_not_count(before: str) -> None:
     of, _ = SEEN[before]
     assert health(document(of.dump(), generation=2)) == UNDER_WAY
 
 
-def test_one_that_waits_counts_where_it_is_told_to() -> None:
+def test_a_waiting_server_counts_as_healthy_with_the_change_of_the_page() -> None:
     for name, (of, expected) in SEEN.items():
         served = document(of.dump())
         found = Health(argo_cd(served, WAITING_ARGO_CD)["status"], flux(served, WAITING_FLUX))
         assert found == (SERVES if of.state == "Waiting" else expected), name
 
 
-def test_argo_cd_shows_why() -> None:
+def test_argo_cd_shows_the_reason() -> None:
     of, _ = SEEN["a training that has failed"]
     assert argo_cd(document(of.dump()), SCRIPT)["message"] == FAILED.message
     assert argo_cd(document(), SCRIPT)["message"] == "Epochal has not looked at it yet"

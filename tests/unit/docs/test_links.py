@@ -1,4 +1,4 @@
-"""Every link in a document that leads to a file, or to a heading of a document, leads somewhere."""
+"""Every link in a document to a file, or to a heading of a document, has a target."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def anchor(heading: str) -> str:
-    """Returns what a heading is called in links: https://docs.github.com/en/get-started/writing-on-github."""
+    """Returns the anchor of a heading: https://docs.github.com/en/get-started/writing-on-github."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
 
 
@@ -34,11 +34,11 @@ def dead(document: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_links_lead_somewhere(document: Path) -> None:
+def test_links_have_a_target(document: Path) -> None:
     assert dead(document) == []
 
 
-def test_the_documents_are_looked_at() -> None:
+def test_the_documents_are_checked() -> None:
     names = {str(file.relative_to(ROOT)) for file in DOCUMENTS}
     assert {"README.md", "SECURITY.md", "docs/reasons.md", "charts/epochal/README.md"} <= names
 

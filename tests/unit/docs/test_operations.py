@@ -1,4 +1,4 @@
-"""What docs/operations.md has whoever runs Epochal copy."""
+"""The configuration in docs/operations.md."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ JOBS = yaml.safe_load(SCRAPE.text)["scrape_configs"]
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job["job_name"])
-def test_prometheus_takes_the_scrape_config(job: Any, tmp_path: Path) -> None:
+def test_prometheus_accepts_the_scrape_config(job: Any, tmp_path: Path) -> None:
     file = tmp_path / "prometheus.yml"
     # Debian builds its Prometheus without ways to find targets in clusters.
     elsewhere = {name: value for name, value in job.items() if name != "kubernetes_sd_configs"}

@@ -1,4 +1,4 @@
-"""The README is short, and whoever begins there finds every other page."""
+"""The README is short and has a link to every other page."""
 
 import re
 from pathlib import Path
@@ -11,10 +11,10 @@ README = (ROOT / "README.md").read_text()
 MOST_LINES = 250
 
 
-def test_it_is_short() -> None:
+def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) < MOST_LINES
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_it_leads_to_every_page(page: Path) -> None:
+def test_the_readme_links_every_page(page: Path) -> None:
     assert page in {ROOT / link for link in re.findall(r"\]\(([^)#]+)", README)}

@@ -1,4 +1,4 @@
-"""The page that names the place of each change: it has the words of common changes, and its places exist."""
+"""The page that names the place of each change has the words of common changes, and its places exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How what trains is, by docs/gitops.md: a TrainingJob or an Experiment."""
+"""The health of a TrainingJob or an Experiment by docs/gitops.md."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,7 @@ from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, 
 
 
 class Health(NamedTuple):
-    """How one is.
-
-    Args:
-        argo_cd: For Argo CD.
-        flux: For Flux.
-        argo_cd_in_all: For Argo CD where it waits for the whole training, or the whole search.
-        flux_in_all: For Flux likewise.
-    """
+    """The health for Argo CD and Flux, and for both with the change for users who wait for the whole training."""
 
     argo_cd: str
     flux: str
@@ -30,7 +23,7 @@ WRONG = Health("Degraded", "Failed", "Degraded", "Failed")
 
 
 def training_health(served: Object) -> Health:
-    """Returns how one is, as the page has it, and with what it says to change for who waits for the end."""
+    """Returns the health by the page's checks, and by those with the change that the page describes."""
     script, expressed = SCRIPTS[served["kind"]], EXPRESSIONS[served["kind"]]
     current = replaced(expressed["current"], "'Ready'", "'Complete'")
     return Health(

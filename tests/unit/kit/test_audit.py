@@ -1,4 +1,4 @@
-"""What the audit calls a fault."""
+"""The faults that the audit finds."""
 
 import copy
 from typing import Any
@@ -19,7 +19,7 @@ def job(version: int = 1, *, suspend: bool = False, **status: Any) -> dict[str, 
     return {"metadata": metadata, "spec": {"suspend": suspend}, "status": status}
 
 
-def told(thing: dict[str, Any]) -> dict[str, Any]:
+def modified(thing: dict[str, Any]) -> dict[str, Any]:
     return {"type": "MODIFIED", "object": thing}
 
 
@@ -61,7 +61,7 @@ def test_going_on_is_no_fault() -> None:
         ({"conditions": [condition("Ready", since="2026-11-25T11:00:00Z"), condition("Complete")]}, "went from"),
     ],
 )
-def test_what_runs_backwards_is_a_fault(status: dict[str, Any], words: str) -> None:
+def test_a_status_that_runs_backwards_is_a_fault(status: dict[str, Any], words: str) -> None:
     (fault,) = changed(RUNNING, **status)
     assert words in fault
 
@@ -70,7 +70,7 @@ def test_what_runs_backwards_is_a_fault(status: dict[str, Any], words: str) -> N
     "status",
     [{"state": "Running"}, {"attempt": 2}, {"conditions": [condition("Complete", "False", since=NEW)]}],
 )
-def test_what_changes_after_the_end_is_a_fault(status: dict[str, Any]) -> None:
+def test_a_change_after_the_end_is_a_fault(status: dict[str, Any]) -> None:
     assert changed(DONE) == []
     assert changed(DONE, **status)
 
@@ -80,23 +80,23 @@ def test_a_spec_that_was_refused_may_be_mended() -> None:
     assert changed(refused, state="Running", conditions=[condition("Failed", since=NEW)]) == []
 
 
-def test_two_jobs_of_one_training_job_are_a_fault() -> None:
+def test_two_jobs_of_a_training_job_are_a_fault() -> None:
     audit = Audit("any")
     for uid in ("a", "a", "b"):
-        audit._take_job(told({"metadata": {"uid": uid, "labels": {"epochal.dev/trainingjob-uid": "job-uid"}}}))
+        audit._take_job(modified({"metadata": {"uid": uid, "labels": {"epochal.dev/trainingjob-uid": "job-uid"}}}))
     assert audit.faults == ["job-uid had 2 Jobs"]
 
 
-def test_two_pods_at_a_time_are_a_fault_and_one_after_another_are_none() -> None:
+def test_two_pods_at_a_time_are_a_fault() -> None:
     def pod(name: str, phase: str) -> dict[str, Any]:
         labels = {"epochal.dev/trainingjob-uid": "job-uid"}
         return {"metadata": {"name": name, "labels": labels}, "status": {"phase": phase}}
 
     audit = Audit("any")
     for name, phase in (("a", "Pending"), ("a", "Running"), ("a", "Failed"), ("b", "Running")):
-        audit._take_pod(told(pod(name, phase)))
+        audit._take_pod(modified(pod(name, phase)))
     assert audit.faults == []
-    audit._take_pod(told(pod("c", "Pending")))
+    audit._take_pod(modified(pod("c", "Pending")))
     assert "two pods at a time: b, c" in audit.faults[0]
 
 
@@ -105,19 +105,19 @@ def event(uid: str, reason: str) -> dict[str, Any]:
     return {"metadata": {"uid": uid}, "regarding": regarding, "reason": reason, "note": "words"}
 
 
-def test_an_event_that_is_told_twice_is_a_fault() -> None:
+def test_a_repeated_event_is_a_fault() -> None:
     audit = Audit("any")
     for uid in ("a", "a", "b"):
-        audit._take_event(told(event(uid, "Started")))
+        audit._take_event(modified(event(uid, "Started")))
     assert audit.faults == ["job-uid: the Event Started was told 2 times: words"]
 
 
-def test_whoever_suspends_twice_is_told_so_twice() -> None:
+def test_two_suspensions_have_two_events() -> None:
     audit = Audit("any")
     for version, suspend in enumerate((False, True, False, True), start=1):
-        audit._take_training_job(told(job(version, suspend=suspend)))
+        audit._take_training_job(modified(job(version, suspend=suspend)))
     for uid, reason in (("a", "Suspended"), ("b", "Suspended"), ("c", "Resumed")):
-        audit._take_event(told(event(uid, reason)))
+        audit._take_event(modified(event(uid, reason)))
     assert audit.faults == []
-    audit._take_event(told(event("d", "Suspended")))
+    audit._take_event(modified(event("d", "Suspended")))
     assert "Suspended was told 3 times" in audit.faults[0]

@@ -42,7 +42,7 @@ def test_no_block_is_an_error(page: str) -> None:
         blocks(page, "sh", under="Three")
 
 
-def test_blocks_share_a_shell_and_each_tells_what_it_printed(page: str, tmp_path: Path) -> None:
+def test_blocks_share_a_shell_and_have_their_own_output(page: str, tmp_path: Path) -> None:
     setting = [Block("", "sh", "export X=1\n"), Block("", "python", "import os\nprint(os.environ['X'], os.getcwd())\n")]
     folder = tmp_path / "folder"
     folder.mkdir()

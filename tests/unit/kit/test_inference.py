@@ -1,4 +1,4 @@
-"""An answer is right only if it is what that model gives for what was asked."""
+"""An answer is right only if it is the model's answer to that request."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 from epochal_server.protocols.v2 import encode
 from epochal_server.protocols.v2_request import Decoder
 
-from tests.kit.inference import HEADER_LENGTH, judge, questions
+from tests.kit.inference import HEADER_LENGTH, infer_requests, judge
 from tests.kit.models import model, signature, softmax
 from tests.kit.served import spec
 
@@ -21,9 +21,9 @@ def probabilities(samples: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndar
     return np.asarray(logits / logits.sum(axis=1, keepdims=True), np.float32)
 
 
-def test_questions_are_those_that_servers_understand() -> None:
+def test_requests_are_valid_open_inference() -> None:
     for binary in (True, False):
-        asked = questions("digits", NAMES, BATCHES, binary=binary)
+        asked = infer_requests("digits", NAMES, BATCHES, binary=binary)
         assert asked.path == "/v2/models/digits/infer"
         for body, batch in zip(asked.bodies, BATCHES, strict=True):
             inputs, request = Decoder(SERVED).decode(body, asked.headers.get(HEADER_LENGTH))
@@ -31,12 +31,12 @@ def test_questions_are_those_that_servers_understand() -> None:
             assert request.outputs[0].binary == binary
 
 
-def test_who_has_answered_what(tmp_path: Path) -> None:
+def test_the_judge_names_the_model_of_an_answer(tmp_path: Path) -> None:
     models = {name: tmp_path / f"{name}.onnx" for name in ("one", "other")}
     models["one"].write_bytes(softmax(WEIGHTS))
     models["other"].write_bytes(softmax(-WEIGHTS))
     by = judge(models, BATCHES)
-    asked = questions("digits", NAMES, BATCHES)
+    asked = infer_requests("digits", NAMES, BATCHES)
 
     def answer(number: int, weights: np.ndarray) -> bytes:
         _, request = Decoder(SERVED).decode(asked.bodies[number], asked.headers[HEADER_LENGTH])

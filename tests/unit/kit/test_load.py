@@ -1,4 +1,4 @@
-"""Each request is recorded, with what became of it."""
+"""The load records the outcome of each request."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 from aiohttp import web
 
-from tests.kit.load import Asked, Load
+from tests.kit.load import Load, SentRequest
 
 BODIES = [b"0", b"1", b"2"]
 
@@ -47,39 +47,39 @@ def server(handle: Callable[[bytes], web.Response]) -> Iterator[str]:
         loop.close()
 
 
-def ask(url: str, **how: float) -> list[Asked]:
+def ask(url: str, **how: float) -> list[SentRequest]:
     with Load(url, BODIES, {}, echoed, **how) as load:  # type: ignore[arg-type]
         time.sleep(0.3)
     return load.asked
 
 
-def test_answers_are_judged_by_what_was_asked() -> None:
+def test_answers_are_judged_by_their_request() -> None:
     with server(lambda body: web.Response(body=body)) as url:
         asked = ask(url, connections=2)
     assert len(asked) > 3
-    assert all(one.answered and one.by == "echo" for one in asked)
+    assert all(request.answered and request.by == "echo" for request in asked)
 
 
 def test_the_answer_to_another_question_is_nobodys() -> None:
     with server(lambda _: web.Response(body=b"0")) as url:
         asked = ask(url, connections=1)
-    assert {one.by for one in asked} == {"echo", ""}
+    assert {request.by for request in asked} == {"echo", ""}
 
 
-def test_a_refusal_says_when_to_come_again() -> None:
+def test_a_refusal_has_retry_after() -> None:
     with server(lambda _: web.Response(status=429, headers={"Retry-After": "3"})) as url:
         asked = ask(url, connections=1)
-    assert {(one.status, one.again, one.answered) for one in asked} == {(429, "3", False)}
+    assert {(request.status, request.again, request.answered) for request in asked} == {(429, "3", False)}
 
 
-def test_who_is_not_there_has_accepted_nothing() -> None:
+def test_a_refused_connection_accepts_nothing() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as one:
         port = one.getsockname()[1]
     asked = ask(f"http://127.0.0.1:{port}/", connections=1)
-    assert {(one.status, one.accepted) for one in asked} == {(0, False)}
+    assert {(request.status, request.accepted) for request in asked} == {(0, False)}
 
 
-def test_some_come_whether_or_not_others_are_answered() -> None:
+def test_a_rate_does_not_wait_for_answers() -> None:
     def slow(body: bytes) -> web.Response:
         time.sleep(0.05)
         return web.Response(body=body)

@@ -1,4 +1,4 @@
-"""A port that is held is there for whom it is told, and for nobody else."""
+"""A held port is free for its own server only."""
 
 import errno
 import socket
@@ -15,7 +15,7 @@ def take(number: int) -> None:
         other.bind((LOOPBACK, number))
 
 
-def test_a_port_that_is_held_is_listened_to_again_and_again_and_is_nobody_elses() -> None:
+def test_a_held_port_can_be_listened_to_again_and_again() -> None:
     with closing(hold()) as holding:
         number = port_of(holding)
         for _ in range(2):

@@ -1,10 +1,10 @@
-"""What the rules of a schema say of a value is found wherever they stand in it."""
+"""The CEL rules at any depth of a schema are evaluated."""
 
 from typing import Any
 
 import pytest
 
-from tests.kit.schema import complaints, with_defaults
+from tests.kit.schema import broken_rules, with_defaults
 
 FEW = [{"rule": "self.size() < 3", "message": "few"}]
 STAYS = [{"rule": "self.kept == oldSelf.kept", "message": "stays"}]
@@ -29,10 +29,10 @@ SCHEMA: dict[str, Any] = {
         ({"map": {"a": [1, 2, 3], "b": []}}, {"map": {"a": []}}, ["map.a: few"]),
     ],
 )
-def test_it_is_said_where_it_is(value: Any, old: Any, found: list[str]) -> None:
-    assert complaints(SCHEMA, value, old) == found
+def test_a_message_has_its_path(value: Any, old: Any, found: list[str]) -> None:
+    assert broken_rules(SCHEMA, value, old) == found
 
 
-def test_what_is_left_out_is_as_by_default() -> None:
+def test_defaults_are_added() -> None:
     assert with_defaults(SCHEMA, {"list": [{}], "more": 1}) == {"list": [{"names": []}], "more": 1, "kept": 1}
     assert with_defaults(SCHEMA, None) is None

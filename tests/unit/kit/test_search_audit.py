@@ -1,4 +1,4 @@
-"""What the audit calls a fault of an Experiment."""
+"""The faults of an Experiment that the audit finds."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ def best(value: str) -> dict[str, Any]:
     return {"trial": 0, "value": value}
 
 
-def told(thing: dict[str, Any]) -> dict[str, Any]:
+def modified(thing: dict[str, Any]) -> dict[str, Any]:
     return {"type": "MODIFIED", "object": thing}
 
 
-def test_a_search_that_grows_is_in_order() -> None:
+def test_a_growing_search_has_no_fault() -> None:
     before = experiment(trials={"created": 1})
     after = experiment(trials={"created": 1}, best=best("0.5"))
     assert list(forgotten({"metadata": {}, "spec": before["spec"]}, before)) == []
@@ -37,7 +37,7 @@ def test_a_search_that_grows_is_in_order() -> None:
     assert list(forgotten_events(stored(LEDGER[:2]), stored(LEDGER))) == []
 
 
-def test_what_is_lost_is_a_fault() -> None:
+def test_lost_observations_are_a_fault() -> None:
     before = experiment(trials={"created": 2}, best=best("0.5"))
     assert list(forgotten(before, experiment(trials={"created": 1}))) == [
         "trials.created went from 2 to 1",
@@ -50,15 +50,15 @@ def test_what_is_lost_is_a_fault() -> None:
 def test_an_event_that_is_lost_is_a_fault() -> None:
     audit = Audit("any")
     for ledger in (LEDGER, LEDGER[:2], LEDGER):
-        audit._take_ledger(told(stored(ledger)))
+        audit._take_ledger(modified(stored(ledger)))
     assert audit.faults == ["search: its ledger had 3 events, of which 2 are where they were"]
 
 
-def test_an_event_of_its_end_may_be_told_at_each_of_its_ends() -> None:
+def test_an_end_event_may_occur_at_each_end() -> None:
     audit = Audit("any")
     for state in ("Running", "Complete", "Complete", "Running", "Complete"):
-        audit._take_experiment(told(experiment(state=state)))
+        audit._take_experiment(modified(experiment(state=state)))
     for uid, reason in (("1", "Completed"), ("2", "Completed"), ("3", "NewBest"), ("4", "NewBest")):
         about = {"kind": "Experiment", "uid": "uid"}
-        audit._take_event(told({"metadata": {"uid": uid}, "regarding": about, "reason": reason, "note": "well"}))
+        audit._take_event(modified({"metadata": {"uid": uid}, "regarding": about, "reason": reason, "note": "well"}))
     assert audit.faults == ["search: the Event NewBest was told 2 times: well"]

@@ -35,7 +35,7 @@ def test_a_package_url_is_encoded() -> None:
     assert purls[2] == "pkg:deb/debian/tzdata@2025b-0%2Bdeb12u1~rc1?arch=all&distro=debian-12"
 
 
-def test_the_image_is_what_it_is_about() -> None:
+def test_the_bill_names_its_image() -> None:
     added = packages(LISTING, "debian-12")
     made = whole(BOM, "epochal-operator", added)
     component = {"type": "container", "bom-ref": "image", "name": "epochal-operator", "version": "0.1.0"}

@@ -1,4 +1,4 @@
-"""What builds the images is what the lock names, by hash."""
+"""The images are built with the locked version of uv, pinned by hash."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ def uv() -> dict[str, Any]:
     return dict(found)
 
 
-def test_uv_is_installed_as_it_is_locked() -> None:
+def test_uv_has_the_locked_version() -> None:
     files = [uv()["sdist"], *uv()["wheels"]]
     assert re.findall(r"^(\S+?)==(\S+)", PINNED, re.MULTILINE) == [("uv", uv()["version"])], "run make scripts/uv.txt"
     assert set(re.findall(r"--hash=(\S+)", PINNED)) == {file["hash"] for file in files}, "run make scripts/uv.txt"

@@ -16,5 +16,5 @@ def curve(*values: float, seconds: float = 1.0, **parameters: str) -> Curve:
 
 
 def curves(*those: Curve) -> Curves:
-    """Returns curves of which those of other trials follow."""
+    """Returns curves from which those of other trials follow."""
     return Curves(those, SPACE)

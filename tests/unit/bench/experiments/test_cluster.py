@@ -39,7 +39,7 @@ def experiment(best: str = "0.05", **status: Any) -> dict[str, Any]:
 RUNGS = [ran(0, 5), ran(0, 9), ran(7, 20)]
 
 
-def test_what_a_search_comes_to() -> None:
+def test_figures_of_a_search() -> None:
     found, repeated, overhead, waited = figures(experiment(), RUNGS, [0.2, 0.1])
     assert (found.met, found.beside) == (True, "its template: 0.1")
     assert found.measured == "0.05; Complete after 3 rungs and 30 epochs"

@@ -21,8 +21,8 @@ def run(epochs: int, value: float = 0.5, *, first: int = 0) -> Run:
     return Run({}, (), (Job(1, 0, begin=0, end=1, first=first, last=first + epochs, value=value),))
 
 
-def told(**changes: Run) -> dict[str, Figure]:
-    """Returns figures by what they are of, where each way to search takes 30 epochs but for changes."""
+def figures_by_name(**changes: Run) -> dict[str, Figure]:
+    """Returns the figures by their names, where each method takes 30 epochs but for changes."""
     runs = {method: [run(90)] * SEEDS for method in METHODS}
     runs |= {method: [run(30)] * SEEDS for method in (SHORT, ASHA_TPE)}
     runs |= {theirs: [run(40)] * SEEDS for _, theirs in FROM_ZERO}
@@ -31,11 +31,17 @@ def told(**changes: Run) -> dict[str, Figure]:
     return {figure.what: figure for figure in figures(runs)}
 
 
+@pytest.fixture(scope="module")
+def usual() -> dict[str, Figure]:
+    """The figures without changes."""
+    return figures_by_name()
+
+
 BESIDE_RANDOM = "epochs until ASHA + TPE is as good as Random with full training"
 
 
-def test_as_good_as_random_in_a_third_of_its_epochs() -> None:
-    figure = told()[BESIDE_RANDOM]
+def test_as_good_as_random_in_a_third_of_its_epochs(usual: dict[str, Figure]) -> None:
+    figure = usual[BESIDE_RANDOM]
     assert figure.met
     assert figure.beside == "Random: 90 epochs (90-90)"
     assert figure.measured == "30 epochs (30-30): ratio 0.333 (0.333-0.333), with 20 of 20 seeds at all"
@@ -43,11 +49,11 @@ def test_as_good_as_random_in_a_third_of_its_epochs() -> None:
 
 @pytest.mark.parametrize("asha_tpe", [run(31), run(10, value=0.51)], ids=["too late", "never"])
 def test_too_late_is_not_met(asha_tpe: Run) -> None:
-    assert not told(asha_tpe=asha_tpe)[BESIDE_RANDOM].met
+    assert not figures_by_name(asha_tpe=asha_tpe)[BESIDE_RANDOM].met
 
 
-def test_never_is_told_as_such() -> None:
-    assert told(asha_tpe=run(10, value=0.51))[BESIDE_RANDOM].measured == (
+def test_a_value_that_is_never_reached_is_shown_as_never() -> None:
+    assert figures_by_name(asha_tpe=run(10, value=0.51))[BESIDE_RANDOM].measured == (
         "inf epochs (inf-inf): ratio inf (inf-inf), with 0 of 20 seeds at all"
     )
 
@@ -55,30 +61,30 @@ def test_never_is_told_as_such() -> None:
 @pytest.mark.parametrize(("epochs", "met"), [(32, True), (33, False)])
 def test_going_on_from_checkpoints_is_compared_with_the_same_rungs_from_zero(epochs: int, met: bool) -> None:  # noqa: FBT001
     name = "epochs with promotion from checkpoints: 60 trials of at most 9 epochs"
-    figure = told(short=run(epochs, first=40 - epochs))[name]
+    figure = figures_by_name(short=run(epochs, first=40 - epochs))[name]
     assert figure.met is met
     assert figure.beside == (
         "the same rungs from zero: 40 epochs (40-40); a search from zero, which promotes others: 40 epochs (40-40)"
     )
 
 
-def test_epochs_that_are_trained_twice_are_counted_where_there_should_be_none() -> None:
-    assert told()["epochs trained twice"].met
+def test_repeated_epochs_are_counted(usual: dict[str, Figure]) -> None:
+    assert usual["epochs trained twice"].met
     again = Run({}, (), (*run(30).jobs, *run(4, first=28).jobs))
-    figure = told(asha_tpe=again)["epochs trained twice"]
+    figure = figures_by_name(asha_tpe=again)["epochs trained twice"]
     assert not figure.met
     assert figure.measured == str(2 * SEEDS)
 
 
-def test_each_way_to_search_is_told() -> None:
-    figure = told()["Random, each trial trained in full: 60 trials"]
+def test_every_method_has_a_figure(usual: dict[str, Figure]) -> None:
+    figure = usual["Random, each trial trained in full: 60 trials"]
     assert not figure.goal
     assert figure.measured == (
         "0.5 val_loss (0.5-0.5) in 90 epochs (90-90); as good as Random in the end after 90 epochs (90-90)"
     )
 
 
-def test_a_median_stands_with_its_interval() -> None:
+def test_a_median_has_its_interval() -> None:
     assert middle([512.0] * 20, "epochs") == "512 epochs (512-512)"
 
 

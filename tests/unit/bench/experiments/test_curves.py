@@ -10,7 +10,7 @@ NAMES = [*SPACE.domains]
 
 
 @pytest.mark.parametrize(("epoch", "best"), [(1, 0.5), (2, 0.25), (3, 0.25), (4, 0.125), (5, None)])
-def test_a_trial_is_worth_its_best_epoch_so_far_until_it_diverges(epoch: int, best: float | None) -> None:
+def test_the_value_of_a_trial_is_its_best_epoch_until_it_diverges(epoch: int, best: float | None) -> None:
     assert curve(0.5, 0.25, 0.75, 0.125).best(epoch) == best
 
 
@@ -39,7 +39,7 @@ SLOW, FAST = Curve(SGD | {"momentum": "0.5"}, 1, (4,)), Curve(SGD, 1, (5,))
 
 
 @pytest.mark.parametrize("recorded", [LOW, HIGH, SLOW, FAST])
-def test_what_was_recorded_has_its_own_curve(recorded: Curve) -> None:
+def test_a_recorded_trial_has_its_own_curve(recorded: Curve) -> None:
     assert curves(LOW, HIGH, SLOW, FAST).of(recorded.parameters) is recorded
 
 
@@ -58,16 +58,16 @@ def test_another_trial_has_the_mean_of_the_nearest_curves(rate: str, value: floa
     assert found.seconds == pytest.approx(seconds, rel=0.001)
 
 
-def test_curves_of_other_listed_values_do_not_count() -> None:
+def test_curves_with_another_category_do_not_count() -> None:
     assert curves(LOW, FAST).of(SGD | {"learningRate": "0.001"}).values == pytest.approx((5,))
 
 
-def test_those_farther_away_do_not_count() -> None:
+def test_farther_curves_do_not_count() -> None:
     near = [curve(2, learningRate=f"0.00{digit}") for digit in (2, 3, 4, 5)]
     assert curves(HIGH, *near).of(ADAM | {"learningRate": "0.0035"}).values == pytest.approx((2,))
 
 
-def test_what_does_not_count_of_a_trial_brings_no_curve_nearer() -> None:
+def test_inactive_parameters_do_not_change_the_distance() -> None:
     assert curves(LOW, HIGH).of(ADAM | {"momentum": "0.9"}) is LOW
 
 
@@ -78,11 +78,11 @@ def test_a_trial_diverges_where_the_nearest_one_does() -> None:
     assert found.values == pytest.approx((1, 1))
 
 
-def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
+def test_recorded_curves_are_read(tmp_path: Path) -> None:
     path = tmp_path / "curves.csv"
     recorded = [curve(0.12344, 1234567.0, 0.5, seconds=0.1234), Curve(SGD, 0.5, (1.5,)), curve()]
-    for one in recorded:
-        append(one, NAMES, 3, path)
+    for item in recorded:
+        append(item, NAMES, 3, path)
     assert read(NAMES, path) == [
         Curve(ADAM, 0.123, (0.1234, 1235000.0, 0.5)),
         Curve(SGD, 0.5, (1.5,)),
@@ -92,8 +92,8 @@ def test_what_is_recorded_is_read_again(tmp_path: Path) -> None:
 
 def test_the_recorded_curves_are_of_trials_that_all_differ() -> None:
     recorded = read(NAMES)
-    assert len({SPACE.key(one.parameters) for one in recorded}) == len(recorded) == 200
-    assert all(SPACE.contains(one.parameters) and one.seconds > 0 for one in recorded)
-    assert max(len(one.values) for one in recorded) == EPOCHS
+    assert len({SPACE.key(item.parameters) for item in recorded}) == len(recorded) == 200
+    assert all(SPACE.contains(item.parameters) and item.seconds > 0 for item in recorded)
+    assert max(len(item.values) for item in recorded) == EPOCHS
     found = curves(*recorded)
-    assert all(found.of(one.parameters) is one for one in recorded)
+    assert all(found.of(item.parameters) is item for item in recorded)

@@ -8,7 +8,7 @@ from tests.kit.kubectl import Object
 
 
 @pytest.mark.parametrize("schedule", [FULL, ASHA, HYPERBAND])
-def test_what_is_measured_is_an_experiment_that_runs(schedule: Object) -> None:
+def test_the_measured_search_is_a_valid_experiment(schedule: Object) -> None:
     document = experiment("TPE", schedule, trials=12)
     template = document["spec"]["template"]["spec"]
     space = check(parse(document).spec, template)

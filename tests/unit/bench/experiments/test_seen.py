@@ -1,4 +1,4 @@
-"""What is seen of a search of very many trials, and what follows."""
+"""The objects of a very large search, and the figures from them."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ ENDED = {"digits-search-1-r0": 11.0, "digits-search-0-r0": 10.0, "digits-search-
 
 
 def training(name: str, *conditions: str, **annotations: str) -> dict[str, Any]:
-    told = [{"type": kind, "status": "True"} for kind in conditions]
-    return {"metadata": {"name": name, "annotations": annotations}, "status": {"conditions": told}}
+    conditions_seen = [{"type": kind, "status": "True"} for kind in conditions]
+    return {"metadata": {"name": name, "annotations": annotations}, "status": {"conditions": conditions_seen}}
 
 
-def test_the_first_slot_that_is_free_gets_the_first_that_is_made_while_there_are_new_trials() -> None:
+def test_free_slots_get_new_trainings_in_order() -> None:
     assert fills(CREATED, ENDED, slots=2) == pytest.approx([0.1, 1.0])
     assert fills(CREATED, ENDED, slots=2, known=2) == [1.0]
 
@@ -30,7 +30,7 @@ def test_other_training_jobs_take_no_slot() -> None:
     assert fills(CREATED | {"single-7": 1.0}, ENDED | {"single-7": 2.0}, slots=2) == pytest.approx([0.1, 1.0])
 
 
-def test_what_is_seen_first_counts() -> None:
+def test_the_first_observation_counts() -> None:
     seen = Seen()
     for version in (training("single-7"), training("single-7", "Complete"), training("single-7", "Complete")):
         seen.training(version)

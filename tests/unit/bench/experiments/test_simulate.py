@@ -23,6 +23,12 @@ CURVES = curves(
 DOCUMENT = experiment("Random", ASHA, trials=30, epochs=EPOCHS)
 
 
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """A search by Random with ASHA."""
+    return simulate(DOCUMENT, CURVES)
+
+
 def of_trial(run: Run, number: int) -> list[Job]:
     return [job for job in run.jobs if job.trial == number]
 
@@ -44,8 +50,7 @@ def test_the_clock_runs_with_the_epochs_and_no_slot_waits() -> None:
     assert first.end == pytest.approx(EPOCHS * CURVES.of(_parameters(run, 0)).seconds)
 
 
-def test_a_rung_goes_on_from_the_one_below_and_trains_no_epoch_twice() -> None:
-    run = simulate(DOCUMENT, CURVES)
+def test_a_rung_continues_from_the_rung_below(run: Run) -> None:
     for number in range(30):
         assert [job.first for job in of_trial(run, number)] == [0, 1, 3][: len(of_trial(run, number))]
     assert run.repeated == 0
@@ -53,15 +58,14 @@ def test_a_rung_goes_on_from_the_one_below_and_trains_no_epoch_twice() -> None:
     assert [(job.first, job.last) for job in of_trial(run, 0)] == [(0, 1), (1, 3), (3, 9)]
 
 
-def test_from_zero_each_rung_trains_again_what_those_below_have_trained() -> None:
+def test_without_checkpoints_each_rung_trains_all_epochs() -> None:
     run = simulate(DOCUMENT, CURVES, from_checkpoints=False)
     assert [(job.first, job.last) for job in of_trial(run, 0)] == [(0, 1), (0, 3), (0, 9)]
     assert run.epochs == run.epochs_from_zero == sum(job.last for job in run.jobs)
     assert run.repeated == run.epochs - sum(trial.epoch for trial in fold(run.ledger)) > 0
 
 
-def test_about_a_third_of_the_trials_of_a_rung_goes_on() -> None:
-    run = simulate(DOCUMENT, CURVES)
+def test_about_a_third_of_a_rung_is_promoted(run: Run) -> None:
     others = [job for job in run.jobs if job.trial]
     first, second, third = (sum(job.rung == rung for job in others) for rung in range(3))
     assert first == 29
@@ -76,7 +80,7 @@ def test_brackets_begin_ever_later() -> None:
     assert run.repeated == 0
 
 
-def test_what_diverges_ends_with_the_epoch_in_which_it_does() -> None:
+def test_a_diverging_trial_ends_with_that_epoch() -> None:
     run = simulate(experiment("Random", FULL, trials=20, epochs=EPOCHS), curves(curve(*FALLING), Curve(SGD, 1, (1, 2))))
     diverged = [job for job in run.jobs if job.value is None]
     assert diverged
@@ -84,8 +88,7 @@ def test_what_diverges_ends_with_the_epoch_in_which_it_does() -> None:
     assert sum(isinstance(event, Diverged) for event in run.ledger) == len(diverged)
 
 
-def test_the_ledger_is_the_operators() -> None:
-    run = simulate(DOCUMENT, CURVES)
+def test_the_ledger_is_the_operators(run: Run) -> None:
     first = run.ledger[: 2 * PARALLELISM + 1]
     assert all(isinstance(event, Created) and event.known == 0 for event in first[:PARALLELISM])
     assert all(isinstance(event, Started) for event in first[PARALLELISM:-1])
@@ -99,15 +102,15 @@ def test_the_ledger_is_the_operators() -> None:
 
 
 @pytest.mark.parametrize("method", ["Random", "TPE"])
-def test_the_same_search_is_simulated_and_suggested_again(method: str) -> None:
+def test_a_simulation_is_reproducible(method: str) -> None:
     document = experiment(method, ASHA, trials=16, seed=3, epochs=EPOCHS)
     run = simulate(document, CURVES)
     assert simulate(document, CURVES) == run
     assert replay(run.document, run.ledger_object["data"]) == []
 
 
-def test_another_seed_suggests_something_else() -> None:
-    assert _parameters(simulate(DOCUMENT, CURVES), 1) != _parameters(simulate(_seeded(DOCUMENT, 1), CURVES), 1)
+def test_another_seed_suggests_something_else(run: Run) -> None:
+    assert _parameters(run, 1) != _parameters(simulate(_seeded(DOCUMENT, 1), CURVES), 1)
 
 
 JOB = Job(1, 0, begin=10, end=14, first=5, last=9, value=0.5)

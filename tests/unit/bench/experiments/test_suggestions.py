@@ -3,15 +3,15 @@ from collections import Counter
 import pytest
 from epochal_operator.experiment.search.request import Request
 
-from tests.bench.experiments.suggestions import KNOWN, _natively, questions
+from tests.bench.experiments.suggestions import KNOWN, _natively, suggest_requests
 
 
 @pytest.fixture(scope="module")
 def asked() -> tuple[Request, Request]:
-    return questions()
+    return suggest_requests()
 
 
-def test_a_thousand_trials_are_known(asked: tuple[Request, Request]) -> None:
+def test_the_request_has_a_thousand_known_trials(asked: tuple[Request, Request]) -> None:
     one, hundred = asked
     assert (len(one.trials), len(hundred.trials)) == (1, 100)
     assert len(one.known) == KNOWN
@@ -23,7 +23,7 @@ def test_a_thousand_trials_are_known(asked: tuple[Request, Request]) -> None:
     assert {known.state for known in one.known} >= {"Stopped", "Complete"}
 
 
-def test_optuna_is_told_of_the_same_trials_in_numbers(asked: tuple[Request, Request]) -> None:
+def test_optuna_gets_the_same_trials_as_numbers(asked: tuple[Request, Request]) -> None:
     question = asked[0]
     given = _natively(question)
     assert len(given) == sum(bool(known.values) for known in question.known)

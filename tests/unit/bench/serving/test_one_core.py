@@ -1,4 +1,4 @@
-"""How figures are told, and when a goal is met."""
+"""The text of figures, and when a goal is met."""
 
 from tests.bench.serving.one_core import beside_tensorflow, latency, share, tail
 from tests.bench.serving.wrk import Load
@@ -17,7 +17,7 @@ def test_a_share_of_the_throughput() -> None:
     assert not share("one image", found, "ours", "bare", 0.6).met
 
 
-def test_latency_counts_what_lies_above_a_bare_call() -> None:
+def test_the_latency_is_the_time_above_a_bare_call() -> None:
     found = {"binary, unloaded": loads(1, p50=480.0), "bare": loads(1, p50=80.0)}
     figure = latency(found, "binary")
     assert figure.met
@@ -25,12 +25,12 @@ def test_latency_counts_what_lies_above_a_bare_call() -> None:
     assert not latency(found | {"bare": loads(1, p50=-100.0)}, "binary").met
 
 
-def test_the_tail_is_told_in_medians() -> None:
+def test_the_tail_is_measured_in_medians() -> None:
     assert tail({"binary": loads(1, p50=1000, p99=4900)}).met
     assert not tail({"binary": loads(1, p50=1000, p99=5100)}).met
 
 
-def test_a_tail_that_is_long_in_some_rounds_is_hidden_by_the_spread() -> None:
+def test_a_tail_in_some_rounds_is_hidden_by_the_spread() -> None:
     figure = tail({"binary": [*loads(1, p99=3000)[:4], *loads(1, p99=9000)[:2]]})
     assert "hides" in figure.measured
     assert not figure.met

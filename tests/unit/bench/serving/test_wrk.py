@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tests.bench.serving.wrk import write
-from tests.kit.inference import Questions
+from tests.kit.inference import InferRequests
 
 
 def test_each_request_follows_its_length(tmp_path: Path) -> None:
-    asked = Questions("/v2/models/m/infer", [b"one", b"three\n"], {"Content-Type": "text/plain"})
+    asked = InferRequests("/v2/models/m/infer", [b"one", b"three\n"], {"Content-Type": "text/plain"})
     content = write(tmp_path / "requests", asked).read_bytes()
     for body in asked.bodies:
         length, _, content = content.partition(b"\n")

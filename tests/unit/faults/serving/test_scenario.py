@@ -1,17 +1,17 @@
-"""What may become of requests while a server is disturbed, and what may not."""
+"""The requests that a server with a fault may lose."""
 
 import pytest
 
 from tests.faults.serving.scenario import Outcome, broken_promises
 from tests.faults.serving.table import goals, table
-from tests.kit.load import Asked
+from tests.kit.load import SentRequest
 
-FINE = Asked(1.0, 0.01, 200, "digits")
-BUSY = Asked(1.0, 0.01, 429, again="1")
-LOST = Asked(1.0, 0.01, error="ServerDisconnectedError: Server disconnected")
-NOBODY = Asked(1.0, 0.01, error="Connection refused", accepted=False)
-HUNG = Asked(1.0, 30.0, error="TimeoutError: ")
-MIXED = Asked(1.0, 0.01, 200)
+FINE = SentRequest(1.0, 0.01, 200, "digits")
+BUSY = SentRequest(1.0, 0.01, 429, again="1")
+LOST = SentRequest(1.0, 0.01, error="ServerDisconnectedError: Server disconnected")
+NOBODY = SentRequest(1.0, 0.01, error="Connection refused", accepted=False)
+HUNG = SentRequest(1.0, 30.0, error="TimeoutError: ")
+MIXED = SentRequest(1.0, 0.01, 200)
 
 
 def test_nothing_is_wrong_where_all_are_answered() -> None:
@@ -27,17 +27,17 @@ def test_nothing_is_wrong_where_all_are_answered() -> None:
         (MIXED, "1 answers are not the model's to what was asked"),
     ],
 )
-def test_what_breaks_a_promise(asked: Asked, words: str) -> None:
+def test_broken_promises_are_listed(asked: SentRequest, words: str) -> None:
     (wrong,) = broken_promises([FINE, asked])
     assert wrong.startswith(words)
 
 
-def test_a_pod_that_is_killed_may_lose_what_it_had() -> None:
+def test_a_killed_pod_may_lose_its_requests() -> None:
     assert broken_promises([FINE, LOST, NOBODY], lost=1, nobody=True) == []
     assert len(broken_promises([LOST, LOST, NOBODY], lost=1, nobody=True)) == 1
 
 
-def test_who_loses_a_request_must_say_so() -> None:
+def test_a_lost_request_needs_an_error() -> None:
     (wrong,) = broken_promises([FINE, HUNG], lost=1)
     assert wrong.startswith("1 requests were lost without a word")
 
@@ -47,6 +47,6 @@ def test_the_table_counts_each_request_once() -> None:
     assert table([outcome]).splitlines()[2] == "| pods killed | yes | 5 | 2 | 1 | 1 | 1 | 0.01 s | 2 pods |"
 
 
-def test_one_that_was_not_survived_misses_the_goal() -> None:
-    (figure,) = goals([Outcome("a", told=""), Outcome("b", wrong=("lost",))])
+def test_a_failed_scenario_misses_the_goal() -> None:
+    (figure,) = goals([Outcome("a", notes=""), Outcome("b", wrong=("lost",))])
     assert (figure.measured, figure.met) == ("1 of 2", False)

@@ -1,4 +1,4 @@
-"""Server-side apply: what each manager owns, gives up, and takes from others."""
+"""Server-side apply: the fields that managers own, drop and take from others."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ def condition(kind: str, status: str) -> dict[str, Any]:
     return {"type": kind, "status": status}
 
 
-def test_what_a_manager_no_longer_wants_goes() -> None:
+def test_a_field_that_a_manager_drops_is_removed() -> None:
     before = apply(thing(), {"spec": {"a": 1, "b": {"c": 2}}}, OPERATOR, NOW, force=False)
     after = apply(before, {"spec": {"a": 1}}, OPERATOR, NOW, force=False)
     assert after["spec"] == {"a": 1}
 
 
-def test_what_another_wants_too_stays_when_one_gives_it_up() -> None:
+def test_a_shared_field_stays_until_all_managers_drop_it() -> None:
     other = Owner("argocd", "Apply")
     both = apply(
         apply(thing(), {"spec": {"a": 1}}, OPERATOR, NOW, force=False), {"spec": {"a": 1}}, other, NOW, force=False
@@ -34,7 +34,7 @@ def test_what_another_wants_too_stays_when_one_gives_it_up() -> None:
     assert owners(after)[other] == {("f:spec", "f:a")}
 
 
-def test_a_field_of_another_is_taken_by_force_alone() -> None:
+def test_a_foreign_field_needs_force() -> None:
     before = update({}, thing(spec={"suspend": True, "other": 1}), KUEUE, NOW)
     with pytest.raises(Disagreement, match=r'conflict with "kueue": \.spec\.suspend'):
         apply(before, {"spec": {"suspend": False}}, OPERATOR, NOW, force=False)
@@ -43,7 +43,7 @@ def test_a_field_of_another_is_taken_by_force_alone() -> None:
     assert owners(after) == {KUEUE: {("f:spec", "f:other")}, OPERATOR: {("f:spec", "f:suspend")}}
 
 
-def test_whoever_changes_a_field_owns_it_alone() -> None:
+def test_an_update_takes_the_ownership_of_a_field() -> None:
     before = apply(thing(), {"spec": {"suspend": False}}, OPERATOR, NOW, force=False)
     after = update(before, before | {"spec": {"suspend": True}}, KUEUE, LATER)
     assert owners(after) == {KUEUE: {("f:spec", "f:suspend")}}
@@ -58,14 +58,14 @@ def test_whoever_changes_a_field_owns_it_alone() -> None:
     }
 
 
-def test_what_is_written_again_is_as_before() -> None:
+def test_a_repeated_write_changes_nothing() -> None:
     before = update({}, thing(spec={"a": 1}), KUEUE, NOW)
     assert update(before, before, Owner("other", "Update"), LATER) == before
     applied = apply(before, {"spec": {"b": 2}}, OPERATOR, NOW, force=False)
     assert apply(applied, {"spec": {"b": 2}}, OPERATOR, LATER, force=False) == applied
 
 
-def test_conditions_are_owned_one_by_one() -> None:
+def test_each_condition_has_its_own_owner() -> None:
     leader, reporter = (Owner(name, "Apply", "status") for name in ("epochal", "epochal-progress"))
     ready, there = condition("Ready", "True"), condition("StorageAvailable", "True")
     first = apply(thing(), {"status": {"conditions": [ready, condition("Stalled", "False")]}}, leader, NOW, force=True)

@@ -29,12 +29,12 @@ def owned(name: str, owner: Any, **rest: Any) -> dict[str, Any]:
 def test_versions_grow_over_all_objects(objects: Objects) -> None:
     first = objects.create("jobs", "vision", JOB)
     second = objects.create("pods", "vision", JOB)
-    versions = [int(one["metadata"]["resourceVersion"]) for one in (first, second)]
+    versions = [int(item["metadata"]["resourceVersion"]) for item in (first, second)]
     assert versions == [objects.version - 1, objects.version]
     assert first["metadata"]["uid"] != second["metadata"]["uid"]
 
 
-def test_a_name_is_taken_once_and_anew_after_its_end(objects: Objects) -> None:
+def test_a_name_is_free_again_after_a_deletion(objects: Objects) -> None:
     first = objects.create("jobs", "vision", JOB)
     with refused(409, "AlreadyExists"):
         objects.create("jobs", "vision", JOB)
@@ -42,7 +42,7 @@ def test_a_name_is_taken_once_and_anew_after_its_end(objects: Objects) -> None:
     assert objects.create("jobs", "vision", JOB)["metadata"]["uid"] != first["metadata"]["uid"]
 
 
-def test_what_is_not_there_cannot_be_changed(objects: Objects) -> None:
+def test_a_missing_object_cannot_be_changed(objects: Objects) -> None:
     changes: list[Do] = [
         lambda: objects.get("jobs", "vision", "digits"),
         lambda: objects.patch("jobs", "vision", "digits", {}),
@@ -56,7 +56,7 @@ def test_what_is_not_there_cannot_be_changed(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("field", ["uid", "resourceVersion"])
-def test_who_expects_another_object_is_refused(objects: Objects, field: str) -> None:
+def test_a_write_to_another_version_is_refused(objects: Objects, field: str) -> None:
     made = objects.create("jobs", "vision", JOB)
     wrong = {"metadata": {"name": "digits", field: "999"}}
     changes: list[Do] = [
@@ -72,7 +72,7 @@ def test_who_expects_another_object_is_refused(objects: Objects, field: str) -> 
     assert objects.patch("jobs", "vision", "digits", right)["spec"] == {"suspend": True}
 
 
-def test_what_changes_nothing_makes_no_version(objects: Objects) -> None:
+def test_a_write_without_a_change_makes_no_version(objects: Objects) -> None:
     objects.create("jobs", "vision", JOB)
     objects.apply("jobs", "vision", "digits", {"metadata": {}, "status": {"active": 1}}, subresource="status")
     version = objects.version
@@ -81,7 +81,7 @@ def test_what_changes_nothing_makes_no_version(objects: Objects) -> None:
     assert objects.version == version
 
 
-def test_spec_and_status_are_written_apart_and_the_spec_alone_has_generations(objects: Objects) -> None:
+def test_spec_and_status_are_written_apart(objects: Objects) -> None:
     made = objects.create("jobs", "vision", JOB | {"status": {"active": 9}})
     assert "status" not in made
     both = {"spec": {"suspend": True}, "status": {"active": 1}}
@@ -93,7 +93,7 @@ def test_spec_and_status_are_written_apart_and_the_spec_alone_has_generations(ob
     assert (labelled["metadata"]["labels"], labelled["metadata"]["generation"]) == ({"c": "d"}, 2)
 
 
-def test_what_has_a_finalizer_stays_until_it_is_gone(objects: Objects) -> None:
+def test_an_object_with_a_finalizer_stays(objects: Objects) -> None:
     objects.create("jobs", "vision", JOB | {"metadata": {"name": "digits", "finalizers": ["other/hold"]}})
     going = objects.delete("jobs", "vision", "digits")
     assert "deletionTimestamp" in objects.get("jobs", "vision", "digits")["metadata"]
@@ -103,7 +103,7 @@ def test_what_has_a_finalizer_stays_until_it_is_gone(objects: Objects) -> None:
         objects.get("jobs", "vision", "digits")
 
 
-def test_a_pod_that_runs_has_time_to_end(objects: Objects) -> None:
+def test_a_running_pod_has_a_grace_period(objects: Objects) -> None:
     objects.create("pods", "vision", {"metadata": {"name": "digits"}, "spec": {"nodeName": "node"}})
     objects.delete("pods", "vision", "digits")
     assert objects.get("pods", "vision", "digits")["metadata"]["deletionGracePeriodSeconds"] == 30
@@ -111,7 +111,7 @@ def test_a_pod_that_runs_has_time_to_end(objects: Objects) -> None:
     assert objects.list("pods") == []
 
 
-def test_what_is_owned_goes_after_its_owner(objects: Objects) -> None:
+def test_a_dependent_is_deleted_after_its_owner(objects: Objects) -> None:
     owner = objects.create("jobs", "vision", JOB)
     objects.create("pods", "vision", owned("digits-1", owner))
     objects.delete("jobs", "vision", "digits")
@@ -120,7 +120,7 @@ def test_what_is_owned_goes_after_its_owner(objects: Objects) -> None:
     assert objects.list("pods") == []
 
 
-def test_in_the_foreground_the_owner_goes_last(objects: Objects) -> None:
+def test_foreground_deletion_deletes_the_owner_last(objects: Objects) -> None:
     owner = objects.create("jobs", "vision", JOB)
     objects.create("pods", "vision", owned("digits-1", owner, spec={"nodeName": "node"}))
     objects.delete("jobs", "vision", "digits", propagation="Foreground")
@@ -131,7 +131,7 @@ def test_in_the_foreground_the_owner_goes_last(objects: Objects) -> None:
     assert objects.list("jobs") == []
 
 
-def test_a_namespace_that_goes_takes_nothing_new_and_goes_once_it_is_empty(objects: Objects) -> None:
+def test_a_terminating_namespace_takes_no_object_and_is_deleted_once_empty(objects: Objects) -> None:
     objects.create("jobs", "vision", JOB)
     objects.delete("namespaces", "", "vision")
     with refused(403, "Forbidden"):
@@ -141,7 +141,7 @@ def test_a_namespace_that_goes_takes_nothing_new_and_goes_once_it_is_empty(objec
     assert objects.list("jobs") == objects.list("namespaces") == []
 
 
-def test_applying_creates_what_is_not_there_but_not_what_has_a_uid(objects: Objects) -> None:
+def test_apply_creates_an_object_unless_it_has_a_uid(objects: Objects) -> None:
     made = objects.apply("jobs", "vision", "digits", JOB, manager="epochal")
     assert (made["spec"], made["metadata"]["labels"]) == (JOB["spec"], {"a": "b"})
     (entry,) = made["metadata"]["managedFields"]
@@ -159,7 +159,7 @@ def test_labels_select(objects: Objects, labels: str, *, taken: bool) -> None:
     assert bool(objects.list("jobs", Selector(labels=tuple(labels.split(","))))) is taken
 
 
-def test_a_change_is_told_as_a_selector_sees_it(objects: Objects) -> None:
+def test_a_change_is_a_watch_event_of_a_selector(objects: Objects) -> None:
     selector = Selector("vision", ("a",))
     version = objects.version
     objects.create("jobs", "vision", JOB)
@@ -167,24 +167,24 @@ def test_a_change_is_told_as_a_selector_sees_it(objects: Objects) -> None:
     objects.patch("jobs", "vision", "digits", {"metadata": {"labels": {"a": None}}})
     objects.patch("jobs", "vision", "digits", {"metadata": {"labels": {"a": "b"}}})
     objects.delete("jobs", "vision", "digits")
-    told = [change.told(selector) for change in objects.since(version)]
-    assert [event and event[0] for event in told] == ["ADDED", "MODIFIED", "DELETED", "ADDED", "DELETED"]
-    assert {change.told(Selector("other")) for change in objects.since(version)} == {None}
+    events = [change.watch_event(selector) for change in objects.since(version)]
+    assert [event and event[0] for event in events] == ["ADDED", "MODIFIED", "DELETED", "ADDED", "DELETED"]
+    assert {change.watch_event(Selector("other")) for change in objects.since(version)} == {None}
     objects.compact()
     with refused(410, "Expired"):
         objects.since(version)
 
 
-def test_what_is_applied_must_be_declared() -> None:
+def test_applied_fields_must_be_declared() -> None:
     items = {"x-kubernetes-list-map-keys": ["type"], "items": {"properties": {"type": {}}}}
     known = {"state": {}, "conditions": items, "figures": {"additionalProperties": {}}}
     objects = Objects("vision", statuses={"jobs": {"properties": known}})
     objects.create("jobs", "vision", JOB)
     conditions = [{"type": kind, "why": ""} for kind in ("A", "B")]
     wish: dict[str, Any] = {"metadata": {}, "status": {"state": "", "figures": {"a": "1"}, "conditions": conditions}}
-    with refused(500, "") as told:
+    with refused(500, "") as refusal:
         objects.apply("jobs", "vision", "digits", wish, subresource="status")
-    assert str(told.value) == (
+    assert str(refusal.value) == (
         "failed to create typed patch object (vision/digits; batch/v1, Kind=Job): errors:\n"
         '  .status.conditions[type="A"].why: field not declared in schema\n'
         '  .status.conditions[type="B"].why: field not declared in schema'

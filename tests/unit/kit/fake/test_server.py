@@ -44,8 +44,8 @@ def kube(server: FakeApiServer, monkeypatch: pytest.MonkeyPatch) -> Kube:
 async def watching(server: FakeApiServer, query: str) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
     async def events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Any]]:
         async for line in answer.content:
-            told = json.loads(line)
-            yield told["type"], told["object"]
+            event = json.loads(line)
+            yield event["type"], event["object"]
 
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
@@ -54,7 +54,7 @@ async def watching(server: FakeApiServer, query: str) -> AsyncIterator[AsyncIter
         yield events(answer)
 
 
-async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> None:
+async def test_a_written_object_is_read(server: FakeApiServer, kube: Kube) -> None:
     made = await kube.create(JOBS, job())
     uid, version = made["metadata"]["uid"], made["metadata"]["resourceVersion"]
     where, suspended, resumed = (JOBS, "vision", "digits"), {"spec": {"suspend": True}}, {"spec": {"suspend": False}}
@@ -70,7 +70,7 @@ async def test_what_is_written_is_read(server: FakeApiServer, kube: Kube) -> Non
     await asyncio.sleep(0.01)
     with pytest.raises(NotFound):
         await kube.get(JOBS, "vision", "digits")
-    assert [one.verb for one in server.asked[:3]] == ["create", "patch", "get"]
+    assert [request.verb for request in server.asked[:3]] == ["create", "patch", "get"]
 
 
 async def test_a_status_is_applied_with_its_manager(server: FakeApiServer, kube: Kube) -> None:
@@ -100,12 +100,12 @@ async def test_a_list_is_of_one_version(server: FakeApiServer, kube: Kube) -> No
         pages.append(page)
         server.objects.delete("jobs", "vision", "abcde"[len(pages)])
         server.objects.create("jobs", "vision", job(f"late-{len(pages)}"))
-    assert [one["metadata"]["name"] for page in pages for one in page.items] == list("abcde")
+    assert [item["metadata"]["name"] for page in pages for item in page.items] == list("abcde")
     assert len({page.resource_version for page in pages}) == 1
     assert len(pages) == 3
 
 
-async def test_in_a_list_only_custom_objects_say_what_they_are(server: FakeApiServer, kube: Kube) -> None:
+async def test_only_custom_objects_have_their_kind_in_a_list(server: FakeApiServer, kube: Kube) -> None:
     server.objects.create("jobs", "vision", job())
     server.objects.create("trainingjobs", "vision", job())
     pages = [page for pages in (kube.list(JOBS, labels=LABEL), kube.list(TRAINING_JOBS)) async for page in pages]
@@ -124,7 +124,7 @@ async def test_the_next_page_may_be_too_late(server: FakeApiServer, kube: Kube) 
         await anext(pages)
 
 
-async def test_fields_that_nobody_selects_by_are_refused(server: FakeApiServer, kube: Kube) -> None:
+async def test_unsupported_field_selectors_are_refused(server: FakeApiServer, kube: Kube) -> None:
     event = {"metadata": {"name": "one", "namespace": "vision"}, "regarding": {"uid": "u"}, "reason": "FailedCreate"}
     await kube.create(EVENTS, event)
     with pytest.raises(Conflict, check=lambda error: error.reason == "AlreadyExists"):
@@ -147,7 +147,7 @@ async def test_a_token_is_reviewed(server: FakeApiServer, kube: Kube) -> None:
     assert await auth.identity("bad") is None
 
 
-async def test_a_watch_tells_from_a_version_on(server: FakeApiServer) -> None:
+async def test_a_watch_starts_at_a_version(server: FakeApiServer) -> None:
     server.objects.create("jobs", "vision", job("before"))
     version = server.objects.version
     server.objects.create("jobs", "vision", job("between"))
@@ -164,7 +164,7 @@ async def test_a_watch_tells_from_a_version_on(server: FakeApiServer) -> None:
         assert [event async for event in events] == []
 
 
-async def test_what_is_too_deep_to_be_kept_is_told_all_the_same(server: FakeApiServer) -> None:
+async def test_raw_json_is_sent_instead_of_its_mark(server: FakeApiServer) -> None:
     deep = "[" * 9_900 + "]" * 9_900
     server.objects.raw["@deep"] = deep
     server.objects.create("jobs", "vision", job(spec={"deep": "@deep"}))
@@ -181,7 +181,7 @@ async def test_a_watch_from_nowhere_begins_with_all_there_is(server: FakeApiServ
         assert (await anext(events))[1]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-async def test_a_watch_from_too_long_ago_is_told_so(server: FakeApiServer) -> None:
+async def test_a_watch_from_an_expired_version_gets_an_error(server: FakeApiServer) -> None:
     version = server.objects.version
     server.objects.create("jobs", "vision", job())
     server.objects.compact()
@@ -193,7 +193,7 @@ async def test_a_watch_from_too_long_ago_is_told_so(server: FakeApiServer) -> No
     ("what", "kind"),
     [({"status": 403}, Forbidden), ({"status": 500}, Unavailable), ({"cut": True}, Unavailable)],
 )
-async def test_faults_hit_what_they_are_for(
+async def test_faults_hit_matching_requests(
     server: FakeApiServer, kube: Kube, what: dict[str, Any], kind: type[Exception]
 ) -> None:
     made = server.objects.create("jobs", "vision", job())["metadata"]
@@ -210,17 +210,17 @@ async def test_faults_hit_what_they_are_for(
 async def test_a_fault_ends_after_its_times(server: FakeApiServer, kube: Kube) -> None:
     server.faults.append(Fault(verb="create", status=503, times=2))
     await kube.create(JOBS, job())
-    assert [one.verb for one in server.asked] == ["create"] * 3
+    assert [request.verb for request in server.asked] == ["create"] * 3
 
 
-async def test_somebody_else_may_act_before_and_after(server: FakeApiServer, kube: Kube) -> None:
+async def test_a_fault_may_act_before_and_after_a_request(server: FakeApiServer, kube: Kube) -> None:
     await kube.create(JOBS, job())
     done: list[bool] = []
 
-    def look() -> None:
+    def poll() -> None:
         done.append("suspend" in server.objects.get("jobs", "vision", "digits")["spec"])
 
-    server.faults.append(Fault("patch", "jobs", meanwhile=look, afterwards=look))
+    server.faults.append(Fault("patch", "jobs", meanwhile=poll, afterwards=poll))
     made = server.objects.get("jobs", "vision", "digits")["metadata"]
     seen = {"uid": made["uid"], "resource_version": made["resourceVersion"]}
     await kube.patch(JOBS, "vision", "digits", {"spec": {"suspend": True}}, **seen, manager="epochal")

@@ -1,4 +1,4 @@
-"""What a training has left beside its model, and whether a server answers as Keras did."""
+"""The samples that a training stores beside its model, and whether a server answers as Keras did."""
 
 import io
 import json
@@ -17,12 +17,12 @@ from tests.kit.kubectl import Object, wait
 from tests.kit.model_server import ask
 
 CLOSE = 1e-5
-"""How far answers may be from those of Keras: as rounding brings them apart."""
+"""Most that an answer may differ from that of Keras, because of rounding."""
 
 
 @dataclass(frozen=True)
-class Known:
-    """What a training has left: samples, and what Keras answers to them."""
+class StoredSamples:
+    """The samples of a training, the answers of Keras to them, and the stored files."""
 
     files: dict[str, bytes]
     signature: Signature
@@ -38,44 +38,37 @@ class Known:
         return self.signature.inputs[0].name
 
 
-def known(store: Minio, job: Object, which: str) -> Known:
-    """Returns what a training has left.
-
-    Args:
-        store: Where.
-        job: Its TrainingJob.
-        which: Whose answers: Best or Last.
-    """
+def stored_samples(store: Minio, job: Object, which: str) -> StoredSamples:
+    """Returns the samples and answers (`which`: Best or Last) that a training has stored."""
     files = buckets.objects(store, job["status"]["results"]["uri"])
     signature = Signature.model_validate_json(files[SIGNATURE])
     with np.load(io.BytesIO(files[CHECK])) as stored:
         images = stored[f"input:{signature.inputs[0].name}"]
-        return Known(files, signature, images, stored[f"{which.lower()}:{signature.outputs[0].name}"])
+        return StoredSamples(files, signature, images, stored[f"{which.lower()}:{signature.outputs[0].name}"])
 
 
-def infer(address: str, name: str, known: Known) -> np.ndarray:
-    """Returns what a server answers to all samples, by the protocol of Open Inference, as JSON."""
-    image = {"name": known.input, "shape": known.images.shape, "datatype": "FP32", "data": known.images.tolist()}
-    code, told = ask(f"{address}/v2/models/{name}/infer", json.dumps({"inputs": [image]}).encode())
-    assert code == 200, told
-    assert [one["name"] for one in told["outputs"]] == [known.output]
-    (output,) = told["outputs"]
+def infer(address: str, name: str, samples: StoredSamples) -> np.ndarray:
+    """Returns the answers of a server to all samples, by Open Inference as JSON."""
+    image = {
+        "name": samples.input,
+        "shape": samples.images.shape,
+        "datatype": "FP32",
+        "data": samples.images.tolist(),
+    }
+    code, answer = ask(f"{address}/v2/models/{name}/infer", json.dumps({"inputs": [image]}).encode())
+    assert code == 200, answer
+    assert [item["name"] for item in answer["outputs"]] == [samples.output]
+    (output,) = answer["outputs"]
     return np.array(output["data"], np.float32).reshape(output["shape"])
 
 
 @dataclass
-class Asking:
-    """Asks a server all the time, each time by a new connection, until it is left.
-
-    Args:
-        address: The server's.
-        name: What its model is called.
-        known: What it is asked of.
-    """
+class RequestLoop:
+    """Sends requests to a server all the time, each over a new connection; use it as a context manager."""
 
     address: str
     name: str
-    known: Known
+    samples: StoredSamples
     answers: list[np.ndarray] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
@@ -92,15 +85,13 @@ class Asking:
     def _run(self) -> None:
         while not self._left.wait(0.03):
             try:
-                self.answers.append(infer(self.address, self.name, self.known))
+                self.answers.append(infer(self.address, self.name, self.samples))
             except (AssertionError, OSError, HTTPException) as error:
                 self.failures.append(f"{time.strftime('%X')} {error!r}")
 
-    def more(self, count: int) -> None:
-        """Waits until so many more answers have come."""
+    def wait_answers(self, count: int) -> None:
         before = len(self.answers)
         wait(f"{count} answers", lambda: self.failures or len(self.answers) >= before + count, seconds=60)
 
-    def gave_only(self, *expected: np.ndarray) -> bool:
-        """Returns whether each answer was one of these."""
-        return all(any(np.allclose(one, other, atol=CLOSE) for other in expected) for one in self.answers)
+    def answers_are(self, *expected: np.ndarray) -> bool:
+        return all(any(np.allclose(answer, other, atol=CLOSE) for other in expected) for answer in self.answers)

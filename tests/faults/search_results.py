@@ -1,4 +1,4 @@
-"""What a search has left: its trials, rung by rung, and the best of them."""
+"""The results of a search: its trials rung by rung, and the best trial."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rung:
-    """What a trial has come to in a rung.
-
-    Args:
-        parameters: Parameters of the trial.
-        end: Why it ended, in one word.
-        epoch: Its last epoch.
-        value: What the trial was worth by then.
-        history: The figures of all its epochs, those of the rungs before too, without the seconds that they took.
-    """
+    """The end of a trial's rung: reason, last epoch, value, and the history of all its epochs without durations."""
 
     parameters: str
     end: str
@@ -34,16 +26,7 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What a search has left.
-
-    Args:
-        experiment: The Experiment.
-        ledger: The data of its ExperimentLedger.
-        rungs: Its trials' rungs.
-        uids: The TrainingJobs that there are now, by their uids.
-    """
-
+class SearchResults:
     experiment: Object
     ledger: str
     rungs: Mapping[Place, Rung]
@@ -51,17 +34,12 @@ class Left:
 
     @property
     def best(self) -> tuple[int, str, str]:
-        """The best trial, what it is worth, and its parameters."""
+        """The best trial, its value and its parameters."""
         best = self.experiment["status"]["best"]
         return best["trial"], best["value"], str(sorted(best["parameters"].items()))
 
-    def differences(self, other: "Left", *, more: bool = False) -> list[str]:
-        """Returns in what it differs from what an undisturbed search has left, in words: nothing if in nothing.
-
-        Args:
-            other: What that one has left.
-            more: Whether this one may have trained more rungs.
-        """
+    def differences(self, other: "SearchResults", *, more: bool = False) -> list[str]:
+        """Returns the differences from the results of an undisturbed search; `more` allows more rungs."""
         known = self.rungs.keys() | set() if not more else self.rungs.keys() & other.rungs.keys()
         found = [f"{named(place)} is in one only" for place in sorted(known ^ other.rungs.keys())]
         for place in sorted(known & other.rungs.keys()):
@@ -76,21 +54,17 @@ class Left:
         return found
 
     def faults(self, *, deleted: int = 0) -> list[str]:
-        """Returns what no search may leave, in words: nothing if all is in order.
-
-        Args:
-            deleted: How many of its TrainingJobs a person has deleted before they had ended.
-        """
+        """Returns the broken rules; `deleted` TrainingJobs were deleted by a person before their end."""
         return [*self._of_ledger(deleted), *self._of_epochs(deleted), *self._of_best(), *self._of_replay()]
 
     def _of_ledger(self, deleted: int) -> Iterator[str]:
         events = decode(self.ledger)
         created = [event for event in events if isinstance(event, Created)]
-        if [one.trial for one in created] != list(range(len(created))):
-            yield f"trials {[one.trial for one in created]} were created"
-        if len({str(sorted(one.parameters.items())) for one in created}) < len(created):
+        if [training.trial for training in created] != list(range(len(created))):
+            yield f"trials {[training.trial for training in created]} were created"
+        if len({str(sorted(training.parameters.items())) for training in created}) < len(created):
             yield "two trials have the same parameters"
-        finished = [(one.trial, one.rung) for one in events if isinstance(one, Finished)]
+        finished = [(item.trial, item.rung) for item in events if isinstance(item, Finished)]
         trained = [place for place, rung in self.rungs.items() if rung.value is not None]
         if sorted(finished) != sorted(trained):
             yield f"of the rungs {sorted(trained)} the ledger knows {sorted(finished)}"

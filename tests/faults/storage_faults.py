@@ -4,9 +4,9 @@ import time
 from functools import partial
 
 from tests.faults import cluster
-from tests.faults.s3proxy import Asked, Mode
+from tests.faults.disturbed_training import Training
+from tests.faults.s3proxy import Mode, RequestFilter
 from tests.faults.scenario import Scenario, Span
-from tests.faults.training import Training
 
 OUTAGE_SECONDS = 15
 MINIO_SECONDS = 60
@@ -28,7 +28,7 @@ def _any(method: str, path: str) -> bool:
     return True
 
 
-def misbehave(mode: Mode, asked: Asked, training: Training) -> Span:
+def misbehave(mode: Mode, asked: RequestFilter, training: Training) -> Span:
     """Lets the storage misbehave for some seconds from a certain request on."""
     return training.proxy.misbehave(mode, seconds=training.bed.outage or OUTAGE_SECONDS, asked=asked)
 
@@ -44,7 +44,7 @@ def slow(training: Training) -> None:
     training.proxy.mode = Mode.SLOW
 
 
-def _in(name: str, mode: Mode, asked: Asked, *, at_start: bool = True) -> Scenario:
+def _in(name: str, mode: Mode, asked: RequestFilter, *, at_start: bool = True) -> Scenario:
     return Scenario(
         name,
         partial(misbehave, mode, asked),

@@ -1,4 +1,4 @@
-"""A training that is disturbed, and what the disturbance cost."""
+"""A training with a fault, and the cost of the fault."""
 
 import random
 import time
@@ -17,13 +17,13 @@ from tests.kit.jobs import DIGITS, FINISHED, Namespace, digits
 from tests.kit.kubectl import Object, Refused, wait
 
 EVERY_SECONDS = 2
-"""Seconds between checkpoints."""
+"""Seconds between two checkpoints."""
 STORING_SECONDS = 4
-"""How long a checkpoint may take until it counts, beside that: those of a machine with two cores."""
+"""How long a checkpoint may take until it counts, in addition: on a machine with two cores."""
 MEANWHILE_SECONDS = 1
-"""A training that made a step so long before a disturbance ended has gone on all the while."""
+"""A training that made a step so long before the end of a disturbance did not stop."""
 MOMENTS = 0.1, 0.8
-"""Between which parts of a training it is disturbed."""
+"""The range of the random moments, as parts of a training."""
 START_SECONDS = 240
 FINISH_SECONDS = 400
 
@@ -35,7 +35,7 @@ def network() -> list[Object]:
 
 
 def steady(name: str, epochs: int, **changes: Any) -> Object:
-    """Returns a job whose callbacks, optimizer and layers all have a state that must outlive a fault."""
+    """Returns a job whose callbacks, optimizer and layers all have a state that must survive a fault."""
     shared: dict[str, Any] = {
         "network__layers": network(),
         "training__epochs": epochs,
@@ -52,7 +52,7 @@ def steady(name: str, epochs: int, **changes: Any) -> Object:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one disturbance cost.
+    """The cost of one disturbance.
 
     Args:
         until: Seconds from its end until the training went on; 0 where it never stopped.
@@ -72,14 +72,11 @@ class Cost:
 
 
 class Bed:
-    """Where trainings are disturbed: a namespace, and what an undisturbed training in it ends with.
+    """A namespace in which trainings are disturbed, and the results of undisturbed trainings in it.
 
     Args:
-        namespace: The namespace.
         store: The service that holds the buckets.
-        audit: Watches the namespace.
         epochs: How many epochs a training takes.
-        seed: Chooses the moments.
         outage: Seconds that each fault of the storage takes; as long as it says itself if None.
     """
 
@@ -92,25 +89,30 @@ class Bed:
         self.epochs = epochs
         self._seed = seed
         self.outage = outage
-        self._references: dict[str, Results] = {}
+        self._references: dict[int, Results] = {}
 
     def chance(self, name: str) -> random.Random:
-        """Returns what chooses the moments of one trial: the same again for the same seed, whatever runs beside it."""
+        """Returns the random generator of one trial: the same for the same seed."""
         return random.Random(f"{self._seed} {name}")  # noqa: S311
 
     def moments(self, name: str, times: int) -> list[float]:
-        """Returns when to disturb a training, as parts of it, and prints them: a moment is what a fault depends on."""
+        """Returns the moments of the disturbances as parts of a training, and prints them for a repetition."""
         chance = self.chance(name)
         drawn = sorted(chance.uniform(*MOMENTS) for _ in range(times))
         print(f"      {name}: seed {self._seed}, at {', '.join(f'{part:.4f}' for part in drawn)}", flush=True)
         return drawn
 
-    def reference(self, key: str = "reference", **changes: Any) -> Results:
-        """Returns the results of an undisturbed training, trained at the first call."""
-        if key not in self._references:
-            with self.train(key, **changes) as training:
-                self._references[key] = training.results()
-        return self._references[key]
+    def reference(self, epochs: int | None = None) -> Results:
+        """Returns the results of an undisturbed training of so many epochs, trained at the first call."""
+        epochs = epochs or self.epochs
+        if epochs not in self._references:
+            self._references[epochs] = self.undisturbed(f"reference-{epochs}", epochs)
+        return self._references[epochs]
+
+    def undisturbed(self, name: str, epochs: int | None = None) -> Results:
+        """Trains without a fault and returns the results."""
+        with self.train(name, epochs=epochs) as training:
+            return training.results()
 
     @contextmanager
     def train(
@@ -119,7 +121,6 @@ class Bed:
         """Applies a job and watches it; deletes it in the end.
 
         Args:
-            name: Its name.
             epochs: Its epochs; those of all if not given.
             through_proxy: Whether it reaches its buckets through a proxy that may misbehave.
             changes: Fields of its spec by path, as for `digits`.
@@ -134,14 +135,10 @@ class Bed:
 
 
 class Training:
-    """A training that is watched.
+    """A training under observation.
 
     Args:
-        bed: Where it runs.
-        name: Name of its job.
-        observer: Watches its trainers.
         proxy: What is between it and its buckets, if anything.
-        epochs: Epochs in all.
     """
 
     def __init__(self, bed: Bed, name: str, observer: Observer, proxy: Proxy | None, epochs: int) -> None:
@@ -154,25 +151,23 @@ class Training:
 
     @property
     def proxy(self) -> Proxy:
-        """What is between the training and its buckets."""
+        """The proxy between the training and its buckets."""
         assert self._proxy is not None, "this training reaches its buckets directly"
         return self._proxy
 
     @property
     def run(self) -> Run:
-        """The trainer that runs, or ran last."""
         return self.observer.runs[-1]
 
     @property
     def pid(self) -> int:
-        """The process of the trainer that runs."""
         assert self.run.pid is not None
         return self.run.pid
 
     def wait_part(self, part: float, seconds: float = START_SECONDS) -> None:
-        """Waits until a trainer is at work that has come so far, from 0 to 1; raises if it is over before."""
+        """Waits until a running trainer has trained this part (0 to 1); raises if it ends before."""
 
-        def look() -> bool:
+        def poll() -> bool:
             if not self.observer.runs:
                 return False
             run = self.run
@@ -180,7 +175,7 @@ class Training:
             return at_work and run.done >= part * self.epochs * run.per_epoch
 
         try:
-            wait(f"{self.name} to be trained to {part:.0%}", look, seconds=seconds, every=0.01)
+            wait(f"{self.name} to be trained to {part:.0%}", poll, seconds=seconds, every=0.01)
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.namespace.describe(self.name)}") from None
 
@@ -198,21 +193,15 @@ class Training:
         return self.namespace.complete(self.name, seconds=1)
 
     def results(self) -> Results:
-        """Waits until the job is Complete and returns its results."""
         return Results(self.bed.store, self.complete())
 
     def cost(self, began: float, ended: float) -> Cost:
-        """Returns what a disturbance cost, once the training has gone on.
-
-        Args:
-            began: When it began, in seconds since 1970.
-            ended: When it ended.
-        """
+        """Returns the cost of a disturbance between two times (seconds since 1970), once the training has continued."""
         runs = [run for run in self.observer.runs if run.began < began]
         before = runs[-1] if runs else None
         since = [run for run in self.observer.runs if run.began >= began]
         # A pod may come too early, as onto a node that is about to be tainted: the next one then goes on.
-        after = next((run for run in since if run.went_on()), since[0] if since else None)
+        after = next((run for run in since if run.first_progress()), since[0] if since else None)
         if before and after is None:
             if any(ended - MEANWHILE_SECONDS < at <= ended for at, _ in before.steps):
                 return Cost(until=0.0)
@@ -221,8 +210,8 @@ class Training:
             # One that said nothing more is Complete by now: it came to its end meanwhile.
             return Cost(until=_seconds(ended, gone_on) if gone_on else 0.0)
         assert after is not None, f"{self.name} was disturbed, and no trainer was seen since"
-        step = _seconds(ended, after.went_on())
-        starting = _seconds(after.began, after.went_on())
+        step = _seconds(ended, after.first_progress())
+        starting = _seconds(after.began, after.first_progress())
         if before is None or before.ended is None:
             return Cost(until=step, starting=starting)
         return Cost(
@@ -230,13 +219,13 @@ class Training:
             stopping=before.ended - began,
             waiting=after.began - before.ended,
             starting=starting,
-            repeated=max(0, before.done - after.went_on_from),
+            repeated=max(0, before.done - after.resumed_from),
             thrown_back=_thrown_back(before, after, began),
         )
 
 
 def _thrown_back(before: Run, after: Run, began: float) -> float:
-    repeated = [at for at, done in before.steps if done > after.went_on_from]
+    repeated = [at for at, done in before.steps if done > after.resumed_from]
     return max(0.0, began - repeated[0]) if repeated else 0.0
 
 
@@ -246,5 +235,4 @@ def _seconds(begin: float, end: float | None) -> float:
 
 
 def now() -> float:
-    """Returns the seconds since 1970."""
     return time.time()

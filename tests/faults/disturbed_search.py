@@ -9,19 +9,19 @@ from typing import Any
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trial_state import place_of
 
+from tests.faults.disturbed_training import FINISH_SECONDS, START_SECONDS, Bed, steady
 from tests.faults.observer import Observer, Run
-from tests.faults.searched import Left, Place, Rung, named
-from tests.faults.training import FINISH_SECONDS, START_SECONDS, Bed, steady
+from tests.faults.search_results import Place, Rung, SearchResults, named
 from tests.kit import buckets
 from tests.kit.jobs import FINISHED, search
 from tests.kit.kubectl import Object, Refused, apply, get, items, kubectl, wait
 
 EPOCHS = 12
 MEMORY = 1536 * 2**20
-"""Bytes that a trainer may take, so that the kernel can run out of them."""
+"""Memory limit of a trainer in bytes, so that the kernel can kill it."""
 TRIALS = 8
 DIVERGES = 1
-"""The trial of such a search whose loss is no number."""
+"""The trial of `unhurried` whose loss is NaN."""
 METRIC = "val_loss"
 
 _RATE = {"name": "rate", "paths": ["training.optimizer.learning_rate"]}
@@ -33,10 +33,6 @@ def unhurried(name: str, **changes: Any) -> Object:
 
     A Grid does not learn; and with fewer trials than the factor of the schedule, nobody goes on but the template and,
     once all others have ended their first rung, the best of them. Trial 1 diverges.
-
-    Args:
-        name: Its name.
-        changes: Fields of its spec.
     """
     grid = [
         _RATE | {"float": {"min": "0.001", "max": "0.009", "step": "0.004"}},
@@ -48,12 +44,7 @@ def unhurried(name: str, **changes: Any) -> Object:
 
 
 def learning(name: str, **changes: Any) -> Object:
-    """Returns a search that learns: what it tries depends on the order in which its trials end.
-
-    Args:
-        name: Its name.
-        changes: Fields of its spec.
-    """
+    """Returns a search that learns: its trials depend on the order in which earlier trials end."""
     ranges = [
         _RATE | {"float": {"min": "1e-4", "max": "1e-1", "scale": "Log"}},
         _FILTERS | {"int": {"min": 4, "max": 16, "step": 4}},
@@ -79,57 +70,46 @@ def _search(name: str, method: Object, schedule: Object, **changes: Any) -> Obje
 
 
 class Search:
-    """A search that is watched.
-
-    Args:
-        bed: Where it runs.
-        name: Its name.
-    """
-
     def __init__(self, bed: Bed, name: str) -> None:
         self.bed = bed
         self.name = name
         self.namespace = bed.namespace
 
     def apply(self, experiment: Object) -> None:
-        """Applies it."""
         apply(experiment, namespace=self.namespace.name)
 
     def patch(self, **spec: Any) -> None:
-        """Changes fields of its spec."""
         self.namespace.patch(spec, self.name, kind="exp")
 
     def experiment(self) -> Object:
-        """Returns the Experiment."""
         return get("experiment", self.name, namespace=self.namespace.name)
 
     def status(self) -> Object:
-        """Returns its status, empty as long as it has none."""
+        """Returns its status, empty before the first one."""
         status: Object = self.experiment().get("status") or {}
         return status
 
     def condition(self, kind: str) -> Object:
-        """Returns a condition, empty if it isn't there."""
+        """Returns a condition, empty if it does not exist."""
         conditions: list[Object] = self.status().get("conditions") or []
-        return next((one for one in conditions if one["type"] == kind), {})
+        return next((condition for condition in conditions if condition["type"] == kind), {})
 
     def trainings(self) -> dict[Place, Object]:
         """Returns its TrainingJobs by trial and rung."""
         found = items("trainingjobs", namespace=self.namespace.name, selector=f"{EXPERIMENT_LABEL}={self.name}")
-        named = ((place_of(one["metadata"]["name"], self.name), one) for one in found)
+        named = ((place_of(item["metadata"]["name"], self.name), item) for item in found)
         return {place: one for place, one in sorted(named, key=lambda pair: pair[0] or (0, 0)) if place is not None}
 
     def job(self, place: Place) -> Object:
-        """Returns the TrainingJob of a rung."""
         return self.trainings()[place]
 
-    def wait(self, what: str, look: Any, seconds: float = START_SECONDS) -> None:
-        """Waits until there is something to see, and tells how the search stands if there is not."""
+    def wait(self, what: str, poll: Any, seconds: float = START_SECONDS) -> None:
+        """Waits for a value, and describes the search if there is none in time."""
         try:
-            wait(f"{what} of {self.name}", look, seconds=seconds)
+            wait(f"{what} of {self.name}", poll, seconds=seconds)
         except TimeoutError as error:
-            told = kubectl("describe", "exp", self.name, "--namespace", self.namespace.name)
-            raise TimeoutError(f"{error}\n{told}") from None
+            description = kubectl("describe", "exp", self.name, "--namespace", self.namespace.name)
+            raise TimeoutError(f"{error}\n{description}") from None
 
     def ended(self) -> bool:
         """Returns whether it has ended, as far as the API server answers."""
@@ -138,35 +118,33 @@ class Search:
         except Refused:
             return False
 
-    def left(self, seconds: float = FINISH_SECONDS) -> Left:
-        """Waits until it has ended, and returns what it has left."""
+    def left(self, seconds: float = FINISH_SECONDS) -> SearchResults:
+        """Waits until it has ended, and returns its results."""
         self.wait("the end", self.ended, seconds)
         experiment = self.experiment()
         assert experiment["status"]["state"] == "Complete", experiment["status"]
         found = self.trainings()
         rungs = {place: self._rung(one) for place, one in found.items()}
         ledger = get("experimentledger", self.name, namespace=self.namespace.name)
-        return Left(experiment, ledger["data"], rungs, frozenset(one["metadata"]["uid"] for one in found.values()))
+        return SearchResults(
+            experiment, ledger["data"], rungs, frozenset(item["metadata"]["uid"] for item in found.values())
+        )
 
     @contextmanager
     def at_work(self, besides: Collection[Place] = ()) -> Iterator[tuple[Place, Run]]:
-        """Waits until a trainer of one of its trials makes steps, and watches it.
-
-        Args:
-            besides: Rungs that are not to be taken: another fault has hit them.
-        """
+        """Waits until a trainer makes steps, except for rungs that another fault has hit, and observes it."""
         place = self._training(besides)
         with Observer(self.namespace.name, self.job(place)["metadata"]["name"]) as observer:
             wait(f"steps of {named(place)}", lambda: self._steps(observer), seconds=START_SECONDS, every=0.02)
             yield place, observer.runs[-1]
 
     def _training(self, besides: Collection[Place]) -> Place:
-        def look() -> Place | None:
+        def poll() -> Place | None:
             # Not one that is about to end, nor the one that diverges at once.
             fit = (place for place, one in self.trainings().items() if place not in besides and place[0] != DIVERGES)
             return next((place for place in fit if _is_young(self.job(place))), None)
 
-        return wait(f"a trial of {self.name} at work", look, seconds=START_SECONDS, every=0.1)
+        return wait(f"a trial of {self.name} at work", poll, seconds=START_SECONDS, every=0.1)
 
     def _steps(self, observer: Observer) -> bool:
         run = observer.runs[-1] if observer.runs else None
@@ -174,7 +152,11 @@ class Search:
 
     def _rung(self, job: Object) -> Rung:
         status = job["status"]
-        ends = {one["type"]: one["reason"] for one in status["conditions"] if one["status"] == "True"}
+        ends = {
+            condition["type"]: condition["reason"]
+            for condition in status["conditions"]
+            if condition["status"] == "True"
+        }
         is_complete = "Complete" in ends
         return Rung(
             parameters=job["metadata"]["annotations"][PARAMETERS_ANNOTATION],
@@ -192,7 +174,7 @@ class Search:
 
 
 def _is_young(job: Object) -> bool:
-    """Returns whether a trainer is at work that has at least one more epoch of its rung before it."""
+    """Returns whether a trainer runs that has at least one more epoch of its rung to train."""
     status, training = job.get("status") or {}, job["spec"]["training"]
     progress = status.get("progress") or {}
     last = training.get("stopAfterEpoch", training["epochs"])

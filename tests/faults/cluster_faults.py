@@ -3,13 +3,13 @@
 import time
 
 from tests.faults import cluster, node
+from tests.faults.disturbed_training import Training
 from tests.faults.scenario import Scenario
-from tests.faults.training import Training
 
 AWAY_SECONDS = 10
 NAMELESS_SECONDS = 20
 MISSED_SECONDS = 120
-"""Longer than a controller manager waits for a node that says nothing."""
+"""Longer than the controller manager waits for a silent node."""
 UNREACHABLE = "node.kubernetes.io/unreachable"
 TOLERATION = {
     "key": UNREACHABLE,
@@ -20,19 +20,17 @@ TOLERATION = {
 
 
 def lose_api_server(training: Training) -> None:
-    """Takes the API server away for some seconds."""
     with cluster.without("kube-apiserver"):
         time.sleep(AWAY_SECONDS)
 
 
 def lose_etcd(training: Training) -> None:
-    """Takes etcd away for some seconds."""
     with cluster.without("etcd"):
         time.sleep(AWAY_SECONDS)
 
 
 def lose_kubelet(training: Training) -> None:
-    """Takes the kubelet away for some seconds; what it had started runs on."""
+    """Takes the kubelet away for some seconds; its pods run on."""
     with cluster.without("kubelet"):
         time.sleep(AWAY_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What is called a fault of what a search has left, and a difference between two."""
+"""Broken rules in the results of a search, and the differences between two."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started
 
-from tests.faults import searched
-from tests.faults.searched import Left, Rung
+from tests.faults import search_results
+from tests.faults.search_results import Rung, SearchResults
 
 HISTORY = tuple({"epoch": str(epoch), "val_loss": str(1 / epoch)} for epoch in (1, 2, 3, 4))
 
@@ -18,7 +18,7 @@ def rung(epoch: int, **changes: Any) -> Rung:
     return replace(Rung("{}", "Completed", epoch, history[-1]["val_loss"], history), **changes)
 
 
-def left(*events: Event, rungs: dict[tuple[int, int], Rung] | None = None, **status: Any) -> Left:
+def left(*events: Event, rungs: dict[tuple[int, int], Rung] | None = None, **status: Any) -> SearchResults:
     ledger = (Owner("uid"), Created(0, {"a": "1"}, 0), *events, *finished(0, 0, "a"), *finished(0, 1, "b"))
     whole = {
         "trials": {"failed": 0},
@@ -26,7 +26,7 @@ def left(*events: Event, rungs: dict[tuple[int, int], Rung] | None = None, **sta
         "best": {"trial": 0, "value": HISTORY[3]["val_loss"], "parameters": {"a": "1"}},
     }
     experiment = {"metadata": {}, "status": whole | status}
-    return Left(
+    return SearchResults(
         experiment,
         encode(ledger),
         {(0, 0): rung(1), (0, 1): rung(4)} if rungs is None else rungs,
@@ -40,7 +40,7 @@ def finished(trial: int, number: int, uid: str) -> list[Event]:
 
 @pytest.fixture(autouse=True)
 def _replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searched, "replay", lambda *_: [])
+    monkeypatch.setattr(search_results, "replay", lambda *_: [])
 
 
 def test_a_search_that_is_in_order() -> None:
@@ -62,15 +62,15 @@ def test_a_search_that_is_in_order() -> None:
         (left(best={"trial": 1, "value": "0.1", "parameters": {}}), "the best is told to be trial 1"),
     ],
 )
-def test_what_is_not(found: Left, words: str) -> None:
+def test_broken_rules_are_faults(found: SearchResults, words: str) -> None:
     assert any(words in fault for fault in found.faults())
 
 
-def test_a_training_that_a_person_deletes_may_be_begun_again() -> None:
+def test_a_deleted_training_may_start_again() -> None:
     assert left(Started(0, 0, "lost"), epochs={"repeated": 2}).faults(deleted=1) == []
 
 
-def test_differences_are_told_rung_by_rung() -> None:
+def test_differences_are_listed_by_rung() -> None:
     other = left(rungs={(0, 0): rung(1, value="0.9"), (0, 1): rung(4)})
     assert left().differences(other) == ["rung 0 of trial 0: value is 1.0, undisturbed 0.9"]
     fewer = left(rungs={(0, 0): rung(1)})

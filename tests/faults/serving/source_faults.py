@@ -1,4 +1,4 @@
-"""Faults of what a server is made from: its storage, and models that cannot be served."""
+"""Faults of a server's source: its storage, and models that cannot be served."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from tests.faults.serving.bed import REPLICAS, Bed
 from tests.faults.serving.models import Files
 from tests.faults.serving.scenario import Scenario
 from tests.kit.kubectl import Refused, kubectl, wait
-from tests.kit.trained import Trained
+from tests.kit.trained_model import TrainedModel
 
 OUTAGE_SECONDS = 10
 STARTED_SECONDS = 60
@@ -33,7 +33,7 @@ def lose_storage(bed: Bed) -> str:
 
 
 def start_without_storage(bed: Bed) -> str:
-    """Adds a pod while the storage is away: it waits, and says so."""
+    """Adds a pod while the storage is away: it waits, with a reason."""
     before = {pod["metadata"]["name"] for pod in bed.server.pods()}
     bed.proxy.mode = Mode.CUT
     try:
@@ -47,12 +47,12 @@ def start_without_storage(bed: Bed) -> str:
         time.sleep(OUTAGE_SECONDS)
     finally:
         bed.proxy.mode = Mode.WELL
-    said = _says(bed, name)
+    reason = _says(bed, name)
     wait("all pods to be ready", lambda: len(bed.server.ready_pods()) == REPLICAS + 1, seconds=STARTED_SECONDS)
     restarts = bed.server.restarts(name)
     bed.server.patch(replicas=REPLICAS)
     assert not restarts, f"{restarts} restarts"
-    return f"{OUTAGE_SECONDS} s and more: “{said.partition(' at ')[0]} …”, and no restart"
+    return f"{OUTAGE_SECONDS} s and more: “{reason.partition(' at ')[0]} …”, and no restart"
 
 
 def _names(bed: Bed) -> list[str]:
@@ -60,27 +60,27 @@ def _names(bed: Bed) -> list[str]:
 
 
 def _says(bed: Bed, name: str) -> str:
-    """Returns for what a pod says that it waits; empty as long as it says nothing of it."""
+    """Returns the reason why a pod waits; empty if it does not."""
     try:
         log = kubectl("logs", name, "--namespace", bed.namespace)
     except Refused:  # its container is not there yet
         return ""
-    said = [json.loads(line)["message"] for line in log.splitlines()]
-    return next((message for message in reversed(said) if message.startswith(WAITS)), "")
+    messages = [json.loads(line)["message"] for line in log.splitlines()]
+    return next((message for message in reversed(messages) if message.startswith(WAITS)), "")
 
 
-def roll_out(make: Callable[[Trained], Files], reason: str, bed: Bed) -> str:
-    """Rolls out a model that must not be served: the pods of before serve on, and the reason is told."""
+def roll_out(make: Callable[[TrainedModel], Files], reason: str, bed: Bed) -> str:
+    """Rolls out a model that must not be served: the old pods serve on, and a condition has the reason."""
     source = make(bed.network).put(bed, reason.lower())
     pods = {pod["metadata"]["uid"] for pod in bed.server.ready_pods()}
     bed.server.patch(source=source)
-    told = bed.server.wait_condition("Progressing", "False", reason=reason, seconds=SEEN_SECONDS)
+    condition = bed.server.wait_condition("Progressing", "False", reason=reason, seconds=SEEN_SECONDS)
     ready = bed.server.condition("Ready")
     assert ready["status"] == "True", ready
     still = {pod["metadata"]["uid"] for pod in bed.server.ready_pods()}
     assert pods <= still, f"of the pods of before, {len(pods - still)} are gone"
     bed.server.patch(source=bed.source)
-    return f"Progressing=False, {told['reason']}; the pods of before served on"
+    return f"Progressing=False, {condition['reason']}; the pods of before served on"
 
 
 SCENARIOS = (

@@ -7,9 +7,9 @@ import time
 from functools import partial
 
 from tests.faults import cluster, faketime, node
+from tests.faults.disturbed_training import Training, now
 from tests.faults.scenario import Scenario, Span
 from tests.faults.table import KILL, TERM
-from tests.faults.training import Training, now
 from tests.kit.kubectl import kubectl, wait
 
 GONE_SECONDS = 150
@@ -25,12 +25,11 @@ JUMP_SECONDS = 3
 
 
 def sigkill(training: Training) -> None:
-    """Kills the trainer."""
     _end(training, signal.SIGKILL)
 
 
 def sigterm(training: Training) -> None:
-    """Tells the trainer to stop, and nobody else."""
+    """Sends SIGTERM to the trainer alone."""
     _end(training, signal.SIGTERM)
 
 
@@ -41,25 +40,21 @@ def _end(training: Training, number: signal.Signals) -> None:
 
 
 def _gone(training: Training, uid: str) -> None:
-    """Waits until the trainer of a pod has ended."""
     run = next(run for run in training.observer.runs if run.uid == uid)
     wait(f"the trainer of {run.pod} to end", lambda: run.ended is not None, seconds=GONE_SECONDS, every=0.05)
 
 
 def delete_pod(training: Training) -> None:
-    """Deletes the pod as a person does."""
     kubectl("delete", "pod", training.run.pod, "--namespace", training.namespace.name)
 
 
 def evict(training: Training) -> None:
-    """Evicts the pod."""
     uid = training.run.uid
     cluster.evict(training.namespace.name, training.run.pod)
     _gone(training, uid)
 
 
 def drain(training: Training) -> None:
-    """Drains the node."""
     cluster.drain(training.name)
 
 
@@ -70,7 +65,7 @@ def preempt(training: Training) -> None:
 
 
 def suspend(training: Training) -> None:
-    """Suspends the job and resumes it once its pod is gone."""
+    """Suspends the job, and resumes it once its pod is gone."""
     training.namespace.patch({"suspend": True}, training.name)
     training.namespace.wait_state("Suspended", name=training.name, seconds=GONE_SECONDS)
     wait("the pod to be gone", lambda: not training.namespace.pods(training.name), seconds=GONE_SECONDS)
@@ -117,7 +112,7 @@ def jump(training: Training) -> Span:
     began = now()
     for seconds in JUMPS:
         file = node.root(training.pid) / faketime.FILE
-        # It is read at any moment, and what is half written ends the process.
+        # It is read at any moment, and a partial file ends the process.
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(f"{seconds}\n")
         unfinished.replace(file)
@@ -126,10 +121,10 @@ def jump(training: Training) -> Span:
 
 
 def _says_memory(training: Training) -> None:
-    """Checks that the end is told with its reason, the limit and the peak."""
-    told = [event["message"] for event in training.namespace.events(training.name)]
+    """Checks that an Event has the reason, the limit and the peak."""
+    messages = [event["message"] for event in training.namespace.events(training.name)]
     pattern = rf"its limit is {MEMORY} \(spec\.resources\.limits\.memory\), and its last measured use was [\d.]+ [GM]iB"
-    assert any(re.search(pattern, message) for message in told), f"no Event tells limit and peak: {told}"
+    assert any(re.search(pattern, message) for message in messages), f"no Event tells limit and peak: {messages}"
 
 
 SCENARIOS = (

@@ -1,4 +1,4 @@
-"""Searches that are disturbed: which faults hit the same one, and what became of them."""
+"""Searches with faults: the faults of each search, and their outcomes."""
 
 import os
 import random
@@ -12,8 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.figures import Figure
+from tests.faults.disturbed_search import DIVERGES, Search, learning, unhurried
+from tests.faults.disturbed_training import Bed
 from tests.faults.measure import log, say
-from tests.faults.of_search import (
+from tests.faults.scenario import Outcome
+from tests.faults.search_faults import (
     Course,
     Inject,
     delete_trial,
@@ -25,11 +28,8 @@ from tests.faults.of_search import (
     suspend,
     two_replicas,
 )
-from tests.faults.scenario import Outcome
-from tests.faults.search import DIVERGES, Search, learning, unhurried
-from tests.faults.searched import Left
+from tests.faults.search_results import SearchResults
 from tests.faults.table import Row
-from tests.faults.training import Bed
 from tests.kit import buckets
 from tests.kit.audit import Audit
 from tests.kit.jobs import digits
@@ -62,46 +62,34 @@ suggests the same again.
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A search that is disturbed.
-
-    Args:
-        name: What people call it.
-        faults: How often each fault is brought about.
-        make: Makes it, and returns what came of each fault, beside what an undisturbed search has left.
-    """
+class SearchScenario:
+    """A search, how often it is hit by each fault, and a function that runs it."""
 
     name: str
     faults: Mapping[str, int]
-    make: Callable[[Bed, Left], Mapping[str, Outcome]]
+    make: Callable[[Bed, SearchResults], Mapping[str, Outcome]]
 
 
-def undisturbed(bed: Bed) -> Left:
-    """Returns what a search leaves that nothing disturbs."""
+def undisturbed(bed: Bed) -> SearchResults:
     search = Search(bed, "undisturbed")
     search.apply(unhurried(search.name))
     return search.left()
 
 
-def measure_searches(tried: Sequence[Tried], bed: Bed) -> list[Row]:
-    """Disturbs searches, one after the other.
-
-    Args:
-        tried: The searches.
-        bed: Where.
-    """
+def measure_searches(tried: Sequence[SearchScenario], bed: Bed) -> list[Row]:
+    """Runs the searches, one after another."""
     say("  an undisturbed search ...")
     reference = undisturbed(bed)
     wrong = [*reference.faults(), *_of_nan(reference), *_audited(bed, "undisturbed")]
     rows = [_row(NAN, Outcome(differences=(), wrong=tuple(wrong)))]
-    for one in tried:
-        say(f"  {one.name} ...")
+    for item in tried:
+        say(f"  {item.name} ...")
         try:
-            made = one.make(bed, reference)
+            made = item.make(bed, reference)
         except Exception as error:  # noqa: BLE001 - a search that fails is a result, too
-            told = f"{type(error).__name__}: {error}".partition("\n")[0]
-            say(f"see {log(one.name, traceback.format_exc())}")
-            made = {name: Outcome(wrong=(told,), times=times) for name, times in one.faults.items()}
+            error_text = f"{type(error).__name__}: {error}".partition("\n")[0]
+            say(f"see {log(item.name, traceback.format_exc())}")
+            made = {name: Outcome(wrong=(error_text,), times=times) for name, times in item.faults.items()}
         rows += [_row(name, outcome) for name, outcome in made.items()]
     return rows
 
@@ -116,8 +104,8 @@ def _audited(bed: Bed, name: str) -> list[str]:
     return [fault for fault in bed.audit.faults if fault.startswith(name)]
 
 
-def _of_nan(left: Left) -> list[str]:
-    """Returns what is wrong about the trial that diverges."""
+def _of_nan(left: SearchResults) -> list[str]:
+    """Returns the broken rules of the trial that diverges."""
     end, diverged = left.rungs[DIVERGES, 0].end, left.experiment["status"]["trials"]["diverged"]
     return (
         [] if (end, diverged) == ("NonFiniteLoss", 1) else [f"trial {DIVERGES} ended with {end}, diverged: {diverged}"]
@@ -129,7 +117,7 @@ def _disturbed(
     faults: Mapping[str, Sequence[Inject]],
     around: Callable[[], AbstractContextManager[None]],
     bed: Bed,
-    reference: Left,
+    reference: SearchResults,
 ) -> Mapping[str, Outcome]:
     """Disturbs a search by several faults, one after the other."""
     search = Search(bed, name)
@@ -146,7 +134,7 @@ def _disturbed(
     return {fault: Outcome((), differences, (*own, *shared), times=len(faults[fault])) for fault, own in wrong.items()}
 
 
-def _operator_killed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
+def _operator_killed(bed: Bed, reference: SearchResults) -> Mapping[str, Outcome]:
     """Kills the operator again and again, while two searches go on."""
     steady, learns = Search(bed, "killed"), Search(bed, "learns")
     chance = bed.chance("killed")
@@ -173,7 +161,7 @@ def _kill(process: Process, audit: Audit, chance: random.Random, *, at_write: bo
     """Kills the operator's process, right after it has written something or at any moment, and starts it again."""
 
     def written() -> tuple[int, list[str]]:
-        versions = [one["metadata"]["resourceVersion"] for one in list(audit.searches.values())]
+        versions = [search["metadata"]["resourceVersion"] for search in list(audit.searches.values())]
         return len(audit.history), versions
 
     if at_write:
@@ -189,7 +177,7 @@ def _kill(process: Process, audit: Audit, chance: random.Random, *, at_write: bo
 TAKEN, MORE, DELETED = "a trial's name taken for a while", "more trials after the end", "deletion of the Experiment"
 
 
-def _changed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
+def _changed(bed: Bed, reference: SearchResults) -> Mapping[str, Outcome]:
     """Has a person take a trial's name, ask for more trials after the end, and delete the search."""
     search = Search(bed, "changed")
     taken = f"{search.name}-3-r0"
@@ -218,13 +206,13 @@ def _changed(bed: Bed, reference: Left) -> Mapping[str, Outcome]:
     }
 
 
-def _delete(search: Search, left: Left) -> list[str]:
-    """Deletes a search, and returns what is left that should not be, or is not left that should."""
+def _delete(search: Search, left: SearchResults) -> list[str]:
+    """Deletes a search, and returns the objects that should be gone, or should remain, and do not."""
     uris = {name: one["status"]["results"]["uri"] for name, one in search.trainings().items()}
     kubectl("delete", "exp", search.name, "--namespace", search.namespace.name)
 
     def own() -> list[str]:
-        found = [one["metadata"]["name"] for kind in OWNED for one in items(kind, namespace=search.namespace.name)]
+        found = [item["metadata"]["name"] for kind in OWNED for item in items(kind, namespace=search.namespace.name)]
         return [name for name in found if name.startswith(f"{search.name}-")]
 
     with suppress(TimeoutError):
@@ -234,7 +222,7 @@ def _delete(search: Search, left: Left) -> list[str]:
     return [f"{name} is left" for name in own()] + [f"the results of {place} are gone" for place in lost]
 
 
-def _searches() -> tuple[Tried, ...]:
+def _searches() -> tuple[SearchScenario, ...]:
     of_trials: Mapping[str, Sequence[Inject]] = {
         "a trial deleted by hand": [delete_trial],
         "eviction of a trial's pod": [evict],
@@ -242,20 +230,22 @@ def _searches() -> tuple[Tried, ...]:
         "suspended, then resumed": [suspend],
         "storage away": [lose_storage],
     }
-    of_cluster: Mapping[str, Sequence[Inject]] = {
+    cluster_faults: Mapping[str, Sequence[Inject]] = {
         "two replicas, the leader killed": [kill_leader, kill_leader],
         "API server away": [restart_api_server],
     }
     return (
-        Tried("search with its operator killed", {KILLED: KILLS}, _operator_killed),
+        SearchScenario("search with its operator killed", {KILLED: KILLS}, _operator_killed),
         *(
-            Tried(what, {fault: len(each) for fault, each in faults.items()}, partial(_disturbed, name, faults, around))
+            SearchScenario(
+                what, {fault: len(each) for fault, each in faults.items()}, partial(_disturbed, name, faults, around)
+            )
             for what, name, faults, around in (
-                ("search in a cluster in trouble", "cluster", of_cluster, two_replicas),
+                ("search in a cluster in trouble", "cluster", cluster_faults, two_replicas),
                 ("search with trials in trouble", "trials", of_trials, nullcontext),
             )
         ),
-        Tried("search that a person changes", dict.fromkeys((TAKEN, MORE, DELETED), 1), _changed),
+        SearchScenario("search that a person changes", dict.fromkeys((TAKEN, MORE, DELETED), 1), _changed),
     )
 
 
@@ -264,13 +254,12 @@ HEAD = ("fault of a search", "tried", "survived", "trials, their figures and the
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Returns the rows as a Markdown table."""
     cells = [(row.name, str(row.tried), str(row.survived), "yes" if row.identical else "no") for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in (HEAD, ("---",) * len(HEAD), *cells))
 
 
 def goals(rows: Sequence[Row]) -> list[Figure]:
-    """Returns what all searches together must reach, and whether they do."""
+    """Returns the goals of all searches together, and whether they are met."""
     tried, survived = sum(row.tried for row in rows), sum(row.survived for row in rows)
     identical = sum(row.identical for row in rows)
     same = "faults after which trials, figures and the best are those of an undisturbed search"

@@ -1,4 +1,4 @@
-"""Faults of a search: of its trials, its operator, its cluster, and what a person does to it."""
+"""Faults of a search: of its trials, operator and cluster, and changes by a person."""
 
 import os
 import random
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.faults import cluster, node
-from tests.faults.search import MEMORY, Search
-from tests.faults.searched import Place
+from tests.faults.disturbed_search import MEMORY, Search
+from tests.faults.search_results import Place
 from tests.kit import operator
 from tests.kit.kubectl import get, kubectl, wait
 
@@ -26,14 +26,7 @@ GONE_SECONDS = 150
 
 @dataclass
 class Course:
-    """What has happened to a search so far.
-
-    Args:
-        search: The search.
-        chance: Chooses moments.
-        hit: Rungs that a fault has hit: no other one hits them, so that each can be told apart.
-        deleted: How many of its TrainingJobs were deleted before their end.
-    """
+    """The faults of a search so far."""
 
     search: Search
     chance: random.Random
@@ -42,7 +35,7 @@ class Course:
 
 
 Inject = Callable[[Course], list[str]]
-"""Brings a fault about, and returns what was wrong at once, in words."""
+"""Injects a fault. Returns the faults found at once."""
 
 
 def delete_trial(course: Course) -> list[str]:
@@ -63,7 +56,6 @@ def delete_trial(course: Course) -> list[str]:
 
 
 def evict(course: Course) -> list[str]:
-    """Evicts the pod of a trial."""
     search = course.search
     with search.at_work(course.hit) as (place, run):
         name = search.job(place)["metadata"]["name"]
@@ -90,12 +82,12 @@ def out_of_memory(course: Course) -> list[str]:
 
 
 def suspend(course: Course) -> list[str]:
-    """Suspends the search, and resumes it once it says that nothing of it runs."""
+    """Suspends the search, and resumes it once no trial runs."""
     search = course.search
     with search.at_work():
         search.patch(suspend=True)
         search.wait("all trials to be suspended", lambda: search.status().get("state") == "Suspended", GONE_SECONDS)
-        states = {one["metadata"]["name"]: one["status"]["state"] for one in search.trainings().values()}
+        states = {training["metadata"]["name"]: training["status"]["state"] for training in search.trainings().values()}
     search.patch(suspend=False)
     search.wait("it to go on", lambda: search.condition("Suspended").get("status") == "False")
     return [f"{name} was {state}" for name, state in states.items() if state not in {"Suspended", "Complete", "Failed"}]
@@ -116,7 +108,7 @@ def restart_api_server(course: Course) -> list[str]:
 
 
 def kill_leader(course: Course) -> list[str]:
-    """Ends the replica that leads, as a node does that is gone: its lease has to run out."""
+    """Kills the leader with SIGKILL, like a lost node: its lease has to run out."""
 
     def holder() -> str:
         lease = get("lease", "epochal", namespace=operator.NAMESPACE)
@@ -136,7 +128,7 @@ def kill_leader(course: Course) -> list[str]:
 
 @contextmanager
 def two_replicas() -> Iterator[None]:
-    """Has two operators run, one of which leads."""
+    """Runs two operators, one of which leads."""
     operator.scale(2)
     try:
         yield

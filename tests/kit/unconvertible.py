@@ -1,16 +1,16 @@
-"""A network that cannot become ONNX, made of one that can."""
+"""Makes a network that cannot become ONNX."""
 
 import io
 import json
 import zipfile
 
 
-def of_any_size(content: bytes) -> bytes:
-    """Returns a .keras whose network takes images of any size and shrinks them first: there is no ONNX for that."""
+def unconvertible(content: bytes) -> bytes:
+    """Returns a .keras whose network has an input of any size, which cannot become ONNX."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    told = json.loads(files["config.json"])
-    first, second, *others = told["config"]["layers"]
+    config = json.loads(files["config.json"])
+    first, second, *others = config["config"]["layers"]
     (_, height, width, channels) = first["config"]["batch_shape"]
     shape = first["config"]["batch_shape"] = [None, None, None, channels]
     shrink = {
@@ -25,9 +25,9 @@ def of_any_size(content: bytes) -> bytes:
     takes["config"]["shape"] = shape
     (takes,) = second["inbound_nodes"][0]["args"]
     takes["config"]["keras_history"][0] = "shrink"
-    told["config"]["layers"] = [first, shrink, second, *others]
+    config["config"]["layers"] = [first, shrink, second, *others]
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        for name, data in (files | {"config.json": json.dumps(told).encode()}).items():
+        for name, data in (files | {"config.json": json.dumps(config).encode()}).items():
             archive.writestr(name, data)
     return file.getvalue()

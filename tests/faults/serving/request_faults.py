@@ -17,14 +17,14 @@ from tests.faults.serving.hostile import of_bodies, of_sheets
 from tests.faults.serving.networks import numbers, slow
 from tests.faults.serving.scenario import Outcome, broken_promises
 from tests.kit import operator, proc
-from tests.kit.inference import questions
+from tests.kit.inference import infer_requests
 from tests.kit.kubectl import Object
-from tests.kit.load import Asked
+from tests.kit.load import SentRequest
 from tests.kit.servers import RESOURCES, Server
-from tests.kit.trained import Trained
+from tests.kit.trained_model import TrainedModel
 
 SECONDS = 20
-"""How long hostile requests come."""
+"""Duration of the hostile requests."""
 WITHIN_SECONDS = 1.0
 """Longest that a plain request takes."""
 QUEUED, WAITING = 128, 192
@@ -38,48 +38,41 @@ assert RESOURCES["limits"]["memory"] == "512Mi"
 
 @dataclass(frozen=True)
 class Hostile:
-    """Requests that once stopped a server, beside plain ones.
-
-    Args:
-        name: What the table calls it.
-        network: Returns the network that is served.
-        requests: Returns the hostile requests of each client, by the server's name and the network.
-        changes: Fields of the ModelServer's spec.
-    """
+    """Hostile requests beside plain ones, to a server of a network with changed fields."""
 
     name: str
-    network: Callable[[Bed], Trained]
-    requests: Callable[[str, Trained], Sequence[Sequence[Request]]]
+    network: Callable[[Bed], TrainedModel]
+    requests: Callable[[str, TrainedModel], Sequence[Sequence[Request]]]
     changes: Object = field(default_factory=dict)
 
     def make(self, bed: Bed) -> Outcome:
-        """Makes it: a server of one pod, clients with hostile requests, and two connections with plain ones."""
+        """Runs a server of one pod, clients with hostile requests, and two connections with plain requests."""
         return _made(self.name, bed, self.network(bed), self._run, **self.changes)
 
-    def _run(self, bed: Bed, server: Server, network: Trained) -> "_Run":
+    def _run(self, bed: Bed, server: Server, network: TrainedModel) -> "_Run":
         requests = self.requests(server.name, network)
         with Clients(server.url, requests) as hostile, bed.load(server, network, connections=2, pause=0.05) as load:
             time.sleep(SECONDS)
-        told, wrong = [], []
+        notes, wrong = [], []
         for name in [request.name for client in requests for request in client]:
             found = {answer: count for (kind, answer), count in hostile.answers.items() if kind == name}
-            told.append(f"{name}: {', '.join(f'{count} × {answer}' for answer, count in sorted(found.items()))}")
+            notes.append(f"{name}: {', '.join(f'{count} × {answer}' for answer, count in sorted(found.items()))}")
             if not found:
                 wrong.append(f"{name}: no request was answered within {SECONDS} s")
-        return _Run(load.asked, "; ".join(told), wrong)
+        return _Run(load.asked, "; ".join(notes), wrong)
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """A server stands still with a full queue, its clients leave, and it runs again."""
+    """The server process is stopped with a full queue, its clients leave, and it is resumed."""
 
     name: str = "server stopped with a full queue, clients gone"
 
     def make(self, bed: Bed) -> Outcome:
-        """Makes it: a server of one pod, whose network takes milliseconds an image."""
+        """Runs a server of one pod, whose network takes milliseconds an image."""
         return _made(self.name, bed, slow(bed.folder), self._run, limits={"queuedRequests": QUEUED})
 
-    def _run(self, bed: Bed, server: Server, network: Trained) -> "_Run":
+    def _run(self, bed: Bed, server: Server, network: TrainedModel) -> "_Run":
         (pod,) = server.ready_pods()
         pid = operator.process_of(pod["metadata"]["uid"])
         direct = _direct(server, pod)
@@ -97,11 +90,11 @@ class Stopped:
         server.wait_ready(network.sha256(), READY_SECONDS)
         refused = sum(count for (_, answer), count in clients.answers.items() if answer == "429")
         wrong = [] if refused else ["the queue was never full"]
-        answered = [one.at + one.seconds - runs for one in plain.asked if one.answered]
+        answered = [request.at + request.seconds - runs for request in plain.asked if request.answered]
         first = min(answered, default=float("inf"))
         if first > WITHIN_SECONDS:
             wrong.append(f"the first answer came after {first:.2f} s")
-        asked = [one for one in plain.asked if one.at > runs + WITHIN_SECONDS or one.status != 429]
+        asked = [request for request in plain.asked if request.at > runs + WITHIN_SECONDS or request.status != 429]
         return _Run(asked, f"{refused} requests were refused before; the first answer came after {first:.2f} s", wrong)
 
 
@@ -112,9 +105,9 @@ def _direct(server: Server, pod: Object) -> Server:
     return direct
 
 
-def _plain(name: str, network: Trained, count: int) -> list[list[Request]]:
+def _plain(name: str, network: TrainedModel, count: int) -> list[list[Request]]:
     """Returns plain requests, a client each."""
-    asked = questions(name, network.names, images(network.signature.inputs[0].shape))
+    asked = infer_requests(name, network.names, images(network.signature.inputs[0].shape))
     return [
         [Request("plain", asked.path, asked.bodies[number % len(asked.bodies)], asked.headers)]
         for number in range(count)
@@ -123,17 +116,17 @@ def _plain(name: str, network: Trained, count: int) -> list[list[Request]]:
 
 @dataclass(frozen=True)
 class _Run:
-    """The plain requests of a run, what is to be told of it, and what was wrong."""
+    """The plain requests, notes and broken promises of a run."""
 
-    asked: Sequence[Asked]
-    told: str
+    asked: Sequence[SentRequest]
+    notes: str
     wrong: Sequence[str]
 
 
 def _made(
-    name: str, bed: Bed, network: Trained, run: Callable[[Bed, Server, Trained], _Run], **changes: Any
+    name: str, bed: Bed, network: TrainedModel, run: Callable[[Bed, Server, TrainedModel], _Run], **changes: Any
 ) -> Outcome:
-    """Starts a server of one pod, runs the fault, and returns what came of it."""
+    """Runs a server of one pod with the fault, and returns the outcome."""
     server = Server(bed.namespace, f"{network.name}-disturbed")
     source = network.put(bed.store, BUCKET, server.name)
     server.apply(source, storage=storage(bed.proxy), **changes)
@@ -146,12 +139,12 @@ def _made(
         ran = run(bed, server, network)
         wrong = [*ran.wrong, *broken_promises(ran.asked), *_late(ran.asked)]
         if restarts := server.restarts(pod["metadata"]["name"]):
-            return Outcome(name, tuple(ran.asked), ran.told, (*wrong, f"the server restarted {restarts} times"))
+            return Outcome(name, tuple(ran.asked), ran.notes, (*wrong, f"the server restarted {restarts} times"))
         if killed := node.oom_kills(pid) - kills:
             wrong.append(f"the kernel killed {killed} processes for memory")
         if (peak := proc.peak(pid)) >= LIMIT / 1e6:
             wrong.append(f"the server took {peak:.0f} MB, its limit is {LIMIT / 1e6:.0f} MB")
-        return Outcome(name, tuple(ran.asked), f"{ran.told}; {peak:.0f} MB", tuple(wrong))
+        return Outcome(name, tuple(ran.asked), f"{ran.notes}; {peak:.0f} MB", tuple(wrong))
     except Exception as error:  # noqa: BLE001 - a fault that is not survived is a result, too
         wrong = [f"{type(error).__name__}: {error}".partition("\n")[0]]
         return Outcome(name, wrong=tuple(wrong), trace=traceback.format_exc())
@@ -159,8 +152,8 @@ def _made(
         server.delete()
 
 
-def _late(asked: Sequence[Asked]) -> list[str]:
-    late = [one.seconds for one in asked if one.seconds > WITHIN_SECONDS]
+def _late(asked: Sequence[SentRequest]) -> list[str]:
+    late = [request.seconds for request in asked if request.seconds > WITHIN_SECONDS]
     return [f"{len(late)} plain requests took up to {max(late):.2f} s"] if late else []
 
 

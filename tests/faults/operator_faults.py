@@ -1,4 +1,4 @@
-"""Faults of the operator, while trainings run, and trainings that another one goes on from."""
+"""Faults of the operator while trainings run, and trainings that continue from another training."""
 
 import os
 import signal
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure
+from tests.faults.disturbed_training import Bed, Cost
 from tests.faults.scenario import Outcome, Trial, slug
-from tests.faults.training import Bed, Cost
 from tests.kit import apiserver, fleet, operator
 from tests.kit.kubectl import get, kubectl, wait
 from tests.kit.process import Process, installed_away
@@ -33,26 +33,24 @@ class OperatorKills:
     """The operator is killed again and again while trainings run.
 
     Args:
-        jobs: How many trainings.
-        kills: How often.
         name: What the table calls it.
     """
 
     jobs: int = 20
     kills: int = 50
+    epochs: int = SMALL_EPOCHS
     name: str = "SIGKILL of the operator, 20 jobs"
     alone: bool = True
 
     def trials(self) -> list[Trial]:
-        """Returns the one trial."""
         return [Trial(slug(self.name), self.kills, self._run)]
 
     def _run(self, bed: Bed) -> Outcome:
-        reference = bed.reference("small", epochs=SMALL_EPOCHS)
+        reference = bed.reference(epochs=self.epochs)
         chance = bed.chance(self.name)
         names = [f"beside-{number:02}" for number in range(self.jobs)]
         with ExitStack() as stack:
-            trainings = [stack.enter_context(bed.train(name, epochs=SMALL_EPOCHS, **SMALL)) for name in names]
+            trainings = [stack.enter_context(bed.train(name, epochs=self.epochs, **SMALL)) for name in names]
             done = 0
             while done < self.kills:
                 kill(chance.uniform(*BETWEEN))
@@ -65,13 +63,10 @@ class OperatorKills:
 
 
 def kill(after: float) -> None:
-    """Kills the operator some seconds after its process was there.
+    """Kills the operator some seconds after its process has started.
 
     The kubelet would wait longer and longer until it starts the same pod again, up to five minutes: the pod is
     removed with its process, and its Deployment makes another at once.
-
-    Args:
-        after: Seconds.
     """
 
     def process() -> int | None:
@@ -91,7 +86,7 @@ def kill(after: float) -> None:
 
 @dataclass(frozen=True)
 class GoingOn:
-    """A training is ended before its time, and another one goes on from it.
+    """Ends a training early, and continues from it in another training.
 
     Args:
         ways: How the other one names the first: by name, by uri, or both.
@@ -114,18 +109,14 @@ class GoingOn:
             source = {"name": first.name} if how == "name" else {"uri": uri}
             with bed.train(f"further-by-{how}", training__continueFrom=source) as further:
                 differences = further.results().differences(reference)
-                begun = further.run.went_on_from
+                begun = further.run.resumed_from
         expected = bed.epochs // 2 * further.run.per_epoch
         wrong = [] if begun == expected else [f"began at step {begun} instead of {expected}"]
         return Outcome((Cost(until=0.0),), tuple(differences), tuple(wrong))
 
 
 def start_with_many(namespace: str) -> Figure:
-    """Measures how soon after its start an operator acts where there are very many jobs already.
-
-    Args:
-        namespace: The namespace of the jobs, which is made and deleted.
-    """
+    """Measures how soon after its start an operator acts beside very many jobs."""
     kubectl("create", "namespace", namespace)
     jobs = f"{apiserver.path('jobs', namespace=namespace)}?limit=1"
 
@@ -154,11 +145,7 @@ def start_with_many(namespace: str) -> Figure:
 
 
 def start_with_experiments(namespace: str) -> Figure:
-    """Measure how soon after its start an operator acts beside running Experiments with very many trials.
-
-    Args:
-        namespace: The namespace of the Experiments, which is created and deleted.
-    """
+    """Measures how soon after its start an operator acts beside running Experiments with very many trials."""
     kubectl("create", "namespace", namespace)
     names = [f"search-{number}" for number in range(EXPERIMENTS)]
 

@@ -10,8 +10,8 @@ from epochal_operator.experiment.ledger.encoding import decode
 from epochal_operator.experiment.ledger.events import Warm
 
 from tests.faults import hostile, node
+from tests.faults.disturbed_training import Bed, Training, now
 from tests.faults.scenario import Outcome, Trial, slug
-from tests.faults.training import Bed, Training, now
 from tests.kit import apiserver, operator, proc
 from tests.kit.kubectl import Object, Refused, apply, get, kubectl, wait
 
@@ -41,7 +41,6 @@ class HostileObjects:
     alone: bool = True
 
     def trials(self) -> list[Trial]:
-        """Returns the one trial."""
         return [Trial(slug(self.name), 1, self._run)]
 
     def _run(self, bed: Bed) -> Outcome:
@@ -64,7 +63,7 @@ class HostileObjects:
             wrong.append(f"the training took {took:.0f} s, usually {usual:.0f} s")
         print(
             f"      {self.name}: the training took {took:.0f} s, usually {usual:.0f} s; searches with eight ledgers "
-            f"{', '.join(f'{one:.1f}' for one in searches)} s; the operator's memory {before.peak():.0f} MB",
+            f"{', '.join(f'{search:.1f}' for search in searches)} s; the operator's memory {before.peak():.0f} MB",
             flush=True,
         )
         return Outcome((cost,), tuple(differences), tuple(wrong))
@@ -87,13 +86,13 @@ class _Operator:
     pid: int
     restarts: int
     limit: float
-    """Megabytes of its container's limit."""
+    """Memory limit of its container in megabytes."""
     oom_kills: int
     lease: Object
 
     @classmethod
     def now(cls) -> "_Operator":
-        """Returns the operator as it is now, and has the kernel count its peak anew."""
+        """Returns the state of the operator, and resets the peak of its memory."""
         (name,) = operator.pods()
         pod = get("pod", name, namespace=operator.NAMESPACE)
         pid = operator.process_of(pod["metadata"]["uid"])
@@ -104,11 +103,10 @@ class _Operator:
         return cls(pid, _restarts(pod), int(limit[:-2]) * 2**20 / 1e6, node.oom_kills(pid), _lease())
 
     def peak(self) -> float:
-        """Returns the most memory that it has had since, in megabytes."""
         return proc.peak(self.pid)
 
     def differences(self) -> list[str]:
-        """Returns what became of it since that must not, in words."""
+        """Returns the forbidden changes since then."""
         (name,) = operator.pods()
         restarts = _restarts(get("pod", name, namespace=operator.NAMESPACE)) - self.restarts
         if restarts:
@@ -124,7 +122,7 @@ class _Operator:
 
 
 def _restarts(pod: Object) -> int:
-    return sum(one["restartCount"] for one in pod["status"]["containerStatuses"])
+    return sum(container["restartCount"] for container in pod["status"]["containerStatuses"])
 
 
 def _lease() -> Object:
@@ -177,7 +175,7 @@ def _create(thing: Object, namespace: str) -> None:
 def _search(namespace: str, name: str, others: list[str]) -> float:
     """Applies an Experiment that warm-starts from others; returns the seconds until its ledger has a trial."""
     began = time.monotonic()
-    apply(hostile.experiment(name, warmStartFrom=[{"name": one} for one in others]), namespace=namespace)
+    apply(hostile.experiment(name, warmStartFrom=[{"name": item} for item in others]), namespace=namespace)
 
     def has_trial() -> bool:
         try:

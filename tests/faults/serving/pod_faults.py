@@ -1,4 +1,4 @@
-"""Faults of pods: told to end, evicted, killed; and the operator gone meanwhile."""
+"""Faults of pods: terminated, evicted, killed, also without the operator."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.kit import operator
 from tests.kit.kubectl import Object, Refused, kubectl, wait
 
 CONNECTIONS = 8
-"""Of the load: as many requests can be in flight at a time."""
+"""Connections of the load, so requests in flight."""
 ENDS, KILLS = 3, 2
 BACK_SECONDS = 60
 
@@ -26,7 +26,6 @@ def tell_to_end(bed: Bed) -> str:
 
 
 def delete(bed: Bed, pod: Object) -> None:
-    """Deletes a pod, as a person or a scheduler does."""
     kubectl("delete", "pod", pod["metadata"]["name"], "--namespace", bed.namespace)
 
 
@@ -46,7 +45,7 @@ def evict_in_turn(bed: Bed) -> str:
 
 
 def _evict(bed: Bed, name: str) -> str:
-    """Evicts a pod, and returns why it may not go; empty if it may."""
+    """Evicts a pod, and returns the reason of a refusal; empty if there is none."""
     try:
         cluster.evict(bed.namespace, name)
     except Refused as error:
@@ -55,7 +54,6 @@ def _evict(bed: Bed, name: str) -> str:
 
 
 def kill(bed: Bed) -> str:
-    """Kills one server after the other."""
     for pod in bed.server.ready_pods()[:KILLS]:
         name = pod["metadata"]["name"]
         os.kill(operator.process_of(pod["metadata"]["uid"]), signal.SIGKILL)
