@@ -11,7 +11,7 @@ from pathlib import Path
 
 from epochal_api.experiment import MAX_TRIALS
 from epochal_operator.experiment.ledger.events import Created, Event, Finished
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.searcher_pool import COMMAND, Searcher
 from epochal_operator.experiment.search.suggest import suggest
@@ -44,14 +44,14 @@ def questions() -> tuple[Request, Request]:
     space = Space.of(spec.parameters)
     curves = Curves(read([one.name for one in spec.parameters]), space)
     ledger: list[Event] = []
-    for one in suggest(request(spec, template, (), range(KNOWN))).suggestions:
+    for one in suggest(build_request(spec, template, (), range(KNOWN))).suggestions:
         ledger.append(Created(one.trial, one.parameters, 0))
         curve, reached = curves.of(one.parameters), sum(one.trial % 3**power == 0 for power in range(len(RUNGS)))
         for rung, epoch in enumerate(RUNGS[:reached]):
             if (value := curve.best(epoch)) is not None:
                 ledger.append(Finished(one.trial, rung, epoch, repr(value), f"{one.trial}-r{rung}", 1, epoch == EPOCHS))
     searched = spec_of(experiment("TPE", ASHA, trials=MAX_TRIALS, parallelism=100))
-    single, many = (request(searched, template, ledger, range(KNOWN, KNOWN + count)) for count in GOALS)
+    single, many = (build_request(searched, template, ledger, range(KNOWN, KNOWN + count)) for count in GOALS)
     return single, many
 
 
@@ -116,6 +116,6 @@ def _natively(question: Request) -> list[Object]:
             "parameters": {name: domains[name].parse(text) for name, text in known.parameters.items()},
             "values": known.values,
         }
-        for known in question.known
+        for known in question.known_trials
         if known.values
     ]

@@ -41,9 +41,9 @@ def told(observed: Observed, **changes: Any) -> ExperimentStatus:
 SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "nothing yet": (ExperimentStatus(), BEFORE),
     "before its first trials": (told(seen([])), UNDER_WAY),
-    "before its first trials, while those of an earlier one go": (told(seen([], hindered=CLEANUP)), BEFORE),
+    "before its first trials, while those of an earlier one go": (told(seen([], blocker=CLEANUP)), BEFORE),
     "running": (told(seen([trial(0), trial(1, 0.5)])), UNDER_WAY),
-    "a quota": (told(seen([trial(0)], hindered=REFUSED)), TO_MEND),
+    "a quota": (told(seen([trial(0)], blocker=REFUSED)), TO_MEND),
     "a name that is taken": (told(seen([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
     "suspended": (told(seen([]), suspend=True), WAITS_AS_TOLD),
     "complete": (told(seen([BEST]), maxTrials=1), DONE),

@@ -8,7 +8,7 @@ from epochal_api.experiment import ExperimentSpec
 from epochal_operator.experiment.ledger.encoding import Sizes
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.ledger.stored import StoredLedger
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.trial import Rung, Trial
 
 from tests.unit.operator.objects import SPEC
@@ -51,13 +51,13 @@ def trial(number: int, *values: float | None, epochs: Sequence[int] = (1, 3, 9),
         for rung, (epoch, worth) in enumerate(zip(epochs, values, strict=False))
     )
     state = "Running" if not rungs else "Complete" if len(rungs) == len(epochs) else "Paused"
-    fields: dict[str, Any] = {"parameters": {}, "known": 0, "rungs": rungs, "state": state}
+    fields: dict[str, Any] = {"parameters": {}, "known_events": 0, "rungs": rungs, "state": state}
     return Trial(number, **fields | rest)
 
 
 def ledger(events: Sequence[Event] = (), size: int = 0, **rest: Any) -> StoredLedger:
     """Returns the ledger of an Experiment."""
-    return StoredLedger("e", events=tuple(events), trials=fold(events), sizes=Sizes(size), **rest)
+    return StoredLedger("e", events=tuple(events), trials=apply_events(events), sizes=Sizes(size), **rest)
 
 
 def created(number: int, parameters: Mapping[str, str] | None = None, known: int = 0) -> Created:
@@ -70,9 +70,9 @@ def started(number: int, rung: int = 0, uid: str = "") -> Started:
     return Started(number, rung, uid or f"uid-{number}-{rung}")
 
 
-def finished(number: int, value: str | None, rung: int = 0, *, ended: bool = False, epoch: int = 0) -> Finished:
+def finished(number: int, value: str | None, rung: int = 0, *, is_last: bool = False, epoch: int = 0) -> Finished:
     """Returns that a rung of a trial is complete."""
-    return Finished(number, rung, epoch or (1, 3, 9)[rung], value, f"uid-{number}-{rung}", 60, ended)
+    return Finished(number, rung, epoch or (1, 3, 9)[rung], value, f"uid-{number}-{rung}", 60, is_last)
 
 
 def diverged(number: int, rung: int = 0) -> Event:

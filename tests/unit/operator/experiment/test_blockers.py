@@ -28,7 +28,7 @@ def held_up(seconds: float, ready: str = "False") -> ExperimentStatus:
         (Reason.FIELD_CONFLICT, held_up(40), None),  # somebody tells its end
     ],
 )
-def test_the_longer_it_has_been_in_the_way_the_later(
+def test_backoff_grows_with_the_time_since_ready(
     reason: Reason, before: ExperimentStatus, wanted: float | None
 ) -> None:
     assert backoff_seconds(reason, before, NOW) == wanted

@@ -24,7 +24,7 @@ REFUSED = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
 def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     places = [one["metadata"]["name"].split("-")[1:] for one in jobs]
     by_place = {(int(number), int(rung[1:])): one for (number, rung), one in zip(places, jobs, strict=True)}
-    own = ledger(**{name: rest.pop(name) for name in ("size", "exhausted") if name in rest})
+    own = ledger(**{name: rest.pop(name) for name in ("size", "is_exhausted") if name in rest})
     return Observed(NOW, own, trials=tuple(trials), jobs=by_place, **rest)
 
 
@@ -46,7 +46,7 @@ def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         (seen([trial(0)], job(0, conditions=PASSES)), {}, ("Queued", "Queued")),
         (seen([trial(0), trial(1)], job(0, conditions=TROUBLE), job(1, state="Running")), {}, ("Running", "Running")),
         (seen([trial(1)], blocked={(1, 0): CONFLICT}), {}, ("Queued", "NameConflict")),
-        (seen([trial(1)], blocked={(1, 0): CONFLICT}, hindered=REFUSED), {}, ("Queued", "TrialsRefused")),
+        (seen([trial(1)], blocked={(1, 0): CONFLICT}, blocker=REFUSED), {}, ("Queued", "TrialsRefused")),
         # As its spec asks.
         (seen([]), {"suspend": True}, ("Suspended", "Suspended")),
         (seen([trial(0)], job(0, state="Running")), {"suspend": True}, ("Running", "Suspending")),
@@ -60,11 +60,11 @@ def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         # Over.
         (seen([DONE]), {"maxTrials": 1}, ("Complete", "Completed")),
         (seen([DONE]), {"maxTrials": 1, "suspend": True}, ("Complete", "Completed")),
-        (seen([DONE], exhausted=True), {}, ("Complete", "SearchExhausted")),
+        (seen([DONE], is_exhausted=True), {}, ("Complete", "SearchExhausted")),
         (seen([DONE], size=250_000), {}, ("Complete", "LedgerFull")),
         (seen([trial(0)], size=250_000), {}, ("Queued", "LedgerFull")),
         (seen([trial(0)], size=250_000), {"maxTrials": 1}, ("Queued", "Queued")),
-        (seen([trial(0)], size=250_000, exhausted=True), {}, ("Queued", "Queued")),
+        (seen([trial(0)], size=250_000, is_exhausted=True), {}, ("Queued", "Queued")),
         (seen([trial(0, 0.1)], size=204_672), {"maxTrials": 1}, ("Running", "Running")),
         (seen([trial(0, state="Failed")]), {"maxFailedTrials": 0}, ("Failed", "TooManyFailedTrials")),
         (seen([trial(0)]), {"activeDeadlineSeconds": 60}, ("Failed", "DeadlineExceeded")),
@@ -72,13 +72,13 @@ def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         (seen([DONE]), {"activeDeadlineSeconds": 60, "maxTrials": 1}, ("Complete", "Completed")),
     ],
 )
-def test_where_it_is(observed: Observed, changes: dict[str, Any], wanted: tuple[str, str]) -> None:
+def test_state_and_reason(observed: Observed, changes: dict[str, Any], wanted: tuple[str, str]) -> None:
     found = phase(spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
     assert (found.state, found.cause.reason) == wanted
-    assert found.ended is (wanted[0] in {"Complete", "Failed"})
+    assert found.is_finished is (wanted[0] in {"Complete", "Failed"})
 
 
-def test_the_deadline_counts_from_the_start() -> None:
+def test_the_deadline_starts_with_the_start_time() -> None:
     assert phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), seen([trial(0)])).state == "Queued"
 
 
@@ -89,7 +89,7 @@ def test_the_deadline_counts_from_the_start() -> None:
         (
             seen([trial(7, state="Failed", reason="OutOfMemory")]),
             {"maxFailedTrials": 0},
-            "more than spec.maxFailedTrials: 0. The last one, trial 7, did for the reason OutOfMemory",
+            "more than spec.maxFailedTrials: 0. The last failure is trial 7: OutOfMemory",
         ),
         (
             seen([DONE]),
@@ -98,5 +98,5 @@ def test_the_deadline_counts_from_the_start() -> None:
         ),
     ],
 )
-def test_why(observed: Observed, changes: dict[str, Any], words: str) -> None:
+def test_messages(observed: Observed, changes: dict[str, Any], words: str) -> None:
     assert words in phase(spec(**changes), ExperimentStatus(), observed).cause.message

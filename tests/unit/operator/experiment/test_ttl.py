@@ -31,18 +31,18 @@ def ended(finished: str = "True", kind: str = "Complete", reason: str = "Complet
         (None, report(1), None),
     ],
 )
-def test_it_stays_for_its_time_and_until_its_report_is_written(ttl: float | None, job: Any, left: float | None) -> None:
+def test_ttl_and_report(ttl: float | None, job: Any, left: float | None) -> None:
     assert seconds_to_live(None if ttl is None else int(ttl), ended(), job, NOW) == left
 
 
-def test_of_its_time_what_has_passed_is_over() -> None:
+def test_elapsed_time_counts() -> None:
     assert seconds_to_live(600, ended(), None, NOW + timedelta(seconds=601)) == -1
 
 
-def test_what_goes_on_stays() -> None:
+def test_a_running_experiment_is_not_deleted() -> None:
     assert seconds_to_live(0, ended("False"), None, NOW) is None
 
 
 @pytest.mark.parametrize(("reason", "left"), [("InvalidSpec", None), ("TooManyFailedTrials", 600)])
-def test_an_experiment_with_a_refused_spec_stays(reason: str, left: float | None) -> None:
+def test_ttl_depends_on_the_failure(reason: str, left: float | None) -> None:
     assert seconds_to_live(600, ended(kind="Failed", reason=reason), None, NOW) == left

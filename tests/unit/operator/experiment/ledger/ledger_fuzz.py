@@ -55,7 +55,7 @@ async def _search(dice: random.Random) -> Cluster:
     cluster = Cluster(maxTrials=6, parallelism=2, epochs=9)
     await cluster.settle()
     for _ in range(dice.randrange(5)):
-        cluster.work()
+        cluster.run_trainers()
         cluster.now += timedelta(seconds=60)
         await cluster.settle()
     return cluster
@@ -121,5 +121,5 @@ def warm_from_the_largest() -> Cluster:
         spec = cluster.experiment()["spec"]
         made = cluster.objects.create("experiments", KEY.namespace, {"metadata": {"name": name}, "spec": spec})
         first = [json.dumps(["Owner", made["metadata"]["uid"]]), '["Created",0,{"rate":"0.1"},0]']
-        cluster.note_text(name, hostile(first, lines), made["metadata"]["uid"])
+        cluster.create_ledger_object(name, hostile(first, lines), made["metadata"]["uid"])
     return cluster

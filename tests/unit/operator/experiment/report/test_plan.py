@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.actions import CreateReport, DeleteReport
 from epochal_operator.experiment.ledger.events import Dropped, Event
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.report.plan import deleted, given_up, given_up_text, report_step
+from epochal_operator.experiment.report.plan import (
+    drop_events,
+    drop_events_of_report,
+    format_dropped,
+    next_report_step,
+)
 from epochal_operator.experiment.trial import Trial
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, ledger, spec, trial
@@ -28,9 +33,9 @@ def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
 
 
 def step(events: list[Event], job: Any = None, *, ended: bool = False, end: float | None = None, **changes: Any) -> Any:
-    observed = Observed(NOW, ledger(events), trials=fold(events), report=job)
+    observed = Observed(NOW, ledger(events), trials=apply_events(events), report=job)
     over = NOW + timedelta(seconds=end) if end is not None else None
-    return report_step(spec(**changes), observed, ended=ended, complete=ended, end=over)
+    return next_report_step(spec(**changes), observed, is_finished=ended, is_complete=ended, end=over)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +55,13 @@ def step(events: list[Event], job: Any = None, *, ended: bool = False, end: floa
         (EVENTS, report(4) | {"metadata": {"creationTimestamp": at(-60)}}, "delete"),
     ],
 )
-def test_at_each_new_best_and_once_a_minute(events: list[Event], job: Any, wanted: Any) -> None:
+def test_next_step_while_the_search_runs(events: list[Event], job: Any, wanted: Any) -> None:
     found = step(events, job)
     assert found == (DeleteReport(job) if wanted == "delete" else wanted)
 
 
 @pytest.mark.parametrize(("known", "wanted"), [(6, None), (5, "delete")])
-def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
+def test_the_end_reports_all_events(known: int, wanted: str | None) -> None:
     events = [*EVENTS, created(2), finished(2, "0.4")]
     job = report(known, age=60)
     assert step(events, job, ended=True) == (DeleteReport(job) if wanted else None)
@@ -76,16 +81,14 @@ def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
         (60, None, 540.0),
     ],
 )
-def test_once_it_is_over_a_report_that_fails_is_tried_ever_more_seldom_and_for_a_day(
-    age: float, end: float | None, wanted: Any
-) -> None:
+def test_failed_reports_are_retried_with_backoff_for_a_day(age: float, end: float | None, wanted: Any) -> None:
     job = report(4, "Failed", age=age)
     assert step(EVENTS, job, ended=True, end=end, retain="All") == (DeleteReport(job) if wanted == "delete" else wanted)
     later = [*EVENTS, created(2), failed(2)]
     assert step(later, job, ended=True, end=end, retain="All") is not None, "of what has become known since it is tried"
 
 
-def test_also_of_a_search_of_which_nothing_came_it_is_told_at_the_end() -> None:
+def test_a_search_without_a_best_trial_is_reported_at_the_end() -> None:
     events = [created(0), failed(0), created(1), diverged(1)]
     assert step(events) is None
     assert step(events, ended=True) == (Dropped(0), Dropped(1))
@@ -94,13 +97,13 @@ def test_also_of_a_search_of_which_nothing_came_it_is_told_at_the_end() -> None:
     assert step([], ended=True) is None, "there is nothing to tell"
 
 
-def test_while_the_job_of_before_goes_its_name_is_taken() -> None:
+def test_a_terminating_report_job_blocks_the_next() -> None:
     job = report(3, age=60)
     job["metadata"]["deletionTimestamp"] = at(0)
     assert step(EVENTS, job) is None
 
 
-def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
+def test_trials_are_dropped_before_the_report() -> None:
     ended = [*EVENTS, created(2), failed(2)]
     assert step(ended) == (Dropped(2),)
     assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
@@ -116,18 +119,20 @@ def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
         ("1" * 9999 + ",x,1", [], [1]),
     ],
 )
-def test_what_a_report_has_deleted_is_known_whatever_the_ledger_tells(
-    text: str, events: list[Event], wanted: list[int]
-) -> None:
+def test_drop_events_of_the_report_job(text: str, events: list[Event], wanted: list[int]) -> None:
     job = report(4)
     job["metadata"]["annotations"]["epochal.dev/given-up"] = text
-    found = Observed(NOW, trials=fold([*EVENTS, *events]), report=job)
-    assert deleted(found) == tuple(map(Dropped, wanted))
-    assert deleted(Observed(NOW, trials=fold(EVENTS))) == deleted(Observed(NOW, report=report(4))) == ()
+    found = Observed(NOW, trials=apply_events([*EVENTS, *events]), report=job)
+    assert drop_events_of_report(found) == tuple(map(Dropped, wanted))
+    assert (
+        drop_events_of_report(Observed(NOW, trials=apply_events(EVENTS)))
+        == drop_events_of_report(Observed(NOW, report=report(4)))
+        == ()
+    )
 
 
-def test_a_report_tells_whose_checkpoints_it_deletes() -> None:
-    assert given_up_text([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
+def test_format_dropped() -> None:
+    assert format_dropped([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
 
 
 @pytest.mark.parametrize(
@@ -148,10 +153,10 @@ def test_a_report_tells_whose_checkpoints_it_deletes() -> None:
         ([trial(1, 0.5, dropped=True), trial(2, 0.6)], True, []),
     ],
 )
-def test_whose_checkpoints_nobody_needs(trials: list[Trial], complete: bool, wanted: list[int]) -> None:  # noqa: FBT001
-    assert given_up(spec(), trials, complete=complete) == tuple(map(Dropped, wanted))
+def test_drop_events(trials: list[Trial], complete: bool, wanted: list[int]) -> None:  # noqa: FBT001
+    assert drop_events(spec(), trials, is_complete=complete) == tuple(map(Dropped, wanted))
 
 
-def test_one_that_has_diverged_is_of_no_use() -> None:
+def test_a_diverged_trial_is_dropped() -> None:
     events = [*EVENTS, created(2), diverged(2)]
     assert step(events) == (Dropped(2),)

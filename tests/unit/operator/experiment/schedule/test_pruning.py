@@ -9,9 +9,9 @@ from epochal_operator.experiment.schedule.asha import rungs
 from epochal_operator.experiment.schedule.pruning import (
     RULES,
     brackets,
-    ladder,
     promotions,
     remaining_promotions,
+    trial_rungs,
 )
 from epochal_operator.experiment.trial import Trial
 from hypothesis import given
@@ -42,7 +42,7 @@ def schedule(method: Any = "ASHA", first: int = 1, factor: int = 3) -> Schedule:
         (schedule("Hyperband"), 9, (1, 3, 9)),
     ],
 )
-def test_the_rungs(of: Schedule, epochs: int, wanted: tuple[int, ...]) -> None:
+def test_rungs_of_the_first_bracket(of: Schedule, epochs: int, wanted: tuple[int, ...]) -> None:
     assert brackets(of, epochs)[0] == wanted
 
 
@@ -54,21 +54,26 @@ def test_rungs_grow_up_to_all_epochs(first: int, factor: int, epochs: int) -> No
 
 
 def bracket_of(number: int, of: Schedule) -> int:
-    return brackets(of, 9).index(ladder(number, of, 9))
+    return brackets(of, 9).index(trial_rungs(number, of, 9))
 
 
-def test_hyperband_has_brackets_that_begin_ever_later() -> None:
+def test_hyperband_brackets() -> None:
     assert brackets(schedule("Hyperband"), 9) == ((1, 3, 9), (3, 9), (9,))
     assert brackets(schedule(), 9) == ((1, 3, 9),)
     assert {bracket_of(number, schedule()) for number in range(20)} == {0}
     found = [bracket_of(number, schedule("Hyperband")) for number in range(17)]
     assert Counter(found) == {0: 9, 1: 5, 2: 3}
     assert found[:4] == [0, 1, 0, 2]
-    assert [ladder(number, schedule("Hyperband"), 9) for number in range(4)] == [(1, 3, 9), (3, 9), (1, 3, 9), (9,)]
+    assert [trial_rungs(number, schedule("Hyperband"), 9) for number in range(4)] == [
+        (1, 3, 9),
+        (3, 9),
+        (1, 3, 9),
+        (9,),
+    ]
 
 
 def numbers(trials: list[Trial], *, closed: bool = False, **changes: Any) -> list[tuple[int, int]]:
-    return [one.place for one in promotions(trials, spec(**changes), closed=closed)]
+    return [one.rung_key for one in promotions(trials, spec(**changes), closed=closed)]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +105,11 @@ def numbers(trials: list[Trial], *, closed: bool = False, **changes: Any) -> lis
         ([trial(0, 0.9), trial(1, 0.5), trial(2, 0.6)], [(0, 1)]),
     ],
 )  # fmt: skip
-def test_who_goes_on(trials: list[Trial], wanted: list[tuple[int, int]]) -> None:
+def test_promotions(trials: list[Trial], wanted: list[tuple[int, int]]) -> None:
     assert numbers(trials) == wanted
 
 
-def test_the_lowest_may_be_the_best() -> None:
+def test_minimize_promotes_the_lowest_value() -> None:
     trials = [trial(1, 0.5), trial(2, 0.6), trial(3, 0.4)]
     assert numbers(trials, objective={"metric": "val_loss", "goal": "Minimize"}) == [(3, 1)]
 
@@ -123,11 +128,11 @@ def test_the_lowest_may_be_the_best() -> None:
         ([], []),
     ],
 )
-def test_once_no_more_come_at_least_one_is_trained_to_the_end(trials: list[Trial], wanted: list[Any]) -> None:
+def test_a_closed_search_promotes_at_least_one_trial(trials: list[Trial], wanted: list[Any]) -> None:
     assert numbers(trials, closed=True) == wanted
 
 
-def test_brackets_of_hyperband_do_not_compete() -> None:
+def test_hyperband_brackets_promote_separately() -> None:
     hyperband = {"method": "Hyperband", "minEpochs": 1, "factor": 3}
     of = [bracket_of(number, schedule("Hyperband")) for number in range(17)]
     first, later = ([number for number in range(1, 17) if of[number] == bracket][:3] for bracket in (0, 1))
@@ -150,7 +155,7 @@ def test_brackets_of_hyperband_do_not_compete() -> None:
         ([trial(number) for number in range(18)], {"schedule": {"method": "Hyperband"}}, 2 + (3 + 1) + 1),
     ],
 )
-def test_how_many_rungs_are_climbed_yet(trials: list[Trial], changes: dict[str, Any], wanted: int) -> None:
+def test_remaining_promotions(trials: list[Trial], changes: dict[str, Any], wanted: int) -> None:
     assert remaining_promotions(trials, spec(**changes)) == wanted
 
 
@@ -160,14 +165,14 @@ _trials = some.lists(some.lists(some.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5]), ma
 
 
 @given(trials=_trials, closed=some.booleans())
-def test_only_who_waits_goes_on_once_and_to_the_next_rung(trials: list[Trial], *, closed: bool) -> None:
+def test_only_paused_trials_are_promoted_once(trials: list[Trial], *, closed: bool) -> None:
     found = promotions(trials, spec(), closed=closed)
     assert len({one.number for one in found}) == len(found)
     assert all(one in trials and one.state == "Paused" and len(one.rungs) < 3 for one in found)
 
 
 @given(_trials)
-def test_nobody_goes_on_before_who_was_better(trials: list[Trial]) -> None:
+def test_better_trials_are_promoted_first(trials: list[Trial]) -> None:
     found = promotions(trials, spec(), closed=False)
     for rung in (0, 1):
         through = [one for one in trials if len(one.rungs) > rung]
@@ -178,7 +183,7 @@ def test_nobody_goes_on_before_who_was_better(trials: list[Trial]) -> None:
 
 
 @given(_trials)
-def test_no_more_than_their_share_go_on(trials: list[Trial]) -> None:
+def test_promotions_are_limited_by_the_factor(trials: list[Trial]) -> None:
     for rung in (0, 1):
         through = [one for one in trials if len(one.rungs) > rung]
         new = [one for one in promotions(trials, spec(), closed=False) if len(one.rungs) == rung + 1]
@@ -189,5 +194,5 @@ def test_each_method_of_the_api_has_a_pruning_rule() -> None:
     assert set(RULES) == set(get_args(Schedule.model_fields["method"].annotation))
 
 
-def test_the_templates_own_trial_does_not_go_on_beyond_the_last_rung() -> None:
+def test_trial_0_is_not_promoted_beyond_the_last_rung() -> None:
     assert promotions([trial(0, 0.1, 0.2, 0.3, state="Paused")], spec(), closed=True) == []

@@ -8,23 +8,23 @@ from epochal_operator.runtime.api.resource import Key
 KEY, OTHER = Key("vision", "search"), Key("vision", "other")
 
 
-def test_what_takes_too_long_is_asked_for_half_as_many() -> None:
+def test_a_timeout_halves_the_batch_size() -> None:
     batches = BatchSizes()
-    assert batches.too_slow(KEY, 40)
+    assert batches.record_timeout(KEY, 40)
     assert (batches.of(KEY), batches.of(OTHER)) == (20, BATCH)
     batches.forget(KEY)
     assert batches.of(KEY) == BATCH
 
 
-def test_of_one_there_is_no_half() -> None:
+def test_the_smallest_batch_size_is_1() -> None:
     batches = BatchSizes()
-    assert not batches.too_slow(KEY, 1)
+    assert not batches.record_timeout(KEY, 1)
     assert batches.of(KEY) == 1
 
 
-def test_another_question_that_takes_too_long_says_nothing_of_trials() -> None:
+def test_a_timeout_without_trials_keeps_the_batch_size() -> None:
     batches = BatchSizes()
-    assert not batches.too_slow(KEY, 0)
+    assert not batches.record_timeout(KEY, 0)
     assert batches.of(KEY) == BATCH
 
 
@@ -36,16 +36,16 @@ def test_another_question_that_takes_too_long_says_nothing_of_trials() -> None:
         (19, 0, 20),  # of fewer than there may be, that says nothing
     ],
 )
-def test_what_is_answered_soon_is_asked_for_twice_as_many(asked: int, seconds: float, most: int) -> None:
+def test_a_fast_response_doubles_the_batch_size(asked: int, seconds: float, most: int) -> None:
     batches = BatchSizes()
-    batches.too_slow(KEY, 40)
-    batches.answered(KEY, asked, seconds)
+    batches.record_timeout(KEY, 40)
+    batches.record_response(KEY, asked, seconds)
     assert batches.of(KEY) == most
 
 
-def test_no_more_are_asked_for_than_at_first() -> None:
+def test_the_batch_size_is_bounded() -> None:
     batches = BatchSizes()
-    batches.too_slow(KEY, BATCH)
+    batches.record_timeout(KEY, BATCH)
     for _ in range(3):
-        batches.answered(KEY, BATCH, 0)
+        batches.record_response(KEY, BATCH, 0)
     assert batches.of(KEY) == BATCH
