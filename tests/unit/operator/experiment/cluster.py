@@ -1,4 +1,4 @@
-"""A cluster in virtual time: objects, an operator that may be killed after any write, and trainers."""
+"""A cluster in virtual time: objects, an operator that may crash after any write, and trainers."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is kept of an Experiment, its trials and its report."""
+"""The cached fields of an Experiment, its trials and its report Job."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The description of Experiments: what of a TrainingJob matters to the Experiment whose trial it is."""
+"""The kind Experiment: its sources, its cache, and the changes that enqueue an Experiment."""
 
 import copy
 from typing import Any

@@ -1,4 +1,4 @@
-"""The series of Experiments."""
+"""The Prometheus series of Experiments."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -75,7 +75,7 @@ async def test_series_survive_a_restart_and_end_with_the_experiment() -> None:
     assert before["epochal_experiment_epochs_saved"]
     cluster.restart_operator()
     cluster.sync_cache()
-    assert samples(cluster.store.objects(EXPERIMENTS)) == before, "what is kept of it is all that they are made of"
+    assert samples(cluster.store.objects(EXPERIMENTS)) == before, "the cache has all fields of the series"
     await cluster.settle()
     assert samples(cluster.store.objects(EXPERIMENTS)) == before
     cluster.objects.delete("experiments", *KEY_OF_SEARCH)

@@ -1,4 +1,4 @@
-"""What is to be done about an Experiment, by what is seen of it."""
+"""The plan for an Experiment in each observed state."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from epochal_operator.experiment.actions import (
     SuspendTrial,
 )
 from epochal_operator.experiment.ledger.encoding import MAX_TEXT
-from epochal_operator.experiment.ledger.events import Event, Finished, Warm
+from epochal_operator.experiment.ledger.events import Event, Finished
 from epochal_operator.experiment.ledger.observe import START_WRITE_SECONDS, observe_jobs
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
@@ -40,7 +40,7 @@ PARAMETERS = [
 
 
 class World:
-    """An Experiment and what is seen of it; a status that is written is what it has from then on."""
+    """An Experiment and its observed state. `settled` keeps the written status."""
 
     def __init__(self, events: Sequence[Event] = (), *jobs: Any, status: Any = None, **changes: Any) -> None:
         given = spec_document(**changes)
@@ -70,14 +70,13 @@ class World:
         return found
 
     def settled(self, **rest: Any) -> Plan:
-        """Returns the plan once the status is written."""
         for _ in range(3):
             found = self.plan(**rest)
             written = [one.status for one in found.actions if isinstance(one, ApplyStatus)]
             if not written:
                 return found
             self.document["status"] = written[0].dump()
-        raise AssertionError("the status changes for ever")
+        raise AssertionError("the status never settles")
 
 
 def kinds(found: Plan) -> list[str]:
@@ -87,7 +86,7 @@ def kinds(found: Plan) -> list[str]:
 def test_the_first_trials_are_suggested_and_created() -> None:
     assert World().plan().actions == (AskSearcher((0, 1)),)
     fresh = World([created(0), created(1)], status={"state": "Queued"})
-    assert kinds(fresh.plan()) == ["ApplyStatus"], "what is searched cannot change any more"
+    assert kinds(fresh.plan()) == ["ApplyStatus"], "the status makes the search immutable first"
     made = [one for one in World([created(0), created(1)]).plan().actions if isinstance(one, CreateTrial)]
     assert [one.rung_key for one in made] == [(0, 0), (1, 0)]
     training = made[0].body["spec"]["training"]
@@ -123,7 +122,7 @@ def test_a_missing_best_epoch_is_one_event(best: Any) -> None:
     assert (told.event.type, str(told.event.reason)) == ("Warning", "BestUnavailable")
     assert "search-0-r0 has reported no best val_accuracy" in told.event.note
     assert kinds(world.plan(ledger=ledger([created(1), finished(1, "0.4")]))) == ["AppendEvents"], (
-        "all trials are alike"
+        "only the first finished rung"
     )
     last = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
     assert kinds(World([created(0)], complete(0, best=best), objective=last).plan()) == ["AppendEvents"]
@@ -151,13 +150,6 @@ def test_promotions_precede_new_trials() -> None:
     assert made.rung_key == (0, 1)
     assert made.body["spec"]["training"]["continueFrom"] == {"uri": "s3://results/vision/search-0-r0/uid-0-0/"}
     assert made.body["spec"]["training"]["stopAfterEpoch"] == 3
-
-
-def test_the_last_rung_trains_all_epochs() -> None:
-    events: list[Event] = [created(0), finished(0, "0.5"), finished(0, "0.6", 1)]
-    (made,) = World(events, maxTrials=1).plan().actions
-    assert isinstance(made, CreateTrial)
-    assert "stopAfterEpoch" not in made.body["spec"]["training"]
 
 
 def test_parallelism_limits_created_trials() -> None:
@@ -195,7 +187,7 @@ def test_a_terminating_trial_is_not_changed() -> None:
 def test_blocked_trials_and_blockers_are_retried() -> None:
     cause = StatusCause(Reason.NAME_CONFLICT, "search-0-r0 is somebody else's")
     world = World([created(0)])
-    assert world.plan(blocked={(0, 0): cause}).actions == (AskSearcher((1, 2)),), "it takes no slot"
+    assert world.plan(blocked={(0, 0): cause}).actions == (AskSearcher((1, 2)),), "a blocked trial occupies no slot"
     due = {(0, 0): NOW + timedelta(seconds=30)}
     assert World([created(0)], maxTrials=1).settled(blocked={(0, 0): cause}, delayed=due) == Plan((), 30)
     refused = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
@@ -216,7 +208,7 @@ def test_a_full_ledger_continues_existing_trials() -> None:
     assert (ready["reason"], ready["status"]) == ("LedgerFull", "True")
     assert "No new trials are created" in ready["message"]
     world.jobs, done = (), {**full, "free": 127}
-    assert kinds(world.settled(**done)) == ["CreateReport"], "not even a rung"
+    assert kinds(world.settled(**done)) == ["CreateReport"], "no space for another rung"
     ready = world.document["status"]["conditions"][0]
     assert (world.document["status"]["state"], ready["reason"]) == ("Complete", "LedgerFull")
     assert "no space to promote 1 of them" in ready["message"]
@@ -233,7 +225,9 @@ def test_ledger_space_limits_suggestions() -> None:
     many = World(parallelism=1000, maxTrials=1000)
     assert many.plan(free=5000, trial_bytes=1000).actions == (AskSearcher(tuple(range(5))),)
     world = World([created(0)], job(0), parallelism=1000, maxTrials=1000)
-    assert world.plan(free=5000, trial_bytes=1000).actions == (AskSearcher(tuple(range(1, 5))),), "what runs goes on"
+    assert world.plan(free=5000, trial_bytes=1000).actions == (AskSearcher(tuple(range(1, 5))),), (
+        "the running rung needs space"
+    )
 
 
 def test_trial_bytes_grow_with_long_values() -> None:
@@ -249,8 +243,8 @@ def test_importances_are_computed_for_a_new_best_and_the_end() -> None:
     asked = Importance(occasion, {"a": 0.7, "b": 0.3})
     assert kinds(world.plan(importance=asked)) == ["EmitEvent", "EmitEvent", "ApplyStatus"]
     again = world.settled(importance=asked)
-    assert kinds(again) == ["AppendEvents"], "then comes the report"
-    assert kinds(world.settled()) == ["AppendEvents"], "nor by a process that does not know that it was asked"
+    assert kinds(again) == ["AppendEvents"], "the report follows"
+    assert kinds(world.settled()) == ["AppendEvents"], "also after a restart"
 
 
 def test_one_parameter_needs_no_importance() -> None:
@@ -271,7 +265,7 @@ def test_a_failed_report_is_one_event() -> None:
     found = world.plan(report=broken)
     (told,) = (one.event for one in found.actions if isinstance(one, EmitEvent))
     assert str(told.reason) == "ReportFailed"
-    assert "kubectl logs job/search-report shows the error" in told.note, "a Job knows no more than its exit code"
+    assert "kubectl logs job/search-report shows the error" in told.note, "the Job has no error message"
     assert world.plan(report=broken, report_event_key="r") == Plan((), 600)
 
 
@@ -279,7 +273,7 @@ def test_a_queued_report_is_one_event_and_delays_ttl_for_a_day() -> None:
     world = World(DONE, **TWO, retain="All", ttlSecondsAfterFinished=3600)
     queued = report(3, "Suspended")
     queued["metadata"]["uid"] = "r"
-    assert kinds(world.settled(report=queued)) == [], "its conditions wait for none"
+    assert kinds(world.settled(report=queued)) == [], "the status is up to date"
     assert world.plan(report=queued) == Plan((), 600)
     world.now += timedelta(seconds=600)
     (action,) = world.plan(report=queued).actions
@@ -297,33 +291,22 @@ def test_a_queued_report_is_one_event_and_delays_ttl_for_a_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "wanted", "over"),
+    ("seen", "expected", "over"),
     [
         (report(4), Plan((), 40), True),
-        (report(4, ""), Plan((), 86_380), False),  # it is being written, and a day is all that anything waits for it
-        (report(3), Plan((), 40), False),  # the last one follows within the minute
-        (report(4, "Failed"), Plan((), 580), False),  # it is tried again for a day
+        (report(4, ""), Plan((), 86_380), False),  # the Job is running, and a day is all that anything waits for it
+        (report(3), Plan((), 40), False),  # the last report follows
+        (report(4, "Failed"), Plan((), 580), False),  # retries for a day
     ],
 )
-def test_ttl_waits_for_the_report(seen: Any, wanted: Plan, over: bool) -> None:  # noqa: FBT001
+def test_ttl_waits_for_the_report(seen: Any, expected: Plan, over: bool) -> None:  # noqa: FBT001
     seen["metadata"]["uid"] = "r"
     world = World(DONE, **TWO, retain="All", ttlSecondsAfterFinished=60)
     world.settled(report=seen, report_event_key="r")
     world.now += timedelta(seconds=20)
-    assert world.plan(report=seen, report_event_key="r") == wanted
+    assert world.plan(report=seen, report_event_key="r") == expected
     world.now += timedelta(seconds=40)
     assert (world.plan(report=seen, report_event_key="r").actions == (DeleteSelf(),)) is over
-
-
-def test_the_deadline_requeues() -> None:
-    world = World([created(0)], job(0), maxTrials=1, activeDeadlineSeconds=90)
-    assert world.settled() == Plan((), 90)
-
-
-def test_a_failed_search_suspends_running_trials() -> None:
-    events: list[Event] = [created(0), created(1), failed(0)]
-    found = World(events, job(1), maxFailedTrials=0).plan()
-    assert found.actions == (SuspendTrial((1, 0), job(1), True),)  # noqa: FBT003
 
 
 def test_an_unexpected_training_job_is_suspended_and_occupies_a_slot() -> None:
@@ -331,7 +314,7 @@ def test_an_unexpected_training_job_is_suspended_and_occupies_a_slot() -> None:
     waits["spec"]["suspend"] = True
     events: list[Event] = [created(0), created(1), created(2), failed(1), failed(2), created(3)]
     found = World(events, job(0), recovered, waits, parallelism=2, maxTrials=4).plan()
-    assert found.actions == (SuspendTrial((1, 0), recovered, suspend=True),), "trial 3 gets the slot later"
+    assert found.actions == (SuspendTrial((1, 0), recovered, suspend=True),), "trial 3 waits for the slot"
     recovered["spec"]["suspend"], recovered["status"] = True, {"state": "Suspended"}
     (made,) = World(events, job(0), recovered, waits, parallelism=2, maxTrials=4).plan().actions
     assert isinstance(made, CreateTrial)
@@ -347,7 +330,6 @@ def test_an_unexpected_training_job_is_suspended_with_its_experiment(changes: di
 
 
 def refusal(number: int) -> Any:
-    """Returns a TrainingJob whose spec this version of Epochal does not accept."""
     failure = {"type": "Failed", "status": "True", "reason": "InvalidSpec", "message": "spec.later: unknown"}
     return job(number, state="Failed", conditions=[failure])
 
@@ -379,7 +361,7 @@ def test_a_stopped_search_suspends_unstarted_trials_and_ends() -> None:
     assert SuspendTrial((1, 0), queued, suspend=True) in world.plan().actions
     queued["spec"]["suspend"], queued["status"]["state"] = True, "Suspended"
     assert kinds(world.settled())[:1] != ["SuspendTrial"]
-    assert world.document["status"]["state"] == "Running", "trial 2 ends its rung"
+    assert world.document["status"]["state"] == "Running", "trial 2 finishes its rung"
     world.jobs = (queued, complete(2))
     world.events = (*events, finished(2, "0.4"))
     world.settled()
@@ -428,12 +410,7 @@ def test_an_invalid_spec_resumes_only_running_trials() -> None:
     assert plan_invalid_spec(document, "no", seen).actions == (SuspendTrial((1, 0), waits, suspend=False),)
     damaged = replace(ledger(), owner="e", is_damaged=True)
     actions = plan_invalid_spec(document, "no", Observed(NOW, damaged, jobs=jobs)).actions
-    assert not any(isinstance(action, SuspendTrial) for action in actions), "nobody knows which one may train"
-
-
-def test_warm_trials_are_appended_first() -> None:
-    known = Warm("coarse", 1, {}, "0.5", 9)
-    assert World(status={"state": "Queued"}).plan(warm_trials=(known,)).actions == (AppendEvents((known,)),)
+    assert not any(isinstance(action, SuspendTrial) for action in actions), "the ledger decides which trials may train"
 
 
 def test_a_terminating_experiment_has_no_actions() -> None:
@@ -446,12 +423,3 @@ def test_a_terminating_experiment_has_no_actions() -> None:
 def test_a_contested_status_blocks_no_action() -> None:
     world = World(DONE, **TWO, retain="All")
     assert world.plan(is_contested=True).actions == (CreateReport(4),)
-
-
-def test_an_invalid_spec_is_one_event() -> None:
-    world = World(status={"state": "Queued"})
-    found = plan_invalid_spec(world.document, "parameter rate: no", Observed(NOW))
-    assert kinds(found) == ["EmitEvent", "ApplyStatus"]
-    (written,) = (one.status for one in found.actions if isinstance(one, ApplyStatus))
-    world.document["status"] = written.dump()
-    assert plan_invalid_spec(world.document, "parameter rate: no", Observed(NOW)) == Plan()

@@ -1,4 +1,4 @@
-"""The table of reasons of Experiments: all in it are given, and the documents say the same."""
+"""The table of reasons: each reason is used, and docs/reasons.md has its effect."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Trials whose TrainingJobs are refused by one version of Epochal and train under another."""
+"""Trials whose TrainingJobs one version of Epochal refuses and another accepts."""
 
 from datetime import timedelta
 from typing import Any
@@ -88,8 +88,8 @@ async def test_a_trial_with_an_invalid_spec_fails_without_a_training_job() -> No
     await cluster.settle()
     assert cluster.job_names() == []
     assert Failed(0, 0, "", "Rejected") in cluster.events()
-    (told, *_) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialRejected")
-    assert told["note"].startswith(
+    (event, *_) = (event for event in cluster.objects.list("events") if event["reason"] == "TrialRejected")
+    assert event["note"].startswith(
         "Epochal refuses the TrainingJob search-0-r0, so its trial fails: spec: must fit in 131072 bytes"
     )
 
@@ -107,5 +107,4 @@ async def test_a_resumed_unexpected_job_is_suspended_with_backoff() -> None:
         cluster.objects.patch("trainingjobs", KEY.namespace, "search-1-r0", {"spec": {"suspend": False}})
         await cluster.reconcile()
         cluster.now += timedelta(seconds=1)
-    ours = [one for one in cluster.kube.writes[before:] if one == "patch trainingjobs/search-1-r0"]
-    assert 3 <= len(ours) <= 7
+    assert 3 <= cluster.kube.writes[before:].count("patch trainingjobs/search-1-r0") <= 7

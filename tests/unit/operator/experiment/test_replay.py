@@ -1,4 +1,4 @@
-"""A search can be computed again from the Experiment alone, however parallel it was, and says so when it cannot."""
+"""The replay of a search from an Experiment and its ledger."""
 
 import os
 import random
@@ -111,7 +111,7 @@ def test_another_seed_changes_all_suggestions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "data", "said"),
+    ("made", "data", "message"),
     [
         (SEARCH, "", "is empty or damaged: it must have the trials 0, 1, … in this order"),
         (SEARCH, encode(LEDGER[1:]), "is empty or damaged"),
@@ -122,14 +122,14 @@ def test_another_seed_changes_all_suggestions() -> None:
         (None, "", "must be an Experiment, found NoneType"),
     ],
 )
-def test_inputs_without_a_search(made: Any, data: str, said: str) -> None:
+def test_inputs_without_a_search(made: Any, data: str, message: str) -> None:
     with pytest.raises(NothingToReplay) as found:
         replay(made, data)
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         (
             [SEARCH],
@@ -143,10 +143,10 @@ def test_inputs_without_a_search(made: Any, data: str, said: str) -> None:
         ([None, "text"], "must contain one Experiment, found no object"),
     ],
 )
-def test_files_without_both_objects(file: list[Any], said: str) -> None:
+def test_files_without_both_objects(file: list[Any], message: str) -> None:
     with pytest.raises(NothingToReplay) as found:
         read(yaml.safe_dump_all(file))
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 def test_both_objects_may_be_separate_documents() -> None:

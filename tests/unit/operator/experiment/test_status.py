@@ -1,4 +1,4 @@
-"""The status of an Experiment: derived, and bounded whatever there is."""
+"""The status of an Experiment and its size limit."""
 
 import json
 from dataclasses import replace
@@ -121,10 +121,10 @@ def test_a_condition_keeps_its_transition_time() -> None:
 )
 def test_conditions(reason: Reason, ready: str, stalled: str) -> None:
     found = derived([], now=Phase("Running", StatusCause(reason, "why")))
-    said = {one.type: one for one in found.conditions}
-    assert (said["Ready"].status, said["Ready"].reason, said["Ready"].message) == (ready, reason, "why")
-    assert said["Stalled"].status == stalled
-    assert said["Ready"].observed_generation == 3
+    by_type = {one.type: one for one in found.conditions}
+    assert (by_type["Ready"].status, by_type["Ready"].reason, by_type["Ready"].message) == (ready, reason, "why")
+    assert by_type["Stalled"].status == stalled
+    assert by_type["Ready"].observed_generation == 3
 
 
 def test_importances_are_kept_until_new_ones_exist() -> None:
@@ -147,13 +147,8 @@ def test_status_of_an_invalid_spec() -> None:
     begun = invalid_spec_status(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), MutableFields())
     assert (begun.state, begun.completion_time, begun.trials.created) == ("Running", None, 1)  # type: ignore[union-attr]
     for one in (fresh, begun):
-        said = {each.type: each for each in one.conditions or ()}
-        assert (said["Ready"].reason, said["Stalled"].status) == ("InvalidSpec", "True")
-
-
-def test_status_without_trials() -> None:
-    found = derived([], now=phase(spec(), ExperimentStatus(), Observed(NOW)))
-    assert (found.state, found.best, found.top) == ("Queued", None, None)
+        by_type = {each.type: each for each in one.conditions or ()}
+        assert (by_type["Ready"].reason, by_type["Stalled"].status) == ("InvalidSpec", "True")
 
 
 def test_odd_trials_give_a_valid_status() -> None:

@@ -155,7 +155,7 @@ SGD = template(optimizer={"name": "SGD", "learning_rate": 0.1, "momentum": 0.9})
     ("values", "optimizer"),
     [
         ({"optimizer": "SGD", "momentum": "0.5"}, {"name": "SGD", "learning_rate": 0.1, "momentum": 0.5}),
-        ({"optimizer": "Adam"}, {"name": "Adam", "learning_rate": 0.1}),  # which has no momentum
+        ({"optimizer": "Adam"}, {"name": "Adam", "learning_rate": 0.1}),  # Adam has no momentum
         ({"optimizer": "SGD"}, {"name": "SGD", "learning_rate": 0.1, "momentum": 0.9}),
     ],
 )
@@ -177,7 +177,7 @@ def test_two_exclusive_parameters_of_one_path() -> None:
 
 
 def of_kind(kind: str, name: str, path: str, **domain: Any) -> dict[str, Any]:
-    """Returns a parameter that counts beside one value of another one."""
+    """Returns a parameter that is active for one value of `kind`."""
     return {"name": name, "paths": [path], "when": {"parameter": "kind", "values": [kind]}, **domain}
 
 
@@ -186,7 +186,7 @@ SEED = {"name": "kind", "paths": ["training.seed"], "values": ["1", "2"]}
 WHOLE = {"name": "SGD", "learning_rate": 0.5, "momentum": 0.9}
 LAYER = {"layer": "EinsumDense", "name": "hidden", "units": 48}
 PLACED: dict[str, Any] = {
-    "around one that does not count": (
+    "an active parent of an inactive parameter": (
         (
             SEED,
             of_kind("1", "whole", "training.optimizer", values=[json.dumps(WHOLE)]),
@@ -196,7 +196,7 @@ PLACED: dict[str, Any] = {
         ("training", "optimizer"),
         WHOLE,
     ),
-    "in place of a layer that has one that does not count": (
+    "an active layer with an inactive parameter": (
         (
             SEED,
             of_kind("1", "whole", "network.layers[hidden]", values=[json.dumps(LAYER)]),
@@ -206,7 +206,7 @@ PLACED: dict[str, Any] = {
         ("network", "layers", 1),
         LAYER,
     ),
-    "within one that does not count": (
+    "an active parameter within an inactive parameter": (
         (
             KIND,
             of_kind("Dense", "whole", "network.layers[hidden].kernel_regularizer", values=["L1", "L2"]),
@@ -222,7 +222,7 @@ PLACED: dict[str, Any] = {
         0.5,
     ),
 }
-"""Parameters of which one counts, its value, and what stands where."""
+"""Parameters, values, the path of the active parameter, and its value."""
 
 
 @pytest.mark.parametrize("where", PLACED)
@@ -280,7 +280,7 @@ def test_null_removes_a_schema_field_and_sets_an_argument(weight: str | None) ->
         (TEMPLATE, OWN),
         (SGD, {"optimizer": "SGD", "rate": "0.1", "momentum": "0.9", "units": "32"}),
         (template(optimizer="Adam"), {"optimizer": "Adam", "units": "32"}),
-        (template(optimizer={"name": "Adam", "learning_rate": 7}), {**OWN, "rate": "7.0"}),  # outside, but told
+        (template(optimizer={"name": "Adam", "learning_rate": 7}), {**OWN, "rate": "7.0"}),  # outside the range
         (template(optimizer={"name": "Adam", "learning_rate": "fast"}), {"optimizer": "Adam", "units": "32"}),
     ],
 )
@@ -297,7 +297,7 @@ def test_missing_template_values_are_defaults() -> None:
     precision = {"name": "precision", "paths": ["training.precision"], "values": ["float32", "mixed_bfloat16"]}
     bias = {"name": "bias", "paths": ["network.layers[hidden].bias_initializer"], "values": ["null", "ones"]}
     kernel = {"name": "kernel", "paths": ["network.layers[hidden].kernel_initializer"], "values": ["null", "ones"]}
-    assert template_parameters(TEMPLATE, space(kernel)) == {}  # what an argument is then, Keras knows
+    assert template_parameters(TEMPLATE, space(kernel)) == {}  # Keras has its own default
     assert template_parameters(TEMPLATE, space(BATCH, precision, bias)) == {
         "batch": "32",
         "precision": "float32",

@@ -1,4 +1,4 @@
-"""What is in the way of one trial holds up no other: it is told, and tried again where it may pass."""
+"""A trial that cannot be created does not block the others, and is retried."""
 
 from typing import Any
 
@@ -13,7 +13,6 @@ SMALL: dict[str, Any] = {"maxTrials": 6, "epochs": 3, "parallelism": 2}
 
 
 def fail_to_build(monkeypatch: pytest.MonkeyPatch, trial: int, rung: int) -> None:
-    """Has a rung of a trial not be built."""
 
     def fail(*given: Any, **of: Any) -> Any:
         if given[3].rung_key == (trial, rung):
@@ -30,15 +29,15 @@ async def test_a_trial_that_cannot_be_built_fails(monkeypatch: pytest.MonkeyPatc
     assert Failed(1, 0, "", "TrialNotMade") in cluster.events()
     assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (6, 1)
     assert cluster.condition("Complete")["reason"] == "Completed"
-    (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialNotMade")
-    assert "cannot build the TrainingJob search-1-r0, because of a bug in Epochal: KeyError: 'units'." in told["note"]
+    (event,) = (event for event in cluster.objects.list("events") if event["reason"] == "TrialNotMade")
+    assert "cannot build the TrainingJob search-1-r0, because of a bug in Epochal: KeyError: 'units'." in event["note"]
 
 
 async def test_a_later_rung_that_cannot_be_built_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with monkeypatch.context() as while_it_lasts:
-        fail_to_build(while_it_lasts, 0, 1)
+    with monkeypatch.context() as patch:
+        fail_to_build(patch, 0, 1)
         cluster = Cluster(**SMALL)
         await cluster.train(20)
         assert len(cluster.job_names("Complete")) >= 6

@@ -1,4 +1,4 @@
-"""How long an Experiment that has ended stays."""
+"""The deletion of finished Experiments after ttlSecondsAfterFinished."""
 
 from datetime import timedelta
 from typing import Any
@@ -24,9 +24,9 @@ def ended(finished: str = "True", kind: str = "Complete", reason: str = "Complet
     [
         (600, None, 600),
         (600, report(1), 600),
-        (600, report(1, ""), DAY),  # it is being written
-        (600, report(1, "Failed"), DAY),  # it is tried again
-        (600, report(1, "Failed", age=-DAY), 600),  # it is given up
+        (600, report(1, ""), DAY),  # the Job is running
+        (600, report(1, "Failed"), DAY),  # retried
+        (600, report(1, "Failed", age=-DAY), 600),  # no more retries
         (2 * DAY, report(1, "Failed"), 2 * DAY),
         (None, report(1), None),
     ],

@@ -1,4 +1,4 @@
-"""The ledger as text: nothing is lost on the way, and whatever stands there is no reason to fail."""
+"""Encoding and decoding of ledgers, with damaged and hostile texts."""
 
 import base64
 import gzip

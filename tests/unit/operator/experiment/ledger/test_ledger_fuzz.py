@@ -1,4 +1,4 @@
-"""Whatever an ExperimentLedger holds, its Experiment is reconciled within bounds."""
+"""Any content of an ExperimentLedger is reconciled within the time limit."""
 
 from tests.unit.operator.experiment.ledger.ledger_fuzz import fuzz
 

@@ -1,4 +1,4 @@
-"""The ledger of an Experiment at the API server: who owns it, when it is read and written, and what is in the way."""
+"""Reads and writes of ExperimentLedgers at the API server, with conflicts and refusals."""
 
 import threading
 from datetime import timedelta
@@ -43,7 +43,7 @@ async def test_the_ledger_has_an_owner_and_is_read_once() -> None:
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    assert "labels" not in found["metadata"], "Argo CD would take it for an object of its own"
+    assert "labels" not in found["metadata"], "Argo CD finds its own objects by labels"
     assert cluster.events()[0] == Owner(owner["uid"])
     assert ledger_reads(cluster) == reads < 3
     assert "annotations" not in cluster.experiment()["metadata"]
@@ -191,8 +191,8 @@ async def test_ttl_applies_without_a_readable_ledger() -> None:
     assert cluster.objects.list("experiments") == []
 
 
-def keeps(cluster: Cluster, data: str) -> None:
-    """Has an admission webhook put other data into each ledger."""
+def replace_data(cluster: Cluster, data: str) -> None:
+    """Simulates an admission webhook that replaces the data of ledgers."""
     patch, create = cluster.objects.patch, cluster.objects.create
 
     def changed(resource: str, thing: Any) -> Any:
@@ -211,13 +211,13 @@ def keeps(cluster: Cluster, data: str) -> None:
 @pytest.mark.parametrize("data", ["", "AAAA", encode([Owner("another"), Created(0, {}, 1)])])
 async def test_a_changed_new_ledger_blocks_suggestions(data: str) -> None:
     cluster = Cluster(**SMALL)
-    keeps(cluster, data)
+    replace_data(cluster, data)
     assert await cluster.settle() == 60
     assert cluster.ready() == ("False", "LedgerRefused")
     message = cluster.condition("Ready")["message"]
     assert "stores other values than Epochal has written" in message
     assert "exempt experimentledgers.epochal.dev" in message
-    for _ in range(50):  # such as changes of its TrainingJobs
+    for _ in range(50):  # as after changes of TrainingJobs
         await cluster.reconcile()
         cluster.now += timedelta(seconds=1)
     assert len(cluster.requests) <= 1
@@ -227,7 +227,7 @@ async def test_a_changed_new_ledger_blocks_suggestions(data: str) -> None:
 async def test_a_changed_existing_ledger_blocks_suggestions() -> None:
     cluster = Cluster(**SMALL | {"maxTrials": 8})
     await cluster.settle()
-    keeps(cluster, cluster.ledger())
+    replace_data(cluster, cluster.ledger())
     cluster.change(parallelism=4)
     asked = len(cluster.requests)
     for _ in range(50):
@@ -256,9 +256,7 @@ async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.Mo
     noting(reconcile, "plan")
     noting(warm_start, "_add_trials")
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
-    known = cluster.experiment()
-    known["metadata"] = {"name": "coarse"}
-    cluster.objects.create("experiments", KEY.namespace, known)
+    cluster.copy_experiment("coarse")
     cluster.create_ledger("coarse", [Created(0, {"rate": "0.1"}, 1), Finished(0, 0, 1, "0.5", "u", 1, is_last=True)])
     await cluster.settle()
     assert len(cluster.events()) > 1
@@ -273,6 +271,16 @@ async def test_warm_start_from_eight_of_the_largest_ledgers() -> None:
     assert any(isinstance(one, Warm) for one in cluster.events())
 
 
+async def read_ledger(store: LedgerStore, experiment: Any) -> StoredLedger:
+    ledger = await store.read(experiment)
+    assert isinstance(ledger, StoredLedger)
+    return ledger
+
+
+def create_experiment(objects: Objects, name: str = "search") -> Any:
+    return objects.create("experiments", "vision", {"metadata": {"name": name}, "spec": {}})
+
+
 def large(uid: str, trials: int) -> tuple[Event, ...]:
     return (Owner(uid), *(Created(number, {"rate": f"0.{number}"}, 1) for number in range(trials)))
 
@@ -281,20 +289,15 @@ async def test_the_ledger_cache_is_bounded() -> None:
     objects = Objects("vision")
     kube = Direct(objects, lambda *_: None)
     store = LedgerStore(kube, max_bytes=400 * 160)  # type: ignore[arg-type]
-    experiments = [
-        objects.create("experiments", "vision", {"metadata": {"name": f"search-{number}"}, "spec": {}})
-        for number in range(4)
-    ]
+    experiments = [create_experiment(objects, f"search-{number}") for number in range(4)]
     for one in experiments:
-        ledger = await store.read(one)
-        assert isinstance(ledger, StoredLedger)
+        ledger = await read_ledger(store, one)
         await store.append(one, ledger, large("", 100)[1:])
     assert 0 < store._cache.currsize <= 400 * 160
     assert store._cache.currsize == sum(one.sizes.decompressed for one in store._cache.values())
     before = len(kube.reads)
     for one in (experiments[-1], experiments[0], experiments[-1]):
-        ledger = await store.read(one)
-        assert isinstance(ledger, StoredLedger)
+        ledger = await read_ledger(store, one)
         assert len(ledger.trials) == 100
     assert len(kube.reads) - before == (len(store._cache) < 4)
     for key in list(store._cache):
@@ -334,14 +337,12 @@ async def test_invalid_ledger_data_is_ignored() -> None:
 async def test_a_conflict_about_a_new_ledger_is_raised() -> None:
     objects = Objects("vision")
     store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
-    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
-    ledger = await store.read(experiment)
-    assert isinstance(ledger, StoredLedger)
+    experiment = create_experiment(objects)
+    ledger = await read_ledger(store, experiment)
     await store.append(experiment, ledger, ())
     with pytest.raises(Exception, match="already exists"):
         await store.append(experiment, ledger, ())
-    read = await store.read(experiment)
-    assert isinstance(read, StoredLedger)
+    read = await read_ledger(store, experiment)
     assert read.events == (Owner(experiment["metadata"]["uid"]),)
 
 
@@ -349,9 +350,8 @@ async def test_a_refusal_has_the_message_of_the_api_server() -> None:
     objects = Objects("vision")
     refusal = Refusal(403, "Forbidden", "exceeded quota: count/experimentledgers.epochal.dev")
     store = LedgerStore(Direct(objects, lambda verb, *_: refusal if verb == "create" else None))  # type: ignore[arg-type]
-    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
-    ledger = await store.read(experiment)
-    assert isinstance(ledger, StoredLedger)
+    experiment = create_experiment(objects)
+    ledger = await read_ledger(store, experiment)
     with pytest.raises(LedgerRefused, match="exceeded quota: count/experimentledgers"):
         await store.append(experiment, ledger, ())
     cause = await LedgerStore(Direct(objects, lambda *_: refusal)).read(experiment)  # type: ignore[arg-type]
@@ -364,12 +364,10 @@ async def test_a_slow_read_never_replaces_a_newer_ledger(
 ) -> None:
     objects = Objects("vision")
     store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
-    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
-    empty = await store.read(experiment)
-    assert isinstance(empty, StoredLedger)
+    experiment = create_experiment(objects)
+    empty = await read_ledger(store, experiment)
     await store.append(experiment, empty, ())
-    first = await store.read(experiment)
-    assert isinstance(first, StoredLedger)
+    first = await read_ledger(store, experiment)
     store.forget(KEY)
     in_thread = store._in_thread
 
@@ -381,13 +379,11 @@ async def test_a_slow_read_never_replaces_a_newer_ledger(
 
     monkeypatch.setattr(store, "_in_thread", later)
     await store.read(experiment)
-    known = await store.read(experiment)
-    assert isinstance(known, StoredLedger)
+    known = await read_ledger(store, experiment)
     assert len(known.events) == 2
 
 
-def forbid(cluster: Cluster) -> None:
-    """Has the API server refuse to read ledgers, and starts the operator anew."""
+def forbid_ledgers(cluster: Cluster) -> None:
     cluster.refuse = refusing("get", "experimentledgers", Refusal(403, "Forbidden", "cannot get"))
     cluster.restart_operator()
 
@@ -402,7 +398,7 @@ async def test_no_trial_resumes_without_a_readable_ledger(*, breaks: bool) -> No
     stopped = cluster.job_names()[1]
     if breaks:
         cluster.change(finish=False, objective={"metric": "", "goal": "Maximize"})
-    forbid(cluster)
+    forbid_ledgers(cluster)
     await cluster.settle()
     suspended = {one["metadata"]["name"]: one["spec"]["suspend"] for one in cluster.jobs()}
     assert suspended == {"search-0-r0": False, stopped: True}
@@ -421,7 +417,7 @@ async def test_a_finished_search_with_lost_trials_stays_finished(left: int) -> N
     cluster.lose_ledger()
     assert await cluster.settle() is None
     assert (cluster.status(), cluster.job_names(), cluster.objects.list("jobs")) == (before, names, report)
-    assert len(cluster.ledger_trials()) == left, "a warm start reads what is left"
+    assert len(cluster.ledger_trials()) == left, "for a warm start"
     cluster.restart_operator()
     assert await cluster.settle() is None
     assert (cluster.status(), cluster.job_names()) == (before, names)

@@ -1,4 +1,4 @@
-"""What becomes of trials, by what was observed of them."""
+"""The state of trials, computed from events."""
 
 import math
 import time
@@ -16,7 +16,7 @@ RUNG = Rung(1, 0.5, "uid-0-0", 60)
 
 
 @pytest.mark.parametrize(
-    ("events", "wanted"),
+    ("events", "expected"),
     [
         ([], Trial(0, {}, 0)),
         ([started(0)], Trial(0, {}, 0, uids=("uid-0-0",))),
@@ -31,7 +31,7 @@ RUNG = Rung(1, 0.5, "uid-0-0", 60)
         ([started(0), started(0)], Trial(0, {}, 0, uids=("uid-0-0",))),
         ([started(0), started(0, uid="again")], Trial(0, {}, 0, uids=("uid-0-0", "again"), lost_rungs=(0,))),
         ([finished(0, "nan")], Trial(0, {}, 0, (Rung(1, None, "uid-0-0", 60),), "Paused")),
-        # What does not fit, or is told twice.
+        # Ignored events.
         ([created(0, {"rate": "1"}, 9)], Trial(0, {}, 0)),
         ([finished(0, "0.5", 1)], Trial(0, {}, 0)),
         ([finished(0, "0.5"), finished(0, "0.9")], Trial(0, {}, 0, (RUNG,), "Paused")),
@@ -40,8 +40,8 @@ RUNG = Rung(1, 0.5, "uid-0-0", 60)
         ([started(7), UnknownEvent("{}")], Trial(0, {}, 0)),
     ],
 )  # fmt: skip
-def test_state_of_a_trial_after_events(events: list[Event], wanted: Trial) -> None:
-    assert apply_events([created(0), *events]) == (wanted,)
+def test_state_of_a_trial_after_events(events: list[Event], expected: Trial) -> None:
+    assert apply_events([created(0), *events]) == (expected,)
 
 
 def test_trials_are_sorted_by_number() -> None:
@@ -51,18 +51,21 @@ def test_trials_are_sorted_by_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "worth"),
+    ("trial", "value", "epoch", "is_finished"),
     [
-        (trial(1), None),
-        (trial(1, 0.5, 0.7), 0.7),
-        (trial(1, 0.5, None), None),
-        (trial(1, 0.5, state="Failed"), 0.5),
-        (trial(1, 0.5, state="Diverged"), 0.5),
-        (trial(1, state="Diverged"), None),
+        (trial(1), None, 0, False),
+        (trial(1, 0.5, 0.7), 0.7, 3, False),
+        (trial(1, 0.5, None), None, 3, False),
+        (trial(1, 0.5, 0.6, 0.7), 0.7, 9, True),
+        (trial(1, 0.5, dropped=True), 0.5, 1, True),
+        (trial(1, 0.5, state="Failed"), 0.5, 1, True),
+        (trial(1, state="Failed"), None, 0, True),
+        (trial(1, 0.5, state="Diverged"), 0.5, 1, True),
+        (trial(1, state="Diverged"), None, 0, True),
     ],
 )
-def test_value_of_a_trial(one: Trial, worth: float | None) -> None:
-    assert one.value == worth
+def test_value_epoch_and_end_of_a_trial(trial: Trial, value: float | None, epoch: int, *, is_finished: bool) -> None:
+    assert (trial.value, trial.epoch, trial.is_finished) == (value, epoch, is_finished)
 
 
 def test_rank_trials() -> None:
@@ -76,20 +79,6 @@ def test_rank_trials() -> None:
     ]
     assert [one.number for one in rank_trials(trials, maximize=True)] == [1, 5, 2, 3]
     assert [one.number for one in rank_trials(trials, maximize=False)] == [2, 3, 5, 1]
-
-
-@pytest.mark.parametrize(
-    ("one", "epoch", "ended"),
-    [
-        (trial(1), 0, False),
-        (trial(1, 0.5, 0.6), 3, False),
-        (trial(1, 0.5, 0.6, 0.7), 9, True),
-        (trial(1, 0.5, dropped=True), 1, True),
-        (trial(1, state="Failed"), 0, True),
-    ],
-)
-def test_epoch_and_end_of_a_trial(one: Trial, epoch: int, *, ended: bool) -> None:
-    assert (one.epoch, one.is_finished) == (epoch, ended)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The trials of other Experiments that an Experiment knows from the beginning."""
+"""The trials of other Experiments for a warm start."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is reported of an Experiment."""
+"""The content of the report of an Experiment."""
 
 from hashlib import sha512
 from typing import Any
@@ -31,7 +31,7 @@ LEDGER: list[Event] = [
 
 
 def gone(*events: Event, **changes: Any) -> dict[int, list[str]]:
-    """Returns the uids whose checkpoints may go, by trial."""
+    """Returns the uids of unneeded checkpoints, by trial."""
     searched = spec(**changes)
     trials = apply_events(events)
     kept = next(iter(rank_trials(trials, maximize=True)), None)
@@ -40,7 +40,7 @@ def gone(*events: Event, **changes: Any) -> dict[int, list[str]]:
 
 
 BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
-"""Another trial, the best."""
+"""The events of the best trial."""
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_unneeded_checkpoints(events: list[Event], expected: list[str]) -> None:
 
 
 def test_a_rung_is_needed_until_the_next_rung_finishes() -> None:
-    """Whose TrainingJob is deleted by hand is begun again, and goes on from there."""
+    """A deleted TrainingJob starts again from this checkpoint."""
     events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
     assert gone(*BEST, *events, started(1, 2)) == {1: ["uid-1-0"]}
 
@@ -157,7 +157,6 @@ def test_invalid_trials_in_the_ledger_are_omitted(odd: list[Event]) -> None:
 
 
 def test_a_trial_with_a_lost_rung_is_reported() -> None:
-    """As where the ledger was lost, and TrainingJobs of lower rungs are not there any more."""
     lost = Finished(0, 0, 1, None, "", 0, is_last=False)
     found = reported([created(0, OWN), lost, started(0, 1), finished(0, "0.9", 1)])
     assert (found.omitted, found.best) == (0, 0)
@@ -189,7 +188,7 @@ def test_the_report_of_a_full_ledger_fits_into_128_kib() -> None:
     assert len(ledger_text(events)) > 0.95 * MAX_LEDGER
     text = encode_bounded(reported(events, parameters=searched))
     assert len(text) <= 128 * 1024
-    assert len(decode(text).trials) == 870, "and none is left out"
+    assert len(decode(text).trials) == 870, "no trial is omitted"
 
 
 def test_the_worst_trials_are_omitted_for_space() -> None:
@@ -205,7 +204,7 @@ def test_the_worst_trials_are_omitted_for_space() -> None:
     assert cut.best == 63
     assert cut.job is not None
     nearly = decode(encode_bounded(whole, max_bytes=len(encode_bounded(whole)) - 1))
-    assert nearly.omitted < 8, "no more than must be"
+    assert nearly.omitted < 8, "few trials are omitted"
 
 
 def test_a_too_large_best_job_is_omitted() -> None:

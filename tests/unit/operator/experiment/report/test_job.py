@@ -1,4 +1,4 @@
-"""The Job that writes what an Experiment has found."""
+"""The Job that writes the report of an Experiment."""
 
 from dataclasses import replace
 from typing import Any
@@ -48,7 +48,6 @@ def test_labels_and_owner() -> None:
 
 
 def test_the_pod_equals_a_trainer_pod_except_its_container() -> None:
-    """What keeps a trainer in keeps it in, too."""
     own = {"containers", "volumes"}
     trainers = batch_job(training_job(), INSTALLATION)["spec"]["template"]["spec"]
     found = pod_spec()
@@ -88,7 +87,7 @@ def test_resources_and_deadline_are_bounded() -> None:
     assert spec["activeDeadlineSeconds"] <= 3600
     assert spec["backoffLimit"] <= 2
     assert "suspend" not in spec
-    assert "ttlSecondsAfterFinished" not in spec, "by it the Experiment knows what has been reported"
+    assert "ttlSecondsAfterFinished" not in spec, "its annotations show the reported events"
     assert spec["podFailurePolicy"] == batch_job(training_job(), INSTALLATION)["spec"]["podFailurePolicy"]
 
 

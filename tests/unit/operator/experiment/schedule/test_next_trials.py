@@ -1,4 +1,4 @@
-"""What comes next in a search, and when it is over."""
+"""The trials to start next, and the end of a search."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ PROMOTE = (THREE[1],)
 
 
 @pytest.mark.parametrize(
-    ("trials", "running", "changes", "wanted"),
+    ("trials", "running", "changes", "expected"),
     [
         ([], 0, {}, NextTrials(create=2)),
         ([trial(0)], 1, {}, NextTrials(create=1)),
@@ -33,12 +33,12 @@ PROMOTE = (THREE[1],)
         ([], 0, {"search": {"method": "None"}}, NextTrials(create=1)),
         ([trial(0)], 1, {"search": {"method": "None"}}, NextTrials()),
         ([trial(n, state="Failed") for n in range(2)], 0, {"maxFailedTrials": 1}, NextTrials()),
-        ([trial(0), trial(1, state="Diverged")], 1, {"maxFailedTrials": 0}, NextTrials()),  # who runs is waited for
+        ([trial(0), trial(1, state="Diverged")], 1, {"maxFailedTrials": 0}, NextTrials()),  # the running trial decides
         ([trial(0, 0.1), trial(1, state="Diverged")], 0, {"maxFailedTrials": 0}, NextTrials((trial(0, 0.1),), 1)),
     ],
 )
-def test_next_trials(trials: Sequence[Trial], running: int, changes: dict[str, Any], wanted: NextTrials) -> None:
-    assert next_trials(spec(**changes), trials, running) == wanted
+def test_next_trials(trials: Sequence[Trial], running: int, changes: dict[str, Any], expected: NextTrials) -> None:
+    assert next_trials(spec(**changes), trials, running) == expected
 
 
 def test_an_exhausted_space_creates_no_trials() -> None:
@@ -56,13 +56,13 @@ ALL = {"maxTrials": 3}
 
 
 @pytest.mark.parametrize(
-    ("trials", "changes", "wanted"),
+    ("trials", "changes", "expected"),
     [
         ([], {}, None),
         (DONE, {}, None),
         (DONE, ALL, "Completed"),
         ([*DONE[:2], trial(2)], ALL, None),
-        ([*DONE[:2], trial(2, 0.6)], ALL, None),  # who waits goes on
+        ([*DONE[:2], trial(2, 0.6)], ALL, None),  # trial 2 is promoted
         (DONE, {"maxTrials": 2}, "Completed"),
         (DONE, {"finish": True}, "FinishedEarly"),
         ([*DONE, trial(3, uids=("u",))], {"finish": True}, None),
@@ -74,13 +74,13 @@ ALL = {"maxTrials": 3}
         ([trial(0), trial(1, state="Failed"), trial(2, state="Failed")], {"maxFailedTrials": 1}, "TooManyFailedTrials"),
         ([trial(0), trial(1, state="Failed")], {"maxFailedTrials": 1}, None),
         ([trial(number, state="Diverged") for number in range(2)], {"maxFailedTrials": 1}, "AllTrialsDiverged"),
-        ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),  # one runs
+        ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),  # 0 is running
         ([trial(0, 0.1), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),
         ([trial(0), trial(1, state="Diverged")], {"maxFailedTrials": 1}, None),
     ],
 )  # fmt: skip
-def test_end_reason(trials: Sequence[Trial], changes: dict[str, Any], wanted: str | None) -> None:
-    assert end_reason(spec(**changes), trials) == wanted
+def test_end_reason(trials: Sequence[Trial], changes: dict[str, Any], expected: str | None) -> None:
+    assert end_reason(spec(**changes), trials) == expected
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,12 @@ def test_a_stopped_search_ignores_unstarted_trials(changes: dict[str, Any]) -> N
     assert end_reason(spec(maxTrials=5), trials, unstarted_trials={3, 4}) is None
 
 
-@pytest.mark.parametrize(("trials", "wanted"), [(DONE, "SearchExhausted"), ([*DONE, trial(3)], None)])
-def test_an_exhausted_space_ends_the_search(trials: Sequence[Trial], wanted: str | None) -> None:
-    assert end_reason(spec(), trials, exhausted=True) == wanted
+@pytest.mark.parametrize(("trials", "expected"), [(DONE, "SearchExhausted"), ([*DONE, trial(3)], None)])
+def test_an_exhausted_space_ends_the_search(trials: Sequence[Trial], expected: str | None) -> None:
+    assert end_reason(spec(), trials, exhausted=True) == expected
 
 
 def test_a_whole_search() -> None:
-    """Each value tells how good a trial is; slots are freed one after the other."""
     trials: list[Trial] = []
     worth = (0.5, 0.9, 0.1, 0.8, 0.3, 0.6, 0.2, 0.7, 0.4, 0.0)
     search = spec(maxTrials=10, parallelism=3)

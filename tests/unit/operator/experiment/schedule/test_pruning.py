@@ -1,4 +1,4 @@
-"""Rungs, brackets, and who is promoted."""
+"""Rungs, brackets and promotions."""
 
 from collections import Counter
 from typing import Any, get_args
@@ -25,7 +25,7 @@ def schedule(method: Any = "ASHA", first: int = 1, factor: int = 3) -> Schedule:
 
 
 @pytest.mark.parametrize(
-    ("of", "epochs", "wanted"),
+    ("of", "epochs", "expected"),
     [
         (schedule("None"), 9, (9,)),
         (schedule(), 9, (1, 3, 9)),
@@ -42,8 +42,8 @@ def schedule(method: Any = "ASHA", first: int = 1, factor: int = 3) -> Schedule:
         (schedule("Hyperband"), 9, (1, 3, 9)),
     ],
 )
-def test_rungs_of_the_first_bracket(of: Schedule, epochs: int, wanted: tuple[int, ...]) -> None:
-    assert brackets(of, epochs)[0] == wanted
+def test_rungs_of_the_first_bracket(of: Schedule, epochs: int, expected: tuple[int, ...]) -> None:
+    assert brackets(of, epochs)[0] == expected
 
 
 @given(some.integers(1, 1000), some.integers(2, 10), some.integers(1, 10_000))
@@ -77,36 +77,36 @@ def numbers(trials: list[Trial], *, closed: bool = False, **changes: Any) -> lis
 
 
 @pytest.mark.parametrize(
-    ("trials", "wanted"),
+    ("trials", "expected"),
     [
         ([trial(1, 0.5), trial(2, 0.6)], []),
         ([trial(1, 0.5), trial(2, 0.6), trial(3, 0.4)], [(2, 1)]),
         ([trial(1, 0.5), trial(2, 0.6), trial(3, 0.4), trial(4), trial(5), trial(6)], [(2, 1)]),
         ([trial(1, 0.6), trial(2, 0.6), trial(3, 0.6)], [(1, 1)]),
-        # Who has been promoted counts on, and is not promoted again.
+        # A promoted trial counts, but is not promoted again.
         ([trial(1, 0.5), trial(2, 0.6, state="Running"), trial(3, 0.4)], []),
         ([trial(1, 0.5), trial(2, 0.6, 0.7), trial(3, 0.4)], []),
         ([trial(number, number / 10) for number in range(1, 7)], [(6, 1), (5, 1)]),
-        # The highest rung comes first.
+        # The highest rung first.
         ([*(trial(n, n / 10) for n in (1, 2, 3, 4, 5, 9)), *(trial(n, 0.8, n / 10) for n in (6, 7, 8))],
          [(8, 2), (9, 1)]),
-        # One that has failed gives its place to the next, one that was ended by a callback does not.
+        # A failed trial is replaced, a trial that a callback completed is not.
         ([trial(1, 0.5), trial(2, 0.6, state="Failed"), trial(3, 0.4)], [(1, 1)]),
         ([trial(1, 0.5), trial(2, 0.6, state="Complete"), trial(3, 0.4)], []),
-        # Nor one that was given up after it went on; one that was given up while it paused does.
+        # A dropped paused trial is replaced, a trial dropped after its promotion is not.
         ([trial(1, 0.5), trial(2, 0.6, 0.7, dropped=True), trial(3, 0.4)], []),
         ([trial(1, 0.5), trial(2, 0.6, state="Complete", dropped=True), trial(3, 0.4)], []),
         ([trial(1, 0.5), trial(2, 0.6, dropped=True), trial(3, 0.4)], [(1, 1)]),
         ([trial(1, 0.5), trial(2, None), trial(3, 0.4)], []),
-        # The template goes on, and counts nowhere.
+        # The template is always promoted and not counted.
         ([trial(0, 0.1)], [(0, 1)]),
         ([trial(0, 0.1, 0.2)], [(0, 2)]),
         ([trial(0, 0.1, 0.2, 0.3)], []),
         ([trial(0, 0.9), trial(1, 0.5), trial(2, 0.6)], [(0, 1)]),
     ],
 )  # fmt: skip
-def test_promotions(trials: list[Trial], wanted: list[tuple[int, int]]) -> None:
-    assert numbers(trials) == wanted
+def test_promotions(trials: list[Trial], expected: list[tuple[int, int]]) -> None:
+    assert numbers(trials) == expected
 
 
 def test_minimize_promotes_the_lowest_value() -> None:
@@ -115,21 +115,21 @@ def test_minimize_promotes_the_lowest_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "wanted"),
+    ("trials", "expected"),
     [
         ([trial(1, 0.5), trial(2, 0.6)], [(2, 1)]),
         ([trial(1, 0.5), trial(2, 0.6, 0.7)], [(2, 2)]),
         ([trial(1, 0.5), trial(2, 0.6, 0.7, 0.8)], []),
-        ([trial(1, 0.5), trial(2, 0.6), trial(3)], []),  # one runs that may be better
+        ([trial(1, 0.5), trial(2, 0.6), trial(3)], []),  # trial 0 is running that may be better
         ([trial(1, 0.5), trial(2, 0.6, state="Failed")], [(1, 1)]),
         ([trial(1, 0.5), trial(2, 0.6, state="Running")], []),
         ([trial(1, 0.5), trial(2, 0.6, 0.7), trial(3, 0.3, state="Running")], []),
-        ([trial(n, n / 10) for n in (1, 2, 3, 4)] + [trial(5, 0.2, 0.9)], [(4, 1)]),  # who comes there may be better
+        ([trial(n, n / 10) for n in (1, 2, 3, 4)] + [trial(5, 0.2, 0.9)], [(4, 1)]),  # a promoted trial may be better
         ([], []),
     ],
 )
-def test_a_closed_search_promotes_at_least_one_trial(trials: list[Trial], wanted: list[Any]) -> None:
-    assert numbers(trials, closed=True) == wanted
+def test_a_closed_search_promotes_at_least_one_trial(trials: list[Trial], expected: list[Any]) -> None:
+    assert numbers(trials, closed=True) == expected
 
 
 def test_hyperband_brackets_promote_separately() -> None:
@@ -141,7 +141,7 @@ def test_hyperband_brackets_promote_separately() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trials", "changes", "wanted"),
+    ("trials", "changes", "expected"),
     [
         ([], {}, 2),
         ([trial(0)], {}, 2),
@@ -155,8 +155,8 @@ def test_hyperband_brackets_promote_separately() -> None:
         ([trial(number) for number in range(18)], {"schedule": {"method": "Hyperband"}}, 2 + (3 + 1) + 1),
     ],
 )
-def test_remaining_promotions(trials: list[Trial], changes: dict[str, Any], wanted: int) -> None:
-    assert remaining_promotions(trials, spec(**changes)) == wanted
+def test_remaining_promotions(trials: list[Trial], changes: dict[str, Any], expected: int) -> None:
+    assert remaining_promotions(trials, spec(**changes)) == expected
 
 
 _trials = some.lists(some.lists(some.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5]), max_size=3), min_size=1, max_size=30).map(

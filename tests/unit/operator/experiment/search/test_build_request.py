@@ -1,4 +1,4 @@
-"""What a search is asked: the trials as the ledger tells of them, and nothing that is not there yet."""
+"""The request to the searcher, built from the spec and the ledger."""
 
 from typing import Any
 
@@ -47,10 +47,10 @@ def test_given_trials_equal_computed_trials() -> None:
     [
         ([], [OWN]),
         ([{"rate": "1e-2"}], [OWN, {**OWN, "rate": "0.01"}]),
-        ([{"rate": "0.0010"}, {"units": 16}, {"units": "16"}], [OWN, {**OWN, "units": "16"}]),  # each once
+        ([{"rate": "0.0010"}, {"units": 16}, {"units": "16"}], [OWN, {**OWN, "units": "16"}]),  # without duplicates
         ([{"optimizer": "SGD", "momentum": "0.9"}], [OWN, {**OWN, "optimizer": "SGD", "momentum": "0.9"}]),
         ([{"optimizer": "SGD"}], [OWN, {**OWN, "optimizer": "SGD"}]),
-        ([{"momentum": "0.9"}], [OWN]),  # it does not count
+        ([{"momentum": "0.9"}], [OWN]),  # inactive
     ],
 )
 def test_first_trials_are_the_template_and_initial_trials(
@@ -98,7 +98,7 @@ def test_warm_trials_without_a_number_are_ignored() -> None:
         ([], "Complete", (1, 3, 9)),
         (["0.1"], "Complete", (1, 3, 9)),
         (["0.9"], "Stopped", (1,)),
-        (["0.9", "0.8", "0.1", "0.1", "0.1"], "Stopped", (1,)),  # two of six would have gone on
+        (["0.9", "0.8", "0.1", "0.1", "0.1"], "Stopped", (1,)),  # two of six would be promoted
         (["0.9", "0.2", "0.1", "0.2", "0.1"], "Complete", (1, 3, 9)),
         ([None, None], "Complete", (1, 3, 9)),
     ],

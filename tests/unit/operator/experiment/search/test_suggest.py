@@ -1,6 +1,5 @@
-"""Suggestions: they depend on nothing but the request, none comes twice, and TPE learns from what is known."""
+"""Suggestions depend only on the request and never repeat; TPE learns from known trials."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from epochal_operator.experiment.search.request import KnownTrial, Request, Resp
 from epochal_operator.experiment.search.suggest import suggest
 from epochal_operator.experiment.search_space.space import Space
 
-from tests.unit.operator.experiment.spaces import ALL, FINITE, MOMENTUM, OPTIMIZER, RATE, UNITS, parameters
+from tests.unit.operator.experiment.spaces import ALL, FINITE, OPTIMIZER, RATE, UNITS, parameters
 
 TEMPLATE = {"rate": "0.001", "units": "32", "optimizer": "Adam"}
 
@@ -42,7 +41,7 @@ def request(
     )
 
 
-def told(response: Response) -> list[dict[str, str]]:
+def suggested(response: Response) -> list[dict[str, str]]:
     return [one.parameters for one in response.suggestions]
 
 
@@ -50,7 +49,7 @@ def searched(count: int, *, state: str = "Complete", **given: Any) -> list[Known
     """Returns trials that a search has made one by one: the closer rate is to 0.01, the better."""
     known: list[KnownTrial] = []
     for number in range(count):
-        (values,) = told(suggest(request(numbers=(number,), known_trials=known, first_trials=[TEMPLATE], **given)))
+        (values,) = suggested(suggest(request(numbers=(number,), known_trials=known, first_trials=[TEMPLATE], **given)))
         worth = 1 - abs(float(values["rate"]) - 0.01)
         known.append(KnownTrial.model_validate({"parameters": values, "state": state, "values": ((9, worth),)}))
     return known
@@ -62,9 +61,9 @@ KNOWN = searched(16, startup_trials=5)
 def test_the_first_trials_are_those_of_the_request() -> None:
     first = [TEMPLATE, {"rate": "7.0"}]
     response = suggest(request(first_trials=first, numbers=(0, 1, 2)))
-    assert told(response)[:2] == first
+    assert suggested(response)[:2] == first
     assert [one.trial for one in response.suggestions] == [0, 1, 2]
-    assert Space.of(parameters()).contains(told(response)[2])
+    assert Space.of(parameters()).contains(suggested(response)[2])
 
 
 @pytest.mark.parametrize("method", ["Random", "TPE", "Grid"])
@@ -89,16 +88,16 @@ def test_a_batch_equals_single_requests(method: str, count: int) -> None:
     one_by_one: list[dict[str, str]] = []
     for trial in trials:
         running = [KnownTrial(parameters=values, state="Running") for values in one_by_one]
-        one_by_one += told(
+        one_by_one += suggested(
             suggest(request(method=method, known_trials=[*known, *running], first_trials=first, numbers=(trial,)))
         )
-    assert told(at_once) == one_by_one
+    assert suggested(at_once) == one_by_one
 
 
 def test_suggestions_depend_on_seed_and_number() -> None:
     asked = request(known_trials=KNOWN, numbers=(16,))
-    assert told(suggest(request(known_trials=KNOWN, numbers=(16,), seed=8))) != told(suggest(asked))
-    assert told(suggest(request(known_trials=KNOWN, numbers=(17,)))) != told(suggest(asked))
+    assert suggested(suggest(request(known_trials=KNOWN, numbers=(16,), seed=8))) != suggested(suggest(asked))
+    assert suggested(suggest(request(known_trials=KNOWN, numbers=(17,)))) != suggested(suggest(asked))
 
 
 @pytest.mark.parametrize("method", ["Random", "TPE", "Grid"])
@@ -118,7 +117,7 @@ def test_a_finite_space_is_exhausted_without_repetition(method: str) -> None:
                 first_trials=[{"optimizer": "Adam", "units": "32"}],
             )
         )
-        tried += told(response)
+        tried += suggested(response)
     assert len(tried) == len({space.key(values) for values in tried}) == space.size
     assert all(space.contains(values) for values in tried)
 
@@ -146,7 +145,7 @@ def test_a_continuous_branch_is_searched_after_the_finite_branches(method: str) 
     )
     response = suggest(asked)
     assert not response.exhausted
-    assert len({one["momentum"] for one in told(response)}) == 6
+    assert len({one["momentum"] for one in suggested(response)}) == 6
 
 
 @pytest.mark.parametrize("method", ["Random", "TPE"])
@@ -156,14 +155,14 @@ def test_ranges_with_many_small_steps(method: str, most: str, step: str) -> None
     known: list[KnownTrial] = []
     for number in range(1, 9):
         asked = request(rate, method=method, startup_trials=3, numbers=(number,), known_trials=known, importance=True)
-        (values,) = told(response := suggest(asked))
+        (values,) = suggested(response := suggest(asked))
         known.append(KnownTrial(parameters=values, state="Complete", values=((9, float(values["rate"])),)))
     assert len({one.parameters["rate"] for one in known}) == 8
     assert response.importance == {"rate": 1.0}
 
 
 def test_a_grid_is_searched_in_order() -> None:
-    found = told(suggest(request(UNITS, OPTIMIZER, method="Grid", numbers=range(1, 9))))
+    found = suggested(suggest(request(UNITS, OPTIMIZER, method="Grid", numbers=range(1, 9))))
     expected = [{"units": str(units), "optimizer": one} for units in (16, 32, 48, 64) for one in ("Adam", "SGD")]
     assert found == expected
 
@@ -171,14 +170,14 @@ def test_a_grid_is_searched_in_order() -> None:
 def test_a_trial_outside_the_space_replaces_no_combination() -> None:
     outside = {"units": "1000", "optimizer": "Adam"}
     response = suggest(request(UNITS, OPTIMIZER, method="Grid", first_trials=[outside], numbers=range(10)))
-    assert told(response)[0] == outside
-    assert len(told(response)) == 1 + 8
+    assert suggested(response)[0] == outside
+    assert len(suggested(response)) == 1 + 8
     assert response.exhausted
 
 
 def test_method_none_tries_only_the_first_trials() -> None:
     response = suggest(request(method="None", first_trials=[TEMPLATE], numbers=(0, 1)))
-    assert told(response) == [TEMPLATE]
+    assert suggested(response) == [TEMPLATE]
     assert response.exhausted
 
 
@@ -187,12 +186,12 @@ def test_failed_trials_are_not_repeated_but_warm_trials_may_be() -> None:
     failed = [KnownTrial(parameters=values, state="Failed") for values in rest[1:]]
     warm = KnownTrial(parameters=rest[0], state="Complete", values=((9, 0.5),), is_warm=True)
     response = suggest(request(UNITS, OPTIMIZER, known_trials=[warm, *failed], numbers=(9, 10)))
-    assert told(response) == rest[:1]
+    assert suggested(response) == rest[:1]
     assert response.exhausted
 
 
 def test_dependent_parameters_are_suggested_if_active() -> None:
-    found = told(suggest(request(method="Random", numbers=range(1, 30))))
+    found = suggested(suggest(request(method="Random", numbers=range(1, 30))))
     assert {values["optimizer"]: "momentum" in values for values in found} == {"Adam": False, "SGD": True}
     assert all(("momentum" in values) == (values["optimizer"] == "SGD") for values in found)
 
@@ -200,7 +199,7 @@ def test_dependent_parameters_are_suggested_if_active() -> None:
 def rates(known: Sequence[KnownTrial], count: int = 20, **given: Any) -> list[float]:
     """Returns the rates that are suggested, none of them knowing of another one."""
     return [
-        float(told(suggest(request(RATE, known_trials=known, numbers=(trial,), **given)))[0]["rate"])
+        float(suggested(suggest(request(RATE, known_trials=known, numbers=(trial,), **given)))[0]["rate"])
         for trial in range(50, 50 + count)
     ]
 
@@ -263,7 +262,6 @@ def test_importances() -> None:
 
 
 def test_importances_compare_trials_at_the_same_epoch() -> None:
-    """Who comes further is better by that alone, which says nothing of a parameter."""
     known = [
         KnownTrial(parameters={**TEMPLATE, "rate": repr(rate)}, state="Stopped", values=((1, 0.5 - abs(rate - 0.01)),))
         for rate in SPREAD
@@ -279,10 +277,3 @@ def test_importances_compare_trials_at_the_same_epoch() -> None:
 @pytest.mark.parametrize("count", [0, 3])
 def test_importances_need_enough_trials(count: int) -> None:
     assert suggest(request(known_trials=KNOWN[:count], numbers=(), importance=True)).importance == {}
-
-
-def test_requests_and_responses_are_json() -> None:
-    asked = request(MOMENTUM, OPTIMIZER, known_trials=KNOWN, first_trials=[TEMPLATE], importance=True)
-    assert Request.model_validate_json(asked.model_dump_json()) == asked
-    answer = suggest(asked)
-    assert Response.model_validate(json.loads(answer.model_dump_json())) == answer

@@ -1,4 +1,4 @@
-"""What is wrong with an Experiment beyond its schema: each fault names the parameter, or the field."""
+"""The faults of an Experiment beyond its schema; each names the parameter or the field."""
 
 import copy
 from time import process_time
@@ -14,7 +14,6 @@ from tests.unit.operator.experiment.spaces import ALL, OPTIMIZER, RATE, TEMPLATE
 
 
 def faults(*parameters: dict[str, Any], template: dict[str, Any] | None = None, **spec: Any) -> list[str]:
-    """Returns what is wrong."""
     given = ({"parameters": [*parameters]} if parameters else {}) | spec
     made = experiment(template=template, **given).spec
     try:
@@ -36,7 +35,7 @@ def test_a_valid_space() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("network.layers[hiden].units", "network.layers has no item hiden; did you mean hidden?"),
         ("network.layers[dense].units", "network.layers has no item dense; existing names: hidden"),
@@ -44,8 +43,8 @@ def test_a_valid_space() -> None:
         ("training.batchsize", "training has no field batchsize; did you mean batchSize?"),
     ],
 )
-def test_a_path_that_does_not_exist(path: str, said: str) -> None:
-    assert faults(at(path)) == [f"parameter one: path {path} does not exist: {said}"]
+def test_a_path_that_does_not_exist(path: str, message: str) -> None:
+    assert faults(at(path)) == [f"parameter one: path {path} does not exist: {message}"]
 
 
 BATCH = {"name": "batch", "paths": ["training.batchSize"], "values": ["16", "32"]}
@@ -56,7 +55,7 @@ def when(parameter: dict[str, Any], name: str, *values: str, on: str = "optimize
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         (
             (UNITS, at("network.layers[1].units")),
@@ -74,7 +73,7 @@ def when(parameter: dict[str, Any], name: str, *values: str, on: str = "optimize
             ({**UNITS, "paths": ["network.layers[hidden].units"] * 2},),
             ["parameter units: path network.layers[hidden].units equals"],
         ),
-        ((OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD")), []),  # never both
+        ((OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD")), []),  # exclusive conditions
         (
             (OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD", "Adam")),
             ["parameter fast: path training.optimizer.learning_rate equals path"],
@@ -95,14 +94,14 @@ def when(parameter: dict[str, Any], name: str, *values: str, on: str = "optimize
         ),
     ],
 )
-def test_overlapping_paths(parameters: tuple[dict[str, Any], ...], said: list[str]) -> None:
+def test_overlapping_paths(parameters: tuple[dict[str, Any], ...], message: list[str]) -> None:
     found = faults(*parameters)
-    assert len(found) == len(said)
-    assert all(line.startswith(start) for line, start in zip(found, said, strict=True))
+    assert len(found) == len(message)
+    assert all(line.startswith(start) for line, start in zip(found, message, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("parameter", "said"),
+    ("parameter", "message"),
     [
         (
             at("training.batchSize", int={"min": 0, "max": 64}),
@@ -134,29 +133,29 @@ def test_overlapping_paths(parameters: tuple[dict[str, Any], ...], said: list[st
         ),
     ],
 )
-def test_values_that_violate_the_schema(parameter: dict[str, Any], said: str) -> None:
+def test_values_that_violate_the_schema(parameter: dict[str, Any], message: str) -> None:
     (found,) = faults(parameter)
-    assert found.startswith(said)
+    assert found.startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("trial", "said"),
+    ("trial", "message"),
     [
         ({"rate": "fast"}, ["initialTrials[1]: parameter rate must be a number, found 'fast'"]),
         ({"units": "1e300"}, ["initialTrials[1]: parameter units must have at most 256 digits, found '1e300'"]),
         ({"units": "1.5"}, ["initialTrials[1]: parameter units must be an integer, found '1.5'"]),
-        ({"rate": "7", "units": "1000", "optimizer": "RMSprop"}, []),  # outside, but it can be trained
+        ({"rate": "7", "units": "1000", "optimizer": "RMSprop"}, []),  # outside the range, but valid
         (
             {"batch": "0"},
             ["initialTrials[1]: parameter batch: the value 0 is invalid: spec.training.batchSize: Input should be"],
         ),
     ],
 )
-def test_initial_trials(trial: dict[str, str], said: list[str]) -> None:
+def test_initial_trials(trial: dict[str, str], message: list[str]) -> None:
     batch = {"name": "batch", "paths": ["training.batchSize"], "int": {"min": 16, "max": 64}}
     found = faults(*ALL, batch, initialTrials=[{"rate": "0.01"}, trial])
-    assert len(found) == len(said)
-    assert all(line.startswith(start) for line, start in zip(found, said, strict=True))
+    assert len(found) == len(message)
+    assert all(line.startswith(start) for line, start in zip(found, message, strict=True))
 
 
 def test_a_grid_is_bounded() -> None:
@@ -180,7 +179,7 @@ LOSS = "objective.metric: must be loss or val_loss, because template.spec.traini
 
 
 @pytest.mark.parametrize(
-    ("metric", "of", "said"),
+    ("metric", "of", "message"),
     [
         ("accuracy", template(), []),
         ("loss", template(metrics=[]), []),
@@ -190,8 +189,8 @@ LOSS = "objective.metric: must be loss or val_loss, because template.spec.traini
         ("learning_rate", template(metrics=[], callbacks=[{"callback": "ReduceLROnPlateau"}]), []),
     ],
 )
-def test_the_objective_metric_must_exist(metric: str, of: dict[str, Any], said: list[str]) -> None:
-    assert faults(template=of, objective={"metric": metric, "goal": "Minimize"}) == said
+def test_the_objective_metric_must_exist(metric: str, of: dict[str, Any], message: list[str]) -> None:
+    assert faults(template=of, objective={"metric": metric, "goal": "Minimize"}) == message
 
 
 def test_the_number_of_faults_is_bounded() -> None:
@@ -219,9 +218,9 @@ def test_the_number_of_checked_values_is_bounded(before: int, *, is_tried: bool)
     [
         ("training.batchSize", [1, 0, 10**9, "many", None, 2.5, True]),
         ("training.epochs", [3, 0]),
-        ("training.stopAfterEpoch", [1, 10**6]),  # a rule of its parent holds, too
+        ("training.stopAfterEpoch", [1, 10**6]),  # a rule of the parent
         ("training.precision", ["float32", "float64"]),
-        ("training.checkpoint.keep", [1, 0]),  # its parent is not in the template
+        ("training.checkpoint.keep", [1, 0]),  # the parent is missing
         ("training.optimizer", ["Adam", {"name": "Adam"}, {"name": "No Class"}, []]),
         ("training.classWeight", ["Balanced", {"0": 1, "1": "2.5"}, {"a": 1}]),
         ("training.metrics", [["accuracy"], ["accuracy", 7]]),
@@ -242,14 +241,14 @@ def test_checked_values_have_the_errors_of_a_whole_training_job(path: str, value
         whole = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "trial"}}
         try:
             parse(whole | {"spec": paths.with_value(TEMPLATE, place, value)})
-            wanted = ""
+            expected = ""
         except InvalidTrainingJob as error:
-            wanted = str(error).replace("\n", "; ")
-        assert _schema_error(parsed, place, value) == wanted
+            expected = str(error).replace("\n", "; ")
+        assert _schema_error(parsed, place, value) == expected
 
 
 MAX_SECONDS = 5.0
-"""CPU time: 0.6 s where the whole template took 17 s."""
+"""CPU seconds: about 0.6 s; a check of the whole template for each value takes 17 s."""
 
 
 def test_the_check_of_a_large_search_is_fast() -> None:

@@ -1,4 +1,4 @@
-"""What a parameter may be: its values as text, what is equal among them, and what is drawn."""
+"""The domain of a parameter: canonical texts, equality and sampled values."""
 
 from typing import Any
 

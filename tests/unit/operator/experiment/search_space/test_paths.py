@@ -1,4 +1,4 @@
-"""Places in a spec: what a path leads to, and that putting a value there changes nothing else."""
+"""Resolving paths in a spec, and setting values there."""
 
 import copy
 from typing import Any
@@ -34,7 +34,7 @@ TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
     [
         ("network.layers[conv1].filters", ("network", "layers", 0, "filters"), 32),
         ("network.layers[0].filters", ("network", "layers", 0, "filters"), 32),
-        ("network.layers[2].rate", ("network", "layers", 1, "rate"), 0.5),  # a name goes before an index
+        ("network.layers[2].rate", ("network", "layers", 1, "rate"), 0.5),  # a name precedes an index
         ("network.layers[2].units", ("network", "layers", 1, "units"), None),
         ("network.layers[0].strides", ("network", "layers", 0, "strides"), None),
         ("network.input.shape[0]", ("network", "input", "shape", 0), 8),
@@ -44,7 +44,7 @@ TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
         ("training.callbacks[EarlyStopping].patience", ("training", "callbacks", 0, "patience"), 3),
         ("training.metrics[accuracy]", ("training", "metrics", 0), "accuracy"),
         ("training.metrics[SparseTopKCategoricalAccuracy].k", ("training", "metrics", 1, "k"), 3),
-        ("training.batchSize", ("training", "batchSize"), 32),  # by default
+        ("training.batchSize", ("training", "batchSize"), 32),  # the default
         ("training.checkpoint.everyEpochs", ("training", "checkpoint", "everyEpochs"), 1),
         ("training.classWeight[7]", ("training", "classWeight", "7"), None),
         ("data.validation.split", ("data", "validation", "split"), None),
@@ -57,7 +57,7 @@ def test_resolve(path: str, steps: tuple[str | int, ...], value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("network.layers[conv2].filters", "network.layers has no item conv2; did you mean conv1?"),
         ("network.layers[dense].units", "network.layers has no item dense; existing names: conv1, 2"),
@@ -73,10 +73,10 @@ def test_resolve(path: str, steps: tuple[str | int, ...], value: Any) -> None:
         ("", "must be field names separated by dots"),
     ],
 )
-def test_paths_that_do_not_exist(path: str, said: str) -> None:
+def test_paths_that_do_not_exist(path: str, message: str) -> None:
     with pytest.raises(PathNotFound) as found:
         resolve(TEMPLATE, path)
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 def test_an_ambiguous_name() -> None:

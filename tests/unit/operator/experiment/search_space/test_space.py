@@ -1,4 +1,4 @@
-"""The space of a search: which parameters count, which trials are the same, and how many there are."""
+"""The search space: active parameters, keys of trials, and combinations."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_nested_conditions() -> None:
     ("values", "inside"),
     [
         ({"optimizer": "Adam", "rate": "0.01", "units": "32"}, True),
-        ({"optimizer": "Adam", "rate": "0.01", "units": "32", "momentum": "7"}, True),  # it does not count
+        ({"optimizer": "Adam", "rate": "0.01", "units": "32", "momentum": "7"}, True),  # inactive
         ({"optimizer": "SGD", "rate": "0.01", "units": "32"}, False),
         ({"optimizer": "SGD", "rate": "0.01", "units": "32", "momentum": "0.7"}, True),
         ({"optimizer": "SGD", "rate": "0.01", "units": "32", "momentum": "0.6"}, False),
