@@ -23,7 +23,8 @@ from tests.unit.docs.training_health import (
     training_health,
 )
 from tests.unit.operator.experiment.searches import spec, trial
-from tests.unit.operator.experiment.test_phase import CONFLICT, REFUSED, observed_state
+from tests.unit.operator.experiment.test_phase import CONFLICT, REFUSED
+from tests.unit.operator.experiment.test_phase import observed_state as seen
 from tests.unit.operator.experiment.test_status import METADATA
 from tests.unit.operator.objects import NOW, at
 
@@ -33,21 +34,21 @@ CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier
 
 
 def told(observed: Observed, **changes: Any) -> ExperimentStatus:
-    """Returns the status of an Experiment of which this is observed_state."""
+    """Returns the status of an Experiment of which this is seen."""
     of = spec(**changes)
     return status(METADATA, of, ExperimentStatus(), phase(of, ExperimentStatus(start_time=at(-60)), observed), observed)
 
 
 SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "nothing yet": (ExperimentStatus(), BEFORE),
-    "before its first trials": (told(observed_state([])), UNDER_WAY),
-    "before its first trials, while those of an earlier one go": (told(observed_state([], blocker=CLEANUP)), BEFORE),
-    "running": (told(observed_state([trial(0), trial(1, 0.5)])), UNDER_WAY),
-    "a quota": (told(observed_state([trial(0)], blocker=REFUSED)), TO_MEND),
-    "a name that is taken": (told(observed_state([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
-    "suspended": (told(observed_state([]), suspend=True), WAITS_AS_TOLD),
-    "complete": (told(observed_state([BEST]), maxTrials=1), DONE),
-    "failed": (told(observed_state([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
+    "before its first trials": (told(seen([])), UNDER_WAY),
+    "before its first trials, while those of an earlier one go": (told(seen([], blocker=CLEANUP)), BEFORE),
+    "running": (told(seen([trial(0), trial(1, 0.5)])), UNDER_WAY),
+    "a quota": (told(seen([trial(0)], blocker=REFUSED)), TO_MEND),
+    "a name that is taken": (told(seen([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
+    "suspended": (told(seen([]), suspend=True), WAITS_AS_TOLD),
+    "complete": (told(seen([BEST]), maxTrials=1), DONE),
+    "failed": (told(seen([trial(0, state="Failed")]), maxFailedTrials=0), WRONG),
     "a spec that is refused": (
         invalid_spec_status(METADATA, ExperimentStatus(), "spec.parameters: no", Observed(NOW), MutableFields()),
         WRONG,

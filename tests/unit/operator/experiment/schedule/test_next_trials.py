@@ -74,7 +74,7 @@ ALL = {"maxTrials": 3}
         ([trial(0), trial(1, state="Failed"), trial(2, state="Failed")], {"maxFailedTrials": 1}, "TooManyFailedTrials"),
         ([trial(0), trial(1, state="Failed")], {"maxFailedTrials": 1}, None),
         ([trial(number, state="Diverged") for number in range(2)], {"maxFailedTrials": 1}, "AllTrialsDiverged"),
-        ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),  # 0 is running
+        ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),
         ([trial(0, 0.1), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),
         ([trial(0), trial(1, state="Diverged")], {"maxFailedTrials": 1}, None),
     ],
