@@ -25,37 +25,40 @@ _LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)
 _TRIAL_STATUS = ("state", "conditions", "startTime", "completionTime", "progress", "metrics", "best")
 
 
-def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
+def experiment(document: Object, labels: Iterable[str] = ()) -> Object:
     """Return the cached fields of an Experiment, with its spec as JSON text; see `decompress_spec`.
 
     Args:
-        thing: The Experiment.
+        document: The Experiment.
         labels: Labels that are kept even if the Experiment has too many labels.
     """
-    metadata = keep_metadata(thing["metadata"], labels=labels)
-    fields = pick(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": metadata, "status": thing.get("status") or {}}
-    return fields | compress_spec(thing["spec"])
+    metadata = keep_metadata(document["metadata"], labels=labels)
+    fields = pick(document, ("apiVersion", "kind", UNREAD)) | {
+        "metadata": metadata,
+        "status": document.get("status") or {},
+    }
+    return fields | compress_spec(document["spec"])
 
 
-def trial(thing: Object) -> Object:
+def trial(job: Object) -> Object:
     """Return the cached fields of a trial's TrainingJob, or only the metadata of any other TrainingJob."""
-    labels = thing["metadata"].get("labels") or {}
-    metadata = keep_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
+    labels = job["metadata"].get("labels") or {}
+    metadata = keep_metadata(job["metadata"], labels=_LABELS, owner=KIND)
     if EXPERIMENT_LABEL not in labels:
         return {"metadata": metadata}
-    metadata["annotations"] = _short_annotations(thing, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
-    status = pick(thing.get("status") or {}, _TRIAL_STATUS)
-    return {"metadata": metadata, "spec": {"suspend": thing["spec"].get("suspend") is True}, "status": status}
+    metadata["annotations"] = _short_annotations(job, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
+    status = pick(job.get("status") or {}, _TRIAL_STATUS)
+    return {"metadata": metadata, "spec": {"suspend": job["spec"].get("suspend") is True}, "status": status}
 
 
-def report_job(thing: Object) -> Object:
+def report_job(job: Object) -> Object:
     """Return the cached fields of a report Job."""
-    metadata = keep_metadata(thing["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
-    metadata["annotations"] = _short_annotations(thing, {KNOWN_ANNOTATION: 16, DROPPED_ANNOTATION: MAX_DROPPED})
-    return {"metadata": metadata, "spec": {}, "status": thing.get("status") or {}}
+    metadata = keep_metadata(job["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
+    metadata["annotations"] = _short_annotations(job, {KNOWN_ANNOTATION: 16, DROPPED_ANNOTATION: MAX_DROPPED})
+    return {"metadata": metadata, "spec": {}, "status": job.get("status") or {}}
 
 
-def _short_annotations(thing: Object, limits: dict[str, int]) -> dict[str, str]:
+def _short_annotations(job: Object, limits: dict[str, int]) -> dict[str, str]:
     """Return the annotations that do not exceed their length limits."""
-    annotations = pick(thing["metadata"].get("annotations") or {}, limits)
+    annotations = pick(job["metadata"].get("annotations") or {}, limits)
     return {name: text for name, text in annotations.items() if len(text) <= limits[name]}

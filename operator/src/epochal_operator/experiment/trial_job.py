@@ -91,7 +91,7 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
         PathNotFound: If a path leads to no field.
     """
     active, names = space.active(parameters), paths.Names()
-    made = dict(template)
+    spec = dict(template)
     written: list[paths.ResolvedPath] = []
     for parameter in space.parameters:
         if parameter.name not in active:
@@ -103,7 +103,7 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
             if not place.is_set or domain.from_json(place.value) != active[parameter.name]:
                 value = json_value(place, domain, active[parameter.name])
                 removes_field = value is None and bool(place.schema)
-                made = paths.without_field(made, place) if removes_field else paths.with_value(made, place, value)
+                spec = paths.without_field(spec, place) if removes_field else paths.with_value(spec, place, value)
     for parameter in space.parameters:
         if parameter.name in active:
             continue
@@ -111,9 +111,9 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
             place = paths.resolve(template, path, names)
             if any(map(place.overlaps, written)):
                 continue
-            if paths.keras_class(template, place) != paths.keras_class(made, place):
-                made = paths.without_field(made, place)
-    return made
+            if paths.keras_class(template, place) != paths.keras_class(spec, place):
+                spec = paths.without_field(spec, place)
+    return spec
 
 
 def json_value(place: paths.ResolvedPath, domain: Domain, text: str) -> Any:

@@ -29,7 +29,7 @@ from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
 
 REJECTED = "Rejected"
-"""The reason of a failed trial: the API server refused its TrainingJob."""
+"""The reason of a failed trial: the API server or Epochal refused its TrainingJob."""
 MAX_CONCURRENT_WRITES = 8
 """The number of concurrent writes for an Experiment."""
 
@@ -126,7 +126,7 @@ class TrialWriter:
         if error_message := await asyncio.to_thread(spec_error, action.body, self._installation()):
             return await self._reject(document, action, "Epochal", error_message)
         try:
-            made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
+            created, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except (Invalid, Forbidden) as error:
             return await self._handle_refusal(document, action, error, attempt)
         except (NotFound, Conflict, AdmissionFailed) as error:
@@ -136,31 +136,31 @@ class TrialWriter:
             return None
         if is_new:
             _log.info("created %s", name)
-        await self._store(document, action, made, attempt, is_new=is_new)
+        await self._store(document, action, created, attempt, is_new=is_new)
         return None
 
     async def _store(
-        self, document: Object, action: CreateTrial, made: Object, attempt: Blockers, *, is_new: bool
+        self, document: Object, action: CreateTrial, created: Object, attempt: Blockers, *, is_new: bool
     ) -> None:
         """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
-        if owner_cause := blocked_by(made, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
+        if owner_cause := blocked_by(created, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
             if owner_cause.reason == Reason.CLEANUP:
                 attempt.blocker = owner_cause
             else:
                 self._block(document, action, owner_cause)
             return
-        if not _has_label(made, action.body):
-            made = await self._writer.patch(
-                TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}}
+        if not _has_label(created, action.body):
+            created = await self._writer.patch(
+                TRAINING_JOBS, created, {"metadata": {"labels": action.body["metadata"]["labels"]}}
             )
-        if (cause := _admission_cause(made, action.body)) is None:
-            self._writer.put(TRAINING_JOBS, made)
+        if (cause := _admission_cause(created, action.body)) is None:
+            self._writer.put(TRAINING_JOBS, created)
             if is_new:
                 self._record_creation(document, action)
             return
         attempt.blocker = cause
         if is_new:
-            await self._writer.delete(TRAINING_JOBS, made)
+            await self._writer.delete(TRAINING_JOBS, created)
 
     async def _handle_refusal(
         self, document: Object, action: CreateTrial, error: Invalid | Forbidden, attempt: Blockers
@@ -203,10 +203,10 @@ class TrialWriter:
         """Count the consecutive creations of a TrainingJob: after each deletion the next creation is delayed longer."""
         # Each creation has another UID, so the record uses the UID of the Experiment.
         metadata, now = action.body["metadata"], self._clock()
-        made = {"metadata": {**metadata, "uid": document["metadata"]["uid"]}}
-        before = self._created.of(document, TRAINING_JOBS, key_of(made), made["metadata"]["uid"], now)
+        job = {"metadata": {**metadata, "uid": document["metadata"]["uid"]}}
+        before = self._created.of(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
         fields, name = ("its creation",), metadata["name"]
-        self._created.record(document, TRAINING_JOBS, made, now, fields=fields, before=before, subject=name)
+        self._created.record(document, TRAINING_JOBS, job, now, fields=fields, before=before, subject=name)
 
     async def _suspend(self, document: Object, action: SuspendTrial) -> None:
         """Suspend or resume a TrainingJob; each repetition is delayed longer."""
@@ -232,15 +232,15 @@ def _has_label(job: Object, body: Object) -> bool:
     return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
 
 
-def _admission_cause(made: Object, body: Object) -> StatusCause | None:
+def _admission_cause(created: Object, body: Object) -> StatusCause | None:
     """Return the cause if a created TrainingJob lacks its label or fields of its spec, or None."""
     name = body["metadata"]["name"]
-    if not _has_label(made, body):
+    if not _has_label(created, body):
         message = (
             f"An admission webhook or policy removes the label {EXPERIMENT_LABEL} from {name}: exempt TrainingJobs."
         )
         return StatusCause(Reason.TRIALS_REFUSED, message)
-    if lost := set(body["spec"]["training"]) - set(made["spec"].get("training") or {}):
+    if lost := set(body["spec"]["training"]) - set(created["spec"].get("training") or {}):
         fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
         message = f"The CRD of TrainingJobs is too old and lacks {fields}: upgrade the CRD."
         return StatusCause(Reason.TRIALS_REFUSED, message)
