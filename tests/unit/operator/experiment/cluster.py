@@ -118,6 +118,11 @@ class Cluster:
             self.now += timedelta(seconds=60)
         raise AssertionError(f"the Experiment does not end: {self.status()}")
 
+    async def complete(self) -> None:
+        """Runs until the search has completed all trials."""
+        await self.run()
+        assert self.condition("Complete")["reason"] == "Completed"
+
     async def train(self, rounds: int, *, seconds: float = 60) -> float | None:
         """Reconciles and runs trainers, again and again; returns the delay of the last reconcile."""
         after = None

@@ -234,8 +234,7 @@ async def test_an_experiment_recreated_before_the_delete_event_starts_again() ->
     assert cluster.job_names() == ["search-0-r0", "search-1-r0"]
     assert (cluster.status()["state"], cluster.condition("Ready")["status"]) == ("Queued", "True")
     assert Counter(cluster.event_reasons()) == told
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_a_rung_without_ledger_and_job_is_not_repeated() -> None:
@@ -411,8 +410,7 @@ async def test_finish_ignores_refused_trials() -> None:
     assert cluster.condition("Complete")["reason"] == "FinishedEarly"
     assert cluster.job_names() == ["search-0-r0"]
     cluster.change(finish=False)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.status()["trials"]["created"] == 10
 
 
@@ -432,8 +430,7 @@ async def test_finish_can_be_reverted() -> None:
     given_up = cluster.dropped_trials()
     assert len(given_up) == 2, "one of three and the template would be promoted"
     cluster.change(finish=False)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     trials = cluster.ledger_trials()
     assert (trials[0].state, trials[0].epoch) == ("Complete", 9)
     assert {len(trials[number].rungs) for number in given_up} == {1}
@@ -447,8 +444,7 @@ async def test_a_ledger_lost_after_the_end_keeps_trials_dropped() -> None:
     cluster.lose_ledger()
     lost = {"spec": {"finish": False}}
     cluster.objects.patch("experiments", *KEY, lost)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert {len(cluster.ledger_trials()[number].rungs) for number in given_up} == {1}
 
 
@@ -493,8 +489,7 @@ async def test_too_many_failed_trials_suspend_the_others() -> None:
     await cluster.settle()
     assert cluster.status()["state"] == "Running"
     assert cluster.objects.get("trainingjobs", "vision", "search-2-r0")["spec"]["suspend"] is False
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.status()["trials"]["failed"] == 2
 
 
@@ -522,8 +517,7 @@ async def test_an_unknown_metric_names_the_reported_metrics() -> None:
 async def test_diverged_trials_fail_the_search_only_if_all_diverge() -> None:
     cluster = Cluster(maxTrials=8, parallelism=2, maxFailedTrials=1)
     cluster.failures = dict.fromkeys(range(1, 8), "NonFiniteLoss")
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert (cluster.status()["trials"]["diverged"], cluster.status()["trials"]["failed"]) == (7, 0)
     assert {one.state for one in cluster.requests[-1].known_trials[1:]} == {"Diverged"}
     cluster = Cluster(maxTrials=8, parallelism=2, maxFailedTrials=1)
@@ -540,8 +534,7 @@ async def test_the_deadline_can_be_raised() -> None:
     assert cluster.condition("Failed")["reason"] == "DeadlineExceeded"
     assert {one["spec"]["suspend"] for one in cluster.jobs()} == {True}
     cluster.change(activeDeadlineSeconds=90_000)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_suspension_stops_the_deadline() -> None:
@@ -555,8 +548,7 @@ async def test_suspension_stops_the_deadline() -> None:
     await cluster.settle()
     assert (cluster.status()["state"], cluster.status().get("startTime")) == ("Suspended", None)
     cluster.change(suspend=False)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.status()["startTime"] > first
 
 
@@ -567,8 +559,7 @@ async def test_a_continued_search_has_a_new_deadline() -> None:
     await cluster.settle()
     assert cluster.status()["startTime"] == first
     cluster.change(maxTrials=6)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.status()["startTime"] > first
     cluster.change(maxTrials=8)
     await cluster.settle()
@@ -586,8 +577,7 @@ async def test_a_name_conflict_blocks_only_its_trial() -> None:
     assert cluster.job_names() == ["search-0-r0", "search-1-r0", "search-2-r0"]
     assert cluster.objects.get("trainingjobs", "vision", "search-1-r0")["metadata"].get("labels") is None
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.status()["trials"]["created"] == 4
 
 
@@ -613,8 +603,7 @@ async def test_trials_of_an_earlier_experiment_block_until_deletion() -> None:
     assert len(cluster.ledger_trials()) == 2
     cluster.objects.collect = collect  # type: ignore[method-assign]
     collect()
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_an_invalid_trial_fails() -> None:
@@ -707,8 +696,7 @@ async def test_a_refused_later_rung_is_retried_with_backoff_without_a_slot() -> 
     assert len(times) < 40
     assert times[-1] - times[-2] == timedelta(seconds=300)
     cluster.refuse = lambda *_: None
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.ledger_trials()[0].state == "Complete"
 
 
@@ -892,8 +880,7 @@ async def test_warm_start_keeps_the_best_trials_and_leaves_space() -> None:
             values = {f"parameter{index}": f"{dice.uniform(0.0001, 0.1):.8g}" for index in range(13)}
             theirs += [created(number, values), finished(number, f"{dice.random():.6g}")]
         cluster.create_ledger(name, theirs)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert len(cluster.ledger_trials()) == 4
     read_warm_start = [float(one.value) for one in cluster.events() if isinstance(one, Warm)]
     assert len(read_warm_start) > 600
@@ -952,32 +939,6 @@ async def test_reports_are_written_at_most_once_a_minute() -> None:
     await cluster.run()
     assert len(made) >= 2
     assert all(later - earlier >= timedelta(seconds=60) for earlier, later in pairwise(made))
-
-
-async def test_a_deleted_experiment_creates_nothing() -> None:
-    cluster = Cluster(**SMALL)
-    await cluster.settle()
-    cluster.objects.patch("experiments", *KEY, {"metadata": {"finalizers": ["somebody/waits"]}})
-    cluster.objects.delete("experiments", *KEY)
-    cluster.objects.delete("trainingjobs", "vision", "search-0-r0")
-    writes = len(cluster.kube.writes)
-    await cluster.settle()
-    assert len(cluster.kube.writes) == writes
-    cluster.objects.patch("experiments", *KEY, {"metadata": {"finalizers": None}})
-    cluster.objects.collect()
-    assert cluster.jobs() == []
-    assert await cluster.reconcile() is None
-
-
-async def test_ttl_deletes_the_experiment_after_its_report() -> None:
-    cluster = await undisturbed(**SMALL, ttlSecondsAfterFinished=600)
-    after = await cluster.settle()
-    assert after is not None
-    cluster.now += timedelta(seconds=600)
-    await cluster.reconcile()
-    assert cluster.objects.list("experiments") == []
-    cluster.objects.collect()
-    assert cluster.jobs() == []
 
 
 async def test_an_invalid_path_is_an_invalid_spec() -> None:
@@ -1050,8 +1011,7 @@ async def test_a_spec_of_a_later_version_keeps_its_trials() -> None:
     assert (cluster.status()["state"], cluster.condition("Ready")["reason"]) == ("Running", "InvalidSpec")
     assert cluster.job_names() == ["search-0-r0", "search-1-r0"]
     cluster.change(later=None)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_suspend_applies_to_an_invalid_spec() -> None:
@@ -1077,8 +1037,7 @@ async def test_suspend_applies_to_an_invalid_spec() -> None:
     assert (cluster.status()["state"], cluster.condition("Ready")["reason"]) == ("Running", "InvalidSpec")
     assert cluster.event_reasons().count("Resumed") == 1
     cluster.change(later=None)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_a_resumed_trial_of_an_invalid_spec_is_suspended_with_backoff() -> None:
@@ -1145,8 +1104,7 @@ async def test_a_refused_ledger_is_reported_and_retried(status: int, words: str)
     assert words in ready["message"]
     assert cluster.jobs() == []
     cluster.refuse = lambda *_: None
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_suspend_applies_while_the_ledger_is_refused() -> None:
@@ -1181,8 +1139,7 @@ async def test_an_old_training_job_crd_is_reported() -> None:
     assert "lacks spec.training.stopAfterEpoch: upgrade the CRD" in cluster.condition("Ready")["message"]
     assert cluster.jobs() == []
     cluster.objects.create = create  # type: ignore[method-assign]
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def ended_without_report(refused: str, status: int, words: str) -> Cluster:

@@ -73,8 +73,7 @@ async def test_a_deleted_ledger_is_rebuilt() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
     cluster.objects.delete("experimentledgers", *KEY)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert [one.number for one in cluster.ledger_trials()] == [0, 1, 2, 3]
 
 
@@ -88,8 +87,7 @@ async def test_the_ledger_of_an_earlier_experiment_blocks_until_deletion() -> No
     assert (cluster.jobs(), cluster.ledger(), cluster.requests) == ([], data, [])
     cluster.objects.collect = collect  # type: ignore[method-assign]
     collect()
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.events()[0] == Owner(cluster.experiment()["metadata"]["uid"])
 
 
@@ -117,8 +115,7 @@ async def test_a_ledger_of_another_owner_is_a_name_conflict(references: list[Any
     assert "ask a cluster administrator to delete it" in message
     assert (cluster.jobs(), cluster.ledger(), cluster.requests) == ([], data, [])
     cluster.objects.delete("experimentledgers", *KEY)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_without_the_ledger_crd_no_trial_starts() -> None:
@@ -132,8 +129,7 @@ async def test_without_the_ledger_crd_no_trial_starts() -> None:
     assert (cluster.jobs(), cluster.requests) == ([], [])
     cluster.objects.resources["experimentledgers"] = kind
     cluster.now += timedelta(seconds=60)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_trials_without_a_readable_ledger_continue_or_suspend() -> None:
@@ -163,8 +159,7 @@ async def test_trials_without_a_readable_ledger_continue_or_suspend() -> None:
     cluster.refuse = lambda *_: None
     cluster.change(suspend=False)
     cluster.now += timedelta(seconds=300)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
 async def test_a_finished_search_needs_no_ledger() -> None:
@@ -266,8 +261,7 @@ async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.Mo
 
 async def test_warm_start_from_eight_of_the_largest_ledgers() -> None:
     cluster = warm_from_the_largest()
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert any(isinstance(one, Warm) for one in cluster.events())
 
 

@@ -54,108 +54,72 @@ def when(parameter: dict[str, Any], name: str, *values: str, on: str = "optimize
     return {**parameter, "name": name, "when": {"parameter": on, "values": [*values]}}
 
 
+LARGE = when(OPTIMIZER, "o", "16", on="batch")
+RATE_PATH = "parameter fast: path training.optimizer.learning_rate"
+
+
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "fault"),
     [
-        (
-            (UNITS, at("network.layers[1].units")),
-            ["parameter one: path network.layers[1].units equals path network.layers[hidden]"],
-        ),
-        (
-            (UNITS, at("network.layers[1].name", values=["first", "hidden"])),
-            ["parameter one: path network.layers[1].name conflicts with path network.layers[hidden].units"],
-        ),
-        (
-            (OPTIMIZER, at("training.optimizer", values=["SGD", "Adam"])),
-            ["parameter one: path training.optimizer overlaps path training.optimizer.name of"],
-        ),
-        (
-            ({**UNITS, "paths": ["network.layers[hidden].units"] * 2},),
-            ["parameter units: path network.layers[hidden].units equals"],
-        ),
-        ((OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD")), []),  # exclusive conditions
-        (
-            (OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD", "Adam")),
-            ["parameter fast: path training.optimizer.learning_rate equals path"],
-        ),
-        (
-            (BATCH, when(RATE, "slow", "16", on="batch"), when(RATE, "fast", "16.0", on="batch")),
-            ["parameter fast: path training.optimizer.learning_rate equals path"],
-        ),
-        ((BATCH, when(RATE, "slow", "16", on="batch"), when(RATE, "fast", "32.0", on="batch")), []),
-        (
-            (
-                BATCH,
-                when(OPTIMIZER, "o", "16", on="batch"),
-                when(RATE, "a", "SGD", on="o"),
-                when(RATE, "b", "32", on="batch"),
-            ),
-            [],
-        ),
+        ((UNITS, at("network.layers[1].units")), "parameter one: path network.layers[1].units equals path"),
+        ((UNITS, at("network.layers[1].name", values=["a", "hidden"])), "network.layers[1].name conflicts with path"),
+        ((OPTIMIZER, at("training.optimizer", values=["SGD", "Adam"])), "path training.optimizer overlaps path"),
+        (({**UNITS, "paths": ["network.layers[hidden].units"] * 2},), "path network.layers[hidden].units equals path"),
+        ((OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD")), None),  # exclusive conditions
+        ((OPTIMIZER, when(RATE, "slow", "Adam"), when(RATE, "fast", "SGD", "Adam")), f"{RATE_PATH} equals path"),
+        ((BATCH, when(RATE, "a", "16", on="batch"), when(RATE, "fast", "16.0", on="batch")), f"{RATE_PATH} equals"),
+        ((BATCH, when(RATE, "a", "16", on="batch"), when(RATE, "fast", "32.0", on="batch")), None),
+        ((BATCH, LARGE, when(RATE, "a", "SGD", on="o"), when(RATE, "b", "32", on="batch")), None),
     ],
 )
-def test_overlapping_paths(parameters: tuple[dict[str, Any], ...], message: list[str]) -> None:
+def test_overlapping_paths(parameters: tuple[dict[str, Any], ...], fault: str | None) -> None:
     found = faults(*parameters)
-    assert len(found) == len(message)
-    assert all(line.startswith(start) for line, start in zip(found, message, strict=True))
+    assert len(found) == (fault is not None)
+    assert (fault or "") in "".join(found)
 
 
 @pytest.mark.parametrize(
-    ("parameter", "message"),
+    ("parameter", "fault"),
     [
-        (
-            at("training.batchSize", int={"min": 0, "max": 64}),
-            "parameter one: the value 0 is invalid: spec.training.batchSize: Input should be greater",
-        ),
+        (at("training.batchSize", int={"min": 0, "max": 64}), "value 0 is invalid: spec.training.batchSize: "),
         (
             at("training.batchSize", int={"min": 1, "max": 10_000_000}),
-            "parameter one: the value 10000000 is invalid: spec.training.batchSize: Input should be less than or equal",
+            "value 10000000 is invalid: spec.training.batchS",
         ),
-        (
-            at("training.batchSize", values=["16", "many"]),
-            "parameter one: the value many is invalid: spec.training.batchSize: Input should be a valid integer",
-        ),
-        (
-            at("training.batchSize", float={"min": "1", "max": "64"}),
-            "parameter one: must have int instead of float, because training.batchSize is an integer",
-        ),
+        (at("training.batchSize", values=["16", "many"]), "value many is invalid: spec.training.batchSize: "),
+        (at("training.batchSize", float={"min": "1", "max": "64"}), "because training.batchSize is an integer"),
         (
             at("training.precision", values=["float32", "float64"]),
-            "parameter one: the value float64 is invalid: spec.training.precision: Input should be 'float32', ",
+            "value float64 is invalid: spec.training.precision: ",
         ),
-        (
-            at("network.layers[hidden].layer", values=["Dense", "No Layer"]),
-            "parameter one: the value No Layer is invalid: spec.network.layers[1].layer: String should match pattern",
-        ),
+        (at("network.layers[hidden].layer", values=["Dense", "No Layer"]), "invalid: spec.network.layers[1].layer: "),
         (
             at("data.validation.split", float={"min": "0.1", "max": "1.5"}),
-            "parameter one: the value 1.5 is invalid: spec.data.validation.split: ",
+            "1.5 is invalid: spec.data.validation.split: ",
         ),
     ],
 )
-def test_values_that_violate_the_schema(parameter: dict[str, Any], message: str) -> None:
+def test_values_that_violate_the_schema(parameter: dict[str, Any], fault: str) -> None:
     (found,) = faults(parameter)
-    assert found.startswith(message)
+    assert found.startswith("parameter one: ")
+    assert fault in found
 
 
 @pytest.mark.parametrize(
-    ("trial", "message"),
+    ("trial", "fault"),
     [
-        ({"rate": "fast"}, ["initialTrials[1]: parameter rate must be a number, found 'fast'"]),
-        ({"units": "1e300"}, ["initialTrials[1]: parameter units must have at most 256 digits, found '1e300'"]),
-        ({"units": "1.5"}, ["initialTrials[1]: parameter units must be an integer, found '1.5'"]),
-        ({"rate": "7", "units": "1000", "optimizer": "RMSprop"}, []),  # outside the range, but valid
-        (
-            {"batch": "0"},
-            ["initialTrials[1]: parameter batch: the value 0 is invalid: spec.training.batchSize: Input should be"],
-        ),
+        ({"rate": "fast"}, "parameter rate must be a number, found 'fast'"),
+        ({"units": "1e300"}, "parameter units must have at most 256 digits, found '1e300'"),
+        ({"units": "1.5"}, "parameter units must be an integer, found '1.5'"),
+        ({"rate": "7", "units": "1000", "optimizer": "RMSprop"}, None),  # outside the range, but valid
+        ({"batch": "0"}, "parameter batch: the value 0 is invalid: spec.training.batchSize: "),
     ],
 )
-def test_initial_trials(trial: dict[str, str], message: list[str]) -> None:
+def test_initial_trials(trial: dict[str, str], fault: str | None) -> None:
     batch = {"name": "batch", "paths": ["training.batchSize"], "int": {"min": 16, "max": 64}}
     found = faults(*ALL, batch, initialTrials=[{"rate": "0.01"}, trial])
-    assert len(found) == len(message)
-    assert all(line.startswith(start) for line, start in zip(found, message, strict=True))
+    assert len(found) == (fault is not None)
+    assert all(line.startswith(f"initialTrials[1]: {fault}") for line in found)
 
 
 def test_a_grid_is_bounded() -> None:

@@ -103,29 +103,25 @@ def test_parse(of: Domain, text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_domain", "faults"),
+    ("given_domain", "words"),
     [
         ({"float": {"min": "0.1", "max": "0.9", "step": "0.2"}}, []),
         ({"float": {"min": "0", "max": "1", "step": "0.1"}}, []),
         (
             {"float": {"min": "0", "max": "1", "step": "0.3"}},
-            ["float.max must be min plus a multiple of step, such as 0.9 or 1.2; found 1 with min 0 and step 0.3"],
+            ["float.max", "0.9 or 1.2; found 1 with min 0 and step 0.3"],
         ),
-        (
-            {"int": {"min": 16, "max": 60, "step": 16}},
-            ["int.max must be min plus a multiple of step, such as 48 or 64; found 60 with min 16 and step 16"],
-        ),
+        ({"int": {"min": 16, "max": 60, "step": 16}}, ["int.max", "48 or 64; found 60 with min 16 and step 16"]),
         ({"float": {"min": "0", "max": "1", "step": "5e-16"}}, []),
-        (
-            {"float": {"min": "-1", "max": "0", "step": "4e-16"}},
-            ["float.step must be at least 4.440892098500626e-16, so that floats near 1 differ; found 4e-16"],
-        ),
-        ({"values": ["0.1", "1e-1"]}, ["values must differ, found the equal values '0.1' and '1e-1'"]),
+        ({"float": {"min": "-1", "max": "0", "step": "4e-16"}}, ["float.step", "4.440892098500626e-16", "found 4e-16"]),
+        ({"values": ["0.1", "1e-1"]}, ["values", "'0.1' and '1e-1'"]),
         ({"values": ["1", "true", "1.5", "x"]}, []),
     ],
 )
-def test_faults(given_domain: dict[str, Any], faults: list[str]) -> None:
-    assert list(domain(**given_domain).faults()) == faults
+def test_faults(given_domain: dict[str, Any], words: list[str]) -> None:
+    faults = list(domain(**given_domain).faults())
+    assert len(faults) == bool(words)
+    assert all(word in faults[0] for word in words)
 
 
 def test_long_template_values_are_shortened_to_different_texts() -> None:
