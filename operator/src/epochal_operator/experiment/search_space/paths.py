@@ -212,7 +212,7 @@ def _index(items: list[Any], item: str, where: str, names: Names) -> int:
     if item.isascii() and item.isdecimal():
         if int(item) < len(items):
             return int(item)
-        raise PathNotFound(f"{where} has {len(items)} items, so the largest index is {len(items) - 1}; found [{item}]")
+        raise PathNotFound(f"{where} has {len(items)} items with indices from 0, found [{item}]")
     raise PathNotFound(f"{where} has no item {item}{_did_you_mean(item, names[id(items)])}")
 
 

@@ -39,7 +39,7 @@ def test_a_valid_space() -> None:
     [
         ("network.layers[hiden].units", "network.layers has no item hiden; did you mean hidden?"),
         ("network.layers[dense].units", "network.layers has no item dense; existing names: hidden"),
-        ("network.layers[7].units", "network.layers has 3 items, so the largest index is 2; found [7]"),
+        ("network.layers[7].units", "network.layers has 3 items with indices from 0, found [7]"),
         ("training.batchsize", "training has no field batchsize; did you mean batchSize?"),
     ],
 )
