@@ -32,12 +32,9 @@ def experiment(document: Object, labels: Iterable[str] = ()) -> Object:
         document: The Experiment.
         labels: Labels that are kept even if the Experiment has too many labels.
     """
-    metadata = keep_metadata(document["metadata"], labels=labels)
-    fields = pick(document, ("apiVersion", "kind", UNREAD)) | {
-        "metadata": metadata,
-        "status": document.get("status") or {},
-    }
-    return fields | compress_spec(document["spec"])
+    metadata, status = keep_metadata(document["metadata"], labels=labels), document.get("status") or {}
+    fields = pick(document, ("apiVersion", "kind", UNREAD)) | compress_spec(document["spec"])
+    return fields | {"metadata": metadata, "status": status}
 
 
 def trial(job: Object) -> Object:
