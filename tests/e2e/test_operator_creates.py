@@ -12,7 +12,7 @@ import pytest
 import yaml
 from epochal_api import experiment, modelserver, trainingjob
 from epochal_api.modelserver_status import ServedModel
-from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended
+from epochal_operator.experiment.ledger.stored import StoredLedger, append_events, experiment_ledger
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.runtime.events import Event, event_object
@@ -65,7 +65,7 @@ def trials(namespace: str) -> list[Object]:
 def ledgers(namespace: str) -> list[Object]:
     """Return the ledger of an Experiment."""
     searching = stored(search("searching"), namespace)
-    ledger = extended(StoredLedger(owner=searching["metadata"]["uid"]), ())
+    ledger = append_events(StoredLedger(owner=searching["metadata"]["uid"]), ())
     return [dict(experiment_ledger(searching, ledger))]
 
 

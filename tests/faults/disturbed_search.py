@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, PARAMETERS_ANNOTATION
-from epochal_operator.experiment.trial_state import place_of
+from epochal_operator.experiment.trial_state import parse_trial_name
 
 from tests.faults.disturbed_training import FINISH_SECONDS, START_SECONDS, Bed, steady
 from tests.faults.observer import Observer, Run
@@ -97,7 +97,7 @@ class Search:
     def trainings(self) -> dict[Place, Object]:
         """Returns its TrainingJobs by trial and rung."""
         found = items("trainingjobs", namespace=self.namespace.name, selector=f"{EXPERIMENT_LABEL}={self.name}")
-        named = ((place_of(item["metadata"]["name"], self.name), item) for item in found)
+        named = ((parse_trial_name(item["metadata"]["name"], self.name), item) for item in found)
         return {place: one for place, one in sorted(named, key=lambda pair: pair[0] or (0, 0)) if place is not None}
 
     def job(self, place: Place) -> Object:

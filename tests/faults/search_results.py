@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from epochal_operator.experiment.ledger.encoding import decode
 from epochal_operator.experiment.ledger.events import Created, Finished, Started
 from epochal_operator.experiment.replay import replay
-from epochal_operator.experiment.status import shown
+from epochal_operator.experiment.status import format_value
 
 from tests.kit.kubectl import Object
 
@@ -91,7 +91,7 @@ class SearchResults:
         last = {trial: rung.value for (trial, _), rung in sorted(self.rungs.items()) if rung.value is not None}
         best = min(last.items(), key=lambda pair: (float(pair[1]), pair[0]))
         number, value, _ = self.best
-        if (number, value) != (best[0], shown(float(best[1]))):
+        if (number, value) != (best[0], format_value(float(best[1]))):
             yield f"the best is told to be trial {number} with {value}, and is {best}"
 
     def _of_replay(self) -> Iterator[str]:

@@ -33,7 +33,7 @@ SGD = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.7"}
 LEDGER: list[Event] = [
     *(created(0, ADAM), started(0), created(1, SGD), started(1), created(2, SGD | {"units": "16"}), started(2)),
     *(finished(0, "0.90"), finished(1, "0.93"), started(1, 1), finished(2, "0.40"), created(3, ADAM), started(3)),
-    *(diverged(3), finished(1, "0.95", 1), started(1, 2), finished(1, "0.97", 2, ended=True), started(0, 1)),
+    *(diverged(3), finished(1, "0.95", 1), started(1, 2), finished(1, "0.97", 2, is_last=True), started(0, 1)),
     *(Dropped(2), Dropped(3)),
 ]
 """Trial 1 is the best, 0 still trains, 2 and 3 are dropped."""

@@ -9,9 +9,9 @@ from itertools import count
 from statistics import median
 from typing import Any
 
-from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.search_space.space import Space
-from epochal_operator.experiment.trial_state import place_of
+from epochal_operator.experiment.trial_state import parse_trial_name
 from epochal_operator.runtime.conditions import condition_of
 
 from tests.bench.experiments.curves import Curves, read
@@ -83,7 +83,7 @@ def figures(
 ) -> list[Figure]:
     """Returns the figures of a very large search, beside those of plain TrainingJobs."""
     status = seen.experiment["status"]
-    rungs = sum(place_of(name, NAME) is not None for name in seen.created)
+    rungs = sum(parse_trial_name(name, NAME) is not None for name in seen.created)
     late, all_ = fills(seen.created, seen.ended, SLOTS, LATE), fills(seen.created, seen.ended, SLOTS)
     single = latencies(seen, f"{SINGLE}-search")
     return [
@@ -170,11 +170,11 @@ class _Parts:
         part_of = random.Random(name).uniform(*SPREAD)  # noqa: S311
         if name.startswith(PLAIN):
             return Part(0, 1, 1, PLAIN_SECONDS * part_of, METRIC, (0.5,))
-        if (place := place_of(name, NAME)) is None:
+        if (place := parse_trial_name(name, NAME)) is None:
             return None
         await _until(f"{name} to be seen", lambda: name in self._seen.parameters, BEHIND_SECONDS)
         trial, rung = place
-        rungs = (0, *ladder(trial, self._schedule, EPOCHS))
+        rungs = (0, *trial_rungs(trial, self._schedule, EPOCHS))
         values = self._curves.of(self._seen.parameters[name]).values
         best = tuple(min(values[: epoch + 1]) for epoch in range(min(rungs[rung + 1], len(values))))
         return Part(rungs[rung], rungs[rung + 1], EPOCHS, EPOCH_SECONDS * part_of, METRIC, best)

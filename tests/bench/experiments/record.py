@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from epochal_api.trainingjob import TrainingJobSpec
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.suggest import suggest
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial_job import trial_spec
@@ -41,7 +41,7 @@ Array = np.ndarray[Any, Any]
 
 def trials(document: Object) -> list[dict[str, str]]:
     """Returns the parameters of the trials to record."""
-    asked = request(spec_of(document), document["spec"]["template"]["spec"], (), range(TRIALS))
+    asked = build_request(spec_of(document), document["spec"]["template"]["spec"], (), range(TRIALS))
     return [item.parameters for item in suggest(asked).suggestions]
 
 

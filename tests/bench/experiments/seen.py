@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from epochal_operator.experiment.trial_job import PARAMETERS_ANNOTATION
-from epochal_operator.experiment.trial_state import place_of
+from epochal_operator.experiment.trial_state import parse_trial_name
 from epochal_operator.runtime.conditions import condition_of
 
 from tests.bench.experiments.search import NAME
@@ -70,8 +70,8 @@ def fills(created: Mapping[str, float], ended: Mapping[str, float], slots: int, 
         slots: How many may run at the same time.
         known: How many trials there were at least.
     """
-    begun = sorted((at, place) for name, at in created.items() if (place := place_of(name, NAME)) is not None)
-    freed = sorted(at for name, at in ended.items() if place_of(name, NAME) is not None)
+    begun = sorted((at, place) for name, at in created.items() if (place := parse_trial_name(name, NAME)) is not None)
+    freed = sorted(at for name, at in ended.items() if parse_trial_name(name, NAME) is not None)
     trials, found = 0, []
     last = max(index for index, (_, (_, rung)) in enumerate(begun) if rung == 0)
     for index, (at, (_, rung)) in enumerate(begun[: last + 1]):

@@ -11,10 +11,10 @@ from heapq import heappop, heappush
 
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Finished, Started
-from epochal_operator.experiment.ledger.trials import fold
-from epochal_operator.experiment.schedule.next_trials import decide, end
-from epochal_operator.experiment.schedule.pruning import ladder
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.ledger.trials import apply_events
+from epochal_operator.experiment.schedule.next_trials import end_reason, next_trials
+from epochal_operator.experiment.schedule.pruning import trial_rungs
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.bench.experiments.curves import Curves
@@ -99,7 +99,7 @@ class _Simulation:
         self._now = 0.0
         self._ledger: list[Event] = []
         self._begun: list[Event] = []
-        self._trials = fold(())
+        self._trials = apply_events(())
         self._running: list[tuple[float, int, Job]] = []
         self._ended: list[Job] = []
 
@@ -110,20 +110,20 @@ class _Simulation:
             self._ended.append(job)
             self._write([self._outcome(job)])
             self._fill_slots()
-        why = end(self._spec, self._trials)
+        why = end_reason(self._spec, self._trials)
         assert why == "Completed", f"the search stopped: {why}"
         return Run(self._document, tuple(self._ledger), tuple(self._ended))
 
     def _fill_slots(self) -> None:
         """Fills the free slots as the operator does: first with promoted trials, then with new ones."""
-        following = decide(self._spec, self._trials, len(self._running))
+        following = next_trials(self._spec, self._trials, len(self._running))
         for trial in following.promote:
-            self._begin(*trial.place)
+            self._begin(*trial.rung_key)
         if following.create:
             known, first = len(self._ledger), len(self._trials)
             numbers = range(first, first + following.create)
             template = self._document["spec"]["template"]["spec"]
-            answer = suggest(request(self._spec, template, self._ledger, numbers))
+            answer = suggest(build_request(self._spec, template, self._ledger, numbers))
             assert not answer.exhausted
             self._write([Created(suggestion.trial, suggestion.parameters, known) for suggestion in answer.suggestions])
             for number in numbers:
@@ -133,7 +133,7 @@ class _Simulation:
         """Appends to the ledger. Started TrainingJobs are written with the next events, as the operator does."""
         self._ledger += [*self._begun, *events]
         self._begun.clear()
-        self._trials = fold(events, self._trials)
+        self._trials = apply_events(events, self._trials)
 
     def _begin(self, number: int, rung: int) -> None:
         trial = self._trials[number]
@@ -146,7 +146,7 @@ class _Simulation:
         heappush(self._running, (job.end, number, job))
         started = Started(number, rung, job.uid)
         self._begun.append(started)
-        self._trials = fold([started], self._trials)
+        self._trials = apply_events([started], self._trials)
 
     def _outcome(self, job: Job) -> Event:
         if job.value is None:
@@ -156,4 +156,4 @@ class _Simulation:
         return Finished(job.trial, job.rung, job.last, repr(job.value), job.uid, seconds, ended)
 
     def _ladder(self, number: int) -> tuple[int, ...]:
-        return ladder(number, self._spec.schedule, self._spec.template.spec.training.epochs)
+        return trial_rungs(number, self._spec.schedule, self._spec.template.spec.training.epochs)

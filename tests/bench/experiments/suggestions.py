@@ -11,7 +11,7 @@ from pathlib import Path
 
 from epochal_api.experiment import MAX_TRIALS
 from epochal_operator.experiment.ledger.events import Created, Event, Finished
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.searcher_pool import COMMAND, Searcher
 from epochal_operator.experiment.search.suggest import suggest
@@ -44,7 +44,7 @@ def suggest_requests() -> tuple[Request, Request]:
     space = Space.of(spec.parameters)
     curves = Curves(read([parameter.name for parameter in spec.parameters]), space)
     ledger: list[Event] = []
-    for suggestion in suggest(request(spec, template, (), range(KNOWN))).suggestions:
+    for suggestion in suggest(build_request(spec, template, (), range(KNOWN))).suggestions:
         ledger.append(Created(suggestion.trial, suggestion.parameters, 0))
         curve, reached = (
             curves.of(suggestion.parameters),
@@ -58,7 +58,7 @@ def suggest_requests() -> tuple[Request, Request]:
                     )
                 )
     searched = spec_of(experiment("TPE", ASHA, trials=MAX_TRIALS, parallelism=100))
-    single, many = (request(searched, template, ledger, range(KNOWN, KNOWN + count)) for count in GOALS)
+    single, many = (build_request(searched, template, ledger, range(KNOWN, KNOWN + count)) for count in GOALS)
     return single, many
 
 
@@ -123,6 +123,6 @@ def _natively(question: Request) -> list[Object]:
             "parameters": {name: domains[name].parse(text) for name, text in known.parameters.items()},
             "values": known.values,
         }
-        for known in question.known
+        for known in question.known_trials
         if known.values
     ]

@@ -23,7 +23,8 @@ from tests.unit.docs.training_health import (
     training_health,
 )
 from tests.unit.operator.experiment.searches import spec, trial
-from tests.unit.operator.experiment.test_phase import CONFLICT, REFUSED, seen
+from tests.unit.operator.experiment.test_phase import CONFLICT, REFUSED
+from tests.unit.operator.experiment.test_phase import observed_state as seen
 from tests.unit.operator.experiment.test_status import METADATA
 from tests.unit.operator.objects import NOW, at
 
@@ -40,9 +41,9 @@ def status_of(observed: Observed, **changes: Any) -> ExperimentStatus:
 SEEN: dict[str, tuple[ExperimentStatus, Health]] = {
     "nothing yet": (ExperimentStatus(), BEFORE),
     "before its first trials": (status_of(seen([])), UNDER_WAY),
-    "before its first trials, while those of an earlier one go": (status_of(seen([], hindered=CLEANUP)), BEFORE),
+    "before its first trials, while those of an earlier one go": (status_of(seen([], blocker=CLEANUP)), BEFORE),
     "running": (status_of(seen([trial(0), trial(1, 0.5)])), UNDER_WAY),
-    "a quota": (status_of(seen([trial(0)], hindered=REFUSED)), TO_MEND),
+    "a quota": (status_of(seen([trial(0)], blocker=REFUSED)), TO_MEND),
     "a name that is taken": (status_of(seen([trial(1)], blocked={(1, 0): CONFLICT})), TO_MEND),
     "suspended": (status_of(seen([]), suspend=True), WAITS_AS_TOLD),
     "complete": (status_of(seen([BEST]), maxTrials=1), DONE),

@@ -35,7 +35,7 @@ def left(*events: Event, rungs: dict[tuple[int, int], Rung] | None = None, **sta
 
 
 def finished(trial: int, number: int, uid: str) -> list[Event]:
-    return [Started(trial, number, uid), Finished(trial, number, 1, "1.0", uid, 5, ended=False)]
+    return [Started(trial, number, uid), Finished(trial, number, 1, "1.0", uid, 5, is_last=False)]
 
 
 @pytest.fixture(autouse=True)

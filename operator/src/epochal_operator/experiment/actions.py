@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from epochal_api.experiment_status import ExperimentStatus
 
-from epochal_operator.experiment.ledger.events import Event as Told
-from epochal_operator.experiment.trial import Place
-from epochal_operator.experiment.trial_state import Jobs, must_change
+from epochal_operator.experiment.ledger.events import Event as LedgerEvent
+from epochal_operator.experiment.trial import RungKey
+from epochal_operator.experiment.trial_state import Jobs, needs_suspend_change
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
 from epochal_operator.runtime.api.resource import Object
@@ -19,33 +19,27 @@ class ImportanceState(NamedTuple):
     """The state for which the parameter importances are computed: a new best trial, or the end of the search.
 
     Args:
-        trial: The number of the best trial.
         value: Its objective value, as text.
-        ended: Whether the search has ended.
+        is_final: Whether the search has ended.
     """
 
     trial: int
     value: str
-    ended: bool
+    is_final: bool
 
 
 @dataclass(frozen=True)
-class Append:
-    """Append events to the ledger.
+class AppendEvents:
+    """Append observed events to the ledger."""
 
-    Args:
-        events: The observed events.
-    """
-
-    events: tuple[Told, ...]
+    events: tuple[LedgerEvent, ...]
 
 
 @dataclass(frozen=True)
-class Ask:
+class AskSearcher:
     """Ask the searcher for the parameters of new trials, or for the importance of each parameter.
 
     Args:
-        trials: Numbers of the new trials.
         importance: The reason to compute the importances again; None if they are up to date.
     """
 
@@ -54,96 +48,64 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Create:
-    """Create the TrainingJob for a rung of a trial.
+class CreateTrial:
+    """Create the TrainingJob for a rung of a trial."""
 
-    Args:
-        place: The trial and the rung.
-        body: The TrainingJob.
-    """
-
-    place: Place
+    rung_key: RungKey
     body: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Unmade:
-    """Report that the TrainingJob of a rung cannot be built; the other TrainingJobs are created anyway.
+class BuildFailure:
+    """Report that the TrainingJob of a rung cannot be built; the other TrainingJobs are created anyway."""
 
-    Args:
-        place: The trial and the rung.
-        error: The exception that building the TrainingJob raised.
-    """
-
-    place: Place
+    rung_key: RungKey
     error: Exception
 
 
 @dataclass(frozen=True)
-class Suspend:
-    """Suspend or resume the TrainingJob of a trial.
+class SuspendTrial:
+    """Suspend the observed TrainingJob of a rung, or resume it if `suspend` is False."""
 
-    Args:
-        place: The trial and the rung.
-        job: The observed TrainingJob.
-        suspend: Whether the TrainingJob is suspended; False resumes it.
-    """
-
-    place: Place
+    rung_key: RungKey
     job: Object
     suspend: bool
 
 
 @dataclass(frozen=True)
 class CreateReport:
-    """Create the Job that writes the report.
+    """Create the Job that writes the report of the first `known_events` events in the ledger."""
 
-    Args:
-        known: The number of events in the ledger that the report contains.
-    """
-
-    known: int
+    known_events: int
 
 
 @dataclass(frozen=True)
 class DeleteReport:
-    """Delete the Job of the previous report.
-
-    Args:
-        job: The observed Job.
-    """
+    """Delete the Job of the previous report."""
 
     job: Object
 
 
 @dataclass(frozen=True)
 class WriteTrials:
-    """Create, suspend and resume TrainingJobs of trials concurrently.
+    """Create, suspend and resume TrainingJobs of trials concurrently."""
 
-    Args:
-        trials: The actions.
-    """
-
-    trials: tuple[Create | Unmade | Suspend, ...]
+    trials: tuple[CreateTrial | BuildFailure | SuspendTrial, ...]
 
 
 @dataclass(frozen=True)
 class EmitReportEvent:
-    """Emit an Event about the report Job, once for each key.
-
-    Args:
-        event: The Event.
-    """
+    """Emit an Event about the report Job, once for each key."""
 
     event: Event
 
 
 Action = (
-    Append
-    | Ask
-    | Create
-    | Unmade
-    | Suspend
+    AppendEvents
+    | AskSearcher
+    | CreateTrial
+    | BuildFailure
+    | SuspendTrial
     | CreateReport
     | DeleteReport
     | EmitEvent
@@ -153,16 +115,10 @@ Action = (
 Plan = AnyPlan[Action]
 
 
-def suspensions(jobs: Jobs, suspend: Mapping[Place, bool], held: Container[Place]) -> tuple[Suspend, ...]:
-    """Return the actions that suspend or resume TrainingJobs, as far as their `spec.suspend` must change.
-
-    Args:
-        jobs: The TrainingJobs.
-        suspend: Whether each TrainingJob must be suspended, by place.
-        held: The places whose TrainingJobs must not be changed now.
-    """
+def suspensions(jobs: Jobs, suspend: Mapping[RungKey, bool], delayed: Container[RungKey]) -> tuple[SuspendTrial, ...]:
+    """Return the actions that change `spec.suspend` of TrainingJobs to the desired value, except delayed ones."""
     return tuple(
-        Suspend(place, jobs[place], value)
-        for place, value in suspend.items()
-        if place not in held and must_change(jobs[place], suspend=value)
+        SuspendTrial(rung_key, jobs[rung_key], value)
+        for rung_key, value in suspend.items()
+        if rung_key not in delayed and needs_suspend_change(jobs[rung_key], suspend=value)
     )

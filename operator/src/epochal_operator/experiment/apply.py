@@ -7,17 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from epochal_operator.experiment.actions import Append, Ask, CreateReport, DeleteReport, EmitReportEvent, WriteTrials
-from epochal_operator.experiment.blockers import Blockers, next_attempt
+from epochal_operator.experiment.actions import (
+    AppendEvents,
+    AskSearcher,
+    CreateReport,
+    DeleteReport,
+    EmitReportEvent,
+    WriteTrials,
+)
+from epochal_operator.experiment.blockers import Blockers, next_retry
 from epochal_operator.experiment.events import report_failed
 from epochal_operator.experiment.ledger.events import Created, Exhausted
-from epochal_operator.experiment.ledger.events import Event as Told
+from epochal_operator.experiment.ledger.events import Event as LedgerEvent
 from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report.job import report_job
-from epochal_operator.experiment.report.plan import GIVEN_UP_ANNOTATION, given_up_text
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.report.plan import DROPPED_ANNOTATION, format_dropped
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchFailed, SearchTooSlow
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
@@ -31,13 +38,13 @@ from epochal_operator.runtime.writer import Writer
 
 _log = logging.getLogger(__name__)
 
-AskSearch = Callable[[Request], Awaitable[Response]]
+SendRequest = Callable[[Request], Awaitable[Response]]
 """Function that sends a request to the searcher and returns the response."""
 
 
 @dataclass
 class ExperimentAttempt(Blockers):
-    """The errors of the earlier rounds of a reconcile, and what its current round plans for.
+    """The errors of the earlier rounds of a reconcile, and the inputs of its current plan.
 
     Args:
         parsed: The parsed spec; None if the spec is invalid.
@@ -51,19 +58,12 @@ class ExperimentAttempt(Blockers):
 class Applier:
     """Applies the actions that only Experiments have.
 
-    Args:
-        writer: The writer of the kind.
-        children: The children of Experiments, for corrections with backoff.
-        installation: Returns the settings with which Epochal was installed.
-        ask: Sends a request to the searcher.
-        clock: Returns the current time, with a time zone.
-
     Attributes:
         trials: The writer of the trials' TrainingJobs.
         ledgers: The store of the Experiments' ledgers.
-        importance: The latest parameter importances of each Experiment for which they were computed.
-        batches: The number of trials of each Experiment that one request to the searcher may cover.
-        report_told: The key of the latest Event of each Experiment about its report Job, which has failed or waits.
+        importance: The latest parameter importances of each Experiment.
+        batch_sizes: The number of trials in one request to the searcher, for each Experiment.
+        report_event_keys: The key of the latest Event about the report Job of each Experiment.
     """
 
     def __init__(
@@ -71,69 +71,60 @@ class Applier:
         writer: Writer,
         children: Children,
         installation: Callable[[], Installation],
-        ask: AskSearch,
+        ask: SendRequest,
         clock: Callable[[], datetime],
     ) -> None:
         self._writer = writer
         self.trials = TrialWriter(writer, children, installation, clock)
         self.ledgers = LedgerStore(writer.kube)
         self._installation = installation
-        self._ask_search = ask
+        self._send_request = ask
         self._clock = clock
         self._failures: dict[Key, tuple[datetime, StatusCause]] = {}
         self.importance: dict[Key, Importance] = {}
-        self.batches = BatchSizes()
-        self.report_told: dict[Key, str] = {}
+        self.batch_sizes = BatchSizes()
+        self.report_event_keys: dict[Key, str] = {}
 
-    async def apply(self, document: Object, action: Any, found: ExperimentAttempt) -> None:
+    async def apply(self, document: Object, action: Any, attempt: ExperimentAttempt) -> None:
         """Apply an action of a plan.
-
-        Args:
-            document: The Experiment for which the plan was made, as JSON.
-            action: The action.
-            found: The observed state of the Experiment; collects the errors that block it.
 
         Raises:
             ApiError: If a request to the API server fails.
         """
-        wanted, observed = found.parsed, found.observed
+        parsed, observed = attempt.parsed, attempt.observed
         assert observed is not None  # noqa: S101 - no plan without it
         try:
             match action:
                 case WriteTrials():
-                    failed, error = await self.trials.write(document, action.trials, found)
+                    failed, error = await self.trials.write(document, action.trials, attempt)
                     if failed:
-                        await self._append(document, observed, (*observed.news, *failed))
+                        await self._append(document, observed, (*observed.new_events, *failed))
                     if error is not None:
                         raise error
-                case Append():
+                case AppendEvents():
                     await self._append(document, observed, action.events)
-                case Ask() if wanted is not None:
-                    await self._ask(document, wanted, observed, action)
-                    found.yields = True  # The request may have taken long.
-                case CreateReport() if wanted is not None:
-                    await self._create_report(document, wanted, observed, action, found)
+                case AskSearcher() if parsed is not None:
+                    await self._ask(document, parsed, observed, action)
+                    attempt.yields = True  # The request may have taken long.
+                case CreateReport() if parsed is not None:
+                    await self._create_report(document, parsed, observed, action, attempt)
                 case DeleteReport():
-                    await self._delete_report(document, action.job, found)
+                    await self._delete_report(document, action.job, attempt)
                 case EmitReportEvent():
                     await self._writer.emit(action.event, document)
-                    self.report_told[key_of(document)] = action.event.key
-        except LedgerRefused as refused:
-            found.unnoted, found.hindered = True, StatusCause(Reason.LEDGER_REFUSED, str(refused))
+                    self.report_event_keys[key_of(document)] = action.event.key
+        except LedgerRefused as error:
+            attempt.ledger_refused, attempt.blocker = True, StatusCause(Reason.LEDGER_REFUSED, str(error))
 
     def forget(self, key: Key) -> None:
-        """Forget the cached state of a deleted Experiment.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
-        for known in (self.importance, self.report_told, self._failures):
-            known.pop(key, None)
-        self.batches.forget(key)
+        """Forget the cached state of a deleted Experiment."""
+        for cache in (self.importance, self.report_event_keys, self._failures):
+            cache.pop(key, None)
+        self.batch_sizes.forget(key)
         self.trials.forget(key)
         self.ledgers.forget(key)
 
-    async def _append(self, document: Object, observed: Observed, events: Sequence[Told]) -> None:
+    async def _append(self, document: Object, observed: Observed, events: Sequence[LedgerEvent]) -> None:
         """Append events to the ledger; raise Conflict if the ledger has changed since it was read.
 
         After a refusal, the searcher gets no request until the backoff ends, because its suggestions would be lost.
@@ -143,77 +134,78 @@ class Applier:
             await self.ledgers.append(document, ledger, events)
         except LedgerRefused as error:
             cause = StatusCause(Reason.LEDGER_REFUSED, str(error))
-            self._failures[key] = (next_attempt(document, cause.reason, self._clock()), cause)
+            self._failures[key] = (next_retry(document, cause.reason, self._clock()), cause)
             raise
 
-    async def _ask(self, document: Object, wanted: ParsedSpec, observed: Observed, action: Ask) -> None:
+    async def _ask(self, document: Object, parsed: ParsedSpec, observed: Observed, action: AskSearcher) -> None:
         """Ask the searcher for parameters, and append the new trials to the ledger before a TrainingJob is created."""
-        key, known, begun = key_of(document), len(observed.ledger.events), self._clock()
-        asked = action.importance is not None
-        question = await asyncio.to_thread(
-            request,
-            wanted.spec,
-            wanted.template,
-            observed.ledger.events,
+        key, ledger, start = key_of(document), observed.ledger, self._clock()
+        request = await asyncio.to_thread(
+            build_request,
+            parsed.spec,
+            parsed.template,
+            ledger.events,
             action.trials,
-            importance=asked,
-            folded=observed.ledger.trials,
+            importance=action.importance is not None,
+            trials=ledger.trials,
         )
-        answer, failure, fewer = Response(), "the search has suggested nothing", False
+        response, failure, retries_smaller = Response(), "the searcher has returned no suggestion", False
         try:
-            answer = await self._ask_search(question)
-            self.batches.answered(key, len(action.trials), (self._clock() - begun).total_seconds())
+            response = await self._send_request(request)
+            self.batch_sizes.record_response(key, len(action.trials), (self._clock() - start).total_seconds())
         except SearchFailed as error:
-            failure = str(error)
-            fewer = isinstance(error, SearchTooSlow) and self.batches.too_slow(key, len(action.trials))
-            _log.warning("nothing is suggested: %s", failure)
+            failure, count = str(error), len(action.trials)
+            retries_smaller = isinstance(error, SearchTooSlow) and self.batch_sizes.record_timeout(key, count)
+            _log.warning("the request to the searcher failed: %s", failure)
         if action.importance is not None:
-            self.importance[key] = Importance(action.importance, dict(answer.importance))
-        events: list[Told] = [Created(one.trial, dict(one.parameters), known) for one in answer.suggestions]
-        if answer.exhausted and not observed.ledger.exhausted:
-            events.append(Exhausted(known))
+            self.importance[key] = Importance(action.importance, dict(response.importance))
+        events: list[LedgerEvent] = [
+            Created(suggestion.trial, dict(suggestion.parameters), len(ledger.events))
+            for suggestion in response.suggestions
+        ]
+        if response.exhausted and not ledger.is_exhausted:
+            events.append(Exhausted(len(ledger.events)))
         if events:
-            await self._append(document, observed, (*observed.news, *events))
-        elif action.trials and not fewer:
-            cause = StatusCause(Reason.SEARCH_FAILED, f"No new trial, by an error of Epochal's: {failure}.")
-            self._failures[key] = (next_attempt(document, cause.reason, self._clock()), cause)
+            await self._append(document, observed, (*observed.new_events, *events))
+        elif action.trials and not retries_smaller:
+            cause = StatusCause(
+                Reason.SEARCH_FAILED, f"The searcher suggests no parameters for a new trial: {failure}."
+            )
+            self._failures[key] = (next_retry(document, cause.reason, self._clock()), cause)
 
     def failure(self, key: Key) -> StatusCause | None:
-        """Return the recent failure of an Experiment's searcher or ledger, or None if its backoff has passed.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
+        """Return the recent failure of an Experiment's searcher or ledger, or None if its backoff has passed."""
         until, cause = self._failures.get(key, (None, None))
         return cause if until is not None and self._clock() < until else None
 
     async def _create_report(
-        self, document: Object, wanted: ParsedSpec, observed: Observed, action: CreateReport, found: Blockers
+        self, document: Object, parsed: ParsedSpec, observed: Observed, action: CreateReport, attempt: Blockers
     ) -> None:
         """Create the Job that writes the report; an error blocks no trial."""
-        given = {**document, "spec": wanted.given}
-        body = await asyncio.to_thread(report_job, given, observed.ledger.events, wanted.spec, self._installation())
-        told = {KNOWN_ANNOTATION: str(action.known), GIVEN_UP_ANNOTATION: given_up_text(observed.trials)}
-        body["metadata"] = body["metadata"] | {"annotations": (body["metadata"].get("annotations") or {}) | told}
+        experiment, installation = {**document, "spec": parsed.raw}, self._installation()
+        body = await asyncio.to_thread(report_job, experiment, observed.ledger.events, parsed.spec, installation)
+        annotations = {KNOWN_ANNOTATION: str(action.known_events), DROPPED_ANNOTATION: format_dropped(observed.trials)}
+        body["metadata"]["annotations"] = annotations
         try:
-            made, _ = await self._writer.create(JOBS, body)
+            created, _ = await self._writer.create(JOBS, body)
         except (*REFUSALS, NotFound) as error:
-            await self._emit_unreported(document, body, error.message, found)
+            await self._emit_report_failed(document, body, error.message, attempt)
             return
-        if controller_uid(made) != document["metadata"]["uid"]:
-            await self._emit_unreported(document, body, "A Job of its name belongs to another owner.", found)
+        if controller_uid(created) != document["metadata"]["uid"]:
+            message = "Another owner has a Job of this name: delete that Job."
+            await self._emit_report_failed(document, body, message, attempt)
             return
-        self._writer.put(JOBS, made)
-        _log.info("created %s, which writes its report", body["metadata"]["name"])
+        self._writer.put(JOBS, created)
+        _log.info("created the report Job %s", body["metadata"]["name"])
 
-    async def _delete_report(self, document: Object, job: Object, found: Blockers) -> None:
+    async def _delete_report(self, document: Object, job: Object, attempt: Blockers) -> None:
         """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
             await self._writer.delete(JOBS, job)
         except REFUSALS as error:
-            await self._emit_unreported(document, job, error.message, found)
+            await self._emit_report_failed(document, job, error.message, attempt)
 
-    async def _emit_unreported(self, document: Object, body: Object, message: str, found: Blockers) -> None:
+    async def _emit_report_failed(self, document: Object, body: Object, message: str, attempt: Blockers) -> None:
         """Emit an Event because the report Job cannot be created or replaced."""
-        name, found.unreported = body["metadata"]["name"], True
+        name, attempt.report_refused = body["metadata"]["name"], True
         await self._writer.emit(report_failed(name, message, name), document)

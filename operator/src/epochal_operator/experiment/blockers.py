@@ -17,17 +17,15 @@ MAX_SECONDS = 300.0
 
 @dataclass
 class Blockers(Attempt):
-    """The errors of one reconcile; the next reconcile tries the failed actions again.
+    """The errors of one reconcile; the next reconcile retries the failed actions.
 
     Args:
-        hindered: The cause that blocks all new TrainingJobs.
-        unnoted: Whether the API server refuses the ledger.
-        unreported: Whether the report Job cannot be created now.
+        blocker: The cause that blocks all new TrainingJobs.
     """
 
-    hindered: StatusCause | None = None
-    unnoted: bool = False
-    unreported: bool = False
+    blocker: StatusCause | None = None
+    ledger_refused: bool = False
+    report_refused: bool = False
 
 
 def backoff_seconds(reason: str, before: ExperimentStatus, now: datetime) -> float | None:
@@ -35,26 +33,15 @@ def backoff_seconds(reason: str, before: ExperimentStatus, now: datetime) -> flo
 
     The delay equals the time since the Experiment became not Ready. Its status holds this time, so a new process
     continues the backoff.
-
-    Args:
-        reason: The reason that blocks the Experiment.
-        before: The Experiment's status so far.
-        now: The current time, with a time zone.
     """
     least, ready = effect(reason).requeue_after, get_condition(before.conditions, "Ready")
     if least is None or ready is None or ready.status != "False":
         return least
-    waited = (now - datetime.fromisoformat(ready.last_transition_time)).total_seconds()
-    return max(least, min(waited, MAX_SECONDS))
+    not_ready = (now - datetime.fromisoformat(ready.last_transition_time)).total_seconds()
+    return max(least, min(not_ready, MAX_SECONDS))
 
 
-def next_attempt(document: Object, reason: str, now: datetime) -> datetime:
-    """Return the time of the next retry.
-
-    Args:
-        document: The Experiment, as JSON.
-        reason: The reason that blocks the Experiment.
-        now: The current time, with a time zone.
-    """
+def next_retry(document: Object, reason: str, now: datetime) -> datetime:
+    """Return the time of the next retry."""
     before = read_status(ExperimentStatus, document.get("status"))
     return now + timedelta(seconds=backoff_seconds(reason, before, now) or 0)

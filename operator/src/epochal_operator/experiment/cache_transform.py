@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from epochal_api.experiment import KIND
 
-from epochal_operator.experiment.report.plan import GIVEN_UP_ANNOTATION
+from epochal_operator.experiment.report.plan import DROPPED_ANNOTATION
 from epochal_operator.experiment.trial_job import (
     EXPERIMENT_LABEL,
     EXPERIMENT_UID_LABEL,
@@ -19,43 +19,43 @@ from epochal_operator.runtime.cache_transform import bounded_metadata, compress_
 
 MAX_PARAMETERS = 20 * 1024
 """Characters of a trial's parameters: larger than any valid parameters, even if each character is escaped."""
-MAX_GIVEN_UP = 16 * 1024
-"""Bytes of the numbers of dropped trials: more than the numbers of all trials take."""
+MAX_DROPPED = 16 * 1024
+"""Bytes of the numbers of dropped trials: more than the numbers of 1,000 trials."""
 _LABELS = (EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL, TRIAL_LABEL, RUNG_LABEL)
 _TRIAL_STATUS = ("state", "conditions", "startTime", "completionTime", "progress", "metrics", "best")
 
 
-def experiment(thing: Object, labels: Iterable[str] = ()) -> Object:
+def experiment(document: Object, labels: Iterable[str] = ()) -> Object:
     """Return the cached fields of an Experiment, with its spec as JSON text; see `decompress_spec`.
 
     Args:
-        thing: The Experiment.
+        document: The Experiment.
         labels: Labels that are kept even if the Experiment has too many labels.
     """
-    outline = bounded_metadata(thing["metadata"], labels=labels)
-    kept = pick(thing, ("apiVersion", "kind", UNREAD)) | {"metadata": outline, "status": thing.get("status") or {}}
-    return kept | compress_spec(thing["spec"])
+    metadata, status = bounded_metadata(document["metadata"], labels=labels), document.get("status") or {}
+    fields = pick(document, ("apiVersion", "kind", UNREAD)) | compress_spec(document["spec"])
+    return fields | {"metadata": metadata, "status": status}
 
 
-def trial(thing: Object) -> Object:
+def trial(job: Object) -> Object:
     """Return the cached fields of a trial's TrainingJob, or only the metadata of any other TrainingJob."""
-    labels = thing["metadata"].get("labels") or {}
-    outline = bounded_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
+    labels = job["metadata"].get("labels") or {}
+    metadata = bounded_metadata(job["metadata"], labels=_LABELS, owner=KIND)
     if EXPERIMENT_LABEL not in labels:
-        return {"metadata": outline}
-    outline["annotations"] = _texts(thing, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
-    status = pick(thing.get("status") or {}, _TRIAL_STATUS)
-    return {"metadata": outline, "spec": {"suspend": thing["spec"].get("suspend") is True}, "status": status}
+        return {"metadata": metadata}
+    metadata["annotations"] = _short_annotations(job, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
+    status = pick(job.get("status") or {}, _TRIAL_STATUS)
+    return {"metadata": metadata, "spec": {"suspend": job["spec"].get("suspend") is True}, "status": status}
 
 
-def report_job(thing: Object) -> Object:
+def report_job(job: Object) -> Object:
     """Return the cached fields of a report Job."""
-    outline = bounded_metadata(thing["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
-    outline["annotations"] = _texts(thing, {KNOWN_ANNOTATION: 16, GIVEN_UP_ANNOTATION: MAX_GIVEN_UP})
-    return {"metadata": outline, "spec": {}, "status": thing.get("status") or {}}
+    metadata = bounded_metadata(job["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
+    metadata["annotations"] = _short_annotations(job, {KNOWN_ANNOTATION: 16, DROPPED_ANNOTATION: MAX_DROPPED})
+    return {"metadata": metadata, "spec": {}, "status": job.get("status") or {}}
 
 
-def _texts(thing: Object, most: dict[str, int]) -> dict[str, str]:
-    """Return the annotations within their length limits; longer annotations are omitted, since a part is useless."""
-    found = pick(thing["metadata"].get("annotations") or {}, most)
-    return {name: text for name, text in found.items() if len(text) <= most[name]}
+def _short_annotations(job: Object, limits: dict[str, int]) -> dict[str, str]:
+    """Return the annotations that do not exceed their length limits."""
+    annotations = pick(job["metadata"].get("annotations") or {}, limits)
+    return {name: text for name, text in annotations.items() if len(text) <= limits[name]}

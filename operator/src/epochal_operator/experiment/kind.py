@@ -9,26 +9,19 @@ from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.metrics import METRICS
-from epochal_operator.experiment.reconcile import Reconciler
-from epochal_operator.experiment.report.job import report_job
+from epochal_operator.experiment.reconcile import REPORT_JOBS, Reconciler
 from epochal_operator.experiment.resources import EXPERIMENTS, TRIALS
-from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds
-from epochal_operator.runtime.api.resource import JOBS, Key, Object
+from epochal_operator.runtime.api.resource import Key, Object
 from epochal_operator.runtime.kind import Kind
-from epochal_operator.runtime.owners import Owned
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(EXPERIMENT_CONDITIONS), (f"{GROUP}/",))
 """The limits within which an Experiment is read."""
-REPORT_JOB = Owned(JOBS, EXPERIMENT_LABEL, cache_transform.report_job, report_job, is_optional=True)
-"""The Job that writes the report. Its permissions in the chart: rbac.yaml and operatorpolicy.yaml."""
 BATCH_SECONDS = 0.25
-"""Seconds for which changes are collected. A hundred running trials send twelve updates a second, and a free slot may
-wait this long.
-"""
+"""Seconds for which changes are collected, since a hundred running trials send twelve updates a second."""
 
 
 def experiments(
@@ -48,7 +41,7 @@ def experiments(
         resource=EXPERIMENTS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
-        owns=(REPORT_JOB,),
+        owns=(REPORT_JOBS,),
         references=(TRIALS,),
         watches={TRAINING_JOBS: experiments_of},
         cached={
@@ -60,22 +53,24 @@ def experiments(
     )
 
 
-def experiments_of(change: Change, store: Store) -> Iterable[Key]:  # noqa: ARG001 - as all that wakes
-    """Return the keys of the Experiments that a change of a TrainingJob concerns.
+def experiments_of(change: Change, store: Store) -> Iterable[Key]:  # noqa: ARG001 - the signature of `watches`
+    """Return the keys of the Experiments to reconcile after a change of a TrainingJob.
 
-    A finished epoch does not matter: otherwise each of a thousand trials would enqueue its Experiment each time.
+    Changes of `status.progress` are ignored, since a thousand trials would enqueue their Experiment after each epoch.
     """
-    if _matters(change.before) == _matters(change.after):
+    if _watched_fields(change.before) == _watched_fields(change.after):
         return ()
-    things = [thing for thing in (change.before, change.after) if thing is not None]
-    return {key for thing in things if (key := TRIALS.key(thing)) is not None}
+    jobs = [job for job in (change.before, change.after) if job is not None]
+    return {key for job in jobs if (key := TRIALS.key(job)) is not None}
 
 
-def _matters(job: Object | None) -> object:
-    """Return the fields of a TrainingJob that concern the Experiment of its trial."""
+def _watched_fields(job: Object | None) -> object:
+    """Return the fields of a TrainingJob that enqueue its Experiment when they change."""
     if job is None:
         return None
     status, metadata = job.get("status") or {}, job["metadata"]
-    conditions = [(one.get("type"), one.get("status"), one.get("reason")) for one in status.get("conditions") or []]
+    conditions = [
+        tuple(map(condition.get, ("type", "status", "reason"))) for condition in status.get("conditions") or []
+    ]
     state = (status.get("state"), conditions, status.get("startTime"), status.get("completionTime"))
     return metadata["uid"], metadata.get("deletionTimestamp"), TRIALS.key(job), job["spec"].get("suspend"), state

@@ -16,8 +16,8 @@ from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.search.request import BATCH
 from epochal_operator.experiment.search_space.domains import Choice
 from epochal_operator.experiment.search_space.space import Space
-from epochal_operator.experiment.trial import Place, Trial
-from epochal_operator.experiment.trial_state import Jobs, has_begun, has_ended, is_idle
+from epochal_operator.experiment.trial import RungKey, Trial
+from epochal_operator.experiment.trial_state import Jobs, has_ended, has_started, is_idle
 from epochal_operator.runtime.api.resource import Object
 
 RUNG_BYTES = 128
@@ -31,26 +31,24 @@ class ParsedSpec:
     """The parsed spec of an Experiment.
 
     Args:
-        spec: The spec.
-        given: The spec as JSON, as the user wrote it.
-        space: The search space of its parameters.
+        raw: The spec as JSON, as the user wrote it.
     """
 
     spec: ExperimentSpec
-    given: Object
+    raw: Object
     space: Space
 
     @property
     def template(self) -> Object:
         """The template's spec, as JSON."""
-        found: Object = self.given["template"]["spec"]
-        return found
+        template: Object = self.raw["template"]["spec"]
+        return template
 
     @cached_property
     def trial_bytes(self) -> int:
         """An upper limit for the bytes of a new trial in the ledger."""
         return RUNG_BYTES + sum(
-            max((NUMBER_BYTES, *(2 * len(json.dumps(one)) for one in domain.values)))
+            max((NUMBER_BYTES, *(2 * len(json.dumps(value)) for value in domain.values)))
             if isinstance(domain, Choice)
             else NUMBER_BYTES
             for domain in self.space.domains.values()
@@ -62,7 +60,6 @@ class Importance:
     """The importance of each parameter.
 
     Args:
-        state: The state for which the importances were computed.
         shares: The share of each parameter, 1 in total; empty if too few trials are known.
     """
 
@@ -75,87 +72,82 @@ class Observed:
     """The observed state of an Experiment.
 
     Args:
-        now: The time of the observation, with a time zone.
         ledger: The ledger as read, to which events are appended.
         trial_bytes: An upper limit for the bytes of a new trial in the ledger.
         remaining_promotions: The number of rungs that the trials may still start, according to the schedule.
-        news: The events of its TrainingJobs that are not in the ledger.
-        trials: Its trials, according to the ledger and the news.
-        jobs: Its TrainingJobs.
-        report: The Job that writes its report; None if it does not exist.
-        blocked: The causes that block TrainingJobs, by place.
-        held: The due time of each TrainingJob that must not be created or corrected before, because others undo it.
-        undone: The cause to report for `held`, or None.
-        hindered: The cause that blocks all new TrainingJobs, or None.
-        batch: The maximum number of trials in one request to the searcher.
+        new_events: The events of its TrainingJobs that are not in the ledger.
+        blocked: The causes that block TrainingJobs, by trial and rung.
+        delayed: The time before which a TrainingJob must not be written again, because another writer undoes writes.
+        delay_cause: The cause to report for `delayed`, or None.
+        blocker: The cause that blocks all new TrainingJobs, or None.
+        batch_size: The maximum number of trials in one request to the searcher.
         importance: The latest parameter importances since the start of this process, or None.
-        warm: The trials of other Experiments for the warm start that are not in the ledger yet.
-        unnoted: Whether the API server refuses the ledger. No action may depend on events that are not in the ledger.
-        unreported: Whether the report Job cannot be created now.
-        report_told: The key of the latest Event about the report Job.
-        told: Whether the API server returned another status than the one that was written: others own a field of it.
+        warm_trials: The trials of other Experiments for the warm start that are not in the ledger yet.
+        ledger_refused: Whether the API server refuses the ledger, so that no action may depend on new events.
+        report_event_key: The key of the latest Event about the report Job.
+        is_contested: Whether another field manager owns a status field, so that a write does not change it.
     """
 
     now: datetime
     ledger: StoredLedger = NO_LEDGER
     trial_bytes: int = RUNG_BYTES
     remaining_promotions: int = 0
-    news: tuple[Event, ...] = ()
+    new_events: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
     jobs: Jobs = field(default_factory=dict)
     report: Object | None = None
-    blocked: Mapping[Place, StatusCause] = field(default_factory=dict)
-    held: Mapping[Place, datetime] = field(default_factory=dict)
-    undone: StatusCause | None = None
-    hindered: StatusCause | None = None
-    batch: int = BATCH
+    blocked: Mapping[RungKey, StatusCause] = field(default_factory=dict)
+    delayed: Mapping[RungKey, datetime] = field(default_factory=dict)
+    delay_cause: StatusCause | None = None
+    blocker: StatusCause | None = None
+    batch_size: int = BATCH
     importance: Importance | None = None
-    warm: tuple[Warm, ...] = ()
-    unnoted: bool = False
-    unreported: bool = False
-    report_told: str = ""
-    told: bool = False
+    warm_trials: tuple[Warm, ...] = ()
+    ledger_refused: bool = False
+    report_refused: bool = False
+    report_event_key: str = ""
+    is_contested: bool = False
 
     @cached_property
     def running(self) -> tuple[Trial, ...]:
         """The trials in state Running, which have another rung to train."""
-        return tuple(one for one in self.trials if one.state == "Running")
+        return tuple(trial for trial in self.trials if trial.state == "Running")
 
     @cached_property
-    def strays(self) -> Mapping[Place, Object]:
-        """The unfinished TrainingJobs of rungs that the ledger does not call Running, by place.
+    def unexpected_jobs(self) -> Mapping[RungKey, Object]:
+        """The unfinished TrainingJobs of rungs that are not Running in the ledger.
 
-        A trial that the ledger calls Failed may have one: its spec was refused, and is accepted now.
+        An example is a Failed trial with a TrainingJob whose refused spec is accepted now.
         """
-        wanted = {one.place for one in self.running}
-        return {place: job for place, job in self.jobs.items() if place not in wanted and not has_ended(job)}
+        expected = {trial.rung_key for trial in self.running}
+        return {key: job for key, job in self.jobs.items() if key not in expected and not has_ended(job)}
 
     @property
-    def busy_strays(self) -> int:
-        """The number of strays that take a slot until their pods have stopped."""
-        return sum(not is_idle(job) for job in self.strays.values())
+    def busy_unexpected_jobs(self) -> int:
+        """The number of unexpected TrainingJobs that occupy a slot until their pods have stopped."""
+        return sum(not is_idle(job) for job in self.unexpected_jobs.values())
 
     @cached_property
-    def unstarted(self) -> frozenset[int]:
+    def unstarted_trials(self) -> frozenset[int]:
         """The numbers of the running trials that have not trained in their rung and do not train now."""
-        found = ((one.number, self.job(one)) for one in self.running)
-        return frozenset(number for number, job in found if job is None or (is_idle(job) and not has_begun(job)))
+        jobs = ((trial.number, self.job(trial)) for trial in self.running)
+        return frozenset(number for number, job in jobs if job is None or (is_idle(job) and not has_started(job)))
 
     @property
-    def fits(self) -> int:
+    def trial_capacity(self) -> int:
         """The number of new trials that certainly fit into the ledger, beside the running rungs and all promotions."""
-        return max(0, self._free - RUNG_BYTES * self.remaining_promotions) // self.trial_bytes
+        return max(0, self._free_bytes - RUNG_BYTES * self.remaining_promotions) // self.trial_bytes
 
     @property
-    def climbs(self) -> int:
+    def rung_capacity(self) -> int:
         """The number of further rungs that certainly fit into the ledger, beside the running rungs."""
-        return max(0, self._free) // RUNG_BYTES
+        return max(0, self._free_bytes) // RUNG_BYTES
 
     @property
-    def _free(self) -> int:
+    def _free_bytes(self) -> int:
         """The free bytes of the ledger, beside the running rungs."""
-        return MAX_TEXT - self.ledger.sizes.taken - RUNG_BYTES * len(self.running)
+        return MAX_TEXT - self.ledger.sizes.used - RUNG_BYTES * len(self.running)
 
     def job(self, trial: Trial) -> Object | None:
         """Return the TrainingJob of the current rung of a trial, or None."""
-        return self.jobs.get(trial.place)
+        return self.jobs.get(trial.rung_key)

@@ -8,18 +8,18 @@ from epochal_api.experiment_status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.status import read_status
 
-from epochal_operator.experiment.actions import Plan, Suspend, suspensions
+from epochal_operator.experiment.actions import Plan, SuspendTrial, suspensions
 from epochal_operator.experiment.blockers import backoff_seconds
-from epochal_operator.experiment.events import events
+from epochal_operator.experiment.events import transition_events
 from epochal_operator.experiment.ledger.observe import may_have_new_events
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import deadline, lateness
+from epochal_operator.experiment.phase import deadline, deadline_cause
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report.plan import seconds_to_live
-from epochal_operator.experiment.state import ENDED, Phase, needs_no_ledger, search_has_ended
+from epochal_operator.experiment.state import FINISHED_STATES, Phase, has_search_result, needs_no_ledger
 from epochal_operator.experiment.status import conditions
-from epochal_operator.experiment.trial import Place
-from epochal_operator.experiment.trial_state import has_begun, has_ended, is_idle, is_trained
+from epochal_operator.experiment.trial import RungKey
+from epochal_operator.experiment.trial_state import has_ended, has_started, is_idle, is_training
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from epochal_operator.runtime.api.resource import Object
@@ -29,28 +29,23 @@ _FINAL_CONDITIONS = frozenset({"Suspended", "Complete", "Failed", "Finished"})
 
 
 def plan_invalid_spec(document: Object, message: str, observed: Observed) -> Plan:
-    """Return the plan for an Experiment with an invalid spec: its trials continue or are suspended, and none starts.
-
-    Args:
-        document: The Experiment, as JSON.
-        message: The message of the validation error, which names the field.
-        observed: The observed state of the Experiment.
-    """
+    """Return the plan for an Experiment with an invalid spec: its trials continue or are suspended, and none starts."""
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
     before, mutable = read_status(ExperimentStatus, document.get("status")), MutableFields.read(document["spec"])
     after = invalid_spec_status(metadata, before, message, observed, mutable)
-    stops_all, finishes = mutable.suspend or after.state in ENDED, document["spec"].get("finish") is True
-    trials, suspend = {one.number: one for one in observed.trials}, dict[Place, bool]()
+    suspend_all, finish = mutable.suspend or after.state in FINISHED_STATES, document["spec"].get("finish") is True
+    trials, suspend = {trial.number: trial for trial in observed.trials}, dict[RungKey, bool]()
     for (number, rung), job in observed.jobs.items():
-        stops = stops_all or (finishes and not has_begun(job)) or not may_have_new_events(trials.get(number), rung)
-        if observed.ledger.events or stops:  # Only a readable ledger decides which trials may train.
-            suspend[number, rung] = stops
-    due = None if after.state in ENDED else deadline(mutable.active_deadline_seconds, after.start_time)
+        is_expected = may_have_new_events(trials.get(number), rung)
+        must_suspend = suspend_all or not is_expected or (finish and not has_started(job))
+        if observed.ledger.events or must_suspend:  # Only a readable ledger decides which trials may train.
+            suspend[number, rung] = must_suspend
+    due = None if after.state in FINISHED_STATES else deadline(mutable.active_deadline_seconds, after.start_time)
     return _plan(
         observed,
-        steps=suspensions(observed.jobs, suspend, observed.held),
+        steps=suspensions(observed.jobs, suspend, observed.delayed),
         metric="",
         before=before,
         after=after,
@@ -64,21 +59,15 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
 
     Its status keeps the fields that follow only from the ledger: the numbers of trials, and the best trial. No
     TrainingJob is resumed, since only the ledger determines which of these may train.
-
-    Args:
-        document: The Experiment, as JSON.
-        spec: The spec of the Experiment.
-        cause: The cause that the ledger cannot be read.
-        observed: The observed state of the Experiment.
     """
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
         return Plan()
     before = read_status(ExperimentStatus, document.get("status"))
-    stops = spec.suspend or before.state in ENDED
+    suspend = spec.suspend or before.state in FINISHED_STATES
     return _plan(
         observed,
-        steps=suspensions(observed.jobs, dict.fromkeys(observed.jobs, True) if stops else {}, observed.held),
+        steps=suspensions(observed.jobs, dict.fromkeys(observed.jobs, True) if suspend else {}, observed.delayed),
         metric=spec.objective.metric,
         before=before,
         after=_status_without_ledger(metadata, spec, before, cause, observed),
@@ -94,57 +83,49 @@ def invalid_spec_status(
 
     Running trials continue, or wait, because another version of Epochal may understand the spec. The result of an ended
     search stays, even if its spec becomes invalid later.
-
-    Args:
-        metadata: The metadata of the Experiment.
-        before: The previous status of the Experiment.
-        message: The violated rule, with the name of the field.
-        observed: The observed state of the Experiment.
-        mutable: The fields of its spec that apply even if the rest of the spec is invalid.
     """
-    is_seen, was_over, trials = (
-        before.observed_generation == metadata.generation,
-        search_has_ended(before),
-        before.trials,
-    )
-    if was_over and is_seen:
+    is_observed, has_result = before.observed_generation == metadata.generation, has_search_result(before)
+    if has_result and is_observed:
         return before  # A newer version with other rules does not change an ended Experiment.
     phase = _invalid_spec_phase(before, message, observed, mutable)
-    trials, since = before.trials, before.completion_time if is_seen or was_over else None
+    trials, completion_time = before.trials, before.completion_time if is_observed or has_result else None
     if trials is not None:
-        running = sum(map(is_trained, observed.jobs.values()))
+        running = sum(map(is_training, observed.jobs.values()))
         queued = max(0, trials.queued + trials.running - running)
         trials = trials.model_copy(update={"running": running, "queued": queued})
-    after = _changed(metadata, before, phase, observed, final=ENDED if was_over else frozenset())
-    completion_time = (since or timestamp(observed.now)) if phase.ended else None
+    after = _with_phase(metadata, before, phase, observed, final=FINISHED_STATES if has_result else frozenset())
+    completion_time = (completion_time or timestamp(observed.now)) if phase.is_finished else None
     return after.model_copy(update={"trials": trials, "start_time": phase.start, "completion_time": completion_time})
 
 
 def _invalid_spec_phase(before: ExperimentStatus, message: str, observed: Observed, mutable: MutableFields) -> Phase:
     """Return the phase of an Experiment with an invalid spec: its previous phase, suspended, or too late."""
-    begun = before.trials is not None and before.trials.created > 0
-    state: ExperimentState = before.state if begun and before.state is not None else "Failed"
+    has_trials = before.trials is not None and before.trials.created > 0
+    state: ExperimentState = before.state if has_trials and before.state is not None else "Failed"
     start = before.start_time
-    if before.state not in ENDED and begun:  # As for a Job, a resumed Experiment starts again.
+    if before.state not in FINISHED_STATES and has_trials:  # As for a Job, a resumed Experiment starts again.
         start = None if mutable.suspend else start or timestamp(observed.now)
-    if state in ENDED:
+    if state in FINISHED_STATES:
         return Phase(state, StatusCause(Reason.INVALID_SPEC, message), start)
-    if late := lateness(mutable.active_deadline_seconds, start, observed.now):
+    if late := deadline_cause(mutable.active_deadline_seconds, start, observed.now):
         return Phase("Failed", late, start)
     if not mutable.suspend:
-        state, note = "Running" if state == "Suspended" else state, "It begins no trials; those that there are go on."
+        state, note = (
+            "Running" if state == "Suspended" else state,
+            "Existing trials continue; no new trials are created.",
+        )
     elif not all(map(is_idle, observed.jobs.values())):
-        state, note = "Running", "Its trials stop, since spec.suspend is true."
+        state, note = "Running", "The trials are stopping, because spec.suspend is true."
     else:
-        state, note = "Suspended", "Its trials are suspended, since spec.suspend is true."
-    note = observed.undone.message if observed.undone is not None else note
+        state, note = "Suspended", "The trials are suspended, because spec.suspend is true."
+    note = observed.delay_cause.message if observed.delay_cause is not None else note
     return Phase(state, StatusCause(Reason.INVALID_SPEC, f"{message}\n{note}"), start)
 
 
 def _plan(
     observed: Observed,
     *,
-    steps: tuple[Suspend, ...],
+    steps: tuple[SuspendTrial, ...],
     metric: str,
     before: ExperimentStatus,
     after: ExperimentStatus,
@@ -154,13 +135,13 @@ def _plan(
     """Return the plan: the actions on TrainingJobs, else the new status, else the deletion or the next reconcile."""
     if steps:
         return Plan(steps)
-    if after != before and not observed.told:
-        return Plan((*map(EmitEvent, events(metric, before, after)), ApplyStatus(after)))
+    if after != before and not observed.is_contested:
+        return Plan((*map(EmitEvent, transition_events(metric, before, after)), ApplyStatus(after)))
     to_live = seconds_to_live(ttl, before, observed.report, observed.now)
     if to_live is not None and to_live <= 0:
         return Plan((DeleteSelf(),))
-    times = [to_live, *times, *((due - observed.now).total_seconds() for due in observed.held.values())]
-    return Plan(requeue_after=min((one for one in times if one is not None), default=None))
+    times = [to_live, *times, *((due - observed.now).total_seconds() for due in observed.delayed.values())]
+    return Plan(requeue_after=min((seconds for seconds in times if seconds is not None), default=None))
 
 
 def _status_without_ledger(
@@ -168,13 +149,13 @@ def _status_without_ledger(
 ) -> ExperimentStatus:
     if needs_no_ledger(metadata, before):
         return before
-    if before.state in ENDED and before.trials and before.trials.created:
-        return _changed(metadata, before, Phase(before.state, cause), observed, final=_FINAL_CONDITIONS)
-    after = _changed(metadata, before, Phase(_state(spec, observed), cause), observed)
+    if before.state in FINISHED_STATES and before.trials and before.trials.created:
+        return _with_phase(metadata, before, Phase(before.state, cause), observed, final=_FINAL_CONDITIONS)
+    after = _with_phase(metadata, before, Phase(_state(spec, observed), cause), observed)
     return after.model_copy(update={"completion_time": None})
 
 
-def _changed(
+def _with_phase(
     metadata: Metadata,
     before: ExperimentStatus,
     phase: Phase,
@@ -182,13 +163,13 @@ def _changed(
     final: frozenset[str] = frozenset(),
 ) -> ExperimentStatus:
     """Return the previous status with another phase; the `final` conditions stay unchanged."""
-    kept = {one.type: one for one in before.conditions or [] if one.type in final}
-    made = conditions(metadata.generation, before, observed.now, phase)
+    kept = {condition.type: condition for condition in before.conditions or [] if condition.type in final}
+    new = conditions(metadata.generation, before, observed.now, phase)
     return before.model_copy(
         update={
             "observed_generation": metadata.generation,
             "state": phase.state,
-            "conditions": [kept.get(one.type, one) for one in made],
+            "conditions": [kept.get(condition.type, condition) for condition in new],
         }
     )
 
@@ -197,4 +178,4 @@ def _state(spec: ExperimentSpec, observed: Observed) -> ExperimentState:
     jobs = [job for job in observed.jobs.values() if not has_ended(job)]
     if spec.suspend:
         return "Suspended" if all(map(is_idle, jobs)) else "Running"
-    return "Running" if any(map(is_trained, jobs)) else "Queued"
+    return "Running" if any(map(is_training, jobs)) else "Queued"

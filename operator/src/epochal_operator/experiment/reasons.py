@@ -1,7 +1,4 @@
-"""All reasons of conditions and Events of an Experiment, with their effects. No other such table exists.
-
-docs/reasons.md describes each reason for users.
-"""
+"""All reasons of conditions and Events of an Experiment, with their effects. docs/reasons.md describes them."""
 
 from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.runtime.reasons import Effect, OwnReason, StatusCause, effect_of, reason_of
@@ -10,36 +7,36 @@ __all__ = ["Effect", "Reason", "StatusCause", "effect"]
 
 
 _SILENT = Effect(event=None, fault=None)
-_GOES_ON = Effect(event=None, ready=True, fault=None)
-_TOLD = Effect(event="Normal", ready=True, fault=None)
-_STALLS = Effect(stalls=True)
+_READY = Effect(event=None, ready=True, fault=None)
+_NORMAL_EVENT = Effect(event="Normal", ready=True, fault=None)
+_STALLED = Effect(stalls=True)
 
 
 class Reason(OwnReason):
     """A reason of an Experiment, with its effect."""
 
-    # Of Ready: every Experiment passes through these.
-    QUEUED = "Queued", _GOES_ON
-    RUNNING = "Running", _GOES_ON
-    FINISHING = "Finishing", _TOLD
-    SUSPENDING = "Suspending", _GOES_ON
-    SUSPENDED = "Suspended", _TOLD
+    # Of Ready, in every Experiment.
+    QUEUED = "Queued", _READY
+    RUNNING = "Running", _READY
+    FINISHING = "Finishing", _NORMAL_EVENT
+    SUSPENDING = "Suspending", _READY
+    SUSPENDED = "Suspended", _NORMAL_EVENT
 
     # Of Ready and Complete: the Experiment has ended well.
-    COMPLETED = "Completed", _TOLD
-    TARGET_REACHED = "TargetReached", _TOLD
-    FINISHED_EARLY = "FinishedEarly", _TOLD
-    SEARCH_EXHAUSTED = "SearchExhausted", _TOLD
+    COMPLETED = "Completed", _NORMAL_EVENT
+    TARGET_REACHED = "TargetReached", _NORMAL_EVENT
+    FINISHED_EARLY = "FinishedEarly", _NORMAL_EVENT
+    SEARCH_EXHAUSTED = "SearchExhausted", _NORMAL_EVENT
     LEDGER_FULL = "LedgerFull", Effect(ready=True, fault=None)
 
     # Of Ready and Failed.
-    INVALID_SPEC = "InvalidSpec", _STALLS
-    TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials", _STALLS
-    ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _STALLS
-    DEADLINE_EXCEEDED = "DeadlineExceeded", _STALLS
+    INVALID_SPEC = "InvalidSpec", _STALLED
+    TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials", _STALLED
+    ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _STALLED
+    DEADLINE_EXCEEDED = "DeadlineExceeded", _STALLED
 
     # Of Ready: causes that block its trials.
-    TRIALS_NOT_READY = "TrialsNotReady", Effect(event=None, fault=None)
+    TRIALS_NOT_READY = "TrialsNotReady", _SILENT
     TRIALS_STALLED = "TrialsStalled", Effect(event=None, fault=None, stalls=True)
     TRIALS_REFUSED = "TrialsRefused", Effect(requeue_after=30)
     WEBHOOK_FAILED = "WebhookFailed", Effect(fault="Cluster")
@@ -60,8 +57,8 @@ class Reason(OwnReason):
     UNFINISHED = "Unfinished", _SILENT
 
     # Of Events alone.
-    NEW_BEST = "NewBest", _TOLD
-    RESUMED = "Resumed", _TOLD
+    NEW_BEST = "NewBest", _NORMAL_EVENT
+    RESUMED = "Resumed", _NORMAL_EVENT
     LEDGER_IGNORED = "LedgerIgnored"
     TRIAL_REJECTED = "TrialRejected"
     METRIC_UNAVAILABLE = "MetricUnavailable"
@@ -74,6 +71,6 @@ class Reason(OwnReason):
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.TRIALS_REFUSED)
 
 
-def effect(word: str) -> Effect:
+def effect(reason: str) -> Effect:
     """Return the effect of a reason; a reason outside the table has only a Warning Event."""
-    return effect_of(reason_of(Reason, word))
+    return effect_of(reason_of(Reason, reason))

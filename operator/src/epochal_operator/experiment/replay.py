@@ -19,7 +19,7 @@ from epochal_api.text import printable
 
 from epochal_operator.experiment.ledger.encoding import InvalidLedger, decode
 from epochal_operator.experiment.ledger.events import Created, Event
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.suggest import suggest
 
 
@@ -32,27 +32,21 @@ class Difference:
     """A trial for which the searcher suggests other parameters today.
 
     Args:
-        trial: The number of the trial.
-        had: The parameters of the trial.
-        found: The parameters that are suggested today; None if no parameters are suggested.
+        suggested: The parameters that are suggested today; None if no parameters are suggested.
     """
 
     trial: int
-    had: Mapping[str, str]
-    found: Mapping[str, str] | None
+    recorded: Mapping[str, str]
+    suggested: Mapping[str, str] | None
 
     def __str__(self) -> str:
         """Return the difference as a line of text."""
-        found = "nothing" if self.found is None else _text(self.found)
-        return f"trial {self.trial} had {_text(self.had)}; suggested again: {found}"
+        suggested = "nothing" if self.suggested is None else _text(self.suggested)
+        return f"trial {self.trial} has {_text(self.recorded)}; suggested today: {suggested}"
 
 
 def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
     """Return the trials of an Experiment for which the searcher suggests other parameters today.
-
-    Args:
-        document: The Experiment as JSON.
-        data: The data of its ExperimentLedger.
 
     Raises:
         NothingToReplay: If the document is not an Experiment, or its ledger is empty or damaged.
@@ -64,15 +58,16 @@ def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
     ledger = _events(data)
     template = document["spec"]["template"]["spec"]
     differences = []
-    for known, asked_at_once in groupby((one for one in ledger if isinstance(one, Created)), lambda one: one.known):
-        created = list(asked_at_once)
-        numbers = [one.trial for one in created]
-        response = suggest(request(experiment.spec, template, ledger[:known], numbers))
-        found = {one.trial: one.parameters for one in response.suggestions}
+    all_created = (event for event in ledger if isinstance(event, Created))
+    for known_events, batch in groupby(all_created, lambda event: event.known_events):
+        created = list(batch)
+        numbers = [event.trial for event in created]
+        response = suggest(build_request(experiment.spec, template, ledger[:known_events], numbers))
+        suggested = {suggestion.trial: suggestion.parameters for suggestion in response.suggestions}
         differences += [
-            Difference(one.trial, one.parameters, found.get(one.trial))
-            for one in created
-            if found.get(one.trial) != one.parameters
+            Difference(event.trial, event.parameters, suggested.get(event.trial))
+            for event in created
+            if suggested.get(event.trial) != event.parameters
         ]
     return differences
 
@@ -83,12 +78,12 @@ def _events(data: str) -> tuple[Event, ...]:
         ledger = decode(data)
     except InvalidLedger:
         ledger = ()
-    created = [(place, event) for place, event in enumerate(ledger) if isinstance(event, Created)]
+    created = [(index, event) for index, event in enumerate(ledger) if isinstance(event, Created)]
     in_order = [event.trial for _, event in created] == list(range(len(created)))
-    if not created or not in_order or any(event.known > place for place, event in created):
+    if not created or not in_order or any(event.known_events > index for index, event in created):
         raise NothingToReplay(
-            "data of the ExperimentLedger is empty or damaged: it must tell of the trials 0, 1, … in this order and of "
-            f"all that was known when each was suggested, found {len(ledger)} readable events"
+            "data of the ExperimentLedger is empty or damaged: it must have the trials 0, 1, … in this order, each "
+            f"after the events from which it was suggested; found {len(ledger)} readable events"
         )
     return ledger
 
@@ -102,21 +97,22 @@ def read(text: str) -> tuple[Mapping[str, Any], str]:
     Raises:
         NothingToReplay: If the file does not have one object of each kind.
     """
-    documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
-    objects = [item for one in documents for item in (one.get("items") or [one]) if isinstance(item, dict)]
-    experiment, ledger = (_only(kind, objects) for kind in (KIND, experiment_ledger.KIND))
+    documents = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
+    items = (item for document in documents for item in (document.get("items") or [document]))
+    objects = [item for item in items if isinstance(item, dict)]
+    experiment, ledger = (_single_object(kind, objects) for kind in (KIND, experiment_ledger.KIND))
     return experiment, str(ledger.get("data") or "")
 
 
-def _only(kind: str, objects: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    found = [one for one in objects if one.get("kind") == kind]
-    if len(found) != 1:
-        kinds = ", ".join(str(one.get("kind"))[:63] for one in objects[:8]) or "no object"
+def _single_object(kind: str, objects: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    matches = [document for document in objects if document.get("kind") == kind]
+    if len(matches) != 1:
+        kinds = ", ".join(str(document.get("kind"))[:63] for document in objects[:8]) or "no object"
         raise NothingToReplay(
-            f"must hold one {kind}, found {kinds}: "
+            f"must contain one {kind}, found {kinds}: "
             "kubectl get experiment/NAME experimentledger/NAME --output yaml prints both"
         )
-    return found[0]
+    return matches[0]
 
 
 def _text(parameters: Mapping[str, str]) -> str:
@@ -126,15 +122,12 @@ def _text(parameters: Mapping[str, str]) -> str:
 def main(arguments: Sequence[str]) -> str | None:
     """Replay an Experiment and print the differences.
 
-    Args:
-        arguments: The arguments after the name of the command.
-
     Returns:
         The error message or the number of differences; None if all suggestions are equal.
     """
     parser = argparse.ArgumentParser(
         prog="epochal-operator replay",
-        description="Computes again all that an Experiment has suggested, and prints what differs.",
+        description="Repeats all suggestions of an Experiment and prints the differences.",
     )
     parser.add_argument(
         "file",

@@ -1,12 +1,11 @@
-"""The resources of an Experiment: its own, its ledger, its trials, and the Job that writes its report."""
+"""The resources of an Experiment: its own, its ledger, and its trials."""
 
 from epochal_api import experiment_ledger
 from epochal_api.experiment import KIND, PLURAL
 from epochal_api.kind import GROUP, VERSION
 
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
-from epochal_operator.runtime.api.resource import JOBS, Key, Object, Resource
-from epochal_operator.runtime.owners import Owned
+from epochal_operator.runtime.api.resource import Key, Object, Resource
 from epochal_operator.runtime.store import Reference
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
@@ -14,11 +13,10 @@ EXPERIMENTS = Resource(GROUP, VERSION, PLURAL, KIND)
 EXPERIMENT_LEDGERS = Resource(GROUP, VERSION, experiment_ledger.PLURAL, experiment_ledger.KIND)
 
 
-def _experiment(thing: Object) -> Key | None:
-    name = (thing["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
-    return Key(thing["metadata"]["namespace"], name) if name else None
+def _experiment(job: Object) -> Key | None:
+    name = (job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    return Key(job["metadata"]["namespace"], name) if name else None
 
 
 TRIALS = Reference(TRAINING_JOBS, _experiment)
 """The index of TrainingJobs by the Experiment of their trial."""
-REPORT_JOBS = Owned(JOBS, EXPERIMENT_LABEL)

@@ -20,10 +20,10 @@ from epochal_api.printer_columns import ExperimentDisplay
 
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause, effect
-from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.state import Phase
-from epochal_operator.experiment.trial import Trial, best, max_trials
-from epochal_operator.experiment.trial_state import is_trained
+from epochal_operator.experiment.trial import Trial, max_trials, rank_trials
+from epochal_operator.experiment.trial_state import is_training
 from epochal_operator.runtime.conditions import ConditionStatus, make_conditions, with_finished
 from epochal_operator.trainingjob.interface import format_metric
 
@@ -36,22 +36,14 @@ MAX_UID = 64
 def status(
     metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, phase: Phase, observed: Observed
 ) -> ExperimentStatus:
-    """Return the status of an Experiment with a valid spec.
-
-    Args:
-        metadata: The metadata of the Experiment.
-        spec: The spec of the Experiment.
-        before: The previous status of the Experiment: times and parameter importances are kept.
-        phase: The phase of the Experiment.
-        observed: The observed state of the Experiment.
-    """
+    """Return the status of an Experiment with a valid spec."""
     trials = observed.trials
-    ranked = best(trials, maximize=spec.objective.goal == "Maximize")[:MAX_TOP]
-    top = [ranked_trial(metadata, spec, one) for one in ranked]
+    ranked = rank_trials(trials, maximize=spec.objective.goal == "Maximize")[:MAX_TOP]
+    top = [ranked_trial(metadata, spec, trial) for trial in ranked]
     importance = before.importance
-    if observed.importance is not None and observed.importance.shares:
+    if observed.importance and observed.importance.shares:
         importance = {name: f"{share:.2f}" for name, share in observed.importance.shares.items()}
-    made = ExperimentStatus(
+    result = ExperimentStatus(
         observed_generation=metadata.generation,
         state=phase.state,
         trials=_counts(observed),
@@ -68,18 +60,11 @@ def status(
             best=f"{spec.objective.metric} {format_metric(top[0].value)}" if top else None,
         ),
     )
-    return bounded(made)
+    return limit_size(result)
 
 
 def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: Phase) -> list[Condition]:
-    """Return the conditions of an Experiment.
-
-    Args:
-        generation: The metadata.generation of the Experiment.
-        before: The previous status of the Experiment: an unchanged condition keeps its lastTransitionTime.
-        now: The current time, with a time zone.
-        phase: The phase of the Experiment.
-    """
+    """Return the conditions of an Experiment."""
     values = _conditions(phase)
     return with_finished(
         make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=MAX_MESSAGE)
@@ -87,18 +72,12 @@ def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: 
 
 
 def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> RankedTrial:
-    """Return the status entry of a trial that has an objective value.
-
-    Args:
-        metadata: The Experiment's metadata.
-        spec: The spec of the Experiment.
-        trial: The trial.
-    """
+    """Return the status entry of a trial that has an objective value."""
     last = trial.rungs[-1]
     return RankedTrial(
         trial=trial.number,
         job_name=trial_name(metadata.name, trial.number, len(trial.rungs) - 1)[:63],
-        value=shown(last.value),
+        value=format_value(last.value),
         epoch=last.epoch,
         parameters={name[:63]: text[:256] for name, text in list(trial.parameters.items())[:MAX_PARAMETERS]},
         uri=results_uri(metadata, spec, trial),
@@ -106,33 +85,27 @@ def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> Rank
 
 
 def results_uri(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> str | None:
-    """Return the results folder of the last rung that a trial has finished, or None.
-
-    Args:
-        metadata: The Experiment's metadata.
-        spec: The spec of the Experiment.
-        trial: The trial.
-    """
+    """Return the results folder of the last rung that a trial has finished, or None."""
     uid = trial.rungs[-1].uid if trial.rungs else ""
     if not 0 < len(uid) <= MAX_UID:  # The uid is empty if the TrainingJob of a rung was lost.
         return None
     return _uri(spec, metadata.namespace, trial_name(metadata.name, trial.number, len(trial.rungs) - 1), uid)
 
 
-def shown(value: float | None) -> str:
+def format_value(value: float | None) -> str:
     """Return an objective value as the text in a status, where fractions are not allowed as numbers."""
     return "" if value is None else f"{value:.10g}"
 
 
-def bounded(made: ExperimentStatus) -> ExperimentStatus:
-    """Return a status within the size limit: the last top trials are removed first, then the importances."""
-    while _size(made) > MAX_STATUS_BYTES and (made.top or made.importance):
-        made = made.model_copy(update={"top": made.top[:-1] or None} if made.top else {"importance": None})
-    return made
+def limit_size(status: ExperimentStatus) -> ExperimentStatus:
+    """Return a status within MAX_STATUS_BYTES: the last top trials are removed first, then the importances."""
+    while (status.top or status.importance) and _size(status) > MAX_STATUS_BYTES:
+        status = status.model_copy(update={"top": status.top[:-1] or None} if status.top else {"importance": None})
+    return status
 
 
-def _size(made: ExperimentStatus) -> int:
-    return len(json.dumps(made.dump(), ensure_ascii=False).encode(errors="replace"))
+def _size(status: ExperimentStatus) -> int:
+    return len(json.dumps(status.dump(), ensure_ascii=False).encode(errors="replace"))
 
 
 def _uri(spec: ExperimentSpec, namespace: str, name: str, uid: str) -> str:
@@ -141,12 +114,12 @@ def _uri(spec: ExperimentSpec, namespace: str, name: str, uid: str) -> str:
 
 
 def _counts(observed: Observed) -> TrialCounts:
-    states = [one.state for one in observed.trials]
-    running = [one for one in observed.running if is_trained(observed.job(one))]
+    states = [trial.state for trial in observed.trials]
+    running = sum(is_training(observed.job(trial)) for trial in observed.running)
     return TrialCounts(
         created=len(states),
-        queued=states.count("Running") - len(running),
-        running=len(running),
+        queued=states.count("Running") - running,
+        running=running,
         paused=states.count("Paused"),
         complete=states.count("Complete"),
         failed=states.count("Failed"),
@@ -158,21 +131,20 @@ def _epochs(spec: ExperimentSpec, trials: Sequence[Trial]) -> EpochCounts:
     """Return the epochs that were trained, that early stopping saved, and that were trained twice at most."""
     epochs = spec.template.spec.training.epochs
     repeated = 0
-    for one in trials:
-        if not one.lost:
-            continue
-        rungs = (0, *ladder(one.number, spec.schedule, epochs))
-        repeated += sum(rungs[rung + 1] - rungs[rung] for rung in one.lost if rung + 1 < len(rungs))
+    for trial in trials:
+        if trial.lost_rungs:
+            rungs = (0, *trial_rungs(trial.number, spec.schedule, epochs))
+            repeated += sum(rungs[rung + 1] - rungs[rung] for rung in trial.lost_rungs if rung + 1 < len(rungs))
     return EpochCounts(
-        trained=sum(one.epoch for one in trials),
-        saved=sum(max(0, epochs - one.epoch) for one in trials if one.state in {"Paused", "Complete"}),
+        trained=sum(trial.epoch for trial in trials),
+        saved=sum(max(0, epochs - trial.epoch) for trial in trials if trial.state in {"Paused", "Complete"}),
         repeated=repeated,
     )
 
 
 def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> str | None:
     """Return the completion time of an Experiment, or None. An Experiment that ends again gets a new time."""
-    if not phase.ended:
+    if not phase.is_finished:
         return None
     if before.state == phase.state and before.completion_time is not None:
         return before.completion_time
@@ -181,10 +153,10 @@ def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> s
 
 def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCause]]:
     """Yield the type, status and cause of each condition."""
-    known, cause, state = effect(phase.cause.reason), phase.cause, phase.state
+    effects, cause, state = effect(phase.cause.reason), phase.cause, phase.state
     suspended, unfinished = StatusCause(Reason.SUSPENDED, "spec.suspend is true."), StatusCause(Reason.UNFINISHED, "")
-    yield "Ready", "True" if known.ready else "False", cause
-    yield "Stalled", *(("True", cause) if known.stalls else ("False", StatusCause(Reason.PROGRESSING, "")))
+    yield "Ready", "True" if effects.ready else "False", cause
+    yield "Stalled", *(("True", cause) if effects.stalls else ("False", StatusCause(Reason.PROGRESSING, "")))
     yield "Suspended", *(("True", suspended) if state == "Suspended" else ("False", StatusCause(Reason.ACTIVE, "")))
     yield "Complete", *(("True", cause) if state == "Complete" else ("False", unfinished))
     yield "Failed", *(("True", cause) if state == "Failed" else ("False", unfinished))

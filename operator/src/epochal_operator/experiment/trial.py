@@ -8,7 +8,7 @@ from typing import Literal
 from epochal_api.experiment import ExperimentSpec
 
 TrialState = Literal["Running", "Paused", "Complete", "Failed", "Diverged"]
-Place = tuple[int, int]
+RungKey = tuple[int, int]
 """The number of a trial, and its rung."""
 
 
@@ -19,8 +19,6 @@ class Rung:
     Args:
         epoch: The last epoch of the rung.
         value: The objective value of the trial after the rung; None if it is missing or not finite.
-        uid: The uid of its TrainingJob.
-        seconds: The duration of the rung.
     """
 
     epoch: int
@@ -35,25 +33,23 @@ class Trial:
 
     Args:
         number: The number of the trial. Trial 0 is the unchanged template.
-        parameters: The parameters of the trial, as text.
-        known: The number of events in the ledger when the trial was suggested.
-        rungs: The finished rungs.
-        state: Running while the rung after `rungs` is wanted. Paused after a rung, while a promotion is possible.
+        known_events: The number of events in the ledger when the trial was suggested.
+        state: Running from the start of the rung after `rungs`. Paused after a rung, while a promotion is possible.
             Complete if the trial does not continue.
         dropped: Whether its checkpoints may be deleted.
         uids: The uids of the TrainingJobs of the current rung, the latest one last; the earlier TrainingJobs are lost.
-        lost: The rungs that started again because their TrainingJob was lost.
+        lost_rungs: The rungs that started again because their TrainingJob was lost.
         reason: The reason of the failure as a CamelCase word.
     """
 
     number: int
     parameters: Mapping[str, str]
-    known: int
+    known_events: int
     rungs: tuple[Rung, ...] = ()
     state: TrialState = "Running"
     dropped: bool = False
     uids: tuple[str, ...] = ()
-    lost: tuple[int, ...] = ()
+    lost_rungs: tuple[int, ...] = ()
     reason: str = ""
 
     @property
@@ -62,7 +58,7 @@ class Trial:
         return self.rungs[-1].epoch if self.rungs else 0
 
     @property
-    def place(self) -> Place:
+    def rung_key(self) -> RungKey:
         """The number of the trial and its current rung, which the ledger has not finished."""
         return self.number, len(self.rungs)
 
@@ -77,29 +73,26 @@ class Trial:
         return self.state == "Paused" and not self.dropped
 
     @property
-    def ended(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the trial never continues."""
         return self.dropped or self.state not in {"Running", "Paused"}
 
 
-def best(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:
-    """Return the trials with an objective value, the best first; of equal trials, the earlier first.
-
-    Args:
-        trials: The trials.
-        maximize: Whether the highest value is the best.
-    """
-    ranked = [(-one.value if maximize else one.value, one.number, one) for one in trials if one.value is not None]
-    return [one for *_, one in sorted(ranked, key=lambda each: each[:2])]
+def rank_trials(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:
+    """Return the trials with an objective value, the best first; of equal trials, the earlier first."""
+    ranked = [
+        (-trial.value if maximize else trial.value, trial.number, trial) for trial in trials if trial.value is not None
+    ]
+    return [trial for *_, trial in sorted(ranked, key=lambda entry: entry[:2])]
 
 
-def finite(text: str | None) -> float | None:
+def parse_finite(text: str | None) -> float | None:
     """Return the number in a text, or None if the text is not a finite number."""
     try:
-        found = float(text or "")
+        number = float(text or "")
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return number if math.isfinite(number) else None
 
 
 def max_trials(spec: ExperimentSpec) -> int:

@@ -13,6 +13,7 @@ from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.domains import Domain
 from epochal_operator.experiment.search_space.space import Space, Values
 from epochal_operator.experiment.trial import Trial
+from epochal_operator.runtime.owners import controller_reference
 
 Object = dict[str, Any]
 
@@ -41,20 +42,15 @@ def training_job(
 ) -> Object:
     """Return the TrainingJob for the current rung of a trial, as JSON.
 
-    Args:
-        document: The Experiment, as JSON.
-        spec: Its spec.
-        space: The search space of the Experiment.
-        trial: The trial.
-        stop_after: Last epoch of the rung; None for the last rung, which trains all epochs.
-        continue_from: URI of the results folder of the previous rung; None for the first rung.
+    The rung ends after the epoch `stop_after`; None trains all epochs. It continues from the results folder with the
+    URI `continue_from`, which is None for the first rung.
     """
-    number, rung = trial.place
+    number, rung = trial.rung_key
     metadata = document["metadata"]
     template = document["spec"]["template"]
     labels = (template.get("metadata") or {}).get("labels") or {}
-    made = trial_spec(template["spec"], space, trial.parameters)
-    training = made["training"] | {"monitor": {"metric": spec.objective.metric, "mode": spec.objective.mode}}
+    job_spec = trial_spec(template["spec"], space, trial.parameters)
+    training = job_spec["training"] | {"monitor": {"metric": spec.objective.metric, "mode": spec.objective.mode}}
     if stop_after is not None:
         training["stopAfterEpoch"] = stop_after
     if continue_from is not None:
@@ -74,20 +70,11 @@ def training_job(
             },
             "annotations": {
                 PARAMETERS_ANNOTATION: json.dumps(dict(trial.parameters), sort_keys=True, ensure_ascii=False),
-                KNOWN_ANNOTATION: str(trial.known),
+                KNOWN_ANNOTATION: str(trial.known_events),
             },
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": experiment.KIND,
-                    "name": metadata["name"],
-                    "uid": metadata["uid"],
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [controller_reference(API_VERSION, experiment.KIND, metadata["name"], metadata["uid"])],
         },
-        "spec": made | {"training": training, "suspend": spec.suspend},
+        "spec": job_spec | {"training": training, "suspend": spec.suspend},
     }
 
 
@@ -100,41 +87,36 @@ def trial_spec(template: Mapping[str, Any], space: Space, parameters: Values) ->
     An inactive parameter keeps the value of the template. An exception is an argument of a class that the trial
     replaced: the argument is removed, unless its place overlaps the place of an active parameter.
 
-    Args:
-        template: The template's spec, as JSON.
-        space: The search space of the Experiment.
-        parameters: The trial's parameters.
-
     Raises:
-        NoSuchPlace: If a path leads to no field.
+        PathNotFound: If a path leads to no field.
     """
     active, names = space.active(parameters), paths.Names()
-    made = dict(template)
-    written: list[paths.Place] = []
+    spec = dict(template)
+    written: list[paths.ResolvedPath] = []
     for parameter in space.parameters:
         if parameter.name not in active:
             continue
         domain = space.domains[parameter.name]
         for path in parameter.paths:
-            place = paths.find(template, path, names)
+            place = paths.resolve(template, path, names)
             written.append(place)
-            if not place.is_set or domain.read(place.value) != active[parameter.name]:
-                value = value_at(place, domain, active[parameter.name])
-                is_left_out = value is None and bool(place.schema)
-                made = paths.without(made, place) if is_left_out else paths.put(made, place, value)
+            if not place.is_set or domain.from_json(place.value) != active[parameter.name]:
+                value = json_value(place, domain, active[parameter.name])
+                removes_field = value is None and bool(place.schema)
+                spec = paths.without_field(spec, place) if removes_field else paths.with_value(spec, place, value)
     for parameter in space.parameters:
         if parameter.name in active:
             continue
         for path in parameter.paths:
-            place = paths.find(template, path, names)
+            place = paths.resolve(template, path, names)
             if any(map(place.overlaps, written)):
                 continue
-            if paths.class_at(template, place) != paths.class_at(made, place):
-                made = paths.without(made, place)
-    return made
+            if paths.keras_class(template, place) != paths.keras_class(spec, place):
+                spec = paths.without_field(spec, place)
+    return spec
 
 
-def value_at(place: paths.Place, domain: Domain, text: str) -> Any:
+def json_value(place: paths.ResolvedPath, domain: Domain, text: str) -> Any:
     """Return the JSON value of a parameter for a place.
 
     Args:
@@ -143,8 +125,8 @@ def value_at(place: paths.Place, domain: Domain, text: str) -> Any:
         text: The value as text; a value of another type than the parameter's stays a text.
     """
     value = domain.parse(text)
-    meant = text if value is None and text != "null" else value
-    return text if place.schema.get("type") == "string" and not isinstance(meant, str) else meant
+    parsed = text if value is None and text != "null" else value
+    return text if place.schema.get("type") == "string" and not isinstance(parsed, str) else parsed
 
 
 def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, str]:
@@ -152,30 +134,26 @@ def template_parameters(template: Mapping[str, Any], space: Space) -> dict[str, 
 
     A parameter is missing if the template does not set it, or has two different values at its paths.
 
-    Args:
-        template: The template's spec, as JSON.
-        space: The search space of the Experiment.
-
     Raises:
-        NoSuchPlace: If a path leads to no field.
+        PathNotFound: If a path leads to no field.
     """
-    filled = TrainingJobSpec.model_validate(template).dump()
-    found: dict[str, str] = {}
+    defaulted = TrainingJobSpec.model_validate(template).dump()
+    values: dict[str, str] = {}
     names = paths.Names()
     for parameter in space.parameters:
         domain = space.domains[parameter.name]
-        texts = {_read(domain, template, filled, path, names) for path in parameter.paths}
+        texts = {_template_value(domain, template, defaulted, path, names) for path in parameter.paths}
         if len(texts) == 1 and (text := texts.pop()) is not None:
-            found[parameter.name] = text
-    return space.active(found)
+            values[parameter.name] = text
+    return space.active(values)
 
 
-def _read(
-    domain: Domain, template: Mapping[str, Any], filled: Mapping[str, Any], path: str, names: paths.Names
+def _template_value(
+    domain: Domain, template: Mapping[str, Any], defaulted: Mapping[str, Any], path: str, names: paths.Names
 ) -> str | None:
-    place = paths.find(template, path, names)
-    # The API server fills in no default where a field came later.
-    value = paths.find(filled, path, names).value if place.value is None and place.schema else place.value
+    place = paths.resolve(template, path, names)
+    # The API server sets no default of a field that a later CRD has added.
+    value = paths.resolve(defaulted, path, names).value if place.value is None and place.schema else place.value
     if value is None and not (place.is_set and domain.contains("null")):
         return None
-    return domain.read(value)
+    return domain.from_json(value)

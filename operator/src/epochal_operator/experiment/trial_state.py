@@ -12,39 +12,35 @@ from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
-MAX_FIGURES = 32
+MAX_METRIC_NAMES = 32
 """Maximum number of available metrics in a message about a missing metric."""
-_TRAINED = frozenset({"Running", "Storing"})
-PLACES = 4096
-"""Maximum number of cached results of `place_of`."""
+_TRAINING_STATES = frozenset({"Running", "Storing"})
+MAX_CACHED_NAMES = 4096
+"""Maximum number of cached results of `parse_trial_name`."""
 Jobs = Mapping[tuple[int, int], Object]
 """TrainingJobs by trial and rung."""
 
 
-@lru_cache(maxsize=PLACES)
-def place_of(name: str, experiment: str) -> tuple[int, int] | None:
-    """Return the trial and the rung in the name of a TrainingJob, or None. Names never change, so results are cached.
-
-    Args:
-        name: The name of the TrainingJob.
-        experiment: The name of the Experiment.
-    """
-    found = _TRIAL.fullmatch(name, len(experiment)) if name.startswith(experiment) else None
-    return (int(found[1]), int(found[2])) if found else None
+@lru_cache(maxsize=MAX_CACHED_NAMES)
+def parse_trial_name(name: str, experiment: str) -> tuple[int, int] | None:
+    """Return the trial and the rung in the name of a TrainingJob, or None."""
+    match = _TRIAL.fullmatch(name, len(experiment)) if name.startswith(experiment) else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
-def jobs_of(things: Iterable[Object], metadata: Object) -> dict[tuple[int, int], Object]:
+def jobs_by_rung(jobs: Iterable[Object], metadata: Object) -> dict[tuple[int, int], Object]:
     """Return the TrainingJobs that an Experiment owns, by trial and rung.
 
     Args:
-        things: TrainingJobs with the Experiment's name in a label. Any user can set this label.
+        jobs: TrainingJobs with the Experiment's name in a label. Any user can set this label.
         metadata: The metadata of the Experiment.
     """
-    own = (one for one in things if controller_uid(one) == metadata["uid"])
-    return {place: one for one in own if (place := place_of(one["metadata"]["name"], metadata["name"])) is not None}
+    own = (job for job in jobs if controller_uid(job) == metadata["uid"])
+    keys = ((parse_trial_name(job["metadata"]["name"], metadata["name"]), job) for job in own)
+    return {key: job for key, job in keys if key is not None}
 
 
-def has_begun(job: Object) -> bool:
+def has_started(job: Object) -> bool:
     """Return whether a container of a TrainingJob has run."""
     return bool((job.get("status") or {}).get("startTime"))
 
@@ -55,7 +51,7 @@ def is_refused(job: Object) -> bool:
     Another version of Epochal, or a corrected spec, ends this state.
     """
     failed = condition_of(job, "Failed")
-    return failed is not None and failed.get("reason") == TrialReason.INVALID_SPEC and not has_begun(job)
+    return failed is not None and failed.get("reason") == TrialReason.INVALID_SPEC and not has_started(job)
 
 
 def has_ended(job: Object) -> bool:
@@ -64,32 +60,23 @@ def has_ended(job: Object) -> bool:
     return is_failed or condition_of(job, "Complete") is not None
 
 
-def must_change(job: Object, *, suspend: bool) -> bool:
-    """Return whether the field `spec.suspend` of a trial's TrainingJob must change.
-
-    Args:
-        job: The TrainingJob.
-        suspend: The value that the field must have.
-    """
-    going = job["metadata"].get("deletionTimestamp") is not None
-    return not has_ended(job) and not going and job["spec"].get("suspend", False) is not suspend
+def needs_suspend_change(job: Object, *, suspend: bool) -> bool:
+    """Return whether the field `spec.suspend` of a trial's TrainingJob must change."""
+    is_deleted = job["metadata"].get("deletionTimestamp") is not None
+    return not has_ended(job) and not is_deleted and job["spec"].get("suspend", False) is not suspend
 
 
 def is_idle(job: Object) -> bool:
-    """Return whether a TrainingJob trains nothing now: it is suspended, refused, or has ended."""
+    """Return whether a TrainingJob is suspended, refused, or has ended."""
     return state_of(job) == "Suspended" or is_refused(job) or has_ended(job)
 
 
-def figures(job: Object | None) -> str:
-    """Return the names of the metrics that a TrainingJob has reported, as text for a message.
-
-    Args:
-        job: The TrainingJob; None if it does not exist.
-    """
+def metric_names(job: Object | None) -> str:
+    """Return the names of the metrics that a TrainingJob has reported, as text for a message."""
     status = (job or {}).get("status") or {}
     best = (status.get("best") or {}).get("metric")
     names = sorted({*(status.get("metrics") or {}), *([best] if best else [])})
-    return ", ".join(map(str, names[:MAX_FIGURES])) or "none"
+    return ", ".join(map(str, names[:MAX_METRIC_NAMES])) or "none"
 
 
 def state_of(job: Object) -> str:
@@ -97,11 +84,11 @@ def state_of(job: Object) -> str:
     return str((job.get("status") or {}).get("state", "Queued"))
 
 
-def reports_best(objective: Objective, job: Object) -> bool:
+def reports_best_epoch(objective: Objective, job: Object) -> bool:
     """Return whether a trainer has reported the best epoch by the objective's metric. Earlier images do not."""
     return ((job.get("status") or {}).get("best") or {}).get("metric") == objective.metric
 
 
-def is_trained(job: Object | None) -> bool:
+def is_training(job: Object | None) -> bool:
     """Return whether the TrainingJob of a trial is training now."""
-    return job is not None and state_of(job) in _TRAINED
+    return job is not None and state_of(job) in _TRAINING_STATES

@@ -9,13 +9,13 @@ from datetime import datetime
 from epochal_api.experiment import trial_name
 from epochal_api.text import printable
 
-from epochal_operator.experiment.actions import Create, Suspend, Unmade
-from epochal_operator.experiment.blockers import Blockers, next_attempt
-from epochal_operator.experiment.events import not_made, rejected
+from epochal_operator.experiment.actions import BuildFailure, CreateTrial, SuspendTrial
+from epochal_operator.experiment.blockers import Blockers, next_retry
+from epochal_operator.experiment.events import trial_not_made, trial_rejected
 from epochal_operator.experiment.ledger.events import Failed
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
-from epochal_operator.experiment.trial import Place, Trial
+from epochal_operator.experiment.trial import RungKey, Trial
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL
 from epochal_operator.experiment.trial_state import Jobs
 from epochal_operator.pods.installation import Installation
@@ -29,22 +29,15 @@ from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
 
 REJECTED = "Rejected"
-"""The reason of a failed trial: the API server refused its TrainingJob."""
-AT_ONCE = 8
+"""The reason of a failed trial: the API server or Epochal refused its TrainingJob."""
+MAX_CONCURRENT_WRITES = 8
 """The number of concurrent writes for an Experiment."""
 
 _log = logging.getLogger(__name__)
 
 
 class TrialWriter:
-    """Creates, suspends and resumes the TrainingJobs of trials.
-
-    Args:
-        writer: The writer of objects to the API server.
-        children: The children of Experiments, for corrections with backoff.
-        installation: Returns the settings with which Epochal was installed.
-        clock: Returns the current time, with a time zone.
-    """
+    """Creates, suspends and resumes the TrainingJobs of trials."""
 
     def __init__(
         self,
@@ -58,181 +51,164 @@ class TrialWriter:
         self._installation = installation
         self._clock = clock
         self._created = DriftBackoff()
-        self._blocked: defaultdict[Key, dict[Place, tuple[datetime, StatusCause]]] = defaultdict(dict)
+        self._blocked: defaultdict[Key, dict[RungKey, tuple[datetime, StatusCause]]] = defaultdict(dict)
 
     async def write(
-        self, document: Object, trials: Sequence[Create | Unmade | Suspend], found: Blockers
+        self, document: Object, trials: Sequence[CreateTrial | BuildFailure | SuspendTrial], attempt: Blockers
     ) -> tuple[tuple[Failed, ...], BaseException | None]:
         """Create, suspend and resume TrainingJobs concurrently.
-
-        Args:
-            document: The Experiment, as JSON.
-            trials: The actions.
-            found: Collects the errors that block the Experiment.
 
         Returns:
             The events of trials that are never created, and the first error or None. The caller raises the error after
             it has appended the events.
         """
-        if not all(isinstance(action, Suspend) for action in trials):
+        if not all(isinstance(action, SuspendTrial) for action in trials):
             await self._writer.check_current(document)
-        slots, stops = asyncio.Semaphore(AT_ONCE), False
+        slots, is_stopped = asyncio.Semaphore(MAX_CONCURRENT_WRITES), False
 
-        async def one(action: Create | Unmade | Suspend) -> Failed | None:
-            nonlocal stops
+        async def write_one(action: CreateTrial | BuildFailure | SuspendTrial) -> Failed | None:
+            nonlocal is_stopped
             async with slots:
-                if stops or (found.hindered and isinstance(action, Create)):
+                if is_stopped or (attempt.blocker and isinstance(action, CreateTrial)):
                     return None
                 try:
                     match action:
-                        case Create():
-                            return await self._create(document, action, found)
-                        case Unmade():
-                            return await self._give_up(document, action)
-                        case Suspend():
+                        case CreateTrial():
+                            return await self._create(document, action, attempt)
+                        case BuildFailure():
+                            return await self._handle_build_failure(document, action)
+                        case SuspendTrial():
                             await self._suspend(document, action)
                 except BaseException:
-                    stops = True  # Running writes finish, but no other write begins.
+                    is_stopped = True  # Running writes finish, but no other write begins.
                     raise
                 return None
 
-        results = await asyncio.gather(*map(one, trials), return_exceptions=True)
+        results = await asyncio.gather(*map(write_one, trials), return_exceptions=True)
         failed = tuple(result for result in results if isinstance(result, Failed))
         return failed, next((result for result in results if isinstance(result, BaseException)), None)
 
-    def held(
+    def delayed(
         self, document: Object, jobs: Jobs, trials: Sequence[Trial] = ()
-    ) -> tuple[dict[Place, datetime], StatusCause | None]:
-        """Return the due time of each TrainingJob that must not be written yet, and the cause to report.
-
-        Args:
-            document: The Experiment, as JSON.
-            jobs: The TrainingJobs of the Experiment.
-            trials: The trials of the Experiment that are available.
-        """
-        now, held, told = self._clock(), dict[Place, datetime](), None
+    ) -> tuple[dict[RungKey, datetime], StatusCause | None]:
+        """Return the due time of each TrainingJob that must not be written yet, and the cause to report."""
+        now, delayed, cause = self._clock(), dict[RungKey, datetime](), None
         metadata = document["metadata"]
-        for place in ((one.number, len(one.rungs)) for one in trials if not one.ended):
-            child = Key(metadata["namespace"], trial_name(metadata["name"], *place))
+        for rung_key in (trial.rung_key for trial in trials if not trial.is_finished):
+            child = Key(metadata["namespace"], trial_name(metadata["name"], *rung_key))
             last = self._created.latest(document, TRAINING_JOBS, child, metadata["uid"], now)
-            if place not in jobs and last and last.times > TOLERATED and now < last.due:
-                held[place] = last.due
-                told = told or _deleted(last)
-        for place, job in jobs.items():
+            if rung_key not in jobs and last and last.times > TOLERATED and now < last.due:
+                delayed[rung_key] = last.due
+                cause = cause or _deleted_cause(last)
+        for rung_key, job in jobs.items():
             last = self._children.drift.latest(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
             if last is not None and not last.is_in_place(job) and now < last.due:
-                held[place] = last.due
-                told = told or last.backoff_cause(now, CHILD_REASONS, EXPERIMENTS.kind)
-        return held, told
+                delayed[rung_key] = last.due
+                cause = cause or last.backoff_cause(now, CHILD_REASONS, EXPERIMENTS.kind)
+        return delayed, cause
 
-    def blocked(self, key: Key) -> tuple[dict[Place, StatusCause], dict[Place, datetime]]:
-        """Return the causes that block TrainingJobs of an Experiment, and the time of each next attempt.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
-        now, noted = self._clock(), self._blocked.get(key, {})
-        due = {place: until for place, (until, _) in noted.items() if now < until}
-        return {place: noted[place][1] for place in due}, due
+    def blocked(self, key: Key) -> tuple[dict[RungKey, StatusCause], dict[RungKey, datetime]]:
+        """Return the causes that block TrainingJobs of an Experiment, and the time of each next attempt."""
+        now, blocked = self._clock(), self._blocked.get(key, {})
+        due = {rung_key: time for rung_key, (time, _) in blocked.items() if now < time}
+        return {rung_key: blocked[rung_key][1] for rung_key in due}, due
 
     def forget(self, key: Key) -> None:
-        """Forget the cached state of a deleted or ended Experiment.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
+        """Forget the cached state of a deleted or ended Experiment."""
         self._children.forget(key)
         self._created.forget(key)
         self._blocked.pop(key, None)
 
-    async def _create(self, document: Object, action: Create, found: Blockers) -> Failed | None:
+    async def _create(self, document: Object, action: CreateTrial, attempt: Blockers) -> Failed | None:
         """Create a TrainingJob; return a Failed event if the API server will never accept it."""
         name = action.body["metadata"]["name"]
         # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
-        if refusal := await asyncio.to_thread(spec_error, action.body, self._installation()):
-            return await self._reject(document, action, "Epochal", refusal)
+        if error_message := await asyncio.to_thread(spec_error, action.body, self._installation()):
+            return await self._reject(document, action, "Epochal", error_message)
         try:
-            made, is_new = await self._writer.create(TRAINING_JOBS, action.body)
+            created, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except (Invalid, Forbidden) as error:
-            return await self._refused(document, action, error, found)
+            return await self._handle_refusal(document, action, error, attempt)
         except (NotFound, Conflict, AdmissionFailed) as error:
-            found.failure = error if isinstance(error, AdmissionFailed) else None
-            reason = Reason.WEBHOOK_FAILED if found.failure else Reason.TRIALS_REFUSED
-            found.hindered = StatusCause(reason, f"The API server refuses {name}: {error.message}")
+            attempt.failure = error if isinstance(error, AdmissionFailed) else None
+            reason = Reason.WEBHOOK_FAILED if attempt.failure else Reason.TRIALS_REFUSED
+            attempt.blocker = StatusCause(reason, f"The API server refuses {name}: {error.message}")
             return None
         if is_new:
             _log.info("created %s", name)
-        await self._take(document, action, made, found, is_new=is_new)
+        await self._store(document, action, created, attempt, is_new=is_new)
         return None
 
-    async def _take(self, document: Object, action: Create, made: Object, found: Blockers, *, is_new: bool) -> None:
+    async def _store(
+        self, document: Object, action: CreateTrial, created: Object, attempt: Blockers, *, is_new: bool
+    ) -> None:
         """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
-        if cause := name_conflict(made, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
-            if cause.reason == Reason.CLEANUP:
-                found.hindered = cause
+        if owner_cause := name_conflict(created, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
+            if owner_cause.reason == Reason.CLEANUP:
+                attempt.blocker = owner_cause
             else:
-                self._block(document, action, cause)
+                self._block(document, action, owner_cause)
             return
-        if not _bears_label(made, action.body):
-            made = await self._writer.patch(
-                TRAINING_JOBS, made, {"metadata": {"labels": action.body["metadata"]["labels"]}}
+        if not _has_label(created, action.body):
+            created = await self._writer.patch(
+                TRAINING_JOBS, created, {"metadata": {"labels": action.body["metadata"]["labels"]}}
             )
-        if (mangled := _mangled(made, action.body)) is None:
-            self._writer.put(TRAINING_JOBS, made)
+        if (cause := _admission_cause(created, action.body)) is None:
+            self._writer.put(TRAINING_JOBS, created)
             if is_new:
-                self._note_made(document, action)
+                self._record_creation(document, action)
             return
-        found.hindered = mangled
+        attempt.blocker = cause
         if is_new:
-            await self._writer.delete(TRAINING_JOBS, made)
+            await self._writer.delete(TRAINING_JOBS, created)
 
-    async def _refused(
-        self, document: Object, action: Create, error: Invalid | Forbidden, found: Blockers
+    async def _handle_refusal(
+        self, document: Object, action: CreateTrial, error: Invalid | Forbidden, attempt: Blockers
     ) -> Failed | None:
         """Return a Failed event for an invalid TrainingJob, or None if it may be accepted later."""
-        cause = _refused_by("The API server", action, error.message)
+        cause = _refusal_cause("The API server", action, error.message)
         if error.by_policy:
             self._block(document, action, cause)
             return None
         if isinstance(error, Forbidden):  # a quota or missing permission blocks all trials
-            found.hindered = cause
+            attempt.blocker = cause
             return None
         return await self._reject(document, action, "The API server", error.message)
 
-    async def _reject(self, document: Object, action: Create, who: str, message: str) -> Failed | None:
+    async def _reject(self, document: Object, action: CreateTrial, refuser: str, message: str) -> Failed | None:
         """Return a Failed event for an invalid TrainingJob, or None for a later rung, which waits."""
-        if action.place[1]:  # An earlier rung was accepted, so this rung may be accepted later.
-            self._block(document, action, _refused_by(who, action, message))
+        if action.rung_key[1]:  # An earlier rung was accepted, so this rung may be accepted later.
+            self._block(document, action, _refusal_cause(refuser, action, message))
             return None
-        await self._writer.emit(rejected(action.body["metadata"]["name"], message, by=who), document)
-        return Failed(*action.place, "", REJECTED)
+        await self._writer.emit(trial_rejected(action.body["metadata"]["name"], message, by=refuser), document)
+        return Failed(*action.rung_key, "", REJECTED)
 
-    async def _give_up(self, document: Object, action: Unmade) -> Failed | None:
+    async def _handle_build_failure(self, document: Object, action: BuildFailure) -> Failed | None:
         """Return a Failed event for a TrainingJob that cannot be built, or None for a later rung, which waits."""
-        name = trial_name(document["metadata"]["name"], *action.place)
+        name = trial_name(document["metadata"]["name"], *action.rung_key)
         _log.error("%s cannot be built", name, exc_info=action.error)
-        why = printable(f"{type(action.error).__name__}: {action.error}")
-        message = f"{name} cannot be made, by an error of Epochal's: {why}."
-        if action.place[1]:
+        error = printable(f"{type(action.error).__name__}: {action.error}")
+        message = f"Epochal cannot build the TrainingJob {name}, because of a bug in Epochal: {error}."
+        if action.rung_key[1]:
             self._block(document, action, StatusCause(Reason.TRIAL_NOT_MADE, message))
             return None
-        await self._writer.emit(not_made(name, message), document)
-        return Failed(*action.place, "", Reason.TRIAL_NOT_MADE)
+        await self._writer.emit(trial_not_made(name, message), document)
+        return Failed(*action.rung_key, "", Reason.TRIAL_NOT_MADE)
 
-    def _block(self, document: Object, action: Create | Unmade, cause: StatusCause) -> None:
+    def _block(self, document: Object, action: CreateTrial | BuildFailure, cause: StatusCause) -> None:
         """Record the cause that blocks a TrainingJob, and the time of the next attempt."""
-        self._blocked[key_of(document)][action.place] = (next_attempt(document, cause.reason, self._clock()), cause)
+        self._blocked[key_of(document)][action.rung_key] = (next_retry(document, cause.reason, self._clock()), cause)
 
-    def _note_made(self, document: Object, action: Create) -> None:
+    def _record_creation(self, document: Object, action: CreateTrial) -> None:
         """Count the consecutive creations of a TrainingJob: after each deletion the next creation is delayed longer."""
-        # The UID of the TrainingJob is another one after each creation, so that of the Experiment stands for it.
+        # Each creation has another UID, so the record uses the UID of the Experiment.
         metadata, now = action.body["metadata"], self._clock()
-        made = {"metadata": {**metadata, "uid": document["metadata"]["uid"]}}
-        before = self._created.latest(document, TRAINING_JOBS, key_of(made), made["metadata"]["uid"], now)
+        job = {"metadata": {**metadata, "uid": document["metadata"]["uid"]}}
+        before = self._created.latest(document, TRAINING_JOBS, key_of(job), job["metadata"]["uid"], now)
         fields, name = ("its creation",), metadata["name"]
-        self._created.record(document, TRAINING_JOBS, made, now, fields=fields, before=before, subject=name)
+        self._created.record(document, TRAINING_JOBS, job, now, fields=fields, before=before, subject=name)
 
-    async def _suspend(self, document: Object, action: Suspend) -> None:
+    async def _suspend(self, document: Object, action: SuspendTrial) -> None:
         """Suspend or resume a TrainingJob; each repetition is delayed longer."""
         job, spec = action.job, {"suspend": action.suspend}
         try:
@@ -245,34 +221,36 @@ class TrialWriter:
             raise
 
 
-def _refused_by(who: str, action: Create, message: str) -> StatusCause:
+def _refusal_cause(refuser: str, action: CreateTrial, message: str) -> StatusCause:
     """Return the cause TrialsRefused for a refused TrainingJob."""
-    return StatusCause(Reason.TRIALS_REFUSED, f"{who} refuses {action.body['metadata']['name']}: {message}")
+    return StatusCause(Reason.TRIALS_REFUSED, f"{refuser} refuses {action.body['metadata']['name']}: {message}")
 
 
-def _bears_label(job: Object, body: Object) -> bool:
+def _has_label(job: Object, body: Object) -> bool:
     """Return whether a TrainingJob still has the label of its Experiment."""
     name = body["metadata"]["labels"][EXPERIMENT_LABEL]
     return bool((job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL) == name)
 
 
-def _mangled(made: Object, body: Object) -> StatusCause | None:
+def _admission_cause(created: Object, body: Object) -> StatusCause | None:
     """Return the cause if a created TrainingJob lacks its label or fields of its spec, or None."""
     name = body["metadata"]["name"]
-    if not _bears_label(made, body):
-        message = f"Something takes the label {EXPERIMENT_LABEL} off {name}: an admission webhook or policy, perhaps."
+    if not _has_label(created, body):
+        message = (
+            f"An admission webhook or policy removes the label {EXPERIMENT_LABEL} from {name}: exempt TrainingJobs."
+        )
         return StatusCause(Reason.TRIALS_REFUSED, message)
-    if lost := set(body["spec"]["training"]) - set(made["spec"].get("training") or {}):
+    if lost := set(body["spec"]["training"]) - set(created["spec"].get("training") or {}):
         fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
-        message = f"The CRD of TrainingJobs is of an earlier version, without {fields}: upgrade it."
+        message = f"The CRD of TrainingJobs is too old and lacks {fields}: upgrade the CRD."
         return StatusCause(Reason.TRIALS_REFUSED, message)
     return None
 
 
-def _deleted(last: Correction) -> StatusCause:
+def _deleted_cause(last: Correction) -> StatusCause:
     """Return the cause TrialsDeleted for a TrainingJob that another client deletes repeatedly."""
     message = (
-        f"Somebody has deleted {last.subject} each of the {last.times} times that it was created. Epochal creates it "
-        f"again ever more rarely, at last every {MAX_SECONDS / 60:.0f} minutes: stop the client that deletes it."
+        f"Another client has deleted the TrainingJob {last.subject} after each of {last.times} creations. Epochal "
+        f"creates it again with a growing delay of up to {MAX_SECONDS / 60:.0f} minutes: stop that client."
     )
     return StatusCause(Reason.TRIALS_DELETED, message)

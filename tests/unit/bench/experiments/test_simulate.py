@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 from epochal_operator.experiment.ledger.events import Created, Diverged, Finished, Started
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.replay import replay
 
 from tests.bench.experiments.curves import Curve
@@ -54,7 +54,7 @@ def test_a_rung_continues_from_the_rung_below(run: Run) -> None:
     for number in range(30):
         assert [job.first for job in of_trial(run, number)] == [0, 1, 3][: len(of_trial(run, number))]
     assert run.repeated == 0
-    assert run.epochs == sum(trial.epoch for trial in fold(run.ledger)) < run.epochs_from_zero
+    assert run.epochs == sum(trial.epoch for trial in apply_events(run.ledger)) < run.epochs_from_zero
     assert [(job.first, job.last) for job in of_trial(run, 0)] == [(0, 1), (1, 3), (3, 9)]
 
 
@@ -62,7 +62,7 @@ def test_without_checkpoints_each_rung_trains_all_epochs() -> None:
     run = simulate(DOCUMENT, CURVES, from_checkpoints=False)
     assert [(job.first, job.last) for job in of_trial(run, 0)] == [(0, 1), (0, 3), (0, 9)]
     assert run.epochs == run.epochs_from_zero == sum(job.last for job in run.jobs)
-    assert run.repeated == run.epochs - sum(trial.epoch for trial in fold(run.ledger)) > 0
+    assert run.repeated == run.epochs - sum(trial.epoch for trial in apply_events(run.ledger)) > 0
 
 
 def test_about_a_third_of_a_rung_is_promoted(run: Run) -> None:
@@ -90,14 +90,14 @@ def test_a_diverging_trial_ends_with_that_epoch() -> None:
 
 def test_the_ledger_is_the_operators(run: Run) -> None:
     first = run.ledger[: 2 * PARALLELISM + 1]
-    assert all(isinstance(event, Created) and event.known == 0 for event in first[:PARALLELISM])
+    assert all(isinstance(event, Created) and event.known_events == 0 for event in first[:PARALLELISM])
     assert all(isinstance(event, Started) for event in first[PARALLELISM:-1])
     assert isinstance(first[-1], Finished)
-    known = [event.known for event in run.ledger if isinstance(event, Created)]
+    known = [event.known_events for event in run.ledger if isinstance(event, Created)]
     assert known == sorted(known)
     for event, after in pairwise(run.ledger):
-        if isinstance(after, Created) and after.known:
-            assert after.known <= run.ledger.index(after)
+        if isinstance(after, Created) and after.known_events:
+            assert after.known_events <= run.ledger.index(after)
             assert not isinstance(event, Started) or event.rung  # one that was promoted at the same time
 
 
@@ -136,7 +136,7 @@ def test_epochs_until_a_value_is_reached(value: float, epochs: float) -> None:
 
 
 def _parameters(run: Run, number: int) -> dict[str, str]:
-    return dict(fold(run.ledger)[number].parameters)
+    return dict(apply_events(run.ledger)[number].parameters)
 
 
 def _seeded(document: Object, seed: int) -> Object:

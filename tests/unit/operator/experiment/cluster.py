@@ -1,4 +1,4 @@
-"""A cluster in virtual time: objects, an operator that may be killed after any write, and trainers."""
+"""A cluster in virtual time: objects, an operator that may crash after any write, and trainers."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.ledger.encoding import decode, encode
 from epochal_operator.experiment.ledger.events import Created, Dropped, Event, Owner
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.trial import Trial
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 KEY = Key("vision", "search")
-SOON = 5.0
-"""Seconds that a reconcile may be waited for, in virtual time, without the trainers going on."""
+MAX_WAIT_SECONDS = 5.0
+"""Virtual seconds to wait for a reconcile before the trainers continue."""
 
 
 class Cluster:
@@ -38,29 +38,26 @@ class Cluster:
         changes: Fields of the Experiment's spec, and the template's epochs.
 
     Attributes:
-        now: The time.
-        objects: All objects.
-        trains: Whether the trainers go on.
-        ends: How a trial ends in place of being complete, by its number: the reason of its failure.
-        refuse: Returns how a write is refused, if it is.
-        asked: What the search was asked.
+        failures: The reasons of trials that fail, by number.
+        refuse: Returns the refusal of a request, or None.
+        requests: The requests to the searcher.
     """
 
     def __init__(self, **changes: Any) -> None:
         self.now: datetime = NOW
         self.objects = Objects("vision", clock=lambda: self.now)
-        self.ends: dict[int, str] = {}
+        self.failures: dict[int, str] = {}
         self.refuse: Callable[[str, str, str], Refusal | None] = lambda *_: None
-        self.asked: list[Request] = []
+        self.requests: list[Request] = []
         self.search: Callable[[Request], Response] = suggest
-        self.deaths = 0
+        self.crashes = 0
         self.objects.create(
             "experiments", KEY.namespace, {"metadata": {"name": KEY.name}, "spec": spec_document(**changes)}
         )
-        self.boot()
+        self.restart_operator()
 
-    def boot(self) -> None:
-        """Starts the operator, which knows nothing."""
+    def restart_operator(self) -> None:
+        """Starts an operator with an empty cache."""
         self.kinds = [KIND, experiments(lambda: INSTALLATION, instance="test")]
         self.store = store_for(self.kinds)
         self.kube = Direct(self.objects, self._refused)
@@ -75,8 +72,8 @@ class Cluster:
     def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
         return self.refuse(verb, resource, name)
 
-    def tell(self) -> None:
-        """Tells the operator of all objects, as lists do."""
+    def sync_cache(self) -> None:
+        """Puts all objects into the operator's cache, as list requests do."""
         for source in watched_sources(self.kinds):
             if source.resource.plural not in self.objects.resources:
                 continue
@@ -87,65 +84,72 @@ class Cluster:
             self.store.prune_missing(source, uids, str(self.objects.version), None)
 
     async def reconcile(self) -> float | None:
-        """Reconciles, and again where that is to be at once; returns the seconds until then otherwise."""
+        """Reconciles until no reconcile is due now; returns the seconds until the next."""
         after: float | None = 0
         while after == 0:
-            self.tell()
+            self.sync_cache()
             after = await self.reconciler.reconcile(KEY)
         return after
 
     async def settle(self, *, dies_after: int | None = None) -> float | None:
-        """Reconciles until there is nothing to be done soon; an operator that is killed is started anew.
-
-        Args:
-            dies_after: After how many writes each operator is killed that there is.
-
-        Returns:
-            Seconds after which there is something to be done.
-        """
+        """Reconciles until no reconcile is due soon, with a new operator after each crash; returns the delay."""
         for _ in range(500):
             if dies_after is not None and self.kube.dies_after is None:
                 self.kube.dies_after = dies_after
             try:
                 after = await self.reconcile()
             except Killed:
-                self.deaths += 1
-                self.boot()
+                self.crashes += 1
+                self.restart_operator()
                 continue
-            if after is None or after > SOON:
+            if after is None or after > MAX_WAIT_SECONDS:
                 return after
             self.now += timedelta(seconds=after)
-        raise AssertionError("it does not settle")
+        raise AssertionError("a reconcile is due again and again")
 
     async def run(self, *, dies_after: int | None = None, once: int | None = None) -> None:
-        """Lives until the Experiment has ended and its report is written.
+        """Runs trainers until the Experiment has ended and its report is written.
 
         Args:
-            dies_after: After how many writes each operator is killed that there is.
-            once: After how many writes the first operator is killed.
+            dies_after: The number of writes after which each operator is killed.
+            once: The number of writes after which the first operator is killed.
         """
         self.kube.dies_after = once
         for _ in range(200):
             after = await self.settle(dies_after=dies_after)
-            if not self.work() and self.is_over() and (after is None or after > SOON):
+            if not self.run_trainers() and self.is_finished() and (after is None or after > MAX_WAIT_SECONDS):
                 return
             self.now += timedelta(seconds=60)
-        raise AssertionError(f"it does not end: {self.status()}")
+        raise AssertionError(f"the Experiment does not end: {self.status()}")
 
-    def work(self) -> bool:
-        """Has each trainer begin, or end, its rung, and the report written; returns whether anybody did anything."""
+    async def complete(self) -> None:
+        """Runs until the search has completed all trials."""
+        await self.run()
+        assert self.condition("Complete")["reason"] == "Completed"
+
+    async def train(self, rounds: int, *, seconds: float = 60) -> float | None:
+        """Reconciles and runs trainers, again and again; returns the delay of the last reconcile."""
+        after = None
+        for _ in range(rounds):
+            after = await self.settle()
+            self.run_trainers()
+            self.now += timedelta(seconds=seconds)
+        return after
+
+    def run_trainers(self) -> bool:
+        """Starts or finishes the rung of each trial, and writes the report; returns whether a status has changed."""
         busy = False
-        for job in self.trials():
+        for job in self.jobs():
             status = job.get("status") or {}
             if status.get("state") in {"Complete", "Failed"}:
                 continue
             state = "Suspended" if job["spec"].get("suspend") else "Running"
             if status.get("state") == "Running" and state == "Running":
-                self.end(job)
+                self.finish_rung(job)
             elif status.get("state") == state:
                 continue
             else:
-                self.tell_of(job, {"state": state, "startTime": self.time()})
+                self.patch_status(job, {"state": state, "startTime": self.time()})
             busy = True
         for job in self.objects.list("jobs"):
             if not job.get("status"):
@@ -156,17 +160,16 @@ class Cluster:
                 busy = True
         return busy
 
-    def end(self, job: Any) -> None:
-        """Ends the rung of a trial."""
+    def finish_rung(self, job: Any) -> None:
         training, number = job["spec"]["training"], int(job["metadata"]["labels"]["epochal.dev/trial"])
-        if reason := self.ends.get(number):
+        if reason := self.failures.get(number):
             condition = {"type": "Failed", "status": "True", "reason": reason}
-            self.tell_of(job, {"state": "Failed", "conditions": [condition], "completionTime": self.time()})
+            self.patch_status(job, {"state": "Failed", "conditions": [condition], "completionTime": self.time()})
             return
         epoch = training.get("stopAfterEpoch", training["epochs"])
         reason = "StoppedAfterEpoch" if epoch < training["epochs"] else "Completed"
-        value = f"{worth(training['optimizer'], epoch):.6g}"
-        self.tell_of(
+        value = f"{accuracy(training['optimizer'], epoch):.6g}"
+        self.patch_status(
             job,
             {
                 "state": "Complete",
@@ -177,42 +180,43 @@ class Cluster:
             },
         )
 
-    def tell_of(self, job: Any, status: Any) -> None:
-        """Writes fields of a trial's status."""
+    def patch_status(self, job: Any, status: Any) -> None:
         self.objects.patch(
             "trainingjobs", KEY.namespace, job["metadata"]["name"], {"status": status}, subresource="status"
         )
 
-    def trials(self) -> list[Any]:
-        """Returns the TrainingJobs."""
+    def jobs(self) -> list[Any]:
         return self.objects.list("trainingjobs")
 
-    def names(self, *states: str) -> list[str]:
-        """Returns the names of the TrainingJobs, or of those in some states."""
-        found = self.trials()
-        return [
-            one["metadata"]["name"]
-            for one in found
-            if not states or (one.get("status") or {}).get("state", "Queued") in states
-        ]
+    def job_names(self, *states: str) -> list[str]:
+        """Returns the names of the TrainingJobs, or of those in these states."""
+        jobs = (job for job in self.jobs() if not states or (job.get("status") or {}).get("state", "Queued") in states)
+        return [job["metadata"]["name"] for job in jobs]
+
+    def ready(self) -> tuple[str, str]:
+        """Returns status and reason of the condition Ready."""
+        condition = self.condition("Ready")
+        return condition["status"], condition["reason"]
+
+    def copy_experiment(self, name: str, **objective: Any) -> Any:
+        """Creates a copy of the Experiment with another name and objective."""
+        copy = self.experiment() | {"metadata": {"name": name}}
+        copy["spec"]["objective"] |= objective
+        return self.objects.create("experiments", KEY.namespace, copy)
 
     def experiment(self) -> Any:
-        """Returns the Experiment."""
         return self.objects.get("experiments", *KEY)
 
     def change(self, **spec: Any) -> None:
-        """Changes the Experiment's spec."""
         self.objects.patch("experiments", *KEY, {"spec": spec})
 
     def status(self) -> Any:
-        """Returns the Experiment's status."""
         return self.experiment().get("status") or {}
 
     def condition(self, kind: str) -> Any:
-        """Returns a condition of the Experiment."""
         return next((one for one in self.status().get("conditions", []) if one["type"] == kind), {})
 
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Returns whether the Experiment has ended, and its last report is written."""
         reports = self.objects.list("jobs")
         current = [
@@ -221,7 +225,6 @@ class Cluster:
         return self.condition("Finished").get("status") == "True" and bool(current or not self.status().get("best"))
 
     def events(self) -> tuple[Event, ...]:
-        """Returns the ledger."""
         return decode(self.ledger())
 
     def ledger(self) -> str:
@@ -230,60 +233,63 @@ class Cluster:
         return next((str(one["data"]) for one in found if one["metadata"]["name"] == KEY.name), "")
 
     def lose_ledger(self, data: str | None = None) -> None:
-        """Deletes the ExperimentLedger, or replaces its data; the operator learns of it when it is started next."""
+        """Deletes the ExperimentLedger, or replaces its data, and restarts the operator."""
         if data is None:
             self.objects.delete("experimentledgers", *KEY)
         else:
             self.objects.patch("experimentledgers", *KEY, {"data": data})
-        self.boot()
+        self.restart_operator()
 
-    def note(self, name: str, events: "Sequence[Event]") -> None:
-        """Creates the ExperimentLedger of an Experiment, whose own these events are."""
+    def create_ledger(self, name: str, events: "Sequence[Event]") -> None:
+        """Creates the ExperimentLedger of an Experiment with events."""
         uid = self.objects.get("experiments", KEY.namespace, name)["metadata"]["uid"]
-        self.note_text(name, encode([Owner(uid), *events]), uid)
+        self.create_ledger_object(name, encode([Owner(uid), *events]), uid)
 
-    def note_text(self, name: str, data: str, uid: str, owner: str | None = None, *, replace: bool = False) -> None:
+    def create_ledger_object(
+        self, name: str, data: str, uid: str, owner: str | None = None, *, replace: bool = False
+    ) -> None:
         """Creates an ExperimentLedger with an Experiment as its controller."""
         reference = {"apiVersion": "epochal.dev/v1alpha1", "kind": "Experiment", "name": owner or name, "uid": uid}
         metadata = {"name": name, "ownerReferences": [reference | {"controller": True}]}
         write = self.objects.replace if replace else self.objects.create
         write("experimentledgers", KEY.namespace, {"metadata": metadata, "data": data})
 
-    def folded(self) -> list[Trial]:
-        """Returns the trials that the ledger tells of, without what differs from run to run: uids."""
+    def ledger_trials(self) -> list[Trial]:
+        """Returns the trials in the ledger without uids, which differ between runs."""
         return [
             replace(one, uids=(), rungs=tuple(replace(rung, uid="") for rung in one.rungs))
-            for one in fold(self.events())
+            for one in apply_events(self.events())
         ]
 
-    def given_up(self) -> set[int]:
-        """Returns the trials whose checkpoints are given up."""
+    def dropped_trials(self) -> set[int]:
         return {one.trial for one in self.events() if isinstance(one, Dropped)}
 
     def suggestions(self) -> list[Created]:
-        """Returns what was suggested, and what was known then."""
         return [one for one in self.events() if isinstance(one, Created)]
 
-    def told(self) -> list[str]:
-        """Returns the reasons of all Events about the Experiment."""
+    def event_reasons(self) -> list[str]:
         return [one["reason"] for one in self.objects.list("events")]
 
     def time(self) -> str:
-        """Returns the time as objects have it."""
         return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def _ask(self, request: Request) -> Response:
-        self.asked.append(request)
+        self.requests.append(request)
         return self.search(request)
 
 
+def refusing(verb: str, resource: str, refusal: Refusal) -> "Callable[[str, str, str], Refusal | None]":
+    """Returns a function for `Cluster.refuse` that refuses the requests with a verb for a resource."""
+    return lambda *request: refusal if request[:2] == (verb, resource) else None
+
+
 def suggest(request: Request) -> Response:
-    """Suggests, as a search does: the template first, then what follows from all that is known."""
-    known = json.dumps([one.model_dump(mode="json") for one in request.known])
+    """Suggests the template first, then parameters that depend on all known trials."""
+    known = json.dumps([one.model_dump(mode="json") for one in request.known_trials])
     made = []
-    for number in request.trials:
-        if number < len(request.first):
-            parameters = dict(request.first[number])
+    for number in request.numbers:
+        if number < len(request.first_trials):
+            parameters = dict(request.first_trials[number])
         else:
             digest = hashlib.sha256(f"{request.search.seed}/{number}/{known}".encode()).digest()
             parameters = {"rate": f"{0.001 * 100 ** (digest[0] / 255):.6g}"}
@@ -293,10 +299,10 @@ def suggest(request: Request) -> Response:
 
 
 def suggest_by_number(request: Request) -> Response:
-    """Suggests what does not depend on what is known, as a random search does."""
-    return suggest(request.model_copy(update={"known": ()}))
+    """Suggests parameters that do not depend on the known trials, as a random search does."""
+    return suggest(request.model_copy(update={"known_trials": ()}))
 
 
-def worth(optimizer: Any, epoch: int) -> float:
-    """Returns what a training has reached: best at a learning rate of 0.01."""
+def accuracy(optimizer: Any, epoch: int) -> float:
+    """Returns the accuracy after an epoch: the highest at a learning rate of 0.01."""
     return 0.9 - abs(math.log10(float(optimizer["learning_rate"])) + 2) / 4 + epoch / 100

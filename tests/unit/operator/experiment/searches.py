@@ -1,4 +1,4 @@
-"""Experiments, their ledgers and their trials, as tests need them."""
+"""Experiments, ledgers and trials for tests."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from epochal_api.experiment import ExperimentSpec
 from epochal_operator.experiment.ledger.encoding import Sizes
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.ledger.stored import StoredLedger
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.trial import Rung, Trial
 
 from tests.unit.operator.objects import SPEC
@@ -17,7 +17,6 @@ EPOCHS = 9
 
 
 def spec_document(**changes: Any) -> dict[str, Any]:
-    """Returns the spec of an Experiment as JSON."""
     template = copy.deepcopy(SPEC)
     template["training"] |= {
         "epochs": changes.pop("epochs", EPOCHS),
@@ -51,35 +50,29 @@ def trial(number: int, *values: float | None, epochs: Sequence[int] = (1, 3, 9),
         for rung, (epoch, worth) in enumerate(zip(epochs, values, strict=False))
     )
     state = "Running" if not rungs else "Complete" if len(rungs) == len(epochs) else "Paused"
-    fields: dict[str, Any] = {"parameters": {}, "known": 0, "rungs": rungs, "state": state}
+    fields: dict[str, Any] = {"parameters": {}, "known_events": 0, "rungs": rungs, "state": state}
     return Trial(number, **fields | rest)
 
 
 def ledger(events: Sequence[Event] = (), size: int = 0, **rest: Any) -> StoredLedger:
-    """Returns the ledger of an Experiment."""
-    return StoredLedger("e", events=tuple(events), trials=fold(events), sizes=Sizes(size), **rest)
+    return StoredLedger("e", events=tuple(events), trials=apply_events(events), sizes=Sizes(size), **rest)
 
 
 def created(number: int, parameters: Mapping[str, str] | None = None, known: int = 0) -> Created:
-    """Returns that a trial was decided upon."""
     return Created(number, parameters or {}, known)
 
 
 def started(number: int, rung: int = 0, uid: str = "") -> Started:
-    """Returns that a rung of a trial has begun."""
     return Started(number, rung, uid or f"uid-{number}-{rung}")
 
 
-def finished(number: int, value: str | None, rung: int = 0, *, ended: bool = False, epoch: int = 0) -> Finished:
-    """Returns that a rung of a trial is complete."""
-    return Finished(number, rung, epoch or (1, 3, 9)[rung], value, f"uid-{number}-{rung}", 60, ended)
+def finished(number: int, value: str | None, rung: int = 0, *, is_last: bool = False, epoch: int = 0) -> Finished:
+    return Finished(number, rung, epoch or (1, 3, 9)[rung], value, f"uid-{number}-{rung}", 60, is_last)
 
 
 def diverged(number: int, rung: int = 0) -> Event:
-    """Returns that a trial has diverged."""
     return Diverged(number, rung, f"uid-{number}-{rung}")
 
 
 def failed(number: int, rung: int = 0, reason: str = "OutOfMemory") -> Event:
-    """Returns that a trial has failed."""
     return Failed(number, rung, f"uid-{number}-{rung}", reason)

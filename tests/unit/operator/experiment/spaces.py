@@ -24,7 +24,7 @@ MOMENTUM = {
     "when": {"parameter": "optimizer", "values": ["SGD"]},
 }
 ALL = (MOMENTUM, RATE, UNITS, OPTIMIZER)
-"""One that hangs on another stands before that one here: the order is nobody's duty."""
+"""The dependent parameter comes first, since any order is valid."""
 FINITE = (MOMENTUM, UNITS, OPTIMIZER)
 TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
     "network": {
@@ -45,17 +45,14 @@ TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
 
 
 def parameters(*documents: dict[str, Any]) -> list[Parameter]:
-    """Returns parameters as a spec has them."""
     return [Parameter.model_validate(document) for document in documents or ALL]
 
 
 def space(*documents: dict[str, Any]) -> Space:
-    """Returns the space of some parameters."""
     return Space.of(parameters(*documents))
 
 
 def document(*, template: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """Returns an Experiment as JSON."""
     return {
         "apiVersion": "epochal.dev/v1alpha1",
         "kind": "Experiment",
@@ -70,5 +67,4 @@ def document(*, template: dict[str, Any] | None = None, **spec: Any) -> dict[str
 
 
 def experiment(**spec: Any) -> Experiment:
-    """Returns an Experiment."""
     return parse(document(**spec))

@@ -1,4 +1,4 @@
-"""How soon what is in the way is tried again."""
+"""The backoff of a blocked Experiment."""
 
 import pytest
 from epochal_api.experiment_status import ExperimentStatus
@@ -15,20 +15,20 @@ def held_up(seconds: float, ready: str = "False") -> ExperimentStatus:
 
 
 @pytest.mark.parametrize(
-    ("reason", "before", "wanted"),
+    ("reason", "before", "expected"),
     [
         (Reason.TRIALS_REFUSED, ExperimentStatus(), 30),
         (Reason.TRIALS_REFUSED, held_up(0), 30),
         (Reason.TRIALS_REFUSED, held_up(120), 120),
         (Reason.TRIALS_REFUSED, held_up(86_400), 300),
         (Reason.TRIALS_REFUSED, held_up(86_400, "True"), 30),
-        (Reason.TRIALS_REFUSED, held_up(-3600), 30),  # another clock
+        (Reason.TRIALS_REFUSED, held_up(-3600), 30),  # clock skew
         (Reason.CLEANUP, held_up(1), 1),
         (Reason.CLEANUP, held_up(40), 40),
-        (Reason.FIELD_CONFLICT, held_up(40), None),  # somebody tells its end
+        (Reason.FIELD_CONFLICT, held_up(40), None),  # a watch reports the end
     ],
 )
-def test_the_longer_it_has_been_in_the_way_the_later(
-    reason: Reason, before: ExperimentStatus, wanted: float | None
+def test_backoff_grows_with_the_time_since_ready(
+    reason: Reason, before: ExperimentStatus, expected: float | None
 ) -> None:
-    assert backoff_seconds(reason, before, NOW) == wanted
+    assert backoff_seconds(reason, before, NOW) == expected

@@ -1,4 +1,4 @@
-"""What is kept of an Experiment, its trials and its report."""
+"""The cached fields of an Experiment, its trials and its report Job."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def document(ledger: str = "", **labels: str) -> dict[str, Any]:
     return kind | {"metadata": metadata | more, "spec": spec_document(), "status": {"state": "Running"}}
 
 
-def test_of_an_experiment_no_annotation_is_kept_and_its_spec_as_a_text() -> None:
+def test_cached_fields_of_an_experiment() -> None:
     store = store_for([EXPERIMENT])
     store.put(EXPERIMENTS, document("A" * 200_000))
     known = store.get(EXPERIMENTS, Key("vision", "search"))
@@ -44,12 +44,12 @@ def test_of_an_experiment_no_annotation_is_kept_and_its_spec_as_a_text() -> None
     assert known["status"] == {"state": "Running"}
 
 
-def test_labels_that_were_chosen_are_kept() -> None:
+def test_metric_labels_are_cached() -> None:
     many = {f"label-{number}": "" for number in range(70)} | {"team": "vision"}
     assert cache_transform.experiment(document(**many), ["team"])["metadata"]["labels"] == {"team": "vision"}
 
 
-def test_of_a_trial_only_what_its_experiment_needs_is_kept() -> None:
+def test_cached_fields_of_a_trial() -> None:
     one = complete()
     one["status"]["network"] = {"parameters": 1}
     one["metadata"]["annotations"]["other"] = "x"
@@ -60,7 +60,7 @@ def test_of_a_trial_only_what_its_experiment_needs_is_kept() -> None:
 
 
 @pytest.mark.parametrize("character", ["\U0001f600", "\u00e9", '"'])
-def test_of_a_trial_the_longest_parameters_are_kept(character: str) -> None:
+def test_the_longest_parameters_are_cached(character: str) -> None:
     names = [f"{'p' * 60}{number}" for number in range(MAX_PARAMETERS)]
     values = dict.fromkeys(names, character * 256)
     document = {"metadata": EXPERIMENT_METADATA, "spec": spec_document()}
@@ -69,13 +69,13 @@ def test_of_a_trial_the_longest_parameters_are_kept(character: str) -> None:
     assert json.loads(text) == values
 
 
-def test_of_other_training_jobs_nothing_is_kept() -> None:
+def test_only_metadata_of_other_training_jobs_is_cached() -> None:
     one = complete()
     one["metadata"]["labels"] = {}
     assert set(cache_transform.trial(one)) == {"metadata"}
 
 
-def test_of_a_report_it_is_kept_what_it_knows() -> None:
+def test_cached_fields_of_a_report_job() -> None:
     known = {"epochal.dev/known": "7", "epochal.dev/given-up": ",".join(map(str, range(1000)))}
     metadata = {"name": "search-report", "namespace": "vision", "uid": "r", "annotations": known | {"other": "x"}}
     given = {"metadata": metadata, "spec": {"template": {}}, "status": {"succeeded": 1}}

@@ -1,10 +1,10 @@
-"""Which transitions of an Experiment are Events."""
+"""The Events for transitions of an Experiment."""
 
 from typing import Any
 
 import pytest
 from epochal_api.experiment_status import ExperimentStatus
-from epochal_operator.experiment.events import events, rejected, report_failed
+from epochal_operator.experiment.events import report_failed, transition_events, trial_rejected
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.trial import Trial
@@ -25,7 +25,7 @@ SUSPENDED = at_phase(Reason.SUSPENDED, "Suspended")
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "wanted"),
+    ("before", "after", "expected"),
     [
         (NOTHING, at_phase(Reason.QUEUED, "Queued"), []),
         (NOTHING, RUNNING, []),
@@ -48,39 +48,41 @@ SUSPENDED = at_phase(Reason.SUSPENDED, "Suspended")
          at_phase(Reason.COMPLETED, "Complete", trial(1, 0.5), trial(2, 0.6)), ["NewBest", "Completed"]),
     ],
 )  # fmt: skip
-def test_what_is_told(before: ExperimentStatus, after: ExperimentStatus, wanted: list[str]) -> None:
-    assert [str(one.reason) for one in events("val_accuracy", before, after)] == wanted
+def test_events_of_transitions(before: ExperimentStatus, after: ExperimentStatus, expected: list[str]) -> None:
+    assert [str(one.reason) for one in transition_events("val_accuracy", before, after)] == expected
 
 
-def test_the_best_is_named_with_what_made_it() -> None:
+def test_new_best_names_the_parameters() -> None:
     best = trial(12, 0.9921, parameters={"rate": "0.0021", "filters": "32"})
-    (told,) = events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", best))
-    assert told.note == "The best is trial 12, search-12-r0: val_accuracy 0.9921 with rate 0.0021, filters 32."
-    assert told.type == "Normal"
-    (told,) = events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", trial(0, 0.5)))
-    assert "trial 0 (the template as it is written)" in told.note
+    (event,) = transition_events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", best))
+    assert event.note == "The best is trial 12, search-12-r0: val_accuracy 0.9921 with rate 0.0021, filters 32."
+    assert event.type == "Normal"
+    (event,) = transition_events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", trial(0, 0.5)))
+    assert "trial 0 (the unchanged template)" in event.note
     many = trial(12, 0.9, parameters={f"p{number}": "1" for number in range(20)})
-    (told,) = events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", many))
-    assert told.note.endswith("p7 1, ….")
+    (event,) = transition_events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", many))
+    assert event.note.endswith("p7 1, ….")
 
 
-def test_the_end_names_the_best() -> None:
+def test_the_end_names_the_best_trial() -> None:
     before = at_phase(Reason.RUNNING, "Running", trial(1, 0.5))
-    (told,) = events("loss", before, at_phase(Reason.COMPLETED, "Complete", trial(1, 0.5), message="All are done."))
-    assert told.note == "All are done. The best is trial 1, search-1-r0: loss 0.5."
+    (event,) = transition_events(
+        "loss", before, at_phase(Reason.COMPLETED, "Complete", trial(1, 0.5), message="All are done.")
+    )
+    assert event.note == "All are done. The best is trial 1, search-1-r0: loss 0.5."
 
 
-def test_what_one_trial_and_the_report_tell() -> None:
-    refused = rejected("search-1-r0", "spec.network: must not")
+def test_events_of_a_trial_and_the_report() -> None:
+    refused = trial_rejected("search-1-r0", "spec.network: must not")
     assert (refused.type, refused.reason, refused.key) == ("Warning", "TrialRejected", "search-1-r0")
     assert "spec.network: must not" in refused.note
     assert report_failed("search-report", "No bucket.", "uid").note.endswith("No bucket.")
 
 
-@pytest.mark.parametrize(("value", "maximize", "wanted"), [
+@pytest.mark.parametrize(("value", "maximize", "expected"), [
     (0.6, True, ["NewBest"]), (0.4, True, []), (0.6, False, []), (0.4, False, ["NewBest"]), (0.5, True, []),
 ])  # fmt: skip
-def test_a_best_that_has_become_worse_is_no_new_best(value: float, wanted: list[str], *, maximize: bool) -> None:
+def test_a_worse_best_value_is_no_new_best(value: float, expected: list[str], *, maximize: bool) -> None:
     before = at_phase(Reason.RUNNING, "Running", trial(1, 0.5))
     after = at_phase(Reason.RUNNING, "Running", trial(2, value))
-    assert [str(one.reason) for one in events("loss", before, after, maximize=maximize)] == wanted
+    assert [str(one.reason) for one in transition_events("loss", before, after, maximize=maximize)] == expected

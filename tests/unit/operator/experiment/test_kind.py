@@ -1,4 +1,4 @@
-"""The description of Experiments: what of a TrainingJob matters to the Experiment whose trial it is."""
+"""The kind Experiment: its sources, its cache, and the changes that enqueue an Experiment."""
 
 import copy
 from typing import Any
@@ -41,25 +41,25 @@ def changed(one: Any, **parts: Any) -> Any:
          changed(job(), metadata={"labels": {}}, status={"state": "Failed"}), False),
     ],
 )  # fmt: skip
-def test_an_experiment_is_woken_by_what_matters_of_its_trials(before: Any, after: Any, *, wakes: bool) -> None:
+def test_changes_of_a_trial_that_enqueue_its_experiment(before: Any, after: Any, *, wakes: bool) -> None:
     found = experiments_of(Change(TRAINING_JOBS, before, after), store_for([EXPERIMENT]))
     assert set(found) == ({KEY} if wakes else set())
 
 
-def test_one_that_goes_to_another_experiment_matters_to_both() -> None:
+def test_a_moved_trial_enqueues_both_experiments() -> None:
     other = changed(job(), metadata={"labels": {"epochal.dev/experiment": "other"}})
     found = experiments_of(Change(TRAINING_JOBS, job(), other), store_for([EXPERIMENT]))
     assert set(found) == {KEY, Key("vision", "other")}
 
 
-def test_training_jobs_are_watched_once_and_reports_by_their_label() -> None:
+def test_watched_sources() -> None:
     sources = watched_sources([KIND, EXPERIMENT])
     assert [one for one in sources if one.resource == TRAINING_JOBS] == [Source(TRAINING_JOBS)]
     assert Source(EXPERIMENTS) in sources
     assert Source(JOBS, "epochal.dev/experiment") in sources
 
 
-def test_trials_are_found_beside_what_training_jobs_need() -> None:
+def test_the_cache_has_the_fields_of_both_kinds() -> None:
     store, one = store_for([KIND, EXPERIMENT]), complete()
     one["spec"] = {"training": {"epochs": 9}, "suspend": True}
     one["metadata"]["resourceVersion"] = "4"

@@ -1,4 +1,4 @@
-"""The series of Experiments."""
+"""The Prometheus series of Experiments."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -67,34 +67,34 @@ def test_the_series() -> None:
     assert "epochal_experiment_completion_time_seconds" not in found
 
 
-async def test_after_a_restart_they_are_those_of_before_and_they_go_with_the_experiment() -> None:
+async def test_series_survive_a_restart_and_end_with_the_experiment() -> None:
     cluster = Cluster(maxTrials=4, epochs=3, parallelism=2)
     await cluster.run()
     before = samples(cluster.store.objects(EXPERIMENTS))
     assert before["epochal_experiment_best_value"]
     assert before["epochal_experiment_epochs_saved"]
-    cluster.boot()
-    cluster.tell()
-    assert samples(cluster.store.objects(EXPERIMENTS)) == before, "what is kept of it is all that they are made of"
+    cluster.restart_operator()
+    cluster.sync_cache()
+    assert samples(cluster.store.objects(EXPERIMENTS)) == before, "the cache has all fields of the series"
     await cluster.settle()
     assert samples(cluster.store.objects(EXPERIMENTS)) == before
     cluster.objects.delete("experiments", *KEY_OF_SEARCH)
-    cluster.tell()
+    cluster.sync_cache()
     assert samples(cluster.store.objects(EXPERIMENTS)) == {}
 
 
-def test_labels_that_were_chosen_are_on_all_series() -> None:
+def test_metric_labels_are_on_all_series() -> None:
     found = samples([SEARCH], "team")
     assert all(labels["label_team"] == "vision" for series in found.values() for labels, _ in series)
 
 
-def test_one_that_has_no_status_has_what_there_is() -> None:
+def test_series_without_a_status() -> None:
     found = samples([{"metadata": SEARCH["metadata"]}])
     assert set(found) == {"epochal_experiment_info", "epochal_experiment_created_time_seconds"}
     assert samples([]) == {}
 
 
-def test_a_word_of_others_is_one() -> None:
+def test_unknown_reasons_are_other() -> None:
     odd = {**SEARCH, "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Anything"}]}}
     assert samples([odd])["epochal_experiment_reason"] == [({**KEY, "reason": "Other", "fault": "Cluster"}, 1)]
 
@@ -103,7 +103,7 @@ ODD: some.SearchStrategy[Any] = some.sampled_from([None, 7, 10**400, "text", [],
 
 
 @given(some.dictionaries(some.sampled_from([*SEARCH["status"]]), ODD), some.sampled_from(["status", "metadata"]), ODD)
-def test_an_object_of_any_shape_spoils_no_scrape(status: dict[str, Any], part: str, odd: Any) -> None:
+def test_invalid_objects_do_not_break_the_scrape(status: dict[str, Any], part: str, odd: Any) -> None:
     odd_one = {**SEARCH, "status": status, part: odd} if odd else {**SEARCH, "status": status}
     found = samples([odd_one, SEARCH])
     assert ({**KEY, "metric": "val_accuracy"}, 0.9921) in found["epochal_experiment_best_value"]

@@ -1,4 +1,4 @@
-"""Where an Experiment is, and why."""
+"""The state of an Experiment, and its cause."""
 
 from typing import Any
 
@@ -21,82 +21,86 @@ CONFLICT = StatusCause(Reason.NAME_CONFLICT, "search-1-r0 is somebody else's")
 REFUSED = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
 
 
-def seen(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
+def observed_state(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     places = [one["metadata"]["name"].split("-")[1:] for one in jobs]
     by_place = {(int(number), int(rung[1:])): one for (number, rung), one in zip(places, jobs, strict=True)}
-    own = ledger(**{name: rest.pop(name) for name in ("size", "exhausted") if name in rest})
+    own = ledger(**{name: rest.pop(name) for name in ("size", "is_exhausted") if name in rest})
     return Observed(NOW, own, trials=tuple(trials), jobs=by_place, **rest)
 
 
 @pytest.mark.parametrize(
-    ("observed", "changes", "wanted"),
+    ("observed", "changes", "expected"),
     [
-        (seen([]), {}, ("Queued", "Queued")),
-        (seen([trial(0)], job(0)), {}, ("Queued", "Queued")),
-        (seen([trial(0)], job(0, state="Running")), {}, ("Running", "Running")),
-        (seen([trial(0), trial(1, 0.5)], job(0)), {}, ("Running", "Running")),
-        # In the way.
-        (seen([trial(0)], job(0, conditions=TROUBLE)), {}, ("Queued", "TrialsNotReady")),
-        (seen([trial(0)], job(0, conditions=STALLED)), {}, ("Queued", "TrialsStalled")),
+        (observed_state([]), {}, ("Queued", "Queued")),
+        (observed_state([trial(0)], job(0)), {}, ("Queued", "Queued")),
+        (observed_state([trial(0)], job(0, state="Running")), {}, ("Running", "Running")),
+        (observed_state([trial(0), trial(1, 0.5)], job(0)), {}, ("Running", "Running")),
+        # Blocked.
+        (observed_state([trial(0)], job(0, conditions=TROUBLE)), {}, ("Queued", "TrialsNotReady")),
+        (observed_state([trial(0)], job(0, conditions=STALLED)), {}, ("Queued", "TrialsStalled")),
         (
-            seen([trial(0), trial(1)], job(0, conditions=STALLED), job(1, conditions=TROUBLE)),
+            observed_state([trial(0), trial(1)], job(0, conditions=STALLED), job(1, conditions=TROUBLE)),
             {},
             ("Queued", "TrialsNotReady"),
         ),
-        (seen([trial(0)], job(0, conditions=PASSES)), {}, ("Queued", "Queued")),
-        (seen([trial(0), trial(1)], job(0, conditions=TROUBLE), job(1, state="Running")), {}, ("Running", "Running")),
-        (seen([trial(1)], blocked={(1, 0): CONFLICT}), {}, ("Queued", "NameConflict")),
-        (seen([trial(1)], blocked={(1, 0): CONFLICT}, hindered=REFUSED), {}, ("Queued", "TrialsRefused")),
-        # As its spec asks.
-        (seen([]), {"suspend": True}, ("Suspended", "Suspended")),
-        (seen([trial(0)], job(0, state="Running")), {"suspend": True}, ("Running", "Suspending")),
-        (seen([trial(0)], job(0, state="Suspended")), {"suspend": True}, ("Suspended", "Suspended")),
-        (seen([trial(0, 0.1)], job(0, 1, state="Running")), {"finish": True}, ("Complete", "FinishedEarly")),
+        (observed_state([trial(0)], job(0, conditions=PASSES)), {}, ("Queued", "Queued")),
         (
-            seen([trial(0, 0.1), trial(1, uids=("u",))], job(1, state="Running")),
+            observed_state([trial(0), trial(1)], job(0, conditions=TROUBLE), job(1, state="Running")),
+            {},
+            ("Running", "Running"),
+        ),
+        (observed_state([trial(1)], blocked={(1, 0): CONFLICT}), {}, ("Queued", "NameConflict")),
+        (observed_state([trial(1)], blocked={(1, 0): CONFLICT}, blocker=REFUSED), {}, ("Queued", "TrialsRefused")),
+        # suspend and finish.
+        (observed_state([]), {"suspend": True}, ("Suspended", "Suspended")),
+        (observed_state([trial(0)], job(0, state="Running")), {"suspend": True}, ("Running", "Suspending")),
+        (observed_state([trial(0)], job(0, state="Suspended")), {"suspend": True}, ("Suspended", "Suspended")),
+        (observed_state([trial(0, 0.1)], job(0, 1, state="Running")), {"finish": True}, ("Complete", "FinishedEarly")),
+        (
+            observed_state([trial(0, 0.1), trial(1, uids=("u",))], job(1, state="Running")),
             {"finish": True},
             ("Running", "Finishing"),
         ),
-        # Over.
-        (seen([DONE]), {"maxTrials": 1}, ("Complete", "Completed")),
-        (seen([DONE]), {"maxTrials": 1, "suspend": True}, ("Complete", "Completed")),
-        (seen([DONE], exhausted=True), {}, ("Complete", "SearchExhausted")),
-        (seen([DONE], size=250_000), {}, ("Complete", "LedgerFull")),
-        (seen([trial(0)], size=250_000), {}, ("Queued", "LedgerFull")),
-        (seen([trial(0)], size=250_000), {"maxTrials": 1}, ("Queued", "Queued")),
-        (seen([trial(0)], size=250_000, exhausted=True), {}, ("Queued", "Queued")),
-        (seen([trial(0, 0.1)], size=204_672), {"maxTrials": 1}, ("Running", "Running")),
-        (seen([trial(0, state="Failed")]), {"maxFailedTrials": 0}, ("Failed", "TooManyFailedTrials")),
-        (seen([trial(0)]), {"activeDeadlineSeconds": 60}, ("Failed", "DeadlineExceeded")),
-        (seen([trial(0)]), {"activeDeadlineSeconds": 61}, ("Queued", "Queued")),
-        (seen([DONE]), {"activeDeadlineSeconds": 60, "maxTrials": 1}, ("Complete", "Completed")),
+        # Finished.
+        (observed_state([DONE]), {"maxTrials": 1}, ("Complete", "Completed")),
+        (observed_state([DONE]), {"maxTrials": 1, "suspend": True}, ("Complete", "Completed")),
+        (observed_state([DONE], is_exhausted=True), {}, ("Complete", "SearchExhausted")),
+        (observed_state([DONE], size=250_000), {}, ("Complete", "LedgerFull")),
+        (observed_state([trial(0)], size=250_000), {}, ("Queued", "LedgerFull")),
+        (observed_state([trial(0)], size=250_000), {"maxTrials": 1}, ("Queued", "Queued")),
+        (observed_state([trial(0)], size=250_000, is_exhausted=True), {}, ("Queued", "Queued")),
+        (observed_state([trial(0, 0.1)], size=204_672), {"maxTrials": 1}, ("Running", "Running")),
+        (observed_state([trial(0, state="Failed")]), {"maxFailedTrials": 0}, ("Failed", "TooManyFailedTrials")),
+        (observed_state([trial(0)]), {"activeDeadlineSeconds": 60}, ("Failed", "DeadlineExceeded")),
+        (observed_state([trial(0)]), {"activeDeadlineSeconds": 61}, ("Queued", "Queued")),
+        (observed_state([DONE]), {"activeDeadlineSeconds": 60, "maxTrials": 1}, ("Complete", "Completed")),
     ],
 )
-def test_where_it_is(observed: Observed, changes: dict[str, Any], wanted: tuple[str, str]) -> None:
+def test_state_and_reason(observed: Observed, changes: dict[str, Any], expected: tuple[str, str]) -> None:
     found = phase(spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
-    assert (found.state, found.cause.reason) == wanted
-    assert found.ended is (wanted[0] in {"Complete", "Failed"})
+    assert (found.state, found.cause.reason) == expected
+    assert found.is_finished is (expected[0] in {"Complete", "Failed"})
 
 
-def test_the_deadline_counts_from_the_start() -> None:
-    assert phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), seen([trial(0)])).state == "Queued"
+def test_the_deadline_starts_with_the_start_time() -> None:
+    assert phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), observed_state([trial(0)])).state == "Queued"
 
 
 @pytest.mark.parametrize(
     ("observed", "changes", "words"),
     [
-        (seen([trial(0)], job(0, conditions=TROUBLE)), {}, "search-0-r0: ImagePullBackOff: no such image"),
+        (observed_state([trial(0)], job(0, conditions=TROUBLE)), {}, "search-0-r0: ImagePullBackOff: no such image"),
         (
-            seen([trial(7, state="Failed", reason="OutOfMemory")]),
+            observed_state([trial(7, state="Failed", reason="OutOfMemory")]),
             {"maxFailedTrials": 0},
-            "more than spec.maxFailedTrials: 0. The last one, trial 7, did for the reason OutOfMemory",
+            "more than spec.maxFailedTrials: 0. The last failure is trial 7: OutOfMemory",
         ),
         (
-            seen([DONE]),
+            observed_state([DONE]),
             {"objective": {"metric": "a", "goal": "Maximize", "target": "0.3"}},
             "spec.objective.target: 0.3",
         ),
     ],
 )
-def test_why(observed: Observed, changes: dict[str, Any], words: str) -> None:
+def test_messages(observed: Observed, changes: dict[str, Any], words: str) -> None:
     assert words in phase(spec(**changes), ExperimentStatus(), observed).cause.message

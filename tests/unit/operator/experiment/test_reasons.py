@@ -1,4 +1,4 @@
-"""The table of reasons of Experiments: all in it are given, and the documents say the same."""
+"""The table of reasons: each reason is used, and docs/reasons.md has its effect."""
 
 import ast
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from epochal_operator.experiment.reasons import Effect, Reason, effect
-from epochal_operator.experiment.schedule.next_trials import FAILURES, End
+from epochal_operator.experiment.schedule.next_trials import FAILURE_REASONS, EndReason
 from epochal_operator.runtime.owners import ChildReasons
 
 from tests.unit.operator.reasons_page import documented
@@ -19,13 +19,13 @@ def nodes() -> Iterator[ast.AST]:
         yield from ast.walk(ast.parse(file.read_text(), str(file)))
 
 
-def test_every_reason_is_given_somewhere() -> None:
+def test_every_reason_is_used() -> None:
     ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
     ours |= {name.upper() for name in ChildReasons._fields}
-    assert {one for one in Reason if one.name not in ours and one not in get_args(End)} == set()
+    assert {one for one in Reason if one.name not in ours and one not in get_args(EndReason)} == set()
 
 
-def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
+def test_every_reason_is_documented_with_its_effect() -> None:
     rows = list(documented("Experiment"))
     assert sorted(word for word, _ in rows) == sorted(Reason)
     for word, row in rows:
@@ -39,11 +39,11 @@ def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
             assert row["Fault"] == (known.fault or ""), word
 
 
-def test_every_end_has_its_reason() -> None:
-    assert {Reason(one).effect.ready for one in get_args(End) if one not in FAILURES} == {True}
-    assert {Reason(one).effect.stalls for one in FAILURES} == {True}
+def test_every_end_reason_has_an_effect() -> None:
+    assert {Reason(one).effect.ready for one in get_args(EndReason) if one not in FAILURE_REASONS} == {True}
+    assert {Reason(one).effect.stalls for one in FAILURE_REASONS} == {True}
 
 
-def test_any_other_word_is_told_of_and_no_more() -> None:
+def test_unknown_reasons_are_warnings() -> None:
     assert effect("NameConflict") == Reason.NAME_CONFLICT.effect
     assert effect("SomethingElse") == Effect(event="Warning", ready=False, fault="Cluster")

@@ -1,4 +1,4 @@
-"""A search can be computed again from the Experiment alone, however parallel it was, and says so when it cannot."""
+"""The replay of a search from an Experiment and its ledger."""
 
 import os
 import random
@@ -13,7 +13,7 @@ from epochal_api.experiment import parse
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Finished, Started
 from epochal_operator.experiment.replay import Difference, NothingToReplay, main, read, replay
-from epochal_operator.experiment.search.build_request import request
+from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.spaces import FINITE, document
@@ -34,7 +34,7 @@ def searched(document: dict[str, Any], trials: int, seed: int = 1) -> list[Event
             return ledger
         if numbers:
             known = len(ledger)
-            response = suggest(request(spec, template, ledger, numbers))
+            response = suggest(build_request(spec, template, ledger, numbers))
             for one in response.suggestions:
                 ledger += [Created(one.trial, one.parameters, known), Started(one.trial, 0, f"uid-{one.trial}")]
                 running.append((one.trial, 0))
@@ -76,44 +76,44 @@ LEDGER = searched(SEARCH, 30)
         ({"search": {"method": "None"}}, 1),
     ],
 )
-def test_a_search_of_many_at_once_is_found_again(search: dict[str, Any], trials: int) -> None:
+def test_a_parallel_search_is_repeated(search: dict[str, Any], trials: int) -> None:
     made = document(**search)
     ledger = searched(made, trials)
     assert sum(isinstance(event, Created) for event in ledger) == min(trials, 16) if "parameters" in search else trials
     assert replay(made, encode(ledger)) == []
 
 
-def test_the_first_ones_too() -> None:
+def test_initial_trials_are_repeated() -> None:
     assert replay(SEARCH, encode(LEDGER)) == []
 
 
 def changed(trial: int, **parameters: str) -> list[Event]:
     return [
-        Created(event.trial, {**event.parameters, **parameters}, event.known)
+        Created(event.trial, {**event.parameters, **parameters}, event.known_events)
         if isinstance(event, Created) and event.trial == trial
         else event
         for event in LEDGER
     ]
 
 
-def test_tells_which_differ() -> None:
+def test_differences() -> None:
     found = replay(SEARCH, encode(changed(29, rate="0.05")))
     assert [one.trial for one in found] == [29]
-    assert found[0].had["rate"] == "0.05"
-    assert "trial 29 had " in str(found[0])
+    assert found[0].recorded["rate"] == "0.05"
+    assert "trial 29 has " in str(found[0])
     assert "rate 0.05" in str(found[0])
-    assert str(Difference(3, {}, None)) == "trial 3 had no parameters; suggested again: nothing"
+    assert str(Difference(3, {}, None)) == "trial 3 has no parameters; suggested today: nothing"
 
 
-def test_a_search_with_another_seed_is_another_one() -> None:
+def test_another_seed_changes_all_suggestions() -> None:
     other = {**SEARCH, "spec": {**SEARCH["spec"], "search": {"method": "TPE", "seed": 8, "startupTrials": 5}}}
     assert [one.trial for one in replay(other, encode(LEDGER))] == list(range(3, 30))
 
 
 @pytest.mark.parametrize(
-    ("made", "data", "said"),
+    ("made", "data", "message"),
     [
-        (SEARCH, "", "is empty or damaged: it must tell of the trials 0, 1, … in this order"),
+        (SEARCH, "", "is empty or damaged: it must have the trials 0, 1, … in this order"),
         (SEARCH, encode(LEDGER[1:]), "is empty or damaged"),
         (SEARCH, encode(LEDGER[:1] + LEDGER[20:]), "is empty or damaged"),
         (SEARCH, encode([Created(0, {}, 7)]), "is empty or damaged"),
@@ -122,31 +122,34 @@ def test_a_search_with_another_seed_is_another_one() -> None:
         (None, "", "must be an Experiment, found NoneType"),
     ],
 )
-def test_says_what_it_cannot_replay(made: Any, data: str, said: str) -> None:
+def test_inputs_without_a_search(made: Any, data: str, message: str) -> None:
     with pytest.raises(NothingToReplay) as found:
         replay(made, data)
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "message"),
     [
         (
             [SEARCH],
-            "must hold one ExperimentLedger, found Experiment: kubectl get experiment/NAME experimentledger/NAME",
+            "must contain one ExperimentLedger, found Experiment: kubectl get experiment/NAME experimentledger/NAME",
         ),
-        ([{"kind": "List", "items": None}], "must hold one Experiment, found List"),
-        ([printed(SEARCH, LEDGER), SEARCH], "must hold one Experiment, found Experiment, ExperimentLedger, Experiment"),
-        ([None, "text"], "must hold one Experiment, found no object"),
+        ([{"kind": "List", "items": None}], "must contain one Experiment, found List"),
+        (
+            [printed(SEARCH, LEDGER), SEARCH],
+            "must contain one Experiment, found Experiment, ExperimentLedger, Experiment",
+        ),
+        ([None, "text"], "must contain one Experiment, found no object"),
     ],
 )
-def test_says_which_object_a_file_lacks(file: list[Any], said: str) -> None:
+def test_files_without_both_objects(file: list[Any], message: str) -> None:
     with pytest.raises(NothingToReplay) as found:
         read(yaml.safe_dump_all(file))
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
-def test_both_objects_may_follow_one_another() -> None:
+def test_both_objects_may_be_separate_documents() -> None:
     both = printed(SEARCH, LEDGER)
     assert read(yaml.safe_dump_all(both["items"])) == read(yaml.safe_dump(both)) == (SEARCH, encode(LEDGER))
 
@@ -157,7 +160,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main([str(file)]) is None
     file.write_text(yaml.safe_dump(printed(SEARCH, changed(29, rate="0.05"))))
     assert main([str(file)]) == "1 suggestions differ"
-    assert capsys.readouterr().out.startswith("trial 29 had ")
+    assert capsys.readouterr().out.startswith("trial 29 has ")
     file.write_text("[")
     assert (main([str(file)]) or "").startswith(f"{file}: while parsing")
     assert "No such file" in (main([str(tmp_path / "none.yaml")]) or "")
@@ -178,4 +181,4 @@ def test_the_operator_has_the_command(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(SEARCH))
     run = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
     assert run.returncode == 1
-    assert "must hold one ExperimentLedger" in run.stderr
+    assert "must contain one ExperimentLedger" in run.stderr

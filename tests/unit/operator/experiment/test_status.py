@@ -1,4 +1,4 @@
-"""The status of an Experiment: derived, and bounded whatever there is."""
+"""The status of an Experiment and its size limit."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from epochal_operator.experiment.observed import Importance, Observed
 from epochal_operator.experiment.phase import phase
 from epochal_operator.experiment.plan_blocked import invalid_spec_status
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.state import Phase, is_finished
+from epochal_operator.experiment.state import Phase, was_finished
 from epochal_operator.experiment.status import results_uri, status
 from epochal_operator.experiment.trial import Rung, Trial
 from epochal_operator.pods.mutable_fields import MutableFields
@@ -34,7 +34,7 @@ def derived(trials: list[Trial], before: ExperimentStatus | None = None, now: Ph
     return status(METADATA, spec(**changes), before, now, observed)
 
 
-def test_what_becomes_of_trials_is_counted() -> None:
+def test_counts_of_trials() -> None:
     trials = [
         trial(0, 0.1, 0.2, 0.3), trial(1, 0.5), trial(2), trial(3), trial(4, state="Failed"), trial(5, state="Diverged")
     ]  # fmt: skip
@@ -46,7 +46,7 @@ def test_what_becomes_of_trials_is_counted() -> None:
     assert derived([trial(0)], changes={"maxTrials": 60}).display.trials == "1/60"
 
 
-def test_the_best_come_with_what_finds_them() -> None:
+def test_best_trials_have_their_results() -> None:
     found = derived([trial(0, 0.1), trial(12, 0.5, 0.99213, parameters={"rate": "0.0021"})])
     assert found.best.dump() == {
         "trial": 12,
@@ -61,18 +61,19 @@ def test_the_best_come_with_what_finds_them() -> None:
     assert found.results.uri == "s3://results/vision/search/e/"
 
 
-def test_epochs_are_counted_once() -> None:
+def test_counts_of_epochs() -> None:
     trials = [
-        trial(0, 0.1, 0.2, 0.3), trial(1, 0.5), trial(2, 0.5, state="Complete"), trial(3), trial(4, 0.5, lost=(0, 1))
+        trial(0, 0.1, 0.2, 0.3), trial(1, 0.5), trial(2, 0.5, state="Complete"), trial(3),
+        trial(4, 0.5, lost_rungs=(0, 1)),
     ]  # fmt: skip
     assert derived(trials).epochs.dump() == {"trained": 12, "saved": 24, "repeated": 3}
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 1000])
-def test_it_is_bounded_however_many_trials_there_are(count: int) -> None:
+def test_the_size_is_bounded(count: int) -> None:
     long = {f"parameter{number}": "x" * 256 for number in range(32)}
     trials = [trial(number, number / 3000, parameters=long) for number in range(count)]
-    shares = Importance(ImportanceState(0, "", ended=False), dict.fromkeys(long, 1 / 32))
+    shares = Importance(ImportanceState(0, "", is_final=False), dict.fromkeys(long, 1 / 32))
     told = Phase("Failed", StatusCause(Reason.TOO_MANY_FAILED_TRIALS, "ü" * 10_000))
     found = derived(trials, now=told, importance=shares)
     assert len(json.dumps(found.dump(), ensure_ascii=False).encode()) <= MAX_STATUS_BYTES
@@ -81,11 +82,11 @@ def test_it_is_bounded_however_many_trials_there_are(count: int) -> None:
     assert read_status(ExperimentStatus, found.dump()) == found
 
 
-def test_all_of_the_top_are_there_where_there_is_room() -> None:
+def test_a_small_status_has_all_top_trials() -> None:
     assert len(derived([trial(number, number / 30) for number in range(20)]).top) == MAX_TOP
 
 
-def test_times_stay_and_the_end_is_taken_back_by_what_goes_on() -> None:
+def test_times_are_kept_until_the_search_continues() -> None:
     started = derived([trial(0)])
     assert started.start_time == at(0)
     assert derived([]).start_time is None
@@ -94,12 +95,12 @@ def test_times_stay_and_the_end_is_taken_back_by_what_goes_on() -> None:
     assert (ended.start_time, ended.completion_time) == (at(-60), at(0))
     earlier = ended.model_copy(update={"completion_time": at(-30)})
     assert derived([trial(0, 0.1, 0.2, 0.3)], earlier, COMPLETE).completion_time == at(-30)
-    assert is_finished(ended)
+    assert was_finished(ended)
     again = derived([trial(0, 0.1, 0.2, 0.3), trial(1)], earlier)
-    assert (again.completion_time, is_finished(again)) == (None, False)
+    assert (again.completion_time, was_finished(again)) == (None, False)
 
 
-def test_a_condition_keeps_the_time_of_its_change() -> None:
+def test_a_condition_keeps_its_transition_time() -> None:
     before = derived([trial(0)])
     conditions = [one.model_copy(update={"last_transition_time": at(-60)}) for one in before.conditions]
     after = derived([trial(0)], before.model_copy(update={"conditions": conditions}), COMPLETE)
@@ -118,44 +119,39 @@ def test_a_condition_keeps_the_time_of_its_change() -> None:
         (Reason.INVALID_SPEC, "False", "True"),
     ],
 )
-def test_what_conditions_say(reason: Reason, ready: str, stalled: str) -> None:
+def test_conditions(reason: Reason, ready: str, stalled: str) -> None:
     found = derived([], now=Phase("Running", StatusCause(reason, "why")))
-    said = {one.type: one for one in found.conditions}
-    assert (said["Ready"].status, said["Ready"].reason, said["Ready"].message) == (ready, reason, "why")
-    assert said["Stalled"].status == stalled
-    assert said["Ready"].observed_generation == 3
+    by_type = {one.type: one for one in found.conditions}
+    assert (by_type["Ready"].status, by_type["Ready"].reason, by_type["Ready"].message) == (ready, reason, "why")
+    assert by_type["Stalled"].status == stalled
+    assert by_type["Ready"].observed_generation == 3
 
 
-def test_importance_stays_until_it_is_asked_again() -> None:
-    asked = Importance(ImportanceState(0, "0.1", ended=False), {"rate": 0.714, "filters": 0.286})
+def test_importances_are_kept_until_new_ones_exist() -> None:
+    asked = Importance(ImportanceState(0, "0.1", is_final=False), {"rate": 0.714, "filters": 0.286})
     found = derived([trial(0, 0.1)], importance=asked)
     assert found.importance == {"rate": "0.71", "filters": "0.29"}
     assert derived([trial(0, 0.1)], found).importance == found.importance
-    unknown = Importance(ImportanceState(0, "0.1", ended=False), {})
+    unknown = Importance(ImportanceState(0, "0.1", is_final=False), {})
     assert derived([trial(0, 0.1)], found, importance=unknown).importance == found.importance
 
 
-def test_where_the_next_rung_goes_on_from() -> None:
+def test_results_uri() -> None:
     assert results_uri(METADATA, spec(), trial(3)) is None
     assert results_uri(METADATA, spec(), trial(3, 0.5)) == "s3://results/vision/search-3-r0/uid-3-0/"
 
 
-def test_a_spec_that_breaks_the_rules_fails_or_leaves_what_has_begun() -> None:
+def test_status_of_an_invalid_spec() -> None:
     fresh = invalid_spec_status(METADATA, ExperimentStatus(), "parameter rate: no", Observed(NOW), MutableFields())
     assert (fresh.state, fresh.completion_time) == ("Failed", at(0))
     begun = invalid_spec_status(METADATA, derived([trial(0)]), "parameter rate: no", Observed(NOW), MutableFields())
     assert (begun.state, begun.completion_time, begun.trials.created) == ("Running", None, 1)  # type: ignore[union-attr]
     for one in (fresh, begun):
-        said = {each.type: each for each in one.conditions or ()}
-        assert (said["Ready"].reason, said["Stalled"].status) == ("InvalidSpec", "True")
+        by_type = {each.type: each for each in one.conditions or ()}
+        assert (by_type["Ready"].reason, by_type["Stalled"].status) == ("InvalidSpec", "True")
 
 
-def test_a_phase_without_trials_has_a_status() -> None:
-    found = derived([], now=phase(spec(), ExperimentStatus(), Observed(NOW)))
-    assert (found.state, found.best, found.top) == ("Queued", None, None)
-
-
-def test_a_ledger_that_somebody_has_written_is_no_reason_to_fail() -> None:
+def test_odd_trials_give_a_valid_status() -> None:
     odd = trial(10**8, 0.5, parameters={"x" * 999: "y" * 999, **{str(number): "" for number in range(99)}})
     rungs = tuple(Rung(one.epoch, one.value, "u" * 9999, one.seconds) for one in odd.rungs * 30)
     found = derived([odd, trial(1, 0.9, rungs=rungs)])

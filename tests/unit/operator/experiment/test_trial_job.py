@@ -42,7 +42,7 @@ def made(rung: int = 0, parameters: dict[str, str] = OWN, **given: Any) -> dict[
     return training_job(document(**spec), experiment(**spec).spec, SPACE, trial, **given)
 
 
-def test_what_it_is_and_whose() -> None:
+def test_metadata_of_the_training_job() -> None:
     found = made()["metadata"]
     assert (found["name"], found["namespace"]) == ("digits-12-r0", "vision")
     assert found["labels"] == {
@@ -69,20 +69,20 @@ def test_what_it_is_and_whose() -> None:
         ),
     ],
 )
-def test_each_rung_is_trained_as_all_epochs_are(given: dict[str, Any], training: dict[str, Any]) -> None:
+def test_training_of_a_rung(given: dict[str, Any], training: dict[str, Any]) -> None:
     found = made(**given)
     monitor = {"metric": "accuracy", "mode": "Max"}
     assert found["spec"]["training"] == TEMPLATE["training"] | {"monitor": monitor} | training
     assert parse_training_job(found).spec.training.epochs == 9
 
 
-def test_goals_and_suspension_are_the_experiments() -> None:
+def test_monitor_and_suspend_come_from_the_experiment() -> None:
     found = made(spec={"suspend": True, "objective": {"metric": "loss", "goal": "Minimize"}})
     assert found["spec"]["suspend"] is True
     assert found["spec"]["training"]["monitor"] == {"metric": "loss", "mode": "Min"}
 
 
-def test_the_template_stays_as_it_is_written() -> None:
+def test_equal_values_keep_the_template() -> None:
     before = copy.deepcopy(TEMPLATE)
     assert trial_spec(TEMPLATE, SPACE, OWN) == TEMPLATE
     trial_spec(TEMPLATE, SPACE, {"rate": "0.1", "units": "64", "optimizer": "SGD", "momentum": "0.5"})
@@ -92,7 +92,7 @@ def test_the_template_stays_as_it_is_written() -> None:
     assert "name" not in trial_spec(template(optimizer="Adam"), space(OPTIMIZER), OWN)["training"]["optimizer"][1:]
 
 
-def test_of_a_template_that_has_a_long_value_trial_0_is_what_is_written_there() -> None:
+def test_a_long_template_value_is_kept() -> None:
     words = [f"\u8a9e{number}" for number in range(10_000)]
     one = {"name": "words", "paths": ["network.layers[hidden].vocabulary"], "values": ["[]"]}
     long = copy.deepcopy(TEMPLATE)
@@ -103,7 +103,7 @@ def test_of_a_template_that_has_a_long_value_trial_0_is_what_is_written_there() 
     assert trial_spec(long, space(one), {"words": "[]"})["network"]["layers"][1]["vocabulary"] == []
 
 
-def test_values_go_where_their_paths_lead() -> None:
+def test_values_are_set_at_their_paths() -> None:
     values = {"rate": "0.01", "units": "64", "optimizer": "SGD", "momentum": "0.5"}
     found = trial_spec(TEMPLATE, SPACE, values)
     assert found["training"]["optimizer"] == {"name": "SGD", "learning_rate": 0.01, "momentum": 0.5}
@@ -115,7 +115,7 @@ def test_values_go_where_their_paths_lead() -> None:
     }
 
 
-def test_one_value_goes_to_many_places() -> None:
+def test_a_value_is_set_at_several_paths() -> None:
     two = space({**UNITS, "paths": ["network.layers[hidden].units", "network.layers[2].units"]})
     found = trial_spec(TEMPLATE, two, {"units": "48"})
     assert [layer.get("units") for layer in found["network"]["layers"]] == [None, 48, 48]
@@ -139,7 +139,7 @@ ANY = {"name": "any", "paths": ["network.layers[hidden].use_bias"], "values": ["
         (ANY, "relu", ("network", "layers", 1, "use_bias"), "relu"),
     ],
 )
-def test_the_place_tells_the_type(
+def test_the_schema_determines_the_type(
     parameter: dict[str, Any], text: str, place: tuple[str | int, ...], value: Any
 ) -> None:
     found: Any = trial_spec(TEMPLATE, space(parameter), {parameter["name"]: text})
@@ -155,15 +155,15 @@ SGD = template(optimizer={"name": "SGD", "learning_rate": 0.1, "momentum": 0.9})
     ("values", "optimizer"),
     [
         ({"optimizer": "SGD", "momentum": "0.5"}, {"name": "SGD", "learning_rate": 0.1, "momentum": 0.5}),
-        ({"optimizer": "Adam"}, {"name": "Adam", "learning_rate": 0.1}),  # which has no momentum
+        ({"optimizer": "Adam"}, {"name": "Adam", "learning_rate": 0.1}),  # Adam has no momentum
         ({"optimizer": "SGD"}, {"name": "SGD", "learning_rate": 0.1, "momentum": 0.9}),
     ],
 )
-def test_an_argument_goes_with_the_class_that_has_it(values: dict[str, str], optimizer: dict[str, Any]) -> None:
+def test_arguments_of_a_replaced_class_are_removed(values: dict[str, str], optimizer: dict[str, Any]) -> None:
     assert trial_spec(SGD, space(MOMENTUM, OPTIMIZER), values)["training"]["optimizer"] == optimizer
 
 
-def test_two_parameters_of_one_place_of_which_one_counts() -> None:
+def test_two_exclusive_parameters_of_one_path() -> None:
     slow = {**RATE, "name": "slow", "when": {"parameter": "optimizer", "values": ["Adam"]}}
     fast = {**RATE, "name": "fast", "when": {"parameter": "optimizer", "values": ["SGD"]}}
     found = space(slow, fast, OPTIMIZER)
@@ -177,7 +177,7 @@ def test_two_parameters_of_one_place_of_which_one_counts() -> None:
 
 
 def of_kind(kind: str, name: str, path: str, **domain: Any) -> dict[str, Any]:
-    """Returns a parameter that counts beside one value of another one."""
+    """Returns a parameter that is active for one value of `kind`."""
     return {"name": name, "paths": [path], "when": {"parameter": "kind", "values": [kind]}, **domain}
 
 
@@ -186,7 +186,7 @@ SEED = {"name": "kind", "paths": ["training.seed"], "values": ["1", "2"]}
 WHOLE = {"name": "SGD", "learning_rate": 0.5, "momentum": 0.9}
 LAYER = {"layer": "EinsumDense", "name": "hidden", "units": 48}
 PLACED: dict[str, Any] = {
-    "around one that does not count": (
+    "an active parent of an inactive parameter": (
         (
             SEED,
             of_kind("1", "whole", "training.optimizer", values=[json.dumps(WHOLE)]),
@@ -196,7 +196,7 @@ PLACED: dict[str, Any] = {
         ("training", "optimizer"),
         WHOLE,
     ),
-    "in place of a layer that has one that does not count": (
+    "an active layer with an inactive parameter": (
         (
             SEED,
             of_kind("1", "whole", "network.layers[hidden]", values=[json.dumps(LAYER)]),
@@ -206,7 +206,7 @@ PLACED: dict[str, Any] = {
         ("network", "layers", 1),
         LAYER,
     ),
-    "within one that does not count": (
+    "an active parameter within an inactive parameter": (
         (
             KIND,
             of_kind("Dense", "whole", "network.layers[hidden].kernel_regularizer", values=["L1", "L2"]),
@@ -222,11 +222,11 @@ PLACED: dict[str, Any] = {
         0.5,
     ),
 }
-"""Parameters of which one counts, its value, and what stands where."""
+"""Parameters, values, the path of the active parameter, and its value."""
 
 
 @pytest.mark.parametrize("where", PLACED)
-def test_what_counts_stays_whole(where: str) -> None:
+def test_inactive_parameters_do_not_change_active_ones(where: str) -> None:
     documents, values, steps, there = PLACED[where]
     regularized = copy.deepcopy(TEMPLATE)
     regularized["network"]["layers"][1]["kernel_regularizer"] = {"name": "L2", "l2": 0.01}
@@ -249,9 +249,7 @@ def test_what_counts_stays_whole(where: str) -> None:
         ),
     ],
 )
-def test_an_item_is_the_templates_whatever_another_one_is_called_by_now(
-    values: dict[str, str], callbacks: list[dict[str, Any]]
-) -> None:
+def test_items_are_found_by_their_name_in_the_template(values: dict[str, str], callbacks: list[dict[str, Any]]) -> None:
     two = template(callbacks=[{"callback": "ReduceLROnPlateau"}, {"callback": "EarlyStopping"}])
     first, others = (
         "training.callbacks[ReduceLROnPlateau]",
@@ -267,7 +265,7 @@ def test_an_item_is_the_templates_whatever_another_one_is_called_by_now(
 
 
 @pytest.mark.parametrize("weight", ["Balanced", None])
-def test_null_leaves_out_a_field_of_the_schema_and_is_what_an_argument_may_be(weight: str | None) -> None:
+def test_null_removes_a_schema_field_and_sets_an_argument(weight: str | None) -> None:
     given = template(classWeight=weight, optimizer=ADAM | {"clipnorm": 1}) if weight else TEMPLATE
     classes = {"name": "classes", "paths": ["training.classWeight"], "values": ["null", "Balanced"]}
     clip = {"name": "clip", "paths": ["training.optimizer.clipnorm"], "values": ["null", "1"]}
@@ -282,7 +280,7 @@ def test_null_leaves_out_a_field_of_the_schema_and_is_what_an_argument_may_be(we
         (TEMPLATE, OWN),
         (SGD, {"optimizer": "SGD", "rate": "0.1", "momentum": "0.9", "units": "32"}),
         (template(optimizer="Adam"), {"optimizer": "Adam", "units": "32"}),
-        (template(optimizer={"name": "Adam", "learning_rate": 7}), {**OWN, "rate": "7.0"}),  # outside, but told
+        (template(optimizer={"name": "Adam", "learning_rate": 7}), {**OWN, "rate": "7.0"}),  # outside the range
         (template(optimizer={"name": "Adam", "learning_rate": "fast"}), {"optimizer": "Adam", "units": "32"}),
     ],
 )
@@ -290,16 +288,16 @@ def test_parameters_of_the_template(spec: dict[str, Any], parameters: dict[str, 
     assert template_parameters(spec, SPACE) == parameters
 
 
-def test_a_parameter_with_two_values_in_the_template_has_none() -> None:
+def test_different_template_values_are_no_value() -> None:
     two = {**UNITS, "paths": ["network.layers[hidden].units", "network.layers[2].units"]}
     assert template_parameters(TEMPLATE, space(two)) == {}
 
 
-def test_what_the_template_leaves_out_has_its_default() -> None:
+def test_missing_template_values_are_defaults() -> None:
     precision = {"name": "precision", "paths": ["training.precision"], "values": ["float32", "mixed_bfloat16"]}
     bias = {"name": "bias", "paths": ["network.layers[hidden].bias_initializer"], "values": ["null", "ones"]}
     kernel = {"name": "kernel", "paths": ["network.layers[hidden].kernel_initializer"], "values": ["null", "ones"]}
-    assert template_parameters(TEMPLATE, space(kernel)) == {}  # what an argument is then, Keras knows
+    assert template_parameters(TEMPLATE, space(kernel)) == {}  # Keras has its own default
     assert template_parameters(TEMPLATE, space(BATCH, precision, bias)) == {
         "batch": "32",
         "precision": "float32",
@@ -307,12 +305,12 @@ def test_what_the_template_leaves_out_has_its_default() -> None:
     }
 
 
-def test_every_trial_of_a_space_is_valid() -> None:
+def test_a_trial_is_a_valid_training_job() -> None:
     assert len(ALL) == len(SPACE.parameters)
     parse_training_job(made(parameters={"rate": "0.0001", "units": "16", "optimizer": "SGD", "momentum": "0.5"}))
 
 
-def test_the_time_for_a_trial_is_linear_in_the_layers_and_paths() -> None:
+def test_building_a_trial_takes_linear_time() -> None:
     def seconds(count: int) -> float:
         layers = [{"layer": "Dense", "units": 1, "name": f"n{number}"} for number in range(count)]
         template = {**SPEC, "network": {**SPEC["network"], "layers": layers}}

@@ -1,6 +1,5 @@
-"""What is in the way of one trial holds up no other: it is told, and tried again where it may pass."""
+"""A trial that cannot be created does not block the others, and is retried."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,60 +13,56 @@ SMALL: dict[str, Any] = {"maxTrials": 6, "epochs": 3, "parallelism": 2}
 
 
 def fail_to_build(monkeypatch: pytest.MonkeyPatch, trial: int, rung: int) -> None:
-    """Has a rung of a trial not be built."""
 
     def fail(*given: Any, **of: Any) -> Any:
-        if given[3].place == (trial, rung):
+        if given[3].rung_key == (trial, rung):
             raise KeyError("units")
         return training_job(*given, **of)
 
     monkeypatch.setattr("epochal_operator.experiment.plan.training_job", fail)
 
 
-async def test_a_trial_that_cannot_be_built_has_failed_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_trial_that_cannot_be_built_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_to_build(monkeypatch, 1, 0)
     cluster = Cluster(**SMALL)
     await cluster.run()
     assert Failed(1, 0, "", "TrialNotMade") in cluster.events()
     assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (6, 1)
     assert cluster.condition("Complete")["reason"] == "Completed"
-    (told,) = (one for one in cluster.objects.list("events") if one["reason"] == "TrialNotMade")
-    assert told["note"] == ("search-1-r0 cannot be made, by an error of Epochal's: KeyError: 'units'. Its trial fails.")
+    (event,) = (event for event in cluster.objects.list("events") if event["reason"] == "TrialNotMade")
+    assert "cannot build the TrainingJob search-1-r0, because of a bug in Epochal: KeyError: 'units'." in event["note"]
 
 
-async def test_one_that_cannot_be_built_once_it_was_trained_waits_and_others_go_on(
+async def test_a_later_rung_that_cannot_be_built_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with monkeypatch.context() as while_it_lasts:
-        fail_to_build(while_it_lasts, 0, 1)
+    with monkeypatch.context() as patch:
+        fail_to_build(patch, 0, 1)
         cluster = Cluster(**SMALL)
-        for _ in range(20):
-            await cluster.settle()
-            cluster.work()
-            cluster.now += timedelta(seconds=60)
-        assert len(cluster.names("Complete")) >= 6
+        await cluster.train(20)
+        assert len(cluster.job_names("Complete")) >= 6
         ready = cluster.condition("Ready")
         assert (ready["status"], ready["reason"]) == ("False", "TrialNotMade")
-        assert "search-0-r1 cannot be made, by an error of Epochal's: KeyError: 'units'." in ready["message"]
+        assert (
+            "cannot build the TrainingJob search-0-r1, because of a bug in Epochal: KeyError: 'units'."
+            in ready["message"]
+        )
     await cluster.run()
     assert (cluster.status()["trials"]["created"], cluster.status()["trials"]["failed"]) == (6, 0)
-    assert cluster.folded()[0].state == "Complete"
+    assert cluster.ledger_trials()[0].state == "Complete"
 
 
 @pytest.mark.parametrize("denied", ["search-2-r0", "search-0-r1"])
 @pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (422, "Invalid")])
-async def test_one_that_a_webhook_denies_waits_and_others_go_on(code: int, reason: str, denied: str) -> None:
+async def test_a_trial_denied_by_a_webhook_waits(code: int, reason: str, denied: str) -> None:
     words = 'admission webhook "limits.example.org" denied the request: no more than 512 units'
     cluster = Cluster(**SMALL, maxFailedTrials=0)
     cluster.refuse = lambda verb, _, name: Refusal(code, reason, words) if (verb, name) == ("create", denied) else None
-    for _ in range(20):
-        await cluster.settle()
-        cluster.work()
-        cluster.now += timedelta(seconds=60)
+    await cluster.train(20)
     assert cluster.condition("Ready")["message"] == f"The API server refuses {denied}: {words}"
     assert cluster.status()["trials"]["created"] == 6
-    assert not cluster.names("Running")
-    assert {f"search-{trial}-r0" for trial in range(6)} - {denied} <= set(cluster.names("Complete"))
+    assert not cluster.job_names("Running")
+    assert {f"search-{trial}-r0" for trial in range(6)} - {denied} <= set(cluster.job_names("Complete"))
     cluster.refuse = lambda *_: None
     await cluster.run()
     assert cluster.status()["trials"]["failed"] == 0

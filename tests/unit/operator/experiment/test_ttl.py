@@ -1,4 +1,4 @@
-"""How long an Experiment that has ended stays."""
+"""The deletion of finished Experiments after ttlSecondsAfterFinished."""
 
 from datetime import timedelta
 from typing import Any
@@ -24,25 +24,25 @@ def ended(finished: str = "True", kind: str = "Complete", reason: str = "Complet
     [
         (600, None, 600),
         (600, report(1), 600),
-        (600, report(1, ""), DAY),  # it is being written
-        (600, report(1, "Failed"), DAY),  # it is tried again
-        (600, report(1, "Failed", age=-DAY), 600),  # it is given up
+        (600, report(1, ""), DAY),  # the Job is running
+        (600, report(1, "Failed"), DAY),  # retried
+        (600, report(1, "Failed", age=-DAY), 600),  # no more retries
         (2 * DAY, report(1, "Failed"), 2 * DAY),
         (None, report(1), None),
     ],
 )
-def test_it_stays_for_its_time_and_until_its_report_is_written(ttl: float | None, job: Any, left: float | None) -> None:
+def test_ttl_and_report(ttl: float | None, job: Any, left: float | None) -> None:
     assert seconds_to_live(None if ttl is None else int(ttl), ended(), job, NOW) == left
 
 
-def test_of_its_time_what_has_passed_is_over() -> None:
+def test_elapsed_time_counts() -> None:
     assert seconds_to_live(600, ended(), None, NOW + timedelta(seconds=601)) == -1
 
 
-def test_what_goes_on_stays() -> None:
+def test_a_running_experiment_is_not_deleted() -> None:
     assert seconds_to_live(0, ended("False"), None, NOW) is None
 
 
 @pytest.mark.parametrize(("reason", "left"), [("InvalidSpec", None), ("TooManyFailedTrials", 600)])
-def test_an_experiment_with_a_refused_spec_stays(reason: str, left: float | None) -> None:
+def test_ttl_depends_on_the_failure(reason: str, left: float | None) -> None:
     assert seconds_to_live(600, ended(kind="Failed", reason=reason), None, NOW) == left

@@ -18,7 +18,7 @@ from epochal_api.experiment_ledger import MAX_DATA
 from epochal_operator.experiment.ledger.events import (
     MAX_EVENTS,
     MAX_NUMBER,
-    MAX_WORD,
+    MAX_STRING,
     Created,
     Diverged,
     Dropped,
@@ -28,7 +28,7 @@ from epochal_operator.experiment.ledger.events import (
     Finished,
     Owner,
     Started,
-    Unread,
+    UnknownEvent,
     Warm,
 )
 
@@ -58,13 +58,13 @@ class Sizes(NamedTuple):
     """The sizes of a ledger in bytes.
 
     Args:
-        taken: The used part of MAX_TEXT. It is the length of the text, or an equal share of MAX_TEXT if the share of
+        used: The used part of MAX_TEXT. It is the length of the text, or an equal share of MAX_TEXT if the share of
             MAX_LINES or MAX_EVENTS is larger. Similar lines compress well and reach MAX_LINES first.
-        unpacked: Bytes of the decompressed lines and of the event objects.
+        decompressed: Bytes of the decompressed lines and of the event objects.
     """
 
-    taken: int = 0
-    unpacked: int = 0
+    used: int = 0
+    decompressed: int = 0
 
 
 NO_SIZES = Sizes()
@@ -75,28 +75,25 @@ class InvalidLedger(ValueError):
     """A text that is not a ledger, or exceeds a limit above."""
 
 
-def encode(events: Sequence[Event], before: str = "", known: Sequence[Event] = ()) -> str:
+def encode(events: Sequence[Event], ledger: str = "", ledger_events: Sequence[Event] = ()) -> str:
     """Return a ledger as text.
 
     Args:
         events: The events to append.
-        before: The ledger as text, to which the events are appended; its lines stay unchanged.
-        known: The events of the ledger `before`.
+        ledger: The ledger as text; its lines stay unchanged.
+        ledger_events: The events of this ledger.
 
     Raises:
         InvalidLedger: If an event has an invalid field, so that the ledger could not be read again.
     """
-    uids: _Uids = {(one.trial, one.rung): one.uid for one in known if isinstance(one, Started)}
-    lines = [*_lines(before), *(_line(event, uids) for event in events)]
+    uids: _Uids = {(event.trial, event.rung): event.uid for event in ledger_events if isinstance(event, Started)}
+    lines = [*_lines(ledger), *(_line(event, uids) for event in events)]
     text = "".join(f"{line}\n" for line in lines)
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode() if text else ""
 
 
 def decode(text: str) -> tuple[Event, ...]:
     """Return the events of a ledger, in linear time and within the limits above.
-
-    Args:
-        text: The ledger as text; white space is ignored.
 
     Raises:
         InvalidLedger: If the text is damaged or exceeds a limit.
@@ -111,11 +108,7 @@ def decode(text: str) -> tuple[Event, ...]:
 
 
 def sizes(text: str) -> Sizes:
-    """Return the sizes of a ledger.
-
-    Args:
-        text: The text from `encode`, or a text that `decode` has accepted.
-    """
+    """Return the sizes of a ledger."""
     content = gzip.decompress(base64.b64decode(text)) if text else b""
     lines = content.count(b"\n")
     share = max(len(content) / MAX_LINES, lines / MAX_EVENTS)
@@ -124,7 +117,7 @@ def sizes(text: str) -> Sizes:
 
 def _line(event: Event, uids: _Uids) -> str:
     """Return the line of an event: a JSON list of its type and its fields."""
-    if isinstance(event, Unread):
+    if isinstance(event, UnknownEvent):
         return event.line
     fields, name = vars(event), type(event).__name__
     if not all(_is_valid(fields[field], kind) for field, kind in _FIELDS[name].items()):
@@ -152,22 +145,22 @@ def _lines(text: str) -> list[str]:
 
 
 def _event(line: str, uids: _Uids) -> Event:
-    """Return the event of a line; Unread for a line that only another version of Epochal can have written."""
+    """Return the event of a line; UnknownEvent for a line that only another version of Epochal can have written."""
     try:
-        given = json.loads(line if len(line) <= MAX_LINE else "")
+        content = json.loads(line if len(line) <= MAX_LINE else "")
     except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, list) or not given or not isinstance(given[0], str):
-        return Unread(line)
-    name, *values = given
+        content = None
+    if not isinstance(content, list) or not content or not isinstance(content[0], str):
+        return UnknownEvent(line)
+    name, *values = content
     if name not in _TYPES:
-        return Unread(line)
+        return UnknownEvent(line)
     fields = dict(zip(_FIELDS[name], values, strict=False))
     if fields.get("uid", "") is None:
-        place = (fields.get("trial"), fields.get("rung"))
-        fields["uid"] = uids.get(place, "") if all(isinstance(one, int) for one in place) else ""
+        rung_key = (fields.get("trial"), fields.get("rung"))
+        fields["uid"] = uids.get(rung_key, "") if all(isinstance(number, int) for number in rung_key) else ""
     if not all(_is_valid(fields.get(field), kind) for field, kind in _FIELDS[name].items()):
-        return Unread(line)
+        return UnknownEvent(line)
     event: Event = _TYPES[name](**fields)
     if isinstance(event, Started):
         uids[event.trial, event.rung] = event.uid
@@ -181,6 +174,6 @@ def _is_valid(value: object, kind: Any) -> bool:
         return (
             isinstance(value, dict)
             and len(value) <= MAX_PARAMETERS
-            and all(isinstance(one, str) and max(len(name), len(one)) <= MAX_WORD for name, one in value.items())
+            and all(isinstance(text, str) and max(len(name), len(text)) <= MAX_STRING for name, text in value.items())
         )
-    return isinstance(value, kind) and not (isinstance(value, str) and len(value) > MAX_WORD)
+    return isinstance(value, kind) and not (isinstance(value, str) and len(value) > MAX_STRING)

@@ -10,17 +10,13 @@ MAX_EVENTS = 32 * 1024
 """Events of a ledger: several times as many as a search with all trials has."""
 MAX_NUMBER = 10**9
 """The largest number in an event: larger than any trial number, epoch or duration in seconds."""
-MAX_WORD = 256
+MAX_STRING = 256
 """Characters of a name, a value or a reason: the values of parameters are the longest."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The Experiment that owns the ledger: the first event of each ledger.
-
-    Args:
-        uid: The uid of the Experiment.
-    """
+    """The Experiment with this uid owns the ledger: the first event of each ledger."""
 
     uid: str
 
@@ -30,22 +26,19 @@ class Created:
     """A trial was created in the ledger, before its first TrainingJob exists.
 
     Args:
-        trial: Its number.
-        parameters: Its parameters, as text.
-        known: The number of events in the ledger when the trial was suggested: its first ones.
+        known_events: The number of events in the ledger when the trial was suggested.
     """
 
     trial: int
     parameters: Mapping[str, str]
-    known: int
+    known_events: int
 
 
 @dataclass(frozen=True)
-class _OfRung:
+class _RungEvent:
     """An event of the TrainingJob of a rung.
 
     Args:
-        trial: The number of the trial.
         rung: The rung, counted from 0.
         uid: The uid of the TrainingJob; empty if it does not exist.
     """
@@ -56,22 +49,18 @@ class _OfRung:
 
 
 @dataclass(frozen=True)
-class Started(_OfRung):
+class Started(_RungEvent):
     """The TrainingJob of a rung of a trial exists."""
 
 
 @dataclass(frozen=True)
-class Diverged(_OfRung):
+class Diverged(_RungEvent):
     """The loss of a trial has become NaN or infinite."""
 
 
 @dataclass(frozen=True)
-class Failed(_OfRung):
-    """A trial has failed, or the API server has refused it.
-
-    Args:
-        reason: The reason as a CamelCase word.
-    """
+class Failed(_RungEvent):
+    """A trial has failed, or the API server has refused it."""
 
     reason: str
 
@@ -81,13 +70,9 @@ class Finished:
     """A trial has finished a rung.
 
     Args:
-        trial: The number of the trial.
-        rung: The rung, counted from 0.
         epoch: The last epoch of the rung, counted from the first epoch of the trial.
         value: The objective value of the trial after this rung, as text.
-        uid: The uid of the TrainingJob.
-        seconds: The duration of the rung.
-        ended: Whether the trial has ended: all its epochs are trained, or a callback stopped the training.
+        is_last: Whether the trial has no further rung: all epochs are trained, or a callback stopped the training.
     """
 
     trial: int
@@ -96,7 +81,7 @@ class Finished:
     value: str | None
     uid: str
     seconds: int
-    ended: bool
+    is_last: bool
 
 
 CHECKPOINT_LOST = "CheckpointLost"
@@ -107,26 +92,14 @@ missing. Its objective value stays valid.
 
 @dataclass(frozen=True)
 class Dropped:
-    """The checkpoints of a trial may be deleted: the trial never continues.
-
-    Args:
-        trial: The number of the trial.
-    """
+    """The checkpoints of a trial may be deleted: the trial never continues."""
 
     trial: int
 
 
 @dataclass(frozen=True)
 class Warm:
-    """A trial of another Experiment with its result, from which the search starts (`spec.warmStartFrom`).
-
-    Args:
-        experiment: The other Experiment of the trial.
-        trial: The number of the trial in the other Experiment.
-        parameters: Its parameters, as text.
-        value: The objective value of the trial, as text.
-        epoch: Its last epoch.
-    """
+    """A trial of another Experiment with its result, from which the search starts (`spec.warmStartFrom`)."""
 
     experiment: str
     trial: int
@@ -140,21 +113,17 @@ class Exhausted:
     """The searcher has no more untried parameters to suggest.
 
     Args:
-        known: The number of events in the ledger at that time.
+        known_events: The number of events in the ledger at that time.
     """
 
-    known: int
+    known_events: int
 
 
 @dataclass(frozen=True)
-class Unread:
-    """An event of another version of Epochal, of a type that this version cannot read.
-
-    Args:
-        line: The line of the event in the ledger.
-    """
+class UnknownEvent:
+    """A line of the ledger that only another version of Epochal can read."""
 
     line: str
 
 
-Event = Owner | Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | Unread
+Event = Owner | Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | UnknownEvent

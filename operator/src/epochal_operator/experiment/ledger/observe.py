@@ -12,7 +12,7 @@ from epochal_operator.experiment.ledger.events import (
     CHECKPOINT_LOST,
     MAX_EVENTS,
     MAX_NUMBER,
-    MAX_WORD,
+    MAX_STRING,
     Created,
     Diverged,
     Event,
@@ -21,16 +21,16 @@ from epochal_operator.experiment.ledger.events import (
     Started,
 )
 from epochal_operator.experiment.reasons import Reason
-from epochal_operator.experiment.schedule.pruning import ladder
+from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.search_space.domains import Choice, domain_of
-from epochal_operator.experiment.trial import Trial, finite
+from epochal_operator.experiment.trial import Trial, parse_finite
 from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
-from epochal_operator.experiment.trial_state import Jobs, has_ended, reports_best, state_of
+from epochal_operator.experiment.trial_state import Jobs, has_ended, reports_best_epoch, state_of
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.trainingjob.interface import Reason as TrialReason
 
-BEGUN_SECONDS = 5.0
+START_WRITE_SECONDS = 5.0
 """Training time of a rung after which its start needs a write of its own. Before, the start is written with another
 event."""
 
@@ -42,41 +42,31 @@ _CHECKPOINT_LOST = frozenset({TrialReason.CHECKPOINT_MISSING, TrialReason.CHECKP
 """Reasons for which a later rung fails without a fault of the trial. After a rollback, checkpoints are too new."""
 
 
-def observe(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
+def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> tuple[Event, ...]:
     """Return the events of TrainingJobs that are not in the ledger, in the order of their times.
 
     After the loss of a ledger, these events replace it, as far as the TrainingJobs still exist.
-
-    Args:
-        spec: The spec of the Experiment.
-        trials: The trials that follow from the ledger.
-        jobs: The TrainingJobs of the Experiment.
     """
-    by_number = {one.number: one for one in trials}
-    found: list[_TimedEvent] = []
-    for number, rung in sorted(place for place in jobs if may_have_new_events(by_number.get(place[0]), place[1])):
+    by_number = {trial.number: trial for trial in trials}
+    timed_events: list[_TimedEvent] = []
+    for number, rung in sorted(key for key in jobs if may_have_new_events(by_number.get(key[0]), key[1])):
         trial = by_number.get(number)
         if trial is None:
             job = jobs[number, rung]
             if (event := _created(spec, number, job)) is None:
                 continue
-            found.append((_time(job, "creationTimestamp"), number, 0, event))
-            trial = by_number[number] = Trial(number, event.parameters, event.known)
+            timed_events.append((_time(job, "creationTimestamp"), number, 0, event))
+            trial = by_number[number] = Trial(number, event.parameters, event.known_events)
         if may_have_new_events(trial, rung):
-            found += _events_of_rung(spec, trial, rung, jobs)
-    return tuple(event for *_, event in sorted(found, key=lambda one: one[:3]))
+            timed_events += _events_of_rung(spec, trial, rung, jobs)
+    return tuple(event for *_, event in sorted(timed_events, key=lambda timed: timed[:3]))
 
 
-def due_in(event: Event, jobs: Jobs, now: datetime) -> float | None:
+def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:
     """Return the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
 
     The start of a rung can be written with a later event. If the TrainingJob is deleted before this write, the operator
-    does not know that the rung was trained. The loss is at most BEGUN_SECONDS of training.
-
-    Args:
-        event: The event.
-        jobs: The TrainingJobs of the Experiment.
-        now: The current time, with a time zone.
+    does not know that the rung was trained. The loss is at most START_WRITE_SECONDS of training.
     """
     job = jobs.get((event.trial, event.rung)) if isinstance(event, Started) else None
     if job is None:
@@ -84,10 +74,10 @@ def due_in(event: Event, jobs: Jobs, now: datetime) -> float | None:
     if state_of(job) in _BEFORE_TRAINING:
         return None
     try:
-        trained = (now - datetime.fromisoformat(job["status"]["startTime"])).total_seconds()
+        seconds = (now - datetime.fromisoformat(job["status"]["startTime"])).total_seconds()
     except (KeyError, TypeError, ValueError):
         return 0
-    return 0 if trained < 0 else max(0.0, BEGUN_SECONDS - trained)  # Below 0, the clock of the node is ahead.
+    return 0 if seconds < 0 else max(0.0, START_WRITE_SECONDS - seconds)  # Below 0, the clock of the node is ahead.
 
 
 def may_have_new_events(trial: Trial | None, rung: int) -> bool:
@@ -97,19 +87,19 @@ def may_have_new_events(trial: Trial | None, rung: int) -> bool:
 
 def _events_of_rung(spec: ExperimentSpec, trial: Trial, rung: int, jobs: Jobs) -> Iterator[_TimedEvent]:
     number, job = trial.number, jobs[trial.number, rung]
-    epochs = ladder(number, spec.schedule, spec.template.spec.training.epochs)
+    epochs = trial_rungs(number, spec.schedule, spec.template.spec.training.epochs)
     if rung >= len(epochs):
         return
     created, uid = _time(job, "creationTimestamp"), job["metadata"]["uid"]
-    for passed in range(len(trial.rungs), rung):  # A rung begins only after the previous rung is complete.
-        if (number, passed) not in jobs:
-            lost = Finished(number, passed, epochs[passed], None, "", 0, ended=False)
-            yield created, number, 2 * passed + 2, lost
+    for skipped in range(len(trial.rungs), rung):  # A rung begins only after the previous rung is complete.
+        if (number, skipped) not in jobs:
+            lost = Finished(number, skipped, epochs[skipped], None, "", 0, is_last=False)
+            yield created, number, 2 * skipped + 2, lost
     if uid not in trial.uids:
         yield created, number, 2 * rung + 1, Started(number, rung, uid)
     if (outcome := _outcome(spec.objective, number, rung, job)) is not None:
         if isinstance(outcome, Finished) and rung == len(epochs) - 1:
-            outcome = replace(outcome, ended=True)  # Users may have set spec.training.stopAfterEpoch there.
+            outcome = replace(outcome, is_last=True)  # Users may have set spec.training.stopAfterEpoch there.
         yield _time(job, "completionTime") or created, number, 2 * rung + 2, outcome
 
 
@@ -126,20 +116,20 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
         if reason == TrialReason.NON_FINITE_LOSS:
             return Diverged(trial, rung, uid)
         is_lost = rung and reason in _CHECKPOINT_LOST
-        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason[:MAX_WORD])
+        return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason[:MAX_STRING])
     complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
-    if value is None or len(value) > MAX_WORD:
+    if value is None or len(value) > MAX_STRING:
         return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
-    if finite(value) is None:
+    if parse_finite(value) is None:
         return Diverged(trial, rung, uid)
-    ended = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
-    return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), ended)
+    is_last = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
+    return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), is_last)
 
 
 def _value(objective: Objective, job: Object) -> str | None:
     """Return the objective value that a TrainingJob has reported, or None."""
     status = job.get("status") or {}
-    if objective.strategy == "Best" and reports_best(objective, job):
+    if objective.strategy == "Best" and reports_best_epoch(objective, job):
         return str(status["best"]["value"]) if "value" in status["best"] else None
     value = (status.get("metrics") or {}).get(objective.metric)
     return None if value is None else str(value)
@@ -171,23 +161,23 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
     if number >= MAX_TRIALS:
         return None
     try:
-        parameters, known = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
+        parameters, known_events = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
-    if not 0 <= known <= MAX_EVENTS or not isinstance(parameters, dict):
+    if not 0 <= known_events <= MAX_EVENTS or not isinstance(parameters, dict):
         return None
-    by_name = {one.name: one for one in spec.parameters}
-    if not all(name in by_name and _may_be(by_name[name], text) for name, text in parameters.items()):
+    by_name = {parameter.name: parameter for parameter in spec.parameters}
+    if not all(name in by_name and _is_possible_value(by_name[name], text) for name, text in parameters.items()):
         return None
-    return Created(number, parameters, known)
+    return Created(number, parameters, known_events)
 
 
-def _may_be(parameter: Parameter, text: object) -> bool:
+def _is_possible_value(parameter: Parameter, text: object) -> bool:
     """Return whether a trial may have this value of a parameter.
 
     The template or an initial trial may set a value beyond the range.
     """
-    if not isinstance(text, str) or len(text) > MAX_WORD or not text.isprintable():
+    if not isinstance(text, str) or len(text) > MAX_STRING or not text.isprintable():
         return False
     domain = domain_of(parameter)
     return isinstance(domain, Choice) or text == "null" or domain.parse(text) is not None

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 
 from epochal_operator.experiment.ledger.encoding import MAX_TEXT, InvalidLedger
 from epochal_operator.experiment.ledger.events import Event
-from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended, stored
+from epochal_operator.experiment.ledger.stored import StoredLedger, append_events, experiment_ledger, parse_ledger
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENT_LEDGERS, EXPERIMENTS
 from epochal_operator.runtime.api.bounded_reader import BoundedReader, Bounds
@@ -23,8 +23,8 @@ from epochal_operator.runtime.api.kube import LEADER_MANAGER, Kube
 from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.owners import controller, controller_uid
 
-MAX_REMEMBERED = 12 * 1024**2
-"""Unpacked bytes of all ledgers in memory: 10 searches of 1,000 trials. As objects they take 2.6 times as much."""
+MAX_CACHE_BYTES = 12 * 1024**2
+"""Decompressed bytes of all ledgers in memory: 10 searches of 1,000 trials. As objects they take 2.6 times as much."""
 _BOUNDS = Bounds(part_bytes=MAX_TEXT + 1024)
 """Bounds of an ExperimentLedger as JSON."""
 _NO_OBJECT = "NotFound"
@@ -39,48 +39,41 @@ class LedgerStore:
     """Reads and writes ledgers.
 
     Args:
-        kube: The API server.
-        most: Unpacked bytes of the ledgers that stay in memory; the others are read again when they are needed.
+        max_bytes: Decompressed bytes of the cached ledgers; the others are read again when they are needed.
     """
 
-    def __init__(self, kube: Kube, most: int = MAX_REMEMBERED) -> None:
+    def __init__(self, kube: Kube, max_bytes: int = MAX_CACHE_BYTES) -> None:
         self._kube = kube.with_reader(BoundedReader(_BOUNDS))
-        self._known: LRUCache[Key, StoredLedger] = LRUCache(most, getsizeof=lambda ledger: ledger.sizes.unpacked)
-        self._one_at_a_time = asyncio.Semaphore()
+        self._cache: LRUCache[Key, StoredLedger] = LRUCache(
+            max_bytes, getsizeof=lambda ledger: ledger.sizes.decompressed
+        )
+        self._codec_lock = asyncio.Semaphore()
 
     async def read(self, experiment: Object) -> StoredLedger | StatusCause:
         """Return the ledger of an Experiment, or the cause that it cannot be read.
-
-        Args:
-            experiment: The Experiment.
 
         Raises:
             ApiError: If a request to the API server fails.
         """
         key, uid = key_of(experiment), experiment["metadata"]["uid"]
-        known = self._known.get(key)
-        if known is not None and known.owner == uid:
-            return known
+        cached = self._cache.get(key)
+        if cached is not None and cached.owner == uid:
+            return cached
         try:
-            found = await self._kube.get(EXPERIMENT_LEDGERS, *key)
+            ledger_object = await self._kube.get(EXPERIMENT_LEDGERS, *key)
         except NotFound as error:
             if error.reason != _NO_OBJECT:
                 return StatusCause(Reason.LEDGER_UNAVAILABLE, _NOT_INSTALLED)
             # If another process creates a ledger now, the next write is a Conflict, and the ledger is read again.
-            return self._learn(key, StoredLedger(owner=uid))
+            return self._cache_unless_newer(key, StoredLedger(owner=uid))
         except Forbidden as error:
             return StatusCause(Reason.LEDGER_UNAVAILABLE, _FORBIDDEN.format(error.message))
-        if controller_uid(found) != uid:
-            return _other_owner(key, found)
-        return self._learn(key, await self._in_thread(lambda: stored(found)))
+        if controller_uid(ledger_object) != uid:
+            return _other_owner(key, ledger_object)
+        return self._cache_unless_newer(key, await self._in_thread(lambda: parse_ledger(ledger_object)))
 
     async def append(self, experiment: Object, ledger: StoredLedger, events: Sequence[Event]) -> None:
         """Append events to the ledger of an Experiment, unless the stored ledger has changed since it was read.
-
-        Args:
-            experiment: The Experiment.
-            ledger: Its ledger as read.
-            events: The events to append.
 
         Raises:
             LedgerRefused: If the ledger is full, or the API server refuses it or stores other data.
@@ -88,58 +81,56 @@ class LedgerStore:
         """
         key = key_of(experiment)
         try:
-            longer = await self._in_thread(lambda: extended(ledger, events))
+            new_ledger = await self._in_thread(lambda: append_events(ledger, events))
         except InvalidLedger as error:
-            message = f"The ExperimentLedger {key.name} could not be read again after this write, a fault of Epochal"
+            message = f"This write would make the ExperimentLedger {key.name} unreadable, a bug in Epochal"
             raise LedgerRefused(f"{message}: an event {error}.") from None
-        if longer.sizes.taken > MAX_TEXT:  # It could not be read again.
+        if new_ledger.sizes.used > MAX_TEXT:  # It could not be read again.
             raise LedgerRefused(_FULL.format(key.name))
         self.forget(key)
         try:
-            written = await self._write(experiment, longer)
+            written = await self._write(experiment, new_ledger)
         except REFUSALS as error:
             message = f"The API server refuses to store the ExperimentLedger {key.name}: {error.message}"
             raise LedgerRefused(message) from None
-        if written.get("data") != longer.text or controller_uid(written) != longer.owner:
+        if written.get("data") != new_ledger.text or controller_uid(written) != new_ledger.owner:
             raise LedgerRefused(_CHANGED.format(key.name))
         metadata = written["metadata"]
-        self._remember(key, replace(longer, uid=metadata["uid"], resource_version=metadata["resourceVersion"]))
+        self._cache_ledger(key, replace(new_ledger, uid=metadata["uid"], resource_version=metadata["resourceVersion"]))
 
     def forget(self, key: Key) -> None:
-        """Remove the ledger of an Experiment from the cache, so that the next `read` requests it from the API server.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
-        self._known.pop(key, None)
+        """Remove the ledger of an Experiment from the cache, so that the next `read` requests the stored ledger."""
+        self._cache.pop(key, None)
 
     async def _write(self, experiment: Object, ledger: StoredLedger) -> Object:
         if not ledger.uid:
             body = dict(experiment_ledger(experiment, ledger))
             return await self._kube.create(EXPERIMENT_LEDGERS, body, manager=LEADER_MANAGER)
-        seen = {"uid": ledger.uid, "resource_version": ledger.resource_version}
+        precondition = {"uid": ledger.uid, "resource_version": ledger.resource_version}
         patch = {"data": ledger.text}
-        return await self._kube.patch(EXPERIMENT_LEDGERS, *key_of(experiment), patch, **seen, manager=LEADER_MANAGER)
+        return await self._kube.patch(
+            EXPERIMENT_LEDGERS, *key_of(experiment), patch, **precondition, manager=LEADER_MANAGER
+        )
 
     async def _in_thread(self, work: Callable[[], StoredLedger]) -> StoredLedger:
         """Return a ledger that a thread compresses or decompresses, one at a time, since each takes memory and time."""
-        async with self._one_at_a_time:
+        async with self._codec_lock:
             return await asyncio.to_thread(work)
 
-    def _learn(self, key: Key, ledger: StoredLedger) -> StoredLedger:
-        known = self._known.get(key)
-        if known is None or known.owner != ledger.owner:  # Else the Experiment itself has appended events meanwhile.
-            self._remember(key, ledger)
+    def _cache_unless_newer(self, key: Key, ledger: StoredLedger) -> StoredLedger:
+        cached = self._cache.get(key)
+        if cached is None or cached.owner != ledger.owner:  # Else a reconcile has appended events in the meantime.
+            self._cache_ledger(key, ledger)
         return ledger
 
-    def _remember(self, key: Key, ledger: StoredLedger) -> None:
+    def _cache_ledger(self, key: Key, ledger: StoredLedger) -> None:
         with suppress(ValueError):  # The ledger is larger than the cache.
-            self._known[key] = ledger
+            self._cache[key] = ledger
 
 
-def _other_owner(key: Key, thing: Object) -> StatusCause:
+def _other_owner(key: Key, ledger_object: Object) -> StatusCause:
     """Return the cause that the ExperimentLedger of this name belongs to another object."""
-    owner = controller(thing, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
+    owner = controller(ledger_object, group=EXPERIMENTS.group, kind=EXPERIMENTS.kind)
     if owner is not None and owner.name == key.name:
         message = f"The ExperimentLedger {key.name} of an earlier Experiment of this name is being deleted."
         return StatusCause(Reason.CLEANUP, message)
@@ -152,16 +143,16 @@ _NOT_INSTALLED = (
     "a cluster administrator must install the CRDs of this version of Epochal."
 )
 _FORBIDDEN = (
-    "The operator may not read its ExperimentLedger: {} A cluster administrator must install the ClusterRole of this "
-    "version of Epochal."
+    "The operator has no permission to read the ExperimentLedger: {} A cluster administrator must install the "
+    "ClusterRole of this version of Epochal."
 )
-_FULL = "The ExperimentLedger {} has no room for the events of its TrainingJobs: create a new Experiment."
+_FULL = "The ExperimentLedger {} is full, so it cannot store new events of TrainingJobs: create a new Experiment."
 _CHANGED = (
-    "The API server stores another ledger than Epochal has written to the ExperimentLedger {}. An admission webhook "
-    "or policy changes data or metadata.ownerReferences, or the CRD is of another version: exempt "
-    "experimentledgers.epochal.dev from it, or install the CRDs of this version."
+    "The API server stores other values than Epochal has written to the ExperimentLedger {}. An admission webhook or "
+    "policy changes data or metadata.ownerReferences, or the CRD is of another version: exempt "
+    "experimentledgers.epochal.dev from the webhook or policy, or install the CRDs of this version."
 )
 _TAKEN = (
     "The ExperimentLedger {name} must have this Experiment as its controller in metadata.ownerReferences, found "
-    "{found}: have a cluster administrator delete it, or take another name for the Experiment."
+    "{found}: ask a cluster administrator to delete it, or create the Experiment under another name."
 )

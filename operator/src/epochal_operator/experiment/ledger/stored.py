@@ -9,10 +9,10 @@ from epochal_api.kind import API_VERSION
 
 from epochal_operator.experiment.ledger.encoding import NO_SIZES, InvalidLedger, Sizes, decode, encode, sizes
 from epochal_operator.experiment.ledger.events import Event, Exhausted, Owner
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.trial import Trial
 from epochal_operator.runtime.api.resource import Object
-from epochal_operator.runtime.owners import controller_uid
+from epochal_operator.runtime.owners import controller_reference, controller_uid
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class StoredLedger:
         text: The events as text.
         events: The events; empty if the text is not a ledger of this Experiment.
         trials: The trials that follow from these events.
-        sizes: The sizes of the text.
-        exhausted: Whether the search has nothing left to suggest.
+        is_exhausted: Whether the searcher has no untried parameters.
         damaged: Whether the text is not a ledger.
     """
 
@@ -38,43 +37,34 @@ class StoredLedger:
     events: tuple[Event, ...] = ()
     trials: tuple[Trial, ...] = ()
     sizes: Sizes = NO_SIZES
-    exhausted: bool = False
-    damaged: bool = False
+    is_exhausted: bool = False
+    is_damaged: bool = False
 
     @property
-    def foreign(self) -> bool:
+    def is_foreign(self) -> bool:
         """Whether an ExperimentLedger exists without any readable event of this Experiment."""
         return bool(self.uid and not self.events)
 
 
 NO_LEDGER = StoredLedger(owner="")
-"""Stands for a ledger that cannot be read."""
+"""Used in place of a ledger that cannot be read."""
 
 
-def stored(thing: Object) -> StoredLedger:
-    """Return the ledger in an ExperimentLedger. It takes linear time, bounded by the limits of `encoding.py`.
-
-    Args:
-        thing: The ExperimentLedger.
-    """
-    owner, text, metadata = controller_uid(thing) or "", thing.get("data"), thing["metadata"]
+def parse_ledger(ledger_object: Object) -> StoredLedger:
+    """Return the ledger in an ExperimentLedger. It takes linear time, bounded by the limits of `encoding.py`."""
+    owner, text, metadata = controller_uid(ledger_object) or "", ledger_object.get("data"), ledger_object["metadata"]
     ledger = StoredLedger(owner, metadata["uid"], metadata["resourceVersion"])
     try:
         events = decode(text if isinstance(text, str) else "")
     except InvalidLedger:
-        return replace(ledger, damaged=True)
+        return replace(ledger, is_damaged=True)
     if events[:1] != (Owner(owner),):  # a copy of another Experiment's ledger
         return ledger
     return _with_events(ledger, str(text), (), events)
 
 
-def extended(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
-    """Return a ledger with more events; a new ledger begins with its owner.
-
-    Args:
-        ledger: The ledger.
-        events: The events to append.
-    """
+def append_events(ledger: StoredLedger, events: Sequence[Event]) -> StoredLedger:
+    """Return a ledger with more events; a new ledger begins with its owner."""
     added = (*events,) if ledger.events else (Owner(ledger.owner), *events)
     return _with_events(ledger, encode(added, ledger.text, ledger.events), ledger.events, added)
 
@@ -84,10 +74,10 @@ def _with_events(ledger: StoredLedger, text: str, before: tuple[Event, ...], add
         ledger,
         text=text,
         events=(*before, *added),
-        trials=fold(added, ledger.trials),
+        trials=apply_events(added, ledger.trials),
         sizes=sizes(text),
-        exhausted=ledger.exhausted or any(isinstance(event, Exhausted) for event in added),
-        damaged=False,
+        is_exhausted=ledger.is_exhausted or any(isinstance(event, Exhausted) for event in added),
+        is_damaged=False,
     )
 
 
@@ -95,20 +85,16 @@ def experiment_ledger(experiment: Object, ledger: StoredLedger) -> Object:
     """Return the ExperimentLedger to create, which is deleted with its Experiment.
 
     It has no labels: GitOps tools find their own objects by labels that they put on the Experiment.
-
-    Args:
-        experiment: The Experiment.
-        ledger: Its ledger.
     """
     metadata = experiment["metadata"]
-    owner = {"apiVersion": API_VERSION, "kind": EXPERIMENT, "name": metadata["name"], "uid": metadata["uid"]}
+    owner = controller_reference(API_VERSION, EXPERIMENT, metadata["name"], metadata["uid"])
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {
             "name": metadata["name"],
             "namespace": metadata["namespace"],
-            "ownerReferences": [owner | {"controller": True, "blockOwnerDeletion": True}],
+            "ownerReferences": [owner],
         },
         "data": ledger.text,
     }

@@ -14,7 +14,7 @@ from epochal_operator.experiment.ledger.events import (
     Finished,
     Started,
 )
-from epochal_operator.experiment.trial import Rung, Trial, TrialState, finite
+from epochal_operator.experiment.trial import Rung, Trial, TrialState, parse_finite
 
 MAX_UIDS = 8
 """The number of remembered TrainingJobs of a rung; older TrainingJobs are deleted and cannot reappear."""
@@ -22,7 +22,7 @@ MAX_RUNGS = 32
 """The most rungs of a trial: a million epochs have 21 rungs with the smallest factor."""
 
 
-def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, ...]:
+def apply_events(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, ...]:
     """Return the trials in the ledger, sorted by number.
 
     Events that do not fit the state of their trial are ignored: no content of a ledger is an error.
@@ -31,20 +31,21 @@ def fold(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple[Trial, 
         events: The events of the ledger, or the events after a first part.
         before: The trials after the first part of the events.
     """
-    trials, lost = {trial.number: trial for trial in before}, defaultdict[int, list[int]](list)
+    trials, lost_rungs = {trial.number: trial for trial in before}, defaultdict[int, list[int]](list)
     for event in events:
         if isinstance(event, Created):
-            trials.setdefault(event.trial, Trial(event.trial, event.parameters, event.known))
+            trials.setdefault(event.trial, Trial(event.trial, event.parameters, event.known_events))
         elif isinstance(event, Started | Finished | Diverged | Failed | Dropped) and event.trial in trials:
             trial = trials[event.trial]
-            after = trials[event.trial] = _after(trial, event)
+            after = trials[event.trial] = _apply_event(trial, event)
             if isinstance(event, Started) and after is not trial and trial.uids and event.uid not in trial.uids:
-                lost[event.trial].append(event.rung)  # A tuple that grows would take quadratic time.
-    trials |= {number: replace(trials[number], lost=(*trials[number].lost, *rungs)) for number, rungs in lost.items()}
+                lost_rungs[event.trial].append(event.rung)  # A tuple that grows would take quadratic time.
+    for number, rungs in lost_rungs.items():
+        trials[number] = replace(trials[number], lost_rungs=(*trials[number].lost_rungs, *rungs))
     return tuple(trials[number] for number in sorted(trials))
 
 
-def _after(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped) -> Trial:
+def _apply_event(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped) -> Trial:
     """Return a trial after an event, or the unchanged trial if the event does not fit its state."""
     if isinstance(event, Dropped):
         return replace(trial, dropped=True)
@@ -53,14 +54,14 @@ def _after(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped
         return trial
     match event:
         case Started(uid=uid):
-            kept = tuple(one for one in trial.uids if one != uid)[1 - MAX_UIDS :]
-            return replace(trial, state="Running", uids=(*kept, uid))
+            other_uids = tuple(known for known in trial.uids if known != uid)[1 - MAX_UIDS :]
+            return replace(trial, state="Running", uids=(*other_uids, uid))
         case Finished():
-            finished = Rung(event.epoch, finite(event.value), event.uid, event.seconds)
-            state: TrialState = "Complete" if event.ended else "Paused"
+            finished = Rung(event.epoch, parse_finite(event.value), event.uid, event.seconds)
+            state: TrialState = "Complete" if event.is_last else "Paused"
             return replace(trial, rungs=(*trial.rungs, finished), state=state, uids=())
         case Diverged():
             return replace(trial, state="Diverged", reason="NonFiniteLoss")
         case Failed():
-            is_valid = event.reason == CHECKPOINT_LOST and rung
-            return replace(trial, state="Complete" if is_valid else "Failed", reason=event.reason)
+            has_value = event.reason == CHECKPOINT_LOST and rung
+            return replace(trial, state="Complete" if has_value else "Failed", reason=event.reason)

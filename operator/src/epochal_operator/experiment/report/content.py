@@ -21,36 +21,29 @@ from epochal_api.text import printable
 from pydantic import ValidationError
 
 from epochal_operator.experiment.ledger.events import Diverged, Event, Failed, Finished, Started
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.search_space.space import Space
-from epochal_operator.experiment.trial import Rung, Trial, best
+from epochal_operator.experiment.trial import Rung, Trial, rank_trials
 from epochal_operator.experiment.trial_job import training_job
 
 Object = dict[str, Any]
 
-_LONGEST = 256
+_MAX_VALUE = 256
 """Characters of a value. A value in the template may be longer than any value of the search."""
 
 
-def content(
+def build_report(
     experiment: Mapping[str, Any], spec: ExperimentSpec, events: Sequence[Event], endpoint: str | None
 ) -> ExperimentReport:
-    """Return the report of an Experiment.
-
-    Args:
-        experiment: The Experiment, as JSON.
-        spec: Its spec.
-        events: The events of its ledger.
-        endpoint: The S3 endpoint for Experiments that name none; None if there is no default.
-    """
+    """Return the report of an Experiment."""
     metadata, template = Metadata.model_validate(experiment["metadata"]), spec.template.spec
-    trials = fold(events)
-    ranked = best(trials, maximize=spec.objective.goal == "Maximize")
-    gone = freed(spec, trials, events, kept=ranked[0] if ranked else None)
-    names = [one.name for one in spec.parameters]
-    found = {one.number: _reported(one, gone.get(one.number, []), names) for one in trials}
-    reported = [one for one in found.values() if one is not None]
-    winner = next((one for one in ranked if found[one.number] is not None), None)
+    trials = apply_events(events)
+    ranked = rank_trials(trials, maximize=spec.objective.goal == "Maximize")
+    unneeded = unneeded_checkpoints(spec, trials, events, kept=ranked[0] if ranked else None)
+    names = [parameter.name for parameter in spec.parameters]
+    reported = {trial.number: _reported_trial(trial, unneeded.get(trial.number, []), names) for trial in trials}
+    valid = [trial for trial in reported.values() if trial is not None]
+    winner = next((trial for trial in ranked if reported[trial.number] is not None), None)
     storage = template.storage
     if storage.endpoint is None and endpoint is not None:
         storage = storage.model_copy(update={"endpoint": endpoint})
@@ -63,16 +56,16 @@ def content(
         results=template.results,
         metric=spec.objective.metric,
         goal=spec.objective.goal,
-        axes=[_axis(one) for one in spec.parameters],
-        trials=reported,
-        omitted=len(trials) - len(reported),
-        importance={one: _line(importance[one]) for one in names if one in importance},
+        axes=[_axis(parameter) for parameter in spec.parameters],
+        trials=valid,
+        omitted=len(trials) - len(valid),
+        importance={name: _single_line(importance[name]) for name in names if name in importance},
         best=winner.number if winner else None,
         job=best_job(experiment, spec, winner) if winner else None,
     )
 
 
-def freed(
+def unneeded_checkpoints(
     spec: ExperimentSpec, trials: Iterable[Trial], events: Iterable[Event], *, kept: Trial | None
 ) -> dict[int, list[tuple[int, str]]]:
     """Return the rungs that no longer need their checkpoints, by trial, with the uids of their TrainingJobs.
@@ -87,54 +80,46 @@ def freed(
     """
     if spec.retain == "All":
         return {}
-    begun: dict[int, dict[tuple[int, str], None]] = {}
+    started: dict[int, dict[tuple[int, str], None]] = {}
     for event in events:
         if isinstance(event, Started | Finished | Diverged | Failed) and event.uid:
-            begun.setdefault(event.trial, {})[event.rung, event.uid] = None
+            started.setdefault(event.trial, {})[event.rung, event.uid] = None
     return {
-        trial.number: [one for one in begun.get(trial.number, {}) if _is_free(one, trial, is_kept=trial is kept)]
+        trial.number: [
+            rung for rung in started.get(trial.number, {}) if _is_unneeded(rung, trial, is_kept=trial is kept)
+        ]
         for trial in trials
     }
 
 
 def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) -> Object:
-    """Return a TrainingJob that trains all epochs with the parameters of a trial, ready for `kubectl apply`.
-
-    Args:
-        experiment: The Experiment, as JSON.
-        spec: Its spec.
-        trial: The trial.
-    """
+    """Return a TrainingJob that trains all epochs with the parameters of a trial, ready for `kubectl apply`."""
     space = Space.of(spec.parameters)
-    made = training_job(experiment, spec, space, Trial(trial.number, trial.parameters, trial.known))
-    metadata: Object = {"name": f"{experiment['metadata']['name']}-best", "namespace": made["metadata"]["namespace"]}
+    job = training_job(experiment, spec, space, Trial(trial.number, trial.parameters, trial.known_events))
+    metadata: Object = {"name": f"{experiment['metadata']['name']}-best", "namespace": job["metadata"]["namespace"]}
     if spec.template.metadata.labels:
         metadata["labels"] = dict(spec.template.metadata.labels)
-    return made | {
+    return job | {
         "metadata": metadata,
-        "spec": {name: value for name, value in made["spec"].items() if name != "suspend"},
+        "spec": {name: value for name, value in job["spec"].items() if name != "suspend"},
     }
 
 
-def bounded(report: ExperimentReport, most: int = MAX_TEXT) -> str:
+def encode_bounded(report: ExperimentReport, max_bytes: int = MAX_TEXT) -> str:
     """Return a report as text; the worst trials are omitted if the text is too long.
 
     The best TrainingJob is omitted only if the report is too long without any trial.
-
-    Args:
-        report: The report.
-        most: The largest number of bytes.
     """
     text = encode(report)
-    if len(text) > most and len(encode(report.model_copy(update={"trials": []}))) > most:
+    if len(text) > max_bytes and len(encode(report.model_copy(update={"trials": []}))) > max_bytes:
         report = report.model_copy(update={"job": None})
         text = encode(report)
-    while len(text) > most and report.trials:
-        kept = min(len(report.trials) - 1, len(report.trials) * most // len(text))
-        ranked = sorted(report.trials, key=lambda one: _rank(one, maximize=report.maximize))[:kept]
+    while len(text) > max_bytes and report.trials:
+        kept = min(len(report.trials) - 1, len(report.trials) * max_bytes // len(text))
+        ranked = sorted(report.trials, key=lambda trial: _sort_key(trial, maximize=report.maximize))[:kept]
         report = report.model_copy(
             update={
-                "trials": sorted(ranked, key=lambda one: one.number),
+                "trials": sorted(ranked, key=lambda trial: trial.number),
                 "omitted": report.omitted + len(report.trials) - kept,
             }
         )
@@ -142,7 +127,7 @@ def bounded(report: ExperimentReport, most: int = MAX_TEXT) -> str:
     return text
 
 
-def _is_free(rung: tuple[int, str], trial: Trial, *, is_kept: bool) -> bool:
+def _is_unneeded(rung: tuple[int, str], trial: Trial, *, is_kept: bool) -> bool:
     index, uid = rung
     last = trial.rungs[-1] if trial.rungs else None
     if last is not None and index < len(trial.rungs) and uid != last.uid:
@@ -155,34 +140,34 @@ def _axis(parameter: Parameter) -> Axis:
     return Axis(name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values)
 
 
-def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]) -> ReportedTrial | None:
+def _reported_trial(
+    trial: Trial, unneeded: Sequence[tuple[int, str]], parameters: Sequence[str]
+) -> ReportedTrial | None:
     """Return a trial as it is reported, or None if it breaks the schema of the report."""
-    texts = {one: trial.parameters[one] for one in parameters if one in trial.parameters}
-    lost = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
+    uid = trial.uids[-1] if trial.uids and trial.state in {"Failed", "Diverged"} else None
     try:
         return ReportedTrial(
             number=trial.number,
             state=trial.state,
-            parameters={one: _line(text) for one, text in texts.items()},
-            rungs=[_rung(one) for one in trial.rungs],
-            failed=Folder(rung=len(trial.rungs), uid=lost) if lost else None,
-            freed=[Folder(rung=rung, uid=uid) for rung, uid in gone],
+            parameters={name: _single_line(trial.parameters[name]) for name in parameters if name in trial.parameters},
+            rungs=[_reported_rung(rung) for rung in trial.rungs],
+            failed=Folder(rung=len(trial.rungs), uid=uid) if uid else None,
+            freed=[Folder(rung=rung, uid=uid) for rung, uid in unneeded],
         )
     except ValidationError:
         return None
 
 
-def _line(text: str) -> str:
-    """Return a text on one line."""
-    return " ".join(printable(text, instead=" ").split())[:_LONGEST]
+def _single_line(text: str) -> str:
+    return " ".join(printable(text, instead=" ").split())[:_MAX_VALUE]
 
 
-def _rung(rung: Rung) -> ReportedRung:
-    worth = None if rung.value is None else f"{rung.value:.10g}"
-    return ReportedRung(uid=rung.uid or None, epoch=rung.epoch, value=worth, seconds=rung.seconds)
+def _reported_rung(rung: Rung) -> ReportedRung:
+    value = None if rung.value is None else f"{rung.value:.10g}"
+    return ReportedRung(uid=rung.uid or None, epoch=rung.epoch, value=value, seconds=rung.seconds)
 
 
-def _rank(trial: ReportedTrial, *, maximize: bool) -> tuple[float, int]:
+def _sort_key(trial: ReportedTrial, *, maximize: bool) -> tuple[float, int]:
     """Return the sort key of a trial: best value first, trials without a value last."""
     if trial.value is None:
         return float("inf"), trial.number

@@ -9,7 +9,7 @@ from epochal_api.experiment import ExperimentSpec
 from epochal_api.kind import API_VERSION
 
 from epochal_operator.experiment.ledger.events import Event
-from epochal_operator.experiment.report.content import bounded, content
+from epochal_operator.experiment.report.content import build_report, encode_bounded
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, EXPERIMENT_UID_LABEL
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import (
@@ -20,6 +20,7 @@ from epochal_operator.pods.pod_template import (
     pod_failure_policy,
     program_pod,
 )
+from epochal_operator.runtime.owners import controller_reference
 
 Object = dict[str, Any]
 
@@ -44,24 +45,18 @@ def report_job(
     The pod has the scheduling, the image and the credentials of the trials. The Job has no ttlSecondsAfterFinished: its
     annotations show the reported events until the Experiment replaces the Job.
 
-    Args:
-        experiment: The Experiment, as JSON.
-        ledger: The events of its ledger.
-        spec: Its spec.
-        installation: The settings with which Epochal was installed.
-
     Returns:
         The Job, as JSON.
     """
     metadata, template = experiment["metadata"], spec.template.spec
-    theirs = metadata.get("labels") or {}
-    labels = {name: theirs[name] for name in installation.labels if name in theirs} | {
+    own_labels = metadata.get("labels") or {}
+    labels = {name: own_labels[name] for name in installation.labels if name in own_labels} | {
         "app.kubernetes.io/managed-by": "epochal",
         EXPERIMENT_LABEL: metadata["name"],
         EXPERIMENT_UID_LABEL: metadata["uid"],
     }
     queue = template.scheduling.queue_name
-    report = content(experiment, spec, ledger, installation.storage_endpoint)
+    report = build_report(experiment, spec, ledger, installation.storage_endpoint)
     program = Program(
         command=("epochal-trainer", "report"),
         files={pod.REPORT_FILE: annotation_path(pod.REPORT_ANNOTATION)},
@@ -74,16 +69,7 @@ def report_job(
             "name": f"{metadata['name']}-report",
             "namespace": metadata["namespace"],
             "labels": labels | non_empty(**{QUEUE_LABEL: queue}),
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": experiments.KIND,
-                    "name": metadata["name"],
-                    "uid": metadata["uid"],
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [controller_reference(API_VERSION, experiments.KIND, metadata["name"], metadata["uid"])],
         },
         "spec": {
             **({"suspend": True} if queue else {}),
@@ -94,7 +80,7 @@ def report_job(
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": pod_failure_policy(),
             "template": {
-                "metadata": {"labels": labels, "annotations": {pod.REPORT_ANNOTATION: bounded(report)}},
+                "metadata": {"labels": labels, "annotations": {pod.REPORT_ANNOTATION: encode_bounded(report)}},
                 "spec": program_pod(template, program, installation),
             },
         },

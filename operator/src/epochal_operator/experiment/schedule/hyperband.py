@@ -6,27 +6,18 @@ from epochal_api.experiment import MAX_TRIALS
 
 
 def brackets(rungs: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """Return the rungs of each bracket, which begins one rung later than the previous bracket.
-
-    Args:
-        rungs: The rungs of the first bracket, as of ASHA.
-    """
+    """Return the rungs of each bracket, which begins one rung later than the previous bracket."""
     return tuple(rungs[first:] for first in range(len(rungs)))
 
 
 @lru_cache
-def order(count: int, factor: int) -> tuple[int, ...]:
-    """Return the brackets of consecutive trials, evenly interleaved, with the share that each has in Hyperband.
-
-    Args:
-        count: The number of brackets.
-        factor: The reduction factor.
-    """
-    weights = [-(-count * factor ** (count - 1 - one) // (count - one)) for one in range(count)]
-    order, owed, total = [], [0] * count, sum(weights)
+def bracket_order(count: int, factor: int) -> tuple[int, ...]:
+    """Return the brackets of consecutive trials, evenly interleaved, with the share that each has in Hyperband."""
+    weights = [-(-count * factor ** (count - 1 - bracket) // (count - bracket)) for bracket in range(count)]
+    order, balances, total = [], [0] * count, sum(weights)
     for _ in range(MAX_TRIALS):
-        owed = [one + weight for one, weight in zip(owed, weights, strict=True)]
-        chosen = max(range(count), key=owed.__getitem__)
-        owed[chosen] -= total
+        balances = [balance + weight for balance, weight in zip(balances, weights, strict=True)]
+        chosen = max(range(count), key=balances.__getitem__)
+        balances[chosen] -= total
         order.append(chosen)
     return tuple(order)

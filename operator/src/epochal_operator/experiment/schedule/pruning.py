@@ -19,22 +19,20 @@ class PruningRule(NamedTuple):
 
     Args:
         brackets: Returns the brackets for a schedule and the number of epochs of a complete training.
-        order: Returns the brackets of consecutive trials, for a number of brackets and the reduction factor.
-        promotions: Returns the trials of a bracket that continue; see `asha.promotions`.
-        most_promotions: Returns the largest number of promotions in a bracket; see `asha.most_promotions`.
+        bracket_order: Returns the brackets of consecutive trials, for a number of brackets and the reduction factor.
     """
 
     brackets: Callable[[Schedule, int], Brackets]
-    order: Callable[[int, int], tuple[int, ...]] = lambda *_: (0,)
+    bracket_order: Callable[[int, int], tuple[int, ...]] = lambda *_: (0,)
     promotions: Callable[..., list[Trial]] = asha.promotions
-    most_promotions: Callable[[int, int, int], int] = asha.most_promotions
+    max_promotions: Callable[[int, int, int], int] = asha.max_promotions
 
 
 RULES: Mapping[str, PruningRule] = {
     "None": PruningRule(lambda _, epochs: ((epochs,),)),
     "ASHA": PruningRule(lambda schedule, epochs: (asha.rungs(schedule, epochs),)),
     "Hyperband": PruningRule(
-        lambda schedule, epochs: hyperband.brackets(asha.rungs(schedule, epochs)), hyperband.order
+        lambda schedule, epochs: hyperband.brackets(asha.rungs(schedule, epochs)), hyperband.bracket_order
     ),
 }
 """The pruning rules by the method of the schedule."""
@@ -42,70 +40,50 @@ RULES: Mapping[str, PruningRule] = {
 
 @lru_cache
 def brackets(schedule: Schedule, epochs: int) -> Brackets:
-    """Return the rungs of each bracket.
-
-    Args:
-        schedule: The schedule.
-        epochs: The number of epochs of a complete training.
-    """
+    """Return the rungs of each bracket."""
     return RULES[schedule.method].brackets(schedule, epochs)
 
 
-def ladder(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
-    """Return the rungs of a trial: the last epoch of each rung.
-
-    Args:
-        number: The number of the trial.
-        schedule: The schedule.
-        epochs: The number of epochs of a complete training.
-    """
-    order = _order(schedule, epochs)
+def trial_rungs(number: int, schedule: Schedule, epochs: int) -> tuple[int, ...]:
+    """Return the rungs of a trial: the last epoch of each rung."""
+    order = _bracket_order(schedule, epochs)
     return brackets(schedule, epochs)[order[number % len(order)]]
 
 
 def promotions(trials: Iterable[Trial], spec: ExperimentSpec, *, closed: bool) -> list[Trial]:
     """Return the trials that continue with their next rung: the highest rungs first, in a rung the best trials first.
 
-    Trial 0, the template, is always promoted and not counted, since other trials are compared with it.
-
-    Args:
-        trials: The trials.
-        spec: The spec of the Experiment.
-        closed: Whether no new trials will be created; then each complete rung promotes at least one trial.
+    Trial 0, the template, is always promoted and not counted, since other trials are compared with it. If `closed`, no
+    new trials will be created: then each complete rung promotes at least one trial.
     """
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
-    order, found, by_bracket = _order(schedule, epochs), list[Trial](), defaultdict[int, list[Trial]](list)
+    order, promoted, by_bracket = _bracket_order(schedule, epochs), list[Trial](), defaultdict[int, list[Trial]](list)
     for trial in trials:
         if trial.number:
             by_bracket[order[trial.number % len(order)]].append(trial)
-        elif trial.can_be_promoted and len(trial.rungs) < len(ladder(0, schedule, epochs)):
-            found.append(trial)
+        elif trial.can_be_promoted and len(trial.rungs) < len(trial_rungs(0, schedule, epochs)):
+            promoted.append(trial)
     for bracket, members in by_bracket.items():
         count = len(brackets(schedule, epochs)[bracket])
-        found += RULES[schedule.method].promotions(members, count, spec, closed=closed)
-    return found
+        promoted += RULES[schedule.method].promotions(members, count, spec, closed=closed)
+    return promoted
 
 
 def remaining_promotions(trials: Iterable[Trial], spec: ExperimentSpec) -> int:
-    """Return the largest number of rungs that trials still have to start, if few promoted trials fail.
-
-    Args:
-        trials: The trials.
-        spec: The spec of the Experiment.
-    """
+    """Return the largest number of rungs that trials still have to start, if few promoted trials fail."""
     schedule, epochs = spec.schedule, spec.template.spec.training.epochs
-    order, counts, begun = _order(schedule, epochs), Counter[int](), 0
+    order, counts, started = _bracket_order(schedule, epochs), Counter[int](), 0
     for trial in trials:
-        begun += len(trial.rungs) - (trial.state in {"Paused", "Complete"})
+        started += len(trial.rungs) - (trial.state in {"Paused", "Complete"})
         if trial.number:
             counts[order[trial.number % len(order)]] += 1
-    most = len(ladder(0, schedule, epochs)) - 1
+    total = len(trial_rungs(0, schedule, epochs)) - 1
     for bracket, count in counts.items():
         rungs = brackets(schedule, epochs)[bracket]
-        most += RULES[schedule.method].most_promotions(len(rungs), count, schedule.factor)
-    return max(0, most - begun)
+        total += RULES[schedule.method].max_promotions(len(rungs), count, schedule.factor)
+    return max(0, total - started)
 
 
-def _order(schedule: Schedule, epochs: int) -> tuple[int, ...]:
+def _bracket_order(schedule: Schedule, epochs: int) -> tuple[int, ...]:
     """Return the brackets of consecutive trials."""
-    return RULES[schedule.method].order(len(brackets(schedule, epochs)), schedule.factor)
+    return RULES[schedule.method].bracket_order(len(brackets(schedule, epochs)), schedule.factor)

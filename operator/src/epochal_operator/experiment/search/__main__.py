@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epochal_operator.experiment.search.request import IDLE_SECONDS, MAX_MEMORY, Request, Response
 
-_FIRST_TO_GO = "1000"
+_MAX_OOM_SCORE = "1000"
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Environment variables to set before the import of numpy. OpenBLAS allocates memory for each thread, and hangs if the
 limit is smaller.
@@ -26,22 +26,18 @@ def limit_memory() -> None:
     """
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")
+        Path("/proc/self/oom_score_adj").write_text(_MAX_OOM_SCORE, encoding="ascii")
 
 
 def serve(suggest: Callable[[Request], Response]) -> None:
-    """Answer requests from the standard input, until it is closed or idle for IDLE_SECONDS.
-
-    Args:
-        suggest: Returns the response to a request.
-    """
-    while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (given := sys.stdin.buffer.readline()):
+    """Answer requests from the standard input, until it is closed or idle for IDLE_SECONDS."""
+    while select.select([sys.stdin], [], [], IDLE_SECONDS)[0] and (line := sys.stdin.buffer.readline()):
         try:
-            sys.stdout.write(f"{suggest(Request.model_validate_json(given)).model_dump_json()}\n")
+            sys.stdout.write(f"{suggest(Request.model_validate_json(line)).model_dump_json()}\n")
         except MemoryError:
             sys.exit(
-                f"it needs more than {MAX_MEMORY // 1024**2} MiB of memory: use fewer spec.parameters, fewer "
-                "spec.maxTrials, or spec.search.method Random"
+                f"the search exceeds the memory limit of {MAX_MEMORY // 1024**2} MiB: use fewer spec.parameters, a "
+                "smaller spec.maxTrials, or spec.search.method Random"
             )
         sys.stdout.flush()
 

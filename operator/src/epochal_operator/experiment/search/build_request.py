@@ -6,29 +6,21 @@ from typing import Any
 from epochal_api.experiment import ExperimentSpec
 
 from epochal_operator.experiment.ledger.events import Event, Warm
-from epochal_operator.experiment.ledger.trials import fold
-from epochal_operator.experiment.search.request import Known, Request, State
+from epochal_operator.experiment.ledger.trials import apply_events
+from epochal_operator.experiment.search.request import KnownTrial, Request, State
 from epochal_operator.experiment.search_space.space import Space
-from epochal_operator.experiment.trial import Trial, finite
+from epochal_operator.experiment.trial import Trial, parse_finite
 from epochal_operator.experiment.trial_job import template_parameters
 
-_STATES: Mapping[str, State] = {
-    "Running": "Running",
-    "Paused": "Stopped",
-    "Complete": "Complete",
-    "Failed": "Failed",
-    "Diverged": "Diverged",
-}
 
-
-def request(
+def build_request(
     spec: ExperimentSpec,
     template: Mapping[str, Any],
     events: Sequence[Event],
-    trials: Sequence[int] = (),
+    numbers: Sequence[int] = (),
     *,
     importance: bool = False,
-    folded: Sequence[Trial] = (),
+    trials: Sequence[Trial] = (),
 ) -> Request:
     """Return the request to the searcher.
 
@@ -36,55 +28,56 @@ def request(
         spec: The Experiment's spec.
         template: The spec of its template, as JSON.
         events: The events of its ledger.
-        trials: Numbers of the trials to suggest parameters for, in ascending order.
+        numbers: Numbers of the trials to suggest parameters for, in ascending order.
         importance: Whether to request the importance of each parameter.
-        folded: The trials of the ledger; empty to compute them from the events.
+        trials: The trials of the ledger; empty to compute them from the events.
 
     Raises:
         InvalidSpace: If the parameters are not valid for a search.
-        NoSuchPlace: If a path leads to no field.
+        PathNotFound: If a path leads to no field.
     """
     space = Space.of(spec.parameters)
     epochs = spec.template.spec.training.epochs
-    folded = folded or fold(events)
+    trials = trials or apply_events(events)
     return Request(
         parameters=tuple(spec.parameters),
         search=spec.search,
         maximize=spec.objective.goal == "Maximize",
-        first=_first(spec, template, space),
-        known=(*_warm(events, epochs), *(_known(one, folded, spec) for one in folded)),
-        trials=tuple(trials),
+        first_trials=_first_trials(spec, template, space),
+        known_trials=(*_warm_trials(events, epochs), *(_known_trial(trial, trials, spec) for trial in trials)),
+        numbers=tuple(numbers),
         importance=importance,
     )
 
 
-def _first(spec: ExperimentSpec, template: Mapping[str, Any], space: Space) -> tuple[dict[str, str], ...]:
+def _first_trials(spec: ExperimentSpec, template: Mapping[str, Any], space: Space) -> tuple[dict[str, str], ...]:
     """Return the parameters of the first trials without duplicates: the template's, then `initialTrials`."""
-    own = template_parameters(template, space)
-    wanted = [own, *(space.active({**own, **given}) for given in spec.initial_trials)]
-    return tuple({space.key(values): values for values in wanted}.values())
+    template_values = template_parameters(template, space)
+    initial = (space.active({**template_values, **values}) for values in spec.initial_trials)
+    return tuple({space.key(values): values for values in (template_values, *initial)}.values())
 
 
-def _warm(events: Iterable[Event], epochs: int) -> Iterator[Known]:
-    for one in events:
-        if isinstance(one, Warm) and (value := finite(one.value)) is not None:
-            state: State = "Complete" if one.epoch >= epochs else "Stopped"
-            yield Known(parameters=dict(one.parameters), state=state, values=((one.epoch, value),), warm=True)
+def _warm_trials(events: Iterable[Event], epochs: int) -> Iterator[KnownTrial]:
+    for event in events:
+        if isinstance(event, Warm) and (value := parse_finite(event.value)) is not None:
+            state: State = "Complete" if event.epoch >= epochs else "Stopped"
+            values = ((event.epoch, value),)
+            yield KnownTrial(parameters=dict(event.parameters), state=state, values=values, is_warm=True)
 
 
-def _known(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) -> Known:
+def _known_trial(trial: Trial, trials: Sequence[Trial], spec: ExperimentSpec) -> KnownTrial:
     values = tuple((rung.epoch, rung.value) for rung in trial.rungs if rung.value is not None)
-    state = _STATES[trial.state]
+    state: State = "Stopped" if trial.state == "Paused" else trial.state
     if state == "Failed" and values:
         state = "Stopped"  # The failure happened in the rung after these values.
     if trial.number == 0:
-        earned = _earned(values, trials, spec)
-        state = "Stopped" if len(earned) < len(values) else state
-        values = earned
-    return Known(parameters=dict(trial.parameters), state=state, values=values)
+        promoted = _promoted_values(values, trials, spec)
+        state = "Stopped" if len(promoted) < len(values) else state
+        values = promoted
+    return KnownTrial(parameters=dict(trial.parameters), state=state, values=values)
 
 
-def _earned(
+def _promoted_values(
     values: tuple[tuple[int, float], ...], trials: Sequence[Trial], spec: ExperimentSpec
 ) -> tuple[tuple[int, float], ...]:
     """Return the values of trial 0 up to the first rung at which another trial would not be promoted.

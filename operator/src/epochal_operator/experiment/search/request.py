@@ -17,7 +17,7 @@ BATCH = 64
 State = Literal["Complete", "Stopped", "Running", "Diverged", "Failed"]
 
 
-class Known(Model):
+class KnownTrial(Model):
     """An existing trial, from which the sampler learns."""
 
     parameters: dict[str, str]
@@ -25,12 +25,12 @@ class Known(Model):
     state: State
     """The state of the trial.
 
-    Complete: the trial is fully trained. Stopped: the trial may be trained further. Running: the trial exists, but has
-    no value yet. Diverged: the trial counts as the worst. Failed: the trial has no value and teaches nothing.
+    Complete: the trial is fully trained. Stopped: the trial may be trained further. Running: the trial has
+    no value yet. Diverged: the trial counts as the worst. Failed: the sampler ignores the trial.
     """
     values: tuple[tuple[int, float], ...] = ()
     """The epochs after which the trial was compared, each with its objective value, the last epoch last."""
-    warm: bool = False
+    is_warm: bool = False
     """Whether the trial belongs to another Experiment, so that its parameters may be suggested again."""
 
 
@@ -38,16 +38,14 @@ class Request(Model):
     """The trials to suggest, and all inputs of the suggestions."""
 
     parameters: tuple[Parameter, ...]
-    """The parameters of the Experiment."""
     search: Search
-    """The method of the search."""
     maximize: bool
     """Whether the highest value is the best."""
-    first: tuple[dict[str, str], ...]
+    first_trials: tuple[dict[str, str], ...]
     """The parameters of the trials 0, 1, …: the template's, then `initialTrials`."""
-    known: tuple[Known, ...]
+    known_trials: tuple[KnownTrial, ...]
     """The existing trials, in the order of their numbers."""
-    trials: tuple[int, ...]
+    numbers: tuple[int, ...]
     """Numbers of the trials to suggest parameters for, in ascending order."""
     importance: bool = False
     """Whether to compute the importance of each parameter."""
@@ -57,7 +55,6 @@ class Suggestion(Model):
     """The suggested parameters of a trial."""
 
     trial: int
-    """Number of the trial."""
     parameters: dict[str, str]
     """The active parameters of the trial."""
 

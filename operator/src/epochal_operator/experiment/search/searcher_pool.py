@@ -45,11 +45,7 @@ class Searcher:
     The process is kept because requests often follow each other. An idle process exits by itself.
 
     Args:
-        timeout: The timeout of a request in seconds.
-        command: The command of the subprocess.
-        max_requests: The number of requests per process.
-        idle: Seconds after which an idle process gets no request, because it may exit at that moment.
-        clock: Returns the time in seconds.
+        max_idle: Seconds after which an idle process gets no request, because it may exit at that moment.
 
     Attributes:
         process: The process that gets the next request; None if a new process must start.
@@ -61,13 +57,13 @@ class Searcher:
         *,
         command: tuple[str, ...] = COMMAND,
         max_requests: int = MAX_REQUESTS,
-        idle: float = IDLE_SECONDS / 2,
+        max_idle: float = IDLE_SECONDS / 2,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._timeout = timeout
         self._command = command
         self._max_requests = max_requests
-        self._idle = idle
+        self._max_idle = max_idle
         self._clock = clock
         self.process: Process | None = None
         self._idle_since = 0.0
@@ -76,15 +72,12 @@ class Searcher:
     async def ask(self, request: Request) -> Response:
         """Return the response to a request.
 
-        Args:
-            request: The trials to suggest, and all existing trials.
-
         Raises:
             SearchTooSlow: If the process exceeds the timeout.
             SearchFailed: If the process fails.
         """
         is_usable = self.process is not None and self.process.returncode is None
-        if is_usable and self._clock() - self._idle_since < self._idle:
+        if is_usable and self._clock() - self._idle_since < self._max_idle:
             try:
                 return await self._send(request)
             except SearchTooSlow:
@@ -108,11 +101,11 @@ class Searcher:
                 response = Response.model_validate_json(await _exchange(process, request))
         except TimeoutError:
             await _kill(process)
-            asked = f"{len(request.trials)} suggestions with {len(request.known)} trials known"
-            raise SearchTooSlow(f"the search took longer than {self._timeout:.0f} s for {asked}") from None
+            size = f"{len(request.numbers)} suggestions with {len(request.known_trials)} known trials"
+            raise SearchTooSlow(f"the searcher exceeded the timeout of {self._timeout:.0f} s for {size}") from None
         except ValueError as error:  # invalid JSON, or a line longer than MAX_RESPONSE
             await _kill(process)
-            raise SearchFailed(f"the search gave no answer that can be read: {error}"[:MAX_ERROR_TEXT]) from None
+            raise SearchFailed(f"the searcher returned an invalid response: {error}"[:MAX_ERROR_TEXT]) from None
         except BaseException:  # the process has failed, or the operator shuts down
             await _kill(process)
             raise
@@ -130,7 +123,7 @@ class Searcher:
                 *self._command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=MAX_RESPONSE
             )
         except OSError as error:
-            raise SearchFailed(f"no process can be begun for the search: {error.strerror}") from None
+            raise SearchFailed(f"cannot start the searcher process: {error.strerror}") from None
         self._idle_since, self._requests = self._clock(), 0
 
 
@@ -145,8 +138,8 @@ async def _exchange(process: Process, request: Request) -> bytes:
         return line
     errors = (await stderr.read()).decode(errors="replace").strip()[-MAX_ERROR_TEXT:]
     status = await process.wait()
-    how = f"signal {-status}" if status < 0 else f"status {status}"
-    raise SearchFailed(f"the search ended with {how}: {errors or 'without a word'}")
+    exit_status = f"signal {-status}" if status < 0 else f"exit status {status}"
+    raise SearchFailed(f"the searcher process ended with {exit_status}: {errors or 'no error output'}")
 
 
 async def _kill(process: Process | None) -> None:
@@ -171,9 +164,6 @@ class SearcherPool:
     async def ask(self, request: Request) -> Response:
         """Return the response to a request; requests are answered in the order of arrival.
 
-        Args:
-            request: The trials to suggest, and all existing trials.
-
         Raises:
             SearchTooSlow: If the process exceeds the timeout.
             SearchFailed: If the process fails.
@@ -191,7 +181,7 @@ class SearcherPool:
 
 
 class BatchSizes:
-    """The number of trials of each Experiment for which one request may ask: smaller after slow requests.
+    """The maximum number of trials in one request of each Experiment: smaller after slow requests.
 
     Only Experiments with slow requests have an entry; all others use `BATCH`.
     """
@@ -200,34 +190,19 @@ class BatchSizes:
         self._sizes: dict[Key, int] = {}
 
     def of(self, key: Key) -> int:
-        """Return the number of trials for which one request may ask.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
+        """Return the maximum number of trials in one request."""
         return self._sizes.get(key, BATCH)
 
-    def too_slow(self, key: Key, asked: int) -> bool:
-        """Halve the batch size after a request that took too long, and return whether a smaller request is possible.
+    def record_timeout(self, key: Key, count: int) -> bool:
+        """Halve the batch size after a request that took too long, and return whether a smaller request is possible."""
+        if count:
+            self._sizes[key] = max(1, count // 2)
+        return count > 1
 
-        Args:
-            key: Namespace and name of the Experiment.
-            asked: The number of requested trials; 0 for a request without trials.
-        """
-        if asked:
-            self._sizes[key] = max(1, asked // 2)
-        return asked > 1
-
-    def answered(self, key: Key, asked: int, seconds: float) -> None:
-        """Double the batch size after a full request that was fast.
-
-        Args:
-            key: Namespace and name of the Experiment.
-            asked: The number of requested trials.
-            seconds: The duration of the request.
-        """
+    def record_response(self, key: Key, count: int, seconds: float) -> None:
+        """Double the batch size after a full request that was fast."""
         size = self._sizes.get(key)
-        if size is None or asked < size or seconds > FAST_SECONDS:
+        if size is None or count < size or seconds > FAST_SECONDS:
             return
         if size * 2 < BATCH:
             self._sizes[key] = size * 2
@@ -235,9 +210,5 @@ class BatchSizes:
             del self._sizes[key]
 
     def forget(self, key: Key) -> None:
-        """Forget the batch size of a deleted Experiment.
-
-        Args:
-            key: Namespace and name of the Experiment.
-        """
+        """Forget the batch size of a deleted Experiment."""
         self._sizes.pop(key, None)

@@ -7,18 +7,17 @@ from epochal_api.experiment import MAX_TRIALS, ExperimentSpec
 from epochal_api.kind import API_VERSION
 from epochal_api.model import Model
 from epochal_api.parameter import Parameter
-from epochal_api.training import Training
 from epochal_api.trainingjob import KIND, InvalidTrainingJob, TrainingJobSpec, parse
 
-from epochal_operator.experiment.ledger.events import MAX_WORD
+from epochal_operator.experiment.ledger.events import MAX_STRING
 from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.domains import Range
 from epochal_operator.experiment.search_space.space import InvalidSpace, Space
-from epochal_operator.experiment.trial_job import value_at
+from epochal_operator.experiment.trial_job import json_value
 
 MAX_FAULTS = 16
 """The largest number of faults in one message."""
-MAX_TRIED = 1024
+MAX_CHECKED_VALUES = 1024
 """The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
 A trial with another invalid value fails when it is created.
 """
@@ -30,54 +29,50 @@ def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
     The check validates both ends of each range and each listed value at its place. The rest of the template is already
     valid.
 
-    Args:
-        spec: The Experiment's spec.
-        template: The spec of its template, as JSON.
-
     Raises:
         InvalidSpace: If a check fails. The message has a line for each fault, which names the parameter.
     """
     space = Space.of(spec.parameters)
-    places: dict[str, paths.Place] = {}
+    places: dict[str, paths.ResolvedPath] = {}
     if faults := [*_path_faults(space, template, places), *_metric_faults(spec)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
-    tries, parsed = iter(range(MAX_TRIED)), spec.template.spec
-    faults = [*_value_faults(space, parsed, places, tries), *_initial_faults(spec, space, places, tries)]
+    budget, parsed = iter(range(MAX_CHECKED_VALUES)), spec.template.spec
+    faults = [*_value_faults(space, parsed, places, budget), *_initial_faults(spec, space, places, budget)]
     if faults := [*faults, *_grid_faults(spec, space)]:
         raise InvalidSpace(faults[:MAX_FAULTS])
     return space
 
 
-def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.Place]) -> Iterator[str]:
+def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, paths.ResolvedPath]) -> Iterator[str]:
     """Yield a fault for each path without a place, or with the place of another path; add the valid places."""
-    found: list[tuple[Parameter, str, paths.Place]] = []
+    resolved: list[tuple[Parameter, str, paths.ResolvedPath]] = []
     names = paths.Names()
     for parameter in space.parameters:
         for path in parameter.paths:
             where = f"parameter {parameter.name}: path {path}"
             try:
-                place = paths.find(template, path, names)
-            except paths.NoSuchPlace as error:
-                yield f"{where} leads nowhere: {error}"
+                place = paths.resolve(template, path, names)
+            except paths.PathNotFound as error:
+                yield f"{where} does not exist: {error}"
                 continue
-            for other, other_path, other_place in found:
+            for other, other_path, other_place in resolved:
                 if place.renames(other_place) or other_place.renames(place):
-                    yield f"{where} must not be searched along with {other_path}: one of them renames what both lie in"
-                elif place.overlaps(other_place) and not _exclude(space, parameter, other):
-                    both = "to the same place as" if place.steps == other_place.steps else "within one another with"
-                    yield f"{where} must not lead {both} {other_path} of parameter {other.name}"
-            found.append((parameter, path, place))
+                    yield f"{where} conflicts with path {other_path}: one changes the name that the other uses"
+                elif place.overlaps(other_place) and not _are_exclusive(space, parameter, other):
+                    relation = "equals" if place.steps == other_place.steps else "overlaps"
+                    yield f"{where} {relation} path {other_path} of parameter {other.name}: remove one path"
+            resolved.append((parameter, path, place))
             places[path] = place
 
 
-def _exclude(space: Space, one: Parameter, other: Parameter) -> bool:
+def _are_exclusive(space: Space, one: Parameter, other: Parameter) -> bool:
     """Return whether two parameters are never active in the same trial, because their conditions exclude each other."""
     values, others = space.activating_values(one.name), space.activating_values(other.name)
     return any(not values[name] & others[name] for name in values.keys() & others.keys())
 
 
 def _value_faults(
-    space: Space, template: TrainingJobSpec, places: Mapping[str, paths.Place], tries: Iterator[int]
+    space: Space, template: TrainingJobSpec, places: Mapping[str, paths.ResolvedPath], budget: Iterator[int]
 ) -> Iterator[str]:
     """Yield a fault for each value that the schema of a TrainingJob refuses."""
     for parameter in space.parameters:
@@ -86,17 +81,17 @@ def _value_faults(
             place = places[path]
             if not place.schema:  # an argument of Keras: any value is possible
                 continue
-            if isinstance(domain, Range) and not domain.whole and place.schema.get("type") == "integer":
-                yield f"parameter {parameter.name}: must be int in place of float, since {path} is a whole number"
+            if isinstance(domain, Range) and not domain.is_whole and place.schema.get("type") == "integer":
+                yield f"parameter {parameter.name}: must have int instead of float, because {path} is an integer"
                 continue
-            for value, _ in zip(domain.probes(), tries, strict=False):
-                if refused := _refusal(template, place, value_at(place, domain, value)):
-                    yield f"parameter {parameter.name}: the value {value} is refused: {refused}"
+            for value, _ in zip(domain.values_to_check(), budget, strict=False):
+                if error := _schema_error(template, place, json_value(place, domain, value)):
+                    yield f"parameter {parameter.name}: the value {value} is invalid: {error}"
                     break
 
 
 def _initial_faults(
-    spec: ExperimentSpec, space: Space, places: Mapping[str, paths.Place], tries: Iterator[int]
+    spec: ExperimentSpec, space: Space, places: Mapping[str, paths.ResolvedPath], budget: Iterator[int]
 ) -> Iterator[str]:
     """Yield a fault for each value in `initialTrials` that is not valid for its parameter."""
     paths_of = {parameter.name: parameter.paths for parameter in space.parameters}
@@ -104,22 +99,22 @@ def _initial_faults(
         for name, value in trial.items():
             domain = space.domains[name]
             if domain.parse(value) is None and value != "null":
-                kind = "whole number" if isinstance(domain, Range) and domain.whole else "number"
-                yield f"initialTrials[{index}]: parameter {name} must be a {kind}, found {value!r}"
+                kind = "an integer" if isinstance(domain, Range) and domain.is_whole else "a number"
+                yield f"initialTrials[{index}]: parameter {name} must be {kind}, found {value!r}"
                 continue
-            if len(domain.canonical(value)) > MAX_WORD:
-                yield f"initialTrials[{index}]: parameter {name} must have at most {MAX_WORD} digits, found {value!r}"
+            if len(domain.canonical(value)) > MAX_STRING:
+                yield f"initialTrials[{index}]: parameter {name} must have at most {MAX_STRING} digits, found {value!r}"
                 continue
             for place in (places[path] for path in paths_of[name]):
-                if not place.schema or next(tries, None) is None:
+                if not place.schema or next(budget, None) is None:
                     continue
-                if refused := _refusal(spec.template.spec, place, value_at(place, domain, value)):
-                    yield f"initialTrials[{index}]: parameter {name}: the value {value} is refused: {refused}"
+                if error := _schema_error(spec.template.spec, place, json_value(place, domain, value)):
+                    yield f"initialTrials[{index}]: parameter {name}: the value {value} is invalid: {error}"
 
 
-def _refusal(template: TrainingJobSpec, place: paths.Place, value: Any) -> str:
+def _schema_error(template: TrainingJobSpec, place: paths.ResolvedPath, value: Any) -> str:
     """Return the reason why a TrainingJob with this value at a place is invalid, or an empty text."""
-    spec = _with(template, place.steps, value)
+    spec = _replace_value(template, place.steps, value)
     try:
         parse({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "trial"}, "spec": spec})
     except InvalidTrainingJob as error:
@@ -127,7 +122,7 @@ def _refusal(template: TrainingJobSpec, place: paths.Place, value: Any) -> str:
     return ""
 
 
-def _with(node: Any, steps: Sequence[str | int], value: Any) -> Any:
+def _replace_value(node: Any, steps: Sequence[str | int], value: Any) -> Any:
     """Return a parsed spec as JSON along the path to a place, with a new value at that place.
 
     All other parts stay models: pydantic does not validate them again, but the rules of their parents apply.
@@ -136,7 +131,7 @@ def _with(node: Any, steps: Sequence[str | int], value: Any) -> Any:
         return value
     step, *rest = steps
     if isinstance(node, list):
-        return [_with(item, rest, value) if index == step else item for index, item in enumerate(node)]
+        return [_replace_value(item, rest, value) if index == step else item for index, item in enumerate(node)]
     fields: dict[str | int, Any] = dict(node) if isinstance(node, Mapping) else {}
     inner = fields.get(step)
     if isinstance(node, Model):
@@ -144,25 +139,21 @@ def _with(node: Any, steps: Sequence[str | int], value: Any) -> Any:
         inner = next((getattr(node, name) for name, alias in names.items() if alias == step), None)
         fields = {alias: getattr(node, name) for name, alias in names.items() if name in node.model_fields_set}
         fields.update(node.model_extra or {})
-    return fields | {step: _with(inner, rest, value)}
+    return fields | {step: _replace_value(inner, rest, value)}
 
 
 def _grid_faults(spec: ExperimentSpec, space: Space) -> Iterator[str]:
     if spec.search.method == "Grid" and space.size is not None and space.size > MAX_TRIALS:
         counts = ", ".join(f"{name} {domain.size}" for name, domain in space.domains.items())
-        yield f"parameters have {space.size} combinations ({counts}), a Grid must have {MAX_TRIALS} at most"
+        yield f"parameters have {space.size} combinations ({counts}), search.method Grid allows at most {MAX_TRIALS}"
 
 
 def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
     """Yield the faults of the objective's metric that can be found without Keras."""
     metric, template = spec.objective.metric, spec.template.spec
     if metric.startswith("val_") and template.data.validation is None:
-        yield f"objective.metric: {metric} is a figure of a validation part: template.spec.data.validation must be set"
-    if metric.removeprefix("val_") != "loss" and not _may_have_more(template.training):
-        must = "must be loss or val_loss, since template.spec.training.metrics names no metric"
-        yield f"objective.metric: {must}; found {metric!r}"
-
-
-def _may_have_more(training: Training) -> bool:
-    """Return whether an epoch may have more metrics than the loss, from `metrics` or from callbacks."""
-    return bool(training.metrics or training.callbacks)
+        yield f"objective.metric: {metric} needs validation data: set template.spec.data.validation"
+    # Callbacks may add metrics, too.
+    if metric.removeprefix("val_") != "loss" and not (template.training.metrics or template.training.callbacks):
+        reason = "because template.spec.training.metrics is empty"
+        yield f"objective.metric: must be loss or val_loss, {reason}; found {metric!r}"

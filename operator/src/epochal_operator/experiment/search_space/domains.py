@@ -23,21 +23,18 @@ _MAX_DIGEST = 16
 
 @dataclass(frozen=True)
 class Range:
-    """A range of numbers, of which `float` has floats and `int` has whole numbers.
+    """The range of a `float` or `int` parameter.
 
     Args:
-        low: The smallest value.
-        high: The largest value.
         log: Whether the range is sampled on a logarithmic scale.
         step: The distance between two values; None for a continuous range.
-        whole: Whether all values are whole numbers.
     """
 
     low: Fraction
     high: Fraction
     log: bool
     step: Fraction | None
-    whole: bool = False
+    is_whole: bool = False
 
     @property
     def size(self) -> int | None:
@@ -55,11 +52,11 @@ class Range:
         index = round((Fraction(number) - self.low) / self.step) if self.step else 0
         return min(max(index, 0), (self.size or 1) - 1)
 
-    def text(self, drawn: float) -> str:
+    def nearest(self, number: float) -> str:
         """Return the value of the range that is nearest to a sampled number."""
         if self.step is not None:
-            return self.at(self.index(drawn))
-        rounded = float(f"{drawn:.{self._digits}g}")
+            return self.at(self.index(number))
+        rounded = float(f"{number:.{self._digits}g}")
         return repr(min(max(rounded, float(self.low)), float(self.high)) + 0.0)
 
     @cached_property
@@ -67,20 +64,20 @@ class Range:
         """The significant digits of a value: more for a narrow range far from zero."""
         if self.low == self.high:
             return _EXACT
-        far = max(abs(self.low), abs(self.high)) / (self.high - self.low)
-        return min(DIGITS + int(math.log10(max(float(far), 1.0))), _EXACT)
+        ratio = max(abs(self.low), abs(self.high)) / (self.high - self.low)
+        return min(DIGITS + int(math.log10(max(float(ratio), 1.0))), _EXACT)
 
     def parse(self, text: str) -> float | None:
         """Return the number in a text, or None if the text is not a finite number, or not a whole number."""
         try:
             number = float(text)
-            if self.whole and text.lstrip("+-").isdecimal():
+            if self.is_whole and text.lstrip("+-").isdecimal():
                 return int(text)
         except ValueError:
             return None
         if not math.isfinite(number):
             return None
-        if self.whole:
+        if self.is_whole:
             return int(number) if number.is_integer() else None
         return number + 0.0  # -0.0 becomes 0.0
 
@@ -94,14 +91,14 @@ class Range:
         number = self.parse(text)
         if number is None or not self._native(self.low) <= number <= self._native(self.high):
             return False
-        return self.step is None or self.text(number) == repr(number)
+        return self.step is None or self.nearest(number) == repr(number)
 
-    def read(self, value: Any) -> str | None:
+    def from_json(self, value: Any) -> str | None:
         """Return the canonical text of a JSON value, or None if the value is not such a number."""
         number = None if isinstance(value, bool) else self.parse(str(value))
         return None if number is None else repr(number)
 
-    def probes(self) -> list[str]:
+    def values_to_check(self) -> list[str]:
         """Return the values to validate: if they are valid, all values are valid."""
         return [repr(self._native(self.low)), repr(self._native(self.high))]
 
@@ -109,19 +106,19 @@ class Range:
         """Yield the faults of the range."""
         if self.step is None:
             return
-        field = "int" if self.whole else "float"
-        if beyond := (self.high - self.low) % self.step:
-            last = f"{_short(self.high - beyond)} or {_short(self.high - beyond + self.step)}"
-            found = f"found {_short(self.high)} with min {_short(self.low)} and step {_short(self.step)}"
-            yield f"{field}.max must be min and a number of steps, such as {last}; {found}"
-        far = max(abs(self.low), abs(self.high))
-        if not self.whole and self.step < (finest := 2 * math.ulp(float(far))):
+        field = "int" if self.is_whole else "float"
+        if remainder := (self.high - self.low) % self.step:
+            last = f"{_format(self.high - remainder)} or {_format(self.high - remainder + self.step)}"
+            found = f"found {_format(self.high)} with min {_format(self.low)} and step {_format(self.step)}"
+            yield f"{field}.max must be min plus a multiple of step, such as {last}; {found}"
+        largest = max(abs(self.low), abs(self.high))
+        if not self.is_whole and self.step < (min_step := 2 * math.ulp(float(largest))):
             # A smaller step is lost when a value is rounded to a float.
-            must = f"must be {finest} at least, for numbers near {_short(far)} to differ"
-            yield f"{field}.step {must}; found {_short(self.step)}"
+            reason = f"so that floats near {_format(largest)} differ"
+            yield f"{field}.step must be at least {min_step}, {reason}; found {_format(self.step)}"
 
     def _native(self, number: Fraction) -> float:
-        return int(number) if self.whole else float(number) + 0.0
+        return int(number) if self.is_whole else float(number) + 0.0
 
 
 @dataclass(frozen=True)
@@ -155,13 +152,13 @@ class Choice:
         """Return whether a value belongs to the domain."""
         return _equality_key(_json(text)) in self._listed
 
-    def read(self, value: Any) -> str | None:
+    def from_json(self, value: Any) -> str | None:
         """Return the canonical text of a JSON value; a long text outside the list ends in a digest."""
         if isinstance(value, str):
-            return _short_text(self.canonical(value))
-        return self._listed.get(_equality_key(value)) or _short_text(json.dumps(value))
+            return _shorten(self.canonical(value))
+        return self._listed.get(_equality_key(value)) or _shorten(json.dumps(value))
 
-    def probes(self) -> list[str]:
+    def values_to_check(self) -> list[str]:
         """Return the values to validate: if they are valid, all values are valid."""
         return list(self.values)
 
@@ -169,7 +166,7 @@ class Choice:
         """Yield a fault for each listed value that equals another listed value."""
         for value in self.values:
             if (other := self.canonical(value)) != value:
-                yield f"values must differ, found {other!r} and {value!r}, which mean the same"
+                yield f"values must differ, found the equal values {other!r} and {value!r}"
 
     @cached_property
     def _listed(self) -> dict[str, str]:
@@ -190,11 +187,11 @@ def domain_of(parameter: Parameter) -> Domain:
     return Range(Fraction(numbers.min), Fraction(numbers.max), is_log, step, is_whole)
 
 
-def _short(number: Fraction) -> str:
+def _format(number: Fraction) -> str:
     return str(number) if number == int(number) else repr(float(number) + 0.0)
 
 
-def _short_text(text: str) -> str:
+def _shorten(text: str) -> str:
     """Return a text within the length limit of a value, because a template may have a whole vocabulary at a place."""
     if len(text) <= _MAX_TEXT:
         return text

@@ -18,18 +18,18 @@ Object = dict[str, Any]
 
 MAX_NAMES = 20
 """The largest number of names in a message."""
-_CALLED = ("name", "callback")
+_NAME_FIELDS = ("name", "callback")
 """The fields that name a list item."""
 _PART = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]+)\]")
 
 
-class NoSuchPlace(ValueError):
-    """A path leads to no field; the message contains the part that exists, and the names there."""
+class PathNotFound(ValueError):
+    """No field has this path; the message contains the existing part of the path, and the names there."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place in a spec to which a path leads.
+class ResolvedPath:
+    """The field of a spec to which a path leads.
 
     Args:
         steps: The keys and indices of the path. Two paths to the same place have equal steps.
@@ -49,13 +49,13 @@ class Place:
         holder, step = self.holders[-1]
         return self.value is not None or bool(self.schema) or isinstance(holder, list) or step in holder
 
-    def renames(self, other: "Place") -> bool:
+    def renames(self, other: "ResolvedPath") -> bool:
         """Return whether the place is the name of a list item that contains the other place."""
         *item, key = self.steps
-        named = bool(item) and isinstance(item[-1], int) and key in _CALLED
+        named = bool(item) and isinstance(item[-1], int) and key in _NAME_FIELDS
         return named and len(other.steps) > len(item) and list(other.steps[: len(item)]) == item
 
-    def overlaps(self, other: "Place") -> bool:
+    def overlaps(self, other: "ResolvedPath") -> bool:
         """Return whether the places are equal or one place contains the other."""
         shared = min(len(self.steps), len(other.steps))
         return self.steps[:shared] == other.steps[:shared]
@@ -65,7 +65,7 @@ Names = dict[int, dict[str, list[int]]]
 """The indices of list items by their names, by the id of the list: a search for many paths reads each list once."""
 
 
-def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Place:
+def resolve(spec: Mapping[str, Any], path: str, names: Names | None = None) -> ResolvedPath:
     """Return the place to which a path leads.
 
     Args:
@@ -74,7 +74,7 @@ def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Plac
         names: The index of the lists in this spec, to find many paths; None for a new index.
 
     Raises:
-        NoSuchPlace: If the path leads to no field.
+        PathNotFound: If the path leads to no field.
     """
     node: Any = spec
     schema = _schema()
@@ -94,18 +94,18 @@ def find(spec: Mapping[str, Any], path: str, names: Names | None = None) -> Plac
                 schema = _resolved(schema.get("items", {}))
                 inner = node[step]
             case list():
-                raise NoSuchPlace(f"{where} is a list: choose one of its items, such as {where}[0]{_items(node)}")
+                raise PathNotFound(f"{where} is a list: select an item, such as {where}[0]{_item_names(node)}")
             case None:
-                raise NoSuchPlace(f"{where} is not set in the template, so it has no {key or item}")
+                raise PathNotFound(f"{where} is not set in the template, so it has no field {key or item}")
             case _:
-                raise NoSuchPlace(f"{where} is {str(node)!r:.80}, which has no {key or item}")
+                raise PathNotFound(f"{where} is {str(node)!r:.80}, which has no field {key or item}")
         holders.append((node, step))
         node = schema.get("default") if inner is None else inner
         so_far += f"[{item}]" if item else f".{key}" if so_far else key
-    return Place(tuple(step for _, step in holders), schema, node, tuple(holders))
+    return ResolvedPath(tuple(step for _, step in holders), schema, node, tuple(holders))
 
 
-def put(spec: Mapping[str, Any], place: Place, value: Any) -> Object:
+def with_value(spec: Mapping[str, Any], place: ResolvedPath, value: Any) -> Object:
     """Return a copy of a spec with a new value at a place; an optimizer given by name becomes an object.
 
     Args:
@@ -114,27 +114,17 @@ def put(spec: Mapping[str, Any], place: Place, value: Any) -> Object:
             now.
         value: The new value, as JSON.
     """
-    return _rebuilt(_holders(spec, place), value)
+    return _rebuild(_holders(spec, place), value)
 
 
-def without(spec: Mapping[str, Any], place: Place) -> Object:
-    """Return a copy of a spec without the field at a place.
-
-    Args:
-        spec: The spec of a TrainingJob as JSON; it is not modified.
-        place: The place, a field or an argument, found as for `put`.
-    """
+def without_field(spec: Mapping[str, Any], place: ResolvedPath) -> Object:
+    """Return a copy of a spec without the field at a place."""
     *above, (holder, step) = _holders(spec, place)
-    return _rebuilt(above, {key: value for key, value in holder.items() if key != step})
+    return _rebuild(above, {key: value for key, value in holder.items() if key != step})
 
 
-def class_at(spec: Mapping[str, Any], place: Place) -> str | None:
-    """Return the Keras class to which an argument belongs, or None if it is not an argument of a class.
-
-    Args:
-        spec: The spec of a TrainingJob as JSON.
-        place: The place of the argument, found as for `put`.
-    """
+def keras_class(spec: Mapping[str, Any], place: ResolvedPath) -> str | None:
+    """Return the Keras class to which an argument belongs, or None if it is not an argument of a class."""
     holder, _ = _holders(spec, place)[-1]
     if not isinstance(holder, Mapping):
         return None
@@ -147,28 +137,27 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
     if close := close_matches(name, names):
         return f"; did you mean {' or '.join(close)}?"
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return f"; there is {', '.join(names[:MAX_NAMES])}{more}" if names else ""
+    return f"; existing names: {', '.join(names[:MAX_NAMES])}{more}" if names else ""
 
 
-def _holders(spec: Mapping[str, Any], place: Place) -> list[tuple[Any, str | int]]:
+def _holders(spec: Mapping[str, Any], place: ResolvedPath) -> list[tuple[Any, str | int]]:
     """Return the objects and lists of a spec along the path to a place; the place supplies missing holders."""
-    found: list[tuple[Any, str | int]] = []
+    holders: list[tuple[Any, str | int]] = []
     node: Any = spec
     for holder, step in place.holders:
         current: Any = node if isinstance(node, Mapping | list) else holder
-        found.append((current, step))
+        holders.append((current, step))
         node = current.get(step) if isinstance(current, Mapping) else current[step]
-    return found
+    return holders
 
 
-def _rebuilt(holders: list[tuple[Any, str | int]], value: Any) -> Object:
+def _rebuild(holders: list[tuple[Any, str | int]], value: Any) -> Object:
     """Return a copy of the outermost of nested objects and lists, with a new value at the end of the path."""
-    made = value
     for holder, step in reversed(holders):
         copy: Any = list(holder) if isinstance(holder, list) else dict(holder)
-        copy[step] = made
-        made = copy
-    return dict(made)
+        copy[step] = value
+        value = copy
+    return dict(value)
 
 
 def _parts(path: str) -> list[tuple[str, str]]:
@@ -178,8 +167,8 @@ def _parts(path: str) -> list[tuple[str, str]]:
     while end < len(dotted):
         part = _PART.match(dotted, end)
         if part is None:
-            must = "must be fields with dots between them and items in brackets, such as network.layers[0].units"
-            raise NoSuchPlace(f"{must}; found {path!r:.300}")
+            expected = "must be field names separated by dots, with list items in brackets: network.layers[0].units"
+            raise PathNotFound(f"{expected}; found {path!r:.300}")
         parts.append((part[1] or "", part[2] or ""))
         end = part.end()
     return parts
@@ -195,7 +184,7 @@ def _holder(node: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
-    """Return the schema of a field that an object has or may have; raise NoSuchPlace for an invalid field."""
+    """Return the schema of a field that an object has or may have; raise PathNotFound for an invalid field."""
     fields = schema.get("properties", {})
     if key in fields:
         return _resolved(fields[key])
@@ -204,25 +193,27 @@ def _field(node: Mapping[str, Any], schema: Mapping[str, Any], key: str, where: 
         return _resolved(others)
     if _is_open(schema) or not schema:
         return {}
-    raise NoSuchPlace(f"{where} has no field {key}{_did_you_mean(key, {**fields, **node})}")
+    raise PathNotFound(f"{where} has no field {key}{_did_you_mean(key, {**fields, **node})}")
 
 
 def _index(items: list[Any], item: str, where: str, names: Names) -> int:
     if id(items) not in names:
         names[id(items)] = {}
-        for index, one in enumerate(items):
-            for name in dict.fromkeys(_names(one)):
+        for index, content in enumerate(items):
+            for name in dict.fromkeys(_names(content)):
                 names[id(items)].setdefault(name, []).append(index)
-    found = names[id(items)].get(item, [])
-    if len(found) > 1:
-        raise NoSuchPlace(f"{where} has {len(found)} items called {item}: choose by index, such as {where}[{found[0]}]")
-    if found:
-        return found[0]
+    indices = names[id(items)].get(item, [])
+    if len(indices) > 1:
+        raise PathNotFound(
+            f"{where} has {len(indices)} items with the name {item}: select by index, such as {where}[{indices[0]}]"
+        )
+    if indices:
+        return indices[0]
     if item.isascii() and item.isdecimal():
         if int(item) < len(items):
             return int(item)
-        raise NoSuchPlace(f"{where} has {len(items)} items, so there is no [{item}]: indices begin with 0")
-    raise NoSuchPlace(f"{where} has no item called {item}{_did_you_mean(item, names[id(items)])}")
+        raise PathNotFound(f"{where} has {len(items)} items with indices from 0, found [{item}]")
+    raise PathNotFound(f"{where} has no item {item}{_did_you_mean(item, names[id(items)])}")
 
 
 def _names(item: Any) -> list[str]:
@@ -231,11 +222,11 @@ def _names(item: Any) -> list[str]:
         return [item]
     if not isinstance(item, Mapping):
         return []
-    return [item[key] for key in _CALLED if isinstance(item.get(key), str)]
+    return [item[key] for key in _NAME_FIELDS if isinstance(item.get(key), str)]
 
 
-def _items(node: list[Any]) -> str:
-    names = [name for one in node for name in _names(one)][:MAX_NAMES]
+def _item_names(node: list[Any]) -> str:
+    names = [name for item in node for name in _names(item)][:MAX_NAMES]
     return f", or by name: {', '.join(names)}" if names else ""
 
 
@@ -253,7 +244,7 @@ def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
     if "$ref" in node:
         target = _schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
         return _resolved({**target, **{key: value for key, value in node.items() if key != "$ref"}})
-    options = [one for one in node.get("anyOf", []) if one.get("type") != "null"]
+    options = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
     if len(options) == 1:
         return _resolved({**options[0], **{key: value for key, value in node.items() if key != "anyOf"}})
     return node

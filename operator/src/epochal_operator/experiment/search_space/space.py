@@ -29,7 +29,6 @@ class Space:
 
     Args:
         parameters: The parameters, each after the parameter on which it depends.
-        domains: The domain of each parameter, by its name.
     """
 
     parameters: tuple[Parameter, ...]
@@ -39,27 +38,24 @@ class Space:
     def of(cls, parameters: Sequence[Parameter]) -> "Space":
         """Return the search space of an Experiment's parameters.
 
-        Args:
-            parameters: The parameters of a parsed spec: the schema already validates each parameter alone.
-
         Raises:
             InvalidSpace: If the step of a range does not fit, two values are equal, or a `when` is impossible.
         """
         domains = {parameter.name: domain_of(parameter) for parameter in parameters}
         by_name = {parameter.name: parameter for parameter in parameters}
-        chains = {name: _chain(parameter, by_name) for name, parameter in by_name.items()}
+        dependencies = {name: _dependencies(parameter, by_name) for name, parameter in by_name.items()}
         faults = [f"parameter {name}: {fault}" for name, domain in domains.items() for fault in domain.faults()]
-        if faults := [*faults, *_when_faults(parameters, domains, chains)]:
+        if faults := [*faults, *_when_faults(parameters, domains, dependencies)]:
             raise InvalidSpace(faults)
-        return cls(tuple(sorted(parameters, key=lambda parameter: len(chains[parameter.name]))), domains)
+        return cls(tuple(sorted(parameters, key=lambda parameter: len(dependencies[parameter.name]))), domains)
 
     def active(self, values: Values) -> dict[str, str]:
         """Return the values of the active parameters, as canonical text."""
-        found: dict[str, str] = {}
+        active: dict[str, str] = {}
         for parameter in self.parameters:
-            if parameter.name in values and self.is_active(parameter, found):
-                found[parameter.name] = self.domains[parameter.name].canonical(values[parameter.name])
-        return found
+            if parameter.name in values and self.is_active(parameter, active):
+                active[parameter.name] = self.domains[parameter.name].canonical(values[parameter.name])
+        return active
 
     def is_active(self, parameter: Parameter, active: Values) -> bool:
         """Return whether a parameter is active: its `when` holds for the values of the active parameters.
@@ -71,22 +67,18 @@ class Space:
         return parameter.when is None or active.get(parameter.when.parameter) in self._activating[parameter.name]
 
     def activating_values(self, name: str) -> dict[str, frozenset[str]]:
-        """Return the values with which a parameter is active, for each parameter on which it depends.
-
-        Args:
-            name: The name of the parameter.
-        """
+        """Return the values with which a parameter is active, for each parameter on which it depends."""
         by_name = {parameter.name: parameter for parameter in self.parameters}
-        chain = [name, *_chain(by_name[name], by_name)]
+        chain = [name, *_dependencies(by_name[name], by_name)]
         return {above: self._activating[below] for below, above in pairwise(chain)}
 
     @cached_property
     def _activating(self) -> dict[str, frozenset[str]]:
         """The values of the parameter in `when` with which each dependent parameter is active, by its name."""
         return {
-            one.name: frozenset(map(self.domains[one.when.parameter].canonical, one.when.values))
-            for one in self.parameters
-            if one.when is not None
+            dependent.name: frozenset(map(self.domains[dependent.when.parameter].canonical, dependent.when.values))
+            for dependent in self.parameters
+            if dependent.when is not None
         }
 
     def key(self, values: Values) -> str:
@@ -112,9 +104,9 @@ class Space:
         """Return the number of combinations of a parameter and its dependent parameters, or None."""
         size = self.domains[parameter.name].size
         counts = {
-            one.name: self._count(one)
-            for one in self.parameters
-            if one.when is not None and one.when.parameter == parameter.name
+            dependent.name: self._count(dependent)
+            for dependent in self.parameters
+            if dependent.when is not None and dependent.when.parameter == parameter.name
         }
         if size is None or None in counts.values():
             return None
@@ -123,7 +115,7 @@ class Space:
         return size
 
     def combinations(self, start: Mapping[str, int] | None = None) -> Iterator[dict[str, str]]:
-        """Yield each combination of a space whose `size` is not None; the last parameter changes fastest.
+        """Yield each combination of a finite space; the last parameter changes fastest.
 
         Args:
             start: Index of the first value of each parameter, by its name. Default: 0.
@@ -146,20 +138,20 @@ class Space:
 
 
 def _when_faults(
-    parameters: Sequence[Parameter], domains: Mapping[str, Domain], chains: Mapping[str, Sequence[str]]
+    parameters: Sequence[Parameter], domains: Mapping[str, Domain], dependencies: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
     for parameter in parameters:
-        when, where, chain = parameter.when, f"parameter {parameter.name}: when", chains[parameter.name]
+        when, where, chain = parameter.when, f"parameter {parameter.name}: when", dependencies[parameter.name]
         if when is None:
             continue
         if parameter.name in chain:
-            yield f"{where} must not lead back to itself, found {' → '.join([parameter.name, *chain])}"
+            yield f"{where} must not be a cycle, found {' → '.join([parameter.name, *chain])}"
         for value in when.values:
             if not domains[when.parameter].contains(value):
-                yield f"{where}.values must be values of {when.parameter}, found {value!r}, which it never has"
+                yield f"{where}.values must be values of parameter {when.parameter}, found {value!r}"
 
 
-def _chain(parameter: Parameter, by_name: Mapping[str, Parameter]) -> list[str]:
+def _dependencies(parameter: Parameter, by_name: Mapping[str, Parameter]) -> list[str]:
     """Return the names of the parameters on which a parameter depends, until a name repeats."""
     chain: list[str] = []
     current = parameter

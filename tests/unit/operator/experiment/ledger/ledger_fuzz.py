@@ -1,4 +1,4 @@
-"""Mutated ledgers, each of which is reconciled by the real Reconciler."""
+"""Mutated ledgers that the real Reconciler reconciles."""
 
 import base64
 import gzip
@@ -51,11 +51,10 @@ async def fuzz(count: int, seed: int) -> float:
 
 
 async def _search(dice: random.Random) -> Cluster:
-    """Returns a search that has come some way."""
     cluster = Cluster(maxTrials=6, parallelism=2, epochs=9)
     await cluster.settle()
     for _ in range(dice.randrange(5)):
-        cluster.work()
+        cluster.run_trainers()
         cluster.now += timedelta(seconds=60)
         await cluster.settle()
     return cluster
@@ -65,7 +64,7 @@ async def _settled(cluster: Cluster) -> None:
     for _ in range(ROUNDS):
         if await cluster.reconciler.reconcile(KEY) != 0:
             return
-    raise AssertionError("it is reconciled at once without end")
+    raise AssertionError("a reconcile is always due")
 
 
 def _mutated(dice: random.Random, lines: list[str]) -> str:
@@ -99,7 +98,6 @@ def _changed(dice: random.Random, line: str) -> str:
 
 
 def _line(dice: random.Random) -> str:
-    """Returns a line that no operator writes."""
     if dice.random() < 0.2:
         return dice.choice(["[" * 3000, "{" * 3000, '"', "[]", "{}", "null", "1" * 5000, "[" + "[]," * 3000 + "0]"])
     return json.dumps([dice.choice(_KINDS), *(dice.choice(_VALUES) for _ in range(dice.randrange(9)))])
@@ -114,12 +112,12 @@ def _spoiled(dice: random.Random, text: str) -> str:
 
 
 def warm_from_the_largest() -> Cluster:
-    """Returns a search that learns from eight others, whose ledgers are as large as can be."""
+    """Returns a search with a warm start from eight of the largest ledgers."""
     names = [f"large-{number}" for number in range(8)]
     cluster = Cluster(maxTrials=4, parallelism=2, epochs=9, warmStartFrom=[{"name": name} for name in names])
     for name, lines in zip(names, HOSTILE[1:], strict=True):
         spec = cluster.experiment()["spec"]
         made = cluster.objects.create("experiments", KEY.namespace, {"metadata": {"name": name}, "spec": spec})
         first = [json.dumps(["Owner", made["metadata"]["uid"]]), '["Created",0,{"rate":"0.1"},0]']
-        cluster.note_text(name, hostile(first, lines), made["metadata"]["uid"])
+        cluster.create_ledger_object(name, hostile(first, lines), made["metadata"]["uid"])
     return cluster

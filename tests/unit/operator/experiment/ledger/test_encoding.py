@@ -1,4 +1,4 @@
-"""The ledger as text: nothing is lost on the way, and whatever stands there is no reason to fail."""
+"""Encoding and decoding of ledgers, with damaged and hostile texts."""
 
 import base64
 import gzip
@@ -30,7 +30,7 @@ from epochal_operator.experiment.ledger.events import (
     Finished,
     Owner,
     Started,
-    Unread,
+    UnknownEvent,
     Warm,
 )
 from hypothesis import given
@@ -41,8 +41,8 @@ ALL: list[Event] = [
     Warm("coarse", 4, {"rate": "0.01"}, "0.5", 9),
     Created(0, {"rate": "0.01", "optimizer": "Adam"}, 1),
     Started(0, 0, "a"),
-    Finished(0, 0, 1, "0.5", "a", 60, ended=False),
-    Finished(0, 1, 9, None, "b", 60, ended=True),
+    Finished(0, 0, 1, "0.5", "a", 60, is_last=False),
+    Finished(0, 1, 9, None, "b", 60, is_last=True),
     Diverged(1, 0, "c"),
     Failed(2, 0, "", "Rejected"),
     Dropped(0),
@@ -73,12 +73,12 @@ def packed(text: str) -> str:
 
 
 @given(some.lists(_events, max_size=20))
-def test_what_is_written_is_read(events: list[Event]) -> None:
+def test_decode_returns_the_encoded_events(events: list[Event]) -> None:
     assert decode(encode(events)) == tuple(events)
 
 
 @given(some.lists(_events, min_size=1, max_size=20), some.integers(0, 10**6))
-def test_what_is_cut_is_no_ledger(events: list[Event], cut: int) -> None:
+def test_a_truncated_text_is_invalid(events: list[Event], cut: int) -> None:
     text = encode(events)
     if rest := text[: cut % len(text)]:
         with pytest.raises(InvalidLedger):
@@ -86,7 +86,7 @@ def test_what_is_cut_is_no_ledger(events: list[Event], cut: int) -> None:
 
 
 @given(some.lists(_events, max_size=20), some.integers(0, 20))
-def test_what_is_added_is_written_and_read_as_if_all_were(events: list[Event], count: int) -> None:
+def test_appended_events_equal_a_full_encoding(events: list[Event], count: int) -> None:
     known, more = tuple(events[:count]), events[count:]
     before, text = encode(known), encode(events)
     assert encode(more, before, known) == text
@@ -94,11 +94,11 @@ def test_what_is_added_is_written_and_read_as_if_all_were(events: list[Event], c
 
 
 @pytest.mark.parametrize("space", ["{}\n", " {}", "{}\r\n\r\n"])
-def test_white_space_does_no_harm(space: str) -> None:
+def test_white_space_is_ignored(space: str) -> None:
     assert decode(space.format(encode(ALL))) == tuple(ALL)
 
 
-def test_what_is_changed_is_no_ledger() -> None:
+def test_a_changed_character_is_invalid() -> None:
     text = encode(ALL)
     middle = len(text) // 2
     for changed in ("!", "A" if text[middle] != "A" else "B"):
@@ -107,32 +107,32 @@ def test_what_is_changed_is_no_ledger() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n"])
-def test_what_is_not_there_is_not_damaged(text: str) -> None:
+def test_an_empty_text_has_no_events(text: str) -> None:
     assert decode(text) == ()
 
 
 @given(some.text())
-def test_whatever_stands_there_is_no_other_reason_to_fail(text: str) -> None:
+def test_any_text_decodes_or_raises_invalid_ledger(text: str) -> None:
     for data in (text, packed(text)):
         with suppress(InvalidLedger):
             assert decode(data) == decode(data)
 
 
-def test_each_event_is_a_line_that_a_person_can_read() -> None:
+def test_each_event_is_a_json_line() -> None:
     assert [json.loads(line)[0] for line in lines(encode(ALL))] == [type(one).__name__ for one in ALL]
     assert lines(encode([started := Started(3, 1, "a")])) == ['["Started",3,1,"a"]']
     assert decode(encode([started])) == (started,)
 
 
-def test_the_same_events_are_the_same_text_whenever_they_are_written() -> None:
+def test_equal_events_have_equal_texts() -> None:
     assert encode(ALL) == encode(list(decode(encode(ALL))))
     assert encode([]) == ""
 
 
-def test_what_another_version_has_written_is_kept_as_it_is() -> None:
+def test_unknown_events_keep_their_lines() -> None:
     later = '["Rewound",3]'
     read = decode(packed(f"{later}\n{later}\n"))
-    assert read == (Unread(later), Unread(later))
+    assert read == (UnknownEvent(later), UnknownEvent(later))
     assert lines(encode(read)) == [later, later]
 
 
@@ -158,9 +158,9 @@ def test_what_another_version_has_written_is_kept_as_it_is() -> None:
         f'["Created",0,{{"{"p" * 257}":"1"}},0]',
     ],
 )
-def test_a_line_that_only_another_version_can_have_written_is_kept(line: str) -> None:
+def test_invalid_lines_are_kept_as_unknown_events(line: str) -> None:
     read = decode(packed(f"{line}\n{lines(encode([Dropped(1)]))[0]}\n"))
-    assert read == (Unread(line), Dropped(1))
+    assert read == (UnknownEvent(line), Dropped(1))
     assert lines(encode(read))[0] == line
 
 
@@ -168,57 +168,57 @@ def test_a_line_that_only_another_version_can_have_written_is_kept(line: str) ->
     "event",
     [Dropped(-1), Started(0, 0, "a" * 257), Created(0, {"units": "9" * 257}, 0), Created(0, {"p" * 257: "1"}, 0)],
 )
-def test_an_event_that_could_not_be_read_again_is_not_written(event: Event) -> None:
+def test_events_with_invalid_fields_are_not_encoded(event: Event) -> None:
     with pytest.raises(InvalidLedger, match=f"must be a {type(event).__name__} with valid fields"):
         encode([event])
 
 
 @pytest.mark.parametrize("line", ['["Dropped",1]', "12", '["Invented"]'])
-def test_a_text_that_becomes_endless_is_refused(line: str) -> None:
+def test_decompression_is_bounded(line: str) -> None:
     text = packed(f"{line}\n" * (MAX_LINES // len(line)))
     assert len(text) < MAX_TEXT
     with pytest.raises(InvalidLedger, match=f"{MAX_EVENTS} lines"):
         decode(text)
 
 
-def test_the_largest_trial_is_read() -> None:
+def test_the_largest_trial_is_decoded() -> None:
     values = {f"{'p' * 60}{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
     assert decode(encode([Created(0, values, 0)])) == (Created(0, values, 0),)
 
 
-def test_trials_that_are_much_alike_take_of_the_room_what_their_lines_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_used_size_counts_lines_of_similar_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("epochal_operator.experiment.ledger.encoding.MAX_LINES", 1_000_000)
     values = {f"p{number}": "\u00e9" * 256 for number in range(MAX_PARAMETERS)}
     fits, more = (encode([Created(number, values, 0) for number in range(count)]) for count in (20, 21))
     assert len(more) < MAX_TEXT / 2
-    assert 0.95 * MAX_TEXT < sizes(fits).taken < MAX_TEXT
+    assert 0.95 * MAX_TEXT < sizes(fits).used < MAX_TEXT
     assert len(decode(fits)) == 20
-    assert sizes(more).taken > MAX_TEXT
+    assert sizes(more).used > MAX_TEXT
     with pytest.raises(InvalidLedger):
         decode(more)
 
 
-def test_most_ledgers_take_of_the_room_what_their_text_does() -> None:
-    assert sizes(encode(ALL)).taken == len(encode(ALL))
-    assert sizes("").taken == 0
+def test_used_size_is_the_text_length() -> None:
+    assert sizes(encode(ALL)).used == len(encode(ALL))
+    assert sizes("").used == 0
 
 
-def test_a_uid_stands_there_once() -> None:
+def test_a_repeated_uid_is_stored_once() -> None:
     events: list[Event] = [
         Started(3, 1, "a"),
-        Finished(3, 1, 9, "0.5", "a", 60, ended=True),
+        Finished(3, 1, 9, "0.5", "a", 60, is_last=True),
         Failed(4, 0, "", "Rejected"),
     ]
     assert lines(encode(events))[1:] == ['["Finished",3,1,9,"0.5",null,60,true]', '["Failed",4,0,"","Rejected"]']
     assert decode(encode(events)) == tuple(events)
-    assert decode(encode([Finished(3, 1, 9, "0.5", "b", 60, ended=True)])) != ()
+    assert decode(encode([Finished(3, 1, 9, "0.5", "b", 60, is_last=True)])) != ()
 
 
-def test_a_field_that_a_later_version_has_added_is_no_matter() -> None:
+def test_additional_fields_are_ignored() -> None:
     assert decode(packed('["Started",3,1,"a",{"node":"b"}]\n')) == (Started(3, 1, "a"),)
 
 
-def test_a_search_of_all_trials_that_there_may_be_has_room() -> None:
+def test_a_search_with_max_trials_fits() -> None:
     dice, events = random.Random(7), list[Event]()  # noqa: S311 - no secret
     for trial in range(MAX_TRIALS):
         values = {f"parameter{number}": f"{dice.uniform(0.0001, 0.1):.8g}" for number in range(8)}
@@ -227,17 +227,17 @@ def test_a_search_of_all_trials_that_there_may_be_has_room() -> None:
             uid = str(uuid.UUID(int=dice.getrandbits(128)))
             seconds = 60 + dice.randrange(30)
             events.append(Started(trial, rung, uid))
-            events.append(Finished(trial, rung, 3**rung, f"{dice.random():.6g}", uid, seconds, ended=False))
+            events.append(Finished(trial, rung, 3**rung, f"{dice.random():.6g}", uid, seconds, is_last=False))
         events.append(Dropped(trial))
     assert len(encode(events)) < 0.9 * MAX_TEXT
 
 
-def test_no_more_trials_are_read_than_a_search_may_have() -> None:
+def test_more_than_max_trials_are_invalid() -> None:
     with pytest.raises(InvalidLedger, match=f"{MAX_TRIALS} trials"):
         decode(encode([Created(number, {}, 0) for number in range(MAX_TRIALS + 1)]))
 
 
-def test_twice_the_lines_take_twice_the_time() -> None:
+def test_decoding_takes_linear_time() -> None:
     def seconds(count: int) -> float:
         text, best = packed('["Finished",0,0,1,"0.5","u",1,false]\n' * count), float("inf")
         for _ in range(5):

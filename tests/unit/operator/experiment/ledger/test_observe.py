@@ -1,4 +1,4 @@
-"""What TrainingJobs tell that a ledger does not have yet."""
+"""The events of TrainingJobs that are not in the ledger yet."""
 
 import json
 from datetime import timedelta
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.ledger.encoding import decode, encode
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Failed, Finished, Started
-from epochal_operator.experiment.ledger.observe import BEGUN_SECONDS, due_in, observe
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.observe import START_WRITE_SECONDS, observe_jobs, seconds_until_due
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.trial import Trial
-from epochal_operator.experiment.trial_state import figures, jobs_of, place_of
+from epochal_operator.experiment.trial_state import jobs_by_rung, metric_names, parse_trial_name
 
 from tests.unit.operator.experiment.searches import created, finished, spec, started
 from tests.unit.operator.objects import NOW, at
@@ -54,72 +54,58 @@ def ended(number: int, reason: str, **status: Any) -> Any:
     return job(number, state="Failed", conditions=conditions, completionTime=at(60), **status)
 
 
-def seen(events: list[Event], *jobs: Any, **changes: Any) -> tuple[Event, ...]:
-    return observe(spec(**changes), fold(events), jobs_of(jobs, EXPERIMENT))
+def observe(events: list[Event], *jobs: Any, **changes: Any) -> tuple[Event, ...]:
+    return observe_jobs(spec(**changes), apply_events(events), jobs_by_rung(jobs, EXPERIMENT))
 
 
 @pytest.mark.parametrize(
-    ("one", "wanted"),
+    ("one", "expected"),
     [
         (job(), []),
         (job(state="Running"), []),
-        (complete(), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False)]),
-        (complete(reason="Completed"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=True)]),
-        (complete(reason="FinishedEarly"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=True)]),
-        (complete(best=None), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, ended=False)]),
-        (complete(best={"metric": "val_loss", "value": "9"}), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, ended=False)]),
+        (complete(), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=False)]),
+        (complete(reason="Completed"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=True)]),
+        (complete(reason="FinishedEarly"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=True)]),
+        (complete(best=None), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, is_last=False)]),
+        (complete(best={"metric": "val_loss", "value": "9"}), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, is_last=False)]),
         (complete(best={"metric": "val_accuracy"}), [Failed(1, 0, "uid-1-0", "MetricUnavailable")]),
         (complete(best=None, metrics=None), [Failed(1, 0, "uid-1-0", "MetricUnavailable")]),
         (complete(best=None, metrics={"val_accuracy": "nan"}), [Diverged(1, 0, "uid-1-0")]),
-        (complete(startTime=None), [Finished(1, 0, 1, "0.5", "uid-1-0", 0, ended=False)]),
-        (complete(progress=None), [Finished(1, 0, 0, "0.5", "uid-1-0", 60, ended=False)]),
+        (complete(startTime=None), [Finished(1, 0, 1, "0.5", "uid-1-0", 0, is_last=False)]),
+        (complete(progress=None), [Finished(1, 0, 0, "0.5", "uid-1-0", 60, is_last=False)]),
         (ended(1, "NonFiniteLoss"), [Diverged(1, 0, "uid-1-0")]),
         (ended(1, "OutOfMemory"), [Failed(1, 0, "uid-1-0", "OutOfMemory")]),
         (ended(1, "InvalidSpec"), []),  # another version of Epochal may accept its spec
-        (ended(1, "InvalidSpec", startTime=at(0)), [Failed(1, 0, "uid-1-0", "InvalidSpec")]),  # the trainer's word
+        (ended(1, "InvalidSpec", startTime=at(0)), [Failed(1, 0, "uid-1-0", "InvalidSpec")]),  # reported by the trainer
     ],
 )
-def test_what_becomes_of_a_rung(one: Any, wanted: list[Event]) -> None:
-    assert seen([created(1)], one) == (started(1), *wanted)
-    assert seen([created(1), started(1)], one) == tuple(wanted)
-    assert seen([created(1), started(1), *wanted], one) == ()
+def test_events_of_a_rung(one: Any, expected: list[Event]) -> None:
+    assert observe([created(1)], one) == (started(1), *expected)
+    assert observe([created(1), started(1)], one) == tuple(expected)
+    assert observe([created(1), started(1), *expected], one) == ()
 
 
 @pytest.mark.parametrize(
-    ("rung", "told", "reason"),
+    ("rung", "failure", "reason"),
     [
         (1, "CheckpointMissing", "CheckpointLost"),
-        (1, "CheckpointTooNew", "CheckpointLost"),  # a rollback came between the rungs
+        (1, "CheckpointTooNew", "CheckpointLost"),  # after a rollback
         (1, "InvalidTraining", "InvalidTraining"),
         (0, "CheckpointMissing", "CheckpointMissing"),
     ],
 )
-def test_a_trial_whose_checkpoint_is_gone_has_not_failed(rung: int, told: str, reason: str) -> None:
-    conditions = [{"type": "Failed", "status": "True", "reason": told, "message": ""}]
+def test_a_trial_without_its_checkpoint_is_complete(rung: int, failure: str, reason: str) -> None:
+    conditions = [{"type": "Failed", "status": "True", "reason": failure, "message": ""}]
     one = job(1, rung, state="Failed", conditions=conditions, completionTime=at(160))
     events: list[Event] = [created(1), started(1), *[finished(1, "0.5")] * rung]
-    found = seen(events, one)
+    found = observe(events, one)
     assert found[-1] == Failed(1, rung, f"uid-1-{rung}", reason)
-    (trial,) = fold([*events, *found])
+    (trial,) = apply_events([*events, *found])
     assert (trial.state, trial.reason) == ("Complete" if reason == "CheckpointLost" else "Failed", reason)
 
 
 @pytest.mark.parametrize(
-    ("stage", "figures_", "wanted"),
-    [
-        ("Training", {"best": None, "metrics": None}, Failed(1, 0, "uid-1-0", "MetricUnavailable")),
-        ("Training", {}, Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False)),
-        ("Done", {}, Finished(1, 0, 1, "0.5", "uid-1-0", 60, ended=False)),
-    ],
-)
-def test_a_complete_trial_frees_its_slot_at_once(stage: str, figures_: Any, wanted: Event) -> None:
-    """The operator takes no report after Complete, so no figure can follow."""
-    one = complete(progress={"epoch": 1, "stage": stage}, **figures_)
-    assert seen([created(1), started(1)], one) == (wanted,)
-
-
-@pytest.mark.parametrize(
-    ("one", "wanted"),
+    ("one", "expected"),
     [
         (complete(best=None, metrics={"val_loss": "1", "accuracy": "0.5"}), "accuracy, val_loss"),
         (complete(best={"metric": "val_accuracy"}, metrics={"loss": "1"}), "loss, val_accuracy"),
@@ -127,48 +113,42 @@ def test_a_complete_trial_frees_its_slot_at_once(stage: str, figures_: Any, want
         (None, "none"),
     ],
 )
-def test_the_figures_that_there_are_have_names(one: Any, wanted: str) -> None:
-    assert figures(one) == wanted
+def test_names_of_reported_metrics(one: Any, expected: str) -> None:
+    assert metric_names(one) == expected
 
 
-def test_the_last_epoch_may_be_what_counts() -> None:
+def test_strategy_last_uses_the_last_epoch() -> None:
     objective = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
-    (_, found) = seen([created(1)], complete(), objective=objective)
+    (_, found) = observe([created(1)], complete(), objective=objective)
     assert isinstance(found, Finished)
     assert found.value == "0.4"
 
 
-def test_what_has_ended_first_comes_first_and_of_one_time_the_earlier_trial() -> None:
+def test_events_are_sorted_by_time_and_trial() -> None:
     events: list[Event] = [created(number) for number in range(4)]
-    found = seen(events, complete(2, after=60), complete(1, after=60), complete(3, after=30))
+    found = observe(events, complete(2, after=60), complete(1, after=60), complete(3, after=30))
     assert [(type(one).__name__, one.trial) for one in found] == [  # type: ignore[union-attr]
         ("Started", 1), ("Started", 2), ("Started", 3), ("Finished", 3), ("Finished", 1), ("Finished", 2)
     ]  # fmt: skip
 
 
-def test_a_promotion_is_seen_by_its_training_job() -> None:
+def test_a_training_job_of_the_next_rung_is_a_promotion() -> None:
     events: list[Event] = [created(1), started(1), finished(1, "0.5")]
-    assert seen(events, complete(), job(1, 1)) == (started(1, 1),)
-    both = seen([created(1)], complete(), complete(1, 1))
+    assert observe(events, complete(), job(1, 1)) == (started(1, 1),)
+    both = observe([created(1)], complete(), complete(1, 1))
     assert [type(one) for one in both] == [Started, Finished, Started, Finished]
-    assert fold([created(1), *both])[0].epoch == 3
+    assert apply_events([created(1), *both])[0].epoch == 3
 
 
-def test_a_training_job_that_was_made_again_has_begun_again() -> None:
-    assert seen([created(1), started(1)], job(1, uid="again")) == (Started(1, 0, "again"),)
+def test_a_recreated_training_job_starts_again() -> None:
+    assert observe([created(1), started(1)], job(1, uid="again")) == (Started(1, 0, "again"),)
 
 
-def test_a_ledger_that_is_lost_is_made_anew() -> None:
-    found = seen([], complete(0), complete(1), job(1, 1))
-    assert found[:2] == (Created(0, {"rate": "0.01"}, 3), started(0))
-    assert [(one.number, one.state, len(one.rungs)) for one in fold(found)] == [(0, "Paused", 1), (1, "Running", 1)]
-
-
-def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -> None:
-    found = seen([], job(1, 1))
-    assert Finished(1, 0, 1, None, "", 0, ended=False) in found
-    assert fold(found) == (
-        Trial(1, {"rate": "0.01"}, 3, fold(found)[0].rungs, "Running", uids=("uid-1-1",)),
+def test_a_missing_rung_before_another_rung_is_finished() -> None:
+    found = observe([], job(1, 1))
+    assert Finished(1, 0, 1, None, "", 0, is_last=False) in found
+    assert apply_events(found) == (
+        Trial(1, {"rate": "0.01"}, 3, apply_events(found)[0].rungs, "Running", uids=("uid-1-1",)),
     )  # fmt: skip
 
 
@@ -177,10 +157,10 @@ def test_a_rung_whose_training_job_is_gone_was_complete_if_there_is_the_next() -
     {"epochal.dev/parameters": "{", "epochal.dev/known": "3"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "-1"},
     {"epochal.dev/parameters": "{}", "epochal.dev/known": "x"}])  # fmt: skip
-def test_a_training_job_that_does_not_say_its_parameters_makes_no_trial(annotations: dict[str, str]) -> None:
+def test_invalid_annotations_create_no_trial(annotations: dict[str, str]) -> None:
     one = job()
     one["metadata"]["annotations"] = annotations
-    assert seen([], one) == ()
+    assert observe([], one) == ()
 
 
 @pytest.mark.parametrize(
@@ -194,14 +174,14 @@ def test_a_training_job_that_does_not_say_its_parameters_makes_no_trial(annotati
         job(1, 7, name="search-1-r7", uid="x"),
     ],
 )
-def test_what_is_not_its_own_or_no_rung_tells_nothing(other: Any) -> None:
-    assert seen([created(1)], other) == ()
+def test_foreign_training_jobs_are_ignored(other: Any) -> None:
+    assert observe([created(1)], other) == ()
 
 
-def test_its_trials_are_found_by_names_that_nobody_can_change() -> None:
+def test_trials_are_found_by_name_instead_of_labels() -> None:
     one = job(12, 2)
     one["metadata"]["labels"] |= {"epochal.dev/trial": "3", "epochal.dev/rung": "0"}
-    assert list(jobs_of([one], EXPERIMENT)) == [(12, 2)]
+    assert list(jobs_by_rung([one], EXPERIMENT)) == [(12, 2)]
 
 
 @pytest.mark.parametrize(
@@ -209,26 +189,24 @@ def test_its_trials_are_found_by_names_that_nobody_can_change() -> None:
     [
         ("Queued", None, None),
         ("Starting", None, None),
-        ("Running", 0, BEGUN_SECONDS),
-        ("Running", 2, BEGUN_SECONDS - 2),
-        ("Running", BEGUN_SECONDS, 0),
+        ("Running", 0, START_WRITE_SECONDS),
+        ("Running", 2, START_WRITE_SECONDS - 2),
+        ("Running", START_WRITE_SECONDS, 0),
         ("Running", 3600, 0),
         ("Running", -60, 0),
         ("Running", None, 0),
         ("Suspended", None, 0),
-        ("Suspended", 1, BEGUN_SECONDS - 1),
+        ("Suspended", 1, START_WRITE_SECONDS - 1),
     ],
 )
-def test_the_start_of_a_rung_is_not_written_by_itself_until_it_trained_for_a_while(
-    state: str, trained: float | None, due: float | None
-) -> None:
+def test_the_write_of_a_start_is_delayed(state: str, trained: float | None, due: float | None) -> None:
     one = job(1, state=state)
     one["status"].pop("startTime", None)
     if trained is not None:
         one["status"]["startTime"] = (NOW - timedelta(seconds=trained)).isoformat()
-    jobs = jobs_of([one], EXPERIMENT)
-    assert due_in(started(1), jobs, NOW) == due
-    assert due_in(finished(1, "0.5"), jobs, NOW) == due_in(created(1), jobs, NOW) == 0
+    jobs = jobs_by_rung([one], EXPERIMENT)
+    assert seconds_until_due(started(1), jobs, NOW) == due
+    assert seconds_until_due(finished(1, "0.5"), jobs, NOW) == seconds_until_due(created(1), jobs, NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -244,20 +222,15 @@ def test_the_start_of_a_rung_is_not_written_by_itself_until_it_trained_for_a_whi
         ("research-1-r0", None),
     ],
 )
-def test_trial_and_rung_are_told_by_the_name(name: str, place: Any) -> None:
-    assert place_of(name, "search") == place
-
-
-def test_a_trial_whose_annotation_has_more_parameters_than_any_is_none_that_was_decided_upon() -> None:
-    one = job()
-    one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({f"p{number}": "1" for number in range(33)})
-    assert seen([], one) == ()
+def test_parse_trial_name(name: str, place: Any) -> None:
+    assert parse_trial_name(name, "search") == place
 
 
 @pytest.mark.parametrize(
     ("number", "parameters", "known"),
     [
         (1, {"rate": "0.01", "other": "1"}, "3"),
+        (1, {f"p{number}": "1" for number in range(33)}, "3"),
         (1, {"rate": "high"}, "3"),
         (1, {"rate": "9" * 257}, "3"),
         (1, {"rate": "0.01\n"}, "3"),
@@ -268,13 +241,11 @@ def test_a_trial_whose_annotation_has_more_parameters_than_any_is_none_that_was_
         (1, {"rate": "0.01"}, "9999999999999999"),
     ],
 )
-def test_what_users_write_into_annotations_counts_only_if_the_search_could_have_suggested_it(
-    number: int, parameters: Any, known: str
-) -> None:
+def test_annotations_with_impossible_values_create_no_trial(number: int, parameters: Any, known: str) -> None:
     one = job(number)
     annotations = {"epochal.dev/parameters": json.dumps(parameters), "epochal.dev/known": known}
     one["metadata"]["annotations"] = annotations
-    assert seen([], one) == ()
+    assert observe([], one) == ()
 
 
 @pytest.mark.parametrize(
@@ -286,14 +257,14 @@ def test_what_users_write_into_annotations_counts_only_if_the_search_could_have_
         ({"name": "rate", "values": ["a", "b"]}, "what the template has"),
     ],
 )
-def test_a_template_or_an_initial_trial_may_have_a_value_that_no_search_draws(parameter: Any, value: str) -> None:
+def test_annotations_may_have_values_outside_the_range(parameter: Any, value: str) -> None:
     parameters = [parameter | {"paths": ["training.optimizer.learning_rate"]}]
     one = job()
     one["metadata"]["annotations"]["epochal.dev/parameters"] = json.dumps({"rate": value})
-    assert seen([], one, parameters=parameters)[0] == Created(1, {"rate": value}, 3)
+    assert observe([], one, parameters=parameters)[0] == Created(1, {"rate": value}, 3)
 
 
-def test_numbers_that_users_write_into_a_status_are_bounded() -> None:
+def test_numbers_in_a_status_are_bounded() -> None:
     one = complete(progress={"epoch": 10**15}, startTime="0001-01-01T00:00:00Z")
-    found = seen([created(1)], one)
+    found = observe([created(1)], one)
     assert decode(encode(found)) == found

@@ -1,4 +1,4 @@
-"""The ledger of an Experiment at the API server: who owns it, when it is read and written, and what is in the way."""
+"""Reads and writes of ExperimentLedgers at the API server, with conflicts and refusals."""
 
 import threading
 from datetime import timedelta
@@ -11,33 +11,27 @@ from epochal_operator.experiment.ledger import warm_start
 from epochal_operator.experiment.ledger.encoding import decode, encode
 from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started, Warm
 from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
-from epochal_operator.experiment.ledger.stored import StoredLedger, stored
+from epochal_operator.experiment.ledger.stored import StoredLedger, parse_ledger
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.runtime.api.resource import Key
 
 from tests.kit.fake.objects import Objects, Refusal
 from tests.unit.operator.direct import Direct
-from tests.unit.operator.experiment.cluster import KEY, Cluster
+from tests.unit.operator.experiment.cluster import KEY, Cluster, refusing
 from tests.unit.operator.experiment.ledger.ledger_fuzz import warm_from_the_largest
 
 SMALL: dict[str, Any] = {"maxTrials": 4, "parallelism": 2, "epochs": 9}
-NOT_READY = ("False", "True")
-
-
-def ready(cluster: Cluster) -> tuple[str, str]:
-    found = cluster.condition("Ready")
-    return found["status"], found["reason"]
 
 
 def ledger_reads(cluster: Cluster) -> int:
     return cluster.kube.reads.count(f"experimentledgers/{KEY.name}")
 
 
-async def test_it_is_owned_by_its_experiment_and_read_once() -> None:
+async def test_the_ledger_has_an_owner_and_is_read_once() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
     reads = ledger_reads(cluster)
-    cluster.work()
+    cluster.run_trainers()
     await cluster.settle()
     found = cluster.objects.get("experimentledgers", *KEY)
     (owner,) = found["metadata"]["ownerReferences"]
@@ -49,13 +43,13 @@ async def test_it_is_owned_by_its_experiment_and_read_once() -> None:
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    assert "labels" not in found["metadata"], "Argo CD would take it for an object of its own"
+    assert "labels" not in found["metadata"], "Argo CD finds its own objects by labels"
     assert cluster.events()[0] == Owner(owner["uid"])
     assert ledger_reads(cluster) == reads < 3
     assert "annotations" not in cluster.experiment()["metadata"]
 
 
-async def test_it_is_written_before_the_trials_that_it_names() -> None:
+async def test_the_ledger_is_written_before_the_training_jobs() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
     writes = [one for one in cluster.kube.writes if not one.startswith(("create events", "status"))]
@@ -63,39 +57,37 @@ async def test_it_is_written_before_the_trials_that_it_names() -> None:
     assert not any(one.endswith(" experiments/search") for one in writes)
 
 
-async def test_a_ledger_that_another_process_has_written_is_read_again() -> None:
+async def test_a_conflict_reads_the_ledger_again() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
     events = (*cluster.events(), Started(0, 0, "another"))
     cluster.objects.patch("experimentledgers", *KEY, {"data": encode(events)})
-    cluster.work()
-    cluster.end(cluster.trials()[0])
+    cluster.run_trainers()
+    cluster.finish_rung(cluster.jobs()[0])
     await cluster.settle()
     assert cluster.events()[: len(events)] == events
     assert any(isinstance(one, Finished) for one in cluster.events())
 
 
-async def test_a_ledger_that_is_deleted_while_the_operator_runs_is_rebuilt() -> None:
+async def test_a_deleted_ledger_is_rebuilt() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
     cluster.objects.delete("experimentledgers", *KEY)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
-    assert [one.number for one in cluster.folded()] == [0, 1, 2, 3]
+    await cluster.complete()
+    assert [one.number for one in cluster.ledger_trials()] == [0, 1, 2, 3]
 
 
-async def test_the_ledger_of_an_earlier_experiment_is_waited_for() -> None:
+async def test_the_ledger_of_an_earlier_experiment_blocks_until_deletion() -> None:
     cluster = Cluster(**SMALL)
     data = encode([Owner("earlier"), Created(0, {"rate": "0.07"}, 1)])
     collect, cluster.objects.collect = cluster.objects.collect, lambda: None  # type: ignore[method-assign]
-    cluster.note_text(KEY.name, data, "earlier")
+    cluster.create_ledger_object(KEY.name, data, "earlier")
     assert await cluster.reconcile() == 1
-    assert ready(cluster) == ("False", "Cleanup")
-    assert (cluster.trials(), cluster.ledger(), cluster.asked) == ([], data, [])
+    assert cluster.ready() == ("False", "Cleanup")
+    assert (cluster.jobs(), cluster.ledger(), cluster.requests) == ([], data, [])
     cluster.objects.collect = collect  # type: ignore[method-assign]
     collect()
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert cluster.events()[0] == Owner(cluster.experiment()["metadata"]["uid"])
 
 
@@ -110,97 +102,92 @@ async def test_the_ledger_of_an_earlier_experiment_is_waited_for() -> None:
         ),
     ],
 )
-async def test_a_ledger_of_another_owner_is_never_taken_over(references: list[Any], found: str) -> None:
+async def test_a_ledger_of_another_owner_is_a_name_conflict(references: list[Any], found: str) -> None:
     cluster = Cluster(**SMALL)
     data = encode([Owner(cluster.experiment()["metadata"]["uid"]), Created(0, {"rate": "0.07"}, 1)])
     cluster.objects.collect = lambda: None  # type: ignore[method-assign]
     theirs = {"metadata": {"name": KEY.name, "ownerReferences": references}, "data": data}
     cluster.objects.create("experimentledgers", KEY.namespace, theirs)
     assert await cluster.settle() == 30
-    assert ready(cluster) == ("False", "NameConflict")
+    assert cluster.ready() == ("False", "NameConflict")
     message = cluster.condition("Ready")["message"]
     assert found in message
-    assert "have a cluster administrator delete it" in message
-    assert (cluster.trials(), cluster.ledger(), cluster.asked) == ([], data, [])
+    assert "ask a cluster administrator to delete it" in message
+    assert (cluster.jobs(), cluster.ledger(), cluster.requests) == ([], data, [])
     cluster.objects.delete("experimentledgers", *KEY)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
-async def test_without_the_crd_of_ledgers_an_experiment_says_so_and_begins_nothing() -> None:
+async def test_without_the_ledger_crd_no_trial_starts() -> None:
     cluster = Cluster(**SMALL)
     kind = cluster.objects.resources.pop("experimentledgers")
     assert await cluster.settle() == 60
-    assert ready(cluster) == ("False", "LedgerUnavailable")
+    assert cluster.ready() == ("False", "LedgerUnavailable")
     assert cluster.status()["state"] == "Queued"
     assert "install the CRDs of this version" in cluster.condition("Ready")["message"]
-    assert cluster.told() == ["LedgerUnavailable"]
-    assert (cluster.trials(), cluster.asked) == ([], [])
+    assert cluster.event_reasons() == ["LedgerUnavailable"]
+    assert (cluster.jobs(), cluster.requests) == ([], [])
     cluster.objects.resources["experimentledgers"] = kind
     cluster.now += timedelta(seconds=60)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
-async def test_without_its_ledger_trials_go_on_and_can_be_suspended() -> None:
+async def test_trials_without_a_readable_ledger_continue_or_suspend() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
-    cluster.work()
+    cluster.run_trainers()
     await cluster.settle()
     before = cluster.status()
-    cluster.refuse = lambda verb, resource, _: (
-        Refusal(403, "Forbidden", "User cannot get experimentledgers")
-        if (verb, resource) == ("get", "experimentledgers")
-        else None
+    cluster.refuse = refusing(
+        "get", "experimentledgers", Refusal(403, "Forbidden", "User cannot get experimentledgers")
     )
-    cluster.boot()
+    cluster.restart_operator()
     assert await cluster.settle() == 60
     after = cluster.status()
-    assert ready(cluster) == ("False", "LedgerUnavailable")
+    assert cluster.ready() == ("False", "LedgerUnavailable")
     assert "User cannot get experimentledgers" in cluster.condition("Ready")["message"]
     assert {name: after[name] for name in ("state", "trials", "startTime", "epochs", "results")} == {
         name: before[name] for name in ("state", "trials", "startTime", "epochs", "results")
     }
-    assert [one["spec"]["suspend"] for one in cluster.trials()] == [False, False]
+    assert [one["spec"]["suspend"] for one in cluster.jobs()] == [False, False]
     cluster.change(suspend=True)
     await cluster.settle()
-    assert [one["spec"]["suspend"] for one in cluster.trials()] == [True, True]
-    cluster.work()
+    assert [one["spec"]["suspend"] for one in cluster.jobs()] == [True, True]
+    cluster.run_trainers()
     await cluster.settle()
     assert cluster.status()["state"] == "Suspended"
     cluster.refuse = lambda *_: None
     cluster.change(suspend=False)
     cluster.now += timedelta(seconds=300)
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
 
 
-async def test_a_search_that_has_ended_needs_no_ledger() -> None:
+async def test_a_finished_search_needs_no_ledger() -> None:
     cluster = Cluster(**SMALL)
     await cluster.run()
     before = cluster.status()
     del cluster.objects.resources["experimentledgers"]
-    cluster.boot()
+    cluster.restart_operator()
     await cluster.settle()
     assert cluster.status() == before
     cluster.change(maxTrials=6)
     await cluster.settle()
-    assert ready(cluster) == ("False", "LedgerUnavailable")
+    assert cluster.ready() == ("False", "LedgerUnavailable")
     assert (cluster.status()["state"], cluster.condition("Complete")["status"]) == ("Complete", "True")
 
 
-async def test_an_experiment_whose_ledger_cannot_be_read_is_deleted_after_its_time_to_live() -> None:
+async def test_ttl_applies_without_a_readable_ledger() -> None:
     cluster = Cluster(**SMALL, ttlSecondsAfterFinished=3600)
     await cluster.run()
     cluster.refuse = lambda verb, *_: Refusal(403, "Forbidden", "cannot get") if verb == "get" else None
-    cluster.boot()
+    cluster.restart_operator()
     cluster.now += timedelta(hours=2)
     await cluster.settle()
     assert cluster.objects.list("experiments") == []
 
 
-def keeps(cluster: Cluster, data: str) -> None:
-    """Has an admission webhook put other data into each ledger."""
+def replace_data(cluster: Cluster, data: str) -> None:
+    """Simulates an admission webhook that replaces the data of ledgers."""
     patch, create = cluster.objects.patch, cluster.objects.create
 
     def changed(resource: str, thing: Any) -> Any:
@@ -217,36 +204,36 @@ def keeps(cluster: Cluster, data: str) -> None:
 
 
 @pytest.mark.parametrize("data", ["", "AAAA", encode([Owner("another"), Created(0, {}, 1)])])
-async def test_a_write_without_effect_is_told_and_asks_for_no_more_suggestions(data: str) -> None:
+async def test_a_changed_new_ledger_blocks_suggestions(data: str) -> None:
     cluster = Cluster(**SMALL)
-    keeps(cluster, data)
+    replace_data(cluster, data)
     assert await cluster.settle() == 60
-    assert ready(cluster) == ("False", "LedgerRefused")
+    assert cluster.ready() == ("False", "LedgerRefused")
     message = cluster.condition("Ready")["message"]
-    assert "stores another ledger than Epochal has written" in message
+    assert "stores other values than Epochal has written" in message
     assert "exempt experimentledgers.epochal.dev" in message
-    for _ in range(50):  # such as changes of its TrainingJobs
+    for _ in range(50):  # as after changes of TrainingJobs
         await cluster.reconcile()
         cluster.now += timedelta(seconds=1)
-    assert len(cluster.asked) <= 1
-    assert cluster.trials() == []
+    assert len(cluster.requests) <= 1
+    assert cluster.jobs() == []
 
 
-async def test_a_write_without_effect_on_a_ledger_that_grows_asks_for_no_more_suggestions() -> None:
+async def test_a_changed_existing_ledger_blocks_suggestions() -> None:
     cluster = Cluster(**SMALL | {"maxTrials": 8})
     await cluster.settle()
-    keeps(cluster, cluster.ledger())
+    replace_data(cluster, cluster.ledger())
     cluster.change(parallelism=4)
-    asked = len(cluster.asked)
+    asked = len(cluster.requests)
     for _ in range(50):
         await cluster.reconcile()
         cluster.now += timedelta(seconds=1)
-    assert ready(cluster) == ("False", "LedgerRefused")
-    assert len(cluster.asked) - asked <= 2
-    assert len(cluster.trials()) == 2
+    assert cluster.ready() == ("False", "LedgerRefused")
+    assert len(cluster.requests) - asked <= 2
+    assert len(cluster.jobs()) == 2
 
 
-async def test_ledgers_are_unpacked_and_packed_outside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     threads = set[int]()
 
     def noting(module: Any, name: str) -> None:
@@ -258,101 +245,107 @@ async def test_ledgers_are_unpacked_and_packed_outside_the_event_loop(monkeypatc
 
         monkeypatch.setattr(module, name, noted)
 
-    noting(ledger_store, "stored")
-    noting(ledger_store, "extended")
-    noting(reconcile, "observe")
+    noting(ledger_store, "parse_ledger")
+    noting(ledger_store, "append_events")
+    noting(reconcile, "observe_jobs")
     noting(reconcile, "plan")
-    noting(warm_start, "_with")
+    noting(warm_start, "_add_trials")
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
-    known = cluster.experiment()
-    known["metadata"] = {"name": "coarse"}
-    cluster.objects.create("experiments", KEY.namespace, known)
-    cluster.note("coarse", [Created(0, {"rate": "0.1"}, 1), Finished(0, 0, 1, "0.5", "u", 1, ended=True)])
+    cluster.copy_experiment("coarse")
+    cluster.create_ledger("coarse", [Created(0, {"rate": "0.1"}, 1), Finished(0, 0, 1, "0.5", "u", 1, is_last=True)])
     await cluster.settle()
     assert len(cluster.events()) > 1
     assert threads
     assert threading.get_ident() not in threads
 
 
-async def test_eight_ledgers_as_large_as_can_be_are_learned_from() -> None:
+async def test_warm_start_from_eight_of_the_largest_ledgers() -> None:
     cluster = warm_from_the_largest()
-    await cluster.run()
-    assert cluster.condition("Complete")["reason"] == "Completed"
+    await cluster.complete()
     assert any(isinstance(one, Warm) for one in cluster.events())
+
+
+async def read_ledger(store: LedgerStore, experiment: Any) -> StoredLedger:
+    ledger = await store.read(experiment)
+    assert isinstance(ledger, StoredLedger)
+    return ledger
+
+
+def create_experiment(objects: Objects, name: str = "search") -> Any:
+    return objects.create("experiments", "vision", {"metadata": {"name": name}, "spec": {}})
 
 
 def large(uid: str, trials: int) -> tuple[Event, ...]:
     return (Owner(uid), *(Created(number, {"rate": f"0.{number}"}, 1) for number in range(trials)))
 
 
-async def test_no_more_ledgers_stay_in_memory_than_there_is_room_for() -> None:
+async def test_the_ledger_cache_is_bounded() -> None:
     objects = Objects("vision")
     kube = Direct(objects, lambda *_: None)
-    store = LedgerStore(kube, most=400 * 160)  # type: ignore[arg-type]
-    experiments = [
-        objects.create("experiments", "vision", {"metadata": {"name": f"search-{number}"}, "spec": {}})
-        for number in range(4)
-    ]
+    store = LedgerStore(kube, max_bytes=400 * 160)  # type: ignore[arg-type]
+    experiments = [create_experiment(objects, f"search-{number}") for number in range(4)]
     for one in experiments:
-        ledger = await store.read(one)
-        assert isinstance(ledger, StoredLedger)
+        ledger = await read_ledger(store, one)
         await store.append(one, ledger, large("", 100)[1:])
-    assert 0 < store._known.currsize <= 400 * 160
-    assert store._known.currsize == sum(one.sizes.unpacked for one in store._known.values())
+    assert 0 < store._cache.currsize <= 400 * 160
+    assert store._cache.currsize == sum(one.sizes.decompressed for one in store._cache.values())
     before = len(kube.reads)
     for one in (experiments[-1], experiments[0], experiments[-1]):
-        ledger = await store.read(one)
-        assert isinstance(ledger, StoredLedger)
+        ledger = await read_ledger(store, one)
         assert len(ledger.trials) == 100
-    assert len(kube.reads) - before == (len(store._known) < 4)
-    for key in list(store._known):
+    assert len(kube.reads) - before == (len(store._cache) < 4)
+    for key in list(store._cache):
         store.forget(key)
-    assert store._known.currsize == 0
+    assert store._cache.currsize == 0
 
 
 @pytest.mark.parametrize("events", [(Owner("another"), Created(0, {}, 1)), (Created(0, {}, 1), Owner("e")), ()])
-def test_a_ledger_is_its_own_only_if_it_says_so_first(events: tuple[Event, ...]) -> None:
+def test_a_ledger_without_its_owner_event_is_foreign(events: tuple[Event, ...]) -> None:
     owner = {"controller": True, "uid": "e"}
     thing = {"metadata": {"uid": "l", "resourceVersion": "1", "ownerReferences": [owner]}, "data": encode(events)}
-    assert (stored(thing).events, stored(thing).foreign, stored(thing).damaged) == ((), True, False)
+    assert (parse_ledger(thing).events, parse_ledger(thing).is_foreign, parse_ledger(thing).is_damaged) == (
+        (),
+        True,
+        False,
+    )
     own = (Owner("e"), *events)
-    assert (stored({**thing, "data": encode(own)}).events, stored({**thing, "data": encode(own)}).foreign) == (
+    assert (
+        parse_ledger({**thing, "data": encode(own)}).events,
+        parse_ledger({**thing, "data": encode(own)}).is_foreign,
+    ) == (
         own,
         False,
     )
 
 
-async def test_a_ledger_larger_than_the_schema_allows_is_read_as_none() -> None:
+async def test_invalid_ledger_data_is_ignored() -> None:
     thing = {
         "metadata": {"uid": "l", "resourceVersion": "1", "ownerReferences": [{"controller": True, "uid": "e"}]},
         "data": "A" * 204_801,
     }
     for data in (thing["data"], None, 7, []):
-        ledger = stored({**thing, "data": data})
-        assert (ledger.events, ledger.text, ledger.foreign) == ((), "", True)
+        ledger = parse_ledger({**thing, "data": data})
+        assert (ledger.events, ledger.text, ledger.is_foreign) == ((), "", True)
 
 
-async def test_a_conflict_over_a_new_ledger_is_raised() -> None:
+async def test_a_conflict_about_a_new_ledger_is_raised() -> None:
     objects = Objects("vision")
     store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
-    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
-    ledger = await store.read(experiment)
-    assert isinstance(ledger, StoredLedger)
+    experiment = create_experiment(objects)
+    ledger = await read_ledger(store, experiment)
     await store.append(experiment, ledger, ())
     with pytest.raises(Exception, match="already exists"):
         await store.append(experiment, ledger, ())
-    read = await store.read(experiment)
-    assert isinstance(read, StoredLedger)
+    read = await read_ledger(store, experiment)
     assert read.events == (Owner(experiment["metadata"]["uid"]),)
 
 
-async def test_a_refusal_has_the_words_of_the_api_server() -> None:
+async def test_a_refusal_has_the_message_of_the_api_server() -> None:
     objects = Objects("vision")
     refusal = Refusal(403, "Forbidden", "exceeded quota: count/experimentledgers.epochal.dev")
     store = LedgerStore(Direct(objects, lambda verb, *_: refusal if verb == "create" else None))  # type: ignore[arg-type]
-    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
-    ledger = await store.read(experiment)
-    assert isinstance(ledger, StoredLedger)
+    experiment = create_experiment(objects)
+    ledger = await read_ledger(store, experiment)
     with pytest.raises(LedgerRefused, match="exceeded quota: count/experimentledgers"):
         await store.append(experiment, ledger, ())
     cause = await LedgerStore(Direct(objects, lambda *_: refusal)).read(experiment)  # type: ignore[arg-type]
@@ -360,17 +353,15 @@ async def test_a_refusal_has_the_words_of_the_api_server() -> None:
     assert cause.reason == Reason.LEDGER_UNAVAILABLE
 
 
-async def test_a_ledger_that_is_read_for_another_experiment_never_replaces_a_newer_one(
+async def test_a_slow_read_never_replaces_a_newer_ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     objects = Objects("vision")
     store = LedgerStore(Direct(objects, lambda *_: None))  # type: ignore[arg-type]
-    experiment = objects.create("experiments", "vision", {"metadata": {"name": "search"}, "spec": {}})
-    empty = await store.read(experiment)
-    assert isinstance(empty, StoredLedger)
+    experiment = create_experiment(objects)
+    empty = await read_ledger(store, experiment)
     await store.append(experiment, empty, ())
-    first = await store.read(experiment)
-    assert isinstance(first, StoredLedger)
+    first = await read_ledger(store, experiment)
     store.forget(KEY)
     in_thread = store._in_thread
 
@@ -382,58 +373,54 @@ async def test_a_ledger_that_is_read_for_another_experiment_never_replaces_a_new
 
     monkeypatch.setattr(store, "_in_thread", later)
     await store.read(experiment)
-    known = await store.read(experiment)
-    assert isinstance(known, StoredLedger)
+    known = await read_ledger(store, experiment)
     assert len(known.events) == 2
 
 
-def forbid(cluster: Cluster) -> None:
-    """Has the API server refuse to read ledgers, and starts the operator anew."""
-    cluster.refuse = lambda verb, resource, _: (
-        Refusal(403, "Forbidden", "cannot get") if (verb, resource) == ("get", "experimentledgers") else None
-    )
-    cluster.boot()
+def forbid_ledgers(cluster: Cluster) -> None:
+    cluster.refuse = refusing("get", "experimentledgers", Refusal(403, "Forbidden", "cannot get"))
+    cluster.restart_operator()
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["valid", "refused"])
-async def test_without_its_ledger_no_suspended_trial_is_resumed(*, breaks: bool) -> None:
+async def test_no_trial_resumes_without_a_readable_ledger(*, breaks: bool) -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
-    cluster.tell_of(cluster.trials()[0], {"state": "Running", "startTime": cluster.time()})
+    cluster.patch_status(cluster.jobs()[0], {"state": "Running", "startTime": cluster.time()})
     cluster.change(finish=True)
     await cluster.settle()
-    stopped = cluster.names()[1]
+    stopped = cluster.job_names()[1]
     if breaks:
         cluster.change(finish=False, objective={"metric": "", "goal": "Maximize"})
-    forbid(cluster)
+    forbid_ledgers(cluster)
     await cluster.settle()
-    suspended = {one["metadata"]["name"]: one["spec"]["suspend"] for one in cluster.trials()}
+    suspended = {one["metadata"]["name"]: one["spec"]["suspend"] for one in cluster.jobs()}
     assert suspended == {"search-0-r0": False, stopped: True}
 
 
 @pytest.mark.parametrize("left", [0, 1, 3])
-async def test_an_ended_search_with_lost_trials_stays_as_it_is(left: int) -> None:
+async def test_a_finished_search_with_lost_trials_stays_finished(left: int) -> None:
     cluster = Cluster(**SMALL)
     await cluster.run()
     before, report = cluster.status(), cluster.objects.list("jobs")
     gone = {str(number) for number in range(left, 4)}
-    for job in cluster.trials():
+    for job in cluster.jobs():
         if job["metadata"]["labels"]["epochal.dev/trial"] in gone:
             cluster.objects.delete("trainingjobs", KEY.namespace, job["metadata"]["name"])
-    names = cluster.names()
+    names = cluster.job_names()
     cluster.lose_ledger()
     assert await cluster.settle() is None
-    assert (cluster.status(), cluster.names(), cluster.objects.list("jobs")) == (before, names, report)
-    assert len(cluster.folded()) == left, "a warm start reads what is left"
-    cluster.boot()
+    assert (cluster.status(), cluster.job_names(), cluster.objects.list("jobs")) == (before, names, report)
+    assert len(cluster.ledger_trials()) == left, "for a warm start"
+    cluster.restart_operator()
     assert await cluster.settle() is None
-    assert (cluster.status(), cluster.names()) == (before, names)
+    assert (cluster.status(), cluster.job_names()) == (before, names)
 
 
-async def test_an_ended_search_with_lost_trials_is_deleted_after_its_time_to_live() -> None:
+async def test_ttl_applies_to_a_finished_search_with_lost_trials() -> None:
     cluster = Cluster(**SMALL, ttlSecondsAfterFinished=3600)
     await cluster.run()
-    for name in cluster.names():
+    for name in cluster.job_names():
         cluster.objects.delete("trainingjobs", KEY.namespace, name)
     cluster.lose_ledger()
     assert 0 < (await cluster.settle() or 0) <= 3600
@@ -442,10 +429,10 @@ async def test_an_ended_search_with_lost_trials_is_deleted_after_its_time_to_liv
     assert cluster.objects.list("experiments") == []
 
 
-async def test_no_trial_gets_the_number_of_an_unknown_training_job() -> None:
+async def test_numbers_of_unknown_training_jobs_are_skipped() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
-    cluster.work()
+    cluster.run_trainers()
     await cluster.settle()
     cluster.objects.patch(
         "trainingjobs", KEY.namespace, "search-1-r0", {"metadata": {"annotations": {"epochal.dev/parameters": None}}}
@@ -453,7 +440,7 @@ async def test_no_trial_gets_the_number_of_an_unknown_training_job() -> None:
     cluster.lose_ledger()
     await cluster.run()
     assert [one.trial for one in cluster.suggestions()] == [0, 2, 3, 4]
-    assert cluster.names().count("search-1-r0") == 1
+    assert cluster.job_names().count("search-1-r0") == 1
 
 
 @pytest.mark.parametrize(
@@ -461,7 +448,7 @@ async def test_no_trial_gets_the_number_of_an_unknown_training_job() -> None:
     [({"suspend": True}, "Suspended"), ({"objective": {"metric": ""}}, "Failed"), ({}, "Complete")],
     ids=["suspended", "refused", "complete"],
 )
-async def test_at_rest_nothing_is_read(changes: dict[str, Any], state: str) -> None:
+async def test_an_idle_experiment_causes_no_requests(changes: dict[str, Any], state: str) -> None:
     cluster = Cluster(**{**SMALL, **changes})
     await (cluster.settle() if changes else cluster.run())
     assert cluster.status()["state"] == state
@@ -472,27 +459,27 @@ async def test_at_rest_nothing_is_read(changes: dict[str, Any], state: str) -> N
     assert (len(cluster.kube.reads), len(cluster.kube.writes)) == (reads, writes)
 
 
-async def test_a_last_rung_that_stops_early_by_a_users_edit_ends_its_trial() -> None:
+async def test_an_edited_last_rung_completes_its_trial() -> None:
     cluster = Cluster(**SMALL)
     await cluster.settle()
-    while "search-0-r2" not in cluster.names():
-        cluster.work()
+    while "search-0-r2" not in cluster.job_names():
+        cluster.run_trainers()
         await cluster.settle()
     cluster.objects.patch("trainingjobs", KEY.namespace, "search-0-r2", {"spec": {"training": {"stopAfterEpoch": 5}}})
     await cluster.run()
-    assert "search-0-r3" not in cluster.names()
-    assert next(one for one in cluster.folded() if one.number == 0).state == "Complete"
+    assert "search-0-r3" not in cluster.job_names()
+    assert next(one for one in cluster.ledger_trials() if one.number == 0).state == "Complete"
     assert cluster.status()["state"] == "Complete"
 
 
-async def test_the_trials_of_a_search_without_a_ledger_yet_are_learned_from_its_training_jobs() -> None:
+async def test_warm_start_from_training_jobs_without_a_ledger() -> None:
     cluster = Cluster(**SMALL)
     await cluster.run()
     metadata, spec = {"name": "fine"}, cluster.experiment()["spec"]
     cluster.lose_ledger()
     fine = {"metadata": metadata, "spec": spec | {"warmStartFrom": [{"name": KEY.name}]}}
     cluster.objects.create("experiments", KEY.namespace, fine)
-    cluster.tell()
+    cluster.sync_cache()
     await cluster.reconciler.reconcile(Key(KEY.namespace, "fine"))
     found = decode(cluster.objects.get("experimentledgers", KEY.namespace, "fine")["data"])
     assert [one.trial for one in found if isinstance(one, Warm)] == [0, 1, 2, 3]

@@ -1,4 +1,4 @@
-"""The trials of other Experiments that an Experiment knows from the beginning."""
+"""The trials of other Experiments for a warm start."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def known(count: int, **parameters: str) -> list[Warm]:
     return [Warm("other", number, {**parameters, "n": str(number)}, str(number), 1) for number in range(count)]
 
 
-def test_of_too_many_trials_the_best_are_kept_and_few_are_packed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_trials_are_limited_to_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = list[int]()
 
     def counting(events: Any) -> str:
@@ -26,16 +26,16 @@ def test_of_too_many_trials_the_best_are_kept_and_few_are_packed_again(monkeypat
         return encode(events)
 
     monkeypatch.setattr(warm_start, "encode", counting)
-    found = warm_start._best_of(known(8000, **{f"p{number}": "\u00e9" * 256 for number in range(8)}), WANTED)
-    assert 0 < sizes(encode(found)).taken <= MAX_TEXT // 2
+    found = warm_start._limit_bytes(known(8000, **{f"p{number}": "\u00e9" * 256 for number in range(8)}), WANTED)
+    assert 0 < sizes(encode(found)).used <= MAX_TEXT // 2
     assert min(float(one.value) for one in found) == 8000 - len(found)
     assert sum(packed) <= 10 * 8000
 
 
-def test_a_trial_that_alone_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_too_large_trial_is_omitted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm_start, "MAX_TEXT", 20)
-    assert warm_start._best_of(known(3), WANTED) == ()
+    assert warm_start._limit_bytes(known(3), WANTED) == ()
 
 
 def test_few_trials_keep_their_order() -> None:
-    assert warm_start._best_of(known(3), WANTED) == tuple(known(3))
+    assert warm_start._limit_bytes(known(3), WANTED) == tuple(known(3))

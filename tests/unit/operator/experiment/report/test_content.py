@@ -1,4 +1,4 @@
-"""What is reported of an Experiment."""
+"""The content of the report of an Experiment."""
 
 from hashlib import sha512
 from typing import Any
@@ -10,9 +10,9 @@ from epochal_api.trainingjob import parse
 from epochal_operator.experiment.ledger.encoding import MAX_TEXT as MAX_LEDGER
 from epochal_operator.experiment.ledger.encoding import encode as ledger_text
 from epochal_operator.experiment.ledger.events import Dropped, Event, Finished
-from epochal_operator.experiment.ledger.trials import fold
-from epochal_operator.experiment.report.content import best_job, bounded, content, freed
-from epochal_operator.experiment.trial import best
+from epochal_operator.experiment.ledger.trials import apply_events
+from epochal_operator.experiment.report.content import best_job, build_report, encode_bounded, unneeded_checkpoints
+from epochal_operator.experiment.trial import rank_trials
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, spec, started
 from tests.unit.operator.experiment.spaces import RATE, UID, document, experiment
@@ -31,16 +31,16 @@ LEDGER: list[Event] = [
 
 
 def gone(*events: Event, **changes: Any) -> dict[int, list[str]]:
-    """Returns the uids whose checkpoints may go, by trial."""
+    """Returns the uids of unneeded checkpoints, by trial."""
     searched = spec(**changes)
-    trials = fold(events)
-    kept = next(iter(best(trials, maximize=True)), None)
-    found = freed(searched, trials, events, kept=kept)
+    trials = apply_events(events)
+    kept = next(iter(rank_trials(trials, maximize=True)), None)
+    found = unneeded_checkpoints(searched, trials, events, kept=kept)
     return {number: [uid for _, uid in rungs] for number, rungs in found.items() if rungs}
 
 
 BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
-"""Another trial, the best."""
+"""The events of the best trial."""
 
 
 @pytest.mark.parametrize(
@@ -63,28 +63,28 @@ BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
         ([created(1), failed(1, reason="Rejected")], []),
     ],
 )
-def test_whose_checkpoints_may_go(events: list[Event], expected: list[str]) -> None:
+def test_unneeded_checkpoints(events: list[Event], expected: list[str]) -> None:
     assert gone(*BEST, *events).get(1, []) == expected
     assert gone(*BEST, *events, retain="All") == {}
 
 
-def test_a_rung_is_needed_until_the_next_one_has_finished() -> None:
-    """Whose TrainingJob is deleted by hand is begun again, and goes on from there."""
+def test_a_rung_is_needed_until_the_next_rung_finishes() -> None:
+    """A deleted TrainingJob starts again from this checkpoint."""
     events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
     assert gone(*BEST, *events, started(1, 2)) == {1: ["uid-1-0"]}
 
 
-def test_the_best_keeps_its_last_rung_whatever_is_said_of_it() -> None:
+def test_the_best_trial_keeps_its_last_rung_after_a_drop() -> None:
     events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
     assert gone(*events, Dropped(1)) == {1: ["uid-1-0"]}
 
 
 def reported(events: list[Event], **changes: Any) -> Any:
     whole = document(**changes)
-    return content(whole, experiment(**changes).spec, events, "https://minio.minio.svc:9000")
+    return build_report(whole, experiment(**changes).spec, events, "https://minio.minio.svc:9000")
 
 
-def test_what_is_reported() -> None:
+def test_content_of_the_report() -> None:
     found = reported([*LEDGER, created(2, OTHER), started(2), failed(2)])
     assert (found.namespace, found.name, found.uid) == ("vision", "digits", UID)
     assert (found.metric, found.goal, found.best) == ("accuracy", "Maximize", 1)
@@ -98,36 +98,36 @@ def test_what_is_reported() -> None:
     assert (first.number, first.state, first.parameters, first.value) == (0, "Paused", OWN, "0.9")
     assert (second.state, second.rungs[0].uid) == ("Running", "uid-1-0")
     assert (third.state, third.value, third.failed.rung, third.failed.uid) == ("Failed", None, 0, "uid-2-0")
-    assert decode(bounded(found)) == found
+    assert decode(encode_bounded(found)) == found
 
 
-def test_the_endpoint_is_the_installations_unless_the_template_names_one() -> None:
+def test_the_template_overrides_the_default_endpoint() -> None:
     assert reported(LEDGER).storage.endpoint == "https://minio.minio.svc:9000"
     template = document()["spec"]["template"]["spec"]
     template["storage"]["endpoint"] = "http://own:9000"
     assert reported(LEDGER, template=template).storage.endpoint == "http://own:9000"
 
 
-def test_what_each_parameter_matters_is_what_the_status_says() -> None:
+def test_importances_come_from_the_status() -> None:
     whole = document() | {"status": {"importance": {"rate": "0.71"}, "later": "unknown"}}
-    found = content(whole, experiment().spec, LEDGER, None)
+    found = build_report(whole, experiment().spec, LEDGER, None)
     assert found.importance == {"rate": "0.71"}
 
 
-def test_what_somebody_wrote_into_the_status_is_no_reason_to_fail_either() -> None:
+def test_control_characters_in_the_status_are_removed() -> None:
     whole = document() | {"status": {"importance": {"rate": "0.7\n1", "other\n": "0.3", "units": "\x1b"}}}
-    assert content(whole, experiment().spec, LEDGER, None).importance == {"rate": "0.7 1", "units": ""}
+    assert build_report(whole, experiment().spec, LEDGER, None).importance == {"rate": "0.7 1", "units": ""}
 
 
-def test_as_long_as_nothing_is_worth_anything_there_is_no_best() -> None:
+def test_no_best_trial_without_values() -> None:
     found = reported([created(0), started(0)])
     assert (found.best, found.job) == (None, None)
     assert reported([]).trials == []
 
 
-def test_the_best_is_a_trainingjob_ready_to_apply() -> None:
+def test_the_best_training_job_can_be_applied() -> None:
     whole, searched = document(), experiment().spec
-    (top, *_) = best(fold(LEDGER), maximize=True)
+    (top, *_) = rank_trials(apply_events(LEDGER), maximize=True)
     made = best_job(whole, searched, top)
     assert made["metadata"] == {"name": "digits-best", "namespace": "vision", "labels": {"team": "vision"}}
     training = parse(made).spec.training
@@ -145,33 +145,32 @@ def test_the_best_is_a_trainingjob_ready_to_apply() -> None:
     [
         [created(10**17, OWN), finished(10**17, "0.99")],
         [created(10**16, OWN), started(10**16), finished(10**16, "0.99")],
-        [created(7, OWN), Finished(7, 0, 1, "0.99", "u" * 999, 60, ended=False)],
-        [created(7, OWN), Finished(7, 0, 1, "0.99", "../../other", 60, ended=False)],
-        [created(7, OWN), Finished(7, 0, 10**99, "0.99", "u", 60, ended=False)],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "u" * 999, 60, is_last=False)],
+        [created(7, OWN), Finished(7, 0, 1, "0.99", "../../other", 60, is_last=False)],
+        [created(7, OWN), Finished(7, 0, 10**99, "0.99", "u", 60, is_last=False)],
     ],
 )
-def test_what_somebody_wrote_into_the_ledger_is_no_reason_to_fail(odd: list[Event]) -> None:
+def test_invalid_trials_in_the_ledger_are_omitted(odd: list[Event]) -> None:
     found = reported([*odd, *LEDGER])
     assert [one.number for one in found.trials] == [0, 1]
     assert (found.best, found.omitted) == (1, 1)
 
 
-def test_a_trial_is_reported_of_which_a_rung_was_gone_before_it_was_known() -> None:
-    """As where the ledger was lost, and TrainingJobs of lower rungs are not there any more."""
-    lost = Finished(0, 0, 1, None, "", 0, ended=False)
+def test_a_trial_with_a_lost_rung_is_reported() -> None:
+    lost = Finished(0, 0, 1, None, "", 0, is_last=False)
     found = reported([created(0, OWN), lost, started(0, 1), finished(0, "0.9", 1)])
     assert (found.omitted, found.best) == (0, 0)
     assert [rung.uid for rung in found.trials[0].rungs] == [None, "uid-0-1"]
-    assert decode(bounded(found)) == found
+    assert decode(encode_bounded(found)) == found
 
 
-def test_values_are_those_of_parameters_and_fit_into_a_line() -> None:
+def test_values_are_single_lines() -> None:
     odd = {"rate": "0.001\n\x1b[31m", "units": "x" * 9999, "other" * 99: "text"}
     (trial,) = reported([created(0, odd)]).trials
     assert trial.parameters == {"rate": "0.001 [31m", "units": "x" * 256}
 
 
-def test_all_that_a_ledger_has_room_for_fits_into_128_kib() -> None:
+def test_the_report_of_a_full_ledger_fits_into_128_kib() -> None:
     names = [f"parameter{number}" for number in range(20)]
     searched = [{**RATE, "name": name} for name in names]
     events: list[Event] = []
@@ -183,34 +182,34 @@ def test_all_that_a_ledger_has_room_for_fits_into_128_kib() -> None:
         for rung in range(rungs):
             uid = str(UUID(bytes=digits[32 + 8 * rung :][:16].ljust(16, digits[:1])))
             worth = f"0.{int.from_bytes(digits[20 + rung : 26 + rung]) % 10**10:010}"
-            told = Finished(number, rung, 3**rung, worth, uid, digits[40 + rung], ended=False)
+            told = Finished(number, rung, 3**rung, worth, uid, digits[40 + rung], is_last=False)
             events += [started(number, rung, uid=uid), told]
         events += [Dropped(number)] if rungs == 1 else []
     assert len(ledger_text(events)) > 0.95 * MAX_LEDGER
-    text = bounded(reported(events, parameters=searched))
+    text = encode_bounded(reported(events, parameters=searched))
     assert len(text) <= 128 * 1024
-    assert len(decode(text).trials) == 870, "and none is left out"
+    assert len(decode(text).trials) == 870, "no trial is omitted"
 
 
-def test_where_there_is_no_room_the_worst_are_left_out() -> None:
+def test_the_worst_trials_are_omitted_for_space() -> None:
     events: list[Event] = [
         one
         for number in range(64)
         for one in (created(number, OWN), started(number), finished(number, f"0.{number + 10}"))
     ]
     whole = reported(events)
-    cut = decode(bounded(whole, most=len(bounded(whole)) * 2 // 3))
+    cut = decode(encode_bounded(whole, max_bytes=len(encode_bounded(whole)) * 2 // 3))
     assert cut.omitted == 64 - len(cut.trials) > 0
     assert [one.number for one in cut.trials] == list(range(cut.omitted, 64))
     assert cut.best == 63
     assert cut.job is not None
-    nearly = decode(bounded(whole, most=len(bounded(whole)) - 1))
-    assert nearly.omitted < 8, "no more than must be"
+    nearly = decode(encode_bounded(whole, max_bytes=len(encode_bounded(whole)) - 1))
+    assert nearly.omitted < 8, "few trials are omitted"
 
 
-def test_where_a_template_leaves_no_room_for_trials_it_is_left_out_itself() -> None:
+def test_a_too_large_best_job_is_omitted() -> None:
     found = reported(LEDGER)
     long = found.model_copy(update={"job": {"spec": [sha512(bytes([one])).hexdigest() for one in range(99)]}})
-    short = decode(bounded(long, most=len(bounded(found))))
+    short = decode(encode_bounded(long, max_bytes=len(encode_bounded(found))))
     assert short.job is None
     assert (short.trials, short.best) == (found.trials, found.best)

@@ -1,4 +1,4 @@
-"""The Job that writes what an Experiment has found."""
+"""The Job that writes the report of an Experiment."""
 
 from dataclasses import replace
 from typing import Any
@@ -32,7 +32,7 @@ def pod_spec(**template: Any) -> dict[str, Any]:
     return found
 
 
-def test_whose_it_is() -> None:
+def test_labels_and_owner() -> None:
     found = made(labels={"team": "vision", "other": "x"})
     metadata = found["metadata"]
     labels = {
@@ -47,8 +47,7 @@ def test_whose_it_is() -> None:
     assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("Experiment", "digits", UID, True)
 
 
-def test_its_pod_is_a_trainers_but_for_what_it_runs() -> None:
-    """What keeps a trainer in keeps it in, too."""
+def test_the_pod_equals_a_trainer_pod_except_its_container() -> None:
     own = {"containers", "volumes"}
     trainers = batch_job(training_job(), INSTALLATION)["spec"]["template"]["spec"]
     found = pod_spec()
@@ -66,7 +65,7 @@ def test_its_pod_is_a_trainers_but_for_what_it_runs() -> None:
     ]
 
 
-def test_it_has_no_token_and_finds_its_report_in_a_file() -> None:
+def test_the_report_is_a_file_in_a_pod_without_a_token() -> None:
     found = made()["spec"]["template"]
     volumes = {volume["name"]: volume for volume in found["spec"]["volumes"]}
     assert set(volumes) == {"job", "scratch", "tmp"}
@@ -80,7 +79,7 @@ def test_it_has_no_token_and_finds_its_report_in_a_file() -> None:
     assert report.storage.endpoint == INSTALLATION.storage_endpoint
 
 
-def test_it_is_small_and_ends() -> None:
+def test_resources_and_deadline_are_bounded() -> None:
     spec = made()["spec"]
     resources = spec["template"]["spec"]["containers"][0]["resources"]
     assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
@@ -88,11 +87,11 @@ def test_it_is_small_and_ends() -> None:
     assert spec["activeDeadlineSeconds"] <= 3600
     assert spec["backoffLimit"] <= 2
     assert "suspend" not in spec
-    assert "ttlSecondsAfterFinished" not in spec, "by it the Experiment knows what has been reported"
+    assert "ttlSecondsAfterFinished" not in spec, "its annotations show the reported events"
     assert spec["podFailurePolicy"] == batch_job(training_job(), INSTALLATION)["spec"]["podFailurePolicy"]
 
 
-def test_it_runs_where_trials_run() -> None:
+def test_pod_settings_of_the_template_apply() -> None:
     spec = pod_spec(
         image="mine:1",
         serviceAccountName="trainer",
@@ -109,13 +108,13 @@ def test_it_runs_where_trials_run() -> None:
     assert "storage-ca" in {volume["name"] for volume in spec["volumes"]}
 
 
-def test_in_a_queue_it_waits_for_its_turn() -> None:
+def test_a_queued_report_job_is_suspended() -> None:
     found = made(scheduling={"queueName": "lab"})
     assert found["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "lab"
     assert found["spec"]["suspend"] is True
 
 
-def test_an_empty_ledger_is_reported_as_empty() -> None:
+def test_an_empty_ledger_has_an_empty_report() -> None:
     found = report_job(document(), (), experiment().spec, INSTALLATION)
     (text,) = found["spec"]["template"]["metadata"]["annotations"].values()
     assert decode(text).trials == []

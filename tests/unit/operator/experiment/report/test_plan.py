@@ -1,4 +1,4 @@
-"""When a report is written, and whose checkpoints are given up."""
+"""The time of each report, and the trials whose checkpoints are dropped."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,9 +6,14 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.actions import CreateReport, DeleteReport
 from epochal_operator.experiment.ledger.events import Dropped, Event
-from epochal_operator.experiment.ledger.trials import fold
+from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.report.plan import deleted, given_up, given_up_text, report_step
+from epochal_operator.experiment.report.plan import (
+    drop_events,
+    drop_events_of_report,
+    format_dropped,
+    next_report_step,
+)
 from epochal_operator.experiment.trial import Trial
 
 from tests.unit.operator.experiment.searches import created, diverged, failed, finished, ledger, spec, trial
@@ -28,79 +33,79 @@ def report(known: int, condition: str = "Complete", *, age: float = 0) -> Any:
 
 
 def step(events: list[Event], job: Any = None, *, ended: bool = False, end: float | None = None, **changes: Any) -> Any:
-    observed = Observed(NOW, ledger(events), trials=fold(events), report=job)
+    observed = Observed(NOW, ledger(events), trials=apply_events(events), report=job)
     over = NOW + timedelta(seconds=end) if end is not None else None
-    return report_step(spec(**changes), observed, ended=ended, complete=ended, end=over)
+    return next_report_step(spec(**changes), observed, is_finished=ended, is_complete=ended, end=over)
 
 
 @pytest.mark.parametrize(
-    ("events", "job", "wanted"),
+    ("events", "job", "expected"),
     [
         (EVENTS[:2], None, None),
         (EVENTS, None, CreateReport(4)),
         (EVENTS, report(4), None),
-        (EVENTS, report(3, ""), None),  # it is being written
+        (EVENTS, report(3, ""), None),  # the Job is running
         (EVENTS, report(3, age=20), 40.0),
         (EVENTS, report(3, age=60), DeleteReport(report(3, age=60))),
         (EVENTS, report(3, "Failed", age=60), 540.0),
         (EVENTS, report(3, "Failed", age=600), DeleteReport(report(3, "Failed", age=600))),
-        (EVENTS, report(4, "Failed", age=600), None),  # there is no more to report than it has failed by
-        ([*EVENTS, created(2), finished(2, "0.4")], report(4, age=60), None),  # no better one
+        (EVENTS, report(4, "Failed", age=600), None),  # no new events
+        ([*EVENTS, created(2), finished(2, "0.4")], report(4, age=60), None),  # no new best trial
         ([*EVENTS, created(2), finished(2, "0.7")], report(4, age=60), DeleteReport(report(4, age=60))),
         (EVENTS, report(4) | {"metadata": {"creationTimestamp": at(-60)}}, "delete"),
     ],
 )
-def test_at_each_new_best_and_once_a_minute(events: list[Event], job: Any, wanted: Any) -> None:
+def test_next_step_while_the_search_runs(events: list[Event], job: Any, expected: Any) -> None:
     found = step(events, job)
-    assert found == (DeleteReport(job) if wanted == "delete" else wanted)
+    assert found == (DeleteReport(job) if expected == "delete" else expected)
 
 
-@pytest.mark.parametrize(("known", "wanted"), [(6, None), (5, "delete")])
-def test_at_the_end_all_is_reported(known: int, wanted: str | None) -> None:
+@pytest.mark.parametrize(("known", "expected"), [(6, None), (5, "delete")])
+def test_the_end_reports_all_events(known: int, expected: str | None) -> None:
     events = [*EVENTS, created(2), finished(2, "0.4")]
     job = report(known, age=60)
-    assert step(events, job, ended=True) == (DeleteReport(job) if wanted else None)
+    assert step(events, job, ended=True) == (DeleteReport(job) if expected else None)
 
 
 @pytest.mark.parametrize(
-    ("age", "end", "wanted"),
+    ("age", "end", "expected"),
     [
-        (60, -50, 540.0),  # as it was over
+        (60, -50, 540.0),  # before the end
         (60, -60, 540.0),
         (600, -600, "delete"),
-        (60, -3660, 3540.0),  # an hour later, as long again
+        (60, -3660, 3540.0),  # an hour after the end, the same delay
         (3600, -7200, "delete"),
         (60, -86_000, 86_000.0 - 60 - 60),
-        (60, -87_000, None),  # a day later
+        (60, -87_000, None),  # a day after the end
         (900_000, -987_000, None),
         (60, None, 540.0),
     ],
 )
-def test_once_it_is_over_a_report_that_fails_is_tried_ever_more_seldom_and_for_a_day(
-    age: float, end: float | None, wanted: Any
-) -> None:
+def test_failed_reports_are_retried_with_backoff_for_a_day(age: float, end: float | None, expected: Any) -> None:
     job = report(4, "Failed", age=age)
-    assert step(EVENTS, job, ended=True, end=end, retain="All") == (DeleteReport(job) if wanted == "delete" else wanted)
+    assert step(EVENTS, job, ended=True, end=end, retain="All") == (
+        DeleteReport(job) if expected == "delete" else expected
+    )
     later = [*EVENTS, created(2), failed(2)]
-    assert step(later, job, ended=True, end=end, retain="All") is not None, "of what has become known since it is tried"
+    assert step(later, job, ended=True, end=end, retain="All") is not None, "new events are reported"
 
 
-def test_also_of_a_search_of_which_nothing_came_it_is_told_at_the_end() -> None:
+def test_a_search_without_a_best_trial_is_reported_at_the_end() -> None:
     events = [created(0), failed(0), created(1), diverged(1)]
     assert step(events) is None
     assert step(events, ended=True) == (Dropped(0), Dropped(1))
     assert step([*events, Dropped(0), Dropped(1)], ended=True) == CreateReport(6)
     assert step(events, report(4), ended=True, retain="All") is None
-    assert step([], ended=True) is None, "there is nothing to tell"
+    assert step([], ended=True) is None, "no trials to report"
 
 
-def test_while_the_job_of_before_goes_its_name_is_taken() -> None:
+def test_a_terminating_report_job_blocks_the_next() -> None:
     job = report(3, age=60)
     job["metadata"]["deletionTimestamp"] = at(0)
     assert step(EVENTS, job) is None
 
 
-def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
+def test_trials_are_dropped_before_the_report() -> None:
     ended = [*EVENTS, created(2), failed(2)]
     assert step(ended) == (Dropped(2),)
     assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
@@ -108,7 +113,7 @@ def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "events", "wanted"),
+    ("text", "events", "expected"),
     [
         ("0,1", [], [0, 1]),
         ("0,1,7", [Dropped(0)], [1]),
@@ -116,42 +121,44 @@ def test_checkpoints_are_given_up_before_the_report_that_deletes_them() -> None:
         ("1" * 9999 + ",x,1", [], [1]),
     ],
 )
-def test_what_a_report_has_deleted_is_known_whatever_the_ledger_tells(
-    text: str, events: list[Event], wanted: list[int]
-) -> None:
+def test_drop_events_of_the_report_job(text: str, events: list[Event], expected: list[int]) -> None:
     job = report(4)
     job["metadata"]["annotations"]["epochal.dev/given-up"] = text
-    found = Observed(NOW, trials=fold([*EVENTS, *events]), report=job)
-    assert deleted(found) == tuple(map(Dropped, wanted))
-    assert deleted(Observed(NOW, trials=fold(EVENTS))) == deleted(Observed(NOW, report=report(4))) == ()
+    found = Observed(NOW, trials=apply_events([*EVENTS, *events]), report=job)
+    assert drop_events_of_report(found) == tuple(map(Dropped, expected))
+    assert (
+        drop_events_of_report(Observed(NOW, trials=apply_events(EVENTS)))
+        == drop_events_of_report(Observed(NOW, report=report(4)))
+        == ()
+    )
 
 
-def test_a_report_tells_whose_checkpoints_it_deletes() -> None:
-    assert given_up_text([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
+def test_format_dropped() -> None:
+    assert format_dropped([trial(0, dropped=True), trial(1), trial(2, dropped=True)]) == "0,2"
 
 
 @pytest.mark.parametrize(
-    ("trials", "complete", "wanted"),
+    ("trials", "complete", "expected"),
     [
-        ([trial(1, 0.5), trial(2, 0.6)], False, []),  # both may go on
+        ([trial(1, 0.5), trial(2, 0.6)], False, []),  # both may be promoted
         ([trial(1, 0.5), trial(2, 0.6)], True, [1]),
-        # Who would be promoted if it went on, and the template's own trial.
+        # Promotable trials and trial 0 are kept.
         ([trial(0, 0.1), *(trial(number, number / 10) for number in range(1, 8))], True, [1, 2, 3, 4, 5]),
         ([trial(1, 0.5, 0.6, 0.7), trial(2, 0.1, 0.2, 0.3)], False, [2]),
         ([trial(1, 0.5), trial(2)], True, []),
         ([trial(1, state="Failed"), trial(2, state="Diverged"), trial(3)], False, [1, 2]),
-        ([trial(1, 0.9, state="Failed"), trial(2, 0.5)], False, []),  # the best, though it has failed since
+        ([trial(1, 0.9, state="Failed"), trial(2, 0.5)], False, []),  # the best trial, although it has failed
         ([trial(1, 0.9, state="Diverged"), trial(2, 0.1, 0.2, 0.3)], False, [2]),
-        # Who leads goes on, and may become worse: then the best of those that have ended is.
+        # The best trial may become worse; then the best finished trial is the best.
         ([trial(1, 0.9), trial(2, 0.1, 0.2, 0.3), trial(3, 0.2, 0.3, 0.4)], False, [2]),
         ([trial(1, 0.9, state="Running"), trial(2, 0.1, 0.2, 0.3)], True, []),
         ([trial(1, 0.5, dropped=True), trial(2, 0.6)], True, []),
     ],
 )
-def test_whose_checkpoints_nobody_needs(trials: list[Trial], complete: bool, wanted: list[int]) -> None:  # noqa: FBT001
-    assert given_up(spec(), trials, complete=complete) == tuple(map(Dropped, wanted))
+def test_drop_events(trials: list[Trial], complete: bool, expected: list[int]) -> None:  # noqa: FBT001
+    assert drop_events(spec(), trials, is_complete=complete) == tuple(map(Dropped, expected))
 
 
-def test_one_that_has_diverged_is_of_no_use() -> None:
+def test_a_diverged_trial_is_dropped() -> None:
     events = [*EVENTS, created(2), diverged(2)]
     assert step(events) == (Dropped(2),)

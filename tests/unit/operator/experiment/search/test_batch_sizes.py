@@ -1,4 +1,4 @@
-"""How many trials are suggested at once."""
+"""The number of trials in one request to the searcher."""
 
 import pytest
 from epochal_operator.experiment.search.request import BATCH
@@ -8,44 +8,36 @@ from epochal_operator.runtime.api.resource import Key
 KEY, OTHER = Key("vision", "search"), Key("vision", "other")
 
 
-def test_what_takes_too_long_is_asked_for_half_as_many() -> None:
-    batches = BatchSizes()
-    assert batches.too_slow(KEY, 40)
-    assert (batches.of(KEY), batches.of(OTHER)) == (20, BATCH)
-    batches.forget(KEY)
-    assert batches.of(KEY) == BATCH
-
-
-def test_of_one_there_is_no_half() -> None:
-    batches = BatchSizes()
-    assert not batches.too_slow(KEY, 1)
-    assert batches.of(KEY) == 1
-
-
-def test_another_question_that_takes_too_long_says_nothing_of_trials() -> None:
-    batches = BatchSizes()
-    assert not batches.too_slow(KEY, 0)
-    assert batches.of(KEY) == BATCH
+@pytest.mark.parametrize(
+    ("count", "can_retry", "size"),
+    [(40, True, 20), (1, False, 1), (0, False, BATCH)],  # a request for importances has no trials
+)
+def test_a_timeout_halves_the_batch_size(count: int, size: int, *, can_retry: bool) -> None:
+    sizes = BatchSizes()
+    assert sizes.record_timeout(KEY, count) is can_retry
+    assert (sizes.of(KEY), sizes.of(OTHER)) == (size, BATCH)
+    sizes.forget(KEY)
+    assert sizes.of(KEY) == BATCH
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds", "most"),
+    ("count", "seconds", "size"),
     [
         (20, FAST_SECONDS, 40),
-        (20, FAST_SECONDS + 1, 20),  # twice as many may take too long
-        (19, 0, 20),  # of fewer than there may be, that says nothing
+        (20, FAST_SECONDS + 1, 20),  # twice as many trials may exceed the timeout
+        (19, 0, 20),  # a smaller request proves nothing
     ],
 )
-def test_what_is_answered_soon_is_asked_for_twice_as_many(asked: int, seconds: float, most: int) -> None:
-    batches = BatchSizes()
-    batches.too_slow(KEY, 40)
-    batches.answered(KEY, asked, seconds)
-    assert batches.of(KEY) == most
+def test_a_fast_response_doubles_the_batch_size(count: int, seconds: float, size: int) -> None:
+    sizes = BatchSizes()
+    sizes.record_timeout(KEY, 40)
+    sizes.record_response(KEY, count, seconds)
+    assert sizes.of(KEY) == size
 
 
-def test_no_more_are_asked_for_than_at_first() -> None:
-    batches = BatchSizes()
-    batches.too_slow(KEY, BATCH)
+def test_the_batch_size_is_bounded() -> None:
+    sizes = BatchSizes()
+    sizes.record_timeout(KEY, BATCH)
     for _ in range(3):
-        batches.answered(KEY, BATCH, 0)
-    assert batches.of(KEY) == BATCH
+        sizes.record_response(KEY, BATCH, 0)
+    assert sizes.of(KEY) == BATCH

@@ -1,4 +1,4 @@
-"""Asking in another process: what it answers, and what is said of one that fails, hangs or is not needed any more."""
+"""The subprocesses of the searcher: responses, failures, timeouts and replacement."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ from epochal_operator.experiment.search.suggest import suggest
 
 from tests.unit.operator.experiment.search.test_suggest import request
 
-ASKED = request(trials=(1, 2))
+ASKED = request(numbers=(1, 2))
 
 
 def python(code: str, *arguments: object) -> tuple[str, ...]:
@@ -38,7 +38,6 @@ def is_there(pid: int) -> bool:
 
 
 async def ask(asked: Request, seconds: float = 30.0, *, command: tuple[str, ...] = COMMAND) -> Response:
-    """Returns the answer of a process that is begun for one question."""
     searcher = Searcher(seconds, command=command)
     try:
         return await searcher.ask(asked)
@@ -46,40 +45,38 @@ async def ask(asked: Request, seconds: float = 30.0, *, command: tuple[str, ...]
         await searcher.close()
 
 
-async def test_answers_as_here() -> None:
-    assert await ask(ASKED) == suggest(ASKED)
-
-
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
-        ("raise ValueError('no such distribution')", "ended with status 1: Traceback"),
+        ("raise ValueError('no such distribution')", "ended with exit status 1: Traceback"),
         ("raise ValueError('no such distribution')", "ValueError: no such distribution"),
-        ("raise SystemExit(3)", "ended with status 3: without a word"),
-        ("import os; os.kill(os.getpid(), 9)", "ended with signal 9: without a word"),
-        ("print('{')", "gave no answer that can be read"),
-        ("print('{', end='')", "ended with status 0: without a word"),
+        ("raise SystemExit(3)", "ended with exit status 3: no error output"),
+        ("import os; os.kill(os.getpid(), 9)", "ended with signal 9: no error output"),
+        ("print('{')", "returned an invalid response"),
+        ("print('{', end='')", "ended with exit status 0: no error output"),
         ("import sys; sys.exit('x' * 100_000)", "x" * 900),
     ],
 )
-async def test_says_why_there_is_no_answer(code: str, said: str) -> None:
+async def test_a_failure_has_its_cause(code: str, message: str) -> None:
     with pytest.raises(SearchFailed) as found:
         await ask(ASKED, command=python(code))
-    assert said in str(found.value)
+    assert message in str(found.value)
     assert len(str(found.value)) < 1100
 
 
+ECHO = "import sys\nfor line in sys.stdin: print('{}', flush=True)"
+"""A searcher that starts fast and suggests nothing."""
 HANGS = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
 
 
-async def test_one_that_takes_too_long_is_killed(tmp_path: Path) -> None:
-    with pytest.raises(SearchTooSlow, match=r"took longer than 0 s for 2 suggestions with 0 trials known"):
+async def test_a_process_is_killed_after_the_timeout(tmp_path: Path) -> None:
+    with pytest.raises(SearchTooSlow, match=r"timeout of 0 s for 2 suggestions with 0 known trials"):
         await ask(ASKED, 0.4, command=python(HANGS, tmp_path / "pid"))
     pid = tmp_path / "pid"
     assert not pid.exists() or not is_there(int(pid.read_text()))
 
 
-async def test_none_is_left_behind_by_an_operator_that_ends(tmp_path: Path) -> None:
+async def test_cancellation_kills_the_process(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     task = asyncio.create_task(ask(ASKED, command=python(HANGS, pid)))
     async with asyncio.timeout(10):
@@ -91,17 +88,17 @@ async def test_none_is_left_behind_by_an_operator_that_ends(tmp_path: Path) -> N
     assert not is_there(int(pid.read_text()))
 
 
-async def test_where_no_process_can_be_begun_that_is_told() -> None:
-    with pytest.raises(SearchFailed, match="no process can be begun for the search: No such file or directory"):
+async def test_a_missing_command_is_a_failure() -> None:
+    with pytest.raises(SearchFailed, match="cannot start the searcher process: No such file or directory"):
         await ask(ASKED, command=("/nowhere",))
 
 
-async def test_an_answer_counts_also_where_no_other_process_can_be_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    searcher = Searcher(max_requests=2)
+async def test_a_response_is_valid_if_the_next_process_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    searcher = Searcher(command=python(ECHO), max_requests=2)
     await searcher.ask(ASKED)
     monkeypatch.setattr(searcher, "_command", ("/nowhere",))
-    assert await searcher.ask(ASKED) == suggest(ASKED)
-    with pytest.raises(SearchFailed, match="no process"):
+    assert await searcher.ask(ASKED) == Response()
+    with pytest.raises(SearchFailed, match="cannot start"):
         await searcher.ask(ASKED)
 
 
@@ -112,61 +109,63 @@ async def searcher() -> AsyncIterator[Searcher]:
     await searcher.close()
 
 
-def ahead(searcher: Searcher) -> int:
+def process_id(searcher: Searcher) -> int:
     assert searcher.process is not None
     return searcher.process.pid
 
 
-async def test_a_process_answers_as_here_however_often_it_was_asked(searcher: Searcher) -> None:
+async def test_a_process_answers_several_requests(searcher: Searcher) -> None:
     assert await searcher.ask(ASKED) == suggest(ASKED)
-    first = ahead(searcher)
+    first = process_id(searcher)
     for count in (3, 1, 2):
-        asked = request(trials=tuple(range(1, count + 1)))
+        asked = request(numbers=tuple(range(1, count + 1)))
         assert await searcher.ask(asked) == suggest(asked)
-        assert ahead(searcher) == first
+        assert process_id(searcher) == first
     await searcher.close()
     assert not is_there(first)
 
 
-async def test_after_enough_answers_the_next_process_begins_ahead() -> None:
-    searcher = Searcher(max_requests=2)
+async def test_the_next_process_starts_after_the_last_request() -> None:
+    searcher = Searcher(command=python(ECHO), max_requests=2)
     await searcher.ask(ASKED)
-    first = ahead(searcher)
-    assert await searcher.ask(ASKED) == suggest(ASKED)
-    second = ahead(searcher)
+    first = process_id(searcher)
+    await searcher.ask(ASKED)
+    second = process_id(searcher)
     assert (is_there(first), is_there(second)) == (False, True)
-    assert await searcher.ask(ASKED) == suggest(ASKED)
-    assert ahead(searcher) == second
+    await searcher.ask(ASKED)
+    assert process_id(searcher) == second
     await searcher.close()
     assert not is_there(second)
 
 
-async def test_one_that_has_ended_meanwhile_is_replaced(searcher: Searcher) -> None:
+async def test_an_exited_process_is_replaced() -> None:
+    searcher = Searcher(command=python(ECHO))
     await searcher.ask(ASKED)
-    os.kill(ahead(searcher), signal.SIGKILL)
-    assert await searcher.ask(ASKED) == suggest(ASKED)
+    os.kill(process_id(searcher), signal.SIGKILL)
+    assert await searcher.ask(ASKED) == Response()
+    await searcher.close()
 
 
-async def test_one_that_has_waited_for_long_is_not_asked() -> None:
+async def test_a_long_idle_process_is_replaced() -> None:
     now = 0.0
-    searcher = Searcher(idle=30, clock=lambda: now)
+    searcher = Searcher(command=python(ECHO), max_idle=30, clock=lambda: now)
     await searcher.ask(ASKED)
-    first, now = ahead(searcher), 30.0
-    assert await searcher.ask(ASKED) == suggest(ASKED)
+    first, now = process_id(searcher), 30.0
+    assert await searcher.ask(ASKED) == Response()
     assert not is_there(first)
     await searcher.close()
 
 
-async def test_a_failure_is_told_of_as_before() -> None:
+async def test_a_failed_process_is_removed() -> None:
     searcher = Searcher(command=python("raise SystemExit(3)"))
-    with pytest.raises(SearchFailed, match="ended with status 3"):
+    with pytest.raises(SearchFailed, match="ended with exit status 3"):
         await searcher.ask(ASKED)
     assert searcher.process is None
 
 
-async def test_a_process_has_a_memory_limit_and_is_the_first_victim_of_the_kernel(searcher: Searcher) -> None:
+async def test_a_process_has_a_memory_limit_and_an_oom_score(searcher: Searcher) -> None:
     await searcher.ask(ASKED)
-    process = Path("/proc") / str(ahead(searcher))
+    process = Path("/proc") / str(process_id(searcher))
     assert (process / "oom_score_adj").read_text().strip() == "1000"
     (limit,) = (line for line in (process / "limits").read_text().splitlines() if line.startswith("Max data size"))
     assert limit.split()[3:5] == [str(MAX_MEMORY)] * 2
@@ -179,21 +178,21 @@ serve(lambda _: bytearray(2**30))
 """
 
 
-async def test_a_process_that_needs_too_much_memory_says_so() -> None:
-    with pytest.raises(SearchFailed, match=r"needs more than 192 MiB of memory: use fewer spec\.parameters"):
+async def test_a_process_reports_the_exceeded_memory_limit() -> None:
+    with pytest.raises(SearchFailed, match=r"exceeds the memory limit of 192 MiB: use fewer spec\.parameters"):
         await ask(ASKED, command=python(GREEDY))
 
 
-def test_one_that_is_asked_nothing_says_nothing() -> None:
+def test_a_process_without_a_request_exits_silently() -> None:
     ended = subprocess.run(COMMAND, check=True, stdin=subprocess.DEVNULL, capture_output=True)
     assert (ended.stdout, ended.stderr) == (b"", b"")
 
 
-LONG, SHORT, SLOW = request(trials=(1, 2)), request(trials=(3,)), request(trials=(4,))
+LONG, SHORT, SLOW = request(numbers=(1, 2)), request(numbers=(3,)), request(numbers=(4,))
 
 
 class Asked(Searcher):
-    """Answers a long question once it may, and remembers all that it was asked."""
+    """Answers LONG after `goes_on` is set, fails for SLOW, and records all requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,7 +212,7 @@ class Asked(Searcher):
         self.closed = True
 
 
-async def test_a_question_that_takes_long_holds_no_other_one_up() -> None:
+async def test_a_slow_request_does_not_block_others() -> None:
     searchers = [Asked() for _ in range(POOL_SIZE)]
     pool = SearcherPool(searchers)
     long = asyncio.create_task(pool.ask(LONG))
@@ -226,7 +225,7 @@ async def test_a_question_that_takes_long_holds_no_other_one_up() -> None:
     assert await long == Response()
 
 
-async def test_who_has_answered_last_is_asked_next_and_no_more_than_needed() -> None:
+async def test_the_last_used_searcher_is_used_next() -> None:
     searchers = [Asked() for _ in range(POOL_SIZE)]
     pool = SearcherPool(searchers)
     for _ in range(3):
@@ -234,7 +233,7 @@ async def test_who_has_answered_last_is_asked_next_and_no_more_than_needed() -> 
     assert [len(one.asked) for one in searchers] == [0, 3]
 
 
-async def test_of_many_questions_all_are_answered_though_some_fail() -> None:
+async def test_requests_are_answered_after_failures() -> None:
     searchers = [Asked() for _ in range(POOL_SIZE)]
     pool = SearcherPool(searchers)
     for _ in range(POOL_SIZE):
@@ -250,7 +249,7 @@ async def test_of_many_questions_all_are_answered_though_some_fail() -> None:
     await asyncio.gather(*long)
 
 
-async def test_all_are_closed() -> None:
+async def test_close_closes_all_searchers() -> None:
     searchers = [Asked() for _ in range(POOL_SIZE)]
     await SearcherPool(searchers).close()
     assert all(one.closed for one in searchers)

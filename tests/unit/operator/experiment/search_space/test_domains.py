@@ -1,4 +1,4 @@
-"""What a parameter may be: its values as text, what is equal among them, and what is drawn."""
+"""The domain of a parameter: canonical texts, equality and sampled values."""
 
 from typing import Any
 
@@ -79,8 +79,8 @@ def test_contains(of: Domain, inside: list[str], outside: list[str]) -> None:
         (LISTED, {"name": "SGD"}, '{"name": "SGD"}'),
     ],
 )
-def test_reads_what_a_template_has(of: Domain, value: Any, text: str | None) -> None:
-    assert of.read(value) == text
+def test_from_json(of: Domain, value: Any, text: str | None) -> None:
+    assert of.from_json(value) == text
 
 
 @pytest.mark.parametrize(
@@ -97,50 +97,46 @@ def test_reads_what_a_template_has(of: Domain, value: Any, text: str | None) -> 
         (LISTED, "[3, 3]", [3, 3]),
     ],
 )
-def test_parses_what_a_trial_gets(of: Domain, text: str, value: Any) -> None:
+def test_parse(of: Domain, text: str, value: Any) -> None:
     found = of.parse(text)
     assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize(
-    ("given_domain", "faults"),
+    ("given_domain", "words"),
     [
         ({"float": {"min": "0.1", "max": "0.9", "step": "0.2"}}, []),
         ({"float": {"min": "0", "max": "1", "step": "0.1"}}, []),
         (
             {"float": {"min": "0", "max": "1", "step": "0.3"}},
-            ["float.max must be min and a number of steps, such as 0.9 or 1.2; found 1 with min 0 and step 0.3"],
+            ["float.max", "0.9 or 1.2; found 1 with min 0 and step 0.3"],
         ),
-        (
-            {"int": {"min": 16, "max": 60, "step": 16}},
-            ["int.max must be min and a number of steps, such as 48 or 64; found 60 with min 16 and step 16"],
-        ),
+        ({"int": {"min": 16, "max": 60, "step": 16}}, ["int.max", "48 or 64; found 60 with min 16 and step 16"]),
         ({"float": {"min": "0", "max": "1", "step": "5e-16"}}, []),
-        (
-            {"float": {"min": "-1", "max": "0", "step": "4e-16"}},
-            ["float.step must be 4.440892098500626e-16 at least, for numbers near 1 to differ; found 4e-16"],
-        ),
-        ({"values": ["0.1", "1e-1"]}, ["values must differ, found '0.1' and '1e-1', which mean the same"]),
+        ({"float": {"min": "-1", "max": "0", "step": "4e-16"}}, ["float.step", "4.440892098500626e-16", "found 4e-16"]),
+        ({"values": ["0.1", "1e-1"]}, ["values", "'0.1' and '1e-1'"]),
         ({"values": ["1", "true", "1.5", "x"]}, []),
     ],
 )
-def test_faults(given_domain: dict[str, Any], faults: list[str]) -> None:
-    assert list(domain(**given_domain).faults()) == faults
+def test_faults(given_domain: dict[str, Any], words: list[str]) -> None:
+    faults = list(domain(**given_domain).faults())
+    assert len(faults) == bool(words)
+    assert all(word in faults[0] for word in words)
 
 
-def test_what_a_template_has_that_is_long_and_none_of_the_values_is_told_apart_by_a_short_text() -> None:
+def test_long_template_values_are_shortened_to_different_texts() -> None:
     words = [f"\u8a9e{number}" for number in range(10_000)]
     choice = domain(values=["[]", "x"])
-    texts = [choice.read(words), choice.read(words[:-1]), choice.read("".join(words))]
+    texts = [choice.from_json(words), choice.from_json(words[:-1]), choice.from_json("".join(words))]
     assert [len(text or "") for text in texts] == [256, 256, 256]
     assert len(set(texts)) == 3
-    assert choice.read(words) == choice.canonical(texts[0] or "") == texts[0]
+    assert choice.from_json(words) == choice.canonical(texts[0] or "") == texts[0]
     assert not choice.contains(texts[0] or "")
 
 
 @given(st.floats(1e-4, 0.1))
-def test_what_is_drawn_has_few_digits_and_lies_in_the_range(drawn: float) -> None:
-    text = RANGE.text(drawn)  # type: ignore[union-attr]
+def test_sampled_values_have_few_digits_within_the_range(drawn: float) -> None:
+    text = RANGE.nearest(drawn)  # type: ignore[union-attr]
     assert RANGE.contains(text)
     assert RANGE.canonical(text) == text
     assert float(text) == pytest.approx(drawn, rel=1e-5)
@@ -149,8 +145,8 @@ def test_what_is_drawn_has_few_digits_and_lies_in_the_range(drawn: float) -> Non
 @given(st.floats(1000, 1000.01))
 def test_a_narrow_range_has_more_digits(drawn: float) -> None:
     narrow = domain(float={"min": "1000", "max": "1000.01"})
-    assert float(narrow.text(drawn)) == pytest.approx(drawn, abs=1e-7)  # type: ignore[union-attr]
-    assert narrow.contains(narrow.text(drawn))  # type: ignore[union-attr]
+    assert float(narrow.nearest(drawn)) == pytest.approx(drawn, abs=1e-7)  # type: ignore[union-attr]
+    assert narrow.contains(narrow.nearest(drawn))  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("given_range", [("0", "1000000", "0.001"), ("0", "1", "5e-16"), ("100.1", "100.9", "1e-7")])
@@ -164,5 +160,5 @@ def test_each_of_many_steps_has_its_index(given_range: tuple[str, str, str], dat
 
 
 @given(st.floats(0, 1))
-def test_steps_are_told_as_they_were_written(drawn: float) -> None:
-    assert STEPS.text(drawn) in {"0.1", "0.3", "0.5", "0.7", "0.9"}  # type: ignore[union-attr]
+def test_sampled_values_are_steps(drawn: float) -> None:
+    assert STEPS.nearest(drawn) in {"0.1", "0.3", "0.5", "0.7", "0.9"}  # type: ignore[union-attr]

@@ -1,10 +1,10 @@
-"""Places in a spec: what a path leads to, and that putting a value there changes nothing else."""
+"""Resolving paths in a spec, and setting values there."""
 
 import copy
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.search_space.paths import NoSuchPlace, class_at, find, put, without
+from epochal_operator.experiment.search_space.paths import PathNotFound, keras_class, resolve, with_value, without_field
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +34,7 @@ TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
     [
         ("network.layers[conv1].filters", ("network", "layers", 0, "filters"), 32),
         ("network.layers[0].filters", ("network", "layers", 0, "filters"), 32),
-        ("network.layers[2].rate", ("network", "layers", 1, "rate"), 0.5),  # a name goes before an index
+        ("network.layers[2].rate", ("network", "layers", 1, "rate"), 0.5),  # a name precedes an index
         ("network.layers[2].units", ("network", "layers", 1, "units"), None),
         ("network.layers[0].strides", ("network", "layers", 0, "strides"), None),
         ("network.input.shape[0]", ("network", "input", "shape", 0), 8),
@@ -44,74 +44,76 @@ TEMPLATE: dict[str, Any] = copy.deepcopy(SPEC) | {
         ("training.callbacks[EarlyStopping].patience", ("training", "callbacks", 0, "patience"), 3),
         ("training.metrics[accuracy]", ("training", "metrics", 0), "accuracy"),
         ("training.metrics[SparseTopKCategoricalAccuracy].k", ("training", "metrics", 1, "k"), 3),
-        ("training.batchSize", ("training", "batchSize"), 32),  # by default
+        ("training.batchSize", ("training", "batchSize"), 32),  # the default
         ("training.checkpoint.everyEpochs", ("training", "checkpoint", "everyEpochs"), 1),
         ("training.classWeight[7]", ("training", "classWeight", "7"), None),
         ("data.validation.split", ("data", "validation", "split"), None),
     ],
 )
-def test_leads_to(path: str, steps: tuple[str | int, ...], value: Any) -> None:
-    place = find(TEMPLATE, path)
+def test_resolve(path: str, steps: tuple[str | int, ...], value: Any) -> None:
+    place = resolve(TEMPLATE, path)
     assert place.steps == steps
     assert place.value == value
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
-        ("network.layers[conv2].filters", "network.layers has no item called conv2; did you mean conv1?"),
-        ("network.layers[dense].units", "network.layers has no item called dense; there is conv1, 2"),
-        ("network.layers[9].units", "network.layers has 3 items, so there is no [9]: indices begin with 0"),
-        ("network.layers.filters", "network.layers is a list: choose one of its items, such as network.layers[0], or"),
+        ("network.layers[conv2].filters", "network.layers has no item conv2; did you mean conv1?"),
+        ("network.layers[dense].units", "network.layers has no item dense; existing names: conv1, 2"),
+        ("network.layers[9].units", "network.layers has 3 items with indices from 0, found [9]"),
+        ("network.layers.filters", "network.layers is a list: select an item, such as network.layers[0], or"),
         ("training.batchsize", "training has no field batchsize; did you mean batchSize?"),
         ("trainin.epochs", "spec has no field trainin; did you mean training?"),
-        ("training.epochs.more", "training.epochs is '9', which has no more"),
+        ("training.epochs.more", "training.epochs is '9', which has no field more"),
         ("network.layers[0].kernel_regularizer.l2", "network.layers[0].kernel_regularizer is not set in the template"),
-        ("network.layers[0].name.more", "network.layers[0].name is 'conv1', which has no more"),
-        ("training.", "must be fields with dots between them and items in brackets"),
-        ("training[", "must be fields with dots between them"),
-        ("", "must be fields with dots between them"),
+        ("network.layers[0].name.more", "network.layers[0].name is 'conv1', which has no field more"),
+        ("training.", "must be field names separated by dots, with list items in brackets"),
+        ("training[", "must be field names separated by dots"),
+        ("", "must be field names separated by dots"),
     ],
 )
-def test_leads_nowhere(path: str, said: str) -> None:
-    with pytest.raises(NoSuchPlace) as found:
-        find(TEMPLATE, path)
-    assert said in str(found.value)
+def test_paths_that_do_not_exist(path: str, message: str) -> None:
+    with pytest.raises(PathNotFound) as found:
+        resolve(TEMPLATE, path)
+    assert message in str(found.value)
 
 
-def test_says_that_an_item_is_there_twice() -> None:
-    spec = put(
+def test_an_ambiguous_name() -> None:
+    spec = with_value(
         TEMPLATE,
-        find(TEMPLATE, "training.callbacks"),
+        resolve(TEMPLATE, "training.callbacks"),
         [{"callback": "ModelCheckpoint"}, {"callback": "ModelCheckpoint"}],
     )
-    with pytest.raises(NoSuchPlace, match=r"2 items called ModelCheckpoint: choose by index"):
-        find(spec, "training.callbacks[ModelCheckpoint].filepath")
+    with pytest.raises(PathNotFound, match=r"2 items with the name ModelCheckpoint: select by index"):
+        resolve(spec, "training.callbacks[ModelCheckpoint].filepath")
 
 
-def test_an_optimizer_that_is_a_name_becomes_an_object() -> None:
-    made = put(TEMPLATE, find(TEMPLATE, "training.optimizer.learning_rate"), 0.01)
+def test_an_optimizer_name_becomes_an_object() -> None:
+    made = with_value(TEMPLATE, resolve(TEMPLATE, "training.optimizer.learning_rate"), 0.01)
     assert made["training"]["optimizer"] == {"name": "Adam", "learning_rate": 0.01}
-    assert put(TEMPLATE, find(TEMPLATE, "training.optimizer.name"), "SGD")["training"]["optimizer"] == {"name": "SGD"}
+    assert with_value(TEMPLATE, resolve(TEMPLATE, "training.optimizer.name"), "SGD")["training"]["optimizer"] == {
+        "name": "SGD"
+    }
 
 
-def test_one_that_the_template_leaves_out_is_the_default() -> None:
+def test_a_missing_optimizer_is_the_default() -> None:
     spec = copy.deepcopy(TEMPLATE)
     del spec["training"]["optimizer"]
-    made = put(spec, find(spec, "training.optimizer.learning_rate"), 0.01)
+    made = with_value(spec, resolve(spec, "training.optimizer.learning_rate"), 0.01)
     assert made["training"]["optimizer"] == {"name": "RMSprop", "learning_rate": 0.01}
 
 
-def test_objects_on_the_way_are_made() -> None:
-    made = put(TEMPLATE, find(TEMPLATE, "training.checkpoint.everyEpochs"), 3)
+def test_missing_parents_are_created() -> None:
+    made = with_value(TEMPLATE, resolve(TEMPLATE, "training.checkpoint.everyEpochs"), 3)
     assert made["training"]["checkpoint"]["everyEpochs"] == 3
 
 
-def test_takes_away() -> None:
-    made = without(TEMPLATE, find(TEMPLATE, "network.layers[conv1].kernel_size"))
+def test_without_field() -> None:
+    made = without_field(TEMPLATE, resolve(TEMPLATE, "network.layers[conv1].kernel_size"))
     assert made["network"]["layers"][0] == {"layer": "Conv2D", "name": "conv1", "filters": 32}
     assert made["network"]["layers"][1:] == TEMPLATE["network"]["layers"][1:]
-    assert without({"image": "a"}, find({"image": "a"}, "image")) == {}
+    assert without_field({"image": "a"}, resolve({"image": "a"}, "image")) == {}
 
 
 @pytest.mark.parametrize(
@@ -124,13 +126,13 @@ def test_takes_away() -> None:
         ("network.input.shape[0]", None),
     ],
 )
-def test_classes(path: str, name: str | None) -> None:
-    assert class_at(TEMPLATE, find(TEMPLATE, path)) == name
+def test_keras_class(path: str, name: str | None) -> None:
+    assert keras_class(TEMPLATE, resolve(TEMPLATE, path)) == name
 
 
-def test_places_that_overlap() -> None:
+def test_overlaps() -> None:
     whole, name, other = (
-        find(TEMPLATE, path) for path in ("training.optimizer", "training.optimizer.name", "training.batchSize")
+        resolve(TEMPLATE, path) for path in ("training.optimizer", "training.optimizer.name", "training.batchSize")
     )
     assert whole.overlaps(name)
     assert name.overlaps(whole)
@@ -148,8 +150,8 @@ def test_places_that_overlap() -> None:
         ("training.optimizer.name", "training.optimizer.learning_rate", False),
     ],
 )
-def test_what_an_item_is_called_by(path: str, other: str, *, renames: bool) -> None:
-    assert find(TEMPLATE, path).renames(find(TEMPLATE, other)) is renames
+def test_renames(path: str, other: str, *, renames: bool) -> None:
+    assert resolve(TEMPLATE, path).renames(resolve(TEMPLATE, other)) is renames
 
 
 KEYS = st.text("abcdefgh_", min_size=1, max_size=6)
@@ -169,12 +171,14 @@ def places(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
 
 
 @given(places(), SCALARS.filter(lambda value: value is not None))
-def test_what_was_put_is_got_and_nothing_else_changes(given_place: tuple[dict[str, Any], str], value: Any) -> None:
+def test_with_value_changes_only_its_field(given_place: tuple[dict[str, Any], str], value: Any) -> None:
     spec, path = given_place
     before = copy.deepcopy(spec)
-    made = put(spec, find(spec, path), value)
-    assert find(made, path).value == value
+    made = with_value(spec, resolve(spec, path), value)
+    assert resolve(made, path).value == value
     assert spec == before
-    assert put(made, find(made, path), value) == made
-    assert find(made, path).steps == find(spec, path).steps
-    assert without(made, find(made, path)) == without(put(spec, find(spec, path), None), find(spec, path))
+    assert with_value(made, resolve(made, path), value) == made
+    assert resolve(made, path).steps == resolve(spec, path).steps
+    assert without_field(made, resolve(made, path)) == without_field(
+        with_value(spec, resolve(spec, path), None), resolve(spec, path)
+    )

@@ -1,4 +1,4 @@
-"""The space of a search: which parameters count, which trials are the same, and how many there are."""
+"""The search space: active parameters, keys of trials, and combinations."""
 
 from typing import Any
 
@@ -27,11 +27,11 @@ NESTEROV = {
         ({"else": "1"}, {}),
     ],
 )
-def test_counts(values: dict[str, str], active: dict[str, str]) -> None:
+def test_active_parameters(values: dict[str, str], active: dict[str, str]) -> None:
     assert SPACE.active(values) == active
 
 
-def test_what_hangs_on_what_hangs_on_another() -> None:
+def test_nested_conditions() -> None:
     deep = space(NESTEROV, *FINITE)
     assert deep.active({"optimizer": "SGD", "momentum": "0.70", "nesterov": "true"})["nesterov"] == "true"
     assert "nesterov" not in deep.active({"optimizer": "SGD", "momentum": "0.5", "nesterov": "true"})
@@ -42,7 +42,7 @@ def test_what_hangs_on_what_hangs_on_another() -> None:
     ("values", "inside"),
     [
         ({"optimizer": "Adam", "rate": "0.01", "units": "32"}, True),
-        ({"optimizer": "Adam", "rate": "0.01", "units": "32", "momentum": "7"}, True),  # it does not count
+        ({"optimizer": "Adam", "rate": "0.01", "units": "32", "momentum": "7"}, True),  # inactive
         ({"optimizer": "SGD", "rate": "0.01", "units": "32"}, False),
         ({"optimizer": "SGD", "rate": "0.01", "units": "32", "momentum": "0.7"}, True),
         ({"optimizer": "SGD", "rate": "0.01", "units": "32", "momentum": "0.6"}, False),
@@ -74,7 +74,7 @@ def test_size(documents: tuple[dict[str, Any], ...], size: int | None) -> None:
         assert all(found.contains(values) and found.active(values) == values for values in every)
 
 
-def test_combinations_may_begin_elsewhere() -> None:
+def test_combinations_from_other_start_values() -> None:
     found = space(*FINITE)
     begun = list(found.combinations({"units": 2, "momentum": 1, "optimizer": 1}))
     assert begun[0] == {"units": "48", "optimizer": "SGD", "momentum": "0.7"}
@@ -86,33 +86,27 @@ def _when(name: str, on: str, *values: str) -> dict[str, Any]:
     return {"name": name, "paths": [f"training.optimizer.{name}"], "values": ["1", "2"], "when": when}
 
 
+CYCLE = (_when("a", "b", "1"), _when("b", "c", "1"), _when("c", "a", "1"), _when("d", "a", "1"))
+WRONG_CASE = {**MOMENTUM, "when": {"parameter": "optimizer", "values": ["SGD", "sgd"]}}
+
+
 @pytest.mark.parametrize(
     ("documents", "faults"),
     [
+        (({**UNITS, "int": {"min": 16, "max": 60, "step": 16}},), ["parameter units: int.max"]),
+        (CYCLE, ["found a → b → c → a", "found b → c → a → b", "found c → a → b → c"]),
         (
-            ({**UNITS, "int": {"min": 16, "max": 60, "step": 16}},),
-            ["parameter units: int.max must be min and a number of steps, such as 48 or 64; found 60 with min 16 and"],
-        ),
-        (
-            (_when("a", "b", "1"), _when("b", "c", "1"), _when("c", "a", "1"), _when("d", "a", "1")),
-            [
-                "parameter a: when must not lead back to itself, found a → b → c → a",
-                "parameter b: when must not lead back to itself, found b → c → a → b",
-                "parameter c: when must not lead back to itself, found c → a → b → c",
-            ],
-        ),
-        (
-            ({**MOMENTUM, "when": {"parameter": "optimizer", "values": ["SGD", "sgd"]}}, OPTIMIZER),
-            ["parameter momentum: when.values must be values of optimizer, found 'sgd', which it never has"],
+            (WRONG_CASE, OPTIMIZER),
+            ["parameter momentum: when.values must be values of parameter optimizer, found 'sgd'"],
         ),
     ],
 )
-def test_refuses(documents: tuple[dict[str, Any], ...], faults: list[str]) -> None:
+def test_invalid_spaces(documents: tuple[dict[str, Any], ...], faults: list[str]) -> None:
     with pytest.raises(InvalidSpace) as found:
         space(*documents)
     lines = str(found.value).splitlines()
     assert len(lines) == len(faults)
-    assert all(line.startswith(fault) for line, fault in zip(lines, faults, strict=True))
+    assert all(fault in line for line, fault in zip(lines, faults, strict=True))
 
 
 VALUES = st.fixed_dictionaries(
@@ -128,7 +122,7 @@ VALUES = st.fixed_dictionaries(
 
 
 @given(VALUES)
-def test_the_key_is_that_of_what_counts(values: dict[str, str]) -> None:
+def test_the_key_depends_on_active_parameters(values: dict[str, str]) -> None:
     active = SPACE.active(values)
     assert SPACE.active(active) == active
     assert SPACE.key(active) == SPACE.key(values) == SPACE.key(dict(reversed(values.items())))
@@ -136,5 +130,5 @@ def test_the_key_is_that_of_what_counts(values: dict[str, str]) -> None:
 
 
 @given(VALUES, VALUES)
-def test_trials_with_one_key_have_the_same_values(one: dict[str, str], other: dict[str, str]) -> None:
+def test_trials_with_equal_keys_have_equal_values(one: dict[str, str], other: dict[str, str]) -> None:
     assert (SPACE.key(one) == SPACE.key(other)) == (SPACE.active(one) == SPACE.active(other))
