@@ -92,7 +92,7 @@ def test_one_that_loses_its_pod_goes_on_from_its_checkpoint(namespace: Namespace
     kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
     status = namespace.complete("disturbed", seconds=300)
     assert status["attempt"] == 2
-    assert "Going on from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
+    assert "Resuming from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
     assert status["test"] == namespace.complete("plain", seconds=300)["test"]
 
 

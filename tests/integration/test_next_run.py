@@ -142,7 +142,7 @@ def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
     assert train_job(folder, **fields) == 0
     printed = capsys.readouterr().out
     assert "from the middle of epoch 2: that epoch begins anew" in printed
-    assert "Going on from the end of epoch 1" in printed
+    assert "Resuming from the end of epoch 1" in printed
     (told_of,) = (one["message"] for one in summary(folder)["warnings"] if one["reason"] == "DataChanged")
     assert "after 1 finished epochs" in told_of
 
@@ -319,7 +319,7 @@ def test_the_last_epoch_is_enough_where_it_is_as_good_as_the_best(
     assert "; model.keras holds epoch 3, as good as epoch 1, the best (accuracy " in capsys.readouterr().out
     best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
     assert train_job(folder, "2", epochs=4, continueFrom=best) == 0
-    assert "Going on from the end of epoch 3 " in capsys.readouterr().out
+    assert "Resuming from the end of epoch 3 " in capsys.readouterr().out
 
 
 def test_a_training_by_parts_leaves_what_one_at_once_does(folder: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_training_that_was_killed_ends_like_one_that_was_not(tmp_path: Path) -
     assert code == 143, output
     code, output = end(start(tmp_path, "killed", **small))
     assert code == 0, output
-    assert "Going on from" in output
+    assert "Resuming from" in output
     code, output = end(start(tmp_path, "whole", **small))
     assert code == 0, output
     weights, history, _ = of(tmp_path / "whole")

@@ -233,7 +233,7 @@ def test_quiet_mistakes_are_told_by_each_attempt_and_change_nothing(
     first = capsys.readouterr().out
     assert run(folder / "job.yaml", folders) == 0
     second = capsys.readouterr().out
-    assert "Going on from" in second
+    assert "Resuming from" in second
     for printed in (first, second):
         assert re.findall(r"Warning, (\w+): ", printed) == expected
     assert 'spec.data.validation: {split: "0.2", stratify: true}' in second

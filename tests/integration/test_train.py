@@ -11,7 +11,7 @@ from epochal_api.network import Named, Network
 from epochal_api.training import Training
 from epochal_trainer.backend import tensorflow
 from epochal_trainer.data.samples import Samples
-from epochal_trainer.data.weights import check_weights, weighted_by_class
+from epochal_trainer.data.weights import apply_class_weights, check_weights
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.model import callbacks, network
@@ -107,7 +107,7 @@ def test_weights_are_those_of_a_plain_script(by_class: Any, beside: Any) -> None
     elif by_class is not None:
         factors = {int(number): float(weight) for number, weight in by_class.items()}
     if by_class is not None:
-        given, _ = weighted_by_class(given, by_class, Named(name="SparseCategoricalCrossentropy"))
+        given, _ = apply_class_weights(given, by_class, Named(name="SparseCategoricalCrossentropy"))
     model, history, _ = fit(
         data=given, validation=check_weights(held_out, [3]), layers=PLAIN, metrics=["accuracy"], epochs=2
     )
@@ -117,7 +117,7 @@ def test_weights_are_those_of_a_plain_script(by_class: Any, beside: Any) -> None
     plain.compile("Adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     wanted = []
     for epoch in range(2):
-        rows = tensorflow.order(100, seed=0, epoch=epoch).numpy()
+        rows = tensorflow.sample_order(100, seed=0, epoch=epoch).numpy()
         weights: dict[str, Any] = {"class_weight": factors or None}
         if beside is not None:
             by_label = [factors.get(label, 1.0) for label in data.labels.tolist()]
@@ -219,7 +219,9 @@ def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
-@pytest.mark.parametrize("part", ["reporting.history.line", "training.progress.best", "backend.tensorflow.order"])
+@pytest.mark.parametrize(
+    "part", ["reporting.history.line", "training.progress.best", "backend.tensorflow.sample_order"]
+)
 def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
     def broken(*_: object, **__: object) -> None:
         raise kind("ours")

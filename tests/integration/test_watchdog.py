@@ -20,7 +20,7 @@ from epochal_trainer.training import watchdog
 from epochal_trainer.reporting.last_words import LastWords
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 beats = watchdog.Watchdog(LastWords(Path(sys.argv[1])))
-beats.at(3, 16)
+beats.record_step(3, 16)
 """
 
 
@@ -51,8 +51,8 @@ def hang():
     time.sleep(600)
 other = threading.Thread(target=time.sleep, args=(600,), name="someone else", daemon=True)
 other.start()
-with beats.watched(1):
-    beats.at(3, 17)
+with beats.watch(1):
+    beats.record_step(3, 17)
     hang()
 """
 
@@ -65,8 +65,8 @@ def test_a_training_that_hangs_is_ended_and_says_where(path: Path) -> None:
     assert "no step was finished for 1 s" in words(path)["message"]
     assert "after step 17 of epoch 4" in words(path)["message"]
     assert "in hang" in words(path)["message"]
-    assert "Thread MainThread stands here" in printed
-    assert "Thread someone else stands here" in printed
+    assert "Stack of thread MainThread:" in printed
+    assert "Stack of thread someone else:" in printed
 
 
 LOCKED = """
@@ -76,8 +76,8 @@ class Stuck:
     def write(self, text): os.read(reading, 1)
     def flush(self): pass
 logging.getLogger().handlers[0].setStream(Stuck())
-watchdog.WORDS_SECONDS = 1.0
-with beats.watched(1):
+watchdog.REPORT_SECONDS = 1.0
+with beats.watch(1):
     logging.warning("this takes for ever, and keeps the lock of all logging")
 """
 
@@ -89,8 +89,8 @@ def test_a_log_that_hangs_does_not_keep_it_from_ending(path: Path) -> None:
 
 
 GIL = """
-watchdog.LAST_RESORT = 0.0
-with beats.watched(1):
+watchdog.GIL_HANG_SECONDS = 0.0
+with beats.watch(1):
     ctypes.PyDLL(None).sleep(600)  # keeps Python's lock
 """
 
@@ -103,11 +103,11 @@ def test_a_hang_that_keeps_pythons_lock_is_ended(path: Path) -> None:
 
 
 STOPPED = """
-with beats.watched(3):
+with beats.watch(3):
     print("ready", flush=True)
     for step in range(8):
         time.sleep(0.5)
-        beats.at(3, step)
+        beats.record_step(3, step)
 print("done")
 """
 
@@ -124,10 +124,10 @@ def test_time_in_which_the_process_is_stopped_does_not_count(path: Path) -> None
 
 
 UNWATCHED = """
-with beats.watched(3):
+with beats.watch(3):
     for step in range(8):
         time.sleep(0.5)
-        beats.at(4, step)
+        beats.record_step(4, step)
 time.sleep(4)
 print("done")
 """
@@ -140,11 +140,11 @@ def test_only_what_is_watched_can_hang(path: Path) -> None:
 
 def test_a_step_costs_nothing_to_speak_of(path: Path) -> None:
     watchdog = Watchdog(LastWords(path))
-    watchdog.at(0, 0)
+    watchdog.record_step(0, 0)
     best = 1.0
     for _ in range(20):
         began = time.thread_time()
         for step in range(500):
-            watchdog.at(1, step)
+            watchdog.record_step(1, step)
         best = min(best, (time.thread_time() - began) / 500)
     assert best < 50e-6

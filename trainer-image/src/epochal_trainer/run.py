@@ -145,7 +145,7 @@ class _Run:
         )
         reporter.start()
         backend.check_memory(job.spec.framework, cgroups.limit())
-        backend.choose(job.spec.framework)
+        backend.select_framework(job.spec.framework)
         with logs.without_greetings(self.scratch / "stderr"):
             with stages.stage("import"):
                 import keras  # noqa: F401, PLC0415 - it takes seconds, with TensorFlow and matplotlib

@@ -526,7 +526,7 @@ def looking_up(layers: list[dict[str, Any]], values: list[int], name: str | None
     built = network.build(spec, seed=1, memory=1 << 30)
     built.compile(optimizer="SGD", loss="mse")
     features = np.array(values)[:, None]
-    adapt(built, graph.nodes_of(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
+    adapt(built, graph.build_nodes(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
     return built
 
 

@@ -157,7 +157,7 @@ class BestWeights:
 
 def digest(model: keras.Model) -> str:
     """Return the SHA-256 of a model's weights: their types, shapes and values, in order."""
-    return _digest(backend.current().value(weight) for weight in model.weights)
+    return _digest(backend.current().variable_value(weight) for weight in model.weights)
 
 
 def merged(model: keras.Model) -> str:

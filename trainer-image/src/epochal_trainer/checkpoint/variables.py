@@ -138,7 +138,7 @@ def values(
         spare: Unused arrays by name, to copy into: allocating memory takes longer than the copy.
     """
     for index, variable in enumerate(variables):
-        key, value = name(group, index), backend.current().value(variable)
+        key, value = name(group, index), backend.current().variable_value(variable)
         if (array := spare.get(key)) is not None and (array.shape, array.dtype) == (value.shape, value.dtype):
             np.copyto(array, value)
             yield key, array

@@ -16,7 +16,7 @@ from epochal_api.report import Export
 from epochal_api.status import MAX_EXPORT
 from pydantic import ValidationError
 
-from epochal_trainer.data.memory import available
+from epochal_trainer.data.memory import available_memory
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, readable
@@ -55,7 +55,7 @@ def run(
     request: Request,
     stopping: Stopping,
     *,
-    left: Callable[[], int] = available,
+    left: Callable[[], int] = available_memory,
     program: Sequence[str] = ("-m", "epochal_trainer.export"),
 ) -> Export:
     """Export models in a separate process, and return the outcome.

@@ -13,7 +13,7 @@ from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Si
 from epochal_api.storage import ExportFormat
 from epochal_lib.digests import sha256
 
-from epochal_trainer.data.images import image_of
+from epochal_trainer.data.images import image_spec
 from epochal_trainer.data.samples import DataSets
 from epochal_trainer.export import child
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
@@ -106,7 +106,7 @@ def store_signature(
             ModelFiles(model=_which(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
             for name in names
         ]
-        network = network_of(model, list(data.class_names) or None, image_of(data.train.features))
+        network = network_of(model, list(data.class_names) or None, image_spec(data.train.features))
         path.write_text(
             Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
         )
@@ -133,7 +133,7 @@ def _request(
         models=[Source(which=_which(name), path=folder / name) for name in names],
         formats=list(formats),
         samples=samples,
-        image=image_of(data.train.features),
+        image=image_spec(data.train.features),
         classes=list(data.class_names) or None,
         folder=work,
     )

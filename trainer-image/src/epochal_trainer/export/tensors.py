@@ -10,7 +10,7 @@ from epochal_lib.model_server.answers import Arrays
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 from numpy.typing import NDArray
 
-from epochal_trainer.model.last_layer import SHARES, SINGLE, last_of
+from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVATIONS, find_last_layer
 
 
 class Unserved(Exception):
@@ -37,8 +37,10 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
 
 def gives_probabilities(model: keras.Model) -> bool:
     """Return whether the first output has class probabilities: by softmax, or by sigmoid of a single unit."""
-    last = last_of(keras.Model(model.inputs, model.outputs[0]))
-    return last is not None and (last.activation in SHARES or (last.activation in SINGLE and last.outputs == 1))
+    last = find_last_layer(keras.Model(model.inputs, model.outputs[0]))
+    return last is not None and (
+        last.activation in SOFTMAX_ACTIVATIONS or (last.activation in SIGMOID_ACTIVATIONS and last.outputs == 1)
+    )
 
 
 def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSpec | None) -> dict[str, Any]:
