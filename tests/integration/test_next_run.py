@@ -180,13 +180,13 @@ def test_checkpoints_that_cannot_be_read_end_it_and_are_kept(
 
 def test_data_that_fitted_beside_no_checkpoint_fit_beside_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = int(np.ceil(2 * (FEATURES.nbytes + LABELS.nbytes) / 0.3))
-    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left)
+    monkeypatch.setattr("epochal_trainer.data.memory.available_memory", lambda: left)
     stopped(folder, monkeypatch)
     (newest, *_) = sorted((results(folder) / "checkpoints").glob("*.zip"), reverse=True)
     _, arrays = archive.read(newest)
     held = sum(array.nbytes for array in arrays.values())
     assert held > 1000
-    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left - held)
+    monkeypatch.setattr("epochal_trainer.data.memory.available_memory", lambda: left - held)
     assert train_job(folder) == 0
     assert summary(folder)["attempt"] == 2
 

@@ -268,7 +268,7 @@ def test_too_little_memory_ends_it_before_keras_is_imported(
     monkeypatch.setattr("epochal_lib.cgroups.limit", lambda: 64 * 2**20)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
     assert said(words).reason == "OutOfMemory"
-    assert "the container may take 64 MiB of memory" in said(words).message
+    assert "the memory limit of the container is 64 MiB" in said(words).message
 
 
 @pytest.mark.usefixtures("as_before")

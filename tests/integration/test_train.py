@@ -193,7 +193,7 @@ def test_callbacks_write_into_their_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("terminate", [[], [{"callback": "TerminateOnNaN"}]])
 def test_a_loss_that_is_no_number_ends_the_training(terminate: list[dict[str, str]]) -> None:
-    with pytest.raises(Failure, match=r"after epoch 1: .* A lower learning rate") as caught:
+    with pytest.raises(Failure, match=r"after epoch 1, .* a lower learning rate") as caught:
         fit(optimizer={"name": "SGD", "learning_rate": 1e30}, callbacks=terminate)
     assert (caught.value.reason, caught.value.exit_code) == ("NonFiniteLoss", 65)
 
