@@ -20,52 +20,40 @@ def samples(labels: Any) -> Samples:
 
 
 @pytest.mark.parametrize(
-    ("labels", "output", "loss"),
-    [
-        (INDICES, [10], SPARSE),
-        (INDICES, [10], "sparse_categorical_crossentropy"),
-        (np.array(INDICES, "f4"), [10], SPARSE),
-        (np.array([[0], [9]]), [10], SPARSE),
-        (np.array([True, False]), [2], SPARSE),
-        (MASKS, [4, 4, 3], SPARSE),
-        (MASKS[..., None], [4, 4, 3], SPARSE),
-        (MASKS, [None, None, 3], SPARSE),
-        (ONE_HOT, [10], ROWS),
-        (FRACTIONS, [2], "categorical_crossentropy"),
-        (ONE_HOT, [10], "CategoricalFocalCrossentropy"),
-        ([0, 1, 1], [1], BINARY),
-        ([[0], [1]], [1], BINARY),
-        (FRACTIONS, [2], BINARY),
-        ([0.5, -3.0], [1], "mse"),
-        (np.ones((3, 2)), [2], "MeanSquaredError"),
-        (np.ones((3, 2)) - 5, [2], "Huber"),
-        ([-1, 1], [1], "hinge"),
-        ([[1, 2, 3]], [20, 30], "CTC"),
-    ],
-)
-def test_valid_labels(labels: Any, output: list[int | None], loss: str) -> None:
-    check_labels(samples(labels), output, loss)
-
-
-@pytest.mark.parametrize(
     ("labels", "output", "loss", "shape"),
     [
         ([0, 1, 1], [1], BINARY, (3, 1)),
         ([0, 1, 1], [1], "Poisson", (3, 1)),
         ([0, 1, 1], [1], "Dice", (3, 1)),
         ([0, 0, 0], [1], SPARSE, (3, 1)),
+        ([0.5, -3.0], [1], "mse", (2, 1)),
+        ([-1, 1], [1], "hinge", (2, 1)),
         ([[0], [1]], [], "mse", (2,)),
         (MASKS, [4, 4, 1], BINARY, (2, 4, 4, 1)),
         (MASKS, [None, None, 1], BINARY, (2, 4, 4, 1)),
         (MASKS[..., None], [4, 4], "mse", (2, 4, 4)),
         ([[0], [1]], [1], BINARY, (2, 1)),
         (INDICES, [10], SPARSE, (3,)),
+        (INDICES, [10], "sparse_categorical_crossentropy", (3,)),
+        (np.array(INDICES, "f4"), [10], SPARSE, (3,)),
+        (np.array([True, False]), [2], SPARSE, (2,)),
         (np.array([[0], [9]]), [10], SPARSE, (2, 1)),
         (INDICES, [None], SPARSE, (3,)),
+        (MASKS, [4, 4, 3], SPARSE, (2, 4, 4)),
+        (MASKS[..., None], [4, 4, 3], SPARSE, (2, 4, 4, 1)),
+        (MASKS, [None, None, 3], SPARSE, (2, 4, 4)),
         (ONE_HOT, [10], ROWS, (3, 10)),
+        (ONE_HOT, [10], "CategoricalFocalCrossentropy", (3, 10)),
+        (FRACTIONS, [2], "categorical_crossentropy", (2, 2)),
+        (FRACTIONS, [2], BINARY, (2, 2)),
+        (np.ones((3, 2)), [2], "MeanSquaredError", (3, 2)),
+        (np.ones((3, 2)) - 5, [2], "Huber", (3, 2)),
+        ([[1, 2, 3]], [20, 30], "CTC", (1, 3)),
     ],
 )
-def test_labels_get_the_output_shape(labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]) -> None:
+def test_valid_labels_get_the_output_shape(
+    labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]
+) -> None:
     before = samples(labels)
     found = check_labels(before, output, loss)
     assert found.labels.shape == shape
