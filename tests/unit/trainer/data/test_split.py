@@ -28,7 +28,7 @@ def training(loss: str = "SparseCategoricalCrossentropy", seed: int = 7) -> Trai
 
 
 def rows(count: int, fraction: float, **more: Any) -> tuple[list[int], list[int]]:
-    train, validation = (np.arange(count)[each].tolist() for each in split_indices(count, fraction, **more))
+    train, validation = (np.arange(count)[part].tolist() for part in split_indices(count, fraction, **more))
     return train, validation
 
 

@@ -238,12 +238,12 @@ def no_use(_: Any) -> Any:
     return []
 
 
-def called(*given: Any, **named: Any) -> Callable[[Any], Any]:
-    return lambda made: made(*given, **named)
+def called(*arguments: Any, **named: Any) -> Callable[[Any], Any]:
+    return lambda instance: instance(*arguments, **named)
 
 
 def fed(*figures: Any) -> Callable[[Any], Any]:
-    return lambda made: measured(made, *figures)
+    return lambda instance: measured(instance, *figures)
 
 
 USES: Mapping[ModuleType, Sequence[Callable[[Any], Any]]] = {
@@ -251,7 +251,7 @@ USES: Mapping[ModuleType, Sequence[Callable[[Any], Any]]] = {
     keras.losses: [called(*each) for each in FIGURES],
     keras.metrics: [fed(*each) for each in FIGURES],
     keras.optimizers: [optimized],
-    keras.optimizers.schedules: [lambda made: made(keras.ops.cast(3, "int64"))],
+    keras.optimizers.schedules: [lambda instance: instance(keras.ops.cast(3, "int64"))],
     keras.initializers: [called((4, 4))],
     keras.regularizers: [called(ROWS)],
     keras.constraints: [called(ROWS)],
@@ -284,22 +284,22 @@ def test_integers_for_float_arguments(module: ModuleType, name: str) -> None:
         served = as_served(written)
         if isinstance(parameters(kind)[argument].default, float):
             # The default is a float, so the built object is the same, and need not be used.
-            one = outcome(lambda: kind(**{**required(kind), argument: written}), no_use)  # noqa: B023
-            other = outcome(lambda: build(module, name, {**required(kind), argument: served}), no_use)  # noqa: B023
-            assert one == other, (argument, served)
+            expected = outcome(lambda: kind(**{**required(kind), argument: written}), no_use)  # noqa: B023
+            found = outcome(lambda: build(module, name, {**required(kind), argument: served}), no_use)  # noqa: B023
+            assert expected == found, (argument, served)
             continue
-        wanted = outcome(lambda: kind(**{**required(kind), argument: written}), use)  # noqa: B023 - called at once
+        expected = outcome(lambda: kind(**{**required(kind), argument: written}), use)  # noqa: B023 - called at once
         where = f"{name}({argument}={served})"
-        if argument in floats(kind) and wanted is not None:
+        if argument in floats(kind) and expected is not None:
             build(module, name, {**required(kind), argument: served})  # the same object, which needs no other use
             continue
         unconverted = outcome(lambda: kind(**{**required(kind), argument: served}), use)  # noqa: B023
         if argument in floats(kind):
             assert unconverted is None, f"{where} works as an integer, but becomes a float"
-        elif wanted is not None:
+        elif expected is not None:
             assert unconverted is not None, f"{where} would work as a float"
-            for value, expected in zip(unconverted, wanted, strict=True):
-                np.testing.assert_array_equal(value, expected, where)
+            for value, expected_value in zip(unconverted, expected, strict=True):
+                np.testing.assert_array_equal(value, expected_value, where)
 
 
 def test_most_classes_are_used() -> None:
@@ -321,13 +321,13 @@ def test_integers_in_a_schedule_and_for_beta() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [(1, 1.0), (0.5, 0.5), ([0, [1]], [0.0, [1.0]]), (True, True), ("1", "1"), (None, None), (10**400, 10**400)],
 )
-def test_as_float(value: Any, wanted: Any) -> None:
+def test_as_float(value: Any, expected: Any) -> None:
     found = as_float(value)
-    assert found == wanted
-    assert type(found) is type(wanted)
+    assert found == expected
+    assert type(found) is type(expected)
 
 
 @pytest.mark.parametrize("name", ["RandomInvert", "RandomColorDegeneration"])

@@ -19,7 +19,7 @@ from tests.unit.trainer.model.networks import build_network, network_spec
 
 INDICES = "it takes a value for each output, but the labels are class indices: use "
 ROWS = "it takes class indices, but the labels are one-hot rows: use "
-ONE = "it takes several outputs, but the network has one: use "
+SEVERAL = "it takes several outputs, but the network has one: use "
 ROWS_ALONE = "it takes one-hot rows, but the labels are class indices: save y as "
 NUMBERS = "it compares classes, but the labels hold other numbers than 0 and 1: use a metric such as mae or mse"
 
@@ -39,10 +39,10 @@ def metric(name: str, **arguments: Any) -> Named:
         ("CategoricalCrossentropy", (), (None,), INDICES + "SparseCategoricalCrossentropy"),
         ("SparseCategoricalAccuracy", (10,), (10,), ROWS + "CategoricalAccuracy"),
         ("sparse_top_k_categorical_accuracy", (10,), (10,), ROWS + "TopKCategoricalAccuracy"),
-        ("CategoricalAccuracy", (), (1,), ONE + "BinaryAccuracy"),
-        ("SparseCategoricalAccuracy", (1,), (1,), ONE + "BinaryAccuracy"),
-        ("SparseCategoricalCrossentropy", (), (1,), ONE + "BinaryCrossentropy"),
-        ("MeanIoU", (), (8, 8, 1), ONE + "BinaryIoU"),
+        ("CategoricalAccuracy", (), (1,), SEVERAL + "BinaryAccuracy"),
+        ("SparseCategoricalAccuracy", (1,), (1,), SEVERAL + "BinaryAccuracy"),
+        ("SparseCategoricalCrossentropy", (), (1,), SEVERAL + "BinaryCrossentropy"),
+        ("MeanIoU", (), (8, 8, 1), SEVERAL + "BinaryIoU"),
         (
             "Precision",
             (),
@@ -70,9 +70,9 @@ def metric(name: str, **arguments: Any) -> Named:
     ],
 )
 def test_metric_advice(name: str, labels: tuple[int, ...], output: tuple[int | None, ...], found: str | None) -> None:
-    said = metric_advice(metric(name), labels, output)
-    assert (said is None) == (found is None)
-    assert re.match(re.escape(found or "").replace(r"\.\*", ".*"), said or "")
+    advice = metric_advice(metric(name), labels, output)
+    assert (advice is None) == (found is None)
+    assert re.match(re.escape(found or "").replace(r"\.\*", ".*"), advice or "")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class Footprint(NamedTuple):
     copies: Mapping[str, int]
 
     @classmethod
-    def of(
+    def estimate(
         cls, model: keras.Model, training: Training | None, *, slots: int = 0, keeps_best: bool = False
     ) -> "Footprint":
         """Return the memory that a training needs.

@@ -253,8 +253,8 @@ def _convert_argument(key: str, value: Any) -> Any:
 def _build_argument(key: str, value: dict[str, Any]) -> Any:
     if isinstance(name := value.pop("layer", None), str):
         if (argument := ADAPTED_ARGUMENTS.get(name)) and value.get(argument) is None:
-            where = "as a layer of spec.network.layers, not within another layer"
-            raise InvalidObject(f"{name} learns from data {where}: put it there, or set its {argument}")
+            message = f"{name} learns from data as a layer of spec.network.layers, not within another layer"
+            raise InvalidObject(f"{message}: put it there, or set its {argument}")
         return build(keras.layers, name, value)
     module = next(
         (module for name, module in _ARGUMENT_MODULES.items() if key == name or key.endswith(f"_{name}")), None

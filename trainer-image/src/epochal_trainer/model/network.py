@@ -60,7 +60,7 @@ def build(
     # any size.
     with keras.StatelessScope(initialize_variables=False):
         stateless_model = _connect_layers(network, nodes, precision)
-    footprint = Footprint.of(stateless_model, training, slots=slots, keeps_best=keeps_best)
+    footprint = Footprint.estimate(stateless_model, training, slots=slots, keeps_best=keeps_best)
     if not footprint.fits(memory, gpus):
         found = _size_error(stateless_model, nodes, footprint, memory)
         if footprint.fits(memory + used_by_others, gpus):

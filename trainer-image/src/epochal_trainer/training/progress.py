@@ -175,9 +175,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         best_epoch = best(self.history, self._monitor)
         self._is_best = best_epoch is not None and best_epoch.epoch == epoch + 1
         self.finish_if_requested()
-        left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
+        seconds_left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
         label = self._best_label(best_epoch) if best_epoch is not None and self._is_best else None
-        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, best=label))
+        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=seconds_left, best=label))
         self._on_epoch(self.history)
 
     def _best_label(self, best_epoch: BestEpoch) -> str:
@@ -228,14 +228,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         if self._step and tracker is not None and self._terminate_on_nan:
             self._check_loss(float(tracker.result()), f"after step {self._step} of epoch {len(self.history) + 1}")
 
-    def _check_loss(self, loss: float, when: str) -> None:
+    def _check_loss(self, loss: float, position: str) -> None:
         if self._terminate_on_nan and not math.isfinite(loss):
             is_float16 = self.model.dtype_policy.compute_dtype == "float16"
             range_advice = "mixed_bfloat16 as spec.training.precision, since float16 has no values above 65,504, "
             raise bad_data(
                 "NonFiniteLoss",
-                f"the loss is {loss} {when}, so the training cannot continue. Usual remedies: a lower learning rate "
-                "(spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a Rescaling or "
+                f"the loss is {loss} {position}, so the training cannot continue. Usual remedies: a lower learning "
+                "rate (spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a Rescaling or "
                 f"Normalization layer first), {range_advice if is_float16 else ''}or a loss that fits the last layer's "
                 "activation. With spec.training.terminateOnNaN: false, the training continues with such a loss",
             )

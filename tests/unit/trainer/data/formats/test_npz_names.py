@@ -38,7 +38,7 @@ def test_standard_names_have_no_correction(names: tuple[str, ...]) -> None:
 
 
 def test_suggest_renames() -> None:
-    wanted = {"x_val", "y_val"}
-    found = suggest_renames(["x_valid", "x_validation", "y_val", "Y_valid", "x_train"], wanted)
+    expected = {"x_val", "y_val"}
+    found = suggest_renames(["x_valid", "x_validation", "y_val", "Y_valid", "x_train"], expected)
     assert found == {"x_valid": "x_val"}
     assert rename_advice({"X": "x", "Y": "y"}) == "rename X to x and Y to y"

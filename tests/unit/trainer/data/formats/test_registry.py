@@ -89,5 +89,5 @@ def test_empty_file(source: Callable[[bytes], DataFile], content: bytes) -> None
 
 
 def test_formats_of_the_api() -> None:
-    (wanted,) = (field.annotation for name, field in Data.model_fields.items() if name == "format")
-    assert set(get_args(wanted)) == {"auto", *FORMATS}
+    (annotation,) = (field.annotation for name, field in Data.model_fields.items() if name == "format")
+    assert set(get_args(annotation)) == {"auto", *FORMATS}
