@@ -235,9 +235,10 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             raise bad_data(
                 "NonFiniteLoss",
                 f"the loss is {loss} {position}, so the training cannot continue. Usual remedies: a lower learning "
-                "rate (spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a Rescaling "
-                f"or Normalization layer first), {range_advice if is_float16 else ''}or a loss that fits the last layer's "
-                "activation. With spec.training.terminateOnNaN: false, the training continues with such a loss",
+                "rate (spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a "
+                f"Rescaling or Normalization layer first), {range_advice if is_float16 else ''}or a loss that fits the "
+                "last layer's activation. With spec.training.terminateOnNaN: false, the training continues with such "
+                "a loss",
             )
 
     def _seconds_left(self) -> float | None:
