@@ -24,7 +24,7 @@ def test_valid_class_names(values: Any, names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "fault"),
+    ("values", "error"),
     [
         (["cat", ""], "'' at [1]: a name must be 1 to 128 characters of one line"),
         (["x" * 129], f"'{'x' * 40}' at [0]: a name must be 1 to 128 characters"),

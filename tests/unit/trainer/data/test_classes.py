@@ -166,7 +166,7 @@ def test_missing_classes(counts: list[PartCounts], words: dict[str, list[str]]) 
         assert [word for word in words[reason] if word not in message] == [], message
 
 
-@pytest.mark.parametrize(("split", "mixed"), [(None, False), ("0.2", True)])
+@pytest.mark.parametrize(("split", "drawn"), [(None, False), ("0.2", True)])
 def test_no_advice_to_stratify_a_separate_or_drawn_part(split: str | None, drawn: bool) -> None:  # noqa: FBT001
     (warning,) = check_classes(part_counts(training=ALL, validation=[0, *ALL[1:]]), split=split, drawn=drawn)
     assert warning.message.endswith(
