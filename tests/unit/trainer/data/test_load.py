@@ -100,7 +100,7 @@ def test_invalid_arrays(bucket: FolderBucket, read: Load, *, x: Any, y: Any, rea
     ("weights", "reason", "message"),
     [
         (np.ones(19), "LengthMismatch", r"train.npz\[sample_weight\] is 19, but train.npz\[y\] holds 20 samples"),
-        (np.float32(1), "LengthMismatch", r"is a single value, and .*there must be one weight for each"),
+        (np.float32(1), "LengthMismatch", r"is a single value, but .*there must be one weight for each"),
         (np.where(Y == 9, np.nan, Y), "NonFiniteData", r"train.npz\[sample_weight\] holds nan at \[9\]"),
     ],
 )
