@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 
 _NO_GPU = """
 ================================================================================
-  GPUs asked for: %d    GPUs that Keras sees: %d
+  GPUs requested: %d    GPUs available to Keras: %d
 
-  The training goes on, on the CPU, and will take far longer. Does the image hold
-  CUDA (built with EXTRAS=cuda)? Does the node have the driver, and does the pod
-  need spec.scheduling.runtimeClassName (such as nvidia)?
+  The training continues on the CPU, and will take far longer. Check that the
+  image has CUDA (built with EXTRAS=cuda), that the node has the driver, and
+  whether the pod needs spec.scheduling.runtimeClassName (such as nvidia).
 ================================================================================"""
 
 
@@ -87,16 +87,15 @@ class Attempt:
             opened.data.check()
             attempt = attempts.begin(jobs.digest(job))
             self._results = results
-            log.info("Attempt %d, results go to %s", attempt, results.uri())
+            log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
-            def place(uri: str) -> tuple[Bucket, str]:
-                """Return the bucket and the folder of another training's results."""
+            def open_results(uri: str) -> tuple[Bucket, str]:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
-            start = checkpoint.find(store, spec.training, jobs.recipe(job), place, keeps_best=context.keeps_best)
+            start = checkpoint.find(store, spec.training, jobs.recipe(job), open_results, keeps_best=context.keeps_best)
             if start is not None:
                 checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             context.reporter.update(
@@ -159,7 +158,7 @@ class Attempt:
         callbacks.check_figures(training.callbacks, validated(figures))
         self._checks.data(data, model.output.shape[1:])
         self._checks.monitor(model)
-        return monitor_of(training, model, validated(history.figures(figures)))
+        return monitor_of(training, model, validated(history.metric_values(figures)))
 
     def _test(self, model: keras.Model, data: DataSets, name: str, *, epoch: int) -> dict[str, float] | None:
         """Return the metric values of a model on the test set, or None without a test set."""
@@ -190,7 +189,7 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.update(stage="Storing", test=test and history.reported(test))
+        context.reporter.update(stage="Storing", test=test and history.report_metrics(test))
         with stages.stage("results"):
             stored = models.store(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
@@ -206,7 +205,7 @@ class Attempt:
                     results=results,
                     folder=scratch,
                     stopping=context.stopping,
-                    may_end=attempt <= spec.backoff_limit,
+                    has_retry=attempt <= spec.backoff_limit,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None
@@ -246,7 +245,7 @@ def _build(spec: TrainingJobSpec, *, keeps_best: bool) -> keras.Model:
     if spec.resources.gpus > gpus:
         log.warning(_NO_GPU, spec.resources.gpus, gpus)
     if gpus > 1:
-        log.warning("%d GPUs are there, and one is used: ask for one in spec.resources.limits.", gpus)
+        log.warning("Only 1 of %d GPUs is used: request 1 GPU in spec.resources.limits.", gpus)
     memory = available()
     model = network.build(
         spec.network,

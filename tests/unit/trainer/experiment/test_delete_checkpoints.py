@@ -36,7 +36,7 @@ def bucket(tmp_path: Path) -> FolderBucket:
     return FolderBucket(tmp_path)
 
 
-def test_what_is_given_up_goes_and_nothing_else(bucket: FolderBucket) -> None:
+def test_only_freed_checkpoints_are_deleted(bucket: FolderBucket) -> None:
     before = bucket.keys("")
     deleted = delete_checkpoints(GIVEN_UP, bucket)
     gone = ("models/vision/search-1-r0/uid-1-0/checkpoints/", "models/vision/search-3-r0/uid-3-0/checkpoints/")
@@ -44,14 +44,14 @@ def test_what_is_given_up_goes_and_nothing_else(bucket: FolderBucket) -> None:
     assert deleted == 6
 
 
-def test_again_there_is_nothing_left_to_do(bucket: FolderBucket) -> None:
+def test_a_second_run_deletes_nothing(bucket: FolderBucket) -> None:
     delete_checkpoints(GIVEN_UP, bucket)
     before = bucket.keys("")
     assert delete_checkpoints(GIVEN_UP, bucket) == 0
     assert bucket.keys("") == before
 
 
-def test_folders_are_looked_into_beside_each_other(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_listed_in_parallel(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     both, keys = Barrier(2, timeout=10), bucket.keys
 
     def wait(prefix: str) -> list[str]:
@@ -62,7 +62,7 @@ def test_folders_are_looked_into_beside_each_other(bucket: FolderBucket, monkeyp
     assert delete_checkpoints(GIVEN_UP, bucket) == 6
 
 
-def test_what_may_not_be_deleted_stays_and_is_said(
+def test_a_refused_deletion_is_logged(
     bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def delete(key: str) -> None:

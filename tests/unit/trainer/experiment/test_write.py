@@ -9,9 +9,7 @@ from epochal_trainer.storage import FolderBucket
 from tests.unit.trainer.experiment.reports import place, report, trial
 
 
-def test_checkpoints_that_are_given_up_go_whatever_becomes_of_histories(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoints_are_deleted_before_histories_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket, scratch = FolderBucket(tmp_path / "bucket"), tmp_path / "scratch"
     given_up = tmp_path / "bucket/models/vision/search-1-r0/uid-1-0/checkpoints/1.zip"
     for folder in (given_up.parent, scratch):

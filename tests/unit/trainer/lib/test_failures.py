@@ -2,7 +2,7 @@ from epochal_api.report import Report
 from epochal_trainer.lib.failures import warned
 
 
-def test_a_warning_fits_into_a_report_whatever_is_in_it() -> None:
+def test_a_warning_is_escaped_and_truncated_for_a_report() -> None:
     one = warned("MissingClasses", "a\x1b" + "é" * 600)
     assert one.message == r"a\x1b" + "é" * 506 + "…"
     report = Report(attempt=1, sequence=1, stage="Loading", epochs=1, warnings=[one])

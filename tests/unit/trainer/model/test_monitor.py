@@ -32,7 +32,7 @@ def trained() -> tuple[keras.Model, list[str]]:
     described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
     model = network.build(described, seed=1, memory=1 << 30)
     compile_model(model, spec)
-    names = history.figures(check_labels(model, spec, np.eye(3, dtype="float32")))
+    names = history.metric_values(check_labels(model, spec, np.eye(3, dtype="float32")))
     return model, [*names, *(f"val_{name}" for name in names)]
 
 

@@ -36,20 +36,20 @@ def another(one: Epoch) -> Epoch:
         ([epoch(1, loss=math.nan), epoch(2, loss=5.0)], LOSS, (2, "loss", "Min", 5.0)),
     ],
 )
-def test_best(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
+def test_best_epoch(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
     found = best(epochs, monitor)
     assert (found and (found.epoch, found.metric, found.mode, found.value)) == expected
 
 
-def test_better_is_lower_or_higher() -> None:
-    assert (LOSS.better(1, 2), LOSS.better(2, 1), LOSS.better(1, 1)) == (True, False, False)
-    assert (ACCURACY.better(1, 2), ACCURACY.better(2, 1), ACCURACY.better(1, 1)) == (False, True, False)
+def test_is_better_depends_on_the_mode() -> None:
+    assert (LOSS.is_better(1, 2), LOSS.is_better(2, 1), LOSS.is_better(1, 1)) == (True, False, False)
+    assert (ACCURACY.is_better(1, 2), ACCURACY.is_better(2, 1), ACCURACY.is_better(1, 1)) == (False, True, False)
 
 
 @pytest.mark.parametrize(
     ("name", "told"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
 )
-def test_whatever_it_is_called_the_operator_takes_it(name: str, told: str) -> None:
+def test_the_metric_name_is_valid_for_the_operator(name: str, told: str) -> None:
     found = best([epoch(1, **{name: 0.5})], Monitor(name))
     assert found is not None
     assert found.metric == told

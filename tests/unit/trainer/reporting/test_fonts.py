@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from epochal_trainer.__main__ import take_fonts
+from epochal_trainer.__main__ import copy_font_cache
 
 LOAD = """
 import logging, sys
@@ -19,22 +19,22 @@ def load(folder: Path) -> str:
     return subprocess.run([sys.executable, "-c", LOAD], check=True, env=environ, capture_output=True, text=True).stdout
 
 
-def test_the_list_of_fonts_is_not_made_again(tmp_path: Path) -> None:
+def test_the_font_list_of_the_image_is_used(tmp_path: Path) -> None:
     image, pod = tmp_path / "image", tmp_path / "pod" / "matplotlib"
     assert "generated new fontManager" in load(image)
-    take_fonts({"MPLCONFIGDIR": str(pod)}, image)
+    copy_font_cache({"MPLCONFIGDIR": str(pod)}, image)
     said = load(pod)
     assert "Using fontManager instance" in said
     assert "generated new fontManager" not in said
 
 
-def test_outside_of_the_image_nothing_is_copied(tmp_path: Path) -> None:
-    take_fonts({"MPLCONFIGDIR": str(tmp_path / "pod")}, tmp_path / "none")
-    take_fonts({}, tmp_path)
+def test_nothing_is_copied_outside_of_the_image(tmp_path: Path) -> None:
+    copy_font_cache({"MPLCONFIGDIR": str(tmp_path / "pod")}, tmp_path / "none")
+    copy_font_cache({}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path: Path) -> None:
+def test_an_unwritable_cache_folder_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "image").mkdir()
     (tmp_path / "file").write_text("")
-    take_fonts({"MPLCONFIGDIR": str(tmp_path / "file")}, tmp_path / "image")
+    copy_font_cache({"MPLCONFIGDIR": str(tmp_path / "file")}, tmp_path / "image")

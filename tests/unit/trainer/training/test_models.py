@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pytest
 from epochal_api.report import BestEpoch
-from epochal_trainer.checkpoint import Before, BestWeights, Costs, Kept, digest
+from epochal_trainer.checkpoint import BestWeights, Costs, EarlierBest, EpochWeights, digest
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results
@@ -33,14 +33,14 @@ def network() -> keras.Model:
     return model
 
 
-def kept(of: keras.Model, epoch: int = 2) -> Kept:
+def kept(of: keras.Model, epoch: int = 2) -> EpochWeights:
     weights = BestWeights(of, [], Costs())
     weights.take(epoch)
     assert weights.kept is not None
     return weights.kept
 
 
-def trained(holds: int = 3, weights: Kept | None = None, *, as_good: bool = False) -> Trained:
+def trained(holds: int = 3, weights: EpochWeights | None = None, *, as_good: bool = False) -> Trained:
     return Trained(
         EPOCHS,
         finished_early=False,
@@ -138,7 +138,7 @@ def left(name: str, epoch: int, test: dict[str, float] | None = None) -> Model:
 
 BEST = [left("model.keras", 2)]
 CONTINUED = [replace(EPOCHS[0], comparable=False), *EPOCHS[1:]]
-BEFORE = Before(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
+BEFORE = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
 BOTH = [left("model.keras", 3), left("best.keras", 2)]
 
 

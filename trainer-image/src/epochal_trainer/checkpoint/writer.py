@@ -11,7 +11,7 @@ from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated
 
-_PAUSE = 1.0
+_RETRY_SECONDS = 1.0
 """Seconds between tries after a request to stop."""
 
 
@@ -41,7 +41,7 @@ class Writer:
             self._waiting = snapshot
             self._changed.notify_all()
 
-    def make_room(self) -> dict[str, Array]:
+    def take_spare(self) -> dict[str, Array]:
         """Drop a checkpoint that waits, before a newer one is taken: memory then never holds three.
 
         Returns:
@@ -64,13 +64,10 @@ class Writer:
             return
         if isinstance(self._error, Failure | OSError | MemoryError):
             raise self._error
-        raise RuntimeError("a checkpoint could not be written") from self._error
+        raise RuntimeError("cannot write a checkpoint") from self._error
 
     def flush(self, seconds: float) -> bool:
         """Wait until all checkpoints are written.
-
-        Args:
-            seconds: Longest time to wait.
 
         Returns:
             Whether all are written without an error.
@@ -98,23 +95,23 @@ class Writer:
                 if snapshot is None or self._closed:
                     return
                 self._writing = True
-            again: Snapshot | None = None
+            retry: Snapshot | None = None
             error: BaseException | None = None
             try:
                 with self._costs.writing(snapshot.size):
                     self._write(snapshot)
             except Terminated:
-                again = snapshot  # a stopping trainer never waits for the storage, so try again while there is time
+                retry = snapshot  # a stopping trainer never waits for the storage, so try again while there is time
             except BaseException as caught:  # noqa: BLE001 - `check` raises it where the training can end
                 error = caught
             with self._changed:
                 self._writing, self._error = False, error
-                if again is None and not self._closed:
+                if retry is None and not self._closed:
                     self._spare = snapshot.arrays
                 del snapshot
-                self._waiting = self._waiting or again
+                self._waiting = self._waiting or retry
                 self._changed.notify_all()
                 if error is not None:
                     return
-                if again is not None:
-                    self._changed.wait_for(lambda: self._closed, _PAUSE)
+                if retry is not None:
+                    self._changed.wait_for(lambda: self._closed, _RETRY_SECONDS)

@@ -14,7 +14,7 @@ from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, DataSets, Samples, first_place, shaped
 from epochal_trainer.data.source import Source
 from epochal_trainer.lib.failures import Failure, bad_data
-from epochal_trainer.storage import Bucket, near
+from epochal_trainer.storage import Bucket, suggestions
 
 BLOCK = 1024**2
 """Number of elements to check at a time."""
@@ -179,7 +179,7 @@ def check_object(bucket: Bucket, data: Data, key: str) -> None:
 def _folder_advice(bucket: Bucket, data: Data, key: str) -> str | None:
     """Return advice for a key that is a folder, or for a prefix without its final slash; None for other keys."""
     try:
-        if inside := near.within(key, bucket.entries):
+        if inside := suggestions.entries_in(key, bucket.entries):
             return _of_folder(bucket, key, inside)
         if data.prefix and not data.prefix.endswith("/") and bucket.entries(f"{data.prefix}/"):
             return f"spec.data.prefix is put before each key as it is: write {data.prefix}/ if it is a folder"
@@ -190,7 +190,7 @@ def _folder_advice(bucket: Bucket, data: Data, key: str) -> str | None:
 
 def _of_folder(bucket: Bucket, folder: str, inside: list[str]) -> str:
     if deeper := next((name for name in inside if name.endswith("/")), None):
-        inside = [*inside, *near.within(f"{folder.rstrip('/')}/{deeper}", bucket.entries)]
+        inside = [*inside, *suggestions.entries_in(f"{folder.rstrip('/')}/{deeper}", bucket.entries)]
     if not any(PurePosixPath(name).suffix.lower() in _IMAGES for name in inside):
         return _expected()
     return (

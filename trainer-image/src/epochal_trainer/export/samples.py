@@ -9,7 +9,7 @@ from epochal_api.signature import ImageSpec, TensorSpec
 from epochal_lib.model_server.answers import TEXT, Arrays
 from numpy.typing import NDArray
 
-MOST = 16
+MAX_SAMPLES = 16
 """Maximum number of samples."""
 LENGTHS = (32, 64, 128, 256)
 """Lengths that are tried for an axis of any length: convolutions may require a minimum."""
@@ -18,53 +18,32 @@ _INPUT = "input:"
 """Prefix of the names of samples in a file, as in epochal_api.signature.CHECK."""
 
 
-def spread(features: NDArray[Any], count: int = MOST) -> NDArray[Any]:
-    """Return evenly spaced samples from the first to the last, because data may be sorted by class.
-
-    Args:
-        features: The samples.
-        count: Maximum number of samples.
-    """
+def evenly_spaced(features: NDArray[Any], count: int = MAX_SAMPLES) -> NDArray[Any]:
+    """Return evenly spaced samples from the first to the last, because data may be sorted by class."""
     places = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
     chosen: NDArray[Any] = features[places]
     return chosen
 
 
 def write(path: Path, inputs: Arrays) -> None:
-    """Write samples to a file that `read` reads.
-
-    Args:
-        path: An .npz file.
-        inputs: The samples, by input.
-    """
+    """Write samples to a file that `read` reads."""
     arrays: dict[str, Any] = {f"{_INPUT}{name}": array for name, array in inputs.items()}
     np.savez(path, **arrays)
 
 
 def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Return samples from a file, in the types of the network's inputs.
-
-    Args:
-        path: An .npz file from `write`, or CHECK.
-        specs: The network's inputs.
-    """
+    """Return samples from a file, in the types of the network's inputs."""
     with np.load(path) as stored:
         return {spec.name: stored[f"{_INPUT}{spec.name}"].astype(_numpy(spec)) for spec in specs}
 
 
-def made_up(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
-    """Return generated samples: numbers in the range of the images, else from 0 to 1; words; and indices.
-
-    Args:
-        specs: The network's inputs.
-        image: The required form of photographs, if an input is an image.
-        length: The length for an axis of any length.
-    """
+def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
+    """Return generated samples: numbers in the range of the images, else from 0 to 1; words; and indices."""
     random = np.random.default_rng(_SEED)
     low, high = (image.lowest, image.highest) if image is not None else (0.0, 1.0)
     found: dict[str, NDArray[Any]] = {}
     for spec in specs:
-        shape = (MOST, *(length if size < 0 else size for size in spec.shape))
+        shape = (MAX_SAMPLES, *(length if size < 0 else size for size in spec.shape))
         if spec.dtype == TEXT:
             found[spec.name] = random.choice(np.array(["a", "of", "what", "zebra"], object), shape)
         elif spec.dtype.startswith("float"):
@@ -76,14 +55,8 @@ def made_up(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = 
     return found
 
 
-def fitting(inputs: Arrays, answers: Sequence[Arrays], most: int) -> int:
-    """Return the maximum number of samples that fit into a size limit together with their outputs.
-
-    Args:
-        inputs: The samples.
-        answers: The outputs of each model.
-        most: The limit in bytes.
-    """
+def max_count(inputs: Arrays, answers: Sequence[Arrays], most: int) -> int:
+    """Return the maximum number of samples that fit into a size limit together with their outputs."""
     arrays = [array for of in (inputs, *answers) for array in of.values()]
     count = len(arrays[0])
     each = sum(array.nbytes for array in arrays) / count

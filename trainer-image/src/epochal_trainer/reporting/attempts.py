@@ -11,7 +11,7 @@ from epochal_trainer.storage import Bucket
 _KEY = re.compile(r"/(\d+)-([^/]+)\.json$")
 
 
-class Begun(NamedTuple):
+class StartedAttempt(NamedTuple):
     """An attempt that has begun. The highest attempt continues; any other may still run on an abandoned node.
 
     Args:
@@ -38,7 +38,7 @@ class Attempts:
     def __init__(self, bucket: Bucket, folder: str, pod: str) -> None:
         self._bucket = bucket
         self._folder = f"{folder}/{ATTEMPTS}/"
-        self._own = Begun(0, pod)
+        self._own = StartedAttempt(0, pod)
 
     def begin(self, spec: str) -> int:
         """Record this attempt in the bucket. This also shows, before training, that results can be written.
@@ -46,9 +46,6 @@ class Attempts:
         Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
         lists the attempts after its own write, so at least one pod sees the other. The higher attempt takes the next
         number, and the lower attempt ends.
-
-        Args:
-            spec: Digest of the spec to be trained.
 
         Returns:
             The number of this attempt, which no other attempt has.
@@ -58,16 +55,16 @@ class Attempts:
         """
         self._bucket.check()
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        number = max((other.number for other in self._begun()), default=0)
+        number = max((other.number for other in self._started()), default=0)
         while True:
             number += 1
-            self._own = own = Begun(number, self._own.pod)
+            self._own = own = StartedAttempt(number, self._own.pod)
             content = to_json({"attempt": number, "started": started, "spec": spec})
             self._bucket.put(f"{self._folder}{number}-{own.pod}.json", content)
-            begun = self._begun()
-            if (last := max(begun, default=own)) > own:
+            started_attempts = self._started()
+            if (last := max(started_attempts, default=own)) > own:
                 raise superseded(str(own), str(last))
-            if all(other == own or other.number < number for other in begun):
+            if all(other == own or other.number < number for other in started_attempts):
                 return number
 
     def check(self) -> None:
@@ -81,9 +78,9 @@ class Attempts:
 
     def superseded(self) -> Failure | None:
         """Return the Superseded failure if a newer attempt exists, else None."""
-        last = max(self._begun(), default=self._own)
+        last = max(self._started(), default=self._own)
         return superseded(str(self._own), str(last)) if last > self._own else None
 
-    def _begun(self) -> list[Begun]:
+    def _started(self) -> list[StartedAttempt]:
         found = map(_KEY.search, self._bucket.keys(self._folder))
-        return [Begun(int(key[1]), key[2]) for key in found if key]
+        return [StartedAttempt(int(key[1]), key[2]) for key in found if key]

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from epochal_trainer.lib.text import duration, figure
 
-MOST_FIGURES = 64
+MAX_METRICS = 64
 """Maximum number of metrics in a report."""
 
 
@@ -41,11 +41,8 @@ class Epoch:
     comparable: bool = True
 
 
-def figures(logs: Mapping[str, Any]) -> dict[str, float]:
+def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
     """Return the metric values that Keras passes at the end of an epoch, as numbers.
-
-    Args:
-        logs: Scalars by name; a metric with a value per class has an array.
 
     Returns:
         Numbers by name: losses first, validation metrics last. The values of an array are numbered: `f1_score_0`,
@@ -63,7 +60,7 @@ def figures(logs: Mapping[str, Any]) -> dict[str, float]:
     return {name: result[name] for name in names}
 
 
-def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
+def report_metrics(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
     """Return the metric values for a report, at most MOST_FIGURES: losses first, then validation, then training.
 
     Args:
@@ -74,7 +71,7 @@ def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, flo
     figures = {name: value for name, value in named if name}
     before = frozenset({"loss", "val_loss", reported_name(first)})
     names = sorted(figures, key=lambda name: (name not in before, not name.startswith("val_")))
-    kept = frozenset(names[:MOST_FIGURES])
+    kept = frozenset(names[:MAX_METRICS])
     return {name: value for name, value in figures.items() if name in kept}
 
 
@@ -105,15 +102,8 @@ def seconds_left(
     return elapsed / fraction * (epochs - fraction)
 
 
-def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
-    """Return the log line of an epoch.
-
-    Args:
-        epoch: The epoch.
-        epochs: Total number of epochs.
-        left: Remaining seconds of the training.
-        best: The label, if this is the best epoch so far.
-    """
+def log_line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
+    """Return the log line of an epoch."""
     count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
     parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
     parts += [f"{name} {figure(value)}" for name, value in epoch.metrics.items()]
@@ -124,7 +114,7 @@ def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = No
     return "  ".join(parts)
 
 
-def table(epochs: Sequence[Epoch]) -> str:
+def to_csv(epochs: Sequence[Epoch]) -> str:
     """Return the epochs as CSV, with a row per epoch and a column per metric."""
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch.metrics))
     text = io.StringIO()

@@ -45,8 +45,8 @@ class Checks:
             nodes: Its layers, in order.
         """
         training = self._spec.training
-        self._warnings.take(lambda: check_last_layer(model, nodes, training.loss))
-        self._warnings.take(lambda: check_logits(model, training.loss, training.metrics))
+        self._warnings.run_check(lambda: check_last_layer(model, nodes, training.loss))
+        self._warnings.run_check(lambda: check_logits(model, training.loss, training.metrics))
 
     def data(self, data: DataSets, output_shape: Sequence[int | None]) -> None:
         """Check the data sets against the metrics, the loss and the output of the network.
@@ -56,11 +56,11 @@ class Checks:
             output_shape: Shape of the network's output for one sample; None for an axis of any size.
         """
         labels, metrics, loss = data.train.labels, self._spec.training.metrics, self._spec.training.loss.name
-        self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
-        self._warnings.take(lambda: check_rows(data.train, loss))
-        self._warnings.take(lambda: self._classes(data, output_shape))
-        self._warnings.take(lambda: check_class_names(data, output_shape, loss))
-        self._warnings.take(lambda: check_images(data.train.features))
+        self._warnings.run_check(lambda: check_metrics(metrics, labels, output_shape))
+        self._warnings.run_check(lambda: check_rows(data.train, loss))
+        self._warnings.run_check(lambda: self._classes(data, output_shape))
+        self._warnings.run_check(lambda: check_class_names(data, output_shape, loss))
+        self._warnings.run_check(lambda: check_images(data.train.features))
 
     def monitor(self, model: keras.Model) -> None:
         """Check the mode (Min or Max) of the monitored metric.
@@ -68,7 +68,7 @@ class Checks:
         Args:
             model: The model, its metrics built.
         """
-        self._warnings.take(lambda: check_mode(self._spec.training, model))
+        self._warnings.run_check(lambda: check_mode(self._spec.training, model))
 
     def resumed(self, facts: Facts) -> None:
         """Check for validation samples that were trained on before, and for data that changed.
@@ -76,7 +76,7 @@ class Checks:
         Args:
             facts: The description of the training that its checkpoints will store.
         """
-        self._warnings.take(lambda: _check_resumed(facts))
+        self._warnings.run_check(lambda: _check_resumed(facts))
 
     def best_weights(self, lost: int | None) -> None:
         """Check for lost weights.
@@ -84,12 +84,12 @@ class Checks:
         Args:
             lost: The number of the best epoch, if its weights are lost; else None.
         """
-        self._warnings.take(lambda: _check_best_weights(lost))
+        self._warnings.run_check(lambda: _check_best_weights(lost))
 
     def epochs(self, epochs: Sequence[Epoch]) -> None:
         """Check whether the training learns anything, from all epochs so far."""
         if self._chance is not None:
-            self._warnings.take(partial(self._chance, epochs))
+            self._warnings.run_check(partial(self._chance, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return all warnings as dicts for the summary."""

@@ -44,9 +44,9 @@ class Trained:
     stopped: bool
     holds: int
     best: BestEpoch | None
-    kept: checkpoint.Kept | None
+    kept: checkpoint.EpochWeights | None
     as_good: bool = False
-    before: checkpoint.Before | None = None
+    before: checkpoint.EarlierBest | None = None
     lost: int | None = None
     checkpoints: Mapping[str, float] = field(default_factory=dict)
 
@@ -105,7 +105,7 @@ def evaluated(
     if best == last:
         return [saved(MODEL, kept.epoch, last)]
     left = saved(MODEL, trained.holds, last)
-    kept.give_to(model)
+    kept.assign_to(model)
     return [left, saved(BEST_MODEL, kept.epoch, best)]
 
 
@@ -130,14 +130,14 @@ def store(models: Sequence[Model], model: keras.Model, results: Results, folder:
         path = folder / each.name
         results.store(path, each.name)
         sha256 = results.read_back(each.name, path)
-        if merged := checkpoint.merged(model):
+        if merged := checkpoint.merged_lora_layers(model):
             log.info("%s: Keras stores weights of LoRA as one with those that they change (%s)", each.name, merged)
         elif (found := digest_of(path, model)) != each.weights:
             raise RuntimeError(
                 f"{results.uri(each.name)} holds weights with the SHA-256 {found}, and those that were evaluated have "
                 f"{each.weights}: that is a fault of Epochal, or of Keras, and none of spec, data or storage"
             )
-        test = history.reported(each.test) if each.test and each.name != MODEL else None
+        test = history.report_metrics(each.test) if each.test and each.name != MODEL else None
         stored.append(StoredModel(name=each.name, epoch=each.epoch, sha256=sha256, test=test))
     return stored
 

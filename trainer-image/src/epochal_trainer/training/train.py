@@ -121,19 +121,19 @@ def train(
     if training.stop_after_epoch is not None:
         log.info("It stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
     checks.resumed(facts)  # Before the checkpoint is refused because of other data.
-    start = checkpoint.fitted(start, model, facts, versions()) if start else None
+    start = checkpoint.fit_to_model(start, model, facts, versions()) if start else None
     if start is not None:
         checks.best_weights(facts.lost or start.snapshot.lost)
         # The log of another training is not restored.
         copies = start.snapshot.files
-        files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
+        files.restore({path: copy for path, copy in copies.items() if start.own or path != LOG})
         for epoch in start.snapshot.history:
             scalars.write(epoch)
         progress.resume(start.snapshot)
         log.info("Going on from %s", start)
     reporter.position = progress.position
     reporter.update(stage="Training", **reached_before(start, monitor) | {"steps_per_epoch": order.steps})
-    reporter.settle(_ANSWER_SECONDS)
+    reporter.wait_for_answer(_ANSWER_SECONDS)
     _fit(context, model, data, callbacks, progress=progress, writer=writer, start=start.snapshot if start else None)
     reporter.position = dict
     scalars.close()
@@ -209,7 +209,7 @@ def _result(
     *,
     held: int | None,
     averages: bool,
-    kept: checkpoint.Kept | None,
+    kept: checkpoint.EpochWeights | None,
 ) -> Trained:
     """Return the result of a training.
 
@@ -234,8 +234,8 @@ def _result(
         result,
         kept=kept if kept and kept.epoch == found.epoch else None,
         as_good=found.epoch != holds and equal and not averages,
-        before=before if before and monitor.better(before.value, found.value) else None,
-        lost=facts.lost if lost is not None and monitor.better(lost, found.value) else None,
+        before=before if before and monitor.is_better(before.value, found.value) else None,
+        lost=facts.lost if lost is not None and monitor.is_better(lost, found.value) else None,
     )
 
 
@@ -284,7 +284,7 @@ def _reached(epochs: Sequence[Epoch], monitor: Monitor | None) -> dict[str, Any]
     return {
         "epoch": last.number,
         "seconds_per_epoch": last.seconds,
-        "metrics": history.reported(last.metrics, monitor.metric if monitor else "loss"),
+        "metrics": history.report_metrics(last.metrics, monitor.metric if monitor else "loss"),
         "best": best(epochs, monitor) if monitor else None,
     }
 

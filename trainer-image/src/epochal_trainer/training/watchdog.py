@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Watchdog:
         words: Takes the position, and writes the termination message.
     """
 
-    def __init__(self, words: LastWords) -> None:
+    def __init__(self, words: TerminationMessage) -> None:
         self._words = words
         self._beat: object = None
 
@@ -48,7 +48,7 @@ class Watchdog:
             step: Finished steps of the running epoch.
         """
         self._beat = object()
-        self._words.place(epoch, step)
+        self._words.set_position(epoch, step)
 
     @contextmanager
     def watched(self, stall_seconds: int) -> Iterator[None]:
@@ -110,7 +110,7 @@ class Watchdog:
             f"no step was finished for {patience} s, as spec.training.stallSeconds says, after {where}: the training "
             f"hangs {place}"
         )
-        self._words.leave(HANGING, message)
+        self._words.write_final(HANGING, message)
         names = {each.ident: each.name for each in threading.enumerate()}
         for number, frame in frames.items():
             stack = "".join(traceback.format_stack(frame))

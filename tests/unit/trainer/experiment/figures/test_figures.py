@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from epochal_api.experiment_report import Axis, ExperimentReport
 from epochal_trainer.experiment.figures import importance, objective, parallel, rungs
-from epochal_trainer.experiment.figures.canvas import left_out, plain
+from epochal_trainer.experiment.figures.canvas import escape, omitted_label
 from epochal_trainer.experiment.histories import Histories
 from matplotlib.axes import Axes
 from matplotlib.image import imread
@@ -75,7 +75,7 @@ def histories(of: ExperimentReport) -> Histories:
         for one in of.trials
         if one.rungs and one.value not in {None, "nan"}
     }
-    return Histories(points, missing=("trial 7: gone",), left_out=700 if len(points) > 100 else 0)
+    return Histories(points, missing=("trial 7: gone",), omitted=700 if len(points) > 100 else 0)
 
 
 FIGURES: dict[str, Callable[[ExperimentReport, Path], None]] = {
@@ -88,7 +88,7 @@ FIGURES: dict[str, Callable[[ExperimentReport, Path], None]] = {
 
 @pytest.mark.parametrize("of", REPORTS.values(), ids=REPORTS)
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
-def test_a_picture_is_drawn(
+def test_figures_are_not_blank(
     of: ExperimentReport, draw: Callable[[ExperimentReport, Path], None], tmp_path: Path
 ) -> None:
     draw(of, tmp_path / "figure.png")
@@ -99,22 +99,22 @@ def test_a_picture_is_drawn(
     assert pixels.std() > 0.01
 
 
-def test_a_name_is_drawn_as_it_is_and_not_longer_than_there_is_room() -> None:
-    assert plain("val_accuracy") == "val_accuracy"
-    assert plain("$x$") == r"\$x\$"
-    assert plain("a" * 100) == "a" * 14 + "…" + "a" * 13
+def test_escape() -> None:
+    assert escape("val_accuracy") == "val_accuracy"
+    assert escape("$x$") == r"\$x\$"
+    assert escape("a" * 100) == "a" * 14 + "…" + "a" * 13
 
 
 @pytest.mark.parametrize("draw", [objective.draw, parallel.draw])
-def test_a_title_says_that_trials_are_left_out(draw: Callable[[ExperimentReport, Path], None], tmp_path: Path) -> None:
+def test_the_title_shows_omitted_trials(draw: Callable[[ExperimentReport, Path], None], tmp_path: Path) -> None:
     draw(SMALL, tmp_path / "all.png")
     draw(SMALL.model_copy(update={"omitted": 1200}), tmp_path / "some.png")
     assert (tmp_path / "all.png").read_bytes() != (tmp_path / "some.png").read_bytes()
-    assert left_out(SMALL.model_copy(update={"omitted": 1200})) == ", the best 5 of 1,205"
-    assert left_out(SMALL) == ""
+    assert omitted_label(SMALL.model_copy(update={"omitted": 1200})) == ", the best 5 of 1,205"
+    assert omitted_label(SMALL) == ""
 
 
-def test_a_trial_that_has_diverged_in_a_later_rung_has_a_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_diverged_in_a_later_rung_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marked: list[str] = []
     scatter = Axes.scatter
 

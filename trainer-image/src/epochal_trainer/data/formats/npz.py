@@ -18,7 +18,7 @@ from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import Array, ClassNames, Samples
 from epochal_trainer.data.source import DENSEST, Source, supported
 from epochal_trainer.lib import npy
-from epochal_trainer.lib.failures import bad_data, of_the_machine
+from epochal_trainer.lib.failures import bad_data, is_machine_error
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def read(
 
             return {role: samples(names) for role, names in chosen.items()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        if of_the_machine(error):
+        if is_machine_error(error):
             raise
         raise source.damaged(str(error)) from error
     except EOFError as error:

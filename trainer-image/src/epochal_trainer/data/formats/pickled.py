@@ -21,7 +21,7 @@ from epochal_trainer.data.formats.pickled_arrays import SHOWN, WORDS, NotNumbers
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import ClassNames, Samples
 from epochal_trainer.data.source import Source, unsupported
-from epochal_trainer.lib.failures import Failure, bad_data, of_the_machine
+from epochal_trainer.lib.failures import Failure, bad_data, is_machine_error
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MOST_STEPS = 100_000
@@ -66,7 +66,7 @@ def read(source: Source, memory: Memory) -> Samples:
         except Failure:
             raise
         except Exception as error:
-            if of_the_machine(error):
+            if is_machine_error(error):
                 raise
             if program.ended:
                 raise source.truncated("the pickle breaks off", "it must be whole") from error

@@ -7,13 +7,13 @@ from unittest.mock import Mock
 import pytest
 from epochal_api.report import Waiting
 from epochal_trainer.lib.failures import Failure, bad_spec, refused
-from epochal_trainer.storage import Patience, Waits
-from epochal_trainer.storage import patience as module
-from epochal_trainer.storage.patience import JITTER, _jitter
+from epochal_trainer.storage import RetryPolicy, StorageWaits
+from epochal_trainer.storage import retry as module
+from epochal_trainer.storage.retry import JITTER, _jitter
 
 
 @dataclass
-class Clock(Waits):
+class Clock(StorageWaits):
     """Time that passes only while it is waited for."""
 
     now: float = 100.0
@@ -31,15 +31,15 @@ class Clock(Waits):
         self.now += seconds
         return False
 
-    def patience(self, seconds: float) -> Patience:
-        return Patience(seconds, waits=self, clock=self.read, jitter=lambda: 1.0)
+    def retry(self, seconds: float) -> RetryPolicy:
+        return RetryPolicy(seconds, waits=self, clock=self.read, jitter=lambda: 1.0)
 
 
 def passing(error: Exception) -> Failure | None:
     return bad_spec("EndpointUnreachable", str(error)) if isinstance(error, ConnectionError) else None
 
 
-def call_until(clock: Clock, patience: float, succeeds_at: float) -> list[float]:
+def call_until(clock: Clock, retry: float, succeeds_at: float) -> list[float]:
     tries = []
 
     def call() -> list[float]:
@@ -48,22 +48,22 @@ def call_until(clock: Clock, patience: float, succeeds_at: float) -> list[float]
             raise ConnectionError(f"at {clock.now}")
         return tries
 
-    return clock.patience(patience).persevere(call, passing)
+    return clock.retry(retry).call_with_retries(call, passing)
 
 
-def test_a_call_that_succeeds_is_not_waited_for() -> None:
+def test_a_successful_call_is_not_reported() -> None:
     clock = Clock()
     assert call_until(clock, 20, 0) == [100]
     assert clock.pauses == []
     assert clock.told == []
 
 
-def test_pauses_grow_to_a_quarter_of_a_minute() -> None:
+def test_pauses_grow_to_15_seconds() -> None:
     tries = call_until(Clock(), 3600, 150)
     assert [after - before for before, after in pairwise(tries)] == [0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
-def test_it_ends_in_time_with_the_last_error_and_how_long_it_took() -> None:
+def test_the_timeout_raises_the_last_error_with_the_duration() -> None:
     clock = Clock()
     words = r"at 120\.0; tried for 20s, as long as spec\.storage\.timeoutSeconds says"
     with pytest.raises(Failure, match=words) as caught:
@@ -73,7 +73,7 @@ def test_it_ends_in_time_with_the_last_error_and_how_long_it_took() -> None:
     assert clock.now == 120
 
 
-def test_patience_counts_from_the_first_error() -> None:
+def test_the_timeout_begins_at_the_first_error() -> None:
     clock = Clock()
     tries = []
 
@@ -83,29 +83,29 @@ def test_patience_counts_from_the_first_error() -> None:
         raise ConnectionError(f"at {clock.now}")
 
     with pytest.raises(Failure, match=r"tried for 1m32s"):
-        clock.patience(60).persevere(call, passing)
+        clock.retry(60).call_with_retries(call, passing)
     assert tries == [100, 130.5, 161.5]
 
 
-def test_no_patience_is_one_try() -> None:
+def test_a_timeout_of_zero_allows_one_try() -> None:
     clock = Clock()
     with pytest.raises(Failure):
         call_until(clock, 0, 1000)
     assert clock.pauses == []
 
 
-def test_an_error_that_does_not_pass_ends_it_at_once() -> None:
+def test_a_permanent_error_is_not_retried() -> None:
     clock = Clock()
 
     def call() -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        clock.patience(20).persevere(call, passing)
+        clock.retry(20).call_with_retries(call, passing)
     assert clock.pauses == []
 
 
-def test_it_is_told_what_is_waited_for_and_when_it_goes_on() -> None:
+def test_begin_and_end_of_a_wait_are_reported() -> None:
     clock = Clock()
     call_until(clock, 3600, 110)
     first, *others, last = clock.told
@@ -115,13 +115,13 @@ def test_it_is_told_what_is_waited_for_and_when_it_goes_on() -> None:
     assert {other.since for other in others if other} == {first.since}
 
 
-def test_a_moment_is_not_worth_a_word() -> None:
+def test_a_short_wait_is_not_reported() -> None:
     clock = Clock()
     call_until(clock, 3600, 100.5)
     assert clock.told == []
 
 
-def test_who_gives_up_does_not_tell_of_an_answer() -> None:
+def test_a_timeout_does_not_end_the_reported_wait() -> None:
     clock = Clock()
     with pytest.raises(Failure):
         call_until(clock, 5, 1000)
@@ -130,7 +130,7 @@ def test_who_gives_up_does_not_tell_of_an_answer() -> None:
     assert clock.told[-1] is None
 
 
-def test_waiting_can_be_ended() -> None:
+def test_check_can_end_the_wait() -> None:
     clock = Clock()
 
     class Enough(BaseException):
@@ -140,25 +140,25 @@ def test_waiting_can_be_ended() -> None:
         if clock.now > 107:
             raise Enough
 
-    patience = Patience(3600, check, clock, clock.read, lambda: 1.0)
+    retry = RetryPolicy(3600, check, clock, clock.read, lambda: 1.0)
 
     def call() -> None:
         raise ConnectionError
 
     with pytest.raises(Enough):
-        patience.persevere(call, passing)
+        retry.call_with_retries(call, passing)
     assert clock.now < 108
     assert None not in clock.told
 
 
-def test_who_gets_an_answer_wakes_the_others() -> None:
-    waits = Waits()
+def test_an_answer_wakes_other_callers() -> None:
+    waits = StorageWaits()
     waits.begin("us", bad_spec("EndpointUnreachable", "refused"), 1)
-    threading.Timer(0.2, waits.end, ["us"], {"answered": True}).start()
+    threading.Timer(0.2, waits.end, ["us"], {"is_answered": True}).start()
     assert waits.pause(10)
 
 
-def test_jitter_makes_pauses_shorter_only() -> None:
+def test_jitter_shortens_pauses() -> None:
     found = [_jitter() for _ in range(100)]
     assert 1 - JITTER <= min(found) < max(found) <= 1
 
@@ -167,7 +167,7 @@ SILENCE = bad_spec("EndpointUnreachable", "no answer so far")
 
 
 @pytest.mark.parametrize("errors", [0, 1])
-def test_a_first_try_that_takes_long_is_told(monkeypatch: pytest.MonkeyPatch, errors: int) -> None:
+def test_a_slow_first_try_is_reported(monkeypatch: pytest.MonkeyPatch, errors: int) -> None:
     monkeypatch.setattr(module, "SILENT_SECONDS", 0.0)
     monkeypatch.setattr(module, "QUIET_SECONDS", 0.0)
     said, clock, tries = threading.Event(), Clock(), count()
@@ -184,14 +184,14 @@ def test_a_first_try_that_takes_long_is_told(monkeypatch: pytest.MonkeyPatch, er
             raise ConnectionError("refused")
         return "here"
 
-    assert clock.patience(20).persevere(call, passing, SILENCE) == "here"
+    assert clock.retry(20).call_with_retries(call, passing, SILENCE) == "here"
     messages = ["no answer so far", *["refused"] * errors]
     assert [waiting and waiting.message for waiting in clock.told] == [*messages, None]
 
 
-def test_a_first_try_that_succeeds_soon_is_not_told_of_later() -> None:
+def test_a_fast_first_try_is_not_reported() -> None:
     clock = Clock()
-    assert clock.patience(20).persevere(lambda: "here", passing, SILENCE) == "here"
+    assert clock.retry(20).call_with_retries(lambda: "here", passing, SILENCE) == "here"
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     assert clock.told == []
 
@@ -200,24 +200,24 @@ GONE = bad_spec("EndpointUnreachable", "cannot read x")
 FULL = refused("ResultsNotWritable", "no room")
 
 
-def test_it_waits_while_anyone_does(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_wait_ends_with_the_last_caller(caplog: pytest.LogCaptureFixture) -> None:
     told: list[Waiting | None] = []
-    waits = Waits(told.append)
+    waits = StorageWaits(told.append)
     with caplog.at_level("INFO"):
         waits.begin("a", GONE, 2)
         waits.begin("b", FULL, 1)
-        waits.end("a", answered=True)
+        waits.end("a", is_answered=True)
         waits.begin("b", FULL, 3)
-        waits.end("b", answered=True)
+        waits.end("b", is_answered=True)
     assert [waiting and waiting.reason for waiting in told] == ["EndpointUnreachable", "ResultsNotWritable", None]
     first, last = caplog.messages
     assert first == "Waiting for the storage: cannot read x"
     assert last.startswith("The storage answers again after 2.")
 
 
-def test_what_is_waited_for_may_change(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_new_failure_keeps_the_start_of_the_wait(caplog: pytest.LogCaptureFixture) -> None:
     told: list[Waiting | None] = []
-    waits = Waits(told.append)
+    waits = StorageWaits(told.append)
     waits.begin("a", GONE, 2)
     waits.begin("a", FULL, 7)
     before, after = told
@@ -227,33 +227,33 @@ def test_what_is_waited_for_may_change(caplog: pytest.LogCaptureFixture) -> None
     assert len(caplog.messages) == 1
 
 
-def test_an_outage_has_one_start_although_the_clock_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_has_one_start_if_the_clock_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Waiting | None] = []
-    waits = Waits(told.append)
+    waits = StorageWaits(told.append)
     clock = Mock(wraps=datetime)
     monkeypatch.setattr(module, "datetime", clock)
     for who, hour in (("a", 13), ("b", 11), ("c", 12)):
         clock.now.return_value = datetime(2026, 1, 1, hour, tzinfo=UTC)
         waits.begin(who, GONE if who == "b" else FULL, 1)
-    waits.end("a", answered=False)
+    waits.end("a", is_answered=False)
     assert [waiting and waiting.reason for waiting in told] == [FULL.reason, GONE.reason]
     assert len({waiting.since for waiting in told if waiting}) == 1
 
 
-def test_who_did_not_wait_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_end_of_an_unknown_caller_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
     told: list[Waiting | None] = []
-    Waits(told.append).end("a", answered=True)
+    StorageWaits(told.append).end("a", is_answered=True)
     assert told == []
     assert caplog.messages == []
 
 
-def test_giving_up_is_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_caller_that_gives_up_does_not_end_the_wait(caplog: pytest.LogCaptureFixture) -> None:
     told: list[Waiting | None] = []
-    waits = Waits(told.append)
+    waits = StorageWaits(told.append)
     waits.begin("a", GONE, 1)
     with caplog.at_level("INFO"):
-        waits.end("a", answered=False)
+        waits.end("a", is_answered=False)
     assert len(caplog.messages) == 1
     assert told[-1] is not None
-    waits.end("who never waited", answered=True)
+    waits.end("who never waited", is_answered=True)
     assert told[-1] is None
