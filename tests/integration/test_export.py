@@ -439,4 +439,4 @@ def test_what_follows_an_attempt_that_is_killed_while_it_exports(folder: Path, b
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
     assert (signature.models[0].onnx is not None) == (reason == "Exported")
     if reason == "ExportFailed":
-        assert told["message"].startswith("an earlier attempt to train ended while its models were exported")
+        assert told["message"].startswith("an earlier attempt ended during the export")

@@ -209,7 +209,7 @@ def test_credentials_that_may_not_delete_are_told_of_and_end_nothing(
     service.faults = [refuse]
     assert run(written(tmp_path, endpoint=service.endpoint), None) == 0
     assert set(stored()) < set(service.objects)
-    assert "Checkpoints that are no longer needed stay" in capsys.readouterr().out
+    assert "Cannot delete checkpoints that are no longer needed" in capsys.readouterr().out
 
 
 def test_a_bucket_that_takes_nothing_fails_with_its_reason(tmp_path: Path, service: Service) -> None:

@@ -319,7 +319,7 @@ def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
-    monkeypatch.setattr(module, "ASK_AGAIN", 0.2)
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.2)
     reporter = started(operator)
     operator.until(3)
     reporter.close()

@@ -44,11 +44,7 @@ _NO_GPU = """
 
 
 class Attempt:
-    """An attempt to train a TrainingJob.
-
-    Args:
-        context: The TrainingJob, and the objects of the run.
-    """
+    """An attempt to train a TrainingJob."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,14 +53,11 @@ class Attempt:
         self._results: Results | None = None
 
     def train(self, buckets: Callable[[], Buckets]) -> tuple[str, str]:
-        """Train the network, and store the results.
+        """Train the network, store the results, and return the reason of the condition Complete with a sentence.
 
         Args:
             buckets: Opens the buckets. It is called after the network is built, so that errors in the network appear
                 first.
-
-        Returns:
-            The reason of the TrainingJob's condition Complete, and the result in a sentence.
 
         Raises:
             Failure: If the training cannot continue. The message has the cause and the remedy.

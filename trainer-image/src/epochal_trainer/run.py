@@ -46,12 +46,7 @@ _TERMINATED = "Terminated", "SIGTERM or Ctrl-C stopped the trainer"
 
 @dataclass(frozen=True)
 class Folders:
-    """Folders in place of buckets, to train without a cluster.
-
-    Args:
-        data: Holds the data.
-        results: Takes the results.
-    """
+    """Folders in place of buckets, to train without a cluster."""
 
     data: Path
     results: Path

@@ -43,11 +43,11 @@ def change(of: keras.Model) -> None:
 def test_weights_are_copied_and_assigned() -> None:
     of = model()
     best, before = keeping(of), digest(of)
-    preserved = taken(best)
-    assert preserved.digest() == before
+    kept = taken(best)
+    assert kept.digest() == before
     change(of)
-    assert digest(of) != before == preserved.digest()
-    preserved.assign_to(of)
+    assert digest(of) != before == kept.digest()
+    kept.assign_to(of)
     assert digest(of) == before
 
 
@@ -104,8 +104,8 @@ def test_memory_is_reused_unless_a_checkpoint_needs_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_of_the_best_epoch_holds_its_weights(position: Position, *, own: bool) -> None:
-    preserved = taken(keeping(model()), 2)
-    found = preserved.state(position)
+    kept = taken(keeping(model()), 2)
+    found = kept.state(position)
     assert (found.epoch, found.own) == (2, own)
     assert [each.path.split("/", 1)[1] for each in found.variables][:2] == ["one/kernel", "one/bias"]
 
@@ -120,10 +120,10 @@ def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
 def test_bfloat16_weights_keep_their_bits(tmp_path: Path) -> None:
     layer = keras.layers.Dense(2, dtype="bfloat16")
     of = keras.Sequential([keras.Input((3,)), layer])
-    preserved = taken(keeping(of))
-    found = EpochWeights.read(preserved.state(Position()), preserved.file(tmp_path))
+    kept = taken(keeping(of))
+    found = EpochWeights.read(kept.state(Position()), kept.file(tmp_path))
     assert found.arrays["best/0"].dtype == ml_dtypes.bfloat16
-    assert found.digest() == preserved.digest() == digest(of)
+    assert found.digest() == kept.digest() == digest(of)
 
 
 @pytest.mark.parametrize(
@@ -137,41 +137,41 @@ def test_bfloat16_weights_keep_their_bits(tmp_path: Path) -> None:
 def test_weights_that_differ_from_the_description_are_refused(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
-    preserved = taken(keeping(model()))
-    state = preserved.state(Position())
+    kept = taken(keeping(model()))
+    state = kept.state(Position())
     first, *others = state.variables
     with pytest.raises(UnreadableCheckpoint, match=message):
         EpochWeights.read(
-            state.model_copy(update={"variables": [first.model_copy(update=change), *others]}), preserved.file(tmp_path)
+            state.model_copy(update={"variables": [first.model_copy(update=change), *others]}), kept.file(tmp_path)
         )
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    preserved = taken(keeping(model()))
-    (tmp_path / "damaged").write_bytes(preserved.file(tmp_path).path.read_bytes()[:-9])
+    kept = taken(keeping(model()))
+    (tmp_path / "damaged").write_bytes(kept.file(tmp_path).path.read_bytes()[:-9])
     with pytest.raises(UnreadableCheckpoint, match="damaged"):
-        EpochWeights.read(preserved.state(Position()), FileCopy(tmp_path / "damaged"))
+        EpochWeights.read(kept.state(Position()), FileCopy(tmp_path / "damaged"))
 
 
 def test_weights_are_matched_by_name() -> None:
     stored, current = model(), model()
-    preserved = taken(keeping(stored))
-    (described, *others), arrays = preserved.state(Position()).variables, list(preserved.arrays.values())
+    kept = taken(keeping(stored))
+    (described, *others), arrays = kept.state(Position()).variables, list(kept.arrays.values())
     order = [*others, described]
     mixed = EpochWeights(1, order, {f"best/{index}": array for index, array in enumerate([*arrays[1:], arrays[0]])})
     change(current)
     mixed.fit_to_model(current).assign_to(current)
     assert digest(current) == digest(stored)
     with pytest.raises(VariablesDiffer, match=r"one/kernel of shape \(3, 2\)"):
-        preserved.fit_to_model(model(units=4))
+        kept.fit_to_model(model(units=4))
 
 
 @pytest.mark.parametrize("own", [True, False])
 def test_resume_with_best_weights(*, own: bool) -> None:
     of = model()
-    best, preserved = keeping(of), taken(keeping(of), 3)
+    best, kept = keeping(of), taken(keeping(of), 3)
     change(of)
-    best.resume(BestState(epoch=3, own=own, variables=[]), None if own else preserved)
+    best.resume(BestState(epoch=3, own=own, variables=[]), None if own else kept)
     assert best.kept is not None
     assert (best.kept.epoch, best.kept.digest() == digest(of)) == (3, own)
 
@@ -190,10 +190,10 @@ def test_averaged_weights_that_were_validated_are_copied(*, scaled: bool) -> Non
         of.optimizer = keras.optimizers.LossScaleOptimizer(of.optimizer)
     swap = keras.callbacks.SwapEMAWeights()
     average.assign(np.full((3, 2), 5.0))
-    preserved = taken(keeping(of, swap))
-    np.testing.assert_array_equal(preserved.arrays["best/0"], np.full((3, 2), 5.0))
-    assert not preserved.state(Position(epoch=1)).own
+    kept = taken(keeping(of, swap))
+    np.testing.assert_array_equal(kept.arrays["best/0"], np.full((3, 2), 5.0))
+    assert not kept.state(Position(epoch=1)).own
     swap._ema_weights_in_model = True  # as after an epoch, where that is asked for
-    preserved = taken(keeping(of, swap))
-    assert preserved.digest() == digest(of)
-    assert preserved.state(Position(epoch=1)).own
+    kept = taken(keeping(of, swap))
+    assert kept.digest() == digest(of)
+    assert kept.state(Position(epoch=1)).own

@@ -68,29 +68,20 @@ def test_at_most_two_checkpoints_are_in_memory(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("cost", "epoch_seconds", "every"),
-    [
-        (0.0, 10.0, 1),  # none was written yet
-        (0.3, 10.0, 1),
-        (0.31, 10.0, 2),
-        (2.9, 10.0, 10),
-        (60.0, 10.0, 60),  # ten minutes
-        (60.0, 3600.0, 1),
-        (600.0, 3600.0, 1),
-        (0.09, 0.1, 1),  # what costs next to nothing is taken all the same
-        (0.2, 1.0, 7),
-        (1.0, 3600.0, 1),
-        (1.0, 0.0, 1),  # no epoch has ended yet
-    ],
-)
-def test_checkpoints_take_a_limited_share_of_the_time(cost: float, epoch_seconds: float, every: int) -> None:
-    assert epochs_between(cost, epoch_seconds) == every
-
-
-@pytest.mark.parametrize(
     ("cost", "epoch_seconds", "copying", "every"),
     [
-        (0.3, 10.0, 0.15, 2),  # half of what they may take is left
+        (0.0, 10.0, 0.0, 1),  # no checkpoint yet
+        (0.3, 10.0, 0.0, 1),
+        (0.31, 10.0, 0.0, 2),
+        (2.9, 10.0, 0.0, 10),
+        (60.0, 10.0, 0.0, 60),  # ten minutes
+        (60.0, 3600.0, 0.0, 1),
+        (600.0, 3600.0, 0.0, 1),
+        (0.09, 0.1, 0.0, 1),  # below the minimum cost
+        (0.2, 1.0, 0.0, 7),
+        (1.0, 3600.0, 0.0, 1),
+        (1.0, 0.0, 0.0, 1),  # no finished epoch yet
+        (0.3, 10.0, 0.15, 2),  # half of the share is left
         (0.3, 10.0, 0.19, 2),  # never less
         (0.3, 10.0, 4.0, 2),
         (0.12, 1.0, 0.0, 4),
@@ -99,10 +90,10 @@ def test_checkpoints_take_a_limited_share_of_the_time(cost: float, epoch_seconds
         (0.12, 1.0, 0.031, 8),
         (60.0, 10.0, 4.0, 60),  # ten minutes
         (0.3, 3600.0, 400.0, 1),
-        (0.09, 10.0, 4.0, 1),  # what costs next to nothing is taken all the same
+        (0.09, 10.0, 4.0, 1),  # below the minimum cost
     ],
 )
-def test_copies_of_the_best_weights_use_the_same_share(
+def test_checkpoints_and_copies_take_a_limited_share_of_the_time(
     cost: float, epoch_seconds: float, copying: float, every: int
 ) -> None:
     assert epochs_between(cost, epoch_seconds, copying) == every

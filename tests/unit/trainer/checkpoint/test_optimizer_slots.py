@@ -40,7 +40,7 @@ def test_slots(optimizer: list[str], model: list[str], found: list[Slot | None])
 
 
 def network(optimizer: str | keras.optimizers.Optimizer, *frozen: str) -> keras.Model:
-    """Returns a network of layers of the same shape, trained for a step."""
+    """Return a compiled network of layers of the same shape."""
     taken = given = keras.Input((3,))
     for name in LAYERS:
         given = keras.layers.Dense(3, name=name, trainable=name not in frozen)(given)
@@ -57,7 +57,7 @@ def trained(optimizer: Any, *frozen: str) -> keras.Model:
 
 
 def transfer(stored: keras.Model, current: keras.Model) -> slots.Transfer:
-    """Has a model go on from another one, as far as weights and optimizer go."""
+    """Transfer weights and optimizer variables from one model to another."""
     groups = variables.groups(stored)
     arrays: dict[str, Array] = {}
     for group in (MODEL, OPTIMIZER):
@@ -65,22 +65,21 @@ def transfer(stored: keras.Model, current: keras.Model) -> slots.Transfer:
     described = {group: variables.describe(groups[group]) for group in (MODEL, OPTIMIZER)}
     mine = variables.groups(current)
     variables.reorder(described[MODEL], mine[MODEL], MODEL, arrays)
-    preserved = slots.reorder(described, mine, arrays)
+    moved = slots.reorder(described, mine, arrays)
     for group in (MODEL, OPTIMIZER):
         variables.assign(mine[group], group, arrays)
-    return preserved
+    return moved
 
 
-def kept_for(model: keras.Model, layer: str) -> list[Array]:
-    """Returns what the optimizer keeps for a layer's weights."""
+def variables_of(model: keras.Model, layer: str) -> list[Array]:
     return [np.array(one) for one in model.optimizer.variables if f"/{layer}_" in one.path]
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "Nadam", "Lion", "Adagrad", "Ftrl", "Adafactor"])
 def test_all_variables_of_the_same_layers_are_transferred(optimizer: str) -> None:
     stored, current = trained(optimizer), network(optimizer)
-    preserved = transfer(stored, current)
-    assert (preserved.unfrozen, preserved.frozen) == ([], [])
+    moved = transfer(stored, current)
+    assert (moved.unfrozen, moved.frozen) == ([], [])
     for one, other in zip(variables.groups(stored)[OPTIMIZER], variables.groups(current)[OPTIMIZER], strict=True):
         np.testing.assert_array_equal(np.array(one), np.array(other), err_msg=one.path)
 
@@ -88,12 +87,12 @@ def test_all_variables_of_the_same_layers_are_transferred(optimizer: str) -> Non
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "Nadam", "Adagrad"])
 def test_variables_of_a_frozen_layer_are_dropped(optimizer: str) -> None:
     stored, current = trained(optimizer), network(optimizer, "dense_0")
-    preserved = transfer(stored, current)
-    assert (preserved.unfrozen, preserved.frozen) == ([], ["dense_0"])
+    moved = transfer(stored, current)
+    assert (moved.unfrozen, moved.frozen) == ([], ["dense_0"])
     for layer in LAYERS[1:]:
-        for mine, its in zip(kept_for(current, layer), kept_for(stored, layer), strict=True):
+        for mine, its in zip(variables_of(current, layer), variables_of(stored, layer), strict=True):
             np.testing.assert_array_equal(mine, its)
-    assert kept_for(current, "dense_0") == []
+    assert variables_of(current, "dense_0") == []
     assert current.optimizer.iterations == 1
     current.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
 
@@ -101,11 +100,11 @@ def test_variables_of_a_frozen_layer_are_dropped(optimizer: str) -> None:
 @pytest.mark.parametrize(("optimizer", "initial"), [("Adam", 0.0), ("RMSprop", 0.0), ("Adagrad", 0.1)])
 def test_variables_of_an_unfrozen_layer_are_initialized(optimizer: str, initial: float) -> None:
     stored, current = trained(optimizer, "dense_0", "dense_1"), network(optimizer, "dense_2")
-    preserved = transfer(stored, current)
-    assert (preserved.unfrozen, preserved.frozen) == (["dense_0", "dense_1"], ["dense_2"])
-    for layer in preserved.unfrozen:
-        assert len(kept_for(current, layer)) >= 2
-        for one in kept_for(current, layer):
+    moved = transfer(stored, current)
+    assert (moved.unfrozen, moved.frozen) == (["dense_0", "dense_1"], ["dense_2"])
+    for layer in moved.unfrozen:
+        assert len(variables_of(current, layer)) >= 2
+        for one in variables_of(current, layer):
             np.testing.assert_array_equal(one, np.full_like(one, initial))
     assert current.optimizer.iterations == 1
 
@@ -122,15 +121,13 @@ def test_variables_that_begin_as_the_weight_take_that_of_the_checkpoint(
 
     stored, current = trained(fresh(), "dense_0"), network(fresh())
     transfer(stored, current)
-    (preserved,) = [
-        np.array(one) for one in current.optimizer.variables if one.path.endswith(f"/dense_0_kernel_{purpose}")
-    ]
-    np.testing.assert_array_equal(preserved, np.array(stored.get_layer("dense_0").kernel))
-    np.testing.assert_array_equal(preserved, np.array(current.get_layer("dense_0").kernel))
+    (moved,) = [np.array(one) for one in current.optimizer.variables if one.path.endswith(f"/dense_0_kernel_{purpose}")]
+    np.testing.assert_array_equal(moved, np.array(stored.get_layer("dense_0").kernel))
+    np.testing.assert_array_equal(moved, np.array(current.get_layer("dense_0").kernel))
 
 
 def test_the_error_names_layers_with_another_trainable() -> None:
-    """Adafactor does not name what it keeps after the weights."""
+    """Adafactor's variables are not named after the weights."""
     said = r"\(layers: dense_0 trainable in the checkpoint only; set their `trainable` as in the checkpoint"
     with pytest.raises(VariablesDiffer, match=said):
         transfer(trained("Adafactor"), network("Adafactor", "dense_0"))

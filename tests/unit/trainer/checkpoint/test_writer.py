@@ -61,7 +61,7 @@ def test_errors_are_raised_by_check(make: Make, error: Exception, raised: type[E
 
 
 def test_writes_are_retried_after_sigterm(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_trainer.checkpoint.writer._PAUSE", 0.01)
+    monkeypatch.setattr("epochal_trainer.checkpoint.writer._RETRY_SECONDS", 0.01)
     tries: list[int] = []
 
     def write(snapshot: Snapshot) -> None:

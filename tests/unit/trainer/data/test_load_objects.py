@@ -37,7 +37,7 @@ def test_an_object_that_is_there(bucket: FolderBucket) -> None:
 @pytest.mark.parametrize("key", ["pets", "pets/", "pets/cats", "flat"])
 def test_a_folder_of_images_says_what_to_do(bucket: FolderBucket, key: str) -> None:
     message = missing(bucket, key).message
-    assert "it is a folder, which holds " in message
+    assert "it is a folder that contains " in message
     assert (
         "spec.data must name objects, each idx, npz or pickle, and folders of images are not read: put them" in message
     )
@@ -46,7 +46,7 @@ def test_a_folder_of_images_says_what_to_do(bucket: FolderBucket, key: str) -> N
 
 def test_another_folder_says_what_an_object_must_be(bucket: FolderBucket) -> None:
     message = missing(bucket, "papers").message
-    assert message.endswith("it is a folder, which holds a.txt. spec.data must name objects, each idx, npz or pickle")
+    assert message.endswith("it is a folder that contains a.txt. spec.data must name objects, each idx, npz or pickle")
 
 
 def test_a_prefix_without_its_slash_is_named(bucket: FolderBucket) -> None:

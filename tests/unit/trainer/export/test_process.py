@@ -78,7 +78,7 @@ def test_the_process_is_killed_before_memory_is_exhausted(request_for: Request) 
 
 
 def test_the_process_is_killed_at_the_timeout(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(process, "TIMEOUT_SECONDS", 0.1)
     assert "it took longer than 0.1s" in run(request_for, SLEEP).message
 
 

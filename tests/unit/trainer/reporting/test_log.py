@@ -37,7 +37,7 @@ def test_control_characters_are_escaped_in_a_failure() -> None:
 OTHERS = """
 import logging, pathlib, sys
 from epochal_trainer.reporting import log
-log.start(pathlib.Path(sys.argv[1]), hide=lambda text: text.replace("secret", "***"))
+log.start(pathlib.Path(sys.argv[1]), redact=lambda text: text.replace("secret", "***"))
 logging.getLogger("matplotlib.font_manager").warning("this may take a moment, said the secret")
 logging.getLogger("matplotlib.font_manager").info("of no interest")
 """
@@ -54,7 +54,7 @@ def test_warnings_of_other_libraries_are_logged(tmp_path: Path) -> None:
 FULL = """
 import logging, os, pathlib, sys
 from epochal_trainer.reporting import log
-log.start(pathlib.Path("/dev/full"), hide=lambda text: text.replace("secret", "***"))
+log.start(pathlib.Path("/dev/full"), redact=lambda text: text.replace("secret", "***"))
 for number in range(3):
     logging.getLogger(log.PACKAGE).info("line %d", number)
 try:

@@ -96,19 +96,19 @@ REFRESHING = """
 import sys, threading
 from pathlib import Path
 from epochal_api.report import Report
-from epochal_trainer.reporting.last_words import LastWords
-words = LastWords(Path(sys.argv[1]))
+from epochal_trainer.reporting.termination_message import TerminationMessage
+message = TerminationMessage(Path(sys.argv[1]))
 
 def prepare(number):
     metrics = {"x" * (number % 99 + 1): 1.0}
-    words.prepare(Report(attempt=1, sequence=number, stage="Training", epochs=3, metrics=metrics))
+    message.write_advance(Report(attempt=1, sequence=number, stage="Training", epochs=3, metrics=metrics))
 
-words.place(1, 0)
+message.set_position(1, 0)
 prepare(0)
 print("prepared", flush=True)
 threading.Thread(target=lambda: [prepare(number) for number in range(10**9)]).start()
 for step in range(10**9):
-    words.place(1, step)
+    message.set_position(1, step)
 """
 
 

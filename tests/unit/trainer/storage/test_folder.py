@@ -84,7 +84,7 @@ def test_entries_are_of_a_single_level(bucket: FolderBucket, monkeypatch: pytest
     assert bucket.entries("a/") == ["a/b/", "a/c"]
     assert bucket.entries("a/b") == ["a/b/"]
     assert bucket.entries("ab/") == bucket.entries("nothing/here") == []
-    monkeypatch.setattr("epochal_trainer.storage.near.MOST", 1)
+    monkeypatch.setattr("epochal_trainer.storage.suggestions.MAX_ENTRIES", 1)
     assert len(bucket.entries("")) == 1
 
 

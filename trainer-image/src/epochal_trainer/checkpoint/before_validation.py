@@ -18,10 +18,6 @@ class ValidationBackup:
 
     Weights and optimizer are large and do not change, so they are not copied. SwapEMAWeights is an exception: it swaps
     averaged weights in, and swaps them out again by adding and subtracting, which rounds.
-
-    Args:
-        model: The compiled model.
-        callbacks: The user's callbacks.
     """
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any]) -> None:

@@ -15,13 +15,7 @@ FIELD = "spec.training.continueFrom.from"
 
 
 class BestModel(NamedTuple):
-    """A model file with the best weights of a training.
-
-    Args:
-        epoch: The epoch of the weights.
-        uri: URI of the model in the results.
-        file: A local copy of the model.
-    """
+    """A model file with the best weights of a training."""
 
     epoch: int
     uri: str

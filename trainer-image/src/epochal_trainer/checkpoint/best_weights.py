@@ -108,13 +108,7 @@ class EpochWeights:
 
 
 class BestWeights:
-    """The weights of the best epoch so far, in memory that is reused.
-
-    Args:
-        model: The model.
-        callbacks: The user's callbacks.
-        costs: Records the time of the copies.
-    """
+    """The weights of the best epoch so far, in memory that is reused."""
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any], costs: Costs) -> None:
         self.kept: EpochWeights | None = None

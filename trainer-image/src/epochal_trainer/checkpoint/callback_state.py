@@ -27,15 +27,12 @@ STATE: Mapping[str, tuple[str, ...]] = {
 
 
 def state_of(callback: Any, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Return the state of a callback.
+    """Return the state of a callback, as JSON values by attribute.
 
     Args:
         callback: A keras.callbacks.Callback.
         prefix: Prefix for the names of its arrays.
         arrays: Receives copies of its arrays.
-
-    Returns:
-        JSON values by attribute.
     """
     names = (name for name in STATE.get(type(callback).__name__, ()) if hasattr(callback, name))
     return {name: _encode(getattr(callback, name), f"{prefix}/{name}", arrays) for name in names}

@@ -59,20 +59,7 @@ def copies_exceed(copying: float, epoch_seconds: float) -> bool:
 
 @dataclass(eq=False)
 class Checkpointer:
-    """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy.
-
-    Args:
-        policy: Times at which checkpoints are due.
-        model: The model.
-        callbacks: The user's callbacks.
-        files: Copies the files that the training writes.
-        writer: Writes checkpoints.
-        costs: Records the costs of checkpoints, including those of the writer.
-        facts: The facts that determine the batches of an epoch.
-        attempt: The number of the attempt.
-        versions: Versions of the software that can change the result.
-        best: The weights of the best epoch; None to keep no best weights.
-    """
+    """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy."""
 
     policy: Checkpoint
     _: KW_ONLY
@@ -87,7 +74,7 @@ class Checkpointer:
     best: BestWeights | None = None
 
     def __post_init__(self) -> None:
-        """Start the clock."""
+        """Start the clock of the checkpoints."""
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0

@@ -24,11 +24,7 @@ _SETTLED_SECONDS = 0.1
 
 
 class FileCopy:
-    """A copy of a file, deleted when no reference to this object is left.
-
-    Args:
-        path: Path of the copy.
-    """
+    """A copy of a file, deleted when no reference to this object is left."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

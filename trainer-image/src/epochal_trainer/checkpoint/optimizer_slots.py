@@ -20,12 +20,7 @@ _AVERAGE = "average"
 
 
 class Slot(NamedTuple):
-    """The weight that an optimizer variable belongs to, and its purpose.
-
-    Args:
-        weight: The weight's index among the variables of the model.
-        purpose: The purpose of the variable, such as momentum.
-    """
+    """The weight that an optimizer variable belongs to, and its purpose."""
 
     weight: int
     purpose: str
@@ -36,7 +31,7 @@ class Transfer(NamedTuple):
 
     Args:
         described: All optimizer variables of this model. The arrays now hold their values.
-        anew: Layers that are trainable now and were not before: for them the optimizer starts with initial values.
+        unfrozen: Layers that are trainable now and were not before: for them the optimizer starts with initial values.
         frozen: Layers that were trainable before and are not now: the optimizer's values for them are dropped.
     """
 

@@ -53,11 +53,7 @@ class Snapshot:
         best: EpochWeights | None = None,
         spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
-        """Capture the state of a training.
-
-        Returns:
-            A snapshot with copies in host memory.
-        """
+        """Capture the state of a training, with copies in host memory."""
         arrays: dict[str, Array] = {}
         groups = variables.groups(model)
         for group, members in groups.items():

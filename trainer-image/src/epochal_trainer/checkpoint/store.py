@@ -102,16 +102,13 @@ class Store:
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
     def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
-        """Return the newest intact checkpoint; log damaged ones and drop them from the pointer.
+        """Return the newest intact checkpoint, or None; log damaged ones and drop them from the pointer.
 
         A checkpoint that the pointer does not list is used only if no listed one is intact. If only the file with the
         best weights is damaged, the checkpoint is used without them: see Snapshot.without_best.
 
         Args:
             wants_best: Returns whether to download the best weights, whose file may be as large as the checkpoint.
-
-        Returns:
-            The checkpoint with copies of its files, or None if there is no checkpoint.
 
         Raises:
             Failure: CheckpointDamaged, if all checkpoints are damaged. CheckpointTooNew, if a later version wrote one.
@@ -242,7 +239,7 @@ class Store:
         return copy
 
     def _download(self, name: str, path: Path, digest: str) -> str:
-        """Download an object whose SHA-256 begins with a digest, and return the whole SHA-256."""
+        """Download an object with a SHA-256 that begins with a digest, and return the complete SHA-256."""
         for _ in range(_TRIES):
             try:
                 found = self._bucket.download(self._prefix + name, path)

@@ -102,10 +102,7 @@ def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
 def reorder(
     stored: Sequence[VariableState], variables: Sequence[Any], group: str, arrays: dict[str, Array]
 ) -> list[VariableState]:
-    """Order the arrays of a group as in a model.
-
-    Returns:
-        Descriptions of the model's variables. The arrays now hold their values.
+    """Order the arrays of a group as in a model, and return descriptions of the model's variables.
 
     Raises:
         VariablesDiffer: If the checkpoint holds other variables.

@@ -1,7 +1,6 @@
 """A background thread that writes checkpoints while the training continues."""
 
 import threading
-import time
 from collections.abc import Callable
 
 from epochal_trainer.checkpoint.costs import Costs
@@ -42,10 +41,9 @@ class Writer:
             self._changed.notify_all()
 
     def take_spare(self) -> dict[str, Array]:
-        """Drop a checkpoint that waits, before a newer one is taken: memory then never holds three.
+        """Return unused arrays of an earlier checkpoint, to copy a newer one into.
 
-        Returns:
-            Unused arrays by name, from an earlier checkpoint, to copy the newer one into.
+        A checkpoint that waits is dropped, so that memory never holds three.
         """
         with self._changed:
             spare = self._spare if self._waiting is None else self._waiting.arrays
@@ -67,14 +65,9 @@ class Writer:
         raise RuntimeError("cannot write a checkpoint") from self._error
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all checkpoints are written.
-
-        Returns:
-            Whether all are written without an error.
-        """
-        end = time.monotonic() + seconds
+        """Wait until all checkpoints are written, at most some seconds; return whether all are, without an error."""
         with self._changed:
-            return self._changed.wait_for(self._idle, end - time.monotonic()) and self._error is None
+            return self._changed.wait_for(self._idle, seconds) and self._error is None
 
     def close(self) -> None:
         """End the thread after the write in progress. A checkpoint that waits is dropped."""

@@ -24,14 +24,11 @@ log = logging.getLogger(__name__)
 
 
 def run(path: Path, folder: Path | None) -> int:
-    """Write the report of an Experiment, and return the exit code.
+    """Write the report of an Experiment, and return the exit code (epochal_api.pod.ExitCode).
 
     Args:
         path: The operator's file, see epochal_api.experiment_report.
         folder: Folder in place of the results bucket; None to use the bucket.
-
-    Returns:
-        The exit code, see epochal_api.pod.ExitCode.
     """
     stopping, redact = Stopping(), Redactor.of_environment()
     stopping.listen()

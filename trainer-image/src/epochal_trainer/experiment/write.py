@@ -36,16 +36,13 @@ RUNGS = "rungs.png"
 
 
 def write(report: ExperimentReport, bucket: Bucket, scratch: Path, check: Callable[[], None]) -> str:
-    """Write an Experiment's report, and delete the checkpoints that it lists as freed.
+    """Write an Experiment's report, delete the checkpoints that it lists as freed, and return a summary sentence.
 
     Args:
         report: The Experiment.
         bucket: Holds the results of its trials, and takes the report.
         scratch: Folder for files before their upload.
         check: Called before each write; raises if the run must end.
-
-    Returns:
-        A summary sentence.
 
     Raises:
         Failure: If the bucket does not answer, or denies a write.

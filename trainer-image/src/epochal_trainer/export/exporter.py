@@ -39,10 +39,7 @@ class _ExportedModel(NamedTuple):
 
 
 def export(request: Request) -> Export:
-    """Export the models of a request.
-
-    Returns:
-        The files that were written, and whether all formats succeeded.
+    """Export the models of a request, and return the outcome with the files that were written.
 
     Raises:
         NotLoaded: If Keras cannot load a model.

@@ -17,12 +17,7 @@ from epochal_trainer.model.keras_objects import explain
 
 
 class ExportError(Exception):
-    """A model cannot be exported in a format.
-
-    Args:
-        reason: The reason of the export's outcome.
-        message: The error for users, with the layer's name.
-    """
+    """A model cannot be exported in a format."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -30,12 +30,7 @@ _WEIGHT_PREFIX = "weights|"
 
 
 class NotExportable(Exception):
-    """A model that cannot be converted to ONNX.
-
-    Args:
-        message: The cause.
-        layer: The layer that causes it, if it is known.
-    """
+    """A model that cannot be converted to ONNX."""
 
     def __init__(self, message: str, layer: str | None = None) -> None:
         super().__init__(message)

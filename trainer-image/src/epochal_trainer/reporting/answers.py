@@ -50,17 +50,11 @@ def back_off(delay: float) -> float:
 
 
 class ReportRejected(Exception):
-    """A report that the operator did not accept.
-
-    Args:
-        status: HTTP status.
-        text: Body of the response.
-        retry_after: Its Retry-After header.
-    """
+    """A report that the operator did not accept."""
 
     def __init__(self, status: int, text: str, retry_after: str | None) -> None:
         super().__init__(printable(f"HTTP {status} {text[:1000]}".strip()))
-        self.refused = status in _PERMANENT
+        self.is_permanent = status in _PERMANENT
         self.pause = None
         if retry_after and retry_after.isdecimal():
             seconds = min(max(float(retry_after), 1.0), LONGEST_INTERVAL)

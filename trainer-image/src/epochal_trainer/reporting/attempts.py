@@ -27,13 +27,7 @@ class StartedAttempt(NamedTuple):
 
 
 class Attempts:
-    """The attempts of one TrainingJob in its results bucket, including the attempt of this process.
-
-    Args:
-        bucket: The bucket for results.
-        folder: The folder of the TrainingJob in the bucket, without a slash at its end.
-        pod: The uid of this pod.
-    """
+    """The attempts of one TrainingJob in its results bucket, including the attempt of this process."""
 
     def __init__(self, bucket: Bucket, folder: str, pod: str) -> None:
         self._bucket = bucket
@@ -41,14 +35,11 @@ class Attempts:
         self._own = StartedAttempt(0, pod)
 
     def begin(self, spec: str) -> int:
-        """Record this attempt in the bucket. This also shows, before training, that results can be written.
+        """Record this attempt in the bucket, and return its unique number. This also shows that results can be written.
 
         Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
         lists the attempts after its own write, so at least one pod sees the other. The higher attempt takes the next
         number, and the lower attempt ends.
-
-        Returns:
-            The number of this attempt, which no other attempt has.
 
         Raises:
             Failure: If the bucket is missing or refuses access; Superseded.
@@ -68,11 +59,7 @@ class Attempts:
                 return number
 
     def check(self) -> None:
-        """Check that no newer attempt exists.
-
-        Raises:
-            Failure: Superseded, if a newer attempt exists.
-        """
+        """Raise the Superseded failure if a newer attempt exists."""
         if (failure := self.superseded()) is not None:
             raise failure
 

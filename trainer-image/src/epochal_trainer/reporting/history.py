@@ -42,11 +42,10 @@ class Epoch:
 
 
 def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metric values that Keras passes at the end of an epoch, as numbers.
+    """Return the metric values that Keras passes at the end of an epoch: losses first, validation metrics last.
 
-    Returns:
-        Numbers by name: losses first, validation metrics last. The values of an array are numbered: `f1_score_0`,
-            `f1_score_1`, ... The learning rate, which some callbacks add, is left out.
+    The values of an array are numbered: `f1_score_0`, `f1_score_1`, ... The learning rate, which some callbacks add, is
+    left out.
     """
     result: dict[str, float] = {}
     for name, value in logs.items():
@@ -83,7 +82,7 @@ def reported_name(name: str) -> str:
 def seconds_left(
     *, epochs: int, finished: int, fraction: float, elapsed: float, last_epoch: float | None
 ) -> float | None:
-    """Return the remaining seconds of the training.
+    """Return the remaining seconds of the training, or None while there is no measurement.
 
     Args:
         epochs: Total number of epochs.
@@ -91,9 +90,6 @@ def seconds_left(
         fraction: Finished part of the running epoch, from 0 to 1.
         elapsed: Seconds since the running epoch began.
         last_epoch: Seconds that the last finished epoch took.
-
-    Returns:
-        Seconds, or None while there is no measurement.
     """
     if last_epoch is not None:
         return max(0.0, last_epoch * (epochs - finished - fraction))

@@ -44,13 +44,6 @@ class HistoryWriter:
 
     The history that is stored after the training counts. So the exit from the context waits for running uploads, which
     would otherwise replace it.
-
-    Args:
-        results: Takes the files.
-        folder: Folder for the files before their upload.
-        title: Heading of the curves.
-        monitor: The monitored metric.
-        clock: Returns seconds on a monotonic clock.
     """
 
     def __init__(

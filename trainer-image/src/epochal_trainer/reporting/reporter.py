@@ -45,13 +45,10 @@ class Endpoint:
     token_file: Path
 
     def post(self, body: str) -> str:
-        """Send a report to the operator.
-
-        Returns:
-            The body of the operator's response.
+        """Send a report to the operator, and return the body of the response.
 
         Raises:
-            Undelivered: If the operator did not accept the report.
+            ReportRejected: If the operator did not accept the report.
             OSError: If the operator is unreachable.
         """
         address = urlsplit(self.url)
@@ -213,7 +210,7 @@ class Reporter:
         self, report: Report, error: ReportRejected, delay: float, *, urgent: bool
     ) -> tuple[float, Pause]:
         """Return the delays after a report that failed: for a retry of the last report, and for the next report."""
-        if error.refused:
+        if error.is_permanent:
             # An older operator refuses reports without an attempt, and accepts all others.
             if report.attempt:
                 self._warn_once("The operator refuses progress reports (%s). The training continues.", error)

@@ -20,11 +20,7 @@ UNFINISHED = ".unfinished-"
 
 
 class FolderBucket:
-    """A folder with the interface of a bucket: the key of an object is its path in the folder.
-
-    Args:
-        root: The folder.
-    """
+    """A folder with the interface of a bucket: the key of an object is its path in the folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

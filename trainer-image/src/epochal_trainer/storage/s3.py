@@ -71,7 +71,7 @@ class S3Bucket:
         credentials: The credentials that sign requests.
         region: Region in the signatures of requests.
         ca_file: PEM certificates to trust in addition to the system's.
-        patience: Limits the wait for a service that does not answer. A permission that the service granted before and
+        retry: Limits the wait for a service that does not answer. A permission that the service granted before and
             then revoked is waited for too, so that finished work is not lost.
 
     Raises:

@@ -32,13 +32,7 @@ _GOLDEN = 0.6180339887
 
 @dataclass(frozen=True)
 class Numbers:
-    """A scale of numbers.
-
-    Args:
-        low: The lowest number.
-        high: The highest number.
-        log: Whether the scale is logarithmic; then both are above 0.
-    """
+    """A scale of numbers."""
 
     low: float
     high: float
@@ -79,11 +73,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Names:
-    """A scale of names.
-
-    Args:
-        names: The names, from bottom to top.
-    """
+    """A scale of names."""
 
     names: tuple[str, ...]
 

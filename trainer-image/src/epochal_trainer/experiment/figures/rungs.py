@@ -40,17 +40,8 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
                 epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in points), strict=True)
                 marker = "o" if len(points) == 1 else ""
                 width, alpha = (0.7, 0.6) if thin else (1.2, 0.9)
-                axes.plot(
-                    epochs,
-                    values,
-                    color=color,
-                    linewidth=width,
-                    alpha=alpha,
-                    marker=marker,
-                    markersize=3,
-                    label=label,
-                    zorder=1 + index,
-                )
+                style = {"linewidth": width, "alpha": alpha, "marker": marker, "markersize": 3, "zorder": 1 + index}
+                axes.plot(epochs, values, color=color, label=label, **style)
                 label = None
         if report.best in curves:
             epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in curves[report.best]), strict=True)
