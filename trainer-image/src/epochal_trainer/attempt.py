@@ -98,7 +98,7 @@ class Attempt:
                 **reached_before(start),
             )
         with stages.stage("data"):
-            memory = Memory(held=start.snapshot.held if start else 0)
+            memory = Memory(held=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
             monitor = self._check_figures(model, data)
             if adapted := adapt(model, nodes, data.train):

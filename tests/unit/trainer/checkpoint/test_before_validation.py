@@ -27,23 +27,23 @@ def state(model: keras.Model) -> list[np.ndarray[Any, Any]]:
     return list(arrays.values())
 
 
-def same(one: list[np.ndarray[Any, Any]], other: list[np.ndarray[Any, Any]]) -> bool:
-    return all(np.array_equal(current, stored) for current, stored in zip(one, other, strict=True))
+def same(first: list[np.ndarray[Any, Any]], second: list[np.ndarray[Any, Any]]) -> bool:
+    return all(np.array_equal(array, other) for array, other in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("callback", ["EarlyStopping", "SwapEMAWeights"])
 def test_the_state_before_validation_is_restored(callback: str) -> None:
     model, user = trained(), getattr(keras.callbacks, callback)()
     user.set_model(model)
-    was = state(model)
-    before = ValidationBackup(model, [user])
+    before = state(model)
+    backup = ValidationBackup(model, [user])
     user.on_test_begin()
     model.evaluate(np.zeros((2, UNITS)), np.ones((2, 1)), verbose=0)
     model(np.ones((2, UNITS)), training=True)
     np.random.random()  # noqa: NPY002
-    assert not same(state(model), was)
-    before.restore()
-    assert same(state(model), was)
+    assert not same(state(model), before)
+    backup.restore()
+    assert same(state(model), before)
     assert not getattr(user, "_ema_weights_in_model", False)
 
 

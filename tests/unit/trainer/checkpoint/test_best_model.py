@@ -58,11 +58,11 @@ def test_the_best_model_is_found(
     tmp_path: Path, models: list[Any], best: int | None, found: tuple[int, str] | None
 ) -> None:
     summary = {"models": models, "best": best and {"epoch": best, "metric": "val_loss", "value": 0.1}, "epochs": 20}
-    one = found_in(tmp_path, summary, "best.keras", "model.keras")
-    assert (one and (one.epoch, one.uri.rsplit("/", 1)[1])) == found
-    if one is not None:
-        assert one.file.path.read_bytes() == CONTENT
-        assert one.file.path.suffix == ".keras"
+    found_model = found_in(tmp_path, summary, "best.keras", "model.keras")
+    assert (found_model and (found_model.epoch, found_model.uri.rsplit("/", 1)[1])) == found
+    if found_model is not None:
+        assert found_model.file.path.read_bytes() == CONTENT
+        assert found_model.file.path.suffix == ".keras"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def keeping(of: keras.Model, *callbacks: Any) -> BestWeights:
     return BestWeights(of, callbacks, Costs())
 
 
-def taken(best: BestWeights, epoch: int = 1) -> EpochWeights:
+def copied(best: BestWeights, epoch: int = 1) -> EpochWeights:
     best.take(epoch)
     assert best.kept is not None
     return best.kept
@@ -43,7 +43,7 @@ def change(of: keras.Model) -> None:
 def test_weights_are_copied_and_assigned() -> None:
     of = model()
     best, before = keeping(of), digest(of)
-    kept = taken(best)
+    kept = copied(best)
     assert kept.digest() == before
     change(of)
     assert digest(of) != before == kept.digest()
@@ -59,7 +59,7 @@ def test_the_digest_depends_on_values_types_shapes_and_order() -> None:
         return EpochWeights(1, described, {f"best/{index}": array for index, array in enumerate(arrays)}).digest()
 
     zeros, ones = np.zeros((2, 3), "float32"), np.ones((2, 3), "float32")
-    every = [
+    digests = [
         of(zeros),
         of(ones),
         of(zeros.reshape(3, 2)),
@@ -70,27 +70,27 @@ def test_the_digest_depends_on_values_types_shapes_and_order() -> None:
         of(np.zeros((), "float32")),
         of(),
     ]
-    assert len(set(every)) == len(every)
+    assert len(set(digests)) == len(digests)
     assert of(np.asfortranarray(np.arange(6.0).reshape(2, 3))) == of(np.arange(6.0).reshape(2, 3))
 
 
 def test_memory_is_reused_unless_a_checkpoint_needs_it(tmp_path: Path) -> None:
     of = model()
     best = keeping(of)
-    first = taken(best)
+    first = copied(best)
     assert first.state(Position(epoch=1)).own
-    second = taken(best, 2)
+    second = copied(best, 2)
     assert second.arrays["best/0"] is first.arrays["best/0"]
     state = second.state(Position(epoch=3))
     assert not state.own
-    third = taken(best, 4)
+    third = copied(best, 4)
     assert third.arrays["best/0"] is not second.arrays["best/0"]
     written = second.file(tmp_path)
     change(of)
     assert EpochWeights.read(state, written).digest() == third.digest() != digest(of)
     assert third.state(Position(epoch=5)).epoch == 4
     third.file(tmp_path)
-    assert taken(best, 6).arrays["best/0"] is third.arrays["best/0"]  # it is in a file by now
+    assert copied(best, 6).arrays["best/0"] is third.arrays["best/0"]  # it is in a file by now
     assert second.file(tmp_path) is written
 
 
@@ -104,15 +104,15 @@ def test_memory_is_reused_unless_a_checkpoint_needs_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_of_the_best_epoch_holds_its_weights(position: Position, *, own: bool) -> None:
-    kept = taken(keeping(model()), 2)
+    kept = copied(keeping(model()), 2)
     found = kept.state(position)
     assert (found.epoch, found.own) == (2, own)
-    assert [each.path.split("/", 1)[1] for each in found.variables][:2] == ["one/kernel", "one/bias"]
+    assert [variable.path.split("/", 1)[1] for variable in found.variables][:2] == ["one/kernel", "one/bias"]
 
 
 def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
     of = model()
-    files = [taken(keeping(of)).file(tmp_path) for _ in range(2)]
+    files = [copied(keeping(of)).file(tmp_path) for _ in range(2)]
     assert files[0].path != files[1].path
     assert files[0].sha256 == files[1].sha256
 
@@ -120,7 +120,7 @@ def test_equal_weights_give_equal_files(tmp_path: Path) -> None:
 def test_bfloat16_weights_keep_their_bits(tmp_path: Path) -> None:
     layer = keras.layers.Dense(2, dtype="bfloat16")
     of = keras.Sequential([keras.Input((3,)), layer])
-    kept = taken(keeping(of))
+    kept = copied(keeping(of))
     found = EpochWeights.read(kept.state(Position()), kept.file(tmp_path))
     assert found.arrays["best/0"].dtype == ml_dtypes.bfloat16
     assert found.digest() == kept.digest() == digest(of)
@@ -137,7 +137,7 @@ def test_bfloat16_weights_keep_their_bits(tmp_path: Path) -> None:
 def test_weights_that_differ_from_the_description_are_refused(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
-    kept = taken(keeping(model()))
+    kept = copied(keeping(model()))
     state = kept.state(Position())
     first, *others = state.variables
     with pytest.raises(UnreadableCheckpoint, match=message):
@@ -147,7 +147,7 @@ def test_weights_that_differ_from_the_description_are_refused(
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    kept = taken(keeping(model()))
+    kept = copied(keeping(model()))
     (tmp_path / "damaged").write_bytes(kept.file(tmp_path).path.read_bytes()[:-9])
     with pytest.raises(UnreadableCheckpoint, match="damaged"):
         EpochWeights.read(kept.state(Position()), FileCopy(tmp_path / "damaged"))
@@ -155,7 +155,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 def test_weights_are_matched_by_name() -> None:
     stored, current = model(), model()
-    kept = taken(keeping(stored))
+    kept = copied(keeping(stored))
     (described, *others), arrays = kept.state(Position()).variables, list(kept.arrays.values())
     order = [*others, described]
     mixed = EpochWeights(1, order, {f"best/{index}": array for index, array in enumerate([*arrays[1:], arrays[0]])})
@@ -169,7 +169,7 @@ def test_weights_are_matched_by_name() -> None:
 @pytest.mark.parametrize("own", [True, False])
 def test_resume_with_best_weights(*, own: bool) -> None:
     of = model()
-    best, kept = keeping(of), taken(keeping(of), 3)
+    best, kept = keeping(of), copied(keeping(of), 3)
     change(of)
     best.resume(BestState(epoch=3, own=own, variables=[]), None if own else kept)
     assert best.kept is not None
@@ -190,10 +190,10 @@ def test_averaged_weights_that_were_validated_are_copied(*, scaled: bool) -> Non
         of.optimizer = keras.optimizers.LossScaleOptimizer(of.optimizer)
     swap = keras.callbacks.SwapEMAWeights()
     average.assign(np.full((3, 2), 5.0))
-    kept = taken(keeping(of, swap))
+    kept = copied(keeping(of, swap))
     np.testing.assert_array_equal(kept.arrays["best/0"], np.full((3, 2), 5.0))
     assert not kept.state(Position(epoch=1)).own
     swap._ema_weights_in_model = True  # as after an epoch, where that is asked for
-    kept = taken(keeping(of, swap))
+    kept = copied(keeping(of, swap))
     assert kept.digest() == digest(of)
     assert kept.state(Position(epoch=1)).own

@@ -41,10 +41,10 @@ def test_slots(optimizer: list[str], model: list[str], found: list[Slot | None])
 
 def network(optimizer: str | keras.optimizers.Optimizer, *frozen: str) -> keras.Model:
     """Return a compiled network of layers of the same shape."""
-    taken = given = keras.Input((3,))
+    inputs = hidden = keras.Input((3,))
     for name in LAYERS:
-        given = keras.layers.Dense(3, name=name, trainable=name not in frozen)(given)
-    made = keras.Model(taken, given)
+        hidden = keras.layers.Dense(3, name=name, trainable=name not in frozen)(hidden)
+    made = keras.Model(inputs, hidden)
     made.compile(optimizer=optimizer, loss="mse")
     made.optimizer.build(made.trainable_variables)
     return made
@@ -63,16 +63,16 @@ def transfer(stored: keras.Model, current: keras.Model) -> slots.Transfer:
     for group in (MODEL, OPTIMIZER):
         arrays.update(variables.values(groups[group], group))
     described = {group: variables.describe(groups[group]) for group in (MODEL, OPTIMIZER)}
-    mine = variables.groups(current)
-    variables.reorder(described[MODEL], mine[MODEL], MODEL, arrays)
-    moved = slots.reorder(described, mine, arrays)
+    current_groups = variables.groups(current)
+    variables.reorder(described[MODEL], current_groups[MODEL], MODEL, arrays)
+    moved = slots.reorder(described, current_groups, arrays)
     for group in (MODEL, OPTIMIZER):
-        variables.assign(mine[group], group, arrays)
+        variables.assign(current_groups[group], group, arrays)
     return moved
 
 
 def variables_of(model: keras.Model, layer: str) -> list[Array]:
-    return [np.array(one) for one in model.optimizer.variables if f"/{layer}_" in one.path]
+    return [np.array(variable) for variable in model.optimizer.variables if f"/{layer}_" in variable.path]
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "Nadam", "Lion", "Adagrad", "Ftrl", "Adafactor"])
@@ -80,8 +80,9 @@ def test_all_variables_of_the_same_layers_are_transferred(optimizer: str) -> Non
     stored, current = trained(optimizer), network(optimizer)
     moved = transfer(stored, current)
     assert (moved.unfrozen, moved.frozen) == ([], [])
-    for one, other in zip(variables.groups(stored)[OPTIMIZER], variables.groups(current)[OPTIMIZER], strict=True):
-        np.testing.assert_array_equal(np.array(one), np.array(other), err_msg=one.path)
+    groups = (variables.groups(model)[OPTIMIZER] for model in (stored, current))
+    for variable, counterpart in zip(*groups, strict=True):
+        np.testing.assert_array_equal(np.array(variable), np.array(counterpart), err_msg=variable.path)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "Nadam", "Adagrad"])
@@ -90,8 +91,8 @@ def test_variables_of_a_frozen_layer_are_dropped(optimizer: str) -> None:
     moved = transfer(stored, current)
     assert (moved.unfrozen, moved.frozen) == ([], ["dense_0"])
     for layer in LAYERS[1:]:
-        for mine, its in zip(variables_of(current, layer), variables_of(stored, layer), strict=True):
-            np.testing.assert_array_equal(mine, its)
+        for current_value, stored_value in zip(variables_of(current, layer), variables_of(stored, layer), strict=True):
+            np.testing.assert_array_equal(current_value, stored_value)
     assert variables_of(current, "dense_0") == []
     assert current.optimizer.iterations == 1
     current.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
@@ -104,8 +105,8 @@ def test_variables_of_an_unfrozen_layer_are_initialized(optimizer: str, initial:
     assert (moved.unfrozen, moved.frozen) == (["dense_0", "dense_1"], ["dense_2"])
     for layer in moved.unfrozen:
         assert len(variables_of(current, layer)) >= 2
-        for one in variables_of(current, layer):
-            np.testing.assert_array_equal(one, np.full_like(one, initial))
+        for variable in variables_of(current, layer):
+            np.testing.assert_array_equal(variable, np.full_like(variable, initial))
     assert current.optimizer.iterations == 1
 
 
@@ -121,22 +122,23 @@ def test_variables_that_begin_as_the_weight_take_that_of_the_checkpoint(
 
     stored, current = trained(fresh(), "dense_0"), network(fresh())
     transfer(stored, current)
-    (moved,) = [np.array(one) for one in current.optimizer.variables if one.path.endswith(f"/dense_0_kernel_{purpose}")]
+    name = f"/dense_0_kernel_{purpose}"
+    (moved,) = [np.array(variable) for variable in current.optimizer.variables if variable.path.endswith(name)]
     np.testing.assert_array_equal(moved, np.array(stored.get_layer("dense_0").kernel))
     np.testing.assert_array_equal(moved, np.array(current.get_layer("dense_0").kernel))
 
 
 def test_the_error_names_layers_with_another_trainable() -> None:
     """Adafactor's variables are not named after the weights."""
-    said = r"\(layers: dense_0 trainable in the checkpoint only; set their `trainable` as in the checkpoint"
-    with pytest.raises(VariablesDiffer, match=said):
+    message = r"\(layers: dense_0 trainable in the checkpoint only; set their `trainable` as in the checkpoint"
+    with pytest.raises(VariablesDiffer, match=message):
         transfer(trained("Adafactor"), network("Adafactor", "dense_0"))
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_layers_trained_in_both_must_have_the_same_variables(*, turned: bool) -> None:
-    one, other = keras.optimizers.Adam(), keras.optimizers.Adam(amsgrad=True)
-    stored, current = (other, one) if turned else (one, other)
+    plain, amsgrad = keras.optimizers.Adam(), keras.optimizers.Adam(amsgrad=True)
+    stored, current = (amsgrad, plain) if turned else (plain, amsgrad)
     with pytest.raises(VariablesDiffer, match="dense_0_kernel_velocity_hat") as caught:
         transfer(trained(stored), network(current))
     assert "trainable" not in str(caught.value)

@@ -186,9 +186,9 @@ def trained(optimizer: Any) -> keras.Model:
 
 
 def frozen(*layers: str) -> keras.Model:
-    given = keras.Input((3,))
-    hidden = keras.layers.Dense(2, name="hidden", trainable="hidden" not in layers)(given)
-    built = keras.Model(given, keras.layers.Dense(1, name="out", trainable="out" not in layers)(hidden))
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(2, name="hidden", trainable="hidden" not in layers)(inputs)
+    built = keras.Model(inputs, keras.layers.Dense(1, name="out", trainable="out" not in layers)(hidden))
     built.compile(optimizer="RMSprop", loss="mse")
     built.optimizer.build(built.trainable_variables)
     return built
@@ -373,7 +373,7 @@ DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
 
 
 @pytest.mark.parametrize(
-    ("stored", "current", "told"),
+    ("stored", "current", "is_seen"),
     [
         ({"division": None}, {"division": {}}, False),
         ({"division": None}, {"division": None, "samples": 12}, False),
@@ -387,9 +387,9 @@ DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
         ({"division": {}, "seen": True}, {"division": {}, "data": {"a": "1" * 64}}, False),
     ],
 )
-def test_validation_samples_seen_in_training(stored: dict[str, Any], current: dict[str, Any], *, told: bool) -> None:
+def test_validation_samples_seen_in_training(stored: dict[str, Any], current: dict[str, Any], *, is_seen: bool) -> None:
     start = taken(model(), facts=FACTS.model_copy(update=stored))
-    assert continued_facts(start, FACTS.model_copy(update=current), Monitor("loss")).seen == told
+    assert continued_facts(start, FACTS.model_copy(update=current), Monitor("loss")).seen == is_seen
 
 
 EARLY = {"callback": "EarlyStopping", "patience": 3}
@@ -464,9 +464,9 @@ def test_best_weights_of_early_stopping_are_reordered(*, own: bool) -> None:
     """Layers that are listed in another order are the same network."""
 
     def merged(order: list[str]) -> keras.Model:
-        given = keras.Input((3,))
-        parts = {name: keras.layers.Dense(2, name=name)(keras.layers.Dropout(0.5)(given)) for name in ("one", "other")}
-        built = keras.Model(given, keras.layers.Add()([parts[name] for name in order]))
+        inputs = keras.Input((3,))
+        parts = {name: keras.layers.Dense(2, name=name)(keras.layers.Dropout(0.5)(inputs)) for name in ("one", "other")}
+        built = keras.Model(inputs, keras.layers.Add()([parts[name] for name in order]))
         built.compile(optimizer="SGD", loss="mse")
         return built
 
@@ -551,9 +551,9 @@ def test_missing_learned_state_of_other_data_fails(*, own: bool, reason: str) ->
     stored, current = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
     fit_to_model(without_what_was_learned(taken(stored, own=own)), current, FACTS, VERSIONS)
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
-    with pytest.raises(Failure, match="lacks integer_lookup_0/vocabulary, which was learned from other data") as why:
+    with pytest.raises(Failure, match="lacks integer_lookup_0/vocabulary, which was learned from other data") as caught:
         fit_to_model(without_what_was_learned(taken(stored, own=own)), current, facts, VERSIONS)
-    assert why.value.reason == reason
+    assert caught.value.reason == reason
 
 
 def test_a_vocabulary_that_is_too_large_fails() -> None:

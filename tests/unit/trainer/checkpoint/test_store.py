@@ -282,7 +282,7 @@ def test_best_weights_are_stored_once_and_deleted_with_the_last_checkpoint(
         store.write(with_best(make(epoch), second))
         found = opened().newest()
         assert best_of(found) == (2, second.digest())
-        assert found.held == found.size + second.size
+        assert found.memory_bytes == found.size + second.size
     assert len(uploads) == 1
     store.write(with_best(make(5), fifth))
     assert list((folder / "files").iterdir())  # the previous checkpoint still needs them

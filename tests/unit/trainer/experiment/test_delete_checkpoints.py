@@ -6,12 +6,12 @@ from epochal_trainer.experiment.write import delete_checkpoints
 from epochal_trainer.lib.failures import refused
 from epochal_trainer.storage import FolderBucket
 
-from tests.unit.trainer.experiment.reports import place, report, trial
+from tests.unit.trainer.experiment.reports import report, trial, trial_folder
 
 GIVEN_UP = report(
-    trial(1, "0.5", "0.6", freed=[place(1, 0)]),
+    trial(1, "0.5", "0.6", freed=[trial_folder(1, 0)]),
     trial(2, "0.9"),
-    trial(3, "0.1", freed=[place(3, 0)]),
+    trial(3, "0.1", freed=[trial_folder(3, 0)]),
     trial(11, "0.8"),
 )
 FILES = ("model.keras", "history.csv", "checkpoints/latest.json", "checkpoints/1.zip", "checkpoints/files/abc")
@@ -39,8 +39,8 @@ def bucket(tmp_path: Path) -> FolderBucket:
 def test_only_freed_checkpoints_are_deleted(bucket: FolderBucket) -> None:
     before = bucket.keys("")
     deleted = delete_checkpoints(GIVEN_UP, bucket)
-    gone = ("models/vision/search-1-r0/uid-1-0/checkpoints/", "models/vision/search-3-r0/uid-3-0/checkpoints/")
-    assert bucket.keys("") == [key for key in before if not key.startswith(gone)]
+    freed = ("models/vision/search-1-r0/uid-1-0/checkpoints/", "models/vision/search-3-r0/uid-3-0/checkpoints/")
+    assert bucket.keys("") == [key for key in before if not key.startswith(freed)]
     assert deleted == 6
 
 

@@ -6,7 +6,7 @@ from epochal_trainer.experiment.write import write
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.storage import FolderBucket
 
-from tests.unit.trainer.experiment.reports import place, report, trial
+from tests.unit.trainer.experiment.reports import report, trial, trial_folder
 
 
 def test_checkpoints_are_deleted_before_histories_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,5 +21,5 @@ def test_checkpoints_are_deleted_before_histories_are_read(tmp_path: Path, monke
 
     monkeypatch.setattr(histories, "read", read)
     with pytest.raises(Failure, match="may not be read"):
-        write(report(trial(1, "0.5", freed=[place(1, 0)])), bucket, scratch, lambda: None)
+        write(report(trial(1, "0.5", freed=[trial_folder(1, 0)])), bucket, scratch, lambda: None)
     assert not given_up.exists()

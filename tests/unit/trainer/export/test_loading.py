@@ -52,9 +52,9 @@ def test_other_types_are_served_in_float32(tmp_path: Path, policy: str, precisio
     assert {layer.dtype_policy.name for layer in loaded.served.layers} == {"float32"}
     assert {weight.dtype for weight in loaded.served.weights} <= {"float32", "int32"}
     samples = np.random.default_rng(0).random((5, 4), np.float32)
-    wanted, found = (model(samples, training=False) for model in (loaded.trained, loaded.served))
+    expected, found = (model(samples, training=False) for model in (loaded.trained, loaded.served))
     assert str(found.dtype.name) == "float32"
-    assert np.abs(np.asarray(keras.ops.cast(wanted, "float32")) - np.asarray(found)).max() < tolerance
+    assert np.abs(np.asarray(keras.ops.cast(expected, "float32")) - np.asarray(found)).max() < tolerance
 
 
 def test_a_single_layer_determines_the_precision(tmp_path: Path) -> None:

@@ -21,13 +21,13 @@ def run(request: Request, program: str, free_memory: Callable[[], int] = lambda:
 
 
 def test_the_process_gets_no_credentials_and_no_gpu() -> None:
-    given = {
+    variables = {
         ACCESS_KEY_ENV: "key",
         SECRET_KEY_ENV: "secret",
         SESSION_TOKEN_ENV: "token",
         "PATH": "/bin",
     }
-    found = process.environment(given)
+    found = process.environment(variables)
     assert {name: found[name] for name in ("PATH", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")} == {
         "PATH": "/bin",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -44,7 +44,7 @@ def test_the_process_is_not_started_without_free_memory(request_for: Request) ->
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("program", "message"),
     [
         (
             "import sys; print('no', flush=True); sys.exit('ImportError: no tf2onnx')",
@@ -55,10 +55,10 @@ def test_the_process_is_not_started_without_free_memory(request_for: Request) ->
         ("open('outcome.json', 'w').write('{')", "its process ended with exit code 0"),
     ],
 )
-def test_an_end_without_outcome_is_reported(request_for: Request, program: str, said: str) -> None:
+def test_an_end_without_outcome_is_reported(request_for: Request, program: str, message: str) -> None:
     outcome = run(request_for, program)
     assert outcome.reason == "ExportFailed"
-    assert said in outcome.message
+    assert message in outcome.message
     assert (outcome.exports, outcome.signature) == ([], None)
 
 

@@ -66,19 +66,22 @@ def test_only_exported_files_are_stored(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_request_has_all_models_and_validation_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Request] = []
+    requests: list[Request] = []
 
     def look(request: Request) -> Export:
         assert request.samples is not None
         with np.load(request.samples) as stored:
             assert stored["input:input"].shape == (16, 2, 2, 1)
             assert (stored["input:input"][[0, -1]] == VALIDATION.features[[0, -1]]).all()
-        asked.append(request)
+        requests.append(request)
         return Export(reason="ExportFailed")
 
     exported(tmp_path, monkeypatch, look)
-    (request,) = asked
-    assert [(one.which, one.path.name) for one in request.models] == [("Last", "model.keras"), ("Best", "best.keras")]
+    (request,) = requests
+    assert [(model.which, model.path.name) for model in request.models] == [
+        ("Last", "model.keras"),
+        ("Best", "best.keras"),
+    ]
     assert request.classes == ["cat", "dog"]
     assert request.image is not None
     assert (request.image.lowest, request.image.highest) == (0, 7), "as in the training set"
@@ -123,20 +126,20 @@ def test_the_last_attempt_exports_without_earlier_interruptions(
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (refused("ResultsNotWritable", "the bucket is full"), "the bucket is full"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
         (ValueError("odd"), "ValueError: odd"),
     ],
 )
-def test_errors_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str) -> None:
+def test_errors_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
     def fails(request: Request) -> Export:
         raise error
 
     outcome, results = exported(tmp_path, monkeypatch, fails)
     assert outcome.reason == "ExportFailed"
-    assert said in outcome.message
+    assert message in outcome.message
     assert (outcome.exports, outcome.signature) == ([], None)
     assert not (results / EXPORTING).exists()
 
@@ -146,7 +149,9 @@ def test_a_model_that_keras_cannot_load_is_a_failed_export(tmp_path: Path, monke
     assert (outcome.reason, outcome.message) == ("ExportFailed", "Keras cannot")
 
 
-def told(folder: Path, model: keras.Model, check: Callable[[], None] = lambda: None) -> tuple[str | None, Path]:
+def stored_signature(
+    folder: Path, model: keras.Model, check: Callable[[], None] = lambda: None
+) -> tuple[str | None, Path]:
     """Returns the digest of a signature of which nothing was exported, and where it is to lie."""
     (folder / "bucket").mkdir()
     (folder / "model.keras").write_bytes(b"a model")
@@ -162,19 +167,19 @@ def network() -> keras.Model:
 
 
 def test_the_signature_is_stored_without_an_export(tmp_path: Path) -> None:
-    digest, path = told(tmp_path, network())
+    digest, path = stored_signature(tmp_path, network())
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     signature = Signature.model_validate_json(path.read_bytes())
     assert (signature.classes, signature.probabilities) == (["cat", "dog"], True)
     assert signature.image is not None
     assert (signature.image.height, signature.image.lowest, signature.image.highest) == (2, 0, 7)
-    assert [(one.name, one.shape) for one in signature.inputs + signature.outputs] == [
+    assert [(model.name, model.shape) for model in signature.inputs + signature.outputs] == [
         ("input", [2, 2, 1]),
         ("animal", [2]),
     ]
-    (one,) = signature.models
+    (model,) = signature.models
     keras_file = ExportedFile(name="model.keras", sha256=hashlib.sha256(b"a model").hexdigest())
-    assert (one.model, one.keras, one.onnx, signature.check) == ("Last", keras_file, None, None)
+    assert (model.model, model.keras, model.onnx, signature.check) == ("Last", keras_file, None, None)
 
 
 def test_errors_of_the_signature_do_not_fail_the_training(tmp_path: Path) -> None:
@@ -184,17 +189,17 @@ def test_errors_of_the_signature_do_not_fail_the_training(tmp_path: Path) -> Non
     of_one_size = keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(1)])
     for name, model, check in (("untold", of_one_size, lambda: None), ("unstored", network(), full)):
         (folder := tmp_path / name).mkdir()
-        digest, path = told(folder, model, check)
+        digest, path = stored_signature(folder, model, check)
         assert digest is None
         assert not path.exists()
 
 
 def test_a_superseded_attempt_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def taken() -> None:
+    def superseded_check() -> None:
         raise superseded("attempt 1", "attempt 2")
 
     with pytest.raises(Failure, match="attempt 2 has begun since"):
-        exported(tmp_path, monkeypatch, all_in_order, taken)
+        exported(tmp_path, monkeypatch, all_in_order, superseded_check)
     (tmp_path / "other").mkdir()
     with pytest.raises(Failure, match="attempt 2 has begun since"):
-        told(tmp_path / "other", network(), taken)
+        stored_signature(tmp_path / "other", network(), superseded_check)

@@ -17,18 +17,22 @@ def several(*, by_name: bool = False) -> keras.Model:
     shared = layers.Dense(2, name="shared")
     wide = layers.Dense(5)(layers.Reshape((1,))(left))
     pooled = layers.GlobalMaxPooling1D(name="pooled")(keras.ops.cast(right, "float32"))
-    taken = {"right": right, "left": left} if by_name else [right, left]
-    return keras.Model(taken, [shared(wide), pooled, shared(pooled)])
+    inputs = {"right": right, "left": left} if by_name else [right, left]
+    return keras.Model(inputs, [shared(wide), pooled, shared(pooled)])
 
 
 @pytest.mark.parametrize("by_name", [False, True])
 def test_inputs_and_outputs_are_named_by_their_layers(*, by_name: bool) -> None:
     model = several(by_name=by_name)
-    assert sorted((one.name, one.shape, one.dtype) for one in inputs_of(model)) == [
+    assert sorted((spec.name, spec.shape, spec.dtype) for spec in inputs_of(model)) == [
         ("left", [], "float32"),
         ("right", [-1, 5], "int32"),
     ]
-    assert [(one.name, one.shape) for one in outputs_of(model)] == [("shared", [2]), ("pooled", [5]), ("shared_2", [2])]
+    assert [(spec.name, spec.shape) for spec in outputs_of(model)] == [
+        ("shared", [2]),
+        ("pooled", [5]),
+        ("shared_2", [2]),
+    ]
 
 
 @pytest.mark.parametrize("by_name", [False, True])
@@ -47,7 +51,7 @@ def test_inputs_are_passed_by_name(*, by_name: bool) -> None:
 def test_string_inputs() -> None:
     look_up = layers.StringLookup(vocabulary=["a", "of"], name="words")
     model = keras.Sequential([keras.Input((2,), dtype="string", name="input"), look_up])
-    assert [(one.name, one.shape, one.dtype) for one in inputs_of(model)] == [("input", [2], "str")]
+    assert [(spec.name, spec.shape, spec.dtype) for spec in inputs_of(model)] == [("input", [2], "str")]
     assert predict(model, {"input": np.array([["of", "what"]], object)})["words"].tolist() == [[2, 0]]
 
 
@@ -57,7 +61,7 @@ class Subclassed(keras.Model):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "message"),
     [
         (lambda: Subclassed(name="mine"), "expected a functional or Sequential model, found 'mine', a Subclassed"),
         (
@@ -66,10 +70,10 @@ class Subclassed(keras.Model):  # type: ignore[misc]
         ),
     ],
 )
-def test_unsupported_models(model: Any, said: str) -> None:
-    with pytest.raises(UnsupportedModel) as told:
+def test_unsupported_models(model: Any, message: str) -> None:
+    with pytest.raises(UnsupportedModel) as caught:
         inputs_of(model())
-    assert str(told.value) == said
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

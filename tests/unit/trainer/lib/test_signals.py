@@ -11,8 +11,8 @@ def stopping() -> Iterator[Stopping]:
     listening = Stopping()
     listening.listen()
     yield listening
-    for number, taken in before.items():
-        signal.signal(number, taken)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

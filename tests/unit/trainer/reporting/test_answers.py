@@ -14,7 +14,7 @@ def test_delays_grow_up_to_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "pause"),
+    ("answer", "pause"),
     [
         ({"message": "applied", "reportAfterSeconds": 20}, Pause(20, 0)),
         ({"message": "applied", "reportAfterSeconds": 20, "epochAfterSeconds": 2}, Pause(20, 2)),
@@ -28,8 +28,8 @@ def test_delays_grow_up_to_the_limit() -> None:
         (["applied"], None),
     ],
 )
-def test_the_operator_sets_the_interval(said: object, pause: Pause | None) -> None:
-    assert requested_pause(json.dumps(said)) == pause
+def test_the_operator_sets_the_interval(answer: object, pause: Pause | None) -> None:
+    assert requested_pause(json.dumps(answer)) == pause
 
 
 @pytest.mark.parametrize("text", ["", "<html>", '{"message": "appl', "NaN", "[" * 5000])

@@ -70,9 +70,9 @@ def test_the_lower_pod_with_the_same_number_ends(tmp_path: Path) -> None:
 def test_the_higher_pod_with_the_same_number_takes_the_next(tmp_path: Path) -> None:
     bucket, other = Interrupted(tmp_path), attempts(tmp_path, "a")
     bucket.meanwhile = lambda: other.begin("spec")
-    held_up = attempts(tmp_path, "b", bucket)
-    assert held_up.begin("spec") == 2  # No report of the other one's counts from here on.
-    held_up.check()
+    delayed = attempts(tmp_path, "b", bucket)
+    assert delayed.begin("spec") == 2  # No report of the other one's counts from here on.
+    delayed.check()
     with pytest.raises(Failure, match="attempt 2 of pod b has begun since and replaces attempt 1 of pod a"):
         other.check()
 
@@ -84,13 +84,13 @@ def test_one_of_many_simultaneous_attempts_continues(tmp_path: Path, pods: tuple
     def begin(pod: str, *rest: str) -> None:
         bucket = Interrupted(tmp_path)
         bucket.meanwhile = (lambda: begin(*rest)) if rest else None
-        one = attempts(tmp_path, pod, bucket)
+        attempt = attempts(tmp_path, pod, bucket)
         with suppress(Failure):
-            one.begin("spec")
-            going_on.append(one)
+            attempt.begin("spec")
+            going_on.append(attempt)
 
     begin(*pods)
-    assert len([one for one in going_on if one.superseded() is None]) == 1
+    assert len([attempt for attempt in going_on if attempt.superseded() is None]) == 1
 
 
 def test_a_missing_bucket_fails_before_training(tmp_path: Path) -> None:

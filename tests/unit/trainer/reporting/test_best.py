@@ -14,9 +14,9 @@ def epoch(number: int, **metrics: float) -> Epoch:
     return Epoch(number, 1.5, 0.001, metrics)
 
 
-def another(one: Epoch) -> Epoch:
+def another(of: Epoch) -> Epoch:
     """Returns an epoch as that of another training, or of another loss."""
-    return replace(one, comparable=False)
+    return replace(of, comparable=False)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_is_better_depends_on_the_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
+    ("name", "reported"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
 )
-def test_the_metric_name_is_valid_for_the_operator(name: str, told: str) -> None:
+def test_the_metric_name_is_valid_for_the_operator(name: str, reported: str) -> None:
     found = best([epoch(1, **{name: 0.5})], Monitor(name))
     assert found is not None
-    assert found.metric == told
+    assert found.metric == reported

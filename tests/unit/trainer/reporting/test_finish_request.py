@@ -10,7 +10,7 @@ def answer(*, finish: bool | None = None, reached_epoch: int | None = None) -> A
 
 
 @pytest.mark.parametrize(
-    ("answers", "after"),
+    ("answers", "last_epoch"),
     [
         ([], None),
         ([answer()], None),
@@ -25,8 +25,8 @@ def answer(*, finish: bool | None = None, reached_epoch: int | None = None) -> A
 )
 def test_last_epoch(answers: list[Answer], last_epoch: int | None) -> None:
     finish = FinishRequest()
-    for one in answers:
-        finish.update(one)
+    for received in answers:
+        finish.update(received)
     assert finish.last_epoch(3) == last_epoch
 
 

@@ -23,9 +23,9 @@ def test_the_font_list_of_the_image_is_used(tmp_path: Path) -> None:
     image, pod = tmp_path / "image", tmp_path / "pod" / "matplotlib"
     assert "generated new fontManager" in load(image)
     copy_font_cache({"MPLCONFIGDIR": str(pod)}, image)
-    said = load(pod)
-    assert "Using fontManager instance" in said
-    assert "generated new fontManager" not in said
+    printed = load(pod)
+    assert "Using fontManager instance" in printed
+    assert "generated new fontManager" not in printed
 
 
 def test_nothing_is_copied_outside_of_the_image(tmp_path: Path) -> None:

@@ -34,22 +34,22 @@ def test_values_per_class_are_numbered() -> None:
 
 
 def test_a_report_has_losses_and_a_limited_number_of_metrics() -> None:
-    every = metric_values({"f1_score": np.zeros(100), "loss": 1.0, "val_f1_score": np.ones(10), "val_loss": 2.0})
-    assert len(every) == 112
-    told = report_metrics(every)
-    assert list(told) == [name for name in every if name in told]
-    assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(told)
-    assert len(told) == 64
-    assert "f1_score_99" not in told
-    assert "f1_score_99" in report_metrics(every, first="f1_score_99")
+    values = metric_values({"f1_score": np.zeros(100), "loss": 1.0, "val_f1_score": np.ones(10), "val_loss": 2.0})
+    assert len(values) == 112
+    reported = report_metrics(values)
+    assert list(reported) == [name for name in values if name in reported]
+    assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(reported)
+    assert len(reported) == 64
+    assert "f1_score_99" not in reported
+    assert "f1_score_99" in report_metrics(values, first="f1_score_99")
     assert report_metrics({"loss": 1.0}) == {"loss": 1.0}
 
 
 def test_metric_names_in_a_report_are_valid_for_the_operator() -> None:
-    told = report_metrics({"loss": 1.0, "top\u202e5\n\x1b": 0.5, "head_" * 40: 0.25, "\u200b": 0.0})
-    assert told == {"loss": 1.0, "top 5": 0.5, ("head_" * 40)[:128]: 0.25}
-    report = {"attempt": 1, "sequence": 1, "stage": "Training", "epochs": 3, "metrics": told}
-    assert Report.model_validate(report).metrics == told
+    reported = report_metrics({"loss": 1.0, "top\u202e5\n\x1b": 0.5, "head_" * 40: 0.25, "\u200b": 0.0})
+    assert reported == {"loss": 1.0, "top 5": 0.5, ("head_" * 40)[:128]: 0.25}
+    report = {"attempt": 1, "sequence": 1, "stage": "Training", "epochs": 3, "metrics": reported}
+    assert Report.model_validate(report).metrics == reported
 
 
 @pytest.mark.parametrize(

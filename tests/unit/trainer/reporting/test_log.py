@@ -24,9 +24,9 @@ logging.getLogger(log.PACKAGE).info("%s holds 8×8 and\\n\\tmore", "a\\x1b]0;own
 
 def test_control_characters_are_escaped_in_the_log(tmp_path: Path) -> None:
     file = tmp_path / "training.log"
-    ended = subprocess.run([sys.executable, "-c", LOGGED, file], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([sys.executable, "-c", LOGGED, file], check=True, stdout=subprocess.PIPE, text=True)
     words = r"a\x1b]0;owned\x07\x9b31m holds 8×8 and" + "\n\tmore\n"
-    assert ended.stdout.endswith(words)
+    assert done.stdout.endswith(words)
     assert file.read_text().endswith(words)
 
 
@@ -45,10 +45,10 @@ logging.getLogger("matplotlib.font_manager").info("of no interest")
 
 def test_warnings_of_other_libraries_are_logged(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OTHERS, str(tmp_path / "training.log")]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert ended.stderr == ""
-    assert ended.stdout.endswith("  this may take a moment, said the ***\n")
-    assert (tmp_path / "training.log").read_text() == ended.stdout
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.endswith("  this may take a moment, said the ***\n")
+    assert (tmp_path / "training.log").read_text() == done.stdout
 
 
 FULL = """
@@ -67,8 +67,8 @@ os._exit(0)  # as if killed: the end of Python tells of the full disk once more
 
 
 def test_a_full_disk_is_logged_once_and_secrets_are_removed() -> None:
-    ended = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True)
-    assert ended.stderr == ""
-    assert ended.stdout.count("No space left on device") == 1
-    assert "line 2" in ended.stdout
-    assert "ValueError: a ***" in ended.stdout
+    done = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.count("No space left on device") == 1
+    assert "line 2" in done.stdout
+    assert "ValueError: a ***" in done.stdout

@@ -78,7 +78,7 @@ def read_arrays(path: Path, described: Mapping[str, VariableState]) -> dict[str,
     """
     with _open(path) as archive:
         arrays = _read_arrays(archive)
-    _set_types(arrays, {name: each.dtype for name, each in described.items() if _ml_dtype(each.dtype)})
+    _set_types(arrays, {name: state.dtype for name, state in described.items() if _ml_dtype(state.dtype)})
     check_arrays(arrays, described)
     return {name: arrays[name] for name in described}
 
@@ -112,8 +112,8 @@ def parse(text: bytes) -> State:
         return State.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UnreadableCheckpoint(f"its {_STATE} is damaged: {where or 'it'}: {first['msg']}") from error
+        field = ".".join(str(part) for part in first["loc"])
+        raise UnreadableCheckpoint(f"its {_STATE} is damaged: {field or 'it'}: {first['msg']}") from error
 
 
 def too_new(found: int) -> Failure:

@@ -80,9 +80,9 @@ def _summary(bucket: Bucket, folder: str) -> _Summary:
         return _Summary.model_validate_json(bucket.get(f"{folder}/{SUMMARY}"))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
+        field = ".".join(map(str, first["loc"])) or "it"
         uri = bucket.uri(f"{folder}/{SUMMARY}")
-        raise bad_data("DamagedData", f"{FIELD}: cannot parse {uri}: {where}: {first['msg']}") from error
+        raise bad_data("DamagedData", f"{FIELD}: cannot parse {uri}: {field}: {first['msg']}") from error
     except Failure as failure:
         if failure.reason != "ObjectNotFound":
             raise

@@ -156,7 +156,7 @@ def _digest(values: Iterable[Array]) -> str:
 
 
 def _array_descriptions(described: Sequence[VariableState]) -> Mapping[str, VariableState]:
-    return {variables.array_name(_GROUP, index): each for index, each in enumerate(described)}
+    return {variables.array_name(_GROUP, index): state for index, state in enumerate(described)}
 
 
 def _validated_weights(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:

@@ -80,10 +80,10 @@ class Files:
             name = path.relative_to(self._base).as_posix()
             found = path.stat()
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
-            before = self._copied.get(name)
+            earlier = self._copied.get(name)
             settled = time.time_ns() - found.st_mtime_ns > _SETTLED_SECONDS * 1e9
-            if before is not None and before.stamp == stamp:
-                copied[name] = before
+            if earlier is not None and earlier.stamp == stamp:
+                copied[name] = earlier
             else:
                 # A recent file may change again within the same tick of the clock.
                 copied[name] = _CopiedFile(stamp if settled else (0, 0, 0), self._copy(path))
@@ -112,9 +112,9 @@ class Files:
         target.parent.mkdir(parents=True, exist_ok=True)
         with check_disk_space(target, copy.size, name):
             if target.exists():
-                before, now = copy.path.read_bytes(), target.read_bytes()
+                earlier, current = copy.path.read_bytes(), target.read_bytes()
                 with target.open("r+b") as file:  # not a new file: the open log handler keeps writing to this one
-                    file.write(before + now)
+                    file.write(earlier + current)
             else:
                 shutil.copyfile(copy.path, target)
 

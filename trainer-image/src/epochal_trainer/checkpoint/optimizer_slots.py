@@ -46,15 +46,15 @@ def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) ->
     for index, weight in enumerate(model):
         weights[weight.path.replace("/", "_")].append(index)
     names = [_split(variable.path.rsplit("/", 1)[-1], weights) for variable in optimizer]
-    count, seen = Counter(names), Counter[tuple[str, str]]()
+    count, used_names = Counter(names), Counter[tuple[str, str]]()
     found: list[Slot | None] = []
     for name in names:
         # Weights with the same path are distinguished by their order, which is possible only if all are trained.
         if name is None or count[name] != len(weights[name[0]]):
             found.append(None)
         else:
-            found.append(Slot(weights[name[0]][seen[name]], name[1]))
-            seen[name] += 1
+            found.append(Slot(weights[name[0]][used_names[name]], name[1]))
+            used_names[name] += 1
     return found
 
 
@@ -86,7 +86,7 @@ def reorder(
     stored_model, stored_optimizer = stored.get(MODEL, []), stored.get(OPTIMIZER, [])
     model, current_optimizer = variables.describe(current[MODEL]), variables.describe(current[OPTIMIZER])
     # On both sides, a slot holds the index of its weight in the model.
-    indices = {place: index for index, place in enumerate(variables.stored_indices(stored_model, model))}
+    indices = {position: index for index, position in enumerate(variables.stored_indices(stored_model, model))}
     stored_slots = [
         slot and slot._replace(weight=indices[slot.weight]) for slot in slots(stored_optimizer, stored_model)
     ]
@@ -103,8 +103,10 @@ def reorder(
         shared = [index for index, slot in enumerate(slots_of_side) if slot is None]
         shared = [index for index in shared if not (keeps_rate and variables.is_learning_rate(side[index]))]
         both = current_trained & stored_trained
-        kept = ((index, slot) for index, slot in enumerate(slots_of_side) if slot is not None and slot.weight in both)
-        return [*zip(shared, variables.keys([side[index] for index in shared]), strict=True), *kept]
+        by_slot = (
+            (index, slot) for index, slot in enumerate(slots_of_side) if slot is not None and slot.weight in both
+        )
+        return [*zip(shared, variables.keys([side[index] for index in shared]), strict=True), *by_slot]
 
     sources, targets = transferable(stored_optimizer, stored_slots), transferable(current_optimizer, current_slots)
     try:
@@ -114,7 +116,7 @@ def reorder(
         )
     except VariablesDiffer as error:
         raise VariablesDiffer(f"{error}{_advice(transfer)}") from error
-    source_of = {index: sources[place][0] for (index, _), place in zip(targets, order, strict=True)}
+    source_of = {index: sources[position][0] for (index, _), position in zip(targets, order, strict=True)}
 
     def value(index: int) -> Array:
         if (source := source_of.get(index)) is not None:
@@ -145,5 +147,5 @@ def _layer_names(model: Sequence[VariableState], weights: set[int]) -> list[str]
 
 def _advice(transfer: Transfer) -> str:
     sides = (transfer.unfrozen, "trainable in the model only"), (transfer.frozen, "trainable in the checkpoint only")
-    found = [f"{', '.join(layers)} {where}" for layers, where in sides if layers]
+    found = [f"{', '.join(layers)} {state}" for layers, state in sides if layers]
     return f" (layers: {'; '.join(found)}; set their `trainable` as in the checkpoint)" if found else ""

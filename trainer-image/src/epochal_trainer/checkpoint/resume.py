@@ -50,10 +50,10 @@ def fit_to_model(start: Start, model: keras.Model, facts: Facts, versions: Mappi
     if version_changes:
         log.warning("Other versions wrote the checkpoint, so the result may differ: %s.", version_changes)
     if state.facts.data != facts.data:
-        others = sorted({key for key, _ in state.facts.data.items() ^ facts.data.items()})
+        differing = sorted({key for key, _ in state.facts.data.items() ^ facts.data.items()})
         log.warning(
             "The data have changed since the checkpoint was written (%s): the result will differ.",
-            ", ".join(others),
+            ", ".join(differing),
         )
         if start.is_same:
             start = replace(start, snapshot=start.snapshot.incomparable(), is_same=False)
@@ -187,8 +187,8 @@ def _mismatch(start: Start, found: str, version_changes: str, group: str = varia
 
 def _version_changes(stored: Mapping[str, str], current: Mapping[str, str]) -> str:
     """Return a text that lists the versions that differ, as far as both are recorded."""
-    others = {name: stored[name] for name in current if stored.get(name, current[name]) != current[name]}
-    return ", ".join(f"{name} was {version} and is {current[name]}" for name, version in others.items())
+    differing = {name: stored[name] for name in current if stored.get(name, current[name]) != current[name]}
+    return ", ".join(f"{name} was {version} and is {current[name]}" for name, version in differing.items())
 
 
 def _without_learning_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,15 +205,15 @@ def _match_callbacks(state: State, facts: Facts) -> list[CallbackState]:
     With another loss all callbacks start without state: a best value of another loss is not comparable.
     """
     comparable = state.facts.loss == facts.loss
-    left = list(zip(state.facts.callbacks, state.callbacks, strict=False)) if comparable else []
+    unused = list(zip(state.facts.callbacks, state.callbacks, strict=False)) if comparable else []
     found, reset = [], []
     for described in facts.callbacks:
-        same = next((pair for pair in left if pair[0] == described), None)
+        same = next((pair for pair in unused if pair[0] == described), None)
         if same is None:
             reset.append(described["callback"])
             found.append(CallbackState(callback=described["callback"], state={}))
         else:
-            left.remove(same)
+            unused.remove(same)
             found.append(_reset_patience(same[1]))
     if reset and state.callbacks:
         log.info("Callbacks without state in the checkpoint are reset: %s", ", ".join(reset))
@@ -229,8 +229,8 @@ def _order_of_weights(model: keras.Model, stored: Sequence[VariableState]) -> li
     indices = variables.stored_indices(stored, variables.describe(current))
     index_of = dict(zip(map(id, current), indices, strict=True))
     found = [index_of[id(weight)] for weight in model.weights]
-    rank = {place: index for index, place in enumerate(sorted(found))}
-    return [rank[place] for place in found]
+    rank = {position: index for index, position in enumerate(sorted(found))}
+    return [rank[position] for position in found]
 
 
 def _reorder_best_weights(callback: CallbackState, order: Sequence[int]) -> CallbackState:
@@ -238,7 +238,8 @@ def _reorder_best_weights(callback: CallbackState, order: Sequence[int]) -> Call
     best = callback.state.get("best_weights")
     if not isinstance(best, list) or len(best) != len(order):
         return callback
-    return callback.model_copy(update={"state": {**callback.state, "best_weights": [best[place] for place in order]}})
+    reordered = [best[index] for index in order]
+    return callback.model_copy(update={"state": {**callback.state, "best_weights": reordered}})
 
 
 def _reset_patience(callback: CallbackState) -> CallbackState:

@@ -89,7 +89,7 @@ class Snapshot:
         return sum(array.nbytes for array in self.arrays.values())
 
     @property
-    def held(self) -> int:
+    def memory_bytes(self) -> int:
         """Bytes of memory that the snapshot occupies, including the best weights."""
         return self.size + (self.best.size if self.best else 0)
 
@@ -116,9 +116,11 @@ class Snapshot:
         """
         state = self.state
         assert state.best is not None  # noqa: S101 - the caller found best weights in it
-        held = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
-        history = [replace(epoch, comparable=epoch.comparable and epoch.number == held) for epoch in state.history]
-        best = BestState(epoch=held, own=True, variables=[]) if held else None
+        ended_epoch = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
+        history = [
+            replace(epoch, comparable=epoch.comparable and epoch.number == ended_epoch) for epoch in state.history
+        ]
+        best = BestState(epoch=ended_epoch, own=True, variables=[]) if ended_epoch else None
         return replace(self.changed(history=history, best=best), best=None, lost=state.best.epoch)
 
     def check(self) -> None:
@@ -129,7 +131,7 @@ class Snapshot:
         """
         for group, members in self.state.variables.items():
             archive.check_arrays(
-                self.arrays, {variables.array_name(group, index): each for index, each in enumerate(members)}
+                self.arrays, {variables.array_name(group, index): state for index, state in enumerate(members)}
             )
         generators = self.state.variables.get(variables.RANDOM, [])
         if [generator.shape for generator in generators] not in ([], [_SEED_SHAPE]):
@@ -155,10 +157,10 @@ class Snapshot:
             callbacks: The user's callbacks, after the start of the training, in the order of the snapshot's callbacks.
         """
         variables.prepare_random(self.state.variables.get(variables.RANDOM, []))
-        here = variables.groups(model)
+        current = variables.groups(model)
         for group, described in self.state.variables.items():
-            if described and group in here:
-                variables.assign(here[group], group, self.arrays)
+            if described and group in current:
+                variables.assign(current[group], group, self.arrays)
         for layer in model.layers:
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()  # it computes mean and variance from its variables

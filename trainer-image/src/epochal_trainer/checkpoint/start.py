@@ -41,11 +41,11 @@ class Start:
         state = self.snapshot.state
         at = state.position
         within = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}"
-        place = within if at.begun else f"the end of epoch {at.epoch}"
+        text = within if at.begun else f"the end of epoch {at.epoch}"
         if self.best is not None:
-            return f"{place} ({self.best.uri})"
+            return f"{text} ({self.best.uri})"
         origin = f"checkpoint of attempt {state.attempt}" if self.own else f"checkpoint in {self.where}"
-        return f"{place} ({origin})"
+        return f"{text} ({origin})"
 
 
 def find(
@@ -119,8 +119,8 @@ def find(
         )
     continued = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
     # Without kept weights, the other training's best epoch cannot become the best model of this training.
-    kept = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
-    is_same = has_same_recipe(snapshot.state.facts) and kept
+    has_best = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
+    is_same = has_same_recipe(snapshot.state.facts) and has_best
     measured = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
     continued = continued if is_same else continued.incomparable()
     return Start(continued, own=False, where=store.uri, best=model, is_same=is_same, measured=measured)
@@ -130,16 +130,16 @@ def continued_facts(start: Start | None, facts: Facts, monitor: Monitor) -> Fact
     """Return the facts of a training with those that follow from its start: before, lost, seen and data_changed."""
     if start is None:
         return facts
-    there = start.snapshot.state.facts
-    has_own_epochs = start.own or (start.is_same and there.data == facts.data)
-    data_changed = start.snapshot.state.position.epoch if there.data != facts.data else there.data_changed
+    start_facts = start.snapshot.state.facts
+    has_own_epochs = start.own or (start.is_same and start_facts.data == facts.data)
+    data_changed = start.snapshot.state.position.epoch if start_facts.data != facts.data else start_facts.data_changed
     # The validation samples may include samples that were trained on before.
-    shares_data = bool(there.data.items() & facts.data.items()) and facts.division is not None
+    shares_data = bool(start_facts.data.items() & facts.data.items()) and facts.division is not None
     return facts.model_copy(
         update={
-            "before": there.before if has_own_epochs else _best_before(start, facts, monitor),
+            "before": start_facts.before if has_own_epochs else _best_before(start, facts, monitor),
             "lost": _lost_best(start.snapshot, monitor) if has_own_epochs else None,
-            "seen": shares_data and (there.seen or there.trained != facts.trained),
+            "seen": shares_data and (start_facts.seen or start_facts.trained != facts.trained),
             "data_changed": data_changed if start.own or start.is_same else None,  # another training's may differ
         }
     )
@@ -150,10 +150,10 @@ def _best_before(start: Start, facts: Facts, monitor: Monitor) -> EarlierBest | 
 
     Values of different losses are not comparable.
     """
-    there = start.snapshot.state.facts
-    earlier, epochs = there.before, start.snapshot.history
+    start_facts = start.snapshot.state.facts
+    earlier, epochs = start_facts.before, start.snapshot.history
     if monitor.metric in {"loss", "val_loss"}:
-        if there.loss != facts.loss:
+        if start_facts.loss != facts.loss:
             return None
         # Of the epochs before that training, only the best one certainly has this loss.
         same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()

@@ -72,14 +72,14 @@ def match(
     stored: Iterable[tuple[Hashable, VariableState]], current: Iterable[tuple[Hashable, VariableState]]
 ) -> list[int]:
     """Return the index in `stored` of each variable in `current`, by unique keys; otherwise as `stored_indices`."""
-    left = {key: (index, variable) for index, (key, variable) in enumerate(stored)}
+    unmatched = {key: (index, variable) for index, (key, variable) in enumerate(stored)}
     order = []
     for key, variable in current:
-        index, counterpart = left.pop(key, (-1, None))
+        index, counterpart = unmatched.pop(key, (-1, None))
         if counterpart is None or (counterpart.shape, counterpart.dtype) != (variable.shape, variable.dtype):
             raise VariablesDiffer(_difference(counterpart, variable))
         order.append(index)
-    for _, counterpart in left.values():
+    for _, counterpart in unmatched.values():
         raise VariablesDiffer(_difference(counterpart, None))
     return order
 
@@ -94,8 +94,8 @@ def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
         sharing[_NUMBER.sub("", variable.path)].append(index)
     found = [("", 0)] * len(variables)
     for path, indices in sharing.items():
-        for place, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
-            found[index] = path, place
+        for position, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
+            found[index] = path, position
     return found
 
 
@@ -109,8 +109,8 @@ def reorder(
     """
     current = describe(variables)
     found = {
-        array_name(group, index): arrays[array_name(group, place)]
-        for index, place in enumerate(stored_indices(stored, current))
+        array_name(group, index): arrays[array_name(group, position)]
+        for index, position in enumerate(stored_indices(stored, current))
     }
     arrays.update(found)
     return current
@@ -157,11 +157,11 @@ def _optimizer_variables(optimizer: Any) -> Iterator[Any]:
     listed = list(optimizer.variables)
     yield from listed
     parts = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", [])]
-    seen = {id(variable) for variable in listed}
-    for owner in (optimizer, *(part for part in parts if part is not None)):
-        for _, value in sorted(vars(owner).items()):
-            if isinstance(value, keras.Variable) and id(value) not in seen:
-                seen.add(id(value))
+    known = {id(variable) for variable in listed}
+    for part in (optimizer, *(part for part in parts if part is not None)):
+        for _, value in sorted(vars(part).items()):
+            if isinstance(value, keras.Variable) and id(value) not in known:
+                known.add(id(value))
                 yield value
 
 
@@ -174,8 +174,8 @@ def _numbers(path: str) -> list[tuple[int, ...]]:
     """Return the numbers after each word of a path."""
     found: list[tuple[int, ...]] = []
     for part in path.split("/"):
-        for place, word in enumerate(part.split("_")):
-            if place and word.isdecimal():
+        for position, word in enumerate(part.split("_")):
+            if position and word.isdecimal():
                 found[-1] += (int(word),)
             else:
                 found.append(())

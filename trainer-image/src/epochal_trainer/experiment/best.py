@@ -28,9 +28,9 @@ def best_job_yaml(report: ExperimentReport) -> str | None:
     if report.job is None or trial is None:
         return None
     epochs = trial.rungs[-1].epoch if trial.rungs else 0
-    count, where = len(report.trials) + report.omitted, f"{report.namespace}/{report.name}"
+    count, experiment = len(report.trials) + report.omitted, f"{report.namespace}/{report.name}"
     header = f"""\
-# The best of {count} trials of the Experiment {where}: trial {trial.number},
+# The best of {count} trials of the Experiment {experiment}: trial {trial.number},
 # {report.metric} {trial.value} after {epochs} epoch{"" if epochs == 1 else "s"}. To train it again from the beginning:
 # kubectl apply -f {BEST}
 """

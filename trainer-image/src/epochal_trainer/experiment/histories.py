@@ -73,7 +73,7 @@ def read(report: ExperimentReport, bucket: Bucket, max_trials: int = MAX_TRIALS)
         found = list(zip(chosen, pool.map(read_trial, chosen), strict=True))
     return Histories(
         points={trial.number: points for trial, points in found if not isinstance(points, str)},
-        missing=tuple(f"trial {trial.number}: {why}" for trial, why in found if isinstance(why, str)),
+        missing=tuple(f"trial {trial.number}: {cause}" for trial, cause in found if isinstance(cause, str)),
         omitted=len(trials) - len(chosen),
     )
 

@@ -20,8 +20,8 @@ _INPUT = "input:"
 
 def evenly_spaced(features: NDArray[Any], count: int = MAX_SAMPLES) -> NDArray[Any]:
     """Return evenly spaced samples from the first to the last, because data may be sorted by class."""
-    places = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
-    chosen: NDArray[Any] = features[places]
+    indices = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
+    chosen: NDArray[Any] = features[indices]
     return chosen
 
 
@@ -50,17 +50,17 @@ def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int =
             found[spec.name] = random.uniform(low, high, shape).astype(spec.dtype)
         else:
             # Every vocabulary has at least this size. Integer inputs of an image are pixels.
-            most = int(high) if image is not None else 1
-            found[spec.name] = random.integers(0, most + 1, shape).astype(spec.dtype)
+            largest = int(high) if image is not None else 1
+            found[spec.name] = random.integers(0, largest + 1, shape).astype(spec.dtype)
     return found
 
 
-def max_count(inputs: Arrays, answers: Sequence[Arrays], most: int) -> int:
+def max_count(inputs: Arrays, answers: Sequence[Arrays], max_bytes: int) -> int:
     """Return the maximum number of samples that fit into a size limit together with their outputs."""
-    arrays = [array for of in (inputs, *answers) for array in of.values()]
+    arrays = [array for group in (inputs, *answers) for array in group.values()]
     count = len(arrays[0])
-    each = sum(array.nbytes for array in arrays) / count
-    return min(count, int(most / each))
+    bytes_per_sample = sum(array.nbytes for array in arrays) / count
+    return min(count, int(max_bytes / bytes_per_sample))
 
 
 def _numpy(spec: TensorSpec) -> np.dtype[Any]:

@@ -133,7 +133,7 @@ def _store(outcome: Export, results: Results, work: Path) -> Export:
     """Store the exported files, the signature last, and return the outcome."""
     if outcome.reason == NOT_LOADED:
         return process.failed(outcome.message)
-    for name in [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]:
+    for name in [*(file.name for file in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]:
         if (work / name).exists():
             results.store(work / name, name)
     return outcome

@@ -89,7 +89,7 @@ def _proto(model: keras.Model, trace: Trace) -> Any:
 
 def _add_weights(graph: Any, trace: Trace) -> None:
     """Replace the graph inputs that are weights with constants."""
-    input_names = {one.name for one in graph.input}
+    input_names = {graph_input.name for graph_input in graph.input}
     for index in reversed(range(len(graph.input))):
         if graph.input[index].name.startswith(_WEIGHT_PREFIX):
             del graph.input[index]
@@ -111,8 +111,8 @@ def load_onnx(path: Path) -> Callable[[Arrays], Arrays]:
     inputs = [tensor.name for tensor in session.get_inputs()]
     outputs = [tensor.name for tensor in session.get_outputs()]
 
-    def predict(given: Arrays) -> Arrays:
-        return dict(zip(outputs, session.run(outputs, {name: given[name] for name in inputs}), strict=True))
+    def predict(arrays: Arrays) -> Arrays:
+        return dict(zip(outputs, session.run(outputs, {name: arrays[name] for name in inputs}), strict=True))
 
     return predict
 

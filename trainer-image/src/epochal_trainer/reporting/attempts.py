@@ -46,7 +46,7 @@ class Attempts:
         """
         self._bucket.check()
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        number = max((other.number for other in self._started()), default=0)
+        number = max((attempt.number for attempt in self._started()), default=0)
         while True:
             number += 1
             self._own = own = StartedAttempt(number, self._own.pod)
@@ -55,7 +55,7 @@ class Attempts:
             started_attempts = self._started()
             if (last := max(started_attempts, default=own)) > own:
                 raise superseded(str(own), str(last))
-            if all(other == own or other.number < number for other in started_attempts):
+            if all(attempt == own or attempt.number < number for attempt in started_attempts):
                 return number
 
     def check(self) -> None:

@@ -70,8 +70,8 @@ def report_metrics(figures: Mapping[str, float], first: str = "loss") -> dict[st
     figures = {name: value for name, value in named if name}
     before = frozenset({"loss", "val_loss", reported_name(first)})
     names = sorted(figures, key=lambda name: (name not in before, not name.startswith("val_")))
-    kept = frozenset(names[:MAX_METRICS])
-    return {name: value for name, value in figures.items() if name in kept}
+    included = frozenset(names[:MAX_METRICS])
+    return {name: value for name, value in figures.items() if name in included}
 
 
 def reported_name(name: str) -> str:

@@ -114,12 +114,12 @@ class HistoryWriter:
         """Wait until a history is due, and return it; return an empty sequence after the context has ended."""
         with self._changed:
             while not self._closed:
-                left = self._next - self._clock()
-                if self._waiting and left <= 0:
+                remaining = self._next - self._clock()
+                if self._waiting and remaining <= 0:
                     self._next = self._clock() + INTERVAL
                     epochs, self._waiting = self._waiting, ()
                     return epochs
-                self._changed.wait(left if self._waiting else None)
+                self._changed.wait(remaining if self._waiting else None)
         return ()
 
     def _store(self, epochs: Sequence[Epoch]) -> None:

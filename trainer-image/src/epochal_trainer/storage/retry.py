@@ -186,8 +186,8 @@ class RetryPolicy:
     def _pause(self, seconds: float) -> None:
         end = self.clock() + seconds
         self.check()
-        while (left := end - self.clock()) > 0:
-            if self.waits.pause(min(left, CHECK_SECONDS)):
+        while (remaining := end - self.clock()) > 0:
+            if self.waits.pause(min(remaining, CHECK_SECONDS)):
                 return
             self.check()
 

@@ -349,11 +349,11 @@ class S3Bucket:
         self._request("read", key, send, retry)
 
     def _not_found(self, key: str) -> Failure:
-        where = f"{self.uri(key)} at {self.endpoint}"
+        location = f"{self.uri(key)} at {self.endpoint}"
         try:
-            return not_found(where, suggestions.suggest_key(key, self.entries))
+            return not_found(location, suggestions.suggest_key(key, self.entries))
         except Failure as error:
-            return error if error.reason == "BucketNotFound" else not_found(where, None)
+            return error if error.reason == "BucketNotFound" else not_found(location, None)
 
     def _with_bucket_names(self, found: Failure) -> Failure:
         """Return the failure for a missing bucket, with the existing buckets if the credentials may list them."""
@@ -380,8 +380,8 @@ def _etag(content: BinaryIO, size: int) -> str:
     parts = [hashlib.md5(part, usedforsecurity=False) for part in _parts(content, size)]
     if len(parts) == 1:
         return parts[0].hexdigest()
-    whole = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
-    return f"{whole.hexdigest()}-{len(parts)}"
+    combined = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
+    return f"{combined.hexdigest()}-{len(parts)}"
 
 
 def _parts(content: BinaryIO, size: int) -> Iterator[bytes]:

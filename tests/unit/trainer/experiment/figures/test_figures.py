@@ -40,8 +40,8 @@ def many(count: int, **changes: Any) -> ExperimentReport:
         )
         for number in range(count)
     ]
-    given: dict[str, Any] = {"best": 9, "axes": MANY_AXES, "goal": "Minimize"}
-    return report(*trials, **given | changes)
+    fields: dict[str, Any] = {"best": 9, "axes": MANY_AXES, "goal": "Minimize"}
+    return report(*trials, **fields | changes)
 
 
 REPORTS: dict[str, ExperimentReport] = {
@@ -71,9 +71,9 @@ REPORTS: dict[str, ExperimentReport] = {
 
 def histories(of: ExperimentReport) -> Histories:
     points = {
-        one.number: tuple((epoch, epoch / 10) for epoch in range(1, one.rungs[-1].epoch + 1))
-        for one in of.trials
-        if one.rungs and one.value not in {None, "nan"}
+        trial_of_report.number: tuple((epoch, epoch / 10) for epoch in range(1, trial_of_report.rungs[-1].epoch + 1))
+        for trial_of_report in of.trials
+        if trial_of_report.rungs and trial_of_report.value not in {None, "nan"}
     }
     return Histories(points, missing=("trial 7: gone",), omitted=700 if len(points) > 100 else 0)
 

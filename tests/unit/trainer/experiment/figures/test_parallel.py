@@ -20,7 +20,7 @@ from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, UNITS
     ],
 )
 def test_heights_of_numbers(numbers: Numbers, text: str | None, expected: float | None) -> None:
-    found = numbers.place(text, trial=1)
+    found = numbers.height_of(text, trial=1)
     assert found == (None if expected is None else pytest.approx(expected))
 
 
@@ -35,7 +35,7 @@ def test_heights_of_numbers(numbers: Numbers, text: str | None, expected: float 
 def test_tick_labels(numbers: Numbers, labels: list[str]) -> None:
     ticks = numbers.ticks()
     assert [label for _, label in ticks] == labels
-    assert all(-1e-9 <= place <= 1 + 1e-9 for place, _ in ticks)
+    assert all(-1e-9 <= height <= 1 + 1e-9 for height, _ in ticks)
 
 
 @pytest.mark.parametrize("high", [0.002, 1e30])
@@ -46,11 +46,11 @@ def test_number_of_ticks(high: float) -> None:
 
 def test_trials_with_the_same_name_have_different_heights() -> None:
     names = Names(("Adam", "SGD"))
-    adam = {names.place("Adam", trial) for trial in range(100)}
+    adam = {names.height_of("Adam", trial) for trial in range(100)}
     assert len(adam) == 100
-    assert all(place is not None and 0 < place < 0.5 for place in adam)
-    assert names.place("SGD", 1) != names.place("Adam", 1)
-    assert names.place("RMSprop", 1) is None
+    assert all(height is not None and 0 < height < 0.5 for height in adam)
+    assert names.height_of("SGD", 1) != names.height_of("Adam", 1)
+    assert names.height_of("RMSprop", 1) is None
 
 
 def test_number_of_name_ticks() -> None:

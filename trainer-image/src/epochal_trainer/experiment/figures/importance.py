@@ -17,10 +17,10 @@ def draw(report: ExperimentReport, path: Path) -> None:
             show_message(axes, "no parameter importance has been computed yet")
             return
         names = sorted(known, key=lambda name: (known[name], name))
-        places = range(len(names))
-        axes.barh(places, [known[name] for name in names], color=BLUE, height=0.6)
-        for place, name in zip(places, names, strict=True):
-            axes.text(known[name], place, f" {known[name]:.2f}", va="center", fontsize=9)
-        axes.set_yticks(places, [escape(name) for name in names])
+        rows = range(len(names))
+        axes.barh(rows, [known[name] for name in names], color=BLUE, height=0.6)
+        for row, name in zip(rows, names, strict=True):
+            axes.text(known[name], row, f" {known[name]:.2f}", va="center", fontsize=9)
+        axes.set_yticks(rows, [escape(name) for name in names])
         axes.set_xlim(0, 1.15 * max(*known.values(), 1e-6))
         axes.set_xlabel("share of the differences between trials")

@@ -38,21 +38,21 @@ class Numbers:
     high: float
     log: bool = False
 
-    def place(self, text: str | None, trial: int) -> float | None:
+    def height_of(self, text: str | None, trial: int) -> float | None:
         """Return the height of a value, or None if it is not a number on the scale."""
         del trial
         value = number(text)
         if value is None or (self.log and value <= 0):
             return None
-        return self._place(clip(value, (self.low, self.high)))
+        return self._height_of(clip(value, (self.low, self.high)))
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
         if self.low == self.high:
             return [(0.5, f"{self.low:.4g}")]
-        return [(self._place(value), f"{value:.4g}") for value in self._values()]
+        return [(self._height_of(value), f"{value:.4g}") for value in self._values()]
 
-    def _place(self, value: float) -> float:
+    def _height_of(self, value: float) -> float:
         if self.low == self.high:
             return 0.5
         if self.log:
@@ -77,7 +77,7 @@ class Names:
 
     names: tuple[str, ...]
 
-    def place(self, text: str | None, trial: int) -> float | None:
+    def height_of(self, text: str | None, trial: int) -> float | None:
         """Return the height of a name, shifted for each trial, so that no line hides another."""
         if text not in self.names:
             return None
@@ -117,35 +117,37 @@ def draw(report: ExperimentReport, path: Path) -> None:
             return
         limits = visible_range(list(values.values()), maximize=report.maximize)
         scales: list[Scale] = [*(scale(axis, _tried(report, axis.name)) for axis in report.axes), Numbers(*limits)]
-        colors, few = colormaps["viridis"], len(report.trials) <= _MAX_THICK
+        colors, is_few = colormaps["viridis"], len(report.trials) <= _MAX_THICK
 
-        def good(value: float) -> float:
+        def quality(value: float) -> float:
             share = (clip(value, limits) - limits[0]) / (limits[1] - limits[0])
             return share if report.maximize else 1 - share
 
         shown = [trial for trial in report.trials if trial.number in values and trial.number != report.best]
-        ranked = sorted(shown, key=lambda trial: good(values[trial.number]))
-        looks = [(colors(good(values[trial.number])), 1.2 if few else 0.6) for trial in ranked]
-        others = [trial for trial in report.trials if trial.number not in values]
+        ranked = sorted(shown, key=lambda trial: quality(values[trial.number]))
+        styles = [(colors(quality(values[trial.number])), 1.2 if is_few else 0.6) for trial in ranked]
+        without_value = [trial for trial in report.trials if trial.number not in values]
         best = [trial for trial in report.trials if trial.number == report.best]
         lines = [
-            *((trial, GREY, 0.5) for trial in others),
-            *((trial, color, thick) for trial, (color, thick) in zip(ranked, looks, strict=True)),
+            *((trial, GREY, 0.5) for trial in without_value),
+            *((trial, color, thick) for trial, (color, thick) in zip(ranked, styles, strict=True)),
             *((trial, ORANGE, 2.4) for trial in best),
         ]
         drawn = [
             (segment, color, thick)
             for trial, color, thick in lines
-            for segment in _segments(_places(report, scales, trial))
+            for segment in _segments(_heights(report, scales, trial))
         ]
         if drawn:
             segments, shades, widths = zip(*drawn, strict=True)
-            axes.add_collection(LineCollection(segments, colors=shades, linewidths=widths, alpha=0.9 if few else 0.7))
+            axes.add_collection(
+                LineCollection(segments, colors=shades, linewidths=widths, alpha=0.9 if is_few else 0.7)
+            )
         backed = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
         for index, upright in enumerate(scales):
             axes.axvline(index, color="0.3", linewidth=0.8, zorder=3)
-            for place, label in upright.ticks():
-                axes.text(index - 0.02, place, label, ha="right", va="center", fontsize=8, zorder=4, bbox=backed)
+            for height, label in upright.ticks():
+                axes.text(index - 0.02, height, label, ha="right", va="center", fontsize=8, zorder=4, bbox=backed)
         names = [*(escape(axis.name, 18) for axis in report.axes), metric]
         axes.set_xticks(range(len(scales)), names)
         axes.set_yticks([])
@@ -162,16 +164,16 @@ def _tried(report: ExperimentReport, name: str) -> list[str]:
     return [trial.parameters[name] for trial in report.trials if name in trial.parameters]
 
 
-def _places(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
+def _heights(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
     """Return the height of a trial's line at each scale, from 0 to 1; None for a gap."""
     texts = [*(trial.parameters.get(axis.name) for axis in report.axes), trial.value]
-    return [scale.place(text, trial.number) for scale, text in zip(scales, texts, strict=True)]
+    return [scale.height_of(text, trial.number) for scale, text in zip(scales, texts, strict=True)]
 
 
-def _segments(places: list[float | None]) -> list[list[tuple[int, float]]]:
+def _segments(heights: list[float | None]) -> list[list[tuple[int, float]]]:
     """Return the segments of a line between neighbouring scales, without gaps."""
     return [
         [(index, left), (index + 1, right)]
-        for index, (left, right) in enumerate(pairwise(places))
+        for index, (left, right) in enumerate(pairwise(heights))
         if left is not None and right is not None
     ]
