@@ -101,7 +101,7 @@ def with_state(**fields: Any) -> Callable[[dict[str, bytes]], None]:
 
 
 def with_numpy(*state: Any) -> Callable[[dict[str, bytes]], None]:
-    """Gives numpy's random generator another state, beside its array."""
+    """Replace the state of NumPy's random generator, except for its array."""
 
     def change(members: dict[str, bytes]) -> None:
         random = json.loads(members["state.json"])["random"]

@@ -174,10 +174,6 @@ def test_resume_with_best_weights(*, own: bool) -> None:
     best.resume(BestState(epoch=3, own=own, variables=[]), None if own else kept)
     assert best.kept is not None
     assert (best.kept.epoch, best.kept.digest() == digest(of)) == (3, own)
-
-
-def test_resume_without_best_weights() -> None:
-    best = keeping(model())
     best.resume(None, None)
     assert best.kept is None
 

@@ -73,7 +73,7 @@ def test_values_keep_their_types(value: Any) -> None:
 
 
 def test_the_table_has_every_callback(tmp_path: Path) -> None:
-    """What a new version of Keras adds to one fails here: it is state, or follows from what is put back."""
+    """An attribute of a new version of Keras fails here until it is in STATE or FOLLOWS."""
     found = list(usable(tmp_path))
     assert {type(callback).__name__ for callback in found} == {*values.STATE, "TerminateOnNaN"}
     for callback in found:

@@ -29,11 +29,11 @@ def test_its_own_checkpoint_comes_first(tmp_path: Path, make: Make) -> None:
 
 
 def test_it_continues_another_training(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, stop_training=True))
+    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
     assert not start.own
-    assert not start.snapshot.state.stop_training
+    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
     assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1)"
 
 
@@ -59,13 +59,6 @@ def test_results_without_a_checkpoint_fail(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"continueFrom: found no checkpoint in .*lab/none/1: ") as caught:
         found(tmp_path, training(uri="s3://results/lab/none/1/"))
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMissing", 64)
-
-
-def test_a_training_that_finished_early_is_continued(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae"])

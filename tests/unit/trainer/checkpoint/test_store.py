@@ -93,10 +93,6 @@ def test_older_checkpoints_stay_after_a_resume(opened: Any, folder: Path, make: 
     assert found.files["training.log"].path.read_text() == "2 epochs"
 
 
-def test_an_empty_folder_has_no_checkpoint(opened: Any) -> None:
-    assert opened().newest() is None
-
-
 def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -12,7 +12,6 @@ def described(paths: Sequence[str], shape: tuple[int, ...] = (2,), dtype: str = 
 
 
 def found(stored: Sequence[str], current: Sequence[str]) -> list[str]:
-    """Returns the paths there of the variables here."""
     return [stored[place] for place in stored_indices(described(stored), described(current))]
 
 

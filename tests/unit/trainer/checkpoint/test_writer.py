@@ -10,7 +10,7 @@ Make = Callable[..., Snapshot]
 
 
 class Slow:
-    """Writes when it is told to."""
+    """A writer that waits for a signal before each write."""
 
     def __init__(self) -> None:
         self.epochs: list[int] = []

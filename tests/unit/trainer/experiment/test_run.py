@@ -1,7 +1,6 @@
 """The report command writes its termination message, also if SIGTERM arrives at the end."""
 
 import json
-import logging
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from epochal_lib import fatal_error
 from epochal_trainer.experiment import run as module
 from epochal_trainer.lib.failures import refused
+from epochal_trainer.reporting import log as logs
 
 from tests.unit.trainer.experiment.reports import SMALL
 
@@ -33,7 +33,7 @@ def stop(*_: object) -> str:
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the log and the signal handlers of the test process."""
-    monkeypatch.setattr(module.logs, "start", lambda *_: logging.getLogger())
+    monkeypatch.setattr(logs, "start", lambda *_: None)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
     for number, handler in before.items():

@@ -1,5 +1,3 @@
-"""What the process that exports is given, and what is told of it."""
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is stored of an export, and that nothing of it fails a training."""
+"""Files that are stored after an export. No error fails the training."""
 
 import errno
 import hashlib
@@ -37,7 +37,7 @@ def exported(
     *,
     has_retry: bool = True,
 ) -> tuple[Export, Path]:
-    """Returns what became of an export, and where its results are."""
+    """Return the outcome of an export, and the folder of its results."""
     monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, _: work(request))
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
@@ -152,7 +152,7 @@ def test_a_model_that_keras_cannot_load_is_a_failed_export(tmp_path: Path, monke
 def stored_signature(
     folder: Path, model: keras.Model, check: Callable[[], None] = lambda: None
 ) -> tuple[str | None, Path]:
-    """Returns the digest of a signature of which nothing was exported, and where it is to lie."""
+    """Store a signature without an export, and return its digest and path."""
     (folder / "bucket").mkdir()
     (folder / "model.keras").write_bytes(b"a model")
     data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))

@@ -1,5 +1,3 @@
-"""What a model takes and gives."""
-
 from typing import Any
 
 import keras

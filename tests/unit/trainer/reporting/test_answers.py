@@ -1,5 +1,3 @@
-"""What is made of the operator's answers: how long the reporter waits."""
-
 import itertools
 import json
 

@@ -1,5 +1,3 @@
-"""Who goes on, whoever begins, and however many do so at once."""
-
 import itertools
 import json
 from collections.abc import Callable
@@ -47,7 +45,7 @@ def test_only_the_last_attempt_continues(tmp_path: Path) -> None:
 
 
 class Interrupted(FolderBucket):
-    """Another pod acts right before this one writes."""
+    """A bucket that calls another pod before a write."""
 
     meanwhile: Callable[[], object] | None = None
 

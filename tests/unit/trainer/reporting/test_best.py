@@ -1,5 +1,3 @@
-"""Which epoch is the best, and what is told of it."""
-
 import math
 from dataclasses import replace
 
@@ -15,7 +13,7 @@ def epoch(number: int, **metrics: float) -> Epoch:
 
 
 def another(of: Epoch) -> Epoch:
-    """Returns an epoch as that of another training, or of another loss."""
+    """Return an epoch of another training or loss."""
     return replace(of, comparable=False)
 
 

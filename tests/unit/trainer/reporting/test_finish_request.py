@@ -1,5 +1,3 @@
-"""Whether to finish early, as operators say it."""
-
 import pytest
 from epochal_api.report import Answer
 from epochal_trainer.reporting.finish_request import FinishRequest

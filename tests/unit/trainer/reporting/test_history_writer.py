@@ -15,7 +15,7 @@ from epochal_trainer.storage import FolderBucket
 
 
 class Clock:
-    """Stands still until it is set, and knows when it was looked at."""
+    """A clock that is set by the test, and records that it was read."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Storage(FolderBucket):
-    """Tells of each try to write, and fails as it is told to."""
+    """A bucket that signals each try to write, and raises the error that is set."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

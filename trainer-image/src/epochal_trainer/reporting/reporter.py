@@ -176,7 +176,9 @@ class Reporter:
                     self._delivered, delay = report, 0.0
                     pause = requested_pause(response) or Pause(INTERVAL)
                     self._process_answer(response, updates)
-                    self._log_recovery()
+                    if self._has_warned:
+                        log.info("Progress reports reach the operator again.")
+                        self._has_warned = False
             if self._closing:
                 end = min(end, time.monotonic() + CLOSE_SECONDS)
                 if (not delay and not self._urgent) or time.monotonic() + delay > end:
@@ -235,8 +237,3 @@ class Reporter:
         if not self._has_warned:
             log.warning(message, error)
             self._has_warned = True
-
-    def _log_recovery(self) -> None:
-        if self._has_warned:
-            log.info("Progress reports reach the operator again.")
-            self._has_warned = False

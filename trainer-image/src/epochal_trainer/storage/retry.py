@@ -157,7 +157,8 @@ class RetryPolicy:
                     now = self.clock()
                     end = now + self.seconds if end is None else end
                     if now >= end:
-                        raise _exhausted(failure, now - began) from error
+                        tried = f"tried for {duration(now - began)}, the limit in spec.storage.timeoutSeconds"
+                        raise Failure(failure.reason, f"{failure.message}; {tried}", failure.exit_code) from error
                     if now - began >= QUIET_SECONDS:
                         self.waits.begin(caller, failure, now - began)
                 else:
@@ -190,8 +191,3 @@ class RetryPolicy:
             if self.waits.pause(min(remaining, CHECK_SECONDS)):
                 return
             self.check()
-
-
-def _exhausted(failure: Failure, seconds: float) -> Failure:
-    message = f"{failure.message}; tried for {duration(seconds)}, the limit in spec.storage.timeoutSeconds"
-    return Failure(failure.reason, message, failure.exit_code)

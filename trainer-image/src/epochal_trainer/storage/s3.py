@@ -251,14 +251,11 @@ class S3Bucket:
             failure = _failure(found)
             if found.reason == "BucketNotFound":
                 raise self._with_bucket_names(failure) from error
-            raise self._with_key_advice(failure) from error
+            if found.reason == "CredentialsRefused" and (advice := self._credentials.advice) is not None:
+                raise refused(found.reason, f"{found.message}; {advice}") from error
+            raise failure from error
         self._allowed.add(verb)
         return result
-
-    def _with_key_advice(self, found: Failure) -> Failure:
-        """Return a failure with advice about the secret key if the storage rejected the credentials."""
-        advice = self._credentials.advice if found.reason == "CredentialsRefused" else None
-        return found if advice is None else refused(found.reason, f"{found.message}; {advice}")
 
     def _store(
         self, key: str, size: int, opened: Callable[[], BinaryIO], before: Callable[[], None] = lambda: None

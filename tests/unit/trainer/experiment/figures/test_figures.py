@@ -18,7 +18,7 @@ MANY_AXES = [*(Axis(name=f"parameter{index}") for index in range(8)), RATE, OPTI
 
 
 def many(count: int, **changes: Any) -> ExperimentReport:
-    """Returns a search of many trials, of which most are stopped early, and some fail or are far worse."""
+    """Return a report in which most trials are stopped early, and some fail or are far worse."""
 
     def values(number: int) -> list[str | None]:
         reached = 3 if number % 9 == 0 else 2 if number % 3 == 0 else 1

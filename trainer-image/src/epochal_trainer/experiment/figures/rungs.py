@@ -1,6 +1,7 @@
 """A figure of the trials' learning curves, coloured by the last rung of each trial."""
 
 from pathlib import Path
+from typing import Any
 
 from epochal_api.experiment_report import ExperimentReport
 from matplotlib import colormaps
@@ -40,7 +41,13 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
                 epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in points), strict=True)
                 marker = "o" if len(points) == 1 else ""
                 width, alpha = (0.7, 0.6) if thin else (1.2, 0.9)
-                style = {"linewidth": width, "alpha": alpha, "marker": marker, "markersize": 3, "zorder": 1 + index}
+                style: dict[str, Any] = {
+                    "linewidth": width,
+                    "alpha": alpha,
+                    "marker": marker,
+                    "markersize": 3,
+                    "zorder": 1 + index,
+                }
                 axes.plot(epochs, values, color=color, label=label, **style)
                 label = None
         if report.best in curves:
