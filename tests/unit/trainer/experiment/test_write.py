@@ -20,6 +20,7 @@ def test_checkpoints_are_deleted_before_histories_are_read(tmp_path: Path, monke
         raise refused("CredentialsRefused", "they may not be read")
 
     monkeypatch.setattr(histories, "read", read)
+    monkeypatch.setattr("epochal_trainer.experiment.write.FIGURES", {})  # they take seconds
     with pytest.raises(Failure, match="may not be read"):
         write(report(trial(1, "0.5", freed=[trial_folder(1, 0)])), bucket, scratch, lambda: None)
     assert not given_up.exists()

@@ -13,6 +13,7 @@ from epochal_trainer.reporting.history_writer import draw_curves
 from epochal_trainer.reporting.results import Results, to_json
 from epochal_trainer.storage import FolderBucket
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 
 def results_in(bucket: FolderBucket) -> Results:
@@ -79,6 +80,7 @@ def test_the_best_epoch_is_marked_in_the_panel_of_the_monitor(
         found.append((axes, epoch))
 
     monkeypatch.setattr(Axes, "axvline", mark)
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)  # it takes a second
     rows = [(3.0, 0.1), (2.0, 0.9), (1.0, 0.5)]
     epochs = [
         Epoch(number, 1.0, None, {"loss": loss, "val_loss": loss, "accuracy": accuracy, "val_accuracy": accuracy})

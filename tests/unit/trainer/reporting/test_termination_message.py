@@ -1,10 +1,10 @@
 import json
+import multiprocessing
 import random
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
@@ -92,34 +92,33 @@ def test_the_final_message_is_not_replaced(path: Path) -> None:
     )
 
 
-REFRESHING = """
-import sys, threading
-from pathlib import Path
-from epochal_api.report import Report
-from epochal_trainer.reporting.termination_message import TerminationMessage
-message = TerminationMessage(Path(sys.argv[1]))
+def write_until_killed(path: Path, started: Any) -> None:
+    message = TerminationMessage(path)
 
-def prepare(number):
-    metrics = {"x" * (number % 99 + 1): 1.0}
-    message.write_advance(Report(attempt=1, sequence=number, stage="Training", epochs=3, metrics=metrics))
+    def write(number: int) -> None:
+        metrics = {"x" * (number % 99 + 1): 1.0}
+        message.write_advance(REPORT.model_copy(update={"sequence": number, "metrics": metrics}))
 
-message.set_position(1, 0)
-prepare(0)
-print("prepared", flush=True)
-threading.Thread(target=lambda: [prepare(number) for number in range(10**9)]).start()
-for step in range(10**9):
-    message.set_position(1, step)
-"""
+    message.set_position(1, 0)
+    write(0)
+    started.set()
+    threading.Thread(target=lambda: [write(number) for number in range(10**9)]).start()
+    for step in range(10**9):
+        message.set_position(1, step)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12
 def test_the_message_is_valid_after_a_kill_at_any_moment(path: Path, moment: random.Random) -> None:
     # Nobody reads while it is written: the kubelet does so once the container has ended.
+    forking = multiprocessing.get_context("fork")  # a new interpreter would take seconds to import the trainer
     for _ in range(8):
-        with subprocess.Popen([sys.executable, "-c", REFRESHING, path], stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline()
-            time.sleep(moment.uniform(0.01, 0.05))
-            process.kill()
+        started = forking.Event()
+        process = forking.Process(target=write_until_killed, args=(path, started), daemon=True)
+        process.start()
+        assert started.wait(10)
+        time.sleep(moment.uniform(0.01, 0.05))
+        process.kill()
+        process.join()
         message = read_message(path)
         assert message.reason == UNFINISHED
         assert message.position is not None

@@ -31,7 +31,9 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
         limits = visible_range([value for points in curves.values() for _, value in points], maximize=report.maximize)
         levels = sorted({rungs[trial] for trial in curves})
         colors = colormaps["viridis"]
-        thin = len(curves) > _MAX_THICK
+        style: dict[str, Any] = {"linewidth": 1.2, "alpha": 0.9}
+        if len(curves) > _MAX_THICK:
+            style = {"linewidth": 0.7, "alpha": 0.6}
         for index, level in enumerate(levels):
             color = colors(0.85 * (1 - index / max(1, len(levels) - 1)))
             label: str | None = f"up to rung {level - 1}: {sum(rungs[trial] == level for trial in curves)}"
@@ -40,15 +42,9 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
                     continue
                 epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in points), strict=True)
                 marker = "o" if len(points) == 1 else ""
-                width, alpha = (0.7, 0.6) if thin else (1.2, 0.9)
-                style: dict[str, Any] = {
-                    "linewidth": width,
-                    "alpha": alpha,
-                    "marker": marker,
-                    "markersize": 3,
-                    "zorder": 1 + index,
-                }
-                axes.plot(epochs, values, color=color, label=label, **style)
+                axes.plot(
+                    epochs, values, color=color, marker=marker, markersize=3, label=label, zorder=1 + index, **style
+                )
                 label = None
         if report.best in curves:
             epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in curves[report.best]), strict=True)
