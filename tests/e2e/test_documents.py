@@ -70,7 +70,7 @@ def test_its_model_predicts(printed: dict[str, str], folder: Path) -> None:
 def test_its_model_answers_without_keras(printed: dict[str, str]) -> None:
     told, message = printed["ONNX and SavedModel"].strip().splitlines()
     assert float(told.split()[-1]) < 1e-4
-    assert message.startswith("model.onnx answers as Keras does")
+    assert message.startswith("model.onnx has the same outputs as Keras")
 
 
 def test_its_model_is_given_away_by_its_address(printed: dict[str, str], folder: Path) -> None:

@@ -130,4 +130,4 @@ def test_a_gpu_that_keras_does_not_see_is_said_loudly(namespace: Namespace) -> N
     namespace.apply(digits("gpu", training__epochs=1, resources__limits={"nvidia.com/gpu": 1, "memory": "3Gi"}))
     namespace.complete("gpu")
     log = kubectl("logs", "job/gpu", "--namespace", namespace.name)
-    assert "GPUs asked for: 1    GPUs that Keras sees: 0" in log
+    assert "GPUs requested: 1    GPUs available to Keras: 0" in log

@@ -12,7 +12,7 @@ from epochal_api.report import Waiting
 from epochal_operator.web.certificates import renew
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
-from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits
+from epochal_trainer.storage import Credentials, RetryPolicy, S3Bucket, StorageWaits
 from minio import Minio
 from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
@@ -176,8 +176,8 @@ class Service:
 
     def bucket(self, name: str, keys: tuple[str, str]) -> S3Bucket:
         """Opens a bucket."""
-        patience = Patience(waits=Waits(_not_waited_for))
-        return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, patience=patience)
+        retry = RetryPolicy(waits=StorageWaits(_not_waited_for))
+        return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, retry=retry)
 
 
 def _not_waited_for(waiting: Waiting | None) -> None:

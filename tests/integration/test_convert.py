@@ -21,7 +21,7 @@ from epochal_lib.model_server import files
 from epochal_lib.model_server.answers import check, samples
 from epochal_server.model.runtimes.onnx import load
 from epochal_trainer.convert import run
-from epochal_trainer.export import child
+from epochal_trainer.export import process
 from epochal_trainer.export.exporter import export
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.request import Source as Model
@@ -197,14 +197,14 @@ def test_what_has_no_onnx_is_told_with_the_layer(service: Service, tmp_path: Pat
     ("how", "said"),
     [
         ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "its process was killed by signal 11"),
-        ({"left": lambda: 2**20}, "1.0 MB of memory are left for the export"),
+        ({"free_memory": lambda: 2**20}, "1.0 MB are free"),
     ],
 )
 def test_whatever_the_conversion_dies_of_keras_may_serve_the_model(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], said: str
 ) -> None:
     (words := tmp_path / "termination-log").touch()
-    monkeypatch.setattr(child, "run", partial(child.run, **how))
+    monkeypatch.setattr(process, "run", partial(process.run, **how))
     config, folder = told(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
     assert run(config, folder, words) == 65
     left = json.loads(words.read_text())
@@ -258,4 +258,4 @@ def test_the_command_reads_what_the_operator_mounts(service: Service, tmp_path: 
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
     lines = [json.loads(line)["message"] for line in done.stderr.splitlines() if line.startswith("{")]
-    assert any("model.onnx answers as Keras does" in line for line in lines)
+    assert any("model.onnx has the same outputs as Keras" in line for line in lines)

@@ -141,7 +141,7 @@ def test_data_that_change_while_it_trains_restart_the_epoch_and_are_told(
     capsys.readouterr()
     assert train_job(folder, **fields) == 0
     printed = capsys.readouterr().out
-    assert "from the middle of epoch 2: that epoch begins anew" in printed
+    assert "is from the middle of epoch 2, and" in printed
     assert "Resuming from the end of epoch 1" in printed
     (told_of,) = (one["message"] for one in summary(folder)["warnings"] if one["reason"] == "DataChanged")
     assert "after 1 finished epochs" in told_of
@@ -212,7 +212,7 @@ def test_an_attempt_whose_place_was_taken_stores_no_results(
 
     monkeypatch.setattr(f"{during.__module__}.{during.__name__}", taken)
     assert train_job(folder) == 143
-    assert "and attempt 2 of pod another has begun since" in capsys.readouterr().out
+    assert "attempt 2 of pod another has begun since" in capsys.readouterr().out
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
 
 
@@ -282,7 +282,7 @@ def test_a_training_goes_on_from_the_best_weights_of_another(folder: Path, capsy
 
     assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
     assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
-    assert "epoch 1 was its best one, and its weights were not kept" in capsys.readouterr().out
+    assert "the weights of the best epoch 1 were not kept" in capsys.readouterr().out
 
 
 def test_no_epoch_is_called_the_best_where_the_training_before_had_a_better_one(

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from epochal_api.report import Report, Size, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
 from tests.kit.kubectl import wait
@@ -283,43 +283,43 @@ def test_news_that_come_too_soon_are_sent_again_when_news_may_come(operator: Ope
 
 
 def test_the_answer_says_whether_to_finish(operator: Operator) -> None:
-    finish = Finish()
+    finish = FinishRequest()
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
     operator.says = json.dumps({"message": "applied", "finish": True, "finishAfterEpoch": 2})
     reporter.start()
     reporter.update(stage="Training")
-    reporter.settle(10)
+    reporter.wait_for_answer(10)
     assert operator.reports[-1]["stage"] == "Training"
-    assert finish.after(1) == 2
+    assert finish.last_epoch(1) == 2
     operator.says = json.dumps({"message": "applied", "finish": False})
     reporter.update(epoch=1)
-    reporter.settle(10)
+    reporter.wait_for_answer(10)
     reporter.close()
-    assert finish.after(1) is None
+    assert finish.last_epoch(1) is None
 
 
 def test_an_operator_that_is_away_is_not_waited_for_long_and_says_it_when_it_is_back(operator: Operator) -> None:
-    finish = Finish()
+    finish = FinishRequest()
     operator.answers = [(503, {})]
     operator.says = json.dumps({"message": "applied", "finish": True})
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
-    reporter.settle(60)  # It does not run yet, as where there is no operator.
+    reporter.wait_for_answer(60)  # It does not run yet, as where there is no operator.
     operator.answers_now.clear()
     reporter.start()
-    reporter.settle(0.2)  # It has no answer by then.
-    assert finish.after(1) is None
+    reporter.wait_for_answer(0.2)  # It has no answer by then.
+    assert finish.last_epoch(1) is None
     operator.answers_now.set()
     operator.until(1)
-    reporter.settle(10)
+    reporter.wait_for_answer(10)
     reporter.close()
-    assert finish.after(1) == 1
+    assert finish.last_epoch(1) == 1
 
 
 def test_it_asks_again_from_time_to_time_even_if_nothing_is_new(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
-    monkeypatch.setattr(module, "ASK_AGAIN", 0.2)
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.2)
     reporter = started(operator)
     operator.until(3)
     reporter.close()
@@ -391,7 +391,7 @@ def test_nobody_waits_for_an_operator_that_is_gone(tmp_path: Path) -> None:
         reporter.position()
     began = time.monotonic()
     assert reporter.close(seconds=0.5).epoch == 999
-    assert time.monotonic() - began < module.LAST_CHANCE
+    assert time.monotonic() - began < module.CLOSE_SECONDS
 
 
 def test_nobody_waits_for_an_operator_that_is_slow(operator: Operator) -> None:

@@ -25,7 +25,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.report import Termination, decode_termination
 from epochal_lib.digests import sha256
 from epochal_trainer.__main__ import app
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 from epochal_trainer.run import Folders, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
@@ -257,7 +257,7 @@ def test_a_check_that_breaks_breaks_no_training(
         monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
     command(folder, job())
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 0
-    assert capsys.readouterr().out.count("A check that only warns has failed") >= 4
+    assert capsys.readouterr().out.count("An optional check failed") >= 4
 
 
 @pytest.mark.usefixtures("as_before")
@@ -303,7 +303,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file for the last words, as in a pod."""
     path = tmp_path / "termination-log"
     path.touch()
-    monkeypatch.setattr("epochal_trainer.run.LastWords", lambda: LastWords(path))
+    monkeypatch.setattr("epochal_trainer.run.TerminationMessage", lambda: TerminationMessage(path))
     return path
 
 
@@ -403,24 +403,24 @@ def test_credentials_are_in_nothing_that_is_written(
 @pytest.mark.parametrize(
     ("error", "code", "reason", "message"),
     [
-        (MemoryError("no room"), 1, "OutOfMemory", r"MemoryError: no room; the container took .* at its peak, and "),
+        (MemoryError("no room"), 1, "OutOfMemory", r"MemoryError: no room; the container used up to .*, and "),
         (np._core._exceptions._ArrayMemoryError((10**9,), np.dtype("f8")), 1, "OutOfMemory", "Unable to allocate"),  # type: ignore[attr-defined]
         (
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
             1,
             "OutOfMemory",
-            "may take|has no limit",
+            "limits it to|no memory limit",
         ),
         (
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating on /job:localhost/device:GPU:0 by BFC"),
             1,
             "OutOfMemory",
-            "the GPU has no memory left: take a smaller spec.training.batchSize",
+            "the GPU is out of memory: use a smaller spec.training.batchSize",
         ),
-        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), 74, "ScratchFull", "no room left"),
-        (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "there is no room left at"),
+        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), 74, "ScratchFull", "is full"),
+        (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "the disk of .* is full"),
         (RuntimeError("HDF5: No space left on device"), 74, "ScratchFull", "more ephemeral storage"),
-        (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x; the trainer's log holds the traceback$"),
+        (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x; the traceback is in the trainer's log$"),
     ],
 )
 @pytest.mark.usefixtures("as_before")
@@ -462,7 +462,7 @@ def test_a_failed_training_tells_where_it_was(folder: Path, words: Path) -> None
 def test_both_folders_or_none(folder: Path) -> None:
     result = CliRunner().invoke(app, [*command(folder, job())[3:], "--data", str(folder)])
     assert result.exit_code == 2
-    assert "--data and --results go together" in result.output
+    assert "--data and --results must be used together" in result.output
 
 
 def test_version() -> None:

@@ -220,7 +220,7 @@ def test_what_keras_refuses_to_do_for_the_user_is_the_users() -> None:
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
 @pytest.mark.parametrize(
-    "part", ["reporting.history.line", "training.progress.best", "backend.tensorflow.sample_order"]
+    "part", ["reporting.history.log_line", "training.progress.best", "backend.tensorflow.sample_order"]
 )
 def test_our_own_faults_are_not_the_users(monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]) -> None:
     def broken(*_: object, **__: object) -> None:

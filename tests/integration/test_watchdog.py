@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 from epochal_trainer.training.watchdog import EXIT_CODE, Watchdog
 
 START = """
 import ctypes, logging, sys, threading, time
 from pathlib import Path
 from epochal_trainer.training import watchdog
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
-beats = watchdog.Watchdog(LastWords(Path(sys.argv[1])))
+beats = watchdog.Watchdog(TerminationMessage(Path(sys.argv[1])))
 beats.record_step(3, 16)
 """
 
@@ -139,7 +139,7 @@ def test_only_what_is_watched_can_hang(path: Path) -> None:
 
 
 def test_a_step_costs_nothing_to_speak_of(path: Path) -> None:
-    watchdog = Watchdog(LastWords(path))
+    watchdog = Watchdog(TerminationMessage(path))
     watchdog.record_step(0, 0)
     best = 1.0
     for _ in range(20):

@@ -35,20 +35,16 @@ log = logging.getLogger(__name__)
 
 _NO_GPU = """
 ================================================================================
-  GPUs asked for: %d    GPUs that Keras sees: %d
+  GPUs requested: %d    GPUs available to Keras: %d
 
-  The training goes on, on the CPU, and will take far longer. Does the image hold
-  CUDA (built with EXTRAS=cuda)? Does the node have the driver, and does the pod
-  need spec.scheduling.runtimeClassName (such as nvidia)?
+  The training continues on the CPU, and will take far longer. Check that the
+  image has CUDA (built with EXTRAS=cuda), that the node has the driver, and
+  whether the pod needs spec.scheduling.runtimeClassName (such as nvidia).
 ================================================================================"""
 
 
 class Attempt:
-    """An attempt to train a TrainingJob.
-
-    Args:
-        context: The TrainingJob, and the objects of the run.
-    """
+    """An attempt to train a TrainingJob."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,14 +53,11 @@ class Attempt:
         self._results: Results | None = None
 
     def train(self, buckets: Callable[[], Buckets]) -> tuple[str, str]:
-        """Train the network, and store the results.
+        """Train the network, store the results, and return the reason of the condition Complete with a sentence.
 
         Args:
             buckets: Opens the buckets. It is called after the network is built, so that errors in the network appear
                 first.
-
-        Returns:
-            The reason of the TrainingJob's condition Complete, and the result in a sentence.
 
         Raises:
             Failure: If the training cannot continue. The message has the cause and the remedy.
@@ -87,16 +80,15 @@ class Attempt:
             opened.data.check()
             attempt = attempts.begin(jobs.digest(job))
             self._results = results
-            log.info("Attempt %d, results go to %s", attempt, results.uri())
+            log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
-            def place(uri: str) -> tuple[Bucket, str]:
-                """Return the bucket and the folder of another training's results."""
+            def open_results(uri: str) -> tuple[Bucket, str]:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
-            start = checkpoint.find(store, spec.training, jobs.recipe(job), place, keeps_best=context.keeps_best)
+            start = checkpoint.find(store, spec.training, jobs.recipe(job), open_results, keeps_best=context.keeps_best)
             if start is not None:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
@@ -106,9 +98,9 @@ class Attempt:
                 **reported_progress(start),
             )
         with stages.stage("data"):
-            memory = MemoryBudget(reclaimable=start.snapshot.held if start else 0)
+            memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
-            monitor = self._check_figures(model, data)
+            monitor = self._check_metric_names(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
@@ -150,7 +142,7 @@ class Attempt:
             with suppress(Failure):
                 self._results.store(self._context.scratch / LOG, LOG)
 
-    def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
+    def _check_metric_names(self, model: keras.Model, data: DataSets) -> Monitor:
         """Check loss, metrics and monitors against the data, and return the monitored metric."""
         training = self._context.job.spec.training
         figures = compile.check_labels(model, training, data.train.labels)
@@ -161,7 +153,7 @@ class Attempt:
         callbacks.check_metric_names(training.callbacks, validated(figures))
         self._checks.check_data(data, model.output.shape[1:])
         self._checks.check_monitor(model)
-        return choose_monitor(training, model, validated(history.figures(figures)))
+        return choose_monitor(training, model, validated(history.metric_values(figures)))
 
     def _test(self, model: keras.Model, data: DataSets, name: str, *, epoch: int) -> dict[str, float] | None:
         """Return the metric values of a model on the test set, or None without a test set."""
@@ -192,7 +184,7 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.update(stage="Storing", test=test and history.reported(test))
+        context.reporter.update(stage="Storing", test=test and history.report_metrics(test))
         with stages.stage("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
@@ -208,7 +200,7 @@ class Attempt:
                     results=results,
                     folder=scratch,
                     stopping=context.stopping,
-                    may_end=attempt <= spec.backoff_limit,
+                    has_retry=attempt <= spec.backoff_limit,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None
@@ -248,7 +240,7 @@ def _build(spec: TrainingJobSpec, *, keeps_best: bool) -> keras.Model:
     if spec.resources.gpus > gpus:
         log.warning(_NO_GPU, spec.resources.gpus, gpus)
     if gpus > 1:
-        log.warning("%d GPUs are there, and one is used: ask for one in spec.resources.limits.", gpus)
+        log.warning("Only 1 of %d GPUs is used: request 1 GPU in spec.resources.limits.", gpus)
     memory = available_memory()
     model = network.build(
         spec.network,

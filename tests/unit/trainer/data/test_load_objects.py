@@ -37,14 +37,14 @@ def test_existing_object(bucket: FolderBucket) -> None:
 @pytest.mark.parametrize("key", ["pets", "pets/", "pets/cats", "flat"])
 def test_folder_of_images(bucket: FolderBucket, key: str) -> None:
     message = missing(bucket, key).message
-    assert "it is a folder, which holds " in message
+    assert "it is a folder that contains " in message
     assert "spec.data must name objects, each idx, npz or pickle, and folders of images are not read" in message
     assert 'numpy.savez("train.npz", x=IMAGES, y=LABELS), x of shape (samples, height, width, channels)' in message
 
 
 def test_folder_of_other_files(bucket: FolderBucket) -> None:
     message = missing(bucket, "papers").message
-    assert message.endswith("it is a folder, which holds a.txt. spec.data must name objects, each idx, npz or pickle")
+    assert message.endswith("it is a folder that contains a.txt. spec.data must name objects, each idx, npz or pickle")
 
 
 def test_prefix_without_slash(bucket: FolderBucket) -> None:

@@ -29,7 +29,7 @@ def trained() -> tuple[keras.Model, list[str]]:
     spec = Training.model_validate({"loss": "CategoricalCrossentropy", "metrics": METRICS})
     model = build_network(network_spec([4], {"layer": "Dense", "units": 3, "activation": "softmax"}))
     compile_model(model, spec)
-    names = history.figures(check_labels(model, spec, np.eye(3, dtype="float32")))
+    names = history.metric_values(check_labels(model, spec, np.eye(3, dtype="float32")))
     return model, [*names, *(f"val_{name}" for name in names)]
 
 
@@ -92,7 +92,7 @@ def test_unknown_metric(trained: Any, fields: dict[str, Any], message: str) -> N
 def test_mode_is_required_without_a_direction_in_keras(
     trained: tuple[keras.Model, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("epochal_trainer.model.monitor._DIRECTIONS", {})
+    monkeypatch.setattr("epochal_trainer.model.monitor._MODES_BY_DIRECTION", {})
     with pytest.raises(Failure, match=r"monitor.mode: must be Min or Max, since Keras .* no direction for val_auc"):
         found(trained, monitor={"metric": "val_auc"})
     assert found(trained, monitor={"metric": "val_auc", "mode": "Max"}) == Monitor("val_auc", "Max")

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import pytest
 from epochal_api.report import BestEpoch
-from epochal_trainer.checkpoint import Before, BestWeights, Costs, Kept, digest
+from epochal_trainer.checkpoint import BestWeights, Costs, EarlierBest, EpochWeights, digest
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results
@@ -35,7 +35,7 @@ def change_weights(model: keras.Model) -> None:
     model.set_weights([weight + 1 for weight in model.get_weights()])
 
 
-def best_weights(model: keras.Model) -> Kept:
+def best_weights(model: keras.Model) -> EpochWeights:
     weights = BestWeights(model, [], Costs())
     weights.take(2)
     assert weights.kept is not None
@@ -129,7 +129,7 @@ BEST = [saved_model("model.keras", 2)]
 CONTINUED = [replace(EPOCHS[0], comparable=False), *EPOCHS[1:]]
 ONLY_LAST = [*(replace(epoch, comparable=False) for epoch in EPOCHS[:2]), EPOCHS[2]]
 BEST_OF_LAST = BestEpoch(epoch=3, metric="val_loss", value=0.75)
-EARLIER = Before(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
+EARLIER = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
 BOTH = [saved_model("model.keras", 3), saved_model("best.keras", 2)]
 LAST = BOTH[:1]
 TESTED = [saved_model("model.keras", 3, {"loss": 0.5, "accuracy": 0.98765})]

@@ -15,7 +15,7 @@ from epochal_trainer.data.samples import Array, DataSets, Samples, first_index, 
 from epochal_trainer.data.source import DataFile
 from epochal_trainer.data.split import split_parameters, split_samples
 from epochal_trainer.lib.failures import Failure, bad_data
-from epochal_trainer.storage import Bucket, near
+from epochal_trainer.storage import Bucket, suggestions
 
 _IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Suffixes of images: folders of these are not read."""
@@ -170,9 +170,9 @@ def check_object(bucket: Bucket, data: Data, key: str) -> None:
 def _folder_advice(bucket: Bucket, data: Data, key: str) -> str | None:
     """Return advice for a key that is a folder, or for a prefix without its final slash; None for other keys."""
     try:
-        if names := near.within(key, bucket.entries):
+        if names := suggestions.entries_in(key, bucket.entries):
             if subfolder := next((name for name in names if name.endswith("/")), None):
-                names = [*names, *near.within(f"{key.rstrip('/')}/{subfolder}", bucket.entries)]
+                names = [*names, *suggestions.entries_in(f"{key.rstrip('/')}/{subfolder}", bucket.entries)]
             if any(PurePosixPath(name).suffix.lower() in _IMAGE_SUFFIXES for name in names):
                 return (
                     f"{_format_advice()}, and folders of images are not read: save them as one object with "

@@ -13,7 +13,7 @@ import numpy as np
 
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array
-from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_full
+from epochal_trainer.lib.failures import Failure, bad_data, is_disk_full, scratch_full
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_DEFLATE_RATIO = 1032
@@ -87,7 +87,7 @@ class DataFile:
             try:
                 self._expand(cast("BinaryIO", expanded), memory)
             except OSError as error:
-                if lacks_room(error):
+                if is_disk_full(error):
                     raise scratch_full(f"{self.name}, expanded, does not fit into {self.path.parent}") from error
                 raise
             yield cast("BinaryIO", expanded)

@@ -40,34 +40,34 @@ class Checks:
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
         """Check the last layer, the loss and the metrics of a built network."""
         training = self._spec.training
-        self._warnings.take(lambda: check_last_layer(model, nodes, training.loss))
-        self._warnings.take(lambda: check_logits_metrics(model, training.loss, training.metrics))
+        self._warnings.run_check(lambda: check_last_layer(model, nodes, training.loss))
+        self._warnings.run_check(lambda: check_logits_metrics(model, training.loss, training.metrics))
 
     def check_data(self, data: DataSets, output_shape: OutputShape) -> None:
         """Check the data sets, which fit network and loss, against the metrics, the loss and the network's output."""
         labels, metrics, loss = data.train.labels, self._spec.training.metrics, self._spec.training.loss.name
-        self._warnings.take(lambda: check_metrics(metrics, labels, output_shape))
-        self._warnings.take(lambda: check_one_hot(data.train, loss))
-        self._warnings.take(lambda: self._check_classes(data, output_shape))
-        self._warnings.take(lambda: check_class_names(data, output_shape, loss))
-        self._warnings.take(lambda: check_images(data.train.features))
+        self._warnings.run_check(lambda: check_metrics(metrics, labels, output_shape))
+        self._warnings.run_check(lambda: check_one_hot(data.train, loss))
+        self._warnings.run_check(lambda: self._check_classes(data, output_shape))
+        self._warnings.run_check(lambda: check_class_names(data, output_shape, loss))
+        self._warnings.run_check(lambda: check_images(data.train.features))
 
     def check_monitor(self, model: keras.Model) -> None:
         """Check the mode (Min or Max) of the monitored metric. The metrics of the model are built."""
-        self._warnings.take(lambda: check_monitor_mode(self._spec.training, model))
+        self._warnings.run_check(lambda: check_monitor_mode(self._spec.training, model))
 
     def check_resume(self, facts: Facts) -> None:
         """Check for validation samples that were trained on before, and for data that changed."""
-        self._warnings.take(lambda: _check_resume(facts))
+        self._warnings.run_check(lambda: _check_resume(facts))
 
     def check_best_weights(self, lost_epoch: int | None) -> None:
         """Warn if the weights of the best epoch, which has this number, are lost."""
-        self._warnings.take(lambda: _check_best_weights(lost_epoch))
+        self._warnings.run_check(lambda: _check_best_weights(lost_epoch))
 
     def check_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Check whether the training learns anything, from all epochs so far."""
         if self._check_chance is not None:
-            self._warnings.take(partial(self._check_chance, epochs))
+            self._warnings.run_check(partial(self._check_chance, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return all warnings as dicts for the summary."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer.lib.signals import Stopping
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import Bucket
@@ -41,7 +41,7 @@ class Context:
     stages: Stages
     reporter: Reporter
     watchdog: Watchdog
-    finish: Finish
+    finish: FinishRequest
     pod: str
 
     @property

@@ -106,7 +106,7 @@ def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Cal
             verbose=0,
             return_dict=True,
         )
-    return history.figures(logs)
+    return history.metric_values(logs)
 
 
 def _finish_epoch(

@@ -44,9 +44,9 @@ class TrainingResult:
     stopped: bool
     model_epoch: int
     best: BestEpoch | None
-    best_weights: checkpoint.Kept | None
+    best_weights: checkpoint.EpochWeights | None
     is_tied: bool = False
-    earlier_best: checkpoint.Before | None = None
+    earlier_best: checkpoint.EarlierBest | None = None
     lost_epoch: int | None = None
     checkpoints: Mapping[str, float] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ def evaluate_models(
     if best_digest == last:
         return [save(MODEL, best.epoch, last)]
     last_model = save(MODEL, result.model_epoch, last)
-    best.give_to(model)
+    best.assign_to(model)
     return [last_model, save(BEST_MODEL, best.epoch, best_digest)]
 
 
@@ -117,7 +117,7 @@ def store_models(models: Sequence[Model], model: keras.Model, results: Results, 
         path = folder / saved.name
         results.store(path, saved.name)
         sha256 = results.read_back(saved.name, path)
-        if layers := checkpoint.merged(model):
+        if layers := checkpoint.merged_lora_layers(model):
             log.info(
                 "%s: Keras merges the weights of LoRA into the kernels when it saves them (%s)", saved.name, layers
             )
@@ -126,7 +126,7 @@ def store_models(models: Sequence[Model], model: keras.Model, results: Results, 
                 f"{results.uri(saved.name)} holds weights with the SHA-256 {digest}, but the evaluated weights have "
                 f"{saved.weights}: this is a bug of Epochal or of Keras, not a problem of spec, data or storage"
             )
-        test = history.reported(saved.test) if saved.test and saved.name != MODEL else None
+        test = history.report_metrics(saved.test) if saved.test and saved.name != MODEL else None
         stored.append(StoredModel(name=saved.name, epoch=saved.epoch, sha256=sha256, test=test))
     return stored
 

@@ -10,13 +10,13 @@ import keras
 from epochal_api.report import BestEpoch
 from epochal_api.training import Training
 
-from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
+from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, ValidationBackup
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, best
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         on_epoch: Callable[[Sequence[Epoch]], None],
         on_step: Callable[[int, int], None],
         checkpointer: Checkpointer | None = None,
-        finish: Finish | None = None,
+        finish: FinishRequest | None = None,
         min_epochs: int = 1,
         values_without_weights: Sequence[float] = (),
     ) -> None:
@@ -75,7 +75,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_step = on_step
         self._checkpointer = checkpointer
         self._terminate_on_nan = training.terminate_on_nan
-        self._finish = finish or Finish()
+        self._finish = finish or FinishRequest()
         self._min_epochs = min_epochs
         self._stop_after = training.stop_after_epoch or training.epochs
         self._values_without_weights = values_without_weights
@@ -83,7 +83,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._is_best = False
         self._began = time.monotonic()
         self._next_log = math.inf
-        self._before_validation: BeforeValidation | None = None
+        self._before_validation: ValidationBackup | None = None
         self._validation_began = self._began
 
     def position(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         if self._checkpointer is not None:
             self._checkpointer.check()
             if self._stopping.requested and self._before_validation is not None:
-                self._before_validation.put_back()
+                self._before_validation.restore()
                 self._before_validation = None  # frees a copy that may be as large as the network
                 self._store_checkpoint(self._checkpointer, self._steps, self._validation_began)
         self._stopping.check()
@@ -165,7 +165,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the epoch to the history, check its loss, and log and report the epoch."""
         self._before_validation = None  # frees a copy that may be as large as the network
-        metrics = history.figures(logs or {})
+        metrics = history.metric_values(logs or {})
         seconds = time.monotonic() - self._began
         rate = getattr(self.model.optimizer, "learning_rate", None)
         self.history.append(Epoch(epoch + 1, seconds, None if rate is None else float(rate), metrics))
@@ -177,12 +177,12 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.finish_if_requested()
         seconds_left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
         label = self._best_label(best_epoch) if best_epoch is not None and self._is_best else None
-        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=seconds_left, best=label))
+        log.info("%s", history.log_line(self.history[-1], epochs=self._epochs, left=seconds_left, best=label))
         self._on_epoch(self.history)
 
     def _best_label(self, best_epoch: BestEpoch) -> str:
         """Return the label of the best epoch: "best since epoch …" if the weights of a better epoch are missing."""
-        if not any(self._monitor.better(value, best_epoch.value) for value in self._values_without_weights):
+        if not any(self._monitor.is_better(value, best_epoch.value) for value in self._values_without_weights):
             return "best"
         return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
 
@@ -206,7 +206,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _last_epoch(self, epoch: int) -> int | None:
         """Return the last epoch of an early finish, from `epoch` on, or None if no early finish is requested."""
-        last_epoch = self._finish.after(max(epoch, self._min_epochs))
+        last_epoch = self._finish.last_epoch(max(epoch, self._min_epochs))
         return None if last_epoch is None else min(last_epoch, self._stop_after)
 
     def finish_if_requested(self) -> bool:

@@ -110,19 +110,19 @@ def train(
     if training.stop_after_epoch is not None:
         log.info("The training stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
     checks.check_resume(facts)  # Before the checkpoint is refused because of other data.
-    start = checkpoint.fitted(start, model, facts, versions()) if start else None
+    start = checkpoint.fit_to_model(start, model, facts, versions()) if start else None
     if start is not None:
         checks.check_best_weights(facts.lost or start.snapshot.lost)
         # The log of another training is not restored.
         copies = start.snapshot.files
-        files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
+        files.restore({path: copy for path, copy in copies.items() if start.own or path != LOG})
         for epoch in start.snapshot.history:
             scalars.write(epoch)
         progress.resume(start.snapshot)
         log.info("Resuming from %s", start)
     reporter.position = progress.position
     reporter.update(stage="Training", **reported_progress(start, monitor) | {"steps_per_epoch": order.steps})
-    reporter.settle(_ANSWER_SECONDS)
+    reporter.wait_for_answer(_ANSWER_SECONDS)
     _fit(context, model, data, callbacks, progress=progress, writer=writer, start=start.snapshot if start else None)
     reporter.position = dict
     scalars.close()
@@ -203,7 +203,7 @@ def _result(
     *,
     restored_epoch: int | None,
     has_averages: bool,
-    kept: checkpoint.Kept | None,
+    kept: checkpoint.EpochWeights | None,
 ) -> TrainingResult:
     """Return the result of a training.
 
@@ -228,8 +228,8 @@ def _result(
     return replace(
         result,
         is_tied=best_epoch.epoch != model_epoch and is_equal and not has_averages,
-        earlier_best=before if before and monitor.better(before.value, best_epoch.value) else None,
-        lost_epoch=facts.lost if lost_value is not None and monitor.better(lost_value, best_epoch.value) else None,
+        earlier_best=before if before and monitor.is_better(before.value, best_epoch.value) else None,
+        lost_epoch=facts.lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
     )
 
 
@@ -274,7 +274,7 @@ def _progress_of_epochs(epochs: Sequence[Epoch], monitor: Monitor | None) -> dic
     return {
         "epoch": last.number,
         "seconds_per_epoch": last.seconds,
-        "metrics": history.reported(last.metrics, monitor.metric if monitor else "loss"),
+        "metrics": history.report_metrics(last.metrics, monitor.metric if monitor else "loss"),
         "best": best(epochs, monitor) if monitor else None,
     }
 

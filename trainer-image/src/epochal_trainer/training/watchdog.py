@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +33,14 @@ class Watchdog:
     less time than `stall_seconds`, because it does not wait for a storage.
     """
 
-    def __init__(self, words: LastWords) -> None:
+    def __init__(self, words: TerminationMessage) -> None:
         self._words = words
         self._last_step: object = None
 
     def record_step(self, epoch: int, step: int) -> None:
         """Record the position of the training, as a sign of life. A call takes about two microseconds."""
         self._last_step = object()
-        self._words.place(epoch, step)
+        self._words.set_position(epoch, step)
 
     @contextmanager
     def watch(self, stall_seconds: int) -> Iterator[None]:
@@ -99,7 +99,7 @@ class Watchdog:
             f"no step was finished for {stall_seconds} s (spec.training.stallSeconds) after {last_step}: the training "
             f"hangs at {code.co_filename}:{line}, in {code.co_qualname}"
         )
-        self._words.leave(HANGING, message)
+        self._words.write_final(HANGING, message)
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         for number, frame in frames.items():
             stack = "".join(traceback.format_stack(frame))

@@ -26,7 +26,7 @@ from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array, ClassNames, Samples
 from epochal_trainer.data.source import MAX_DEFLATE_RATIO, DataFile, check_dtype
 from epochal_trainer.lib import npy
-from epochal_trainer.lib.failures import bad_data, of_the_machine
+from epochal_trainer.lib.failures import bad_data, is_machine_error
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def read(
         with file.open_seekable(memory) as stream, _open_archive(file, stream) as archive:
             return _Reader(file, archive, memory).read(roles, other_roles)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        if of_the_machine(error):
+        if is_machine_error(error):
             raise
         raise file.damaged(str(error)) from error
     except EOFError as error:

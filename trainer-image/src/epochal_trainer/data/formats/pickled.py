@@ -29,7 +29,7 @@ from epochal_trainer.data.formats.pickled_arrays import (
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import ClassNames, Samples
 from epochal_trainer.data.source import DataFile, unsupported_type
-from epochal_trainer.lib.failures import Failure, bad_data, of_the_machine
+from epochal_trainer.lib.failures import Failure, bad_data, is_machine_error
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 MAX_OPCODES = 100_000
@@ -67,7 +67,7 @@ def read(file: DataFile, memory: MemoryBudget) -> Samples:
         except Failure:
             raise
         except Exception as error:
-            if of_the_machine(error):
+            if is_machine_error(error):
                 raise
             if opcodes.is_truncated:
                 raise file.truncated("the pickle has no end", "it must be complete") from error
