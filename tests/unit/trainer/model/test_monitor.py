@@ -92,7 +92,7 @@ def test_unknown_metric(trained: Any, fields: dict[str, Any], message: str) -> N
 def test_mode_is_required_without_a_direction_in_keras(
     trained: tuple[keras.Model, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("epochal_trainer.model.monitor._DIRECTIONS", {})
+    monkeypatch.setattr("epochal_trainer.model.monitor._MODES_BY_DIRECTION", {})
     with pytest.raises(Failure, match=r"monitor.mode: must be Min or Max, since Keras .* no direction for val_auc"):
         found(trained, monitor={"metric": "val_auc"})
     assert found(trained, monitor={"metric": "val_auc", "mode": "Max"}) == Monitor("val_auc", "Max")
