@@ -15,7 +15,7 @@ def test_sample_order() -> None:
     assert len({tuple(order_of(seed, epoch)) for seed in (7, 8) for epoch in (0, 1)}) == 4
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(samples=st.integers(1, 40), batch_size=st.integers(1, 50), epochs=st.integers(1, 3), data=st.data())
 def test_shuffled_batches(samples: int, batch_size: int, epochs: int, data: st.DataObject) -> None:
     features = np.arange(samples, dtype="uint8").reshape(-1, 1)
@@ -62,7 +62,7 @@ def test_autotune_is_disabled() -> None:
         assert data.options().autotune.enabled is False
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(samples=st.integers(1, 40), batch_size=st.integers(1, 50))
 def test_ordered_batches(samples: int, batch_size: int) -> None:
     features = np.arange(samples, dtype="uint8").reshape(-1, 1)
