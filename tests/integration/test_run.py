@@ -403,7 +403,12 @@ def test_credentials_are_in_nothing_that_is_written(
 @pytest.mark.parametrize(
     ("error", "code", "reason", "message"),
     [
-        (MemoryError("no room"), 1, "OutOfMemory", r"MemoryError: no room; the container used up to .*, and "),
+        (
+            MemoryError("no room"),
+            1,
+            "OutOfMemory",
+            r"MemoryError: no room; the container's peak memory use was .*, and ",
+        ),
         (np._core._exceptions._ArrayMemoryError((10**9,), np.dtype("f8")), 1, "OutOfMemory", "Unable to allocate"),  # type: ignore[attr-defined]
         (
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),

@@ -171,7 +171,11 @@ def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:
     if "device:GPU" in found:
         return CRASHED, "OutOfMemory", f"{found}; the GPU is out of memory: use a smaller spec.training.batchSize"
     peak, limit = cgroups.peak(), cgroups.limit()
-    used = f"the container used up to {readable(peak)}" if peak is not None else "the peak memory use is unavailable"
+    used = (
+        f"the container's peak memory use was {readable(peak)}"
+        if peak is not None
+        else "the peak memory use is unavailable"
+    )
     allowed = f"spec.resources limits it to {readable(limit)}" if limit is not None else "it has no memory limit"
     return CRASHED, "OutOfMemory", f"{found}; {used}, and {allowed}"
 

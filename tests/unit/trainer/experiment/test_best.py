@@ -14,16 +14,8 @@ def test_the_document_is_the_job_of_the_report() -> None:
     assert text is not None
     assert yaml.safe_load(text) == JOB
     assert parse(yaml.safe_load(text)).metadata.name == "search-best"
-
-
-def test_the_header_describes_the_trial() -> None:
-    text = best_job_yaml(SMALL)
-    assert text is not None
-    assert text.splitlines()[:3] == [
-        "# The best of 5 trials of the Experiment vision/search: trial 1,",
-        "# val_accuracy 0.96 after 9 epochs. To train it again from the beginning:",
-        "# kubectl apply -f best.yaml",
-    ]
+    assert "best of 5 trials of the Experiment vision/search: trial 1" in text
+    assert "val_accuracy 0.96 after 9 epochs" in text
 
 
 def test_no_document_without_a_best_trial() -> None:

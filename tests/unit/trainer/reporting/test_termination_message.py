@@ -95,14 +95,14 @@ def test_the_final_message_is_not_replaced(path: Path) -> None:
 def write_until_killed(path: Path, started: Any) -> None:
     message = TerminationMessage(path)
 
-    def write(number: int) -> None:
-        metrics = {"x" * (number % 99 + 1): 1.0}
-        message.write_advance(REPORT.model_copy(update={"sequence": number, "metrics": metrics}))
+    def write_reports() -> None:
+        for number in range(10**9):
+            metrics = {"x" * (number % 99 + 1): 1.0}
+            message.write_advance(REPORT.model_copy(update={"sequence": number, "metrics": metrics}))
+            started.set()
 
     message.set_position(1, 0)
-    write(0)
-    started.set()
-    threading.Thread(target=lambda: [write(number) for number in range(10**9)]).start()
+    threading.Thread(target=write_reports).start()
     for step in range(10**9):
         message.set_position(1, step)
 
