@@ -14,8 +14,8 @@ from epochal_trainer.training.progress import Progress
 class FakeBackup:
     """Replaces the backup of the state that a validation changes."""
 
-    def put_back(self) -> None:
-        """See BeforeValidation."""
+    def restore(self) -> None:
+        """See ValidationBackup."""
 
 
 class FakeSnapshot(NamedTuple):
