@@ -83,7 +83,7 @@ def test_a_matching_checkpoint_is_restored() -> None:
     np.testing.assert_equal(weights(current), weights(stored))
 
 
-SHAPES = r"checkpoint has .*hidden/kernel of shape \(3, 2\) and type float32, the model has .*kernel of shape \(3, 4\)"
+SHAPES = r"the checkpoint has .*hidden/kernel of shape \(3, 2\) and type float32, the model has .* of shape \(3, 4\)"
 
 
 def test_another_network_cannot_be_continued() -> None:

@@ -510,8 +510,7 @@ def test_on_an_s3_service(make: Make, tmp_path: Path, service: Service) -> None:
     assert store.newest() is None
     for epoch in (1, 2, 3):
         requests = len(service.asked)
-        files = {"training.log": copy(tmp_path, str(epoch)), "callbacks/a": copy(tmp_path, "a")}
-        store.write(make(epoch, files=files))
+        store.write(make(epoch, files={"training.log": copy(tmp_path, str(epoch)), "callbacks/a": copy(tmp_path, "a")}))
     assert len(service.asked) - requests <= 12  # a service may take a second for each
     names = sorted(key.removeprefix("lab/job/1/checkpoints/")[:27] for key in service.objects)
     assert [name for name in names if name[:2] == "00"] == [f"000001-000000{epoch}-000000000000" for epoch in (2, 3)]

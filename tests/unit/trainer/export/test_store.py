@@ -107,7 +107,7 @@ def test_an_interrupted_export_is_tried_again(tmp_path: Path, monkeypatch: pytes
     assert not mark.exists()
 
 
-@pytest.mark.parametrize(("deaths", "how"), [(2, {}), (1, {"may_end": False})])
+@pytest.mark.parametrize(("deaths", "how"), [(2, {}), (1, {"has_retry": False})])
 def test_an_export_that_could_fail_the_training_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, how: dict[str, Any]
 ) -> None:
