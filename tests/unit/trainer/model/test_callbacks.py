@@ -217,7 +217,7 @@ def test_early_stop_leaves_averaged_weights(tmp_path: Path, *, swap_on_epoch: bo
     def weights(epochs: int, *described: dict[str, Any]) -> list[Any]:
         keras.utils.set_random_seed(1)
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse")
+        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse", jit_compile=False)
         model.fit(
             features,
             labels,
