@@ -18,7 +18,7 @@ def training(epochs: int) -> Training:
 class Kept:
     """Stands for what validation will change, which may be as large as the network."""
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """See BeforeValidation."""
 
 
