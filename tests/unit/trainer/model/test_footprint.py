@@ -61,7 +61,7 @@ def test_embeddings_have_no_full_gradient(embedding: dict[str, Any], optimizer: 
 
 def test_memory_of_other_processes_is_retried() -> None:
     spec = network_spec([1024], {"layer": "Dense", "units": 1024})
-    with pytest.raises(Failure, match=r"other processes use the memory of this node .*requests.memory") as caught:
+    with pytest.raises(Failure, match=r"other processes use the memory of this node.*requests.memory") as caught:
         build_network(spec, memory=4 * MIB, used_by_others=8 * MIB)
     assert (caught.value.reason, caught.value.exit_code in NOT_RETRIED) == ("OutOfMemory", False)
 
