@@ -56,7 +56,7 @@ def test_the_model_predicts(printed: dict[str, str], folder: Path) -> None:
 def test_the_model_answers_without_keras(printed: dict[str, str]) -> None:
     difference, message = printed["ONNX and SavedModel"].strip().splitlines()
     assert float(difference.split()[-1]) < 1e-4
-    assert message.startswith("model.onnx answers as Keras does")
+    assert message.startswith("model.onnx has the same outputs as Keras")
 
 
 def test_the_model_is_shared_by_a_presigned_url(printed: dict[str, str], folder: Path) -> None:

@@ -6,8 +6,8 @@ from tests.kit.jobs import Namespace
 SCRIPT = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
-from epochal_trainer.__main__ import take_fonts
-take_fonts()
+from epochal_trainer.__main__ import copy_font_cache
+copy_font_cache()
 import matplotlib.font_manager
 """
 

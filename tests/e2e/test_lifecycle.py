@@ -86,4 +86,4 @@ def test_a_job_with_more_gpus_than_the_node_is_queued_until_its_spec_is_correcte
     assert [event["reason"] for event in namespace.events("five-gpus")].count("SpecChanged") == 2
     assert namespace.condition("SpecApplied", "five-gpus") == {}
     log = kubectl("logs", "job/five-gpus", "--namespace", namespace.name)
-    assert "GPUs asked for: 1    GPUs that Keras sees: 0" in log, "the node advertises GPUs that it does not have"
+    assert "GPUs requested: 1    GPUs available to Keras: 0" in log, "the node advertises GPUs that it does not have"

@@ -12,7 +12,7 @@ from epochal_api.report import Waiting
 from epochal_operator.web.certificates import renew
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
-from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits
+from epochal_trainer.storage import Credentials, RetryPolicy, S3Bucket, StorageWaits
 from minio import Minio
 from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
@@ -87,7 +87,7 @@ def test_a_job_that_loses_its_pod_resumes_from_its_checkpoint(namespace: Namespa
     kubectl("delete", "pod", namespace.running_pod("disturbed"), "--namespace", namespace.name, "--wait=false")
     status = namespace.complete("disturbed", seconds=300)
     assert status["attempt"] == 2
-    assert "Going on from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
+    assert "Resuming from" in kubectl("logs", "job/disturbed", "--namespace", namespace.name)
     assert status["test"] == namespace.complete("plain", seconds=300)["test"]
 
 
@@ -163,8 +163,8 @@ class Service:
         Attempts(self.bucket(bucket, keys), "answers", "pod").begin("spec")
 
     def bucket(self, name: str, keys: tuple[str, str]) -> S3Bucket:
-        patience = Patience(waits=Waits(_not_waited_for))
-        return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, patience=patience)
+        retry = RetryPolicy(waits=StorageWaits(_not_waited_for))
+        return S3Bucket(self.endpoint, name, Credentials(*keys), ca_file=self.ca_file, retry=retry)
 
 
 def _not_waited_for(waiting: Waiting | None) -> None:

@@ -20,7 +20,7 @@ FOUND_SECONDS = 60
 """Longer than it takes from the log of a container to its process."""
 
 _LENGTH = re.compile(r"Training: (\d+) epochs? of (\d+) steps?")
-_WENT_ON = re.compile(r"Going on from (?:the end of )?epoch (\d+)(?:, step (\d+))?")
+_WENT_ON = re.compile(r"Resuming from (?:the end of )?epoch (\d+)(?:, step (\d+))?")
 _EPOCH = re.compile(r"Epoch +(\d+)/\d+  (?:step (\d+)/\d+)?")
 
 

@@ -21,7 +21,7 @@ from epochal_lib.model_server import files
 from epochal_lib.model_server.answers import check, samples
 from epochal_server.model.runtimes.onnx import load
 from epochal_trainer.convert import run
-from epochal_trainer.export import child
+from epochal_trainer.export import process
 from epochal_trainer.export.exporter import export
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.request import Source as Model
@@ -182,14 +182,14 @@ def test_a_network_without_onnx_is_reported_with_the_layer(
     ("how", "message"),
     [
         ({"program": ("-c", "import os; os.kill(os.getpid(), 11)")}, "its process was killed by signal 11"),
-        ({"left": lambda: 2**20}, "1.0 MB of memory are left for the export"),
+        ({"free_memory": lambda: 2**20}, "1.0 MB are free"),
     ],
 )
 def test_a_crashed_conversion_is_not_convertible(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], message: str
 ) -> None:
     (termination_log := tmp_path / "termination-log").touch()
-    monkeypatch.setattr(child, "run", partial(child.run, **how))
+    monkeypatch.setattr(process, "run", partial(process.run, **how))
     config, folder = server_config(service, stored(service, network(), tmp_path), tmp_path), out(tmp_path)
     assert run(config, folder, termination_log) == 65
     left = json.loads(termination_log.read_text())
@@ -243,4 +243,4 @@ def test_the_command_reads_the_mounted_files(service: Service, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {"model.onnx", SIGNATURE, CHECK}
     lines = [json.loads(line)["message"] for line in done.stderr.splitlines() if line.startswith("{")]
-    assert any("model.onnx answers as Keras does" in line for line in lines)
+    assert any("model.onnx has the same outputs as Keras" in line for line in lines)

@@ -49,10 +49,10 @@ class Stream(Dataset):
     def __len__(self) -> int:
         return SIZE * len(self.shards)
 
-    def shuffled(self, order: Order) -> "Shards":
+    def shuffled_batches(self, order: Order) -> "Shards":
         return Shards(self, order)
 
-    def in_order(self, batch_size: int) -> tf.data.Dataset:
+    def ordered_batches(self, batch_size: int) -> tf.data.Dataset:
         return pipeline(lambda: self.batches(self.shards, batch_size), -(-len(self) // batch_size))
 
     def batches(self, shards: Sequence[int], batch_size: int, step: int = 0) -> Iterator[Batch]:
@@ -70,7 +70,7 @@ class Shards:
     stream: Stream
     order: Order
 
-    def since(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
+    def from_step(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
         def batches() -> Iterator[Batch]:
             for number in range(epoch, until):
                 shuffled = np.random.default_rng([self.order.seed, number]).permutation(self.stream.shards).tolist()

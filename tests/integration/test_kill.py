@@ -95,7 +95,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(folder: Path, moment: ra
     assert code == -signal.SIGKILL, output
     code, output = strike(start(folder, "killed"), signal.SIGTERM, moment.randint(6, 8), moment)
     assert code == 143, output
-    assert "Going on from" in output
+    assert "Resuming from" in output
     code, output = end(start(folder, "killed"))
     assert code == 0, output
     assert "checkpoint of attempt 2)" in output
@@ -113,7 +113,7 @@ def test_a_killed_training_ends_like_an_undisturbed_one(folder: Path, moment: ra
         ("best.keras", True),
     ]
     assert [log.count(f"Epoch {epoch:>2}/{EPOCHS} ") for epoch in range(1, EPOCHS + 1)] == [1] * EPOCHS
-    assert log.count("Going on from") == 2
+    assert log.count("Resuming from") == 2
 
 
 def test_a_finished_training_can_be_continued(folder: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_finished_training_can_be_continued(folder: Path) -> None:
     uri = f"s3://digits-results/default/digits/{before.name}/"
     code, output = end(start(folder, "whole", epochs=EPOCHS + 2, continueFrom={"uri": uri}))
     assert code == 0, output
-    assert f"Going on from the end of epoch {EPOCHS}" in output
+    assert f"Resuming from the end of epoch {EPOCHS}" in output
     (after,) = set((folder / "whole/default/digits").iterdir()) - {before}
     rows = (after / "history.csv").read_text().splitlines()
     assert rows[: EPOCHS + 1] == (before / "history.csv").read_text().splitlines()

@@ -138,8 +138,8 @@ def test_changed_data_restart_the_epoch_with_a_warning(
     capsys.readouterr()
     assert train_job(folder, **fields) == 0
     printed = capsys.readouterr().out
-    assert "from the middle of epoch 2: that epoch begins anew" in printed
-    assert "Going on from the end of epoch 1" in printed
+    assert "is from the middle of epoch 2, and" in printed
+    assert "Resuming from the end of epoch 1" in printed
     (message,) = (warning["message"] for warning in summary(folder)["warnings"] if warning["reason"] == "DataChanged")
     assert "after 1 finished epochs" in message
 
@@ -177,13 +177,13 @@ def test_damaged_checkpoints_end_the_run_and_are_kept(
 
 def test_data_that_fit_without_a_checkpoint_fit_with_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = int(np.ceil(2 * (FEATURES.nbytes + LABELS.nbytes) / 0.3))
-    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left)
+    monkeypatch.setattr("epochal_trainer.data.memory.available_memory", lambda: left)
     stopped(folder, monkeypatch)
     (newest, *_) = sorted((results(folder) / "checkpoints").glob("*.zip"), reverse=True)
     _, arrays = archive.read(newest)
     held = sum(array.nbytes for array in arrays.values())
     assert held > 1000
-    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: left - held)
+    monkeypatch.setattr("epochal_trainer.data.memory.available_memory", lambda: left - held)
     assert train_job(folder) == 0
     assert summary(folder)["attempt"] == 2
 
@@ -209,7 +209,7 @@ def test_a_superseded_attempt_stores_no_results(
 
     monkeypatch.setattr(f"{during.__module__}.{during.__name__}", taken)
     assert train_job(folder) == 143
-    assert "and attempt 2 of pod another has begun since" in capsys.readouterr().out
+    assert "attempt 2 of pod another has begun since" in capsys.readouterr().out
     assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
 
 
@@ -281,7 +281,7 @@ def test_a_training_continues_from_the_best_weights_of_another(
 
     assert train_job(folder, "3", epochs=4, best=False, monitor=WORST) == 0
     assert train_job(folder, "4", epochs=9, continueFrom=best | {"uri": "s3://results/lab/tiny/3/"}) == 64
-    assert "epoch 1 was its best one, and its weights were not kept" in capsys.readouterr().out
+    assert "the weights of the best epoch 1 were not kept" in capsys.readouterr().out
 
 
 def test_a_better_epoch_of_the_training_before_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +314,7 @@ def test_no_best_model_is_stored_if_the_last_epoch_is_as_good(folder: Path, caps
     assert "; model.keras holds epoch 3, as good as epoch 1, the best (accuracy " in capsys.readouterr().out
     best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
     assert train_job(folder, "2", epochs=4, continueFrom=best) == 0
-    assert "Going on from the end of epoch 3 " in capsys.readouterr().out
+    assert "Resuming from the end of epoch 3 " in capsys.readouterr().out
 
 
 def test_a_training_in_parts_has_the_results_of_one_run(folder: Path) -> None:

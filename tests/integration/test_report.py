@@ -57,7 +57,7 @@ def stored() -> dict[str, bytes]:
     """Returns the objects of the trials in the bucket, by key."""
     epochs = [Epoch(number, 2.0, 0.001, {"loss": 1 / number, "accuracy": 0.9 + number / 100}) for number in (1, 2, 3)]
     files = {
-        "history.csv": history.table(epochs).encode(),
+        "history.csv": history.to_csv(epochs).encode(),
         "model.keras": b"model",
         "checkpoints/latest.json": b"{}",
         "checkpoints/000001-0000001-000000000001-0123456789abcdef.zip": b"zip",
@@ -151,7 +151,7 @@ def test_a_file_that_is_no_report_changes_nothing(
     assert run(tmp_path / "report", results) == 64
     assert run(tmp_path / "missing", results) == 64
     assert contents(results) == before
-    assert "is no report of an Experiment" in capsys.readouterr().out
+    assert "is not a valid report of an Experiment" in capsys.readouterr().out
 
 
 def test_a_plot_that_fails_is_logged_and_the_rest_is_written(
@@ -162,7 +162,7 @@ def test_a_plot_that_fails_is_logged_and_the_rest_is_written(
 
     monkeypatch.setitem(FIGURES, "objective.png", draw)
     assert run(written(tmp_path), results) == 0
-    assert "objective.png could not be drawn" in capsys.readouterr().out
+    assert "Cannot draw objective.png" in capsys.readouterr().out
     assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", "best.yaml", *PICTURES[1:]}
 
 
@@ -209,7 +209,7 @@ def test_missing_rights_to_delete_are_logged_and_fail_nothing(
     service.faults = [refuse]
     assert run(written(tmp_path, endpoint=service.endpoint), None) == 0
     assert set(stored()) < set(service.objects)
-    assert "Checkpoints that are no longer needed stay" in capsys.readouterr().out
+    assert "Cannot delete checkpoints that are no longer needed" in capsys.readouterr().out
 
 
 def test_a_read_only_bucket_fails_with_its_reason(tmp_path: Path, service: Service) -> None:

@@ -15,7 +15,7 @@ import pytest
 from epochal_api.report import Report, Size, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 
 from tests.kit.certificates import self_signed
@@ -256,41 +256,41 @@ def test_a_change_that_was_refused_is_sent_at_the_operators_interval(operator: O
 
 
 def test_the_answer_requests_finish(operator: Operator) -> None:
-    finish = Finish()
+    finish = FinishRequest()
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
     operator.says = json.dumps({"message": "applied", "finish": True, "finishAfterEpoch": 2})
     reporter.start()
     reporter.update(stage="Training")
-    reporter.settle(10)
+    reporter.wait_for_answer(10)
     assert operator.reports[-1]["stage"] == "Training"
-    assert finish.after(1) == 2
+    assert finish.last_epoch(1) == 2
     operator.says = json.dumps({"message": "applied", "finish": False})
     reporter.update(epoch=1)
-    reporter.settle(10)
+    reporter.wait_for_answer(10)
     reporter.close()
-    assert finish.after(1) is None
+    assert finish.last_epoch(1) is None
 
 
 def test_the_request_to_finish_arrives_once_the_operator_is_back(operator: Operator) -> None:
-    finish = Finish()
+    finish = FinishRequest()
     operator.answers = [(503, {})]
     operator.says = json.dumps({"message": "applied", "finish": True})
     reporter = Reporter(FIRST, operator.endpoint, finish=finish)
-    reporter.settle(60)  # It does not run yet, as where there is no operator.
+    reporter.wait_for_answer(60)  # It does not run yet, as where there is no operator.
     operator.answers_now.clear()
     reporter.start()
-    reporter.settle(0.2)  # It has no answer by then.
-    assert finish.after(1) is None
+    reporter.wait_for_answer(0.2)  # It has no answer by then.
+    assert finish.last_epoch(1) is None
     operator.answers_now.set()
     operator.until(1)
-    reporter.settle(10)
+    reporter.wait_for_answer(10)
     reporter.close()
-    assert finish.after(1) == 1
+    assert finish.last_epoch(1) == 1
 
 
 def test_an_unchanged_report_is_sent_at_intervals(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INTERVAL", 0.1)
-    monkeypatch.setattr(module, "ASK_AGAIN", 0.2)
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.2)
     reporter = started(operator)
     operator.until(3)
     reporter.close()
@@ -362,7 +362,7 @@ def test_a_missing_operator_delays_nothing(tmp_path: Path) -> None:
         reporter.position()
     began = time.monotonic()
     assert reporter.close(seconds=0.5).epoch == 999
-    assert time.monotonic() - began < module.LAST_CHANCE
+    assert time.monotonic() - began < module.CLOSE_SECONDS
 
 
 def test_a_slow_operator_delays_nothing(operator: Operator) -> None:

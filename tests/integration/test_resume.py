@@ -34,7 +34,7 @@ from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
 from epochal_trainer.model.compile import check_labels, compile_model
 from epochal_trainer.reporting.best import Monitor
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import fit as keras_fit
@@ -127,7 +127,7 @@ def run(
     extra: Sequence[Any] = (),
     written: list[Snapshot] | None = None,
     layers: Sequence[dict[str, Any]] = LAYERS,
-    finish: Finish | None = None,
+    finish: FinishRequest | None = None,
     train: Samples = TRAIN,
     validation: Samples = VALIDATION,
     **fields: Any,
@@ -182,7 +182,7 @@ def run(
         finish=finish,
     )
     if start is not None:
-        files.put_back(start.files)
+        files.restore(start.files)
     try:
         keras_fit.fit(model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start)
     finally:
@@ -394,7 +394,7 @@ ASKED = Answer(message="applied", finish=True)
 class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
     """Requests `finish` at a step of an epoch, like an answer of the operator."""
 
-    def __init__(self, finish: Finish, epoch: int, answer: Answer = ASKED) -> None:
+    def __init__(self, finish: FinishRequest, epoch: int, answer: Answer = ASKED) -> None:
         super().__init__()
         self.finish, self.at, self.epoch, self.answer = finish, (epoch, 1), 0, answer
 
@@ -405,7 +405,7 @@ class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         del logs
         if (self.epoch, batch) == self.at:
-            self.finish.tell(self.answer)
+            self.finish.update(self.answer)
 
 
 AVERAGED: dict[str, Any] = {
@@ -440,7 +440,7 @@ def test_a_training_with_finish_is_the_same_as_one_with_fewer_epochs(
     name: str, tmp_path: Path, undisturbed: Callable[[str, int], Trained]
 ) -> None:
     fields, fewer = FIELDS[name], undisturbed(name, 2)
-    finish = Finish()
+    finish = FinishRequest()
     early = run(tmp_path / "early", epochs=5, finish=finish, extra=[AskAt(finish, epoch=1)], **fields)
     assert_same(early, fewer)
     assert (early.finished_early, fewer.finished_early) == (True, False)
@@ -448,7 +448,7 @@ def test_a_training_with_finish_is_the_same_as_one_with_fewer_epochs(
     # A training killed before its results were stored finishes without another request.
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     written: list[Snapshot] = []
-    finish = Finish()
+    finish = FinishRequest()
     run(tmp_path / "again", epochs=5, finish=finish, extra=[AskAt(finish, epoch=1)], written=written, **fields)
     assert (written[-1].state.position, written[-1].state.finished_early) == (Position(epoch=2), True)
     store.write(written[-1])
@@ -469,7 +469,12 @@ def test_an_attempt_that_starts_with_finish(
     store.write(uninterrupted.at(position))
     written: list[Snapshot] = []
     early = run(
-        tmp_path / "early", epochs=4, start=store.newest(), finish=Finish(asked=True), written=written, **fields
+        tmp_path / "early",
+        epochs=4,
+        start=store.newest(),
+        finish=FinishRequest(requested=True),
+        written=written,
+        **fields,
     )
     assert_same(early, fewer)
     assert early.finished_early
@@ -477,20 +482,20 @@ def test_an_attempt_that_starts_with_finish(
 
 
 def test_finish_before_the_first_epoch_trains_one_epoch(tmp_path: Path) -> None:
-    early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=Finish(asked=True))
+    early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=FinishRequest(requested=True))
     assert_same(early, run(tmp_path / "one", epochs=1, layers=DENSE))
     assert early.finished_early
 
 
 def test_finish_trains_as_far_as_an_earlier_attempt(tmp_path: Path) -> None:
-    finish = Finish()
-    finish.tell(Answer(message="applied", finish=True, finish_after_epoch=2))
+    finish = FinishRequest()
+    finish.update(Answer(message="applied", finish=True, finish_after_epoch=2))
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=finish)
     assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
 
 
 def test_a_withdrawn_finish_changes_nothing(uninterrupted: Trained, tmp_path: Path) -> None:
-    finish = Finish(asked=True)
+    finish = FinishRequest(requested=True)
     back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
     trained = run(tmp_path, finish=finish, extra=[back])
     assert_same(trained, uninterrupted)

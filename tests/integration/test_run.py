@@ -24,7 +24,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.report import Termination, decode_termination
 from epochal_lib.digests import sha256
 from epochal_trainer.__main__ import app
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 from epochal_trainer.run import Folders, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from typer.testing import CliRunner
@@ -223,7 +223,7 @@ def test_each_attempt_logs_the_warnings_and_they_change_nothing(
     first = capsys.readouterr().out
     assert run(folder / "job.yaml", folders) == 0
     second = capsys.readouterr().out
-    assert "Going on from" in second
+    assert "Resuming from" in second
     for printed in (first, second):
         assert re.findall(r"Warning, (\w+): ", printed) == expected
     assert 'spec.data.validation: {split: "0.2", stratify: true}' in second
@@ -244,7 +244,7 @@ def test_a_failing_check_does_not_fail_the_training(
     for check in ("check_last_layer", "check_metrics", "check_classes", "check_chance"):
         monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
     assert train(folder, job()) == 0
-    assert capsys.readouterr().out.count("A check that only warns has failed") >= 4
+    assert capsys.readouterr().out.count("An optional check failed") >= 4
 
 
 def test_too_little_memory_ends_the_run_before_keras_is_imported(
@@ -254,7 +254,7 @@ def test_too_little_memory_ends_the_run_before_keras_is_imported(
     monkeypatch.setattr("epochal_lib.cgroups.limit", lambda: 64 * 2**20)
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
     assert termination(termination_log).reason == "OutOfMemory"
-    assert "the container may take 64 MiB of memory" in termination(termination_log).message
+    assert "the memory limit of the container is 64 MiB" in termination(termination_log).message
 
 
 def test_indices_are_checked_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -285,7 +285,7 @@ def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file for the last words, as in a pod."""
     path = tmp_path / "termination-log"
     path.touch()
-    monkeypatch.setattr("epochal_trainer.run.LastWords", lambda: LastWords(path))
+    monkeypatch.setattr("epochal_trainer.run.TerminationMessage", lambda: TerminationMessage(path))
     return path
 
 
@@ -382,24 +382,29 @@ def test_credentials_are_in_no_output(
 @pytest.mark.parametrize(
     ("error", "code", "reason", "message"),
     [
-        (MemoryError("no room"), 1, "OutOfMemory", r"MemoryError: no room; the container took .* at its peak, and "),
+        (
+            MemoryError("no room"),
+            1,
+            "OutOfMemory",
+            r"MemoryError: no room; the container's peak memory use was .*, and ",
+        ),
         (np._core._exceptions._ArrayMemoryError((10**9,), np.dtype("f8")), 1, "OutOfMemory", "Unable to allocate"),  # type: ignore[attr-defined]
         (
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
             1,
             "OutOfMemory",
-            "may take|has no limit",
+            "limits it to|no memory limit",
         ),
         (
             tf.errors.ResourceExhaustedError(None, None, "OOM when allocating on /job:localhost/device:GPU:0 by BFC"),
             1,
             "OutOfMemory",
-            "the GPU has no memory left: take a smaller spec.training.batchSize",
+            "the GPU is out of memory: use a smaller spec.training.batchSize",
         ),
-        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), 74, "ScratchFull", "no room left"),
-        (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "there is no room left at"),
+        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), 74, "ScratchFull", "is full"),
+        (OSError(errno.ENOSPC, "full"), 74, "ScratchFull", "the disk of .* is full"),
         (RuntimeError("HDF5: No space left on device"), 74, "ScratchFull", "more ephemeral storage"),
-        (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x; the trainer's log holds the traceback$"),
+        (ZeroDivisionError("x"), 1, "Crashed", "ZeroDivisionError: x; the traceback is in the trainer's log$"),
     ],
 )
 def test_a_crash_has_its_traceback_and_its_reason(  # noqa: PLR0917 - fixtures and cases
@@ -437,7 +442,7 @@ def test_a_failed_training_reports_its_position(folder: Path, termination_log: P
 def test_both_folders_or_none(folder: Path) -> None:
     result = CliRunner().invoke(app, [*command(folder, job())[3:], "--data", str(folder)])
     assert result.exit_code == 2
-    assert "--data and --results go together" in result.output
+    assert "--data and --results must be used together" in result.output
 
 
 def test_version() -> None:

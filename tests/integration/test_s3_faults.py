@@ -17,7 +17,7 @@ from epochal_lib.s3.errors import MAX_QUOTED
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import Results
-from epochal_trainer.storage import Credentials, Patience, S3Bucket, Waits, faults, near, patience, s3
+from epochal_trainer.storage import Credentials, RetryPolicy, S3Bucket, StorageWaits, faults, retry, s3, suggestions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,8 +35,8 @@ SECRETS = st.text(LETTERS, min_size=5, max_size=60).map("={}".format)
 @pytest.fixture(autouse=True)
 def small_parts_and_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3, "PART_BYTES", PART)
-    monkeypatch.setattr(patience, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(patience, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(retry, "QUIET_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def waits() -> list[Waiting | None]:
 
 @pytest.fixture
 def bucket(service: Service, waits: list[Waiting | None]) -> S3Bucket:
-    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(30, waits=Waits(waits.append)))
+    return S3Bucket(service.endpoint, "bucket", CREDENTIALS, retry=RetryPolicy(30, waits=StorageWaits(waits.append)))
 
 
 @pytest.fixture
@@ -256,14 +256,14 @@ def test_similar_keys_are_suggested_after_few_requests(bucket: S3Bucket, service
     for key, words in {
         "mnits/trian.npz": "; did you mean mnist/train.npz?",
         "images/zebar.png": "; did you mean images/zebra.png?",
-        "images": "; it is a folder, which holds 000000.png, 000001.png, 000002.png and more",
-        "other": "; beside it lie images/, mnist/",
+        "images": "; it is a folder that contains 000000.png, 000001.png, 000002.png and more",
+        "other": "; its folder contains images/, mnist/",
     }.items():
         service.asked.clear()
         with pytest.raises(Failure) as caught:
             bucket.stat(key)
         assert caught.value.message == f"s3://bucket/{key} at {service.endpoint} does not exist{words}"
-        assert sum(asked.key == "" for asked in service.asked) <= near.LOOKS + 3
+        assert sum(asked.key == "" for asked in service.asked) <= suggestions.MAX_LISTINGS + 3
 
 
 def test_a_refused_list_is_not_repeated(bucket: S3Bucket, service: Service) -> None:
@@ -278,8 +278,8 @@ def test_a_refused_list_is_not_repeated(bucket: S3Bucket, service: Service) -> N
     ("there", "words"),
     [
         (["bucket-1", "results"], "; did you mean bucket-1?"),
-        (["zoo"], "; there is zoo"),
-        ([], "; these credentials are shown no bucket at all"),
+        (["zoo"], "; found zoo"),
+        ([], "; these credentials can list no bucket"),
         (None, "name another"),
     ],
 )
@@ -301,7 +301,7 @@ def test_similar_buckets_are_suggested(service: Service, there: list[str] | None
 
 
 def test_retries_end_with_the_reason_and_their_duration(service: Service, waits: list[Waiting | None]) -> None:
-    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(2, waits=Waits(waits.append)))
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, retry=RetryPolicy(2, waits=StorageWaits(waits.append)))
     service.faults = [refusing(507, "XMinioStorageFull")]
     with pytest.raises(Failure, match=r"delete objects.*; tried for .*spec\.storage\.timeoutSeconds") as caught:
         bucket.put("a", b"content")
@@ -326,7 +326,7 @@ def test_a_check_can_end_the_retries_of_a_download(service: Service, large: Path
             raise Stop
 
     service.faults = [refusing(503, "SlowDown", methods=("GET",))]
-    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(PATIENCE, check))
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, retry=RetryPolicy(PATIENCE, check))
     threading.Timer(0.7, stopped.set).start()
     began = time.monotonic()
     with pytest.raises(Stop):
@@ -347,7 +347,7 @@ def test_a_failed_part_ends_the_other_parts(service: Service, large: Path, tmp_p
         return unavailable(asked, handler)
 
     service.faults = [fault]
-    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, patience=Patience(PATIENCE))
+    bucket = S3Bucket(service.endpoint, "bucket", CREDENTIALS, retry=RetryPolicy(PATIENCE))
     began = time.monotonic()
     with pytest.raises(Failure, match="AccessDenied"):
         bucket.download("a", tmp_path / "copy")
@@ -387,11 +387,11 @@ def test_a_damaged_upload_is_repeated(bucket: S3Bucket, service: Service, large:
 
 def test_a_service_that_damages_every_upload_fails(bucket: S3Bucket, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
-    with pytest.raises(Failure, match=r"does not hold the 7 bytes that were written to it 3 times") as caught:
+    with pytest.raises(Failure, match=r"has other content than the 7 bytes of 3 writes") as caught:
         bucket.put("a", b"content")
     assert caught.value.reason == "ResultsNotWritable"
     service.damage = lambda content: content[:-1]
-    with pytest.raises(Failure, match=r"does not hold the 7 bytes"):
+    with pytest.raises(Failure, match=r"has other content than the 7 bytes"):
         bucket.put("a", b"content")
 
 
@@ -413,7 +413,7 @@ def test_a_damaged_download_is_repeated(
         bucket.download("a", tmp_path / "a")
         assert (tmp_path / "a").read_bytes() == b"content"
     else:
-        with pytest.raises(Failure, match=r"s3://bucket/a arrived 3 times with another MD5 than its ETag"):
+        with pytest.raises(Failure, match=r"MD5 mismatch in 3 downloads of s3://bucket/a"):
             bucket.download("a", tmp_path / "a")
         assert list(tmp_path.iterdir()) == []
 
@@ -440,8 +440,8 @@ def test_credentials_in_answers_of_a_service_are_redacted(
     credentials = Credentials(*secrets)
     words = "." * before + " ".join(secrets + [quote(secret, safe="") for secret in secrets])
     service.faults = [refusing(400, "RequestTimeout", methods=("GET",), message=escape(words))]
-    patience = Patience(2.5, waits=Waits(waits.append), clock=itertools.count().__next__)
-    bucket = S3Bucket(service.endpoint, "bucket", credentials, patience=patience)
+    retry = RetryPolicy(2.5, waits=StorageWaits(waits.append), clock=itertools.count().__next__)
+    bucket = S3Bucket(service.endpoint, "bucket", credentials, retry=retry)
     caplog.clear()  # an earlier secret may be part of a new one
     with pytest.raises(Failure) as caught:
         bucket.get("a")

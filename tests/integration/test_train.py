@@ -11,7 +11,7 @@ from epochal_api.network import Named, Network
 from epochal_api.training import Training
 from epochal_trainer.backend import tensorflow
 from epochal_trainer.data.samples import Samples
-from epochal_trainer.data.weights import check_weights, weighted_by_class
+from epochal_trainer.data.weights import apply_class_weights, check_weights
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
@@ -106,7 +106,7 @@ def test_weighted_training_gives_the_weights_of_a_plain_script(by_class: Any, be
     elif by_class is not None:
         factors = {int(number): float(weight) for number, weight in by_class.items()}
     if by_class is not None:
-        given, _ = weighted_by_class(given, by_class, Named(name="SparseCategoricalCrossentropy"))
+        given, _ = apply_class_weights(given, by_class, Named(name="SparseCategoricalCrossentropy"))
     model, history, _ = fit(
         data=given, validation=check_weights(held_out, [3]), layers=PLAIN, metrics=["accuracy"], epochs=2
     )
@@ -116,7 +116,7 @@ def test_weighted_training_gives_the_weights_of_a_plain_script(by_class: Any, be
     plain.compile("Adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     wanted = []
     for epoch in range(2):
-        rows = tensorflow.order(100, seed=0, epoch=epoch).numpy()
+        rows = tensorflow.sample_order(100, seed=0, epoch=epoch).numpy()
         weights: dict[str, Any] = {"class_weight": factors or None}
         if beside is not None:
             by_label = [factors.get(label, 1.0) for label in data.labels.tolist()]
@@ -192,7 +192,7 @@ def test_callbacks_write_into_their_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("terminate", [[], [{"callback": "TerminateOnNaN"}]])
 def test_a_nan_loss_ends_the_training(terminate: list[dict[str, str]]) -> None:
-    with pytest.raises(Failure, match=r"after epoch 1: .* A lower learning rate") as caught:
+    with pytest.raises(Failure, match=r"after epoch 1, .* a lower learning rate") as caught:
         fit(optimizer={"name": "SGD", "learning_rate": 1e30}, callbacks=terminate)
     assert (caught.value.reason, caught.value.exit_code) == ("NonFiniteLoss", 65)
 
@@ -218,7 +218,9 @@ def test_an_argument_that_keras_refuses_is_a_mistake_of_the_user() -> None:
 
 
 @pytest.mark.parametrize("kind", [TypeError, ValueError])
-@pytest.mark.parametrize("part", ["reporting.history.line", "training.progress.best", "backend.tensorflow.order"])
+@pytest.mark.parametrize(
+    "part", ["reporting.history.log_line", "training.progress.best", "backend.tensorflow.sample_order"]
+)
 def test_internal_errors_are_no_mistakes_of_the_user(
     monkeypatch: pytest.MonkeyPatch, part: str, kind: type[Exception]
 ) -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 from epochal_trainer.training.watchdog import EXIT_CODE, Watchdog
 
 START = """
 import ctypes, logging, sys, threading, time
 from pathlib import Path
 from epochal_trainer.training import watchdog
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
-beats = watchdog.Watchdog(LastWords(Path(sys.argv[1])))
-beats.at(3, 16)
+beats = watchdog.Watchdog(TerminationMessage(Path(sys.argv[1])))
+beats.record_step(3, 16)
 """
 
 
@@ -51,8 +51,8 @@ def hang():
     time.sleep(600)
 other = threading.Thread(target=time.sleep, args=(600,), name="someone else", daemon=True)
 other.start()
-with beats.watched(1):
-    beats.at(3, 17)
+with beats.watch(1):
+    beats.record_step(3, 17)
     hang()
 """
 
@@ -65,8 +65,8 @@ def test_a_hanging_training_ends_with_its_position_and_stack(path: Path) -> None
     assert "no step was finished for 1 s" in read_termination(path)["message"]
     assert "after step 17 of epoch 4" in read_termination(path)["message"]
     assert "in hang" in read_termination(path)["message"]
-    assert "Thread MainThread stands here" in printed
-    assert "Thread someone else stands here" in printed
+    assert "Stack of thread MainThread:" in printed
+    assert "Stack of thread someone else:" in printed
 
 
 LOCKED = """
@@ -76,8 +76,8 @@ class Stuck:
     def write(self, text): os.read(reading, 1)
     def flush(self): pass
 logging.getLogger().handlers[0].setStream(Stuck())
-watchdog.WORDS_SECONDS = 1.0
-with beats.watched(1):
+watchdog.REPORT_SECONDS = 1.0
+with beats.watch(1):
     logging.warning("this takes for ever, and keeps the lock of all logging")
 """
 
@@ -89,8 +89,8 @@ def test_a_hanging_log_does_not_block_the_end(path: Path) -> None:
 
 
 GIL = """
-watchdog.LAST_RESORT = 0.0
-with beats.watched(1):
+watchdog.GIL_HANG_SECONDS = 0.0
+with beats.watch(1):
     ctypes.PyDLL(None).sleep(600)  # keeps Python's lock
 """
 
@@ -106,11 +106,11 @@ def test_a_hang_that_holds_the_gil_is_ended(path: Path) -> None:
 
 
 STOPPED = """
-with beats.watched(2):
+with beats.watch(2):
     print("ready", flush=True)
     for step in range(5):
         time.sleep(0.5)
-        beats.at(3, step)
+        beats.record_step(3, step)
 print("done")
 """
 
@@ -127,10 +127,10 @@ def test_the_time_of_a_stopped_process_does_not_count(path: Path) -> None:
 
 
 UNWATCHED = """
-with beats.watched(2):
+with beats.watch(2):
     for step in range(5):
         time.sleep(0.5)
-        beats.at(4, step)
+        beats.record_step(4, step)
 time.sleep(3)
 print("done")
 """
@@ -142,12 +142,12 @@ def test_only_watched_code_can_hang(path: Path) -> None:
 
 
 def test_a_step_costs_less_than_50_microseconds(path: Path) -> None:
-    watchdog = Watchdog(LastWords(path))
-    watchdog.at(0, 0)
+    watchdog = Watchdog(TerminationMessage(path))
+    watchdog.record_step(0, 0)
     best = 1.0
     for _ in range(20):
         began = time.thread_time()
         for step in range(500):
-            watchdog.at(1, step)
+            watchdog.record_step(1, step)
         best = min(best, (time.thread_time() - began) / 500)
     assert best < 50e-6

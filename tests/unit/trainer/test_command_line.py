@@ -19,6 +19,6 @@ command_line.main()
 """
 
 
-def test_it_ends_when_it_is_told_to_wherever_python_is() -> None:
+def test_sigterm_ends_the_process_inside_a_callback() -> None:
     done = subprocess.run([sys.executable, "-c", ENDED_IN_A_CALLBACK], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (143, "")

@@ -26,14 +26,10 @@ FONTS = Path(sys.prefix) / "share" / "matplotlib"
 """Folder in the image with the prebuilt font list of matplotlib's cache. It exists in the image only."""
 
 
-def take_fonts(environ: Mapping[str, str] = os.environ, fonts: Path = FONTS) -> None:
+def copy_font_cache(environ: Mapping[str, str] = os.environ, fonts: Path = FONTS) -> None:
     """Copy the image's font list to matplotlib's cache folder.
 
     Matplotlib ignores a list in a folder without write access, so it cannot read the image's list itself.
-
-    Args:
-        environ: The environment: MPLCONFIGDIR is in a volume of the pod, which is empty at first.
-        fonts: The folder with the list.
     """
     folder = environ.get("MPLCONFIGDIR")
     if folder and fonts.is_dir():
@@ -44,27 +40,27 @@ def take_fonts(environ: Mapping[str, str] = os.environ, fonts: Path = FONTS) -> 
 @app.command()
 def run(
     job: Annotated[Path, typer.Argument(help="The TrainingJob, a JSON or YAML file.", show_default=False)],
-    data: Annotated[Path | None, typer.Option(help="Folder that stands for the data bucket.")] = None,
-    results: Annotated[Path | None, typer.Option(help="Folder that stands for the results bucket.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder in place of the data bucket.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder in place of the results bucket.")] = None,
 ) -> None:
     """Train a network, from bucket to bucket, or from folder to folder."""
     if (data is None) != (results is None):
-        raise typer.BadParameter("--data and --results go together")
+        raise typer.BadParameter("--data and --results must be used together")
     from epochal_trainer.run import Folders, run  # noqa: PLC0415 - imported late, so that `version` is fast
 
-    take_fonts()
+    copy_font_cache()
     sys.exit(run(job, Folders(data, results) if data and results else None))
 
 
 @app.command()
 def report(
-    content: Annotated[
-        Path, typer.Argument(help="The Experiment and its trials, as the operator has written them down.")
-    ] = Path(REPORT_FILE),
-    results: Annotated[Path | None, typer.Option(help="Folder that stands for the results bucket.")] = None,
+    content: Annotated[Path, typer.Argument(help="The operator's file with the Experiment and its trials.")] = Path(
+        REPORT_FILE
+    ),
+    results: Annotated[Path | None, typer.Option(help="Folder in place of the results bucket.")] = None,
 ) -> None:
     """Write an Experiment's report, from bucket to bucket."""
-    take_fonts()
+    copy_font_cache()
     from epochal_trainer.experiment.run import run  # noqa: PLC0415 - it imports matplotlib, which reads the fonts
 
     sys.exit(run(content, results))
@@ -72,8 +68,8 @@ def report(
 
 @app.command()
 def convert(
-    config: Annotated[Path, typer.Option(help="What the server is told, JSON.")] = Path(SERVER_FILE),
-    folder: Annotated[Path, typer.Option(help="Where to leave the model.")] = Path(MODEL_FOLDER),
+    config: Annotated[Path, typer.Option(help="The server's configuration, JSON.")] = Path(SERVER_FILE),
+    folder: Annotated[Path, typer.Option(help="Folder for the converted model.")] = Path(MODEL_FOLDER),
 ) -> None:
     """Convert the model of a ModelServer to ONNX, before it is served."""
     from epochal_trainer.convert import run  # noqa: PLC0415 - imported late, so that `version` is fast

@@ -11,14 +11,14 @@ from epochal_api.trainingjob import TrainingJobSpec
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data.memory import Memory, available, capacity
+from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.data.samples import DataSets
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, graph, network  # noqa: A004
 from epochal_trainer.model.adapt import adapt
-from epochal_trainer.model.monitor import monitor_of
+from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.best import Monitor
@@ -29,26 +29,22 @@ from epochal_trainer.training import fit, models
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.loading import load_data
-from epochal_trainer.training.train import STAGING, reached_before, train, versions
+from epochal_trainer.training.train import STAGING, reported_progress, train, versions
 
 log = logging.getLogger(__name__)
 
 _NO_GPU = """
 ================================================================================
-  GPUs asked for: %d    GPUs that Keras sees: %d
+  GPUs requested: %d    GPUs available to Keras: %d
 
-  The training goes on, on the CPU, and will take far longer. Does the image hold
-  CUDA (built with EXTRAS=cuda)? Does the node have the driver, and does the pod
-  need spec.scheduling.runtimeClassName (such as nvidia)?
+  The training continues on the CPU, and will take far longer. Check that the
+  image has CUDA (built with EXTRAS=cuda), that the node has the driver, and
+  whether the pod needs spec.scheduling.runtimeClassName (such as nvidia).
 ================================================================================"""
 
 
 class Attempt:
-    """An attempt to train a TrainingJob.
-
-    Args:
-        context: The TrainingJob, and the objects of the run.
-    """
+    """An attempt to train a TrainingJob."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,14 +53,11 @@ class Attempt:
         self._results: Results | None = None
 
     def train(self, buckets: Callable[[], Buckets]) -> tuple[str, str]:
-        """Train the network, and store the results.
+        """Train the network, store the results, and return the reason of the condition Complete with a sentence.
 
         Args:
             buckets: Opens the buckets. It is called after the network is built, so that errors in the network appear
                 first.
-
-        Returns:
-            The reason of the TrainingJob's condition Complete, and the result in a sentence.
 
         Raises:
             Failure: If the training cannot continue. The message has the cause and the remedy.
@@ -73,12 +66,12 @@ class Attempt:
         context, checks = self._context, self._checks
         job, spec, scratch, stages = context.job, context.job.spec, context.scratch, context.stages
         with stages.stage("network"):
-            nodes = graph.nodes_of(spec.network)
+            nodes = graph.build_nodes(spec.network)
             model = _build(spec, keeps_best=context.keeps_best)
             user_callbacks = callbacks.build(spec.training.callbacks, folder=scratch / CALLBACKS)
             callbacks.check_optimizer(spec.training.callbacks, model.optimizer)
-            log.info("Network:\n%s", graph.table(model, nodes))
-            checks.network(model, nodes)
+            log.info("Network:\n%s", graph.layer_table(model, nodes))
+            checks.check_network(model, nodes)
         with stages.stage("storage"):
             opened = buckets()
             folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
@@ -87,28 +80,27 @@ class Attempt:
             opened.data.check()
             attempt = attempts.begin(jobs.digest(job))
             self._results = results
-            log.info("Attempt %d, results go to %s", attempt, results.uri())
+            log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
-            def place(uri: str) -> tuple[Bucket, str]:
-                """Return the bucket and the folder of another training's results."""
+            def open_results(uri: str) -> tuple[Bucket, str]:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
-            start = checkpoint.find(store, spec.training, jobs.recipe(job), place, keeps_best=context.keeps_best)
+            start = checkpoint.find(store, spec.training, jobs.recipe(job), open_results, keeps_best=context.keeps_best)
             if start is not None:
-                checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
+                checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
                 network=Size(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
-                **reached_before(start),
+                **reported_progress(start),
             )
         with stages.stage("data"):
-            memory = Memory(held=start.snapshot.held if start else 0)
+            memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
-            monitor = self._check_figures(model, data)
+            monitor = self._check_metric_names(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
@@ -130,11 +122,13 @@ class Attempt:
         def evaluate(name: str) -> dict[str, float] | None:
             return self._test(model, data, name, epoch=len(trained.epochs))
 
-        evaluated = models.evaluated(model, trained, folder=scratch, stages=stages, evaluate=evaluate)
+        evaluated = models.evaluate_models(model, trained, folder=scratch, stages=stages, evaluate=evaluate)
         reason = FINISHED_EARLY if trained.finished_early else COMPLETED
         outcome = (
             STOPPED_AFTER_EPOCH if trained.stopped else reason,
-            models.sentence(evaluated, trained, monitor, epochs=spec.training.epochs, keeps_best=context.keeps_best),
+            models.summary_sentence(
+                evaluated, trained, monitor, epochs=spec.training.epochs, keeps_best=context.keeps_best
+            ),
         )
         with context.stopping.deferred():
             attempts.check()
@@ -148,7 +142,7 @@ class Attempt:
             with suppress(Failure):
                 self._results.store(self._context.scratch / LOG, LOG)
 
-    def _check_figures(self, model: keras.Model, data: DataSets) -> Monitor:
+    def _check_metric_names(self, model: keras.Model, data: DataSets) -> Monitor:
         """Check loss, metrics and monitors against the data, and return the monitored metric."""
         training = self._context.job.spec.training
         figures = compile.check_labels(model, training, data.train.labels)
@@ -156,19 +150,19 @@ class Attempt:
         def validated(names: Iterable[str]) -> list[str]:
             return [*names, *(f"val_{name}" for name in names if data.validation is not None)]
 
-        callbacks.check_figures(training.callbacks, validated(figures))
-        self._checks.data(data, model.output.shape[1:])
-        self._checks.monitor(model)
-        return monitor_of(training, model, validated(history.figures(figures)))
+        callbacks.check_metric_names(training.callbacks, validated(figures))
+        self._checks.check_data(data, model.output.shape[1:])
+        self._checks.check_monitor(model)
+        return choose_monitor(training, model, validated(history.metric_values(figures)))
 
     def _test(self, model: keras.Model, data: DataSets, name: str, *, epoch: int) -> dict[str, float] | None:
         """Return the metric values of a model on the test set, or None without a test set."""
         if data.test is None:
             return None
         training, watchdog = self._context.job.spec.training, self._context.watchdog
-        with self._context.stages.stage("test"), watchdog.watched(training.stall_seconds):
+        with self._context.stages.stage("test"), watchdog.watch(training.stall_seconds):
             figures = fit.evaluate(
-                model, data.test, batch_size=training.batch_size, on_step=lambda: watchdog.at(epoch, 0)
+                model, data.test, batch_size=training.batch_size, on_step=lambda: watchdog.record_step(epoch, 0)
             )
         listed = "  ".join(f"{key} {figure(value)}" for key, value in figures.items())
         log.info("Test  %s%s", listed, "" if name == MODEL else f"  ({name})")
@@ -178,7 +172,7 @@ class Attempt:
         self,
         model: keras.Model,
         evaluated: Sequence[models.Model],
-        trained: models.Trained,
+        trained: models.TrainingResult,
         outcome: tuple[str, str],
         *,
         results: Results,
@@ -190,9 +184,9 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.update(stage="Storing", test=test and history.reported(test))
+        context.reporter.update(stage="Storing", test=test and history.report_metrics(test))
         with stages.stage("results"):
-            stored = models.store(evaluated, model, results, scratch)
+            stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
@@ -206,7 +200,7 @@ class Attempt:
                     results=results,
                     folder=scratch,
                     stopping=context.stopping,
-                    may_end=attempt <= spec.backoff_limit,
+                    has_retry=attempt <= spec.backoff_limit,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None
@@ -246,13 +240,13 @@ def _build(spec: TrainingJobSpec, *, keeps_best: bool) -> keras.Model:
     if spec.resources.gpus > gpus:
         log.warning(_NO_GPU, spec.resources.gpus, gpus)
     if gpus > 1:
-        log.warning("%d GPUs are there, and one is used: ask for one in spec.resources.limits.", gpus)
-    memory = available()
+        log.warning("Only 1 of %d GPUs is used: request 1 GPU in spec.resources.limits.", gpus)
+    memory = available_memory()
     model = network.build(
         spec.network,
         seed=spec.training.seed,
         memory=memory,
-        others=max(0, capacity() - memory),
+        used_by_others=max(0, memory_capacity() - memory),
         gpus=gpus,
         training=spec.training,
         keeps_best=keeps_best,

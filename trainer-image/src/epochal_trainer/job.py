@@ -20,8 +20,7 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
         results: Folder in place of the results bucket, if there is one.
 
     Returns:
-        The TrainingJob. Without a uid from an API server, it gets the uid of its last run, if that run can be resumed.
-        Otherwise the uid is the current time.
+        The TrainingJob. Without a uid, it gets the uid of its last run, if that run can be resumed, or else the time.
 
     Raises:
         Failure: InvalidSpec, with each wrong field, the value found and the requirement.
@@ -30,13 +29,13 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
-        raise bad_spec("InvalidSpec", f"{path} cannot be read: {error.strerror}") from error
+        raise bad_spec("InvalidSpec", f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise bad_spec("InvalidSpec", f"{path} is neither JSON nor YAML: {error}") from error
+        raise bad_spec("InvalidSpec", f"cannot parse {path} as JSON or YAML: {error}") from error
     try:
         job = parse(document)
     except InvalidTrainingJob as error:
-        raise bad_spec("InvalidSpec", f"{path} is not a TrainingJob that can be trained:\n{error}") from error
+        raise bad_spec("InvalidSpec", f"{path} is not a valid TrainingJob:\n{error}") from error
     if job.metadata.uid:
         return job
     uid = (unfinished(job, results) if results else None) or datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
@@ -60,15 +59,7 @@ def _digest(job: TrainingJob, exclude: dict[str, set[str]]) -> str:
 
 
 def unfinished(job: TrainingJob, results: Path) -> str | None:
-    """Return the uid of a TrainingJob's last run, if it was stopped and can be resumed.
-
-    Args:
-        job: The TrainingJob.
-        results: Folder in place of the results bucket.
-
-    Returns:
-        The uid, if the run has a checkpoint, has no summary, and trained the same spec; else None.
-    """
+    """Return the uid of a TrainingJob's last run, if it has a checkpoint, has no summary, and trained the same spec."""
     metadata, spec = job.metadata, job.spec
     runs = results / spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid="")
     last = max(runs.glob(f"*/{ATTEMPTS}/1-*"), key=lambda path: path.stat().st_mtime, default=None)

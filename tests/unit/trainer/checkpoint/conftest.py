@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Position, Snapshot, random_state
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import CallbackState, State, VariableState
 from epochal_trainer.reporting.history import Epoch
 
@@ -16,7 +16,7 @@ Make = Callable[..., Snapshot]
 
 @pytest.fixture
 def make() -> Make:
-    """Makes a checkpoint of a training that never was."""
+    """Return a function that makes a checkpoint without a training."""
 
     def snapshot(
         epoch: int = 1,
@@ -24,7 +24,7 @@ def make() -> Make:
         step: int = 0,
         attempt: int = 1,
         weights: Sequence[Any] = (np.arange(6, dtype="float32").reshape(2, 3),),
-        files: dict[str, Copy] | None = None,
+        files: dict[str, FileCopy] | None = None,
         **state: Any,
     ) -> Snapshot:
         arrays = {f"model/{index}": np.asarray(value) for index, value in enumerate(weights)}

@@ -1,4 +1,4 @@
-"""What tests of what a training goes on from begin with."""
+"""Facts, stores and specs for tests of the start of a training."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def training(epochs: int = 5, **continue_from: str) -> Training:
 
 
 def found(tmp_path: Path, spec: Training, *, keeps_best: bool = True) -> Start | None:
-    def place(uri: str) -> tuple[FolderBucket, str]:
+    def open_results(uri: str) -> tuple[FolderBucket, str]:
         return FolderBucket(tmp_path / "bucket"), uri.removeprefix("s3://results/").strip("/")
 
-    return find(store(tmp_path, "lab/new/2"), spec, RECIPE, place, keeps_best=keeps_best)
+    return find(store(tmp_path, "lab/new/2"), spec, RECIPE, open_results, keeps_best=keeps_best)

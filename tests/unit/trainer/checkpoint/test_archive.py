@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from epochal_trainer.checkpoint import Snapshot, archive
-from epochal_trainer.checkpoint.archive import Unreadable
+from epochal_trainer.checkpoint.archive import UnreadableCheckpoint
 from epochal_trainer.lib.failures import Failure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ def written(path: Path, snapshot: Snapshot) -> Path:
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("shape", [(), (0,), (3, 2), (2, 0, 4)])
-def test_an_array_keeps_its_bits(tmp_path: Path, make: Make, dtype: Any, shape: tuple[int, ...]) -> None:
+def test_arrays_keep_their_bits(tmp_path: Path, make: Make, dtype: Any, shape: tuple[int, ...]) -> None:
     array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
     state, arrays = archive.read(written(tmp_path / "a", make(weights=[array])))
     found = arrays["model/0"]
@@ -44,7 +44,7 @@ def test_an_array_keeps_its_bits(tmp_path: Path, make: Make, dtype: Any, shape: 
     step=st.integers(0, 2**53),
     loss=st.floats(),
 )
-def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: int, loss: float) -> None:
+def test_round_trip(tmp_path: Path, make: Make, array: Any, step: int, loss: float) -> None:
     made = make(1, step=step, weights=[array])
     epoch = replace(made.history[0], metrics={"loss": loss})
     snapshot = made.changed(history=[epoch])
@@ -57,7 +57,7 @@ def test_what_is_written_is_read(tmp_path: Path, make: Make, array: Any, step: i
     }
 
 
-def test_an_epoch_is_written_with_the_field_names_of_the_format(tmp_path: Path, make: Make) -> None:
+def test_field_names_of_an_epoch(tmp_path: Path, make: Make) -> None:
     with zipfile.ZipFile(written(tmp_path / "a", make())) as archived:
         (epoch,) = json.loads(archived.read("state.json"))["history"]
     assert list(epoch) == ["number", "seconds", "learningRate", "metrics", "comparable"]
@@ -65,7 +65,7 @@ def test_an_epoch_is_written_with_the_field_names_of_the_format(tmp_path: Path, 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_damage_does_more_than_make_it_unreadable(tmp_path: Path, make: Make, data: st.DataObject) -> None:
+def test_any_damage_raises_unreadable_checkpoint(tmp_path: Path, make: Make, data: st.DataObject) -> None:
     path = written(tmp_path / "a", make())
     whole = path.read_bytes()
     if data.draw(st.booleans()):
@@ -77,7 +77,7 @@ def test_no_damage_does_more_than_make_it_unreadable(tmp_path: Path, make: Make,
     try:
         state, arrays = archive.read(path)
         Snapshot(state, arrays).check()
-    except Unreadable:
+    except UnreadableCheckpoint:
         pass
     else:
         assert len(content) == len(whole)  # such as a time in the zip, which nobody reads
@@ -101,7 +101,7 @@ def with_state(**fields: Any) -> Callable[[dict[str, bytes]], None]:
 
 
 def with_numpy(*state: Any) -> Callable[[dict[str, bytes]], None]:
-    """Gives numpy's random generator another state, beside its array."""
+    """Replace the state of NumPy's random generator, except for its array."""
 
     def change(members: dict[str, bytes]) -> None:
         random = json.loads(members["state.json"])["random"]
@@ -129,7 +129,7 @@ def npy(array: Any, **header: Any) -> bytes:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EIO, "Input/output error")], ids=repr)
-def test_a_fault_of_the_machine_is_no_damage(
+def test_machine_errors_are_not_damage(
     tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def broken(*_: Any) -> None:
@@ -158,8 +158,8 @@ def typed(name: str) -> Callable[[dict[str, bytes]], None]:
     ("change", "message"),
     [
         (with_state(position={"epoch": -1}), "position.epoch"),
-        (with_state(position={"epoch": 2}), "not that of 2 epochs"),
-        (with_state(position={"epoch": 2**53}), "not that of 9007199254740992 epochs"),
+        (with_state(position={"epoch": 2}), "does not have the epochs 1 to 2"),
+        (with_state(position={"epoch": 2**53}), "does not have the epochs 1 to 9007199254740992"),
         (with_state(history="none"), "history"),
         (with_state(format="one"), "format"),
         (with_state(bits={"model/9": "bfloat16"}), "lacks the array model/9"),
@@ -174,14 +174,14 @@ def typed(name: str) -> Callable[[dict[str, bytes]], None]:
         (with_array("random/numpy.npy", npy(np.uint32(0))), "random generator is damaged"),
         (with_state(callbacks=[{"callback": "A", "state": {"best": {"array": "gone"}}}]), "state of a callback"),
         (with_state(variables={"random": [{"path": "x", "shape": [2, 3], "dtype": "float32"}]}), "random/0|of x has"),
-        (with_array("model/0.npy", None), "has nothing, and should have shape"),
-        (with_array("model/0.npy", npy(np.zeros((2, 2), "float32"))), r"shape \(2, 2\) .* should have shape \(2, 3\)"),
-        (with_array("model/0.npy", npy(np.array([{}], object))), "only numbers"),
-        (with_array("model/0.npy", npy(np.array(["../out"]))), "model/0.npy holds <U6, and only numbers are read"),
-        (with_array("model/0.npy", npy(np.array([b"a"]))), r"holds \|S1, and only numbers"),
-        (with_array("model/0.npy", npy(np.zeros(1, "M8[s]"))), "only numbers"),
-        (with_array("model/0.npy", npy(np.zeros(1, [("a", "i4")]))), "only numbers|says"),
-        (with_array("model/0.npy", HUGE), r"says \(1000000000000,\)"),
+        (with_array("model/0.npy", None), "has nothing, expected shape"),
+        (with_array("model/0.npy", npy(np.zeros((2, 2), "float32"))), r"shape \(2, 2\) .* expected shape \(2, 3\)"),
+        (with_array("model/0.npy", npy(np.array([{}], object))), "expected numbers"),
+        (with_array("model/0.npy", npy(np.array(["../out"]))), "model/0.npy has type <U6, expected numbers"),
+        (with_array("model/0.npy", npy(np.array([b"a"]))), r"has type \|S1, expected numbers"),
+        (with_array("model/0.npy", npy(np.zeros(1, "M8[s]"))), "expected numbers"),
+        (with_array("model/0.npy", npy(np.zeros(1, [("a", "i4")]))), "expected numbers|its header has"),
+        (with_array("model/0.npy", HUGE), r"its header has shape \(1000000000000,\)"),
         (with_array("model/0.npy", b"\x93NUMPY\x01\x00\xff\xff"), "damaged"),
         (
             with_array("model/0.npy", b"\x93NUMPY\x01\x00" + (9000).to_bytes(2, "little") + b"-" * 9000),
@@ -191,41 +191,41 @@ def typed(name: str) -> Callable[[dict[str, bytes]], None]:
         (with_array("state.json", b"[" * 100_000), "state.json is damaged"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, make: Make, change: Any, message: str) -> None:
+def test_damaged_contents(tmp_path: Path, make: Make, change: Any, message: str) -> None:
     path = rewritten(written(tmp_path / "a", make()), change)
-    with pytest.raises(Unreadable, match=message):
+    with pytest.raises(UnreadableCheckpoint, match=message):
         Snapshot(*archive.read(path)).check()
 
 
-def test_a_bomb_is_not_opened(tmp_path: Path, make: Make) -> None:
+def test_compressed_entries_are_refused(tmp_path: Path, make: Make) -> None:
     def bomb(members: dict[str, bytes]) -> None:
         members["model/0.npy"] = bytes(10**7)
 
     path = rewritten(written(tmp_path / "a", make()), bomb, zipfile.ZIP_DEFLATED)
-    with pytest.raises(Unreadable, match="compressed"):
+    with pytest.raises(UnreadableCheckpoint, match="compressed"):
         archive.read(path)
 
 
 @pytest.mark.parametrize("field", ["history", "callbacks", "variables.model"])
-def test_one_fault_of_many_is_told(make: Make, field: str) -> None:
+def test_validation_stops_at_the_first_error(make: Make, field: str) -> None:
     state = json.loads(make().state.model_dump_json())
     faults: list[dict[str, Any]] = [{}] * 1000
     state |= {"variables": {"model": faults}} if field == "variables.model" else {field: faults}
-    with pytest.raises(Unreadable, match=rf"{field}\.0\.") as caught:
+    with pytest.raises(UnreadableCheckpoint, match=rf"{field}\.0\.") as caught:
         archive.parse(json.dumps(state).encode())
     assert isinstance(caught.value.__cause__, ValidationError)
     assert caught.value.__cause__.error_count() < 10
 
 
-def test_no_array_is_read_over_and_over(tmp_path: Path, make: Make) -> None:
+def test_duplicate_entries_are_refused(tmp_path: Path, make: Make) -> None:
     path = written(tmp_path / "a", make())
     with zipfile.ZipFile(path, "a") as archived, pytest.warns(UserWarning, match="Duplicate name"):
         archived.writestr("model/0.npy", b"")
-    with pytest.raises(Unreadable, match="holds an entry twice"):
+    with pytest.raises(UnreadableCheckpoint, match="duplicate entries"):
         archive.read(path)
 
 
-def test_a_part_of_two_sizes_is_not_opened(tmp_path: Path, make: Make) -> None:
+def test_entries_with_a_false_size_are_refused(tmp_path: Path, make: Make) -> None:
     """zipfile makes room for what a part takes in the archive before it reads, whatever it holds."""
     path = written(tmp_path / "a", make())
     content = bytearray(path.read_bytes())
@@ -234,14 +234,14 @@ def test_a_part_of_two_sizes_is_not_opened(tmp_path: Path, make: Make) -> None:
     path.write_bytes(content)
     tracemalloc.start()
     try:
-        with pytest.raises(Unreadable, match="compressed"):
+        with pytest.raises(UnreadableCheckpoint, match="compressed"):
             archive.read(path)
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
 
 
-def test_what_a_later_version_adds_is_passed_over(tmp_path: Path, make: Make) -> None:
+def test_unknown_fields_and_entries_are_ignored(tmp_path: Path, make: Make) -> None:
     def add(members: dict[str, bytes]) -> None:
         with_state(workers=3, callbacks=[])(members)
         members["workers/0.npy"] = npy(np.zeros(2))
@@ -251,7 +251,7 @@ def test_what_a_later_version_adds_is_passed_over(tmp_path: Path, make: Make) ->
     assert state.callbacks == []
 
 
-def test_a_later_format_is_said(tmp_path: Path, make: Make) -> None:
+def test_a_later_format_fails(tmp_path: Path, make: Make) -> None:
     path = rewritten(written(tmp_path / "a", make()), with_state(format=2, position="elsewhere"))
     with pytest.raises(Failure, match="have format 2, and this trainer reads format 1") as caught:
         archive.read(path)

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_trainer.checkpoint import BeforeValidation, random_state, variables
+from epochal_trainer.checkpoint import ValidationBackup, random_state, variables
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -27,30 +27,30 @@ def state(model: keras.Model) -> list[np.ndarray[Any, Any]]:
     return list(arrays.values())
 
 
-def same(one: list[np.ndarray[Any, Any]], other: list[np.ndarray[Any, Any]]) -> bool:
-    return all(np.array_equal(here, there) for here, there in zip(one, other, strict=True))
+def same(first: list[np.ndarray[Any, Any]], second: list[np.ndarray[Any, Any]]) -> bool:
+    return all(np.array_equal(array, other) for array, other in zip(first, second, strict=True))
 
 
 @pytest.mark.parametrize("callback", ["EarlyStopping", "SwapEMAWeights"])
-def test_what_validation_changes_is_put_back(callback: str) -> None:
+def test_the_state_before_validation_is_restored(callback: str) -> None:
     model, user = trained(), getattr(keras.callbacks, callback)()
     user.set_model(model)
-    was = state(model)
-    before = BeforeValidation(model, [user])
+    before = state(model)
+    backup = ValidationBackup(model, [user])
     user.on_test_begin()
     model.evaluate(np.zeros((2, UNITS)), np.ones((2, 1)), verbose=0)
     model(np.ones((2, UNITS)), training=True)
     np.random.random()  # noqa: NPY002
-    assert not same(state(model), was)
-    before.put_back()
-    assert same(state(model), was)
+    assert not same(state(model), before)
+    backup.restore()
+    assert same(state(model), before)
     assert not getattr(user, "_ema_weights_in_model", False)
 
 
-def test_weights_are_not_copied_unless_averaged_ones_take_their_place() -> None:
+def test_weights_are_copied_only_for_swap_ema_weights() -> None:
     model = trained()
     weights = 4 * model.count_params()
     stopping = keras.callbacks.EarlyStopping(restore_best_weights=True)
     stopping.best_weights = model.get_weights()
-    assert BeforeValidation(model, [stopping]).size < weights / 50
-    assert BeforeValidation(model, [keras.callbacks.SwapEMAWeights()]).size > weights
+    assert ValidationBackup(model, [stopping]).size < weights / 50
+    assert ValidationBackup(model, [keras.callbacks.SwapEMAWeights()]).size > weights

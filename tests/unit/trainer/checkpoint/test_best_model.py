@@ -1,4 +1,4 @@
-"""Which model holds the best weights of a training, and what is said where none does."""
+"""The model with the best weights of a training, and the errors without one."""
 
 import hashlib
 import json
@@ -58,32 +58,32 @@ def test_the_best_model_is_found(
     tmp_path: Path, models: list[Any], best: int | None, found: tuple[int, str] | None
 ) -> None:
     summary = {"models": models, "best": best and {"epoch": best, "metric": "val_loss", "value": 0.1}, "epochs": 20}
-    one = found_in(tmp_path, summary, "best.keras", "model.keras")
-    assert (one and (one.epoch, one.uri.rsplit("/", 1)[1])) == found
-    if one is not None:
-        assert one.file.path.read_bytes() == CONTENT
-        assert one.file.path.suffix == ".keras"
+    found_model = found_in(tmp_path, summary, "best.keras", "model.keras")
+    assert (found_model and (found_model.epoch, found_model.uri.rsplit("/", 1)[1])) == found
+    if found_model is not None:
+        assert found_model.file.path.read_bytes() == CONTENT
+        assert found_model.file.path.suffix == ".keras"
 
 
 @pytest.mark.parametrize(
     ("summary", "files", "reason", "message"),
     [
-        (None, [], "InvalidTraining", "no summary.json, so it did not come to its end. Write from: Last"),
+        (None, [], "InvalidTraining", "summary.json is missing, .* Write from: Last"),
         ({"epochs": 20}, [], "DamagedData", "models: Field required"),
         (
             {"models": [LAST], "best": {"epoch": 9}},
             ["model.keras"],
             "InvalidTraining",
-            r"epoch 9 was its best one, .* not kept \(its spec.results.best\). Write from: Last",
+            r"best epoch 9 were not kept \(its spec.results.best\). Write from: Last",
         ),
-        ({"models": [LAST, BEST]}, [], "InvalidTraining", "best.keras is gone. Write from: Last"),
+        ({"models": [LAST, BEST]}, [], "InvalidTraining", "best.keras does not exist. Write from: Last"),
         ({"models": [model("best.keras", 9, "0" * 64)]}, ["best.keras"], "DamagedData", f"has the SHA-256 {DIGEST}"),
-        ("{", [], "DamagedData", "summary.json cannot be read"),
+        ("{", [], "DamagedData", "cannot parse .*summary.json"),
         ({"models": [{"name": "best.keras", "epoch": 0}]}, [], "DamagedData", "models.0.epoch"),
     ],
     ids=["none", "no models", "not kept", "gone", "another one", "damaged", "an epoch that is none"],
 )
-def test_what_is_not_there_is_said(tmp_path: Path, summary: Any, files: list[str], reason: str, message: str) -> None:
+def test_missing_best_weights(tmp_path: Path, summary: Any, files: list[str], reason: str, message: str) -> None:
     with pytest.raises(Failure, match=message) as caught:
         found_in(tmp_path, summary, *files)
     assert caught.value.reason == reason

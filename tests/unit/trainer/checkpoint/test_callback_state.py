@@ -63,7 +63,7 @@ def early() -> Any:
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_value_is_what_it_was(value: Any) -> None:
+def test_values_keep_their_types(value: Any) -> None:
     before, after, arrays = early(), early(), dict[str, Any]()
     before.best_weights = value
     state = json.loads(json.dumps(values.state_of(before, "callbacks/0", arrays)))
@@ -72,8 +72,8 @@ def test_a_value_is_what_it_was(value: Any) -> None:
     np.testing.assert_equal(after.best_weights, value)
 
 
-def test_the_table_knows_every_callback(tmp_path: Path) -> None:
-    """What a new version of Keras adds to one fails here: it is state, or follows from what is put back."""
+def test_the_table_has_every_callback(tmp_path: Path) -> None:
+    """An attribute of a new version of Keras fails here until it is in STATE or FOLLOWS."""
     found = list(usable(tmp_path))
     assert {type(callback).__name__ for callback in found} == {*values.STATE, "TerminateOnNaN"}
     for callback in found:
@@ -84,7 +84,7 @@ def test_the_table_knows_every_callback(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", values.STATE)
-def test_every_attribute_of_the_table_is_put_back_and_no_other(tmp_path: Path, kind: str) -> None:
+def test_exactly_the_attributes_of_the_table_are_restored(tmp_path: Path, kind: str) -> None:
     before, after = built(kind, tmp_path), built(kind, tmp_path)
     for index, name in enumerate(values.STATE[kind]):
         setattr(before, name, index + 1.5)
@@ -100,18 +100,18 @@ def test_every_attribute_of_the_table_is_put_back_and_no_other(tmp_path: Path, k
 
 
 @pytest.mark.parametrize("callback", [keras.callbacks.TerminateOnNaN(), keras.callbacks.Callback()], ids=type)
-def test_others_have_no_state(callback: Any) -> None:
+def test_other_callbacks_have_no_state(callback: Any) -> None:
     before = dict(vars(callback))
     assert values.state_of(callback, "callbacks/0", {}) == {}
     values.restore(callback, {**before, "best": 9}, {})
     assert vars(callback) == before
 
 
-def test_what_is_not_there_yet_is_left_out() -> None:
+def test_missing_attributes_are_skipped() -> None:
     assert "best_epoch" not in values.state_of(early(), "callbacks/0", {})
 
 
-def test_a_copy_is_taken() -> None:
+def test_arrays_are_copied() -> None:
     callback, arrays = early(), dict[str, Any]()
     callback.best_weights = [np.zeros(2)]
     values.state_of(callback, "callbacks/0", arrays)
@@ -119,6 +119,6 @@ def test_a_copy_is_taken() -> None:
     assert arrays["callbacks/0/best_weights/0"].tolist() == [0, 0]
 
 
-def test_an_array_that_is_named_often_takes_memory_once() -> None:
+def test_repeated_references_share_an_array() -> None:
     array = np.zeros(2)
-    assert all(found is array for found in values.decoded([{"array": "a"}] * 9, {"a": array}))
+    assert all(found is array for found in values.decode([{"array": "a"}] * 9, {"a": array}))

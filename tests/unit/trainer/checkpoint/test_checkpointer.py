@@ -34,9 +34,7 @@ def checkpointer_of(folder: Path, writer: Writer, costs: Costs, **policy: int) -
     )
 
 
-def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_most_two_checkpoints_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writing, go_on = threading.Event(), threading.Event()
     written: list[int] = []
 
@@ -47,15 +45,15 @@ def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
 
     writer = Writer(write, Costs())
     checkpointer = checkpointer_of(tmp_path, writer, Costs())
-    there: list[weakref.ref[Snapshot]] = []
+    stored: list[weakref.ref[Snapshot]] = []
     at_once: list[int] = []
     copy = Snapshot.of
 
     def counted(*args: Any, **more: Any) -> Snapshot:
         gc.collect()
-        at_once.append(sum(snapshot() is not None for snapshot in there) + 1)
+        at_once.append(sum(snapshot() is not None for snapshot in stored) + 1)
         taken = copy(*args, **more)
-        there.append(weakref.ref(taken))
+        stored.append(weakref.ref(taken))
         return taken
 
     monkeypatch.setattr(Snapshot, "of", counted)
@@ -70,29 +68,20 @@ def test_memory_holds_the_checkpoint_that_is_written_and_one_more(
 
 
 @pytest.mark.parametrize(
-    ("cost", "epoch_seconds", "every"),
-    [
-        (0.0, 10.0, 1),  # none was written yet
-        (0.3, 10.0, 1),
-        (0.31, 10.0, 2),
-        (2.9, 10.0, 10),
-        (60.0, 10.0, 60),  # ten minutes
-        (60.0, 3600.0, 1),
-        (600.0, 3600.0, 1),
-        (0.09, 0.1, 1),  # what costs next to nothing is taken all the same
-        (0.2, 1.0, 7),
-        (1.0, 3600.0, 1),
-        (1.0, 0.0, 1),  # no epoch has ended yet
-    ],
-)
-def test_checkpoints_take_no_more_than_their_part_of_the_time(cost: float, epoch_seconds: float, every: int) -> None:
-    assert epochs_between(cost, epoch_seconds) == every
-
-
-@pytest.mark.parametrize(
     ("cost", "epoch_seconds", "copying", "every"),
     [
-        (0.3, 10.0, 0.15, 2),  # half of what they may take is left
+        (0.0, 10.0, 0.0, 1),  # no checkpoint yet
+        (0.3, 10.0, 0.0, 1),
+        (0.31, 10.0, 0.0, 2),
+        (2.9, 10.0, 0.0, 10),
+        (60.0, 10.0, 0.0, 60),  # ten minutes
+        (60.0, 3600.0, 0.0, 1),
+        (600.0, 3600.0, 0.0, 1),
+        (0.09, 0.1, 0.0, 1),  # below the minimum cost
+        (0.2, 1.0, 0.0, 7),
+        (1.0, 3600.0, 0.0, 1),
+        (1.0, 0.0, 0.0, 1),  # no finished epoch yet
+        (0.3, 10.0, 0.15, 2),  # half of the share is left
         (0.3, 10.0, 0.19, 2),  # never less
         (0.3, 10.0, 4.0, 2),
         (0.12, 1.0, 0.0, 4),
@@ -101,10 +90,10 @@ def test_checkpoints_take_no_more_than_their_part_of_the_time(cost: float, epoch
         (0.12, 1.0, 0.031, 8),
         (60.0, 10.0, 4.0, 60),  # ten minutes
         (0.3, 3600.0, 400.0, 1),
-        (0.09, 10.0, 4.0, 1),  # what costs next to nothing is taken all the same
+        (0.09, 10.0, 4.0, 1),  # below the minimum cost
     ],
 )
-def test_copies_of_the_best_weights_come_out_of_the_same_part(
+def test_checkpoints_and_copies_take_a_limited_share_of_the_time(
     cost: float, epoch_seconds: float, copying: float, every: int
 ) -> None:
     assert epochs_between(cost, epoch_seconds, copying) == every
@@ -114,7 +103,7 @@ def test_copies_of_the_best_weights_come_out_of_the_same_part(
     ("copying", "epoch_seconds", "exceed"),
     [(0.3, 10.0, False), (0.31, 10.0, True), (0.09, 0.1, False), (0.2, 0.0, False), (0.1, 1.0, True)],
 )
-def test_copies_alone_may_take_more_than_that_part(
+def test_copies_exceed_the_share(
     copying: float,
     epoch_seconds: float,
     exceed: bool,  # noqa: FBT001
@@ -123,7 +112,7 @@ def test_copies_alone_may_take_more_than_that_part(
 
 
 @pytest.mark.parametrize(
-    ("policy", "copies", "due", "said"),
+    ("policy", "copies", "due", "expected"),
     [
         ({}, [0.0] * 8, [1, 4, 7], None),
         ({}, [0.2, 0.2, *[0.0] * 6], [1, 5], None),
@@ -131,18 +120,18 @@ def test_copies_alone_may_take_more_than_that_part(
             {},
             [0.4] * 8,
             [1, 7],
-            "about 0.4 s of the training's time for each epoch, and an epoch 10.0 s: more than the 3 %",
+            "about 0.4 s per epoch of 10.0 s, more than the 3 % limit",
         ),
         ({"everyEpochs": 4}, [0.4] * 8, [4, 8], "about 0.4 s"),
     ],
 )
-def test_copies_that_take_too_much_are_told_once_and_none_is_left_out(  # noqa: PLR0917
+def test_expensive_copies_are_logged_once(  # noqa: PLR0917
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     policy: dict[str, int],
     copies: list[float],
     due: list[int],
-    said: str | None,
+    expected: str | None,
 ) -> None:
     costs = Costs()
     writer = Writer(lambda _: None, Costs())
@@ -163,9 +152,9 @@ def test_copies_that_take_too_much_are_told_once_and_none_is_left_out(  # noqa: 
         costs.captures.append(0.8)
     writer.close()
     assert found == due
-    told = [message for message in caplog.messages if "Copies of the best weights" in message]
-    assert len(told) == (said is not None)
-    assert all(said in message and "spec.results.best: false" in message for message in told if said)
+    logged = [message for message in caplog.messages if "Copies of the best weights" in message]
+    assert len(logged) == (expected is not None)
+    assert all(expected in message and "spec.results.best: false" in message for message in logged if expected)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +166,7 @@ def test_copies_that_take_too_much_are_told_once_and_none_is_left_out(  # noqa: 
         ({"everySeconds": 3600}, [1, 4, 7]),
     ],
 )
-def test_what_costs_much_is_taken_less_often_and_says_so_once(
+def test_expensive_checkpoints_are_less_frequent_and_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, policy: dict[str, int], due: list[int]
 ) -> None:
     costs = Costs()
@@ -195,12 +184,12 @@ def test_what_costs_much_is_taken_less_often_and_says_so_once(
                 costs.captures.append(0.8)
     writer.close()
     assert found == due
-    said = [message for message in caplog.messages if "A checkpoint takes about 0.8 s" in message]
-    assert len(said) == (due == [1, 4, 7])
-    assert all("an epoch 10.0 s: from here on one is taken every 3 epochs" in message for message in said)
+    logged = [message for message in caplog.messages if "A checkpoint takes about 0.8 s" in message]
+    assert len(logged) == (due == [1, 4, 7])
+    assert all("checkpoints are now about 3 epochs apart" in message for message in logged)
 
 
-def test_memory_of_a_checkpoint_that_is_written_is_used_again(tmp_path: Path) -> None:
+def test_memory_of_a_written_checkpoint_is_reused(tmp_path: Path) -> None:
     writer = Writer(lambda _: None, Costs())
     checkpointer = checkpointer_of(tmp_path, writer, Costs())
     snapshots = []

@@ -2,7 +2,7 @@ import pytest
 from epochal_trainer.checkpoint import Costs
 
 
-def test_checkpoints_are_summed_up_and_what_one_costs_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sums_and_cost_of_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     now, cpu = 0.0, 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     monkeypatch.setattr("time.thread_time", lambda: cpu)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from epochal_trainer.checkpoint import Files
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.files import FileCopy
 
 NAMES = ["callbacks", "training.log"]
 
@@ -18,11 +18,11 @@ def base(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def texts(copies: dict[str, Copy]) -> dict[str, str]:
+def texts(copies: dict[str, FileCopy]) -> dict[str, str]:
     return {path: copy.path.read_text() for path, copy in copies.items()}
 
 
-def test_copies_stay_as_they_were(base: Path) -> None:
+def test_copies_keep_their_content(base: Path) -> None:
     files = Files(base, NAMES, base / "staging")
     copies = files.take()
     (base / "callbacks/deep/a.csv").write_text("2\n")
@@ -30,7 +30,7 @@ def test_copies_stay_as_they_were(base: Path) -> None:
     assert texts(files.take()) == {"callbacks/deep/a.csv": "2\n", "training.log": "begun\n"}
 
 
-def test_only_what_changed_is_copied_anew(base: Path) -> None:
+def test_only_changed_files_are_copied_again(base: Path) -> None:
     for path in (base / "callbacks/deep/a.csv", base / "training.log"):
         os.utime(path, (time.time() - 10, time.time() - 10))
     files = Files(base, NAMES, base / "staging")
@@ -43,7 +43,7 @@ def test_only_what_changed_is_copied_anew(base: Path) -> None:
     assert texts(files.take())["training.log"] == "third\n"
 
 
-def test_copies_go_with_those_who_need_them(base: Path) -> None:
+def test_unused_copies_are_deleted(base: Path) -> None:
     files = Files(base, NAMES, base / "staging")
     copies = files.take()
     (base / "callbacks/deep/a.csv").unlink()
@@ -59,24 +59,24 @@ def test_links_are_not_followed(base: Path) -> None:
     assert "callbacks/link" not in Files(base, NAMES, base / "staging").take()
 
 
-def test_they_are_put_back_and_the_log_goes_on(base: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_files_are_restored_and_the_log_continues(base: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     copies = Files(base, NAMES, base / "staging").take()
     other = tmp_path_factory.mktemp("other")
     with (other / "training.log").open("a") as log:
         log.write("again\n")
         log.flush()
-        Files(other, NAMES, other / "staging").put_back(copies)
+        Files(other, NAMES, other / "staging").restore(copies)
         log.write("went on\n")
     assert (other / "callbacks/deep/a.csv").read_text() == "1\n"
     assert (other / "training.log").read_text() == "begun\nagain\nwent on\n"
 
 
 @pytest.mark.parametrize("path", ["../out", "/out", "callbacks/../../out", "job.json", "", "training.log/../../out"])
-def test_none_is_put_elsewhere(base: Path, tmp_path_factory: pytest.TempPathFactory, path: str) -> None:
+def test_files_outside_are_not_restored(base: Path, tmp_path_factory: pytest.TempPathFactory, path: str) -> None:
     copies = Files(base, NAMES, base / "staging").take()
     other = tmp_path_factory.mktemp("other") / "scratch"
     other.mkdir()
-    Files(other, NAMES, other / "staging").put_back({path: copies["training.log"]})
+    Files(other, NAMES, other / "staging").restore({path: copies["training.log"]})
     assert [found for found in other.parent.rglob("*") if found.is_file()] == []
 
 
@@ -93,11 +93,11 @@ def test_none_is_put_elsewhere(base: Path, tmp_path_factory: pytest.TempPathFact
     ],
     ids=lambda path: f"{path:.40}",
 )
-def test_a_file_without_a_place_is_left_out(base: Path, path: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_that_cannot_be_created_are_skipped(base: Path, path: str, caplog: pytest.LogCaptureFixture) -> None:
     copies = Files(base, NAMES, base / "staging").take()
-    Files(base, NAMES, base / "staging").put_back(
+    Files(base, NAMES, base / "staging").restore(
         {path: copies["training.log"], "callbacks/c.csv": copies["training.log"]}
     )
     assert (base / "callbacks/c.csv").read_text() == "begun\n"
     assert (base / "callbacks/deep/a.csv").read_text() == "1\n"
-    assert "is not put back: no file can be there" in caplog.text
+    assert "Skipped the checkpoint's file" in caplog.text

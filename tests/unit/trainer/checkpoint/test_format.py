@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from epochal_api.network import Network
 from epochal_api.training import Training
-from epochal_trainer.checkpoint import Position, Snapshot, Start, archive, fitted
+from epochal_trainer.checkpoint import Position, Snapshot, Start, archive, fit_to_model
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import check_labels, compile_model
 
@@ -48,7 +48,7 @@ def test_format_1_is_read() -> None:
     assert state.files["callbacks/log.csv"].size == 12
 
     restored = model()
-    start = fitted(Start(snapshot, own=True, where="here"), restored, FACTS, versions={})
+    start = fit_to_model(Start(snapshot, own=True, where="here"), restored, FACTS, versions={})
     early = keras.callbacks.EarlyStopping(restore_best_weights=True)
     start.snapshot.restore(restored, [early])
     taken = Snapshot.of(

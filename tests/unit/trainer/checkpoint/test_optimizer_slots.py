@@ -1,4 +1,4 @@
-"""What an optimizer keeps is found again by its weight, whichever other layers are frozen."""
+"""Optimizer variables are matched by their weights, whichever other layers are frozen."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from epochal_trainer.checkpoint import optimizer_slots as slots
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.optimizer_slots import Slot
 from epochal_trainer.checkpoint.state import VariableState
-from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, Different
+from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, VariablesDiffer
 from epochal_trainer.data.samples import Array
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
@@ -35,16 +35,16 @@ def state(path: str, shape: tuple[int, ...] = (2,)) -> VariableState:
         (["adafactor/kernel"], ["dense/kernel"], [None]),
     ],
 )
-def test_what_a_variable_is_for(optimizer: list[str], model: list[str], found: list[Slot | None]) -> None:
+def test_slots(optimizer: list[str], model: list[str], found: list[Slot | None]) -> None:
     assert slots.slots([state(path) for path in optimizer], [state(path) for path in model]) == found
 
 
 def network(optimizer: str | keras.optimizers.Optimizer, *frozen: str) -> keras.Model:
-    """Returns a network of layers of the same shape, trained for a step."""
-    taken = given = keras.Input((3,))
+    """Return a compiled network of layers of the same shape."""
+    inputs = hidden = keras.Input((3,))
     for name in LAYERS:
-        given = keras.layers.Dense(3, name=name, trainable=name not in frozen)(given)
-    made = keras.Model(taken, given)
+        hidden = keras.layers.Dense(3, name=name, trainable=name not in frozen)(hidden)
+    made = keras.Model(inputs, hidden)
     made.compile(optimizer=optimizer, loss="mse")
     made.optimizer.build(made.trainable_variables)
     return made
@@ -56,88 +56,88 @@ def trained(optimizer: Any, *frozen: str) -> keras.Model:
     return made
 
 
-def carried(there: keras.Model, here: keras.Model) -> slots.Carried:
-    """Has a model go on from another one, as far as weights and optimizer go."""
-    groups = variables.groups(there)
+def transfer(stored: keras.Model, current: keras.Model) -> slots.Transfer:
+    """Transfer weights and optimizer variables from one model to another."""
+    groups = variables.groups(stored)
     arrays: dict[str, Array] = {}
     for group in (MODEL, OPTIMIZER):
         arrays.update(variables.values(groups[group], group))
     described = {group: variables.describe(groups[group]) for group in (MODEL, OPTIMIZER)}
-    mine = variables.groups(here)
-    variables.arrange(described[MODEL], mine[MODEL], MODEL, arrays)
-    kept = slots.arrange(described, mine, arrays)
+    current_groups = variables.groups(current)
+    variables.reorder(described[MODEL], current_groups[MODEL], MODEL, arrays)
+    moved = slots.reorder(described, current_groups, arrays)
     for group in (MODEL, OPTIMIZER):
-        variables.assign(mine[group], group, arrays)
-    return kept
+        variables.assign(current_groups[group], group, arrays)
+    return moved
 
 
-def kept_for(model: keras.Model, layer: str) -> list[Array]:
-    """Returns what the optimizer keeps for a layer's weights."""
-    return [np.array(one) for one in model.optimizer.variables if f"/{layer}_" in one.path]
+def variables_of(model: keras.Model, layer: str) -> list[Array]:
+    return [np.array(variable) for variable in model.optimizer.variables if f"/{layer}_" in variable.path]
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "Nadam", "Lion", "Adagrad", "Ftrl", "Adafactor"])
-def test_the_same_layers_take_all(optimizer: str) -> None:
-    there, here = trained(optimizer), network(optimizer)
-    kept = carried(there, here)
-    assert (kept.anew, kept.frozen) == ([], [])
-    for one, other in zip(variables.groups(there)[OPTIMIZER], variables.groups(here)[OPTIMIZER], strict=True):
-        np.testing.assert_array_equal(np.array(one), np.array(other), err_msg=one.path)
+def test_all_variables_of_the_same_layers_are_transferred(optimizer: str) -> None:
+    stored, current = trained(optimizer), network(optimizer)
+    moved = transfer(stored, current)
+    assert (moved.unfrozen, moved.frozen) == ([], [])
+    groups = (variables.groups(model)[OPTIMIZER] for model in (stored, current))
+    for variable, counterpart in zip(*groups, strict=True):
+        np.testing.assert_array_equal(np.array(variable), np.array(counterpart), err_msg=variable.path)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "Nadam", "Adagrad"])
-def test_a_layer_that_is_frozen_now_leaves_what_was_kept_for_it(optimizer: str) -> None:
-    there, here = trained(optimizer), network(optimizer, "dense_0")
-    kept = carried(there, here)
-    assert (kept.anew, kept.frozen) == ([], ["dense_0"])
+def test_variables_of_a_frozen_layer_are_dropped(optimizer: str) -> None:
+    stored, current = trained(optimizer), network(optimizer, "dense_0")
+    moved = transfer(stored, current)
+    assert (moved.unfrozen, moved.frozen) == ([], ["dense_0"])
     for layer in LAYERS[1:]:
-        for mine, its in zip(kept_for(here, layer), kept_for(there, layer), strict=True):
-            np.testing.assert_array_equal(mine, its)
-    assert kept_for(here, "dense_0") == []
-    assert here.optimizer.iterations == 1
-    here.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
+        np.testing.assert_equal(variables_of(current, layer), variables_of(stored, layer))
+    assert variables_of(current, "dense_0") == []
+    assert current.optimizer.iterations == 1
+    current.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
 
 
 @pytest.mark.parametrize(("optimizer", "initial"), [("Adam", 0.0), ("RMSprop", 0.0), ("Adagrad", 0.1)])
-def test_a_layer_that_is_free_now_begins_anew(optimizer: str, initial: float) -> None:
-    there, here = trained(optimizer, "dense_0", "dense_1"), network(optimizer, "dense_2")
-    kept = carried(there, here)
-    assert (kept.anew, kept.frozen) == (["dense_0", "dense_1"], ["dense_2"])
-    for layer in kept.anew:
-        assert len(kept_for(here, layer)) >= 2
-        for one in kept_for(here, layer):
-            np.testing.assert_array_equal(one, np.full_like(one, initial))
-    assert here.optimizer.iterations == 1
+def test_variables_of_an_unfrozen_layer_are_initialized(optimizer: str, initial: float) -> None:
+    stored, current = trained(optimizer, "dense_0", "dense_1"), network(optimizer, "dense_2")
+    moved = transfer(stored, current)
+    assert (moved.unfrozen, moved.frozen) == (["dense_0", "dense_1"], ["dense_2"])
+    for layer in moved.unfrozen:
+        assert len(variables_of(current, layer)) >= 2
+        for variable in variables_of(current, layer):
+            np.testing.assert_array_equal(variable, np.full_like(variable, initial))
+    assert current.optimizer.iterations == 1
 
 
 @pytest.mark.parametrize(
     ("optimizer", "arguments", "purpose"),
     [("SGD", {"use_ema": True}, "average"), ("ScheduleFreeAdamW", {}, "momentum")],
 )
-def test_what_begins_with_the_weight_begins_with_that_of_the_checkpoint(
+def test_variables_that_begin_as_the_weight_take_that_of_the_checkpoint(
     optimizer: str, arguments: dict[str, Any], purpose: str
 ) -> None:
     def fresh() -> keras.optimizers.Optimizer:
         return getattr(keras.optimizers, optimizer)(**arguments)
 
-    there, here = trained(fresh(), "dense_0"), network(fresh())
-    carried(there, here)
-    (kept,) = [np.array(one) for one in here.optimizer.variables if one.path.endswith(f"/dense_0_kernel_{purpose}")]
-    np.testing.assert_array_equal(kept, np.array(there.get_layer("dense_0").kernel))
-    np.testing.assert_array_equal(kept, np.array(here.get_layer("dense_0").kernel))
+    stored, current = trained(fresh(), "dense_0"), network(fresh())
+    transfer(stored, current)
+    name = f"/dense_0_kernel_{purpose}"
+    (moved,) = [np.array(variable) for variable in current.optimizer.variables if variable.path.endswith(name)]
+    np.testing.assert_array_equal(moved, np.array(stored.get_layer("dense_0").kernel))
+    np.testing.assert_array_equal(moved, np.array(current.get_layer("dense_0").kernel))
 
 
-def test_what_cannot_go_over_names_the_layers_and_what_makes_them_so() -> None:
-    """Adafactor does not name what it keeps after the weights."""
-    said = r"\(layers: dense_0 trainable there and not here; .* `trainable` that they had"
-    with pytest.raises(Different, match=said):
-        carried(trained("Adafactor"), network("Adafactor", "dense_0"))
+def test_the_error_names_layers_with_another_trainable() -> None:
+    """Adafactor's variables are not named after the weights."""
+    message = r"\(layers: dense_0 trainable in the checkpoint only; set their `trainable` as in the checkpoint"
+    with pytest.raises(VariablesDiffer, match=message):
+        transfer(trained("Adafactor"), network("Adafactor", "dense_0"))
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_what_is_trained_in_both_must_have_the_same_kept_for_it(*, turned: bool) -> None:
-    one, other = keras.optimizers.Adam(), keras.optimizers.Adam(amsgrad=True)
-    there, here = (other, one) if turned else (one, other)
-    with pytest.raises(Different, match="dense_0_kernel_velocity_hat") as caught:
-        carried(trained(there), network(here))
+def test_layers_trained_in_both_must_have_the_same_variables(*, turned: bool) -> None:
+    plain, amsgrad = keras.optimizers.Adam(), keras.optimizers.Adam(amsgrad=True)
+    stored, current = (amsgrad, plain) if turned else (plain, amsgrad)
+    with pytest.raises(VariablesDiffer, match="dense_0_kernel_velocity_hat") as caught:
+        transfer(trained(stored), network(current))
     assert "trainable" not in str(caught.value)

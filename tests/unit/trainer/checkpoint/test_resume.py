@@ -1,4 +1,4 @@
-"""How what a training goes on from fits what it is now, and what is said when it does not."""
+"""Fitting the checkpoint that a training starts from to its model and data."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ from epochal_trainer.checkpoint import (
     check_fit,
     continued_facts,
     find,
-    fitted,
+    fit_to_model,
 )
 from epochal_trainer.checkpoint.best_model import BestModel
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import graph, network
@@ -73,23 +73,22 @@ def weights(of: keras.Model) -> list[Any]:
     return [np.array(weight) for weight in of.weights]
 
 
-def test_what_fits_is_given_back() -> None:
-    there, here = model(), model()
-    start = taken(there, own=True, step=3, begun=True)
-    fit = fitted(start, here, FACTS, VERSIONS)
+def test_a_matching_checkpoint_is_restored() -> None:
+    stored, current = model(), model()
+    start = taken(stored, own=True, step=3, begun=True)
+    fit = fit_to_model(start, current, FACTS, VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1, step=3, begun=True)
-    fit.snapshot.restore(here, [])
-    assert start.snapshot.size == 0  # Nobody holds what it took in memory any more.
-    for one, other in zip(weights(there), weights(here), strict=True):
-        np.testing.assert_array_equal(one, other)
+    fit.snapshot.restore(current, [])
+    assert start.snapshot.size == 0  # Its memory is released.
+    np.testing.assert_equal(weights(current), weights(stored))
 
 
-SHAPES = r"there .*hidden/kernel of shape \(3, 2\) and type float32, here .*hidden/kernel of shape \(3, 4\)"
+SHAPES = r"the checkpoint has .*hidden/kernel of shape \(3, 2\) and type float32, the model has .* of shape \(3, 4\)"
 
 
 def test_another_network_cannot_be_continued() -> None:
     with pytest.raises(Failure, match=f"continueFrom: the network must be the one of s3://.*: {SHAPES}") as caught:
-        fitted(taken(model()), model(units=4), FACTS, VERSIONS)
+        fit_to_model(taken(model()), model(units=4), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
@@ -97,15 +96,15 @@ def test_another_network_cannot_be_continued() -> None:
     ("other", "found"),
     [
         ({"units": 4}, SHAPES),
-        ({"optimizer": "SGD"}, "there nothing, here sgd.*/iteration"),
-        ({"optimizer": keras.optimizers.Adam(amsgrad=True)}, "there nothing, here adam.*/.*velocity_hat"),
+        ({"optimizer": "SGD"}, "has no such variable, the model has sgd.*/iteration"),
+        ({"optimizer": keras.optimizers.Adam(amsgrad=True)}, "no such variable, the model has adam.*/.*velocity_hat"),
     ],
 )
 def test_its_own_checkpoint_must_fit(other: dict[str, Any], found: str) -> None:
     with pytest.raises(Failure, match=f"the checkpoint of attempt 3 in s3://.*: .*{found}") as caught:
-        fitted(taken(model(), own=True), model(**other), FACTS, VERSIONS)
+        fit_to_model(taken(model(), own=True), model(**other), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMismatch", 64)
-    assert "Has the image changed, or the spec? It is kept" in caught.value.message
+    assert "Check whether the image or the spec has changed. The checkpoint is kept" in caught.value.message
 
 
 class Named(FolderBucket):
@@ -116,7 +115,7 @@ class Named(FolderBucket):
 
 
 @pytest.mark.parametrize("harm", ["another network", "damage"])
-def test_what_the_message_says_to_go_on_from_can_be(tmp_path: Path, harm: str) -> None:
+def test_the_uri_in_the_message_can_be_continued_from(tmp_path: Path, harm: str) -> None:
     (tmp_path / "bucket").mkdir()
 
     def opened(folder: str) -> Store:
@@ -144,35 +143,35 @@ def test_what_the_message_says_to_go_on_from_can_be(tmp_path: Path, harm: str) -
     assert start.snapshot.state.time == snapshot.state.time
 
 
-def test_what_does_not_fit_says_which_versions_have_changed() -> None:
+def test_a_mismatch_lists_changed_versions() -> None:
     now = {**VERSIONS, "keras": "3.16.0", "epochal": "0.2.0"}
-    changed = "other versions: epochal 0.1.0 there and 0.2.0 here, keras 3.15.0 there and 3.16.0 here."
+    changed = "Other versions wrote it: epochal was 0.1.0 and is 0.2.0, keras was 3.15.0 and is 3.16.0."
     for own in (True, False):
         with pytest.raises(Failure, match=changed):
-            fitted(taken(model(), own=own), model(units=4), FACTS, now)
+            fit_to_model(taken(model(), own=own), model(units=4), FACTS, now)
 
 
-def test_other_versions_that_fit_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
-    here = model()
-    fitted(taken(model(), own=True), here, FACTS, {**VERSIONS, "numpy": "3.0"})
+def test_changed_versions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    current = model()
+    fit_to_model(taken(model(), own=True), current, FACTS, {**VERSIONS, "numpy": "3.0"})
     assert caplog.text == ""
-    fitted(taken(model(), own=True), here, FACTS, {**VERSIONS, "keras": "3.16.0"})
-    assert "with other versions, so the result may not be the same: keras 3.15.0 there and 3.16.0 here" in caplog.text
+    fit_to_model(taken(model(), own=True), current, FACTS, {**VERSIONS, "keras": "3.16.0"})
+    assert "so the result may differ: keras was 3.15.0 and is 3.16.0" in caplog.text
 
 
-def test_variables_are_told_apart_by_their_paths() -> None:
-    """Keras may come to list them in another order."""
-    there, here = trained("Adam"), model()
-    start = taken(there, own=True)
+def test_variables_are_matched_by_their_paths() -> None:
+    """A later version of Keras may list them in another order."""
+    stored, current = trained("Adam"), model()
+    start = taken(stored, own=True)
     described = start.snapshot.state.variables["optimizer"]
     order = list(reversed(range(len(described))))
     arrays = {f"optimizer/{to}": start.snapshot.arrays[f"optimizer/{index}"] for to, index in enumerate(order)}
     start.snapshot.arrays.update(arrays)
     moved = {**start.snapshot.state.variables, "optimizer": [described[index] for index in order]}
-    fit = fitted(Start(start.snapshot.changed(variables=moved), own=True, where=""), here, FACTS, VERSIONS)
-    fit.snapshot.restore(here, [])
-    for mine, its in zip(here.optimizer.variables, there.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(np.array(mine), np.array(its), err_msg=mine.path)
+    fit = fit_to_model(Start(start.snapshot.changed(variables=moved), own=True, where=""), current, FACTS, VERSIONS)
+    fit.snapshot.restore(current, [])
+    found, expected = ([np.array(variable) for variable in of.optimizer.variables] for of in (current, stored))
+    np.testing.assert_equal(found, expected)
 
 
 def with_optimizer(**arguments: Any) -> Facts:
@@ -186,45 +185,44 @@ def trained(optimizer: Any) -> keras.Model:
 
 
 def frozen(*layers: str) -> keras.Model:
-    given = keras.Input((3,))
-    hidden = keras.layers.Dense(2, name="hidden", trainable="hidden" not in layers)(given)
-    built = keras.Model(given, keras.layers.Dense(1, name="out", trainable="out" not in layers)(hidden))
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(2, name="hidden", trainable="hidden" not in layers)(inputs)
+    built = keras.Model(inputs, keras.layers.Dense(1, name="out", trainable="out" not in layers)(hidden))
     built.compile(optimizer="RMSprop", loss="mse")
     built.optimizer.build(built.trainable_variables)
     return built
 
 
-def test_other_frozen_layers_are_said_and_the_rest_goes_over(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_frozen_layers_are_logged_and_the_rest_is_transferred(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    there, here = frozen("hidden"), frozen("out")
-    there.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
-    start = taken(there)
-    check_fit(start, here, FACTS.optimizer, VERSIONS)
+    stored, current = frozen("hidden"), frozen("out")
+    stored.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+    start = taken(stored)
+    check_fit(start, current, FACTS.optimizer, VERSIONS)
     assert caplog.text == ""
-    fitted(start, here, FACTS, VERSIONS).snapshot.restore(here, [])
-    assert here.optimizer.iterations == 1
-    assert "Trainable now, and not there: the optimizer starts anew for hidden." in caplog.text
-    assert "Trainable there, and not now: what the optimizer kept for out is left out." in caplog.text
-    for one, other in zip(weights(there), weights(here), strict=True):
-        np.testing.assert_array_equal(one, other)
+    fit_to_model(start, current, FACTS, VERSIONS).snapshot.restore(current, [])
+    assert current.optimizer.iterations == 1
+    assert "the optimizer is reset for hidden." in caplog.text
+    assert "optimizer variables are dropped for out." in caplog.text
+    np.testing.assert_equal(weights(current), weights(stored))
 
 
-def test_its_own_checkpoint_has_the_layers_frozen_that_it_had() -> None:
-    with pytest.raises(Failure, match="does not fit what is trained here") as caught:
-        fitted(taken(frozen("hidden"), own=True), frozen("out"), FACTS, VERSIONS)
+def test_its_own_checkpoint_must_have_the_same_frozen_layers() -> None:
+    with pytest.raises(Failure, match="does not match this training") as caught:
+        fit_to_model(taken(frozen("hidden"), own=True), frozen("out"), FACTS, VERSIONS)
     assert caught.value.reason == "CheckpointMismatch"
 
 
-def test_an_optimizer_that_cannot_go_over_is_no_other_network() -> None:
-    with pytest.raises(Failure, match=r"the optimizer keeps cannot go over from s3://.*velocity_hat") as caught:
-        fitted(taken(model()), model(optimizer=keras.optimizers.Adam(amsgrad=True)), FACTS, VERSIONS)
+def test_a_mismatch_of_the_optimizer_is_reported_as_such() -> None:
+    with pytest.raises(Failure, match=r"cannot transfer the optimizer's variables from s3://.*velocity_hat") as caught:
+        fit_to_model(taken(model()), model(optimizer=keras.optimizers.Adam(amsgrad=True)), FACTS, VERSIONS)
     assert caught.value.reason == "InvalidTraining"
-    assert "With other arguments in spec.training.optimizer, the optimizer starts anew" in caught.value.message
+    assert "To reset the optimizer, change other arguments in spec.training.optimizer" in caught.value.message
 
 
-def test_the_best_weights_are_gone_on_from_with_nothing_else(tmp_path: Path) -> None:
+def test_continue_from_the_best_weights_only(tmp_path: Path) -> None:
     """The best epoch is the second, and the checkpoint is of the fourth."""
-    best, last, here = trained("Adam"), trained("Adam"), model()
+    best, last, current = trained("Adam"), trained("Adam"), model()
     history = [Epoch(number, 1, None, {"loss": 1.0}) for number in range(1, 5)]
     snapshot = taken(last, early(), facts=with_callbacks(EARLY), epoch=4).snapshot.changed(history=history)
     store(tmp_path, "lab/old/1").write(snapshot)
@@ -240,43 +238,36 @@ def test_the_best_weights_are_gone_on_from_with_nothing_else(tmp_path: Path) -> 
     start = found(tmp_path, training(epochs=3, **{"uri": URI, "from": "Best"}))
     assert start is not None
     assert str(start) == f"the end of epoch 2 ({folder}/best.keras)"
-    check_fit(start, here, FACTS.optimizer, VERSIONS)
+    check_fit(start, current, FACTS.optimizer, VERSIONS)
     callback = early(wait=0, best=None)
-    fit = fitted(start, here, with_callbacks(EARLY), VERSIONS)
+    fit = fit_to_model(start, current, with_callbacks(EARLY), VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=2)
     assert [epoch.number for epoch in fit.snapshot.history] == [1, 2]
-    fit.snapshot.restore(here, [callback])
-    for one, other in zip(weights(best), weights(here), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert (here.optimizer.iterations, callback.wait, callback.best) == (0, 0, None)
+    fit.snapshot.restore(current, [callback])
+    np.testing.assert_equal(weights(current), weights(best))
+    assert (current.optimizer.iterations, callback.wait, callback.best) == (0, 0, None)
 
-    with pytest.raises(Failure, match=r"found 2, and 2 were trained .*: write 4 to train 2 epochs more"):
+    with pytest.raises(Failure, match=r"found 2, but 2 epochs were trained .*: write 4 to train 2 epochs more"):
         found(tmp_path, training(epochs=2, **{"uri": URI, "from": "Best"}))
     last_one = found(tmp_path, training(epochs=5, uri=URI))
     assert last_one is not None
     assert last_one.snapshot.state.position == Position(epoch=4)
 
 
-def test_best_weights_of_another_network_are_told(tmp_path: Path) -> None:
+def test_best_weights_of_another_network_fail(tmp_path: Path) -> None:
     path = tmp_path / "best.keras"
     model(units=4).save(path)
-    start = replace(taken(model()), best=BestModel(1, "s3://results/best.keras", Copy(path)))
-    with pytest.raises(Failure, match=r"continueFrom.from: s3://results/best.keras holds no weights of this network"):
-        fitted(start, model(), FACTS, VERSIONS)
+    start = replace(taken(model()), best=BestModel(1, "s3://results/best.keras", FileCopy(path)))
+    with pytest.raises(Failure, match=r"continueFrom.from: s3://results/best.keras has weights of another network"):
+        fit_to_model(start, model(), FACTS, VERSIONS)
 
 
-def test_another_optimizer_starts_anew() -> None:
-    here = model(optimizer="SGD")
-    fit = fitted(taken(trained("Adam")), here, with_optimizer(name="SGD"), VERSIONS)
-    fit.snapshot.restore(here, [])
-    assert here.optimizer.iterations == 0
-
-
-def test_an_optimizer_that_is_described_otherwise_starts_anew() -> None:
-    here = model(optimizer=keras.optimizers.Adam(beta_1=0.5))
-    fit = fitted(taken(trained("Adam")), here, with_optimizer(name="Adam", beta_1=0.5), VERSIONS)
-    fit.snapshot.restore(here, [])
-    assert here.optimizer.iterations == 0
+@pytest.mark.parametrize(("name", "arguments"), [("SGD", {}), ("Adam", {"beta_1": 0.5})])
+def test_an_optimizer_with_another_description_is_reset(name: str, arguments: dict[str, float]) -> None:
+    current = model(optimizer=getattr(keras.optimizers, name)(**arguments))
+    fit = fit_to_model(taken(trained("Adam")), current, with_optimizer(name=name, **arguments), VERSIONS)
+    fit.snapshot.restore(current, [])
+    assert current.optimizer.iterations == 0
 
 
 DECAY = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 100}
@@ -297,21 +288,20 @@ def test_another_learning_rate_keeps_the_moments(rates: tuple[Any, Any], *, scal
         return [np.array(slot) for slot in of.optimizer.variables if slot.path.endswith(("_momentum", "_velocity"))]
 
     (one, facts), (other, now) = optimizer(rates[0]), optimizer(rates[1])
-    there, here = trained(one), model(optimizer=other)
-    rate = float(here.optimizer.learning_rate)
-    fitted(taken(there, facts=facts), here, now, VERSIONS).snapshot.restore(here, [])
-    assert here.optimizer.iterations == there.optimizer.iterations == 1
-    assert len(moments(here)) == 8
-    for mine, its in zip(moments(here), moments(there), strict=True):
-        np.testing.assert_array_equal(mine, its)
-    assert float(here.optimizer.learning_rate) == pytest.approx(rate, rel=1e-3)
+    stored, current = trained(one), model(optimizer=other)
+    rate = float(current.optimizer.learning_rate)
+    fit_to_model(taken(stored, facts=facts), current, now, VERSIONS).snapshot.restore(current, [])
+    assert current.optimizer.iterations == stored.optimizer.iterations == 1
+    assert len(moments(current)) == 8
+    np.testing.assert_equal(moments(current), moments(stored))
+    assert float(current.optimizer.learning_rate) == pytest.approx(rate, rel=1e-3)
 
 
-def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
-    there, here = model(), model()
-    there.optimizer.learning_rate = 1e-5
-    fitted(taken(there), here, FACTS, VERSIONS).snapshot.restore(here, [])
-    assert float(here.optimizer.learning_rate) == float(np.float32(1e-5))
+def test_a_reduced_learning_rate_is_kept() -> None:
+    stored, current = model(), model()
+    stored.optimizer.learning_rate = 1e-5
+    fit_to_model(taken(stored), current, FACTS, VERSIONS).snapshot.restore(current, [])
+    assert float(current.optimizer.learning_rate) == float(np.float32(1e-5))
 
 
 @pytest.mark.parametrize(
@@ -326,56 +316,49 @@ def test_the_same_learning_rate_stays_as_far_reduced_as_it_was() -> None:
     ],
     ids=str,
 )
-def test_an_epoch_with_other_batches_begins_anew(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_epoch_with_other_batches_is_repeated(change: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     other = model(metrics=("mae",)) if not change else model()
-    fit = fitted(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
+    fit = fit_to_model(taken(model(), step=3, begun=True), other, FACTS.model_copy(update=change), VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1)
     assert "metrics" not in fit.snapshot.state.variables
-    assert "from the middle of epoch 2: that epoch begins anew" in caplog.text
+    assert "is from the middle of epoch 2, and" in caplog.text
 
 
 OTHER_DATA = FACTS.model_copy(update={"data": {"a": "1" * 64}})
 
 
-def test_other_data_are_noticed(caplog: pytest.LogCaptureFixture) -> None:
-    fitted(taken(model(), own=True), model(), OTHER_DATA, VERSIONS)
-    assert "The data have changed since the checkpoint was written (a): the result will not be the same" in caplog.text
-
-
 @pytest.mark.parametrize("own", [True, False])
-def test_no_epoch_mixes_two_data_sets(caplog: pytest.LogCaptureFixture, *, own: bool) -> None:
-    fit = fitted(taken(model(), own=own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
+def test_an_epoch_with_other_data_is_repeated(caplog: pytest.LogCaptureFixture, *, own: bool) -> None:
+    fit = fit_to_model(taken(model(), own=own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
     assert (fit.snapshot.state.position, fit.snapshot.state.seconds) == (Position(epoch=1), 0.0)
     assert "metrics" not in fit.snapshot.state.variables
-    assert "from the middle of epoch 2: that epoch begins anew" in caplog.text
+    assert "The data have changed since the checkpoint was written (a)" in caplog.text
+    assert "is from the middle of epoch 2, and" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("there", "start", "here", "found"),
+    ("stored", "start", "current", "found"),
     [
         ({}, {"own": True}, FACTS, None),
         ({}, {"own": True}, OTHER_DATA, 1),
-        ({}, {"own": False, "same": True}, OTHER_DATA, 1),
+        ({}, {"own": False, "is_same": True}, OTHER_DATA, 1),
         ({}, {"own": False}, OTHER_DATA, None),
         ({"data_changed": 0}, {"own": True}, FACTS, 0),
-        ({"data_changed": 0}, {"own": False, "same": True}, FACTS, 0),
+        ({"data_changed": 0}, {"own": False, "is_same": True}, FACTS, 0),
         ({"data_changed": 0}, {"own": False}, FACTS, None),
         ({"data_changed": 0}, {"own": True}, OTHER_DATA, 1),
     ],
 )
-def test_whether_the_data_of_a_training_have_changed(
-    there: dict[str, Any], start: dict[str, Any], here: Facts, found: int | None
-) -> None:
-    """Data of another training that this one continues are its own matter."""
-    of = replace(taken(model(), facts=FACTS.model_copy(update=there)), **start)
-    assert continued_facts(of, here, Monitor("loss")).data_changed == found
+def test_data_changed(stored: dict[str, Any], start: dict[str, Any], current: Facts, found: int | None) -> None:
+    of = replace(taken(model(), facts=FACTS.model_copy(update=stored)), **start)
+    assert continued_facts(of, current, Monitor("loss")).data_changed == found
 
 
 DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
 
 
 @pytest.mark.parametrize(
-    ("there", "here", "told"),
+    ("stored", "current", "is_seen"),
     [
         ({"division": None}, {"division": {}}, False),
         ({"division": None}, {"division": None, "samples": 12}, False),
@@ -389,11 +372,9 @@ DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
         ({"division": {}, "seen": True}, {"division": {}, "data": {"a": "1" * 64}}, False),
     ],
 )
-def test_whether_it_may_validate_on_what_was_trained_on(
-    there: dict[str, Any], here: dict[str, Any], *, told: bool
-) -> None:
-    start = taken(model(), facts=FACTS.model_copy(update=there))
-    assert continued_facts(start, FACTS.model_copy(update=here), Monitor("loss")).seen == told
+def test_validation_samples_seen_in_training(stored: dict[str, Any], current: dict[str, Any], *, is_seen: bool) -> None:
+    start = taken(model(), facts=FACTS.model_copy(update=stored))
+    assert continued_facts(start, FACTS.model_copy(update=current), Monitor("loss")).seen == is_seen
 
 
 EARLY = {"callback": "EarlyStopping", "patience": 3}
@@ -411,21 +392,23 @@ def early(**state: Any) -> keras.callbacks.EarlyStopping:
     return made
 
 
-def carried(there: Facts, here: Facts, state: Any, *, own: bool = False) -> keras.callbacks.EarlyStopping:
-    """Returns a callback EarlyStopping, the second of two, that goes on from the state of the first of two."""
+def carried(stored: Facts, current: Facts, state: Any, *, own: bool = False) -> keras.callbacks.EarlyStopping:
+    """Return an EarlyStopping, the second of two callbacks, with the state of the first of two."""
     of, first, second = model(), keras.callbacks.ReduceLROnPlateau(monitor="loss"), early(wait=0, best=None)
-    start = taken(model(), *((first, state) if own else (state, first)), facts=there, own=own)
-    fitted(start, of, here, VERSIONS).snapshot.restore(of, [keras.callbacks.ReduceLROnPlateau(monitor="loss"), second])
+    start = taken(model(), *((first, state) if own else (state, first)), facts=stored, own=own)
+    fit_to_model(start, of, current, VERSIONS).snapshot.restore(
+        of, [keras.callbacks.ReduceLROnPlateau(monitor="loss"), second]
+    )
     return second
 
 
-def test_a_callback_goes_on_from_the_one_with_the_same_arguments() -> None:
+def test_a_callback_takes_the_state_of_one_with_the_same_arguments() -> None:
     found = carried(with_callbacks(EARLY, PLATEAU), with_callbacks(PLATEAU, EARLY), early())
     assert (found.wait, found.best) == (2, 0.5)
 
 
 @pytest.mark.parametrize(
-    ("there", "here"),
+    ("stored", "current"),
     [
         (with_callbacks({**EARLY, "monitor": "loss"}, PLATEAU), with_callbacks(PLATEAU, EARLY)),
         (with_callbacks({**EARLY, "patience": 2}, PLATEAU), with_callbacks(PLATEAU, EARLY)),
@@ -434,57 +417,58 @@ def test_a_callback_goes_on_from_the_one_with_the_same_arguments() -> None:
     ],
     ids=["monitor", "patience", "loss", "none"],
 )
-def test_a_callback_with_other_arguments_starts_anew(
-    there: Facts, here: Facts, caplog: pytest.LogCaptureFixture
+def test_a_callback_with_other_arguments_is_reset(
+    stored: Facts, current: Facts, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    found = carried(there, here, early())
+    found = carried(stored, current, early())
     assert (found.wait, found.best) == (0, None)
-    assert "start anew, since there is none like them in the checkpoint: " in caplog.text
+    assert "Callbacks without state in the checkpoint are reset: " in caplog.text
 
 
-def test_each_goes_on_from_one_of_its_own() -> None:
-    here, both = model(), (early(wait=0), early(wait=0))
+def test_equal_callbacks_take_different_states() -> None:
+    current, both = model(), (early(wait=0), early(wait=0))
     start = taken(model(), early(wait=1), early(wait=2), facts=with_callbacks(EARLY, EARLY))
-    fitted(start, here, with_callbacks(EARLY, EARLY), VERSIONS).snapshot.restore(here, both)
+    fit_to_model(start, current, with_callbacks(EARLY, EARLY), VERSIONS).snapshot.restore(current, both)
     assert [callback.wait for callback in both] == [1, 2]
 
 
-def test_patience_that_has_run_out_comes_back_to_train_further() -> None:
+def test_exhausted_patience_is_reset() -> None:
     found = carried(with_callbacks(EARLY), with_callbacks(PLATEAU, EARLY), early(wait=3, stopped_epoch=9))
     assert (found.wait, found.stopped_epoch, found.best) == (0, 0, 0.5)
 
 
-def test_its_own_callbacks_go_on_as_they_were() -> None:
+def test_its_own_callbacks_keep_their_state() -> None:
     facts = with_callbacks(PLATEAU, EARLY)
     found = carried(facts, facts, early(wait=3, stopped_epoch=9), own=True)
     assert (found.wait, found.stopped_epoch, found.best) == (3, 9, 0.5)
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_the_best_weights_are_those_of_the_same_layers_in_any_order(*, own: bool) -> None:
+def test_best_weights_of_early_stopping_are_reordered(*, own: bool) -> None:
     """Layers that are listed in another order are the same network."""
 
     def merged(order: list[str]) -> keras.Model:
-        given = keras.Input((3,))
-        parts = {name: keras.layers.Dense(2, name=name)(keras.layers.Dropout(0.5)(given)) for name in ("one", "other")}
-        built = keras.Model(given, keras.layers.Add()([parts[name] for name in order]))
+        inputs = keras.Input((3,))
+        parts = {name: keras.layers.Dense(2, name=name)(keras.layers.Dropout(0.5)(inputs)) for name in ("one", "other")}
+        built = keras.Model(inputs, keras.layers.Add()([parts[name] for name in order]))
         built.compile(optimizer="SGD", loss="mse")
         return built
 
-    there, here = merged(["one", "other"]), merged(["other", "one"])
-    assert [weight.path for weight in there.weights] != [weight.path for weight in here.weights]
+    stored, current = merged(["one", "other"]), merged(["other", "one"])
+    assert [weight.path for weight in stored.weights] != [weight.path for weight in current.weights]
     facts = with_callbacks(EARLY)
-    state = early(best_weights=there.get_weights())
+    state = early(best_weights=stored.get_weights())
     found = early()
-    fitted(taken(there, state, facts=facts, own=own), here, facts, VERSIONS).snapshot.restore(here, [found])
-    here.set_weights(found.best_weights)
+    fit_to_model(taken(stored, state, facts=facts, own=own), current, facts, VERSIONS).snapshot.restore(
+        current, [found]
+    )
+    current.set_weights(found.best_weights)
     for name in ("one", "other"):
-        for mine, its in zip(here.get_layer(name).weights, there.get_layer(name).weights, strict=True):
-            np.testing.assert_array_equal(mine, its)
+        np.testing.assert_equal(current.get_layer(name).get_weights(), stored.get_layer(name).get_weights())
 
 
-def test_callbacks_of_another_class_start_anew(make: Make) -> None:
+def test_callbacks_of_another_class_are_reset(make: Make) -> None:
     found, plateau = keras.callbacks.EarlyStopping(), keras.callbacks.ReduceLROnPlateau()
     make().changed(variables={}).restore(model(), [plateau, found])
     assert (plateau.wait, found.wait) == (0, 0)
@@ -494,7 +478,7 @@ def test_callbacks_of_another_class_start_anew(make: Make) -> None:
     assert (found.wait, found.best) == (2, 0.5)
 
 
-def test_a_normalization_computes_with_what_it_learned_then() -> None:
+def test_normalization_is_restored() -> None:
     def normalizing(values: Any) -> keras.Model:
         layer = keras.layers.Normalization()
         built = keras.Sequential([keras.Input((1,)), layer, keras.layers.Dense(1)])
@@ -520,25 +504,25 @@ TOKENS = np.array([[7], [8], [9], [1]])
 
 
 def looking_up(layers: list[dict[str, Any]], values: list[int], name: str | None = None) -> keras.Model:
-    """Returns a network that has learned from values what to look up."""
+    """Return a network with lookup layers that are adapted to values."""
     described = [{**layers[0], "name": name} if name else layers[0], *layers[1:], {"layer": "Dense", "units": 1}]
     spec = Network.model_validate({"input": {"shape": [1], "dtype": "int64"}, "layers": described})
     built = network.build(spec, seed=1, memory=1 << 30)
     built.compile(optimizer="SGD", loss="mse")
     features = np.array(values)[:, None]
-    adapt(built, graph.nodes_of(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
+    adapt(built, graph.build_nodes(spec), Samples(features, np.zeros(len(features)), "features", "labels"))
     return built
 
 
 @pytest.mark.parametrize("layers", LOOKUPS, ids=lambda layers: " ".join(map(str, layers[0].values())))
 @pytest.mark.parametrize("own", [True, False])
-def test_what_layers_learned_is_what_the_weights_were_trained_for(layers: Any, *, own: bool) -> None:
-    there, here = looking_up(layers, [7, 7, 7, 8, 8, 9]), looking_up(layers, [1, 7, 8, 8, 9, 9, 9])
-    start = taken(there, own=own)
-    assert not np.array_equal(there(TOKENS), here(TOKENS))
+def test_learned_state_is_restored(layers: Any, *, own: bool) -> None:
+    stored, current = looking_up(layers, [7, 7, 7, 8, 8, 9]), looking_up(layers, [1, 7, 8, 8, 9, 9, 9])
+    start = taken(stored, own=own)
+    assert not np.array_equal(stored(TOKENS), current(TOKENS))
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
-    fitted(start, here, facts, VERSIONS).snapshot.restore(here, [])
-    np.testing.assert_array_equal(there(TOKENS), here(TOKENS))
+    fit_to_model(start, current, facts, VERSIONS).snapshot.restore(current, [])
+    np.testing.assert_array_equal(stored(TOKENS), current(TOKENS))
 
 
 def without_what_was_learned(start: Start) -> Start:
@@ -547,22 +531,20 @@ def without_what_was_learned(start: Start) -> Start:
 
 
 @pytest.mark.parametrize(("own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])
-def test_what_layers_learned_from_other_data_is_needed(*, own: bool, reason: str) -> None:
-    there, here = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
-    fitted(without_what_was_learned(taken(there, own=own)), here, FACTS, VERSIONS)
+def test_missing_learned_state_of_other_data_fails(*, own: bool, reason: str) -> None:
+    stored, current = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
+    fit_to_model(without_what_was_learned(taken(stored, own=own)), current, FACTS, VERSIONS)
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
-    with pytest.raises(
-        Failure, match="there nothing, here integer_lookup_0/vocabulary, learned from other data"
-    ) as why:
-        fitted(without_what_was_learned(taken(there, own=own)), here, facts, VERSIONS)
-    assert why.value.reason == reason
+    with pytest.raises(Failure, match="lacks integer_lookup_0/vocabulary, which was learned from other data") as caught:
+        fit_to_model(without_what_was_learned(taken(stored, own=own)), current, facts, VERSIONS)
+    assert caught.value.reason == reason
 
 
-def test_a_vocabulary_that_is_too_large_here_is_told() -> None:
-    there, here = (
+def test_a_vocabulary_that_is_too_large_fails() -> None:
+    stored, current = (
         looking_up([{"layer": "IntegerLookup", "max_tokens": 4}], [7, 7, 8, 9]),
         looking_up([{"layer": "IntegerLookup", "max_tokens": 3}], [7, 8], name="integer_lookup_3"),
     )
     with pytest.raises(Failure, match="larger than the maximum vocab size") as caught:
-        fitted(taken(there), here, FACTS, VERSIONS)
+        fit_to_model(taken(stored), current, FACTS, VERSIONS)
     assert caught.value.reason == "InvalidTraining"

@@ -1,4 +1,4 @@
-"""What a training goes on from, and what is said when there is nothing to go on from."""
+"""The checkpoint that a training starts from, and the errors without one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +15,11 @@ from tests.unit.trainer.checkpoint.starts import FACTS, RECIPE, URI, found, stor
 Make = Callable[..., Snapshot]
 
 
-def test_without_a_checkpoint_it_begins_anew(tmp_path: Path) -> None:
+def test_no_start_without_a_checkpoint(tmp_path: Path) -> None:
     assert found(tmp_path, training()) is None
 
 
-def test_its_own_comes_first(tmp_path: Path, make: Make) -> None:
+def test_its_own_checkpoint_comes_first(tmp_path: Path, make: Make) -> None:
     store(tmp_path, "lab/old/1").write(make(4))
     store(tmp_path, "lab/new/2").write(make(2, step=3, attempt=7))
     start = found(tmp_path, training(uri=URI))
@@ -28,22 +28,22 @@ def test_its_own_comes_first(tmp_path: Path, make: Make) -> None:
     assert str(start) == "epoch 3, step 3 of 5 (checkpoint of attempt 7)"
 
 
-def test_it_continues_another(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, stop_training=True))
+def test_it_continues_another_training(tmp_path: Path, make: Make) -> None:
+    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
     assert not start.own
-    assert not start.snapshot.state.stop_training
+    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
     assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1)"
 
 
 @pytest.mark.parametrize(
     ("epochs", "continued", "message"),
     [
-        (4, {"uri": URI}, r"spec.training.epochs: found 4, and 4 were trained in .*: write 8 to train 4 epochs more"),
-        (1, {"uri": URI}, r"spec.training.epochs: found 1, and 4 were trained in .*: write 5 to train 1 epoch more"),
-        (9, {"uri": URI, "from": "Best"}, r"continueFrom.from: found Best, .* no summary.json, .* Write from: Last"),
-        (5, {"name": "old"}, r"continueFrom.name: found 'old', .* give uri"),
+        (4, {"uri": URI}, r"spec.training.epochs: found 4, but 4 epochs were .*: write 8 to train 4 epochs more"),
+        (1, {"uri": URI}, r"spec.training.epochs: found 1, but 4 epochs were .*: write 5 to train 1 epoch more"),
+        (9, {"uri": URI, "from": "Best"}, r"continueFrom.from: found Best, .* summary.json .* Write from: Last"),
+        (5, {"name": "old"}, r"continueFrom.name: found 'old', .* use uri"),
     ],
 )
 def test_what_cannot_be_continued(
@@ -55,17 +55,10 @@ def test_what_cannot_be_continued(
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
-def test_results_without_a_checkpoint_are_told_from_those_that_do_not_fit(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"continueFrom: there is no checkpoint in .*lab/none/1 ") as caught:
+def test_results_without_a_checkpoint_fail(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"continueFrom: found no checkpoint in .*lab/none/1: ") as caught:
         found(tmp_path, training(uri="s3://results/lab/none/1/"))
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMissing", 64)
-
-
-def test_a_training_that_was_finished_early_is_trained_further(tmp_path: Path, make: Make) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
-    start = found(tmp_path, training(uri=URI))
-    assert start is not None
-    assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae"])
@@ -87,7 +80,7 @@ def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Mak
     [({"recipe": RECIPE}, True), ({"recipe": "2" * 64}, False)],
     ids=["the same", "another"],
 )
-def test_what_was_best_stays_so_in_the_same_training_alone(
+def test_only_the_same_training_keeps_the_best_epoch(
     tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
 ) -> None:
     best = BestState(epoch=4, own=True, variables=[])
@@ -95,17 +88,15 @@ def test_what_was_best_stays_so_in_the_same_training_alone(
     start = found(tmp_path, training(uri=URI))
     assert start is not None
     state = start.snapshot.state
-    assert (start.same, state.best is not None) == (same, same)
+    assert (start.is_same, state.best is not None) == (same, same)
     assert [epoch.comparable for epoch in state.history] == [same] * 4
 
 
 @pytest.mark.parametrize("keeps_best", [True, False])
-def test_a_part_that_kept_no_best_weights_is_another_training_where_they_are_wanted(
-    tmp_path: Path, make: Make, *, keeps_best: bool
-) -> None:
+def test_a_training_without_best_weights_is_another_training(tmp_path: Path, make: Make, *, keeps_best: bool) -> None:
     store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update={"recipe": RECIPE})))
     start = found(tmp_path, training(uri=URI), keeps_best=keeps_best)
     assert start is not None
-    assert start.same is not keeps_best
+    assert start.is_same is not keeps_best
     assert [epoch.comparable for epoch in start.snapshot.state.history] == [not keeps_best] * 4
     assert start.measured == {1, 2, 3, 4}

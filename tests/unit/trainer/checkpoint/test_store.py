@@ -1,6 +1,6 @@
 import json
-import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_lib.digests import sha256
-from epochal_trainer.checkpoint import Kept, Snapshot, Store
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint import EpochWeights, Snapshot, Store
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import VariableState
 from epochal_trainer.lib.failures import Failure, refused
 from epochal_trainer.reporting.attempts import Attempts
@@ -40,17 +40,17 @@ def zips(folder: Path) -> list[str]:
     return sorted(path.name[:27] for path in folder.glob("*.zip"))
 
 
-def copy(tmp_path: Path, content: str) -> Copy:
+def copy(tmp_path: Path, content: str) -> FileCopy:
     path = tmp_path / f"copy of {content}"
     path.write_text(content)
-    return Copy(path)
+    return FileCopy(path)
 
 
 def epoch_of(snapshot: Snapshot | None) -> int | None:
     return None if snapshot is None else snapshot.state.position.epoch
 
 
-def test_the_last_are_kept_and_the_newest_is_read(opened: Any, folder: Path, make: Make) -> None:
+def test_the_newest_checkpoints_are_kept(opened: Any, folder: Path, make: Make) -> None:
     store = opened()
     for epoch in (1, 2, 3):
         store.write(make(epoch))
@@ -75,13 +75,13 @@ def test_the_last_are_kept_and_the_newest_is_read(opened: Any, folder: Path, mak
 
 
 def test_older_checkpoints_stay_after_a_resume(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
-    """The one that is gone on from may be damaged by the next resume."""
+    """The checkpoint that an attempt started from may be damaged at the next resume."""
     store = opened(keep=3)
     for epoch in (1, 2, 3):
         store.write(make(epoch, files={"training.log": copy(tmp_path, f"{epoch} epochs")}))
-    again = opened(keep=3)
-    assert epoch_of(again.newest()) == 3
-    again.write(make(4, attempt=2))
+    second = opened(keep=3)
+    assert epoch_of(second.newest()) == 3
+    second.write(make(4, attempt=2))
     pointer = json.loads((folder / "latest.json").read_text())
     assert [entry["epoch"] for entry in pointer["checkpoints"]] == [4, 3, 2]
     for path in folder.glob("*.zip"):
@@ -91,10 +91,6 @@ def test_older_checkpoints_stay_after_a_resume(opened: Any, folder: Path, make: 
     assert epoch_of(found) == 2
     assert found is not None
     assert found.files["training.log"].path.read_text() == "2 epochs"
-
-
-def test_nothing_is_there(opened: Any) -> None:
-    assert opened().newest() is None
 
 
 def damage(path: Path) -> None:
@@ -108,7 +104,7 @@ def damage(path: Path) -> None:
     [damage, Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-9])],
     ids=["damaged", "missing", "empty", "cut"],
 )
-def test_one_that_is_no_good_gives_way_to_the_one_before_it(
+def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(
     opened: Any, folder: Path, make: Make, harm: Callable[[Path], object], caplog: pytest.LogCaptureFixture
 ) -> None:
     store = opened()
@@ -116,15 +112,15 @@ def test_one_that_is_no_good_gives_way_to_the_one_before_it(
         store.write(make(epoch))
     (newest,) = folder.glob("*-0000002-*.zip")
     harm(newest)
-    again = opened()
-    assert epoch_of(again.newest()) == 1
-    assert f"{newest.name} cannot be used" in caplog.text
-    again.write(make(2, attempt=2))
+    second = opened()
+    assert epoch_of(second.newest()) == 1
+    assert re.search(f"Cannot use the checkpoint .*{newest.name}", caplog.text)
+    second.write(make(2, attempt=2))
     assert zips(folder) == ["000001-0000001-000000000000", "000002-0000002-000000000000"]
 
 
 class Flips(FolderBucket):
-    """A bit flips on the way, and the storage tells no MD5."""
+    """A bucket without MD5 whose first download has a flipped bit."""
 
     times = 1
 
@@ -138,48 +134,48 @@ class Flips(FolderBucket):
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-def test_one_that_arrives_damaged_is_fetched_again(
-    opened: Any, tmp_path: Path, folder: Path, make: Make, keep: int
-) -> None:
+def test_a_damaged_download_is_repeated(opened: Any, tmp_path: Path, folder: Path, make: Make, keep: int) -> None:
     store = opened(keep)
     for epoch in (1, 2):
         store.write(make(epoch))
     assert epoch_of(opened(keep, Flips(tmp_path / "bucket")).newest()) == 2
 
 
-@pytest.mark.parametrize("spoil", [damage, Path.unlink])
-def test_all_are_no_good(opened: Any, folder: Path, make: Make, spoil: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("harm", [damage, Path.unlink])
+def test_only_damaged_checkpoints_fail(opened: Any, folder: Path, make: Make, harm: Callable[[Path], None]) -> None:
     store = opened()
     for epoch in (1, 2):
         store.write(make(epoch))
     for path in folder.glob("*.zip"):
-        spoil(path)
+        harm(path)
     before = sorted(folder.rglob("*"))
     with pytest.raises(
-        Failure, match=r"there are 2 checkpoints in .*; the newest is .*/000001-0000002-.*\.zip: "
+        Failure, match=r"all 2 checkpoints in .* are damaged; the newest is .*/000001-0000002-.*\.zip: "
     ) as caught:
         opened().newest()
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointDamaged", 65)
     assert sorted(folder.rglob("*")) == before
 
 
-def test_one_that_nothing_points_to_is_better_than_none(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
-    """As when an attempt that was held up has written its pointer over that of a later one, which has cleaned up."""
+def test_an_unlisted_checkpoint_is_used_without_a_listed_one(
+    opened: Any, folder: Path, make: Make, tmp_path: Path
+) -> None:
+    """A delayed attempt may overwrite the pointer of a later attempt, which has deleted old checkpoints."""
     store = opened()
     for epoch in (1, 2):
         store.write(make(epoch, files={"callbacks/a": copy(tmp_path, "a"), "training.log": copy(tmp_path, f"{epoch}")}))
     pointer = json.loads((folder / "latest.json").read_text())
     pointer["checkpoints"] = [{**pointer["checkpoints"][0], "key": f"000001-0000009-000000000000-{'0' * 16}.zip"}]
     (folder / "latest.json").write_text(json.dumps(pointer))
-    again = opened()
-    found = again.newest()
+    second = opened()
+    found = second.newest()
     assert epoch_of(found) == 2
-    again.write(make(3, attempt=2, files={"callbacks/a": copy(tmp_path, "b")}))
+    second.write(make(3, attempt=2, files={"callbacks/a": copy(tmp_path, "b")}))
     damage(next(folder.glob("000002-*.zip")))
     assert epoch_of(opened().newest()) == 2  # with its files
 
 
-def test_one_that_nothing_points_to_is_what_its_name_says(opened: Any, folder: Path, make: Make) -> None:
+def test_an_unlisted_checkpoint_must_match_the_digest_in_its_name(opened: Any, folder: Path, make: Make) -> None:
     opened().write(make(1))
     (folder / "latest.json").unlink()
     (path,) = folder.glob("*.zip")
@@ -191,7 +187,7 @@ def test_one_that_nothing_points_to_is_what_its_name_says(opened: Any, folder: P
 @pytest.mark.parametrize(
     "content", [None, b"", b"{", b"[" * 100_000, b'{"format": 1, "checkpoints": [{"key": "../a"}]}', b"[]"]
 )
-def test_without_a_pointer_names_tell_the_order(opened: Any, folder: Path, make: Make, content: bytes | None) -> None:
+def test_names_give_the_order_without_a_pointer(opened: Any, folder: Path, make: Make, content: bytes | None) -> None:
     store = opened(keep=3)
     for attempt, epoch in ((1, 9), (2, 3), (2, 10)):
         store.write(make(epoch, attempt=attempt))
@@ -209,21 +205,28 @@ def test_a_pointer_of_a_later_version(opened: Any, folder: Path, make: Make) -> 
     assert caught.value.reason == "CheckpointTooNew"
 
 
-def test_files_are_stored_once_and_go_with_the_last_that_names_them(
-    opened: Any, folder: Path, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uploads: list[str] = []
+@pytest.fixture
+def uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the files that are uploaded beside checkpoints."""
+    names: list[str] = []
     original = FolderBucket.upload
 
     def upload(self: FolderBucket, path: Path, key: str, **options: Any) -> None:
-        uploads.append(key)
+        if "/files/" in key:
+            names.append(key.rsplit("/", 1)[1])
         original(self, path, key, **options)
 
     monkeypatch.setattr(FolderBucket, "upload", upload)
+    return names
+
+
+def test_files_are_stored_once_and_deleted_with_the_last_checkpoint(
+    opened: Any, folder: Path, make: Make, tmp_path: Path, uploads: list[str]
+) -> None:
     store, same = opened(), copy(tmp_path, "same")
     for epoch in (1, 2, 3, 4):
         store.write(make(epoch, files={"training.log": copy(tmp_path, str(epoch)), "callbacks/a": same}))
-    assert len([key for key in uploads if "/files/" in key]) == 5
+    assert len(uploads) == 5
     assert sorted(path.read_text() for path in (folder / "files").iterdir()) == ["3", "4", "same"]
     found = opened().newest()
     assert found is not None
@@ -233,7 +236,7 @@ def test_files_are_stored_once_and_go_with_the_last_that_names_them(
     }
 
 
-def test_a_checkpoint_is_no_good_without_its_files(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
+def test_a_checkpoint_with_damaged_files_is_not_used(opened: Any, folder: Path, make: Make, tmp_path: Path) -> None:
     store = opened()
     for epoch in (1, 2):
         store.write(make(epoch, files={"training.log": copy(tmp_path, f"{epoch} epochs")}))
@@ -243,15 +246,15 @@ def test_a_checkpoint_is_no_good_without_its_files(opened: Any, folder: Path, ma
     assert epoch_of(opened().newest()) == 1
 
 
-def kept(epoch: int) -> Kept:
-    """Returns weights of an epoch, each of its number."""
+def weights_of(epoch: int) -> EpochWeights:
+    """Return weights that all equal the number of the epoch."""
     array = np.full((2, 3), epoch, "float32")
     described = VariableState(path="dense/0", shape=(2, 3), dtype="float32")
-    return Kept(epoch, [described], {"best/0": array}, of_model=True)
+    return EpochWeights(epoch, [described], {"best/0": array}, of_model=True)
 
 
-def with_best(snapshot: Snapshot, best: Kept) -> Snapshot:
-    """Returns a checkpoint of a training whose best epoch was this one."""
+def with_best(snapshot: Snapshot, best: EpochWeights) -> Snapshot:
+    """Return a checkpoint of a training with these best weights."""
     state = best.state(snapshot.state.position)
     return replace(snapshot.changed(best=state), best=None if state.own else best)
 
@@ -262,19 +265,11 @@ def best_of(snapshot: Snapshot | None) -> tuple[int, str] | None:
     return snapshot.best.epoch, snapshot.best.digest()
 
 
-def test_the_best_weights_are_stored_once_and_go_with_the_last_that_needs_them(
-    opened: Any, folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+def test_best_weights_are_stored_once_and_deleted_with_the_last_checkpoint(
+    opened: Any, folder: Path, make: Make, uploads: list[str]
 ) -> None:
-    uploaded: list[str] = []
-    upload = FolderBucket.upload
-
-    def counted(bucket: FolderBucket, path: Path, key: str, **more: Any) -> None:
-        uploaded.extend([key] if "/files/" in key else [])
-        upload(bucket, path, key, **more)
-
-    monkeypatch.setattr(FolderBucket, "upload", counted)
-    store, second, fifth = opened(), kept(2), kept(5)
-    store.write(with_best(make(2), second))  # its own weights are these
+    store, second, fifth = opened(), weights_of(2), weights_of(5)
+    store.write(with_best(make(2), second))  # the checkpoint itself holds these weights
     assert not (folder / "files").exists()
     found = opened().newest()
     assert found is not None
@@ -283,23 +278,23 @@ def test_the_best_weights_are_stored_once_and_go_with_the_last_that_needs_them(
         store.write(with_best(make(epoch), second))
         found = opened().newest()
         assert best_of(found) == (2, second.digest())
-        assert found.held == found.size + second.size
-    assert len(uploaded) == 1
+        assert found.memory_bytes == found.size + second.size
+    assert len(uploads) == 1
     store.write(with_best(make(5), fifth))
-    assert list((folder / "files").iterdir())  # the one before needs them yet
+    assert list((folder / "files").iterdir())  # the previous checkpoint still needs them
     store.write(with_best(make(5, step=3), fifth))
     assert best_of(opened().newest()) == (5, fifth.digest())
-    assert len(uploaded) == len(set(uploaded)) == 2
-    assert [path.name for path in (folder / "files").iterdir()] == [uploaded[1].rsplit("/", 1)[1]]
+    assert len(uploads) == len(set(uploads)) == 2
+    assert [path.name for path in (folder / "files").iterdir()] == [uploads[1]]
 
 
-def of_the_best(snapshot: Snapshot | None) -> tuple[Any, ...]:
-    """Returns what a checkpoint says of the best weights, which epochs may be the best, and what is lost."""
+def best_state(snapshot: Snapshot | None) -> tuple[Any, ...]:
+    """Return a checkpoint's epoch, best weights, comparable epochs and lost epoch."""
     assert snapshot is not None
     state = snapshot.state
-    may_be = [epoch.number for epoch in state.history if epoch.comparable]
+    comparable = [epoch.number for epoch in state.history if epoch.comparable]
     own = state.best and (state.best.epoch, state.best.own)
-    return state.position.epoch, own, snapshot.best, may_be, snapshot.lost
+    return state.position.epoch, own, snapshot.best, comparable, snapshot.lost
 
 
 @pytest.mark.parametrize("harm", [damage, Path.unlink])
@@ -311,7 +306,7 @@ def of_the_best(snapshot: Snapshot | None) -> tuple[Any, ...]:
     ],
     ids=str,
 )
-def test_without_the_best_weights_a_checkpoint_is_gone_on_from(  # noqa: PLR0917
+def test_a_checkpoint_is_used_without_damaged_best_weights(  # noqa: PLR0917
     opened: Any,
     folder: Path,
     make: Make,
@@ -321,35 +316,35 @@ def test_without_the_best_weights_a_checkpoint_is_gone_on_from(  # noqa: PLR0917
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = opened()
-    store.write(with_best(make(2), kept(2)))
-    store.write(with_best(make(**at), kept(2)))
+    store.write(with_best(make(2), weights_of(2)))
+    store.write(with_best(make(**at), weights_of(2)))
     (file,) = (folder / "files").iterdir()
     harm(file)
-    assert of_the_best(opened().newest()) == expected
+    assert best_state(opened().newest()) == expected
     assert "The weights of epoch 2, the best so far, are lost" in caplog.text
 
 
-def test_a_checkpoint_that_names_no_file_for_the_best_weights_is_gone_on_from(
+def test_a_checkpoint_is_used_without_a_file_for_the_best_weights(
     opened: Any, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = opened()
     store.write(make(1))
-    store.write(replace(with_best(make(3), kept(2)), best=None))
-    assert of_the_best(opened().newest()) == (3, (3, True), None, [3], 2)
-    assert "are lost: the checkpoint names no file with them" in caplog.text
+    store.write(replace(with_best(make(3), weights_of(2)), best=None))
+    assert best_state(opened().newest()) == (3, (3, True), None, [3], 2)
+    assert "are lost: the checkpoint lists no file with them" in caplog.text
 
 
-def test_an_epoch_that_was_none_of_this_training_does_not_become_the_best(opened: Any, make: Make) -> None:
-    found = with_best(make(3), kept(2))
+def test_an_epoch_of_another_training_does_not_become_the_best(opened: Any, make: Make) -> None:
+    found = with_best(make(3), weights_of(2))
     history = [replace(epoch, comparable=False) for epoch in found.history]
-    assert of_the_best(found.changed(history=history).without_best())[3] == []
+    assert best_state(found.changed(history=history).without_best())[3] == []
 
 
 @pytest.mark.parametrize("epoch", [2, 3])
-def test_the_best_weights_are_not_fetched_unless_they_are_wanted(
+def test_best_weights_are_downloaded_only_on_request(
     opened: Any, make: Make, monkeypatch: pytest.MonkeyPatch, epoch: int
 ) -> None:
-    opened().write(with_best(make(epoch), kept(2)))
+    opened().write(with_best(make(epoch), weights_of(2)))
     fetched: list[str] = []
     download = FolderBucket.download
 
@@ -358,25 +353,24 @@ def test_the_best_weights_are_not_fetched_unless_they_are_wanted(
         return download(bucket, key, path)
 
     monkeypatch.setattr(FolderBucket, "download", counted)
-    everyone = [number + 1 for number in range(epoch)]
-    assert of_the_best(opened().newest(lambda _: False)) == (epoch, None, None, everyone, None)
+    every_epoch = [number + 1 for number in range(epoch)]
+    assert best_state(opened().newest(lambda _: False)) == (epoch, None, None, every_epoch, None)
     assert len(fetched) == 1
 
 
 def begun(folder: Path, pod: str) -> Attempts:
-    """Begins an attempt."""
     attempts = Attempts(FolderBucket(folder.parents[3]), "lab/job/1", pod)
     attempts.begin("spec")
     return attempts
 
 
-def test_an_attempt_that_was_given_up_writes_no_more(opened: Any, folder: Path, make: Make) -> None:
+def test_a_superseded_attempt_writes_nothing(opened: Any, folder: Path, make: Make) -> None:
     old = opened(attempts=begun(folder, "a"))
     old.write(make(1))
     new = opened(attempts=begun(folder, "b"))
     new.newest()
     before = sorted(folder.rglob("*"))
-    with pytest.raises(Failure, match="this is attempt 1 of pod a, and attempt 2 of pod b has begun since") as caught:
+    with pytest.raises(Failure, match="attempt 2 of pod b has begun since and replaces attempt 1 of pod a") as caught:
         old.write(make(3))
     assert (caught.value.reason, caught.value.exit_code) == ("Superseded", 143)
     assert sorted(folder.rglob("*")) == before
@@ -384,7 +378,7 @@ def test_an_attempt_that_was_given_up_writes_no_more(opened: Any, folder: Path, 
     assert epoch_of(opened().newest()) == 2
 
 
-def test_files_that_an_attempt_deletes_while_it_is_given_up_are_stored_anew(
+def test_files_that_an_earlier_attempt_deletes_are_stored_again(
     opened: Any, folder: Path, make: Make, tmp_path: Path
 ) -> None:
     old, new = opened(keep=1), opened(keep=1)
@@ -399,30 +393,28 @@ def test_files_that_an_attempt_deletes_while_it_is_given_up_are_stored_anew(
     assert newest.files["callbacks/a"].path.read_text() == "a"
 
 
-class HeldUp(FolderBucket):
-    """Another attempt begins and stores a checkpoint while this one writes its pointer, or deletes an object."""
+class DelayedBucket(FolderBucket):
+    """A bucket that calls another attempt before the pointer is written, or an object is deleted."""
 
     writing: Callable[[], None] | None = None
     deleting: Callable[[], None] | None = None
 
     def put(self, key: str, content: bytes) -> None:
-        meanwhile, self.writing = self.writing, None
-        if meanwhile is not None:
-            meanwhile()
+        action, self.writing = self.writing, None
+        if action is not None:
+            action()
         super().put(key, content)
 
     def delete(self, key: str) -> None:
-        meanwhile, self.deleting = self.deleting, None
-        if meanwhile is not None:
-            meanwhile()
+        action, self.deleting = self.deleting, None
+        if action is not None:
+            action()
         super().delete(key)
 
 
 @pytest.mark.parametrize("number", [2, 1], ids=["the next attempt", "an attempt with the same number"])
-def test_an_attempt_that_was_held_up_deletes_nothing(
-    opened: Any, folder: Path, make: Make, tmp_path: Path, number: int
-) -> None:
-    bucket = HeldUp(tmp_path / "bucket")
+def test_a_delayed_attempt_deletes_nothing(opened: Any, folder: Path, make: Make, tmp_path: Path, number: int) -> None:
+    bucket = DelayedBucket(tmp_path / "bucket")
     old = opened(bucket=bucket, keep=1, attempts=begun(folder, "a"))
     files = {"callbacks/a": copy(tmp_path, "a")}
     stored: list[Path] = []
@@ -441,10 +433,10 @@ def test_an_attempt_that_was_held_up_deletes_nothing(
     assert all(path.exists() for path in stored)
 
 
-def test_files_that_an_attempt_deletes_while_another_begins_are_stored_anew(
+def test_files_that_are_deleted_while_an_attempt_begins_are_stored_again(
     opened: Any, folder: Path, make: Make, tmp_path: Path
 ) -> None:
-    bucket = HeldUp(tmp_path / "bucket")
+    bucket = DelayedBucket(tmp_path / "bucket")
     old, new = opened(bucket=bucket, keep=1, attempts=begun(folder, "a")), opened(keep=1)
     files = {"callbacks/a": copy(tmp_path, "a")}
     old.write(make(1, files=files))
@@ -463,7 +455,7 @@ class Undeletable(FolderBucket):
         raise refused("ResultsNotWritable", f"{key} may not be deleted")
 
 
-def test_what_cannot_be_deleted_stays(
+def test_a_refused_deletion_is_logged(
     opened: Any, folder: Path, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = opened(bucket=Undeletable(tmp_path / "bucket"), keep=1)
@@ -471,11 +463,10 @@ def test_what_cannot_be_deleted_stays(
         store.write(make(epoch))
     assert len(zips(folder)) == 2
     assert epoch_of(opened().newest()) == 2
-    with caplog.at_level(logging.WARNING):
-        assert "Old checkpoints stay" in caplog.text
+    assert "Cannot delete old checkpoints" in caplog.text
 
 
-def test_a_bucket_that_refuses_is_no_missing_checkpoint(
+def test_a_refused_download_is_not_a_missing_checkpoint(
     opened: Any, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened().write(make(1))
@@ -489,7 +480,7 @@ def test_a_bucket_that_refuses_is_no_missing_checkpoint(
     assert caught.value.reason == "CredentialsRefused"
 
 
-def test_nothing_is_left_on_the_way(opened: Any, make: Make, tmp_path: Path) -> None:
+def test_no_temporary_files_remain(opened: Any, make: Make, tmp_path: Path) -> None:
     store = opened()
     store.write(make(1, files={"training.log": copy(tmp_path, "log")}))
     found = opened().newest()
@@ -497,37 +488,31 @@ def test_nothing_is_left_on_the_way(opened: Any, make: Make, tmp_path: Path) -> 
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_nothing_points_to_what_did_not_arrive(make: Make, tmp_path: Path) -> None:
+@pytest.fixture
+def service() -> Iterator[Service]:
     service = Service()
+    yield service
+    service.stop()
+
+
+def test_a_failed_upload_is_not_listed(make: Make, tmp_path: Path, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
-    try:
-        bucket = S3Bucket(service.endpoint, "bucket", Credentials("key", "secret"))
-        with pytest.raises(Failure) as caught:
-            Store(bucket, "lab/job/1", tmp_path / "scratch").write(make(1))
-        assert caught.value.reason == "ResultsNotWritable"
-        assert not [key for key in service.objects if key.endswith("latest.json")]
-    finally:
-        service.stop()
+    bucket = S3Bucket(service.endpoint, "bucket", Credentials("key", "secret"))
+    with pytest.raises(Failure) as caught:
+        Store(bucket, "lab/job/1", tmp_path / "scratch").write(make(1))
+    assert caught.value.reason == "ResultsNotWritable"
+    assert not [key for key in service.objects if key.endswith("latest.json")]
 
 
-def test_on_an_s3_service(make: Make, tmp_path: Path) -> None:
-    service = Service()
-    try:
-        bucket = S3Bucket(service.endpoint, "bucket", Credentials("key", "secret"))
-        store = Store(bucket, "lab/job/1", tmp_path / "scratch", keep=2)
-        assert store.newest() is None
-        for epoch in (1, 2, 3):
-            asked = len(service.asked)
-            store.write(
-                make(epoch, files={"training.log": copy(tmp_path, str(epoch)), "callbacks/a": copy(tmp_path, "a")})
-            )
-        assert len(service.asked) - asked <= 12  # a service may take a second for each
-        names = sorted(key.removeprefix("lab/job/1/checkpoints/")[:27] for key in service.objects)
-        assert [name for name in names if name[:2] == "00"] == [
-            f"000001-000000{epoch}-000000000000" for epoch in (2, 3)
-        ]
-        assert len(names) == 2 + 3 + 1
-        found = Store(bucket, "lab/job/1", tmp_path / "scratch").newest()
-        assert epoch_of(found) == 3
-    finally:
-        service.stop()
+def test_on_an_s3_service(make: Make, tmp_path: Path, service: Service) -> None:
+    bucket = S3Bucket(service.endpoint, "bucket", Credentials("key", "secret"))
+    store = Store(bucket, "lab/job/1", tmp_path / "scratch", keep=2)
+    assert store.newest() is None
+    for epoch in (1, 2, 3):
+        requests = len(service.asked)
+        store.write(make(epoch, files={"training.log": copy(tmp_path, str(epoch)), "callbacks/a": copy(tmp_path, "a")}))
+    assert len(service.asked) - requests <= 12  # a service may take a second for each
+    names = sorted(key.removeprefix("lab/job/1/checkpoints/")[:27] for key in service.objects)
+    assert [name for name in names if name[:2] == "00"] == [f"000001-000000{epoch}-000000000000" for epoch in (2, 3)]
+    assert len(names) == 2 + 3 + 1
+    assert epoch_of(Store(bucket, "lab/job/1", tmp_path / "scratch").newest()) == 3

@@ -1,23 +1,22 @@
-"""Which variable of a checkpoint is which variable of a model."""
+"""Matching of a checkpoint's variables with those of a model."""
 
 from collections.abc import Sequence
 
 import pytest
 from epochal_trainer.checkpoint.state import VariableState
-from epochal_trainer.checkpoint.variables import Different, places
+from epochal_trainer.checkpoint.variables import VariablesDiffer, stored_indices
 
 
 def described(paths: Sequence[str], shape: tuple[int, ...] = (2,), dtype: str = "float32") -> list[VariableState]:
     return [VariableState(path=path, shape=shape, dtype=dtype) for path in paths]
 
 
-def found(there: Sequence[str], here: Sequence[str]) -> list[str]:
-    """Returns the paths there of the variables here."""
-    return [there[place] for place in places(described(there), described(here))]
+def found(stored: Sequence[str], current: Sequence[str]) -> list[str]:
+    return [stored[place] for place in stored_indices(described(stored), described(current))]
 
 
 @pytest.mark.parametrize(
-    ("there", "here"),
+    ("stored", "current"),
     [
         (["a/kernel", "a/bias"], ["a/kernel", "a/bias"]),
         (["a/kernel", "a/bias"], ["a/bias", "a/kernel"]),
@@ -28,12 +27,12 @@ def found(there: Sequence[str], here: Sequence[str]) -> list[str]:
         (["enc__1/w", "enc__2/w"], ["enc__2/w", "enc__1/w"]),
     ],
 )
-def test_equal_paths_belong_together_in_any_order(there: list[str], here: list[str]) -> None:
-    assert found(there, here) == here
+def test_equal_paths_match_in_any_order(stored: list[str], current: list[str]) -> None:
+    assert found(stored, current) == current
 
 
 @pytest.mark.parametrize(
-    ("there", "here"),
+    ("stored", "current"),
     [
         (["dense/kernel", "dense_1/kernel"], ["dense_4/kernel", "dense_5/kernel"]),
         (["conv2d_8/bias", "conv2d_9/bias"], ["conv2d_9/bias", "conv2d_10/bias"]),
@@ -49,36 +48,36 @@ def test_equal_paths_belong_together_in_any_order(there: list[str], here: list[s
         (["seed_generator/state", "seed_generator_2/state"], ["seed_generator_11/state", "seed_generator_12/state"]),
     ],
 )
-def test_of_numbers_only_the_order_counts(there: list[str], here: list[str]) -> None:
-    assert found(there, here) == there
-    assert found(there[::-1], here) == there
+def test_only_the_order_of_numbers_matters(stored: list[str], current: list[str]) -> None:
+    assert found(stored, current) == stored
+    assert found(stored[::-1], current) == stored
 
 
-def test_those_that_share_a_path_belong_together_by_order() -> None:
-    there, here = described(["a/w", "b/w", "a/w"]), described(["a/w", "a/w", "b/w"])
-    assert places(there, here) == [0, 2, 1]
+def test_variables_with_the_same_path_match_by_order() -> None:
+    stored, current = described(["a/w", "b/w", "a/w"]), described(["a/w", "a/w", "b/w"])
+    assert stored_indices(stored, current) == [0, 2, 1]
 
 
 @pytest.mark.parametrize(
-    ("there", "here", "message"),
+    ("stored", "current", "message"),
     [
-        (["a/kernel"], ["b/kernel"], "there nothing, here b/kernel of shape"),
-        (["a/kernel"], ["a/kernel", "a/bias"], "there nothing, here a/bias"),
-        (["a/kernel", "a/bias"], ["a/kernel"], r"there a/bias of shape \(2,\) and type float32, here nothing"),
-        (["block2a/w"], ["block2b/w"], "here block2b/w"),
-        (["a_1/w", "a_2/w"], ["a_1/w", "a_2/w", "a_3/w"], "there nothing, here a_3/w"),
+        (["a/kernel"], ["b/kernel"], "the checkpoint has no such variable, the model has b/kernel of shape"),
+        (["a/kernel"], ["a/kernel", "a/bias"], "has no such variable, the model has a/bias"),
+        (["a/kernel", "a/bias"], ["a/kernel"], r"has a/bias of shape \(2,\) and type float32, the model has no such"),
+        (["block2a/w"], ["block2b/w"], "the model has block2b/w"),
+        (["a_1/w", "a_2/w"], ["a_1/w", "a_2/w", "a_3/w"], "has no such variable, the model has a_3/w"),
     ],
 )
-def test_what_has_no_counterpart_is_named(there: list[str], here: list[str], message: str) -> None:
-    with pytest.raises(Different, match=message):
-        found(there, here)
+def test_the_error_names_unmatched_variables(stored: list[str], current: list[str], message: str) -> None:
+    with pytest.raises(VariablesDiffer, match=message):
+        found(stored, current)
 
 
 @pytest.mark.parametrize("change", [{"shape": (3,)}, {"dtype": "float16"}])
-def test_shape_and_type_must_agree(change: dict[str, str]) -> None:
-    with pytest.raises(Different, match=r"there a/w of shape \(2,\) and type float32, here a/w of shape"):
-        places(described(["a/w"]), described(["a/w"], **change))  # type: ignore[arg-type]
+def test_shape_and_type_must_be_equal(change: dict[str, str]) -> None:
+    with pytest.raises(VariablesDiffer, match=r"has a/w of shape \(2,\) and type float32, the model has a/w of shape"):
+        stored_indices(described(["a/w"]), described(["a/w"], **change))  # type: ignore[arg-type]
 
 
-def test_two_of_one_shape_are_not_exchanged() -> None:
-    assert places(described(["a/kernel", "a/recurrent"]), described(["a/recurrent", "a/kernel"])) == [1, 0]
+def test_variables_of_the_same_shape_are_not_exchanged() -> None:
+    assert stored_indices(described(["a/kernel", "a/recurrent"]), described(["a/recurrent", "a/kernel"])) == [1, 0]

@@ -10,7 +10,7 @@ Make = Callable[..., Snapshot]
 
 
 class Slow:
-    """Writes when it is told to."""
+    """A writer that waits for a signal before each write."""
 
     def __init__(self) -> None:
         self.epochs: list[int] = []
@@ -22,7 +22,7 @@ class Slow:
         self.epochs.append(snapshot.state.position.epoch)
 
 
-def test_only_the_newest_waits(make: Make) -> None:
+def test_only_the_newest_checkpoint_waits(make: Make) -> None:
     slow = Slow()
     writer = Writer(slow, Costs())
     writer.put(make(1))
@@ -36,7 +36,7 @@ def test_only_the_newest_waits(make: Make) -> None:
     writer.close()
 
 
-def test_nothing_to_write_is_written_at_once() -> None:
+def test_flush_without_a_checkpoint() -> None:
     writer = Writer(lambda _: None, Costs())
     assert writer.flush(0)
     writer.check()
@@ -47,7 +47,7 @@ def test_nothing_to_write_is_written_at_once() -> None:
     ("error", "raised"),
     [(refused("Full", "no room"), Failure), (OSError("x"), OSError), (ValueError("x"), RuntimeError)],
 )
-def test_what_goes_wrong_is_told(make: Make, error: Exception, raised: type[Exception]) -> None:
+def test_errors_are_raised_by_check(make: Make, error: Exception, raised: type[Exception]) -> None:
     def fail(_: Snapshot) -> None:
         raise error
 
@@ -60,8 +60,8 @@ def test_what_goes_wrong_is_told(make: Make, error: Exception, raised: type[Exce
     assert not writer.flush(0)
 
 
-def test_who_is_told_to_stop_still_tries(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_trainer.checkpoint.writer._PAUSE", 0.01)
+def test_writes_are_retried_after_sigterm(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_trainer.checkpoint.writer._RETRY_SECONDS", 0.01)
     tries: list[int] = []
 
     def write(snapshot: Snapshot) -> None:

@@ -1,11 +1,9 @@
-"""What names a class, and what does not."""
-
 from typing import Any
 
 import numpy as np
 import pytest
 from epochal_api.signature import MAX_CLASSES
-from epochal_trainer.data.class_names import check_class_names, class_names, names_of
+from epochal_trainer.data.class_names import check_class_names, class_names, matching_class_names
 from epochal_trainer.data.samples import ClassNames, DataSets, Samples
 
 
@@ -19,14 +17,14 @@ from epochal_trainer.data.samples import ClassNames, DataSets, Samples
         ([], ()),
     ],
 )
-def test_texts_and_numbers_name_classes(values: Any, names: tuple[str, ...]) -> None:
+def test_valid_class_names(values: Any, names: tuple[str, ...]) -> None:
     found = class_names(values, "a.npz[class_names]")
     assert found == ("a.npz[class_names]", names, "")
     assert all(type(name) is str for name in found.names)
 
 
 @pytest.mark.parametrize(
-    ("values", "fault"),
+    ("values", "error"),
     [
         (["cat", ""], "'' at [1]: a name must be 1 to 128 characters of one line"),
         (["x" * 129], f"'{'x' * 40}' at [0]: a name must be 1 to 128 characters"),
@@ -36,14 +34,14 @@ def test_texts_and_numbers_name_classes(values: Any, names: tuple[str, ...]) -> 
         (["\ud800"], r"'\ud800' at [0]: "),
         ([b"\xff"], r"b'\xff' at [0]: "),
         (["cat", None], "a NoneType at [1]: "),
-        (["a"] * (MAX_CLASSES + 1), "4,097 names, and 4,096 are the most"),
+        (["a"] * (MAX_CLASSES + 1), "4,097 names, but 4,096 are the maximum"),
         (np.array([["a"]]), "an array of 2 axes: "),
     ],
 )
-def test_what_names_no_class_is_told(values: Any, fault: str) -> None:
+def test_invalid_class_names(values: Any, error: str) -> None:
     found = class_names(values, "x")
     assert found.names == ()
-    assert found.fault.startswith(fault)
+    assert found.error.startswith(error)
 
 
 SPARSE = "SparseCategoricalCrossentropy"
@@ -68,61 +66,51 @@ def named(part: str, names: ClassNames | tuple[str, ...] | None) -> Samples:
         (("no", "yes"), (1,), "Dice"),
     ],
 )
-def test_as_many_as_there_are_classes_fit(names: tuple[str, ...], shape: tuple[int | None, ...], loss: str) -> None:
+def test_class_names_that_match_the_network(names: tuple[str, ...], shape: tuple[int | None, ...], loss: str) -> None:
     data = DataSets(named("train", names), None, named("test", names), {})
-    assert names_of(data, shape, loss) == names
+    assert matching_class_names(data, shape, loss) == names
     assert list(check_class_names(data, shape, loss)) == []
 
 
 @pytest.mark.parametrize(
-    ("names", "shape", "loss", "told"),
+    ("names", "shape", "loss", "message"),
     [
-        (
-            THREE,
-            (10,),
-            SPARSE,
-            "3 names, and the network, whose output has 10 units, tells 10 classes apart. The model",
-        ),
-        (THREE, (1,), "bce", "3 names, and the network, whose output has 1 unit, tells 2 classes apart"),
-        (("cat",), (1,), "bce", "1 name, and the network, whose output has 1 unit, tells 2 classes apart"),
-        ((), (3,), SPARSE, "0 names, and the network"),
-        (("price",), (1,), "MeanSquaredError", "1 name, and MeanSquaredError compares numbers, not classes"),
-        (THREE, (None,), SPARSE, "3 names, and how many classes the network tells apart is not known"),
-        (THREE, (), SPARSE, "3 names, and how many classes the network tells apart is not known"),
-        (
-            ClassNames("train.npz[class_names]", fault="Python objects: no"),
-            (3,),
-            SPARSE,
-            "Python objects: no. The model",
-        ),
+        (THREE, (10,), SPARSE, "3 names, but the network's output has 10 units, for 10 classes."),
+        (THREE, (1,), "bce", "3 names, but the network's output has 1 unit, for 2 classes."),
+        (("cat",), (1,), "bce", "1 name, but the network's output has 1 unit, for 2 classes."),
+        ((), (3,), SPARSE, "0 names, but the network"),
+        (("price",), (1,), "MeanSquaredError", "1 name, but MeanSquaredError compares numbers"),
+        (THREE, (None,), SPARSE, "3 names, but the network's output has no fixed number"),
+        (THREE, (), SPARSE, "3 names, but the network's output has no fixed number"),
+        (ClassNames("train.npz[class_names]", error="Python objects: no"), (3,), SPARSE, "Python objects: no."),
     ],
 )
-def test_others_are_left_out_and_told(
-    names: ClassNames | tuple[str, ...], shape: tuple[int | None, ...], loss: str, told: str
+def test_class_names_that_do_not_match_are_unused(
+    names: ClassNames | tuple[str, ...], shape: tuple[int | None, ...], loss: str, message: str
 ) -> None:
     data = DataSets(named("train", names), None, None, {})
-    assert names_of(data, shape, loss) == ()
-    (one,) = check_class_names(data, shape, loss)
-    assert one.reason == "ClassNamesUnused"
-    assert one.message.startswith(f"train.npz[class_names] holds {told}")
+    assert matching_class_names(data, shape, loss) == ()
+    (warning,) = check_class_names(data, shape, loss)
+    assert warning.reason == "ClassNamesUnused"
+    assert warning.message.startswith(f"train.npz[class_names] holds {message}")
 
 
-def test_where_there_are_none_nothing_is_told() -> None:
+def test_no_class_names_no_warning() -> None:
     data = DataSets(named("train", None), None, named("test", THREE), {})
-    assert names_of(data, (3,), SPARSE) == ()
+    assert matching_class_names(data, (3,), SPARSE) == ()
     assert list(check_class_names(data, (3,), SPARSE)) == []
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
-        (("cat", "cow", "dog"), "test.npz[class_names] holds 'cow' at [1], and train.npz[class_names] 'dog': a class"),
-        (THREE[:2], "test.npz[class_names] holds 2 names, and train.npz[class_names] 3: a class index"),
+        (("cat", "cow", "dog"), "test.npz[class_names] holds 'cow' at [1], but train.npz[class_names] 'dog'"),
+        (THREE[:2], "test.npz[class_names] holds 2 names, but train.npz[class_names] 3"),
     ],
 )
-def test_other_names_of_another_part_are_told(names: tuple[str, ...], told: str) -> None:
+def test_different_class_names_of_the_test_set(names: tuple[str, ...], message: str) -> None:
     data = DataSets(named("train", THREE), None, named("test", names), {})
-    (one,) = check_class_names(data, (3,), SPARSE)
-    assert one.reason == "ClassNamesDiffer"
-    assert one.message.startswith(told)
-    assert names_of(data, (3,), SPARSE) == THREE
+    (warning,) = check_class_names(data, (3,), SPARSE)
+    assert warning.reason == "ClassNamesDiffer"
+    assert warning.message.startswith(message)
+    assert matching_class_names(data, (3,), SPARSE) == THREE

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from epochal_trainer.data.features import check_features
 from epochal_trainer.data.samples import Samples
-from epochal_trainer.lib.failures import Failure
+
+from tests.unit.trainer.expect import expect_failure
 
 
 def samples(*shape: int) -> Samples:
@@ -12,60 +13,44 @@ def samples(*shape: int) -> Samples:
 
 
 @pytest.mark.parametrize(
-    ("shape", "wanted"), [((5, 28, 28), [28, 28, 1]), ((5, 28, 28, 3), [28, 28, 3]), ((5,), [1]), ((5, 64), [64])]
+    ("shape", "expected"), [((5, 28, 28), [28, 28, 1]), ((5, 28, 28, 3), [28, 28, 3]), ((5,), [1]), ((5, 64), [64])]
 )
-def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], wanted: list[int]) -> None:
-    given = samples(*shape)
-    found = check_features(given, wanted)
-    assert found.features.shape == (5, *wanted)
-    assert np.shares_memory(found.features, given.features)
+def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], expected: list[int]) -> None:
+    before = samples(*shape)
+    found = check_features(before, expected)
+    assert found.features.shape == (5, *expected)
+    assert np.shares_memory(found.features, before.features)
 
 
 @pytest.mark.parametrize(
-    ("shape", "wanted", "advice"),
+    ("shape", "expected", "message"),
     [
         (
             (5, 28, 28),
             [28, 28, 3],
-            "no axis of channels, so write spec.network.input.shape: [28, 28, 1]: an axis of 1 is",
+            "is 28×28, but .* is 28×28×3: .* no axis of channels, so write .* [28, 28, 1]: an axis",
         ),
-        ((5, 28, 28, 1), [28, 28], "write spec.network.input.shape: [28, 28, 1], since layers such as Conv2D need the"),
+        ((5, 28, 28, 1), [28, 28], "is 28×28×1, but .* is 28×28: write .*: [28, 28, 1], since layers such as Conv2D"),
         (
             (5, 784),
             [28, 28, 1],
-            "write spec.network.input.shape: [784], and {layer: Reshape, target_shape: [28, 28, 1]} as the first layer",
+            "is 784, but .* is 28×28×1: write .*: [784], and {layer: Reshape, target_shape: [28, 28, 1]} as the first",
         ),
         (
             (5, 3, 32, 32),
             [32, 32, 3],
-            "write spec.network.input.shape: [3, 32, 32], and {layer: Permute, dims: [2, 3, 1]} as the first layer",
+            ": write .*: [3, 32, 32], and {layer: Permute, dims: [2, 3, 1]} as the first layer",
         ),
-        ((5, 27, 28), [28, 28, 1], "so write spec.network.input.shape: [27, 28, 1]: an axis of 1 is added"),
         (
             (5, 27, 28),
-            [28, 28],
-            "must be the same (a trailing axis of 1 is added by itself), so write spec.network.input.shape: [27, 28]",
+            [28, 28, 1],
+            "is 27×28, .* so write spec.network.input.shape: [27, 28, 1]: an axis of 1 is added",
         ),
-        ((5,), [4], "they must be the same$"),
+        ((5, 27, 28), [28, 28], "must be the same (a trailing axis of 1 is added automatically), so write .* [27, 28]"),
+        ((5,), [4], "is a single value, but .* is 4: both must be the same$"),
     ],
 )
-def test_it_is_said_what_to_write(shape: tuple[int, ...], wanted: list[int], advice: str) -> None:
-    with pytest.raises(Failure) as caught:
-        check_features(samples(*shape), wanted)
-    assert re.search(re.escape(advice).replace(r"\$", "$"), caught.value.message), caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("shape", "wanted", "found"),
-    [
-        ((5, 28, 28), [28, 28, 3], "28×28,.*says 28×28×3"),
-        ((5, 28, 28, 1), [28, 28], "28×28×1,.*says 28×28"),
-        ((5, 784), [28, 28, 1], "784,.*says 28×28×1"),
-        ((5, 27, 28), [28, 28, 1], "27×28,"),
-        ((5,), [4], "a single value,.*says 4"),
-    ],
-)
-def test_other_shapes_are_refused(shape: tuple[int, ...], wanted: list[int], found: str) -> None:
-    with pytest.raises(Failure, match=f"a sample in images is {found}") as caught:
-        check_features(samples(*shape), wanted)
-    assert caught.value.reason == "ShapeMismatch"
+def test_shape_mismatch(shape: tuple[int, ...], expected: list[int], message: str) -> None:
+    pattern = re.escape(message).replace(r"\.\*", ".*").replace(r"\$", "$")
+    with expect_failure("ShapeMismatch", rf"^a sample in images .*{pattern}"):
+        check_features(samples(*shape), expected)

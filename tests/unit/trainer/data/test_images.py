@@ -1,11 +1,10 @@
-"""What stands for black and white in the images of a training set."""
-
 from typing import Any
 
 import numpy as np
 import pytest
 from epochal_api.signature import ChannelRange, ImageSpec
-from epochal_trainer.data.images import BLOCK, check_images, image_of
+from epochal_trainer.data.images import check_images, image_spec
+from epochal_trainer.data.samples import BLOCK_SIZE
 
 
 def images(low: float, high: float, dtype: Any, shape: tuple[int, ...] = (4, 5, 1)) -> Any:
@@ -31,22 +30,22 @@ def images(low: float, high: float, dtype: Any, shape: tuple[int, ...] = (4, 5, 
         (images(0, 1, np.bool_), 0, 1),
     ],
 )
-def test_black_and_white_follow_from_the_training_data(features: Any, lowest: float, highest: float) -> None:
-    assert image_of(features) == ImageSpec(height=4, width=5, channels=1, lowest=lowest, highest=highest)
+def test_image_range(features: Any, lowest: float, highest: float) -> None:
+    assert image_spec(features) == ImageSpec(height=4, width=5, channels=1, lowest=lowest, highest=highest)
 
 
 @pytest.mark.parametrize(
     ("shape", "channels"), [((4, 5, 3), 3), ((4, 5), None), ((20,), None), ((4, 5, 2), None), ((2, 4, 5, 3), None)]
 )
-def test_images_have_one_channel_or_three(shape: tuple[int, ...], channels: int | None) -> None:
-    found = image_of(images(0, 1, np.float32, shape))
+def test_images_have_one_or_three_channels(shape: tuple[int, ...], channels: int | None) -> None:
+    found = image_spec(images(0, 1, np.float32, shape))
     assert (found and found.channels) == channels
 
 
-def test_all_of_a_training_set_is_looked_at() -> None:
-    features = np.zeros((2 * BLOCK + 1, 1, 1, 1), np.float32)
-    features[-1], features[BLOCK] = 7, -3
-    found = image_of(features)
+def test_range_covers_all_blocks_of_the_training_set() -> None:
+    features = np.zeros((2 * BLOCK_SIZE + 1, 1, 1, 1), np.float32)
+    features[-1], features[BLOCK_SIZE] = 7, -3
+    found = image_spec(features)
     assert found is not None
     assert (found.lowest, found.highest) == (-3, 7)
 
@@ -59,12 +58,12 @@ def standardized(dtype: Any = np.float32) -> Any:
     return ((pixels - MEAN) / DEVIATION).astype(dtype)
 
 
-def test_each_channel_of_standardized_images_has_its_own_black_and_white() -> None:
-    found = image_of(standardized())
+def test_standardized_images_have_a_range_per_channel() -> None:
+    found = image_spec(standardized())
     assert found is not None
     assert found.ranges is not None
-    np.testing.assert_allclose([one.lowest for one in found.ranges], -MEAN / DEVIATION, atol=1e-6)
-    np.testing.assert_allclose([one.highest for one in found.ranges], (1 - MEAN) / DEVIATION, atol=1e-6)
+    np.testing.assert_allclose([channel.lowest for channel in found.ranges], -MEAN / DEVIATION, atol=1e-6)
+    np.testing.assert_allclose([channel.highest for channel in found.ranges], (1 - MEAN) / DEVIATION, atol=1e-6)
     assert (found.lowest, found.highest) == (found.ranges[0].lowest, found.ranges[2].highest)
     assert list(check_images(standardized())) == []
 
@@ -79,15 +78,15 @@ def test_each_channel_of_standardized_images_has_its_own_black_and_white() -> No
     ],
     ids=["bytes", "16 bits", "unit", "nearly alike"],
 )
-def test_other_channels_have_one_range(features: Any) -> None:
-    found = image_of(features)
+def test_similar_channels_share_a_range(features: Any) -> None:
+    found = image_spec(features)
     assert found is not None
     assert found.ranges is None
     assert found.channel_ranges == [ChannelRange(lowest=found.lowest, highest=found.highest)] * 3
 
 
 @pytest.mark.parametrize(("channels", "named"), [(1, "features of the"), (3, "features of channel 2 of the")])
-def test_outliers_that_shift_a_range_are_warned_of(channels: int, named: str) -> None:
+def test_outlier_warning(channels: int, named: str) -> None:
     features = standardized()[..., -channels:]
     assert list(check_images(features)) == []
     features[7, 3, 3, -1] = 300
@@ -102,20 +101,20 @@ def test_outliers_that_shift_a_range_are_warned_of(channels: int, named: str) ->
     [images(0, 200, np.uint8), images(0, 1, np.float32), images(0, 7, np.float32), np.zeros((9, 20), np.float32)],
     ids=["bytes", "unit", "few", "no images"],
 )
-def test_nothing_is_warned_of_where_no_value_is_an_outlier(features: Any) -> None:
+def test_no_outlier_warning(features: Any) -> None:
     assert list(check_images(features)) == []
 
 
 @pytest.mark.parametrize(
     ("highs", "lowest", "highest"), [((1, 0.9, 0.7), -1, 1), ((250, 200, 120), 0, 250), ((0.6, 0.5, 0.3), -1, 0.6)]
 )
-def test_dark_channels_of_scaled_images_keep_the_range_of_all(
+def test_dark_channels_of_scaled_images_share_the_range(
     highs: tuple[float, ...], lowest: float, highest: float
 ) -> None:
     rng = np.random.default_rng(0)
     features = (rng.random((20, 4, 4, 3)) * (np.array(highs) - lowest) + lowest).astype(np.float32)
     features[0, 0, 0], features[0, 0, 1] = lowest, highs
-    image = image_of(features)
+    image = image_spec(features)
     assert image is not None
     assert image.ranges is None
     assert (image.lowest, image.highest) == pytest.approx((lowest, highest))

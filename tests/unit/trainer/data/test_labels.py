@@ -1,11 +1,12 @@
-import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data.labels import check_labels, check_rows
+from epochal_trainer.data.labels import check_labels, check_one_hot
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
+
+from tests.unit.trainer.expect import expect_failure, expect_peak_memory
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
 INDICES = [0, 9, 3]
@@ -19,59 +20,45 @@ def samples(labels: Any) -> Samples:
 
 
 @pytest.mark.parametrize(
-    ("labels", "output", "loss"),
-    [
-        (INDICES, [10], SPARSE),
-        (INDICES, [10], "sparse_categorical_crossentropy"),
-        (np.array(INDICES, "f4"), [10], SPARSE),
-        (np.array([[0], [9]]), [10], SPARSE),
-        (np.array([True, False]), [2], SPARSE),
-        (MASKS, [4, 4, 3], SPARSE),
-        (MASKS[..., None], [4, 4, 3], SPARSE),
-        (MASKS, [None, None, 3], SPARSE),
-        (ONE_HOT, [10], ROWS),
-        (FRACTIONS, [2], "categorical_crossentropy"),
-        (ONE_HOT, [10], "CategoricalFocalCrossentropy"),
-        ([0, 1, 1], [1], BINARY),
-        ([[0], [1]], [1], BINARY),
-        (FRACTIONS, [2], BINARY),
-        ([0.5, -3.0], [1], "mse"),
-        (np.ones((3, 2)), [2], "MeanSquaredError"),
-        (np.ones((3, 2)) - 5, [2], "Huber"),
-        ([-1, 1], [1], "hinge"),
-        ([[1, 2, 3]], [20, 30], "CTC"),
-    ],
-)
-def test_labels_that_fit(labels: Any, output: list[int | None], loss: str) -> None:
-    check_labels(samples(labels), output, loss)
-
-
-@pytest.mark.parametrize(
     ("labels", "output", "loss", "shape"),
     [
         ([0, 1, 1], [1], BINARY, (3, 1)),
         ([0, 1, 1], [1], "Poisson", (3, 1)),
         ([0, 1, 1], [1], "Dice", (3, 1)),
         ([0, 0, 0], [1], SPARSE, (3, 1)),
+        ([0.5, -3.0], [1], "mse", (2, 1)),
+        ([-1, 1], [1], "hinge", (2, 1)),
         ([[0], [1]], [], "mse", (2,)),
         (MASKS, [4, 4, 1], BINARY, (2, 4, 4, 1)),
         (MASKS, [None, None, 1], BINARY, (2, 4, 4, 1)),
         (MASKS[..., None], [4, 4], "mse", (2, 4, 4)),
         ([[0], [1]], [1], BINARY, (2, 1)),
         (INDICES, [10], SPARSE, (3,)),
+        (INDICES, [10], "sparse_categorical_crossentropy", (3,)),
+        (np.array(INDICES, "f4"), [10], SPARSE, (3,)),
+        (np.array([True, False]), [2], SPARSE, (2,)),
         (np.array([[0], [9]]), [10], SPARSE, (2, 1)),
         (INDICES, [None], SPARSE, (3,)),
+        (MASKS, [4, 4, 3], SPARSE, (2, 4, 4)),
+        (MASKS[..., None], [4, 4, 3], SPARSE, (2, 4, 4, 1)),
+        (MASKS, [None, None, 3], SPARSE, (2, 4, 4)),
         (ONE_HOT, [10], ROWS, (3, 10)),
+        (ONE_HOT, [10], "CategoricalFocalCrossentropy", (3, 10)),
+        (FRACTIONS, [2], "categorical_crossentropy", (2, 2)),
+        (FRACTIONS, [2], BINARY, (2, 2)),
+        (np.ones((3, 2)), [2], "MeanSquaredError", (3, 2)),
+        (np.ones((3, 2)) - 5, [2], "Huber", (3, 2)),
+        ([[1, 2, 3]], [20, 30], "CTC", (1, 3)),
     ],
 )
-def test_labels_get_the_shape_of_the_output(
+def test_valid_labels_get_the_output_shape(
     labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]
 ) -> None:
-    given = samples(labels)
-    found = check_labels(given, output, loss)
+    before = samples(labels)
+    found = check_labels(before, output, loss)
     assert found.labels.shape == shape
-    np.testing.assert_array_equal(found.labels.reshape(-1), given.labels.reshape(-1))
-    assert np.shares_memory(found.labels, given.labels)
+    np.testing.assert_array_equal(found.labels.reshape(-1), before.labels.reshape(-1))
+    assert np.shares_memory(found.labels, before.labels)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +80,7 @@ def test_labels_get_the_shape_of_the_output(
             INDICES,
             [7, 7, 10],
             SPARSE,
-            (
-                r"one label .* takes 7×7 class indices with an output of 7×7×10. Is \{layer: Flatten\} or "
-                r"\{layer: GlobalAveragePooling2D\} missing before the last Dense\?$"
-            ),
+            "one label .* takes 7×7 .* output of 7×7×10. Is .*Flatten.* GlobalAveragePooling2D",
         ),
         (ONE_HOT, [None, 10], ROWS, r"10 labels .* output of \?×10. Is .* \{layer: GlobalAveragePooling1D\} missing"),
         ([0.5, 2.0], [7, 1], "mse", "one label .* output of 7×1. Is .* missing before the last Dense"),
@@ -112,13 +96,12 @@ def test_labels_get_the_shape_of_the_output(
         (np.ones((3, 2)), [3], "mae", "2 labels for each sample, .* output of 3"),
     ],
 )
-def test_labels_that_do_not(labels: Any, output: list[int | None], loss: str, message: str) -> None:
-    with pytest.raises(Failure, match=f"labels holds {message}") as caught:
+def test_invalid_labels(labels: Any, output: list[int | None], loss: str, message: str) -> None:
+    with expect_failure("InvalidLabels", f"labels holds {message}"):
         check_labels(samples(labels), output, loss)
-    assert caught.value.reason == "InvalidLabels"
 
 
-def test_a_label_for_nothing_is_no_class() -> None:
+def test_an_ignored_label_is_no_class() -> None:
     masks = np.array([[0, 255], [2, 1]], "u1")
     check_labels(samples(masks), [2, 3], SPARSE, 255)
     check_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
@@ -147,19 +130,19 @@ def test_a_label_for_nothing_is_no_class() -> None:
         (INDICES, SPARSE, None),
     ],
 )
-def test_rows_that_name_no_single_class_are_told_of(labels: Any, loss: str, found: str | None) -> None:
-    told = list(check_rows(samples(labels), loss))
-    assert [one.reason for one in told] == ([] if found is None else ["NotOneHot"])
-    assert all(found is not None and f"labels holds other than one-hot rows: {found}" in one.message for one in told)
+def test_not_one_hot_warning(labels: Any, loss: str, found: str | None) -> None:
+    warnings = list(check_one_hot(samples(labels), loss))
+    assert [warning.reason for warning in warnings] == ([] if found is None else ["NotOneHot"])
+    assert all(
+        found is not None and f"labels holds rows that are not one-hot: {found}" in warning.message
+        for warning in warnings
+    )
 
 
-def test_rows_are_summed_in_little_memory() -> None:
+def test_one_hot_check_needs_little_memory() -> None:
     labels = np.zeros((1000, 50, 50, 2), np.uint8)
     labels[..., 0] = 1
     labels[900, 7, 8] = labels[999, 0, 0] = 1
-    tracemalloc.start()
-    (found,) = check_rows(Samples(np.zeros((1000, 1)), labels, "x", "y"), "CategoricalCrossentropy")
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    with expect_peak_memory(4 * labels.nbytes):
+        (found,) = check_one_hot(Samples(np.zeros((1000, 1)), labels, "x", "y"), "CategoricalCrossentropy")
     assert "2 of its 2,500,000 rows: the first is [900, 7, 8], which sums to 2," in found.message
-    assert peak < 4 * labels.nbytes

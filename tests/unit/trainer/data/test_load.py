@@ -13,10 +13,11 @@ import pytest
 from epochal_api.storage import Data
 from epochal_api.training import Training
 from epochal_trainer.data.load import load
-from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import DataSets
-from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import FolderBucket
+
+from tests.unit.trainer.expect import expect_failure
 
 X = np.arange(20 * 3 * 3, dtype="u1").reshape(20, 3, 3)
 Y = np.arange(20, dtype="u1") % 10
@@ -33,11 +34,12 @@ def bucket(tmp_path: Path) -> FolderBucket:
 
 @pytest.fixture
 def read(bucket: FolderBucket, tmp_path: Path) -> Load:
-    def call(**data: Any) -> DataSets:
-        described = Data.model_validate({"bucket": "any", **data})
-        found = load(described, bucket, tmp_path / "scratch", Memory(10**6), training=TRAINING)
-        assert not list((tmp_path / "scratch").iterdir())
-        return found
+    def call(memory: int | None = 10**6, **data: Any) -> DataSets:
+        spec = Data.model_validate({"bucket": "any", **data})
+        try:
+            return load(spec, bucket, tmp_path / "scratch", MemoryBudget(memory), training=TRAINING)
+        finally:
+            assert not list((tmp_path / "scratch").iterdir())
 
     return call
 
@@ -52,7 +54,7 @@ def npz(path: Path, **named: Any) -> None:
     np.savez(path, **named)
 
 
-def test_reads_every_set_and_every_object_once(bucket: FolderBucket, read: Load) -> None:
+def test_each_object_is_downloaded_once(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "sets/all.npz", x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5])
     bucket.put("sets/images", idx(X[:4]))
     bucket.put("sets/labels", gzip.compress(idx(Y[:4])))
@@ -70,102 +72,85 @@ def test_reads_every_set_and_every_object_once(bucket: FolderBucket, read: Load)
     }
 
 
-def test_a_missing_object_is_found_before_anything_is_read(bucket: FolderBucket, read: Load) -> None:
+def test_missing_object_fails_before_any_download(bucket: FolderBucket, read: Load) -> None:
     bucket.put("train.pkl", b"damaged")
     bucket.put("tests.npz", b"damaged")
-    with pytest.raises(Failure, match=r"test.npz does not exist; did you mean tests.npz") as caught:
+    with expect_failure("ObjectNotFound", r"test.npz does not exist; did you mean tests.npz"):
         read(train={"object": "train.pkl"}, test={"object": "test.npz"})
-    assert caught.value.reason == "ObjectNotFound"
 
 
 @pytest.mark.parametrize(
     ("x", "y", "reason", "message"),
     [
         (X, Y[:19], "LengthMismatch", r"train.npz\[x\] holds 20 samples and train.npz\[y\] 19"),
-        (X[:0], Y[:0], "EmptyData", r"train.npz\[x\] is 0×3×3 uint8"),
+        (X[:0], Y[:0], "EmptyData", r"train.npz\[x\] is empty, 0×3×3 uint8"),
         (X[:, :0], Y, "EmptyData", r"20×0×3"),
         (np.float32(1), Y, "ShapeMismatch", r"train.npz\[x\] is a single value"),
         (np.where(X == 100, np.nan, X), Y, "NonFiniteData", r"train.npz\[x\] holds nan at \[11, 0, 1\]"),
         (X, np.where(Y == 9, np.inf, Y), "NonFiniteData", r"train.npz\[y\] holds inf at \[9\]"),
     ],
 )
-def test_arrays_that_cannot_be_trained_on(
-    bucket: FolderBucket, read: Load, *, x: Any, y: Any, reason: str, message: str
-) -> None:
+def test_invalid_arrays(bucket: FolderBucket, read: Load, *, x: Any, y: Any, reason: str, message: str) -> None:
     npz(bucket.root / "train.npz", x=x, y=y)
-    with pytest.raises(Failure, match=message) as caught:
+    with expect_failure(reason, message):
         read(train={"object": "train.npz"})
-    assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(
     ("weights", "reason", "message"),
     [
-        (np.ones(19), "LengthMismatch", r"train.npz\[sample_weight\] is 19, and train.npz\[y\] holds 20 samples"),
-        (np.float32(1), "LengthMismatch", r"is a single value, and .*there must be a weight for each"),
+        (np.ones(19), "LengthMismatch", r"train.npz\[sample_weight\] is 19, but train.npz\[y\] holds 20 samples"),
+        (np.float32(1), "LengthMismatch", r"is a single value, but .*there must be one weight for each"),
         (np.where(Y == 9, np.nan, Y), "NonFiniteData", r"train.npz\[sample_weight\] holds nan at \[9\]"),
     ],
 )
-def test_weights_are_one_for_each_sample(
-    bucket: FolderBucket, read: Load, weights: Any, reason: str, message: str
-) -> None:
+def test_invalid_sample_weights(bucket: FolderBucket, read: Load, weights: Any, reason: str, message: str) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y, sample_weight=weights)
-    with pytest.raises(Failure, match=message) as caught:
+    with expect_failure(reason, message):
         read(train={"object": "train.npz"})
-    assert caught.value.reason == reason
 
 
-def test_arrays_that_no_part_of_the_job_reads(bucket: FolderBucket, read: Load) -> None:
+def test_unread_arrays(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "all.npz", x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5])
     npz(bucket.root / "other.npz", x=X, y=Y)
-    with pytest.raises(Failure, match=r"all.npz holds x_test, y_test, which no part of this job reads") as caught:
+    with expect_failure("UnreadArrays", r"all.npz holds x_test, y_test, which no part of this job reads"):
         read(train={"object": "all.npz"}, validation={"split": "0.2"})
-    assert caught.value.reason == "UnreadArrays"
     found = read(train={"object": "other.npz"}, test={"object": "all.npz"})
     assert found.test is not None
     assert len(found.test) == 5
 
 
-def test_the_first_value_that_is_not_finite_is_found_in_large_arrays(bucket: FolderBucket, tmp_path: Path) -> None:
+def test_first_non_finite_value_of_a_large_array(bucket: FolderBucket, read: Load) -> None:
     x = np.zeros((3000, 1000), "f4")
     x[2500, 7] = -np.inf
     x[2999, 0] = np.nan
     npz(bucket.root / "train.npz", x=x, y=np.zeros(3000))
-    data = Data.model_validate({"bucket": "any", "train": {"object": "train.npz"}})
-    with pytest.raises(Failure, match=r"holds -inf at \[2500, 7\]"):
-        load(data, bucket, tmp_path / "scratch", training=TRAINING)
+    with expect_failure("NonFiniteData", r"holds -inf at \[2500, 7\]"):
+        read(None, train={"object": "train.npz"})
 
 
-def test_one_idx_object_is_not_enough(bucket: FolderBucket, read: Load) -> None:
+def test_idx_needs_two_objects(bucket: FolderBucket, read: Load) -> None:
     bucket.put("images", idx(X))
-    with pytest.raises(Failure, match=r"name two objects in spec.data.train, features and labels") as caught:
+    with expect_failure("MissingArrays", r"set two objects in spec.data.train, features and labels"):
         read(train={"object": "images"})
-    assert caught.value.reason == "MissingArrays"
 
 
-def test_features_of_their_own_are_idx(bucket: FolderBucket, read: Load) -> None:
+def test_separate_features_must_be_idx(bucket: FolderBucket, read: Load) -> None:
     bucket.put("both.pkl", pickle.dumps((X, Y)))
     bucket.put("labels", idx(Y))
-    with pytest.raises(
-        Failure, match=r"both.pkl is pickle, .*must be idx: name it as spec.data.train.object"
-    ) as caught:
+    with expect_failure("UnknownFormat", r"both.pkl is pickle, .*must be idx: use spec.data.train.object"):
         read(train={"features": "both.pkl", "labels": "labels"})
-    assert caught.value.reason == "UnknownFormat"
 
 
-def test_all_sets_together_stay_within_the_budget(bucket: FolderBucket, tmp_path: Path) -> None:
+def test_memory_budget_covers_all_data_sets(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y)
     npz(bucket.root / "test.npz", x=X + 1, y=Y)
-    one = {"bucket": "any", "train": {"object": "train.npz"}}
-    two = {**one, "test": {"object": "test.npz"}}
-    load(Data.model_validate(one), bucket, tmp_path / "scratch", Memory(200), training=TRAINING)
-    with pytest.raises(Failure, match=r"test.npz\[x\] takes 180 bytes in memory, and only 50 are left") as caught:
-        load(Data.model_validate(two), bucket, tmp_path / "scratch", Memory(250), training=TRAINING)
-    assert caught.value.reason == "DataTooLarge"
-    assert not list((tmp_path / "scratch").iterdir())
+    read(200, train={"object": "train.npz"})
+    with expect_failure("DataTooLarge", r"test.npz\[x\] takes 180 bytes in memory, but only 50 are left"):
+        read(250, train={"object": "train.npz"}, test={"object": "test.npz"})
 
 
-def test_a_split_is_the_last_part(bucket: FolderBucket, read: Load) -> None:
+def test_split_takes_the_last_part(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y)
     found = read(train={"object": "train.npz"}, validation={"split": "0.166"})
     assert found.validation is not None
@@ -175,7 +160,7 @@ def test_a_split_is_the_last_part(bucket: FolderBucket, read: Load) -> None:
     assert found.division == {}
 
 
-def test_weights_are_divided_along(bucket: FolderBucket, read: Load) -> None:
+def test_split_divides_weights(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y, sample_weight=Y * 2.0)
     found = read(train={"object": "train.npz"}, validation={"split": "0.5", "stratify": True}, shuffle=True)
     assert found.division == {"shuffle": True, "stratify": True, "seed": 7}
@@ -187,7 +172,7 @@ def test_weights_are_divided_along(bucket: FolderBucket, read: Load) -> None:
         np.testing.assert_array_equal(samples.features[:, 0, 0] // 9 % 10, samples.labels)
 
 
-def test_only_a_split_is_drawn(bucket: FolderBucket, read: Load) -> None:
+def test_shuffle_applies_to_a_split_only(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "train.npz", x_train=X, y_train=Y, x_val=X + 1, y_val=Y)
     found = read(train={"object": "train.npz"}, validation={"object": "train.npz"}, shuffle=True)
     assert found.division is None
@@ -196,47 +181,26 @@ def test_only_a_split_is_drawn(bucket: FolderBucket, read: Load) -> None:
         np.testing.assert_array_equal(samples.features, features)
 
 
-SAME = [("validation",), ("test",), ("validation", "test")]
-
-
-@pytest.mark.parametrize("others", SAME, ids=str)
-@pytest.mark.parametrize("form", ["x and y", "pickle", "idx"])
-def test_the_same_arrays_are_no_two_data_sets(
-    bucket: FolderBucket, read: Load, form: str, others: tuple[str, ...]
+@pytest.mark.parametrize("others", [("validation",), ("test",), ("validation", "test")], ids=str)
+@pytest.mark.parametrize(
+    ("spec", "source"),
+    [
+        ({"object": "x and y.npz"}, r"x and y.npz\[x\]"),
+        ({"object": "pickle"}, r"pickle\[0\]"),
+        ({"features": "damaged", "labels": "labels"}, "damaged"),
+    ],
+)
+def test_data_sets_from_the_same_arrays_fail_before_the_read(
+    bucket: FolderBucket, read: Load, spec: dict[str, str], source: str, others: tuple[str, ...]
 ) -> None:
-    npz(bucket.root / "x and y", x=X, y=Y)
-    (bucket.root / "x and y.npz").rename(bucket.root / "x and y")
+    npz(bucket.root / "x and y.npz", x=X, y=Y)
     bucket.put("pickle", pickle.dumps((X, Y)))
-    bucket.put("idx", idx(X))
-    bucket.put("labels", idx(Y))
-    named = {"features": "idx", "labels": "labels"} if form == "idx" else {"object": form}
-    source = {"x and y": "x and y[x]", "pickle": "pickle[0]", "idx": "idx"}[form]
-    with pytest.raises(Failure) as caught:
-        read(train=named, **dict.fromkeys(others, named))
-    assert caught.value.reason == "DuplicateData"
-    assert caught.value.message.startswith(
-        f"{source} holds the samples of spec.data.train and of spec.data.{others[0]}: "
-    )
-
-
-def test_idx_features_that_are_named_twice_are_refused_before_anything_is_read(
-    bucket: FolderBucket, read: Load
-) -> None:
-    bucket.put("images", b"damaged")
-    bucket.put("labels", b"damaged")
-    bucket.put("others", b"damaged")
-    train, test = {"features": "images", "labels": "labels"}, {"features": "images", "labels": "others"}
-    with pytest.raises(Failure, match=r"images holds the samples of spec.data.train and of spec.data.test") as caught:
-        read(train=train, test=test)
-    assert caught.value.reason == "DuplicateData"
-
-
-def test_the_same_arrays_of_an_npz_are_refused_before_they_are_read(bucket: FolderBucket, tmp_path: Path) -> None:
-    npz(bucket.root / "train.npz", x=X, y=Y)
-    data = {"bucket": "any", "train": {"object": "train.npz"}, "test": {"object": "train.npz"}}
-    with pytest.raises(Failure) as caught:
-        load(Data.model_validate(data), bucket, tmp_path / "scratch", Memory(250), training=TRAINING)
-    assert caught.value.reason == "DuplicateData"
+    for key in ("damaged", "labels", "others"):
+        bucket.put(key, b"damaged")
+    other_spec = {**spec, "labels": "others"} if "labels" in spec else spec
+    found = f"^{source} holds the samples of spec.data.train and of spec.data.{others[0]}: "
+    with expect_failure("DuplicateData", found):
+        read(250, train=spec, **dict.fromkeys(others, other_spec))
 
 
 def saved(**named: Any) -> bytes:
@@ -258,18 +222,16 @@ BOTH = saved(x_train=X, y_train=Y, x_val=X, y_val=Y)
     ],
     ids=["another key", "compressed, with labels as a column", "another format", "other names"],
 )
-def test_copies_are_the_same_samples(
+def test_data_sets_with_copied_samples(
     bucket: FolderBucket, read: Load, train: tuple[str, bytes], validation: tuple[str, bytes]
 ) -> None:
     for key, content in (train, validation):
         bucket.put(key, content)
-    with pytest.raises(Failure, match=rf"^{train[0]}.* of spec.data.train and {validation[0]}.* hold the same") as why:
+    with expect_failure("DuplicateData", f"^{train[0]}.* of spec.data.train and {validation[0]}.* hold the same"):
         read(train={"object": train[0]}, validation={"object": validation[0]})
-    assert why.value.reason == "DuplicateData"
 
 
-def test_samples_that_differ_somewhere_are_others(bucket: FolderBucket, read: Load) -> None:
-    """The same labels are no fault, nor are arrays that differ in the last value alone."""
+def test_data_sets_that_differ_in_one_value(bucket: FolderBucket, read: Load) -> None:
     last = X.copy()
     last[-1, -1, -1] += 1
     npz(bucket.root / "all.npz", x_train=X, y_train=Y, x_val=last, y_val=Y, x_test=X, y_test=Y[::-1])
@@ -278,13 +240,12 @@ def test_samples_that_differ_somewhere_are_others(bucket: FolderBucket, read: Lo
     np.testing.assert_array_equal(found.validation.features, last)
 
 
-def test_another_order_takes_no_memory_that_stays(bucket: FolderBucket, tmp_path: Path) -> None:
+def test_shuffle_keeps_no_copy_in_memory(bucket: FolderBucket, read: Load) -> None:
     x = np.zeros((4000, 1000), "u1")
     npz(bucket.root / "train.npz", x=x, y=np.zeros(4000, "u1"))
-    described = {"bucket": "any", "train": {"object": "train.npz"}, "validation": {"split": "0.2"}, "shuffle": True}
     tracemalloc.start()
     try:
-        found = load(Data.model_validate(described), bucket, tmp_path / "scratch", training=TRAINING)
+        found = read(None, train={"object": "train.npz"}, validation={"split": "0.2"}, shuffle=True)
         left, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -30,38 +30,34 @@ def missing(bucket: FolderBucket, key: str, prefix: str = "") -> Failure:
     return caught.value
 
 
-def test_an_object_that_is_there(bucket: FolderBucket) -> None:
+def test_existing_object(bucket: FolderBucket) -> None:
     check_object(bucket, data("mnist/"), "train.npz")
 
 
 @pytest.mark.parametrize("key", ["pets", "pets/", "pets/cats", "flat"])
-def test_a_folder_of_images_says_what_to_do(bucket: FolderBucket, key: str) -> None:
+def test_folder_of_images(bucket: FolderBucket, key: str) -> None:
     message = missing(bucket, key).message
-    assert "it is a folder, which holds " in message
-    assert (
-        "spec.data must name objects, each idx, npz or pickle, and folders of images are not read: put them" in message
-    )
+    assert "it is a folder that contains " in message
+    assert "spec.data must name objects, each idx, npz or pickle, and folders of images are not read" in message
     assert 'numpy.savez("train.npz", x=IMAGES, y=LABELS), x of shape (samples, height, width, channels)' in message
 
 
-def test_another_folder_says_what_an_object_must_be(bucket: FolderBucket) -> None:
+def test_folder_of_other_files(bucket: FolderBucket) -> None:
     message = missing(bucket, "papers").message
-    assert message.endswith("it is a folder, which holds a.txt. spec.data must name objects, each idx, npz or pickle")
+    assert message.endswith("it is a folder that contains a.txt. spec.data must name objects, each idx, npz or pickle")
 
 
-def test_a_prefix_without_its_slash_is_named(bucket: FolderBucket) -> None:
+def test_prefix_without_slash(bucket: FolderBucket) -> None:
     message = missing(bucket, "train.npz", prefix="mnist").message
-    assert message.endswith("spec.data.prefix is put before each key as it is: write mnist/ if it is a folder")
+    assert message.endswith("spec.data.prefix is put before each key unchanged: write mnist/ if it is a folder")
 
 
 @pytest.mark.parametrize(("prefix", "key"), [("mnits/", "train.npz"), ("mnits/", "trian.npz"), ("", "mnist/tain.npz")])
-def test_a_wrong_prefix_is_looked_past(bucket: FolderBucket, prefix: str, key: str) -> None:
+def test_suggestions_beyond_a_wrong_prefix(bucket: FolderBucket, prefix: str, key: str) -> None:
     assert missing(bucket, key, prefix).message.endswith("does not exist; did you mean mnist/train.npz?")
 
 
-def test_an_empty_object_that_stands_for_a_folder_is_a_folder(
-    bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_empty_object_as_folder(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     class Marker:
         size = 0
 
@@ -70,9 +66,7 @@ def test_an_empty_object_that_stands_for_a_folder_is_a_folder(
     assert "pets is a folder. spec.data must name objects" in message
 
 
-def test_what_may_not_be_looked_at_is_missing_all_the_same(
-    bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_object_without_permission_to_list(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     before = missing(bucket, "papers").message.partition(". ")[0]
 
     def refuse(_: Any) -> list[str]:

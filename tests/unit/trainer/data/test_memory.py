@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 from epochal_api.pod import NOT_RETRIED
-from epochal_trainer.data.memory import Memory, available, capacity
+from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.lib.failures import Failure
+
+from tests.unit.trainer.expect import expect_failure
 
 GIB = 1024**3
 
@@ -35,11 +37,7 @@ VERSION_1 = {
         ("0::/\n", {**VERSION_2, "sys/memory.max": "max\n"}, 8 * GIB),
         ("5:cpu:/a\n4:memory:/a/b\n0::/\n", VERSION_1, 2 * GIB + 3),
         ("4:memory:/a/b\n", {**VERSION_1, "sys/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 8 * GIB),
-        (
-            "0::/a/b\n",
-            {name.replace("sys/", "sys/a/"): text for name, text in VERSION_2.items()},
-            GIB + 17,
-        ),
+        ("0::/a/b\n", {name.replace("sys/", "sys/a/"): text for name, text in VERSION_2.items()}, GIB + 17),
         (
             "0::/a\n",
             {**VERSION_2, "sys/a/memory.max": "100", "sys/a/memory.current": "90", "sys/a/memory.stat": "anon 90"},
@@ -48,48 +46,43 @@ VERSION_1 = {
         ("0::/\n", {**VERSION_2, "sys/memory.current": f"{5 * GIB}\n"}, 0),
     ],
 )
-def test_the_tightest_limit_counts_and_the_page_cache_does_not(
+def test_available_memory_is_the_lowest_limit_without_page_cache(
     tmp_path: Path, groups: str, content: dict[str, str], left: int
 ) -> None:
     meminfo = "MemTotal:       16777216 kB\nMemAvailable:    8388608 kB\n"
     files(tmp_path, {"proc/meminfo": meminfo, "proc/self/cgroup": groups, **content})
-    assert available(tmp_path / "proc", tmp_path / "sys") == left
+    assert available_memory(tmp_path / "proc", tmp_path / "sys") == left
 
 
 @pytest.mark.parametrize(
     ("content", "size", "reason", "retried"),
-    [
-        ({}, 4 * GIB, "OutOfMemory", True),
-        ({}, 5 * GIB, "DataTooLarge", False),
-        (VERSION_2, GIB, "DataTooLarge", False),
-    ],
+    [({}, 4 * GIB, "OutOfMemory", True), ({}, 5 * GIB, "DataTooLarge", False), (VERSION_2, GIB, "DataTooLarge", False)],
 )
-def test_memory_that_others_take_is_no_fault_of_the_data(
+def test_memory_of_other_processes_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: dict[str, str], size: int, reason: str, *, retried: bool
 ) -> None:
     meminfo = "MemTotal:       16777216 kB\nMemAvailable:    8388608 kB\n"
     files(tmp_path, {"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n", **content})
     places = tmp_path / "proc", tmp_path / "sys"
-    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: available(*places))
-    monkeypatch.setattr("epochal_trainer.data.memory.capacity", lambda: capacity(*places))
-    with pytest.raises(Failure, match=r"a takes .* bytes in memory, and only .*spec.resources") as caught:
-        Memory().reserve(size, "a")
+    monkeypatch.setattr("epochal_trainer.data.memory.available_memory", lambda: available_memory(*places))
+    monkeypatch.setattr("epochal_trainer.data.memory.memory_capacity", lambda: memory_capacity(*places))
+    with pytest.raises(Failure, match=r"a takes .* bytes in memory, but only .*spec.resources") as caught:
+        MemoryBudget().reserve(size, "a")
     assert (caught.value.reason, caught.value.exit_code not in NOT_RETRIED) == (reason, retried)
 
 
-def test_this_process_has_some() -> None:
-    assert Memory().left > 0
+def test_memory_budget_of_this_process() -> None:
+    assert MemoryBudget().remaining > 0
 
 
-def test_what_is_let_go_before_training_counts_as_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_trainer.data.memory.available", lambda: 700)
-    assert Memory(held=300).left == Memory().left + 90 == 300
+def test_reclaimable_memory_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("epochal_trainer.data.memory.available_memory", lambda: 700)
+    assert MemoryBudget(reclaimable=300).remaining == MemoryBudget().remaining + 90 == 300
 
 
-def test_a_budget_is_spent_once() -> None:
-    memory = Memory(100)
+def test_memory_budget_is_shared() -> None:
+    memory = MemoryBudget(100)
     memory.reserve(60, "a")
     memory.reserve(40, "b")
-    with pytest.raises(Failure, match=r"c takes 1 bytes in memory, and only 0 are left") as caught:
+    with expect_failure("DataTooLarge", r"c takes 1 bytes in memory, but only 0 are left"):
         memory.reserve(1, "c")
-    assert caught.value.reason == "DataTooLarge"

@@ -1,5 +1,3 @@
-"""What a machine does to a file that is sound."""
-
 import errno
 import io
 import pickle
@@ -10,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data.formats import idx, npz, pickled
-from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.source import Source
+from epochal_trainer.data.memory import MemoryBudget
+from epochal_trainer.data.source import DataFile
 
 X, Y = np.zeros((100, 100), "u1"), np.zeros(100, "u1")
 
 
-class Breaking(io.BytesIO):
+class BrokenFile(io.BytesIO):
     """A file that cannot be read in its middle."""
 
     def __init__(self, content: bytes, error: Exception) -> None:
@@ -43,7 +41,7 @@ def zipped() -> bytes:
     return file.getvalue()
 
 
-FORMATS: dict[str, tuple[bytes, Callable[[Source, Memory], Any]]] = {
+FORMATS: dict[str, tuple[bytes, Callable[[DataFile, MemoryBudget], Any]]] = {
     "idx": (b"\0\0\x08\2" + bytes([0, 0, 0, 100]) * 2 + X.tobytes(), idx.read),
     "npz": (zipped(), lambda source, memory: npz.read(source, ["train"], memory)),
     "pickle": (pickle.dumps((X, Y)), pickled.read),
@@ -54,9 +52,9 @@ FORMATS: dict[str, tuple[bytes, Callable[[Source, Memory], Any]]] = {
 @pytest.mark.parametrize(
     "error", [MemoryError(), OSError(errno.EIO, "Input/output error"), OSError(errno.ESTALE, "Stale file handle")]
 )
-def test_a_fault_of_the_machine_is_no_damage(
-    source: Callable[[bytes], Source],
-    memory: Callable[[], Memory],
+def test_machine_errors_pass_through(
+    source: Callable[[bytes], DataFile],
+    memory: Callable[[], MemoryBudget],
     monkeypatch: pytest.MonkeyPatch,
     format: str,  # noqa: A002 - as in the spec
     error: Exception,
@@ -66,11 +64,11 @@ def test_a_fault_of_the_machine_is_no_damage(
     read(file, memory())
 
     @contextmanager
-    def opened(*_: Any) -> Iterator[Breaking]:
-        yield Breaking(content, error)
+    def open_broken(*_: Any) -> Iterator[BrokenFile]:
+        yield BrokenFile(content, error)
 
-    monkeypatch.setattr(Source, "opened", opened)
-    monkeypatch.setattr(Source, "seekable", opened)
+    monkeypatch.setattr(DataFile, "open", open_broken)
+    monkeypatch.setattr(DataFile, "open_seekable", open_broken)
     with pytest.raises(type(error)) as caught:
         read(file, memory())
     assert caught.value is error

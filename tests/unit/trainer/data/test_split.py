@@ -6,11 +6,12 @@ import pytest
 from epochal_api.storage import Data
 from epochal_api.training import Training
 from epochal_trainer.data.samples import Array, Samples
-from epochal_trainer.data.split import described, divide, parts
-from epochal_trainer.lib.failures import Failure
+from epochal_trainer.data.split import split_indices, split_parameters, split_samples
 from hypothesis import given
 from hypothesis import strategies as st
 from keras.src.trainers.data_adapters.array_slicing import train_validation_split
+
+from tests.unit.trainer.expect import expect_failure
 
 SORTED = np.repeat(np.arange(4), [40, 30, 20, 10])
 
@@ -27,21 +28,20 @@ def training(loss: str = "SparseCategoricalCrossentropy", seed: int = 7) -> Trai
 
 
 def rows(count: int, fraction: float, **more: Any) -> tuple[list[int], list[int]]:
-    """Returns the places of those that are left and those that are chosen."""
-    left, chosen = (np.arange(count)[each].tolist() for each in parts(count, fraction, **more))
-    return left, chosen
+    train, validation = (np.arange(count)[part].tolist() for part in split_indices(count, fraction, **more))
+    return train, validation
 
 
 @given(count=st.integers(2, 70_000), fraction=st.floats(0.001, 0.999))
-def test_a_split_is_the_last_part_rounded_as_keras_does(count: int, fraction: float) -> None:
+def test_split_is_rounded_as_in_keras(count: int, fraction: float) -> None:
     features = np.arange(count)
-    left, chosen = rows(count, fraction)
+    train, validation = rows(count, fraction)
     try:
-        wanted = train_validation_split((features,), fraction)
+        expected = train_validation_split((features,), fraction)
     except ValueError:
-        assert not left or not chosen
+        assert not train or not validation
     else:
-        assert [left, chosen] == [part.tolist() for (part,) in wanted]
+        assert [train, validation] == [part.tolist() for (part,) in expected]
 
 
 @given(
@@ -50,30 +50,32 @@ def test_a_split_is_the_last_part_rounded_as_keras_does(count: int, fraction: fl
     shuffle=st.booleans(),
     stratify=st.booleans(),
 )
-def test_each_sample_is_in_one_part(classes: list[int], fraction: float, *, shuffle: bool, stratify: bool) -> None:
+def test_each_sample_is_in_exactly_one_part(
+    classes: list[int], fraction: float, *, shuffle: bool, stratify: bool
+) -> None:
     drawn = {"shuffle": shuffle, "classes": np.array(classes) if stratify else None, "seed": 7}
-    left, chosen = rows(len(classes), fraction, **drawn)
-    assert sorted(left + chosen) == list(range(len(classes)))
-    assert rows(len(classes), fraction, **drawn) == (left, chosen)
+    train, validation = rows(len(classes), fraction, **drawn)
+    assert sorted(train + validation) == list(range(len(classes)))
+    assert rows(len(classes), fraction, **drawn) == (train, validation)
     if not shuffle:
-        assert (left, chosen) == (sorted(left), sorted(chosen))
+        assert (train, validation) == (sorted(train), sorted(validation))
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize(
     ("fraction", "shares"), [(0.2, [8, 6, 4, 2]), (0.17, [7, 5, 3, 2]), (0.01, [1, 1, 1, 1]), (0.99, [39, 29, 19, 9])]
 )
-def test_each_class_gives_its_share_and_keeps_some(fraction: float, shares: list[int], *, shuffle: bool) -> None:
-    _, chosen = rows(100, fraction, classes=SORTED, shuffle=shuffle, seed=7)
-    assert np.bincount(SORTED[chosen]).tolist() == shares
+def test_stratified_shares(fraction: float, shares: list[int], *, shuffle: bool) -> None:
+    _, validation = rows(100, fraction, classes=SORTED, shuffle=shuffle, seed=7)
+    assert np.bincount(SORTED[validation]).tolist() == shares
 
 
-def test_a_class_of_one_sample_is_trained_on() -> None:
-    left, chosen = rows(5, 0.5, classes=np.array([0, 0, 0, 0, 9]), seed=7)
-    assert (4 in left, len(chosen)) == (True, 2)
+def test_class_of_one_sample_is_trained_on() -> None:
+    train, validation = rows(5, 0.5, classes=np.array([0, 0, 0, 0, 9]), seed=7)
+    assert (4 in train, len(validation)) == (True, 2)
 
 
-def test_what_is_drawn_follows_from_the_seed_and_never_changes() -> None:
+def test_draw_is_determined_by_the_seed() -> None:
     """A training goes on in a later version of the image: it must not validate on what it was trained on."""
     assert rows(10, 0.3, shuffle=True, seed=7) == ([8, 5, 0, 2, 1, 9, 7], [3, 6, 4])
     assert rows(10, 0.3, shuffle=True, seed=8)[1] != [3, 6, 4]
@@ -90,16 +92,16 @@ def test_what_is_drawn_follows_from_the_seed_and_never_changes() -> None:
     ],
     ids=["indices", "a column of indices", "one-hot", "binary"],
 )
-def test_it_is_divided_by_any_form_of_classes(labels: Array, loss: str) -> None:
+def test_stratify_with_any_form_of_class_labels(labels: Array, loss: str) -> None:
     samples = Samples(np.arange(100), labels, "x", "y")
-    left, held_out = divide(samples, 0.2, training=training(loss), stratify=True)
-    assert (len(left), len(held_out)) == (80, 20)
-    wanted = np.bincount(SORTED // 2 if loss == "BinaryCrossentropy" else SORTED) // 5
-    assert np.unique(labels[held_out.features], axis=0, return_counts=True)[1].tolist() in (
-        wanted.tolist(),
-        wanted[::-1].tolist(),
+    train, validation = split_samples(samples, 0.2, training=training(loss), stratify=True)
+    assert (len(train), len(validation)) == (80, 20)
+    expected = np.bincount(SORTED // 2 if loss == "BinaryCrossentropy" else SORTED) // 5
+    assert np.unique(labels[validation.features], axis=0, return_counts=True)[1].tolist() in (
+        expected.tolist(),
+        expected[::-1].tolist(),
     )
-    np.testing.assert_array_equal(held_out.labels, labels[held_out.features])
+    np.testing.assert_array_equal(validation.labels, labels[validation.features])
 
 
 @pytest.mark.parametrize(
@@ -111,30 +113,28 @@ def test_it_is_divided_by_any_form_of_classes(labels: Array, loss: str) -> None:
         (np.zeros((100, 4, 4), "u1"), "SparseCategoricalCrossentropy", "y holds 4×4 labels for each sample"),
     ],
 )
-def test_what_has_no_classes_is_not_divided_by_them(labels: Array, loss: str, found: str) -> None:
-    with pytest.raises(Failure, match=rf"^spec.data.validation.stratify: {found}.*spec.data.shuffle$") as caught:
-        divide(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), stratify=True)
-    assert (caught.value.reason, caught.value.exit_code) == ("InvalidLabels", 65)
-    divide(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), shuffle=True)
+def test_stratify_without_class_labels(labels: Array, loss: str, found: str) -> None:
+    with expect_failure("InvalidLabels", rf"^spec.data.validation.stratify: {found}.*spec.data.shuffle$", 65):
+        split_samples(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), stratify=True)
+    split_samples(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), shuffle=True)
 
 
 @pytest.mark.parametrize("classes", [[0, 1, 2], [0]])
 @pytest.mark.parametrize("stratify", [False, True])
-def test_no_part_is_empty(classes: Sequence[int], *, stratify: bool) -> None:
+def test_empty_part(classes: Sequence[int], *, stratify: bool) -> None:
     samples = Samples(np.arange(len(classes)), np.array(classes), "x", "y")
-    with pytest.raises(Failure, match="leaves one part without any") as caught:
-        divide(samples, 0.5 if stratify else 0.9, training=training(), stratify=stratify)
-    assert caught.value.reason == "EmptyData"
+    with expect_failure("EmptyData", "leaves one part without samples"):
+        split_samples(samples, 0.5 if stratify else 0.9, training=training(), stratify=stratify)
 
 
-def test_the_end_of_the_data_is_not_copied() -> None:
+def test_split_without_a_draw_copies_nothing() -> None:
     samples = Samples(np.arange(100), SORTED, "x", "y")
-    for part in divide(samples, 0.2, training=training()):
+    for part in split_samples(samples, 0.2, training=training()):
         assert np.shares_memory(part.features, samples.features)
 
 
-def test_it_is_told_how_a_part_was_drawn() -> None:
+def test_split_parameters() -> None:
     whole = Data.model_validate({"bucket": "any", "train": {"object": "any"}, "shuffle": True})
-    assert described(whole, training()) is None
-    assert described(data(), training()) == {}
-    assert described(data(stratify=True), training(seed=3)) == {"shuffle": False, "stratify": True, "seed": 3}
+    assert split_parameters(whole, training()) is None
+    assert split_parameters(data(), training()) == {}
+    assert split_parameters(data(stratify=True), training(seed=3)) == {"shuffle": False, "stratify": True, "seed": 3}

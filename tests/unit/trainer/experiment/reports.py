@@ -1,4 +1,4 @@
-"""What is reported of Experiments, to try things with."""
+"""Reports of Experiments for tests."""
 
 from typing import Any
 
@@ -24,25 +24,25 @@ JOB: dict[str, Any] = {
 }
 
 
-def place(number: int, rung: int) -> Folder:
-    """Returns where the results of a rung of a trial lie."""
+def trial_folder(number: int, rung: int) -> Folder:
+    """Return the folder with the results of a rung of a trial."""
     return Folder(rung=rung, uid=f"uid-{number}-{rung}")
 
 
 def trial(
     number: int, *values: str | None, state: str = "Paused", parameters: dict[str, str] | None = None, **rest: Any
 ) -> ReportedTrial:
-    """Returns a trial that has finished a rung for each value."""
+    """Return a trial that has finished a rung for each value."""
     rungs = [
-        ReportedRung(uid=place(number, rung).uid, epoch=EPOCHS[rung], value=value, seconds=60)
+        ReportedRung(uid=trial_folder(number, rung).uid, epoch=EPOCHS[rung], value=value, seconds=60)
         for rung, value in enumerate(values)
     ]
     return ReportedTrial(number=number, state=state, rungs=rungs, parameters=parameters or {}, **rest)
 
 
 def report(*trials: ReportedTrial, **changes: Any) -> ExperimentReport:
-    """Returns what is reported of an Experiment."""
-    given: dict[str, Any] = {
+    """Return the report of an Experiment."""
+    fields: dict[str, Any] = {
         "namespace": "vision",
         "name": "search",
         "uid": UID,
@@ -53,14 +53,16 @@ def report(*trials: ReportedTrial, **changes: Any) -> ExperimentReport:
         "axes": [RATE, UNITS, OPTIMIZER],
         "trials": list(trials),
     }
-    return ExperimentReport(**given | changes)
+    return ExperimentReport(**fields | changes)
 
 
 SMALL = report(
     trial(0, "0.9", "0.93", "0.95", state="Complete", parameters={"rate": "0.001", "units": "32", "optimizer": "Adam"}),
     trial(1, "0.92", "0.94", "0.96", state="Complete", parameters={"rate": "0.01", "units": "64", "optimizer": "SGD"}),
     trial(2, "0.5", parameters={"rate": "0.1", "optimizer": "SGD"}),
-    trial(3, state="Failed", failed=place(3, 0), parameters={"rate": "0.0001", "units": "16", "optimizer": "Adam"}),
+    trial(
+        3, state="Failed", failed=trial_folder(3, 0), parameters={"rate": "0.0001", "units": "16", "optimizer": "Adam"}
+    ),
     trial(4, state="Running", parameters={"rate": "0.002", "units": "48", "optimizer": "Adam"}),
     best=1,
     job=JOB,

@@ -6,12 +6,12 @@ from epochal_trainer.experiment.write import delete_checkpoints
 from epochal_trainer.lib.failures import refused
 from epochal_trainer.storage import FolderBucket
 
-from tests.unit.trainer.experiment.reports import place, report, trial
+from tests.unit.trainer.experiment.reports import report, trial, trial_folder
 
 GIVEN_UP = report(
-    trial(1, "0.5", "0.6", freed=[place(1, 0)]),
+    trial(1, "0.5", "0.6", freed=[trial_folder(1, 0)]),
     trial(2, "0.9"),
-    trial(3, "0.1", freed=[place(3, 0)]),
+    trial(3, "0.1", freed=[trial_folder(3, 0)]),
     trial(11, "0.8"),
 )
 FILES = ("model.keras", "history.csv", "checkpoints/latest.json", "checkpoints/1.zip", "checkpoints/files/abc")
@@ -36,22 +36,22 @@ def bucket(tmp_path: Path) -> FolderBucket:
     return FolderBucket(tmp_path)
 
 
-def test_what_is_given_up_goes_and_nothing_else(bucket: FolderBucket) -> None:
+def test_only_freed_checkpoints_are_deleted(bucket: FolderBucket) -> None:
     before = bucket.keys("")
     deleted = delete_checkpoints(GIVEN_UP, bucket)
-    gone = ("models/vision/search-1-r0/uid-1-0/checkpoints/", "models/vision/search-3-r0/uid-3-0/checkpoints/")
-    assert bucket.keys("") == [key for key in before if not key.startswith(gone)]
+    freed = ("models/vision/search-1-r0/uid-1-0/checkpoints/", "models/vision/search-3-r0/uid-3-0/checkpoints/")
+    assert bucket.keys("") == [key for key in before if not key.startswith(freed)]
     assert deleted == 6
 
 
-def test_again_there_is_nothing_left_to_do(bucket: FolderBucket) -> None:
+def test_a_second_run_deletes_nothing(bucket: FolderBucket) -> None:
     delete_checkpoints(GIVEN_UP, bucket)
     before = bucket.keys("")
     assert delete_checkpoints(GIVEN_UP, bucket) == 0
     assert bucket.keys("") == before
 
 
-def test_folders_are_looked_into_beside_each_other(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_listed_in_parallel(bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     both, keys = Barrier(2, timeout=10), bucket.keys
 
     def wait(prefix: str) -> list[str]:
@@ -62,7 +62,7 @@ def test_folders_are_looked_into_beside_each_other(bucket: FolderBucket, monkeyp
     assert delete_checkpoints(GIVEN_UP, bucket) == 6
 
 
-def test_what_may_not_be_deleted_stays_and_is_said(
+def test_a_refused_deletion_is_logged(
     bucket: FolderBucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def delete(key: str) -> None:

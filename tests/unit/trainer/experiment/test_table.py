@@ -31,7 +31,7 @@ def test_each_trial_has_a_row() -> None:
     }
 
 
-def test_what_a_trial_does_not_have_is_empty() -> None:
+def test_missing_values_are_empty() -> None:
     found = rows(SMALL)
     assert found[2]["units"] == ""
     assert (found[3]["value"], found[3]["epochs"]) == ("", "0")
@@ -39,19 +39,19 @@ def test_what_a_trial_does_not_have_is_empty() -> None:
     assert found[4]["uri"] == ""
 
 
-def test_one_that_has_diverged_keeps_what_it_was_worth() -> None:
+def test_a_diverged_trial_keeps_its_value() -> None:
     (row,) = rows(report(trial(1, "0.9", state="Diverged")))
     assert (row["value"], row["rungs"]) == ("0.9", "1")
 
 
-def test_a_parameter_hides_no_other_column() -> None:
+def test_a_parameter_with_the_name_of_a_column_gets_a_prefix() -> None:
     axes = [Axis(name="epochs"), Axis(name="number"), RATE]
     (row,) = rows(report(trial(1, "0.9", parameters={"epochs": "5", "number": "7", "rate": "0.1"}), axes=axes))
     assert (row["epochs"], row["parameter_epochs"]) == ("1", "5")
     assert (row["number"], row["parameter_number"], row["rate"]) == ("1", "7", "0.1")
 
 
-def test_any_text_stays_in_its_field() -> None:
+def test_values_are_escaped() -> None:
     text = 'a,"b"; c'
     (row,) = rows(report(trial(1, parameters={"rate": text})))
     assert row["rate"] == text

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from epochal_trainer.experiment.values import clipped, number, view
+from epochal_trainer.experiment.values import clip, number, visible_range
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ def test_numbers_are_finite(text: str | None, expected: float | None) -> None:
     assert number(text) == expected
 
 
-def test_what_is_too_large_to_draw_is_drawn_at_the_end() -> None:
+def test_large_numbers_are_limited() -> None:
     assert number("1e308") == -number("-1e308") == 1e30  # type: ignore[operator]
 
 
@@ -28,12 +28,12 @@ def test_what_is_too_large_to_draw_is_drawn_at_the_end() -> None:
         ([-1e30, 1e30], True, [-1e30, 1e30], []),
     ],
 )
-def test_the_best_are_seen_and_none_that_is_far_worse(
+def test_the_visible_range_excludes_outliers(
     values: list[float], *, maximize: bool, sees: list[float], sees_not: list[float]
 ) -> None:
-    low, high = view(values, maximize=maximize)
+    low, high = visible_range(values, maximize=maximize)
     assert math.isfinite(low)
     assert low < high
     assert all(low <= value <= high for value in sees)
     assert not any(low <= value <= high for value in sees_not)
-    assert all(clipped(value, (low, high)) in (low, high) for value in sees_not)
+    assert all(clip(value, (low, high)) in (low, high) for value in sees_not)

@@ -28,7 +28,7 @@ def stored(folder: Path, policy: str, **last: str) -> Path:
     return folder / "model.keras"
 
 
-def test_what_computes_in_float32_is_loaded_once(tmp_path: Path) -> None:
+def test_a_float32_model_is_loaded_once(tmp_path: Path) -> None:
     loaded = load(stored(tmp_path, "float32"), tmp_path)
     assert loaded.served is loaded.trained
     assert loaded.precision == "float32"
@@ -45,25 +45,23 @@ def test_what_computes_in_float32_is_loaded_once(tmp_path: Path) -> None:
         ("float64", "float64", 1e-5),
     ],
 )
-def test_what_was_trained_in_another_type_is_served_in_float32(
-    tmp_path: Path, policy: str, precision: str, tolerance: float
-) -> None:
+def test_other_types_are_served_in_float32(tmp_path: Path, policy: str, precision: str, tolerance: float) -> None:
     loaded = load(stored(tmp_path, policy), tmp_path)
     assert loaded.precision == precision
     assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
     assert {layer.dtype_policy.name for layer in loaded.served.layers} == {"float32"}
     assert {weight.dtype for weight in loaded.served.weights} <= {"float32", "int32"}
     samples = np.random.default_rng(0).random((5, 4), np.float32)
-    wanted, found = (model(samples, training=False) for model in (loaded.trained, loaded.served))
+    expected, found = (model(samples, training=False) for model in (loaded.trained, loaded.served))
     assert str(found.dtype.name) == "float32"
-    assert np.abs(np.asarray(keras.ops.cast(wanted, "float32")) - np.asarray(found)).max() < tolerance
+    assert np.abs(np.asarray(keras.ops.cast(expected, "float32")) - np.asarray(found)).max() < tolerance
 
 
-def test_a_single_layer_of_another_type_counts(tmp_path: Path) -> None:
+def test_a_single_layer_determines_the_precision(tmp_path: Path) -> None:
     loaded = load(stored(tmp_path, "float32", dtype="float16"), tmp_path)
     assert loaded.precision == "float16"
     assert loaded.served.get_layer("last").compute_dtype == "float32"
 
 
-def test_the_coarsest_type_counts(tmp_path: Path) -> None:
+def test_the_coarsest_type_determines_the_precision(tmp_path: Path) -> None:
     assert load(stored(tmp_path, "mixed_bfloat16", dtype="float64"), tmp_path).precision == "bfloat16"

@@ -1,4 +1,4 @@
-"""What is stored of an export, and that nothing of it fails a training."""
+"""Files that are stored after an export. No error fails the training."""
 
 import errno
 import hashlib
@@ -35,10 +35,10 @@ def exported(
     work: Work,
     check: Callable[[], None] = lambda: None,
     *,
-    may_end: bool = True,
+    has_retry: bool = True,
 ) -> tuple[Export, Path]:
-    """Returns what became of an export, and where its results are."""
-    monkeypatch.setattr("epochal_trainer.export.child.run", lambda request, _: work(request))
+    """Return the outcome of an export, and the folder of its results."""
+    monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, _: work(request))
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
         path.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def exported(
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
     outcome = export_models(
-        names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping(), may_end=may_end
+        names, ["onnx"], data=data, results=results, folder=scratch, stopping=Stopping(), has_retry=has_retry
     )
     assert list(scratch.iterdir()) == []
     return outcome, bucket / "n/j/u"
@@ -58,29 +58,30 @@ def all_in_order(request: Request) -> Export:
     return Export(reason="Exported", exports=FORMS, signature=SHA256)
 
 
-def test_what_is_there_is_stored_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_exported_files_are_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, results = exported(tmp_path, monkeypatch, all_in_order)
     assert (outcome.reason, outcome.exports) == ("Exported", FORMS)
     files = {path.name for path in results.rglob("*") if path.is_file()}
     assert files == {"model.onnx", "best.onnx", "check.npz", "signature.json"}
 
 
-def test_it_is_asked_for_each_model_with_samples_that_were_validated_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Request] = []
+def test_the_request_has_all_models_and_validation_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[Request] = []
 
     def look(request: Request) -> Export:
         assert request.samples is not None
         with np.load(request.samples) as stored:
             assert stored["input:input"].shape == (16, 2, 2, 1)
             assert (stored["input:input"][[0, -1]] == VALIDATION.features[[0, -1]]).all()
-        asked.append(request)
+        requests.append(request)
         return Export(reason="ExportFailed")
 
     exported(tmp_path, monkeypatch, look)
-    (request,) = asked
-    assert [(one.which, one.path.name) for one in request.models] == [("Last", "model.keras"), ("Best", "best.keras")]
+    (request,) = requests
+    assert [(model.which, model.path.name) for model in request.models] == [
+        ("Last", "model.keras"),
+        ("Best", "best.keras"),
+    ]
     assert request.classes == ["cat", "dog"]
     assert request.image is not None
     assert (request.image.lowest, request.image.highest) == (0, 7), "as in the training set"
@@ -99,57 +100,59 @@ def die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return mark
 
 
-def test_an_export_that_an_attempt_died_in_is_tried_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_export_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = die(tmp_path, monkeypatch)
     outcome, _ = exported(tmp_path, monkeypatch, all_in_order)
     assert outcome.reason == "Exported"
     assert not mark.exists()
 
 
-@pytest.mark.parametrize(("deaths", "how"), [(2, {}), (1, {"may_end": False})])
-def test_an_export_is_not_tried_where_the_training_might_fail_by_it(
+@pytest.mark.parametrize(("deaths", "how"), [(2, {}), (1, {"has_retry": False})])
+def test_an_export_that_could_fail_the_training_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, how: dict[str, Any]
 ) -> None:
     for _ in range(deaths):
         die(tmp_path, monkeypatch)
     outcome, results = exported(tmp_path, monkeypatch, all_in_order, **how)
     assert outcome.reason == "ExportFailed"
-    assert "an earlier attempt to train ended while its models were exported, for want of memory, or" in outcome.message
+    assert "an earlier attempt ended during the export" in outcome.message
     assert not (results / "signature.json").exists()
 
 
-def test_the_last_attempt_exports_where_none_has_died_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert exported(tmp_path, monkeypatch, all_in_order, may_end=False)[0].reason == "Exported"
+def test_the_last_attempt_exports_without_earlier_interruptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert exported(tmp_path, monkeypatch, all_in_order, has_retry=False)[0].reason == "Exported"
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (refused("ResultsNotWritable", "the bucket is full"), "the bucket is full"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
         (ValueError("odd"), "ValueError: odd"),
     ],
 )
-def test_whatever_goes_wrong_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
-) -> None:
+def test_errors_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
     def fails(request: Request) -> Export:
         raise error
 
     outcome, results = exported(tmp_path, monkeypatch, fails)
     assert outcome.reason == "ExportFailed"
-    assert said in outcome.message
+    assert message in outcome.message
     assert (outcome.exports, outcome.signature) == ([], None)
     assert not (results / EXPORTING).exists()
 
 
-def test_what_keras_cannot_load_is_a_failed_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_keras_cannot_load_is_a_failed_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, _ = exported(tmp_path, monkeypatch, lambda _: Export(reason="NotLoaded", message="Keras cannot"))
     assert (outcome.reason, outcome.message) == ("ExportFailed", "Keras cannot")
 
 
-def told(folder: Path, model: keras.Model, check: Callable[[], None] = lambda: None) -> tuple[str | None, Path]:
-    """Returns the digest of a signature of which nothing was exported, and where it is to lie."""
+def stored_signature(
+    folder: Path, model: keras.Model, check: Callable[[], None] = lambda: None
+) -> tuple[str | None, Path]:
+    """Store a signature without an export, and return its digest and path."""
     (folder / "bucket").mkdir()
     (folder / "model.keras").write_bytes(b"a model")
     data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
@@ -163,40 +166,40 @@ def network() -> keras.Model:
     return keras.Sequential([keras.Input((2, 2, 1), name="input"), keras.layers.Flatten(), last])
 
 
-def test_what_is_known_of_a_model_is_stored_where_nothing_is_exported_of_it(tmp_path: Path) -> None:
-    digest, path = told(tmp_path, network())
+def test_the_signature_is_stored_without_an_export(tmp_path: Path) -> None:
+    digest, path = stored_signature(tmp_path, network())
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     signature = Signature.model_validate_json(path.read_bytes())
     assert (signature.classes, signature.probabilities) == (["cat", "dog"], True)
     assert signature.image is not None
     assert (signature.image.height, signature.image.lowest, signature.image.highest) == (2, 0, 7)
-    assert [(one.name, one.shape) for one in signature.inputs + signature.outputs] == [
+    assert [(model.name, model.shape) for model in signature.inputs + signature.outputs] == [
         ("input", [2, 2, 1]),
         ("animal", [2]),
     ]
-    (one,) = signature.models
+    (model,) = signature.models
     keras_file = ExportedFile(name="model.keras", sha256=hashlib.sha256(b"a model").hexdigest())
-    assert (one.model, one.keras, one.onnx, signature.check) == ("Last", keras_file, None, None)
+    assert (model.model, model.keras, model.onnx, signature.check) == ("Last", keras_file, None, None)
 
 
-def test_a_signature_that_cannot_be_told_or_stored_fails_no_training(tmp_path: Path) -> None:
+def test_errors_of_the_signature_do_not_fail_the_training(tmp_path: Path) -> None:
     def full() -> None:
         raise refused("ResultsNotWritable", "the bucket is full")
 
     of_one_size = keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(1)])
     for name, model, check in (("untold", of_one_size, lambda: None), ("unstored", network(), full)):
         (folder := tmp_path / name).mkdir()
-        digest, path = told(folder, model, check)
+        digest, path = stored_signature(folder, model, check)
         assert digest is None
         assert not path.exists()
 
 
-def test_an_attempt_whose_place_was_taken_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def taken() -> None:
+def test_a_superseded_attempt_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def superseded_check() -> None:
         raise superseded("attempt 1", "attempt 2")
 
     with pytest.raises(Failure, match="attempt 2 has begun since"):
-        exported(tmp_path, monkeypatch, all_in_order, taken)
+        exported(tmp_path, monkeypatch, all_in_order, superseded_check)
     (tmp_path / "other").mkdir()
     with pytest.raises(Failure, match="attempt 2 has begun since"):
-        told(tmp_path / "other", network(), taken)
+        stored_signature(tmp_path / "other", network(), superseded_check)

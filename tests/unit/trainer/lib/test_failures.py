@@ -2,8 +2,8 @@ from epochal_api.report import Report
 from epochal_trainer.lib.failures import warned
 
 
-def test_a_warning_fits_into_a_report_whatever_is_in_it() -> None:
-    one = warned("MissingClasses", "a\x1b" + "é" * 600)
-    assert one.message == r"a\x1b" + "é" * 506 + "…"
-    report = Report(attempt=1, sequence=1, stage="Loading", epochs=1, warnings=[one])
-    assert Report.model_validate_json(report.model_dump_json()).warnings == [one]
+def test_a_warning_is_escaped_and_truncated_for_a_report() -> None:
+    warning = warned("MissingClasses", "a\x1b" + "é" * 600)
+    assert warning.message == r"a\x1b" + "é" * 506 + "…"
+    report = Report(attempt=1, sequence=1, stage="Loading", epochs=1, warnings=[warning])
+    assert Report.model_validate_json(report.model_dump_json()).warnings == [warning]

@@ -4,7 +4,7 @@ import threading
 from epochal_trainer.lib import priority
 
 
-def test_only_the_thread_that_asks_for_it_gives_way() -> None:
+def test_only_the_priority_of_the_calling_thread_is_lowered() -> None:
     found: list[int] = []
 
     def ask() -> None:

@@ -11,12 +11,12 @@ def stopping() -> Iterator[Stopping]:
     listening = Stopping()
     listening.listen()
     yield listening
-    for number, taken in before.items():
-        signal.signal(number, taken)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once(stopping: Stopping, number: signal.Signals) -> None:
+def test_a_signal_raises_terminated(stopping: Stopping, number: signal.Signals) -> None:
     assert not stopping.requested
     assert stopping.seconds == 0
     with pytest.raises(Terminated):
@@ -25,7 +25,7 @@ def test_it_stops_at_once(stopping: Stopping, number: signal.Signals) -> None:
     assert stopping.seconds > 0
 
 
-def test_it_stops_where_asked_to(stopping: Stopping) -> None:
+def test_deferred_signals_are_raised_by_check(stopping: Stopping) -> None:
     with stopping.deferred():
         stopping.check()
         signal.raise_signal(signal.SIGTERM)
@@ -33,13 +33,13 @@ def test_it_stops_where_asked_to(stopping: Stopping) -> None:
             stopping.check()
 
 
-def test_a_second_signal_does_not_disturb_the_end(stopping: Stopping) -> None:
+def test_a_second_sigterm_is_ignored(stopping: Stopping) -> None:
     with pytest.raises(Terminated):
         signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
 
 
-def test_who_presses_ctrl_c_again_does_not_want_to_wait(stopping: Stopping) -> None:
+def test_a_second_ctrl_c_raises_keyboard_interrupt(stopping: Stopping) -> None:
     with stopping.deferred():
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):

@@ -12,7 +12,7 @@ import tensorflow as tf
     ],
     ids=lambda error: type(error).__name__,
 )
-def machine_fault(request: pytest.FixtureRequest) -> Exception:
-    """What neither the spec nor the data is to blame for."""
-    fault: Exception = request.param
-    return fault
+def machine_error(request: pytest.FixtureRequest) -> Exception:
+    """An error that neither the spec nor the data cause."""
+    error: Exception = request.param
+    return error

@@ -10,6 +10,8 @@ from epochal_api.network import Callback
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import callbacks
 
+from tests.unit.trainer.expect import expect_failure
+
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "BackupAndRestore": {"backup_dir": "backup"},
     "CSVLogger": {"filename": "more/log.csv"},
@@ -17,8 +19,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def specs(*described: dict[str, Any]) -> list[Callback]:
-    return [Callback.model_validate(one) for one in described]
+def specs(*documents: dict[str, Any]) -> list[Callback]:
+    return [Callback.model_validate(document) for document in documents]
 
 
 def names() -> list[str]:
@@ -29,11 +31,11 @@ def names() -> list[str]:
 @pytest.mark.parametrize("name", names())
 def test_every_callback_works(name: str, tmp_path: Path) -> None:
     built = callbacks.build(specs({"callback": name, **ARGUMENTS.get(name, {})}), folder=tmp_path)
-    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks._ALWAYS else [name])
+    assert [type(callback).__name__ for callback in built][:1] == ([] if name in callbacks._REPLACED else [name])
 
 
 @pytest.mark.parametrize("name", sorted(callbacks._REFUSED))
-def test_callbacks_that_need_code_are_refused(name: str, tmp_path: Path) -> None:
+def test_refused_callbacks(name: str, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=rf"spec\.training\.callbacks\[0\] \({name}\): it cannot be used here: "):
         callbacks.build(specs({"callback": name}), folder=tmp_path)
 
@@ -44,17 +46,25 @@ def test_callbacks_that_need_code_are_refused(name: str, tmp_path: Path) -> None
         ({"callback": "EarlyStop"}, "(EarlyStop): keras.callbacks has no 'EarlyStop'; did you mean EarlyStopping"),
         ({"callback": "EarlyStopping", "patient": 3}, "EarlyStopping has no argument 'patient'; did you mean patience"),
         ({"callback": "CSVLogger"}, "filename must be a path relative to the results, found None"),
-        ({"callback": "CSVLogger", "filename": "/etc/x"}, "filename must be relative and hold no '..', found '/etc/x'"),
-        ({"callback": "ModelCheckpoint", "filepath": "a/../../b.keras"}, "filepath must be relative and hold no '..'"),
+        (
+            {"callback": "CSVLogger", "filename": "/etc/x"},
+            "filename must be relative and must not contain '..', found '/etc/x'",
+        ),
+        (
+            {"callback": "ModelCheckpoint", "filepath": "a/../../b.keras"},
+            "filepath must be relative and must not contain '..'",
+        ),
         ({"callback": "ModelCheckpoint", "filepath": "a.pickle"}, "(ModelCheckpoint): "),
-        ({"callback": "CSVLogger", "filename": "é" * 100}, "filename must be of names of at most 150 bytes, found 'éé"),
-        ({"callback": "ModelCheckpoint", "filepath": "{epoch"}, "filepath '{epoch' cannot be filled in: expected '}'"),
+        (
+            {"callback": "CSVLogger", "filename": "é" * 100},
+            "filename must consist of names of at most 150 bytes, found 'éé",
+        ),
+        ({"callback": "ModelCheckpoint", "filepath": "{epoch"}, "filepath '{epoch' cannot be formatted: expected '}'"),
     ],
 )
-def test_faults_name_the_field(described: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"spec\.training\.callbacks\[0\] .*" + re.escape(message)) as caught:
+def test_failures_name_the_field(described: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with expect_failure("InvalidTraining", r"spec\.training\.callbacks\[0\] .*" + re.escape(message), 64):
         callbacks.build(specs(described), folder=tmp_path)
-    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +82,11 @@ def test_faults_name_the_field(described: dict[str, Any], message: str, tmp_path
         "{loss:/^9}",
     ],
 )
-def test_a_path_is_filled_in_with_numbers_alone(field: str, tmp_path: Path) -> None:
-    words = (
-        r"callbacks\[0\] \(ModelCheckpoint\): filepath may hold figures by their names, written as numbers, such as "
-    )
-    with pytest.raises(Failure, match=words) as caught:
+def test_invalid_placeholders_in_a_path(field: str, tmp_path: Path) -> None:
+    with expect_failure(
+        "InvalidTraining", r"callbacks\[0\] \(ModelCheckpoint\): filepath may use metrics by their names"
+    ):
         callbacks.build(specs({"callback": "ModelCheckpoint", "filepath": f"{field}.keras"}), folder=tmp_path)
-    assert caught.value.reason == "InvalidTraining"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,10 +95,10 @@ def test_a_path_is_filled_in_with_numbers_alone(field: str, tmp_path: Path) -> N
     ["{epoch}.keras", ".{epoch:03d}./{loss}.keras", "{loss:.2f}/{val_loss:08.3e}{{..}}.keras", "{loss:%}.keras"],
 )
 @pytest.mark.parametrize("figure", [0.5, -1e300, float("nan"), float("-inf")])
-def test_a_path_that_is_filled_in_stays_in_the_folder(filepath: str, figure: float, tmp_path: Path) -> None:
+def test_formatted_paths_stay_in_the_folder(filepath: str, figure: float, tmp_path: Path) -> None:
     described = specs({"callback": "ModelCheckpoint", "filepath": filepath})
     (built,) = callbacks.build(described, folder=tmp_path)
-    callbacks.check_figures(described, ["loss", "val_loss"])
+    callbacks.check_metric_names(described, ["loss", "val_loss"])
     path = built._get_file_path(0, None, {"loss": figure, "val_loss": figure})
     assert Path(path).resolve().is_relative_to(tmp_path)
 
@@ -106,7 +114,7 @@ def test_files_stay_in_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
-def test_what_a_checkpoint_put_back_is_not_loaded(tmp_path: Path) -> None:
+def test_restored_backup_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "backup").mkdir()
     files = [tmp_path / "backup" / name for name in ("latest.weights.h5", "training_metadata.json")]
     for file in files:
@@ -118,10 +126,10 @@ def test_what_a_checkpoint_put_back_is_not_loaded(tmp_path: Path) -> None:
     assert all(file.read_bytes() != b"damaged" for file in files)
 
 
-def test_those_that_are_built_are_described_in_their_order() -> None:
+def test_callback_specs() -> None:
     early, history = {"callback": "EarlyStopping", "patience": 2}, {"callback": "History"}
     nan = {"callback": "TerminateOnNaN"}
-    assert callbacks.described(specs(nan, history, early)) == [nan, early]
+    assert callbacks.callback_specs(specs(nan, history, early)) == [nan, early]
 
 
 @pytest.mark.parametrize(
@@ -132,54 +140,53 @@ def test_those_that_are_built_are_described_in_their_order() -> None:
         {"callback": "ModelCheckpoint", "filepath": "x.keras", "save_best_only": True},
     ],
 )
-def test_a_monitor_must_be_there(described: dict[str, Any]) -> None:
-    with pytest.raises(Failure, match=r"callbacks\[0\] .* monitors '\w+', but the figures are loss, accuracy"):
-        callbacks.check_figures(specs(described), ["loss", "accuracy"])
+def test_unknown_monitor(described: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match=r"callbacks\[0\] .* monitors '\w+', but the metrics are loss, accuracy"):
+        callbacks.check_metric_names(specs(described), ["loss", "accuracy"])
 
 
 @pytest.mark.parametrize(
     ("monitor", "figures", "ends"),
     [
         ("val_mea", ["loss", "mae", "val_loss", "val_mae"], r"val_loss, val_mae; did you mean val_mae.*\?$"),
-        ("val_mae", ["loss", "mae"], "but the figures are loss, mae; val_ figures need spec.data.validation$"),
-        ("zzz", ["loss", "val_loss"], "but the figures are loss, val_loss$"),
+        ("val_mae", ["loss", "mae"], "but the metrics are loss, mae; val_ metrics need spec.data.validation$"),
+        ("zzz", ["loss", "val_loss"], "but the metrics are loss, val_loss$"),
     ],
 )
-def test_what_may_have_been_meant_is_said(monitor: str, figures: list[str], ends: str) -> None:
+def test_suggestions_for_an_unknown_monitor(monitor: str, figures: list[str], ends: str) -> None:
     with pytest.raises(Failure, match=ends):
-        callbacks.check_figures(specs({"callback": "EarlyStopping", "monitor": monitor}), figures)
+        callbacks.check_metric_names(specs({"callback": "EarlyStopping", "monitor": monitor}), figures)
 
 
-def test_monitors_that_are_there() -> None:
+def test_known_monitors() -> None:
     described = [{"callback": "EarlyStopping"}, {"callback": "ModelCheckpoint", "filepath": "x.keras"}]
-    callbacks.check_figures(specs(*described), ["loss", "val_loss"])
-    callbacks.check_figures(specs(described[1], {"callback": "TerminateOnNaN"}), ["loss"])
+    callbacks.check_metric_names(specs(*described), ["loss", "val_loss"])
+    callbacks.check_metric_names(specs(described[1], {"callback": "TerminateOnNaN"}), ["loss"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"filepath": "{epoch}-{val_acc:.2f}.keras"}, r"filepath '\{epoch\}-\{val_acc:.2f\}.keras' cannot .*'val_acc'"),
-        ({"filepath": "{val_loss:.2f}.keras", "save_freq": 10}, "there are epoch, batch, loss$"),
-        ({"filepath": "{batch}.keras"}, "there are epoch, loss, val_loss$"),
-        ({"filepath": "{learning_rate}.keras"}, "there are epoch, loss, val_loss$"),
+        ({"filepath": "{val_loss:.2f}.keras", "save_freq": 10}, "available are epoch, batch, loss$"),
+        ({"filepath": "{batch}.keras"}, "available are epoch, loss, val_loss$"),
+        ({"filepath": "{learning_rate}.keras"}, "available are epoch, loss, val_loss$"),
         ({"filepath": "{epoch:zz}.keras"}, "ValueError"),
         ({"filepath": "{0}.keras"}, "IndexError"),
         ({"filepath": "{loss:d}.keras"}, "ValueError: Unknown format code 'd' for object of type 'float'"),
         ({"filepath": "{epoch:.2}.keras"}, "ValueError: Precision not allowed"),
     ],
 )
-def test_the_name_of_a_file_is_made_of_figures_that_are_there(arguments: dict[str, Any], message: str) -> None:
+def test_unknown_metrics_in_a_path(arguments: dict[str, Any], message: str) -> None:
     described = specs({"callback": "ModelCheckpoint", **arguments})
-    with pytest.raises(Failure, match=message) as caught:
-        callbacks.check_figures(described, ["loss", "val_loss"])
-    assert caught.value.reason == "InvalidTraining"
+    with expect_failure("InvalidTraining", message):
+        callbacks.check_metric_names(described, ["loss", "val_loss"])
     named: list[dict[str, Any]] = [
         {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{batch}.keras", "save_freq": 3},
         {"callback": "ReduceLROnPlateau"},
         {"callback": "ModelCheckpoint", "filepath": "{epoch:02}-{val_loss:.2f}-{learning_rate:.3f}.keras"},
     ]
-    callbacks.check_figures(specs(*named), ["loss", "val_loss"])
+    callbacks.check_metric_names(specs(*named), ["loss", "val_loss"])
 
 
 SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
@@ -192,9 +199,7 @@ SCHEDULE = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
         ("SwapEMAWeights", {"use_ema": False}, {"use_ema": True}),
     ],
 )
-def test_an_optimizer_must_take_what_a_callback_does(
-    callback: str, wrong: dict[str, Any], right: dict[str, Any]
-) -> None:
+def test_optimizer_must_support_callbacks(callback: str, wrong: dict[str, Any], right: dict[str, Any]) -> None:
     described = specs({"callback": callback, **ARGUMENTS.get(callback, {})})
     for wrapped in (lambda optimizer: optimizer, keras.optimizers.LossScaleOptimizer):
         callbacks.check_optimizer(described, wrapped(keras.optimizers.Adam(**right)))
@@ -205,16 +210,14 @@ def test_an_optimizer_must_take_what_a_callback_does(
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
 @pytest.mark.parametrize("validated", [False, True])
-def test_a_training_that_is_stopped_leaves_averaged_weights_too(
-    tmp_path: Path, *, swap_on_epoch: bool, validated: bool
-) -> None:
+def test_early_stop_leaves_averaged_weights(tmp_path: Path, *, swap_on_epoch: bool, validated: bool) -> None:
     features = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
     labels = features.sum(axis=1)
 
     def weights(epochs: int, *described: dict[str, Any]) -> list[Any]:
         keras.utils.set_random_seed(1)
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse")
+        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9), "mse", jit_compile=False)
         model.fit(
             features,
             labels,
@@ -240,17 +243,11 @@ def test_a_training_that_is_stopped_leaves_averaged_weights_too(
         ([{"restore_best_weights": True, "best_epoch": 2, "best_weights": [1]}], 3),
         ([{"restore_best_weights": True, "best_epoch": 0, "best_weights": None}], None),
         ([{"restore_best_weights": False, "best_epoch": 2}], None),
-        (
-            [
-                {"restore_best_weights": True, "best_epoch": 2, "best_weights": [1]},
-                {"restore_best_weights": True, "best_epoch": 4, "best_weights": [1]},
-            ],
-            5,
-        ),
+        ([{"restore_best_weights": True, "best_epoch": at, "best_weights": [1]} for at in (2, 4)], 5),
     ],
     ids=str,
 )
-def test_the_epoch_whose_weights_were_put_back(found: list[dict[str, Any]], epoch: int | None) -> None:
+def test_restored_epoch(found: list[dict[str, Any]], epoch: int | None) -> None:
     early = [keras.callbacks.EarlyStopping() for _ in found]
     for callback, attributes in zip(early, found, strict=True):
         vars(callback).update({"best_weights": None} | attributes)
@@ -270,8 +267,6 @@ NAN = {"callback": "TerminateOnNaN"}
     ],
     ids=["no averages", "averages", "of a scaled loss", "swapped"],
 )
-def test_weights_that_no_epoch_was_validated_with(
-    tmp_path: Path, optimizer: Any, described: list[dict[str, Any]], *, averages: bool
-) -> None:
+def test_ends_with_averages(tmp_path: Path, optimizer: Any, described: list[dict[str, Any]], *, averages: bool) -> None:
     built = callbacks.build(specs(*described), folder=tmp_path)
-    assert callbacks.leaves_averages(optimizer, built) is averages
+    assert callbacks.ends_with_averages(optimizer, built) is averages

@@ -4,23 +4,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import network
-from epochal_trainer.model.compile import (
-    check_labels,
-    compile_model,
-    described_loss,
-    described_optimizer,
-    optimizer_slots,
-)
+from epochal_trainer.model.compile import check_labels, compile_model, loss_spec, optimizer_slots, optimizer_spec
+
+from tests.unit.trainer.expect import expect_failure
+from tests.unit.trainer.model.networks import build_network, network_spec
 
 
 @pytest.fixture
 def model() -> keras.Model:
-    layers = [{"layer": "Dense", "units": 3, "activation": "softmax"}]
-    return network.build(Network.model_validate({"input": {"shape": [4]}, "layers": layers}), seed=1, memory=1 << 30)
+    return build_network(network_spec([4], {"layer": "Dense", "units": 3, "activation": "softmax"}))
 
 
 SCHEDULE = {"name": "PolynomialDecay", "initial_learning_rate": 0.0, "decay_steps": 9, "end_learning_rate": 0.1}
@@ -30,7 +24,7 @@ def training(**fields: Any) -> Training:
     return Training.model_validate({"loss": "SparseCategoricalCrossentropy", **fields})
 
 
-def test_names_and_objects(model: keras.Model) -> None:
+def test_compile_names_and_objects(model: keras.Model) -> None:
     spec = training(
         optimizer={"name": "SGD", "momentum": 0.9},
         loss={"name": "CategoricalCrossentropy", "label_smoothing": 0.1},
@@ -45,7 +39,7 @@ def test_names_and_objects(model: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("metrics", [["mae", "MSE", "acc"], ["mean_absolute_error", "auc", "accuracy"]], ids=str)
-def test_a_metric_by_a_text_is_called_so_as_keras_does_it(model: keras.Model, metrics: list[str]) -> None:
+def test_short_metric_names_as_in_keras(model: keras.Model, metrics: list[str]) -> None:
     labels = np.eye(3, dtype="float32")
     model.compile(loss="CategoricalCrossentropy", metrics=metrics)
     plain = model.evaluate(np.zeros((3, 4)), labels, verbose=0, return_dict=True)
@@ -65,16 +59,14 @@ def test_a_metric_by_a_text_is_called_so_as_keras_does_it(model: keras.Model, me
     ],
     ids=str,
 )
-def test_a_metric_by_its_class_has_the_name_that_the_class_gives_it(
-    model: keras.Model, metrics: list[Any], names: list[str]
-) -> None:
+def test_class_metric_names(model: keras.Model, metrics: list[Any], names: list[str]) -> None:
     spec = training(loss="CategoricalCrossentropy", metrics=metrics)
     compile_model(model, spec)
     assert list(check_labels(model, spec, np.eye(3, dtype="float32"))) == ["loss", *names]
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "told"),
+    ("optimizer", "is_logged"),
     [
         ({"name": "SGD", "learning_rate": 0}, True),
         ({"name": "LossScaleOptimizer", "inner_optimizer": {"name": "SGD", "learning_rate": 0.0}}, True),
@@ -83,11 +75,11 @@ def test_a_metric_by_its_class_has_the_name_that_the_class_gives_it(
     ],
     ids=str,
 )
-def test_a_rate_of_0_is_told(
-    model: keras.Model, caplog: pytest.LogCaptureFixture, optimizer: Any, *, told: bool
+def test_warning_of_learning_rate_0(
+    model: keras.Model, caplog: pytest.LogCaptureFixture, optimizer: Any, *, is_logged: bool
 ) -> None:
     compile_model(model, training(optimizer=optimizer))
-    assert ["spec.training.optimizer.learning_rate is 0" in line for line in caplog.messages] == [True] * told
+    assert ["spec.training.optimizer.learning_rate is 0" in line for line in caplog.messages] == [True] * is_logged
 
 
 @pytest.mark.parametrize(
@@ -101,20 +93,18 @@ def test_a_rate_of_0_is_told(
         ({"metrics": ["accuracy", "exactness"]}, "spec.training.metrics[1] (exactness): keras.metrics has no"),
     ],
 )
-def test_faults_name_the_field(model: keras.Model, fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(Failure, match=re.escape(message)) as caught:
+def test_failures_name_the_field(model: keras.Model, fields: dict[str, Any], message: str) -> None:
+    with expect_failure("InvalidTraining", re.escape(message), 64):
         compile_model(model, training(**fields))
-    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
 
 
-def test_weights_of_classes_are_a_part_of_the_loss() -> None:
-    assert described_loss(training()) == {"name": "SparseCategoricalCrossentropy"}
-    assert described_loss(training(classWeight={"1": 2}))["class_weight"] == {"1": "2"}
+def test_loss_spec_includes_class_weights() -> None:
+    assert loss_spec(training()) == {"name": "SparseCategoricalCrossentropy"}
+    assert loss_spec(training(classWeight={"1": 2}))["class_weight"] == {"1": "2"}
 
 
 def built(training: Training, *layers: dict[str, Any]) -> keras.Model:
-    described = Network.model_validate({"input": {"shape": [4]}, "layers": list(layers)})
-    return network.build(described, seed=1, memory=1 << 30, training=training)
+    return build_network(network_spec([4], *layers), training=training)
 
 
 HIDDEN = {"layer": "Dense", "units": 3}
@@ -133,28 +123,28 @@ SCALED = {"name": "LossScaleOptimizer", "inner_optimizer": {"name": "SGD"}, "ini
     ],
     ids=str,
 )
-def test_the_loss_is_scaled_once(precision: str, optimizer: Any, scale: float | None) -> None:
+def test_loss_scaling(precision: str, optimizer: Any, scale: float | None) -> None:
     spec = training(precision=precision, optimizer=optimizer)
     model = built(spec, HIDDEN, HIDDEN)
     compile_model(model, spec)
     assert float(model.optimizer.scale_loss(np.float32(1))) == (scale or 1)
     inner = getattr(model.optimizer, "inner_optimizer", None)
     assert not isinstance(inner, keras.optimizers.LossScaleOptimizer)
-    named = described_optimizer(spec)["name"]
+    named = optimizer_spec(spec)["name"]
     assert named == type(model.optimizer).__name__
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
-def test_gradients_that_would_vanish_are_refused(dtype: str) -> None:
+def test_float16_without_loss_scaling(dtype: str) -> None:
     wrapped = {"layer": "TimeDistributed", "wrapped": {**HIDDEN, "dtype": dtype, "name": "half"}}
     layers: list[dict[str, Any]] = [{"layer": "Reshape", "target_shape": [1, 4]}, wrapped, {"layer": "Flatten"}, HIDDEN]
     spec = training()
-    with pytest.raises(
-        Failure,
-        match=rf"spec.training.precision: found float32, but the layer 'half' has dtype {dtype}.* mixed_float16,",
-    ) as caught:
+    with expect_failure(
+        "InvalidTraining",
+        rf"spec.training.precision: found float32, but the layer 'half' has dtype {dtype}.* mixed_float16,",
+        64,
+    ):
         compile_model(built(spec, *layers), spec)
-    assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
     for scaled in (training(precision="mixed_float16"), training(optimizer={"name": "SGD", "loss_scale_factor": 8.0})):
         compile_model(built(scaled, *layers), scaled)
 
@@ -171,7 +161,7 @@ def test_gradients_that_would_vanish_are_refused(dtype: str) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
-def test_what_an_optimizer_keeps_is_counted(optimizer: Any, slots: int, precision: str) -> None:
+def test_optimizer_slots(optimizer: Any, slots: int, precision: str) -> None:
     spec = training(optimizer=optimizer, precision=precision)
     assert optimizer_slots(spec) == slots
     model = built(spec, {**HIDDEN, "units": 999})
@@ -187,14 +177,13 @@ def test_what_an_optimizer_keeps_is_counted(optimizer: Any, slots: int, precisio
         ({"metrics": ["F1Score"]}, np.zeros((2,), "int64"), "spec.training.metrics[0] (F1Score): "),
     ],
 )
-def test_labels_that_do_not_fit(
+def test_labels_that_loss_or_metric_refuse(
     model: keras.Model, fields: dict[str, Any], labels: np.ndarray[Any, Any], message: str
 ) -> None:
     spec = training(**fields)
     compile_model(model, spec)
-    with pytest.raises(Failure, match=re.escape(message) + r".*a network that gives \(None, 3\)") as caught:
+    with expect_failure("InvalidTraining", re.escape(message) + r".*a network with the output shape \(None, 3\)"):
         check_labels(model, spec, labels)
-    assert caught.value.reason == "InvalidTraining"
 
 
 @pytest.mark.parametrize(
@@ -204,12 +193,12 @@ def test_labels_that_do_not_fit(
         ("top_k_categorical_accuracy", np.zeros(2, "u1"), "SparseTopKCategoricalAccuracy"),
     ],
 )
-def test_a_metric_of_other_labels_is_named_with_the_one_that_suits(
+def test_advice_for_a_metric_of_other_labels(
     model: keras.Model, metric: str, labels: np.ndarray[Any, Any], suits: str
 ) -> None:
     spec = training(metrics=["accuracy", metric])
     compile_model(model, spec)
-    found = f"spec.training.metrics[1] ({metric}): it takes a value for each output, and the labels are class indices: "
+    found = f"spec.training.metrics[1] ({metric}): it takes a value for each output, but the labels are class indices: "
     with pytest.raises(Failure, match=re.escape(f"{found}use {suits} (with labels of shape")) as caught:
         check_labels(model, spec, labels)
     assert (caught.value.reason, caught.value.exit_code) == ("InvalidTraining", 64)
@@ -217,8 +206,8 @@ def test_a_metric_of_other_labels_is_named_with_the_one_that_suits(
 
 @pytest.mark.parametrize("units", [2, 4])
 @pytest.mark.parametrize("metric", ["Precision", "Recall", "AUC", "F1Score", "MeanIoU"])
-def test_the_words_of_the_device_are_not_told(metric: str, units: int) -> None:
-    """Whatever the number of outputs: labels must not pass for a row of them."""
+def test_no_device_errors_in_messages(metric: str, units: int) -> None:
+    """With any number of outputs: labels must not be broadcast as a row of outputs."""
     described = {"name": metric, "num_classes": units} if metric == "MeanIoU" else metric
     spec = training(metrics=[described])
     model = built(spec, {**HIDDEN, "units": units})
@@ -230,7 +219,7 @@ def test_the_words_of_the_device_are_not_told(metric: str, units: int) -> None:
         assert f"numpy.eye({units})[y] and use the loss CategoricalCrossentropy" in caught.value.message
 
 
-def test_nor_where_nothing_else_is_known() -> None:
+def test_device_error_without_advice() -> None:
     spec = training(metrics=["Mean"])
     model = built(spec, HIDDEN)
     compile_model(model, spec)
@@ -248,11 +237,9 @@ def test_nor_where_nothing_else_is_known() -> None:
         "Model.compute_loss",
     ],
 )
-def test_a_fault_of_the_machine_is_none_of_the_spec(
-    monkeypatch: pytest.MonkeyPatch, part: str, machine_fault: Exception
-) -> None:
+def test_machine_errors_pass_through(monkeypatch: pytest.MonkeyPatch, part: str, machine_error: Exception) -> None:
     def broken(*_: Any, **__: Any) -> None:
-        raise machine_fault
+        raise machine_error
 
     def compiled(spec: Training) -> None:
         model = built(spec, HIDDEN)
@@ -260,5 +247,5 @@ def test_a_fault_of_the_machine_is_none_of_the_spec(
         check_labels(model, spec, np.zeros(3))
 
     monkeypatch.setattr(f"keras.{part}", broken)
-    with pytest.raises(type(machine_fault), match="broken"):
+    with pytest.raises(type(machine_error), match="broken"):
         compiled(training(optimizer="Adam"))

@@ -5,12 +5,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import graph, network
+from epochal_trainer.model import graph
 from epochal_trainer.model.indices import check_indices
+
+from tests.unit.trainer.expect import expect_failure
+from tests.unit.trainer.model.networks import build_network, network_spec
 
 EMBEDDING = {"layer": "Embedding", "input_dim": 10, "output_dim": 2}
 ENCODING = {"layer": "CategoryEncoding", "num_tokens": 10}
@@ -45,25 +47,24 @@ NOT_LOOKED_UP: dict[str, list[dict[str, Any]]] = {
 
 
 def check(layers: list[dict[str, Any]], features: Any) -> None:
-    described = Network.model_validate({"input": {"shape": [3]}, "layers": layers})
-    network.build(described, seed=1, memory=1 << 30)
-    check_indices(Samples(np.array(features), np.zeros(len(features)), "x", "y"), graph.nodes_of(described))
+    spec = network_spec([3], *layers)
+    build_network(spec)
+    check_indices(Samples(np.array(features), np.zeros(len(features)), "x", "y"), graph.build_nodes(spec))
 
 
 @pytest.mark.parametrize("case", LOOKED_UP)
 @pytest.mark.parametrize("kind", ["uint8", "int64", "float32"])
-def test_an_index_that_a_layer_has_not_is_named(case: str, kind: str) -> None:
+def test_index_out_of_range(case: str, kind: str) -> None:
     layers = LOOKED_UP[case]
     check(layers, np.array([[0, 9, 9]], kind))
-    words = r"x holds (12|12\.0) at \[1, 2\], and spec\.network\.layers\[\d\] \(.*\) has (input_dim|num_tokens) 10: .* "
-    with pytest.raises(Failure, match=words + "from 0 to 9") as caught:
+    words = r"x holds (12|12\.0) at \[1, 2\], but spec\.network\.layers\[\d\] \(.*\) has (input_dim|num_tokens) 10: .* "
+    with expect_failure("InvalidData", words + "from 0 to 9", 65):
         check(layers, np.array([[0, 0, 9], [1, 2, 12]], kind))
-    assert (caught.value.reason, caught.value.exit_code) == ("InvalidData", 65)
 
 
 @pytest.mark.parametrize("case", LOOKED_UP)
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_in_no_precision_another_index_is_looked_up(case: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_indices_are_exact_in_any_precision(case: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     for kind in (keras.layers.Embedding, keras.layers.ReversibleEmbedding, keras.layers.CategoryEncoding):
 
@@ -75,15 +76,14 @@ def test_in_no_precision_another_index_is_looked_up(case: str, precision: str, m
     training = Training.model_validate({"loss": "mse", "precision": precision})
     size = 70_001
     layers = json.loads(json.dumps(LOOKED_UP[case]).replace(": 10", f": {size}"))
-    described = Network.model_validate({"input": {"shape": [3]}, "layers": [*layers, {"layer": "Dense", "units": 1}]})
-    model = network.build(described, seed=1, memory=1 << 30, training=training)
+    model = build_network(network_spec([3], *layers, {"layer": "Dense", "units": 1}), training=training)
     seen.clear()
     model(np.array([[257, 2049, size - 1]], "float32"))
     assert {int(index) for inputs in seen for index in np.array(inputs, "float64").flat} == {257, 2049, size - 1}
 
 
 @pytest.mark.parametrize("case", NOT_LOOKED_UP)
-def test_what_is_no_index_is_not_looked_at(case: str) -> None:
+def test_features_that_are_no_indices(case: str) -> None:
     check(NOT_LOOKED_UP[case], [[0, 3, 12]])
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_index_is_not_looked_at(case: str) -> None:
     ("layer", "good", "bad"),
     [(EMBEDDING, [-10, 9, 9.9], -11), (EMBEDDING, [0], 10), (ENCODING, [-0.9, 0, 9.9], -1), (ENCODING, [0], 10)],
 )
-def test_what_counts_is_what_keras_makes_of_it(layer: dict[str, Any], good: list[float], bad: float) -> None:
+def test_index_range_as_in_keras(layer: dict[str, Any], good: list[float], bad: float) -> None:
     check([layer], [[value] * 3 for value in good])
     with pytest.raises(Failure, match=re.escape(f"x holds {float(bad)} at [1, 0]")):
         check([layer], [[0.0, 0.0, 0.0], [bad, bad, bad]])

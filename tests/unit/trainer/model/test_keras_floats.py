@@ -1,4 +1,4 @@
-"""What Keras takes as 0.0 and 1.0 it takes as 0 and 1, which the API server makes of them: whatever the class."""
+"""Float arguments of every Keras class accept 0 and 1, which the API server makes of 0.0 and 1.0."""
 
 import inspect
 import re
@@ -27,7 +27,7 @@ MODULES: Sequence[ModuleType] = (
     keras.regularizers,
     keras.constraints,
 )
-REFUSED = {*keras_objects._REFUSED, *callbacks._REFUSED, *callbacks._ALWAYS}
+REFUSED = {*keras_objects._REFUSED, *callbacks._REFUSED, *callbacks._REPLACED}
 
 Make = Callable[[], Any]
 REQUIRED: Mapping[str, Make] = {
@@ -95,7 +95,7 @@ NO_FLOATS = re.compile(
     r"|.*(initializer|regularizer|constraint|_format|filename|filepath|_shape|_dim|_size|_rank|_axes|_ids|_tokens)"
     r"|num_.*|units|filters|strides|dims|n|height|width|groups|lora_.*|size|quantization_config"
 )
-"""Arguments that are no floats: what TensorFlow makes of a size of 0 may end the process."""
+"""Arguments that are no floats: a size of 0 may crash TensorFlow."""
 
 
 def classes() -> Iterator[tuple[ModuleType, str]]:
@@ -108,14 +108,14 @@ def classes() -> Iterator[tuple[ModuleType, str]]:
 
 
 def parameters(kind: type) -> dict[str, inspect.Parameter]:
-    """Returns the parameters of a class, and those of its bases as far as it hands arguments on to them."""
+    """Returns the parameters of a class, and those of its bases to which it passes arguments."""
     found: dict[str, inspect.Parameter] = {}
     for base in kind.__mro__[:-1]:
         if "__init__" not in vars(base):
             continue
         of_base = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         named = [each for each in of_base if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
-        # What a base needs it is given by the class.
+        # The class passes the required arguments of a base.
         optional = [each for each in named if each.default is not each.empty]
         found = {each.name: each for each in (optional if found else named)} | found
         if not any(each.kind is each.VAR_KEYWORD for each in of_base):
@@ -167,11 +167,11 @@ def entries(docstring: str) -> dict[str, str]:
     return found
 
 
-def test_the_table_of_floats_has_all_that_keras_documents() -> None:
+def test_float_arguments_as_in_keras_docstrings() -> None:
     kinds = [getattr(module, name) for module, name in classes()]
     missing = {(kind.__name__, name) for kind in kinds for name in documented(kind) if not takes_floats(kind, name)}
     assert missing == set()
-    assert frozenset().union(*map(documented, kinds)) >= keras_objects._FLOATS
+    assert frozenset().union(*map(documented, kinds)) >= keras_objects._FLOAT_ARGUMENTS
 
 
 def number(default: Any) -> bool:
@@ -195,7 +195,7 @@ def numbers(kind: type) -> Iterator[tuple[str, Any]]:
 
 
 def as_served(value: Any) -> Any:
-    """Returns what the API server makes of numbers."""
+    """Returns numbers in the form in which the API server returns them."""
     return [int(each) for each in value] if isinstance(value, list) else int(value)
 
 
@@ -219,12 +219,7 @@ INPUTS: Sequence[tuple[Any, ...]] = (
     (ROWS, [ROWS, ROWS]),
     (ROWS, [ROWS]),
 )
-FIGURES: Sequence[tuple[Any, ...]] = (
-    (ONE_HOT, ROWS),
-    (np.array([0, 1]), ROWS),
-    (ONE_HOT[:, :1], ROWS[:, :1]),
-    (ROWS,),
-)
+FIGURES: Sequence[tuple[Any, ...]] = ((ONE_HOT, ROWS), (np.array([0, 1]), ROWS), (ONE_HOT[:, :1], ROWS[:, :1]), (ROWS,))
 
 
 def optimized(optimizer: Any) -> Any:
@@ -243,12 +238,12 @@ def no_use(_: Any) -> Any:
     return []
 
 
-def called(*given: Any, **named: Any) -> Callable[[Any], Any]:
-    return lambda made: made(*given, **named)
+def called(*arguments: Any, **named: Any) -> Callable[[Any], Any]:
+    return lambda instance: instance(*arguments, **named)
 
 
 def fed(*figures: Any) -> Callable[[Any], Any]:
-    return lambda made: measured(made, *figures)
+    return lambda instance: measured(instance, *figures)
 
 
 USES: Mapping[ModuleType, Sequence[Callable[[Any], Any]]] = {
@@ -256,16 +251,16 @@ USES: Mapping[ModuleType, Sequence[Callable[[Any], Any]]] = {
     keras.losses: [called(*each) for each in FIGURES],
     keras.metrics: [fed(*each) for each in FIGURES],
     keras.optimizers: [optimized],
-    keras.optimizers.schedules: [lambda made: made(keras.ops.cast(3, "int64"))],
+    keras.optimizers.schedules: [lambda instance: instance(keras.ops.cast(3, "int64"))],
     keras.initializers: [called((4, 4))],
     keras.regularizers: [called(ROWS)],
     keras.constraints: [called(ROWS)],
 }
-"""What objects of a module may be for."""
+"""Uses of the objects of a module."""
 
 
 def outcome(make: Make, use: Callable[[Any], Any]) -> list[Any] | None:
-    """Returns what comes out of an object of Keras; None if it cannot be made, or not be used."""
+    """Returns the result of a use of a Keras object; None if it cannot be built or used."""
     keras.utils.set_random_seed(1)
     try:
         return [np.asarray(each) for each in keras.tree.flatten(use(make()))]
@@ -275,39 +270,39 @@ def outcome(make: Make, use: Callable[[Any], Any]) -> list[Any] | None:
 
 @cache
 def use_of(module: ModuleType, name: str) -> Callable[[Any], Any] | None:
-    """Returns the first use that an object of a class can be put to."""
+    """Returns the first use that works for an object of a class."""
     kind = getattr(module, name)
     return next((use for use in USES.get(module, ()) if outcome(lambda: kind(**required(kind)), use) is not None), None)
 
 
 @pytest.mark.parametrize(("module", "name"), list(classes()), ids=lambda value: getattr(value, "__name__", value))
-def test_whole_numbers_stand_for_floats(module: ModuleType, name: str) -> None:
+def test_integers_for_float_arguments(module: ModuleType, name: str) -> None:
     kind = getattr(module, name)
     written_as = list(numbers(kind))
     use = (use_of(module, name) if written_as else None) or no_use
     for argument, written in written_as:
         served = as_served(written)
         if isinstance(parameters(kind)[argument].default, float):
-            # The default says it: what is built is the very same, and need not be put to use.
-            one = outcome(lambda: kind(**{**required(kind), argument: written}), no_use)  # noqa: B023
-            other = outcome(lambda: build(module, name, {**required(kind), argument: served}), no_use)  # noqa: B023
-            assert one == other, (argument, served)
+            # The default is a float, so the built object is the same, and need not be used.
+            expected = outcome(lambda: kind(**{**required(kind), argument: written}), no_use)  # noqa: B023
+            found = outcome(lambda: build(module, name, {**required(kind), argument: served}), no_use)  # noqa: B023
+            assert expected == found, (argument, served)
             continue
-        wanted = outcome(lambda: kind(**{**required(kind), argument: written}), use)  # noqa: B023 - called at once
+        expected = outcome(lambda: kind(**{**required(kind), argument: written}), use)  # noqa: B023 - called at once
         where = f"{name}({argument}={served})"
-        if argument in floats(kind) and wanted is not None:
-            build(module, name, {**required(kind), argument: served})  # the very same, which needs no other try
+        if argument in floats(kind) and expected is not None:
+            build(module, name, {**required(kind), argument: served})  # the same object, which needs no other use
             continue
-        as_it_is = outcome(lambda: kind(**{**required(kind), argument: served}), use)  # noqa: B023
+        unconverted = outcome(lambda: kind(**{**required(kind), argument: served}), use)  # noqa: B023
         if argument in floats(kind):
-            assert as_it_is is None, f"{where} would do, and becomes a float"
-        elif wanted is not None:
-            assert as_it_is is not None, f"{where} would do if it became a float"
-            for one, other in zip(as_it_is, wanted, strict=True):
-                np.testing.assert_array_equal(one, other, where)
+            assert unconverted is None, f"{where} works as an integer, but becomes a float"
+        elif expected is not None:
+            assert unconverted is not None, f"{where} would work as a float"
+            for value, expected_value in zip(unconverted, expected, strict=True):
+                np.testing.assert_array_equal(value, expected_value, where)
 
 
-def test_most_classes_are_put_to_use() -> None:
+def test_most_classes_are_used() -> None:
     unused = [
         name
         for module, name in classes()
@@ -318,7 +313,7 @@ def test_most_classes_are_put_to_use() -> None:
     assert " ".join(unused) == "MelSpectrogram StringLookup TextVectorization ConvLSTM3D"
 
 
-def test_a_schedule_that_begins_at_zero_and_a_beta_that_is_whole() -> None:
+def test_integers_in_a_schedule_and_for_beta() -> None:
     schedule = {"name": "CosineDecay", "initial_learning_rate": 0, "decay_steps": 10, "warmup_target": 1}
     optimizer = build(keras.optimizers, "SGD", {"learning_rate": {**schedule, "warmup_steps": 5}})
     assert float(optimizer.learning_rate) == 0
@@ -326,17 +321,17 @@ def test_a_schedule_that_begins_at_zero_and_a_beta_that_is_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [(1, 1.0), (0.5, 0.5), ([0, [1]], [0.0, [1.0]]), (True, True), ("1", "1"), (None, None), (10**400, 10**400)],
 )
-def test_only_integers_become_floats(value: Any, wanted: Any) -> None:
+def test_as_float(value: Any, expected: Any) -> None:
     found = as_float(value)
-    assert found == wanted
-    assert type(found) is type(wanted)
+    assert found == expected
+    assert type(found) is type(expected)
 
 
 @pytest.mark.parametrize("name", ["RandomInvert", "RandomColorDegeneration"])
-def test_a_layer_of_whole_numbers_keeps_its_integers(name: str) -> None:
+def test_layer_of_integers_keeps_them(name: str) -> None:
     layer = build(keras.layers, name, {"factor": 1, "value_range": [0, 255], "dtype": "uint8"})
     images = np.full((1, 4, 4, 3), 7, "uint8")
     assert layer(images, training=True).dtype == "uint8"

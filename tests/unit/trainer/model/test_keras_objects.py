@@ -2,7 +2,7 @@ import keras
 import pytest
 from epochal_api.network import Named
 from epochal_trainer.model import keras_objects
-from epochal_trainer.model.keras_objects import InvalidObject, build, explain, named
+from epochal_trainer.model.keras_objects import InvalidObject, build, build_named, explain
 
 
 @pytest.mark.parametrize(
@@ -15,23 +15,23 @@ from epochal_trainer.model.keras_objects import InvalidObject, build, explain, n
         (keras.metrics, Named(name="AUC", curve="PR"), keras.metrics.AUC),
     ],
 )
-def test_named(module: object, spec: Named, expected: type) -> None:
-    assert type(named(module, spec)) is expected  # type: ignore[arg-type]
+def test_build_named(module: object, spec: Named, expected: type) -> None:
+    assert type(build_named(module, spec)) is expected  # type: ignore[arg-type]
 
 
-def test_short_names_of_functions() -> None:
-    assert named(keras.losses, Named(name="mse")) is keras.losses.mean_squared_error
+def test_short_name_of_a_function() -> None:
+    assert build_named(keras.losses, Named(name="mse")) is keras.losses.mean_squared_error
 
 
-def test_a_schedule_for_the_learning_rate() -> None:
+def test_learning_rate_schedule() -> None:
     rate = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 10}
-    optimizer = named(keras.optimizers, Named(name="Adam", learning_rate=rate))
+    optimizer = build_named(keras.optimizers, Named(name="Adam", learning_rate=rate))
     assert float(optimizer.learning_rate) == pytest.approx(0.1)
 
 
-def test_an_optimizer_in_an_optimizer() -> None:
+def test_inner_optimizer() -> None:
     inner = {"name": "SGD", "learning_rate": 0.5}
-    optimizer = named(keras.optimizers, Named(name="LossScaleOptimizer", inner_optimizer=inner))
+    optimizer = build_named(keras.optimizers, Named(name="LossScaleOptimizer", inner_optimizer=inner))
     assert float(optimizer.inner_optimizer.learning_rate) == 0.5
 
 
@@ -47,9 +47,9 @@ def test_an_optimizer_in_an_optimizer() -> None:
         (Named(name="__loader__"), "keras.optimizers has no '__loader__'"),
     ],
 )
-def test_wrong_optimizers(spec: Named, message: str) -> None:
+def test_invalid_optimizers(spec: Named, message: str) -> None:
     with pytest.raises(InvalidObject, match=message):
-        named(keras.optimizers, spec)
+        build_named(keras.optimizers, spec)
 
 
 @pytest.mark.parametrize(
@@ -60,45 +60,43 @@ def test_wrong_optimizers(spec: Named, message: str) -> None:
         ({"kernel_regularizer": "L1L3"}, "did you mean L1L2"),
     ],
 )
-def test_what_keras_does_not_know_by_its_name_may_have_been_meant_otherwise(
-    arguments: dict[str, str], meant: str
-) -> None:
+def test_suggestions_for_identifiers(arguments: dict[str, str], meant: str) -> None:
     with pytest.raises(InvalidObject, match=meant):
         build(keras.layers, "Dense", {"units": 2, **arguments})
 
 
-def test_the_accuracy_that_suits_is_named_first() -> None:
+def test_suggestion_of_accuracy() -> None:
     with pytest.raises(InvalidObject, match="did you mean accuracy or Accuracy"):
-        named(keras.metrics, Named(name="acuracy"))
+        build_named(keras.metrics, Named(name="acuracy"))
 
 
 @pytest.mark.parametrize(
     "value", [1, {"name": "Zeros"}, {"layer": "Danse"}, [{"layer": "Dense", "unit": 1}], "x" * 5_000]
 )
-def test_long_names_of_arguments_are_cut(value: object) -> None:
+def test_messages_shorten_arguments(value: object) -> None:
     with pytest.raises(InvalidObject) as caught:
         build(keras.layers, "Dense", {"x" * 50_000: value, "units": "y" * 50_000})
     assert len(str(caught.value)) < 1_500
 
 
-def test_a_function_takes_no_arguments() -> None:
-    with pytest.raises(InvalidObject, match=r"mse is a function and takes no arguments \(delta\): name the class"):
-        named(keras.losses, Named(name="mse", delta=1.0))
+def test_function_with_arguments() -> None:
+    with pytest.raises(InvalidObject, match=r"mse is a function and takes no arguments \(delta\): use the class"):
+        build_named(keras.losses, Named(name="mse", delta=1.0))
 
 
-def test_lists_hold_objects() -> None:
+def test_objects_in_lists() -> None:
     cells = [{"layer": "GRUCell", "units": 2}, {"layer": "LSTMCell", "units": 3}]
     layer = build(keras.layers, "StackedRNNCells", {"cells": cells})
     assert [type(cell).__name__ for cell in layer.cells] == ["GRUCell", "LSTMCell"]
 
 
-def test_every_refusal_names_something_that_keras_has() -> None:
+def test_refused_names_exist_in_keras() -> None:
     modules = [keras.layers, keras.losses, keras.metrics, keras.optimizers, keras.optimizers.schedules]
     modules += [keras.initializers, keras.regularizers, keras.constraints]
     assert all(any(hasattr(module, name) for module in modules) for name in keras_objects._REFUSED)
 
 
-def test_explain_keeps_what_matters() -> None:
+def test_explain() -> None:
     text = (
         "\x1b[1mGraph execution error:\x1b[0m\n\nDetected at node net/embedding_0/GatherV2 defined at (most recent "
         'call last):\n  File "/opt/x.py", line 1\n\nindices[0,0] = 30 is not in [0, 10)\n\t [[{{node x}}]] [Op:__f]'
@@ -113,7 +111,7 @@ def test_explain_keeps_what_matters() -> None:
     assert explain(KeyError()) == "KeyError"
 
 
-def test_a_fault_of_the_trainer_is_no_mistake_of_the_user() -> None:
+def test_trainer_errors_pass_through() -> None:
     with pytest.raises(KeyError), keras_objects.invalid_objects_as(ValueError):
         raise KeyError("converted")
     with pytest.raises(ValueError, match="no argument"), keras_objects.invalid_objects_as(ValueError):

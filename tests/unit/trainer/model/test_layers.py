@@ -7,16 +7,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
 from epochal_trainer.checkpoint import digest
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import keras_objects, network
+from epochal_trainer.model import keras_objects
 from epochal_trainer.training import models
+
+from tests.unit.trainer.expect import expect_failure
+from tests.unit.trainer.model.networks import build_network, network_spec
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-GIB = 1 << 30
 ROW, SIGNAL, IMAGE, VOLUME = [6], [12, 4], [8, 8, 3], [6, 6, 6, 2]
 BY_RANK = {"1D": SIGNAL, "2D": IMAGE, "3D": VOLUME}
 OF_IMAGES = ("AugMix", "AutoContrast", "CenterCrop", "Contrast", "Equalization", "Rand", "Resizing", "Solarization")
@@ -81,7 +82,7 @@ USUAL = {
 CELLS = {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 """Called by RNN, never by a network."""
 OF_TEXT = {"StringLookup", "TextVectorization"}
-"""Take text, which no data set holds."""
+"""Layers of text, which no data set contains."""
 REFUSED = set(keras_objects._REFUSED) & set(vars(keras.layers))
 
 
@@ -103,38 +104,32 @@ def arguments_of(name: str) -> dict[str, Any]:
     return ARGUMENTS.get(name) or {key: value for key, value in USUAL.items() if key in parameters}
 
 
-def build(shape: list[int], *layers: dict[str, Any], dtype: str = "float32") -> keras.Model:
-    described = Network.model_validate({"input": {"shape": shape, "dtype": dtype}, "layers": list(layers)})
-    return network.build(described, seed=1, memory=GIB)
-
-
 @pytest.mark.filterwarnings("ignore:Layer 'flatten_1' .* was passed an input with a mask:UserWarning")
 @pytest.mark.parametrize("name", names())
 def test_every_layer_works(name: str, tmp_path: Path) -> None:
     dtype = "int32" if name == "HashedCrossing" else "float32"
     layers = [{"layer": name, **arguments_of(name)}, {"layer": "Flatten"}, {"layer": "Dense", "units": 2}]
-    model = build(shape_of(name), *layers, dtype=dtype)
+    model = build_network(network_spec(shape_of(name), *layers, dtype=dtype))
     batch = np.random.default_rng(0).random((2, *model.input.shape[1:])).astype(dtype)
     assert model(batch, training=True).shape == (2, 2)
     before = model.get_weights()
     model(batch, training=False)
     for weight, value in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, value, "validation must leave weights alone: it keeps no copy of them")
+        np.testing.assert_array_equal(weight, value, "validation must not change weights, which have no copy")
     evaluated = digest(model)
     model.save(tmp_path / "model.keras")
-    assert models.digest_of(tmp_path / "model.keras", model) == evaluated, "a file must hold all that was evaluated"
+    assert models.digest_of(tmp_path / "model.keras", model) == evaluated, "the file must contain the evaluated weights"
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_layers_that_need_code_or_do_nothing_are_refused(name: str) -> None:
-    with pytest.raises(Failure, match=f"{name} cannot be used here: ") as caught:
-        build([2], {"layer": name})
-    assert caught.value.reason == "InvalidNetwork"
+def test_refused_layers(name: str) -> None:
+    with expect_failure("InvalidNetwork", f"{name} cannot be used here: "):
+        build_network(network_spec([2], {"layer": name}))
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))
-def test_cells_are_refused_outside_of_rnn(name: str) -> None:
+def test_cells_outside_of_rnn(name: str) -> None:
     arguments = {"cells": [{"layer": "GRUCell", "units": 3}]} if name == "StackedRNNCells" else {"units": 3}
-    with pytest.raises(Failure, match=rf"layers\[0\] \({name}, .*it takes 2 inputs, .* and states") as caught:
-        build([2], {"layer": name, **arguments})
+    with pytest.raises(Failure, match=rf"layers\[0\] \({name}, .*it needs 2 inputs, .* and states") as caught:
+        build_network(network_spec([2], {"layer": name, **arguments}))
     assert caught.value.reason == "InvalidNetwork"

@@ -5,15 +5,23 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Named, Network
-from epochal_trainer.model import keras_objects, network
-from epochal_trainer.model.metrics import advice_for, are_numbers, argument_for_logits, check_logits, check_metrics
+from epochal_api.network import Named
+from epochal_trainer.model import keras_objects
+from epochal_trainer.model.metrics import (
+    are_numeric_labels,
+    check_logits_metrics,
+    check_metrics,
+    logits_metric,
+    metric_advice,
+)
 
-INDICES = "it takes a value for each output, and the labels are class indices: use "
-ROWS = "it takes class indices, and the labels are one-hot rows: use "
-ONE = "it takes several outputs, and the network gives one: use "
-ROWS_ALONE = "it takes one-hot rows, and the labels are class indices: save y as "
-NUMBERS = "it compares classes, and the labels hold other numbers than 0 and 1: use mae, mse or their like"
+from tests.unit.trainer.model.networks import build_network, network_spec
+
+INDICES = "it takes a value for each output, but the labels are class indices: use "
+ROWS = "it takes class indices, but the labels are one-hot rows: use "
+SEVERAL = "it takes several outputs, but the network has one: use "
+ROWS_ALONE = "it takes one-hot rows, but the labels are class indices: save y as "
+NUMBERS = "it compares classes, but the labels hold other numbers than 0 and 1: use a metric such as mae or mse"
 
 
 def metric(name: str, **arguments: Any) -> Named:
@@ -31,26 +39,26 @@ def metric(name: str, **arguments: Any) -> Named:
         ("CategoricalCrossentropy", (), (None,), INDICES + "SparseCategoricalCrossentropy"),
         ("SparseCategoricalAccuracy", (10,), (10,), ROWS + "CategoricalAccuracy"),
         ("sparse_top_k_categorical_accuracy", (10,), (10,), ROWS + "TopKCategoricalAccuracy"),
-        ("CategoricalAccuracy", (), (1,), ONE + "BinaryAccuracy"),
-        ("SparseCategoricalAccuracy", (1,), (1,), ONE + "BinaryAccuracy"),
-        ("SparseCategoricalCrossentropy", (), (1,), ONE + "BinaryCrossentropy"),
-        ("MeanIoU", (), (8, 8, 1), ONE + "BinaryIoU"),
+        ("CategoricalAccuracy", (), (1,), SEVERAL + "BinaryAccuracy"),
+        ("SparseCategoricalAccuracy", (1,), (1,), SEVERAL + "BinaryAccuracy"),
+        ("SparseCategoricalCrossentropy", (), (1,), SEVERAL + "BinaryCrossentropy"),
+        ("MeanIoU", (), (8, 8, 1), SEVERAL + "BinaryIoU"),
         (
             "Precision",
             (),
             (4,),
-            ROWS_ALONE + "numpy.eye(4)[y] and use the loss CategoricalCrossentropy, or take the metric "
+            ROWS_ALONE + "numpy.eye(4)[y] and use the loss CategoricalCrossentropy, or use the metric "
             "SparseCategoricalAccuracy (accuracy) instead",
         ),
         ("f1_score", (1,), (4,), ROWS_ALONE + "numpy.eye(4)[y[..., 0]] and use the loss CategoricalCrossentropy, or"),
         ("AUC", (8, 8), (8, 8, None), ROWS_ALONE + "numpy.eye(CLASSES)[y] and use"),
         ("Recall", (4,), (4,), None),
         ("Recall", (), (1,), None),
-        ("F1Score", (1,), (1,), "give it threshold: 0.5"),
+        ("F1Score", (1,), (1,), "add threshold: 0.5"),
         ("BinaryCrossentropy", (1,), (1,), None),
-        ("MeanIoU", (8, 8), (8, 8, 3), "it takes a class for what the network gives, .*: add sparse_y_pred: false"),
+        ("MeanIoU", (8, 8), (8, 8, 3), "it takes a class index as output, .*: add sparse_y_pred: false"),
         ("IoU", (3,), (3,), ROWS + "OneHotIoU"),
-        ("Accuracy", (), (4,), "it counts outputs that are the very number of their label, .*: use accuracy"),
+        ("Accuracy", (), (4,), "it counts outputs that are equal to their label, .*: use accuracy"),
         ("TopKCategoricalAccuracy", (10,), (10,), None),
         ("SparseCategoricalAccuracy", (), (10,), None),
         ("accuracy", (), (10,), None),
@@ -61,16 +69,14 @@ def metric(name: str, **arguments: Any) -> Named:
         ("CategoricalAccuracy", (), (), None),
     ],
 )
-def test_which_metric_suits(
-    name: str, labels: tuple[int, ...], output: tuple[int | None, ...], found: str | None
-) -> None:
-    said = advice_for(metric(name), labels, output)
-    assert (said is None) == (found is None)
-    assert re.match(re.escape(found or "").replace(r"\.\*", ".*"), said or "")
+def test_metric_advice(name: str, labels: tuple[int, ...], output: tuple[int | None, ...], found: str | None) -> None:
+    advice = metric_advice(metric(name), labels, output)
+    assert (advice is None) == (found is None)
+    assert re.match(re.escape(found or "").replace(r"\.\*", ".*"), advice or "")
 
 
 @pytest.mark.parametrize(
-    ("one", "labels", "output"),
+    ("spec", "labels", "output"),
     [
         (metric("F1Score", threshold=0.5), (1,), (1,)),
         (metric("MeanIoU", num_classes=3, sparse_y_pred=False), (8, 8), (8, 8, 3)),
@@ -78,8 +84,8 @@ def test_which_metric_suits(
     ],
     ids=str,
 )
-def test_an_argument_may_make_it_suit(one: Named, labels: tuple[int, ...], output: tuple[int, ...]) -> None:
-    assert advice_for(one, labels, output) is None
+def test_arguments_that_make_a_metric_suit(spec: Named, labels: tuple[int, ...], output: tuple[int, ...]) -> None:
+    assert metric_advice(spec, labels, output) is None
 
 
 @pytest.mark.parametrize(
@@ -94,8 +100,8 @@ def test_an_argument_may_make_it_suit(one: Named, labels: tuple[int, ...], outpu
         ("RootMeanSquaredError", (3,), None),
     ],
 )
-def test_numbers_are_no_classes(name: str, output: tuple[int, ...], found: str | None) -> None:
-    assert advice_for(metric(name), () if output == (1,) else output, output, numbers=True) == found
+def test_metric_advice_for_numeric_labels(name: str, output: tuple[int, ...], found: str | None) -> None:
+    assert metric_advice(metric(name), () if output == (1,) else output, output, numeric=True) == found
 
 
 @pytest.mark.parametrize(
@@ -113,25 +119,24 @@ def test_numbers_are_no_classes(name: str, output: tuple[int, ...], found: str |
         ([0, 3], [], False),
     ],
 )
-def test_which_labels_are_numbers(labels: Any, output: list[int], *, found: bool) -> None:
-    assert are_numbers(np.asarray(labels), output) is found
+def test_numeric_labels(labels: Any, output: list[int], *, found: bool) -> None:
+    assert are_numeric_labels(np.asarray(labels), output) is found
 
 
-def test_all_metrics_that_mean_nothing_are_told_at_once() -> None:
+def test_one_warning_for_all_metrics() -> None:
     metrics, labels = [metric("accuracy"), metric("CategoricalAccuracy"), metric("BinaryAccuracy")], np.array([0, 9])
-    (one,) = check_metrics(metrics, labels, (10,))
-    assert one.reason == "MetricMismatch"
-    assert one.message == (
+    (warning,) = check_metrics(metrics, labels, (10,))
+    assert warning.reason == "MetricMismatch"
+    assert warning.message.startswith(
         f"spec.training.metrics[1] (CategoricalAccuracy): {INDICES}SparseCategoricalAccuracy; spec.training.metrics[2] "
-        f"(BinaryAccuracy): {INDICES}SparseCategoricalAccuracy. What it computes of other labels means nothing"
+        f"(BinaryAccuracy): {INDICES}SparseCategoricalAccuracy. "
     )
     assert list(check_metrics(metrics[:1], labels, (10,))) == []
 
 
-def test_accuracy_of_numbers_is_told() -> None:
-    (one,) = check_metrics([metric("mae"), metric("accuracy")], np.array([0.5, 3.25]), (1,))
-    means = "What it computes of other labels means nothing"
-    assert one.message == f"spec.training.metrics[1] (accuracy): {NUMBERS}. {means}"
+def test_warning_of_accuracy_with_numeric_labels() -> None:
+    (warning,) = check_metrics([metric("mae"), metric("accuracy")], np.array([0.5, 3.25]), (1,))
+    assert warning.message.startswith(f"spec.training.metrics[1] (accuracy): {NUMBERS}. ")
 
 
 ABSTRACT = {"Metric", "Mean", "MeanMetricWrapper", "Sum"}
@@ -152,18 +157,21 @@ DISTANCES = {
     "RootMeanSquaredError",
     "SquaredHinge",
 }
-"""Metrics that compare numbers with numbers: no probability is meant."""
+"""Metrics that compare numbers, not probabilities."""
 SPARSE, ONE_HOT, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
 
 
 def with_required(name: str) -> Named:
     parameters = inspect.signature(getattr(keras.metrics, name)).parameters.values()
-    needed = [one.name for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
-    return metric(name, **{argument: REQUIRED.get(argument, 0.5) for argument in needed})
+    required = [
+        each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    threshold = {"threshold": 0.5} if name in {"F1Score", "FBetaScore"} else {}
+    return metric(name, **threshold, **{argument: REQUIRED.get(argument, 0.5) for argument in required})
 
 
-def value(one: Named, labels: Any, outputs: Any) -> float:
-    made = keras_objects.named(keras.metrics, one)
+def value(spec: Named, labels: Any, outputs: Any) -> float:
+    made = keras_objects.build_named(keras.metrics, spec)
     made.update_state(labels, outputs)
     return float(np.mean(made.result()))
 
@@ -177,52 +185,43 @@ LOGITS = np.linspace(-2.5, 3.0, 24, dtype="f4")
 TRUTH = (np.arange(24) % 3 != 0).astype("f4")
 
 
+def check_logits_advice(
+    spec: Named, loss: str, labels: Any, logits: Any, probabilities: Any, *, is_refused: bool = False
+) -> None:
+    """Asserts that there is advice if a metric of logits differs from that of probabilities, and makes them equal."""
+    expected, outputs = value(spec, labels, probabilities), logits.shape[1]
+    is_equal = np.isclose(value(spec, labels, logits), expected, rtol=1e-5, equal_nan=True)
+    advice = logits_metric(spec, loss, outputs=outputs)
+    if spec.name in DISTANCES:
+        assert advice is None
+    elif advice is None:
+        assert is_equal or is_refused
+    elif advice.arguments:
+        with_advice = metric(advice.name, **{**spec.arguments, **advice.arguments})
+        np.testing.assert_allclose(value(with_advice, labels, logits), expected, rtol=1e-5)
+        assert logits_metric(with_advice, loss, outputs=outputs) is None
+
+
 @pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
 @pytest.mark.parametrize("name", sorted({*CLASSES} - {SPARSE, "TopKCategoricalAccuracy"}))
 def test_each_metric_of_keras_with_a_single_output(name: str) -> None:
-    """Where a metric of logits is not that of probabilities, there is advice, and it makes them the same."""
-    one = with_required(name)
-    if name in {"F1Score", "FBetaScore"}:
-        one = metric(name, **one.arguments, threshold=0.5)
+    spec = with_required(name)
     labels, logits = TRUTH[:, None], LOGITS[:, None]
-    probabilities = 1 / (1 + np.exp(-logits))
-    wanted = value(one, labels, probabilities)
-    same = np.isclose(value(one, labels, logits), wanted, rtol=1e-5, equal_nan=True)
-    advice = argument_for_logits(one, BINARY, outputs=1)
-    if name in DISTANCES:
-        assert advice is None
-    elif advice is None:
-        assert same or advice_for(one, (1,), (1,))  # MetricMismatch tells of it, whatever the loss
-    elif advice.arguments:
-        added = metric(advice.name, **{**one.arguments, **advice.arguments})
-        np.testing.assert_allclose(value(added, labels, logits), wanted, rtol=1e-5)
-        assert argument_for_logits(added, BINARY, outputs=1) is None
+    is_refused = metric_advice(spec, (1,), (1,)) is not None  # MetricMismatch warns of it, with any loss
+    check_logits_advice(spec, BINARY, labels, logits, 1 / (1 + np.exp(-logits)), is_refused=is_refused)
 
 
 @pytest.mark.parametrize("name", sorted({*CLASSES} - {"IoU", "MeanIoU"}))
 def test_each_metric_of_keras_with_several_outputs(name: str) -> None:
-    one = with_required(name)
-    if name in {"F1Score", "FBetaScore"}:
-        one = metric(name, **one.arguments, threshold=0.5)
+    spec = with_required(name)
     logits = np.stack([LOGITS, LOGITS[::-1], np.roll(LOGITS, 7)], axis=1)
     indices = np.arange(24) % 3
     labels = indices.astype("f4") if name.startswith("Sparse") else np.eye(3, dtype="f4")[indices]
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    wanted = value(one, labels, probabilities)
-    same = np.isclose(value(one, labels, logits), wanted, rtol=1e-5, equal_nan=True)
-    advice = argument_for_logits(one, ONE_HOT, outputs=3)
-    if name in DISTANCES:
-        assert advice is None
-    elif advice is None:
-        assert same
-    elif advice.arguments:
-        added = metric(advice.name, **{**one.arguments, **advice.arguments})
-        np.testing.assert_allclose(value(added, labels, logits), wanted, rtol=1e-5)
-        assert argument_for_logits(added, ONE_HOT, outputs=3) is None
+    check_logits_advice(spec, ONE_HOT, labels, logits, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize(
-    ("one", "loss", "outputs", "found"),
+    ("spec", "loss", "outputs", "found"),
     [
         (metric("accuracy"), BINARY, 1, "{name: BinaryAccuracy, threshold: 0}"),
         (metric("acc"), "bce", 1, "{name: BinaryAccuracy, threshold: 0}"),
@@ -247,29 +246,25 @@ def test_each_metric_of_keras_with_several_outputs(name: str) -> None:
     ],
     ids=str,
 )
-def test_which_argument_a_metric_takes(one: Named, loss: str, outputs: int, found: str | None) -> None:
-    advice = argument_for_logits(one, loss, outputs=outputs)
+def test_logits_metric(spec: Named, loss: str, outputs: int, found: str | None) -> None:
+    advice = logits_metric(spec, loss, outputs=outputs)
     assert advice is None if found is None else found in str(advice)
 
 
 def built(activation: str | None, units: int = 1) -> keras.Model:
-    layers = [{"layer": "Dense", "units": units, "activation": activation}]
-    described = Network.model_validate({"input": {"shape": [4]}, "layers": layers})
-    return network.build(described, seed=1, memory=1 << 30)
+    return build_network(network_spec([4], {"layer": "Dense", "units": units, "activation": activation}))
 
 
 METRICS = [metric("mae"), metric("Recall"), metric("F1Score", threshold=0.5)]
 FROM_LOGITS = metric(BINARY, from_logits=True)
 
 
-def test_all_metrics_that_read_logits_as_probabilities_are_told_at_once() -> None:
-    (one,) = check_logits(built(None), FROM_LOGITS, METRICS)
-    assert one.reason == "MetricOnLogits"
-    assert one.message == (
-        "spec.training.loss has from_logits: true, so the network gives logits, which these metrics take for "
-        "probabilities: spec.training.metrics[1] (Recall): write {name: Recall, thresholds: 0}; "
-        "spec.training.metrics[2] (F1Score): it has no argument for logits, so give the last layer activation: "
-        "sigmoid and leave from_logits out"
+def test_one_warning_for_all_metrics_on_logits() -> None:
+    (warning,) = check_logits_metrics(built(None), FROM_LOGITS, METRICS)
+    assert warning.reason == "MetricOnLogits"
+    assert warning.message.endswith(
+        ": spec.training.metrics[1] (Recall): write {name: Recall, thresholds: 0}; spec.training.metrics[2] (F1Score): "
+        "it has no argument for logits, so write activation: sigmoid for the last layer, and remove from_logits"
     )
 
 
@@ -278,13 +273,13 @@ def test_all_metrics_that_read_logits_as_probabilities_are_told_at_once() -> Non
     [("sigmoid", FROM_LOGITS), ("sigmoid", metric(BINARY)), (None, metric(BINARY)), (None, metric("mse"))],
     ids=str,
 )
-def test_no_logits_no_warning(activation: str | None, loss: Named) -> None:
-    """Of a last layer and a loss that do not fit each other, ActivationMismatch tells."""
-    assert list(check_logits(built(activation), loss, METRICS)) == []
+def test_no_warning_without_logits(activation: str | None, loss: Named) -> None:
+    """ActivationMismatch warns of a last layer and a loss that do not fit each other."""
+    assert list(check_logits_metrics(built(activation), loss, METRICS)) == []
 
 
-def test_the_figures_of_logits_are_those_of_probabilities_with_the_argument() -> None:
-    """Recall of the issue: a figure that is too low by half, since a logit of 0.4 is a probability of 0.6."""
+def test_recall_of_logits() -> None:
+    """Without the argument, the recall is too low, since a logit of 0.4 is a probability of 0.6."""
     logits = np.array([[0.4], [0.3], [-1.0], [0.9], [0.2]], "f4")
     labels = np.ones((5, 1), "f4")
     assert value(metric("Recall"), labels, logits) == pytest.approx(0.2)

@@ -5,20 +5,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
 from epochal_api.training import Training
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.model import graph, network
+from epochal_trainer.model import graph
+
+from tests.unit.trainer.expect import expect_failure
+from tests.unit.trainer.model.networks import build_network, network_spec
 
 GIB = 1 << 30
 
 
-def described(shape: list[int], *layers: dict[str, Any], dtype: str = "float32") -> Network:
-    return Network.model_validate({"input": {"shape": shape, "dtype": dtype}, "layers": list(layers)})
-
-
 def build(shape: list[int], *layers: dict[str, Any], seed: int = 1, memory: int = GIB) -> keras.Model:
-    return network.build(described(shape, *layers), seed=seed, memory=memory)
+    return build_network(network_spec(shape, *layers), seed=seed, memory=memory)
 
 
 DENSE = {"layer": "Dense", "units": 4}
@@ -92,7 +90,7 @@ SOUND: dict[str, tuple[list[int], list[dict[str, Any]], tuple[int | None, ...]]]
 
 
 @pytest.mark.parametrize("case", SOUND)
-def test_sound(case: str) -> None:
+def test_valid_networks(case: str) -> None:
     shape, layers, output = SOUND[case]
     model = build(shape, *layers)
     assert tuple(model.output.shape) == output
@@ -139,7 +137,7 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
     "too few inputs": (
         [4, 4],
         [{"layer": "MultiHeadAttention", "num_heads": 1, "key_dim": 2}],
-        "it takes 2 inputs, query and value: name them in inputs",
+        "it needs 2 inputs, query and value: set them in inputs",
     ),
     "one input for a merge": ([4], [{"layer": "Add"}], "(Add, 'add_0') got (None, 4): "),
     "too many inputs": (
@@ -150,12 +148,12 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
     "several outputs": (
         [4, 4],
         [{**LSTM, "return_state": True}],
-        "it gives 3 outputs, but must give one: leave out arguments such as return_state",
+        "it has 3 outputs, but must have one output: remove arguments such as return_state",
     ),
     "a loose end": (
         [4],
         [{**DENSE, "name": "loose"}, {**DENSE, "inputs": ["input"]}],
-        "layers[0] (Dense, 'loose'): no layer takes what it gives",
+        "layers[0] (Dense, 'loose'): no layer uses its output",
     ),
     "unknown initializer": (
         [4],
@@ -185,7 +183,7 @@ WRONG: dict[str, tuple[list[int], list[dict[str, Any]], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong(case: str) -> None:
+def test_invalid_networks(case: str) -> None:
     shape, layers, message = WRONG[case]
     with pytest.raises(Failure, match=re.escape(message)) as caught:
         build(shape, *layers)
@@ -196,31 +194,29 @@ def test_wrong(case: str) -> None:
     assert "\x1b" not in caught.value.message
 
 
-def test_unknown_type_of_input() -> None:
+def test_unknown_input_dtype() -> None:
     with pytest.raises(Failure, match=r"spec\.network\.input: .*float99"):
-        network.build(described([4], DENSE, dtype="float99"), seed=1, memory=GIB)
+        build_network(network_spec([4], DENSE, dtype="float99"))
 
 
-def test_a_network_beyond_memory_is_refused_before_it_is_allocated() -> None:
-    with pytest.raises(Failure, match=r"2,000,005,000,000 parameters.*dense_1") as caught:
+def test_network_too_large_for_memory() -> None:
+    with expect_failure("InvalidNetwork", r"2,000,005,000,000 parameters.*dense_1"):
         build([4], {"layer": "Dense", "units": 10**6}, {"layer": "Dense", "units": 2 * 10**6, "use_bias": False})
-    assert caught.value.reason == "InvalidNetwork"
 
 
-def test_a_layer_beyond_all_sizes_is_refused_before_it_is_allocated() -> None:
-    with pytest.raises(Failure, match=r"spec\.network\.layers\[0\] \(Embedding, 'embedding_0'\)") as caught:
+def test_layer_too_large_for_memory() -> None:
+    with expect_failure("InvalidNetwork", r"spec\.network\.layers\[0\] \(Embedding, 'embedding_0'\)"):
         build([8], {"layer": "Embedding", "input_dim": 2**31 - 1, "output_dim": 2**31 - 1}, {"layer": "Flatten"})
-    assert caught.value.reason == "InvalidNetwork"
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_precision_is_that_of_all_layers_but_the_last(precision: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_precision_of_layers(precision: str, caplog: pytest.LogCaptureFixture) -> None:
     training = Training.model_validate({"loss": "mse", "precision": precision})
     wrapped = {"layer": "TimeDistributed", "wrapped": {**DENSE, "name": "inner"}}
     exact = {**DENSE, "dtype": "float32", "name": "exact"}
     before = keras.config.dtype_policy()
-    layers = described([5, 4], {**DENSE, "name": "first"}, exact, {**wrapped, "name": "last"})
-    model = network.build(layers, seed=1, memory=GIB, training=training)
+    spec = network_spec([5, 4], {**DENSE, "name": "first"}, exact, {**wrapped, "name": "last"})
+    model = build_network(spec, training=training)
     assert keras.config.dtype_policy() == before
     assert model.dtype_policy.name == model.get_layer("first").dtype_policy.name == precision
     assert model.get_layer("first").compute_dtype == precision.removeprefix("mixed_")
@@ -231,48 +227,50 @@ def test_precision_is_that_of_all_layers_but_the_last(precision: str, caplog: py
     assert caplog.text == ""
 
 
-def test_a_network_that_gives_a_small_type_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_warning_of_a_half_precision_output(caplog: pytest.LogCaptureFixture) -> None:
     build([4], DENSE, {**DENSE, "dtype": "mixed_bfloat16"})
-    assert "spec.network.layers[1] (Dense, 'dense_1') gives bfloat16: give it dtype: float32" in caplog.text
+    assert (
+        "The output of spec.network.layers[1] (Dense, 'dense_1') has the type bfloat16: write dtype: float32"
+        in caplog.text
+    )
 
 
-def test_weights_follow_from_the_seed() -> None:
+def test_weights_are_determined_by_the_seed() -> None:
     first, same, other = (build([4], DENSE, seed=seed).get_weights()[0] for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
 
 
-def test_graph_names_and_edges() -> None:
+def test_build_nodes() -> None:
     merge = {"layer": "Add", "inputs": ["a", "b", "input"]}
-    nodes = graph.nodes_of(described([4], {**DENSE, "name": "a"}, {**DENSE, "name": "b"}, merge))
-    assert [(node.name, list(node.takes)) for node in nodes] == [("a", [-1]), ("b", [0]), ("add_2", [0, 1, -1])]
+    nodes = graph.build_nodes(network_spec([4], {**DENSE, "name": "a"}, {**DENSE, "name": "b"}, merge))
+    assert [(node.name, list(node.inputs)) for node in nodes] == [("a", [-1]), ("b", [0]), ("add_2", [0, 1, -1])]
 
 
 def chain(length: int) -> list[dict[str, Any]]:
     return [{"layer": "Identity"}] * length
 
 
-def test_as_many_layers_in_a_row_as_keras_takes(tmp_path: Path) -> None:
+def test_maximum_depth(tmp_path: Path) -> None:
     model = build([4], *chain(900))
     model.save(tmp_path / "model.keras")
     assert len(keras.saving.load_model(tmp_path / "model.keras").layers) == 901
 
 
 @pytest.mark.parametrize("length", [901, 1000])
-def test_more_layers_in_a_row_than_keras_takes(length: int) -> None:
-    with pytest.raises(Failure, match=r"layers\[900\] .*: it is layer 901 in a row, and Keras takes 900: ") as caught:
+def test_depth_above_the_maximum(length: int) -> None:
+    with expect_failure("InvalidNetwork", r"layers\[900\] .*: it is layer 901 in a row, but Keras supports 900: "):
         build([4], *chain(length))
-    assert caught.value.reason == "InvalidNetwork"
 
 
-def test_layers_side_by_side_are_not_in_a_row() -> None:
+def test_layers_side_by_side() -> None:
     side = [{"layer": "Identity", "name": f"side_{number}", "inputs": ["input"]} for number in range(60)]
     merged = {"layer": "Add", "inputs": [str(layer["name"]) for layer in side]}
-    assert len(graph.nodes_of(described([4], *side, merged, *chain(898)))) == 959
+    assert len(graph.build_nodes(network_spec([4], *side, merged, *chain(898)))) == 959
 
 
 @pytest.mark.parametrize("depth", [300, 900])
-def test_arguments_that_are_nested_too_deep(depth: int) -> None:
+def test_deeply_nested_arguments(depth: int) -> None:
     scale: Any = 1.0
     for _ in range(depth):
         scale = [scale]
@@ -298,25 +296,20 @@ POOL = {"layer": "MaxPooling2D", "pool_size": 2}
         (
             [28, 28],
             [CONV],
-            "spec.network.layers[0] (Conv2D, 'conv2d_0') got (None, 28, 28): Conv2D takes one axis more, the last: an ",
+            "(Conv2D, 'conv2d_0') got (None, 28, 28): Conv2D needs one more axis, the last: the channels",
         ),
-        (
-            [28, 28],
-            [CONV],
-            "write spec.network.input.shape: [28, 28, 1]. To data without it, an axis of 1 is added by itself",
-        ),
+        ([28, 28], [CONV], "write spec.network.input.shape: [28, 28, 1]. An axis of 1 is added automatically"),
         ([28, 28], [POOL], "write spec.network.input.shape: [28, 28, 1]"),
         ([10], [LSTM], "write spec.network.input.shape: [10, 1]"),
         ([10], [{"layer": "SimpleRNN", "units": 3}], "write spec.network.input.shape: [10, 1]"),
         (
             [28, 28],
             [{"layer": "Rescaling", "scale": 0.5}, CONV],
-            "put {layer: Reshape, target_shape: [28, 28, 1]} before it, or that axis into spec.network.input.shape",
+            "put {layer: Reshape, target_shape: [28, 28, 1]} before it, or add the axis to spec.network.input.shape",
         ),
         ([28], [CONV], "got (None, 28): Input 0 "),
     ],
 )
-def test_a_missing_axis_is_named(shape: list[int], layers: list[dict[str, Any]], message: str) -> None:
-    with pytest.raises(Failure, match=re.escape(message)) as caught:
+def test_missing_axis(shape: list[int], layers: list[dict[str, Any]], message: str) -> None:
+    with expect_failure("InvalidNetwork", re.escape(message)):
         build(shape, *layers)
-    assert caught.value.reason == "InvalidNetwork"

@@ -1,20 +1,18 @@
-"""What is made of the operator's answers: how long the reporter waits."""
-
 import itertools
 import json
 
 import pytest
 from epochal_api.report import Answer
-from epochal_trainer.reporting.answers import LONGEST_INTERVAL, Pause, Undelivered, asked_for, back_off
+from epochal_trainer.reporting.answers import LONGEST_INTERVAL, Pause, ReportRejected, back_off, requested_pause
 
 
-def test_tries_become_rarer_up_to_a_bound() -> None:
+def test_delays_grow_up_to_the_limit() -> None:
     delays = list(itertools.accumulate(range(9), lambda delay, _: back_off(delay), initial=0.0))
     assert delays == [0, 1, 2, 4, 8, 15, 15, 15, 15, 15]
 
 
 @pytest.mark.parametrize(
-    ("said", "pause"),
+    ("answer", "pause"),
     [
         ({"message": "applied", "reportAfterSeconds": 20}, Pause(20, 0)),
         ({"message": "applied", "reportAfterSeconds": 20, "epochAfterSeconds": 2}, Pause(20, 2)),
@@ -28,13 +26,13 @@ def test_tries_become_rarer_up_to_a_bound() -> None:
         (["applied"], None),
     ],
 )
-def test_the_operator_is_asked_how_long(said: object, pause: Pause | None) -> None:
-    assert asked_for(json.dumps(said)) == pause
+def test_the_operator_sets_the_interval(answer: object, pause: Pause | None) -> None:
+    assert requested_pause(json.dumps(answer)) == pause
 
 
 @pytest.mark.parametrize("text", ["", "<html>", '{"message": "appl', "NaN", "[" * 5000])
-def test_an_answer_of_somebody_else_asks_for_nothing(text: str) -> None:
-    assert asked_for(text) is None
+def test_the_response_of_a_proxy_sets_no_interval(text: str) -> None:
+    assert requested_pause(text) is None
 
 
 @pytest.mark.parametrize(
@@ -49,9 +47,9 @@ def test_an_answer_of_somebody_else_asks_for_nothing(text: str) -> None:
         (Answer(message="", report_after_seconds=60, epoch_after_seconds=0).model_dump_json(), "15", Pause(60, 0)),
     ],
 )
-def test_who_is_put_off_waits_as_long_as_is_said(text: str, retry_after: str | None, pause: Pause | None) -> None:
-    assert Undelivered(429, text, retry_after).pause == pause
+def test_retry_after_sets_the_pause(text: str, retry_after: str | None, pause: Pause | None) -> None:
+    assert ReportRejected(429, text, retry_after).pause == pause
 
 
-def test_what_an_operator_says_commands_no_terminal() -> None:
-    assert str(Undelivered(403, "no\x1b[31m\u202e", None)) == r"HTTP 403 no\x1b[31m\u202e"
+def test_control_characters_in_a_response_are_escaped() -> None:
+    assert str(ReportRejected(403, "no\x1b[31m\u202e", None)) == r"HTTP 403 no\x1b[31m\u202e"

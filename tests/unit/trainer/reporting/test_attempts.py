@@ -1,5 +1,3 @@
-"""Who goes on, whoever begins, and however many do so at once."""
-
 import itertools
 import json
 from collections.abc import Callable
@@ -31,23 +29,23 @@ def test_earlier_attempts_count_and_a_newer_attempt_continues(tmp_path: Path) ->
     (tmp_path / "n/j/u/attempts/8-Z.json").write_text("{}")
     now.check()
     (tmp_path / "n/j/u/attempts/9-new.json").write_text("{}")
-    with pytest.raises(Failure, match="this is attempt 8 of pod a, and attempt 9 of pod new has begun since"):
+    with pytest.raises(Failure, match="attempt 9 of pod new has begun since and replaces attempt 8 of pod a"):
         now.check()
 
 
-def test_only_the_last_one_goes_on(tmp_path: Path) -> None:
+def test_only_the_last_attempt_continues(tmp_path: Path) -> None:
     old, new = attempts(tmp_path, "b"), attempts(tmp_path, "a")
     old.begin("spec")
     old.check()
     new.begin("spec")
     new.check()
-    with pytest.raises(Failure, match="this is attempt 1 of pod b, and attempt 2 of pod a has begun since") as caught:
+    with pytest.raises(Failure, match="attempt 2 of pod a has begun since and replaces attempt 1 of pod b") as caught:
         old.check()
     assert (caught.value.reason, caught.value.exit_code) == ("Superseded", 143)
 
 
 class Interrupted(FolderBucket):
-    """Another pod acts right before this one writes."""
+    """A bucket that calls another pod before a write."""
 
     meanwhile: Callable[[], object] | None = None
 
@@ -58,42 +56,42 @@ class Interrupted(FolderBucket):
         super().put(key, content)
 
 
-def test_of_two_that_take_the_same_number_the_lower_pod_ends(tmp_path: Path) -> None:
+def test_the_lower_pod_with_the_same_number_ends(tmp_path: Path) -> None:
     bucket, other = Interrupted(tmp_path), attempts(tmp_path, "b")
     bucket.meanwhile = lambda: other.begin("spec")
-    with pytest.raises(Failure, match="this is attempt 1 of pod a, and attempt 1 of pod b has begun since") as caught:
+    with pytest.raises(Failure, match="attempt 1 of pod b has begun since and replaces attempt 1 of pod a") as caught:
         attempts(tmp_path, "a", bucket).begin("spec")
     assert caught.value.reason == "Superseded"
     other.check()
 
 
-def test_of_two_that_take_the_same_number_the_higher_pod_takes_the_next(tmp_path: Path) -> None:
+def test_the_higher_pod_with_the_same_number_takes_the_next(tmp_path: Path) -> None:
     bucket, other = Interrupted(tmp_path), attempts(tmp_path, "a")
     bucket.meanwhile = lambda: other.begin("spec")
-    held_up = attempts(tmp_path, "b", bucket)
-    assert held_up.begin("spec") == 2  # No report of the other one's counts from here on.
-    held_up.check()
-    with pytest.raises(Failure, match="this is attempt 1 of pod a, and attempt 2 of pod b has begun since"):
+    delayed = attempts(tmp_path, "b", bucket)
+    assert delayed.begin("spec") == 2  # No report of the other one's counts from here on.
+    delayed.check()
+    with pytest.raises(Failure, match="attempt 2 of pod b has begun since and replaces attempt 1 of pod a"):
         other.check()
 
 
 @pytest.mark.parametrize("pods", list(itertools.permutations("abc")), ids="".join)
-def test_of_many_that_begin_at_once_one_goes_on(tmp_path: Path, pods: tuple[str, ...]) -> None:
+def test_one_of_many_simultaneous_attempts_continues(tmp_path: Path, pods: tuple[str, ...]) -> None:
     going_on: list[Attempts] = []
 
     def begin(pod: str, *rest: str) -> None:
         bucket = Interrupted(tmp_path)
         bucket.meanwhile = (lambda: begin(*rest)) if rest else None
-        one = attempts(tmp_path, pod, bucket)
+        attempt = attempts(tmp_path, pod, bucket)
         with suppress(Failure):
-            one.begin("spec")
-            going_on.append(one)
+            attempt.begin("spec")
+            going_on.append(attempt)
 
     begin(*pods)
-    assert len([one for one in going_on if one.superseded() is None]) == 1
+    assert len([attempt for attempt in going_on if attempt.superseded() is None]) == 1
 
 
-def test_a_bucket_that_is_not_there_is_found_before_training(tmp_path: Path) -> None:
+def test_a_missing_bucket_fails_before_training(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         attempts(tmp_path / "missing", "a").begin("spec")
     assert caught.value.reason == "BucketNotFound"

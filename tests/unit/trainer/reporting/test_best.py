@@ -1,5 +1,3 @@
-"""Which epoch is the best, and what is told of it."""
-
 import math
 from dataclasses import replace
 
@@ -14,9 +12,9 @@ def epoch(number: int, **metrics: float) -> Epoch:
     return Epoch(number, 1.5, 0.001, metrics)
 
 
-def another(one: Epoch) -> Epoch:
-    """Returns an epoch as that of another training, or of another loss."""
-    return replace(one, comparable=False)
+def another(of: Epoch) -> Epoch:
+    """Return an epoch of another training or loss."""
+    return replace(of, comparable=False)
 
 
 @pytest.mark.parametrize(
@@ -36,20 +34,20 @@ def another(one: Epoch) -> Epoch:
         ([epoch(1, loss=math.nan), epoch(2, loss=5.0)], LOSS, (2, "loss", "Min", 5.0)),
     ],
 )
-def test_best(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
+def test_best_epoch(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
     found = best(epochs, monitor)
     assert (found and (found.epoch, found.metric, found.mode, found.value)) == expected
 
 
-def test_better_is_lower_or_higher() -> None:
-    assert (LOSS.better(1, 2), LOSS.better(2, 1), LOSS.better(1, 1)) == (True, False, False)
-    assert (ACCURACY.better(1, 2), ACCURACY.better(2, 1), ACCURACY.better(1, 1)) == (False, True, False)
+def test_is_better_depends_on_the_mode() -> None:
+    assert (LOSS.is_better(1, 2), LOSS.is_better(2, 1), LOSS.is_better(1, 1)) == (True, False, False)
+    assert (ACCURACY.is_better(1, 2), ACCURACY.is_better(2, 1), ACCURACY.is_better(1, 1)) == (False, True, False)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
+    ("name", "reported"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
 )
-def test_whatever_it_is_called_the_operator_takes_it(name: str, told: str) -> None:
+def test_the_metric_name_is_valid_for_the_operator(name: str, reported: str) -> None:
     found = best([epoch(1, **{name: 0.5})], Monitor(name))
     assert found is not None
-    assert found.metric == told
+    assert found.metric == reported

@@ -1,40 +1,30 @@
-"""matplotlib finds the list of fonts that the image was built with."""
+"""The copy of the font list. An e2e test proves that matplotlib uses the copy in the image."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from epochal_trainer.__main__ import take_fonts
-
-LOAD = """
-import logging, sys
-logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
-import matplotlib.font_manager
-"""
+import pytest
+from epochal_trainer.__main__ import copy_font_cache
 
 
-def load(folder: Path) -> str:
-    """Loads matplotlib's fonts in a process of its own, and returns what it says of them."""
-    environ = {"MPLCONFIGDIR": str(folder)}
-    return subprocess.run([sys.executable, "-c", LOAD], check=True, env=environ, capture_output=True, text=True).stdout
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image/fontlist.json").write_text("{}")
+    return tmp_path / "image"
 
 
-def test_the_list_of_fonts_is_not_made_again(tmp_path: Path) -> None:
-    image, pod = tmp_path / "image", tmp_path / "pod" / "matplotlib"
-    assert "generated new fontManager" in load(image)
-    take_fonts({"MPLCONFIGDIR": str(pod)}, image)
-    said = load(pod)
-    assert "Using fontManager instance" in said
-    assert "generated new fontManager" not in said
+def test_the_font_list_of_the_image_is_copied(tmp_path: Path, image: Path) -> None:
+    (tmp_path / "pod").mkdir()
+    copy_font_cache({"MPLCONFIGDIR": str(tmp_path / "pod")}, image)
+    assert (tmp_path / "pod/fontlist.json").read_text() == "{}"
 
 
-def test_outside_of_the_image_nothing_is_copied(tmp_path: Path) -> None:
-    take_fonts({"MPLCONFIGDIR": str(tmp_path / "pod")}, tmp_path / "none")
-    take_fonts({}, tmp_path)
+def test_nothing_is_copied_outside_of_the_image(tmp_path: Path) -> None:
+    copy_font_cache({"MPLCONFIGDIR": str(tmp_path / "pod")}, tmp_path / "none")
+    copy_font_cache({}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_stops_no_training(tmp_path: Path) -> None:
-    (tmp_path / "image").mkdir()
+def test_an_unwritable_cache_folder_is_ignored(tmp_path: Path, image: Path) -> None:
     (tmp_path / "file").write_text("")
-    take_fonts({"MPLCONFIGDIR": str(tmp_path / "file")}, tmp_path / "image")
+    copy_font_cache({"MPLCONFIGDIR": str(tmp_path / "file")}, image)

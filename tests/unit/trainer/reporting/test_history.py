@@ -6,11 +6,11 @@ import pytest
 from epochal_api.report import Report
 from epochal_trainer.reporting.history import (
     Epoch,
-    figures,
-    line,
-    reported,
+    log_line,
+    metric_values,
+    report_metrics,
     seconds_left,
-    table,
+    to_csv,
 )
 
 
@@ -18,33 +18,38 @@ def epoch(number: int, **metrics: float) -> Epoch:
     return Epoch(number, 1.5, 0.001, metrics)
 
 
-def test_figures_are_numbers_losses_first_validation_last() -> None:
+def test_metric_values_are_floats_with_losses_first_and_validation_last() -> None:
     logs = {"accuracy": np.float32(0.5), "loss": 1.0, "val_accuracy": 0.4, "val_loss": 2, "learning_rate": 0.1}
-    assert list(figures(logs).items()) == [("loss", 1.0), ("accuracy", 0.5), ("val_loss", 2.0), ("val_accuracy", 0.4)]
-    assert all(type(value) is float for value in figures(logs).values())
+    assert list(metric_values(logs).items()) == [
+        ("loss", 1.0),
+        ("accuracy", 0.5),
+        ("val_loss", 2.0),
+        ("val_accuracy", 0.4),
+    ]
+    assert all(type(value) is float for value in metric_values(logs).values())
 
 
-def test_a_figure_per_class_is_numbered() -> None:
-    assert figures({"f1_score": np.array([0.25, 0.75])}) == {"f1_score_0": 0.25, "f1_score_1": 0.75}
+def test_values_per_class_are_numbered() -> None:
+    assert metric_values({"f1_score": np.array([0.25, 0.75])}) == {"f1_score_0": 0.25, "f1_score_1": 0.75}
 
 
-def test_a_report_holds_the_losses_and_as_many_other_figures_as_it_can() -> None:
-    every = figures({"f1_score": np.zeros(100), "loss": 1.0, "val_f1_score": np.ones(10), "val_loss": 2.0})
-    assert len(every) == 112
-    told = reported(every)
-    assert list(told) == [name for name in every if name in told]
-    assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(told)
-    assert len(told) == 64
-    assert "f1_score_99" not in told
-    assert "f1_score_99" in reported(every, first="f1_score_99")
-    assert reported({"loss": 1.0}) == {"loss": 1.0}
+def test_a_report_has_losses_and_a_limited_number_of_metrics() -> None:
+    values = metric_values({"f1_score": np.zeros(100), "loss": 1.0, "val_f1_score": np.ones(10), "val_loss": 2.0})
+    assert len(values) == 112
+    reported = report_metrics(values)
+    assert list(reported) == [name for name in values if name in reported]
+    assert {"loss", "val_loss", *(f"val_f1_score_{index}" for index in range(10))} < set(reported)
+    assert len(reported) == 64
+    assert "f1_score_99" not in reported
+    assert "f1_score_99" in report_metrics(values, first="f1_score_99")
+    assert report_metrics({"loss": 1.0}) == {"loss": 1.0}
 
 
-def test_whatever_a_figure_is_called_the_operator_takes_it() -> None:
-    told = reported({"loss": 1.0, "top\u202e5\n\x1b": 0.5, "head_" * 40: 0.25, "\u200b": 0.0})
-    assert told == {"loss": 1.0, "top 5": 0.5, ("head_" * 40)[:128]: 0.25}
-    report = {"attempt": 1, "sequence": 1, "stage": "Training", "epochs": 3, "metrics": told}
-    assert Report.model_validate(report).metrics == told
+def test_metric_names_in_a_report_are_valid_for_the_operator() -> None:
+    reported = report_metrics({"loss": 1.0, "top\u202e5\n\x1b": 0.5, "head_" * 40: 0.25, "\u200b": 0.0})
+    assert reported == {"loss": 1.0, "top 5": 0.5, ("head_" * 40)[:128]: 0.25}
+    report = {"attempt": 1, "sequence": 1, "stage": "Training", "epochs": 3, "metrics": reported}
+    assert Report.model_validate(report).metrics == reported
 
 
 @pytest.mark.parametrize(
@@ -64,15 +69,15 @@ def test_seconds_left(
     assert found == expected
 
 
-def test_line() -> None:
-    written = line(epoch(3, loss=0.0368, val_loss=0.0436), epochs=10, left=105, best="best")
+def test_log_line() -> None:
+    written = log_line(epoch(3, loss=0.0368, val_loss=0.0436), epochs=10, left=105, best="best")
     assert written == "Epoch  3/10    1.5s  loss 0.0368  val_loss 0.0436  best  1m45s left"
-    assert "left" not in line(epoch(10, loss=0.1), epochs=10, left=0.0)
+    assert "left" not in log_line(epoch(10, loss=0.1), epochs=10, left=0.0)
 
 
-def test_table_has_a_row_per_epoch_and_a_column_per_figure() -> None:
+def test_csv_has_a_row_per_epoch_and_a_column_per_metric() -> None:
     epochs = [Epoch(1, 2.00049, None, {"loss": 0.1}), epoch(2, loss=0.25, val_loss=1 / 3)]
-    assert list(csv.DictReader(io.StringIO(table(epochs)))) == [
+    assert list(csv.DictReader(io.StringIO(to_csv(epochs)))) == [
         {"epoch": "1", "seconds": "2.0", "learning_rate": "", "loss": "0.1", "val_loss": ""},
         {"epoch": "2", "seconds": "1.5", "learning_rate": "0.001", "loss": "0.25", "val_loss": repr(1 / 3)},
     ]

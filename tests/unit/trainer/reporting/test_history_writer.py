@@ -15,7 +15,7 @@ from epochal_trainer.storage import FolderBucket
 
 
 class Clock:
-    """Stands still until it is set, and knows when it was looked at."""
+    """A clock that is set by the test, and records that it was read."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -27,7 +27,7 @@ class Clock:
 
 
 class Storage(FolderBucket):
-    """Tells of each try to write, and fails as it is told to."""
+    """A bucket that signals each try to write, and raises the error that is set."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -79,9 +79,7 @@ def epochs(count: int) -> list[Epoch]:
     return [Epoch(number, 1.0, None, {"loss": 0.5}) for number in range(1, count + 1)]
 
 
-def test_it_is_stored_at_once_and_then_no_more_than_once_in_ten_seconds(
-    writer: HistoryWriter, storage: Storage, clock: Clock
-) -> None:
+def test_uploads_are_at_least_ten_seconds_apart(writer: HistoryWriter, storage: Storage, clock: Clock) -> None:
     writer.put(epochs(1))
     storage.tried()
     for count, seconds in ((2, 0.1), (3, INTERVAL / 2)):
@@ -95,7 +93,7 @@ def test_it_is_stored_at_once_and_then_no_more_than_once_in_ten_seconds(
     assert storage.stored == [("r/history.csv", 1), ("r/history.csv", 4)]
 
 
-def test_curves_are_drawn_as_seldom_as_drawing_takes_long(
+def test_drawing_takes_a_limited_share_of_the_time(
     writer: HistoryWriter, storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[int] = []
@@ -120,7 +118,7 @@ def test_curves_are_drawn_as_seldom_as_drawing_takes_long(
 
 
 @pytest.mark.parametrize("error", [refused("ResultsNotWritable", "no room left"), OSError("full"), ValueError("x")])
-def test_a_storage_that_fails_is_told_once_and_tried_again(
+def test_a_failed_upload_is_logged_once_and_retried(
     writer: HistoryWriter, storage: Storage, clock: Clock, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     storage.error = error
@@ -135,7 +133,7 @@ def test_a_storage_that_fails_is_told_once_and_tried_again(
     assert len([message for message in caplog.messages if str(error) in message]) == 1
 
 
-def test_a_storage_that_does_not_answer_holds_nobody_up(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+def test_a_silent_storage_does_not_block_the_training(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     storage.go_on.clear()
     writer = writing(tmp_path, storage, clock)
     with suppress(ZeroDivisionError), writer:
@@ -146,7 +144,7 @@ def test_a_storage_that_does_not_answer_holds_nobody_up(tmp_path: Path, storage:
     storage.go_on.set()
 
 
-def test_nothing_is_on_its_way_once_it_is_over(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+def test_no_upload_begins_after_the_end(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     storage.go_on.clear()
     with writing(tmp_path, storage, clock) as writer:
         writer.put(epochs(1))
@@ -158,7 +156,7 @@ def test_nothing_is_on_its_way_once_it_is_over(tmp_path: Path, storage: Storage,
     assert storage.stored == []
 
 
-def test_who_is_told_to_stop_stores_no_more(writer: HistoryWriter, storage: Storage) -> None:
+def test_the_thread_ends_on_sigterm(writer: HistoryWriter, storage: Storage) -> None:
     storage.error = Terminated()
     writer.put(epochs(1))
     storage.tried()
@@ -166,7 +164,7 @@ def test_who_is_told_to_stop_stores_no_more(writer: HistoryWriter, storage: Stor
     assert not writer._thread.is_alive()
 
 
-def test_nothing_is_stored_over_the_history_of_a_later_attempt(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+def test_the_history_of_a_later_attempt_is_not_overwritten(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     earlier, later = (Attempts(storage, "r", pod) for pod in ("earlier", "later"))
     earlier.begin("spec")
     with writing(tmp_path, storage, clock, earlier.check) as writer:
@@ -183,7 +181,7 @@ def test_nothing_is_stored_over_the_history_of_a_later_attempt(tmp_path: Path, s
         earlier.check()
 
 
-def test_what_counts_is_stored_once_it_is_over(tmp_path: Path, storage: Storage, clock: Clock) -> None:
+def test_the_final_history_is_stored(tmp_path: Path, storage: Storage, clock: Clock) -> None:
     with writing(tmp_path, storage, clock) as writer:
         pass
     writer.store_last(epochs(3))

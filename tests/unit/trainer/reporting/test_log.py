@@ -5,58 +5,42 @@ from pathlib import Path
 
 import pytest
 from epochal_trainer.lib.failures import bad_data
-from epochal_trainer.reporting.log import without_greetings
+from epochal_trainer.reporting.log import hide_startup_messages
 
 
-def test_greetings_of_libraries_are_kept_away_and_all_else_is_shown(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with without_greetings(tmp_path / "stderr"):
+def test_startup_messages_are_hidden_and_other_lines_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with hide_startup_messages(tmp_path / "stderr"):
         os.write(2, b"I0000 00:00:17 1 port.cc:153] oneDNN is on\nE0000 00:00:17 1 x.cc:1] it broke\n")
     assert caplog.messages == ["E0000 00:00:17 1 x.cc:1] it broke"]
+
+
+def test_control_characters_are_escaped_in_a_failure() -> None:
+    assert bad_data("ObjectNotFound", "a\x1b[31m × b\nc").message == "a\\x1b[31m × b\nc"
 
 
 LOGGED = """
 import logging, pathlib, sys
 from epochal_trainer.reporting import log
-log.start(pathlib.Path(sys.argv[1]))
+log.start(pathlib.Path(sys.argv[1]), redact=lambda text: text.replace("secret", "***"))
 logging.getLogger(log.PACKAGE).info("%s holds 8×8 and\\n\\tmore", "a\\x1b]0;owned\\x07\\x9b31m")
-"""
-
-
-def test_nothing_that_is_logged_commands_a_terminal(tmp_path: Path) -> None:
-    file = tmp_path / "training.log"
-    ended = subprocess.run([sys.executable, "-c", LOGGED, file], check=True, stdout=subprocess.PIPE, text=True)
-    words = r"a\x1b]0;owned\x07\x9b31m holds 8×8 and" + "\n\tmore\n"
-    assert ended.stdout.endswith(words)
-    assert file.read_text().endswith(words)
-
-
-def test_nor_does_a_failure() -> None:
-    assert bad_data("ObjectNotFound", "a\x1b[31m × b\nc").message == "a\\x1b[31m × b\nc"
-
-
-OTHERS = """
-import logging, pathlib, sys
-from epochal_trainer.reporting import log
-log.start(pathlib.Path(sys.argv[1]), hide=lambda text: text.replace("secret", "***"))
 logging.getLogger("matplotlib.font_manager").warning("this may take a moment, said the secret")
 logging.getLogger("matplotlib.font_manager").info("of no interest")
 """
 
 
-def test_what_other_libraries_warn_of_is_in_the_log_too(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", OTHERS, str(tmp_path / "training.log")]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert ended.stderr == ""
-    assert ended.stdout.endswith("  this may take a moment, said the ***\n")
-    assert (tmp_path / "training.log").read_text() == ended.stdout
+def test_control_characters_are_escaped_and_warnings_of_other_libraries_logged(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOGGED, str(tmp_path / "training.log")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert r"a\x1b]0;owned\x07\x9b31m holds 8×8 and" + "\n\tmore\n" in done.stdout
+    assert done.stdout.endswith("  this may take a moment, said the ***\n")
+    assert (tmp_path / "training.log").read_text() == done.stdout
 
 
 FULL = """
 import logging, os, pathlib, sys
 from epochal_trainer.reporting import log
-log.start(pathlib.Path("/dev/full"), hide=lambda text: text.replace("secret", "***"))
+log.start(pathlib.Path("/dev/full"), redact=lambda text: text.replace("secret", "***"))
 for number in range(3):
     logging.getLogger(log.PACKAGE).info("line %d", number)
 try:
@@ -68,9 +52,9 @@ os._exit(0)  # as if killed: the end of Python tells of the full disk once more
 """
 
 
-def test_a_full_disk_ends_nothing_and_no_secret_is_told() -> None:
-    ended = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True)
-    assert ended.stderr == ""
-    assert ended.stdout.count("No space left on device") == 1
-    assert "line 2" in ended.stdout
-    assert "ValueError: a ***" in ended.stdout
+def test_a_full_disk_is_logged_once_and_secrets_are_removed() -> None:
+    done = subprocess.run([sys.executable, "-c", FULL], check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.count("No space left on device") == 1
+    assert "line 2" in done.stdout
+    assert "ValueError: a ***" in done.stdout

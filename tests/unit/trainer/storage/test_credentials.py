@@ -23,34 +23,34 @@ def test_credentials_come_from_the_environment() -> None:
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        ("the-value\n", "ends in a line break"),
-        ("the-value\r\n", "ends in a line break"),
-        ("the\nvalue", "holds a line break or a control character"),
-        ("the-\0value\n", "holds a line break or a control character"),
+        ("the-value\n", "ends with a line break"),
+        ("the-value\r\n", "ends with a line break"),
+        ("the\nvalue", "contains a line break or control character"),
+        ("the-\0value\n", "contains a line break or control character"),
     ],
 )
-def test_what_no_request_can_be_signed_with_is_refused(key: str, name: str, value: str, found: str) -> None:
+def test_keys_with_control_characters_are_refused(key: str, name: str, value: str, found: str) -> None:
     environment = {ACCESS_KEY_ENV: "a", SECRET_KEY_ENV: "b", name: value}
-    message = f"^the key {key} of the Secret .*secretRef names {found}.*--from-literal={key}="
+    message = f"^the key {key} of the Secret .*secretRef {found}.*--from-literal={key}="
     with pytest.raises(Failure, match=message) as caught:
         Credentials.of(environment)
     assert (caught.value.reason, caught.value.exit_code) == ("CredentialsRefused", 77)
     assert "value" not in caught.value.message
 
 
-def test_credentials_show_nowhere() -> None:
+def test_credentials_are_hidden_in_texts() -> None:
     assert repr(CREDENTIALS) == "Credentials()"
-    assert CREDENTIALS.hidden("a the-secret-key b the-token c the-access-key") == "a *** b *** c ***"
+    assert CREDENTIALS.redactor("a the-secret-key b the-token c the-access-key") == "a *** b *** c ***"
 
 
 @pytest.mark.parametrize(
-    ("secret", "found"), [("the-value\n", "ends in a line break"), ("the\nvalue", "holds a line break"), ("b", None)]
+    ("secret", "found"), [("the-value\n", "ends with a line break"), ("the\nvalue", "contains a line"), ("b", None)]
 )
-def test_a_secret_key_with_a_line_break_is_told_and_tried(
+def test_a_secret_key_with_a_line_break_is_a_warning(
     caplog: pytest.LogCaptureFixture, secret: str, found: str | None
 ) -> None:
     read = Credentials.of({ACCESS_KEY_ENV: "a", SECRET_KEY_ENV: secret})
     assert read.secret_key == secret
     assert caplog.messages == ([] if found is None else [read.advice])
-    assert found is None or f"the key secretKey of the Secret that spec.storage.secretRef names {found}" in caplog.text
+    assert found is None or f"the key secretKey of the Secret in spec.storage.secretRef {found}" in caplog.text
     assert "value" not in caplog.text

@@ -1,4 +1,4 @@
-"""What who listens on the way to a storage without TLS sees, and what they cannot do."""
+"""Requests without TLS: the data that an eavesdropper can read."""
 
 import hashlib
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -6,14 +6,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from epochal_trainer.storage import Credentials, Patience, S3Bucket
+from epochal_trainer.storage import Credentials, RetryPolicy, S3Bucket
 
 CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 CONTENT = b"a model"
 
 
 class Listener(BaseHTTPRequestHandler):
-    """Takes an object, and keeps what it was sent."""
+    """A server that records the requests."""
 
     seen: list[tuple[dict[str, str], bytes]]
 
@@ -34,12 +34,12 @@ class Listener(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
 def sent(tmp_path: Path) -> tuple[dict[str, str], bytes]:
-    """The request by which a file is stored: its headers and its body."""
+    """Headers and body of an upload."""
     Listener.seen = []
     with HTTPServer(("127.0.0.1", 0), Listener) as server:
         thread = Thread(target=server.serve_forever)
@@ -47,7 +47,7 @@ def sent(tmp_path: Path) -> tuple[dict[str, str], bytes]:
         try:
             (tmp_path / "model.keras").write_bytes(CONTENT)
             endpoint = f"http://127.0.0.1:{server.server_port}"
-            S3Bucket(endpoint, "results", CREDENTIALS, patience=Patience(0)).upload(
+            S3Bucket(endpoint, "results", CREDENTIALS, retry=RetryPolicy(0)).upload(
                 tmp_path / "model.keras", "model.keras"
             )
         finally:
@@ -62,8 +62,8 @@ def test_keys_are_not_sent_but_a_session_token_is(sent: tuple[dict[str, str], by
     assert headers["x-amz-security-token"] == "the-token"
 
 
-def test_what_is_stored_can_be_read_but_not_changed(sent: tuple[dict[str, str], bytes]) -> None:
-    """A digest of it is among what the request is signed for: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html."""
+def test_the_signature_covers_the_content(sent: tuple[dict[str, str], bytes]) -> None:
+    """See https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html."""
     headers, body = sent
     assert body == CONTENT
     assert headers["x-amz-content-sha256"] == hashlib.sha256(CONTENT).hexdigest()

@@ -1,4 +1,4 @@
-"""What needs no S3 service: the rest is proven against real ones on the cluster."""
+"""Tests without an S3 service. The e2e tests use real services on the cluster."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from epochal_api.report import Waiting
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.storage import Bucket, Credentials, Patience, S3Bucket, Waits, patience
+from epochal_trainer.storage import Bucket, Credentials, RetryPolicy, S3Bucket, StorageWaits, retry
 
 from tests.kit.s3_server import Service, refusing
 
@@ -16,12 +16,12 @@ CREDENTIALS = Credentials("the-access-key", "the-secret-key", "the-token")
 
 
 def bucket(endpoint: str, ca_file: Path | None = None) -> S3Bucket:
-    return S3Bucket(endpoint, "mnist-data", CREDENTIALS, ca_file=ca_file, patience=Patience(0))
+    return S3Bucket(endpoint, "mnist-data", CREDENTIALS, ca_file=ca_file, retry=RetryPolicy(0))
 
 
 @pytest.fixture
 def answering(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of something that gives every connection the same answer."""
+    """The address of a server that sends the same response to every connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -41,12 +41,12 @@ def answering(request: pytest.FixtureRequest) -> Iterator[str]:
     thread.join()
 
 
-def test_it_is_a_bucket() -> None:
+def test_it_has_the_interface_of_a_bucket() -> None:
     found: Bucket = bucket("http://127.0.0.1:9")
     assert found.uri("a/b") == "s3://mnist-data/a/b"
 
 
-def test_a_closed_port_is_named() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
     with pytest.raises(Failure, match=f"{endpoint}: the connection was refused") as caught:
@@ -99,41 +99,41 @@ UNKNOWN_KEY = "<Error><Code>InvalidAccessKeyId</Code><Message>No the-access-key,
     ],
     indirect=["answering"],
 )
-def test_an_answer_is_understood(answering: str, reason: str, message: str) -> None:
+def test_responses_that_are_not_s3(answering: str, reason: str, message: str) -> None:
     with pytest.raises(Failure, match=message) as caught:
         bucket(f"http://{answering}").check()
     assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("answering", [b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"], indirect=True)
-def test_an_endpoint_without_tls_is_told(answering: str) -> None:
+def test_https_to_an_endpoint_without_tls(answering: str) -> None:
     with pytest.raises(Failure, match=r"write http:// in spec.storage.endpoint") as caught:
         bucket(f"https://{answering}").check()
     assert caught.value.reason == "EndpointUnreachable"
 
 
-def test_a_service_that_says_nothing_is_told_of_before_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "SILENT_SECONDS", 0.0)
-    told: list[Waiting | None] = []
+def test_a_slow_first_request_is_reported_before_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "SILENT_SECONDS", 0.0)
+    reported: list[Waiting | None] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def tell(waiting: Waiting | None) -> None:
-            told.append(waiting)
+        def report(waiting: Waiting | None) -> None:
+            reported.append(waiting)
             if waiting:
                 server.accept()[0].close()
 
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
-        silent = S3Bucket(endpoint, "mnist-data", CREDENTIALS, patience=Patience(0, waits=Waits(tell)))
+        silent = S3Bucket(endpoint, "mnist-data", CREDENTIALS, retry=RetryPolicy(0, waits=StorageWaits(report)))
         with pytest.raises(Failure):
             silent.check()
-    (first,) = told
+    (first,) = reported
     assert first is not None
     assert first.reason == "EndpointUnreachable"
     assert f"at {endpoint}: no answer so far: check spec.storage.endpoint" in first.message
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_a_certificate_authority_must_be_one(tmp_path: Path, content: str | None) -> None:
+def test_an_invalid_certificate_authority_fails(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "ca.crt").write_text(content)
     with pytest.raises(Failure, match=r"spec.storage.caConfigMapRef") as caught:
@@ -146,9 +146,9 @@ SIGNATURE = "<Error><Code>SignatureDoesNotMatch</Code><Message>The signature doe
 
 @pytest.mark.parametrize("answering", [answer("403 Forbidden", "application/xml", SIGNATURE)], indirect=True)
 @pytest.mark.parametrize(("secret", "named"), [("the-secret-key\n", True), ("the-secret-key", False)])
-def test_a_line_break_in_a_secret_key_that_is_refused_is_named(answering: str, secret: str, *, named: bool) -> None:
+def test_a_refused_secret_key_with_a_line_break_is_explained(answering: str, secret: str, *, named: bool) -> None:
     credentials = Credentials("the-access-key", secret)
     with pytest.raises(Failure, match="SignatureDoesNotMatch") as caught:
-        S3Bucket(f"http://{answering}", "mnist-data", credentials, ca_file=None, patience=Patience(0)).check()
+        S3Bucket(f"http://{answering}", "mnist-data", credentials, ca_file=None, retry=RetryPolicy(0)).check()
     assert ("the key secretKey of the Secret" in caught.value.message) is named
     assert "the-secret-key" not in caught.value.message

@@ -5,8 +5,8 @@ import pytest
 from epochal_trainer.training.callback_list import CallbackList
 
 
-class Figure:
-    """A figure that a device is still busy with: to look at it is to wait."""
+class PendingMetric:
+    """A metric value that the device still computes: its conversion waits for the device."""
 
     def __init__(self) -> None:
         self.waits = 0
@@ -16,8 +16,8 @@ class Figure:
         return 0.5
 
 
-class Listener(keras.callbacks.Callback):  # type: ignore[misc]
-    """Takes the figures of each step of training and of validation."""
+class StepListener(keras.callbacks.Callback):  # type: ignore[misc]
+    """Records the metrics of each step of training and of validation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Listener(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Counter(keras.callbacks.Callback):  # type: ignore[misc]
-    """Counts steps at their beginning, when there are no figures."""
+    """Counts steps at their beginning, when there are no metrics."""
 
     steps = 0
 
@@ -40,13 +40,13 @@ class Counter(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def steps(*callbacks: Any) -> tuple[int, int]:
-    """Ends a step of training and one of validation, and returns how often each waited for the device."""
-    every = CallbackList(list(callbacks), model=keras.Sequential())
-    train, test = Figure(), Figure()
-    every.on_train_batch_begin(0)
-    every.on_train_batch_end(0, {"loss": train})
-    every.on_test_batch_begin(0)
-    every.on_test_batch_end(0, {"loss": test})
+    """Ends a step of training and a step of validation, and returns how often each waited for the device."""
+    callback_list = CallbackList(list(callbacks), model=keras.Sequential())
+    train, test = PendingMetric(), PendingMetric()
+    callback_list.on_train_batch_begin(0)
+    callback_list.on_train_batch_end(0, {"loss": train})
+    callback_list.on_test_batch_begin(0)
+    callback_list.on_test_batch_end(0, {"loss": test})
     return train.waits, test.waits
 
 
@@ -54,7 +54,7 @@ def steps(*callbacks: Any) -> tuple[int, int]:
     ("callback", "arguments", "waits"),
     [
         (Counter, {}, (0, 0)),
-        (Listener, {}, (1, 1)),
+        (StepListener, {}, (1, 1)),
         ("EarlyStopping", {}, (0, 0)),
         ("SwapEMAWeights", {}, (0, 0)),
         ("TerminateOnNaN", {}, (1, 0)),
@@ -65,7 +65,7 @@ def steps(*callbacks: Any) -> tuple[int, int]:
         ("TensorBoard", {"update_freq": 9}, (1, 0)),
     ],
 )
-def test_a_step_is_waited_for_only_where_a_callback_reads_its_figures(
+def test_metrics_are_read_only_for_callbacks_that_use_them(
     callback: Any, arguments: dict[str, Any], waits: tuple[int, int], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -78,14 +78,14 @@ def test_a_step_is_waited_for_only_where_a_callback_reads_its_figures(
     assert steps(built, Counter()) == waits
 
 
-def test_who_listens_gets_numbers_and_who_does_not_is_still_called() -> None:
-    listener, counter = Listener(), Counter()
+def test_callbacks_with_and_without_metrics() -> None:
+    listener, counter = StepListener(), Counter()
     steps(counter, listener)
     assert listener.seen == [(0, {"loss": 0.5})] * 2
     assert counter.steps == 1
 
 
-def test_a_training_begins_once() -> None:
+def test_on_train_begin_runs_once() -> None:
     begun: list[int] = []
 
     class Beginning(keras.callbacks.Callback):  # type: ignore[misc]
@@ -93,7 +93,7 @@ def test_a_training_begins_once() -> None:
             del logs
             begun.append(1)
 
-    every = CallbackList([Beginning()], model=keras.Sequential())
-    every.on_train_begin()
-    every.on_train_begin()
+    callback_list = CallbackList([Beginning()], model=keras.Sequential())
+    callback_list.on_train_begin()
+    callback_list.on_train_begin()
     assert begun == [1]

@@ -27,7 +27,7 @@ def history(*losses: float) -> list[Epoch]:
 
 
 @pytest.mark.parametrize(
-    ("losses", "of", "warns"),
+    ("losses", "check", "warns"),
     [
         ([2.31, 2.303, 2.3026], chance(), True),
         ([14.2, 2.304, 2.301], chance(), True),
@@ -49,32 +49,32 @@ def history(*losses: float) -> list[Epoch]:
         ([0.0] * 3, chance(np.array([5, 0])), False),
     ],
 )
-def test_a_loss_that_stays_where_guessing_gets_it(losses: list[float], of: Check, warns: bool) -> None:  # noqa: FBT001
-    told = list(of(history(*losses)))
-    assert [one.reason for one in told] == (["ChanceLevel"] if warns else [])
-    assert told == list(of(history(*losses, 0.01))) or not warns, "what came later changes nothing of it"
+def test_chance_level(losses: list[float], check: Check, *, warns: bool) -> None:
+    warnings = list(check(history(*losses)))
+    assert [warning.reason for warning in warnings] == (["ChanceLevel"] if warns else [])
+    assert warnings == list(check(history(*losses, 0.01))) or not warns, "later epochs must not change the result"
 
 
 @pytest.mark.parametrize(("loss", "warns"), [(1.012, False), (1.009, True), (0.991, True), (0.988, False)])
-def test_how_near_is_near(loss: float, warns: bool) -> None:  # noqa: FBT001
+def test_tolerance(loss: float, *, warns: bool) -> None:
     assert bool(list(chance()(history(*[loss * LN_10] * 3)))) == warns
 
 
-def test_it_says_what_guessing_gets() -> None:
-    (one,) = chance()(history(2.31, 2.303, 2.3026))
-    assert one.message.startswith(
-        "the loss is 2.303 after epoch 3, which is what guessing among 10 classes gets (ln 10 = 2.303): nothing is "
+def test_message() -> None:
+    (uniform,) = chance()(history(2.31, 2.303, 2.3026))
+    assert uniform.message.startswith(
+        "the loss is 2.303 after epoch 3, as for a random guess among 10 classes (ln 10 = "
     )
-    (other,) = chance(RARE)(history(*[ENTROPY] * 3))
-    assert other.message.startswith("the loss is 0.1985 after epoch 3, which is what the same answer for every sample ")
+    (by_share,) = chance(RARE)(history(*[ENTROPY] * 3))
+    assert by_share.message.startswith("the loss is 0.1985 after epoch 3, as for the same output for every sample")
 
 
 @pytest.mark.parametrize(
     ("counts", "loss"), [(None, SPARSE), (TEN, "mse"), (TEN, "CategoricalFocalCrossentropy"), (np.array([5]), SPARSE)]
 )
-def test_what_guessing_gets_is_not_always_known(counts: Any, loss: str) -> None:
+def test_unknown_loss_of_guessing(counts: Any, loss: str) -> None:
     assert list(chance(counts, loss=loss, epochs=3)(history(2.303, 2.303, 2.303))) == []
 
 
-def test_epochs_without_a_loss_are_passed_over() -> None:
+def test_epochs_without_a_loss() -> None:
     assert list(chance()([Epoch(number, 1.0, None, {}) for number in (1, 2, 3)])) == []

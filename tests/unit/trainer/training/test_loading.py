@@ -1,5 +1,3 @@
-"""The data of a training fit its network and its loss, or are refused."""
-
 import inspect
 from pathlib import Path
 from typing import Any
@@ -9,13 +7,15 @@ import numpy as np
 import pytest
 from epochal_api.training import Training
 from epochal_api.trainingjob import TrainingJobSpec
-from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import DataSets
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training.loading import load_data
+
+from tests.unit.trainer.expect import expect_failure
 
 LABELS = np.array([0, 1, 2, 2, 2, 1, 0, 2, 1, 0])
 
@@ -47,13 +47,11 @@ def read(
     arrays = {"x": np.zeros((len(labels), width)), "y": labels, "sample_weight": weights, "class_names": names}
     np.savez(folder / "a.npz", **{name: array for name, array in arrays.items() if array is not None})
     model = network.build(spec.network, seed=1, memory=1 << 30)
-    return load_data(spec, FolderBucket(folder), model, scratch=folder, memory=Memory())
+    return load_data(spec, FolderBucket(folder), model, scratch=folder, memory=MemoryBudget())
 
 
 @pytest.mark.parametrize(("names", "known"), [(["cat", "dog", "cow"], True), (["cat", "dog"], False)])
-def test_names_of_classes_are_known_where_they_fit_the_network(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, names: list[str], *, known: bool
-) -> None:
+def test_class_names(tmp_path: Path, caplog: pytest.LogCaptureFixture, names: list[str], *, known: bool) -> None:
     with caplog.at_level("INFO"):
         data = read(tmp_path, names=names)
     assert data.class_names == (tuple(names) if known else ())
@@ -62,44 +60,40 @@ def test_names_of_classes_are_known_where_they_fit_the_network(
     assert data.validation.class_names == data.train.class_names
 
 
-def test_they_are_read_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_of_the_data_sets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         data = read(tmp_path)
     assert data.validation is not None
     assert (len(data.train), len(data.validation), data.train.weights) == (8, 2, None)
-    assert [line.split(":")[0] for line in caplog.messages if line.startswith("Data")] == [
-        "Data for training",
-        "Data for validation",
-        "Data",
-    ]
+    lines = [line.split(":")[0] for line in caplog.messages if line.startswith("Data")]
+    assert lines == ["Data for training", "Data for validation", "Data"]
 
 
-def test_classes_are_weighted_in_what_is_trained_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_class_weights_apply_to_the_training_part(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         data = read(tmp_path, classWeight={"0": "2.5"})
     assert data.train.weights is not None
     assert data.train.weights.tolist() == [2.5 if label == 0 else 1.0 for label in LABELS[:8]]
     assert data.validation is not None
     assert data.validation.weights is None
-    assert "Weights of classes: 0: 2.5" in caplog.text
+    assert "Class weights: 0: 2.5" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"), [({"labels": LABELS + 1}, "InvalidLabels"), ({"width": 5}, "ShapeMismatch")], ids=str
 )
-def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Failure) as caught:
+def test_data_that_do_not_fit(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    with expect_failure(reason):
         read(tmp_path, **changes)
-    assert caught.value.reason == reason
 
 
 DRAWN = [{}, {"shuffle": True}, {"validation": {"split": "0.5", "stratify": True}}]
 
 
 @pytest.mark.parametrize("data", DRAWN, ids=str)
-def test_a_wrong_label_is_told_by_its_place_in_the_object(tmp_path: Path, data: dict[str, Any]) -> None:
+def test_wrong_label_is_reported_by_its_index_in_the_object(tmp_path: Path, data: dict[str, Any]) -> None:
     labels = np.array([*LABELS, *LABELS, 7, *LABELS])
-    with pytest.raises(Failure, match=r"^a.npz\[y\] holds 7 at \[20\], and a class index must be from 0 to 2"):
+    with pytest.raises(Failure, match=r"^a.npz\[y\] holds 7 at \[20\], but a class index must be from 0 to 2"):
         read(tmp_path, labels, data=data)
 
 
@@ -113,38 +107,33 @@ def test_a_wrong_label_is_told_by_its_place_in_the_object(tmp_path: Path, data: 
     ids=["rows", "indices", "indices as numbers"],
 )
 @pytest.mark.parametrize("data", DRAWN, ids=str)
-def test_a_wrong_loss_is_told_whichever_way_the_data_are_divided(
-    tmp_path: Path, labels: Any, loss: str, message: str, data: dict[str, Any]
-) -> None:
-    with pytest.raises(Failure, match=rf"^a.npz\[y\] {message}") as caught:
+def test_wrong_loss_with_any_split(tmp_path: Path, labels: Any, loss: str, message: str, data: dict[str, Any]) -> None:
+    with expect_failure("InvalidLabels", rf"^a.npz\[y\] {message}"):
         read(tmp_path, labels, data=data, loss=loss)
-    assert caught.value.reason == "InvalidLabels"
 
 
-def test_one_hot_rows_are_divided_by_class(tmp_path: Path) -> None:
+def test_stratify_one_hot_rows(tmp_path: Path) -> None:
     found = read(tmp_path, np.eye(3)[LABELS], data=DRAWN[2], loss="CategoricalCrossentropy").validation
     assert found is not None
     assert found.labels.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
 
 
 @pytest.mark.parametrize("data", DRAWN, ids=str)
-def test_an_axis_that_is_added_to_an_array_is_told_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, data: dict[str, Any]
-) -> None:
+def test_added_axis_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, data: dict[str, Any]) -> None:
     with caplog.at_level("INFO"):
         found = read(tmp_path, data=data, shape=(4, 1))
     assert found.validation is not None
     assert found.train.features.shape[1:] == found.validation.features.shape[1:] == (4, 1)
-    (told,) = (line for line in caplog.messages if "an axis of 1 is added" in line)
-    assert told == "a.npz[x]: a sample is 4, and the network takes 4×1: an axis of 1 is added"
+    (line,) = (line for line in caplog.messages if "an axis of 1 is added" in line)
+    assert line == "a.npz[x]: a sample is 4, and the network takes 4×1: an axis of 1 is added"
 
 
 @pytest.mark.parametrize("at", [0, 8])
-def test_weights_that_leave_a_part_nothing_are_refused(tmp_path: Path, at: int) -> None:
+def test_part_with_zero_weights(tmp_path: Path, at: int) -> None:
     weights = np.zeros(10)
     weights[at] = 1
     part = "validation" if at == 0 else "training"
-    with pytest.raises(Failure, match=f"zeros alone in the {part} part"):
+    with pytest.raises(Failure, match=f"only zeros in the {part} part"):
         read(tmp_path, weights=weights)
 
 
@@ -170,22 +159,26 @@ def with_single_output() -> list[tuple[str, str]]:
 
 @pytest.mark.filterwarnings("ignore:In loss categorical_crossentropy:SyntaxWarning")
 @pytest.mark.parametrize(("field", "name"), with_single_output())
-def test_a_column_of_labels_gives_the_same_figures(tmp_path: Path, field: str, name: str) -> None:
-    """Keras lays labels of shape (n,) beside outputs of shape (n, 1) along both axes of (n, n)."""
+def test_a_column_of_labels_gives_the_same_metrics(tmp_path: Path, field: str, name: str) -> None:
+    """Some metrics of Keras broadcast labels (n,) and outputs (n, 1) to (n, n)."""
     module = keras.losses if field == "loss" else keras.metrics
     parameters = inspect.signature(getattr(module, name)).parameters.values()
-    needed = [one.name for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
-    one = {"name": name, **{argument: REQUIRED.get(argument, 0.5) for argument in needed}}
-    training: dict[str, Any] = {"loss": one} if field == "loss" else {"loss": "BinaryCrossentropy", "metrics": [one]}
+    required = [
+        each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+    ]
+    named = {"name": name, **{argument: REQUIRED.get(argument, 0.5) for argument in required}}
+    training: dict[str, Any] = (
+        {"loss": named} if field == "loss" else {"loss": "BinaryCrossentropy", "metrics": [named]}
+    )
     labels = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 1], "f4")
-    figures = []
-    for of_data in (labels, labels[:, None]):
-        data = read(tmp_path, of_data, units=1, data={"validation": None}, **training)
+    values = []
+    for array in (labels, labels[:, None]):
+        data = read(tmp_path, array, units=1, data={"validation": None}, **training)
         spec = Training.model_validate(training)
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
         compile_model(model, spec)
         outputs = np.linspace(0.05, 0.95, len(labels), dtype="f4")[:, None]
         loss = model.compute_loss(x=None, y=data.train.labels, y_pred=outputs)
         metrics = model.compute_metrics(x=None, y=data.train.labels, y_pred=outputs)
-        figures.append([float(np.mean(value)) for value in (loss, *metrics.values())])
-    np.testing.assert_allclose(figures[0], figures[1], rtol=1e-6)
+        values.append([float(np.mean(value)) for value in (loss, *metrics.values())])
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-6)

@@ -1,5 +1,3 @@
-"""The models that a training leaves, and what is said of them."""
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,14 +6,14 @@ from typing import Any
 import keras
 import pytest
 from epochal_api.report import BestEpoch
-from epochal_trainer.checkpoint import Before, BestWeights, Costs, Kept, digest
+from epochal_trainer.checkpoint import BestWeights, Costs, EarlierBest, EpochWeights, digest
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import models
-from epochal_trainer.training.models import Model, Trained
+from epochal_trainer.training.models import Model, TrainingResult
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -33,210 +31,146 @@ def network() -> keras.Model:
     return model
 
 
-def kept(of: keras.Model, epoch: int = 2) -> Kept:
-    weights = BestWeights(of, [], Costs())
-    weights.take(epoch)
+def change_weights(model: keras.Model) -> None:
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+
+
+def best_weights(model: keras.Model) -> EpochWeights:
+    weights = BestWeights(model, [], Costs())
+    weights.take(2)
     assert weights.kept is not None
     return weights.kept
 
 
-def trained(holds: int = 3, weights: Kept | None = None, *, as_good: bool = False) -> Trained:
-    return Trained(
-        EPOCHS,
-        finished_early=False,
-        stopped=False,
-        holds=holds,
-        best=best(EPOCHS, MONITOR),
-        kept=weights,
-        as_good=as_good,
-    )
+def training_result(model_epoch: int = 3, **fields: Any) -> TrainingResult:
+    result = TrainingResult(EPOCHS, False, False, model_epoch, best(EPOCHS, MONITOR), None)  # noqa: FBT003
+    return replace(result, **fields)
 
 
-def evaluated(model: keras.Model, of: Trained, folder: Path) -> tuple[list[Model], list[tuple[str, str]]]:
-    """Returns what is left, and the digests of what was evaluated, by file."""
-    tested: list[tuple[str, str]] = []
+def evaluate(model: keras.Model, result: TrainingResult, folder: Path) -> tuple[list[Model], list[tuple[str, str]]]:
+    """Returns the saved models, and the digests of the evaluated models, by file."""
+    evaluated: list[tuple[str, str]] = []
 
-    def evaluate(name: str) -> Mapping[str, float]:
-        tested.append((name, digest(model)))
-        return {"loss": float(len(tested))}
+    def test(name: str) -> Mapping[str, float]:
+        evaluated.append((name, digest(model)))
+        return {"loss": float(len(evaluated))}
 
-    return models.evaluated(model, of, folder=folder, stages=Stages(), evaluate=evaluate), tested
+    return models.evaluate_models(model, result, folder=folder, stages=Stages(), evaluate=test), evaluated
 
 
-def test_both_are_evaluated_and_saved_where_another_epoch_was_better(tmp_path: Path) -> None:
+def store(saved: list[Model], model: keras.Model, folder: Path) -> list[tuple[str, int, Any]]:
+    results = Results(FolderBucket(folder), "n/j/u", check=lambda: None)
+    return [(each.name, each.epoch, each.test) for each in models.store_models(saved, model, results, folder)]
+
+
+def test_last_and_best_model(tmp_path: Path) -> None:
     model = network()
-    weights = kept(model)
-    better = digest(model)
-    model.set_weights([weight + 1 for weight in model.get_weights()])
-    last = digest(model)
-    left, tested = evaluated(model, trained(weights=weights), tmp_path)
-    assert tested == [("model.keras", last), ("best.keras", better)]
-    assert left == [
-        Model("model.keras", 3, last, EPOCHS[2].metrics, {"loss": 1.0}),
-        Model("best.keras", 2, better, EPOCHS[1].metrics, {"loss": 2.0}),
+    weights = best_weights(model)
+    best_digest = digest(model)
+    change_weights(model)
+    last_digest = digest(model)
+    saved, evaluated = evaluate(model, training_result(best_weights=weights), tmp_path)
+    assert evaluated == [("model.keras", last_digest), ("best.keras", best_digest)]
+    assert saved == [
+        Model("model.keras", 3, last_digest, EPOCHS[2].metrics, {"loss": 1.0}),
+        Model("best.keras", 2, best_digest, EPOCHS[1].metrics, {"loss": 2.0}),
     ]
-    assert [digest(keras.saving.load_model(tmp_path / one.name)) for one in left] == [last, better]
-
-    results = Results(FolderBucket(tmp_path), "n/j/u", check=lambda: None)
-    stored = models.store(left, model, results, tmp_path)
-    assert [(one.name, one.epoch, one.test) for one in stored] == [
-        ("model.keras", 3, None),
-        ("best.keras", 2, {"loss": 2.0}),
-    ]
+    assert [digest(keras.saving.load_model(tmp_path / each.name)) for each in saved] == [last_digest, best_digest]
+    assert store(saved, model, tmp_path) == [("model.keras", 3, None), ("best.keras", 2, {"loss": 2.0})]
 
 
-@pytest.mark.parametrize("holds", [2, 3])
-def test_one_is_left_where_its_weights_are_the_best(tmp_path: Path, holds: int) -> None:
-    """As where EarlyStopping has restored them, or an epoch has changed nothing."""
+@pytest.mark.parametrize("model_epoch", [2, 3])
+def test_one_model_if_it_holds_the_best_weights(tmp_path: Path, model_epoch: int) -> None:
+    """As after EarlyStopping has restored them, or an epoch has changed nothing."""
     model = network()
-    left, tested = evaluated(model, trained(holds, kept(model)), tmp_path)
-    assert [(one.name, one.epoch) for one in left] == [("model.keras", 2)]
-    assert len(tested) == 1
+    saved, evaluated = evaluate(model, training_result(model_epoch, best_weights=best_weights(model)), tmp_path)
+    assert [(each.name, each.epoch) for each in saved] == [("model.keras", 2)]
+    assert len(evaluated) == 1
 
 
-def test_one_is_left_where_its_epoch_is_as_good_as_the_best(tmp_path: Path) -> None:
+def test_one_model_if_it_is_as_good_as_the_best(tmp_path: Path) -> None:
     model = network()
-    weights = kept(model)
-    model.set_weights([weight + 1 for weight in model.get_weights()])
-    left, tested = evaluated(model, trained(weights=weights, as_good=True), tmp_path)
-    assert [(one.name, one.epoch) for one in left] == [("model.keras", 3)]
-    assert tested == [("model.keras", digest(model))]
+    weights = best_weights(model)
+    change_weights(model)
+    saved, evaluated = evaluate(model, training_result(best_weights=weights, is_tied=True), tmp_path)
+    assert [(each.name, each.epoch) for each in saved] == [("model.keras", 3)]
+    assert evaluated == [("model.keras", digest(model))]
 
 
-def test_one_is_left_where_no_weights_were_kept(tmp_path: Path) -> None:
-    left, _ = evaluated(network(), trained(holds=1), tmp_path)
-    assert [(one.name, one.epoch) for one in left] == [("model.keras", 1)]
+def test_one_model_without_best_weights(tmp_path: Path) -> None:
+    model = network()
+    saved, _ = evaluate(model, training_result(1), tmp_path)
+    assert [(each.name, each.epoch) for each in saved] == [("model.keras", 1)]
+    assert store(saved, model, tmp_path) == [("model.keras", 1, None)]
 
 
-def test_a_file_of_merged_weights_is_no_other_one(tmp_path: Path) -> None:
-    """Keras stores the weights of LoRA as one with the kernel, and reads none of them back."""
+def test_merged_lora_weights(tmp_path: Path) -> None:
+    """Keras merges the weights of LoRA into the kernel when it saves them, and reads none of them back."""
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, lora_rank=2, name="adapted")])
-    left, _ = evaluated(model, trained(), tmp_path)
-    results = Results(FolderBucket(tmp_path), "n/j/u", check=lambda: None)
-    assert [one.epoch for one in models.store(left, model, results, tmp_path)] == [3]
+    saved, _ = evaluate(model, training_result(), tmp_path)
+    assert store(saved, model, tmp_path) == [("model.keras", 3, None)]
 
 
-@pytest.mark.parametrize("lacks", [False, True])
-def test_what_a_file_lacks_is_not_taken_for_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, lacks: bool
-) -> None:
+def test_missing_weights_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = network()
-    left, _ = evaluated(model, trained(), tmp_path)
-    if lacks:
-        monkeypatch.setattr(keras.layers.Dense, "load_own_variables", lambda *_: None)
-    results = Results(FolderBucket(tmp_path), "n/j/u", check=lambda: None)
-    if not lacks:
-        assert [one.epoch for one in models.store(left, model, results, tmp_path)] == [3]
-        return
-    with pytest.raises(RuntimeError, match=r"model.keras holds weights with the SHA-256 .* a fault of Epochal, or of"):
-        models.store(left, model, results, tmp_path)
+    saved, _ = evaluate(model, training_result(), tmp_path)
+    monkeypatch.setattr(keras.layers.Dense, "load_own_variables", lambda *_: None)
+    with pytest.raises(
+        RuntimeError, match=r"model.keras holds weights with the SHA-256 .* a bug of Epochal or of Keras"
+    ):
+        store(saved, model, tmp_path)
 
 
-def left(name: str, epoch: int, test: dict[str, float] | None = None) -> Model:
+def saved_model(name: str, epoch: int, test: dict[str, float] | None = None) -> Model:
     return Model(name, epoch, "", EPOCHS[epoch - 1].metrics, test)
 
 
-BEST = [left("model.keras", 2)]
+BEST = [saved_model("model.keras", 2)]
 CONTINUED = [replace(EPOCHS[0], comparable=False), *EPOCHS[1:]]
-BEFORE = Before(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
-BOTH = [left("model.keras", 3), left("best.keras", 2)]
+ONLY_LAST = [*(replace(epoch, comparable=False) for epoch in EPOCHS[:2]), EPOCHS[2]]
+BEST_OF_LAST = BestEpoch(epoch=3, metric="val_loss", value=0.75)
+EARLIER = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
+BOTH = [saved_model("model.keras", 3), saved_model("best.keras", 2)]
+LAST = BOTH[:1]
+TESTED = [saved_model("model.keras", 3, {"loss": 0.5, "accuracy": 0.98765})]
+TRAINED = "3 epochs trained; "
+LAST_HOLDS = TRAINED + "model.keras holds epoch 3 (val_loss 0.75)"
+BEST_HOLDS = "holds epoch 2, the best (val_loss 0.25)"
+EPOCH_2 = "; epoch 2 was better (val_loss 0.25), but "
+EPOCH_1 = "; epoch 1 of the training before (val_loss 0.125) was better: s3://results/old/"
+ON_TEST_SET = "model.keras holds epoch 3 (val_loss 0.75; on the test set loss 0.5, accuracy 0.9877)"
+TIED = "model.keras holds epoch 3, as good as epoch 2, the best (val_loss 0.75)"
+BEST_OF_2_3 = "; best.keras holds epoch 2, the best of epochs 2-3 (val_loss 0.25)"
+EARLY, STOPPED = "finished early on request (spec.finish)", "stopped there (spec.training.stopAfterEpoch)"
 
 
 @pytest.mark.parametrize(
-    ("found", "fields", "said"),
+    ("saved", "fields", "sentence"),
     [
-        (BEST, {}, "3 epochs trained; model.keras holds epoch 2, the best (val_loss 0.25)"),
+        (BEST, {}, f"{TRAINED}model.keras {BEST_HOLDS}"),
+        (BOTH, {}, f"{LAST_HOLDS}; best.keras {BEST_HOLDS}"),
+        ([*TESTED, BOTH[1]], {}, f"{TRAINED}{ON_TEST_SET}; best.keras {BEST_HOLDS}"),
+        (LAST, {"keeps_best": False}, f"{LAST_HOLDS}{EPOCH_2}is not there: spec.results.best is false"),
+        (LAST, {}, f"{LAST_HOLDS}{EPOCH_2}is not there: an earlier version of Epochal kept no weights of it"),
+        (LAST, {"is_tied": True}, f"{TRAINED}{TIED}"),
+        (BOTH, {"epochs": CONTINUED, "earlier_best": EARLIER}, f"{LAST_HOLDS}{BEST_OF_2_3}{EPOCH_1}"),
+        (LAST, {"epochs": ONLY_LAST, "earlier_best": EARLIER, "best": BEST_OF_LAST}, f"{LAST_HOLDS}{EPOCH_1}"),
+        (LAST, {"best": None}, LAST_HOLDS),
         (
-            BOTH,
-            {},
-            (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); best.keras holds epoch 2, the best "
-                "(val_loss 0.25)"
-            ),
-        ),
-        (
-            [left("model.keras", 3, {"loss": 0.5, "accuracy": 0.98765}), left("best.keras", 2, {"loss": 0.125})],
-            {},
-            (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75; on the test set loss 0.5, accuracy 0.9877)"
-                "; best.keras holds epoch 2, the best (val_loss 0.25; on the test set loss 0.125)"
-            ),
-        ),
-        (
-            BOTH[:1],
-            {"keeps_best": False},
-            (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); epoch 2 was better (val_loss 0.25), but "
-                "is not there: spec.results.best is false"
-            ),
-        ),
-        (
-            BOTH[:1],
-            {},
-            (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); epoch 2 was better (val_loss 0.25), but "
-                "is not there: an earlier version of Epochal kept no weights of it"
-            ),
-        ),
-        (
-            BOTH[:1],
-            {"as_good": True},
-            "3 epochs trained; model.keras holds epoch 3, as good as epoch 2, the best (val_loss 0.75)",
-        ),
-        (
-            BOTH,
-            {"epochs": CONTINUED, "before": BEFORE},
-            (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); best.keras holds epoch 2, the best of "
-                "epochs 2-3 (val_loss 0.25); epoch 1 of the training before (val_loss 0.125) was better: s3://results/old/"
-            ),
-        ),
-        (
-            BOTH[:1],
-            {"epochs": [*CONTINUED[:1], replace(CONTINUED[1], comparable=False), CONTINUED[2]], "before": BEFORE}
-            | {"best": BestEpoch(epoch=3, metric="val_loss", value=0.75)},
-            (
-                "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); epoch 1 of the training before (val_loss "
-                "0.125) was better: s3://results/old/"
-            ),
-        ),
-        (BOTH[:1], {"best": None}, "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75)"),
-        (
-            [left("model.keras", 1)],
+            [saved_model("model.keras", 1)],
             {"epochs": EPOCHS[:1], "best": BestEpoch(epoch=1, metric="val_loss", value=0.5)},
             "1 epoch trained; model.keras holds epoch 1 (val_loss 0.5)",
         ),
+        (BEST, {"finished_early": True}, f"3 of 9 epochs trained, {EARLY}; model.keras {BEST_HOLDS}"),
+        (BEST, {"stopped": True}, f"3 of 9 epochs trained, {STOPPED}; model.keras {BEST_HOLDS}"),
         (
-            BEST,
-            {"finished_early": True},
-            (
-                "3 of 9 epochs trained, finished early on request (spec.finish); model.keras holds epoch 2, the best "
-                "(val_loss 0.25)"
-            ),
-        ),
-        (
-            BEST,
-            {"stopped": True},
-            (
-                "3 of 9 epochs trained, stopped there (spec.training.stopAfterEpoch); model.keras holds epoch 2, the "
-                "best (val_loss 0.25)"
-            ),
+            LAST,
+            {"epochs": ONLY_LAST, "best": BEST_OF_LAST, "lost_epoch": 2},
+            f"{LAST_HOLDS}{EPOCH_2}its weights were lost",
         ),
     ],
 )
-def test_a_sentence_says_which_model_holds_what(found: list[Model], fields: dict[str, Any], said: str) -> None:
-    epochs, top = fields.get("epochs", EPOCHS), fields.get("best", best(EPOCHS, MONITOR))
-    ends = {name: fields.get(name, False) for name in ("finished_early", "stopped")}
-    more = {name: fields[name] for name in ("as_good", "before") if name in fields}
-    of = Trained(epochs, **ends, holds=len(epochs), best=top, kept=None, **more)
-    assert models.sentence(found, of, MONITOR, epochs=9, keeps_best=fields.get("keeps_best", True)) == said
-
-
-def test_an_epoch_whose_weights_were_lost_is_told_of() -> None:
-    epochs = [replace(epoch, comparable=epoch.number == 3) for epoch in EPOCHS]
-    of = replace(trained(), epochs=epochs, best=best(epochs, MONITOR), lost=2)
-    last = Model("model.keras", 3, "", epochs[2].metrics, None)
-    assert models.sentence([last], of, MONITOR, epochs=3, keeps_best=True) == (
-        "3 epochs trained; model.keras holds epoch 3 (val_loss 0.75); "
-        "epoch 2 was better (val_loss 0.25), but its weights were lost"
-    )
+def test_summary_sentence(saved: list[Model], fields: dict[str, Any], sentence: str) -> None:
+    keeps_best = fields.get("keeps_best", True)
+    result = training_result(**{name: value for name, value in fields.items() if name != "keeps_best"})
+    assert models.summary_sentence(saved, result, MONITOR, epochs=9, keeps_best=keeps_best) == sentence

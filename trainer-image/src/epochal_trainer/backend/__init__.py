@@ -33,25 +33,22 @@ _ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
 class Batches(Protocol):
     """The batches of consecutive epochs of a training, prefetched across epochs so that no epoch waits at its start."""
 
-    def since(self, epoch: int, step: int, *, until: int) -> Any:
+    def from_step(self, epoch: int, step: int, *, until: int) -> Any:
         """Return all batches from a step of an epoch on: tuples of array slices, in a form that Keras' fit accepts.
 
-        Args:
-            epoch: The epoch, counted from 0.
-            step: The first step, counted from 0. Skipped steps are not computed.
-            until: The epoch to end before, counted from 0.
+        Epochs and steps are counted from 0. The epoch `until` is not included. Skipped steps are not computed.
         """
 
 
 class Backend(Protocol):
     """The functions of a framework. A module of this package implements them."""
 
-    FAULTS: tuple[type[Exception], ...]
+    MACHINE_ERRORS: tuple[type[Exception], ...]
     """Errors of the machine or its device, which spec and data do not cause: a retry on another node may succeed."""
-    INVALID: tuple[type[Exception], ...]
+    INPUT_ERRORS: tuple[type[Exception], ...]
     """Errors of a step that cannot be computed from its inputs."""
 
-    def shuffled(self, *arrays: NDArray[Any], batch_size: int, seed: int) -> Batches:
+    def shuffled_batches(self, *arrays: NDArray[Any], batch_size: int, seed: int) -> Batches:
         """Return arrays in shuffled batches for training. The order depends on seed and epoch only.
 
         Args:
@@ -60,48 +57,25 @@ class Backend(Protocol):
             seed: Seed of the order.
         """
 
-    def in_order(self, *arrays: NDArray[Any], batch_size: int) -> Any:
-        """Return arrays in batches for evaluation, in their order, in a form that Keras' evaluate accepts.
-
-        Args:
-            arrays: Features, labels and optional weights, each of shape (samples, ...).
-            batch_size: Samples per batch; the last batch holds the rest.
-        """
+    def ordered_batches(self, *arrays: NDArray[Any], batch_size: int) -> Any:
+        """Return arrays in batches for evaluation, in their order, in a form that Keras' evaluate accepts."""
 
     def train_step(self, model: "keras.Model", batches: Any) -> Callable[[], Any]:
         """Return a function that trains a model on the next batch, as Keras' fit does, and returns the metrics.
 
         The function does not wait for the metrics. It adds no frame to a traceback, so errors appear to come from
-        Keras.
-
-        Args:
-            model: The compiled model.
-            batches: The result of `Batches.since`.
+        Keras. `batches` is the result of `Batches.from_step`.
         """
 
     def adapt(self, layer: "keras.layers.Layer", before: "keras.Model", features: NDArray[Any]) -> None:
-        """Adapt a layer to the features that reach it.
+        """Adapt a layer, which has an `adapt` method, to the features after `before`, the network up to the layer."""
 
-        Args:
-            layer: A layer with an `adapt` method.
-            before: The part of the network before the layer.
-            features: Features of shape (samples, ...).
-        """
-
-    def value(self, variable: Any) -> NDArray[Any]:
-        """Return the value of a variable, without a copy if the value is in host memory.
-
-        Args:
-            variable: A Keras variable.
-        """
+    def variable_value(self, variable: Any) -> NDArray[Any]:
+        """Return the value of a Keras variable, without a copy if the value is in host memory."""
 
 
 def check_memory(framework: str, limit: int | None) -> None:
     """Check that the memory limit suffices to import a framework; else the kernel kills each attempt without a message.
-
-    Args:
-        framework: Name of the framework, as in spec.framework.
-        limit: Memory limit of this container in bytes; None if there is no limit.
 
     Raises:
         Failure: OutOfMemory.
@@ -109,18 +83,14 @@ def check_memory(framework: str, limit: int | None) -> None:
     if limit is not None and limit < LEAST_MEMORY:
         raise bad_spec(
             "OutOfMemory",
-            f"the container may take {limit / 2**20:,.0f} MiB of memory, and Keras with {framework} alone takes "
-            f"{LEAST_MEMORY / 2**20:,.0f} MiB before any data are read: spec.resources.limits.memory must be more than "
-            "that. 512Mi is enough for a small network and few data; a GPU takes more",
+            f"the memory limit of the container is {limit / 2**20:,.0f} MiB, but Keras with {framework} alone takes "
+            f"{LEAST_MEMORY / 2**20:,.0f} MiB before any data are read: raise spec.resources.limits.memory. 512Mi is "
+            "enough for a small network and few data; a GPU needs more",
         )
 
 
-def choose(framework: str) -> None:
-    """Select the framework of Keras. Call this function before Keras is imported.
-
-    Args:
-        framework: Name of the framework, as in spec.framework.
-    """
+def select_framework(framework: str) -> None:
+    """Select the framework of Keras, as in spec.framework. Call this function before Keras is imported."""
     os.environ["KERAS_BACKEND"] = framework
     for name, value in _ENVIRONMENT[framework].items():
         os.environ.setdefault(name, value)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 Array = np.ndarray[Any, Any]
 
-FAULTS: tuple[type[Exception], ...] = (
+MACHINE_ERRORS: tuple[type[Exception], ...] = (
     tf.errors.AbortedError,
     tf.errors.DataLossError,
     tf.errors.InternalError,
@@ -18,60 +18,59 @@ FAULTS: tuple[type[Exception], ...] = (
     tf.errors.UnavailableError,
     tf.errors.UnknownError,
 )
-INVALID: tuple[type[Exception], ...] = (tf.errors.InvalidArgumentError,)
+INPUT_ERRORS: tuple[type[Exception], ...] = (tf.errors.InvalidArgumentError,)
 
-_THREADS = 2
+_MAP_THREADS = 2
 """Number of threads that collect batches: copying rows is little work compared with a step."""
-_AHEAD = 2
-"""Number of prefetched batches."""
-_ADAPTED_AT_ONCE = 1024
-"""Samples per batch for the `adapt` of a layer."""
+_PREFETCHED_BATCHES = 2
+_ADAPT_BATCH_SIZE = 1024
 
 
-class _Shuffled:
+class _ShuffledBatches:
     """Arrays in host memory, in shuffled batches for training."""
 
     def __init__(self, *arrays: Array, batch_size: int, seed: int) -> None:
-        self._arrays = tuple(map(_in_memory, arrays))
+        self._tensors = tuple(map(_in_host_memory, arrays))
         self._samples = len(arrays[0])
         self._batch_size = batch_size
         self._seed = seed
 
-    def since(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
-        """Return the batches as a tf.data pipeline; see `Batches.since`."""
-        full, rest = divmod(self._samples, self._batch_size)
+    def from_step(self, epoch: int, step: int, *, until: int) -> tf.data.Dataset:
+        """Return the batches as a tf.data pipeline; see `Batches.from_step`."""
+        full_batches, rest = divmod(self._samples, self._batch_size)
 
-        def shuffled(epoch: tf.Tensor) -> tf.Tensor:
-            return order(self._samples, seed=self._seed, epoch=epoch)
+        def shuffle(epoch: tf.Tensor) -> tf.Tensor:
+            return sample_order(self._samples, seed=self._seed, epoch=epoch)
 
         def split(indices: tf.Tensor) -> tf.data.Dataset:
             # Slicing rows of a matrix costs far less than batching single indices.
-            of_full = tf.reshape(indices[: self._samples - rest], (full, self._batch_size))
-            rows = tf.data.Dataset.from_tensor_slices(of_full)
+            matrix = tf.reshape(indices[: self._samples - rest], (full_batches, self._batch_size))
+            rows = tf.data.Dataset.from_tensor_slices(matrix)
             if not rest:
                 return rows
             return rows.concatenate(tf.data.Dataset.from_tensors(indices[self._samples - rest :]))
 
-        chosen = tf.data.Dataset.range(epoch, until).map(shuffled).prefetch(1).flat_map(split).skip(step)
-        return _taken(self._arrays, chosen, tf.gather)
+        indices = tf.data.Dataset.range(epoch, until).map(shuffle).prefetch(1).flat_map(split).skip(step)
+        return _pipeline(self._tensors, indices, tf.gather)
 
 
-def shuffled(*arrays: Array, batch_size: int, seed: int) -> _Shuffled:
-    """Return the arrays in shuffled batches; see `Backend.shuffled`."""
-    return _Shuffled(*arrays, batch_size=batch_size, seed=seed)
+def shuffled_batches(*arrays: Array, batch_size: int, seed: int) -> _ShuffledBatches:
+    """Return the arrays in shuffled batches; see `Backend.shuffled_batches`."""
+    return _ShuffledBatches(*arrays, batch_size=batch_size, seed=seed)
 
 
-def in_order(*arrays: Array, batch_size: int) -> tf.data.Dataset:
-    """Return the arrays in ordered batches, with floats in Keras' float type; see `Backend.in_order`."""
+def ordered_batches(*arrays: Array, batch_size: int) -> tf.data.Dataset:
+    """Return the arrays in ordered batches, with floats in Keras' float type; see `Backend.ordered_batches`."""
 
     def tensor(array: Array) -> tf.Tensor:
-        return _in_memory(array.astype(keras.config.floatx(), copy=False) if array.dtype.kind == "f" else array)
+        is_float = array.dtype.kind == "f"
+        return _in_host_memory(array.astype(keras.config.floatx(), copy=False) if is_float else array)
 
-    def sliced(array: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
-        return array[begin : begin + batch_size]
+    def batch_at(tensor: tf.Tensor, begin: tf.Tensor) -> tf.Tensor:
+        return tensor[begin : begin + batch_size]
 
     begins = tf.data.Dataset.range(0, len(arrays[0]), batch_size)
-    return _taken(tuple(map(tensor, arrays)), begins, sliced)
+    return _pipeline(tuple(map(tensor, arrays)), begins, batch_at)
 
 
 def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any]:
@@ -82,16 +81,12 @@ def train_step(model: keras.Model, batches: tf.data.Dataset) -> Callable[[], Any
 
 def adapt(layer: keras.layers.Layer, before: keras.Model, features: Array) -> None:
     """Adapt a layer to features; see `Backend.adapt`."""
-    layer.adapt(tf.data.Dataset.from_tensor_slices(_in_memory(features)).batch(_ADAPTED_AT_ONCE).map(before))
+    batches = tf.data.Dataset.from_tensor_slices(_in_host_memory(features)).batch(_ADAPT_BATCH_SIZE)
+    layer.adapt(batches.map(before))
 
 
-def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+def sample_order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """Return the order of samples in an epoch, which depends on seed and epoch only.
-
-    Args:
-        samples: Number of samples.
-        seed: Seed of the training.
-        epoch: The epoch, counted from 0; a scalar.
 
     Returns:
         A permutation of the indices 0 to samples - 1, of shape (samples,) and type int64.
@@ -101,36 +96,36 @@ def order(samples: int, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_shuffle(indices, seed=key, alg="philox")
 
 
-def _in_memory(array: Array) -> tf.Tensor:
+def _in_host_memory(array: Array) -> tf.Tensor:
     """Return an array as a tensor in host memory: by default, TensorFlow would copy the whole array to the GPU."""
     with tf.device("CPU:0"):
         return tf.convert_to_tensor(array)
 
 
-def _taken(
-    arrays: tuple[tf.Tensor, ...], places: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+def _pipeline(
+    tensors: tuple[tf.Tensor, ...], positions: tf.data.Dataset, take: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 ) -> tf.data.Dataset:
-    """Return a pipeline of the batches that `take` extracts from the arrays at each of the places."""
+    """Return a pipeline of the batches that `take` extracts from the tensors at each of the positions."""
 
-    def batch(place: tf.Tensor, arrays: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-        return tuple(take(array, place) for array in arrays)
+    def batch(position: tf.Tensor, tensors: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+        return tuple(take(tensor, position) for tensor in tensors)
 
     options = tf.data.Options()
-    # Optimizing the graph would serialize the arrays into it.
+    # Optimizing the graph would serialize the tensors into it.
     options.experimental_optimization.apply_default_optimizations = False
     # The autotune thread sleeps by the wall clock: if that jumps back an hour, the end of the training is delayed.
     options.autotune.enabled = False
-    data = tf.data.Dataset.zip((places, tf.data.Dataset.from_tensors(arrays).repeat()))
-    data = data.map(batch, num_parallel_calls=_THREADS, deterministic=True)
-    return data.with_options(options).prefetch(_AHEAD)
+    data = tf.data.Dataset.zip((positions, tf.data.Dataset.from_tensors(tensors).repeat()))
+    data = data.map(batch, num_parallel_calls=_MAP_THREADS, deterministic=True)
+    return data.with_options(options).prefetch(_PREFETCHED_BATCHES)
 
 
-def value(variable: Any) -> Array:
-    """Return the value of a variable; see `Backend.value`."""
+def variable_value(variable: Any) -> Array:
+    """Return the value of a variable; see `Backend.variable_value`."""
     with tf.device("CPU"):
         tensor = tf.identity(variable.value)
     try:
         return np.asarray(memoryview(tensor))
     except ValueError:  # Python's buffers do not support the type, such as bfloat16
-        copied: Array = tensor.numpy()
-        return copied
+        array: Array = tensor.numpy()
+        return array

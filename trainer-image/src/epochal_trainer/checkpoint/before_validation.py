@@ -13,21 +13,17 @@ from epochal_trainer.checkpoint import callback_state, random_state, variables
 _STEPS = ("on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end")
 
 
-class BeforeValidation:
+class ValidationBackup:
     """The state before validation: sums of metrics, random generators, and the counters of callbacks.
 
     Weights and optimizer are large and do not change, so they are not copied. SwapEMAWeights is an exception: it swaps
     averaged weights in, and swaps them out again by adding and subtracting, which rounds.
-
-    Args:
-        model: The compiled model.
-        callbacks: The user's callbacks.
     """
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
-        swaps = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
+        swaps_weights = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks)
         groups = variables.groups(model)
-        if not swaps:
+        if not swaps_weights:
             weights = {id(variable) for variable in model.weights}
             seeds = [variable for variable in groups[variables.MODEL] if id(variable) not in weights]
             groups = {**groups, variables.MODEL: seeds, variables.OPTIMIZER: []}
@@ -46,7 +42,7 @@ class BeforeValidation:
         """Size of the copies in bytes."""
         return sum(array.nbytes for array in (*(value for _, value in self._values), *self._arrays.values()))
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Restore the state. The running validation becomes invalid, so the training must end afterwards."""
         for variable, value in self._values:
             variable.assign(value)

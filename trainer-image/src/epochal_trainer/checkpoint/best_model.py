@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import Count, Part, Sha256
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 from epochal_trainer.reporting.results import BEST_MODEL, MODEL, SUMMARY
@@ -15,17 +15,11 @@ FIELD = "spec.training.continueFrom.from"
 
 
 class BestModel(NamedTuple):
-    """A model file with the best weights of a training.
-
-    Args:
-        epoch: The epoch of the weights.
-        uri: URI of the model in the results.
-        file: A local copy of the model.
-    """
+    """A model file with the best weights of a training."""
 
     epoch: int
     uri: str
-    file: Copy
+    file: FileCopy
 
 
 class _Model(Part):
@@ -51,16 +45,13 @@ class _Summary(Part):
 
 
 def best_model(bucket: Bucket, folder: str, scratch: Path, last: int) -> BestModel | None:
-    """Return the model with the best weights of a training.
+    """Return the model with the best weights of a training, or None if its last epoch is the best or equally good.
 
     Args:
         bucket: The bucket of its results.
         folder: The folder of its results, without a slash at its end.
         scratch: Folder for the local copy.
         last: Its last epoch, according to its checkpoint.
-
-    Returns:
-        The model, or None if the last epoch is the best one or equally good.
 
     Raises:
         Failure: InvalidTraining, if the best weights were not kept. DamagedData, if the model's digest is not the
@@ -71,16 +62,16 @@ def best_model(bucket: Bucket, folder: str, scratch: Path, last: int) -> BestMod
         return None
     uri = bucket.uri(f"{folder}/{model.name}")
     scratch.mkdir(parents=True, exist_ok=True)
-    copy = Copy.in_folder(scratch, suffix=".keras")  # Keras checks the suffix.
+    copy = FileCopy.in_folder(scratch, suffix=".keras")  # Keras checks the suffix.
     try:
         found = bucket.download(f"{folder}/{model.name}", copy.path)
     except Failure as failure:
         if failure.reason != "ObjectNotFound":
             raise
-        raise _missing(bucket.uri(f"{folder}/"), f"{uri} is gone") from failure
+        raise _missing(bucket.uri(f"{folder}/"), f"{uri} does not exist") from failure
     if found != model.sha256:
-        says = f"and {SUMMARY} beside it says {model.sha256}"
-        raise bad_data("DamagedData", f"{FIELD}: {uri} has the SHA-256 {found}, {says}")
+        expected = f"but {SUMMARY} lists {model.sha256}: restore the file"
+        raise bad_data("DamagedData", f"{FIELD}: {uri} has the SHA-256 {found}, {expected}")
     return BestModel(model.epoch, uri, copy)
 
 
@@ -89,13 +80,13 @@ def _summary(bucket: Bucket, folder: str) -> _Summary:
         return _Summary.model_validate_json(bucket.get(f"{folder}/{SUMMARY}"))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        found = f"{bucket.uri(f'{folder}/{SUMMARY}')} cannot be read: {where}: {first['msg']}"
-        raise bad_data("DamagedData", f"{FIELD}: {found}") from error
+        field = ".".join(map(str, first["loc"])) or "it"
+        uri = bucket.uri(f"{folder}/{SUMMARY}")
+        raise bad_data("DamagedData", f"{FIELD}: cannot parse {uri}: {field}: {first['msg']}") from error
     except Failure as failure:
         if failure.reason != "ObjectNotFound":
             raise
-        raise _missing(bucket.uri(f"{folder}/"), "there is no summary.json, so it did not come to its end") from failure
+        raise _missing(bucket.uri(f"{folder}/"), f"{SUMMARY} is missing, so the training is incomplete") from failure
 
 
 def _best_of(summary: _Summary, uri: str, last: int) -> _Model | None:
@@ -105,10 +96,9 @@ def _best_of(summary: _Summary, uri: str, last: int) -> _Model | None:
     for model in by_name.values():
         if summary.best.is_reached_by(model):
             return model
-    why = f"epoch {summary.best.epoch} was its best one, and its weights were not kept (its spec.results.best)"
-    raise _missing(uri, why)
+    raise _missing(uri, f"the weights of the best epoch {summary.best.epoch} were not kept (its spec.results.best)")
 
 
-def _missing(uri: str, why: str) -> Failure:
-    found = f"{FIELD}: found Best, but the best weights of the training in {uri} are not there: {why}"
+def _missing(uri: str, cause: str) -> Failure:
+    found = f"{FIELD}: found Best, but the best weights of the training in {uri} are missing: {cause}"
     return bad_spec("InvalidTraining", f"{found}. Write from: Last")

@@ -15,19 +15,19 @@ import numpy as np
 from epochal_trainer import backend
 from epochal_trainer.checkpoint import archive, variables
 from epochal_trainer.checkpoint.costs import Costs
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import BestState, Position, VariableState
 from epochal_trainer.data.samples import Array
-from epochal_trainer.storage.faults import room_for
+from epochal_trainer.storage.faults import check_disk_space
 
 _GROUP = "best"
 
 
 @dataclass(eq=False)
-class Kept:
+class EpochWeights:
     """The weights of an epoch.
 
-    The description never changes. After `spare`, the arrays may be overwritten with the weights of another epoch.
+    The description never changes. After `reusable_arrays`, the weights of another epoch may overwrite the arrays.
 
     Args:
         epoch: The epoch, counted from 1.
@@ -42,21 +42,17 @@ class Kept:
     described: Sequence[VariableState]
     arrays: dict[str, Array]
     of_model: bool = False
-    copy: Copy | None = None
-    _awaited: bool = field(default=False, init=False)
+    copy: FileCopy | None = None
+    _needs_file: bool = field(default=False, init=False)
 
     @classmethod
-    def read(cls, state: BestState, copy: Copy) -> "Kept":
+    def read(cls, state: BestState, copy: FileCopy) -> "EpochWeights":
         """Read the best weights that belong to a checkpoint.
 
-        Args:
-            state: The checkpoint's description of the best weights.
-            copy: The file.
-
         Raises:
-            Unreadable: If the file does not hold these weights.
+            UnreadableCheckpoint: If the file does not hold these weights.
         """
-        arrays = archive.read_arrays(copy.path, _by_name(state.variables))
+        arrays = archive.read_arrays(copy.path, _array_descriptions(state.variables))
         return cls(state.epoch, state.variables, arrays, copy=copy)
 
     @property
@@ -70,85 +66,67 @@ class Kept:
         If that checkpoint does not hold the weights itself, the arrays are not released until `file` has written them.
         """
         own = self.of_model and position == Position(epoch=self.epoch)
-        self._awaited |= not own
+        self._needs_file |= not own
         return BestState(epoch=self.epoch, own=own, variables=list(self.described))
 
-    def file(self, folder: Path) -> Copy:
+    def file(self, folder: Path) -> FileCopy:
         """Return a file that holds the weights, written at the first call.
 
         Only the thread that writes checkpoints may call this method.
-
-        Args:
-            folder: Folder for the file.
 
         Raises:
             Failure: ScratchFull.
         """
         if self.copy is None:
-            copy = Copy.in_folder(folder)
-            with room_for(copy.path, archive.size(self.arrays), "the weights of the best epoch"):
+            copy = FileCopy.in_folder(folder)
+            with check_disk_space(copy.path, archive.size(self.arrays), "the weights of the best epoch"):
                 archive.write(copy.path, self.arrays)
             self.copy = copy
         return self.copy
 
-    def spare(self) -> dict[str, Array]:
+    def reusable_arrays(self) -> dict[str, Array]:
         """Return the arrays for reuse, or an empty dict if a checkpoint still needs them in a file."""
-        return {} if self._awaited and self.copy is None else self.arrays
+        return {} if self._needs_file and self.copy is None else self.arrays
 
-    def fitted(self, model: keras.Model) -> "Kept":
+    def fit_to_model(self, model: keras.Model) -> "EpochWeights":
         """Return the weights in the order of a model's weights.
 
         Raises:
-            Different: If the model has other weights.
+            VariablesDiffer: If the model has other weights.
         """
         arrays = dict(self.arrays)
-        described = variables.arrange(self.described, model.weights, _GROUP, arrays)
-        return Kept(self.epoch, described, arrays, copy=self.copy if described == self.described else None)
+        described = variables.reorder(self.described, model.weights, _GROUP, arrays)
+        return EpochWeights(self.epoch, described, arrays, copy=self.copy if described == self.described else None)
 
-    def give_to(self, model: keras.Model) -> None:
+    def assign_to(self, model: keras.Model) -> None:
         """Assign the weights to a model that they fit."""
         variables.assign(model.weights, _GROUP, self.arrays)
 
     def digest(self) -> str:
         """Return the same digest as `digest` of a model that has these weights."""
-        return _digest(self.arrays[name] for name in _by_name(self.described))
+        return _digest(self.arrays[name] for name in _array_descriptions(self.described))
 
 
 class BestWeights:
-    """The weights of the best epoch so far, in memory that is reused.
-
-    Args:
-        model: The model.
-        callbacks: The user's callbacks.
-        costs: Records the time of the copies.
-    """
+    """The weights of the best epoch so far, in memory that is reused."""
 
     def __init__(self, model: keras.Model, callbacks: Sequence[Any], costs: Costs) -> None:
-        self.kept: Kept | None = None
+        self.kept: EpochWeights | None = None
         self._model = model
         self._callbacks = callbacks
         self._costs = costs
 
     def take(self, epoch: int) -> None:
-        """Copy the weights of an epoch that has ended.
-
-        Args:
-            epoch: The epoch, counted from 1.
-        """
+        """Copy the weights of an epoch that has ended."""
         with self._costs.keeping_best():
-            weights, found = self._model.weights, _validated(self._model, self._callbacks)
-            spare = self.kept.spare() if self.kept is not None else {}
+            weights, found = self._model.weights, _validated_weights(self._model, self._callbacks)
+            spare = self.kept.reusable_arrays() if self.kept is not None else {}
             arrays = dict(variables.values(found, _GROUP, spare))
-            of_model = all(one is other for one, other in zip(weights, found, strict=True))
-            self.kept = Kept(epoch, variables.describe(weights), arrays, of_model=of_model)
+            of_model = all(weight is variable for weight, variable in zip(weights, found, strict=True))
+            self.kept = EpochWeights(epoch, variables.describe(weights), arrays, of_model=of_model)
 
-    def resume(self, state: BestState | None, kept: Kept | None) -> None:
-        """Restore the best weights after the state of a checkpoint was restored to the model.
-
-        Args:
-            state: The checkpoint's description of the best weights, or None.
-            kept: The best weights from a separate file, if the checkpoint itself does not hold them.
-        """
+    def resume(self, state: BestState | None, kept: EpochWeights | None) -> None:
+        """Restore the best weights after the state of a checkpoint was restored to the model."""
         if state is not None and state.own:
             self.take(state.epoch)
         else:
@@ -157,10 +135,10 @@ class BestWeights:
 
 def digest(model: keras.Model) -> str:
     """Return the SHA-256 of a model's weights: their types, shapes and values, in order."""
-    return _digest(backend.current().value(weight) for weight in model.weights)
+    return _digest(backend.current().variable_value(weight) for weight in model.weights)
 
 
-def merged(model: keras.Model) -> str:
+def merged_lora_layers(model: keras.Model) -> str:
     """Return the names of LoRA layers, for which Keras stores merged weights.
 
     The stored weights compute the same function, except for rounding.
@@ -177,11 +155,11 @@ def _digest(values: Iterable[Array]) -> str:
     return found.hexdigest()
 
 
-def _by_name(described: Sequence[VariableState]) -> Mapping[str, VariableState]:
-    return {variables.name(_GROUP, index): each for index, each in enumerate(described)}
+def _array_descriptions(described: Sequence[VariableState]) -> Mapping[str, VariableState]:
+    return {variables.array_name(_GROUP, index): state for index, state in enumerate(described)}
 
 
-def _validated(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:
+def _validated_weights(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:
     """Return, for each weight of a model, the variable that validation used, once an epoch has ended.
 
     SwapEMAWeights replaces weights by averages for validation, and may have swapped them back already.
@@ -190,8 +168,8 @@ def _validated(model: keras.Model, callbacks: Sequence[Any]) -> list[Any]:
     swaps = (callback for callback in callbacks if isinstance(callback, keras.callbacks.SwapEMAWeights))
     if any(not swap._ema_weights_in_model for swap in swaps):  # noqa: SLF001
         optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        for one in getattr(optimizer, "optimizers", [optimizer]):
-            if one.use_ema:
-                pairs = zip(one._trainable_variables, one._model_variables_moving_average, strict=True)  # noqa: SLF001
+        for part in getattr(optimizer, "optimizers", [optimizer]):
+            if part.use_ema:
+                pairs = zip(part._trainable_variables, part._model_variables_moving_average, strict=True)  # noqa: SLF001
                 averages |= {id(weight): average for weight, average in pairs}
     return [averages.get(id(weight), weight) for weight in model.weights]

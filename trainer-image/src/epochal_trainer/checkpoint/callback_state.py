@@ -27,40 +27,32 @@ STATE: Mapping[str, tuple[str, ...]] = {
 
 
 def state_of(callback: Any, prefix: str, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Return the state of a callback.
+    """Return the state of a callback, as JSON values by attribute.
 
     Args:
         callback: A keras.callbacks.Callback.
         prefix: Prefix for the names of its arrays.
         arrays: Receives copies of its arrays.
-
-    Returns:
-        JSON values by attribute.
     """
-    there = (name for name in STATE.get(type(callback).__name__, ()) if hasattr(callback, name))
-    return {name: _encoded(getattr(callback, name), f"{prefix}/{name}", arrays) for name in there}
+    names = (name for name in STATE.get(type(callback).__name__, ()) if hasattr(callback, name))
+    return {name: _encode(getattr(callback, name), f"{prefix}/{name}", arrays) for name in names}
 
 
 def restore(callback: Any, state: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Set the attributes of a callback to a stored state.
-
-    Args:
-        callback: The callback, built as the TrainingJob describes it.
-        state: The result of `state_of`.
-        arrays: The arrays of the state.
 
     Raises:
         KeyError: If an array is missing.
     """
     for name in STATE.get(type(callback).__name__, ()):
         if name in state:
-            setattr(callback, name, decoded(state[name], arrays))
+            setattr(callback, name, decode(state[name], arrays))
     # Keras selects the comparison at the end of an epoch, but may need it before the next end.
     if getattr(callback, "monitor_op", callback) is None and callback.best is not None:
         callback._set_monitor_op()  # noqa: SLF001
 
 
-def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:
+def decode(value: Any, arrays: Mapping[str, Array]) -> Any:
     """Return the value of a stored attribute.
 
     Raises:
@@ -74,17 +66,17 @@ def decoded(value: Any, arrays: Mapping[str, Array]) -> Any:
         case {"float": "nan" | "inf" | "-inf" as text}:
             return float(text)
         case list(items):
-            return [decoded(item, arrays) for item in items]
+            return [decode(item, arrays) for item in items]
         case _:
             return value
 
 
-def _encoded(value: Any, name: str, arrays: dict[str, Array]) -> Any:
+def _encode(value: Any, name: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, float) and not isinstance(value, np.generic):
         return value if math.isfinite(value) else {"float": str(value)}
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, list):
-        return [_encoded(item, f"{name}/{index}", arrays) for index, item in enumerate(value)]
+        return [_encode(item, f"{name}/{index}", arrays) for index, item in enumerate(value)]
     arrays[name] = np.array(value)
     return {"array" if isinstance(value, np.ndarray) else "scalar": name}

@@ -12,7 +12,7 @@ import keras
 from epochal_api.training import Checkpoint
 from epochal_lib import cgroups
 
-from epochal_trainer.checkpoint.before_validation import BeforeValidation
+from epochal_trainer.checkpoint.before_validation import ValidationBackup
 from epochal_trainer.checkpoint.best_weights import BestWeights
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
@@ -23,12 +23,12 @@ from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)
 
-_MOST = 0.03
+_MAX_SHARE = 0.03
 """Share of a training's time for checkpoints, unless spec.training.checkpoint sets their times. The copies of the best
 weights that belong to checkpoints are included."""
-_LEAST_SECONDS = 0.1
+_MIN_SECONDS = 0.1
 """Cost of a checkpoint in seconds below which a checkpoint follows every epoch."""
-_MOST_SECONDS = 600.0
+_MAX_SECONDS = 600.0
 """Longest time in seconds between two checkpoints that their cost may cause."""
 _RECENT = 5
 """Number of recent epochs for the median duration: the first epoch of an attempt takes longer."""
@@ -45,39 +45,21 @@ def epochs_between(cost: float, epoch_seconds: float, copying: float = 0.0) -> i
         copying: Seconds that copies of the best weights add to an epoch. They use the same share of the time, but at
             least half of it stays for checkpoints. So the copies at most halve the number of checkpoints.
     """
-    if cost < _LEAST_SECONDS or epoch_seconds <= 0:
+    if cost < _MIN_SECONDS or epoch_seconds <= 0:
         return 1
-    longest = max(1, int(_MOST_SECONDS / epoch_seconds))
-    part = _MOST * epoch_seconds
+    longest = max(1, int(_MAX_SECONDS / epoch_seconds))
+    part = _MAX_SHARE * epoch_seconds
     return min(math.ceil(cost / max(part - copying, part / 2)), longest)
 
 
 def copies_exceed(copying: float, epoch_seconds: float) -> bool:
-    """Return whether copies of the best weights alone exceed the share of time for checkpoints and copies.
-
-    Args:
-        copying: Seconds that the copies add to an epoch.
-        epoch_seconds: Seconds of an epoch without checkpoints.
-    """
-    return copying >= _LEAST_SECONDS and 0 < _MOST * epoch_seconds < copying
+    """Return whether copies of the best weights alone exceed the share of time for checkpoints and copies."""
+    return copying >= _MIN_SECONDS and 0 < _MAX_SHARE * epoch_seconds < copying
 
 
 @dataclass(eq=False)
 class Checkpointer:
-    """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy.
-
-    Args:
-        policy: Times at which checkpoints are due.
-        model: The model.
-        callbacks: The user's callbacks.
-        files: Copies the files that the training writes.
-        writer: Writes checkpoints.
-        costs: Records the costs of checkpoints, including those of the writer.
-        facts: The facts that determine the batches of an epoch.
-        attempt: The number of the attempt.
-        versions: Versions of the software that can change the result.
-        best: The weights of the best epoch; None to keep no best weights.
-    """
+    """Captures checkpoints of a training: it copies the state in memory, and the writer stores the copy."""
 
     policy: Checkpoint
     _: KW_ONLY
@@ -92,7 +74,7 @@ class Checkpointer:
     best: BestWeights | None = None
 
     def __post_init__(self) -> None:
-        """Start the clock."""
+        """Start the clock of the checkpoints."""
         self._last = time.monotonic()
         self._last_epoch = 0
         self._epoch_seconds = 0.0
@@ -123,12 +105,11 @@ class Checkpointer:
         if not self._logged_copies and copies_exceed(copying, self._epoch_seconds):
             self._logged_copies = True
             log.warning(
-                "Copies of the best weights take about %.1f s of the training's time for each epoch, and an epoch "
-                "%.1f s: more than the %.0f %% that checkpoints may take with them. spec.results.best: false leaves "
-                "them out, and best.keras with them.",
+                "Copies of the best weights take about %.1f s per epoch of %.1f s, more than the %.0f %% limit for "
+                "checkpoints and copies. To save the time, disable best.keras with spec.results.best: false.",
                 copying,
                 self._epoch_seconds,
-                100 * _MOST,
+                100 * _MAX_SHARE,
             )
         if self.policy.every_epochs > 1:
             return epoch % self.policy.every_epochs == 0
@@ -137,17 +118,17 @@ class Checkpointer:
         if every > 1 and not self._logged_every / 2 < every < self._logged_every * 2:
             self._logged_every = every
             log.info(
-                "A checkpoint takes about %.1f s of the training's time, and an epoch %.1f s: from here on one is "
-                "taken every %d epochs or so; spec.training.checkpoint.everySeconds bounds what a kill may cost.",
+                "A checkpoint takes about %.1f s, and an epoch %.1f s: checkpoints are now about %d epochs apart; "
+                "spec.training.checkpoint.everySeconds limits the time that a kill can lose.",
                 cost,
                 self._epoch_seconds,
                 every,
             )
         return epoch >= self._last_epoch + every or self.due_within()
 
-    def before_validation(self) -> BeforeValidation:
+    def before_validation(self) -> ValidationBackup:
         """Return a copy of the state that the next validation changes."""
-        return BeforeValidation(self.model, self.callbacks)
+        return ValidationBackup(self.model, self.callbacks)
 
     def resume(self, snapshot: Snapshot) -> None:
         """Restore the best weights of a checkpoint, after its state was restored to the model."""
@@ -162,11 +143,6 @@ class Checkpointer:
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
         """Return a copy of the training's present state. It replaces a checkpoint that still waits for the writer.
-
-        Args:
-            position: Position of the training.
-            history: The finished epochs.
-            seconds: Seconds of the running epoch so far.
 
         Raises:
             Failure: ScratchFull.
@@ -188,7 +164,7 @@ class Checkpointer:
                 files=files,
                 versions=self.versions,
                 best=self.best.kept if self.best else None,
-                spare=self.writer.make_room(),
+                spare=self.writer.take_spare(),
             )
         self._last_epoch = len(history)
         self._epoch_seconds = median([epoch.seconds for epoch in history[-_RECENT:]] or [0.0])

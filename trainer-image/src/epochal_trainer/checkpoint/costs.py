@@ -47,11 +47,7 @@ class Costs:
 
     @contextmanager
     def writing(self, size: int) -> Iterator[None]:
-        """Measure the time to write a checkpoint.
-
-        Args:
-            size: Size of its arrays in bytes.
-        """
+        """Measure the time to write a checkpoint."""
         began, cpu = time.monotonic(), time.thread_time()
         yield
         self.taken += 1

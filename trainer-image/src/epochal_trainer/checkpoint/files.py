@@ -14,28 +14,24 @@ from typing import NamedTuple
 
 from epochal_lib.digests import sha256
 
-from epochal_trainer.storage.faults import room_for
+from epochal_trainer.storage.faults import check_disk_space
 
 log = logging.getLogger(__name__)
 
-_NO_PLACE = frozenset({errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR})
-_SETTLED = 0.1
+_NOT_CREATABLE = frozenset({errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOTDIR})
+_SETTLED_SECONDS = 0.1
 """Seconds after which equal times mean an unchanged file: clocks of file systems tick more slowly than ours."""
 
 
-class Copy:
-    """A copy of a file, deleted when no reference to this object is left.
-
-    Args:
-        path: Path of the copy.
-    """
+class FileCopy:
+    """A copy of a file, deleted when no reference to this object is left."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._gone = weakref.finalize(self, path.unlink, missing_ok=True)
+        self._finalizer = weakref.finalize(self, path.unlink, missing_ok=True)
 
     @classmethod
-    def in_folder(cls, folder: Path, suffix: str = "") -> "Copy":
+    def in_folder(cls, folder: Path, suffix: str = "") -> "FileCopy":
         """Return a copy that is still empty, with a new name in a folder."""
         handle, name = tempfile.mkstemp(suffix, dir=folder)
         os.close(handle)
@@ -52,9 +48,9 @@ class Copy:
         return self.path.stat().st_size
 
 
-class _Seen(NamedTuple):
+class _CopiedFile(NamedTuple):
     stamp: tuple[int, int, int]
-    copy: Copy
+    copy: FileCopy
 
 
 class Files:
@@ -70,31 +66,31 @@ class Files:
         self._base = base
         self._names = names
         self._staging = staging
-        self._seen: dict[str, _Seen] = {}
+        self._copied: dict[str, _CopiedFile] = {}
 
-    def take(self) -> dict[str, Copy]:
+    def take(self) -> dict[str, FileCopy]:
         """Return a copy of each file in its present state, by path.
 
         Raises:
             Failure: ScratchFull.
         """
         self._staging.mkdir(parents=True, exist_ok=True)
-        seen: dict[str, _Seen] = {}
+        copied: dict[str, _CopiedFile] = {}
         for path in self._paths():
             name = path.relative_to(self._base).as_posix()
             found = path.stat()
             stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
-            before = self._seen.get(name)
-            settled = time.time_ns() - found.st_mtime_ns > _SETTLED * 1e9
-            if before is not None and before.stamp == stamp:
-                seen[name] = before
+            earlier = self._copied.get(name)
+            settled = time.time_ns() - found.st_mtime_ns > _SETTLED_SECONDS * 1e9
+            if earlier is not None and earlier.stamp == stamp:
+                copied[name] = earlier
             else:
                 # A recent file may change again within the same tick of the clock.
-                seen[name] = _Seen(stamp if settled else (0, 0, 0), self._copy(path))
-        self._seen = seen
-        return {name: entry.copy for name, entry in seen.items()}
+                copied[name] = _CopiedFile(stamp if settled else (0, 0, 0), self._copy(path))
+        self._copied = copied
+        return {name: entry.copy for name, entry in copied.items()}
 
-    def put_back(self, copies: Mapping[str, Copy]) -> None:
+    def restore(self, copies: Mapping[str, FileCopy]) -> None:
         """Restore files to their paths. Lines that the log holds already go after the restored lines.
 
         Args:
@@ -102,23 +98,23 @@ class Files:
                 be created: a file of another training may be a folder in this one.
         """
         for name, copy in copies.items():
-            if not inside(name, self._names):
+            if not is_inside(name, self._names):
                 continue
             try:
-                self._put_back(name, copy)
+                self._restore(name, copy)
             except (OSError, ValueError) as error:  # ValueError if a path contains a zero byte
-                if isinstance(error, OSError) and error.errno not in _NO_PLACE:
+                if isinstance(error, OSError) and error.errno not in _NOT_CREATABLE:
                     raise
-                log.warning("The checkpoint's file %.200r is not put back: no file can be there", name)
+                log.warning("Skipped the checkpoint's file %.200r: it cannot be created", name)
 
-    def _put_back(self, name: str, copy: Copy) -> None:
+    def _restore(self, name: str, copy: FileCopy) -> None:
         target = self._base / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with room_for(target, copy.size, name):
+        with check_disk_space(target, copy.size, name):
             if target.exists():
-                before, now = copy.path.read_bytes(), target.read_bytes()
+                earlier, current = copy.path.read_bytes(), target.read_bytes()
                 with target.open("r+b") as file:  # not a new file: the open log handler keeps writing to this one
-                    file.write(before + now)
+                    file.write(earlier + current)
             else:
                 shutil.copyfile(copy.path, target)
 
@@ -129,14 +125,14 @@ class Files:
             found += sorted(path.rglob("*")) if path.is_dir() else [path]
         return [path for path in found if path.is_file() and not path.is_symlink()]
 
-    def _copy(self, path: Path) -> Copy:
-        copy = Copy.in_folder(self._staging)
-        with room_for(copy.path, path.stat().st_size, str(path)):
+    def _copy(self, path: Path) -> FileCopy:
+        copy = FileCopy.in_folder(self._staging)
+        with check_disk_space(copy.path, path.stat().st_size, str(path)):
             shutil.copyfile(path, copy.path)
         return copy
 
 
-def inside(name: str, names: Sequence[str]) -> bool:
+def is_inside(name: str, names: Sequence[str]) -> bool:
     """Return whether a relative path is in a list of files and folders, or inside a folder of the list."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and any(path.is_relative_to(root) for root in names)

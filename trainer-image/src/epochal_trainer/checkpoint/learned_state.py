@@ -7,7 +7,7 @@ import numpy as np
 
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.state import VariableState
-from epochal_trainer.checkpoint.variables import LEARNED, Different
+from epochal_trainer.checkpoint.variables import LEARNED, VariablesDiffer
 from epochal_trainer.data.samples import Array
 
 _BOUNDARIES = "bin_boundaries"
@@ -17,7 +17,7 @@ _WEIGHTS = "idf_weights"
 
 def values(model: keras.Model) -> dict[str, Array]:
     """Return the learned state of a model's layers, by LAYER/ARGUMENT. Values from the TrainingJob are not included."""
-    return {f"{layer.name}/{name}": value for layer in model.layers for name, value in _of(layer)}
+    return {f"{layer.name}/{name}": value for layer in model.layers for name, value in _layer_state(layer)}
 
 
 def describe(found: Mapping[str, Array]) -> list[VariableState]:
@@ -26,31 +26,31 @@ def describe(found: Mapping[str, Array]) -> list[VariableState]:
 
 
 def restore(
-    model: keras.Model, there: Sequence[VariableState], arrays: Mapping[str, Array], *, same_data: bool
+    model: keras.Model, stored: Sequence[VariableState], arrays: Mapping[str, Array], *, same_data: bool
 ) -> None:
     """Restore the learned state of a model's layers, since their weights were trained with it.
 
     Args:
         model: The model, adapted to its data.
-        there: The learned state that the checkpoint describes.
+        stored: The learned state that the checkpoint describes.
         arrays: The checkpoint's arrays.
-        same_data: Whether the checkpoint was trained with the data of the model. A layer that had its state from the
-            spec there has learned the same state here.
+        same_data: Whether the checkpoint was trained with the data of the model. Then a state that the checkpoint
+            lacks, because the layer had it from the spec, is the same in the model.
 
     Raises:
-        Different: If the checkpoint lacks a state, and the data differ.
+        VariablesDiffer: If the checkpoint lacks a state, and the data differ.
         ValueError: If a layer rejects a state.
     """
-    here = values(model)
-    places = {key: index for index, key in enumerate(variables.keys(there))}
+    current = values(model)
+    stored_indices = {key: index for index, key in enumerate(variables.keys(stored))}
     found: dict[str, Array] = {}
-    for path, key in zip(here, variables.keys(describe(here)), strict=True):
-        if key not in places:
+    for path, key in zip(current, variables.keys(describe(current)), strict=True):
+        if key not in stored_indices:
             if same_data:
                 continue
-            advice = "give the layer what it had there, or the same data"
-            raise Different(f"there nothing, here {path}, learned from other data: {advice}")
-        found[path] = arrays[variables.name(LEARNED, places[key])]
+            advice = "use the layer's arguments of that training, or the same data"
+            raise VariablesDiffer(f"the checkpoint lacks {path}, which was learned from other data: {advice}")
+        found[path] = arrays[variables.array_name(LEARNED, stored_indices[key])]
     for layer in model.layers:
         if (boundaries := found.get(f"{layer.name}/{_BOUNDARIES}")) is not None:
             layer.bin_boundaries = boundaries.tolist()
@@ -58,7 +58,7 @@ def restore(
             layer.set_vocabulary(vocabulary, found.get(f"{layer.name}/{_WEIGHTS}"))
 
 
-def _of(layer: keras.layers.Layer) -> Iterator[tuple[str, Array]]:
+def _layer_state(layer: keras.layers.Layer) -> Iterator[tuple[str, Array]]:
     if isinstance(layer, keras.layers.Discretization) and layer.num_bins is not None:
         yield _BOUNDARIES, np.array(layer.bin_boundaries, "float64")
     if isinstance(layer, keras.layers.IntegerLookup) and layer.input_vocabulary is None:

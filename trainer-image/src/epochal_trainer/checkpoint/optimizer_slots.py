@@ -12,7 +12,7 @@ import numpy as np
 
 from epochal_trainer.checkpoint import variables
 from epochal_trainer.checkpoint.state import VariableState
-from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, Different
+from epochal_trainer.checkpoint.variables import MODEL, OPTIMIZER, VariablesDiffer
 from epochal_trainer.data.samples import Array
 
 _AVERAGE = "average"
@@ -20,51 +20,41 @@ _AVERAGE = "average"
 
 
 class Slot(NamedTuple):
-    """The weight that an optimizer variable belongs to, and its purpose.
-
-    Args:
-        weight: The weight's index among the variables of the model.
-        purpose: The purpose of the variable, such as momentum.
-    """
+    """The weight that an optimizer variable belongs to, and its purpose."""
 
     weight: int
     purpose: str
 
 
-class Carried(NamedTuple):
+class Transfer(NamedTuple):
     """The optimizer variables transferred from a checkpoint.
 
     Args:
         described: All optimizer variables of this model. The arrays now hold their values.
-        anew: Layers that are trainable now and were not before: for them the optimizer starts with initial values.
+        unfrozen: Layers that are trainable now and were not before: for them the optimizer starts with initial values.
         frozen: Layers that were trainable before and are not now: the optimizer's values for them are dropped.
     """
 
     described: list[VariableState]
-    anew: list[str]
+    unfrozen: list[str]
     frozen: list[str]
 
 
 def slots(optimizer: Sequence[VariableState], model: Sequence[VariableState]) -> list[Slot | None]:
-    """Return the slot of each optimizer variable; None if the variable has no weight, or its weight is ambiguous.
-
-    Args:
-        optimizer: The optimizer's variables.
-        model: The model's variables.
-    """
+    """Return the slot of each optimizer variable; None if the variable has no weight, or its weight is ambiguous."""
     weights: dict[str, list[int]] = defaultdict(list)
     for index, weight in enumerate(model):
         weights[weight.path.replace("/", "_")].append(index)
     names = [_split(variable.path.rsplit("/", 1)[-1], weights) for variable in optimizer]
-    count, seen = Counter(names), Counter[tuple[str, str]]()
+    count, used_names = Counter(names), Counter[tuple[str, str]]()
     found: list[Slot | None] = []
     for name in names:
         # Weights with the same path are distinguished by their order, which is possible only if all are trained.
         if name is None or count[name] != len(weights[name[0]]):
             found.append(None)
         else:
-            found.append(Slot(weights[name[0]][seen[name]], name[1]))
-            seen[name] += 1
+            found.append(Slot(weights[name[0]][used_names[name]], name[1]))
+            used_names[name] += 1
     return found
 
 
@@ -74,79 +64,88 @@ def _split(name: str, weights: Mapping[str, Any]) -> tuple[str, str] | None:
     return None if weight is None else (weight, name[len(weight) + 1 :])
 
 
-def arrange(
-    there: Mapping[str, Sequence[VariableState]],
-    here: Mapping[str, Sequence[Any]],
+def reorder(
+    stored: Mapping[str, Sequence[VariableState]],
+    current: Mapping[str, Sequence[Any]],
     arrays: dict[str, Array],
     *,
     keeps_rate: bool = False,
-) -> Carried:
+) -> Transfer:
     """Order the optimizer arrays as in a model, whichever layers are trainable in the checkpoint and in the model.
 
     Args:
-        there: The checkpoint's variables by group.
-        here: The built model's variables by group.
+        stored: The checkpoint's variables by group.
+        current: The built model's variables by group.
         arrays: The checkpoint's arrays, which are changed. The arrays of the model group are already in the model's
             order.
         keeps_rate: Whether the optimizer keeps its present learning rate.
 
-    Returns:
-        The transferred variables, and the layers without transferred values.
-
     Raises:
-        Different: If the variables do not match. The message names layers that are trainable on only one side.
+        VariablesDiffer: If the variables do not match. The message names layers that are trainable on only one side.
     """
-    before, now, model = there.get(OPTIMIZER, []), variables.describe(here[OPTIMIZER]), variables.describe(here[MODEL])
+    stored_model, stored_optimizer = stored.get(MODEL, []), stored.get(OPTIMIZER, [])
+    model, current_optimizer = variables.describe(current[MODEL]), variables.describe(current[OPTIMIZER])
     # On both sides, a slot holds the index of its weight in the model.
-    places = {place: index for index, place in enumerate(variables.places(there.get(MODEL, []), model))}
-    slots_there = [slot and slot._replace(weight=places[slot.weight]) for slot in slots(before, there.get(MODEL, []))]
-    slots_here = slots(now, model)
-    trained_there, trained_here = ({slot.weight for slot in side if slot} for side in (slots_there, slots_here))
-    carried = Carried(now, _layers(model, trained_here - trained_there), _layers(model, trained_there - trained_here))
+    indices = {position: index for index, position in enumerate(variables.stored_indices(stored_model, model))}
+    stored_slots = [
+        slot and slot._replace(weight=indices[slot.weight]) for slot in slots(stored_optimizer, stored_model)
+    ]
+    current_slots = slots(current_optimizer, model)
+    stored_trained, current_trained = ({slot.weight for slot in side if slot} for side in (stored_slots, current_slots))
+    transfer = Transfer(
+        current_optimizer,
+        _layer_names(model, current_trained - stored_trained),
+        _layer_names(model, stored_trained - current_trained),
+    )
 
-    def transferable(side: Sequence[VariableState], of: Sequence[Slot | None]) -> list[tuple[int, Hashable]]:
+    def transferable(side: Sequence[VariableState], slots_of_side: Sequence[Slot | None]) -> list[tuple[int, Hashable]]:
         """Return the index and the key of each variable that is transferred."""
-        shared = [index for index, slot in enumerate(of) if slot is None]
-        shared = [index for index in shared if not (keeps_rate and variables.is_rate(side[index]))]
-        both = trained_here & trained_there
-        kept = ((index, slot) for index, slot in enumerate(of) if slot is not None and slot.weight in both)
-        return [*zip(shared, variables.keys([side[index] for index in shared]), strict=True), *kept]
+        shared = [index for index, slot in enumerate(slots_of_side) if slot is None]
+        shared = [index for index in shared if not (keeps_rate and variables.is_learning_rate(side[index]))]
+        both = current_trained & stored_trained
+        by_slot = (
+            (index, slot) for index, slot in enumerate(slots_of_side) if slot is not None and slot.weight in both
+        )
+        return [*zip(shared, variables.keys([side[index] for index in shared]), strict=True), *by_slot]
 
-    sources, targets = transferable(before, slots_there), transferable(now, slots_here)
+    sources, targets = transferable(stored_optimizer, stored_slots), transferable(current_optimizer, current_slots)
     try:
         order = variables.match(
-            [(key, before[index]) for index, key in sources], [(key, now[index]) for index, key in targets]
+            [(key, stored_optimizer[index]) for index, key in sources],
+            [(key, current_optimizer[index]) for index, key in targets],
         )
-    except Different as error:
-        raise Different(f"{error}{_advice(carried)}") from error
-    source_of = {index: sources[place][0] for (index, _), place in zip(targets, order, strict=True)}
+    except VariablesDiffer as error:
+        raise VariablesDiffer(f"{error}{_advice(transfer)}") from error
+    source_of = {index: sources[position][0] for (index, _), position in zip(targets, order, strict=True)}
 
     def value(index: int) -> Array:
         if (source := source_of.get(index)) is not None:
-            return arrays[variables.name(OPTIMIZER, source)]
-        slot = slots_here[index]
-        if slot is not None and _begins_with_the_weight(slot.purpose, slots_here, here):
-            return arrays[variables.name(MODEL, slot.weight)]
-        return np.array(here[OPTIMIZER][index])
+            return arrays[variables.array_name(OPTIMIZER, source)]
+        slot = current_slots[index]
+        if slot is not None and _is_initialized_with_weights(slot.purpose, current_slots, current):
+            return arrays[variables.array_name(MODEL, slot.weight)]
+        return np.array(current[OPTIMIZER][index])
 
-    arrays.update({variables.name(OPTIMIZER, index): value(index) for index in range(len(now))})
-    return carried
+    arrays.update({variables.array_name(OPTIMIZER, index): value(index) for index in range(len(current_optimizer))})
+    return transfer
 
 
-def _begins_with_the_weight(purpose: str, of: Sequence[Slot | None], here: Mapping[str, Sequence[Any]]) -> bool:
+def _is_initialized_with_weights(
+    purpose: str, slots_of_side: Sequence[Slot | None], current: Mapping[str, Sequence[Any]]
+) -> bool:
     """Return whether the optimizer of a model initializes variables of a purpose with the weights themselves."""
     return purpose == _AVERAGE or all(
-        np.array_equal(np.array(here[OPTIMIZER][index]), np.array(here[MODEL][slot.weight]))
-        for index, slot in enumerate(of)
+        np.array_equal(np.array(current[OPTIMIZER][index]), np.array(current[MODEL][slot.weight]))
+        for index, slot in enumerate(slots_of_side)
         if slot is not None and slot.purpose == purpose
     )
 
 
-def _layers(model: Sequence[VariableState], weights: set[int]) -> list[str]:
+def _layer_names(model: Sequence[VariableState], weights: set[int]) -> list[str]:
     return list(dict.fromkeys(model[weight].path.split("/")[0] for weight in sorted(weights)))
 
 
-def _advice(carried: Carried) -> str:
-    sides = (carried.anew, "trainable here and not there"), (carried.frozen, "trainable there and not here")
-    found = [f"{', '.join(layers)} {are}" for layers, are in sides if layers]
-    return f" (layers: {'; '.join(found)}; give them the `trainable` that they had there)" if found else ""
+def _advice(transfer: Transfer) -> str:
+    sides = (transfer.unfrozen, "trainable in the model only"), (transfer.frozen, "trainable in the checkpoint only")
+    found = [f"{', '.join(layers)} {state}" for layers, state in sides if layers]
+    return f" (layers: {'; '.join(found)}; set their `trainable` as in the checkpoint)" if found else ""

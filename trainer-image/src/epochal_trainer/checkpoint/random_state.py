@@ -33,16 +33,16 @@ def restore(found: RandomState, arrays: Mapping[str, Array]) -> None:
         ValueError: If the state is invalid. Or KeyError or TypeError.
     """
     version, numbers, gauss = found.python
-    kind, place, has_gauss, cached = found.numpy
+    kind, position, has_gauss, cached = found.numpy
     keys = arrays[_NUMPY]
-    if keys.shape != (_WORDS,) or not 0 <= place <= _WORDS:  # else NumPy reads out of bounds
-        raise ValueError(f"NumPy's generator has {keys.shape} words and is at {place!r:.100}")
+    if keys.shape != (_WORDS,) or not 0 <= position <= _WORDS:  # else NumPy reads out of bounds
+        raise ValueError(f"NumPy's generator has invalid keys of shape {keys.shape} or position {position!r:.100}")
     random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state((kind, keys, place, has_gauss, cached))  # noqa: NPY002
+    np.random.set_state((kind, keys, position, has_gauss, cached))  # noqa: NPY002
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def preserved() -> Iterator[None]:
     """Restore the generators at the end of the context."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:

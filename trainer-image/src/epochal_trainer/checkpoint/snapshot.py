@@ -9,9 +9,9 @@ from typing import Any
 import keras
 
 from epochal_trainer.checkpoint import archive, callback_state, learned_state, random_state, variables
-from epochal_trainer.checkpoint.archive import Unreadable
-from epochal_trainer.checkpoint.best_weights import Kept
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.archive import UnreadableCheckpoint
+from epochal_trainer.checkpoint.best_weights import EpochWeights
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.state import BestState, CallbackState, Facts, Position, State
 from epochal_trainer.data.samples import Array
 from epochal_trainer.reporting.history import Epoch
@@ -33,8 +33,8 @@ class Snapshot:
 
     state: State
     arrays: dict[str, Array]
-    files: Mapping[str, Copy] = field(default_factory=dict)
-    best: Kept | None = None
+    files: Mapping[str, FileCopy] = field(default_factory=dict)
+    best: EpochWeights | None = None
     lost: int | None = None
 
     @classmethod
@@ -48,35 +48,20 @@ class Snapshot:
         seconds: float,
         facts: Facts,
         attempt: int,
-        files: Mapping[str, Copy],
+        files: Mapping[str, FileCopy],
         versions: Mapping[str, str],
-        best: Kept | None = None,
+        best: EpochWeights | None = None,
         spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
-        """Capture the state of a training.
-
-        Args:
-            model: The compiled model.
-            callbacks: The user's callbacks.
-            position: Position of the training.
-            history: The finished epochs.
-            seconds: Seconds of the running epoch so far.
-            facts: The facts that determine the order of samples, and others to compare.
-            attempt: The number of the attempt.
-            files: Copies of the files that were written.
-            versions: Versions of the software that can change the result.
-            best: The weights of the best epoch so far.
-            spare: Arrays of a checkpoint that is no longer needed, to copy into.
-
-        Returns:
-            A snapshot with copies in host memory.
-        """
+        """Capture the state of a training, with copies in host memory."""
         arrays: dict[str, Array] = {}
         groups = variables.groups(model)
         for group, members in groups.items():
             arrays.update(variables.values(members, group, spare))
         learned = learned_state.values(model)
-        arrays.update({variables.name(variables.LEARNED, index): value for index, value in enumerate(learned.values())})
+        arrays.update(
+            {variables.array_name(variables.LEARNED, index): value for index, value in enumerate(learned.values())}
+        )
         states = [
             (type(callback).__name__, callback_state.state_of(callback, f"callbacks/{index}", arrays))
             for index, callback in enumerate(callbacks)
@@ -104,7 +89,7 @@ class Snapshot:
         return sum(array.nbytes for array in self.arrays.values())
 
     @property
-    def held(self) -> int:
+    def memory_bytes(self) -> int:
         """Bytes of memory that the snapshot occupies, including the best weights."""
         return self.size + (self.best.size if self.best else 0)
 
@@ -131,32 +116,38 @@ class Snapshot:
         """
         state = self.state
         assert state.best is not None  # noqa: S101 - the caller found best weights in it
-        held = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
-        history = [replace(epoch, comparable=epoch.comparable and epoch.number == held) for epoch in state.history]
-        best = BestState(epoch=held, own=True, variables=[]) if held else None
+        ended_epoch = state.position.epoch if state.position == Position(epoch=state.position.epoch) else 0
+        history = [
+            replace(epoch, comparable=epoch.comparable and epoch.number == ended_epoch) for epoch in state.history
+        ]
+        best = BestState(epoch=ended_epoch, own=True, variables=[]) if ended_epoch else None
         return replace(self.changed(history=history, best=best), best=None, lost=state.best.epoch)
 
     def check(self) -> None:
         """Check that the whole snapshot can be restored, as far as a check is possible without a model.
 
         Raises:
-            Unreadable: If it cannot be restored. The message names the reason.
+            UnreadableCheckpoint: If it cannot be restored. The message names the reason.
         """
         for group, members in self.state.variables.items():
-            archive.check(self.arrays, {variables.name(group, index): each for index, each in enumerate(members)})
+            archive.check_arrays(
+                self.arrays, {variables.array_name(group, index): state for index, state in enumerate(members)}
+            )
         generators = self.state.variables.get(variables.RANDOM, [])
         if [generator.shape for generator in generators] not in ([], [_SEED_SHAPE]):
-            raise Unreadable("the state of Keras' seed generator is not that of one")
+            raise UnreadableCheckpoint("the state of Keras' seed generator has an invalid shape")
         numbers = [epoch.number for epoch in self.state.history]
         if len(numbers) != self.state.position.epoch or numbers != list(range(1, len(numbers) + 1)):
-            raise Unreadable(f"its history is not that of {self.state.position.epoch} epochs")
+            raise UnreadableCheckpoint(f"its history does not have the epochs 1 to {self.state.position.epoch}")
         try:
             for value in (value for callback in self.state.callbacks for value in callback.state.values()):
-                callback_state.decoded(value, self.arrays)
-            with random_state.kept():
+                callback_state.decode(value, self.arrays)
+            with random_state.preserved():
                 random_state.restore(self.state.random, self.arrays)
         except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise Unreadable(f"the state of a callback or of a random generator is damaged: {error}") from error
+            raise UnreadableCheckpoint(
+                f"the state of a callback or of a random generator is damaged: {error}"
+            ) from error
 
     def restore(self, model: keras.Model, callbacks: Sequence[Any]) -> None:
         """Restore the state to a training that it fits, and release the arrays, since memory may be short afterwards.
@@ -166,10 +157,10 @@ class Snapshot:
             callbacks: The user's callbacks, after the start of the training, in the order of the snapshot's callbacks.
         """
         variables.prepare_random(self.state.variables.get(variables.RANDOM, []))
-        here = variables.groups(model)
+        current = variables.groups(model)
         for group, described in self.state.variables.items():
-            if described and group in here:
-                variables.assign(here[group], group, self.arrays)
+            if described and group in current:
+                variables.assign(current[group], group, self.arrays)
         for layer in model.layers:
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()  # it computes mean and variance from its variables

@@ -7,7 +7,7 @@ from epochal_api.training import Training
 
 from epochal_trainer.checkpoint.best_model import BestModel, best_model
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import Before, Facts, Position
+from epochal_trainer.checkpoint.state import EarlierBest, Facts, Position
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.reporting.best import Monitor, best
@@ -25,7 +25,7 @@ class Start:
         own: Whether the snapshot is a checkpoint of this training; else it belongs to another training.
         where: URI of the results that the snapshot belongs to.
         best: The model whose weights this training takes, if not the weights of the snapshot.
-        same: Whether the other training is identical under another name: then its epochs count like this training's
+        is_same: Whether the other training is identical under another name: then its epochs count like this training's
             own.
         measured: Epochs of the other training itself that are comparable: their loss is the loss in its facts.
     """
@@ -34,40 +34,40 @@ class Start:
     own: bool
     where: str
     best: BestModel | None = None
-    same: bool = False
+    is_same: bool = False
     measured: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
         state = self.snapshot.state
         at = state.position
         within = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}"
-        place = within if at.begun else f"the end of epoch {at.epoch}"
+        text = within if at.begun else f"the end of epoch {at.epoch}"
         if self.best is not None:
-            return f"{place} ({self.best.uri})"
+            return f"{text} ({self.best.uri})"
         origin = f"checkpoint of attempt {state.attempt}" if self.own else f"checkpoint in {self.where}"
-        return f"{place} ({origin})"
+        return f"{text} ({origin})"
 
 
 def find(
     own: Store,
     training: Training,
     recipe: str,
-    place: Callable[[str], tuple[Bucket, str]],
+    open_results: Callable[[str], tuple[Bucket, str]],
     *,
     keeps_best: bool = True,
 ) -> Start | None:
-    """Find the checkpoint that a training starts from.
+    """Return the checkpoint that a training starts from, or None if it starts from the beginning.
 
     Args:
         own: The training's own checkpoints.
         training: The spec of the training.
         recipe: Digest of everything that determines the epochs.
-        place: Returns the bucket and the folder of a training's results by their URI.
+        open_results: Returns the bucket and the folder of a training's results by their URI.
         keeps_best: Whether this training keeps the weights of the best epoch.
 
     Returns:
         The newest of the training's own checkpoints. Without one, the newest checkpoint of the training to continue,
-        with its best weights if the spec asks for them. None for a training that starts from the beginning.
+        with its best weights if spec.training.continueFrom.from is Best.
 
     Raises:
         Failure: CheckpointMissing, if the other training has no checkpoint. InvalidTraining, if it cannot be continued.
@@ -80,25 +80,24 @@ def find(
     if training.continue_from.uri is None:
         raise bad_spec(
             "InvalidTraining",
-            f"{FIELD}.name: found {training.continue_from.name!r}, which only a cluster can look up; outside of one "
-            "give uri, the folder of the other training's results",
+            f"{FIELD}.name: found {training.continue_from.name!r}, which works only in a cluster: use uri with the "
+            "folder of the other training's results",
         )
     wants_best = training.continue_from.from_ == "Best"
 
-    def is_same(facts: Facts) -> bool:
+    def has_same_recipe(facts: Facts) -> bool:
         return facts.recipe == recipe and not wants_best
 
-    bucket, folder = place(training.continue_from.uri)
+    bucket, folder = open_results(training.continue_from.uri)
     store = Store(bucket, folder, own.scratch)
     try:
-        snapshot = store.newest(lambda state: is_same(state.facts))
+        snapshot = store.newest(lambda state: has_same_recipe(state.facts))
     except Failure as failure:
         raise Failure(failure.reason, f"{FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
         raise bad_spec(
             "CheckpointMissing",
-            f"{FIELD}: there is no checkpoint in {store.uri} that can be used; it must be the folder of a training's "
-            "results, as its status.results.uri says",
+            f"{FIELD}: found no checkpoint in {store.uri}: use the URI in status.results.uri of the other TrainingJob",
         )
     trained = snapshot.state.position.epoch
     model = best_model(bucket, folder, own.scratch, trained) if wants_best else None
@@ -109,58 +108,52 @@ def find(
         epochs, more = training.epochs, "epoch" if training.epochs == 1 else "epochs"
         raise bad_spec(
             "InvalidTraining",
-            f"spec.training.epochs: found {epochs}, and {trained} were trained in {store.uri} already, which count: "
-            f"write {trained + epochs} to train {epochs} {more} more",
+            f"spec.training.epochs: found {epochs}, but {trained} epochs were trained in {store.uri} already, and they "
+            f"count: write {trained + epochs} to train {epochs} {more} more",
         )
     if training.stop_after_epoch is not None and training.stop_after_epoch <= trained:
         raise bad_spec(
             "InvalidTraining",
-            f"spec.training.stopAfterEpoch: found {training.stop_after_epoch}, and {trained} epochs were trained in "
-            f"{store.uri} already, which count: write a later one, of {training.epochs} in all",
+            f"spec.training.stopAfterEpoch: found {training.stop_after_epoch}, but {trained} epochs were trained in "
+            f"{store.uri} already: write {trained + 1} to {training.epochs}",
         )
-    goes_on = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
+    continued = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
     # Without kept weights, the other training's best epoch cannot become the best model of this training.
-    kept = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
-    same = is_same(snapshot.state.facts) and kept
-    measured = frozenset(epoch.number for epoch in goes_on.state.history if epoch.comparable)
-    goes_on = goes_on if same else goes_on.incomparable()
-    return Start(goes_on, own=False, where=store.uri, best=model, same=same, measured=measured)
+    has_best = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
+    is_same = has_same_recipe(snapshot.state.facts) and has_best
+    measured = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
+    continued = continued if is_same else continued.incomparable()
+    return Start(continued, own=False, where=store.uri, best=model, is_same=is_same, measured=measured)
 
 
 def continued_facts(start: Start | None, facts: Facts, monitor: Monitor) -> Facts:
-    """Return the facts of a training, with those that follow from its start: `before`, `lost`, `seen`, `data_changed`.
-
-    Args:
-        start: The state that this training starts from, or None.
-        facts: The facts of this training alone.
-        monitor: The metric that selects the best epoch.
-    """
+    """Return the facts of a training with those that follow from its start: before, lost, seen and data_changed."""
     if start is None:
         return facts
-    there = start.snapshot.state.facts
-    has_own_epochs = start.own or (start.same and there.data == facts.data)
-    data_changed = start.snapshot.state.position.epoch if there.data != facts.data else there.data_changed
+    start_facts = start.snapshot.state.facts
+    has_own_epochs = start.own or (start.is_same and start_facts.data == facts.data)
+    data_changed = start.snapshot.state.position.epoch if start_facts.data != facts.data else start_facts.data_changed
     # The validation samples may include samples that were trained on before.
-    shares_data = bool(there.data.items() & facts.data.items()) and facts.division is not None
+    shares_data = bool(start_facts.data.items() & facts.data.items()) and facts.division is not None
     return facts.model_copy(
         update={
-            "before": there.before if has_own_epochs else _best_before(start, facts, monitor),
+            "before": start_facts.before if has_own_epochs else _best_before(start, facts, monitor),
             "lost": _lost_best(start.snapshot, monitor) if has_own_epochs else None,
-            "seen": shares_data and (there.seen or there.trained != facts.trained),
-            "data_changed": data_changed if start.own or start.same else None,  # another training's may differ
+            "seen": shares_data and (start_facts.seen or start_facts.trained != facts.trained),
+            "data_changed": data_changed if start.own or start.is_same else None,  # another training's may differ
         }
     )
 
 
-def _best_before(start: Start, facts: Facts, monitor: Monitor) -> Before | None:
+def _best_before(start: Start, facts: Facts, monitor: Monitor) -> EarlierBest | None:
     """Return the best epoch of other trainings that this training continues, if its value is comparable.
 
     Values of different losses are not comparable.
     """
-    there = start.snapshot.state.facts
-    earlier, epochs = there.before, start.snapshot.history
+    start_facts = start.snapshot.state.facts
+    earlier, epochs = start_facts.before, start.snapshot.history
     if monitor.metric in {"loss", "val_loss"}:
-        if there.loss != facts.loss:
+        if start_facts.loss != facts.loss:
             return None
         # Of the epochs before that training, only the best one certainly has this loss.
         same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()
@@ -169,7 +162,7 @@ def _best_before(start: Start, facts: Facts, monitor: Monitor) -> Before | None:
     if found is None:
         return None
     where = earlier.where if earlier is not None and earlier.epoch == found.epoch else start.where
-    return Before(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, where=where)
+    return EarlierBest(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, where=where)
 
 
 def _lost_best(snapshot: Snapshot, monitor: Monitor) -> int | None:
@@ -177,6 +170,6 @@ def _lost_best(snapshot: Snapshot, monitor: Monitor) -> int | None:
     numbers = {snapshot.state.facts.lost, snapshot.lost}
     lost = best([replace(epoch, comparable=True) for epoch in snapshot.history if epoch.number in numbers], monitor)
     kept = best(snapshot.history, monitor)
-    if lost is None or (kept is not None and not monitor.better(lost.value, kept.value)):
+    if lost is None or (kept is not None and not monitor.is_better(lost.value, kept.value)):
         return None
     return lost.epoch

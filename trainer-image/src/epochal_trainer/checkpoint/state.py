@@ -37,7 +37,7 @@ class Position(Part):
     restored."""
 
 
-class Before(Part):
+class EarlierBest(Part):
     """The best epoch of the trainings that this training continues, to compare its own epochs with."""
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
@@ -75,7 +75,7 @@ class Facts(Part):
     """Description of the draw of validation samples from the training set; empty or None if they were not drawn."""
     recipe: Sha256
     """Digest of everything that determines the epochs, see job.recipe."""
-    before: Before | None = None
+    before: EarlierBest | None = None
     """The best epoch of the trainings that this one continued, if its metrics are comparable."""
     lost: Annotated[int, Field(ge=1, le=2**53)] | None = None
     """The best epoch, counted from 1, if its weights were lost and no later epoch was better."""

@@ -14,16 +14,16 @@ from epochal_lib.digests import sha256
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from epochal_trainer.checkpoint import archive
-from epochal_trainer.checkpoint.archive import Unreadable
-from epochal_trainer.checkpoint.best_weights import Kept
-from epochal_trainer.checkpoint.files import Copy
+from epochal_trainer.checkpoint.archive import UnreadableCheckpoint
+from epochal_trainer.checkpoint.best_weights import EpochWeights
+from epochal_trainer.checkpoint.files import FileCopy
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.state import BEST_FILE, FORMAT, BestState, Count, FileState, Part, Sha256, State
 from epochal_trainer.lib.failures import Failure, bad_data
 from epochal_trainer.reporting.attempts import Attempts
 from epochal_trainer.reporting.results import CHECKPOINTS, to_json
 from epochal_trainer.storage import Bucket
-from epochal_trainer.storage.faults import OBJECT_REASONS, room_for
+from epochal_trainer.storage.faults import OBJECT_REASONS, check_disk_space
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _POINTER = "latest.json"
 _FILES = "files/"
 _SUFFIX = ".zip"
 _KEY = r"^\d{6}-\d{7}-\d{12}-[0-9a-f]{16}\.zip$"
-_MOST_POINTER_BYTES = 1024**2
+_MAX_POINTER_BYTES = 1024**2
 _TRIES = 3
 """Number of downloads of an object until its digest is right: not every storage provides an MD5 to check a transfer."""
 
@@ -52,14 +52,7 @@ class Entry(Part):
 
     @classmethod
     def of(cls, path: Path, digest: str, state: State, key: str | None = None) -> "Entry":
-        """Return the entry of a checkpoint.
-
-        Args:
-            path: The checkpoint's file.
-            digest: SHA-256 of the file.
-            state: The state in the file.
-            key: Key of its object; by default the key of a new one.
-        """
+        """Return the entry of a checkpoint."""
         at = state.position
         return cls(
             key=key or f"{state.attempt:06}-{at.epoch:07}-{at.step:012}-{digest[:16]}{_SUFFIX}",
@@ -100,7 +93,7 @@ class Store:
         self._prefix = f"{folder}/{CHECKPOINTS}/"
         self._keep = keep
         self._attempts = attempts
-        self._kept: list[Entry] = []
+        self._entries: list[Entry] = []
         self._uploaded: set[str] = set()
 
     @property
@@ -109,7 +102,7 @@ class Store:
         return self._bucket.uri(self._prefix.removesuffix(f"{CHECKPOINTS}/"))
 
     def newest(self, wants_best: Callable[[State], bool] = lambda _: True) -> Snapshot | None:
-        """Return the newest intact checkpoint; log damaged ones and drop them from the pointer.
+        """Return the newest intact checkpoint, or None; log damaged ones and drop them from the pointer.
 
         A checkpoint that the pointer does not list is used only if no listed one is intact. If only the file with the
         best weights is damaged, the checkpoint is used without them: see Snapshot.without_best.
@@ -117,42 +110,36 @@ class Store:
         Args:
             wants_best: Returns whether to download the best weights, whose file may be as large as the checkpoint.
 
-        Returns:
-            The checkpoint with copies of its files, or None if there is no checkpoint.
-
         Raises:
             Failure: CheckpointDamaged, if all checkpoints are damaged. CheckpointTooNew, if a later version wrote one.
                 ScratchFull, or a failure of the bucket.
         """
-        listed = self._listed()
+        listed = self._listed_entries()
         self.scratch.mkdir(parents=True, exist_ok=True)
         faults: list[str] = []
-        keys = chain(((entry.key, entry.sha256) for entry in listed), self._unlisted(listed))
+        keys = chain(((entry.key, entry.sha256) for entry in listed), self._unlisted_keys(listed))
         for index, (key, digest) in enumerate(keys):
             uri = self._bucket.uri(self._prefix + key)
             try:
                 entry, snapshot = self._read(key, digest, wants_best)
-            except Unreadable as error:
-                log.warning("The checkpoint %s cannot be used: %s", uri, error)
+            except UnreadableCheckpoint as error:
+                log.warning("Cannot use the checkpoint %s: %s", uri, error)
                 faults.append(f"{uri}: {error}")
             else:
-                self._kept = [entry, *listed[index + 1 :]]
+                self._entries = [entry, *listed[index + 1 :]]
                 return snapshot
         if not faults:
             return None
         raise bad_data(
             "CheckpointDamaged",
-            f"there are {len(faults)} checkpoints in {self.uri}, and none can be used; the newest is {faults[0]}. "
-            "They are kept, and nothing is trained over them. Restore them, or use the image that wrote them if it has "
-            f"changed, and go on from there with a new TrainingJob that names {self.uri} in its "
-            "spec.training.continueFrom.uri; one without begins anew",
+            f"all {len(faults)} checkpoints in {self.uri} are damaged; the newest is {faults[0]}. They are kept, and "
+            "the training does not continue. To continue, restore them, or use the image that wrote them, and create a "
+            f"new TrainingJob with {self.uri} in its spec.training.continueFrom.uri; to start from the beginning, "
+            "leave continueFrom out",
         )
 
     def write(self, snapshot: Snapshot) -> None:
         """Write the files, then the checkpoint, then the pointer; then delete surplus checkpoints.
-
-        Args:
-            snapshot: The checkpoint.
 
         Raises:
             Failure: If the bucket cannot be written; ScratchFull; Superseded, if a later attempt has begun.
@@ -169,38 +156,36 @@ class Store:
         state = snapshot.state.model_copy(update={"files": files})
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             path = Path(folder) / "checkpoint"
-            with room_for(path, archive.size(snapshot.arrays), "a checkpoint"):
+            with check_disk_space(path, archive.size(snapshot.arrays), "a checkpoint"):
                 archive.write(path, snapshot.arrays, state)
             entry = Entry.of(path, sha256(path), state)
             self._bucket.upload(path, self._prefix + entry.key)
         if (failure := self._superseded()) is not None:
             self._bucket.delete(self._prefix + entry.key)
             raise failure
-        kept = [entry, *(before for before in self._kept if before.key != entry.key)][: self._keep]
-        self._bucket.put(self._prefix + _POINTER, to_json(_Pointer(checkpoints=kept).dump()))
-        self._kept = kept
-        self._clean()
+        entries = [entry, *(before for before in self._entries if before.key != entry.key)][: self._keep]
+        self._bucket.put(self._prefix + _POINTER, to_json(_Pointer(checkpoints=entries).dump()))
+        self._entries = entries
+        self._delete_unlisted()
 
     def _superseded(self) -> Failure | None:
         return None if self._attempts is None else self._attempts.superseded()
 
-    def _listed(self) -> list[Entry]:
+    def _listed_entries(self) -> list[Entry]:
         """Return the checkpoints that the pointer lists, newest first; none if the pointer is missing or damaged."""
         key = self._prefix + _POINTER
         try:
-            if (size := self._bucket.stat(key).size) <= _MOST_POINTER_BYTES:
+            if (size := self._bucket.stat(key).size) <= _MAX_POINTER_BYTES:
                 return _parse_pointer(self._bucket.get(key))
-            log.warning(
-                "%s cannot be used: it has %d bytes; the checkpoints beside it are.", self._bucket.uri(key), size
-            )
+            log.warning("Ignored %s: it has %d bytes; the checkpoints are listed instead.", self._bucket.uri(key), size)
         except Failure as failure:
             if failure.reason not in OBJECT_REASONS:
                 raise
-        except Unreadable as error:
-            log.warning("%s cannot be used: %s; the checkpoints beside it are.", self._bucket.uri(key), error)
+        except UnreadableCheckpoint as error:
+            log.warning("Ignored %s: %s; the checkpoints are listed instead.", self._bucket.uri(key), error)
         return []
 
-    def _unlisted(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+    def _unlisted_keys(self, listed: Sequence[Entry]) -> Iterator[tuple[str, str]]:
         """Yield key and digest of checkpoints that the pointer does not list, newest first.
 
         A delayed attempt can leave some. Their names have the first 16 digits of the digest.
@@ -217,7 +202,7 @@ class Store:
     def _read(self, key: str, digest: str, wants_best: Callable[[State], bool]) -> tuple[Entry, Snapshot]:
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             path = Path(folder) / "checkpoint"
-            found = self._fetch(key, path, digest)
+            found = self._download(key, path, digest)
             state, arrays = archive.read(path)
             Snapshot(state, arrays).check()
             entry = Entry.of(path, found, state, key)
@@ -229,47 +214,47 @@ class Store:
             return entry, snapshot
         try:
             return entry, replace(snapshot, best=self._best(state.best, state.files.get(BEST_FILE)))
-        except Unreadable as error:
+        except UnreadableCheckpoint as error:
             log.warning(
-                "The weights of epoch %d, the best so far, are lost: %s. The training goes on from the checkpoint, and "
-                "best.keras will hold the best of the epochs from there on.",
+                "The weights of epoch %d, the best so far, are lost: %s. The training continues from the checkpoint, "
+                "and best.keras will have the best of the epochs that follow.",
                 state.best.epoch,
                 error,
             )
             return entry, snapshot.without_best()
 
-    def _best(self, state: BestState, file: FileState | None) -> Kept:
+    def _best(self, state: BestState, file: FileState | None) -> EpochWeights:
         """Return the weights of the best epoch from the file that a checkpoint lists.
 
         Raises:
-            Unreadable: If the file or its weights are missing or damaged.
+            UnreadableCheckpoint: If the file or its weights are missing or damaged.
         """
         if file is None:
-            raise Unreadable("the checkpoint names no file with them")
-        return Kept.read(state, self._copy(file))
+            raise UnreadableCheckpoint("the checkpoint lists no file with them")
+        return EpochWeights.read(state, self._copy(file))
 
-    def _copy(self, file: FileState) -> Copy:
-        copy = Copy.in_folder(self.scratch)
-        self._fetch(_FILES + file.sha256, copy.path, file.sha256)
+    def _copy(self, file: FileState) -> FileCopy:
+        copy = FileCopy.in_folder(self.scratch)
+        self._download(_FILES + file.sha256, copy.path, file.sha256)
         return copy
 
-    def _fetch(self, name: str, path: Path, digest: str) -> str:
-        """Download an object whose SHA-256 begins with a digest, and return the whole SHA-256."""
+    def _download(self, name: str, path: Path, digest: str) -> str:
+        """Download an object with a SHA-256 that begins with a digest, and return the complete SHA-256."""
         for _ in range(_TRIES):
             try:
                 found = self._bucket.download(self._prefix + name, path)
             except Failure as failure:
                 if failure.reason in OBJECT_REASONS:
-                    raise Unreadable(failure.message) from failure
+                    raise UnreadableCheckpoint(failure.message) from failure
                 raise
             if found.startswith(digest):
                 return found
-        raise Unreadable(f"{name} has the SHA-256 {found} instead of {digest}, fetched {_TRIES} times")
+        raise UnreadableCheckpoint(f"{name} has the SHA-256 {found} instead of {digest} in {_TRIES} downloads")
 
-    def _clean(self) -> None:
+    def _delete_unlisted(self) -> None:
         """Delete checkpoints and files of this and earlier attempts that the pointer no longer lists."""
-        kept = {entry.key for entry in self._kept}
-        files = {digest for entry in self._kept for digest in entry.files}
+        entries = {entry.key for entry in self._entries}
+        files = {digest for entry in self._entries for digest in entry.files}
         try:
             names = self._names()
             if self._superseded() is not None:
@@ -277,11 +262,11 @@ class Store:
             # A delayed earlier attempt may have deleted files of this one: forget them here, to upload them again.
             self._uploaded &= files.intersection(name.removeprefix(_FILES) for name in names)
             for name in names:
-                is_old = name.endswith(_SUFFIX) and name not in kept
+                is_old = name.endswith(_SUFFIX) and name not in entries
                 if is_old or (name.startswith(_FILES) and name.removeprefix(_FILES) not in files):
                     self._bucket.delete(self._prefix + name)
         except Failure as failure:
-            log.warning("Old checkpoints stay where they are: %s", failure.message)
+            log.warning("Cannot delete old checkpoints: %s", failure.message)
 
 
 def _parse_pointer(text: bytes) -> list[Entry]:
@@ -292,6 +277,6 @@ def _parse_pointer(text: bytes) -> list[Entry]:
             raise archive.too_new(found)
         return _Pointer.model_validate(content).checkpoints
     except ValidationError as error:
-        raise Unreadable(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
+        raise UnreadableCheckpoint(f"{error.errors()[0]['loc']}: {error.errors()[0]['msg']}") from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Unreadable(str(error) or type(error).__name__) from error
+        raise UnreadableCheckpoint(str(error) or type(error).__name__) from error

@@ -25,7 +25,7 @@ LEARNED = "learned"
 _NUMBER = re.compile(r"_\d+(?=[_/]|$)")
 
 
-class Different(Exception):
+class VariablesDiffer(Exception):
     """The error for variables that differ from a checkpoint's. The message names the first difference on both sides.
 
     It contains path, type and shape.
@@ -42,7 +42,7 @@ def groups(model: keras.Model) -> dict[str, list[Any]]:
     generator = get_global_attribute(GLOBAL_SEED_GENERATOR)
     return {
         MODEL: list(model.variables),
-        OPTIMIZER: list(_of_optimizer(model.optimizer)),
+        OPTIMIZER: list(_optimizer_variables(model.optimizer)),
         METRICS: list(model.metrics_variables),
         RANDOM: [] if generator is None else [generator.state],
     }
@@ -56,36 +56,31 @@ def describe(variables: Sequence[Any]) -> list[VariableState]:
     ]
 
 
-def places(there: Sequence[VariableState], here: Sequence[VariableState]) -> list[int]:
+def stored_indices(stored: Sequence[VariableState], current: Sequence[VariableState]) -> list[int]:
     """Return the checkpoint index of each variable of a model, matched by path, shape and type.
 
     Only the order of numbers in names counts: Keras continues to count within a process, and unnamed layers are
     numbered by their position.
 
-    Args:
-        there: A group of the checkpoint.
-        here: The same group of the model.
-
-    Returns:
-        The checkpoint index of each variable of the model.
-
     Raises:
-        Different: If the variables do not match one to one.
+        VariablesDiffer: If the variables do not match one to one.
     """
-    return match(zip(keys(there), there, strict=True), zip(keys(here), here, strict=True))
+    return match(zip(keys(stored), stored, strict=True), zip(keys(current), current, strict=True))
 
 
-def match(there: Iterable[tuple[Hashable, VariableState]], here: Iterable[tuple[Hashable, VariableState]]) -> list[int]:
-    """Return the index in `there` of each variable in `here`, both with unique keys; otherwise as `places`."""
-    left = {key: (index, variable) for index, (key, variable) in enumerate(there)}
+def match(
+    stored: Iterable[tuple[Hashable, VariableState]], current: Iterable[tuple[Hashable, VariableState]]
+) -> list[int]:
+    """Return the index in `stored` of each variable in `current`, by unique keys; otherwise as `stored_indices`."""
+    unmatched = {key: (index, variable) for index, (key, variable) in enumerate(stored)}
     order = []
-    for key, variable in here:
-        index, counterpart = left.pop(key, (-1, None))
+    for key, variable in current:
+        index, counterpart = unmatched.pop(key, (-1, None))
         if counterpart is None or (counterpart.shape, counterpart.dtype) != (variable.shape, variable.dtype):
-            raise Different(f"there {_text(counterpart)}, here {_text(variable)}")
+            raise VariablesDiffer(_difference(counterpart, variable))
         order.append(index)
-    for _, counterpart in left.values():
-        raise Different(f"there {_text(counterpart)}, here nothing")
+    for _, counterpart in unmatched.values():
+        raise VariablesDiffer(_difference(counterpart, None))
     return order
 
 
@@ -99,32 +94,26 @@ def keys(variables: Sequence[VariableState]) -> list[tuple[str, int]]:
         sharing[_NUMBER.sub("", variable.path)].append(index)
     found = [("", 0)] * len(variables)
     for path, indices in sharing.items():
-        for place, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
-            found[index] = path, place
+        for position, index in enumerate(sorted(indices, key=lambda index: _numbers(variables[index].path))):
+            found[index] = path, position
     return found
 
 
-def arrange(
-    there: Sequence[VariableState], variables: Sequence[Any], group: str, arrays: dict[str, Array]
+def reorder(
+    stored: Sequence[VariableState], variables: Sequence[Any], group: str, arrays: dict[str, Array]
 ) -> list[VariableState]:
-    """Order the arrays of a group as in a model.
-
-    Args:
-        there: The group in the checkpoint.
-        variables: The same group of the model.
-        group: Name of the group.
-        arrays: The checkpoint's arrays, which are changed.
-
-    Returns:
-        Descriptions of the model's variables. The arrays now hold their values.
+    """Order the arrays of a group as in a model, and return descriptions of the model's variables.
 
     Raises:
-        Different: If the checkpoint holds other variables.
+        VariablesDiffer: If the checkpoint holds other variables.
     """
-    here = describe(variables)
-    found = {name(group, index): arrays[name(group, place)] for index, place in enumerate(places(there, here))}
+    current = describe(variables)
+    found = {
+        array_name(group, index): arrays[array_name(group, position)]
+        for index, position in enumerate(stored_indices(stored, current))
+    }
     arrays.update(found)
-    return here
+    return current
 
 
 def values(
@@ -138,7 +127,7 @@ def values(
         spare: Unused arrays by name, to copy into: allocating memory takes longer than the copy.
     """
     for index, variable in enumerate(variables):
-        key, value = name(group, index), backend.current().value(variable)
+        key, value = array_name(group, index), backend.current().variable_value(variable)
         if (array := spare.get(key)) is not None and (array.shape, array.dtype) == (value.shape, value.dtype):
             np.copyto(array, value)
             yield key, array
@@ -149,34 +138,34 @@ def values(
 def assign(variables: Sequence[Any], group: str, arrays: Mapping[str, Array]) -> None:
     """Set variables to the values in a checkpoint."""
     for index, variable in enumerate(variables):
-        variable.assign(arrays[name(group, index)])
+        variable.assign(arrays[array_name(group, index)])
 
 
-def prepare_random(there: Sequence[VariableState]) -> None:
+def prepare_random(stored: Sequence[VariableState]) -> None:
     """Create Keras' global seed generator if a checkpoint holds its state."""
-    if there:
+    if stored:
         global_seed_generator()
 
 
-def name(group: str, index: int) -> str:
+def array_name(group: str, index: int) -> str:
     """Return the name of a variable's array."""
     return f"{group}/{index}"
 
 
-def _of_optimizer(optimizer: Any) -> Iterator[Any]:
+def _optimizer_variables(optimizer: Any) -> Iterator[Any]:
     """Yield an optimizer's variables, also those outside its own list: Nadam, for example, omits one."""
-    known = list(optimizer.variables)
-    yield from known
+    listed = list(optimizer.variables)
+    yield from listed
     parts = [getattr(optimizer, "inner_optimizer", None), *getattr(optimizer, "optimizers", [])]
-    seen = {id(variable) for variable in known}
-    for owner in (optimizer, *(part for part in parts if part is not None)):
-        for _, value in sorted(vars(owner).items()):
-            if isinstance(value, keras.Variable) and id(value) not in seen:
-                seen.add(id(value))
+    known = {id(variable) for variable in listed}
+    for part in (optimizer, *(part for part in parts if part is not None)):
+        for _, value in sorted(vars(part).items()):
+            if isinstance(value, keras.Variable) and id(value) not in known:
+                known.add(id(value))
                 yield value
 
 
-def is_rate(variable: VariableState) -> bool:
+def is_learning_rate(variable: VariableState) -> bool:
     """Return whether a variable of an optimizer is its learning rate."""
     return variable.path.endswith("/learning_rate") and not variable.shape
 
@@ -185,13 +174,17 @@ def _numbers(path: str) -> list[tuple[int, ...]]:
     """Return the numbers after each word of a path."""
     found: list[tuple[int, ...]] = []
     for part in path.split("/"):
-        for place, word in enumerate(part.split("_")):
-            if place and word.isdecimal():
+        for position, word in enumerate(part.split("_")):
+            if position and word.isdecimal():
                 found[-1] += (int(word),)
             else:
                 found.append(())
     return found
 
 
-def _text(variable: VariableState | None) -> str:
-    return f"{variable.path} of shape {variable.shape} and type {variable.dtype}" if variable else "nothing"
+def _difference(stored: VariableState | None, current: VariableState | None) -> str:
+    found, expected = (
+        f"{variable.path} of shape {variable.shape} and type {variable.dtype}" if variable else "no such variable"
+        for variable in (stored, current)
+    )
+    return f"the checkpoint has {found}, the model has {expected}"

@@ -1,7 +1,6 @@
 """A background thread that writes checkpoints while the training continues."""
 
 import threading
-import time
 from collections.abc import Callable
 
 from epochal_trainer.checkpoint.costs import Costs
@@ -11,7 +10,7 @@ from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Terminated
 
-_PAUSE = 1.0
+_RETRY_SECONDS = 1.0
 """Seconds between tries after a request to stop."""
 
 
@@ -41,11 +40,10 @@ class Writer:
             self._waiting = snapshot
             self._changed.notify_all()
 
-    def make_room(self) -> dict[str, Array]:
-        """Drop a checkpoint that waits, before a newer one is taken: memory then never holds three.
+    def take_spare(self) -> dict[str, Array]:
+        """Return unused arrays of an earlier checkpoint, to copy a newer one into.
 
-        Returns:
-            Unused arrays by name, from an earlier checkpoint, to copy the newer one into.
+        A checkpoint that waits is dropped, so that memory never holds three.
         """
         with self._changed:
             spare = self._spare if self._waiting is None else self._waiting.arrays
@@ -64,20 +62,12 @@ class Writer:
             return
         if isinstance(self._error, Failure | OSError | MemoryError):
             raise self._error
-        raise RuntimeError("a checkpoint could not be written") from self._error
+        raise RuntimeError("cannot write a checkpoint") from self._error
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all checkpoints are written.
-
-        Args:
-            seconds: Longest time to wait.
-
-        Returns:
-            Whether all are written without an error.
-        """
-        end = time.monotonic() + seconds
+        """Wait until all checkpoints are written, at most some seconds; return whether all are, without an error."""
         with self._changed:
-            return self._changed.wait_for(self._idle, end - time.monotonic()) and self._error is None
+            return self._changed.wait_for(self._idle, seconds) and self._error is None
 
     def close(self) -> None:
         """End the thread after the write in progress. A checkpoint that waits is dropped."""
@@ -98,23 +88,23 @@ class Writer:
                 if snapshot is None or self._closed:
                     return
                 self._writing = True
-            again: Snapshot | None = None
+            retry: Snapshot | None = None
             error: BaseException | None = None
             try:
                 with self._costs.writing(snapshot.size):
                     self._write(snapshot)
             except Terminated:
-                again = snapshot  # a stopping trainer never waits for the storage, so try again while there is time
+                retry = snapshot  # a stopping trainer never waits for the storage, so try again while there is time
             except BaseException as caught:  # noqa: BLE001 - `check` raises it where the training can end
                 error = caught
             with self._changed:
                 self._writing, self._error = False, error
-                if again is None and not self._closed:
+                if retry is None and not self._closed:
                     self._spare = snapshot.arrays
                 del snapshot
-                self._waiting = self._waiting or again
+                self._waiting = self._waiting or retry
                 self._changed.notify_all()
                 if error is not None:
                     return
-                if again is not None:
-                    self._changed.wait_for(lambda: self._closed, _PAUSE)
+                if retry is not None:
+                    self._changed.wait_for(lambda: self._closed, _RETRY_SECONDS)

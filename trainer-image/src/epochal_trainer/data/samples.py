@@ -1,7 +1,7 @@
 """Data sets: the interface for any kind of storage, and arrays of features and labels in memory."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -12,8 +12,12 @@ from epochal_trainer import backend
 from epochal_trainer.backend import Batches
 
 Array: TypeAlias = NDArray[Any]
+OutputShape: TypeAlias = Sequence[int | None]
+"""Shape of the network's output for one sample; None for an axis of any size."""
 
-MOST_CLASSES = 100_000
+BLOCK_SIZE = 1024**2
+"""Elements to process at a time."""
+MAX_CLASS_COUNT = 100_000
 """Number of classes up to which integer labels are class indices. Greater labels are numbers."""
 
 
@@ -49,34 +53,16 @@ class Dataset(ABC):
         """Return the number of samples."""
 
     @abstractmethod
-    def shuffled(self, order: Order) -> Batches:
-        """Return the batches for training.
-
-        Args:
-            order: The result of `order`.
-        """
+    def shuffled_batches(self, order: Order) -> Batches:
+        """Return the batches for training."""
 
     @abstractmethod
-    def in_order(self, batch_size: int) -> Any:
-        """Return the batches for evaluation in the form of Keras, each sample once and always in the same order.
-
-        Args:
-            batch_size: Samples per step.
-        """
+    def ordered_batches(self, batch_size: int) -> Any:
+        """Return the batches for evaluation in the form of Keras, each sample once and always in the same order."""
 
     def order(self, *, batch_size: int, seed: int) -> Order:
-        """Return the values that determine the batches of each epoch.
-
-        Args:
-            batch_size: Samples per step.
-            seed: Seed of the training.
-        """
+        """Return the values that determine the batches of each epoch."""
         return Order(len(self), batch_size, seed)
-
-
-def first_place(wrong: Array) -> list[int]:
-    """Return the index of the first true element of an array, as a list of one index per axis."""
-    return [int(index) for index in np.unravel_index(int(np.argmax(wrong)), wrong.shape)]
 
 
 class ClassNames(NamedTuple):
@@ -85,12 +71,12 @@ class ClassNames(NamedTuple):
     Args:
         source: Their source: an object's key, and the array's name if the object holds several.
         names: The names in the order of the class indices; empty if they are invalid.
-        fault: The error in the names and the expected form; "" if they are valid.
+        error: The error in the names and the expected form; "" if they are valid.
     """
 
     source: str
     names: tuple[str, ...] = ()
-    fault: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,28 +114,24 @@ class Samples(Dataset):
         """The arrays of a batch, in the order of Keras."""
         return (self.features, self.labels) if self.weights is None else (self.features, self.labels, self.weights)
 
-    def taken(self, rows: slice | Array) -> "Samples":
-        """Return a subset of the samples: views for a slice, else copies.
-
-        Args:
-            rows: Index of the samples, as in NumPy.
-        """
+    def subset(self, rows: slice | Array) -> "Samples":
+        """Return the samples with these indices: views for a slice, else copies."""
         weights = None if self.weights is None else self.weights[rows]
         return replace(self, features=self.features[rows], labels=self.labels[rows], weights=weights)
 
     def describe(self) -> str:
         """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
-        shape = " × ".join(part for part in (f"{len(self):,}", shaped(self.features.shape[1:])) if part)
+        shape = " × ".join(part for part in (f"{len(self):,}", format_shape(self.features.shape[1:])) if part)
         weights = "" if self.weights is None else f", weights from {self.weights.min():g} to {self.weights.max():g}"
-        return f"{self.features_name}: {shape} {self.features.dtype}, {_labels(self.labels)}{weights}"
+        return f"{self.features_name}: {shape} {self.features.dtype}, {_describe_labels(self.labels)}{weights}"
 
-    def shuffled(self, order: Order) -> Batches:
-        """Return the batches for training; see `Dataset.shuffled`."""
-        return backend.current().shuffled(*self._arrays, batch_size=order.batch_size, seed=order.seed)
+    def shuffled_batches(self, order: Order) -> Batches:
+        """Return the batches for training."""
+        return backend.current().shuffled_batches(*self._arrays, batch_size=order.batch_size, seed=order.seed)
 
-    def in_order(self, batch_size: int) -> Any:
-        """Return the batches for evaluation; see `Dataset.in_order`."""
-        return backend.current().in_order(*self._arrays, batch_size=batch_size)
+    def ordered_batches(self, batch_size: int) -> Any:
+        """Return the batches for evaluation."""
+        return backend.current().ordered_batches(*self._arrays, batch_size=batch_size)
 
 
 @dataclass(frozen=True)
@@ -157,11 +139,8 @@ class DataSets:
     """The data sets of a training.
 
     Args:
-        train: Samples for training.
-        validation: Samples for validation after each epoch, or None.
-        test: Samples for evaluation at the end, or None.
         digests: SHA-256 in hex of every object that was read, by key.
-        division: Parameters of the draw of the validation part, see split.described; None if it is not a part of the
+        division: Parameters of the draw of the validation part, see split_parameters; None if it is not a part of the
             training set.
         class_weights: Weight of each class in the training loss; empty if the spec sets none.
         class_names: Names of the network's classes; empty if unknown.
@@ -190,17 +169,28 @@ class DataSets:
         }
 
 
-def shaped(shape: Sequence[int | None]) -> str:
+def row_blocks(array: Array) -> Iterator[slice]:
+    """Yield slices of the first axis, each of about BLOCK_SIZE elements, so that temporary arrays stay small."""
+    rows = max(1, BLOCK_SIZE * len(array) // array.size)
+    return (slice(begin, begin + rows) for begin in range(0, len(array), rows))
+
+
+def first_index(condition: Array) -> list[int]:
+    """Return the index of the first true element of an array, as a list of one index per axis."""
+    return [int(index) for index in np.unravel_index(int(np.argmax(condition)), condition.shape)]
+
+
+def format_shape(shape: Sequence[int | None]) -> str:
     """Return a shape as text: `28×28×1`, with ? for an axis of any size."""
     return "×".join("?" if size is None else str(size) for size in shape)
 
 
-def _labels(labels: Array) -> str:
-    if labels.shape[1:] in ((), (1,)) and labels.dtype.kind in "biu":
-        if labels.min() >= 0 and labels.max() < MOST_CLASSES:
-            count = int(np.unique(labels).size)
-            return f"{count:,} class{'es' if count != 1 else ''}"
-        return f"labels from {labels.min():,} to {labels.max():,}"
-    if labels.shape[1:] in ((), (1,)):
+def _describe_labels(labels: Array) -> str:
+    if labels.shape[1:] not in ((), (1,)):
+        return f"labels of {format_shape(labels.shape[1:])} {labels.dtype}"
+    if labels.dtype.kind not in "biu":
         return f"one {labels.dtype} number per sample"
-    return f"labels of {shaped(labels.shape[1:])} {labels.dtype}"
+    if labels.min() < 0 or labels.max() >= MAX_CLASS_COUNT:
+        return f"labels from {labels.min():,} to {labels.max():,}"
+    count = int(np.unique(labels).size)
+    return f"{count:,} class{'es' if count != 1 else ''}"

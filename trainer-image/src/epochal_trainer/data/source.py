@@ -11,20 +11,20 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array
-from epochal_trainer.lib.failures import Failure, bad_data, lacks_room, scratch_full
+from epochal_trainer.lib.failures import Failure, bad_data, is_disk_full, scratch_full
 
-GZIP = b"\x1f\x8b"
-DENSEST = 1032
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_DEFLATE_RATIO = 1032
 """Maximum number of bytes that a byte of a deflate stream expands to, see https://zlib.net/zlib_tech.html."""
-CHUNK = 1024**2
-SHOWN = 300
+CHUNK_SIZE = 1024**2
+MAX_SHOWN = 300
 """Maximum number of characters of foreign text in a message, since data can contain texts of any length."""
 
 
 @dataclass(frozen=True)
-class Source:
+class DataFile:
     """A file with one or more data sets.
 
     Args:
@@ -35,32 +35,32 @@ class Source:
     name: str
     path: Path
 
-    def truncated(self, found: str, wanted: str) -> Failure:
+    def truncated(self, found: str, expected: str) -> Failure:
         """Return the failure for a file that ends too early."""
-        return bad_data("TruncatedData", f"{self.name} is cut off: {found}, but {wanted}; upload it again")
+        return bad_data("TruncatedData", f"{self.name} is cut off: {found}, but {expected}; upload it again")
 
     def damaged(self, found: str) -> Failure:
         """Return the failure for a file with invalid content."""
-        return bad_data("DamagedData", f"{self.name} is damaged: {found:.{SHOWN}}; upload it again")
+        return bad_data("DamagedData", f"{self.name} is damaged: {found:.{MAX_SHOWN}}; upload it again")
 
-    def gzipped(self) -> bool:
+    def is_gzipped(self) -> bool:
         """Return whether the whole file is compressed by gzip."""
         with self.path.open("rb") as file:
-            return file.read(len(GZIP)) == GZIP
+            return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
-    def most(self) -> int:
+    def max_size(self) -> int:
         """Return the maximum size of the file's uncompressed content in bytes."""
         size = self.path.stat().st_size
-        return size * DENSEST if self.gzipped() else size
+        return size * MAX_DEFLATE_RATIO if self.is_gzipped() else size
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[BinaryIO]:
         """Open the uncompressed content.
 
         Raises:
             Failure: TruncatedData or DamagedData, if a read in the context finds invalid compression.
         """
-        if not self.gzipped():
+        if not self.is_gzipped():
             with self.path.open("rb") as file:
                 yield file
             return
@@ -68,18 +68,18 @@ class Source:
             with gzip.open(self.path) as stream:
                 yield cast("BinaryIO", stream)
         except EOFError as error:
-            raise self.truncated("its gzip stream has no end", "it must be whole") from error
+            raise self.truncated("its gzip stream has no end", "it must be complete") from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise self.damaged(f"gzip: {error}") from error
 
     @contextmanager
-    def seekable(self, memory: Memory) -> Iterator[BinaryIO]:
+    def open_seekable(self, memory: MemoryBudget) -> Iterator[BinaryIO]:
         """Open the content for random access: a gzipped file is expanded on disk, up to the size of the memory budget.
 
         Raises:
-            Failure: DataTooLarge or ScratchFull; or as in `opened`.
+            Failure: DataTooLarge or ScratchFull; or as in `open`.
         """
-        if not self.gzipped():
+        if not self.is_gzipped():
             with self.path.open("rb") as file:
                 yield file
             return
@@ -87,27 +87,23 @@ class Source:
             try:
                 self._expand(cast("BinaryIO", expanded), memory)
             except OSError as error:
-                if lacks_room(error):
+                if is_disk_full(error):
                     raise scratch_full(f"{self.name}, expanded, does not fit into {self.path.parent}") from error
                 raise
             yield cast("BinaryIO", expanded)
 
-    def _expand(self, target: BinaryIO, memory: Memory) -> None:
-        with self.opened() as stream:
-            left = memory.most
-            while chunk := stream.read(CHUNK):
-                left -= len(chunk)
-                if left < 0:
-                    memory.reserve(memory.most - left, f"{self.name}, expanded,")
+    def _expand(self, target: BinaryIO, memory: MemoryBudget) -> None:
+        with self.open() as stream:
+            size = 0
+            while chunk := stream.read(CHUNK_SIZE):
+                size += len(chunk)
+                if size > memory.max_remaining:
+                    memory.reserve(size, f"{self.name}, expanded,")
                 target.write(chunk)
         target.seek(0)
 
-    def fill(self, array: Array, stream: BinaryIO) -> None:
-        """Read the bytes of an array in their order in memory.
-
-        Args:
-            array: The contiguous array to fill.
-            stream: Source of the bytes.
+    def read_into(self, array: Array, stream: BinaryIO) -> None:
+        """Read the bytes of a contiguous array from a stream, in their order in memory.
 
         Raises:
             Failure: TruncatedData, if the stream has too few bytes.
@@ -117,40 +113,26 @@ class Source:
         target = array.reshape(-1).view(np.uint8).data
         position = 0
         while position < len(target):
-            count = stream.readinto(target[position : position + CHUNK])  # type: ignore[attr-defined]
+            count = stream.readinto(target[position : position + CHUNK_SIZE])  # type: ignore[attr-defined]
             if not count:
                 raise self.truncated(f"it holds {position:,} bytes of data", f"{len(target):,} must be there")
             position += count
 
 
-def supported(dtype: np.dtype[np.generic], name: str) -> np.dtype[np.generic]:
-    """Check that a network can process a type.
-
-    Args:
-        dtype: Type of an array's elements.
-        name: The array, for messages.
-
-    Returns:
-        The type in this machine's byte order.
+def check_dtype(dtype: np.dtype[np.generic], name: str) -> None:
+    """Check that a network can process the elements of an array.
 
     Raises:
         Failure: UnsupportedType, for all types except booleans, integers and floats of at most 64 bits.
     """
     if dtype.kind not in "biuf" or dtype.itemsize > 8 or dtype.subdtype is not None:  # noqa: PLR2004 - bytes
-        what = "Python objects" if dtype.hasobject else f"elements of type {dtype}"
-        raise unsupported(name, what, words=dtype.hasobject or dtype.kind in "SU")
-    return dtype.newbyteorder("=")
+        elements = "Python objects" if dtype.hasobject else f"elements of type {dtype}"
+        raise unsupported_type(name, elements, may_be_text=dtype.hasobject or dtype.kind in "SU")
 
 
-def unsupported(name: str, what: str, *, words: bool = False) -> Failure:
-    """Return the failure for an array that does not hold numbers.
-
-    Args:
-        name: Name of the array.
-        what: Description of its elements.
-        words: Whether the elements may be class names.
-    """
+def unsupported_type(name: str, elements: str, *, may_be_text: bool = False) -> Failure:
+    """Return the failure for an array that does not hold numbers, with advice if its elements may be class names."""
     must = "it must hold booleans, integers or floats of at most 64 bits"
-    indices = "names, y = numpy.unique(y, return_inverse=True)"
-    advice = f". Names of classes become class indices by {indices}" if words else ""
-    return bad_data("UnsupportedType", f"{name} holds {what:.{SHOWN}}: {must}{advice}")
+    encode = "names, y = numpy.unique(y, return_inverse=True)"
+    advice = f". Convert class names to class indices with {encode}" if may_be_text else ""
+    return bad_data("UnsupportedType", f"{name} holds {elements:.{MAX_SHOWN}}: {must}{advice}")

@@ -7,7 +7,7 @@ import numpy as np
 from epochal_api.storage import Data
 from epochal_api.training import Training
 
-from epochal_trainer.data.classes import NoClasses, classes
+from epochal_trainer.data.classes import NotClassLabels, class_indices
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.lib.failures import bad_data
 
@@ -15,52 +15,41 @@ Rows: TypeAlias = slice | Array
 """Indices of samples in a data set."""
 
 
-def divide(
+def split_samples(
     samples: Samples, fraction: float, *, training: Training, shuffle: bool = False, stratify: bool = False
 ) -> tuple[Samples, Samples]:
-    """Divide the training set into a training part and a validation part.
+    """Return the training part and the validation part of the training set.
 
-    Args:
-        samples: The whole training set.
-        fraction: Fraction for validation, above 0 and below 1.
-        training: The seed for the draw, and the loss, which determines whether labels are classes.
-        shuffle: Whether to shuffle the samples first.
-        stratify: Whether to take the fraction from each class.
+    The parts are views if the validation part is the end of the data set, else copies.
 
-    Returns:
-        The training part and the validation part. They are views if the validation part is the end of the data set,
-        else copies.
+    Of `training`, the seed determines the draw, and the loss determines whether labels are classes.
 
     Raises:
         Failure: EmptyData, if a part is empty. InvalidLabels, if `stratify` is set and the labels name no classes.
     """
-    of_samples = None
+    classes = None
     if stratify:
         try:
-            of_samples = classes(samples, training.loss.name)
-        except NoClasses as error:
+            classes = class_indices(samples, training.loss.name)
+        except NotClassLabels as error:
             raise bad_data(
                 "InvalidLabels",
-                f"spec.data.validation.stratify: {error}: it needs labels that name a class for each sample, class "
-                "indices, one-hot rows, or 0 and 1; leave it out, or use spec.data.shuffle",
+                f"spec.data.validation.stratify: {error}: it needs labels that name a class for each sample, as class "
+                "indices, one-hot rows, or 0 and 1; remove it, or use spec.data.shuffle",
             ) from error
-    rows = parts(len(samples), fraction, shuffle=shuffle, classes=of_samples, seed=training.seed)
-    left, held_out = (samples.taken(each) for each in rows)
-    if not len(left) or not len(held_out):
+    rows = split_indices(len(samples), fraction, shuffle=shuffle, classes=classes, seed=training.seed)
+    train, validation = map(samples.subset, rows)
+    if not len(train) or not len(validation):
         raise bad_data(
             "EmptyData",
             f"spec.data.validation.split {fraction} of the {len(samples):,} samples in {samples.features_name} "
-            "leaves one part without any: name another fraction",
+            "leaves one part without samples: use another fraction",
         )
-    return left, held_out
+    return train, validation
 
 
-def described(data: Data, training: Training) -> dict[str, Any] | None:
+def split_parameters(data: Data, training: Training) -> dict[str, Any] | None:
     """Return the parameters of the draw of validation samples, apart from data and fraction.
-
-    Args:
-        data: The spec of the data.
-        training: The seed for the draw.
 
     Returns:
         The parameters; empty if the validation part is the end of the training set; None without such a part.
@@ -72,35 +61,28 @@ def described(data: Data, training: Training) -> dict[str, Any] | None:
     return {**drawn, "seed": training.seed} if any(drawn.values()) else {}
 
 
-def parts(
+def split_indices(
     count: int, fraction: float, *, shuffle: bool = False, classes: Array | None = None, seed: int = 0
 ) -> tuple[Rows, Rows]:
-    """Choose validation samples: the last ones, exactly as Keras' validation_split, or drawn ones.
+    """Return the indices of the training part and of the validation part, in the order of the data unless shuffled.
 
-    Args:
-        count: Number of samples.
-        fraction: Fraction to choose, above 0 and below 1.
-        shuffle: Whether to shuffle the samples first.
-        classes: The class of each sample, to draw the fraction from each class; None to choose from all samples
-            together. A class of at least two samples is in both parts, a class of one sample only in the first.
-        seed: Seed of the draw, with the same result in any version of NumPy.
-
-    Returns:
-        The indices of the training part and of the validation part, in the order of the data unless shuffled.
+    The validation part is the last one, exactly as Keras' validation_split, or drawn, with the same result in any
+    version of NumPy. With `classes`, the class of each sample, the fraction is drawn from each class: a class of at
+    least two samples is in both parts, a class of one sample only in the first.
     """
-    at = floor(count * (1.0 - fraction))
+    train_count = floor(count * (1.0 - fraction))
     if not shuffle and classes is None:
-        return slice(0, at), slice(at, count)
+        return slice(0, train_count), slice(train_count, count)
     # RandomState is stable, numpy.random.Generator may change: https://numpy.org/neps/nep-0019-rng-policy.html
     rows = np.random.RandomState(seed).permutation(count)
     if classes is None:
-        return rows[:at], rows[at:]
-    chosen = np.zeros(count, bool)
+        return rows[:train_count], rows[train_count:]
+    in_validation = np.zeros(count, bool)
     _, counts = np.unique(classes, return_counts=True)
-    places = np.argsort(classes[rows], kind="stable")
-    for of_class in np.split(places, np.cumsum(counts)[:-1]):
-        size = len(of_class)
+    by_class = np.argsort(classes[rows], kind="stable")
+    for positions in np.split(by_class, np.cumsum(counts)[:-1]):
+        size = len(positions)
         share = min(max(round(size * fraction), 1), size - 1)
-        chosen[of_class[size - share :]] = True
-    left, held_out = rows[~chosen], rows[chosen]
-    return (left, held_out) if shuffle else (np.sort(left), np.sort(held_out))
+        in_validation[positions[size - share :]] = True
+    train, validation = rows[~in_validation], rows[in_validation]
+    return (train, validation) if shuffle else (np.sort(train), np.sort(validation))

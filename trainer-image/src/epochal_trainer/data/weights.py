@@ -1,30 +1,23 @@
 """The weight of each sample in the loss, from weights beside the data and from class weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from epochal_api.network import Named
 from epochal_api.training import MAX_WEIGHT
 
-from epochal_trainer.data.classes import NoClasses, classes, listed
-from epochal_trainer.data.samples import Array, Samples, first_place, shaped
+from epochal_trainer.data.classes import NotClassLabels, class_indices, format_indices
+from epochal_trainer.data.samples import Array, OutputShape, Samples, first_index, format_shape
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec
 
-DTYPE = np.dtype(np.float32)
+WEIGHT_DTYPE = np.dtype(np.float32)
 """Type of weights, whatever their stored type: Keras computes with it."""
 _FIELD = "spec.training.classWeight"
 
 
-def check_weights(samples: Samples, output_shape: Sequence[int | None]) -> Samples:
-    """Check that weights, if there are any, can be multiplied with the losses by Keras.
-
-    Args:
-        samples: The data set.
-        output_shape: Shape of the network's output for one sample; None for an axis of any size.
-
-    Returns:
-        The data set, with weights of type DTYPE and with as many axes as the losses.
+def check_weights(samples: Samples, output_shape: OutputShape) -> Samples:
+    """Return the samples, with weights of type WEIGHT_DTYPE that Keras can multiply with the losses.
 
     Raises:
         Failure: ShapeMismatch, if there is not one weight for each sample, or for each position of the output.
@@ -33,32 +26,28 @@ def check_weights(samples: Samples, output_shape: Sequence[int | None]) -> Sampl
     weights, name = samples.weights, samples.weights_name
     if weights is None:
         return samples
-    axes, each, places = weights.ndim, weights.shape[1:], tuple(output_shape)[:-1]
-    if each in ((), (1,)):
+    axes, shape, positions = weights.ndim, weights.shape[1:], tuple(output_shape)[:-1]
+    if shape in ((), (1,)):
         # Keras would broadcast them along the last axis of the losses.
-        weights = weights.reshape(-1, *(1 for _ in places))
-    elif len(each) != len(places) or any(size not in (None, given) for size, given in zip(places, each, strict=True)):
-        of_each = f", or {shaped(places)}" if places else ""
+        weights = weights.reshape(-1, *(1 for _ in positions))
+    elif len(shape) != len(positions) or any(a not in (None, b) for a, b in zip(positions, shape, strict=True)):
+        or_positions = f", or {format_shape(positions)}" if positions else ""
         raise bad_data(
             "ShapeMismatch",
-            f"{name} holds {shaped(each)} weights for each sample: there must be one{of_each}",
+            f"{name} holds {format_shape(shape)} weights for each sample: there must be one{or_positions}",
         )
-    wrong = (weights < 0) | (weights > MAX_WEIGHT)
-    if wrong.any():
-        where = first_place(wrong)
+    invalid = (weights < 0) | (weights > MAX_WEIGHT)
+    if invalid.any():
+        index = first_index(invalid)
         must = f"a weight must be from 0 to {MAX_WEIGHT:,.0f}"
-        raise bad_data("InvalidData", f"{name} holds {weights[*where]} at {where[:axes]}, and {must}")
+        raise bad_data("InvalidData", f"{name} holds {weights[*index]} at {index[:axes]}, but {must}")
     if not weights.any():
-        raise bad_data("InvalidData", f"{name} holds zeros alone: no sample would count")
-    return replace(samples, weights=weights.astype(DTYPE, copy=False))
+        raise bad_data("InvalidData", f"{name} holds only zeros: no sample would count")
+    return replace(samples, weights=weights.astype(WEIGHT_DTYPE, copy=False))
 
 
-def check_part(samples: Samples | None, part: str) -> None:
+def check_part_weights(samples: Samples | None, part: str) -> None:
     """Check that a part of a data set has a weight above 0. The weights of the whole set are already checked.
-
-    Args:
-        samples: The part, or None.
-        part: Name of the part, for messages.
 
     Raises:
         Failure: InvalidData.
@@ -66,61 +55,53 @@ def check_part(samples: Samples | None, part: str) -> None:
     if samples is not None and samples.weights is not None and not samples.weights.any():
         raise bad_data(
             "InvalidData",
-            f"{samples.weights_name} holds zeros alone in the {part} part: no sample would count. Use stratify or "
+            f"{samples.weights_name} holds only zeros in the {part} part: no sample would count. Use stratify or "
             "spec.data.shuffle, or another spec.data.validation.split",
         )
 
 
-def weighted_by_class(
+def apply_class_weights(
     samples: Samples, class_weight: str | Mapping[str, str], loss: Named
 ) -> tuple[Samples, dict[int, float]]:
-    """Multiply sample weights by class weights, as Keras' class_weight does.
-
-    Args:
-        samples: The training set, with checked weights.
-        class_weight: The class weights, as in spec.training.classWeight.
-        loss: The loss, which determines whether labels are classes.
-
-    Returns:
-        The data set, and the weight of each of its classes.
+    """Return the samples with weights multiplied by class weights, as Keras' class_weight, and the weight per class.
 
     Raises:
         Failure: InvalidTraining, if labels do not name classes, or `class_weight` contains a class that the data lack.
     """
     try:
-        of_samples = classes(samples, loss.name)
-    except NoClasses as error:
-        raise _fault(
-            f"{error}: it needs labels that name a class for each sample, class indices, one-hot rows, or 0 and 1; "
+        indices = class_indices(samples, loss.name)
+    except NotClassLabels as error:
+        raise _invalid_training(
+            f"{error}: it needs labels that name a class for each sample, as class indices, one-hot rows, or 0 and 1; "
             "an array sample_weight beside the data can weight any samples"
         ) from error
-    there, places, counts = np.unique(of_samples, return_inverse=True, return_counts=True)
+    classes, positions, counts = np.unique(indices, return_inverse=True, return_counts=True)
     if isinstance(class_weight, str):
         # All classes get the same total weight, and the sum over all samples stays.
-        counts = np.where(there == loss.arguments.get("ignore_class"), 0, counts)
-        found = counts > 0
-        factors = np.where(found, counts.sum() / (np.count_nonzero(found) * np.maximum(counts, 1)), 1.0)
+        counts = np.where(classes == loss.arguments.get("ignore_class"), 0, counts)
+        counted = counts > 0
+        factors = np.where(counted, counts.sum() / (np.count_nonzero(counted) * np.maximum(counts, 1)), 1.0)
     else:
-        factors = _given(class_weight, there, samples.labels_name)
-    weights = factors.astype(DTYPE)[places]
+        factors = _class_factors(class_weight, classes, samples.labels_name)
+    weights = factors.astype(WEIGHT_DTYPE)[positions]
     if samples.weights is not None:
         weights = samples.weights * weights.reshape(-1, *(1 for _ in samples.weights.shape[1:]))
     sources = " × ".join(source for source in (samples.weights_name, _FIELD) if source)
     if not weights.any():
-        raise _fault(f"{sources} is 0 for all samples of {samples.labels_name}: none would count")
-    by_class = {int(number): float(factor) for number, factor in zip(there, factors, strict=True)}
+        raise _invalid_training(f"{sources} is 0 for all samples of {samples.labels_name}: no sample would count")
+    by_class = {int(number): float(factor) for number, factor in zip(classes, factors, strict=True)}
     return replace(samples, weights=weights, weights_name=sources), by_class
 
 
-def _given(given: Mapping[str, str], there: Array, labels_name: str) -> Array:
-    weights = {int(number): float(weight) for number, weight in given.items()}
-    if strange := sorted(weights.keys() - {int(number) for number in there}):
-        raise _fault(
-            f"names class {listed(np.array(strange))}, and the classes to train on, in {labels_name}, are "
-            f"{listed(there)}: name those alone"
+def _class_factors(class_weight: Mapping[str, str], classes: Array, labels_name: str) -> Array:
+    weights = {int(number): float(weight) for number, weight in class_weight.items()}
+    if unknown := sorted(weights.keys() - {int(number) for number in classes}):
+        raise _invalid_training(
+            f"has a weight for class {format_indices(np.array(unknown))}, but the classes of the training samples, in "
+            f"{labels_name}, are {format_indices(classes)}: remove the other classes"
         )
-    return np.array([weights.get(int(number), 1.0) for number in there])
+    return np.array([weights.get(int(number), 1.0) for number in classes])
 
 
-def _fault(found: str) -> Failure:
+def _invalid_training(found: str) -> Failure:
     return bad_spec("InvalidTraining", f"{_FIELD}: {found}")

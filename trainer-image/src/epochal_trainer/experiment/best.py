@@ -1,7 +1,6 @@
 """The best trial of an Experiment as a TrainingJob, for kubectl apply."""
 
 import re
-from typing import Any
 
 import yaml
 from epochal_api.experiment_report import ExperimentReport
@@ -23,29 +22,17 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def best(report: ExperimentReport) -> str | None:
-    """Return the best trial as a YAML document, or None while no trial is the best.
-
-    Args:
-        report: The Experiment.
-    """
-    trial = next((one for one in report.trials if one.number == report.best), None)
+def best_job_yaml(report: ExperimentReport) -> str | None:
+    """Return the best trial as a YAML document, or None while no trial is the best."""
+    trial = next((trial for trial in report.trials if trial.number == report.best), None)
     if report.job is None or trial is None:
         return None
     epochs = trial.rungs[-1].epoch if trial.rungs else 0
-    count, where = len(report.trials) + report.omitted, f"{report.namespace}/{report.name}"
-    told = f"""\
-# The best of {count} trials of the Experiment {where}: trial {trial.number},
-# {report.metric} {trial.value} after {_count(epochs, "epoch")}. To train it anew, from the beginning:
+    count, experiment = len(report.trials) + report.omitted, f"{report.namespace}/{report.name}"
+    header = f"""\
+# The best of {count} trials of the Experiment {experiment}: trial {trial.number},
+# {report.metric} {trial.value} after {epochs} epoch{"" if epochs == 1 else "s"}. To train it again from the beginning:
 # kubectl apply -f {BEST}
 """
-    return told + _yaml(report.job)
-
-
-def _yaml(document: dict[str, Any]) -> str:
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return text
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    document: str = yaml.dump(report.job, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return header + document

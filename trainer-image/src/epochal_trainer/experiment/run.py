@@ -17,21 +17,18 @@ from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.results import LOG
-from epochal_trainer.storage import Bucket, FolderBucket, Patience
+from epochal_trainer.storage import Bucket, FolderBucket, RetryPolicy
 from epochal_trainer.storage.service import buckets_of
 
 log = logging.getLogger(__name__)
 
 
 def run(path: Path, folder: Path | None) -> int:
-    """Write the report of an Experiment, and return the exit code.
+    """Write the report of an Experiment, and return the exit code (epochal_api.pod.ExitCode).
 
     Args:
         path: The operator's file, see epochal_api.experiment_report.
         folder: Folder in place of the results bucket; None to use the bucket.
-
-    Returns:
-        The exit code, see epochal_api.pod.ExitCode.
     """
     stopping, redact = Stopping(), Redactor.of_environment()
     stopping.listen()
@@ -40,14 +37,10 @@ def run(path: Path, folder: Path | None) -> int:
 
 def _run(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) -> int:
     try:
-        with tempfile.TemporaryDirectory(
-            prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
-        ) as scratch:
-            logs.start(Path(scratch) / LOG, redact)
-            log.info("Epochal trainer %s", version("epochal-trainer"))
-            report = _read(path)
-            log.info("Experiment %s/%s, uid %s", report.namespace, report.name, report.uid)
-            message = write(report, _bucket(report, folder, stopping), Path(scratch), stopping.check)
+        try:
+            message = _write_report(path, folder, stopping, redact)
+        finally:
+            stopping.defer()  # A signal from here on must not prevent the termination message.
     except (Terminated, KeyboardInterrupt):
         raise FatalError("Terminated", "SIGTERM or Ctrl-C stopped the report", ExitCode.TERMINATED) from None
     log.info("Done: %s", message)
@@ -55,17 +48,26 @@ def _run(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) 
     return ExitCode.DONE
 
 
+def _write_report(path: Path, folder: Path | None, stopping: Stopping, redact: Redactor) -> str:
+    with tempfile.TemporaryDirectory(prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True) as scratch:
+        logs.start(Path(scratch) / LOG, redact)
+        log.info("Epochal trainer %s", version("epochal-trainer"))
+        report = _read(path)
+        log.info("Experiment %s/%s, uid %s", report.namespace, report.name, report.uid)
+        return write(report, _bucket(report, folder, stopping), Path(scratch), stopping.check)
+
+
 def _read(path: Path) -> ExperimentReport:
     try:
         return decode(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise bad_spec("InvalidSpec", f"{path} cannot be read: {error.strerror}") from error
+        raise bad_spec("InvalidSpec", f"cannot read {path}: {error.strerror}") from error
     except (InvalidReport, UnicodeDecodeError) as error:
-        raise bad_spec("InvalidSpec", f"{path} is no report of an Experiment: {error}") from error
+        raise bad_spec("InvalidSpec", f"{path} is not a valid report of an Experiment: {error}") from error
 
 
 def _bucket(report: ExperimentReport, folder: Path | None, stopping: Stopping) -> Bucket:
     if folder is not None:
         return FolderBucket(folder)
-    patience = Patience(report.storage.timeout_seconds, check=stopping.check)
-    return buckets_of(report.storage, patience)(report.results.bucket)
+    retry = RetryPolicy(report.storage.timeout_seconds, check=stopping.check)
+    return buckets_of(report.storage, retry)(report.results.bucket)

@@ -13,11 +13,7 @@ _MARGIN = 0.05
 
 
 def number(text: str | None) -> float | None:
-    """Return a text as a number, or None if it is not a finite number.
-
-    Args:
-        text: The text.
-    """
+    """Return a text as a number, or None if it is not a finite number."""
     try:
         found = float(text or "")
     except ValueError:
@@ -25,13 +21,8 @@ def number(text: str | None) -> float | None:
     return max(-MOST, min(MOST, found)) if math.isfinite(found) else None
 
 
-def view(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
-    """Return the range to draw: from the best value to the worst, without a few values that are far worse.
-
-    Args:
-        values: The values, at least one.
-        maximize: Whether the highest is the best.
-    """
+def visible_range(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
+    """Return the range to draw: from the best value to the worst, without a few values that are far worse."""
     ordered = sorted(values, reverse=maximize)
     best, worst = ordered[0], ordered[-1]
     reach = abs(ordered[int(_TYPICAL * (len(ordered) - 1))] - best)
@@ -42,6 +33,6 @@ def view(values: Sequence[float], *, maximize: bool) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def clipped(value: float, limits: tuple[float, float]) -> float:
+def clip(value: float, limits: tuple[float, float]) -> float:
     """Return a value, limited to a range."""
     return min(max(value, limits[0]), limits[1])

@@ -8,18 +8,13 @@ import keras
 from epochal_lib.model_server.answers import AnswersDiffer, Arrays, largest_difference
 
 from epochal_trainer.export.loading import TOLERANCE
-from epochal_trainer.export.tensors import answer, outputs_of
+from epochal_trainer.export.tensors import outputs_of, predict
 from epochal_trainer.export.to_onnx import load_onnx, to_onnx
 from epochal_trainer.export.tracing import layer_name
 
 
-def first_that_fails(model: keras.Model, path: Path) -> str | None:
-    """Return the first layer with which the model cannot be converted to ONNX, or None if it is not found.
-
-    Args:
-        model: The model, which cannot be converted.
-        path: A temporary file for the attempts.
-    """
+def first_failing_layer(model: keras.Model, path: Path) -> str | None:
+    """Return the first layer with which the model cannot be converted to ONNX, or None if it is not found."""
     tensors = _tensors(model)
 
     def fails(tensor: Any) -> bool:
@@ -31,32 +26,26 @@ def first_that_fails(model: keras.Model, path: Path) -> str | None:
         return False
 
     index = bisect_left(tensors, x=True, key=fails)  # if a tensor fails, all later tensors fail, too
-    return _layer_of(tensors[index]) if index < len(tensors) else None
+    return _layer_name(tensors[index]) if index < len(tensors) else None
 
 
-def first_that_differs(model: keras.Model, inputs: Arrays, path: Path) -> str | None:
-    """Return the first layer with outputs that differ between ONNX and Keras, or None if it is not found.
-
-    Args:
-        model: The model, which can be converted to ONNX.
-        inputs: Samples.
-        path: A temporary file for the attempts.
-    """
+def first_differing_layer(model: keras.Model, inputs: Arrays, path: Path) -> str | None:
+    """Return the first layer with outputs that differ between ONNX and Keras, or None if it is not found."""
     tensors = _tensors(model)
     if not tensors:
         return None
-    whole = keras.Model(model.inputs, tensors)
+    all_outputs = keras.Model(model.inputs, tensors)
     try:
-        to_onnx(whole, path)
+        to_onnx(all_outputs, path)
         found = load_onnx(path)(inputs)
     except Exception:  # noqa: BLE001 - the outputs between layers may have types that cannot be exported
         return None
-    expected = answer(whole, inputs)
-    for spec, tensor in zip(outputs_of(whole), tensors, strict=True):
+    expected = predict(all_outputs, inputs)
+    for spec, tensor in zip(outputs_of(all_outputs), tensors, strict=True):
         try:
             largest_difference(found, {spec.name: expected[spec.name]}, TOLERANCE)
         except AnswersDiffer:
-            return _layer_of(tensor)
+            return _layer_name(tensor)
     return None
 
 
@@ -68,5 +57,5 @@ def _tensors(model: keras.Model) -> list[Any]:
     return [tensor for node in nodes for tensor in node.outputs if tensor.shape and tensor.shape[0] is None]
 
 
-def _layer_of(tensor: Any) -> str:
+def _layer_name(tensor: Any) -> str:
     return layer_name(tensor._keras_history.operation)  # noqa: SLF001 - Keras offers no other way to it

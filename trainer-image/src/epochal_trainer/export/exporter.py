@@ -18,7 +18,7 @@ from epochal_trainer.export import samples
 from epochal_trainer.export.formats import ExportError, export_as
 from epochal_trainer.export.loading import Loaded, load
 from epochal_trainer.export.request import EXPORTED, NOT_EXPORTABLE, SUFFIXES, Request, Source
-from epochal_trainer.export.tensors import Unserved, answer, inputs_of, network_of
+from epochal_trainer.export.tensors import UnsupportedModel, inputs_of, network_of, predict
 from epochal_trainer.model.keras_objects import explain
 
 _BEFORE_INNER_ERROR = "Exception encountered: "
@@ -29,45 +29,41 @@ class NotLoaded(Exception):
     """A file that Keras cannot load, with Keras' error."""
 
 
-class _Exported(NamedTuple):
+class _ExportedModel(NamedTuple):
     """The result of the export of a model: the files of its formats, and the errors of other formats, by file."""
 
     source: Source
-    answers: Arrays
+    outputs: Arrays
     files: Sequence[ExportedModel]
     errors: Sequence[tuple[str, ExportError]]
 
 
 def export(request: Request) -> Export:
-    """Export the models of a request.
-
-    Args:
-        request: The models, formats and samples, and the folder.
-
-    Returns:
-        The files that were written, and whether all formats succeeded.
+    """Export the models of a request, and return the outcome with the files that were written.
 
     Raises:
         NotLoaded: If Keras cannot load a model.
     """
-    done: list[_Exported] = []
+    exported_models: list[_ExportedModel] = []
     with tempfile.TemporaryDirectory(dir=request.folder) as folder:
         for source in request.models:
-            loaded = _loaded(source.path, Path(folder))
+            loaded = _load(source.path, Path(folder))
             try:
-                if not done:  # All models are of the same network.
+                if not exported_models:  # All models are of the same network.
                     network = network_of(loaded.served, request.classes, request.image)
                     inputs, tolerance = _inputs(request, loaded.served), loaded.tolerance
-                done.append(_exported(request, source, loaded, inputs, Path(folder)))
-            except Unserved as error:
+                exported_models.append(_export_model(request, source, loaded, inputs, Path(folder)))
+            except UnsupportedModel as error:
                 return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])
-    check = _write_check(request.folder / CHECK, inputs, done)
-    signature = Signature(**network, models=[_files(one) for one in done], check=check, tolerance=tolerance)
+    check = _write_check(request.folder / CHECK, inputs, exported_models)
+    signature = Signature(
+        **network, models=[_model_files(exported) for exported in exported_models], check=check, tolerance=tolerance
+    )
     path = request.folder / SIGNATURE
     path.write_text(signature.model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8")
-    errors = [(name, error) for one in done for name, error in one.errors]
-    files = [file for one in done for file in one.files]
-    messages = [f"{name}: {error}" for name, error in errors] or [_success(file) for file in files]
+    errors = [(name, error) for exported in exported_models for name, error in exported.errors]
+    files = [file for exported in exported_models for file in exported.files]
+    messages = [f"{name}: {error}" for name, error in errors] or [_success_message(file) for file in files]
     return Export(
         reason=errors[0][1].reason if errors else EXPORTED,
         message="; ".join(messages)[:MAX_EXPORT],
@@ -76,7 +72,7 @@ def export(request: Request) -> Export:
     )
 
 
-def _loaded(path: Path, scratch: Path) -> Loaded:
+def _load(path: Path, scratch: Path) -> Loaded:
     try:
         return load(path, scratch)
     except Exception as error:
@@ -91,59 +87,61 @@ def _inputs(request: Request, model: keras.Model) -> dict[str, NDArray[Any]]:
         return samples.read(request.samples, specs)
     error_text = ""
     for length in samples.LENGTHS:
-        inputs = samples.made_up(specs, request.image, length)
+        inputs = samples.generate(specs, request.image, length)
         try:
-            answer(model, inputs)
+            predict(model, inputs)
         except Exception as error:  # noqa: BLE001 - the network may need a longer axis
             error_text = explain(error)
         else:
             return inputs
-    raise Unserved(f"Keras answers to none of the generated samples: {error_text}")
+    raise UnsupportedModel(f"Keras cannot predict any of the generated samples: {error_text}")
 
 
-def _exported(request: Request, source: Source, loaded: Loaded, inputs: Arrays, scratch: Path) -> _Exported:
-    answers = _answers(loaded, inputs)
+def _export_model(request: Request, source: Source, loaded: Loaded, inputs: Arrays, scratch: Path) -> _ExportedModel:
+    outputs = _keras_outputs(loaded, inputs)
     files, errors = [], []
     for name in request.formats:
         path = request.folder / f"{source.path.stem}{SUFFIXES[name]}"
         try:
-            most = export_as(name, loaded, path, inputs=inputs, answers=answers, scratch=scratch)
+            difference = export_as(name, loaded, path, inputs=inputs, outputs=outputs, scratch=scratch)
         except ExportError as error:
             errors.append((path.name, error))
         else:
             digest = sha256(path)
-            files.append(ExportedModel(name=path.name, model=source.which, format=name, sha256=digest, difference=most))
-    return _Exported(source, answers, files, errors)
+            files.append(
+                ExportedModel(name=path.name, model=source.which, format=name, sha256=digest, difference=difference)
+            )
+    return _ExportedModel(source, outputs, files, errors)
 
 
-def _answers(loaded: Loaded, inputs: Arrays) -> Arrays:
+def _keras_outputs(loaded: Loaded, inputs: Arrays) -> Arrays:
     """Return Keras' outputs of the model as it was trained, or in float32 if a CPU cannot compute that."""
     for model in (loaded.trained, loaded.served):
         try:
-            return answer(model, inputs)
+            return predict(model, inputs)
         except Exception as error:  # noqa: BLE001 - Keras and TensorFlow raise all kinds
             error_text = explain(error)
-    raise Unserved(f"Keras does not answer to samples, on a CPU: {error_text}")
+    raise UnsupportedModel(f"Keras cannot predict samples on a CPU: {error_text}")
 
 
-def _files(one: _Exported) -> ModelFiles:
-    path = one.source.path
-    onnx = next((file for file in one.files if file.format == "onnx"), None)
+def _model_files(exported: _ExportedModel) -> ModelFiles:
+    path = exported.source.path
+    onnx = next((file for file in exported.files if file.format == "onnx"), None)
     return ModelFiles(
-        model=one.source.which,
+        model=exported.source.which,
         keras=ExportedFile(name=path.name, sha256=sha256(path)),
         onnx=onnx and ExportedFile(name=onnx.name, sha256=onnx.sha256, difference=onnx.difference),
     )
 
 
-def _write_check(path: Path, inputs: Arrays, done: Sequence[_Exported]) -> ExportedFile | None:
+def _write_check(path: Path, inputs: Arrays, exported_models: Sequence[_ExportedModel]) -> ExportedFile | None:
     """Write samples and each model's outputs; return None if not even a single sample fits into the limit."""
-    count = samples.fitting(inputs, [one.answers for one in done], MAX_CHECK_BYTES)
+    count = samples.max_count(inputs, [exported.outputs for exported in exported_models], MAX_CHECK_BYTES)
     if not count:
         return None
     arrays = {f"input:{name}": array for name, array in inputs.items()}
-    for one in done:
-        arrays |= {f"{one.source.which.lower()}:{name}": array for name, array in one.answers.items()}
+    for exported in exported_models:
+        arrays |= {f"{exported.source.which.lower()}:{name}": array for name, array in exported.outputs.items()}
     # Text as NumPy's own type: Python objects in a file are pickled, and loading a pickle runs code.
     plain: dict[str, Any] = {
         name: array[:count].astype(str) if array.dtype.kind == "O" else array[:count] for name, array in arrays.items()
@@ -152,5 +150,6 @@ def _write_check(path: Path, inputs: Arrays, done: Sequence[_Exported]) -> Expor
     return ExportedFile(name=path.name, sha256=sha256(path))
 
 
-def _success(file: ExportedModel) -> str:
-    return f"{file.name} answers as Keras does" + (f", but for {file.difference:.1g}" if file.difference else "")
+def _success_message(file: ExportedModel) -> str:
+    difference = f", with a difference of at most {file.difference:.1g}" if file.difference else ""
+    return f"{file.name} has the same outputs as Keras{difference}"

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import keras
 
 _CONFIG = "config.json"
-_OTHERS = frozenset({"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"})
+_REPLACED_TYPES = frozenset({"float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"})
 """Types, and policies of types, that are replaced with float32 in a served model."""
-_FULL = "float32"
+_FLOAT32 = "float32"
 TOLERANCE = 1e-4
 """Maximum difference of outputs, relative to Keras' greatest absolute value, or to 1 if 1 is greater."""
 _TOLERANCES = {"float16": 1e-2, "bfloat16": 5e-2}
@@ -43,10 +43,6 @@ class Loaded(NamedTuple):
 def load(path: Path, scratch: Path) -> Loaded:
     """Load a model in float32, and as it was trained.
 
-    Args:
-        path: A .keras file.
-        scratch: Folder for a temporary file.
-
     Raises:
         Exception: Any exception of Keras for a file that it cannot load.
     """
@@ -54,10 +50,10 @@ def load(path: Path, scratch: Path) -> Loaded:
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read(_CONFIG))
     found: set[str] = set()
-    config = _in_full(config, found)
+    config = _to_float32(config, found)
     if not found:
-        return Loaded(trained, trained, _FULL)
-    served = scratch / f"{path.stem}-{_FULL}.keras"
+        return Loaded(trained, trained, _FLOAT32)
+    served = scratch / f"{path.stem}-{_FLOAT32}.keras"
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(served, "w") as target:
         for name in archive.namelist():
             target.writestr(name, json.dumps(config) if name == _CONFIG else archive.read(name))
@@ -67,18 +63,18 @@ def load(path: Path, scratch: Path) -> Loaded:
         served.unlink()
 
 
-def _in_full(config: Any, found: set[str]) -> Any:
+def _to_float32(config: Any, found: set[str]) -> Any:
     """Return a configuration with float32 in place of other floating-point types, and add these types to `found`."""
     if isinstance(config, list):
-        return [_in_full(one, found) for one in config]
+        return [_to_float32(item, found) for item in config]
     if not isinstance(config, dict):
         return config
-    replaced = {key: _in_full(value, found) for key, value in config.items()}
+    replaced = {key: _to_float32(value, found) for key, value in config.items()}
     for key in ("dtype", "name") if config.get("class_name") == "DTypePolicy" else ("dtype",):
-        place = replaced["config"] if key == "name" else replaced
-        if isinstance(name := place.get(key), str) and name in _OTHERS:
+        target = replaced["config"] if key == "name" else replaced
+        if isinstance(name := target.get(key), str) and name in _REPLACED_TYPES:
             found.add(name)
-            place[key] = _FULL
+            target[key] = _FLOAT32
     return replaced
 
 

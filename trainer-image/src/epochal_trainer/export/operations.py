@@ -18,11 +18,7 @@ Handler = Callable[[Any, Any, str, list[Any]], None]
 
 
 def handlers(tables: Tables) -> dict[str, tuple[Handler, list[Any]]]:
-    """Return the handlers by operation, as tf2onnx takes them.
-
-    Args:
-        tables: The lookup tables of the graph.
-    """
+    """Return the handlers by operation, as tf2onnx takes them."""
     found: dict[str, Handler] = {
         "Bucketize": _bucketize,
         "Erfc": _erfc,
@@ -36,25 +32,29 @@ def handlers(tables: Tables) -> dict[str, tuple[Handler, list[Any]]]:
 
 def _erfc(graph: Any, node: Any, name: str, _: list[Any]) -> None:
     """Convert Erfc to 1 - erf(x), for the exact gelu."""
-    (taken,), dtype = node.input, graph.get_dtype(node.output[0])
-    outputs, shape = _removed(graph, node)
-    erf = graph.make_node("Erf", [taken], dtypes=[dtype], shapes=[shape]).output[0]
-    graph.make_node("Sub", [_one(graph, dtype), erf], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+    (source,), dtype = node.input, graph.get_dtype(node.output[0])
+    outputs, shape = _remove_node(graph, node)
+    erf = graph.make_node("Erf", [source], dtypes=[dtype], shapes=[shape]).output[0]
+    graph.make_node(
+        "Sub", [_constant_one(graph, dtype), erf], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape]
+    )
 
 
 def _expm1(graph: Any, node: Any, name: str, _: list[Any]) -> None:
     """Convert Expm1 to exp(x) - 1, for celu."""
-    (taken,), dtype = node.input, graph.get_dtype(node.output[0])
-    outputs, shape = _removed(graph, node)
-    power = graph.make_node("Exp", [taken], dtypes=[dtype], shapes=[shape]).output[0]
-    graph.make_node("Sub", [power, _one(graph, dtype)], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
+    (source,), dtype = node.input, graph.get_dtype(node.output[0])
+    outputs, shape = _remove_node(graph, node)
+    power = graph.make_node("Exp", [source], dtypes=[dtype], shapes=[shape]).output[0]
+    graph.make_node(
+        "Sub", [power, _constant_one(graph, dtype)], outputs=outputs, name=name, dtypes=[dtype], shapes=[shape]
+    )
 
 
 def _bucketize(graph: Any, node: Any, name: str, _: list[Any]) -> None:
     """Convert Bucketize to the number of boundaries that are not greater than the value, for Discretization."""
-    (taken,), boundaries = node.input, np.array(node.get_attr_value("boundaries"), np.float32)
-    outputs, shape = _removed(graph, node)
-    number = graph.make_node("Cast", [taken], attr={"to": TensorProto.FLOAT}).output[0]
+    (source,), boundaries = node.input, np.array(node.get_attr_value("boundaries"), np.float32)
+    outputs, shape = _remove_node(graph, node)
+    number = graph.make_node("Cast", [source], attr={"to": TensorProto.FLOAT}).output[0]
     beside = graph.make_node("Unsqueeze", [number, _constant(graph, np.array([-1]))]).output[0]
     reached = graph.make_node("GreaterOrEqual", [beside, _constant(graph, boundaries)]).output[0]
     counted = graph.make_node("Cast", [reached], attr={"to": TensorProto.INT32}).output[0]
@@ -76,10 +76,10 @@ _ENCODED = {TensorProto.INT64: "int64s", TensorProto.STRING: "strings", TensorPr
 
 def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
     """Convert a table lookup to LabelEncoder, which maps a word or number to its index in a vocabulary."""
-    table, taken, _ = node.input
+    table, source, _ = node.input
     (keys, values), default = tables[table], node.inputs[2].get_tensor_value()
-    of_keys, of_values = graph.get_dtype(taken), graph.get_dtype(node.output[0])
-    outputs, shape = _removed(graph, node)
+    of_keys, of_values = graph.get_dtype(source), graph.get_dtype(node.output[0])
+    outputs, shape = _remove_node(graph, node)
     attributes = {
         f"keys_{_ENCODED[of_keys]}": keys.tolist(),
         f"values_{_ENCODED[of_values]}": values.tolist(),
@@ -87,7 +87,7 @@ def _look_up(graph: Any, node: Any, name: str, tables: Tables) -> None:
     }
     graph.make_node(
         "LabelEncoder",
-        [taken],
+        [source],
         attr=attributes,
         outputs=outputs,
         name=name,
@@ -101,7 +101,7 @@ def _scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) -> None
     """Convert ScaleAndTranslate, which resizes with antialias, or by lanczos."""
     kernel, antialias = node.get_attr_str("kernel_type"), bool(node.get_attr_int("antialias"))
 
-    def resized(images: Any, size: Array) -> Any:
+    def resize(images: Any, size: Array) -> Any:
         return tf.raw_ops.ScaleAndTranslate(
             images=images,
             size=size,
@@ -111,49 +111,42 @@ def _scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) -> None
             antialias=antialias,
         )
 
-    _resize(graph, node, name, resized)
+    _resize(graph, node, name, resize)
 
 
 def _resize_bicubic(graph: Any, node: Any, name: str, _: list[Any]) -> None:
     attributes = {key: bool(node.get_attr_int(key)) for key in ("align_corners", "half_pixel_centers")}
 
-    def resized(images: Any, size: Array) -> Any:
+    def resize(images: Any, size: Array) -> Any:
         return tf.raw_ops.ResizeBicubic(images=images, size=size, **attributes)
 
-    _resize(graph, node, name, resized)
+    _resize(graph, node, name, resize)
 
 
-def _resize(graph: Any, node: Any, name: str, resized: Callable[[Any, Array], Any]) -> None:
-    """Replace an operation that resizes images with two exact matrix products, one for each axis.
-
-    Args:
-        graph: The graph.
-        node: The node, with images with channels last and their new size as inputs.
-        name: Its name.
-        resized: Resizes images to a height and a width.
-    """
+def _resize(graph: Any, node: Any, name: str, resize: Callable[[Any, Array], Any]) -> None:
+    """Replace an operation that resizes images with two exact matrix products, one for each axis."""
     _, height, width, _ = graph.get_shape(node.input[0])
     if min(height, width) < 1:
-        raise ValueError(f"{name} resizes images of any size, and here it takes those of one size only")
+        raise ValueError(f"{name} resizes images of any size, but only a fixed size is supported")
     new_height, new_width = node.inputs[1].get_tensor_value()
     # Resizing is linear, so its results for the unit vectors are the matrices.
     of_height, of_width = np.eye(height, dtype=np.float32), np.eye(width, dtype=np.float32)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        high = resized(tf.constant(of_height[np.newaxis, :, np.newaxis, :]), np.array([new_height, 1], np.int32))
-        wide = resized(tf.constant(of_width[np.newaxis, np.newaxis, :, :]), np.array([1, new_width], np.int32))
+        high = resize(tf.constant(of_height[np.newaxis, :, np.newaxis, :]), np.array([new_height, 1], np.int32))
+        wide = resize(tf.constant(of_width[np.newaxis, np.newaxis, :, :]), np.array([1, new_width], np.int32))
         rows, columns = session.run([high, wide])
-    taken, dtype = node.input[0], graph.get_dtype(node.output[0])
-    outputs, shape = _removed(graph, node)
-    if graph.get_dtype(taken) != TensorProto.FLOAT:
-        taken = graph.make_node("Cast", [taken], attr={"to": TensorProto.FLOAT}).output[0]
-    first = graph.make_node("Transpose", [taken], attr={"perm": [0, 3, 1, 2]}).output[0]
+    source, dtype = node.input[0], graph.get_dtype(node.output[0])
+    outputs, shape = _remove_node(graph, node)
+    if graph.get_dtype(source) != TensorProto.FLOAT:
+        source = graph.make_node("Cast", [source], attr={"to": TensorProto.FLOAT}).output[0]
+    first = graph.make_node("Transpose", [source], attr={"perm": [0, 3, 1, 2]}).output[0]
     higher = graph.make_node("MatMul", [_constant(graph, rows[0, :, 0, :]), first]).output[0]
     wider = graph.make_node("MatMul", [higher, _constant(graph, columns[0, 0, :, :].T)]).output[0]
     attributes = {"perm": [0, 2, 3, 1]}
     graph.make_node("Transpose", [wider], attr=attributes, outputs=outputs, name=name, dtypes=[dtype], shapes=[shape])
 
 
-def _removed(graph: Any, node: Any) -> tuple[list[str], Any]:
+def _remove_node(graph: Any, node: Any) -> tuple[list[str], Any]:
     """Remove a node from the graph, and return the names of its outputs and the shape of the first output."""
     outputs, shape = list(node.output), graph.get_shape(node.output[0])
     graph.remove_node(node.name)
@@ -165,5 +158,5 @@ def _constant(graph: Any, value: Array) -> str:
     return made
 
 
-def _one(graph: Any, dtype: int) -> str:
+def _constant_one(graph: Any, dtype: int) -> str:
     return _constant(graph, np.ones((), utils.map_onnx_to_numpy_type(dtype)))

@@ -9,7 +9,7 @@ from epochal_api.signature import ImageSpec, TensorSpec
 from epochal_lib.model_server.answers import TEXT, Arrays
 from numpy.typing import NDArray
 
-MOST = 16
+MAX_SAMPLES = 16
 """Maximum number of samples."""
 LENGTHS = (32, 64, 128, 256)
 """Lengths that are tried for an axis of any length: convolutions may require a minimum."""
@@ -18,76 +18,49 @@ _INPUT = "input:"
 """Prefix of the names of samples in a file, as in epochal_api.signature.CHECK."""
 
 
-def spread(features: NDArray[Any], count: int = MOST) -> NDArray[Any]:
-    """Return evenly spaced samples from the first to the last, because data may be sorted by class.
-
-    Args:
-        features: The samples.
-        count: Maximum number of samples.
-    """
-    places = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
-    chosen: NDArray[Any] = features[places]
+def evenly_spaced(features: NDArray[Any], count: int = MAX_SAMPLES) -> NDArray[Any]:
+    """Return evenly spaced samples from the first to the last, because data may be sorted by class."""
+    indices = np.linspace(0, len(features) - 1, min(count, len(features))).astype(int)
+    chosen: NDArray[Any] = features[indices]
     return chosen
 
 
 def write(path: Path, inputs: Arrays) -> None:
-    """Write samples to a file that `read` reads.
-
-    Args:
-        path: An .npz file.
-        inputs: The samples, by input.
-    """
+    """Write samples to a file that `read` reads."""
     arrays: dict[str, Any] = {f"{_INPUT}{name}": array for name, array in inputs.items()}
     np.savez(path, **arrays)
 
 
 def read(path: Path, specs: Sequence[TensorSpec]) -> dict[str, NDArray[Any]]:
-    """Return samples from a file, in the types of the network's inputs.
-
-    Args:
-        path: An .npz file from `write`, or CHECK.
-        specs: The network's inputs.
-    """
+    """Return samples from a file, in the types of the network's inputs."""
     with np.load(path) as stored:
         return {spec.name: stored[f"{_INPUT}{spec.name}"].astype(_numpy(spec)) for spec in specs}
 
 
-def made_up(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
-    """Return generated samples: numbers in the range of the images, else from 0 to 1; words; and indices.
-
-    Args:
-        specs: The network's inputs.
-        image: The required form of photographs, if an input is an image.
-        length: The length for an axis of any length.
-    """
+def generate(specs: Sequence[TensorSpec], image: ImageSpec | None, length: int = LENGTHS[0]) -> dict[str, NDArray[Any]]:
+    """Return generated samples: numbers in the range of the images, else from 0 to 1; words; and indices."""
     random = np.random.default_rng(_SEED)
     low, high = (image.lowest, image.highest) if image is not None else (0.0, 1.0)
     found: dict[str, NDArray[Any]] = {}
     for spec in specs:
-        shape = (MOST, *(length if size < 0 else size for size in spec.shape))
+        shape = (MAX_SAMPLES, *(length if size < 0 else size for size in spec.shape))
         if spec.dtype == TEXT:
             found[spec.name] = random.choice(np.array(["a", "of", "what", "zebra"], object), shape)
         elif spec.dtype.startswith("float"):
             found[spec.name] = random.uniform(low, high, shape).astype(spec.dtype)
         else:
             # Every vocabulary has at least this size. Integer inputs of an image are pixels.
-            most = int(high) if image is not None else 1
-            found[spec.name] = random.integers(0, most + 1, shape).astype(spec.dtype)
+            largest = int(high) if image is not None else 1
+            found[spec.name] = random.integers(0, largest + 1, shape).astype(spec.dtype)
     return found
 
 
-def fitting(inputs: Arrays, answers: Sequence[Arrays], most: int) -> int:
-    """Return the maximum number of samples that fit into a size limit together with their outputs.
-
-    Args:
-        inputs: The samples.
-        answers: The outputs of each model.
-        most: The limit in bytes.
-    """
-    arrays = [array for of in (inputs, *answers) for array in of.values()]
+def max_count(inputs: Arrays, answers: Sequence[Arrays], max_bytes: int) -> int:
+    """Return the maximum number of samples that fit into a size limit together with their outputs."""
+    arrays = [array for group in (inputs, *answers) for array in group.values()]
     count = len(arrays[0])
-    each = sum(array.nbytes for array in arrays) / count
-    return min(count, int(most / each))
+    bytes_per_sample = sum(array.nbytes for array in arrays) / count
+    return min(count, int(max_bytes / bytes_per_sample))
 
 
 def _numpy(spec: TensorSpec) -> np.dtype[Any]:

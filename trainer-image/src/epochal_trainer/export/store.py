@@ -13,23 +13,23 @@ from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Si
 from epochal_api.storage import ExportFormat
 from epochal_lib.digests import sha256
 
-from epochal_trainer.data.images import image_of
+from epochal_trainer.data.images import image_spec
 from epochal_trainer.data.samples import DataSets
-from epochal_trainer.export import child
+from epochal_trainer.export import process
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
-from epochal_trainer.export.samples import spread, write
-from epochal_trainer.export.tensors import Unserved, network_of
+from epochal_trainer.export.samples import evenly_spaced, write
+from epochal_trainer.export.tensors import UnsupportedModel, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
 
 log = logging.getLogger(__name__)
 
-_DIED = (
-    "an earlier attempt to train ended while its models were exported, for want of memory, or with its node: it is not "
-    "tried again, so that the training does not fail by it; if it was memory, raise spec.resources.limits.memory"
+_INTERRUPTED = (
+    "an earlier attempt ended during the export, because memory was short or its node was lost: the export is skipped, "
+    "so that it cannot fail the training; if memory was short, raise spec.resources.limits.memory"
 )
-_MOST_TRIES = 2
+_MAX_TRIES = 2
 """Maximum number of attempts that begin an export. A node is rarely lost twice in a minute."""
 
 
@@ -41,9 +41,9 @@ def export_models(
     results: Results,
     folder: Path,
     stopping: Stopping,
-    may_end: bool,
+    has_retry: bool,
 ) -> Export:
-    """Export models, and store the exported files, the signature last.
+    """Export models, store the exported files, the signature last, and return the outcome.
 
     Args:
         names: Files of the models, which are stored.
@@ -52,32 +52,30 @@ def export_models(
         results: Takes the files.
         folder: Holds the models and temporary files.
         stopping: Holds the request to stop the trainer.
-        may_end: Whether another attempt would follow if the export killed this one. If not, the export is skipped after
-            an earlier attempt that ended during it.
-
-    Returns:
-        The outcome of the export.
+        has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
+            after an earlier attempt that ended during it.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
     try:
-        tries = _tries(results)
-        if tries and (not may_end or tries >= _MOST_TRIES):
-            outcome = child.failed(_DIED)
+        # The number of attempts that ended during an export.
+        tries = int(results.get(EXPORTING)) if results.exists(EXPORTING) else 0
+        if tries and (not has_retry or tries >= _MAX_TRIES):
+            outcome = process.failed(_INTERRUPTED)
         else:
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work))
-                with _marked(results, tries + 1):
-                    outcome = child.run(request, stopping)
+                with _export_marker(results, tries + 1):
+                    outcome = process.run(request, stopping)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:
         if failure.reason == SUPERSEDED:
             raise
-        outcome = child.failed(failure.message)
+        outcome = process.failed(failure.message)
     except Exception as error:
-        log.warning("The export failed, and the training is complete without it:", exc_info=True)
-        outcome = child.failed(f"{type(error).__name__}: {error}")
+        log.warning("The export failed; the training is complete without it:", exc_info=True)
+        outcome = process.failed(f"{type(error).__name__}: {error}")
     log.info("%s: %s", outcome.reason, outcome.message)
     return outcome
 
@@ -85,17 +83,9 @@ def export_models(
 def store_signature(
     model: keras.Model, names: Sequence[str], *, data: DataSets, results: Results, folder: Path
 ) -> str | None:
-    """Store the signature of models that are not exported. It has no check, which needs the outputs from an export.
+    """Store the signature of models that are not exported, and return its SHA-256, or None after an error.
 
-    Args:
-        model: One of the models.
-        names: Their files, which are stored.
-        data: The data sets that they were trained on.
-        results: Takes the signature.
-        folder: Holds the models and a temporary file.
-
-    Returns:
-        The SHA-256 of the signature, or None without a signature.
+    It has no check, which needs the outputs from an export.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -103,10 +93,10 @@ def store_signature(
     path = folder / SIGNATURE
     try:
         files = [
-            ModelFiles(model=_which(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
+            ModelFiles(model=_model_kind(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
             for name in names
         ]
-        network = network_of(model, list(data.class_names) or None, image_of(data.train.features))
+        network = network_of(model, list(data.class_names) or None, image_spec(data.train.features))
         path.write_text(
             Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
         )
@@ -115,11 +105,11 @@ def store_signature(
     except Failure as failure:
         if failure.reason == SUPERSEDED:
             raise
-        log.warning("There is no %s: %s", SIGNATURE, failure.message)
-    except Unserved as error:
-        log.info("There is no %s: %s", SIGNATURE, error)
+        log.warning("Cannot store %s: %s", SIGNATURE, failure.message)
+    except UnsupportedModel as error:
+        log.info("Cannot write %s: %s", SIGNATURE, error)
     except Exception:
-        log.warning("There is no %s, and the training is complete without it:", SIGNATURE, exc_info=True)
+        log.warning("Cannot write %s; the training is complete without it:", SIGNATURE, exc_info=True)
     return None
 
 
@@ -128,12 +118,12 @@ def _request(
 ) -> Request:
     """Return the request for an export, with samples of the validation set, or of the training set without one."""
     samples = work / "samples.npz"
-    write(samples, {INPUT: spread((data.validation or data.train).features)})
+    write(samples, {INPUT: evenly_spaced((data.validation or data.train).features)})
     return Request(
-        models=[Source(which=_which(name), path=folder / name) for name in names],
+        models=[Source(which=_model_kind(name), path=folder / name) for name in names],
         formats=list(formats),
         samples=samples,
-        image=image_of(data.train.features),
+        image=image_spec(data.train.features),
         classes=list(data.class_names) or None,
         folder=work,
     )
@@ -142,20 +132,15 @@ def _request(
 def _store(outcome: Export, results: Results, work: Path) -> Export:
     """Store the exported files, the signature last, and return the outcome."""
     if outcome.reason == NOT_LOADED:
-        return child.failed(outcome.message)
-    for name in [*(one.name for one in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]:
+        return process.failed(outcome.message)
+    for name in [*(file.name for file in outcome.exports), *([CHECK, SIGNATURE] if outcome.signature else [])]:
         if (work / name).exists():
             results.store(work / name, name)
     return outcome
 
 
-def _tries(results: Results) -> int:
-    """Return the number of attempts that ended during an export."""
-    return int(results.get(EXPORTING)) if results.holds(EXPORTING) else 0
-
-
 @contextmanager
-def _marked(results: Results, tries: int) -> Iterator[None]:
+def _export_marker(results: Results, tries: int) -> Iterator[None]:
     """Store the EXPORTING key during the context, which may end the container, and delete it afterwards."""
     results.put(EXPORTING, str(tries).encode())
     try:
@@ -166,6 +151,6 @@ def _marked(results: Results, tries: int) -> Iterator[None]:
     results.delete(EXPORTING)
 
 
-def _which(name: str) -> Which:
+def _model_kind(name: str) -> Which:
     """Return the kind of the model in a file: Best or Last."""
     return "Best" if name == BEST_MODEL else "Last"

@@ -10,10 +10,10 @@ from epochal_lib.model_server.answers import Arrays
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 from numpy.typing import NDArray
 
-from epochal_trainer.model.last_layer import SHARES, SINGLE, last_of
+from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVATIONS, find_last_layer
 
 
-class Unserved(Exception):
+class UnsupportedModel(Exception):
     """A model that a signature cannot describe. The message has the value found and the requirement."""
 
 
@@ -23,7 +23,7 @@ def inputs_of(model: keras.Model) -> list[TensorSpec]:
     Raises:
         Unserved: If the model is not a graph of layers with the batch as first axis.
     """
-    return input_specs(_graph(model).inputs)
+    return input_specs(_check_graph(model).inputs)
 
 
 def outputs_of(model: keras.Model) -> list[TensorSpec]:
@@ -32,22 +32,19 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
     Raises:
         Unserved: As `inputs_of`.
     """
-    return output_specs(_graph(model).outputs)
+    return output_specs(_check_graph(model).outputs)
 
 
-def gives_probabilities(model: keras.Model) -> bool:
+def has_probabilities(model: keras.Model) -> bool:
     """Return whether the first output has class probabilities: by softmax, or by sigmoid of a single unit."""
-    last = last_of(keras.Model(model.inputs, model.outputs[0]))
-    return last is not None and (last.activation in SHARES or (last.activation in SINGLE and last.outputs == 1))
+    last = find_last_layer(keras.Model(model.inputs, model.outputs[0]))
+    return last is not None and (
+        last.activation in SOFTMAX_ACTIVATIONS or (last.activation in SIGMOID_ACTIVATIONS and last.outputs == 1)
+    )
 
 
 def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSpec | None) -> dict[str, Any]:
     """Return the fields of a signature that describe the network of a model.
-
-    Args:
-        model: The model.
-        classes: Names of the classes, if they have names.
-        image: The required form of photographs, if the features are images.
 
     Raises:
         Unserved: As `inputs_of`.
@@ -55,39 +52,36 @@ def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSp
     return {
         "inputs": inputs_of(model),
         "outputs": outputs_of(model),
-        "probabilities": gives_probabilities(model),
+        "probabilities": has_probabilities(model),
         "classes": classes,
         "image": image,
     }
 
 
-def answer(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
-    """Return Keras' outputs for some inputs, with floating-point numbers in float32.
-
-    Args:
-        model: The model.
-        inputs: The inputs by name, in the model's own types.
-    """
+def predict(model: keras.Model, inputs: Arrays) -> dict[str, NDArray[Any]]:
+    """Return Keras' outputs for some inputs, with floating-point numbers in float32."""
     flat = [_tensor(inputs[spec.name]) for spec in inputs_of(model)]
     model.jit_compile = False  # XLA takes long to compile, and rounds differently
     # predict_on_batch runs a graph, which frees each layer's output. A direct call would hold all outputs until its
     # end.
-    given = keras.tree.flatten(model.predict_on_batch(packed(model, flat)))
-    return {spec.name: _full(np.asarray(array)) for spec, array in zip(outputs_of(model), given, strict=True)}
+    outputs = keras.tree.flatten(model.predict_on_batch(pack_inputs(model, flat)))
+    return {spec.name: _to_float32(np.asarray(array)) for spec, array in zip(outputs_of(model), outputs, strict=True)}
 
 
-def packed(model: keras.Model, flat: list[Any]) -> Any:
+def pack_inputs(model: keras.Model, flat: list[Any]) -> Any:
     """Return tensors in the structure of a model's inputs."""
     structure = getattr(model, "_inputs_struct", None)  # None for a Sequential model, which takes a single tensor
     return flat[0] if structure is None else keras.tree.pack_sequence_as(structure, flat)
 
 
-def _graph(model: keras.Model) -> keras.Model:
+def _check_graph(model: keras.Model) -> keras.Model:
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise Unserved(f"the model {model.name!r} is a {type(model).__name__} and no graph of layers with its inputs")
+        kind = type(model).__name__
+        raise UnsupportedModel(f"expected a functional or Sequential model, found {model.name!r}, a {kind}")
     for tensor in (*model.inputs, *model.outputs):
         if not tensor.shape or tensor.shape[0] is not None:
-            raise Unserved(f"{tensor.name!r} has the shape {tuple(tensor.shape)}, and its first axis must be the batch")
+            shape = tuple(tensor.shape)
+            raise UnsupportedModel(f"{tensor.name!r} has the shape {shape}, but its first axis must be the batch")
     return model
 
 
@@ -96,6 +90,6 @@ def _tensor(array: NDArray[Any]) -> Any:
     return keras.ops.convert_to_tensor(array.tolist(), "string") if array.dtype.kind in "UO" else array
 
 
-def _full(array: NDArray[Any]) -> NDArray[Any]:
-    floating = array.dtype.kind == "f" or array.dtype.name == "bfloat16"  # NumPy has no kind for bfloat16
-    return array.astype(np.float32, copy=False) if floating else array
+def _to_float32(array: NDArray[Any]) -> NDArray[Any]:
+    is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"  # NumPy has no kind for bfloat16
+    return array.astype(np.float32, copy=False) if is_float else array

@@ -13,26 +13,20 @@ import numpy as np
 import tensorflow as tf
 from epochal_lib.model_server.answers import TEXT, Arrays
 
-from epochal_trainer.export.tensors import inputs_of, outputs_of, packed
+from epochal_trainer.export.tensors import inputs_of, outputs_of, pack_inputs
 
 _SERVE = "serve"
 
 
 def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
-    """Write a model as a zip of a SavedModel.
-
-    Args:
-        model: The model.
-        path: The zip.
-        scratch: Folder for temporary files.
-    """
+    """Write a model as a zip of a SavedModel."""
     names = [spec.name for spec in outputs_of(model)]
 
     def serve(*flat: Any) -> dict[str, Any]:
-        given = keras.tree.flatten(model(packed(model, list(flat)), training=False))
-        return dict(zip(names, given, strict=True))
+        outputs = keras.tree.flatten(model(pack_inputs(model, list(flat)), training=False))
+        return dict(zip(names, outputs, strict=True))
 
-    takes = [
+    input_signature = [
         tf.TensorSpec(tensor.shape, "string" if spec.dtype == TEXT else spec.dtype, spec.name)
         for spec, tensor in zip(inputs_of(model), model.inputs, strict=True)
     ]
@@ -40,27 +34,20 @@ def to_saved_model(model: keras.Model, path: Path, scratch: Path) -> None:
     try:
         archive = keras.export.ExportArchive()
         archive.track(model)
-        archive.add_endpoint(_SERVE, serve, input_signature=takes)
+        archive.add_endpoint(_SERVE, serve, input_signature=input_signature)
         archive.write_out(folder, verbose=False)
         shutil.make_archive(str(path.with_suffix("")), "zip", folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def answers_of(path: Path, model: keras.Model, inputs: Arrays, scratch: Path) -> Arrays:
-    """Return the outputs of a SavedModel for some inputs.
-
-    Args:
-        path: The zip.
-        model: The model that it was made of.
-        inputs: The inputs by name.
-        scratch: Folder for temporary files.
-    """
+def saved_model_outputs(path: Path, model: keras.Model, inputs: Arrays, scratch: Path) -> Arrays:
+    """Return the outputs of a SavedModel for some inputs."""
     folder = scratch / "unpacked"
     try:
         shutil.unpack_archive(path, folder, "zip")
         served = tf.saved_model.load(str(folder))  # freed with its last reference
-        given = served.serve(*(tf.constant(inputs[spec.name]) for spec in inputs_of(model)))
-        return {name: np.asarray(tensor) for name, tensor in given.items()}
+        outputs = served.serve(*(tf.constant(inputs[spec.name]) for spec in inputs_of(model)))
+        return {name: np.asarray(tensor) for name, tensor in outputs.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -16,7 +16,7 @@ import tensorflow as tf
 from epochal_lib.model_server.answers import TEXT
 from numpy.typing import NDArray
 
-from epochal_trainer.export.tensors import inputs_of, packed
+from epochal_trainer.export.tensors import inputs_of, pack_inputs
 
 Tables: TypeAlias = Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
 """Keys and values of lookup tables, by the names of their placeholders."""
@@ -30,7 +30,7 @@ _SCOPE = re.compile(r"layer\.(\d+)\.")
 """Marks the layer in the names of its operations. Keras' own names are not enough, because duplicates are renamed."""
 
 
-class Traced(NamedTuple):
+class Trace(NamedTuple):
     """A model as a TensorFlow function.
 
     Args:
@@ -45,13 +45,9 @@ class Traced(NamedTuple):
     tables: Tables
 
 
-def traced(model: keras.Model) -> Traced:
-    """Return a model as a TensorFlow function.
-
-    Args:
-        model: The model.
-    """
-    layers, weights = _layers(model), _large(model)
+def trace_model(model: keras.Model) -> Trace:
+    """Return a model as a TensorFlow function."""
+    layers, weights = _layers(model), _large_weights(model)
     specs = [
         tf.TensorSpec(tensor.shape, "string" if spec.dtype == TEXT else spec.dtype)
         for spec, tensor in zip(inputs_of(model), model.inputs, strict=True)
@@ -61,24 +57,19 @@ def traced(model: keras.Model) -> Traced:
 
     def serve(*flat: Any) -> list[Any]:
         with keras.StatelessScope(list(zip(weights, flat[count:], strict=True))):
-            given = keras.tree.flatten(model(packed(model, list(flat[:count])), training=False))
-        return [tf.identity(tensor) for tensor in given]
+            outputs = keras.tree.flatten(model(pack_inputs(model, list(flat[:count])), training=False))
+        return [tf.identity(tensor) for tensor in outputs]
 
-    with _marked(layers):
+    with _layer_scopes(layers):
         function = tf.function(serve, autograph=False).get_concrete_function(*specs)
-    return Traced(function, weights, _tables(function, layers))
+    return Trace(function, weights, _tables(function, layers))
 
 
 def failed_layer(text: str, model: keras.Model) -> str | None:
-    """Return the layer of the operation that a message names, or None.
-
-    Args:
-        text: The message.
-        model: The model that was traced.
-    """
+    """Return the layer of the operation that a message names, or None."""
     name = next((word for word in text.split() if _SCOPE.search(word)), "")
-    marks = _SCOPE.findall(name)
-    return layer_name(_layers(model)[int(marks[-1])]) if marks else None
+    indices = _SCOPE.findall(name)
+    return layer_name(_layers(model)[int(indices[-1])]) if indices else None
 
 
 def layer_name(layer: Any) -> str:
@@ -91,7 +82,7 @@ def _layers(model: keras.Model) -> list[keras.layers.Layer]:
     return list(model._flatten_layers(include_self=False))  # noqa: SLF001 - Keras offers no other way to them
 
 
-def _large(model: keras.Model) -> list[keras.Variable]:
+def _large_weights(model: keras.Model) -> list[keras.Variable]:
     """Return the large weights, without those of recurrent layers, which ONNX requires as constants."""
     repeating = [layer for layer in _layers(model) if isinstance(layer, keras.layers.RNN)]
     repeated = {id(weight) for layer in repeating for weight in layer.weights}
@@ -113,20 +104,20 @@ def _tables(function: Any, layers: Sequence[keras.layers.Layer]) -> Tables:
 
 
 @contextmanager
-def _marked(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
+def _layer_scopes(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
     """Put each layer's mark into the names of its operations that are traced within the context."""
 
-    def within(index: int, call: Any) -> Any:
+    def in_scope(index: int, call: Any) -> Any:
         @wraps(call)
-        def marked(*args: Any, **kwargs: Any) -> Any:
+        def call_in_scope(*args: Any, **kwargs: Any) -> Any:
             with tf.name_scope(f"layer.{index}."):
                 return call(*args, **kwargs)
 
-        return marked
+        return call_in_scope
 
     calls = [layer.call for layer in layers]
     for index, layer in enumerate(layers):
-        layer.call = within(index, calls[index])
+        layer.call = in_scope(index, calls[index])
     try:
         yield
     finally:

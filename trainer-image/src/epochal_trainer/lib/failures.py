@@ -13,8 +13,8 @@ DISK_FULL = os.EX_IOERR
 NODE_FULL = os.EX_TEMPFAIL
 SUPERSEDED = "Superseded"
 """Reason of the failure of an attempt that a later attempt replaces."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_SUCH_PLACE = (errno.EINVAL, errno.EOVERFLOW)
+_DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+_BAD_OFFSET_ERRNOS = (errno.EINVAL, errno.EOVERFLOW)
 
 
 class Failure(FatalError):
@@ -41,13 +41,8 @@ def refused(reason: str, message: str) -> Failure:
 
 
 def superseded(attempt: str, later: str) -> Failure:
-    """Return the failure of an attempt that a later attempt replaced, because its node was considered lost.
-
-    Args:
-        attempt: Name of this attempt.
-        later: Name of the later attempt.
-    """
-    message = f"this is {attempt}, and {later} has begun since: that one goes on"
+    """Return the failure of an attempt that a later attempt replaced, because its node was considered lost."""
+    message = f"{later} has begun since and replaces {attempt}, which ends"
     return Failure(SUPERSEDED, message, ExitCode.TERMINATED)
 
 
@@ -56,27 +51,20 @@ def scratch_full(found: str) -> Failure:
 
     The attempt is retried: the next pod starts with an empty volume, perhaps on a node with a larger disk, and resumes
     from the last checkpoint. Each retry counts as a crash, and spec.backoffLimit limits the crashes.
-
-    Args:
-        found: Description of the full disk.
     """
-    advice = "use a node with more ephemeral storage, or less data"
-    return Failure("ScratchFull", f"{found}: {advice}", DISK_FULL)
+    return Failure("ScratchFull", f"{found}: use a node with more ephemeral storage, or less data", DISK_FULL)
 
 
 def node_full(found: str) -> Failure:
     """Return the failure for a node without free memory, because other processes occupy it at the moment.
 
     The attempt is retried: the other processes may have ended by then, or the next pod runs on a node with more memory.
-
-    Args:
-        found: Description of the missing memory.
     """
-    advice = "others take the memory of this node at the moment: reserve it with spec.resources.requests.memory"
+    advice = "other processes use the memory of this node: reserve memory with spec.resources.requests.memory"
     return Failure("OutOfMemory", f"{found}; {advice}", NODE_FULL)
 
 
-def of_the_machine(error: BaseException) -> bool:
+def is_machine_error(error: BaseException) -> bool:
     """Return whether memory or disk caused an error of reading a file, and not the file's content.
 
     Args:
@@ -84,16 +72,16 @@ def of_the_machine(error: BaseException) -> bool:
             content.
     """
     if isinstance(error, OSError):
-        return error.errno is not None and error.errno not in _NO_SUCH_PLACE
+        return error.errno is not None and error.errno not in _BAD_OFFSET_ERRNOS
     return isinstance(error, MemoryError)
 
 
-def lacks_room(error: BaseException | None) -> bool:
+def is_disk_full(error: BaseException | None) -> bool:
     """Return whether a full local disk caused an error, by the error number or text of the error or its causes."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
             return True
-        if any(os.strerror(number) in str(error) for number in _NO_ROOM):
+        if any(os.strerror(number) in str(error) for number in _DISK_FULL_ERRNOS):
             return True
         error = error.__cause__ or error.__context__
     return False

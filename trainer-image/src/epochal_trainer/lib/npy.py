@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-_MOST_HEADER = 16 * 1024
+_MAX_HEADER_BYTES = 16 * 1024
 """Maximum size of an array's header in bytes; NumPy itself rejects headers above 10,000."""
 _CHUNK_BYTES = 1024**2
 
@@ -24,30 +24,32 @@ def write(file: IO[bytes], array: NDArray[Any]) -> None:
         file.write(content[begin : begin + _CHUNK_BYTES])
 
 
-def read(file: IO[bytes], held: int, accept: Callable[[np.dtype[Any], int], None]) -> NDArray[Any]:
+def read(file: IO[bytes], file_size: int, check_dtype: Callable[[np.dtype[Any], int], None]) -> NDArray[Any]:
     """Read an array to the end of its file, at which the zip archive verifies the checksum.
 
     Args:
         file: The file, positioned at the header of the array.
-        held: Size of the file in bytes.
-        accept: Receives the type and the size in bytes from the header; raises an error to reject them.
+        file_size: Size of the file in bytes.
+        check_dtype: Receives the type and the size in bytes from the header; raises an error to reject them.
 
     Raises:
         ValueError: If the array does not match its header.
     """
-    head = io.BytesIO(file.read(_MOST_HEADER))
+    header = io.BytesIO(file.read(_MAX_HEADER_BYTES))
     file.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns about headers written by Python 2, which are valid
         try:
-            parse = npy.read_array_header_1_0 if npy.read_magic(head) == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = parse(head)
+            parse = npy.read_array_header_1_0 if npy.read_magic(header) == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = parse(header)
         except Exception as error:  # even a MemoryError: the parser raises it for deep nesting
-            why = str(error) or "it is nested too deep"
-            raise ValueError(f"it does not begin with the header of an array: {why}") from error
-        size, there = prod(shape) * dtype.itemsize, held - head.tell()
-        accept(dtype, size)
-        if size != there:
-            raise ValueError(f"it says {shape} of {dtype}, {size:,} bytes, and has {there:,}")
+            cause = str(error) or "it is nested too deep"
+            raise ValueError(f"it does not begin with the header of an array: {cause}") from error
+        size, content_size = prod(shape) * dtype.itemsize, file_size - header.tell()
+        check_dtype(dtype, size)
+        if size != content_size:
+            raise ValueError(
+                f"its header has shape {shape} and type {dtype}, {size:,} bytes, but it has {content_size:,} bytes"
+            )
         array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
     return array

@@ -33,21 +33,21 @@ class Stopping:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
+    def defer(self) -> None:
+        """Defer Terminated from now on until the code calls `check`."""
+        self._deferred = True
+
     @contextmanager
     def deferred(self) -> Iterator[None]:
         """Defer Terminated within the context until the code calls `check`."""
-        self._deferred = True
+        self.defer()
         try:
             yield
         finally:
             self._deferred = False
 
     def check(self) -> None:
-        """Raise Terminated if a stop was requested.
-
-        Raises:
-            Terminated: If a stop was requested.
-        """
+        """Raise Terminated if a stop was requested."""
         if self.requested:
             raise Terminated
 

@@ -13,31 +13,23 @@ from epochal_trainer.model.graph import Node
 
 
 def adapt(model: keras.Model, nodes: Sequence[Node], train: Samples) -> list[str]:
-    """Adapt the layers for which the spec does not give the learned argument.
-
-    Args:
-        model: The model, built.
-        nodes: Its layers, in order.
-        train: The training set.
-
-    Returns:
-        The names of the adapted layers.
+    """Adapt the layers for which the spec does not set the learned argument, and return their names.
 
     Raises:
         Failure: InvalidData, if a layer cannot learn from these features.
     """
     adapted = []
     for node in nodes:
-        argument = keras_objects.LEARNED.get(node.layer.layer)
+        argument = keras_objects.ADAPTED_ARGUMENTS.get(node.layer.layer)
         if argument is None or node.layer.arguments.get(argument) is not None:
             continue
         layer = model.get_layer(node.name)
         before = keras.Model(model.input, layer.input)
-        with keras_objects.errors_as(partial(_failure, f"{node} cannot adapt to {train.features_name}")):
+        with keras_objects.errors_as(partial(_invalid_data, node, train)):
             backend.current().adapt(layer, before, train.features)
         adapted.append(node.name)
     return adapted
 
 
-def _failure(found: str, message: str) -> Failure:
-    return bad_data("InvalidData", f"{found}: {message}")
+def _invalid_data(node: Node, train: Samples, message: str) -> Failure:
+    return bad_data("InvalidData", f"{node} cannot adapt to {train.features_name}: {message}")

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from epochal_api.training import Training
 
-_MOST_GPU_MEMORY = 1 << 40
+_MAX_GPU_MEMORY = 1 << 40
 """More bytes than any GPU has: the limit for a network on a GPU, because the host's memory is no limit for it."""
-_BEST = "the best weights, kept for best.keras"
+_BEST_WEIGHTS = "the best weights, kept for best.keras"
 
 
 class Footprint(NamedTuple):
@@ -25,16 +25,13 @@ class Footprint(NamedTuple):
     copies: Mapping[str, int]
 
     @classmethod
-    def of(
+    def estimate(
         cls, model: keras.Model, training: Training | None, *, slots: int = 0, keeps_best: bool = False
     ) -> "Footprint":
         """Return the memory that a training needs.
 
-        Args:
-            model: The model. Its variables need no values.
-            training: How it is trained; None to count weights and gradients only.
-            slots: Number of variables that the optimizer keeps for each weight.
-            keeps_best: Whether the weights of the best epoch are kept.
+        The variables of the model need no values. Without `training`, only weights and gradients count. `slots` is the
+        number of variables that the optimizer keeps for each weight.
         """
         trained = count_bytes(model.trainable_variables)
         weights = trained + count_bytes(model.non_trainable_variables)
@@ -52,22 +49,19 @@ class Footprint(NamedTuple):
             {
                 "the copy for a checkpoint": weights + optimizer,
                 "the best weights, kept by callbacks": 2 * restoring * weights,  # and their copy in a checkpoint
-                _BEST: weights if keeps_best else 0,
+                _BEST_WEIGHTS: weights if keeps_best else 0,
             },
         )
 
     def fits(self, memory: int, gpus: int, *, without_best: bool = False) -> bool:
-        """Return whether the training may fit into memory.
+        """Return whether the training may fit into the host's memory (in bytes) and the GPUs, if there are any.
 
-        Args:
-            memory: Bytes of the host's memory.
-            gpus: Number of GPUs to train on; 0 to train on the host.
-            without_best: Whether to leave out the weights that are kept for best.keras.
+        With `without_best`, the weights that are kept for best.keras do not count.
         """
         training = sum(self.training.values())
-        copies = sum(size for use, size in self.copies.items() if use != _BEST or not without_best)
+        copies = sum(size for use, size in self.copies.items() if use != _BEST_WEIGHTS or not without_best)
         if gpus:
-            return training <= gpus * _MOST_GPU_MEMORY and copies <= memory
+            return training <= gpus * _MAX_GPU_MEMORY and copies <= memory
         return training + copies <= memory
 
     def __str__(self) -> str:
@@ -76,7 +70,7 @@ class Footprint(NamedTuple):
 
 
 def count_bytes(variables: Iterable[Any]) -> int:
-    """Return the bytes of the given variables."""
+    """Return the size of variables in bytes."""
     return sum(
         math.prod(int(size) for size in variable.shape) * np.dtype(variable.dtype).itemsize for variable in variables
     )

@@ -13,74 +13,67 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.model.graph import Node
 
-MOVE = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
+RESHAPING_LAYERS = frozenset({"Flatten", "Identity", "Permute", "RepeatVector", "Reshape"})
 """Layers whose output has the values of their input."""
-LOOK_UP: Mapping[str, str] = {
+LOOKUP_LAYERS: Mapping[str, str] = {
     "CategoryEncoding": "num_tokens",
     "Embedding": "input_dim",
     "ReversibleEmbedding": "input_dim",
 }
 """Layers that take indices, and the argument that gives the number of valid indices."""
-_FROM_THE_END = frozenset({"Embedding", "ReversibleEmbedding"})
+_NEGATIVE_INDEX_LAYERS = frozenset({"Embedding", "ReversibleEmbedding"})
 """Layers that count negative indices from the end, as Python does."""
 
 
 def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
     """Check that features are within the index range of the layers that look them up unchanged.
 
-    Args:
-        samples: The data set.
-        nodes: The network's layers, in order; each can be built.
-
     Raises:
         Failure: InvalidData, with the layer, its argument, the value found and the requirement.
     """
     features = samples.features
-    for node, layer, argument, size in _look_ups(nodes):
+    for node, layer, argument, size in _lookups(nodes):
         # Keras truncates the fraction.
-        lowest = -size if layer in _FROM_THE_END else 0
-        place = int(features.argmax())
-        if features.flat[place] < size:
-            place = int(features.argmin())
-            if features.flat[place] > lowest - 1:
+        lowest = -size if layer in _NEGATIVE_INDEX_LAYERS else 0
+        position = int(features.argmax())
+        if features.flat[position] < size:
+            position = int(features.argmin())
+            if features.flat[position] > lowest - 1:
                 continue
-        where = [int(index) for index in np.unravel_index(place, features.shape)]
+        index = [int(of_axis) for of_axis in np.unravel_index(position, features.shape)]
         raise bad_data(
             "InvalidData",
-            f"{samples.features_name} holds {features.flat[place]} at {where}, and {node} has {argument} {size:,}: "
-            f"what goes into it must be indices from 0 to {size - 1:,}. Raise {argument}, or mend the data",
+            f"{samples.features_name} holds {features.flat[position]} at {index}, but {node} has {argument} {size:,}: "
+            f"its input must be indices from 0 to {size - 1:,}. Raise {argument}, or correct the data",
         )
 
 
-def _look_ups(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, str, int]]:
+def _lookups(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, str, int]]:
     """Yield the nodes that look up the unchanged input of the network: layer class, argument and number of indices."""
     unchanged = {-1}
     for node in nodes:
-        if not unchanged.issuperset(node.takes):
+        if not unchanged.issuperset(node.inputs):
             continue
         for layer, arguments in _operations(node.layer.layer, node.layer.arguments):
-            if argument := LOOK_UP.get(layer):
+            if argument := LOOKUP_LAYERS.get(layer):
                 yield node, layer, argument, int(arguments[argument])
-            if layer not in MOVE:
+            if layer not in RESHAPING_LAYERS:
                 break
         else:
             unchanged.add(node.index)
 
 
-def keeps_values(layer: Layer) -> bool:
+def preserves_values(layer: Layer) -> bool:
     """Return whether a layer only moves its input's values, alone or before a layer that looks them up.
 
     In the layer's precision, Keras would round an index, and so look up another row.
-
-    Args:
-        layer: The layer.
     """
-    if layer.layer in LOOK_UP:
+    if layer.layer in LOOKUP_LAYERS:
         return False  # These take exact indices in any precision, and compute in the configured precision.
     for kind, _ in _operations(layer.layer, layer.arguments):
-        if kind in LOOK_UP:
+        if kind in LOOKUP_LAYERS:
             return True
-        if kind not in MOVE:
+        if kind not in RESHAPING_LAYERS:
             return False
     return True
 

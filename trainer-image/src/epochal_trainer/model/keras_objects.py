@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
-from epochal_api.network import Layer, Named
+from epochal_api.network import Named
 from epochal_lib.suggestions import close_matches
 
 from epochal_trainer import backend
@@ -28,7 +28,7 @@ from epochal_trainer import backend
 WRAPPED = "wrapped"
 """Name in a TrainingJob for the argument of wrapper layers that Keras calls `layer`."""
 
-_MODULES: Mapping[str, ModuleType] = {
+_ARGUMENT_MODULES: Mapping[str, ModuleType] = {
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
@@ -37,7 +37,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "dtype": keras.dtype_policies,
 }
 
-_FLOATS = frozenset(
+_FLOAT_ARGUMENTS = frozenset(
     """
     adam_beta_1 adam_beta_2 adam_lr_ratio adam_weight_decay addition_factor alpha baseline beta beta_1 beta_2
     beta_2_decay brightness_factor clip_limit clip_threshold clipnorm clipvalue contrast_factor decay_rate delta
@@ -57,7 +57,7 @@ _FLOATS = frozenset(
 The API server writes 0.0 as 0, and Keras then computes with integers or fails, so integers are converted. A test
 compares the names with Keras.
 """
-_INTEGERS = frozenset(
+_INTEGER_ARGUMENTS = frozenset(
     {
         ("Bidirectional", "weights"),
         ("Hashing", "mask_value"),
@@ -67,21 +67,21 @@ _INTEGERS = frozenset(
     }
 )
 """Classes with an argument of such a name that does not take floats."""
-_NEEDS_CODE = "it runs code, and a TrainingJob brings none"
+_NEEDS_CODE = "it runs code, but a TrainingJob cannot contain code"
 _ABSTRACT = "it is the base of other classes and does nothing by itself"
 _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("Lambda", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), _NEEDS_CODE),
     "TFSMLayer": "it loads a program from a file of the pod",
     **dict.fromkeys(("Layer", "Wrapper", "Optimizer", "Loss", "Metric", "MeanMetricWrapper"), _ABSTRACT),
     **dict.fromkeys(("Initializer", "Regularizer", "Constraint", "LearningRateSchedule"), _ABSTRACT),
-    **dict.fromkeys(("InputLayer", "Input", "InputSpec"), "network.input says what goes in"),
+    **dict.fromkeys(("InputLayer", "Input", "InputSpec"), "network.input describes the input"),
     **dict.fromkeys(
-        ("CutMix", "MaxNumBoundingBoxes", "MixUp"), "it takes labels too, and a network sees features only"
+        ("CutMix", "MaxNumBoundingBoxes", "MixUp"), "it takes labels too, but a network processes features only"
     ),
 }
-_FILES: Mapping[str, str] = {"vocabulary": "a list of terms"}
+_FILE_ARGUMENTS: Mapping[str, str] = {"vocabulary": "a list of terms"}
 """Arguments whose text Keras reads as the path of a file, and the value to give instead."""
-LEARNED: Mapping[str, str] = {
+ADAPTED_ARGUMENTS: Mapping[str, str] = {
     "Discretization": "bin_boundaries",
     "IntegerLookup": "vocabulary",
     "Normalization": "mean",
@@ -89,20 +89,22 @@ LEARNED: Mapping[str, str] = {
 """Layers that learn from data before training, and the argument that replaces the learning."""
 
 
-NOT_THE_JOB: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().FAULTS)
+MACHINE_ERRORS: tuple[type[Exception], ...] = (MemoryError, OSError, *backend.current().MACHINE_ERRORS)
 """Errors of the machine or its device, independent of spec and data: a retry on another node may succeed."""
-_IDENTIFIED: Mapping[str, ModuleType] = {
+_IDENTIFIER_MODULES: Mapping[str, ModuleType] = {
     "activation": keras.activations,
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
     "constraint": keras.constraints,
 }
 """Modules by the kind in Keras' message, such as "Could not interpret activation function identifier: sofmax"."""
-_UNKNOWN = re.compile(rf"Could not interpret ({'|'.join(_IDENTIFIED)})(?: function)? identifier: ([\w.]{{1,100}})")
-_SHOWN = 100
+_UNKNOWN_IDENTIFIER = re.compile(
+    rf"Could not interpret ({'|'.join(_IDENTIFIER_MODULES)})(?: function)? identifier: ([\w.]{{1,100}})"
+)
+_MAX_SHOWN = 100
 """Maximum characters of an argument or of its name in a message."""
-_COLOURS = re.compile("\x1b\\[[0-9;]*m")
-_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
+_ANSI_COLOR = re.compile("\x1b\\[[0-9;]*m")
+_FUNCTION_NODE = re.compile(r"\{\{function_node [^}]*\}\} ?")
 """The place of an error in a TensorFlow function."""
 
 
@@ -112,14 +114,10 @@ class InvalidObject(ValueError):
 
 @contextmanager
 def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise errors of Keras as failures of the TrainingJob. Errors of the machine pass through, for a retry.
-
-    Args:
-        failure: Makes the failure of Keras' message, without its dumps.
-    """
+    """Raise errors of Keras as `failure` of their messages without dumps. Errors of the machine pass, for a retry."""
     try:
         yield
-    except NOT_THE_JOB:
+    except MACHINE_ERRORS:
         raise
     except Exception as error:  # Keras and TensorFlow raise exceptions of many types
         raise failure(str(error) if isinstance(error, InvalidObject) else explain(error)) from error
@@ -127,42 +125,17 @@ def errors_as(failure: Callable[[str], Exception]) -> Iterator[None]:
 
 @contextmanager
 def invalid_objects_as(failure: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise InvalidObject as a failure of the TrainingJob. Other errors are faults of the trainer and pass through.
-
-    Args:
-        failure: Makes the failure of the message.
-    """
+    """Raise InvalidObject as `failure` of its message. Other errors are bugs of the trainer and pass through."""
     try:
         yield
     except InvalidObject as error:
         raise failure(str(error)) from error
 
 
-def layer(spec: Layer, *, name: str) -> Any:
-    """Build a layer from its class and arguments.
+def build_named(module: ModuleType, spec: Named) -> Any:
+    """Build an optimizer, a loss or a metric; for a short name of a loss or a metric, return Keras' function.
 
-    Args:
-        spec: Its class and arguments.
-        name: Its name in the network.
-
-    Returns:
-        The keras.layers.Layer, not yet built for a shape.
-
-    Raises:
-        InvalidObject: If the class does not exist, or an argument is wrong.
-    """
-    return build(keras.layers, spec.layer, {**spec.arguments, "name": name})
-
-
-def named(module: ModuleType, spec: Named) -> Any:
-    """Build an optimizer, a loss or a metric.
-
-    Args:
-        module: keras.optimizers, keras.losses or keras.metrics.
-        spec: Class name, or a short name of Keras (`adam`, `mse`), and arguments.
-
-    Returns:
-        The object; for a short name of a loss or a metric, Keras' function.
+    The module is keras.optimizers, keras.losses or keras.metrics. Short names are those of Keras (`adam`, `mse`).
 
     Raises:
         InvalidObject: If the class does not exist, or an argument is wrong.
@@ -170,27 +143,19 @@ def named(module: ModuleType, spec: Named) -> Any:
     if spec.name in classes(module):
         return build(module, spec.name, spec.arguments)
     try:
-        found = module.get(spec.name)
+        keras_object = module.get(spec.name)
     except ValueError:
-        raise InvalidObject(_unknown(module, spec.name)) from None
+        raise InvalidObject(_unknown_name(module, spec.name)) from None
     if not spec.arguments:
-        return found
-    if inspect.isfunction(found):
-        given = ", ".join(spec.arguments)
-        raise InvalidObject(f"{spec.name} is a function and takes no arguments ({given}): name the class instead")
-    return build(module, type(found).__name__, spec.arguments)
+        return keras_object
+    if inspect.isfunction(keras_object):
+        arguments = ", ".join(spec.arguments)
+        raise InvalidObject(f"{spec.name} is a function and takes no arguments ({arguments}): use the class instead")
+    return build(module, type(keras_object).__name__, spec.arguments)
 
 
 def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
-    """Build an object of a class of Keras.
-
-    Args:
-        module: The module of the class.
-        name: Name of the class.
-        arguments: The arguments of its constructor, as JSON values.
-
-    Returns:
-        The object.
+    """Build an object of a class in a module of Keras, with constructor arguments as JSON values.
 
     Raises:
         InvalidObject: If the class does not exist, or an argument is wrong.
@@ -199,36 +164,42 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
         raise InvalidObject(f"{name} cannot be used here: {reason}")
     kind = classes(module).get(name)
     if kind is None:
-        raise InvalidObject(_unknown(module, name))
+        raise InvalidObject(_unknown_name(module, name))
     try:
-        return _built(kind, arguments)
+        return _construct(kind, arguments)
     except RecursionError:
         raise InvalidObject(f"the arguments of {name} are nested too deep: use fewer levels") from None
 
 
-def _built(kind: type, arguments: Mapping[str, Any]) -> Any:
-    wraps = "layer" in inspect.signature(kind).parameters
-    converted = {"layer" if wraps and key == WRAPPED else key: _convert(key, value) for key, value in arguments.items()}
-    _check_names(kind, converted)
+def _construct(kind: type, arguments: Mapping[str, Any]) -> Any:
+    is_wrapper = "layer" in inspect.signature(kind).parameters
+    converted = {
+        "layer" if is_wrapper and key == WRAPPED else key: _convert_argument(key, value)
+        for key, value in arguments.items()
+    }
+    _check_argument_names(kind, converted)
     converted = {key: as_float(value) if takes_floats(kind, key) else value for key, value in converted.items()}
     try:
         return kind(**converted)
-    except NOT_THE_JOB:
+    except MACHINE_ERRORS:
         raise
     except Exception as error:  # Keras raises exceptions of many types for invalid arguments
-        given = ", ".join(f"{key:.{_SHOWN}}={value!r:.{_SHOWN}}" for key, value in arguments.items() if key != "name")
+        shown = {
+            f"{key:.{_MAX_SHOWN}}": f"{value!r:.{_MAX_SHOWN}}" for key, value in arguments.items() if key != "name"
+        }
+        call = f"{kind.__name__}({', '.join(f'{key}={value}' for key, value in shown.items())})"
         message = explain(error)
-        if unknown := _UNKNOWN.search(message):
+        if unknown := _UNKNOWN_IDENTIFIER.search(message):
             # Keras looks up the names both of classes and of functions.
-            known = vars(_IDENTIFIED[unknown[1]]).items()
-            names = [name for name, found in known if callable(found) and not name.startswith("_")]
+            known = vars(_IDENTIFIER_MODULES[unknown[1]]).items()
+            names = [name for name, value in known if callable(value) and not name.startswith("_")]
             message += did_you_mean(unknown[2], names)
-        raise InvalidObject(f"{kind.__name__}({given}): {message}") from error
+        raise InvalidObject(f"{call}: {message}") from error
 
 
 def takes_floats(kind: type, argument: str) -> bool:
     """Return whether an argument of a class of Keras takes floats, or lists of floats."""
-    return argument in _FLOATS and (kind.__name__, argument) not in _INTEGERS
+    return argument in _FLOAT_ARGUMENTS and (kind.__name__, argument) not in _INTEGER_ARGUMENTS
 
 
 def as_float(value: Any) -> Any:
@@ -245,13 +216,13 @@ def as_float(value: Any) -> Any:
 
 def explain(error: Exception) -> str:
     """Return the message of a Keras or TensorFlow exception, without its dumps of arguments and nodes."""
-    text = _NODE.sub("", _COLOURS.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
+    text = _FUNCTION_NODE.sub("", _ANSI_COLOR.sub("", str(error))).split("Arguments received by")[0].split(" [Op:")[0]
     lines = [line.strip() for line in text.replace(" defined at (most recent call last):", ":").splitlines()]
     noise = ('File "', "Graph execution error", "[[{{")
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
 
 
-def _check_names(kind: type, arguments: Mapping[str, Any]) -> None:
+def _check_argument_names(kind: type, arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that neither the class nor its bases have: Keras' own message lacks the valid arguments."""
     known = {
         name: None
@@ -262,30 +233,32 @@ def _check_names(kind: type, arguments: Mapping[str, Any]) -> None:
     }
     for key in arguments:
         if key not in known:
-            found = f"{key!r:.{_SHOWN}}{_alternatives(key[:_SHOWN], list(known))}"
+            found = f"{key!r:.{_MAX_SHOWN}}{_suggestions(key[:_MAX_SHOWN], list(known))}"
             raise InvalidObject(f"{kind.__name__} has no argument {found}")
 
 
-def _convert(key: str, value: Any) -> Any:
-    if isinstance(value, str) and key in _FILES:
-        raise InvalidObject(f"{key}: must be {_FILES[key]}, found {value[:80]!r}: no file of the pod is read")
+def _convert_argument(key: str, value: Any) -> Any:
+    if isinstance(value, str) and key in _FILE_ARGUMENTS:
+        raise InvalidObject(f"{key}: must be {_FILE_ARGUMENTS[key]}, found {value[:80]!r}: no file of the pod is read")
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_convert(key, item) for item in value]
+        return [_convert_argument(key, item) for item in value]
     if not isinstance(value, Mapping):
         return value
     try:
-        return _object(key, dict(value))
+        return _build_argument(key, dict(value))
     except InvalidObject as error:
-        raise InvalidObject(f"{key:.{_SHOWN}}: {error}") from error
+        raise InvalidObject(f"{key:.{_MAX_SHOWN}}: {error}") from error
 
 
-def _object(key: str, value: dict[str, Any]) -> Any:
+def _build_argument(key: str, value: dict[str, Any]) -> Any:
     if isinstance(name := value.pop("layer", None), str):
-        if (argument := LEARNED.get(name)) and value.get(argument) is None:
-            where = "as a layer of spec.network.layers, not within another one"
-            raise InvalidObject(f"{name} learns from data {where}: put it there, or give it its {argument}")
+        if (argument := ADAPTED_ARGUMENTS.get(name)) and value.get(argument) is None:
+            message = f"{name} learns from data as a layer of spec.network.layers, not within another layer"
+            raise InvalidObject(f"{message}: put it there, or set its {argument}")
         return build(keras.layers, name, value)
-    module = next((module for suffix, module in _MODULES.items() if key == suffix or key.endswith(f"_{suffix}")), None)
+    module = next(
+        (module for name, module in _ARGUMENT_MODULES.items() if key == name or key.endswith(f"_{name}")), None
+    )
     if module is None:
         raise InvalidObject("must not be a mapping, unless it is a layer: {layer: NAME, ...}")
     if not isinstance(name := value.pop("name", None), str):
@@ -298,17 +271,17 @@ def classes(module: ModuleType) -> dict[str, type]:
     return {name: kind for name, kind in vars(module).items() if inspect.isclass(kind) and name[0].isupper()}
 
 
-def _unknown(module: ModuleType, name: str) -> str:
+def _unknown_name(module: ModuleType, name: str) -> str:
     # Keras itself chooses the class for "accuracy" by loss and labels.
     known = ["accuracy"] * (module is keras.metrics) + sorted(set(classes(module)) - set(_REFUSED))
-    return f"{module.__name__} has no {name!r}{_alternatives(name, known)}"
+    return f"{module.__name__} has no {name!r}{_suggestions(name, known)}"
 
 
-def _alternatives(name: str, known: Sequence[str]) -> str:
+def _suggestions(name: str, known: Sequence[str]) -> str:
     return did_you_mean(name, known) or f"; it has {', '.join(known)}"[:1000]
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Return a suggestion of similar names, as the end of a sentence, or "" if no name is similar."""
-    near = close_matches(name, known)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    matches = close_matches(name, known)
+    return f"; did you mean {' or '.join(matches)}?" if matches else ""

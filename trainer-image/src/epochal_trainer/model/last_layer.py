@@ -10,18 +10,19 @@ import keras
 from epochal_api.network import Named
 from epochal_api.report import Warned
 
-from epochal_trainer.data.labels import BINARY, CATEGORICAL, VALUES, normalized
+from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, NUMERIC_LOSSES, normalize_name
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.model.graph import Node
-from epochal_trainer.model.indices import MOVE
+from epochal_trainer.model.indices import RESHAPING_LAYERS
 
-SHARES = frozenset({"softmax", "sparsemax"})
-SINGLE = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
-_POSITIVE = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
+SOFTMAX_ACTIVATIONS = frozenset({"softmax", "sparsemax"})
+SIGMOID_ACTIVATIONS = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
+_POSITIVE_ACTIVATIONS = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
 """Activations with positive outputs. Losses over classes divide these by their sum, which makes probabilities."""
-_UNCHANGED = MOVE | {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
+_REGULARIZING_LAYERS = {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
+_PASS_THROUGH_LAYERS = RESHAPING_LAYERS | _REGULARIZING_LAYERS
 """Layers that do not change whether their values are probabilities."""
-_ACTIVATIONS = {
+_ACTIVATION_LAYERS = {
     "ELU": "elu",
     "LeakyReLU": "leaky_relu",
     "LogSoftmax": "log_softmax",
@@ -31,11 +32,11 @@ _ACTIVATIONS = {
     "Softmax": "softmax",
 }
 """Activations by the name of a layer class, or of an operation of keras.ops."""
-_MOST = 100
+_MAX_LAYERS = 100
 """Maximum number of layers that are searched for the deciding activation."""
 
 
-class Last(NamedTuple):
+class LastLayer(NamedTuple):
     """The last layer of a network with an activation that decides the kind of its output.
 
     Args:
@@ -52,34 +53,31 @@ class Last(NamedTuple):
 def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[Warned]:
     """Yield a warning if the network's last layer does not suit the loss.
 
-    Args:
-        model: The model, built.
-        nodes: Its layers in the TrainingJob, if they are described there.
-        loss: The loss.
+    `nodes` are its layers in the TrainingJob, if they are described there.
     """
-    last = last_of(model)
+    last = find_last_layer(model)
     if last is None or (found := mismatch(last, loss)) is None:
         return
     node = next((str(node) for node in nodes if node.name == last.layer), f"the layer {last.layer!r}")
     yield warned("ActivationMismatch", f"{node} {found}")
 
 
-def last_of(model: keras.Model) -> Last | None:
+def find_last_layer(model: keras.Model) -> LastLayer | None:
     """Return the last layer with a deciding activation, or None if Keras does not record it."""
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) != 1:
         return None
     tensor = outputs[0]
     size = tensor.shape[-1] if len(tensor.shape) else None
-    for _ in range(_MOST):
+    for _ in range(_MAX_LAYERS):
         operation, index, _ = tensor._keras_history  # noqa: SLF001 - Keras offers no other way to it
         if isinstance(operation, keras.Model):
             if len(inner := getattr(operation, "outputs", None) or []) != 1:
                 return None
             tensor = inner[0]
         elif activation := _activation(operation):
-            return Last(operation.name, activation, size)
-        elif type(operation).__name__ in _UNCHANGED or isinstance(operation, keras.layers.Activation):
+            return LastLayer(operation.name, activation, size)
+        elif type(operation).__name__ in _PASS_THROUGH_LAYERS or isinstance(operation, keras.layers.Activation):
             inputs = operation._inbound_nodes[index].input_tensors  # noqa: SLF001
             if len(inputs) != 1:
                 return None
@@ -91,48 +89,48 @@ def last_of(model: keras.Model) -> Last | None:
 
 def takes_logits(loss: Named) -> bool:
     """Return whether a loss takes logits. Keras accepts any true value of `from_logits`."""
-    name = normalized(loss.name)
-    return (name in CATEGORICAL or name in BINARY) and bool(loss.arguments.get("from_logits"))
+    name = normalize_name(loss.name)
+    return (name in CATEGORICAL_LOSSES or name in BINARY_LOSSES) and bool(loss.arguments.get("from_logits"))
 
 
-def mismatch(last: Last, loss: Named) -> str | None:
+def mismatch(last: LastLayer, loss: Named) -> str | None:
     """Return the mismatch between a last layer and a loss, with advice, or None if they suit each other.
 
-    Args:
-        last: The last layer.
-        loss: The loss. A loss without a rule in this module has no mismatch but that of a single output.
+    A loss without a rule in this module has no mismatch but that of a single output.
     """
-    name, activation = normalized(loss.name), last.activation
-    if activation in SHARES and last.outputs == 1:
+    name, activation = normalize_name(loss.name), last.activation
+    if activation in SOFTMAX_ACTIVATIONS and last.outputs == 1:
         advice = "use activation: sigmoid, with the loss BinaryCrossentropy"
-        if name in VALUES:
-            advice = f"leave the activation out, or, for labels 0 and 1, {advice}"
-        return f"gives {activation} over a single output, which is 1 whatever goes in: {advice}"
-    if (kind := CATEGORICAL.get(name) or BINARY.get(name)) is None:
+        if name in NUMERIC_LOSSES:
+            advice = f"remove the activation, or, for labels 0 and 1, {advice}"
+        return f"applies {activation} to a single output, which is then 1 for every input: {advice}"
+    if (kind := CATEGORICAL_LOSSES.get(name) or BINARY_LOSSES.get(name)) is None:
         return None
     from_logits = takes_logits(loss)
-    suits, others = ("softmax", _POSITIVE) if name in CATEGORICAL else ("sigmoid", frozenset())
-    if (activation in SHARES | SINGLE) != from_logits or (activation in others and not from_logits):
+    gives_probabilities = activation in SOFTMAX_ACTIVATIONS | SIGMOID_ACTIVATIONS
+    normalized_by_loss = name in CATEGORICAL_LOSSES and activation in _POSITIVE_ACTIVATIONS
+    if gives_probabilities != from_logits or (normalized_by_loss and not from_logits):
         return None
     if from_logits:
         return (
-            f"gives probabilities, by its activation {activation}, and {kind} with from_logits: true makes "
-            "probabilities of what it gets once more: leave out either of the two"
+            f"gives probabilities, with its activation {activation}, but {kind} with from_logits: true expects logits: "
+            "remove either of the two"
         )
+    suits = "softmax" if name in CATEGORICAL_LOSSES else "sigmoid"
     if activation == "linear":
         logits = f"spec.training.loss: {{name: {kind}, from_logits: true}}"
         return (
-            f"has no activation, and {kind} takes probabilities: use activation: {suits}, or write {logits}, and give "
+            f"has no activation, but {kind} takes probabilities: use activation: {suits}, or write {logits}, and give "
             "metrics of probabilities their argument for logits (threshold: 0, thresholds: 0 or from_logits: true)"
         )
-    return f"has the activation {activation}, and {kind} takes probabilities: use activation: {suits}"
+    return f"has the activation {activation}, but {kind} takes probabilities: use activation: {suits}"
 
 
 def _activation(operation: Any) -> str | None:
     """Return the deciding activation of a layer or operation, or None. A linear Activation layer decides nothing."""
     kind = type(operation).__name__
-    if kind in _ACTIVATIONS:
-        return _ACTIVATIONS[kind]
+    if kind in _ACTIVATION_LAYERS:
+        return _ACTIVATION_LAYERS[kind]
     layer = operation.layer if isinstance(operation, keras.layers.TimeDistributed) else operation
     name: str | None = getattr(getattr(layer, "activation", None), "__name__", None)
     return None if name == "linear" and isinstance(layer, keras.layers.Activation) else name

@@ -14,86 +14,81 @@ from epochal_trainer.model.keras_objects import did_you_mean
 from epochal_trainer.reporting.best import Monitor
 
 _FIELD = "spec.training.monitor"
-_WATCHING = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
+_MONITORING_CALLBACKS = ("EarlyStopping", "ReduceLROnPlateau", "ModelCheckpoint")
 """Callbacks that monitor a metric. The first of them in this order determines the monitored metric."""
-_MODES: Mapping[str, Mode] = {"min": "Min", "max": "Max"}
+_MODES_BY_CALLBACK: Mapping[str, Mode] = {"min": "Min", "max": "Max"}
 """Modes by their names in Keras' callbacks."""
-_NUMBER = re.compile(r"_\d+$")
+_CLASS_SUFFIX = re.compile(r"_\d+$")
 """The end of the name of a metric's value for a single class."""
-_DIRECTIONS: Mapping[str | None, Mode] = {"down": "Min", "up": "Max"}
+_MODES_BY_DIRECTION: Mapping[str | None, Mode] = {"down": "Min", "up": "Max"}
 """Modes by their names in Keras' metrics."""
 
 
-def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -> Monitor:
+def choose_monitor(training: Training, model: keras.Model, metrics: Sequence[str]) -> Monitor:
     """Return the monitored metric, which ranks the epochs.
 
-    Args:
-        training: How the network is trained. `callbacks.check_figures` has checked that its callbacks' metrics exist.
-        model: The model, compiled, its metrics built.
-        figures: Names of an epoch's metrics that are numbers.
+    The model is compiled, and its metrics are built. `metrics` are the names of an epoch's metrics that are numbers.
+    `callbacks.check_metric_names` has checked that the metrics of callbacks exist.
 
     Raises:
         Failure: InvalidTraining, with the field, the value found and the requirement.
     """
-    if (given := training.monitor) is not None:
-        if given.metric not in figures:
-            must = f"must be one of {', '.join(figures):.1000}"
-            found = f"found {given.metric!r}{suggest(given.metric, figures)}"
+    if (monitor := training.monitor) is not None:
+        if monitor.metric not in metrics:
+            must = f"must be one of {', '.join(metrics):.1000}"
+            found = f"found {monitor.metric!r}{suggest(monitor.metric, metrics)}"
             raise bad_spec("InvalidTraining", f"{_FIELD}.metric: {must}, {found}")
-        mode = given.mode or _direction(model, given.metric)
+        mode = monitor.mode or _keras_mode(model, monitor.metric)
         if mode is None:
-            must = f"must be Min or Max, since Keras does not say which of two values of {given.metric} is better"
+            must = f"must be Min or Max, since Keras defines no direction for {monitor.metric}"
             raise bad_spec("InvalidTraining", f"{_FIELD}.mode: {must}")
-        return Monitor(given.metric, mode)
-    for callback in sorted(filter(_watches, training.callbacks), key=lambda one: _WATCHING.index(one.callback)):
+        return Monitor(monitor.metric, mode)
+    callbacks = filter(selects_by_metric, training.callbacks)
+    for callback in sorted(callbacks, key=lambda callback: _MONITORING_CALLBACKS.index(callback.callback)):
         metric = callback.arguments.get("monitor", "val_loss")
-        mode = _MODES.get(str(callback.arguments.get("mode"))) or _direction(model, metric)
-        if metric in figures and mode is not None:  # else Keras itself reports the problem during training
+        mode = _MODES_BY_CALLBACK.get(str(callback.arguments.get("mode"))) or _keras_mode(model, metric)
+        if metric in metrics and mode is not None:  # else Keras itself reports the problem during training
             return Monitor(metric, mode)
-    return Monitor("val_loss" if "val_loss" in figures else "loss")
+    return Monitor("val_loss" if "val_loss" in metrics else "loss")
 
 
-def check_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
+def check_monitor_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
     """Yield a warning if spec.training.monitor.mode is the opposite of Keras' own direction for the metric.
 
-    Args:
-        training: How the network is trained.
-        model: The model, compiled, its metrics built.
+    The model is compiled, and its metrics are built.
     """
-    given = training.monitor
-    if given is None or given.mode is None or (usual := _direction(model, given.metric)) in {None, given.mode}:
+    monitor = training.monitor
+    if monitor is None or monitor.mode is None:
         return
-    better, worse = ("lowest", "highest") if usual == "Min" else ("highest", "lowest")
+    keras_mode = _keras_mode(model, monitor.metric)
+    if keras_mode in {None, monitor.mode}:
+        return
+    better, worse = ("lowest", "highest") if keras_mode == "Min" else ("highest", "lowest")
     yield warned(
         "MonitorMismatch",
-        f"{_FIELD}.mode: found {given.mode}, and the best {given.metric} is the {better} to Keras: the epoch that is "
-        f"called the best, which best.keras holds, is the one with the {worse}. Write {usual}, or leave mode out",
+        f"{_FIELD}.mode: found {monitor.mode}, but for Keras the best {monitor.metric} is the {better}: best.keras "
+        f"holds the epoch with the {worse}. Write {keras_mode}, or remove mode",
     )
 
 
-def suggest(figure: str, figures: Sequence[str]) -> str:
-    """Return advice for the name of a missing metric, as the end of a sentence.
-
-    Args:
-        figure: Its name.
-        figures: Names of an epoch's metrics.
-    """
-    if figure.startswith("val_") and not any(name.startswith("val_") for name in figures):
-        return "; val_ figures need spec.data.validation"
-    return did_you_mean(figure, figures)
+def suggest(metric: str, metrics: Sequence[str]) -> str:
+    """Return advice for the name of a missing metric, given those of an epoch, as the end of a sentence."""
+    if metric.startswith("val_") and not any(name.startswith("val_") for name in metrics):
+        return "; val_ metrics need spec.data.validation"
+    return did_you_mean(metric, metrics)
 
 
-def _watches(callback: Callback) -> bool:
+def selects_by_metric(callback: Callback) -> bool:
     """Return whether a callback decides by the metric that it monitors."""
-    every = callback.callback == "ModelCheckpoint" and not callback.arguments.get("save_best_only", False)
-    return callback.callback in _WATCHING and not every
+    saves_all = callback.callback == "ModelCheckpoint" and not callback.arguments.get("save_best_only", False)
+    return callback.callback in _MONITORING_CALLBACKS and not saves_all
 
 
-def _direction(model: keras.Model, figure: str) -> Mode | None:
+def _keras_mode(model: keras.Model, metric: str) -> Mode | None:
     """Return which values of a metric are better, found as in Keras' own callbacks; None if it is unknown."""
-    name = figure.removeprefix("val_")
+    name = metric.removeprefix("val_")
     if name == "loss":
         return "Min"
-    compiled = {metric.name: metric for found in model.metrics for metric in getattr(found, "metrics", [])}
-    metric = compiled.get(name) or compiled.get(_NUMBER.sub("", name))
-    return _DIRECTIONS.get(getattr(metric, "_direction", None))
+    compiled = {metric.name: metric for compiled in model.metrics for metric in getattr(compiled, "metrics", [])}
+    keras_metric = compiled.get(name) or compiled.get(_CLASS_SUFFIX.sub("", name))
+    return _MODES_BY_DIRECTION.get(getattr(keras_metric, "_direction", None))

@@ -12,19 +12,19 @@ LONGEST_INTERVAL = 900.0
 """Seconds. Longest interval that an operator can request: without this limit, an answer could end all reports."""
 LONGEST_DELAY = 15.0
 """Longest delay in seconds between retries while the operator does not answer."""
-_REFUSED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_PERMANENT = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 class Pause(NamedTuple):
     """Delays until the next report.
 
     Args:
-        steps: Seconds until a report with nothing new but steps.
-        news: Seconds until a report with other news, such as the end of an epoch.
+        step_seconds: Seconds until a report in which only steps changed.
+        update_seconds: Seconds until a report with other changes, such as the end of an epoch.
     """
 
-    steps: float
-    news: float = 0.0
+    step_seconds: float
+    update_seconds: float = 0.0
 
 
 def read_answer(text: str) -> Answer | None:
@@ -35,39 +35,29 @@ def read_answer(text: str) -> Answer | None:
         return None
 
 
-def asked_for(text: str) -> Pause | None:
-    """Return the delays that the operator requests; None if an older version, or a proxy, requests no delays."""
+def requested_pause(text: str) -> Pause | None:
+    """Return the delays that the operator requests; None if an operator without this field, or a proxy, answers."""
     answer = read_answer(text)
     if answer is None or answer.report_after_seconds is None:
         return None
     steps = min(max(answer.report_after_seconds, INTERVAL), LONGEST_INTERVAL)
-    return Pause(steps, news=min(answer.epoch_after_seconds or 0.0, steps))
+    return Pause(steps, update_seconds=min(answer.epoch_after_seconds or 0.0, steps))
 
 
 def back_off(delay: float) -> float:
-    """Return the delay in seconds after another failure in a row.
-
-    Args:
-        delay: Delay after the previous failure; 0 if there was none.
-    """
+    """Return the delay in seconds after another failure in a row."""
     return min(2 * delay or 1.0, LONGEST_DELAY)
 
 
-class Undelivered(Exception):
-    """A report that the operator did not accept.
-
-    Args:
-        status: HTTP status.
-        text: Body of the response.
-        retry_after: Its Retry-After header.
-    """
+class ReportRejected(Exception):
+    """A report that the operator did not accept."""
 
     def __init__(self, status: int, text: str, retry_after: str | None) -> None:
         super().__init__(printable(f"HTTP {status} {text[:1000]}".strip()))
-        self.refused = status in _REFUSED
+        self.is_permanent = status in _PERMANENT
         self.pause = None
         if retry_after and retry_after.isdecimal():
             seconds = min(max(float(retry_after), 1.0), LONGEST_INTERVAL)
             # The operator's answer distinguishes the end of an epoch from steps. The header, for older trainers, does
             # not.
-            self.pause = asked_for(text) or Pause(seconds, seconds)
+            self.pause = requested_pause(text) or Pause(seconds, seconds)

@@ -11,7 +11,7 @@ from epochal_trainer.storage import Bucket
 _KEY = re.compile(r"/(\d+)-([^/]+)\.json$")
 
 
-class Begun(NamedTuple):
+class StartedAttempt(NamedTuple):
     """An attempt that has begun. The highest attempt continues; any other may still run on an abandoned node.
 
     Args:
@@ -27,63 +27,47 @@ class Begun(NamedTuple):
 
 
 class Attempts:
-    """The attempts of one TrainingJob in its results bucket, including the attempt of this process.
-
-    Args:
-        bucket: The bucket for results.
-        folder: The folder of the TrainingJob in the bucket, without a slash at its end.
-        pod: The uid of this pod.
-    """
+    """The attempts of one TrainingJob in its results bucket, including the attempt of this process."""
 
     def __init__(self, bucket: Bucket, folder: str, pod: str) -> None:
         self._bucket = bucket
         self._folder = f"{folder}/{ATTEMPTS}/"
-        self._own = Begun(0, pod)
+        self._own = StartedAttempt(0, pod)
 
     def begin(self, spec: str) -> int:
-        """Record this attempt in the bucket. This also shows, before training, that results can be written.
+        """Record this attempt in the bucket, and return its unique number. This also shows that results can be written.
 
         Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
         lists the attempts after its own write, so at least one pod sees the other. The higher attempt takes the next
         number, and the lower attempt ends.
-
-        Args:
-            spec: Digest of the spec to be trained.
-
-        Returns:
-            The number of this attempt, which no other attempt has.
 
         Raises:
             Failure: If the bucket is missing or refuses access; Superseded.
         """
         self._bucket.check()
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        number = max((other.number for other in self._begun()), default=0)
+        number = max((attempt.number for attempt in self._started()), default=0)
         while True:
             number += 1
-            self._own = own = Begun(number, self._own.pod)
+            self._own = own = StartedAttempt(number, self._own.pod)
             content = to_json({"attempt": number, "started": started, "spec": spec})
             self._bucket.put(f"{self._folder}{number}-{own.pod}.json", content)
-            begun = self._begun()
-            if (last := max(begun, default=own)) > own:
+            started_attempts = self._started()
+            if (last := max(started_attempts, default=own)) > own:
                 raise superseded(str(own), str(last))
-            if all(other == own or other.number < number for other in begun):
+            if all(attempt == own or attempt.number < number for attempt in started_attempts):
                 return number
 
     def check(self) -> None:
-        """Check that no newer attempt exists.
-
-        Raises:
-            Failure: Superseded, if a newer attempt exists.
-        """
+        """Raise the Superseded failure if a newer attempt exists."""
         if (failure := self.superseded()) is not None:
             raise failure
 
     def superseded(self) -> Failure | None:
         """Return the Superseded failure if a newer attempt exists, else None."""
-        last = max(self._begun(), default=self._own)
+        last = max(self._started(), default=self._own)
         return superseded(str(self._own), str(last)) if last > self._own else None
 
-    def _begun(self) -> list[Begun]:
+    def _started(self) -> list[StartedAttempt]:
         found = map(_KEY.search, self._bucket.keys(self._folder))
-        return [Begun(int(key[1]), key[2]) for key in found if key]
+        return [StartedAttempt(int(key[1]), key[2]) for key in found if key]

@@ -22,9 +22,9 @@ class Monitor:
     metric: str
     mode: Mode = "Min"
 
-    def better(self, one: float, other: float) -> bool:
+    def is_better(self, value: float, other: float) -> bool:
         """Return whether one value is better than another."""
-        return one < other if self.mode == "Min" else one > other
+        return value < other if self.mode == "Min" else value > other
 
 
 def best(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
@@ -32,14 +32,10 @@ def best(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
 
     Only comparable epochs count: those of this training, with the current loss, since the best weights were last lost.
     The other epochs have no weights, or no comparable value.
-
-    Args:
-        epochs: The epochs.
-        monitor: The monitored metric.
     """
     sign = 1.0 if monitor.mode == "Min" else -1.0
-    own = (epoch for epoch in epochs if epoch.comparable)
-    candidates = [epoch for epoch in own if math.isfinite(epoch.metrics.get(monitor.metric, math.nan))]
+    comparable = (epoch for epoch in epochs if epoch.comparable)
+    candidates = [epoch for epoch in comparable if math.isfinite(epoch.metrics.get(monitor.metric, math.nan))]
     if not candidates:
         return None
     found = min(candidates, key=lambda epoch: sign * epoch.metrics[monitor.metric])

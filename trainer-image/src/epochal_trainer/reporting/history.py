@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from epochal_trainer.lib.text import duration, figure
 
-MOST_FIGURES = 64
+MAX_METRICS = 64
 """Maximum number of metrics in a report."""
 
 
@@ -41,15 +41,11 @@ class Epoch:
     comparable: bool = True
 
 
-def figures(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metric values that Keras passes at the end of an epoch, as numbers.
+def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metric values that Keras passes at the end of an epoch: losses first, validation metrics last.
 
-    Args:
-        logs: Scalars by name; a metric with a value per class has an array.
-
-    Returns:
-        Numbers by name: losses first, validation metrics last. The values of an array are numbered: `f1_score_0`,
-            `f1_score_1`, ... The learning rate, which some callbacks add, is left out.
+    The values of an array are numbered: `f1_score_0`, `f1_score_1`, ... The learning rate, which some callbacks add, is
+    left out.
     """
     result: dict[str, float] = {}
     for name, value in logs.items():
@@ -63,7 +59,7 @@ def figures(logs: Mapping[str, Any]) -> dict[str, float]:
     return {name: result[name] for name in names}
 
 
-def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
+def report_metrics(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
     """Return the metric values for a report, at most MOST_FIGURES: losses first, then validation, then training.
 
     Args:
@@ -74,8 +70,8 @@ def reported(figures: Mapping[str, float], first: str = "loss") -> dict[str, flo
     figures = {name: value for name, value in named if name}
     before = frozenset({"loss", "val_loss", reported_name(first)})
     names = sorted(figures, key=lambda name: (name not in before, not name.startswith("val_")))
-    kept = frozenset(names[:MOST_FIGURES])
-    return {name: value for name, value in figures.items() if name in kept}
+    included = frozenset(names[:MAX_METRICS])
+    return {name: value for name, value in figures.items() if name in included}
 
 
 def reported_name(name: str) -> str:
@@ -86,7 +82,7 @@ def reported_name(name: str) -> str:
 def seconds_left(
     *, epochs: int, finished: int, fraction: float, elapsed: float, last_epoch: float | None
 ) -> float | None:
-    """Return the remaining seconds of the training.
+    """Return the remaining seconds of the training, or None while there is no measurement.
 
     Args:
         epochs: Total number of epochs.
@@ -94,9 +90,6 @@ def seconds_left(
         fraction: Finished part of the running epoch, from 0 to 1.
         elapsed: Seconds since the running epoch began.
         last_epoch: Seconds that the last finished epoch took.
-
-    Returns:
-        Seconds, or None while there is no measurement.
     """
     if last_epoch is not None:
         return max(0.0, last_epoch * (epochs - finished - fraction))
@@ -105,15 +98,8 @@ def seconds_left(
     return elapsed / fraction * (epochs - fraction)
 
 
-def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
-    """Return the log line of an epoch.
-
-    Args:
-        epoch: The epoch.
-        epochs: Total number of epochs.
-        left: Remaining seconds of the training.
-        best: The label, if this is the best epoch so far.
-    """
+def log_line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = None) -> str:
+    """Return the log line of an epoch."""
     count = f"{epoch.number:>{len(str(epochs))}}/{epochs}"
     parts = [f"Epoch {count}", f"{duration(epoch.seconds):>6}"]
     parts += [f"{name} {figure(value)}" for name, value in epoch.metrics.items()]
@@ -124,7 +110,7 @@ def line(epoch: Epoch, *, epochs: int, left: float | None, best: str | None = No
     return "  ".join(parts)
 
 
-def table(epochs: Sequence[Epoch]) -> str:
+def to_csv(epochs: Sequence[Epoch]) -> str:
     """Return the epochs as CSV, with a row per epoch and a column per metric."""
     names = list(dict.fromkeys(name for epoch in epochs for name in epoch.metrics))
     text = io.StringIO()

@@ -32,9 +32,9 @@ INTERVAL = 10.0
 """Minimum number of seconds between two uploads of the history."""
 FIRST_CURVES = 30.0
 """Seconds until the curves are drawn for the first time. A shorter training gets its curves at the end only."""
-MOST_DRAWING = 0.01
+MAX_DRAWING_SHARE = 0.01
 """Maximum part of the time that drawing may take."""
-MOST_PANELS = 12
+MAX_PANELS = 12
 _TRAIN = "#1f6fb4"
 _VALIDATION = "#d9601a"
 
@@ -44,13 +44,6 @@ class HistoryWriter:
 
     The history that is stored after the training counts. So the exit from the context waits for running uploads, which
     would otherwise replace it.
-
-    Args:
-        results: Takes the files.
-        folder: Folder for the files before their upload.
-        title: Heading of the curves.
-        monitor: The monitored metric.
-        clock: Returns seconds on a monotonic clock.
     """
 
     def __init__(
@@ -70,7 +63,7 @@ class HistoryWriter:
         self._changed = threading.Condition()
         self._waiting: Sequence[Epoch] = ()
         self._closed = False
-        self._complained = False
+        self._has_warned = False
         self._next = clock()
         self._next_curves = clock() + FIRST_CURVES
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
@@ -115,18 +108,18 @@ class HistoryWriter:
             except Exception as error:  # noqa: BLE001 - an early upload is optional, and must not end the training
                 if isinstance(error, Failure) and error.reason == SUPERSEDED:
                     return  # the next checkpoint ends the training, with this reason
-                self._complain(error)
+                self._warn_once(error)
 
     def _due(self) -> Sequence[Epoch]:
         """Wait until a history is due, and return it; return an empty sequence after the context has ended."""
         with self._changed:
             while not self._closed:
-                left = self._next - self._clock()
-                if self._waiting and left <= 0:
+                remaining = self._next - self._clock()
+                if self._waiting and remaining <= 0:
                     self._next = self._clock() + INTERVAL
                     epochs, self._waiting = self._waiting, ()
                     return epochs
-                self._changed.wait(left if self._waiting else None)
+                self._changed.wait(remaining if self._waiting else None)
         return ()
 
     def _store(self, epochs: Sequence[Epoch]) -> None:
@@ -134,12 +127,12 @@ class HistoryWriter:
         if not self._closed and self._clock() >= self._next_curves:
             began = time.thread_time()
             path = self._draw_curves(epochs)  # Keras has imported matplotlib by now
-            self._next_curves = self._clock() + (time.thread_time() - began) / MOST_DRAWING
+            self._next_curves = self._clock() + (time.thread_time() - began) / MAX_DRAWING_SHARE
             self._results.upload(path, CURVES, self._check_open)
 
     def _write_table(self, epochs: Sequence[Epoch]) -> Path:
         path = self._folder / HISTORY
-        path.write_text(history.table(epochs), encoding="utf-8")
+        path.write_text(history.to_csv(epochs), encoding="utf-8")
         return path
 
     def _draw_curves(self, epochs: Sequence[Epoch]) -> Path:
@@ -151,23 +144,16 @@ class HistoryWriter:
         if self._closed:
             raise Terminated
 
-    def _complain(self, error: Exception) -> None:
-        if not self._complained:
-            self._complained = True
-            log.warning("The history cannot be stored while the training runs, and is in the end: %s", error)
+    def _warn_once(self, error: Exception) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("Cannot store the history now; it will be stored after the training: %s", error)
 
 
 def draw_curves(epochs: Sequence[Epoch], path: Path, *, title: str, monitor: Monitor) -> None:
-    """Draw a panel for each metric, with a line for training and a line for validation.
-
-    Args:
-        epochs: The epochs, at least one.
-        path: PNG file to write.
-        title: Heading of the figure.
-        monitor: The monitored metric, in whose panel the best epoch is marked.
-    """
-    top = best(epochs, monitor)
-    names = list(dict.fromkeys(name.removeprefix("val_") for epoch in epochs for name in epoch.metrics))[:MOST_PANELS]
+    """Draw a panel for each metric, with a line for training and a line for validation."""
+    best_epoch = best(epochs, monitor)
+    names = list(dict.fromkeys(name.removeprefix("val_") for epoch in epochs for name in epoch.metrics))[:MAX_PANELS]
     columns = min(len(names), 2 if len(names) <= 4 else 3)  # noqa: PLR2004
     rows = math.ceil(len(names) / columns)
     figure = Figure(figsize=(5.6 * columns, 3.8 * rows + 0.4), layout="constrained")
@@ -177,19 +163,19 @@ def draw_curves(epochs: Sequence[Epoch], path: Path, *, title: str, monitor: Mon
     for axes in panels[len(names) :]:
         axes.set_axis_off()
     for axes, name in zip(panels, names, strict=False):
-        _panel(axes, epochs, name, top if monitor.metric.removeprefix("val_") == name else None)
+        _panel(axes, epochs, name, best_epoch if monitor.metric.removeprefix("val_") == name else None)
     figure.savefig(path, dpi=130)
 
 
-def _panel(axes: Axes, epochs: Sequence[Epoch], name: str, top: BestEpoch | None) -> None:
+def _panel(axes: Axes, epochs: Sequence[Epoch], name: str, best_epoch: BestEpoch | None) -> None:
     for key, label, color in ((name, "train", _TRAIN), (f"val_{name}", "validation", _VALIDATION)):
         points = [(epoch.number, epoch.metrics[key]) for epoch in epochs if key in epoch.metrics]
         if points:
             numbers, values = zip(*points, strict=True)
             marker = "o" if len(points) <= 30 else ""  # noqa: PLR2004
             axes.plot(numbers, values, color=color, marker=marker, markersize=4, label=f"{label}  {values[-1]:.4g}")
-    if top is not None:
-        axes.axvline(top.epoch, color="0.6", linewidth=1, linestyle=":", label=f"best: epoch {top.epoch}")
+    if best_epoch is not None:
+        axes.axvline(best_epoch.epoch, color="0.6", linewidth=1, linestyle=":", label=f"best: epoch {best_epoch.epoch}")
     axes.set_title(name.replace("_", " "), fontsize=11)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -18,53 +18,48 @@ _KERAS = "absl"
 _NOISY = "urllib3"
 """Logger that logs each retry. The storage module logs one line for the whole wait."""
 _FORMAT = "%(asctime)s  %(message)s"
-_GREETINGS = ("I0000", "W0000", "WARNING: All log messages before absl")
+_STARTUP_MESSAGES = ("I0000", "W0000", "WARNING: All log messages before absl")
 
 
 class _Printable(logging.Formatter):
     """A formatter that removes terminal control characters and secrets from all records, also from tracebacks."""
 
-    def __init__(self, hide: Callable[[str], str]) -> None:
+    def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__(_FORMAT, datefmt="%H:%M:%S")
-        self._hide = hide
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(self._hide(super().format(record)))
+        return printable(self._redact(super().format(record)))
 
 
 class _File(logging.FileHandler):
     """A log file. The first write error, such as a full disk, is logged, and no write error ends the training."""
 
-    _said = False
+    _has_warned = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
         del record
-        if not self._said:
-            self._said = True
-            logging.getLogger(PACKAGE).warning("The log cannot be kept for the results: %s", sys.exc_info()[1])
+        if not self._has_warned:
+            self._has_warned = True
+            logging.getLogger(PACKAGE).warning("Cannot write the log file for the results: %s", sys.exc_info()[1])
 
 
-def start(path: Path, hide: Callable[[str], str] = str) -> None:
-    """Start the log. Errors of the log do not end the training.
-
-    Args:
-        path: File for all log records.
-        hide: Removes secrets from a text.
-    """
+def start(path: Path, redact: Callable[[str], str] = str) -> None:
+    """Start the log. Errors of the log do not end the training."""
     logging.raiseExceptions = False
     logging.getLogger(_NOISY).setLevel(logging.ERROR)
     handlers = (logging.StreamHandler(sys.stdout), _File(path, encoding="utf-8"))
     for handler in handlers:
-        handler.setFormatter(_Printable(hide))
+        handler.setFormatter(_Printable(redact))
     for name in (PACKAGE, _LIB, _KERAS):
         logger = logging.getLogger(name)
         logger.handlers = list(handlers)
         logger.setLevel(logging.INFO)
         logger.propagate = False
-    if not (others := logging.getLogger()).handlers:
+    if not (root := logging.getLogger()).handlers:
         # Warnings of other packages went to standard error. TensorFlow adds no handler of its own if the root logger
         # has one.
-        others.handlers = list(handlers)
+        root.handlers = list(handlers)
 
     def show(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
         del where, more
@@ -74,8 +69,8 @@ def start(path: Path, hide: Callable[[str], str] = str) -> None:
 
 
 @contextmanager
-def without_greetings(path: Path) -> Iterator[None]:
-    """Hide the startup messages that TensorFlow's libraries write directly to standard error.
+def hide_startup_messages(path: Path) -> Iterator[None]:
+    """Hide startup messages that TensorFlow's libraries write directly to standard error.
 
     Args:
         path: File that receives standard error meanwhile. All other lines in it are logged at the end.
@@ -91,5 +86,5 @@ def without_greetings(path: Path) -> Iterator[None]:
         faulthandler.enable(2)
         os.close(original)
         for line in path.read_text(errors="replace").splitlines():
-            if line.strip() and not line.startswith(_GREETINGS):
+            if line.strip() and not line.startswith(_STARTUP_MESSAGES):
                 logging.getLogger(PACKAGE).warning("%s", line)

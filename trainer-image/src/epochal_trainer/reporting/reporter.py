@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from epochal_api.report import Report
 
-from epochal_trainer.reporting.answers import INTERVAL, Pause, Undelivered, asked_for, back_off, read_answer
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.answers import INTERVAL, Pause, ReportRejected, back_off, read_answer, requested_pause
+from epochal_trainer.reporting.finish_request import FinishRequest
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ TIMEOUT = 3.0
 """Timeout in seconds for the operator to accept a report."""
 REFUSED_DELAY = 60.0
 """Seconds between retries while the operator refuses reports. An upgrade may replace it with one that accepts them."""
-ASK_AGAIN = 60.0
+RESEND_SECONDS = 60.0
 """Seconds after which an unchanged state is sent again, because the answer may request an early finish."""
-LAST_CHANCE = 10.0
+CLOSE_SECONDS = 10.0
 """Seconds for the last report when the trainer ends."""
 
 
@@ -45,13 +45,10 @@ class Endpoint:
     token_file: Path
 
     def post(self, body: str) -> str:
-        """Send a report to the operator.
-
-        Returns:
-            The body of the operator's response.
+        """Send a report to the operator, and return the body of the response.
 
         Raises:
-            Undelivered: If the operator did not accept the report.
+            ReportRejected: If the operator did not accept the report.
             OSError: If the operator is unreachable.
         """
         address = urlsplit(self.url)
@@ -68,7 +65,7 @@ class Endpoint:
         finally:
             connection.close()
         if response.status != HTTPStatus.OK:
-            raise Undelivered(response.status, text, response.headers.get("Retry-After"))
+            raise ReportRejected(response.status, text, response.headers.get("Retry-After"))
         return text
 
 
@@ -92,7 +89,7 @@ class Reporter:
         *,
         keep: Callable[[Report], None] | None = None,
         memory: Callable[[], int | None] = lambda: None,
-        finish: Finish | None = None,
+        finish: FinishRequest | None = None,
     ) -> None:
         self.position: Callable[[], dict[str, Any]] = dict
         """Returns the fields of Report that change with each step. Called from the reporter's thread."""
@@ -100,16 +97,16 @@ class Reporter:
         self._endpoint = endpoint
         self._keep = keep
         self._memory = memory
-        self._finish = finish or Finish()
+        self._finish = finish or FinishRequest()
         self._sequence = 0
         self._updates = 0
         self._answered = -1
         self._delivered: Report | None = None
-        self._asked_at = -math.inf
+        self._answered_at = -math.inf
         self._changed = threading.Condition()
         self._urgent = False
         self._closing = False
-        self._complained = False
+        self._has_warned = False
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     def start(self) -> None:
@@ -118,18 +115,14 @@ class Reporter:
             self._thread.start()
 
     def update(self, **changes: Any) -> None:
-        """Update the state, to be sent at once.
-
-        Args:
-            **changes: Fields of Report.
-        """
+        """Update the state, to be sent at once."""
         with self._changed:
             self._state = self._state.model_copy(update=changes)
             self._updates += 1
             self._urgent = True
             self._changed.notify_all()
 
-    def settle(self, seconds: float) -> None:
+    def wait_for_answer(self, seconds: float) -> None:
         """Wait until the operator has answered the current state, so that its request to finish early has arrived.
 
         Args:
@@ -141,15 +134,8 @@ class Reporter:
             updates = self._updates
             self._changed.wait_for(lambda: self._answered >= updates, seconds)
 
-    def close(self, seconds: float = LAST_CHANCE) -> Report:
-        """Send the last state, with retries for a limited time.
-
-        Args:
-            seconds: How long to retry.
-
-        Returns:
-            The last state.
-        """
+    def close(self, seconds: float = CLOSE_SECONDS) -> Report:
+        """Send the last state, with retries for some seconds, and return it."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -180,19 +166,21 @@ class Reporter:
                 self._keep(report)
             if self._is_due(report):
                 try:
-                    said = self._endpoint.post(report.model_dump_json(exclude_none=True))
-                except Undelivered as error:
-                    delay, pause = self._put_off(report, error, delay, urgent=urgent)
+                    response = self._endpoint.post(report.model_dump_json(exclude_none=True))
+                except ReportRejected as error:
+                    delay, pause = self._handle_rejection(report, error, delay, urgent=urgent)
                 except (OSError, http.client.HTTPException, ValueError) as error:
-                    delay = self._failed(error, delay)
+                    delay = self._handle_failure(error, delay)
                     pause = Pause(delay, delay)
                 else:
                     self._delivered, delay = report, 0.0
-                    pause = asked_for(said) or Pause(INTERVAL)
-                    self._take(said, updates)
-                    self._succeeded()
+                    pause = requested_pause(response) or Pause(INTERVAL)
+                    self._process_answer(response, updates)
+                    if self._has_warned:
+                        log.info("Progress reports reach the operator again.")
+                        self._has_warned = False
             if self._closing:
-                end = min(end, time.monotonic() + LAST_CHANCE)
+                end = min(end, time.monotonic() + CLOSE_SECONDS)
                 if (not delay and not self._urgent) or time.monotonic() + delay > end:
                     return
                 time.sleep(delay)
@@ -202,51 +190,50 @@ class Reporter:
     def _is_due(self, report: Report) -> bool:
         if report != self._delivered:
             return bool(report.attempt or report.waiting)
-        return bool(report.attempt) and not self._closing and time.monotonic() >= self._asked_at + ASK_AGAIN
+        return bool(report.attempt) and not self._closing and time.monotonic() >= self._answered_at + RESEND_SECONDS
 
-    def _take(self, said: str, updates: int) -> None:
+    def _process_answer(self, response: str, updates: int) -> None:
         """Process the operator's answer to the state after the given number of updates."""
-        if (answer := read_answer(said)) is not None:
-            self._finish.tell(answer)
+        if (answer := read_answer(response)) is not None:
+            self._finish.update(answer)
         with self._changed:
-            self._asked_at, self._answered = time.monotonic(), updates
+            self._answered_at, self._answered = time.monotonic(), updates
             self._changed.notify_all()
 
     def _wait(self, pause: Pause) -> None:
-        """Wait for the next report: for `news` seconds in any case, then until an update or until `steps` seconds."""
+        """Wait for `update_seconds`, then until an update or until `step_seconds`."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._closing, pause.news):
-                self._changed.wait_for(lambda: self._closing or self._urgent, max(0.0, pause.steps - pause.news))
+            if not self._changed.wait_for(lambda: self._closing, pause.update_seconds):
+                self._changed.wait_for(
+                    lambda: self._closing or self._urgent, max(0.0, pause.step_seconds - pause.update_seconds)
+                )
 
-    def _put_off(self, report: Report, error: Undelivered, delay: float, *, urgent: bool) -> tuple[float, Pause]:
+    def _handle_rejection(
+        self, report: Report, error: ReportRejected, delay: float, *, urgent: bool
+    ) -> tuple[float, Pause]:
         """Return the delays after a report that failed: for a retry of the last report, and for the next report."""
-        if error.refused:
+        if error.is_permanent:
             # An older operator refuses reports without an attempt, and accepts all others.
             if report.attempt:
-                self._complain("The operator refuses progress reports (%s). Training goes on without.", error)
+                self._warn_once("The operator refuses progress reports (%s). The training continues.", error)
                 return REFUSED_DELAY, Pause(REFUSED_DELAY, REFUSED_DELAY)
             self._delivered = report
             return 0.0, Pause(INTERVAL)
         if error.pause is not None:
-            delay = error.pause.news or back_off(delay)
+            delay = error.pause.update_seconds or back_off(delay)
             if not urgent:
                 return delay, error.pause
             with self._changed:
-                self._urgent = True  # Still an update: send it after `news` seconds, and not after `steps`.
-            return delay, error.pause._replace(news=delay)
-        delay = self._failed(error, delay)
+                self._urgent = True  # Still an update: send it after `update_seconds`.
+            return delay, error.pause._replace(update_seconds=delay)
+        delay = self._handle_failure(error, delay)
         return delay, Pause(delay, delay)
 
-    def _failed(self, error: Exception, delay: float) -> float:
-        self._complain("Progress reports do not reach the operator (%s). Training goes on, and so do the tries.", error)
+    def _handle_failure(self, error: Exception, delay: float) -> float:
+        self._warn_once("Cannot send progress reports to the operator (%s). The training and retries continue.", error)
         return back_off(delay)
 
-    def _complain(self, message: str, error: Exception) -> None:
-        if not self._complained:
+    def _warn_once(self, message: str, error: Exception) -> None:
+        if not self._has_warned:
             log.warning(message, error)
-            self._complained = True
-
-    def _succeeded(self) -> None:
-        if self._complained:
-            log.info("Progress reports reach the operator again.")
-            self._complained = False
+            self._has_warned = True

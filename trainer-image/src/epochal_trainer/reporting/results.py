@@ -54,22 +54,14 @@ class Results:
         """Return the URI of a result, or of the folder without a name."""
         return self._bucket.uri(f"{self._folder}/{name}")
 
-    def store(self, path: Path, name: str) -> str:
+    def store(self, path: Path, name: str) -> None:
         """Store a file, and log its URI and size.
-
-        Args:
-            path: The file.
-            name: Its name in the folder.
-
-        Returns:
-            Its URI.
 
         Raises:
             Failure: As `check`, or as the bucket.
         """
         self.upload(path, name)
         log.info("Wrote %s  %s", self.uri(name), readable(path.stat().st_size))
-        return self.uri(name)
 
     def upload(self, path: Path, name: str, check: Callable[[], None] = lambda: None) -> None:
         """Store a file without a log line; otherwise as `store`.
@@ -87,80 +79,49 @@ class Results:
         self._bucket.upload(path, f"{self._folder}/{name}", before=before)
 
     def put(self, name: str, data: bytes) -> None:
-        """Store a small file without a log line; otherwise as `store`.
-
-        Args:
-            name: Its name in the folder.
-            data: Its content.
-        """
+        """Store a small file without a log line; otherwise as `store`."""
         self._check()
         self._bucket.put(f"{self._folder}/{name}", data)
 
-    def holds(self, name: str) -> bool:
-        """Return whether a file exists.
-
-        Args:
-            name: Its name in the folder.
-        """
+    def exists(self, name: str) -> bool:
+        """Return whether a file exists."""
         key = f"{self._folder}/{name}"
         return key in self._bucket.keys(key)
 
     def get(self, name: str) -> bytes:
-        """Return the content of a small file.
-
-        Args:
-            name: Its name in the folder.
-        """
+        """Return the content of a small file."""
         return self._bucket.get(f"{self._folder}/{name}")
 
     def delete(self, name: str) -> None:
-        """Delete a file. A missing file is not an error.
-
-        Args:
-            name: Its name in the folder.
-        """
+        """Delete a file. A missing file is not an error."""
         self._bucket.delete(f"{self._folder}/{name}")
 
     def read_back(self, name: str, path: Path) -> str:
-        """Read back a stored file, and replace the local file with its content.
-
-        Args:
-            name: Its name in the folder.
-            path: The local file that was stored.
-
-        Returns:
-            The content's SHA-256 in hex.
+        """Return the SHA-256 in hex of a stored file, and replace the local file with the stored content.
 
         Raises:
             Failure: StorageError, if the stored content differs from the file; as `check`, or as the bucket.
         """
-        written = sha256(path)
+        expected = sha256(path)
         path.unlink()  # so that the local disk does not hold two copies
-        found = ""
         try:
-            if (there := self._bucket.download(f"{self._folder}/{name}", path)) == written:
-                return written
-            found = f"its SHA-256 is {there} instead of {written}"
+            if (stored := self._bucket.download(f"{self._folder}/{name}", path)) == expected:
+                return expected
+            found = f"expected SHA-256 {expected}, found {stored}"
         except Failure as failure:
             if failure.reason not in OBJECT_REASONS:
                 raise
             found = failure.message
         self._check()
         message = (
-            f"{self.uri(name)} was stored a moment ago, and reading it back gives something else: {found}. Spec, data "
-            "and training are in order: the storage, or a proxy before it, changes what it holds, or another program "
-            "writes there"
+            f"{self.uri(name)} differs from the file that was just uploaded: {found}. Spec, data and training are "
+            "correct: check whether the storage or a proxy changes objects, or another program writes there"
         )
         # A retry: the trained state is in a checkpoint, and the next attempt may store it correctly.
         raise Failure("StorageError", message, os.EX_TEMPFAIL)
 
     def store_folder(self, path: Path, name: str) -> None:
-        """Store all files of a folder, if it exists.
-
-        Args:
-            path: The folder.
-            name: Its name in the folder of results.
-        """
+        """Store all files of a folder, if it exists."""
         for file in sorted(path.rglob("*")):
             if file.is_file():
                 self.store(file, f"{name}/{file.relative_to(path).as_posix()}")

@@ -9,11 +9,7 @@ from epochal_trainer.reporting.history import Epoch
 
 
 class Scalars:
-    """Writes a scalar per metric and epoch, in a run for training and a run for validation, under Keras' names.
-
-    Args:
-        folder: Folder for the runs `train` and `validation`.
-    """
+    """Writes a scalar per metric and epoch, in a run for training and a run for validation, under Keras' names."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

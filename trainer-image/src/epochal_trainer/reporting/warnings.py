@@ -20,24 +20,24 @@ class Warnings:
         self._report = report
         self._found: dict[str, Warned] = {}
 
-    def take(self, decide: Callable[[], Iterable[Warned]]) -> None:
+    def run_check(self, check: Callable[[], Iterable[Warned]]) -> None:
         """Run a check, and log and report its warnings. A reason that was reported before is skipped.
 
         Args:
-            decide: Returns the warnings. An exception in it is logged and does not end the training.
+            check: Returns the warnings. An exception in it is logged and does not end the training.
         """
         try:
-            found = list(decide())
+            found = list(check())
         except Exception:
-            log.warning("A check that only warns has failed, and the training goes on without it:", exc_info=True)
+            log.warning("An optional check failed, and the training continues without it:", exc_info=True)
             return
-        new = {one.reason: one for one in found if one.reason not in self._found}
-        for one in new.values():
-            log.warning("Warning, %s: %s", one.reason, one.message)
+        new = {warning.reason: warning for warning in found if warning.reason not in self._found}
+        for warning in new.values():
+            log.warning("Warning, %s: %s", warning.reason, warning.message)
         if new:
             self._found |= new
             self._report(list(self._found.values()))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return the warnings as dicts for the summary."""
-        return [one.dump() for one in self._found.values()]
+        return [warning.dump() for warning in self._found.values()]

@@ -45,13 +45,9 @@ class Bucket(Protocol):
         """Return the keys that begin with a prefix, sorted."""
 
     def entries(self, prefix: str) -> list[str]:
-        """Return some keys that begin with a prefix. Deeper keys are replaced by their folders.
+        """Return up to suggestions.MAX_ENTRIES keys that begin with a prefix, sorted. A folder replaces its keys.
 
-        Args:
-            prefix: The prefix.
-
-        Returns:
-            At most near.MOST entries, sorted; a folder ends with a slash.
+        A folder ends with a slash.
 
         Raises:
             Failure: As in `check`. CredentialsRefused also if the credentials may not list the bucket.

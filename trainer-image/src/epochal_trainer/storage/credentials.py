@@ -38,14 +38,15 @@ class Credentials:
         access_key, secret_key = environment.get(ACCESS_KEY_ENV, ""), environment.get(SECRET_KEY_ENV, "")
         found = cls(access_key, secret_key, environment.get(SESSION_TOKEN_ENV) or None)
         if not found.access_key or not found.secret_key:
-            raise refused("CredentialsRefused", f"there is no access key or no secret key: {CREDENTIALS}")
+            raise refused("CredentialsRefused", f"the access key or the secret key is missing: {CREDENTIALS}")
         for key, name in KEYS.items():
             value = environment.get(name, "")
             if not _CONTROL.search(value):
                 continue
+            message = _key_message(key, value)
             if key != "secretKey":
-                raise refused("CredentialsRefused", _told(key, value))
-            log.warning("%s", _told(key, value))
+                raise refused("CredentialsRefused", message)
+            log.warning("%s", message)
         return found
 
     @property
@@ -54,22 +55,22 @@ class Credentials:
 
         The secret key is in no header, so a line break in it is valid if the server's copy has the same line break.
         """
-        return _told("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
+        return _key_message("secretKey", self.secret_key) if _CONTROL.search(self.secret_key) else None
 
     @cached_property
-    def hidden(self) -> Redactor:
+    def redactor(self) -> Redactor:
         """Removes these credentials and other secrets from a text."""
         return Redactor((self.access_key, self.secret_key, self.session_token or ""))
 
 
-def _told(key: str, value: str) -> str:
+def _key_message(key: str, value: str) -> str:
     """Return the message about a key that contains a line break or control character.
 
     In a header of a request, such a character makes the S3 client fail with the whole request in its error.
     """
     ends = not _CONTROL.search(value.rstrip("\r\n"))
-    found = "ends in a line break, as echo or a file leaves it" if ends else "holds a line break or a control character"
+    found = "ends with a line break, as from echo or a file" if ends else "contains a line break or control character"
     return (
-        f"the key {key} of the Secret that spec.storage.secretRef names {found}: store it without, such as by kubectl "
+        f"the key {key} of the Secret in spec.storage.secretRef {found}: store it without, for example with kubectl "
         f'create secret generic --from-literal={key}="…"'
     )

@@ -11,20 +11,16 @@ from pathlib import Path
 from epochal_lib.digests import sha256
 
 from epochal_trainer.lib.failures import Failure, bad_data, refused
-from epochal_trainer.storage import near
+from epochal_trainer.storage import suggestions
 from epochal_trainer.storage.bucket import ObjectInfo
-from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
+from epochal_trainer.storage.faults import SMALL_BYTES, check_disk_space, check_size, not_found, object_changed
 
 UNFINISHED = ".unfinished-"
 """Prefix of the names of incomplete files."""
 
 
 class FolderBucket:
-    """A folder with the interface of a bucket: the key of an object is its path in the folder.
-
-    Args:
-        root: The folder.
-    """
+    """A folder with the interface of a bucket: the key of an object is its path in the folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -37,12 +33,12 @@ class FolderBucket:
     def check(self) -> None:
         """Check that the folder exists and is readable; see `Bucket.check`."""
         if not self.root.is_dir():
-            beside = FolderBucket(self.root.parent).entries("")
-            folders = [one.rstrip("/") for one in beside if one.endswith("/")]
-            advice = f"name one that exists; {near.among(self.name, folders)}"
-            raise bad_data("BucketNotFound", f"{self.root} is not a folder: {advice}")
+            siblings = FolderBucket(self.root.parent).entries("")
+            folders = [entry.rstrip("/") for entry in siblings if entry.endswith("/")]
+            advice = suggestions.suggest_name(self.name, folders)
+            raise bad_data("BucketNotFound", f"{self.root} is not a folder: use an existing one; {advice}")
         if not os.access(self.root, os.R_OK | os.X_OK):
-            raise refused("CredentialsRefused", f"{self.root} may not be read: change its permissions")
+            raise _not_readable(self.root)
 
     def stat(self, key: str) -> ObjectInfo:
         """Return the metadata of a file; see `Bucket.stat`."""
@@ -71,12 +67,12 @@ class FolderBucket:
     def entries(self, prefix: str) -> list[str]:
         """Return some files and folders that begin with a prefix; see `Bucket.entries`."""
         folder = prefix.rpartition("/")[0]
-        place = f"{folder}/" if folder else ""
+        folder_prefix = f"{folder}/" if folder else ""
         try:
             with os.scandir(self._path(folder) if folder else self.root) as found:
-                names = (f"{place}{one.name}{'/' if one.is_dir() else ''}" for one in found)
-                shown = (name for name in names if not name.removeprefix(place).startswith(UNFINISHED))
-                return sorted(islice((name for name in shown if name.startswith(prefix)), near.MOST))
+                names = (f"{folder_prefix}{entry.name}{'/' if entry.is_dir() else ''}" for entry in found)
+                shown = (name for name in names if not name.removeprefix(folder_prefix).startswith(UNFINISHED))
+                return sorted(islice((name for name in shown if name.startswith(prefix)), suggestions.MAX_ENTRIES))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except PermissionError:
@@ -87,14 +83,14 @@ class FolderBucket:
         self.stat(key)
         try:
             with self._path(key).open("rb") as file:
-                return bounded(file.read(SMALL_BYTES + 1), self.uri(key))
+                return check_size(file.read(SMALL_BYTES + 1), self.uri(key))
         except PermissionError:
             raise _not_readable(self._path(key)) from None
 
     def download(self, key: str, path: Path) -> str:
         """Copy a file out of the folder; see `Bucket.download`."""
         before = self.stat(key)
-        with room_for(path, before.size, self.uri(key)):
+        with check_disk_space(path, before.size, self.uri(key)):
             try:
                 shutil.copyfile(self._path(key), path)
             except PermissionError:
@@ -106,42 +102,42 @@ class FolderBucket:
 
     def put(self, key: str, data: bytes) -> None:
         """Write a small file; see `Bucket.put`."""
-        with self._written(key) as unfinished:
+        with self._new_file(key) as unfinished:
             unfinished.write_bytes(data)
 
     def upload(self, path: Path, key: str, *, before: Callable[[], None] = lambda: None) -> None:
         """Copy a file into the folder; see `Bucket.upload`."""
         before()
-        with self._written(key) as unfinished:
+        with self._new_file(key) as unfinished:
             shutil.copyfile(path, unfinished)
 
     def delete(self, key: str) -> None:
         """Delete a file; see `Bucket.delete`."""
-        with self._writing(key):
+        with self._write_errors(key):
             self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         if key.startswith("/") or ".." in key.split("/"):
-            raise bad_data("ObjectNotFound", f"{key!r} leads out of {self.root}: name an object in it")
+            raise bad_data("ObjectNotFound", f"{key!r} is outside of {self.root}: use a relative path without ..")
         return self.root / key
 
     def _not_found(self, key: str) -> Failure:
         try:
-            return not_found(self.uri(key), near.advise(key, self.entries))
+            return not_found(self.uri(key), suggestions.suggest_key(key, self.entries))
         except Failure:  # The folder is not readable.
             return not_found(self.uri(key), None)
 
     @contextmanager
-    def _writing(self, key: str) -> Iterator[None]:
+    def _write_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise refused("ResultsNotWritable", f"{self.uri(key)} cannot be written: {error.strerror}") from error
 
     @contextmanager
-    def _written(self, key: str) -> Iterator[Path]:
+    def _new_file(self, key: str) -> Iterator[Path]:
         target = self._path(key)
-        with self._writing(key):
+        with self._write_errors(key):
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=target.parent)
             os.close(handle)
@@ -155,4 +151,4 @@ class FolderBucket:
 
 
 def _not_readable(path: Path) -> Failure:
-    return refused("CredentialsRefused", f"{path} may not be read: change its permissions")
+    return refused("CredentialsRefused", f"permission denied: {path} is not readable; change its permissions")

@@ -20,11 +20,11 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from epochal_trainer.lib.failures import Failure, bad_data, bad_spec, refused
-from epochal_trainer.storage import near
+from epochal_trainer.storage import suggestions
 from epochal_trainer.storage.bucket import ObjectInfo
 from epochal_trainer.storage.credentials import Credentials
-from epochal_trainer.storage.faults import SMALL_BYTES, bounded, not_found, object_changed, room_for
-from epochal_trainer.storage.patience import Patience
+from epochal_trainer.storage.faults import SMALL_BYTES, check_disk_space, check_size, not_found, object_changed
+from epochal_trainer.storage.retry import RetryPolicy
 
 T = TypeVar("T")
 
@@ -54,11 +54,11 @@ CONNECTIONS = 4
 MD5_HEX = 32
 
 
-class Abandoned(Exception):
+class DownloadCancelled(Exception):
     """The error that ends the download of a part after another part failed."""
 
 
-class Altered(Failure):
+class ContentDiffers(Failure):
     """The service does not hold the content that was written to it."""
 
 
@@ -71,7 +71,7 @@ class S3Bucket:
         credentials: The credentials that sign requests.
         region: Region in the signatures of requests.
         ca_file: PEM certificates to trust in addition to the system's.
-        patience: Limits the wait for a service that does not answer. A permission that the service granted before and
+        retry: Limits the wait for a service that does not answer. A permission that the service granted before and
             then revoked is waited for too, so that finished work is not lost.
 
     Raises:
@@ -87,14 +87,14 @@ class S3Bucket:
         *,
         region: str = "us-east-1",
         ca_file: Path | None = None,
-        patience: Patience | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.name = bucket
         self._credentials = credentials
-        self._patience = patience or Patience()
+        self._retry = retry or RetryPolicy()
         self._allowed: set[Verb] = set()
-        self._keeps = False
+        self._is_verified = False
         try:
             self._client = connect(
                 self.endpoint,
@@ -117,13 +117,11 @@ class S3Bucket:
                 ),
             )
         except OSError as error:
-            raise bad_spec(
-                "InvalidCertificateAuthority",
-                f"the certificate authority that spec.storage.caConfigMapRef names cannot be read ({error}): "
-                "it must be PEM certificates",
-            ) from error
+            message = f"cannot read the CA of spec.storage.caConfigMapRef ({error}): it must contain PEM certificates"
+            raise bad_spec("InvalidCertificateAuthority", message) from error
         except ValueError as error:
-            raise bad_spec("EndpointUnreachable", f"spec.storage.endpoint {endpoint} is no address: {error}") from error
+            message = f"spec.storage.endpoint {endpoint} is not a valid address: {error}"
+            raise bad_spec("EndpointUnreachable", message) from error
 
     def uri(self, key: str) -> str:
         """Return the URI s3://bucket/key; see `Bucket.uri`."""
@@ -135,7 +133,7 @@ class S3Bucket:
         Valid credentials without the permission to list pass the check: they may still read.
         """
         try:
-            self._ask("find", "", lambda: next(self._client.list_objects(self.name), None))
+            self._request("find", "", lambda: next(self._client.list_objects(self.name), None))
         except Failure as error:
             if not isinstance(error.__cause__, S3Error) or error.__cause__.code != "AccessDenied":
                 raise
@@ -143,7 +141,7 @@ class S3Bucket:
     def stat(self, key: str) -> ObjectInfo:
         """Return the metadata of an object; see `Bucket.stat`."""
 
-        def ask() -> ObjectInfo:
+        def send() -> ObjectInfo:
             try:
                 found = self._client.stat_object(self.name, key)
             except S3Error as error:
@@ -158,7 +156,7 @@ class S3Bucket:
             return ObjectInfo(size=found.size or 0, etag=etag, md5=etag if plain else None)
 
         try:
-            return self._ask("read", key, ask)
+            return self._request("read", key, send)
         except Failure as error:
             if error.reason != "ObjectNotFound":
                 raise
@@ -167,29 +165,29 @@ class S3Bucket:
     def keys(self, prefix: str) -> list[str]:
         """Return the sorted keys that begin with a prefix; see `Bucket.keys`."""
 
-        def ask() -> list[str]:
+        def send() -> list[str]:
             found = self._client.list_objects(self.name, prefix=prefix, recursive=True)
             return sorted(entry.object_name for entry in found if entry.object_name)
 
-        return self._ask("list", prefix, ask)
+        return self._request("list", prefix, send)
 
     def entries(self, prefix: str) -> list[str]:
         """Return some keys and folders that begin with a prefix; see `Bucket.entries`."""
 
-        def ask() -> list[str]:
+        def send() -> list[str]:
             found = self._client.list_objects(self.name, prefix=prefix)
-            return sorted(entry.object_name for entry in islice(found, near.MOST) if entry.object_name)
+            return sorted(entry.object_name for entry in islice(found, suggestions.MAX_ENTRIES) if entry.object_name)
 
-        return self._ask("list", prefix, ask)
+        return self._request("list", prefix, send)
 
     def get(self, key: str) -> bytes:
         """Return the content of a small object; see `Bucket.get`."""
 
-        def ask() -> bytes:
+        def send() -> bytes:
             with open_object(self._client, self.name, key) as response:
-                return bounded(response.read(SMALL_BYTES + 1), self.uri(key))
+                return check_size(response.read(SMALL_BYTES + 1), self.uri(key))
 
-        return self._ask("read", key, ask)
+        return self._request("read", key, send)
 
     def download(self, key: str, path: Path) -> str:
         """Download an object to a file; see `Bucket.download`.
@@ -199,19 +197,16 @@ class S3Bucket:
         found = self.stat(key)
         unfinished = path.with_name(f"{path.name}.unfinished")
         try:
-            with room_for(path, found.size, self.uri(key)):
+            with check_disk_space(path, found.size, self.uri(key)):
                 with unfinished.open("wb") as file:
                     file.truncate(found.size)
                 for _ in range(TRIES):
-                    self._fetch(key, found, unfinished)
+                    self._download_parts(key, found, unfinished)
                     if found.md5 is None or _md5(unfinished) == found.md5:
                         break
                 else:
-                    raise bad_data(
-                        "DamagedData",
-                        f"{self.uri(key)} arrived {TRIES} times with another MD5 than its ETag {found.etag}: upload it "
-                        "again",
-                    )
+                    message = f"MD5 mismatch in {TRIES} downloads of {self.uri(key)}, whose ETag is {found.etag}"
+                    raise bad_data("DamagedData", f"{message}: upload it again")
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -231,13 +226,13 @@ class S3Bucket:
 
     def delete(self, key: str) -> None:
         """Delete an object; see `Bucket.delete`."""
-        self._ask("delete", key, lambda: self._client.remove_object(self.name, key))
+        self._request("delete", key, lambda: self._client.remove_object(self.name, key))
 
-    def _ask(self, verb: Verb, key: str, call: Callable[[], T], patience: Patience | None = None) -> T:
+    def _request(self, verb: Verb, key: str, call: Callable[[], T], retry: RetryPolicy | None = None) -> T:
         request = Request(self.endpoint, self.name, verb, key)
 
-        def passing(error: Exception) -> Failure | None:
-            found = explain(error, request, self._credentials.hidden)
+        def temporary_failure(error: Exception) -> Failure | None:
+            found = explain(error, request, self._credentials.redactor)
             if found is None:
                 return None
             revoked = found.reason in REVOCABLE and self._allowed.issuperset((verb, "write"))
@@ -245,25 +240,22 @@ class S3Bucket:
 
         try:
             no_answer = "no answer so far: check spec.storage.endpoint, the service and any NetworkPolicy"
-            silence = None if self._allowed else _failure(unreachable(request, no_answer))
-            result = (patience or self._patience).persevere(call, passing, silence)
+            slow_failure = None if self._allowed else _failure(unreachable(request, no_answer))
+            result = (retry or self._retry).call_with_retries(call, temporary_failure, slow_failure)
         except Failure:
             raise
         except Exception as error:
-            found = explain(error, request, self._credentials.hidden)
+            found = explain(error, request, self._credentials.redactor)
             if found is None:
                 raise
             failure = _failure(found)
             if found.reason == "BucketNotFound":
-                raise self._named_others(failure) from error
-            raise self._advised(failure) from error
+                raise self._with_bucket_names(failure) from error
+            if found.reason == "CredentialsRefused" and (advice := self._credentials.advice) is not None:
+                raise refused(found.reason, f"{found.message}; {advice}") from error
+            raise failure from error
         self._allowed.add(verb)
         return result
-
-    def _advised(self, found: Failure) -> Failure:
-        """Return a failure with advice about the secret key if the storage rejected the credentials."""
-        advice = self._credentials.advice if found.reason == "CredentialsRefused" else None
-        return found if advice is None else refused(found.reason, f"{found.message}; {advice}")
 
     def _store(
         self, key: str, size: int, opened: Callable[[], BinaryIO], before: Callable[[], None] = lambda: None
@@ -273,37 +265,37 @@ class S3Bucket:
 
         writes = 0
 
-        def ask() -> None:
+        def send() -> None:
             before()
             with opened() as content:
                 self._client.put_object(self.name, key, content, size, part_size=PART_BYTES)
 
         def store() -> None:
             nonlocal writes
-            self._ask("write", key, ask)
+            self._request("write", key, send)
             writes += 1
-            if not self._holds(key, size, etag, opened):
+            if not self._has_content(key, size, etag, opened):
+                times = "write" if writes == 1 else f"{writes} writes"
                 message = (
-                    f"{self.uri(key)} at {self.endpoint} does not hold the {size:,} bytes that were written to it "
-                    f"{'once' if writes == 1 else f'{writes} times'}: let nothing else write there, and check that the "
-                    "service is healthy"
+                    f"{self.uri(key)} at {self.endpoint} has other content than the {size:,} bytes of {times}: check "
+                    "that no other program writes there, and that the service is healthy"
                 )
-                raise Altered("ResultsNotWritable", message, ExitCode.REFUSED)
+                raise ContentDiffers("ResultsNotWritable", message, ExitCode.REFUSED)
 
-        def passing(error: Exception) -> Failure | None:
-            return error if isinstance(error, Altered) and (self._keeps or writes < TRIES) else None
+        def temporary_failure(error: Exception) -> Failure | None:
+            return error if isinstance(error, ContentDiffers) and (self._is_verified or writes < TRIES) else None
 
-        self._patience.persevere(store, passing)
-        self._keeps = True
+        self._retry.call_with_retries(store, temporary_failure)
+        self._is_verified = True
 
-    def _holds(self, key: str, size: int, etag: str, opened: Callable[[], BinaryIO]) -> bool:
+    def _has_content(self, key: str, size: int, etag: str, opened: Callable[[], BinaryIO]) -> bool:
         try:
             stored = self.stat(key)
             if stored.size != size or stored.etag == etag:
                 return stored.size == size
             with opened() as content:
-                wanted = sha256_of(_parts(content, size))
-            return self._ask("read", key, lambda: self._digest(key)) == wanted
+                expected = sha256_of(_parts(content, size))
+            return self._request("read", key, lambda: self._digest(key)) == expected
         except Failure as error:
             if error.reason != "ObjectNotFound":
                 raise
@@ -313,62 +305,61 @@ class S3Bucket:
         with open_object(self._client, self.name, key) as response:
             return sha256_of(response.stream(CHUNK_BYTES))
 
-    def _fetch(self, key: str, found: ObjectInfo, path: Path) -> None:
-        abandoned = threading.Event()
+    def _download_parts(self, key: str, found: ObjectInfo, path: Path) -> None:
+        cancelled = threading.Event()
 
         def check() -> None:
-            if abandoned.is_set():
-                raise Abandoned
-            self._patience.check()
+            if cancelled.is_set():
+                raise DownloadCancelled
+            self._retry.check()
 
-        def fetch(offset: int) -> None:
-            self._fetch_part(key, found, path, offset, replace(self._patience, check=check))
+        def download_part(offset: int) -> None:
+            self._download_part(key, found, path, offset, replace(self._retry, check=check))
 
         with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="download") as pool:
-            parts = [pool.submit(fetch, offset) for offset in range(0, found.size, PART_BYTES)]
+            parts = [pool.submit(download_part, offset) for offset in range(0, found.size, PART_BYTES)]
             try:
                 for part in parts:
                     part.result()
             except BaseException:
-                abandoned.set()
+                cancelled.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _fetch_part(self, key: str, found: ObjectInfo, path: Path, offset: int, patience: Patience) -> None:
+    def _download_part(self, key: str, found: ObjectInfo, path: Path, offset: int, retry: RetryPolicy) -> None:
         length = min(PART_BYTES, found.size - offset)
 
-        def ask() -> None:
-            same = {"If-Match": f'"{found.etag}"'} if found.etag else None
-            with open_object(
-                self._client, self.name, key, offset=offset, length=length, request_headers=same
-            ) as response:
+        def send() -> None:
+            headers = {"If-Match": f'"{found.etag}"'} if found.etag else None
+            part = {"offset": offset, "length": length, "request_headers": headers}
+            with open_object(self._client, self.name, key, **part) as response:
                 if response.headers.get("Content-Length") != str(length):
                     raise object_changed(self.uri(key))
                 with path.open("r+b") as file:
                     file.seek(offset)
                     for chunk in response.stream(CHUNK_BYTES):
-                        patience.check()
+                        retry.check()
                         file.write(chunk)
                     if file.tell() != offset + length:
-                        raise ProtocolError(f"{file.tell() - offset:,} bytes came instead of {length:,}")
+                        raise ProtocolError(f"received {file.tell() - offset:,} of {length:,} bytes")
 
-        self._ask("read", key, ask, patience)
+        self._request("read", key, send, retry)
 
     def _not_found(self, key: str) -> Failure:
-        where = f"{self.uri(key)} at {self.endpoint}"
+        location = f"{self.uri(key)} at {self.endpoint}"
         try:
-            return not_found(where, near.advise(key, self.entries))
+            return not_found(location, suggestions.suggest_key(key, self.entries))
         except Failure as error:
-            return error if error.reason == "BucketNotFound" else not_found(where, None)
+            return error if error.reason == "BucketNotFound" else not_found(location, None)
 
-    def _named_others(self, found: Failure) -> Failure:
+    def _with_bucket_names(self, found: Failure) -> Failure:
         """Return the failure for a missing bucket, with the existing buckets if the credentials may list them."""
         try:
             names = [bucket.name for bucket in self._client.list_buckets()]
         except (MinioException, HTTPError, ParseError, ValueError):
             return found
         # Some storages list only the buckets that belong to the credentials.
-        advice = near.among(self.name, names) if names else "these credentials are shown no bucket at all"
+        advice = suggestions.suggest_name(self.name, names) if names else "these credentials can list no bucket"
         return Failure(found.reason, f"{found.message}; {advice}", found.exit_code)
 
 
@@ -386,8 +377,8 @@ def _etag(content: BinaryIO, size: int) -> str:
     parts = [hashlib.md5(part, usedforsecurity=False) for part in _parts(content, size)]
     if len(parts) == 1:
         return parts[0].hexdigest()
-    whole = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
-    return f"{whole.hexdigest()}-{len(parts)}"
+    combined = hashlib.md5(b"".join(part.digest() for part in parts), usedforsecurity=False)
+    return f"{combined.hexdigest()}-{len(parts)}"
 
 
 def _parts(content: BinaryIO, size: int) -> Iterator[bytes]:

@@ -18,34 +18,34 @@ class CallbackList(keras.callbacks.CallbackList):  # type: ignore[misc]
 
     Args:
         callbacks: The callbacks, in the order in which they are called.
-        **more: See keras.callbacks.CallbackList.
+        **options: See keras.callbacks.CallbackList.
     """
 
-    def __init__(self, callbacks: Sequence[Any], **more: Any) -> None:
-        super().__init__(list(callbacks), **more)
+    def __init__(self, callbacks: Sequence[Any], **options: Any) -> None:
+        super().__init__(list(callbacks), **options)
         self._has_begun = False
-        self._train_metrics = any(
+        self._passes_train_logs = any(
             _uses_step_metrics(callback, "on_batch_end", "on_train_batch_end") for callback in self.callbacks
         )
-        self._test_metrics = any(_uses_step_metrics(callback, "on_test_batch_end") for callback in self.callbacks)
+        self._passes_test_logs = any(_uses_step_metrics(callback, "on_test_batch_end") for callback in self.callbacks)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Call `on_train_begin` of the callbacks, unless that was done before."""
+        """Call `on_train_begin` of the callbacks once, even if this method is called again."""
         if not self._has_begun:
             self._has_begun = True
             super().on_train_begin(logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks at the end of a training step, with metric values only if a callback reads them."""
-        super().on_train_batch_end(batch, logs if self._train_metrics else None)
+        super().on_train_batch_end(batch, logs if self._passes_train_logs else None)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """Call the callbacks at the end of a validation step, with metric values only if a callback reads them."""
-        super().on_test_batch_end(batch, logs if self._test_metrics else None)
+        super().on_test_batch_end(batch, logs if self._passes_test_logs else None)
 
 
 def _uses_step_metrics(callback: Any, *methods: str) -> bool:
-    """Return whether a callback reads the metric values of single steps in one of the given methods."""
+    """Return whether a callback reads the metric values of single steps in one of the methods."""
     if "epoch" in {getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)}:
         return False  # ModelCheckpoint, BackupAndRestore and TensorBoard override the method even so
     return not all(is_default(getattr(callback, method)) for method in methods)

@@ -7,7 +7,7 @@ from pathlib import Path
 from epochal_api.trainingjob import TrainingJob
 
 from epochal_trainer.lib.signals import Stopping
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Reporter
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import Bucket
@@ -16,13 +16,7 @@ from epochal_trainer.training.watchdog import Watchdog
 
 @dataclass(frozen=True)
 class Buckets:
-    """The buckets of a training.
-
-    Args:
-        data: Holds the data.
-        results: Takes the results.
-        named: Opens another bucket of the same storage, by its name.
-    """
+    """The buckets of a training. `named` opens another bucket of the same storage."""
 
     data: Bucket
     results: Bucket
@@ -36,11 +30,8 @@ class Context:
     Args:
         job: The TrainingJob.
         scratch: Folder for files of this attempt.
-        stopping: Holds the request to stop, and its time.
         stages: Measures the duration of each stage.
         reporter: Sends the state to the operator. Its state has no attempt yet.
-        watchdog: Called at each step.
-        finish: Holds the request to finish early.
         pod: The uid of the pod.
     """
 
@@ -50,7 +41,7 @@ class Context:
     stages: Stages
     reporter: Reporter
     watchdog: Watchdog
-    finish: Finish
+    finish: FinishRequest
     pod: str
 
     @property

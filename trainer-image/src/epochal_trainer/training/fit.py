@@ -19,7 +19,7 @@ from epochal_trainer.reporting import history
 from epochal_trainer.training.callback_list import CallbackList
 from epochal_trainer.training.progress import Progress
 
-_CALL_KERAS = frozenset({__name__, f"{__package__}.callback_list"})
+_KERAS_CALLERS = frozenset({__name__, f"{__package__}.callback_list"})
 """Modules of this package that call Keras directly."""
 
 
@@ -35,14 +35,8 @@ def fit(
 ) -> None:
     """Train a model with Keras' fit, from the first epoch or from a checkpoint.
 
-    Args:
-        model: The model, compiled. For a start from a checkpoint, its metrics are built.
-        training: How to train it.
-        train: The training set.
-        validation: The validation set, evaluated after each epoch.
-        callbacks: The user's callbacks. They run after `progress`, which sees each epoch unchanged.
-        progress: Follows the training.
-        start: The checkpoint to resume from, which fits the model; None to start from the first epoch.
+    The model is compiled. For a start from a checkpoint, which must fit the model, its metrics are built. The
+    callbacks of the user run after `progress`, which sees each epoch unchanged.
 
     Raises:
         Failure: NonFiniteLoss, if the loss is NaN or infinite; InvalidData, if the network cannot be computed for these
@@ -50,10 +44,10 @@ def fit(
         Terminated: If the process received a signal to stop.
     """
     order = train.order(batch_size=training.batch_size, seed=training.seed)
-    batches = train.shuffled(order)
-    held_out = validation.in_order(training.batch_size) if validation is not None else None
+    batches = train.shuffled_batches(order)
+    validation_data = validation.ordered_batches(training.batch_size) if validation is not None else None
     callback_list = CallbackList(
-        [progress, *callbacks, progress.last],
+        [progress, *callbacks, progress.final_callback],
         add_history=True,
         model=model,
         verbose=0,
@@ -62,7 +56,7 @@ def fit(
     )
     position = start.state.position if start else Position()
     finished = position.epoch
-    with _precision_hint(training.precision), _failures(progress.at):
+    with _precision_hint(training.precision), _failures(progress.describe_position):
         if start is not None:
             for callback in callbacks:
                 if isinstance(callback, keras.callbacks.CSVLogger):
@@ -73,53 +67,46 @@ def fit(
                 model.reset_metrics()
                 callback_list.on_epoch_begin(finished)
             start.restore(model, callbacks)
-            progress.restored(start)
+            progress.resume_with_checkpointer(start)
             if position.begun:
-                _finish_epoch(model, callback_list, position, steps=order.steps, batches=batches, validation=held_out)
+                _finish_epoch(
+                    model, callback_list, position, steps=order.steps, batches=batches, validation=validation_data
+                )
                 finished += 1
-            elif not model.stop_training and progress.end_if_requested():
+            elif not model.stop_training and progress.finish_if_requested():
                 for callback in callbacks:
                     if isinstance(callback, KeepAverages):
                         callback.on_epoch_end(finished - 1)
-                progress.last.on_epoch_end(finished - 1)  # takes a checkpoint
+                progress.final_callback.on_epoch_end(finished - 1)  # takes a checkpoint
             if model.stop_training or progress.stop_if_due():
                 finished = training.epochs
         model.fit(
-            batches.since(finished, 0, until=training.epochs),
+            batches.from_step(finished, 0, until=training.epochs),
             shuffle=False,  # the batches are shuffled already
             epochs=training.epochs,
             initial_epoch=finished,
             steps_per_epoch=order.steps,
-            validation_data=held_out,
+            validation_data=validation_data,
             callbacks=callback_list,
             verbose=0,
         )
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
-    """Return the metric values of a model on a data set.
-
-    Args:
-        model: The model, trained.
-        test: The data set.
-        batch_size: Samples per step.
-        on_step: Called at each step.
-
-    Returns:
-        Values by metric name.
+    """Return the metric values of a trained model on a data set, by metric name. `on_step` is called at each step.
 
     Raises:
         Failure: InvalidData, if the network cannot be computed for these data.
     """
-    follow = keras.callbacks.LambdaCallback(on_test_batch_begin=lambda *_, **__: on_step())
+    callback = keras.callbacks.LambdaCallback(on_test_batch_begin=lambda *_, **__: on_step())
     with _failures(lambda: "the test set"):
         logs = model.evaluate(
-            test.in_order(batch_size),
-            callbacks=CallbackList([follow], model=model),
+            test.ordered_batches(batch_size),
+            callbacks=CallbackList([callback], model=model),
             verbose=0,
             return_dict=True,
         )
-    return history.figures(logs)
+    return history.metric_values(logs)
 
 
 def _finish_epoch(
@@ -133,47 +120,46 @@ def _finish_epoch(
 ) -> None:
     """Train the rest of an epoch from a step on, as Keras' fit would: fit itself can start only at a whole epoch."""
     train_step = backend.current().train_step(
-        model, batches.since(position.epoch, position.step, until=position.epoch + 1)
+        model, batches.from_step(position.epoch, position.step, until=position.epoch + 1)
     )
     for step in range(position.step, steps):
         callbacks.on_train_batch_begin(step)
         callbacks.on_train_batch_end(step, train_step())
         if model.stop_training:
             break
-    figures = dict(model.get_metrics_result())
+    logs = dict(model.get_metrics_result())
     if validation is not None:
-        validated = model.evaluate(validation, callbacks=callbacks, verbose=0, return_dict=True)
-        figures |= {f"val_{name}": value for name, value in validated.items()}
-    callbacks.on_epoch_end(position.epoch, figures)
+        val_logs = model.evaluate(validation, callbacks=callbacks, verbose=0, return_dict=True)
+        logs |= {f"val_{name}": value for name, value in val_logs.items()}
+    callbacks.on_epoch_end(position.epoch, logs)
 
 
 @contextmanager
-def _failures(where: Callable[[], str]) -> Iterator[None]:
+def _failures(position: Callable[[], str]) -> Iterator[None]:
     """Raise errors in data or spec as a Failure without retry; errors of the trainer pass through, for a retry."""
     try:
         yield
-    except backend.current().INVALID as error:
-        message = f"the network cannot be computed for what is in {where()}: {keras_objects.explain(error)}"
+    except backend.current().INPUT_ERRORS as error:
+        message = f"the network cannot process the data of {position()}: {keras_objects.explain(error)}"
         raise bad_data("InvalidData", message) from error
     except (TypeError, ValueError) as error:
         # Keras raises these while it traces a step. Its callbacks raise them if they cannot do their work. A retry
         # would not help.
-        if _is_ours(error):
+        if _is_trainer_error(error):
             raise
-        raise bad_spec(
-            "InvalidTraining", f"Keras refuses to train, in {where()}: {keras_objects.explain(error)}"
-        ) from error
+        message = f"Keras refuses to train, in {position()}: {keras_objects.explain(error)}"
+        raise bad_spec("InvalidTraining", message) from error
 
 
-def _is_ours(error: Exception) -> bool:
+def _is_trainer_error(error: Exception) -> bool:
     """Return whether an error was raised in or below this package's code, rather than in Keras when called from here.
 
     Keras removes its own frames from tracebacks. It keeps frames of this package, also those of functions that Keras
     calls back.
     """
     modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    ours = [module for module in modules if module.startswith("epochal_trainer.")]
-    return modules[-1] == __name__ or ours[-1] not in _CALL_KERAS
+    own_modules = [module for module in modules if module.startswith("epochal_trainer.")]
+    return modules[-1] == __name__ or own_modules[-1] not in _KERAS_CALLERS
 
 
 @contextmanager
@@ -184,5 +170,5 @@ def _precision_hint(precision: str) -> Iterator[None]:
     except Failure as failure:
         if precision == "float32" or failure.reason not in {"InvalidData", "InvalidTraining"}:
             raise
-        hint = f"spec.training.precision is {precision}: if that is why, give the layer dtype: float32"
+        hint = f"spec.training.precision is {precision}: if this is the cause, write dtype: float32 for the layer"
         raise Failure(failure.reason, f"{failure.message}. {hint}", failure.exit_code) from failure

@@ -18,36 +18,36 @@ from epochal_trainer.reporting.stages import Stages
 
 log = logging.getLogger(__name__)
 
-_MOST_FIGURES = 8
+_MAX_TEST_METRICS = 8
 """Maximum number of test metrics in the summary sentence."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The result of a training, apart from the model.
 
     Args:
         epochs: All epochs, with those of earlier attempts.
         finished_early: Whether the training finished early on request (spec.finish).
         stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
-        holds: The epoch whose weights the model holds.
-        as_good: Whether `holds` is an epoch other than the best epoch, with the same value of the monitored metric.
+        model_epoch: The epoch whose weights the model holds.
         best: The best epoch.
-        before: The best epoch of the trainings that this training continues, if that epoch was better.
-        kept: The weights of the best epoch, if they were kept.
-        lost: The better epoch whose weights were lost, if there is one.
+        best_weights: The weights of the best epoch, if they were kept.
+        is_tied: Whether `model_epoch` is not the best epoch, but has the same value of the monitored metric.
+        earlier_best: The best epoch of the trainings that this training continues, if that epoch was better.
+        lost_epoch: The better epoch whose weights were lost, if there is one.
         checkpoints: Number, size and time of the checkpoints, for summary.json.
     """
 
     epochs: Sequence[Epoch]
     finished_early: bool
     stopped: bool
-    holds: int
+    model_epoch: int
     best: BestEpoch | None
-    kept: checkpoint.Kept | None
-    as_good: bool = False
-    before: checkpoint.Before | None = None
-    lost: int | None = None
+    best_weights: checkpoint.EpochWeights | None
+    is_tied: bool = False
+    earlier_best: checkpoint.EarlierBest | None = None
+    lost_epoch: int | None = None
     checkpoints: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -57,9 +57,8 @@ class Model:
 
     Args:
         name: The name of its file.
-        epoch: The epoch whose weights it holds.
+        epoch: The epoch whose weights it holds, and whose metric values are `metrics`.
         weights: The digest of these weights.
-        metrics: The metric values of that epoch.
         test: Its metric values on the test set, if there is one.
     """
 
@@ -70,133 +69,114 @@ class Model:
     test: Mapping[str, float] | None
 
 
-def evaluated(
+def evaluate_models(
     model: keras.Model,
-    trained: Trained,
+    result: TrainingResult,
     *,
     folder: Path,
     stages: Stages,
     evaluate: Callable[[str], Mapping[str, float] | None],
 ) -> list[Model]:
-    """Evaluate the models of a training, and save each as a file.
+    """Evaluate the models of a training, save each as a file, and return them.
 
-    Args:
-        model: The trained model. Afterwards it holds the weights of the last returned model.
-        trained: The result of the training.
-        folder: Folder for the files.
-        stages: Measures the time of each stage.
-        evaluate: Returns the metric values of the model on the test set, if there is one. Its argument is the file's
-            name.
+    Afterwards `model` holds the weights of the last returned model. `evaluate` returns the metric values of the model
+    on the test set, if there is one; its argument is the file's name.
 
     Returns:
         model.keras, as Keras' fit has left it. Then best.keras, if the best epoch has other weights and was better.
     """
 
-    def saved(name: str, epoch: int, weights: str) -> Model:
+    def save(name: str, epoch: int, weights: str) -> Model:
         test = evaluate(name)
         with stages.stage("results"):
             model.save(folder / name)
-        return Model(name, epoch, weights, trained.epochs[epoch - 1].metrics, test)
+        return Model(name, epoch, weights, result.epochs[epoch - 1].metrics, test)
 
-    last, kept = checkpoint.digest(model), trained.kept
-    if kept is None or trained.as_good:
-        return [saved(MODEL, trained.holds, last)]
-    best = kept.digest()
-    if best == last:
-        return [saved(MODEL, kept.epoch, last)]
-    left = saved(MODEL, trained.holds, last)
-    kept.give_to(model)
-    return [left, saved(BEST_MODEL, kept.epoch, best)]
+    last, best = checkpoint.digest(model), result.best_weights
+    if best is None or result.is_tied:
+        return [save(MODEL, result.model_epoch, last)]
+    best_digest = best.digest()
+    if best_digest == last:
+        return [save(MODEL, best.epoch, last)]
+    last_model = save(MODEL, result.model_epoch, last)
+    best.assign_to(model)
+    return [last_model, save(BEST_MODEL, best.epoch, best_digest)]
 
 
-def store(models: Sequence[Model], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
-    """Store models, and verify that each stored file holds the evaluated weights.
+def store_models(models: Sequence[Model], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
+    """Store models, verify that each stored file holds the evaluated weights, and return the stored models.
 
-    Args:
-        models: The models, whose files exist.
-        model: The model that they were saved from. The files are read back into it.
-        results: The folder in the results bucket.
-        folder: Holds the files.
-
-    Returns:
-        The stored models.
+    The files of the models are in `folder`. They are read back into `model`, from which they were saved.
 
     Raises:
         Failure: StorageError, if the storage returns other content, or another failure of the storage.
         RuntimeError: If the file does not hold the weights, which is a bug of the trainer or of Keras.
     """
     stored = []
-    for each in models:
-        path = folder / each.name
-        results.store(path, each.name)
-        sha256 = results.read_back(each.name, path)
-        if merged := checkpoint.merged(model):
-            log.info("%s: Keras stores weights of LoRA as one with those that they change (%s)", each.name, merged)
-        elif (found := digest_of(path, model)) != each.weights:
-            raise RuntimeError(
-                f"{results.uri(each.name)} holds weights with the SHA-256 {found}, and those that were evaluated have "
-                f"{each.weights}: that is a fault of Epochal, or of Keras, and none of spec, data or storage"
+    for saved in models:
+        path = folder / saved.name
+        results.store(path, saved.name)
+        sha256 = results.read_back(saved.name, path)
+        if layers := checkpoint.merged_lora_layers(model):
+            log.info(
+                "%s: Keras merges the weights of LoRA into the kernels when it saves them (%s)", saved.name, layers
             )
-        test = history.reported(each.test) if each.test and each.name != MODEL else None
-        stored.append(StoredModel(name=each.name, epoch=each.epoch, sha256=sha256, test=test))
+        elif (digest := digest_of(path, model)) != saved.weights:
+            raise RuntimeError(
+                f"{results.uri(saved.name)} holds weights with the SHA-256 {digest}, but the evaluated weights have "
+                f"{saved.weights}: this is a bug of Epochal or of Keras, not a problem of spec, data or storage"
+            )
+        test = history.report_metrics(saved.test) if saved.test and saved.name != MODEL else None
+        stored.append(StoredModel(name=saved.name, epoch=saved.epoch, sha256=sha256, test=test))
     return stored
 
 
-def sentence(models: Sequence[Model], trained: Trained, monitor: Monitor, *, epochs: int, keeps_best: bool) -> str:
-    """Return a sentence for users that describes the models of a training.
-
-    Args:
-        models: The models.
-        trained: The result of the training.
-        monitor: The monitored metric.
-        epochs: The planned number of epochs.
-        keeps_best: Whether the weights of the best epoch are kept.
-    """
-    count, best, before = len(trained.epochs), trained.best, trained.before
-    title = _title(trained)
+def summary_sentence(
+    models: Sequence[Model], result: TrainingResult, monitor: Monitor, *, epochs: int, keeps_best: bool
+) -> str:
+    """Return a sentence for users that describes the models of a training."""
+    count, best = len(result.epochs), result.best
+    label = _best_label(result)
     parts = [f"{count} epoch{'s' if count != 1 else ''} trained"]
-    if trained.finished_early:
+    if result.finished_early:
         parts = [f"{count} of {epochs} epochs trained, finished early on request (spec.finish)"]
-    if trained.stopped:
+    if result.stopped:
         parts = [f"{count} of {epochs} epochs trained, stopped there (spec.training.stopAfterEpoch)"]
-    for each in models:
+    for model in models:
         rank = ""
-        if best is not None and each.epoch == best.epoch:
-            rank = title
-        elif best is not None and trained.as_good and each.name == MODEL:
-            rank = f", as good as epoch {best.epoch}{title}"
-        figures = [f"{monitor.metric} {figure(each.metrics[monitor.metric])}"] if monitor.metric in each.metrics else []
-        tested = [f"{name} {figure(value)}" for name, value in list((each.test or {}).items())[:_MOST_FIGURES]]
-        figures += [f"on the test set {', '.join(tested)}"] if tested else []
-        worth = f" ({'; '.join(figures)})" if figures else ""
-        parts.append(f"{each.name} holds epoch {each.epoch}{rank}{worth}")
-    if best is not None and not trained.as_good and all(each.epoch != best.epoch for each in models):
+        if best is not None and model.epoch == best.epoch:
+            rank = label
+        elif best is not None and result.is_tied and model.name == MODEL:
+            rank = f", as good as epoch {best.epoch}{label}"
+        values = (
+            [f"{monitor.metric} {figure(model.metrics[monitor.metric])}"] if monitor.metric in model.metrics else []
+        )
+        test = [f"{name} {figure(value)}" for name, value in list((model.test or {}).items())[:_MAX_TEST_METRICS]]
+        values += [f"on the test set {', '.join(test)}"] if test else []
+        in_brackets = f" ({'; '.join(values)})" if values else ""
+        parts.append(f"{model.name} holds epoch {model.epoch}{rank}{in_brackets}")
+    if best is not None and not result.is_tied and all(model.epoch != best.epoch for model in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
         parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
-    if trained.lost is not None:
-        there = trained.epochs[trained.lost - 1].metrics[monitor.metric]
-        parts.append(f"epoch {trained.lost} was better ({monitor.metric} {figure(there)}), but its weights were lost")
-    if before is not None:
-        found = f"epoch {before.epoch} of the training before ({before.metric} {figure(before.value)})"
-        parts.append(f"{found} was better: {before.where}")
+    if (lost := result.lost_epoch) is not None:
+        value = figure(result.epochs[lost - 1].metrics[monitor.metric])
+        parts.append(f"epoch {lost} was better ({monitor.metric} {value}), but its weights were lost")
+    if (earlier := result.earlier_best) is not None:
+        found = f"epoch {earlier.epoch} of the training before ({earlier.metric} {figure(earlier.value)})"
+        parts.append(f"{found} was better: {earlier.where}")
     return "; ".join(parts)
 
 
-def _title(trained: Trained) -> str:
+def _best_label(result: TrainingResult) -> str:
     """Return the phrase that marks the best epoch, or "" for a training of a single epoch."""
-    own = [epoch.number for epoch in trained.epochs if epoch.comparable]
-    if trained.before is None and trained.lost is None:
-        return ", the best" if len(trained.epochs) > 1 else ""
-    return f", the best of epochs {own[0]}-{own[-1]}" if len(own) > 1 else ""
+    if result.earlier_best is None and result.lost_epoch is None:
+        return ", the best" if len(result.epochs) > 1 else ""
+    comparable = [epoch.number for epoch in result.epochs if epoch.comparable]
+    return f", the best of epochs {comparable[0]}-{comparable[-1]}" if len(comparable) > 1 else ""
 
 
 def digest_of(path: Path, model: keras.Model) -> str:
-    """Return the digest of the weights in a file.
-
-    Args:
-        path: The file.
-        model: The model that the file was saved from. Afterwards it holds the file's weights.
-    """
+    """Return the digest of the weights in a file, which the model then holds. The file was saved from the model."""
     for weight in model.weights:
         weight.assign(keras.ops.zeros_like(weight))  # so that a weight missing from the file changes the digest
     model.load_weights(path)

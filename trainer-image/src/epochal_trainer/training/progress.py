@@ -10,45 +10,38 @@ import keras
 from epochal_api.report import BestEpoch
 from epochal_api.training import Training
 
-from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
+from epochal_trainer.checkpoint import Checkpointer, Position, Snapshot, ValidationBackup
 from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, best
-from epochal_trainer.reporting.finish import Finish
+from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)
 
-LINE_EVERY = 30.0
+LOG_INTERVAL = 30.0
 """Seconds between log lines within an epoch."""
-
-_RANGE = (
-    "so does spec.training.precision: mixed_bfloat16, since what layers compute in float16 must stay below 65,504; "
-)
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """A callback that follows a training: it counts steps, collects epochs, and stops the training when requested.
 
     Its work per step is a few instructions: Keras calls `on_train_batch_begin` without metric values, so nothing waits
-    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback `last` runs after
-    them.
+    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback `final_callback`
+    runs after them.
 
     Args:
-        training: How to train.
         steps: Steps of an epoch.
-        stopping: Holds the request to stop.
         monitor: The monitored metric, which ranks the epochs.
         on_epoch: Called with the epochs so far at the end of each epoch.
         on_step: Called at each step, also of validation, with the number of finished epochs and of finished steps in
             the running epoch.
         checkpointer: Takes checkpoints; None to take no checkpoints.
-        finish: Holds the request to finish early.
-        least: Minimum number of epochs before an early finish.
-        without_weights: Values of the monitored metric in epochs whose weights this training lacks: the best epoch of
-            the trainings that it continues, and an epoch whose weights were lost.
+        min_epochs: Minimum number of epochs before an early finish.
+        values_without_weights: Values of the monitored metric in epochs whose weights this training lacks: the best
+            epoch of the trainings that it continues, and an epoch whose weights were lost.
 
     Attributes:
         finished_early: Whether the training was finished early on request.
@@ -65,15 +58,15 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         on_epoch: Callable[[Sequence[Epoch]], None],
         on_step: Callable[[int, int], None],
         checkpointer: Checkpointer | None = None,
-        finish: Finish | None = None,
-        least: int = 1,
-        without_weights: Sequence[float] = (),
+        finish: FinishRequest | None = None,
+        min_epochs: int = 1,
+        values_without_weights: Sequence[float] = (),
     ) -> None:
         super().__init__()
         self.history: list[Epoch] = []
         self.finished_early = False
         self.stopped = False
-        self.last = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, **__: self._after_callbacks())
+        self.final_callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, **__: self._after_callbacks())
         self._epochs = training.epochs
         self._steps = steps
         self._stopping = stopping
@@ -81,24 +74,24 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_epoch = on_epoch
         self._on_step = on_step
         self._checkpointer = checkpointer
-        self._ends_on_nan = training.terminate_on_nan
-        self._finish = finish or Finish()
-        self._least = least
+        self._terminate_on_nan = training.terminate_on_nan
+        self._finish = finish or FinishRequest()
+        self._min_epochs = min_epochs
         self._stop_after = training.stop_after_epoch or training.epochs
-        self._without_weights = without_weights
+        self._values_without_weights = values_without_weights
         self._step = 0
         self._is_best = False
         self._began = time.monotonic()
-        self._next_line = math.inf
-        self._before_validation: BeforeValidation | None = None
+        self._next_log = math.inf
+        self._before_validation: ValidationBackup | None = None
         self._validation_began = self._began
 
     def position(self) -> dict[str, Any]:
         """Return the progress within the running epoch, as fields of a report. Safe to call from any thread."""
-        after = self._last_epoch(len(self.history) + 1)
-        return {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": after}
+        last_epoch = self._last_epoch(len(self.history) + 1)
+        return {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": last_epoch}
 
-    def at(self) -> str:
+    def describe_position(self) -> str:
         """Return the current step and epoch as text for users."""
         return f"step {min(self._step + 1, self._steps)} of {self._steps} of epoch {len(self.history) + 1}"
 
@@ -112,7 +105,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._step = snapshot.state.position.step
         self._began = time.monotonic() - snapshot.state.seconds
 
-    def restored(self, snapshot: Snapshot) -> None:
+    def resume_with_checkpointer(self, snapshot: Snapshot) -> None:
         """Take over from a checkpoint that was just restored into the model and the callbacks."""
         self.resume(snapshot)
         if self._checkpointer is not None:
@@ -122,7 +115,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         """Start the clock of the epoch."""
         del epoch, logs
         self._began = time.monotonic()
-        self._next_line = self._began + LINE_EVERY
+        self._next_log = self._began + LOG_INTERVAL
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Record the step, take a checkpoint if it is due, end the training on request, and log progress."""
@@ -133,15 +126,15 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpointer.check()
             if self._stopping.requested or self._checkpointer.due_within():
                 self._check_running_loss()
-                self._store(self._checkpointer, batch, time.monotonic())
+                self._store_checkpoint(self._checkpointer, batch, time.monotonic())
         self._stopping.check()
-        if (now := time.monotonic()) >= self._next_line:
-            self._next_line = now + LINE_EVERY
+        if (now := time.monotonic()) >= self._next_log:
+            self._next_log = now + LOG_INTERVAL
             self._check_running_loss()
-            left = self._seconds_left()
-            rest = f"  {duration(left)} left" if left else ""
+            seconds_left = self._seconds_left()
+            time_left = f"  {duration(seconds_left)} left" if seconds_left else ""
             number = f"{len(self.history) + 1:>{len(str(self._epochs))}}"
-            log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, rest)
+            log.info("Epoch %s/%d  step %d/%d%s", number, self._epochs, batch, self._steps, time_left)
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Take a checkpoint before the validation if it is due, else copy the state for a checkpoint during it."""
@@ -153,7 +146,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._validation_began = time.monotonic()
         if self._checkpointer.due_within():
             self._check_running_loss()
-            self._store(self._checkpointer, self._steps, self._validation_began)
+            self._store_checkpoint(self._checkpointer, self._steps, self._validation_began)
         else:
             self._before_validation = self._checkpointer.before_validation()
 
@@ -164,32 +157,32 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         if self._checkpointer is not None:
             self._checkpointer.check()
             if self._stopping.requested and self._before_validation is not None:
-                self._before_validation.put_back()
+                self._before_validation.restore()
                 self._before_validation = None  # frees a copy that may be as large as the network
-                self._store(self._checkpointer, self._steps, self._validation_began)
+                self._store_checkpoint(self._checkpointer, self._steps, self._validation_began)
         self._stopping.check()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Add the epoch to the history, check its loss, and log and report the epoch."""
         self._before_validation = None  # frees a copy that may be as large as the network
-        metrics = history.figures(logs or {})
+        metrics = history.metric_values(logs or {})
         seconds = time.monotonic() - self._began
         rate = getattr(self.model.optimizer, "learning_rate", None)
         self.history.append(Epoch(epoch + 1, seconds, None if rate is None else float(rate), metrics))
         self._step = 0
         self._on_step(len(self.history), 0)
         self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
-        found = best(self.history, self._monitor)
-        self._is_best = found is not None and found.epoch == epoch + 1
-        self.end_if_requested()
-        left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
-        label = self._best_label(found) if found is not None and self._is_best else None
-        log.info("%s", history.line(self.history[-1], epochs=self._epochs, left=left, best=label))
+        best_epoch = best(self.history, self._monitor)
+        self._is_best = best_epoch is not None and best_epoch.epoch == epoch + 1
+        self.finish_if_requested()
+        seconds_left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)
+        label = self._best_label(best_epoch) if best_epoch is not None and self._is_best else None
+        log.info("%s", history.log_line(self.history[-1], epochs=self._epochs, left=seconds_left, best=label))
         self._on_epoch(self.history)
 
-    def _best_label(self, found: BestEpoch) -> str:
+    def _best_label(self, best_epoch: BestEpoch) -> str:
         """Return the label of the best epoch: "best since epoch …" if the weights of a better epoch are missing."""
-        if not any(self._monitor.better(value, found.value) for value in self._without_weights):
+        if not any(self._monitor.is_better(value, best_epoch.value) for value in self._values_without_weights):
             return "best"
         return f"best since epoch {next(epoch.number for epoch in self.history if epoch.comparable)}"
 
@@ -205,57 +198,47 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.stop_if_due()  # The checkpoint does not store the stop: a training that resumes from it continues.
 
     def stop_if_due(self) -> bool:
-        """Stop after the finished epochs if spec.training.stopAfterEpoch is reached and no callback has ended it.
-
-        Returns:
-            Whether the training stops.
-        """
+        """Stop at spec.training.stopAfterEpoch, unless a callback has ended the training; return whether it stops."""
         if self._stop_after <= len(self.history) < self._epochs and not self.model.stop_training:
             self.stopped = True
             self.model.stop_training = True
         return self.stopped
 
     def _last_epoch(self, epoch: int) -> int | None:
-        """Return the last epoch of an early finish, or None if no early finish is requested.
+        """Return the last epoch of an early finish, from `epoch` on, or None if no early finish is requested."""
+        last_epoch = self._finish.last_epoch(max(epoch, self._min_epochs))
+        return None if last_epoch is None else min(last_epoch, self._stop_after)
 
-        Args:
-            epoch: The first epoch that may be the last.
-        """
-        after = self._finish.after(max(epoch, self._least))
-        return None if after is None else min(after, self._stop_after)
-
-    def end_if_requested(self) -> bool:
-        """End the training early after the finished epochs if that is requested, as a callback of the user would.
-
-        Returns:
-            Whether the training ends early.
-        """
+    def finish_if_requested(self) -> bool:
+        """Finish the training early if that is requested, as a callback of the user would; return whether it ends."""
         epoch = len(self.history)
-        after = self._last_epoch(epoch)
-        if after is not None and after <= epoch < self._epochs:
+        last_epoch = self._last_epoch(epoch)
+        if last_epoch is not None and last_epoch <= epoch < self._epochs:
             self.finished_early = True
             self.model.stop_training = True
         return self.finished_early
 
-    def _store(self, checkpointer: Checkpointer, step: int, now: float) -> None:
+    def _store_checkpoint(self, checkpointer: Checkpointer, step: int, now: float) -> None:
         """Take a checkpoint within the running epoch."""
         position = Position(epoch=len(self.history), step=step, begun=True)
         checkpointer.store(checkpointer.capture(position, self.history, seconds=now - self._began))
 
     def _check_running_loss(self) -> None:
         tracker = next((metric for metric in self.model.metrics if metric.name == "loss"), None)
-        if self._step and tracker is not None and self._ends_on_nan:
+        if self._step and tracker is not None and self._terminate_on_nan:
             self._check_loss(float(tracker.result()), f"after step {self._step} of epoch {len(self.history) + 1}")
 
-    def _check_loss(self, loss: float, when: str) -> None:
-        if self._ends_on_nan and not math.isfinite(loss):
-            half = self.model.dtype_policy.compute_dtype == "float16"
+    def _check_loss(self, loss: float, position: str) -> None:
+        if self._terminate_on_nan and not math.isfinite(loss):
+            is_float16 = self.model.dtype_policy.compute_dtype == "float16"
+            range_advice = "mixed_bfloat16 as spec.training.precision, since float16 has no values above 65,504, "
             raise bad_data(
                 "NonFiniteLoss",
-                f"the loss is {loss} {when}: training cannot go on from there. A lower learning rate "
-                "(spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a Rescaling or "
-                "Normalization layer first), or a loss that fits the last layer's activation usually help; "
-                f"{_RANGE if half else ''}spec.training.terminateOnNaN: false lets it go on all the same",
+                f"the loss is {loss} {position}, so the training cannot continue. Usual remedies: a lower learning "
+                "rate (spec.training.optimizer), clipnorm: 1.0 beside it, features scaled to about -1 to 1 (a "
+                f"Rescaling or Normalization layer first), {range_advice if is_float16 else ''}or a loss that fits the "
+                "last layer's activation. With spec.training.terminateOnNaN: false, the training continues with such "
+                "a loss",
             )
 
     def _seconds_left(self) -> float | None:

@@ -16,7 +16,7 @@ from epochal_trainer import job as jobs
 from epochal_trainer.data.samples import DataSets
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.model import callbacks as user_callbacks
-from epochal_trainer.model.compile import described_loss, described_optimizer
+from epochal_trainer.model.compile import loss_spec, optimizer_spec
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.history import Epoch
@@ -25,14 +25,14 @@ from epochal_trainer.reporting.tensorboard import Scalars
 from epochal_trainer.training import fit
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Context
-from epochal_trainer.training.models import Trained
+from epochal_trainer.training.models import TrainingResult
 from epochal_trainer.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
 STAGING = "checkpoint"
 """Folder for the files of a checkpoint that is being stored or restored."""
-_LAST_WORDS_SECONDS = 30.0
+_SHUTDOWN_SECONDS = 30.0
 """Seconds of the grace period that remain after the last checkpoint, for the log and the last report."""
 _OLD_CHECKPOINT_SECONDS = 20.0
 """Seconds that a failed training waits until an earlier checkpoint is stored."""
@@ -54,23 +54,11 @@ def train(
     store: checkpoint.Store,
     attempt: int,
     on_epoch: Callable[[Sequence[Epoch]], None],
-) -> Trained:
-    """Train the model, and return after the last checkpoint is stored.
+) -> TrainingResult:
+    """Train the model, and return the result after the last checkpoint is stored.
 
-    Args:
-        context: The TrainingJob, and the objects of the run.
-        model: The model, compiled, its metrics built.
-        data: The data sets for training and validation.
-        callbacks: The user's callbacks.
-        monitor: The monitored metric, which ranks the epochs.
-        checks: Checks the training, and warns.
-        start: The checkpoint to resume from, if there is one.
-        store: Stores checkpoints.
-        attempt: The number of the attempt.
-        on_epoch: Called with the epochs so far at the end of each epoch. It must not block.
-
-    Returns:
-        The result of the training.
+    The model is compiled, and its metrics are built. `on_epoch` is called with the epochs so far at the end of each
+    epoch, and must not block.
 
     Raises:
         Failure: If the training fails, or storing it fails.
@@ -83,22 +71,23 @@ def train(
     scalars = Scalars(context.scratch / TENSORBOARD)
     costs = checkpoint.Costs()
     writer = checkpoint.Writer(store.write, costs)
-    weights = checkpoint.BestWeights(model, callbacks, costs) if context.keeps_best else None
+    best_weights = checkpoint.BestWeights(model, callbacks, costs) if context.keeps_best else None
 
     def on_epoch_end(epochs: Sequence[Epoch]) -> None:
         scalars.write(epochs[-1])
         on_epoch(epochs)
-        checks.epochs(epochs)
-        reporter.update(**_reached(epochs, monitor))
+        checks.check_epochs(epochs)
+        reporter.update(**_progress_of_epochs(epochs, monitor))
 
-    lost = _value_of(facts.lost, start.snapshot.history, monitor) if start else None
+    lost_value = _epoch_value(facts.lost, start.snapshot.history, monitor) if start else None
+    better_values = (facts.before.value if facts.before else None, lost_value)
     progress = Progress(
         training,
         steps=order.steps,
         stopping=stopping,
         monitor=monitor,
         on_epoch=on_epoch_end,
-        on_step=context.watchdog.at,
+        on_step=context.watchdog.record_step,
         checkpointer=checkpoint.Checkpointer(
             training.checkpoint,
             model=model,
@@ -109,40 +98,45 @@ def train(
             facts=facts,
             attempt=attempt,
             versions=versions(),
-            best=weights,
+            best=best_weights,
         ),
         finish=context.finish,
         # No results are made from the epochs of another training alone.
-        least=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
-        without_weights=[value for value in (facts.before.value if facts.before else None, lost) if value is not None],
+        min_epochs=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
+        values_without_weights=[value for value in better_values if value is not None],
     )
     sizes = training.epochs, order.steps, order.batch_size
     log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
     if training.stop_after_epoch is not None:
-        log.info("It stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
-    checks.resumed(facts)  # Before the checkpoint is refused because of other data.
-    start = checkpoint.fitted(start, model, facts, versions()) if start else None
+        log.info("The training stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
+    checks.check_resume(facts)  # Before the checkpoint is refused because of other data.
+    start = checkpoint.fit_to_model(start, model, facts, versions()) if start else None
     if start is not None:
-        checks.best_weights(facts.lost or start.snapshot.lost)
+        checks.check_best_weights(facts.lost or start.snapshot.lost)
         # The log of another training is not restored.
         copies = start.snapshot.files
-        files.put_back({path: copy for path, copy in copies.items() if start.own or path != LOG})
+        files.restore({path: copy for path, copy in copies.items() if start.own or path != LOG})
         for epoch in start.snapshot.history:
             scalars.write(epoch)
         progress.resume(start.snapshot)
-        log.info("Going on from %s", start)
+        log.info("Resuming from %s", start)
     reporter.position = progress.position
-    reporter.update(stage="Training", **reached_before(start, monitor) | {"steps_per_epoch": order.steps})
-    reporter.settle(_ANSWER_SECONDS)
+    reporter.update(stage="Training", **reported_progress(start, monitor) | {"steps_per_epoch": order.steps})
+    reporter.wait_for_answer(_ANSWER_SECONDS)
     _fit(context, model, data, callbacks, progress=progress, writer=writer, start=start.snapshot if start else None)
     reporter.position = dict
     scalars.close()
-    checks.epochs(progress.history)  # The resumed training may have had no epochs left.
+    checks.check_epochs(progress.history)  # The resumed training may have had no epochs left.
     _report_end(context, progress)
-    held = user_callbacks.restored_epoch(callbacks)
-    averages = user_callbacks.leaves_averages(model.optimizer, callbacks)
-    trained = _result(progress, facts, monitor, held=held, averages=averages, kept=weights.kept if weights else None)
-    return replace(trained, checkpoints=costs.dump())
+    result = _result(
+        progress,
+        facts,
+        monitor,
+        restored_epoch=user_callbacks.restored_epoch(callbacks),
+        has_averages=user_callbacks.ends_with_averages(model.optimizer, callbacks),
+        kept=best_weights.kept if best_weights else None,
+    )
+    return replace(result, checkpoints=costs.dump())
 
 
 def _fit(
@@ -159,7 +153,7 @@ def _fit(
     training, stopping = context.job.spec.training, context.stopping
     with stopping.deferred():
         try:
-            with context.watchdog.watched(training.stall_seconds):
+            with context.watchdog.watch(training.stall_seconds):
                 fit.fit(
                     model,
                     training,
@@ -175,7 +169,7 @@ def _fit(
                 stopping.check()
             stopping.check()  # Not checked since the last step: a newer attempt may be storing the results.
         except Terminated:
-            if not writer.flush(GRACE_SECONDS - _LAST_WORDS_SECONDS - stopping.seconds):
+            if not writer.flush(GRACE_SECONDS - _SHUTDOWN_SECONDS - stopping.seconds):
                 log.warning("The last checkpoint could not be stored in time: the one before it will be used.")
             raise
         except Exception:
@@ -187,19 +181,19 @@ def _fit(
 
 def _report_end(context: Context, progress: Progress) -> None:
     """Report and log the last epoch, and why there are no more."""
-    ended, epochs = len(progress.history), context.job.spec.training.epochs
+    finished, epochs = len(progress.history), context.job.spec.training.epochs
     context.reporter.update(
         step=0,
         seconds_left=None,
-        finish_after_epoch=ended if progress.finished_early else None,
-        stopped_after_epoch=ended if progress.stopped else None,
+        finish_after_epoch=finished if progress.finished_early else None,
+        stopped_after_epoch=finished if progress.stopped else None,
     )
     if progress.stopped:
-        log.info("Stopped after epoch %d of %d (spec.training.stopAfterEpoch)", ended, epochs)
+        log.info("Stopped after epoch %d of %d (spec.training.stopAfterEpoch)", finished, epochs)
     elif progress.finished_early:
-        log.info("Finished early on request (spec.finish), after epoch %d of %d", ended, epochs)
-    elif ended < epochs:
-        log.info("Stopped early, after epoch %d of %d", ended, epochs)
+        log.info("Finished early on request (spec.finish), after epoch %d of %d", finished, epochs)
+    elif finished < epochs:
+        log.info("Stopped early, after epoch %d of %d", finished, epochs)
 
 
 def _result(
@@ -207,35 +201,35 @@ def _result(
     facts: checkpoint.Facts,
     monitor: Monitor,
     *,
-    held: int | None,
-    averages: bool,
-    kept: checkpoint.Kept | None,
-) -> Trained:
+    restored_epoch: int | None,
+    has_averages: bool,
+    kept: checkpoint.EpochWeights | None,
+) -> TrainingResult:
     """Return the result of a training.
 
-    Args:
-        progress: The progress of the training.
-        facts: The description of the training in its checkpoints.
-        monitor: The monitored metric.
-        held: The epoch whose weights a callback has restored; None for the last epoch.
-        averages: Whether the model holds averaged weights that no epoch was validated with.
-        kept: The weights that were kept last.
+    `restored_epoch` is the epoch whose weights a callback has restored. `has_averages` is true if the model holds
+    averaged weights that no epoch was validated with. `kept` are the weights that were kept last.
     """
-    epochs, found = progress.history, best(progress.history, monitor)
-    holds = held or len(epochs)
-    result = Trained(
-        epochs, finished_early=progress.finished_early, stopped=progress.stopped, holds=holds, best=found, kept=None
+    epochs, best_epoch = progress.history, best(progress.history, monitor)
+    model_epoch = restored_epoch or len(epochs)
+    result = TrainingResult(
+        epochs,
+        finished_early=progress.finished_early,
+        stopped=progress.stopped,
+        model_epoch=model_epoch,
+        best=best_epoch,
+        best_weights=kept if kept and best_epoch and kept.epoch == best_epoch.epoch else None,
     )
-    if found is None:
+    if best_epoch is None:
         return result
-    before, lost = facts.before, _value_of(facts.lost, epochs, monitor)
-    equal = epochs[holds - 1].comparable and _value_of(holds, epochs, monitor) == found.value
+    before, lost_value = facts.before, _epoch_value(facts.lost, epochs, monitor)
+    has_best_value = _epoch_value(model_epoch, epochs, monitor) == best_epoch.value
+    is_equal = epochs[model_epoch - 1].comparable and has_best_value
     return replace(
         result,
-        kept=kept if kept and kept.epoch == found.epoch else None,
-        as_good=found.epoch != holds and equal and not averages,
-        before=before if before and monitor.better(before.value, found.value) else None,
-        lost=facts.lost if lost is not None and monitor.better(lost, found.value) else None,
+        is_tied=best_epoch.epoch != model_epoch and is_equal and not has_averages,
+        earlier_best=before if before and monitor.is_better(before.value, best_epoch.value) else None,
+        lost_epoch=facts.lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
     )
 
 
@@ -244,13 +238,13 @@ def _facts(job: TrainingJob, data: DataSets, start: checkpoint.Start | None, mon
     training = job.spec.training
     order = data.train.order(batch_size=training.batch_size, seed=training.seed)
     facts = checkpoint.Facts(
-        loss=described_loss(training),
-        callbacks=user_callbacks.described(training.callbacks),
+        loss=loss_spec(training),
+        callbacks=user_callbacks.callback_specs(training.callbacks),
         samples=order.samples,
         batch_size=order.batch_size,
         steps=order.steps,
         seed=order.seed,
-        optimizer=described_optimizer(training),
+        optimizer=optimizer_spec(training),
         data=data.digests,
         division=data.division,
         recipe=jobs.recipe(job),
@@ -258,33 +252,29 @@ def _facts(job: TrainingJob, data: DataSets, start: checkpoint.Start | None, mon
     return checkpoint.continued_facts(start, facts, monitor)
 
 
-def _value_of(number: int | None, epochs: Sequence[Epoch], monitor: Monitor) -> float | None:
+def _epoch_value(number: int | None, epochs: Sequence[Epoch], monitor: Monitor) -> float | None:
     """Return the monitored metric's value in the epoch with a number, counted from 1; None without a number."""
     return epochs[number - 1].metrics.get(monitor.metric) if number is not None else None
 
 
-def reached_before(start: checkpoint.Start | None, monitor: Monitor | None = None) -> dict[str, Any]:
+def reported_progress(start: checkpoint.Start | None, monitor: Monitor | None = None) -> dict[str, Any]:
     """Return the progress of earlier attempts as fields of a report, so that the status never shows less progress.
 
     The best epoch is missing until the monitored metric is known, which depends on the data.
-
-    Args:
-        start: The checkpoint to resume from, if there is one.
-        monitor: The monitored metric; None while it is unknown.
     """
     if start is None:
         return {}
     state, epochs = start.snapshot.state, start.snapshot.history
-    at = {"epoch": state.position.epoch, "step": state.position.step, "steps_per_epoch": state.facts.steps}
-    return at | (_reached(epochs, monitor) if epochs else {})
+    position = {"epoch": state.position.epoch, "step": state.position.step, "steps_per_epoch": state.facts.steps}
+    return position | (_progress_of_epochs(epochs, monitor) if epochs else {})
 
 
-def _reached(epochs: Sequence[Epoch], monitor: Monitor | None) -> dict[str, Any]:
+def _progress_of_epochs(epochs: Sequence[Epoch], monitor: Monitor | None) -> dict[str, Any]:
     last = epochs[-1]
     return {
         "epoch": last.number,
         "seconds_per_epoch": last.seconds,
-        "metrics": history.reported(last.metrics, monitor.metric if monitor else "loss"),
+        "metrics": history.report_metrics(last.metrics, monitor.metric if monitor else "loss"),
         "best": best(epochs, monitor) if monitor else None,
     }
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from epochal_trainer.reporting.last_words import LastWords
+from epochal_trainer.reporting.termination_message import TerminationMessage
 
 log = logging.getLogger(__name__)
 
@@ -18,102 +18,91 @@ HANGING = "Hanging"
 """Reason in the termination message of a training that hangs."""
 EXIT_CODE = os.EX_TEMPFAIL
 """Exit code of a training that hangs. The training is retried, and the hang counts as a crash."""
-LONGEST_TICK = 1.0
+MAX_CHECK_INTERVAL = 1.0
 STANDARD_ERROR = 2
-LAST_RESORT = 60.0
+GIL_HANG_SECONDS = 60.0
 """Seconds beyond `stall_seconds` after which the whole Python process counts as hanging."""
-WORDS_SECONDS = 10.0
+REPORT_SECONDS = 10.0
 """Seconds that a hanging training may take to log and write its termination message: this may hang, too."""
 
 
 class Watchdog:
     """Records the position of a training at every step, and ends the process when no step follows in time.
 
-    The training calls `at` at each step, also of validation, within `watched`. Any other work in between takes less
-    time than `stall_seconds`, because it does not wait for a storage.
-
-    Args:
-        words: Takes the position, and writes the termination message.
+    The training calls `record_step` at each step, also of validation, within `watch`. Any other work in between takes
+    less time than `stall_seconds`, because it does not wait for a storage.
     """
 
-    def __init__(self, words: LastWords) -> None:
+    def __init__(self, words: TerminationMessage) -> None:
         self._words = words
-        self._beat: object = None
+        self._last_step: object = None
 
-    def at(self, epoch: int, step: int) -> None:
-        """Record the position of the training, as a sign of life. A call takes about two microseconds.
-
-        Args:
-            epoch: Finished epochs.
-            step: Finished steps of the running epoch.
-        """
-        self._beat = object()
-        self._words.place(epoch, step)
+    def record_step(self, epoch: int, step: int) -> None:
+        """Record the position of the training, as a sign of life. A call takes about two microseconds."""
+        self._last_step = object()
+        self._words.set_position(epoch, step)
 
     @contextmanager
-    def watched(self, stall_seconds: int) -> Iterator[None]:
-        """End the process with EXIT_CODE if the code within the context does not call `at` in time.
+    def watch(self, stall_seconds: int) -> Iterator[None]:
+        """End the process with EXIT_CODE if the code within the context does not call `record_step` in time.
 
         Time in which the process does not run is not counted, such as a stopped process or a paused machine.
-
-        Args:
-            stall_seconds: The longest time from one call of `at` to the next.
         """
-        main = threading.get_ident()
-        ended = threading.Event()
-        watchdog = threading.Thread(target=self._watch, args=(stall_seconds, main, ended), name="watchdog", daemon=True)
-        self._beat = object()
+        finished = threading.Event()
+        arguments = stall_seconds, threading.get_ident(), finished
+        watchdog = threading.Thread(target=self._run, args=arguments, name="watchdog", daemon=True)
+        self._last_step = object()
         watchdog.start()
         try:
             yield
         finally:
-            ended.set()
+            finished.set()
             watchdog.join()
 
-    def _watch(self, patience: int, thread: int, ended: threading.Event) -> None:
-        tick = min(LONGEST_TICK, patience / 10)
-        idle, beat, before = 0.0, self._beat, time.monotonic()
+    def _run(self, stall_seconds: int, thread: int, finished: threading.Event) -> None:
+        interval = min(MAX_CHECK_INTERVAL, stall_seconds / 10)
+        idle, last_step, checked = 0.0, self._last_step, time.monotonic()
         try:
             while True:
                 # A hang that holds the GIL stops this thread too. faulthandler's timer needs no GIL, and ends such a
                 # process.
-                faulthandler.dump_traceback_later(patience + LAST_RESORT, exit=True, file=STANDARD_ERROR)
-                if ended.wait(tick):
+                faulthandler.dump_traceback_later(stall_seconds + GIL_HANG_SECONDS, exit=True, file=STANDARD_ERROR)
+                if finished.wait(interval):
                     return
                 now = time.monotonic()
-                if self._beat is not beat:
-                    idle, beat = 0.0, self._beat
+                if self._last_step is not last_step:
+                    idle, last_step = 0.0, self._last_step
                 else:
                     # If this thread did not run either, the whole process was paused: that is no hang of the training.
-                    idle += min(now - before, 2 * tick)
-                before = now
-                if idle >= patience:
-                    self._end(patience, thread)
+                    idle += min(now - checked, 2 * interval)
+                checked = now
+                if idle >= stall_seconds:
+                    self._end_process(stall_seconds, thread)
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _end(self, patience: int, thread: int) -> None:
+    def _end_process(self, stall_seconds: int, thread: int) -> None:
         """End the process without cleanup, because cleanup would wait for the code that hangs."""
         try:
-            saying = threading.Thread(target=self._say, args=(patience, thread), daemon=True)
-            saying.start()
-            saying.join(WORDS_SECONDS)
+            report = threading.Thread(target=self._report_hang, args=(stall_seconds, thread), daemon=True)
+            report.start()
+            report.join(REPORT_SECONDS)
         finally:
             os._exit(EXIT_CODE)
 
-    def _say(self, patience: int, thread: int) -> None:
+    def _report_hang(self, stall_seconds: int, thread: int) -> None:
         frames = sys._current_frames()  # noqa: SLF001 - Python has no public function for it
-        position, frame = self._words.position, frames[thread]
-        place = f"at {frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"
-        where = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
+        code, line = frames[thread].f_code, frames[thread].f_lineno
+        position = self._words.position
+        last_step = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
         message = (
-            f"no step was finished for {patience} s, as spec.training.stallSeconds says, after {where}: the training "
-            f"hangs {place}"
+            f"no step was finished for {stall_seconds} s (spec.training.stallSeconds) after {last_step}: the training "
+            f"hangs at {code.co_filename}:{line}, in {code.co_qualname}"
         )
-        self._words.leave(HANGING, message)
-        names = {each.ident: each.name for each in threading.enumerate()}
+        self._words.write_final(HANGING, message)
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
         for number, frame in frames.items():
             stack = "".join(traceback.format_stack(frame))
-            log.error("Thread %s stands here:\n%s", names.get(number, number), stack.rstrip())
+            log.error("Stack of thread %s:\n%s", names.get(number, number), stack.rstrip())
         log.error("%s: %s", HANGING, message)
         logging.shutdown()

@@ -1,7 +1,6 @@
 import gzip
 import io
 import re
-import tracemalloc
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.data.formats import npz
-from epochal_trainer.data.formats.npz_names import Names, Role
-from epochal_trainer.data.memory import Memory
-from epochal_trainer.data.samples import Array, Samples
-from epochal_trainer.data.source import Source
+from epochal_trainer.data.formats.npz_names import ArrayNames, Role
+from epochal_trainer.data.memory import MemoryBudget
+from epochal_trainer.data.samples import Array
+from epochal_trainer.data.source import DataFile
 from epochal_trainer.lib.failures import Failure
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from tests.unit.trainer.expect import expect_failure, expect_peak_memory
 
 X = np.arange(12.0).reshape(3, 4)
 Y = np.array([0, 1, 2])
@@ -42,8 +43,18 @@ def npy(header: str, data: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
 
 
-def read(source: Source, memory: Memory) -> Samples:
-    return npz.read(source, ["train"], memory)["train"]
+Read = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def read_sets(source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget]) -> Read:
+    """Reads the data sets with some roles, or the training set, from the content of a file."""
+    return lambda content, *roles: npz.read(source(content), roles, memory())
+
+
+@pytest.fixture(scope="session")
+def read(read_sets: Read) -> Read:
+    return lambda content: read_sets(content, "train")["train"]
 
 
 @given(
@@ -52,17 +63,9 @@ def read(source: Source, memory: Memory) -> Samples:
     fortran=st.booleans(),
     gzipped=st.booleans(),
 )
-def test_reads_what_numpy_wrote(
-    source: Callable[[bytes], Source],
-    *,
-    memory: Callable[[], Memory],
-    x: Array,
-    compressed: bool,
-    fortran: bool,
-    gzipped: bool,
-) -> None:
+def test_read(read: Read, *, x: Array, compressed: bool, fortran: bool, gzipped: bool) -> None:
     content = encode(compressed=compressed, x=np.asfortranarray(x) if fortran else x, y=Y)
-    found = read(source(gzip.compress(content) if gzipped else content), memory())
+    found = read(gzip.compress(content) if gzipped else content)
     np.testing.assert_array_equal(found.features, x)
     np.testing.assert_array_equal(found.labels, Y)
     assert found.features.dtype.isnative
@@ -81,17 +84,16 @@ def test_reads_what_numpy_wrote(
         ("x_train y_train x y", "test", "x y"),
     ],
 )
-def test_chooses_by_name(names: str, role: Role, chosen: str) -> None:
-    assert npz.choose(names.split(), role, "file")[:2] == tuple(chosen.split())
+def test_choose_arrays(names: str, role: Role, chosen: str) -> None:
+    assert npz.choose_arrays(names.split(), role, "file")[:2] == tuple(chosen.split())
 
 
 @pytest.mark.parametrize(
     ("names", "role"), [("x_train y_train", "test"), ("x", "train"), ("a b", "train"), ("x_train y_test", "train")]
 )
-def test_says_which_names_are_missing(names: str, role: Role) -> None:
-    with pytest.raises(Failure, match=f"file holds .*: for spec.data.{role} it must hold .* x and y") as caught:
-        npz.choose(names.split(), role, "file")
-    assert caught.value.reason == "MissingArrays"
+def test_missing_arrays(names: str, role: Role) -> None:
+    with expect_failure("MissingArrays", f"file holds .*: for spec.data.{role} it must hold .* x and y"):
+        npz.choose_arrays(names.split(), role, "file")
 
 
 @pytest.mark.parametrize(
@@ -104,31 +106,26 @@ def test_says_which_names_are_missing(names: str, role: Role) -> None:
         ("a b", "train", "features and labels$"),
     ],
 )
-def test_says_which_names_may_have_been_meant(names: str, role: Role, advice: str) -> None:
-    with pytest.raises(Failure, match=advice) as caught:
-        npz.choose(names.split(), role, "file")
-    assert caught.value.reason == "MissingArrays"
+def test_missing_arrays_with_suggested_names(names: str, role: Role, advice: str) -> None:
+    with expect_failure("MissingArrays", advice):
+        npz.choose_arrays(names.split(), role, "file")
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_every_cut_is_noticed(
-    source: Callable[[bytes], Source], *, memory: Callable[[], Memory], compressed: bool
-) -> None:
+def test_truncated_file(read: Read, *, compressed: bool) -> None:
     content = encode(compressed=compressed, x=X, y=Y)
     for length in range(len(content)):
-        with pytest.raises(Failure, check=lambda failure: failure.reason == "TruncatedData"):
-            read(source(content[:length]), memory())
+        with expect_failure("TruncatedData"):
+            read(content[:length])
 
 
 @given(data=st.data())
-def test_a_changed_byte_never_gives_other_numbers(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], data: st.DataObject
-) -> None:
+def test_changed_byte_never_changes_the_arrays(read: Read, data: st.DataObject) -> None:
     content = bytearray(encode(x=X, y=Y))
     position = data.draw(st.integers(0, len(content) - 1))
     content[position] ^= data.draw(st.integers(1, 255))
     try:
-        found = read(source(bytes(content)), memory())
+        found = read(bytes(content))
     except Failure:
         return
     np.testing.assert_array_equal(found.features, X)
@@ -138,20 +135,17 @@ def test_a_changed_byte_never_gives_other_numbers(
 @pytest.mark.parametrize(
     ("array", "what"),
     [
-        (np.array([1, "a"], dtype=object), "Python objects: .*class indices by names, y = numpy.unique"),
-        (np.array(["a", "b"]), r"elements of type <U1: .*by names, y = numpy.unique\(y, return_inverse=True\)$"),
+        (np.array([1, "a"], dtype=object), "Python objects: .*class indices with names, y = numpy.unique"),
+        (np.array(["a", "b"]), r"elements of type <U1: .*with names, y = numpy.unique\(y, return_inverse=True\)$"),
         (np.array([1j]), "elements of type complex128: it must hold booleans, integers or floats of at most 64 bits$"),
         (np.array(["2026-01-01"], dtype="M8[D]"), "elements of type datetime64"),
         (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), "elements of type"),
         (np.zeros(2, dtype=np.longdouble), "elements of type float128"),
     ],
 )
-def test_arrays_of_no_numbers_are_refused(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], array: Array, what: str
-) -> None:
-    with pytest.raises(Failure, match=rf"file\[x\] holds {what}") as caught:
-        read(source(encode(x=array, y=Y)), memory())
-    assert caught.value.reason == "UnsupportedType"
+def test_unsupported_types(read: Read, array: Array, what: str) -> None:
+    with expect_failure("UnsupportedType", rf"file\[x\] holds {what}"):
+        read(encode(x=array, y=Y))
 
 
 @pytest.mark.parametrize(
@@ -169,66 +163,42 @@ def test_arrays_of_no_numbers_are_refused(
     ],
 )
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_header_that_lies_is_damage(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], content: bytes, compression: int
-) -> None:
-    with pytest.raises(Failure) as caught:
-        read(source(zipped("x", content, compression)), memory())
-    assert caught.value.reason == "DamagedData"
+def test_invalid_array_header(read: Read, content: bytes, compression: int) -> None:
+    with expect_failure("DamagedData"):
+        read(zipped("x", content, compression))
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
-def test_a_bomb_is_refused_before_it_is_expanded(
-    source: Callable[[bytes], Source], *, memory: Callable[[], Memory], gzipped: bool
-) -> None:
+def test_compression_bomb(read: Read, *, gzipped: bool) -> None:
     content = encode(compressed=not gzipped, x=np.zeros(70_000_000, "u1"), y=Y)
-    file = source(gzip.compress(content, 1) if gzipped else content)
-    del content
-    tracemalloc.start()
-    try:
-        with pytest.raises(Failure, match=r"takes .* bytes in memory") as caught:
-            read(file, memory())
-        assert tracemalloc.get_traced_memory()[1] < 5_000_000
-    finally:
-        tracemalloc.stop()
-    assert caught.value.reason == "DataTooLarge"
+    content = gzip.compress(content, 1) if gzipped else content
+    with expect_peak_memory(5_000_000), expect_failure("DataTooLarge", r"takes .* bytes in memory"):
+        read(content)
 
 
-def test_a_member_that_claims_more_than_deflate_can_hold_is_damage(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory]
-) -> None:
+def test_member_that_declares_too_much(read: Read) -> None:
     content = bytearray(zipped("x", npy("{'descr': '|u1', 'fortran_order': False, 'shape': (30000000,)}")))
     directory = content.index(b"PK\x01\x02")
     content[directory + 24 : directory + 28] = (30_000_128).to_bytes(4, "little")
-    with pytest.raises(Failure, match="more than its part of the file can hold") as caught:
-        read(source(bytes(content)), memory())
-    assert caught.value.reason == "DamagedData"
+    with expect_failure("DamagedData", "more than its part of the file can hold"):
+        read(bytes(content))
 
 
-def test_a_directory_without_end_is_not_read(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+def test_oversized_directory(read: Read) -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(20_000):
             archive.writestr(zipfile.ZipInfo(f"{number:010}"), b"")
-    content = source(file.getvalue())
-    tracemalloc.start()
-    try:
-        with pytest.raises(Failure, match=r"its directory takes 1,120,000 bytes") as caught:
-            read(content, memory())
-        assert tracemalloc.get_traced_memory()[1] < 1_000_000
-    finally:
-        tracemalloc.stop()
-    assert caught.value.reason == "DamagedData"
+    content = file.getvalue()
+    with expect_peak_memory(1_000_000), expect_failure("DamagedData", r"its directory takes 1,120,000 bytes"):
+        read(content)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_compression_that_numpy_does_not_use_is_not_undone(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], compression: int
-) -> None:
+def test_unsupported_compression(read: Read, compression: int) -> None:
     content = npy("{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}", b"123")
-    with pytest.raises(Failure, match="compressed in a way that numpy never does") as caught:
-        read(source(zipped("x", content, compression)), memory())
-    assert caught.value.reason == "DamagedData"
+    with expect_failure("DamagedData", "a compression that numpy does not use"):
+        read(zipped("x", content, compression))
 
 
 @pytest.mark.parametrize(
@@ -246,40 +216,34 @@ def test_a_compression_that_numpy_does_not_use_is_not_undone(
         ("{'descr': '(2,2,2,2,2,2,2,2)f8', 'fortran_order': False, 'shape': (1,)}", "UnsupportedType"),
     ],
 )
-def test_a_message_holds_no_whole_header(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], header: str, reason: str
-) -> None:
+def test_messages_shorten_headers(read: Read, header: str, reason: str) -> None:
     with pytest.raises(Failure) as caught:
-        read(source(zipped("x", npy(header))), memory())
+        read(zipped("x", npy(header)))
     assert caught.value.reason == reason
     assert len(caught.value.message) < 600
 
 
-def test_long_names_are_cut(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
+def test_messages_shorten_names(read: Read) -> None:
     names: dict[str, Any] = {f"{number}{'x' * 5_000}": Y for number in range(50)}
     with pytest.raises(Failure, match="it must hold x_train and y_train") as caught:
-        read(source(encode(**names)), memory())
+        read(encode(**names))
     assert len(caught.value.message) < 3_000
 
 
 @pytest.mark.parametrize(
     ("suffix", "weights"), [("", "sample_weight"), ("_train", "sample_weight_train")], ids=["one set", "several"]
 )
-def test_weights_lie_beside_the_data(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], suffix: str, weights: str
-) -> None:
+def test_sample_weights(read: Read, suffix: str, weights: str) -> None:
     arrays: dict[str, Any] = {f"x{suffix}": X, f"y{suffix}": Y, weights: Y / 2}
-    found = read(source(encode(**arrays)), memory())
+    found = read(encode(**arrays))
     assert found.weights is not None
     np.testing.assert_array_equal(found.weights, [0, 0.5, 1])
     assert (found.features_name, found.weights_name) == (f"file[x{suffix}]", f"file[{weights}]")
 
 
-def test_all_that_is_read_of_a_file_is_read_at_once(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory]
-) -> None:
+def test_several_data_sets_in_a_file(read_sets: Read) -> None:
     arrays: dict[str, Any] = {"x_train": X, "y_train": Y, "x_test": X[:2], "y_test": Y[:2], "sample_weight_test": Y[:2]}
-    found = npz.read(source(encode(**arrays)), ["train", "test"], memory())
+    found = read_sets(encode(**arrays), "train", "test")
     assert {role: len(samples) for role, samples in found.items()} == {"train": 3, "test": 2}
     assert (found["train"].weights is None, found["test"].weights is None) == (True, False)
 
@@ -298,19 +262,17 @@ NAMES = ("cat", "dog", "großer Hund")
     ],
 )
 @pytest.mark.parametrize("name", ["class_names", "classes", "label_names", "target_names"])
-def test_names_of_classes_lie_beside_the_data_of_all_parts(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], name: str, array: Array, names: tuple[str, ...]
-) -> None:
+def test_class_names(read_sets: Read, name: str, array: Array, names: tuple[str, ...]) -> None:
     arrays: dict[str, Any] = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y, name: array}
-    for samples in npz.read(source(encode(**arrays)), ["train", "test"], memory()).values():
+    for samples in read_sets(encode(**arrays), "train", "test").values():
         assert samples.class_names == (f"file[{name}]", names, "")
 
 
-def test_one_array_names_the_classes(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> None:
-    found = read(source(encode(x=X, y=Y, classes=[0, 1, 2], class_names=[*NAMES])), memory())
+def test_first_array_of_class_names(read: Read) -> None:
+    found = read(encode(x=X, y=Y, classes=[0, 1, 2], class_names=[*NAMES]))
     assert found.class_names is not None
     assert found.class_names.names == NAMES
-    assert read(source(encode(x=X, y=Y)), memory()).class_names is None
+    assert read(encode(x=X, y=Y)).class_names is None
 
 
 @pytest.mark.parametrize(
@@ -320,16 +282,14 @@ def test_one_array_names_the_classes(source: Callable[[bytes], Source], memory: 
         (np.array([0.5]), "elements of type float64: names must be text"),
         (np.array([["a", "b"]]), "an array of 2 axes: .* one axis"),
         (np.array("a"), "an array of 0 axes: .* one axis"),
-        (np.array([*"ab"] * 3000), "6,000 names, and 4,096 are the most"),
-        (np.zeros(2**21, "U3"), "25,165,824 bytes: 16,777,216 are the most"),
+        (np.array([*"ab"] * 3000), "6,000 names, but 4,096 are the maximum"),
+        (np.zeros(2**21, "U3"), "25,165,824 bytes, but 16,777,216 are the maximum"),
     ],
 )
-def test_names_that_are_none_refuse_no_data(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], array: Array, fault: str
-) -> None:
-    found = read(source(encode(compressed=True, x=X, y=Y, class_names=array)), memory()).class_names
+def test_invalid_class_names_do_not_fail(read: Read, array: Array, fault: str) -> None:
+    found = read(encode(compressed=True, x=X, y=Y, class_names=array)).class_names
     assert found is not None
-    assert re.fullmatch(fault, found.fault), found.fault
+    assert re.fullmatch(fault, found.error), found.error
     assert found.names == ()
 
 
@@ -348,56 +308,53 @@ ALL = "x_train y_train x_test y_test"
         (ALL + " sample_weight_test x_val", ["train"], ["validation", "test"]),
     ],
 )
-def test_what_is_read_by_some_part_or_said_to_lie_elsewhere(
-    names: str, roles: list[Role], elsewhere: list[Role]
-) -> None:
-    chosen = {role: npz.choose(names.split(), role, "file") for role in roles}
-    npz.check_unread(names.split(), chosen, "file", elsewhere)
+def test_arrays_that_are_read_or_ignored(names: str, roles: list[Role], elsewhere: list[Role]) -> None:
+    chosen = {role: npz.choose_arrays(names.split(), role, "file") for role in roles}
+    npz.check_unread_arrays(names.split(), chosen, "file", elsewhere)
 
 
 @pytest.mark.parametrize(
     ("names", "roles", "message"),
     [
         ("x y weight", ["train"], r"weight, which .*spec.data.train reads x, y, sample_weight, .*rename weight to sam"),
-        ("x y sample_weights", ["train"], "sample_weights, .*: rename sample_weights to sample_weight, if that is"),
-        ("x y ids notes", ["train"], "ids, notes, which .*: save the file without what no part of the job is to read"),
-        ("x y names", ["train"], "names, which .*: rename names to class_names, if that is what it is"),
-        ("x y classes names", ["train"], "names, which .*: save the file without what no part of the job is to read"),
+        ("x y sample_weights", ["train"], "sample_weights, .*: rename sample_weights to sample_weight to"),
+        ("x y ids notes", ["train"], "ids, notes, which .*: remove the unread arrays"),
+        ("x y names", ["train"], "names, which .*: rename names to class_names to"),
+        ("x y classes names", ["train"], "names, which .*: remove the unread arrays"),
         ("x y features labels", ["train"], "features, labels, which no part of this job reads"),
-        (ALL, ["train"], "x_test, y_test, which .*: name file as spec.data.test.object, to read x_test and y_test, or"),
-        (ALL + " x_val y_val", ["train", "test"], "x_val, y_val, .*: name file as spec.data.validation.object, to"),
+        (ALL, ["train"], "x_test, y_test, which .*: set spec.data.test.object to file, to read x_test and y_test, or"),
+        (ALL + " x_val y_val", ["train", "test"], "x_val, y_val, .*: set spec.data.validation.object to file, to"),
         (
             ALL + " sample_weight",
             ["train", "test"],
-            "sample_weight, .*: rename sample_weight to sample_weight_test or sample_weight_train",
+            "sample_weight, .*: rename .* to sample_weight_test or sample_weight_t",
         ),
         (ALL + " x y", ["train", "test"], "x, y, which no part"),
         (
             ALL + " X_valid y_valid",
             ["train", "test"],
-            "X_valid, y_valid, .*: rename X_valid to x_val and y_valid to y_val, and name file as spec.data.valid",
+            "X_valid, y_valid, .*: rename X_valid to x_val and .*, and set spec.d",
         ),
     ],
 )
-def test_what_no_part_of_the_job_reads_is_refused(names: str, roles: list[Role], message: str) -> None:
-    chosen = {role: npz.choose(names.split(), role, "file") for role in roles}
-    with pytest.raises(Failure, match=f"file holds {message}") as caught:
-        npz.check_unread(names.split(), chosen, "file")
-    assert (caught.value.reason, caught.value.exit_code) == ("UnreadArrays", 65)
+def test_unread_arrays(names: str, roles: list[Role], message: str) -> None:
+    chosen = {role: npz.choose_arrays(names.split(), role, "file") for role in roles}
+    with expect_failure("UnreadArrays", f"file holds {message}", 65):
+        npz.check_unread_arrays(names.split(), chosen, "file")
 
 
-def test_no_other_object_is_named_for_what_the_spec_has_one_for() -> None:
-    chosen: dict[Role, Names] = {"train": npz.choose(ALL.split(), "train", "file")}
+def test_no_suggestion_of_a_data_set_that_the_spec_has() -> None:
+    chosen: dict[Role, ArrayNames] = {"train": npz.choose_arrays(ALL.split(), "train", "file")}
     with pytest.raises(Failure, match="holds x_valid, y_valid, which") as caught:
-        npz.check_unread([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
+        npz.check_unread_arrays([*ALL.split(), "x_valid", "y_valid"], chosen, "file", ["validation", "test"])
     assert "spec.data.validation.object" not in caught.value.message
 
 
-def test_nothing_is_read_of_a_file_with_more_than_is_read(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory]
+def test_unread_arrays_fail_before_the_read(
+    source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget]
 ) -> None:
     budget = memory()
-    before = budget.left
-    with pytest.raises(Failure, match=r"file holds weights, which no part"):
-        read(source(encode(x=X, y=Y, weights=Y)), budget)
-    assert budget.left == before
+    before = budget.remaining
+    with expect_failure("UnreadArrays", "file holds weights, which no part"):
+        npz.read(source(encode(x=X, y=Y, weights=Y)), ["train"], budget)
+    assert budget.remaining == before

@@ -1,5 +1,11 @@
 import pytest
-from epochal_trainer.data.formats.npz_names import COMMON, OWN, corrections, rename_advice, standard_name
+from epochal_trainer.data.formats.npz_names import (
+    COMMON_ARRAYS,
+    ROLE_ARRAYS,
+    rename_advice,
+    standard_name,
+    suggest_renames,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,17 +28,17 @@ from epochal_trainer.data.formats.npz_names import COMMON, OWN, corrections, ren
         ("", None),
     ],
 )
-def test_which_name_is_meant(name: str, right: str | None) -> None:
+def test_standard_name(name: str, right: str | None) -> None:
     assert standard_name(name) == right
 
 
-@pytest.mark.parametrize("names", [*OWN.values(), COMMON[0]])
-def test_names_that_are_read_mean_themselves(names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", [*ROLE_ARRAYS.values(), COMMON_ARRAYS[0]])
+def test_standard_names_have_no_correction(names: tuple[str, ...]) -> None:
     assert [standard_name(name) for name in names] == [None] * 3
 
 
-def test_only_what_is_wanted_and_not_there_is_renamed() -> None:
-    wanted = {"x_val", "y_val"}
-    found = corrections(["x_valid", "x_validation", "y_val", "Y_valid", "x_train"], wanted)
+def test_suggest_renames() -> None:
+    expected = {"x_val", "y_val"}
+    found = suggest_renames(["x_valid", "x_validation", "y_val", "Y_valid", "x_train"], expected)
     assert found == {"x_valid": "x_val"}
     assert rename_advice({"X": "x", "Y": "y"}) == "rename X to x and Y to y"

@@ -6,20 +6,21 @@ import os
 import pickle
 import struct
 import subprocess
-import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from epochal_trainer.data.formats import pickled, pickled_arrays
-from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array
-from epochal_trainer.data.source import Source
+from epochal_trainer.data.source import DataFile
 from epochal_trainer.lib.failures import Failure
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
+from tests.unit.trainer.expect import expect_failure, expect_peak_memory
 
 Read = Callable[[bytes], Any]
 X = np.array([[1.5, -2], [3, 250]], "f4")
@@ -51,7 +52,7 @@ def python_2_array(array: Array) -> bytes:
 
 
 class Calls:
-    """Something whose pickle calls a function."""
+    """An object whose pickle calls a function."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self._call = function, arguments
@@ -64,8 +65,8 @@ class Plain:
     """An object of a class."""
 
 
-@pytest.fixture
-def read(source: Callable[[bytes], Source], memory: Callable[[], Memory]) -> Read:
+@pytest.fixture(scope="session")
+def read(source: Callable[[bytes], DataFile], memory: Callable[[], MemoryBudget]) -> Read:
     return lambda content: pickled.read(source(content), memory())
 
 
@@ -77,7 +78,7 @@ def channels_last(x: Array) -> Array:
 @pytest.mark.parametrize(
     "axes", [(0, 1, 1), (0, 1), (0, 1, 3), (0, 1, -1), "012", [0, 1, 2], (0, 1, 2.0), (0, True, 2)]
 )
-def test_an_order_of_axes_is_one_of_all_axes(axes: Any) -> None:
+def test_invalid_order_of_axes(axes: Any) -> None:
     kind = pickled_arrays.PickledType("u1")
     with pytest.raises((TypeError, ValueError), match="axes"):
         pickled_arrays.PickledArray.from_buffer(bytes(8), kind, (2, 2, 2), "K", axes)
@@ -90,10 +91,9 @@ def test_an_order_of_axes_is_one_of_all_axes(axes: Any) -> None:
     gzipped=st.booleans(),
     container=st.sampled_from([tuple, list]),
 )
-def test_reads_what_this_numpy_wrote(
-    source: Callable[[bytes], Source],
+def test_read(
+    read: Read,
     *,
-    memory: Callable[[], Memory],
     x: Array,
     protocol: int,
     layout: Callable[[Array], Array],
@@ -102,7 +102,7 @@ def test_reads_what_this_numpy_wrote(
 ) -> None:
     pair = container([layout(x), Y])
     content = pickle.dumps(pair, protocol)
-    found = pickled.read(source(gzip.compress(content) if gzipped else content), memory())
+    found = read(gzip.compress(content) if gzipped else content)
     np.testing.assert_array_equal(found.features, x)
     np.testing.assert_array_equal(found.labels, Y)
     assert found.features.dtype.isnative
@@ -110,7 +110,7 @@ def test_reads_what_this_numpy_wrote(
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
-def test_reads_what_numpy_1_wrote(read: Read, protocol: int) -> None:
+def test_read_numpy_1(read: Read, protocol: int) -> None:
     content = pickle.dumps((X, Y), protocol)
     renamed = content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
     renamed = renamed.replace(b"\x8c\x16numpy.core", b"\x8c\x15numpy.core").replace(
@@ -135,7 +135,7 @@ def test_reads_what_numpy_1_wrote(read: Read, protocol: int) -> None:
         b"]q\0(" + python_2_array(X) + python_2_array(Y) + b"e.",
     ],
 )
-def test_reads_what_python_2_wrote(read: Read, content: bytes) -> None:
+def test_read_python_2(read: Read, content: bytes) -> None:
     assert pickled.is_pickle(content)
     found = read(content)
     np.testing.assert_array_equal(found.features, X)
@@ -166,32 +166,30 @@ def test_reads_what_python_2_wrote(read: Read, content: bytes) -> None:
         ({"deep": [({"er": [Calls(os.system, "true")]},)]}, "posix.system"),
     ],
 )
-def test_names_that_no_array_needs_are_refused(read: Read, hostile: Any, name: str, protocol: int) -> None:
-    with pytest.raises(Failure, match=f"file names .*({name}).*numpy arrays and nothing else") as caught:
+def test_unsafe_names(read: Read, hostile: Any, name: str, protocol: int) -> None:
+    with expect_failure("UnsafePickle", f"file refers to .*({name}).*numpy arrays and nothing else"):
         read(pickle.dumps((X, hostile), protocol))
-    assert caught.value.reason == "UnsafePickle"
 
 
-def laughing() -> Any:
-    """Returns a list that holds another one twice, and that one again, a hundred times."""
+def nested_lists() -> Any:
+    """Returns a list that contains another list twice, and so on, at a hundred levels."""
     inner: Any = []
     for _ in range(100):
         inner = [inner, inner]
     return inner
 
 
-@pytest.mark.parametrize("hostile", [laughing(), [laughing()], (X, laughing())])
-def test_lists_that_would_never_end_are_not_looked_through(read: Read, hostile: Any) -> None:
-    with pytest.raises(Failure, match=r"file holds a (list|tuple) of \d: ") as caught:
+@pytest.mark.parametrize("hostile", [nested_lists(), [nested_lists()], (X, nested_lists())])
+def test_exponentially_nested_lists(read: Read, hostile: Any) -> None:
+    with expect_failure("MissingArrays", r"file holds a (list|tuple) of \d: "):
         read(pickle.dumps(hostile))
-    assert caught.value.reason == "MissingArrays"
 
 
 TYPE = b"cnumpy\ndtype\n(U\x02f8K\0K\1tR"
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tU\x01btR"
 HUGE = struct.pack("<Q", 2**50)
 NESTED = b"K\1" + b"2\x86" * 22
-"""A tuple that holds another one twice, and that one again: four million numbers for who looks through all."""
+"""A tuple that contains another tuple twice, and so on: four million numbers for a reader of nested content."""
 PLENTY = struct.pack("<I", 5_000_000)
 
 
@@ -252,18 +250,7 @@ def transposed(axes: bytes) -> bytes:
         (b"\x80\x02" + ARRAY + b"(K\1(U\x01xt" + TYPE + b"\x89U\x00tbN\x86.", "DamagedData"),
         (b"\x80\x02" + ARRAY + b"(K\1(J\xff\xff\xff\xfft" + TYPE + b"\x89U\x00tbN\x86.", "DamagedData"),
         (b"\x80\x02" + ARRAY + b"(K\1(K\2t" + TYPE + b"\x89U\x00tb" + ARRAY + b"\x86.", "DamagedData"),
-        (
-            b"\x80\x02"
-            + ARRAY
-            + b"(K\1(K\0\x8a\x09"
-            + bytes([255] * 8)
-            + b"\0t"
-            + TYPE
-            + b"\x89U\x00tb"
-            + ARRAY
-            + b"\x86.",
-            "DamagedData",
-        ),
+        (of_shape(b"(K\0\x8a\x09" + bytes([255] * 8) + b"\0t"), "DamagedData"),
         (b"\x80\x05\x8e" + HUGE + b"few", "TruncatedData"),
         (b"\x80\x05\x96" + HUGE + b"few", "TruncatedData"),
         (b"\x80\x05\x8d" + HUGE + b"few", "TruncatedData"),
@@ -295,17 +282,9 @@ def transposed(axes: bytes) -> bytes:
         (b"\x80\x02]" + b"h\0" * 5 + b"I" + b"9" * 100_000 + b"\n.", "DamagedData"),
     ],
 )
-def test_a_hostile_program_gets_nowhere_and_costs_little(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], content: bytes, reason: str
-) -> None:
-    file, budget = source(content), memory()
-    tracemalloc.start()
-    try:
-        with pytest.raises(Failure) as caught:
-            pickled.read(file, budget)
-        assert tracemalloc.get_traced_memory()[1] < 40_000_000
-    finally:
-        tracemalloc.stop()
+def test_hostile_pickle(read: Read, content: bytes, reason: str) -> None:
+    with expect_peak_memory(40_000_000), pytest.raises(Failure) as caught:
+        read(content)
     assert caught.value.reason == reason, caught.value.message
     assert caught.value.message.isprintable()
 
@@ -319,27 +298,21 @@ def test_a_hostile_program_gets_nowhere_and_costs_little(
         b"V" + b"x" * 4_999_994 + b"\\u20ac\n",
     ],
 )
-def test_a_wide_character_counts_for_the_whole_text(source: Callable[[bytes], Source], text: bytes) -> None:
+def test_wide_characters_count_in_the_memory_budget(source: Callable[[bytes], DataFile], text: bytes) -> None:
     file = source(b"\x80\x04" + text + b".")
-    tracemalloc.start()
-    try:
-        with pytest.raises(Failure, match=r"takes [\d,]+ bytes in memory") as caught:
-            pickled.read(file, Memory(24_000_000))
-        assert tracemalloc.get_traced_memory()[1] < 12_000_000
-    finally:
-        tracemalloc.stop()
-    assert caught.value.reason == "DataTooLarge"
+    with expect_peak_memory(12_000_000), expect_failure("DataTooLarge", r"takes [\d,]+ bytes in memory"):
+        pickled.read(file, MemoryBudget(24_000_000))
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_an_array_written_as_text_takes_no_more_for_it(source: Callable[[bytes], Source], protocol: int) -> None:
+def test_array_stored_as_text_needs_no_more_memory(source: Callable[[bytes], DataFile], protocol: int) -> None:
     every = np.frombuffer(bytes(range(256)) * 4000 + rb"\u20ac \U0001f4be", "u1")
     content = pickle.dumps((every, Y), protocol)
-    found = pickled.read(source(content), Memory(len(content) * 2))
+    found = pickled.read(source(content), MemoryBudget(len(content) * 2))
     np.testing.assert_array_equal(found.features, every)
 
 
-def test_a_type_that_lies_about_its_objects_is_still_one_of_numbers(read: Read) -> None:
+def test_type_flags_are_ignored(read: Read) -> None:
     """numpy believes the flags in a type's state, and then takes bytes for addresses of objects."""
     state = b"(K\3U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ftb"
     array = ARRAY + b"(K\1(K\1t" + TYPE + state + b"\x89" + short(b"AAAAAAAA") + b"tb"
@@ -349,63 +322,56 @@ def test_a_type_that_lies_about_its_objects_is_still_one_of_numbers(read: Read) 
 
 
 @pytest.mark.parametrize("content", [PYTHON_2_TEXT, *(pickle.dumps((X, Y), protocol) for protocol in range(6))])
-def test_every_cut_is_noticed(read: Read, content: bytes) -> None:
+def test_truncated_file(read: Read, content: bytes) -> None:
     for length in range(2, len(content)):
-        with pytest.raises(Failure, check=lambda failure: failure.reason == "TruncatedData"):
+        with expect_failure("TruncatedData"):
             read(content[:length])
 
 
 @given(data=st.data())
-def test_damage_is_never_more_than_a_failure(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], data: st.DataObject
-) -> None:
+def test_damaged_pickle(read: Read, data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from([PYTHON_2_TEXT, pickle.dumps((X, Y), 2), pickle.dumps((X, Y), 5)])))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     try:
-        found = pickled.read(source(bytes(content)), memory())
+        found = read(bytes(content))
     except Failure:
         return
     assert found.features.dtype.kind in "biuf"
 
 
 @given(program=st.lists(st.sampled_from([*pickled.OPCODES, TYPE, ARRAY, b"\0", b"\n"])))
-def test_no_program_is_more_than_a_failure(
-    source: Callable[[bytes], Source], memory: Callable[[], Memory], program: list[bytes]
-) -> None:
+def test_random_opcodes(read: Read, program: list[bytes]) -> None:
     with pytest.raises(Failure):
-        pickled.read(source(b"\x80\x04" + b"".join(program)), memory())
+        read(b"\x80\x04" + b"".join(program))
 
 
-def test_a_gzip_bomb_stops_at_the_budget(source: Callable[[bytes], Source]) -> None:
+def test_gzip_bomb(source: Callable[[bytes], DataFile]) -> None:
     file = source(gzip.compress(b"\x80\x05\x8e" + struct.pack("<Q", 50_000_000) + bytes(50_000_000), 1))
-    tracemalloc.start()
-    try:
-        with pytest.raises(Failure, match=r"takes 50,000,000 bytes in memory, and only 9,99.* are left") as caught:
-            pickled.read(file, Memory(10_000_000))
-        assert tracemalloc.get_traced_memory()[1] < 20_000_000
-    finally:
-        tracemalloc.stop()
-    assert caught.value.reason == "DataTooLarge"
+    with (
+        expect_peak_memory(20_000_000),
+        expect_failure("DataTooLarge", r"takes 50,000,000 bytes in memory, but only 9,99.* are left"),
+    ):
+        pickled.read(file, MemoryBudget(10_000_000))
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("names", [["cat", "großer Hund"], ("cat", "großer Hund")])
-def test_names_of_classes_come_third(read: Read, names: Any, protocol: int) -> None:
+def test_class_names(read: Read, names: Any, protocol: int) -> None:
     found = read(pickle.dumps((X, Y, names), protocol))
     assert found.class_names == ("file[2]", ("cat", "großer Hund"), "")
     assert found.labels.tolist() == Y.tolist()
     assert read(pickle.dumps((X, Y), protocol)).class_names is None
 
 
-@pytest.mark.parametrize("odd", [[1, 2], [["cat"], ["dog"]], ["cat\n"], [None], laughing(), [X]])
-def test_names_that_are_none_refuse_no_pickle(read: Read, odd: Any) -> None:
+@pytest.mark.parametrize("odd", [[1, 2], [["cat"], ["dog"]], ["cat\n"], [None], nested_lists(), [X]])
+def test_invalid_class_names_do_not_fail(read: Read, odd: Any) -> None:
     found = read(pickle.dumps((X, Y, odd)))
     assert found.class_names.names == ()
-    assert " at [0]: a name must be 1 to 128 characters" in found.class_names.fault
+    assert " at [0]: a name must be 1 to 128 characters" in found.class_names.error
 
 
-def test_of_words_it_is_said_how_to_make_class_indices(read: Read) -> None:
-    advice = r"file holds strings: .* class indices by names, y = numpy.unique\(y, return_inverse=True\)$"
+def test_advice_for_labels_as_text(read: Read) -> None:
+    advice = r"file holds strings: .* class indices with names, y = numpy.unique\(y, return_inverse=True\)$"
     with pytest.raises(Failure, match=advice):
         read(pickle.dumps((X, np.array(["cat", "dog"]))))

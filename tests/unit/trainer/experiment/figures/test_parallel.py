@@ -19,8 +19,8 @@ from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, UNITS
         (Numbers(0.001, 0.1, log=True), "0", None),
     ],
 )
-def test_a_number_has_its_place(numbers: Numbers, text: str | None, expected: float | None) -> None:
-    found = numbers.place(text, trial=1)
+def test_heights_of_numbers(numbers: Numbers, text: str | None, expected: float | None) -> None:
+    found = numbers.height_of(text, trial=1)
     assert found == (None if expected is None else pytest.approx(expected))
 
 
@@ -32,28 +32,28 @@ def test_a_number_has_its_place(numbers: Numbers, text: str | None, expected: fl
         (Numbers(3, 3), ["3"]),
     ],
 )
-def test_what_is_written_beside_it(numbers: Numbers, labels: list[str]) -> None:
+def test_tick_labels(numbers: Numbers, labels: list[str]) -> None:
     ticks = numbers.ticks()
     assert [label for _, label in ticks] == labels
-    assert all(-1e-9 <= place <= 1 + 1e-9 for place, _ in ticks)
+    assert all(-1e-9 <= height <= 1 + 1e-9 for height, _ in ticks)
 
 
 @pytest.mark.parametrize("high", [0.002, 1e30])
-def test_every_range_has_some_marks(high: float) -> None:
+def test_number_of_ticks(high: float) -> None:
     assert 2 <= len(Numbers(0.001, high, log=True).ticks()) <= 8
     assert 2 <= len(Numbers(0.001, high).ticks()) <= 8
 
 
-def test_trials_of_one_name_lie_beside_each_other_and_apart_from_others() -> None:
+def test_trials_with_the_same_name_have_different_heights() -> None:
     names = Names(("Adam", "SGD"))
-    adam = {names.place("Adam", trial) for trial in range(100)}
+    adam = {names.height_of("Adam", trial) for trial in range(100)}
     assert len(adam) == 100
-    assert all(place is not None and 0 < place < 0.5 for place in adam)
-    assert names.place("SGD", 1) != names.place("Adam", 1)
-    assert names.place("RMSprop", 1) is None
+    assert all(height is not None and 0 < height < 0.5 for height in adam)
+    assert names.height_of("SGD", 1) != names.height_of("Adam", 1)
+    assert names.height_of("RMSprop", 1) is None
 
 
-def test_of_very_many_names_some_are_written() -> None:
+def test_number_of_name_ticks() -> None:
     assert len(Names(tuple(map(str, range(100)))).ticks()) <= 16
 
 
@@ -68,5 +68,5 @@ def test_of_very_many_names_some_are_written() -> None:
         (Axis(name="flag", values=["true", "false"]), [], Names(("true", "false"))),
     ],
 )
-def test_a_scale_spans_what_was_tried(axis: Axis, values: list[str], expected: object) -> None:
+def test_scale_of_a_parameter(axis: Axis, values: list[str], expected: object) -> None:
     assert scale(axis, values) == expected

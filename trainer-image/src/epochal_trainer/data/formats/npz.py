@@ -11,224 +11,203 @@ from typing import Any, BinaryIO
 import numpy as np
 from epochal_lib.suggestions import close_matches
 
-from epochal_trainer.data.class_names import class_names, unreadable
-from epochal_trainer.data.distinct import check_sources
-from epochal_trainer.data.formats.npz_names import CLASSES, COMMON, OWN, Names, Role, corrections, rename_advice
-from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.class_names import InvalidClassNames, check_names_array, class_names
+from epochal_trainer.data.duplicates import check_distinct_sources
+from epochal_trainer.data.formats.npz_names import (
+    CLASS_NAME_ARRAYS,
+    COMMON_ARRAYS,
+    ROLE_ARRAYS,
+    ArrayNames,
+    Role,
+    rename_advice,
+    suggest_renames,
+)
+from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array, ClassNames, Samples
-from epochal_trainer.data.source import DENSEST, Source, supported
+from epochal_trainer.data.source import MAX_DEFLATE_RATIO, DataFile, check_dtype
 from epochal_trainer.lib import npy
-from epochal_trainer.lib.failures import bad_data, of_the_machine
+from epochal_trainer.lib.failures import bad_data, is_machine_error
 
 log = logging.getLogger(__name__)
 
-ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-MOST_DIRECTORY = 1024**2
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+MAX_DIRECTORY_SIZE = 1024**2
 """Maximum size in bytes of the archive's directory, enough for thousands of arrays: in memory, a directory takes ten
 times as much."""
-end_of: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
+read_end_record: Any = zipfile._EndRecData  # type: ignore[attr-defined]  # noqa: SLF001
 """The standard library's reader of the end record. zipfile reads as many directory bytes as this record declares."""
-DIRECTORY_SIZE = 5
-NAMED = 20
-RENAMED = 3
+DIRECTORY_SIZE_FIELD = 5
+MAX_NAMES = 20
+MAX_RENAMES = 3
 """Maximum number of arrays for which a message suggests other names."""
-SHOWN = 100
+MAX_SHOWN = 100
 """Maximum number of characters of an array's name in a message."""
 
 
 def is_npz(head: bytes) -> bool:
     """Return whether a file with this beginning may be npz."""
-    return head.startswith(ZIP)
+    return head.startswith(ZIP_MAGIC)
 
 
 def read(
-    source: Source, roles: Sequence[Role], memory: Memory, elsewhere: Collection[Role] = ()
+    file: DataFile, roles: Sequence[Role], memory: MemoryBudget, other_roles: Collection[Role] = ()
 ) -> dict[Role, Samples]:
-    """Read data sets from an npz file.
+    """Return data sets from an npz file, with weights and class names if there are any, in this machine's byte order.
 
-    Args:
-        source: The file.
-        roles: The data sets to read, which select x_train, x_val or x_test if these exist.
-        memory: Memory budget of the arrays.
-        elsewhere: The data sets that other objects hold: arrays for them in this file are ignored.
-
-    Returns:
-        Features and labels, with weights and class names if there are any, in this machine's byte order.
+    `roles` select x_train, x_val or x_test if these exist. `other_roles` are the data sets that other objects hold:
+    arrays for them in this file are ignored.
 
     Raises:
         Failure: MissingArrays, UnreadArrays, DuplicateData, UnsupportedType, TruncatedData, DamagedData or
             DataTooLarge.
     """
     try:
-        with source.seekable(memory) as file, _archive(source, file) as archive:
-            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-            chosen = {role: choose(members, role, source.name) for role in roles}
-            check_unread(members, chosen, source.name, elsewhere)
-            check_sources({role: f"{source.name}[{names.features}]" for role, names in chosen.items()})
-            names_of_classes = _class_names(source, archive, members, memory)
-
-            def samples(names: Names) -> Samples:
-                found = {
-                    f"{source.name}[{name}]": _numbers(source, archive, members[name], memory)
-                    for name in names
-                    if name in members
-                }
-                (x, features), (y, labels), *rest = found.items()
-                weights_name, weights = rest[0] if rest else ("", None)
-                return Samples(features, labels, x, y, weights, weights_name, names_of_classes)
-
-            return {role: samples(names) for role, names in chosen.items()}
+        with file.open_seekable(memory) as stream, _open_archive(file, stream) as archive:
+            return _Reader(file, archive, memory).read(roles, other_roles)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        if of_the_machine(error):
+        if is_machine_error(error):
             raise
-        raise source.damaged(str(error)) from error
+        raise file.damaged(str(error)) from error
     except EOFError as error:
-        raise source.truncated("an array in it has no end", "must be whole") from error
+        raise file.truncated("an array in it has no end", "must be complete") from error
 
 
-def choose(names: Iterable[str], role: Role, source_name: str) -> Names:
-    """Choose the arrays of a data set by their names.
-
-    Args:
-        names: Names of all arrays in the file.
-        role: Role of the data set.
-        source_name: The file, for messages.
-
-    Returns:
-        The names of features, labels and weights. An array of weights may be missing.
+def choose_arrays(names: Iterable[str], role: Role, file_name: str) -> ArrayNames:
+    """Return the names of features, labels and weights of a data set. An array of weights may be missing.
 
     Raises:
         Failure: MissingArrays.
     """
-    known = set(names)
-    sets = (OWN[role], *COMMON)
-    for each in sets:
-        if known.issuperset((each.features, each.labels)):
-            return each
-    expected = ", or ".join(f"{each.features} and {each.labels}" for each in sets)
-    found = _listed(known) or "nothing"
+    present = set(names)
+    candidates = (ROLE_ARRAYS[role], *COMMON_ARRAYS)
+    for arrays in candidates:
+        if present.issuperset((arrays.features, arrays.labels)):
+            return arrays
+    expected = ", or ".join(f"{arrays.features} and {arrays.labels}" for arrays in candidates)
+    found = _format_names(present) or "nothing"
     advice = ""
-    if renames := corrections(known, {name for each in sets for name in each}):
+    if renames := suggest_renames(present, {name for arrays in candidates for name in arrays}):
         advice = f": {rename_advice(renames)}"
-    elif any(re.fullmatch("arr_[0-9]+", name) for name in known):  # as numpy.savez numbers arrays without names
+    elif any(re.fullmatch("arr_[0-9]+", name) for name in present):  # as numpy.savez numbers arrays without names
         advice = ": name them as you save them, numpy.savez(FILE, x=…, y=…)"
-    raise bad_data(
-        "MissingArrays", f"{source_name} holds {found}: for spec.data.{role} it must hold {expected}{advice}"
-    )
+    raise bad_data("MissingArrays", f"{file_name} holds {found}: for spec.data.{role} it must hold {expected}{advice}")
 
 
-def check_unread(
-    names: Iterable[str], chosen: Mapping[Role, Names], source_name: str, elsewhere: Collection[Role] = ()
+def check_unread_arrays(
+    names: Iterable[str], chosen: Mapping[Role, ArrayNames], file_name: str, other_roles: Collection[Role] = ()
 ) -> None:
     """Reject arrays that no part of a job reads, since the user may expect that they are used.
 
-    Args:
-        names: Names of all arrays in the file.
-        chosen: Names of the arrays to read, by role.
-        source_name: The file, for messages.
-        elsewhere: The data sets that other objects hold: the spec excludes arrays for them in this file.
+    `chosen` has the names of the arrays to read. `other_roles` are the data sets that other objects hold: arrays for
+    them in this file are ignored.
 
     Raises:
         Failure: UnreadArrays, with the names of unread and read arrays, and advice.
     """
-    read, there = {name for each in chosen.values() for name in each}, set(names)
-    unread = there - read - {*CLASSES}
-    if left := unread & {name for role in elsewhere for name in OWN[role]}:
-        log.info("%s: %s are left, since spec.data names other objects for that.", source_name, _listed(left))
-        unread -= left
+    read, present = {name for arrays in chosen.values() for name in arrays}, set(names)
+    unread = present - read - {*CLASS_NAME_ARRAYS}
+    if ignored := unread & {name for role in other_roles for name in ROLE_ARRAYS[role]}:
+        log.info("%s: ignored %s, since spec.data has other objects for these sets.", file_name, _format_names(ignored))
+        unread -= ignored
     if not unread:
         return
-    reads = "; ".join(f"spec.data.{role} reads {', '.join(each)}" for role, each in chosen.items())
+    reads = "; ".join(f"spec.data.{role} reads {', '.join(arrays)}" for role, arrays in chosen.items())
     advice = [
-        f"name {source_name} as spec.data.{role}.object, to read {each.features} and {each.labels}"
-        for role, each in OWN.items()
-        if role not in chosen and unread.issuperset((each.features, each.labels))
+        f"set spec.data.{role}.object to {file_name}, to read {arrays.features} and {arrays.labels}"
+        for role, arrays in ROLE_ARRAYS.items()
+        if role not in chosen and unread.issuperset((arrays.features, arrays.labels))
     ]
     advice += [
-        f"{rename_advice(renames)}, and name {source_name} as spec.data.{role}.object"
-        for role, each in OWN.items()
-        if role not in {*chosen, *elsewhere}
-        and {each.features, each.labels} <= set((renames := corrections(unread, each)).values())
+        f"{rename_advice(renames)}, and set spec.data.{role}.object to {file_name}"
+        for role, arrays in ROLE_ARRAYS.items()
+        if role not in {*chosen, *other_roles}
+        and {arrays.features, arrays.labels} <= set((renames := suggest_renames(unread, arrays)).values())
     ]
-    known = read if there & {*CLASSES} else {*read, CLASSES[0]}
+    readable = read if present & {*CLASS_NAME_ARRAYS} else {*read, CLASS_NAME_ARRAYS[0]}
     advice += [
-        f"rename {name} to {' or '.join(near)}, if that is what it is"
-        for name in (name[:SHOWN] for name in sorted(unread)[:RENAMED])
-        if (near := close_matches(name, sorted(known - there)))
+        f"rename {name} to {' or '.join(matches)} to have it read"
+        for name in (name[:MAX_SHOWN] for name in sorted(unread)[:MAX_RENAMES])
+        if (matches := close_matches(name, sorted(readable - present)))
     ]
-    advice.append("save the file without what no part of the job is to read")
+    advice.append("remove the unread arrays from the file")
     raise bad_data(
         "UnreadArrays",
-        f"{source_name} holds {_listed(unread)}, which no part of this job reads ({reads}, where it is there): "
+        f"{file_name} holds {_format_names(unread)}, which no part of this job reads ({reads}, if present): "
         f"{', or '.join(advice)}",
     )
 
 
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(name[:SHOWN] for name in sorted(names)[:NAMED])
+def _format_names(names: Collection[str]) -> str:
+    return ", ".join(name[:MAX_SHOWN] for name in sorted(names)[:MAX_NAMES])
 
 
-def _archive(source: Source, file: BinaryIO) -> zipfile.ZipFile:
+def _open_archive(file: DataFile, stream: BinaryIO) -> zipfile.ZipFile:
     try:
-        end = end_of(file)
-        if end and (size := end[DIRECTORY_SIZE]) > MOST_DIRECTORY:
-            raise source.damaged(f"its directory takes {size:,} bytes, far more than arrays need")
-        return zipfile.ZipFile(file)
+        end = read_end_record(stream)
+        if end and (size := end[DIRECTORY_SIZE_FIELD]) > MAX_DIRECTORY_SIZE:
+            raise file.damaged(f"its directory takes {size:,} bytes, far more than arrays need")
+        return zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, struct.error) as error:
-        raise source.truncated(f"zip: {error}", "it must end with the directory of a zip archive") from error
+        raise file.truncated(f"zip: {error}", "it must end with the directory of a zip archive") from error
 
 
-def _numbers(source: Source, archive: zipfile.ZipFile, member: zipfile.ZipInfo, memory: Memory) -> Array:
-    return _array(source, archive, member, memory, lambda dtype, _: supported(dtype, _name_of(source, member)))
+class _Reader:
+    """Reads the arrays of an archive within a memory budget."""
 
+    def __init__(self, file: DataFile, archive: zipfile.ZipFile, memory: MemoryBudget) -> None:
+        self._file = file
+        self._archive = archive
+        self._memory = memory
+        self._members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
 
-class _Unread(Exception):
-    """The error for an array of class names that is not read. The message is the reason."""
+    def read(self, roles: Sequence[Role], other_roles: Collection[Role]) -> dict[Role, Samples]:
+        chosen = {role: choose_arrays(self._members, role, self._file.name) for role in roles}
+        check_unread_arrays(self._members, chosen, self._file.name, other_roles)
+        check_distinct_sources({role: self._source(names.features) for role, names in chosen.items()})
+        class_names = self._read_class_names()
+        return {role: self._read_samples(names, class_names) for role, names in chosen.items()}
 
+    def _read_samples(self, names: ArrayNames, class_names: ClassNames | None) -> Samples:
+        x, y = (self._read_numbers(name) for name in (names.features, names.labels))
+        sources = self._source(names.features), self._source(names.labels)
+        if names.weights not in self._members:
+            return Samples(x, y, *sources, class_names=class_names)
+        weights = self._read_numbers(names.weights)
+        return Samples(x, y, *sources, weights, self._source(names.weights), class_names)
 
-def _class_names(
-    source: Source, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], memory: Memory
-) -> ClassNames | None:
-    """Return the class names or their error; None if there are none."""
-    member = next((members[name] for name in CLASSES if name in members), None)
-    if member is None:
-        return None
-
-    def accept(dtype: np.dtype[Any], size: int) -> None:
-        if fault := unreadable(dtype, size):
-            raise _Unread(fault)
-
-    try:
-        return class_names(_array(source, archive, member, memory, accept), _name_of(source, member))
-    except _Unread as error:
-        return ClassNames(_name_of(source, member), fault=str(error))
-
-
-def _name_of(source: Source, member: zipfile.ZipInfo) -> str:
-    return f"{source.name}[{member.filename.removesuffix('.npy')}]"
-
-
-def _array(
-    source: Source,
-    archive: zipfile.ZipFile,
-    member: zipfile.ZipInfo,
-    memory: Memory,
-    check: Callable[[np.dtype[Any], int], object],
-) -> Array:
-    name = _name_of(source, member)
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise source.damaged(f"{name} is compressed in a way that numpy never does")
-    if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > member.compress_size * DENSEST:
-        raise source.damaged(f"{name} claims {member.file_size:,} bytes, more than its part of the file can hold")
-
-    def accept(dtype: np.dtype[Any], size: int) -> None:
-        check(dtype, size)
-        memory.reserve(min(size, member.file_size), name)
-
-    with archive.open(member) as stream:
+    def _read_class_names(self) -> ClassNames | None:
+        """Return the class names or their error; None if there are none."""
+        name = next((name for name in CLASS_NAME_ARRAYS if name in self._members), None)
+        if name is None:
+            return None
         try:
-            array = npy.read(stream, member.file_size, accept)
-        except ValueError as error:
-            raise source.damaged(f"{name}: {error}") from error
-    native = array.dtype.newbyteorder("=")
-    return array if array.dtype == native else array.byteswap(inplace=True).view(native)
+            return class_names(self._read_array(name, check_names_array), self._source(name))
+        except InvalidClassNames as error:
+            return ClassNames(self._source(name), error=str(error))
+
+    def _read_numbers(self, name: str) -> Array:
+        return self._read_array(name, lambda dtype, _: check_dtype(dtype, self._source(name)))
+
+    def _read_array(self, name: str, check: Callable[[np.dtype[Any], int], None]) -> Array:
+        member, source = self._members[name], self._source(name)
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise self._file.damaged(f"{source} has a compression that numpy does not use")
+        max_size = member.compress_size * MAX_DEFLATE_RATIO
+        if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > max_size:
+            found = f"{source} declares {member.file_size:,} bytes, more than its part of the file can hold"
+            raise self._file.damaged(found)
+
+        def accept(dtype: np.dtype[Any], size: int) -> None:
+            check(dtype, size)
+            self._memory.reserve(min(size, member.file_size), source)
+
+        with self._archive.open(member) as stream:
+            try:
+                array = npy.read(stream, member.file_size, accept)
+            except ValueError as error:
+                raise self._file.damaged(f"{source}: {error}") from error
+        native = array.dtype.newbyteorder("=")
+        return array if array.dtype == native else array.byteswap(inplace=True).view(native)
+
+    def _source(self, name: str) -> str:
+        return f"{self._file.name}[{name}]"

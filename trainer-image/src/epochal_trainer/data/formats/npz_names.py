@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 Role: TypeAlias = Literal["train", "validation", "test"]
 
 
-class Names(NamedTuple):
+class ArrayNames(NamedTuple):
     """Names of the arrays of a data set."""
 
     features: str
@@ -15,64 +15,56 @@ class Names(NamedTuple):
     weights: str
 
 
-OWN: dict[Role, Names] = {
-    "train": Names("x_train", "y_train", "sample_weight_train"),
-    "validation": Names("x_val", "y_val", "sample_weight_val"),
-    "test": Names("x_test", "y_test", "sample_weight_test"),
+ROLE_ARRAYS: dict[Role, ArrayNames] = {
+    "train": ArrayNames("x_train", "y_train", "sample_weight_train"),
+    "validation": ArrayNames("x_val", "y_val", "sample_weight_val"),
+    "test": ArrayNames("x_test", "y_test", "sample_weight_test"),
 }
-COMMON = (Names("x", "y", "sample_weight"), Names("features", "labels", "sample_weight"))
-CLASSES = ("class_names", "classes", "label_names", "target_names")
+COMMON_ARRAYS = (ArrayNames("x", "y", "sample_weight"), ArrayNames("features", "labels", "sample_weight"))
+CLASS_NAME_ARRAYS = ("class_names", "classes", "label_names", "target_names")
 """Possible names of the array of class names, including those of Keras, CIFAR and scikit-learn."""
-_ARRAYS: Mapping[str, Sequence[str]] = {
+_ARRAY_SYNONYMS: Mapping[str, Sequence[str]] = {
     "sample_weight": ("sample_weights", "sample_weight", "weights"),
     "x": ("features", "images", "inputs", "data", "x"),
     "y": ("targets", "target", "labels", "label", "y"),
 }
-_PARTS: Mapping[str, Sequence[str]] = {
+_PART_SYNONYMS: Mapping[str, Sequence[str]] = {
     "train": ("training", "train"),
     "val": ("validation", "valid", "val", "dev"),
     "test": ("testing", "test"),
 }
 
 
-def _alternatives(names: Mapping[str, Sequence[str]]) -> str:
-    return "|".join(name for similar in names.values() for name in similar)
+def _alternatives(synonyms: Mapping[str, Sequence[str]]) -> str:
+    return "|".join(name for names in synonyms.values() for name in names)
 
 
-_NEARLY = re.compile(rf"(?:({_alternatives(_PARTS)})_?)?({_alternatives(_ARRAYS)})(?:_?({_alternatives(_PARTS)}))?")
+_PART = _alternatives(_PART_SYNONYMS)
+_SIMILAR_NAME = re.compile(rf"(?:({_PART})_?)?({_alternatives(_ARRAY_SYNONYMS)})(?:_?({_PART}))?")
 
 
 def standard_name(name: str) -> str | None:
-    """Return the standard name that an array's name resembles: `x_val` for `X_valid` or `valid_images`; else None.
-
-    Args:
-        name: Name of an array.
-    """
-    found = _NEARLY.fullmatch(re.sub(r"[-. ]", "_", name.lower()))
-    if found is None or (found[1] and found[3]):
+    """Return the standard name that an array's name resembles: `x_val` for `X_valid` or `valid_images`; else None."""
+    match = _SIMILAR_NAME.fullmatch(re.sub(r"[-. ]", "_", name.lower()))
+    if match is None or (match[1] and match[3]):
         return None
-    array = next(name for name, similar in _ARRAYS.items() if found[2] in similar)
-    part = next((name for name, similar in _PARTS.items() if (found[1] or found[3]) in similar), None)
-    right = f"{array}_{part}" if part else array
-    return right if right != name else None
+    array = next(name for name, synonyms in _ARRAY_SYNONYMS.items() if match[2] in synonyms)
+    part = next((name for name, synonyms in _PART_SYNONYMS.items() if (match[1] or match[3]) in synonyms), None)
+    standard = f"{array}_{part}" if part else array
+    return standard if standard != name else None
 
 
-def corrections(names: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
-    """Return new names for arrays, by old name: the wanted names that the old names resemble.
-
-    Args:
-        names: Names of all arrays in a file.
-        wanted: The wanted names.
-    """
-    there = set(names)
-    found: dict[str, str] = {}
-    for name in sorted(there):
-        right = standard_name(name)
-        if right is not None and right in wanted and right not in there and right not in found.values():
-            found[name] = right
-    return found
+def suggest_renames(names: Iterable[str], expected: Collection[str]) -> dict[str, str]:
+    """Return new names of arrays, by old name: the missing expected names that the names in a file resemble."""
+    present = set(names)
+    renames: dict[str, str] = {}
+    for name in sorted(present):
+        new = standard_name(name)
+        if new is not None and new in expected and new not in present and new not in renames.values():
+            renames[name] = new
+    return renames
 
 
 def rename_advice(renames: Mapping[str, str]) -> str:
     """Return the advice to rename arrays: `rename x_valid to x_val and y_valid to y_val`."""
-    return "rename " + " and ".join(f"{name} to {right}" for name, right in renames.items())
+    return "rename " + " and ".join(f"{name} to {new}" for name, new in renames.items())

@@ -17,17 +17,25 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from epochal_trainer.data.class_names import class_names
-from epochal_trainer.data.formats.pickled_arrays import SHOWN, WORDS, NotNumbers, PickledArray, Unsafe, named, tuple_of
-from epochal_trainer.data.memory import Memory
+from epochal_trainer.data.formats.pickled_arrays import (
+    MAX_SHOWN,
+    NON_NUMERIC_TYPES,
+    NotNumeric,
+    PickledArray,
+    UnsafeName,
+    check_tuple,
+    replacement_for,
+)
+from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import ClassNames, Samples
-from epochal_trainer.data.source import Source, unsupported
-from epochal_trainer.lib.failures import Failure, bad_data, of_the_machine
+from epochal_trainer.data.source import DataFile, unsupported_type
+from epochal_trainer.lib.failures import Failure, bad_data, is_machine_error
 
 BINARY_PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
-MOST_STEPS = 100_000
+MAX_OPCODES = 100_000
 """Maximum number of opcodes: a tuple of arrays takes fewer than a hundred, whatever its size."""
 UTF_8 = re.compile(rb"[\xc4-\xff]")
-WIDE = {
+WIDE_CHARACTERS = {
     "unicodestring1": UTF_8,
     "unicodestring4": UTF_8,
     "unicodestring8": UTF_8,
@@ -35,7 +43,7 @@ WIDE = {
 }
 """Pattern of the start of a character above U+00FF, by kind of text. Array data stored as text contain no such
 character."""
-WIDEST = 4
+BYTES_PER_WIDE_CHARACTER = 4
 """Bytes per character of a text that contains such a character."""
 
 
@@ -46,112 +54,106 @@ def is_pickle(head: bytes) -> bool:
     return head[:1] in (pickle.MARK, pickle.EMPTY_LIST)
 
 
-def read(source: Source, memory: Memory) -> Samples:
-    """Read a pickle of features and labels, with optional class names as a list of texts.
-
-    Args:
-        source: The file.
-        memory: Memory budget of the arrays.
-
-    Returns:
-        Features and labels in this machine's byte order, with class names if there are any.
+def read(file: DataFile, memory: MemoryBudget) -> Samples:
+    """Return the features and labels of a pickle in this machine's byte order, with class names if there are any.
 
     Raises:
         Failure: UnsafePickle, UnsupportedType, MissingArrays, TruncatedData, DamagedData or DataTooLarge.
     """
-    with source.opened() as stream:
-        program = Program(stream, source, memory)
+    with file.open() as stream:
+        opcodes = Opcodes(stream, file, memory)
         try:
-            content = _followed(program)
+            content = _interpret(opcodes)
         except Failure:
             raise
         except Exception as error:
-            if of_the_machine(error):
+            if is_machine_error(error):
                 raise
-            if program.ended:
-                raise source.truncated("the pickle breaks off", "it must be whole") from error
-            raise _failure(source, error) from error
+            if opcodes.is_truncated:
+                raise file.truncated("the pickle has no end", "it must be complete") from error
+            raise _failure(file, error) from error
     names: ClassNames | None = None
     match content:
         case (PickledArray() as features, PickledArray() as labels):
             pass
         case (PickledArray() as features, PickledArray() as labels, (list() | tuple()) as texts):
-            names = class_names(texts, f"{source.name}[2]")
+            names = class_names(texts, f"{file.name}[2]")
         case _:
             raise bad_data(
                 "MissingArrays",
-                f"{source.name} holds {_what(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
+                f"{file.name} holds {_describe(content)}: it must hold a tuple of two numpy arrays, (features, labels)",
             )
-    x, y = f"{source.name}[0]", f"{source.name}[1]"
-    return Samples(features.array(source), labels.array(source), x, y, class_names=names)
+    x, y = f"{file.name}[0]", f"{file.name}[1]"
+    return Samples(features.array(file), labels.array(file), x, y, class_names=names)
 
 
-def _failure(source: Source, error: Exception) -> Failure:
-    said = "".join(character if character.isprintable() else "?" for character in str(error)[:SHOWN])
+def _failure(file: DataFile, error: Exception) -> Failure:
+    message = "".join(character if character.isprintable() else "?" for character in str(error)[:MAX_SHOWN])
     match error:
-        case Unsafe():
+        case UnsafeName():
             advice = "a pickle may hold numpy arrays and nothing else; save a tuple of two arrays, (features, labels)"
-            return bad_data("UnsafePickle", f"{source.name} names {said}: {advice}")
-        case NotNumbers():
-            return unsupported(source.name, said, words=said in WORDS.values())
+            return bad_data("UnsafePickle", f"{file.name} refers to {message}: {advice}")
+        case NotNumeric():
+            return unsupported_type(file.name, message, may_be_text=message in NON_NUMERIC_TYPES.values())
         case _:
-            return source.damaged(f"it is no pickle that can be read ({type(error).__name__}: {said})")
+            return file.damaged(f"it is not a valid pickle ({type(error).__name__}: {message})")
 
 
-class Program:
+class Opcodes:
     """The opcodes in a stream. Reads never exceed the size of the file or the memory budget."""
 
-    def __init__(self, stream: BinaryIO, source: Source, memory: Memory) -> None:
+    def __init__(self, stream: BinaryIO, file: DataFile, memory: MemoryBudget) -> None:
         self._stream = stream
-        self._name = source.name
+        self._file_name = file.name
         self._memory = memory
-        self._most = source.most()
-        self._wide: re.Pattern[bytes] | None = None
-        self.ended = False
+        self._max_size = file.max_size()
+        self._wide_character: re.Pattern[bytes] | None = None
+        self.is_truncated = False
         """Whether a read went past the end of the stream."""
 
-    def step(self) -> tuple[pickletools.OpcodeInfo, Any]:
+    def read_next(self) -> tuple[pickletools.OpcodeInfo, Any]:
         """Read an opcode and its argument, which is None for an opcode without an argument."""
-        self._wide = None
+        self._wide_character = None
         code = self.read(1)
         if code not in OPCODES:
-            raise ValueError(f"no step begins with {code!r}")
+            raise ValueError(f"unknown opcode {code!r}")
         opcode = OPCODES[code]
         if opcode.arg is None:
             return opcode, None
-        self._wide = WIDE.get(opcode.arg.name)
-        argument = READERS.get(opcode.arg.name, opcode.arg.reader)(self)
-        self.ended = self.ended or (opcode.name == "FRAME" and argument > self._most)
+        self._wide_character = WIDE_CHARACTERS.get(opcode.arg.name)
+        argument = ARGUMENT_READERS.get(opcode.arg.name, opcode.arg.reader)(self)
+        self.is_truncated = self.is_truncated or (opcode.name == "FRAME" and argument > self._max_size)
         return opcode, argument
 
     def read(self, size: int) -> bytes:
         """Read bytes, with fewer bytes only at the end of the stream."""
-        possible = min(size, self._most)
-        self._memory.reserve(possible, self._name)
-        data = self._stream.read(possible)
-        return self._taken(data, whole=len(data) == size)
+        allowed = min(size, self._max_size)
+        self._memory.reserve(allowed, self._file_name)
+        data = self._stream.read(allowed)
+        return self._count(data, complete=len(data) == size)
 
     def readline(self) -> bytes:
         """Read a line with its newline, which is missing only at the end of the stream."""
-        line = self._stream.readline(self._memory.left + 1)
-        self._memory.reserve(len(line), self._name)
-        return self._taken(line, whole=line.endswith(b"\n"))
+        line = self._stream.readline(self._memory.remaining + 1)
+        self._memory.reserve(len(line), self._file_name)
+        return self._count(line, complete=line.endswith(b"\n"))
 
-    def _taken(self, data: bytes, *, whole: bool) -> bytes:
-        self._most -= len(data)
-        self.ended = self.ended or not whole
-        if self._wide is not None and self._wide.search(data):  # a single wide character makes the whole text wide
-            self._memory.reserve(WIDEST * len(data), self._name)
+    def _count(self, data: bytes, *, complete: bool) -> bytes:
+        self._max_size -= len(data)
+        self.is_truncated = self.is_truncated or not complete
+        # A single wide character makes the whole text wide.
+        if self._wide_character is not None and self._wide_character.search(data):
+            self._memory.reserve(BYTES_PER_WIDE_CHARACTER * len(data), self._file_name)
         return data
 
 
-def _followed(program: Program) -> object:
+def _interpret(opcodes: Opcodes) -> object:
     """Interpret a pickle's opcodes to the end, and return the resulting object."""
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[int, Any] = {}
-    for _ in range(MOST_STEPS):
-        opcode, argument = program.step()
+    for _ in range(MAX_OPCODES):
+        opcode, argument = opcodes.read_next()
         match opcode.name:
             case "STOP":
                 return stack.pop()
@@ -162,65 +164,65 @@ def _followed(program: Program) -> object:
             case "GET" | "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
             case _:
-                begin = _begin(opcode, len(stack), marks)
-                stack[begin:] = _left(opcode, argument, stack[begin:])
-    raise NotNumbers(f"more than {MOST_STEPS:,} Python values")
+                begin = _first_operand(opcode, len(stack), marks)
+                stack[begin:] = _apply(opcode, argument, stack[begin:])
+    raise NotNumeric(f"more than {MAX_OPCODES:,} Python values")
 
 
-def _begin(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) -> int:
-    """Return the stack index of the first value that an opcode takes."""
-    takes = opcode.stack_before
-    of_marked = pickletools.markobject in takes
-    begin = marks.pop() - takes.index(pickletools.markobject) if of_marked else size - len(takes)
+def _first_operand(opcode: pickletools.OpcodeInfo, size: int, marks: list[int]) -> int:
+    """Return the stack index of an opcode's first operand."""
+    operands = opcode.stack_before
+    has_mark = pickletools.markobject in operands
+    begin = marks.pop() - operands.index(pickletools.markobject) if has_mark else size - len(operands)
     if begin < 0:
-        raise ValueError(f"there is too little for a {opcode.name}")
+        raise ValueError(f"the stack holds too few values for {opcode.name}")
     return begin
 
 
-def _left(opcode: pickletools.OpcodeInfo, argument: Any, taken: list[Any]) -> list[Any]:
+def _apply(opcode: pickletools.OpcodeInfo, argument: Any, operands: list[Any]) -> list[Any]:
     """Return the values that replace an opcode's operands on the stack."""
     match opcode.name:
         case "PROTO" | "FRAME" | "POP" | "POP_MARK":
             return []
         case "DUP":
-            return taken * 2
+            return operands * 2
         case "GLOBAL":
-            return [named(*argument.split(" ", 1))]
+            return [replacement_for(*argument.split(" ", 1))]
         case "INST":
-            raise Unsafe(argument.replace(" ", ".", 1))
-        case name if name in MADE:
-            return [MADE[name](*taken)]
+            raise UnsafeName(argument.replace(" ", ".", 1))
+        case name if name in CONSTRUCTORS:
+            return [CONSTRUCTORS[name](*operands)]
         case _ if argument is not None and opcode.stack_after[0] is not pickletools.anyobject:
             return [argument]  # an integer, a float, a text or bytes
-    raise ValueError(f"an array needs no {opcode.name}")
+    raise ValueError(f"unsupported opcode {opcode.name}")
 
 
-def _built(built: Any, state: object) -> object:
-    built.set_state(state)
-    return built
+def _build(target: Any, state: object) -> object:
+    target.set_state(state)
+    return target
 
 
-def _extended(extended: Any, *items: object) -> object:
-    list.extend(extended, items)
-    return extended
+def _extend(target: Any, *items: object) -> object:
+    list.extend(target, items)
+    return target
 
 
-def _first(first: object, *_: object) -> object:
-    return first
+def _unchanged(target: object, *_: object) -> object:
+    return target
 
 
-def _what(content: object) -> str:
+def _describe(content: object) -> str:
     if isinstance(content, tuple | list):
         # Do not format the elements: a list may contain itself, or another list a million times.
-        return f"a {type(content).__name__} of {len(content)}: {', '.join(map(_kind, content[:4]))}"
-    return _kind(content)
+        return f"a {type(content).__name__} of {len(content)}: {', '.join(map(_describe_type, content[:4]))}"
+    return _describe_type(content)
 
 
-def _kind(content: object) -> str:
+def _describe_type(content: object) -> str:
     return "one array" if isinstance(content, PickledArray) else f"a {type(content).__name__}"
 
 
-MADE: dict[str, Callable[..., object]] = {
+CONSTRUCTORS: dict[str, Callable[..., object]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
     "NEWFALSE": lambda: False,
@@ -231,23 +233,23 @@ MADE: dict[str, Callable[..., object]] = {
     "TUPLE3": lambda *items: items,
     "EMPTY_LIST": list,
     "LIST": lambda *items: list(items),
-    "APPEND": _extended,
-    "APPENDS": _extended,
+    "APPEND": _extend,
+    "APPENDS": _extend,
     # Items of a dict or a set would be hashed, which reads nested content. No array needs them, so these stay empty.
     "EMPTY_DICT": dict,
     "DICT": lambda *_: {},
-    "SETITEM": _first,
-    "SETITEMS": _first,
+    "SETITEM": _unchanged,
+    "SETITEMS": _unchanged,
     "EMPTY_SET": set,
-    "ADDITEMS": _first,
+    "ADDITEMS": _unchanged,
     "FROZENSET": lambda *_: frozenset(),
-    "STACK_GLOBAL": named,
-    "REDUCE": lambda known, arguments: known(*tuple_of(arguments)),
-    "BUILD": _built,
+    "STACK_GLOBAL": replacement_for,
+    "REDUCE": lambda function, arguments: function(*check_tuple(arguments)),
+    "BUILD": _build,
 }
 """Functions for the opcodes that replace their operands on the stack by a single value."""
 OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
-READERS: dict[str, Callable[[Any], Any]] = {
+ARGUMENT_READERS: dict[str, Callable[[Any], Any]] = {
     "bytearray8": pickletools.read_bytes8,
     "string1": pickletools.read_bytes1,
     "string4": pickletools.read_bytes4,

@@ -37,19 +37,19 @@ def canvas(
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes: Axes = figure.subplots()
-    axes.set_title(f"{plain(f'{report.namespace}/{report.name}', 80)}: {title}", fontsize=12)
+    axes.set_title(f"{escape(f'{report.namespace}/{report.name}', 80)}: {title}", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
     yield figure, axes
     figure.savefig(path, dpi=_DPI)
 
 
-def left_out(report: ExperimentReport) -> str:
+def omitted_label(report: ExperimentReport) -> str:
     """Return the number of drawn trials and of all trials, for a title, or "" if all are drawn."""
     shown = len(report.trials)
     return f", the best {shown:,} of {shown + report.omitted:,}" if report.omitted else ""
 
 
-def say(axes: Axes, text: str) -> None:
+def show_message(axes: Axes, text: str) -> None:
     """Write the reason for an empty figure in its middle."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="0.4", fontsize=12)
@@ -60,7 +60,7 @@ def legend(figure: Figure) -> None:
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 
 
-def plain(text: str, longest: int = _LONGEST) -> str:
+def escape(text: str, longest: int = _LONGEST) -> str:
     """Return a text that matplotlib draws literally, with escaped dollar signs, and shortened in its middle."""
     if len(text) > longest:
         text = f"{text[: longest // 2]}…{text[len(text) - (longest - longest // 2 - 1) :]}"

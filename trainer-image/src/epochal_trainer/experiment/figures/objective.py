@@ -13,12 +13,12 @@ from epochal_trainer.experiment.figures.canvas import (
     ORANGE,
     RED,
     canvas,
-    left_out,
+    escape,
     legend,
-    plain,
-    say,
+    omitted_label,
+    show_message,
 )
-from epochal_trainer.experiment.values import clipped, number, view
+from epochal_trainer.experiment.values import clip, number, visible_range
 
 _STATES = {
     "Complete": ("trained to the end", BLUE, "o"),
@@ -27,47 +27,40 @@ _STATES = {
     "Failed": ("failed later", RED, "x"),
     "Diverged": ("diverged later", RED, "+"),
 }
-_FEW = 100
+_MAX_THICK = 100
 """Maximum number of trials that are drawn with a large mark."""
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draw the value of each trial, and the best value so far.
-
-    Args:
-        report: The Experiment.
-        path: PNG file to write.
-    """
-    metric = plain(report.metric)
-    with canvas(report, f"{metric} by trial{left_out(report)}", path) as (figure, axes):
-        worth = {one.number: value for one in report.trials if (value := number(one.value)) is not None}
-        if not worth:
-            say(axes, f"no trial has a {metric} yet")
+    """Draw the value of each trial, and the best value so far."""
+    metric = escape(report.metric)
+    with canvas(report, f"{metric} by trial{omitted_label(report)}", path) as (figure, axes):
+        values = {trial.number: value for trial in report.trials if (value := number(trial.value)) is not None}
+        if not values:
+            show_message(axes, f"no trial has a {metric} yet")
             return
-        limits = view(list(worth.values()), maximize=report.maximize)
-        size = 34 if len(report.trials) <= _FEW else 14
+        limits = visible_range(list(values.values()), maximize=report.maximize)
+        size = 34 if len(report.trials) <= _MAX_THICK else 14
         for state, (label, color, marker) in _STATES.items():
-            numbers = [one.number for one in report.trials if one.state == state and one.number in worth]
+            numbers = [trial.number for trial in report.trials if trial.state == state and trial.number in values]
             if numbers:
-                values = [clipped(worth[one], limits) for one in numbers]
-                axes.scatter(numbers, values, s=size, color=color, marker=marker, label=f"{label}: {len(numbers)}")
-        without = [
-            one.number for one in report.trials if one.state in {"Failed", "Diverged"} and one.number not in worth
-        ]
-        if without:
-            at = axes.get_xaxis_transform()
-            label = f"failed, or diverged: {len(without)}"
-            axes.scatter(without, [0.015] * len(without), s=size, color=RED, marker="x", transform=at, label=label)
-        if 0 in worth:
+                heights = [clip(values[trial], limits) for trial in numbers]
+                axes.scatter(numbers, heights, s=size, color=color, marker=marker, label=f"{label}: {len(numbers)}")
+        failed = [trial.number for trial in report.trials if trial.state in {"Failed", "Diverged"}]
+        if without_value := [number for number in failed if number not in values]:
+            bottom, transform = [0.015] * len(without_value), axes.get_xaxis_transform()
+            label = f"failed, or diverged: {len(without_value)}"
+            axes.scatter(without_value, bottom, s=size, color=RED, marker="x", transform=transform, label=label)
+        if 0 in values:
             axes.axhline(
-                clipped(worth[0], limits), color=GREY, linewidth=1, linestyle="--", label="trial 0, the template"
+                clip(values[0], limits), color=GREY, linewidth=1, linestyle="--", label="trial 0, the template"
             )
-        best = list(accumulate(worth.values(), max if report.maximize else min))
-        last = max(one.number for one in report.trials)
-        axes.step([*worth, last], [*best, best[-1]], where="post", color=ORANGE, linewidth=1.4, label="best so far")
-        if report.best in worth:
-            label = f"best: trial {report.best}, {worth[report.best]:.4g}"
-            axes.scatter([report.best], [worth[report.best]], s=150, color=ORANGE, marker="*", label=label, zorder=3)
+        best = list(accumulate(values.values(), max if report.maximize else min))
+        last = max(trial.number for trial in report.trials)
+        axes.step([*values, last], [*best, best[-1]], where="post", color=ORANGE, linewidth=1.4, label="best so far")
+        if report.best in values:
+            label = f"best: trial {report.best}, {values[report.best]:.4g}"
+            axes.scatter([report.best], [values[report.best]], s=150, color=ORANGE, marker="*", label=label, zorder=3)
         axes.set_ylim(*limits)
         axes.set_xlabel("trial")
         axes.set_ylabel(metric)

@@ -14,16 +14,16 @@ from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
-from epochal_trainer.experiment.figures.canvas import GREY, ORANGE, WIDTH, canvas, left_out, plain, say
-from epochal_trainer.experiment.values import clipped, number, view
+from epochal_trainer.experiment.figures.canvas import GREY, ORANGE, WIDTH, canvas, escape, omitted_label, show_message
+from epochal_trainer.experiment.values import clip, number, visible_range
 
 _INCHES = 1.9
 """Distance between two scales in inches."""
-_WIDEST = 26.0
-_FEW = 50
+_MAX_WIDTH = 26.0
+_MAX_THICK = 50
 """Maximum number of trials that are drawn with a thick line."""
 _TICKS = 5
-_MOST_NAMES = 16
+_MAX_NAMES = 16
 """Maximum number of names on a scale. Of more names, some are left out."""
 _DECADES = 2
 _GOLDEN = 0.6180339887
@@ -32,33 +32,27 @@ _GOLDEN = 0.6180339887
 
 @dataclass(frozen=True)
 class Numbers:
-    """A scale of numbers.
-
-    Args:
-        low: The lowest number.
-        high: The highest number.
-        log: Whether the scale is logarithmic; then both are above 0.
-    """
+    """A scale of numbers."""
 
     low: float
     high: float
     log: bool = False
 
-    def place(self, text: str | None, trial: int) -> float | None:
+    def height_of(self, text: str | None, trial: int) -> float | None:
         """Return the height of a value, or None if it is not a number on the scale."""
         del trial
         value = number(text)
         if value is None or (self.log and value <= 0):
             return None
-        return self._place(clipped(value, (self.low, self.high)))
+        return self._height_of(clip(value, (self.low, self.high)))
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
         if self.low == self.high:
             return [(0.5, f"{self.low:.4g}")]
-        return [(self._place(value), f"{value:.4g}") for value in self._values()]
+        return [(self._height_of(value), f"{value:.4g}") for value in self._values()]
 
-    def _place(self, value: float) -> float:
+    def _height_of(self, value: float) -> float:
         if self.low == self.high:
             return 0.5
         if self.log:
@@ -72,22 +66,18 @@ class Numbers:
         first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
         if last - first + 1 >= _DECADES:
             step = max(1, math.ceil((last - first) / _TICKS))
-            return [clipped(10.0**power, (self.low, self.high)) for power in range(first, last + 1, step)]
+            return [clip(10.0**power, (self.low, self.high)) for power in range(first, last + 1, step)]
         steps = _TICKS - 1
         return [self.low * (self.high / self.low) ** (index / steps) for index in range(_TICKS)]
 
 
 @dataclass(frozen=True)
 class Names:
-    """A scale of names.
-
-    Args:
-        names: The names, from bottom to top.
-    """
+    """A scale of names."""
 
     names: tuple[str, ...]
 
-    def place(self, text: str | None, trial: int) -> float | None:
+    def height_of(self, text: str | None, trial: int) -> float | None:
         """Return the height of a name, shifted for each trial, so that no line hides another."""
         if text not in self.names:
             return None
@@ -96,9 +86,9 @@ class Names:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
-        step = math.ceil(len(self.names) / _MOST_NAMES)
+        step = math.ceil(len(self.names) / _MAX_NAMES)
         return [
-            ((index + 0.5) / len(self.names), plain(name, 18))
+            ((index + 0.5) / len(self.names), escape(name, 18))
             for index, name in enumerate(self.names)
             if not index % step
         ]
@@ -108,12 +98,7 @@ Scale = Numbers | Names
 
 
 def scale(axis: Axis, values: Sequence[str]) -> Scale:
-    """Return the scale of a parameter.
-
-    Args:
-        axis: The parameter.
-        values: Its values in the trials.
-    """
+    """Return the scale of a parameter."""
     if axis.values is not None:
         return Names(tuple(dict.fromkeys((*axis.values, *values))))
     numbers = [value for text in values if (value := number(text)) is not None]
@@ -122,76 +107,73 @@ def scale(axis: Axis, values: Sequence[str]) -> Scale:
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draw a line for each trial. The line has a gap at a parameter that the trial does not have.
-
-    Args:
-        report: The Experiment.
-        path: PNG file to write.
-    """
-    metric = plain(report.metric)
-    width = min(_WIDEST, max(WIDTH, _INCHES * (len(report.axes) + 1)))
-    worth = {one.number: value for one in report.trials if (value := number(one.value)) is not None}
-    with canvas(report, f"parameters and {metric}{left_out(report)}", path, width=width) as (_, axes):
-        if not report.axes or not worth:
-            say(axes, f"no trial has a {metric} yet" if report.axes else "no parameters are searched")
+    """Draw a line for each trial. The line has a gap at a parameter that the trial does not have."""
+    metric = escape(report.metric)
+    width = min(_MAX_WIDTH, max(WIDTH, _INCHES * (len(report.axes) + 1)))
+    values = {trial.number: value for trial in report.trials if (value := number(trial.value)) is not None}
+    with canvas(report, f"parameters and {metric}{omitted_label(report)}", path, width=width) as (_, axes):
+        if not report.axes or not values:
+            show_message(axes, f"no trial has a {metric} yet" if report.axes else "no parameters are searched")
             return
-        limits = view(list(worth.values()), maximize=report.maximize)
+        limits = visible_range(list(values.values()), maximize=report.maximize)
         scales: list[Scale] = [*(scale(axis, _tried(report, axis.name)) for axis in report.axes), Numbers(*limits)]
-        colors, few = colormaps["viridis"], len(report.trials) <= _FEW
+        colors, is_few = colormaps["viridis"], len(report.trials) <= _MAX_THICK
 
-        def good(value: float) -> float:
-            share = (clipped(value, limits) - limits[0]) / (limits[1] - limits[0])
+        def quality(value: float) -> float:
+            share = (clip(value, limits) - limits[0]) / (limits[1] - limits[0])
             return share if report.maximize else 1 - share
 
-        shown = [one for one in report.trials if one.number in worth and one.number != report.best]
-        ranked = sorted(shown, key=lambda one: good(worth[one.number]))
-        looks = [(colors(good(worth[one.number])), 1.2 if few else 0.6) for one in ranked]
-        others = [one for one in report.trials if one.number not in worth]
-        best = [one for one in report.trials if one.number == report.best]
+        shown = [trial for trial in report.trials if trial.number in values and trial.number != report.best]
+        ranked = sorted(shown, key=lambda trial: quality(values[trial.number]))
+        styles = [(colors(quality(values[trial.number])), 1.2 if is_few else 0.6) for trial in ranked]
+        without_value = [trial for trial in report.trials if trial.number not in values]
+        best = [trial for trial in report.trials if trial.number == report.best]
         lines = [
-            *((one, GREY, 0.5) for one in others),
-            *((one, color, thick) for one, (color, thick) in zip(ranked, looks, strict=True)),
-            *((one, ORANGE, 2.4) for one in best),
+            *((trial, GREY, 0.5) for trial in without_value),
+            *((trial, color, thick) for trial, (color, thick) in zip(ranked, styles, strict=True)),
+            *((trial, ORANGE, 2.4) for trial in best),
         ]
         drawn = [
             (segment, color, thick)
-            for one, color, thick in lines
-            for segment in _segments(_places(report, scales, one))
+            for trial, color, thick in lines
+            for segment in _segments(_heights(report, scales, trial))
         ]
         if drawn:
             segments, shades, widths = zip(*drawn, strict=True)
-            axes.add_collection(LineCollection(segments, colors=shades, linewidths=widths, alpha=0.9 if few else 0.7))
+            axes.add_collection(
+                LineCollection(segments, colors=shades, linewidths=widths, alpha=0.9 if is_few else 0.7)
+            )
         backed = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
         for index, upright in enumerate(scales):
             axes.axvline(index, color="0.3", linewidth=0.8, zorder=3)
-            for place, label in upright.ticks():
-                axes.text(index - 0.02, place, label, ha="right", va="center", fontsize=8, zorder=4, bbox=backed)
-        names = [*(plain(axis.name, 18) for axis in report.axes), metric]
+            for height, label in upright.ticks():
+                axes.text(index - 0.02, height, label, ha="right", va="center", fontsize=8, zorder=4, bbox=backed)
+        names = [*(escape(axis.name, 18) for axis in report.axes), metric]
         axes.set_xticks(range(len(scales)), names)
         axes.set_yticks([])
         axes.set_xlim(-0.4, len(scales) - 0.9)
         axes.set_ylim(-0.03, 1.03)
         axes.spines[["left", "bottom"]].set_visible(False)
         if best:
-            of_best = f"trial {best[0].number}, {metric} {worth[best[0].number]:.4g}"
+            of_best = f"trial {best[0].number}, {metric} {values[best[0].number]:.4g}"
             axes.set_xlabel(f"orange: the best, {of_best}; the brighter, the better", fontsize=9)
 
 
 def _tried(report: ExperimentReport, name: str) -> list[str]:
     """Return the values of a parameter in all trials that have it."""
-    return [one.parameters[name] for one in report.trials if name in one.parameters]
+    return [trial.parameters[name] for trial in report.trials if name in trial.parameters]
 
 
-def _places(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
+def _heights(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
     """Return the height of a trial's line at each scale, from 0 to 1; None for a gap."""
     texts = [*(trial.parameters.get(axis.name) for axis in report.axes), trial.value]
-    return [one.place(text, trial.number) for one, text in zip(scales, texts, strict=True)]
+    return [scale.height_of(text, trial.number) for scale, text in zip(scales, texts, strict=True)]
 
 
-def _segments(places: list[float | None]) -> list[list[tuple[int, float]]]:
+def _segments(heights: list[float | None]) -> list[list[tuple[int, float]]]:
     """Return the segments of a line between neighbouring scales, without gaps."""
     return [
         [(index, left), (index + 1, right)]
-        for index, (left, right) in enumerate(pairwise(places))
+        for index, (left, right) in enumerate(pairwise(heights))
         if left is not None and right is not None
     ]

@@ -1,11 +1,11 @@
-"""What was best in the trainings that one goes on from."""
+"""Facts that follow from the start of a training: the best epoch of earlier trainings, and lost weights."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_trainer.checkpoint import Before, Facts, Snapshot, Start, continued_facts
+from epochal_trainer.checkpoint import EarlierBest, Facts, Snapshot, Start, continued_facts
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history import Epoch
 
@@ -19,7 +19,7 @@ HISTORY = [
     Epoch(number, 1, None, {"val_auc": auc, "val_loss": loss}, comparable=False)
     for number, auc, loss in ((1, 0.5, 0.25), (2, 0.75, 0.5), (3, 0.625, 1.0))
 ]
-OLD = Before(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://results/older/")
+OLD = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.25, where="s3://results/older/")
 
 
 def start(make: Make, *, facts: Facts = FACTS, **kind: bool) -> Start:
@@ -33,7 +33,7 @@ def changed(**fields: Any) -> Facts:
 
 
 @pytest.mark.parametrize(
-    ("monitor", "there", "epoch", "where"),
+    ("monitor", "stored", "epoch", "where"),
     [
         (AUC, FACTS, 2, "s3://results/old/"),
         (LOSS, FACTS, 2, "s3://results/old/"),
@@ -46,27 +46,27 @@ def changed(**fields: Any) -> Facts:
     ],
     ids=str,
 )
-def test_it_is_an_epoch_that_can_be_compared(
-    make: Make, monitor: Monitor, there: Facts, epoch: int | None, where: str
+def test_the_earlier_best_epoch_is_comparable(
+    make: Make, monitor: Monitor, stored: Facts, epoch: int | None, where: str
 ) -> None:
-    found = continued_facts(start(make, facts=there), FACTS, monitor).before
+    found = continued_facts(start(make, facts=stored), FACTS, monitor).before
     assert (found and (found.epoch, found.where, found.metric, found.mode)) == (
         epoch and (epoch, where, monitor.metric, monitor.mode)
     )
 
 
-def test_a_training_that_begins_has_none(make: Make) -> None:
+def test_a_new_training_has_no_earlier_best(make: Make) -> None:
     assert continued_facts(None, FACTS, LOSS) == FACTS
     assert continued_facts(start(make, own=True), FACTS, LOSS).before is None
 
 
-@pytest.mark.parametrize("kind", [{"own": True}, {"same": True}], ids=str)
-def test_what_goes_on_with_its_own_epochs_keeps_what_it_had(make: Make, kind: dict[str, bool]) -> None:
+@pytest.mark.parametrize("kind", [{"own": True}, {"is_same": True}], ids=str)
+def test_the_same_training_keeps_its_earlier_best(make: Make, kind: dict[str, bool]) -> None:
     assert continued_facts(start(make, facts=changed(before=OLD), **kind), FACTS, LOSS).before == OLD
 
 
-def test_the_same_training_on_other_data_is_another(make: Make) -> None:
-    found = continued_facts(start(make, same=True), changed(data={"a": "0" * 64}), AUC).before
+def test_other_data_make_it_another_training(make: Make) -> None:
+    found = continued_facts(start(make, is_same=True), changed(data={"a": "0" * 64}), AUC).before
     assert found is not None
     assert found.epoch == 2
 
@@ -76,7 +76,7 @@ def test_the_same_training_on_other_data_is_another(make: Make) -> None:
     [
         (1, None, {"own": True}, 1),
         (None, 1, {"own": True}, 1),  # an attempt before has lost them
-        (None, 1, {"same": True}, 1),
+        (None, 1, {"is_same": True}, 1),
         (None, 1, {}, None),
         (3, 1, {"own": True}, 1),  # the better one of both
         (3, None, {"own": True}, None),  # a better one has come since
@@ -84,7 +84,7 @@ def test_the_same_training_on_other_data_is_another(make: Make) -> None:
     ],
     ids=str,
 )
-def test_the_best_epoch_is_lost_until_there_is_a_better_one(
+def test_a_lost_best_epoch_is_replaced_by_a_better_one(
     make: Make, now: int | None, before: int | None, kind: dict[str, bool], lost: int | None
 ) -> None:
     history = [replace(epoch, comparable=epoch.number == 2) for epoch in HISTORY]

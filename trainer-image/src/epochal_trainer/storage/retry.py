@@ -33,13 +33,13 @@ CHECK_SECONDS = 0.5
 LONGEST_MESSAGE = 4096
 
 
-class _Wait(NamedTuple):
+class _WaitingCall(NamedTuple):
     began: float
     """Seconds of the monotonic clock: the wall clock may jump during an outage."""
     failure: Failure
 
 
-class Waits:
+class StorageWaits:
     """The callers that wait for a storage. The start of the first wait and the end of the last are logged and reported.
 
     All reports of an outage have the start of its first wait: the operator emits an Event for each other start.
@@ -51,52 +51,42 @@ class Waits:
     def __init__(self, report: Callable[[Waiting | None], None] = lambda _: None) -> None:
         self._report = report
         self._reported: Waiting | None = None
-        self._waiting: dict[object, _Wait] = {}
-        self._answered = threading.Condition()
+        self._waiting: dict[object, _WaitingCall] = {}
+        self._changed = threading.Condition()
         self._began = 0.0
         self._since = datetime.now(UTC)
 
-    def begin(self, who: object, failure: Failure, seconds: float) -> None:
-        """Record that a caller waits, or waits with another failure now.
-
-        Args:
-            who: The caller.
-            failure: The failure that ends the call if it stops waiting.
-            seconds: Seconds for which the caller has waited.
-        """
-        with self._answered:
+    def begin(self, caller: object, failure: Failure, seconds: float) -> None:
+        """Record that a caller waits, or waits with another failure now."""
+        with self._changed:
             began = time.monotonic() - seconds
             if self._reported is None:
                 self._began, self._since = began, datetime.now(UTC) - timedelta(seconds=seconds)
                 log.warning("Waiting for the storage: %s", failure.message)
-            before = self._waiting.get(who)
-            self._waiting[who] = _Wait(before.began if before else began, failure)
+            before = self._waiting.get(caller)
+            self._waiting[caller] = _WaitingCall(before.began if before else began, failure)
             self._publish()
 
-    def end(self, who: object, *, answered: bool) -> None:
+    def end(self, caller: object, *, is_answered: bool) -> None:
         """Record that a caller no longer waits.
 
         Args:
-            who: The caller.
-            answered: Whether the storage has answered. Then all other callers retry at once.
+            caller: The caller.
+            is_answered: Whether the storage has answered. Then all other callers retry at once.
         """
-        with self._answered:
-            if self._waiting.pop(who, None) is not None and answered:
-                self._answered.notify_all()
-            if self._reported is None or not (answered or self._waiting):
+        with self._changed:
+            if self._waiting.pop(caller, None) is not None and is_answered:
+                self._changed.notify_all()
+            if self._reported is None or not (is_answered or self._waiting):
                 return  # This caller gave up without an answer: the reported wait stays until the storage answers.
             if not self._waiting:
                 log.info("The storage answers again after %s.", duration(time.monotonic() - self._began))
             self._publish()
 
     def pause(self, seconds: float) -> bool:
-        """Wait for some seconds, or until the storage answers another caller.
-
-        Returns:
-            Whether the storage has answered another caller.
-        """
-        with self._answered:
-            return self._answered.wait(seconds)
+        """Wait for some seconds; return early, and return True, if the storage answers another caller."""
+        with self._changed:
+            return self._changed.wait(seconds)
 
     def _publish(self) -> None:
         longest = min(self._waiting.values(), key=lambda wait: wait.began, default=None)
@@ -114,7 +104,7 @@ def _jitter() -> float:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Retries a call with growing pauses for as long as its errors may be temporary.
 
     Args:
@@ -127,22 +117,22 @@ class Patience:
 
     seconds: float = 3600.0
     check: Callable[[], None] = lambda: None
-    waits: Waits = field(default_factory=Waits)
+    waits: StorageWaits = field(default_factory=StorageWaits)
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = _jitter
 
-    def persevere(
-        self, call: Callable[[], T], passing: Callable[[Exception], Failure | None], silence: Failure | None = None
+    def call_with_retries(
+        self,
+        call: Callable[[], T],
+        temporary_failure: Callable[[Exception], Failure | None],
+        slow_failure: Failure | None = None,
     ) -> T:
-        """Call a function until it succeeds.
+        """Return the result of a function, which is called until it succeeds.
 
         Args:
             call: The function to call. A second call must be safe.
-            passing: Returns the failure for a temporary error, or None for a permanent one.
-            silence: The failure to report if the first try takes long; None to report nothing.
-
-        Returns:
-            The result of the call.
+            temporary_failure: Returns the failure for a temporary error, or None for a permanent one.
+            slow_failure: The failure to report if the first try takes long; None to report nothing.
 
         Raises:
             Failure: The failure of the last error, once the time is over.
@@ -151,40 +141,41 @@ class Patience:
         began = self.clock()
         end = None
         delay = FIRST_DELAY
-        answered = False
-        who = object()
+        is_answered = False
+        caller = object()
         try:
             while True:
                 try:
-                    with self._watched(who, silence):
+                    with self._report_slow(caller, slow_failure):
                         result = call()
                 except Exception as error:
-                    failure = passing(error)
-                    silence = None
+                    failure = temporary_failure(error)
+                    slow_failure = None
                     if failure is None:
-                        answered = True
+                        is_answered = True
                         raise
                     now = self.clock()
                     end = now + self.seconds if end is None else end
                     if now >= end:
-                        raise _exhausted(failure, now - began) from error
+                        tried = f"tried for {duration(now - began)}, the limit in spec.storage.timeoutSeconds"
+                        raise Failure(failure.reason, f"{failure.message}; {tried}", failure.exit_code) from error
                     if now - began >= QUIET_SECONDS:
-                        self.waits.begin(who, failure, now - began)
+                        self.waits.begin(caller, failure, now - began)
                 else:
-                    answered = True
+                    is_answered = True
                     return result
                 self._pause(min(delay * self.jitter(), end - now))
                 delay = min(2 * delay, LONGEST_DELAY)
         finally:
-            self.waits.end(who, answered=answered)
+            self.waits.end(caller, is_answered=is_answered)
 
     @contextmanager
-    def _watched(self, who: object, silence: Failure | None) -> Iterator[None]:
-        """Report the failure `silence` if the code in the context takes long."""
-        if silence is None:
+    def _report_slow(self, caller: object, slow_failure: Failure | None) -> Iterator[None]:
+        """Report a failure if the code in the context takes long."""
+        if slow_failure is None:
             yield
             return
-        watch = threading.Timer(SILENT_SECONDS, self.waits.begin, (who, silence, SILENT_SECONDS))
+        watch = threading.Timer(SILENT_SECONDS, self.waits.begin, (caller, slow_failure, SILENT_SECONDS))
         watch.daemon = True
         watch.start()
         try:
@@ -196,12 +187,7 @@ class Patience:
     def _pause(self, seconds: float) -> None:
         end = self.clock() + seconds
         self.check()
-        while (left := end - self.clock()) > 0:
-            if self.waits.pause(min(left, CHECK_SECONDS)):
+        while (remaining := end - self.clock()) > 0:
+            if self.waits.pause(min(remaining, CHECK_SECONDS)):
                 return
             self.check()
-
-
-def _exhausted(failure: Failure, seconds: float) -> Failure:
-    message = f"{failure.message}; tried for {duration(seconds)}, as long as spec.storage.timeoutSeconds says"
-    return Failure(failure.reason, message, failure.exit_code)

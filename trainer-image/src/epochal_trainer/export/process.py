@@ -16,28 +16,28 @@ from epochal_api.report import Export
 from epochal_api.status import MAX_EXPORT
 from pydantic import ValidationError
 
-from epochal_trainer.data.memory import available
+from epochal_trainer.data.memory import available_memory
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, readable
 
 log = logging.getLogger(__name__)
 
-LONGEST_SECONDS = 600.0
+TIMEOUT_SECONDS = 600.0
 """Time limit of the export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
 STOPPING_SECONDS = 40.0
 """Time that the export still gets after the trainer was asked to stop: a third of epochal_api.pod.GRACE_SECONDS."""
-SPARE_MEMORY = 48 * 2**20
+MIN_FREE_MEMORY = 48 * 2**20
 """Minimum bytes of free memory during the export. With less, the kernel might kill the whole container."""
-LEAST_MEMORY = 320 * 2**20 + SPARE_MEMORY
+MIN_MEMORY = 320 * 2**20 + MIN_FREE_MEMORY
 """Minimum bytes of free memory at the start.
 
 This is the need of TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a small network.
 """
 _TICK = 0.02
-_KEPT = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
+_INHERITED = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
 """Environment variables of the trainer that the process gets."""
-_OWN = {
+_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",  # a GPU may have no memory left, and models are served on a CPU
     "KERAS_BACKEND": "tensorflow",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -47,7 +47,7 @@ _REQUEST = "request.json"
 _LOG = "log"
 _LINES = 20
 """Lines of the process' log that are copied to the trainer's log if it ends without an outcome."""
-_SHOWN = 200
+_MAX_MESSAGE = 200
 """Maximum characters of its last log line in the message."""
 
 
@@ -55,7 +55,7 @@ def run(
     request: Request,
     stopping: Stopping,
     *,
-    left: Callable[[], int] = available,
+    free_memory: Callable[[], int] = available_memory,
     program: Sequence[str] = ("-m", "epochal_trainer.export"),
 ) -> Export:
     """Export models in a separate process, and return the outcome.
@@ -63,15 +63,12 @@ def run(
     Args:
         request: The models and formats. Its folder belongs to this process.
         stopping: Holds the request to stop the trainer.
-        left: Returns the bytes of free memory.
+        free_memory: Returns the bytes of free memory.
         program: Arguments of Python, followed by the request and this process' id.
-
-    Returns:
-        The outcome of the export.
     """
-    if (free := left()) < LEAST_MEMORY:
+    if (free := free_memory()) < MIN_MEMORY:
         return failed(
-            f"{readable(free)} of memory are left for the export, which takes {readable(LEAST_MEMORY)} at least: raise "
+            f"not enough memory for the export: {readable(free)} are free, and it needs {readable(MIN_MEMORY)}: raise "
             "spec.resources.limits.memory"
         )
     file = request.folder / _REQUEST
@@ -87,41 +84,33 @@ def run(
             start_new_session=True,  # Ctrl-C is for the trainer, which ends this process
         )
         try:
-            why = _awaited(process, stopping, left)
+            cause = _wait(process, stopping, free_memory)
         finally:
             process.kill()
             process.wait()
-    return failed(why) if why else _outcome(process.returncode, request.folder)
+    return failed(cause) if cause else _outcome(process.returncode, request.folder)
 
 
 def failed(message: str) -> Export:
-    """Return the outcome of a failed export.
-
-    Args:
-        message: Why it failed.
-    """
+    """Return the outcome of a failed export."""
     return Export(reason=FAILED, message=message[:MAX_EXPORT])
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of the export process.
-
-    Args:
-        environ: The trainer's environment.
-    """
-    return {name: environ[name] for name in _KEPT if name in environ} | _OWN
+    """Return the environment variables of the export process."""
+    return {name: environ[name] for name in _INHERITED if name in environ} | _ENVIRONMENT
 
 
-def _awaited(process: "subprocess.Popen[bytes]", stopping: Stopping, left: Callable[[], int]) -> str:
+def _wait(process: "subprocess.Popen[bytes]", stopping: Stopping, free_memory: Callable[[], int]) -> str:
     """Wait until the process ends; return why it must be killed before that, or ""."""
-    end = time.monotonic() + LONGEST_SECONDS
+    end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end:
-            return f"it took longer than {duration(LONGEST_SECONDS)}"
+            return f"it took longer than {duration(TIMEOUT_SECONDS)}"
         if stopping.seconds > STOPPING_SECONDS:
-            return f"the trainer was told to stop, and it took {duration(STOPPING_SECONDS)} more"
-        if (free := left()) < SPARE_MEMORY:
-            return f"only {readable(free)} of memory were left: raise spec.resources.limits.memory"
+            return f"it took longer than {duration(STOPPING_SECONDS)} after SIGTERM"
+        if (free := free_memory()) < MIN_FREE_MEMORY:
+            return f"only {readable(free)} of memory were free: raise spec.resources.limits.memory"
         time.sleep(_TICK)
     return ""
 
@@ -133,9 +122,8 @@ def _outcome(code: int, folder: Path) -> Export:
         lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     for line in lines[-_LINES:]:
         log.info("  export: %s", line)
-    said = f": {lines[-1][:_SHOWN]}" if lines else ""
     if code < 0:
-        return failed(
-            f"its process was killed by signal {-code}; was it short of memory (spec.resources.limits.memory)?"
-        )
-    return failed(f"its process ended with exit code {code}{said}")
+        cause = "if memory was short, raise spec.resources.limits.memory"
+        return failed(f"its process was killed by signal {-code}; {cause}")
+    last_line = f": {lines[-1][:_MAX_MESSAGE]}" if lines else ""
+    return failed(f"its process ended with exit code {code}{last_line}")

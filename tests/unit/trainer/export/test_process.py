@@ -1,12 +1,10 @@
-"""What the process that exports is given, and what is told of it."""
-
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_api.report import Export
-from epochal_trainer.export import child
+from epochal_trainer.export import process
 from epochal_trainer.export.request import Request
 from epochal_trainer.lib.signals import Stopping
 
@@ -16,18 +14,18 @@ def request_for(tmp_path: Path) -> Request:
     return Request(models=[], formats=["onnx"], samples=None, image=None, folder=tmp_path)
 
 
-def run(request: Request, program: str, left: Callable[[], int] = lambda: 2**40) -> Export:
-    return child.run(request, Stopping(), left=left, program=("-c", program))
+def run(request: Request, program: str, free_memory: Callable[[], int] = lambda: 2**40) -> Export:
+    return process.run(request, Stopping(), free_memory=free_memory, program=("-c", program))
 
 
-def test_it_gets_no_credentials_and_no_gpu() -> None:
-    given = {
+def test_the_process_gets_no_credentials_and_no_gpu() -> None:
+    variables = {
         ACCESS_KEY_ENV: "key",
         SECRET_KEY_ENV: "secret",
         SESSION_TOKEN_ENV: "token",
         "PATH": "/bin",
     }
-    found = child.environment(given)
+    found = process.environment(variables)
     assert {name: found[name] for name in ("PATH", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")} == {
         "PATH": "/bin",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -36,33 +34,33 @@ def test_it_gets_no_credentials_and_no_gpu() -> None:
     assert not {"key", "secret", "token"} & set(found.values())
 
 
-def test_it_is_not_begun_where_memory_is_short(request_for: Request) -> None:
-    outcome = child.run(request_for, Stopping(), left=lambda: 300 * 2**20)
+def test_the_process_is_not_started_without_free_memory(request_for: Request) -> None:
+    outcome = process.run(request_for, Stopping(), free_memory=lambda: 300 * 2**20)
     assert outcome.reason == "ExportFailed"
-    assert outcome.message.startswith("314.6 MB of memory are left for the export, which takes 385.9 MB")
+    assert "314.6 MB are free, and it needs 385.9 MB" in outcome.message
     assert not list(request_for.folder.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("program", "said"),
+    ("program", "message"),
     [
         (
             "import sys; print('no', flush=True); sys.exit('ImportError: no tf2onnx')",
             "exit code 1: ImportError: no tf2onnx",
         ),
         ("pass", "its process ended with exit code 0"),
-        ("import os; os.kill(os.getpid(), 9)", "its process was killed by signal 9; was it short of memory"),
+        ("import os; os.kill(os.getpid(), 9)", "its process was killed by signal 9; if memory was short"),
         ("open('outcome.json', 'w').write('{')", "its process ended with exit code 0"),
     ],
 )
-def test_however_it_ends_is_told(request_for: Request, program: str, said: str) -> None:
+def test_an_end_without_outcome_is_reported(request_for: Request, program: str, message: str) -> None:
     outcome = run(request_for, program)
     assert outcome.reason == "ExportFailed"
-    assert said in outcome.message
+    assert message in outcome.message
     assert (outcome.exports, outcome.signature) == ([], None)
 
 
-def test_what_it_leaves_is_what_became_of_it(request_for: Request) -> None:
+def test_the_outcome_is_read(request_for: Request) -> None:
     program = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "all"}')"""
     outcome = run(request_for, program)
     assert (outcome.reason, outcome.message) == ("Exported", "all")
@@ -71,18 +69,18 @@ def test_what_it_leaves_is_what_became_of_it(request_for: Request) -> None:
 SLEEP = "import time; time.sleep(60)"
 
 
-def test_it_is_ended_before_memory_is_gone(request_for: Request) -> None:
-    left = iter([2**40, 2**40, 2**40, 10 * 2**20])
-    outcome = run(request_for, SLEEP, lambda: next(left))
-    assert "only 10.5 MB of memory were left: raise spec.resources.limits.memory" in outcome.message
+def test_the_process_is_killed_before_memory_is_exhausted(request_for: Request) -> None:
+    free_memory = iter([2**40, 2**40, 2**40, 10 * 2**20])
+    outcome = run(request_for, SLEEP, lambda: next(free_memory))
+    assert "only 10.5 MB of memory were free: raise spec.resources.limits.memory" in outcome.message
 
 
-def test_it_has_so_much_time(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "LONGEST_SECONDS", 0.1)
+def test_the_process_is_killed_at_the_timeout(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TIMEOUT_SECONDS", 0.1)
     assert "it took longer than 0.1s" in run(request_for, SLEEP).message
 
 
-def test_it_has_less_once_the_trainer_is_told_to_stop(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "STOPPING_SECONDS", 0.1)
+def test_the_timeout_is_shorter_after_sigterm(request_for: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "STOPPING_SECONDS", 0.1)
     monkeypatch.setattr(Stopping, "seconds", 0.2)
-    assert "the trainer was told to stop" in run(request_for, SLEEP).message
+    assert "after SIGTERM" in run(request_for, SLEEP).message
