@@ -67,7 +67,7 @@ def test_rows_that_are_not_looked_up_have_no_gradient(embedding: dict[str, Any],
 
 def test_memory_that_others_take_is_no_fault_of_the_spec() -> None:
     described = Network.model_validate({"input": {"shape": [1024]}, "layers": [{"layer": "Dense", "units": 1024}]})
-    with pytest.raises(Failure, match=r"other processes use the memory of this node .*requests.memory") as caught:
+    with pytest.raises(Failure, match=r"other processes use the memory of this node.*requests.memory") as caught:
         network.build(described, seed=1, memory=4 * MIB, others=8 * MIB)
     assert (caught.value.reason, caught.value.exit_code in NOT_RETRIED) == ("OutOfMemory", False)
 
