@@ -230,7 +230,7 @@ def test_that_there_was_no_room_for_the_best_is_told(
     path = written(tmp_path)
     path.write_text(encode_report(decode_report(path.read_text()).model_copy(update={"job": None})))
     assert run(path, results) == 0
-    assert "best.yaml is left out" in capsys.readouterr().out
+    assert "Cannot write best.yaml" in capsys.readouterr().out
     assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", *PICTURES}
 
 
