@@ -230,7 +230,7 @@ def test_a_best_trial_that_does_not_fit_is_logged(
     path = written(tmp_path)
     path.write_text(encode_report(decode_report(path.read_text()).model_copy(update={"job": None})))
     assert run(path, results) == 0
-    assert "best.yaml is left out" in capsys.readouterr().out
+    assert "Cannot write best.yaml" in capsys.readouterr().out
     assert {path.name for path in (results / OWN).iterdir()} == {"trials.csv", *PICTURES}
 
 

@@ -426,7 +426,7 @@ def test_only_small_objects_are_read_as_a_whole(
     service.objects.update(a=b"1234", b=b"12345" * 10**6)
     service.etags.update(a="1", b="2")
     assert bucket.get("a") == b"1234"
-    with pytest.raises(Failure, match="s3://bucket/b holds more than 4 bytes") as caught:
+    with pytest.raises(Failure, match="s3://bucket/b is too large") as caught:
         bucket.get("b")
     assert caught.value.reason == "DamagedData"
 

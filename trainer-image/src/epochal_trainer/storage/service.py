@@ -37,7 +37,7 @@ def _ca_file(reference: ConfigMapKeyRef, retry: RetryPolicy) -> Path:
     path = Path(STORAGE_CA_FILE)
     missing = bad_spec(
         "InvalidCertificateAuthority",
-        f"spec.storage.caConfigMapRef: the ConfigMap {reference.name} or its key {reference.key} is missing: create it "
+        f"spec.storage.caConfigMapRef: the ConfigMap {reference.name} must exist and have the key {reference.key}, "
         "with PEM certificates",
     )
     retry.call_with_retries(path.stat, lambda error: missing if isinstance(error, FileNotFoundError) else None)
