@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_api.report import Report, Size, Waiting
+from epochal_api.trainingjob.report import NetworkSize, Report, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish_request import FinishRequest
@@ -317,7 +317,7 @@ NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
 def test_before_its_number_is_known_an_attempt_reports_only_waiting(operator: Operator) -> None:
     reporter = Reporter(NOT_COUNTED, operator.endpoint)
     reporter.start()
-    reporter.update(network=Size(parameters=5, layers=1))
+    reporter.update(network=NetworkSize(parameters=5, layers=1))
     time.sleep(0.3)
     assert operator.reports == []
     reporter.update(waiting=WAITING)

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
-from epochal_api.report import Answer
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.report import ReportResponse
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import (
     BestWeights,
     Checkpointer,
@@ -388,13 +388,13 @@ def test_a_continued_training_is_the_same_as_one_with_all_epochs(tmp_path: Path)
     assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
 
 
-ASKED = Answer(message="applied", finish=True)
+ASKED = ReportResponse(message="applied", finish=True)
 
 
 class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
     """Requests `finish` at a step of an epoch, like an answer of the operator."""
 
-    def __init__(self, finish: FinishRequest, epoch: int, answer: Answer = ASKED) -> None:
+    def __init__(self, finish: FinishRequest, epoch: int, answer: ReportResponse = ASKED) -> None:
         super().__init__()
         self.finish, self.at, self.epoch, self.answer = finish, (epoch, 1), 0, answer
 
@@ -489,14 +489,14 @@ def test_finish_before_the_first_epoch_trains_one_epoch(tmp_path: Path) -> None:
 
 def test_finish_trains_as_far_as_an_earlier_attempt(tmp_path: Path) -> None:
     finish = FinishRequest()
-    finish.update(Answer(message="applied", finish=True, finish_after_epoch=2))
+    finish.update(ReportResponse(message="applied", finish=True, finish_after_epoch=2))
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=finish)
     assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
 
 
 def test_a_withdrawn_finish_changes_nothing(uninterrupted: Trained, tmp_path: Path) -> None:
     finish = FinishRequest(requested=True)
-    back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
+    back = AskAt(finish, epoch=0, answer=ReportResponse(message="applied", finish=False))
     trained = run(tmp_path, finish=finish, extra=[back])
     assert_same(trained, uninterrupted)
     assert not trained.finished_early

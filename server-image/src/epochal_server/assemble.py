@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver.config import ServerConfig
 
 from epochal_server.admission import AdmissionControl
 from epochal_server.auth import Authorize

@@ -11,14 +11,14 @@ from typing import Any, Self
 
 import aiohttp
 from epochal_api.pod import CA_ANNOTATION, TOKEN_AUDIENCE, ExitCode, progress_path
-from epochal_api.report import (
+from epochal_api.trainingjob.report import (
     COMPLETED,
     INTERVAL_SECONDS,
     STOPPED_AFTER_EPOCH,
-    Answer,
     Artifacts,
     BestEpoch,
     Report,
+    ReportResponse,
     Termination,
 )
 
@@ -153,7 +153,7 @@ class Trainers:
             stopped_after_epoch=epoch if stage == "Done" and part.stops else None,
         )
 
-    async def _post(self, pod: Object, name: str, token: str, report: Report) -> Answer | None:
+    async def _post(self, pod: Object, name: str, token: str, report: Report) -> ReportResponse | None:
         """Sends a report; returns the response, or None if it was refused."""
         if self._operator is None:
             authority = pod["metadata"]["annotations"][CA_ANNOTATION]
@@ -164,7 +164,7 @@ class Trainers:
             async with self._operator.post(path, data=body, headers=headers) as answer:
                 text = await answer.text()
                 if answer.ok:
-                    return Answer.model_validate_json(text)
+                    return ReportResponse.model_validate_json(text)
         return None
 
     async def _token(self, pod: Object) -> str:

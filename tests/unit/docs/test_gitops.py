@@ -1,7 +1,7 @@
 """The health of a TrainingJob by docs/gitops.md, in every state."""
 
 import pytest
-from epochal_api.status import STATES, Status
+from epochal_api.trainingjob.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.status import refused_status, status
 

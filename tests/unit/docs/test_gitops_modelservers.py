@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 import pytest
-from epochal_api.modelserver_status import SERVER_STATES, ModelServerStatus
-from epochal_operator.modelserver.phase import phase, refused
+from epochal_api.modelserver.status import SERVER_STATES, ModelServerStatus
+from epochal_operator.modelserver.phase import blocked_phase, phase
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.status import status
 
@@ -13,13 +13,13 @@ from tests.unit.operator.modelserver.servers import (
     MODEL,
     container,
     document,
-    done,
-    ended,
-    live,
+    failed_container,
+    live_deployment,
+    observe,
     pod,
-    seen,
+    rolled_out,
     server,
-    words,
+    termination_message,
 )
 
 SCRIPT, EXPRESSED = SCRIPTS["ModelServer"], EXPRESSIONS["ModelServer"]
@@ -40,7 +40,7 @@ WRONG = Health("Degraded", "Failed")
 
 WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Running.")
 FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
-DAMAGED = pod(containerStatuses=[ended(words("ModelDamaged"))])
+DAMAGED = pod(containerStatuses=[failed_container(termination_message("ModelDamaged"))])
 UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
 LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
 PAUSED, STOPPED = server(paused=True), server(replicas=0)
@@ -55,29 +55,38 @@ def status_of(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = No
 INVALID = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
 SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
     "nothing yet": (ModelServerStatus(), UNDER_WAY),
-    "waiting for its training": (status_of(seen(None), model=None, waits=WAITS), UNDER_WAY),
-    "starting": (status_of(seen(live())), UNDER_WAY),
-    "serving": (status_of(seen(live(**done()))), SERVES),
-    "serving another model until its training is complete": (status_of(seen(live(**done())), waits=WAITS), UNDER_WAY),
-    "rolling out": (status_of(seen(live(**MIXED))), UNDER_WAY),
-    "a model that cannot be served": (status_of(seen(live(**MIXED), DAMAGED)), WRONG),
-    "a first model that cannot be served": (status_of(seen(live(replicas=1, updatedReplicas=1), DAMAGED)), WRONG),
-    "a rollout that takes too long": (status_of(seen(live(**MIXED, conditions=[LATE]))), WRONG),
-    "an image that cannot be pulled": (status_of(seen(live(**MIXED), UNPULLED)), TO_MEND),
-    "no image that can be pulled": (status_of(seen(live(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
-    "a training that has failed": (status_of(seen(None), model=None, waits=FAILED), WRONG),
+    "waiting for its training": (status_of(observe(None), model=None, waits=WAITS), UNDER_WAY),
+    "starting": (status_of(observe(live_deployment())), UNDER_WAY),
+    "serving": (status_of(observe(live_deployment(**rolled_out()))), SERVES),
+    "serving another model until its training is complete": (
+        status_of(observe(live_deployment(**rolled_out())), waits=WAITS),
+        UNDER_WAY,
+    ),
+    "rolling out": (status_of(observe(live_deployment(**MIXED))), UNDER_WAY),
+    "a model that cannot be served": (status_of(observe(live_deployment(**MIXED), DAMAGED)), WRONG),
+    "a first model that cannot be served": (
+        status_of(observe(live_deployment(replicas=1, updatedReplicas=1), DAMAGED)),
+        WRONG,
+    ),
+    "a rollout that takes too long": (status_of(observe(live_deployment(**MIXED, conditions=[LATE]))), WRONG),
+    "an image that cannot be pulled": (status_of(observe(live_deployment(**MIXED), UNPULLED)), TO_MEND),
+    "no image that can be pulled": (
+        status_of(observe(live_deployment(replicas=1, updatedReplicas=1), UNPULLED)),
+        TO_MEND,
+    ),
+    "a training that has failed": (status_of(observe(None), model=None, waits=FAILED), WRONG),
     "a rollout that is held back": (
-        status_of(seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
+        status_of(observe(live_deployment(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
         AS_TOLD,
     ),
-    "a first rollout that is held back": (status_of(seen(live(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
-    "no pods": (status_of(seen(live(STOPPED, **done(0)), of=STOPPED), STOPPED), AS_TOLD),
-    "a spec that is refused": (
+    "a first rollout that is held back": (status_of(observe(live_deployment(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
+    "no pods": (status_of(observe(live_deployment(STOPPED, **rolled_out(0)), of=STOPPED), STOPPED), AS_TOLD),
+    "a spec that is blocked_phase": (
         status(
             server().metadata,
             ModelServerStatus(),
-            refused(INVALID, seen(live(**done())), MODEL, 1),
-            seen(None),
+            blocked_phase(INVALID, observe(live_deployment(**rolled_out())), MODEL, 1),
+            observe(None),
             "http://digits",
         ),
         WRONG,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from epochal_api.condition import Condition
-from epochal_api.report import UNFINISHED, Position, Report, Termination
-from epochal_api.status import Status
-from epochal_api.trainingjob import TrainingJob, parse
+from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termination
+from epochal_api.trainingjob.spec import TrainingJob, parse
+from epochal_api.trainingjob.status import Status
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.runtime.conditions import get_condition

@@ -1,7 +1,7 @@
 """Limits of waiting requests and of memory."""
 
 import pytest
-from epochal_api.server_pod import GRACE_SECONDS, STAY_SECONDS
+from epochal_api.modelserver.pod import GRACE_SECONDS, STAY_SECONDS
 from epochal_server import admission as module
 from epochal_server.admission import MAX_QUEUE_SECONDS, AdmissionControl, MemoryReservation
 from epochal_server.refusals import Busy, TooLarge

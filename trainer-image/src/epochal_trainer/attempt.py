@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import keras
-from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, NetworkSize
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
@@ -93,7 +93,7 @@ class Attempt:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
-                network=Size(parameters=model.count_params(), layers=len(nodes)),
+                network=NetworkSize(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
                 **reported_progress(start),
             )

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.model import field_errors
-from epochal_api.server_config import Source
-from epochal_api.signature import CHECK, SIGNATURE, Signature, Which
+from epochal_api.modelserver.config import Source
+from epochal_api.signature import CHECK, SIGNATURE, ModelChoice, Signature
 from pydantic import ValidationError
 
 from epochal_lib.digests import sha256, sha256_of
@@ -30,7 +30,7 @@ class Files:
     """The model's signature, or None if there is none."""
     check: bytes | None
     """Stored samples with the answers to them, or None."""
-    which: Which
+    which: ModelChoice
     """The model of the training in this file. The check compares with this model's answers."""
 
 
@@ -162,7 +162,7 @@ def _samples(signature: Signature, signature_place: Place, storage: "Storage") -
     return data
 
 
-def _models_of(signature: Signature, sha256: str) -> list[Which]:
+def _models_of(signature: Signature, sha256: str) -> list[ModelChoice]:
     """Return the models of a training that a file holds, as listed in the signature."""
     return [
         files.model
@@ -171,6 +171,6 @@ def _models_of(signature: Signature, sha256: str) -> list[Which]:
     ]
 
 
-def _select(models: Sequence[Which], source: Source) -> Which:
+def _select(models: Sequence[ModelChoice], source: Source) -> ModelChoice:
     """Return the requested model of a training if it is available, else the first one."""
     return next((model for model in models if model == source.model), models[0])

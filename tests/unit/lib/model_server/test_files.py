@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from epochal_api.modelserver.config import Source, StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.server_config import Source, StorageConfig
-from epochal_api.signature import Signature, Which
+from epochal_api.signature import ModelChoice, Signature
 from epochal_lib.model_server import files
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.files import Files
@@ -133,7 +133,7 @@ def test_refuses_a_file_with_another_digest(service: Service, tmp_path: Path, ke
      (["Best", "Last"], None, "Best")],
 )  # fmt: skip
 def test_selects_the_model_of_the_training(
-    service: Service, tmp_path: Path, models: list[Which], requested: Which | None, which: Which
+    service: Service, tmp_path: Path, models: list[ModelChoice], requested: ModelChoice | None, which: ModelChoice
 ) -> None:
     of_both = [signature(onnx_file=MODEL, which=one).models[0] for one in models]
     stored(service, MODEL, SIGNATURE.model_copy(update={"models": of_both}), CHECK)

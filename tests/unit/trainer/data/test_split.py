@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.storage import Data
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.split import split_indices, split_parameters, split_samples
 from hypothesis import given

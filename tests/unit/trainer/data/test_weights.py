@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.network import Named
+from epochal_api.trainingjob.network import Named
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.weights import apply_class_weights, check_part_weights, check_weights
 from keras.src.trainers.data_adapters.data_adapter_utils import class_weight_to_sample_weights

@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-from epochal_api.network import Network
+from epochal_api.trainingjob.network import Network
 from epochal_trainer.model import network
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import keras
 import pytest
-from epochal_api.network import Named
+from epochal_api.trainingjob.network import Named
 from epochal_trainer.model import graph
 from epochal_trainer.model.last_layer import LastLayer, check_last_layer, find_last_layer, mismatch
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Named
+from epochal_api.trainingjob.network import Named
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.metrics import (
     are_numeric_labels,

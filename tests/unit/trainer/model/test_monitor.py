@@ -4,7 +4,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model.compile import check_labels, compile_model
 from epochal_trainer.model.monitor import check_monitor_mode, choose_monitor

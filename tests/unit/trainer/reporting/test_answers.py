@@ -2,7 +2,7 @@ import itertools
 import json
 
 import pytest
-from epochal_api.report import Answer
+from epochal_api.trainingjob.report import ReportResponse
 from epochal_trainer.reporting.answers import LONGEST_INTERVAL, Pause, ReportRejected, back_off, requested_pause
 
 
@@ -44,7 +44,11 @@ def test_the_response_of_a_proxy_sets_no_interval(text: str) -> None:
         ("", None, None),
         ("", "Fri, 31 Dec 1999 23:59:59 GMT", None),
         ("", "٣", Pause(3, 3)),
-        (Answer(message="", report_after_seconds=60, epoch_after_seconds=0).model_dump_json(), "15", Pause(60, 0)),
+        (
+            ReportResponse(message="", report_after_seconds=60, epoch_after_seconds=0).model_dump_json(),
+            "15",
+            Pause(60, 0),
+        ),
     ],
 )
 def test_retry_after_sets_the_pause(text: str, retry_after: str | None, pause: Pause | None) -> None:

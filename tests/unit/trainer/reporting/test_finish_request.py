@@ -1,10 +1,10 @@
 import pytest
-from epochal_api.report import Answer
+from epochal_api.trainingjob.report import ReportResponse
 from epochal_trainer.reporting.finish_request import FinishRequest
 
 
-def answer(*, finish: bool | None = None, reached_epoch: int | None = None) -> Answer:
-    return Answer(message="applied", finish=finish, finish_after_epoch=reached_epoch)
+def answer(*, finish: bool | None = None, reached_epoch: int | None = None) -> ReportResponse:
+    return ReportResponse(message="applied", finish=finish, finish_after_epoch=reached_epoch)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def answer(*, finish: bool | None = None, reached_epoch: int | None = None) -> A
     ],
     ids=["nothing", "an older operator", "no", "yes", "as far", "further", "taken back", "an older replica"],
 )
-def test_last_epoch(answers: list[Answer], last_epoch: int | None) -> None:
+def test_last_epoch(answers: list[ReportResponse], last_epoch: int | None) -> None:
     finish = FinishRequest()
     for received in answers:
         finish.update(received)

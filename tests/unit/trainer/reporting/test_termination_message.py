@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
-from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termination, decode_termination
 from epochal_trainer.reporting.termination_message import TerminationMessage
 
 LONG = "Fehler über " * 1000

@@ -2,7 +2,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import pytest
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.reporting.warnings import Warnings
 
@@ -10,11 +10,13 @@ ONE, AGAIN, OTHER = warned("ChanceLevel", "one"), warned("ChanceLevel", "again")
 
 
 @pytest.fixture
-def reported() -> list[Sequence[Warned]]:
+def reported() -> list[Sequence[TrainingWarning]]:
     return []
 
 
-def test_each_reason_is_reported_once(reported: list[Sequence[Warned]], caplog: pytest.LogCaptureFixture) -> None:
+def test_each_reason_is_reported_once(
+    reported: list[Sequence[TrainingWarning]], caplog: pytest.LogCaptureFixture
+) -> None:
     warnings = Warnings(reported.append)
     for found in ([], [ONE], [AGAIN], [OTHER, ONE], []):
         warnings.run_check(lambda found=found: found)  # type: ignore[misc]
@@ -26,8 +28,10 @@ def test_each_reason_is_reported_once(reported: list[Sequence[Warned]], caplog: 
     ]
 
 
-def test_an_error_in_a_check_is_logged(reported: list[Sequence[Warned]], caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> Iterator[Warned]:
+def test_an_error_in_a_check_is_logged(
+    reported: list[Sequence[TrainingWarning]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Iterator[TrainingWarning]:
         yield ONE
         raise ZeroDivisionError
 

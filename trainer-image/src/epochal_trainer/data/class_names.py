@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from epochal_api.report import Warned
 from epochal_api.signature import MAX_CLASSES, ClassName
+from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -73,7 +73,7 @@ def matching_class_names(data: DataSets, output_shape: OutputShape, loss: str) -
     return () if declared is None or _mismatch(declared, output_shape, loss) else declared.names
 
 
-def check_class_names(data: DataSets, output_shape: OutputShape, loss: str) -> Iterator[Warned]:
+def check_class_names(data: DataSets, output_shape: OutputShape, loss: str) -> Iterator[TrainingWarning]:
     """Yield warnings about class names that do not fit network and loss. The model is served without them."""
     declared = data.train.class_names
     if declared is None:

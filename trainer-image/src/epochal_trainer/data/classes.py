@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY_LOSSES, NUMERIC_LOSSES, ONE_HOT_LOSSES, SPARSE_LOSSES, normalize_name
 from epochal_trainer.data.samples import (
@@ -114,7 +114,7 @@ def count_parts(data: DataSets, output_shape: OutputShape, loss: str, ignored: i
     ]
 
 
-def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool) -> Iterator[Warned]:
+def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool) -> Iterator[TrainingWarning]:
     """Yield warnings about classes that are missing in parts of the data.
 
     The training part is the first part. `split` is the fraction of the training set in the validation part, or None if

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
-from epochal_api.report import Warned
 from epochal_api.signature import ChannelRange, ImageSpec
+from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 
 from epochal_trainer.data.samples import row_blocks
@@ -50,7 +50,7 @@ def image_spec(features: NDArray[Any]) -> ImageSpec | None:
     )
 
 
-def check_images(features: NDArray[Any]) -> Iterator[Warned]:
+def check_images(features: NDArray[Any]) -> Iterator[TrainingWarning]:
     """Yield a warning if outliers in the features of the training set shift black or white."""
     image = image_spec(features)
     if image is None or features.dtype == np.uint8 or (image.lowest, image.highest) == _UNIT_RANGE:

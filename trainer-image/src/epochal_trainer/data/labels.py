@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.samples import Array, OutputShape, Samples, first_index, format_shape, row_blocks
 from epochal_trainer.lib.failures import Failure, bad_data, warned
@@ -62,7 +62,7 @@ def check_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored
     return _with_output_shape(samples, output)
 
 
-def check_one_hot(samples: Samples, loss: str) -> Iterator[Warned]:
+def check_one_hot(samples: Samples, loss: str) -> Iterator[TrainingWarning]:
     """Yield a warning if rows of labels do not sum to 1 with a loss for exclusive classes."""
     if normalize_name(loss) not in ONE_HOT_LOSSES:
         return

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from epochal_api.network import Named
-from epochal_api.training import MAX_WEIGHT
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.training import MAX_WEIGHT
 
 from epochal_trainer.data.classes import NotClassLabels, class_indices, format_indices
 from epochal_trainer.data.samples import Array, OutputShape, Samples, first_index, format_shape

@@ -3,7 +3,7 @@
 import re
 
 import yaml
-from epochal_api.experiment_report import ExperimentReport
+from epochal_api.experiment.report import ExperimentReport
 
 BEST = "best.yaml"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_./-]+")

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from epochal_api.report import Export, ExportedModel
 from epochal_api.signature import CHECK, MAX_CHECK_BYTES, SIGNATURE, ExportedFile, ModelFiles, Signature
-from epochal_api.status import MAX_EXPORT
+from epochal_api.trainingjob.report import Export, ExportedModel
+from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from epochal_lib.digests import sha256
 from epochal_lib.model_server.answers import Arrays
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ def export(request: Request) -> Export:
                     inputs, tolerance = _inputs(request, loaded.served), loaded.tolerance
                 exported_models.append(_export_model(request, source, loaded, inputs, Path(folder)))
             except UnsupportedModel as error:
-                return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])
+                return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT_MESSAGE])
     check = _write_check(request.folder / CHECK, inputs, exported_models)
     signature = Signature(
         **network, models=[_model_files(exported) for exported in exported_models], check=check, tolerance=tolerance
@@ -66,7 +66,7 @@ def export(request: Request) -> Export:
     messages = [f"{name}: {error}" for name, error in errors] or [_success_message(file) for file in files]
     return Export(
         reason=errors[0][1].reason if errors else EXPORTED,
-        message="; ".join(messages)[:MAX_EXPORT],
+        message="; ".join(messages)[:MAX_EXPORT_MESSAGE],
         exports=files,
         signature=sha256(path),
     )

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from epochal_api.report import Export
-from epochal_api.status import MAX_EXPORT
+from epochal_api.trainingjob.report import Export
+from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from pydantic import ValidationError
 
 from epochal_trainer.data.memory import available_memory
@@ -93,7 +93,7 @@ def run(
 
 def failed(message: str) -> Export:
     """Return the outcome of a failed export."""
-    return Export(reason=FAILED, message=message[:MAX_EXPORT])
+    return Export(reason=FAILED, message=message[:MAX_EXPORT_MESSAGE])
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import keras
-from epochal_api.network import INPUT
-from epochal_api.report import Export
-from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Signature, Which
+from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelChoice, ModelFiles, Signature
 from epochal_api.storage import ExportFormat
+from epochal_api.trainingjob.network import INPUT
+from epochal_api.trainingjob.report import Export
 from epochal_lib.digests import sha256
 
 from epochal_trainer.data.images import image_spec
@@ -151,6 +151,6 @@ def _export_marker(results: Results, tries: int) -> Iterator[None]:
     results.delete(EXPORTING)
 
 
-def _model_kind(name: str) -> Which:
+def _model_kind(name: str) -> ModelChoice:
     """Return the kind of the model in a file: Best or Last."""
     return "Best" if name == BEST_MODEL else "Last"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
-from epochal_api.network import Named
-from epochal_api.report import Warned
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, NUMERIC_LOSSES, normalize_name
 from epochal_trainer.lib.failures import warned
@@ -50,7 +50,7 @@ class LastLayer(NamedTuple):
     outputs: int | None
 
 
-def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[Warned]:
+def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[TrainingWarning]:
     """Yield a warning if the network's last layer does not suit the loss.
 
     `nodes` are its layers in the TrainingJob, if they are described there.

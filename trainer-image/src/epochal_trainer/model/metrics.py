@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import keras
-from epochal_api.network import Named
-from epochal_api.report import Warned
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY_LOSSES, CATEGORICAL_LOSSES, normalize_name
 from epochal_trainer.data.samples import Array, OutputShape
@@ -108,7 +108,7 @@ _TOP_K_METRICS = frozenset({"precision", "recall"})
 """Metrics that use the greatest outputs if they have the argument top_k and no thresholds."""
 
 
-def check_metrics(metrics: Sequence[Named], labels: Array, output: OutputShape) -> Iterator[Warned]:
+def check_metrics(metrics: Sequence[Named], labels: Array, output: OutputShape) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that compute meaningless values for these labels.
 
     `compile.check_labels` has refused metrics that fail for such labels.
@@ -201,7 +201,7 @@ class LogitsMetric(NamedTuple):
         return f"write {{name: {self.name}, {', '.join(arguments)}}}"
 
 
-def check_logits_metrics(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> Iterator[Warned]:
+def check_logits_metrics(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that read the logits of a model as probabilities."""
     last = find_last_layer(model)
     # If the last layer gives probabilities, ActivationMismatch warns instead.

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
-from epochal_api.network import Callback
-from epochal_api.report import Warned
-from epochal_api.status import Mode
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Callback
+from epochal_api.trainingjob.report import TrainingWarning
+from epochal_api.trainingjob.status import Mode
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.lib.failures import bad_spec, warned
 from epochal_trainer.model.keras_objects import did_you_mean
@@ -52,7 +52,7 @@ def choose_monitor(training: Training, model: keras.Model, metrics: Sequence[str
     return Monitor("val_loss" if "val_loss" in metrics else "loss")
 
 
-def check_monitor_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
+def check_monitor_mode(training: Training, model: keras.Model) -> Iterator[TrainingWarning]:
     """Yield a warning if spec.training.monitor.mode is the opposite of Keras' own direction for the metric.
 
     The model is compiled, and its metrics are built.

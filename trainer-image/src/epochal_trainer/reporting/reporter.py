@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from epochal_api.report import Report
+from epochal_api.trainingjob.report import Report
 
 from epochal_trainer.reporting.answers import INTERVAL, Pause, ReportRejected, back_off, read_answer, requested_pause
 from epochal_trainer.reporting.finish_request import FinishRequest

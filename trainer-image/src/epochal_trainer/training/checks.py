@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import keras
-from epochal_api.report import Warned
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.report import TrainingWarning
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data.class_names import check_class_names
@@ -32,10 +32,10 @@ class Checks:
         report: Called with all warnings so far, whenever there is a new warning.
     """
 
-    def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[Warned]], None]) -> None:
+    def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
         self._spec = spec
         self._warnings = Warnings(report)
-        self._check_chance: Callable[[Sequence[Epoch]], Iterator[Warned]] | None = None
+        self._check_chance: Callable[[Sequence[Epoch]], Iterator[TrainingWarning]] | None = None
 
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
         """Check the last layer, the loss and the metrics of a built network."""
@@ -73,7 +73,7 @@ class Checks:
         """Return all warnings as dicts for the summary."""
         return self._warnings.dump()
 
-    def _check_classes(self, data: DataSets, output_shape: OutputShape) -> Iterator[Warned]:
+    def _check_classes(self, data: DataSets, output_shape: OutputShape) -> Iterator[TrainingWarning]:
         spec, training = self._spec.data, self._spec.training
         parts = count_parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
         # The training that this training continues has already warned of its own first epochs. With sample weights, the
@@ -88,7 +88,7 @@ class Checks:
         yield from check_classes(parts, split=split, drawn=drawn)
 
 
-def _check_resume(facts: Facts) -> Iterator[Warned]:
+def _check_resume(facts: Facts) -> Iterator[TrainingWarning]:
     if facts.seen:
         yield warned(
             "ValidationSeen",
@@ -106,7 +106,7 @@ def _check_resume(facts: Facts) -> Iterator[Warned]:
         )
 
 
-def _check_best_weights(lost_epoch: int | None) -> Iterator[Warned]:
+def _check_best_weights(lost_epoch: int | None) -> Iterator[TrainingWarning]:
     if lost_epoch is not None:
         yield warned(
             "BestLost",

@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_report import (
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.experiment.report import (
     MAX_TEXT,
-    Axis,
     ExperimentReport,
-    Folder,
+    ReportedParameter,
     ReportedRung,
     ReportedTrial,
+    TrialFolder,
     encode,
 )
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.spec import ExperimentSpec
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.parameter import Parameter
-from epochal_api.status import read_status
+from epochal_api.read_status import read_status
 from epochal_api.text import printable
 from pydantic import ValidationError
 
@@ -135,9 +135,11 @@ def _is_unneeded(rung: tuple[int, str], trial: Trial, *, is_kept: bool) -> bool:
     return trial.dropped and not is_kept
 
 
-def _axis(parameter: Parameter) -> Axis:
+def _axis(parameter: Parameter) -> ReportedParameter:
     numbers = parameter.float_ or parameter.int_
-    return Axis(name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values)
+    return ReportedParameter(
+        name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values
+    )
 
 
 def _reported_trial(
@@ -151,8 +153,8 @@ def _reported_trial(
             state=trial.state,
             parameters={name: _single_line(trial.parameters[name]) for name in parameters if name in trial.parameters},
             rungs=[_reported_rung(rung) for rung in trial.rungs],
-            failed=Folder(rung=len(trial.rungs), uid=uid) if uid else None,
-            freed=[Folder(rung=rung, uid=uid) for rung, uid in unneeded],
+            failed=TrialFolder(rung=len(trial.rungs), uid=uid) if uid else None,
+            freed=[TrialFolder(rung=rung, uid=uid) for rung, uid in unneeded],
         )
     except ValidationError:
         return None

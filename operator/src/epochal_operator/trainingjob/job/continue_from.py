@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from epochal_api.status import STATES, ContinuedFrom, Status, read_status
+from epochal_api.read_status import read_status
+from epochal_api.trainingjob.status import STATES, ContinuedFrom, Status
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from epochal_api.pod import TOKEN_AUDIENCE, progress_path
-from epochal_api.report import MAX_REPORT_BYTES, Answer, Report
-from epochal_api.status import Status, read_status
+from epochal_api.read_status import read_status
 from epochal_api.text import printable
+from epochal_api.trainingjob.report import MAX_REPORT_BYTES, Report, ReportResponse
+from epochal_api.trainingjob.status import Status
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
@@ -154,7 +155,7 @@ class ProgressEndpoint:
         self._metrics.progress_reports.labels(str(response.status)).inc()
         return response
 
-    async def _accept(self, request: web.Request, namespace: str, name: str) -> Answer:
+    async def _accept(self, request: web.Request, namespace: str, name: str) -> ReportResponse:
         pod, owner = await self._authorize(request, namespace, name)
         report = read_report(await _read_body(request))
         steps, news = self._budget.next_delay(), self._budget.is_news(pod, report)
@@ -167,7 +168,7 @@ class ProgressEndpoint:
         epoch_delay = 0.0 if self._rate.remaining(pod) >= BURST / 2 else EPOCH_DELAY_SECONDS
         return _with_delays(answer, ReportDelays(steps, epoch_delay))
 
-    async def _write(self, report: Report, owner: Owner, namespace: str) -> Answer:
+    async def _write(self, report: Report, owner: Owner, namespace: str) -> ReportResponse:
         """Apply a report to the status, and return the answer with the request to its trainer."""
         for _ in range(MAX_ATTEMPTS):
             try:
@@ -181,7 +182,7 @@ class ProgressEndpoint:
                     "finish_after_epoch": reached_epoch(status.progress) if finish else None,
                 }
                 if not is_newer(report, status):
-                    answer = Answer(message="ignored: the status has a newer report")
+                    answer = ReportResponse(message="ignored: the status has a newer report")
                     return answer.model_copy(update=finish_fields)
                 await self._kube.apply_status(
                     TRAINING_JOBS,
@@ -200,7 +201,7 @@ class ProgressEndpoint:
                 raise Refusal(422, f"the CRD refuses the status of this report: {error.message[:1024]}") from None
             if (seconds := epoch_seconds(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
-            return Answer(message="applied").model_copy(update=finish_fields)
+            return ReportResponse(message="applied").model_copy(update=finish_fields)
         raise Refusal(503, f"{MAX_ATTEMPTS} writes of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
@@ -247,13 +248,13 @@ def _refusal_response(refusal: Refusal) -> web.Response:
         headers["Retry-After"] = str(math.ceil(refusal.retry_after))
     if refusal.code == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = "Bearer"
-    answer = Answer(message=printable(refusal.message))
+    answer = ReportResponse(message=printable(refusal.message))
     if refusal.delays is not None:
         answer = _with_delays(answer, refusal.delays)
     return web.json_response(answer.dump(), status=refusal.code, headers=headers)
 
 
-def _with_delays(answer: Answer, delays: ReportDelays) -> Answer:
+def _with_delays(answer: ReportResponse, delays: ReportDelays) -> ReportResponse:
     fields = {"report_after_seconds": round(delays.steps, 1), "epoch_after_seconds": round(delays.news, 1)}
     return answer.model_copy(update=fields)
 

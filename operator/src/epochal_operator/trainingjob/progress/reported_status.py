@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from epochal_api import report as reports
 from epochal_api.condition import timestamp
 from epochal_api.printer_columns import Display
-from epochal_api.report import Report, Values
 from epochal_api.signature import SIGNATURE
-from epochal_api.status import (
+from epochal_api.trainingjob import report as reports
+from epochal_api.trainingjob.report import Report, Values
+from epochal_api.trainingjob.status import (
     MAX_EXPORTS,
     MAX_MODELS,
     MAX_NAMES,
@@ -21,11 +21,11 @@ from epochal_api.status import (
     Progress,
     ReportedStatus,
     Status,
-    Stored,
     StoredModel,
+    StoredResults,
     StoredSignature,
+    TrainingWarning,
     Waiting,
-    Warned,
 )
 
 from epochal_operator.runtime.reasons import clean
@@ -94,14 +94,20 @@ def _json_size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
-def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | None) -> list[Warned] | None:
+def _warnings(
+    now: Iterable[reports.TrainingWarning] | None, before: ReportedStatus | None
+) -> list[TrainingWarning] | None:
     """Return all warnings so far, one for each reason: a new attempt may not yet have repeated its warnings."""
     known = {warning.reason: warning for warning in (before and before.warnings) or ()}
-    new = {warning.reason: Warned(reason=warning.reason, message=clean(warning.message)) for warning in now or ()}
+    new = {
+        warning.reason: TrainingWarning(reason=warning.reason, message=clean(warning.message)) for warning in now or ()
+    }
     return list((known | new).values())[:MAX_WARNINGS] or None
 
 
-def _from_report(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
+def _from_report(
+    report: Report, now: datetime, names: list[str], warnings: list[TrainingWarning] | None
+) -> ReportedStatus:
     has_ended = report.stage in {"Storing", "Done"}
     completion = eta = None
     if report.seconds_left is not None and not has_ended:
@@ -211,7 +217,7 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
-def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[str]) -> Stored | None:
+def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[str]) -> StoredResults | None:
     texts = (artifacts.uri, artifacts.model, artifacts.log)
     uri, model, log = (text if text and _is_uri_within_limits(text) else None for text in texts)
     if not uri:
@@ -219,10 +225,10 @@ def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[st
     models = _models(uri, report.models or (), names) or None
     signature = _signature(uri, report.signature or (report.export.signature if report.export else None))
     if report.export is None:
-        return Stored(uri=uri, model=model, log=log, models=models, signature=signature)
+        return StoredResults(uri=uri, model=model, log=log, models=models, signature=signature)
     exports = _exports(uri, report.export, MAX_EXPORTS_BYTES - (_json_size(signature.uri) if signature else 0))
     export = Export(reason=report.export.reason, message=clean(report.export.message))
-    return Stored(
+    return StoredResults(
         uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=export
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_api import pod
-from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, InvalidTrainingJob, parse
 from epochal_operator.trainingjob.job.batch_job import (
     USER_SPEC_ANNOTATION,
     batch_job,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
+from epochal_api.trainingjob.status import MAX_UNSTARTED, Status, UnstartedPods
 from epochal_operator.trainingjob.job.observed import (
     Observed,
     PodRefusal,
@@ -95,7 +95,7 @@ def test_first_run_time(observed: Observed, since: str | None) -> None:
     assert first_run_time(Status(), observed) == since
 
 
-KNOWN = Unstarted(job_uid="job-uid", pods=["a"])
+KNOWN = UnstartedPods(job_uid="job-uid", pods=["a"])
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_deleted_pods_that_never_ran_have_no_run_time(job: str, failures: int, s
 def test_unstarted_pods() -> None:
     before = Status(unstarted=KNOWN)
     found = unstarted_pods(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
-    assert found == Unstarted(job_uid="job-uid", pods=["a", "uid-of-b"])
+    assert found == UnstartedPods(job_uid="job-uid", pods=["a", "uid-of-b"])
     assert unstarted_pods(Status(unstarted=found), seen(child(), never_ran("b"))) == found
-    assert unstarted_pods(before, seen(child(uid="another"), never_ran("b"))) == Unstarted(
+    assert unstarted_pods(before, seen(child(uid="another"), never_ran("b"))) == UnstartedPods(
         job_uid="another", pods=["uid-of-b"]
     )
     assert unstarted_pods(before, seen()) is None
