@@ -19,7 +19,7 @@ import pytest
 from epochal_api.crd import schema
 from epochal_api.kind import API_VERSION
 from epochal_api.text import PRINTABLE_PATTERN
-from epochal_api.trainingjob import KIND, PLURAL, TrainingJob
+from epochal_api.trainingjob.spec import KIND, PLURAL, TrainingJob
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api import experiment, modelserver, trainingjob
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.experiment import spec as experiment
+from epochal_api.modelserver import spec as modelserver
+from epochal_api.modelserver.status import ServedModel
+from epochal_api.trainingjob import spec as trainingjob
 from epochal_operator.experiment.ledger.stored import StoredLedger, experiment_ledger, extended
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN

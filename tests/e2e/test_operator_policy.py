@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob import parse
+from epochal_api.trainingjob.spec import parse
 from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.kit.as_operator import INSTALLATION, OPERATOR

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_api.modelserver import ModelServer, parse
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.spec import ModelServer, parse
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.children import CHILDREN
 
 from tests.kit.as_operator import INSTALLATION, OPERATOR

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from epochal_api.report import Artifacts, Report, Termination
+from epochal_api.trainingjob.report import Artifacts, Report, Termination
 from minio import Minio
 
 from tests.kit import operator, pods

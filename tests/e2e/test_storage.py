@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_api.report import Waiting
+from epochal_api.trainingjob.report import Waiting
 from epochal_operator.web.certificates import renew
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts

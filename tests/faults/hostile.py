@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from epochal_api.experiment import trial_name
-from epochal_api.experiment_ledger import KIND
+from epochal_api.experiment.ledger import KIND
+from epochal_api.experiment.spec import trial_name
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
 
 from tests.kit.jobs import digits, search

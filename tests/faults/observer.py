@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from epochal_api.report import decode_termination
+from epochal_api.trainingjob.report import decode_termination
 
 from tests.kit import operator
 

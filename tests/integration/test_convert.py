@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from epochal_api.modelserver.config import ServerConfig, Source, StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.server_config import ServerConfig, Source, StorageConfig
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ImageSpec, Signature
 from epochal_lib.model_server import files
 from epochal_lib.model_server.answers import check, samples

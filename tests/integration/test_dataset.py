@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from epochal_api.network import Network
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
 from epochal_trainer.data.samples import Dataset, Order, Samples
 from epochal_trainer.lib.signals import Stopping

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
-from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
 from epochal_api.storage import ExportFormat
+from epochal_api.trainingjob.report import Export
 from epochal_lib.digests import sha256
 from epochal_trainer.export.exporter import NotLoaded, export
 from epochal_trainer.export.request import Request, Source

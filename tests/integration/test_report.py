@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.experiment_report import decode as decode_report
-from epochal_api.experiment_report import encode as encode_report
+from epochal_api.experiment.report import decode as decode_report
+from epochal_api.experiment.report import encode as encode_report
 from epochal_api.pod import ACCESS_KEY_ENV, REPORT_ANNOTATION, SECRET_KEY_ENV
-from epochal_api.trainingjob import parse
+from epochal_api.trainingjob.spec import parse
 from epochal_operator.experiment.ledger.events import Dropped, Event
 from epochal_operator.experiment.report.job import report_job
 from epochal_trainer.experiment import run as runs

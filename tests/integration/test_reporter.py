@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from epochal_api.report import Report, Size, Waiting
+from epochal_api.trainingjob.report import Report, Size, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish import Finish

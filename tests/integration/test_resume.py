@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
-from epochal_api.report import Answer
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.report import Answer
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import (
     BestWeights,
     Checkpointer,

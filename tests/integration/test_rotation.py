@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import web
-from epochal_api.report import Report
+from epochal_api.trainingjob.report import Report
 from epochal_lib.sockets import listen
 from epochal_operator.web.server import Server
 from epochal_operator.web.tls import ROTATION_ANNOTATION, ServingCertificate

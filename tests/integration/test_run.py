@@ -22,7 +22,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.report import Termination, decode_termination
+from epochal_api.trainingjob.report import Termination, decode_termination
 from epochal_lib.digests import sha256
 from epochal_trainer.__main__ import app
 from epochal_trainer.reporting.last_words import LastWords

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from epochal_api.report import Waiting
+from epochal_api.trainingjob.report import Waiting
 from epochal_lib.s3.errors import SHOWN
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.reporting.attempts import Attempts

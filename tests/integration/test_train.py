@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Named, Network
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Named, Network
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.backend import tensorflow
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.data.weights import check_weights, weighted_by_class

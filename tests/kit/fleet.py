@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial import Trial
 from epochal_operator.experiment.trial_job import training_job

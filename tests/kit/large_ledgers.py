@@ -5,7 +5,7 @@ import gzip
 import zlib
 from collections.abc import Sequence
 
-from epochal_api.experiment import MAX_TRIALS
+from epochal_api.experiment.spec import MAX_TRIALS
 from epochal_operator.experiment.ledger.encoding import MAX_LINES, MAX_TEXT
 from epochal_operator.experiment.ledger.events import MAX_EVENTS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from epochal_api.server_config import Limits
+from epochal_api.modelserver.config import Limits
 from epochal_api.signature import ExportedFile, ImageSpec, ModelFiles, Signature, TensorSpec, Which
 from epochal_server.model.model import Model
 from onnx import TensorProto, helper, numpy_helper

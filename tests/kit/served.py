@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from epochal_api.server_config import Limits
+from epochal_api.modelserver.config import Limits
 from epochal_api.signature import ExportedFile, ImageSpec, ModelFiles, Signature, TensorSpec
 from epochal_server.model.model import Model
 

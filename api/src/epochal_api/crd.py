@@ -11,13 +11,17 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic.alias_generators import to_camel
 
-from epochal_api import experiment, experiment_ledger, modelserver, printer_columns, trainingjob
-from epochal_api.experiment import Experiment
-from epochal_api.experiment_ledger import ExperimentLedger
+from epochal_api import printer_columns
+from epochal_api.experiment import ledger as experiment_ledger
+from epochal_api.experiment import spec as experiment
+from epochal_api.experiment.ledger import ExperimentLedger
+from epochal_api.experiment.spec import Experiment
 from epochal_api.kind import GROUP, VERSION, KubernetesObject
 from epochal_api.model import Model
-from epochal_api.modelserver import ModelServer
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.modelserver import spec as modelserver
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.trainingjob import spec as trainingjob
+from epochal_api.trainingjob.spec import TrainingJob
 
 
 class Kind(NamedTuple):

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from epochal_api.server_pod import (
+from epochal_api.modelserver.pod import (
     AUTH_FOLDER,
     HTTP_PORT,
     METRICS_PORT,

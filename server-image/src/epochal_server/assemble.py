@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aiohttp import web
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver.config import ServerConfig
 
 from epochal_server.admission import AdmissionControl
 from epochal_server.auth import Authorize

@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from epochal_api.server_config import Runtime as RuntimeName
-from epochal_api.server_config import ServerConfig
-from epochal_api.server_pod import MODEL_FOLDER
+from epochal_api.modelserver.config import Runtime as RuntimeName
+from epochal_api.modelserver.config import ServerConfig
+from epochal_api.modelserver.pod import MODEL_FOLDER
 from epochal_api.signature import Signature
 from epochal_lib.model_server import answers, files
 from epochal_lib.model_server.errors import ServeError

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.suggest import suggest
 from epochal_operator.experiment.search_space.space import Space

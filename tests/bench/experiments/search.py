@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 
 from tests.kit.jobs import digits
 from tests.kit.kubectl import Object

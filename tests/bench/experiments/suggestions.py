@@ -9,7 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from epochal_api.experiment import MAX_TRIALS
+from epochal_api.experiment.spec import MAX_TRIALS
 from epochal_operator.experiment.ledger.events import Created, Event, Finished
 from epochal_operator.experiment.search.build_request import request
 from epochal_operator.experiment.search.request import Request, Response

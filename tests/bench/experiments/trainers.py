@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import aiohttp
 from epochal_api.pod import CA_ANNOTATION, TOKEN_AUDIENCE, ExitCode, progress_path
-from epochal_api.report import (
+from epochal_api.trainingjob.report import (
     COMPLETED,
     INTERVAL_SECONDS,
     STOPPED_AFTER_EPOCH,

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Literal
 
 import numpy as np
-from epochal_api.server_config import Runtime
+from epochal_api.modelserver.config import Runtime
 
 from tests.bench.figures import Figure, spread
 from tests.bench.ratio import Ratio, interval

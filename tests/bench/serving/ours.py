@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from epochal_api.modelserver.config import Runtime, ServerConfig, Source, StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.server_config import Runtime, ServerConfig, Source, StorageConfig
 from epochal_api.signature import CHECK, SIGNATURE
 
 from tests.bench.serving.processes import free_port, serving

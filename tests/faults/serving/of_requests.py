@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from epochal_api.server_pod import HTTP_PORT
+from epochal_api.modelserver.pod import HTTP_PORT
 
 from tests.faults import node
 from tests.faults.serving.bed import BUCKET, Bed, images, storage

@@ -17,8 +17,8 @@ from epochal_api.crd import (
     definition_name,
     schema,
 )
-from epochal_api.status import CONDITIONS
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
+from epochal_api.trainingjob.status import CONDITIONS
 
 ROOT = Path(__file__).parents[3]
 

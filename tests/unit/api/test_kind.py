@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from epochal_api.crd import KINDS, Kind, schema
-from epochal_api.experiment import InvalidExperiment
-from epochal_api.experiment import parse as parse_experiment
+from epochal_api.experiment.spec import InvalidExperiment
+from epochal_api.experiment.spec import parse as parse_experiment
 from epochal_api.kind import InvalidObject, Metadata
-from epochal_api.trainingjob import InvalidTrainingJob
-from epochal_api.trainingjob import parse as parse_trainingjob
+from epochal_api.trainingjob.spec import InvalidTrainingJob
+from epochal_api.trainingjob.spec import parse as parse_trainingjob
 
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 

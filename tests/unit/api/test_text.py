@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pytest
 from epochal_api.text import PRINTABLE_PATTERN, printable
-from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import StringConstraints, TypeAdapter, ValidationError

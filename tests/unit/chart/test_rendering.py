@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api import experiment, trainingjob
 from epochal_api.crd import ALL_KINDS, KINDS, definition_name
-from epochal_api.experiment import parse
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.experiment import spec as experiment
+from epochal_api.experiment.spec import parse
+from epochal_api.modelserver.status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
+from epochal_api.trainingjob import spec as trainingjob
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment

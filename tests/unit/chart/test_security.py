@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.deployment import deployment
 
 from tests.unit.operator.modelserver.servers import BY_KERAS, CONVERTED, MODEL, server

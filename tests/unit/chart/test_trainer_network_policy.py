@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_api.experiment import parse
+from epochal_api.experiment.spec import parse
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.trainingjob.job.batch_job import batch_job
 

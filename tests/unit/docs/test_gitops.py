@@ -1,7 +1,7 @@
 """What docs/gitops.md has Argo CD and Flux say of a TrainingJob, in every state that Epochal gives it."""
 
 import pytest
-from epochal_api.status import STATES, Status
+from epochal_api.trainingjob.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.status import refused, status
 

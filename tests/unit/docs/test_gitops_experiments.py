@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.experiment_status import EXPERIMENT_STATES, ExperimentStatus
+from epochal_api.experiment.status import EXPERIMENT_STATES, ExperimentStatus
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import phase
 from epochal_operator.experiment.plan_blocked import invalid_spec_status

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import pytest
-from epochal_api.modelserver_status import SERVER_STATES, ModelServerStatus
+from epochal_api.modelserver.status import SERVER_STATES, ModelServerStatus
 from epochal_operator.modelserver.phase import phase, refused
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.status import status

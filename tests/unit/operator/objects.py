@@ -4,8 +4,8 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from epochal_api.report import UNFINISHED, Position, Report, Termination
-from epochal_api.trainingjob import TrainingJob, parse
+from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termination
+from epochal_api.trainingjob.spec import TrainingJob, parse
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.runtime.kind import reader_for

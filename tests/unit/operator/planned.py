@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from epochal_api.status import ReportedStatus, Status
+from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.plan import Action, plan

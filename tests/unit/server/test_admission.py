@@ -1,7 +1,7 @@
 """How much may wait, and be in memory meanwhile."""
 
 import pytest
-from epochal_api.server_pod import GRACE_SECONDS, STAY_SECONDS
+from epochal_api.modelserver.pod import GRACE_SECONDS, STAY_SECONDS
 from epochal_server import admission as module
 from epochal_server.admission import MOST_SECONDS, AdmissionControl, MemoryReservation
 from epochal_server.refusals import Busy, TooLarge

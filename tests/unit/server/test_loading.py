@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver.config import ServerConfig
 from epochal_api.signature import Signature, TensorSpec
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.storage import Storage

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from aiohttp import ClientSession
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver.config import ServerConfig
 from epochal_lib.sockets import listen
 from epochal_server import serve
 from epochal_server.connections import connection as connections

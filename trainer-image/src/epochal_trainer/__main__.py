@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from epochal_api.modelserver.pod import MODEL_FOLDER, SERVER_FILE
 from epochal_api.pod import REPORT_FILE
-from epochal_api.server_pod import MODEL_FOLDER, SERVER_FILE
 
 app = typer.Typer(
     help="Trains the Keras network that a TrainingJob describes.",

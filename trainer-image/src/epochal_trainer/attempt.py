@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import keras
-from epochal_api.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs

@@ -6,9 +6,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from epochal_api.modelserver.config import ServerConfig
+from epochal_api.modelserver.pod import WAIT_SECONDS
 from epochal_api.pod import TERMINATION_FILE, ExitCode
-from epochal_api.server_config import ServerConfig
-from epochal_api.server_pod import WAIT_SECONDS
 from epochal_api.signature import CHECK, SIGNATURE, Signature
 from epochal_lib.fatal_error import exit_code_of
 from epochal_lib.json_log import JsonFormatter, configure

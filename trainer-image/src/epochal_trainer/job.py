@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
-from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob, parse
 
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.reporting.results import ATTEMPTS, CHECKPOINTS, SUMMARY

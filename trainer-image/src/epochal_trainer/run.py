@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.pod import POD_UID_FILE, PROGRESS_CA_FILE, PROGRESS_URL_ENV, TOKEN_FILE, ExitCode
-from epochal_api.report import Report
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.report import Report
+from epochal_api.trainingjob.spec import TrainingJob
 from epochal_lib import cgroups
 from epochal_lib.redaction import Redactor
 

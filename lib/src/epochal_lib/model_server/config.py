@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from epochal_api.model import field_errors
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver.config import ServerConfig
 from pydantic import ValidationError
 
 from epochal_lib.model_server.errors import ServeError

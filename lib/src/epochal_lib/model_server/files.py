@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.model import field_errors
-from epochal_api.server_config import Source
+from epochal_api.modelserver.config import Source
 from epochal_api.signature import CHECK, SIGNATURE, Signature, Which
 from pydantic import ValidationError
 

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from epochal_api.modelserver.config import StorageConfig
+from epochal_api.modelserver.pod import WAIT_SECONDS
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, STORAGE_CA_FILE
-from epochal_api.server_config import StorageConfig
-from epochal_api.server_pod import WAIT_SECONDS
 
 from epochal_lib.digests import sha256
 from epochal_lib.model_server.errors import Reason, ServeError

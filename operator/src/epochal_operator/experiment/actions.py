@@ -4,7 +4,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.status import ExperimentStatus
 
 from epochal_operator.experiment.ledger.events import Event as Told
 from epochal_operator.experiment.trial import Place

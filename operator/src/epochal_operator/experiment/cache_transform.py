@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from epochal_api.experiment import KIND
+from epochal_api.experiment.spec import KIND
 
 from epochal_operator.experiment.report.plan import GIVEN_UP_ANNOTATION
 from epochal_operator.experiment.trial_job import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from epochal_api.experiment_status import ExperimentStatus, RankedTrial
+from epochal_api.experiment.status import ExperimentStatus, RankedTrial
 
 from epochal_operator.experiment.reasons import Reason, effect
 from epochal_operator.experiment.trial import finite

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from epochal_api.experiment_status import EXPERIMENT_CONDITIONS
+from epochal_api.experiment.status import EXPERIMENT_CONDITIONS
 from epochal_api.kind import GROUP
-from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.metrics import METRICS

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from epochal_api.experiment import KIND
-from epochal_api.experiment_status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES
+from epochal_api.experiment.spec import KIND
+from epochal_api.experiment.status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES
 
 from epochal_operator.experiment.reasons import Reason
 from epochal_operator.runtime.api.resource import Object

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 
 from epochal_operator.experiment.actions import ImportanceState
 from epochal_operator.experiment.ledger.encoding import MAX_TEXT

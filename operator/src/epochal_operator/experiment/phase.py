@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from epochal_api.condition import timestamp
-from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_status import ExperimentState, ExperimentStatus
+from epochal_api.experiment.spec import ExperimentSpec
+from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause

@@ -4,10 +4,10 @@ from dataclasses import replace
 from itertools import count as count_from
 from itertools import islice
 
-from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.spec import ExperimentSpec
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.status import read_status
+from epochal_api.trainingjob.status import read_status
 
 from epochal_operator.experiment.actions import (
     Action,

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from epochal_api.condition import timestamp
-from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_status import ExperimentState, ExperimentStatus
+from epochal_api.experiment.spec import ExperimentSpec
+from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.status import read_status
+from epochal_api.trainingjob.status import read_status
 
 from epochal_operator.experiment.actions import Plan, Suspend, suspensions
 from epochal_operator.experiment.blockers import backoff_seconds

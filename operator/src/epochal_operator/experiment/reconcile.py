@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from epochal_api.experiment import InvalidExperiment, parse
+from epochal_api.experiment.spec import InvalidExperiment, parse
 
 from epochal_operator.experiment.actions import Create, EmitReportEvent, Plan, Suspend, Unmade, WriteTrials
 from epochal_operator.experiment.apply import Applier, AskSearch, ExperimentAttempt

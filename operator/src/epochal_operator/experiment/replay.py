@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from epochal_api import experiment_ledger
-from epochal_api.experiment import KIND, InvalidExperiment, parse
+from epochal_api.experiment import ledger as experiment_ledger
+from epochal_api.experiment.spec import KIND, InvalidExperiment, parse
 from epochal_api.text import printable
 
 from epochal_operator.experiment.ledger.encoding import InvalidLedger, decode

@@ -1,7 +1,7 @@
 """The resources of an Experiment: its own, its ledger, its trials, and the Job that writes its report."""
 
-from epochal_api import experiment_ledger
-from epochal_api.experiment import KIND, PLURAL
+from epochal_api.experiment import ledger as experiment_ledger
+from epochal_api.experiment.spec import KIND, PLURAL
 from epochal_api.kind import GROUP, VERSION
 
 from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL

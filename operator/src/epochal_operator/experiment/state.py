@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from epochal_api.experiment_status import ExperimentState, ExperimentStatus
+from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
 
 from epochal_operator.experiment.reasons import Reason, StatusCause

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
-from epochal_api.experiment import MAX_PARAMETERS, ExperimentSpec, trial_name
-from epochal_api.experiment_status import (
+from epochal_api.experiment.spec import MAX_PARAMETERS, ExperimentSpec, trial_name
+from epochal_api.experiment.status import (
     MAX_STATUS_BYTES,
     MAX_TOP,
     EpochCounts,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 
 TrialState = Literal["Running", "Paused", "Complete", "Failed", "Diverged"]
 Place = tuple[int, int]

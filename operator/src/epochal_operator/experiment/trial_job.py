@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from epochal_api import experiment, trainingjob
-from epochal_api.experiment import ExperimentSpec, trial_name
+from epochal_api.experiment import spec as experiment
+from epochal_api.experiment.spec import ExperimentSpec, trial_name
 from epochal_api.kind import API_VERSION, GROUP
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob import spec as trainingjob
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.domains import Domain

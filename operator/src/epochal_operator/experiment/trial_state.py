@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from epochal_api.experiment import Objective
+from epochal_api.experiment.spec import Objective
 
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of

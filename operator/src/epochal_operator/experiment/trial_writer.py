@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from epochal_api.experiment import trial_name
+from epochal_api.experiment.spec import trial_name
 from epochal_api.text import printable
 
 from epochal_operator.experiment.actions import Create, Suspend, Unmade

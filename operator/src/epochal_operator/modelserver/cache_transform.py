@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from epochal_api.modelserver import KIND
+from epochal_api.modelserver.spec import KIND
 
 from epochal_operator.modelserver.deployment import (
     RESTART_ANNOTATION,

@@ -6,8 +6,8 @@ Each row needs permissions in the chart: rbac.yaml and operatorserverpolicy.yaml
 from typing import Any
 
 from epochal_api.kind import API_VERSION
-from epochal_api.modelserver import KIND, ModelServer
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.spec import KIND, ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.deployment import deployment

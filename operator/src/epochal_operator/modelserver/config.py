@@ -1,9 +1,10 @@
 """The configuration of a server: an annotation of its pod."""
 
-from epochal_api import server_config, server_pod
-from epochal_api.modelserver import InvalidModelServer, ModelServer
-from epochal_api.modelserver_status import ServedModel
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver import config as server_config
+from epochal_api.modelserver import pod as server_pod
+from epochal_api.modelserver.config import ServerConfig
+from epochal_api.modelserver.spec import InvalidModelServer, ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 CONVERTED = f"{server_pod.MODEL_FOLDER}/model.onnx"
 """The path to which the init container writes a converted model."""

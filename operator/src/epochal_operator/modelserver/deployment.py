@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal_api.kind import GROUP
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ServedModel
-from epochal_api.server_pod import SERVER_ANNOTATION
+from epochal_api.modelserver.pod import SERVER_ANNOTATION
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver import config, pod_template
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode

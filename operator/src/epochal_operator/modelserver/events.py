@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ModelServerStatus
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason, effect
 from epochal_operator.runtime.conditions import get_condition

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from epochal_api.kind import GROUP
-from epochal_api.modelserver_status import SERVER_CONDITIONS
-from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_api.modelserver.status import SERVER_CONDITIONS
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.children import CHILDREN, OWNED_PODS, OWNED_REPLICA_SETS

@@ -12,8 +12,8 @@ from typing import Annotated, Self
 
 import aiohttp
 from epochal_api.model import StatusModel
-from epochal_api.modelserver_status import MAX_TENSORS, ServedModel, Tensor
-from epochal_api.server_pod import METRICS_PORT, MODEL_PATH
+from epochal_api.modelserver.pod import METRICS_PORT, MODEL_PATH
+from epochal_api.modelserver.status import MAX_TENSORS, ServedModel, Tensor
 from pydantic import Field, model_validator
 
 from epochal_operator.modelserver.observed import Tensors

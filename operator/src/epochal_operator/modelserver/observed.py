@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from epochal_api.modelserver_status import Tensor
+from epochal_api.modelserver.status import Tensor
 
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import StatusCause

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ServedModel, ServerState
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ServedModel, ServerState
 
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.pods import hindrance, unscheduled_until

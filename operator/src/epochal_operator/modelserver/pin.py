@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal_api.kind import GROUP
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.status import ServedModel
 from pydantic import ValidationError
 
 MODEL_ANNOTATION = f"{GROUP}/model"

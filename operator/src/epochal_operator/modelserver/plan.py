@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from epochal_api.kind import Metadata
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ModelServerStatus, ServedModel
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ModelServerStatus, ServedModel
 
 from epochal_operator.modelserver.cache_transform import brief
 from epochal_operator.modelserver.children import DEPLOYMENT, url

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from epochal_api import server_config, server_pod
 from epochal_api.model import number_of
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver import config as server_config
+from epochal_api.modelserver import pod as server_pod
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver.config import is_converted
 from epochal_operator.modelserver.resources import CONTAINER, CONVERTER

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from epochal_api.modelserver import KIND
-from epochal_api.report import decode_termination
-from epochal_api.server_pod import WAIT_SECONDS
+from epochal_api.modelserver.pod import WAIT_SECONDS
+from epochal_api.modelserver.spec import KIND
+from epochal_api.trainingjob.report import decode_termination
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
 from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLINE_SECONDS, INPUTS_ANNOTATION

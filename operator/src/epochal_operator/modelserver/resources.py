@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from epochal_api import experiment
+from epochal_api.experiment import spec as experiment
 from epochal_api.kind import API_VERSION, GROUP, VERSION
-from epochal_api.modelserver import KIND, PLURAL, ModelServer
+from epochal_api.modelserver.spec import KIND, PLURAL, ModelServer
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Key, Object, Resource

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from epochal_api.modelserver import SHA256_PATTERN, ModelSource
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.spec import SHA256_PATTERN, ModelSource
+from epochal_api.modelserver.status import ServedModel
 from epochal_api.signature import Which
-from epochal_api.status import EXPORTED
+from epochal_api.trainingjob.status import EXPORTED
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.runtime.api.resource import Object

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from epochal_api.condition import timestamp
 from epochal_api.kind import Metadata
-from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.modelserver.status import ModelServerStatus
 from epochal_api.printer_columns import ServerDisplay
 
 from epochal_operator.modelserver.observed import Observed

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 from epochal_api.kind import MAX_SECONDS
-from epochal_api.modelserver import MAX_REPLICAS
+from epochal_api.modelserver.spec import MAX_REPLICAS
 
 
 class MutableFields(NamedTuple):

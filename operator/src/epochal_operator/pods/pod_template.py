@@ -7,7 +7,7 @@ from typing import Any
 from epochal_api import pod
 from epochal_api.scheduling import Placement
 from epochal_api.storage import SecretRef, Storage, StorageService
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_operator.pods.installation import Installation
 

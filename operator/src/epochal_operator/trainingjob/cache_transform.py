@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from epochal_api.trainingjob import KIND
+from epochal_api.trainingjob.spec import KIND
 
 from epochal_operator.pods.pod_template import CONTAINER, QUEUE_LABEL
 from epochal_operator.runtime.api.bounded_reader import UNREAD

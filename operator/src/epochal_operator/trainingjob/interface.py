@@ -1,6 +1,6 @@
 """All that other kinds use of TrainingJobs."""
 
-from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Object

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from epochal_api.kind import GROUP
-from epochal_api.status import CONDITIONS
-from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_api.trainingjob.status import CONDITIONS
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from epochal_api.experiment import KIND as EXPERIMENT
+from epochal_api.experiment.spec import KIND as EXPERIMENT
 from epochal_api.kind import GROUP
-from epochal_api.status import CONDITIONS, EXPORTED, STATES, STORAGE
-from epochal_api.trainingjob import KIND
+from epochal_api.trainingjob.spec import KIND
+from epochal_api.trainingjob.status import CONDITIONS, EXPORTED, STATES, STORAGE
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from epochal_operator.runtime.metrics import KindMetrics, created_time, number, part, status_number, status_time, time

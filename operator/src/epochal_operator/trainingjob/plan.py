@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from epochal_api.kind import Metadata
-from epochal_api.status import ReportedStatus, Status
-from epochal_api.trainingjob import InvalidTrainingJob, TrainingJob
+from epochal_api.trainingjob.spec import InvalidTrainingJob, TrainingJob
+from epochal_api.trainingjob.status import ReportedStatus, Status
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields

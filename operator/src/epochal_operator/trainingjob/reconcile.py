@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cached_property
 
 from epochal_api.kind import Metadata
-from epochal_api.status import Status, read_status
-from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
+from epochal_api.trainingjob.status import Status, read_status
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields

@@ -1,7 +1,7 @@
 """The resources and indexes of a TrainingJob, its owned objects and its predecessor."""
 
 from epochal_api.kind import GROUP, VERSION
-from epochal_api.trainingjob import KIND, PLURAL
+from epochal_api.trainingjob.spec import KIND, PLURAL
 
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource
 from epochal_operator.runtime.owners import Owned

@@ -8,7 +8,7 @@ from sys import getsizeof
 from typing import Literal
 
 import numpy as np
-from epochal_api.server_config import ImageMode, Limits
+from epochal_api.modelserver.config import ImageMode, Limits
 from epochal_api.signature import Signature, TensorSpec
 
 from epochal_server.model.datatypes import DATA_TYPES, DataType

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Generic, TypeVar
 
 from aiohttp import web
-from epochal_api.server_pod import MODEL_PATH
+from epochal_api.modelserver.pod import MODEL_PATH
 from epochal_api.signature import Signature
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
-from epochal_api.server_config import ImageMode
+from epochal_api.modelserver.config import ImageMode
 
 from epochal_server.model.model import Model, Tensor, require_images
 from epochal_server.page.assets import HEADERS, Asset, assets

@@ -1,5 +1,5 @@
 import pytest
-from epochal_api.experiment import parse
+from epochal_api.experiment.spec import parse
 from epochal_operator.experiment.search_space.check import check
 from epochal_operator.experiment.trial_job import template_parameters
 

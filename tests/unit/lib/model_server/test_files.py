@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from epochal_api.modelserver.config import Source, StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.server_config import Source, StorageConfig
 from epochal_api.signature import Signature, Which
 from epochal_lib.model_server import files
 from epochal_lib.model_server.errors import ServeError

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from epochal_api.modelserver.config import StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.server_config import StorageConfig
 from epochal_lib.model_server import storage as module
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.place import Place

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 from epochal_operator.experiment.ledger.encoding import Sizes
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Failed, Finished, Started
 from epochal_operator.experiment.ledger.stored import StoredLedger

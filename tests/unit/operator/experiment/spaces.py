@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from epochal_api.experiment import Experiment, parse
-from epochal_api.parameter import Parameter
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.experiment.spec import Experiment, parse
 from epochal_operator.experiment.search_space.space import Space
 
 from tests.unit.operator.objects import SPEC

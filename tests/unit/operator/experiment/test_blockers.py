@@ -1,7 +1,7 @@
 """How soon what is in the way is tried again."""
 
 import pytest
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_operator.experiment.blockers import backoff_seconds
 from epochal_operator.experiment.reasons import Reason
 

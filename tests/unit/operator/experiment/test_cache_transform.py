@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from epochal_api.experiment import MAX_PARAMETERS
+from epochal_api.experiment.spec import MAX_PARAMETERS
 from epochal_operator.experiment import cache_transform
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.resources import EXPERIMENTS

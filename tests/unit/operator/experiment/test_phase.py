@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import phase
 from epochal_operator.experiment.reasons import Reason, StatusCause

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.experiment import parse
+from epochal_api.experiment.spec import parse
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Finished, Started
 from epochal_operator.experiment.replay import Difference, NothingToReplay, main, read, replay

@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 import pytest
-from epochal_api.experiment import MAX_PARAMETERS
-from epochal_api.experiment_report import decode
+from epochal_api.experiment.report import decode
+from epochal_api.experiment.spec import MAX_PARAMETERS
 from epochal_api.pod import REPORT_ANNOTATION
 from epochal_operator.experiment import reconcile
 from epochal_operator.experiment.ledger.encoding import encode

@@ -6,8 +6,8 @@ from time import process_time
 from typing import Any
 
 import pytest
-from epochal_api.parameter import Parameter
-from epochal_api.trainingjob import parse as parse_training_job
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.trainingjob.spec import parse as parse_training_job
 from epochal_operator.experiment.search_space.space import Space
 from epochal_operator.experiment.trial import Rung, Trial
 from epochal_operator.experiment.trial_job import template_parameters, training_job, trial_spec

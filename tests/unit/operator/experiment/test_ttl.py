@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_operator.experiment.report.plan import seconds_to_live
 
 from tests.unit.operator.experiment.report.test_plan import report

@@ -4,8 +4,8 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from epochal_api.modelserver import ModelServer, parse
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.spec import ModelServer, parse
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT
 from epochal_operator.modelserver.deployment import (

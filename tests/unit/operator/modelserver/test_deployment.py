@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_api import server_pod
-from epochal_api.server_config import ServerConfig
-from epochal_api.server_pod import SERVER_ANNOTATION
+from epochal_api.modelserver import pod as server_pod
+from epochal_api.modelserver.config import ServerConfig
+from epochal_api.modelserver.pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.config import NoStorageEndpoint
 from epochal_operator.modelserver.deployment import (
     TEMPLATE_ANNOTATION,

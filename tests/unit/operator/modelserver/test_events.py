@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.modelserver.status import ModelServerStatus
 from epochal_operator.modelserver.events import events, not_convertible, of_spec
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from epochal_api.modelserver_status import Tensor
+from epochal_api.modelserver.status import Tensor
 from epochal_api.signature import Signature
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.model_metadata import MetadataClient, fetch

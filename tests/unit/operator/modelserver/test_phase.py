@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.observed import Tensors
 from epochal_operator.modelserver.phase import Counts, counts, describe, phase, refused

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ServedModel, Tensor
+from epochal_api.modelserver.status import ServedModel, Tensor
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode, pinned
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ModelServerStatus, Tensor
+from epochal_api.modelserver.status import ModelServerStatus, Tensor
 from epochal_operator.modelserver.observed import Tensors
 from epochal_operator.modelserver.plan import plan, refuse
 from epochal_operator.modelserver.reasons import Reason, StatusCause

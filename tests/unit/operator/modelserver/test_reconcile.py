@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from epochal_api.server_pod import SERVER_ANNOTATION
+from epochal_api.modelserver.pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
 from epochal_operator.modelserver.pin import MODEL_ANNOTATION
 from epochal_operator.runtime.api.errors import AdmissionFailed

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from epochal_api.modelserver import ModelSource
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.spec import ModelSource
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.reasons import StatusCause
 from epochal_operator.modelserver.source import Found, Gone, Things, is_same, kept, of_training_job, resolve
 

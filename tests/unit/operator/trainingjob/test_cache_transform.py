@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob import MAX_SPEC_BYTES
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES
 from epochal_operator.runtime.api.resource import JOBS, Resource
 from epochal_operator.runtime.cache_transform import MAX_LABELS, decompress_spec
 from epochal_operator.runtime.kind import store_for

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from epochal_api.status import CONDITIONS
+from epochal_api.trainingjob.status import CONDITIONS
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.metrics import ObjectCollector, OperatorMetrics
 from epochal_operator.trainingjob.kind import training_jobs

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import ContinuedFrom, ReportedStatus, Status
+from epochal_api.trainingjob.status import ContinuedFrom, ReportedStatus, Status
 from epochal_operator.pods.diagnosis import alive
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.pods.pod_template import QUEUE_LABEL

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from epochal_api.crd import schema
 from epochal_api.pod import JOB_ANNOTATION
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
 from epochal_operator.runtime.api.errors import ApiError, Conflict
 from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key_of

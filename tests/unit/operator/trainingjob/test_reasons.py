@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from epochal_api.status import MAX_WARNINGS
+from epochal_api.trainingjob.status import MAX_WARNINGS
 from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.trainingjob.reasons import Effect, Foreign, Reason, as_reason, effect
 

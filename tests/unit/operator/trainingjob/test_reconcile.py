@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from epochal_api.pod import JOB_ANNOTATION
-from epochal_api.trainingjob import parse
+from epochal_api.trainingjob.spec import parse
 from epochal_operator.runtime.api.errors import Forbidden
 from epochal_operator.runtime.api.resource import JOBS, Key, Resource
 from epochal_operator.runtime.kind import store_for

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import web
-from epochal_api.server_config import Limits
+from epochal_api.modelserver.config import Limits
 from epochal_api.signature import TensorSpec
 from epochal_lib.sockets import listen
 from epochal_server import admission as admission_module

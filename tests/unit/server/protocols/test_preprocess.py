@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from epochal_api.server_config import Limits
+from epochal_api.modelserver.config import Limits
 from epochal_api.signature import ImageSpec
 from epochal_server.protocols.preprocess import Box, Fit, preprocess
 from epochal_server.refusals import Invalid, TooLarge

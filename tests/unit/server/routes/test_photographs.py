@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiohttp import FormData
-from epochal_api.server_config import Limits
+from epochal_api.modelserver.config import Limits
 from epochal_api.signature import ImageSpec
 from epochal_server.model.model import Arrays
 from epochal_server.routes.photographs import routes

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 from epochal_api.pod import LEAST_MEMORY
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_trainer import backend
 from epochal_trainer.lib.failures import Failure
 

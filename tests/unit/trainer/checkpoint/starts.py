@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Facts, Start, Store, find
 from epochal_trainer.storage import FolderBucket
 

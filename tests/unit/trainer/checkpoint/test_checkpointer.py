@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.training import Checkpoint
+from epochal_api.trainingjob.training import Checkpoint
 from epochal_trainer.checkpoint import Checkpointer, Costs, Files, Position, Snapshot, Writer
 from epochal_trainer.checkpoint.checkpointer import copies_exceed, epochs_between
 from epochal_trainer.reporting.history import Epoch

@@ -5,8 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Position, Snapshot, Start, archive, fitted
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import check_labels, compile_model

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
+from epochal_api.trainingjob.network import Network
 from epochal_trainer.checkpoint import (
     Facts,
     Position,

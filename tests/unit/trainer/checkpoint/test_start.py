@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Snapshot
 from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.lib.failures import Failure

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.storage import Data
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import DataSets

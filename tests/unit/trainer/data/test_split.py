@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_api.storage import Data
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.split import described, divide, parts
 from epochal_trainer.lib.failures import Failure

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.network import Named
+from epochal_api.trainingjob.network import Named
 from epochal_trainer.data.samples import Array, Samples
 from epochal_trainer.data.weights import check_part, check_weights, weighted_by_class
 from epochal_trainer.lib.failures import Failure

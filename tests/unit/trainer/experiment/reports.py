@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_api.experiment_report import Axis, ExperimentReport, Folder, ReportedRung, ReportedTrial
+from epochal_api.experiment.report import Axis, ExperimentReport, Folder, ReportedRung, ReportedTrial
 from epochal_api.storage import Results, Storage
 
 EPOCHS = (1, 3, 9)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.trainingjob import parse
+from epochal_api.trainingjob.spec import parse
 from epochal_trainer.experiment.best import best
 
 from tests.unit.trainer.experiment.reports import JOB, SMALL, report, trial

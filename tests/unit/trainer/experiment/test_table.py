@@ -1,7 +1,7 @@
 import csv
 import io
 
-from epochal_api.experiment_report import Axis, ExperimentReport, Folder, ReportedTrial
+from epochal_api.experiment.report import Axis, ExperimentReport, Folder, ReportedTrial
 from epochal_trainer.experiment.write import table
 
 from tests.unit.trainer.experiment.reports import RATE, SMALL, report, trial

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
-from epochal_api.report import Export
+from epochal_api.trainingjob.report import Export
 from epochal_trainer.export import child
 from epochal_trainer.export.request import Request
 from epochal_trainer.lib.signals import Stopping

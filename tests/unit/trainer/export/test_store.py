@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.report import Export, ExportedModel
 from epochal_api.signature import ExportedFile, Signature
+from epochal_api.trainingjob.report import Export, ExportedModel
 from epochal_trainer.data.samples import DataSets, Samples
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.store import export_models, store_signature

@@ -1,4 +1,4 @@
-from epochal_api.report import Report
+from epochal_api.trainingjob.report import Report
 from epochal_trainer.lib.failures import warned
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
+from epochal_api.trainingjob.network import Network
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import graph, network

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Callback
+from epochal_api.trainingjob.network import Callback
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import callbacks
 

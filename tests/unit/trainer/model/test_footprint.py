@@ -1,9 +1,9 @@
 from typing import Any
 
 import pytest
-from epochal_api.network import Network
 from epochal_api.pod import NOT_RETRIED
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.footprint import Footprint

@@ -1,6 +1,6 @@
 from typing import Any
 
-from epochal_api.network import Network
+from epochal_api.trainingjob.network import Network
 from epochal_trainer.model import graph, network
 from epochal_trainer.model.graph import WIDTH, table
 

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import graph, network

@@ -1,6 +1,6 @@
 import keras
 import pytest
-from epochal_api.network import Named
+from epochal_api.trainingjob.network import Named
 from epochal_trainer.model import keras_objects
 from epochal_trainer.model.keras_objects import InvalidObject, build, explain, named
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import keras
 import pytest
-from epochal_api.network import Named, Network
+from epochal_api.trainingjob.network import Named, Network
 from epochal_trainer.model import graph, network
 from epochal_trainer.model.last_layer import Last, check_last_layer, last_of, mismatch
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
+from epochal_api.trainingjob.network import Network
 from epochal_trainer.checkpoint import digest
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import keras_objects, network

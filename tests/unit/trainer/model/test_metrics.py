@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Named, Network
+from epochal_api.trainingjob.network import Named, Network
 from epochal_trainer.model import keras_objects, network
 from epochal_trainer.model.metrics import advice_for, are_numbers, argument_for_logits, check_logits, check_metrics
 

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.network import Network
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import check_labels, compile_model

@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from epochal_api.report import Answer
+from epochal_api.trainingjob.report import Answer
 from epochal_trainer.reporting.answers import LONGEST_INTERVAL, Pause, Undelivered, asked_for, back_off
 
 

@@ -1,7 +1,7 @@
 """Whether to finish early, as operators say it."""
 
 import pytest
-from epochal_api.report import Answer
+from epochal_api.trainingjob.report import Answer
 from epochal_trainer.reporting.finish import Finish
 
 

@@ -3,7 +3,7 @@ import io
 
 import numpy as np
 import pytest
-from epochal_api.report import Report
+from epochal_api.trainingjob.report import Report
 from epochal_trainer.reporting.history import (
     Epoch,
     figures,

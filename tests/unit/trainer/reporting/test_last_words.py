@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
-from epochal_api.report import UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termination, decode_termination
 from epochal_trainer.reporting.last_words import LastWords
 
 LONG = "Fehler über " * 1000
@@ -87,7 +87,7 @@ def test_nothing_replaces_the_last_words(path: Path) -> None:
 REFRESHING = """
 import sys, threading
 from pathlib import Path
-from epochal_api.report import Report
+from epochal_api.trainingjob.report import Report
 from epochal_trainer.reporting.last_words import LastWords
 words = LastWords(Path(sys.argv[1]))
 

@@ -2,7 +2,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import pytest
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import Warned
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.reporting.warnings import Warnings
 

@@ -5,7 +5,7 @@ from itertools import count, pairwise
 from unittest.mock import Mock
 
 import pytest
-from epochal_api.report import Waiting
+from epochal_api.trainingjob.report import Waiting
 from epochal_trainer.lib.failures import Failure, bad_spec, refused
 from epochal_trainer.storage import Patience, Waits
 from epochal_trainer.storage import patience as module

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from epochal_api.report import Waiting
+from epochal_api.trainingjob.report import Waiting
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.storage import Bucket, Credentials, Patience, S3Bucket, Waits, patience
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import Warned
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.chance import check_chance
 

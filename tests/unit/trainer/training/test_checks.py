@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.report import Warned
-from epochal_api.training import Training
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.spec import TrainingJobSpec
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data.samples import ClassNames, DataSets, Samples
 from epochal_trainer.data.split import divide

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from epochal_api.training import Training
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.memory import Memory
 from epochal_trainer.data.samples import DataSets
 from epochal_trainer.lib.failures import Failure

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import pytest
-from epochal_api.report import BestEpoch
+from epochal_api.trainingjob.report import BestEpoch
 from epochal_trainer.checkpoint import Before, BestWeights, Costs, Kept, digest
 from epochal_trainer.reporting.best import Monitor, best
 from epochal_trainer.reporting.history import Epoch

@@ -3,7 +3,7 @@ from typing import Any, NamedTuple
 
 import keras
 import pytest
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Position
 from epochal_trainer.lib.signals import Stopping, Terminated
 from epochal_trainer.reporting.best import Monitor

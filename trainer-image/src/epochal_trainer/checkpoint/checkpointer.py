@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 import keras
-from epochal_api.training import Checkpoint
+from epochal_api.trainingjob.training import Checkpoint
 from epochal_lib import cgroups
 
 from epochal_trainer.checkpoint.before_validation import BeforeValidation

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.checkpoint.best_model import BestModel, best_model
 from epochal_trainer.checkpoint.snapshot import Snapshot

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from epochal_api.model import Model
-from epochal_api.status import Mode
+from epochal_api.trainingjob.status import Mode
 from pydantic import AwareDatetime, ConfigDict, FailFast, Field, StringConstraints
 
 from epochal_trainer.data.samples import Order

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from epochal_api.report import Warned
 from epochal_api.signature import MAX_CLASSES, ClassName
+from epochal_api.trainingjob.report import Warned
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import Warned
 
 from epochal_trainer.data.labels import BINARY, INDICES, ROWS, VALUES, normalized
 from epochal_trainer.data.samples import MOST_CLASSES, Array, DataSets, Samples, shaped

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
-from epochal_api.report import Warned
 from epochal_api.signature import ChannelRange, ImageSpec
+from epochal_api.trainingjob.report import Warned
 from numpy.typing import NDArray
 
 from epochal_trainer.lib.failures import warned

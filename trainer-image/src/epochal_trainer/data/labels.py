@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import Warned
 
 from epochal_trainer.data.samples import Array, Samples, first_place, shaped
 from epochal_trainer.lib.failures import Failure, bad_data, warned

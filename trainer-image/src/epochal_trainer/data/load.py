@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from epochal_api.storage import Data, DataSet
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.data import distinct, split
 from epochal_trainer.data.formats.npz_names import Role

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from epochal_api.storage import Data
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.data.classes import NoClasses, classes
 from epochal_trainer.data.samples import Array, Samples

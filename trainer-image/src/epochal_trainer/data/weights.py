@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from epochal_api.network import Named
-from epochal_api.training import MAX_WEIGHT
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.training import MAX_WEIGHT
 
 from epochal_trainer.data.classes import NoClasses, classes, listed
 from epochal_trainer.data.samples import Array, Samples, first_place, shaped

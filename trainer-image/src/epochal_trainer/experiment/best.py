@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import yaml
-from epochal_api.experiment_report import ExperimentReport
+from epochal_api.experiment.report import ExperimentReport
 
 BEST = "best.yaml"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_./-]+")

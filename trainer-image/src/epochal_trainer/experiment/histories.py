@@ -6,7 +6,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from epochal_api.experiment_report import ExperimentReport, ReportedTrial
+from epochal_api.experiment.report import ExperimentReport, ReportedTrial
 
 from epochal_trainer.experiment.values import number
 from epochal_trainer.lib.failures import Failure

@@ -5,9 +5,9 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from epochal_api.experiment_report import ExperimentReport, InvalidReport, decode
+from epochal_api.experiment.report import ExperimentReport, InvalidReport, decode
 from epochal_api.pod import ExitCode
-from epochal_api.report import COMPLETED
+from epochal_api.trainingjob.report import COMPLETED
 from epochal_lib.fatal_error import FatalError, exit_code_of, write_termination_message
 from epochal_lib.redaction import Redactor
 
@@ -27,7 +27,7 @@ def run(path: Path, folder: Path | None) -> int:
     """Write the report of an Experiment, and return the exit code.
 
     Args:
-        path: The operator's file, see epochal_api.experiment_report.
+        path: The operator's file, see epochal_api.experiment.report.
         folder: Folder in place of the results bucket; None to use the bucket.
 
     Returns:

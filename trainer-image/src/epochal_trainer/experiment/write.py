@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from epochal_api.experiment_report import ExperimentReport, Folder, ReportedTrial
+from epochal_api.experiment.report import ExperimentReport, Folder, ReportedTrial
 
 from epochal_trainer.experiment import histories
 from epochal_trainer.experiment.best import BEST, best

@@ -7,8 +7,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from epochal_api.report import Export
-from epochal_api.status import MAX_EXPORT
+from epochal_api.trainingjob.report import Export
+from epochal_api.trainingjob.status import MAX_EXPORT
 
 from epochal_trainer.export.request import NOT_LOADED, OUTCOME, Request
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from epochal_api.report import Export
-from epochal_api.status import MAX_EXPORT
+from epochal_api.trainingjob.report import Export
+from epochal_api.trainingjob.status import MAX_EXPORT
 from pydantic import ValidationError
 
 from epochal_trainer.data.memory import available

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from epochal_api.report import Export, ExportedModel
 from epochal_api.signature import CHECK, MAX_CHECK_BYTES, SIGNATURE, ExportedFile, ModelFiles, Signature
-from epochal_api.status import MAX_EXPORT
+from epochal_api.trainingjob.report import Export, ExportedModel
+from epochal_api.trainingjob.status import MAX_EXPORT
 from epochal_lib.digests import sha256
 from epochal_lib.model_server.answers import Arrays
 from numpy.typing import NDArray

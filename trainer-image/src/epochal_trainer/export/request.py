@@ -7,7 +7,7 @@ from epochal_api.signature import ImageSpec, Which
 from epochal_api.storage import ExportFormat
 
 OUTCOME = "outcome.json"
-"""The outcome: an epochal_api.report.Export. It is written last."""
+"""The outcome: an epochal_api.trainingjob.report.Export. It is written last."""
 EXPORTED = "Exported"
 NOT_EXPORTABLE = "NotExportable"
 DIFFERS = "ExportDiffers"

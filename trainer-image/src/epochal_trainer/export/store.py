@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import keras
-from epochal_api.network import INPUT
-from epochal_api.report import Export
 from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Signature, Which
 from epochal_api.storage import ExportFormat
+from epochal_api.trainingjob.network import INPUT
+from epochal_api.trainingjob.report import Export
 from epochal_lib.digests import sha256
 
 from epochal_trainer.data.images import image_of

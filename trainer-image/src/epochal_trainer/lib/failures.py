@@ -4,9 +4,9 @@ import errno
 import os
 
 from epochal_api.pod import ExitCode
-from epochal_api.report import Warned
-from epochal_api.status import MAX_WARNING
 from epochal_api.text import printable
+from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.status import MAX_WARNING
 from epochal_lib.fatal_error import FatalError
 
 DISK_FULL = os.EX_IOERR

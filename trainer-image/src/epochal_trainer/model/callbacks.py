@@ -12,7 +12,7 @@ from string import Formatter
 from typing import Any
 
 import keras
-from epochal_api.network import Callback
+from epochal_api.trainingjob.network import Callback
 
 from epochal_trainer.lib.failures import Failure, bad_spec
 from epochal_trainer.model import keras_objects

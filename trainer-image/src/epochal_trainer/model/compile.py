@@ -9,8 +9,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from epochal_api.network import Named
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer import backend
 from epochal_trainer.lib.failures import Failure, bad_spec

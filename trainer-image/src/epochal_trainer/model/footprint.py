@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 
 _MOST_GPU_MEMORY = 1 << 40
 """More bytes than any GPU has: the limit for a network on a GPU, because the host's memory is no limit for it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
-from epochal_api.network import INPUT, Layer, Network
+from epochal_api.trainingjob.network import INPUT, Layer, Network
 
 from epochal_trainer.lib.failures import bad_spec
 from epochal_trainer.lib.text import readable

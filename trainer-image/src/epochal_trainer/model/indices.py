@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from epochal_api.network import Layer
+from epochal_api.trainingjob.network import Layer
 
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import bad_data

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
-from epochal_api.network import Layer, Named
+from epochal_api.trainingjob.network import Layer, Named
 from epochal_lib.suggestions import close_matches
 
 from epochal_trainer import backend

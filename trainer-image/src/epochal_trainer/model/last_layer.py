@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
-from epochal_api.network import Named
-from epochal_api.report import Warned
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.report import Warned
 
 from epochal_trainer.data.labels import BINARY, CATEGORICAL, VALUES, normalized
 from epochal_trainer.lib.failures import warned

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from epochal_api.network import Named
-from epochal_api.report import Warned
+from epochal_api.trainingjob.network import Named
+from epochal_api.trainingjob.report import Warned
 
 from epochal_trainer.data.labels import BINARY, CATEGORICAL, normalized
 from epochal_trainer.lib.failures import warned

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import keras
-from epochal_api.network import Callback
-from epochal_api.report import Warned
-from epochal_api.status import Mode
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Callback
+from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.status import Mode
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.lib.failures import bad_spec, warned
 from epochal_trainer.model.keras_objects import did_you_mean

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-from epochal_api.network import INPUT, Network
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import INPUT, Network
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.lib.failures import Failure, bad_spec, node_full
 from epochal_trainer.model import keras_objects

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import NamedTuple
 
-from epochal_api.report import INTERVAL_SECONDS, Answer
 from epochal_api.text import printable
+from epochal_api.trainingjob.report import INTERVAL_SECONDS, Answer
 from pydantic import ValidationError
 
 INTERVAL = INTERVAL_SECONDS

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from epochal_api.report import BestEpoch
-from epochal_api.status import Mode
+from epochal_api.trainingjob.report import BestEpoch
+from epochal_api.trainingjob.status import Mode
 
 from epochal_trainer.reporting.history import Epoch, reported_name
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from epochal_api.report import Answer
+from epochal_api.trainingjob.report import Answer
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from epochal_api.report import MAX_NAME
 from epochal_api.text import printable
+from epochal_api.trainingjob.report import MAX_NAME
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 

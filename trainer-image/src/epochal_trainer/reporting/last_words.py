@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from epochal_api.pod import TERMINATION_FILE
-from epochal_api.report import UNFINISHED, Position, Report, Termination
+from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termination
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from epochal_api.report import Report
+from epochal_api.trainingjob.report import Report
 
 from epochal_trainer.reporting.answers import INTERVAL, Pause, Undelivered, asked_for, back_off, read_answer
 from epochal_trainer.reporting.finish import Finish

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import Warned
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from epochal_api.report import Waiting
+from epochal_api.trainingjob.report import Waiting
 
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import duration

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from epochal_api.report import Warned
+from epochal_api.trainingjob.report import Warned
 
 from epochal_trainer.data.labels import BINARY, CATEGORICAL, normalized
 from epochal_trainer.data.samples import Array

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any
 
 import keras
-from epochal_api.report import Warned
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
 from epochal_trainer.data.class_names import check_class_names

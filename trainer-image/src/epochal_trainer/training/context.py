@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.finish import Finish

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-from epochal_api.training import Training
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer import backend
 from epochal_trainer.backend import Batches

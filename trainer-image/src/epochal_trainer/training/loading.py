@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.data.class_names import names_of
 from epochal_trainer.data.features import check_features

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
-from epochal_api.report import BestEpoch, StoredModel
+from epochal_api.trainingjob.report import BestEpoch, StoredModel
 
 from epochal_trainer import checkpoint
 from epochal_trainer.lib.text import figure

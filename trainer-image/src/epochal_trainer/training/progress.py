@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-from epochal_api.report import BestEpoch
-from epochal_api.training import Training
+from epochal_api.trainingjob.report import BestEpoch
+from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.checkpoint import BeforeValidation, Checkpointer, Position, Snapshot
 from epochal_trainer.lib.failures import bad_data

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs

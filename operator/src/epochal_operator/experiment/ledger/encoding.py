@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_type_hints
 
-from epochal_api.experiment import MAX_PARAMETERS, MAX_TRIALS
-from epochal_api.experiment_ledger import MAX_DATA
+from epochal_api.experiment.ledger import MAX_DATA
+from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
 
 from epochal_operator.experiment.ledger.events import (
     MAX_EVENTS,

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from epochal_api.experiment import MAX_TRIALS, ExperimentSpec, Objective
-from epochal_api.parameter import Parameter
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.experiment.spec import MAX_TRIALS, ExperimentSpec, Objective
 
 from epochal_operator.experiment.ledger.events import (
     CHECKPOINT_LOST,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from epochal_api.experiment import KIND as EXPERIMENT
-from epochal_api.experiment_ledger import KIND
+from epochal_api.experiment.ledger import KIND
+from epochal_api.experiment.spec import KIND as EXPERIMENT
 from epochal_api.kind import API_VERSION
 
 from epochal_operator.experiment.ledger.encoding import NO_SIZES, InvalidLedger, Sizes, decode, encode, sizes

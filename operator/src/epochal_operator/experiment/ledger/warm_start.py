@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from epochal_api.experiment import InvalidExperiment, Objective, parse
+from epochal_api.experiment.spec import InvalidExperiment, Objective, parse
 
 from epochal_operator.experiment.ledger.encoding import MAX_TEXT, encode, sizes
 from epochal_operator.experiment.ledger.events import Finished, Warm

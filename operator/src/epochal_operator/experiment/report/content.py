@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_report import (
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.experiment.report import (
     MAX_TEXT,
     Axis,
     ExperimentReport,
@@ -13,11 +13,11 @@ from epochal_api.experiment_report import (
     ReportedTrial,
     encode,
 )
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.spec import ExperimentSpec
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.parameter import Parameter
-from epochal_api.status import read_status
 from epochal_api.text import printable
+from epochal_api.trainingjob.status import read_status
 from pydantic import ValidationError
 
 from epochal_operator.experiment.ledger.events import Diverged, Event, Failed, Finished, Started

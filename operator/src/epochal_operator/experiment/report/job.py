@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from epochal_api import experiment as experiments
 from epochal_api import pod
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment import spec as experiments
+from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.kind import API_VERSION
 
 from epochal_operator.experiment.ledger.events import Event

@@ -7,8 +7,8 @@ The Job also deletes the checkpoints of the dropped trials in the ledger.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from epochal_api.experiment import ExperimentSpec
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.spec import ExperimentSpec
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import GROUP
 
 from epochal_operator.experiment.actions import CreateReport, DeleteReport

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from epochal_api.experiment import ExperimentSpec, Schedule
+from epochal_api.experiment.spec import ExperimentSpec, Schedule
 
 from epochal_operator.experiment.trial import Trial
 

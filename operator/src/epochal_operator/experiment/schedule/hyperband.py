@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from epochal_api.experiment import MAX_TRIALS
+from epochal_api.experiment.spec import MAX_TRIALS
 
 
 def brackets(rungs: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 
 from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.trial import Trial, finite, max_trials

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from epochal_api.experiment import ExperimentSpec, Schedule
+from epochal_api.experiment.spec import ExperimentSpec, Schedule
 
 from epochal_operator.experiment.schedule import asha, hyperband
 from epochal_operator.experiment.trial import Trial

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from epochal_api.experiment import ExperimentSpec
+from epochal_api.experiment.spec import ExperimentSpec
 
 from epochal_operator.experiment.ledger.events import Event, Warm
 from epochal_operator.experiment.ledger.trials import fold

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from epochal_api.experiment import Search
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.experiment.spec import Search
 from epochal_api.model import Model
-from epochal_api.parameter import Parameter
 
 IDLE_SECONDS = 60.0
 """Seconds after which an idle searcher process exits."""

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 import optuna
-from epochal_api.experiment import Search
+from epochal_api.experiment.spec import Search
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,

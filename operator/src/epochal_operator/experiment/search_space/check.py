@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from epochal_api.experiment import MAX_TRIALS, ExperimentSpec
+from epochal_api.experiment.parameter import Parameter
+from epochal_api.experiment.spec import MAX_TRIALS, ExperimentSpec
 from epochal_api.kind import API_VERSION
 from epochal_api.model import Model
-from epochal_api.parameter import Parameter
-from epochal_api.training import Training
-from epochal_api.trainingjob import KIND, InvalidTrainingJob, TrainingJobSpec, parse
+from epochal_api.trainingjob.spec import KIND, InvalidTrainingJob, TrainingJobSpec, parse
+from epochal_api.trainingjob.training import Training
 
 from epochal_operator.experiment.ledger.events import MAX_WORD
 from epochal_operator.experiment.search_space import paths

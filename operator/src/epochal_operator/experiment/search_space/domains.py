@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from epochal_api.parameter import Parameter
+from epochal_api.experiment.parameter import Parameter
 
 DIGITS = 6
 """Significant digits of a sampled number in a continuous range: a seventh digit does not improve training."""

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from epochal_api.model import PRESERVE
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_lib.suggestions import close_matches
 
 Object = dict[str, Any]

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from math import prod
 
-from epochal_api.parameter import Parameter
+from epochal_api.experiment.parameter import Parameter
 from epochal_api.text import printable
 
 from epochal_operator.experiment.search_space.domains import Domain, domain_of

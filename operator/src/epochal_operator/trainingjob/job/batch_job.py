@@ -7,8 +7,8 @@ from typing import Any
 
 from epochal_api import pod
 from epochal_api.kind import API_VERSION, GROUP
-from epochal_api.training import ContinueFrom
-from epochal_api.trainingjob import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
+from epochal_api.trainingjob.spec import KIND, MAX_SPEC_BYTES, MUTABLE, InvalidTrainingJob, TrainingJob, TrainingJobSpec
+from epochal_api.trainingjob.training import ContinueFrom
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields

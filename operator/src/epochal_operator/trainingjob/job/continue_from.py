@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api.status import STATES, ContinuedFrom, State, Status, read_status
+from epochal_api.trainingjob.status import STATES, ContinuedFrom, State, Status, read_status
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 

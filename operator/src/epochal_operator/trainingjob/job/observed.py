@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from epochal_api.condition import timestamp
-from epochal_api.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
+from epochal_api.trainingjob.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
 
 from epochal_operator.pods.diagnosis import alive, in_order
 from epochal_operator.runtime.conditions import condition_of

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from epochal_api.kind import Metadata
-from epochal_api.status import Status
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
+from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.diagnosis import alive
 from epochal_operator.pods.installation import Installation

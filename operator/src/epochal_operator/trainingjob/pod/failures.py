@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from epochal_api.pod import LEAST_MEMORY, NOT_RETRIED, ExitCode
-from epochal_api.report import (
+from epochal_api.trainingjob.report import (
     FINISHED_EARLY,
     STOPPED_AFTER_EPOCH,
     UNFINISHED,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from epochal_api.status import Status
-from epochal_api.trainingjob import KIND
+from epochal_api.trainingjob.spec import KIND
+from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.diagnosis import Program, alive, start_failure, unprepared_since, unscheduled
 from epochal_operator.pods.pod_template import CONTAINER

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from epochal_api.kind import GROUP
-from epochal_api.trainingjob import KIND
+from epochal_api.trainingjob.spec import KIND
 
 from epochal_operator.runtime.api.errors import NotFound
 from epochal_operator.runtime.api.kube import Kube

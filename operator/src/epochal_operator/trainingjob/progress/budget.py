@@ -5,7 +5,7 @@ from time import monotonic
 from typing import NamedTuple, Self
 
 from cachetools import TTLCache
-from epochal_api.report import INTERVAL_SECONDS, Report
+from epochal_api.trainingjob.report import INTERVAL_SECONDS, Report
 
 from epochal_operator.web.rate_limit import Bucket
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from aiohttp import web
 from epochal_api.pod import TOKEN_AUDIENCE, progress_path
-from epochal_api.report import MAX_REPORT_BYTES, Answer, Report
-from epochal_api.status import Status, read_status
 from epochal_api.text import printable
+from epochal_api.trainingjob.report import MAX_REPORT_BYTES, Answer, Report
+from epochal_api.trainingjob.status import Status, read_status
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs

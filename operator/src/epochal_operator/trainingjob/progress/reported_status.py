@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from epochal_api import report as reports
 from epochal_api.condition import timestamp
 from epochal_api.printer_columns import Display
-from epochal_api.report import Report, Values
 from epochal_api.signature import SIGNATURE
-from epochal_api.status import (
+from epochal_api.trainingjob import report as reports
+from epochal_api.trainingjob.report import Report, Values
+from epochal_api.trainingjob.status import (
     MAX_EXPORTS,
     MAX_MODELS,
     MAX_NAMES,

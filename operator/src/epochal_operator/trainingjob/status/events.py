@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal_api.condition import Condition
 from epochal_api.kind import Metadata
-from epochal_api.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
+from epochal_api.trainingjob.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
 from epochal_operator.pods.diagnosis import alive
 from epochal_operator.runtime.conditions import get_condition, is_true

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.status import Progress, State, Status
+from epochal_api.trainingjob.status import Progress, State, Status
 
 from epochal_operator.pods.diagnosis import alive
 from epochal_operator.pods.pod_template import QUEUE_LABEL

@@ -1,7 +1,7 @@
 """Whether a TrainingJob has ended, was refused, or trains with an older spec, according to its status."""
 
 from epochal_api.condition import Condition
-from epochal_api.status import SPEC_APPLIED, Status
+from epochal_api.trainingjob.status import SPEC_APPLIED, Status
 
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.reasons import Reason

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from epochal_api.status import Status
+from epochal_api.trainingjob.status import Status
 
 from epochal_operator.runtime.conditions import condition_of, get_condition
 from epochal_operator.trainingjob.job.observed import PATIENCE_SECONDS, TOLD_SECONDS, Observed, lacks_pods

@@ -5,8 +5,16 @@ from datetime import datetime
 
 from epochal_api.condition import Condition, timestamp
 from epochal_api.kind import Metadata
-from epochal_api.status import CONDITIONS, EXPORTED, SPEC_APPLIED, STORAGE, ContinuedFrom, ReportedStatus, Status
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
+from epochal_api.trainingjob.status import (
+    CONDITIONS,
+    EXPORTED,
+    SPEC_APPLIED,
+    STORAGE,
+    ContinuedFrom,
+    ReportedStatus,
+    Status,
+)
 
 from epochal_operator.runtime.conditions import (
     ConditionStatus,

@@ -9,7 +9,7 @@ import uuid
 from contextlib import suppress
 
 import pytest
-from epochal_api.experiment import MAX_PARAMETERS, MAX_TRIALS
+from epochal_api.experiment.spec import MAX_PARAMETERS, MAX_TRIALS
 from epochal_operator.experiment.ledger.encoding import (
     MAX_LINE,
     MAX_LINES,

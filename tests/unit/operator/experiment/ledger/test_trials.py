@@ -4,7 +4,7 @@ import math
 import time
 
 import pytest
-from epochal_api.experiment import Schedule
+from epochal_api.experiment.spec import Schedule
 from epochal_operator.experiment.ledger.events import Created, Dropped, Event, Unread
 from epochal_operator.experiment.ledger.trials import MAX_RUNGS, MAX_UIDS, fold
 from epochal_operator.experiment.schedule.asha import rungs

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from epochal_api.experiment_report import decode
-from epochal_api.trainingjob import parse
+from epochal_api.experiment.report import decode
+from epochal_api.trainingjob.spec import parse
 from epochal_operator.experiment.ledger.encoding import MAX_TEXT as MAX_LEDGER
 from epochal_operator.experiment.ledger.encoding import encode as ledger_text
 from epochal_operator.experiment.ledger.events import Dropped, Event, Finished

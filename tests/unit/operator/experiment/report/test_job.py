@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from epochal_api import pod
-from epochal_api.experiment_report import decode
+from epochal_api.experiment.report import decode
 from epochal_operator.experiment.ledger.events import Event
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.trainingjob.job.batch_job import batch_job

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any, get_args
 
 import pytest
-from epochal_api.experiment import Schedule
+from epochal_api.experiment.spec import Schedule
 from epochal_operator.experiment.schedule.asha import rungs
 from epochal_operator.experiment.schedule.pruning import (
     RULES,

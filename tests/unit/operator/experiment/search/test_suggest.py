@@ -9,7 +9,7 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from epochal_api.experiment import Search
+from epochal_api.experiment.spec import Search
 from epochal_operator.experiment.search.request import Known, Request, Response
 from epochal_operator.experiment.search.suggest import suggest
 from epochal_operator.experiment.search_space.space import Space

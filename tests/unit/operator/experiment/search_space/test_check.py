@@ -5,7 +5,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.check import MAX_FAULTS, MAX_TRIED, _refusal, check
 from epochal_operator.experiment.search_space.space import InvalidSpace

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.parameter import Parameter
+from epochal_api.experiment.parameter import Parameter
 from epochal_operator.experiment.search_space.domains import Domain, Range, domain_of
 from hypothesis import given
 from hypothesis import strategies as st

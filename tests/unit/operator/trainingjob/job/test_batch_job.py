@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from epochal_api import pod
-from epochal_api.trainingjob import MAX_SPEC_BYTES, InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, InvalidTrainingJob, parse
 from epochal_operator.trainingjob.job.batch_job import WRITTEN_ANNOTATION, batch_job, changes, is_as_written, outdated
 
 from tests.unit.operator.objects import INSTALLATION, SPEC, UID, document, training_job

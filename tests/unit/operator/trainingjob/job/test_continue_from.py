@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import ContinuedFrom
+from epochal_api.trainingjob.status import ContinuedFrom
 from epochal_operator.trainingjob.job.continue_from import (
     Predecessor,
     predecessor,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import MAX_UNSTARTED, Status, Unstarted
+from epochal_api.trainingjob.status import MAX_UNSTARTED, Status, Unstarted
 from epochal_operator.trainingjob.job.observed import (
     Observed,
     Refused,

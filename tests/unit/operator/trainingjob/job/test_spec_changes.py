@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_api.status import Status
+from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.actions import ApplyStatus, DeleteChild, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.observed import Observed

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.status import MAX_WARNINGS, ReportedStatus, Status
+from epochal_api.trainingjob.status import MAX_WARNINGS, ReportedStatus, Status
 from epochal_operator.runtime.cache_transform import MAX_LABELS
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.trainingjob.progress.reported_status import (

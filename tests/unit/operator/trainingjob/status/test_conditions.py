@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import ReportedStatus, Status
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
+from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.progress.reported_status import reported_status

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.reasons import Reason, StatusCause

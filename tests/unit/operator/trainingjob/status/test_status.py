@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.status import Status
+from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.status.predicates import finished

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_api.experiment_report import Axis, ExperimentReport
+from epochal_api.experiment.report import Axis, ExperimentReport
 from epochal_trainer.experiment.figures import importance, objective, parallel, rungs
 from epochal_trainer.experiment.figures.canvas import left_out, plain
 from epochal_trainer.experiment.histories import Histories

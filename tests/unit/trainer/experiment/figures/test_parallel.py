@@ -1,5 +1,5 @@
 import pytest
-from epochal_api.experiment_report import Axis
+from epochal_api.experiment.report import Axis
 from epochal_trainer.experiment.figures.parallel import Names, Numbers, scale
 
 from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, UNITS

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from epochal_api.experiment_report import ExperimentReport
+from epochal_api.experiment.report import ExperimentReport
 
 from epochal_trainer.experiment.figures.canvas import BLUE, canvas, plain, say
 from epochal_trainer.experiment.values import number

@@ -3,7 +3,7 @@
 from itertools import accumulate
 from pathlib import Path
 
-from epochal_api.experiment_report import ExperimentReport
+from epochal_api.experiment.report import ExperimentReport
 from matplotlib.ticker import MaxNLocator
 
 from epochal_trainer.experiment.figures.canvas import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from epochal_api.experiment_report import Axis, ExperimentReport, ReportedTrial
+from epochal_api.experiment.report import Axis, ExperimentReport, ReportedTrial
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from epochal_api.experiment_report import ExperimentReport
+from epochal_api.experiment.report import ExperimentReport
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 

@@ -6,12 +6,12 @@ from pydantic import ConfigDict, Field, model_validator
 
 from epochal_api.kind import InvalidObject, KubernetesObject, read
 from epochal_api.model import Model, ObjectName, Rule, cel, exactly_one, matching, one_given
-from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.modelserver.config import ImageMode
+from epochal_api.modelserver.status import ModelServerStatus
 from epochal_api.scheduling import Placement, ResourceList
-from epochal_api.server_config import ImageMode
 from epochal_api.signature import MAX_CLASSES, ClassName, Which
-from epochal_api.status import reading
 from epochal_api.storage import SecretRef, StorageService
+from epochal_api.trainingjob.status import reading
 
 KIND = "ModelServer"
 PLURAL = "modelservers"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[4] / "manifests" / "examples").glob("*.yaml"))
 
 SMALLEST: dict[str, Any] = {
     "apiVersion": "epochal.dev/v1alpha1",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from epochal_api.columns import columns, rows
-from epochal_api.experiment import MAX_NAME, trial_name
+from epochal_api.experiment.spec import MAX_NAME, trial_name
 from epochal_api.kind import InvalidObject
 from epochal_api.model import Count, TolerantModel, field_errors
 from epochal_api.storage import Results, Storage

@@ -3,11 +3,11 @@
 from typing import Any
 
 from epochal_api.crd import schema
-from epochal_api.experiment import Experiment, parse
-from epochal_api.experiment_status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES, MAX_TOP, ExperimentStatus
-from epochal_api.status import CONDITIONS, read_status
+from epochal_api.experiment.spec import Experiment, parse
+from epochal_api.experiment.status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES, MAX_TOP, ExperimentStatus
+from epochal_api.trainingjob.status import CONDITIONS, read_status
 
-from tests.unit.api.test_experiment import SMALLEST
+from tests.unit.api.experiment.test_spec import SMALLEST
 
 FIELDS = schema(Experiment)["properties"]["status"]["properties"]
 BEST: dict[str, Any] = {"trial": 12, "jobName": "search-12-r2", "value": "0.99", "parameters": {"rate": "0.1"}}

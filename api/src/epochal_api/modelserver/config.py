@@ -1,4 +1,4 @@
-"""The configuration that the operator passes to a model server. For its location in the pod see server_pod."""
+"""The configuration that the operator passes to a model server. For its location in the pod see `pod`."""
 
 from typing import Annotated, Literal
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.crd import KINDS, MODEL_SERVERS, custom_resource_definition, schema
-from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
-from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES, ModelServerStatus
-from epochal_api.status import read_status
+from epochal_api.modelserver.spec import InvalidModelServer, ModelServer, parse
+from epochal_api.modelserver.status import SERVER_CONDITIONS, SERVER_STATES, ModelServerStatus
+from epochal_api.trainingjob.status import read_status
 
 from tests.kit.schema import complaints
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[4] / "manifests" / "examples").glob("*.yaml"))
 SCHEMA = schema(ModelServer)
 SHA = "a" * 64
 OF_JOB: dict[str, Any] = {"trainingJobRef": {"name": "mnist"}}

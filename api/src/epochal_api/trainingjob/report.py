@@ -14,9 +14,9 @@ from pydantic import (
 from epochal_api.model import Count, TolerantModel
 from epochal_api.pod import MAX_TERMINATION_BYTES
 from epochal_api.signature import FileName, Sha256, Which
-from epochal_api.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
 from epochal_api.storage import ExportFormat
 from epochal_api.text import PRINTABLE_PATTERN
+from epochal_api.trainingjob.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
 
 UNFINISHED = "Unfinished"
 """Reason of a termination message that was written in advance."""

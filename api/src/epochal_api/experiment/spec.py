@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.parameter import Number, Parameter, Value
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import (
     GROUP,
     MAX_SECONDS,
@@ -19,11 +20,10 @@ from epochal_api.kind import (
     read,
 )
 from epochal_api.model import Model, ObjectName, Rule, cel, list_map
-from epochal_api.parameter import Number, Parameter, Value
 from epochal_api.scheduling import LabelKey, LabelText
-from epochal_api.status import Mode, reading
 from epochal_api.text import PRINTABLE_PATTERN
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
+from epochal_api.trainingjob.status import Mode, reading
 
 KIND = "Experiment"
 PLURAL = "experiments"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from epochal_api.condition import Condition
-from epochal_api.status import ReportedStatus, Status, Waiting, read_status
-from epochal_api.trainingjob import parse
+from epochal_api.trainingjob.spec import parse
+from epochal_api.trainingjob.status import ReportedStatus, Status, Waiting, read_status
 from hypothesis import given
 from hypothesis import strategies as st
 

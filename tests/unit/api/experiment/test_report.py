@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from epochal_api.columns import columns
-from epochal_api.experiment_report import InvalidReport, decode, encode
+from epochal_api.experiment.report import InvalidReport, decode, encode
 from epochal_api.storage import Storage
 
 from tests.unit.trainer.experiment.reports import SMALL, place, report, trial

@@ -7,11 +7,11 @@ from pydantic.alias_generators import to_camel
 
 from epochal_api.kind import MAX_SECONDS, InvalidObject, KubernetesObject, Seconds, dns_label, immutable_fields, read
 from epochal_api.model import LATER, Model, ObjectName, cel
-from epochal_api.network import Network
 from epochal_api.scheduling import Resources, Scheduling
-from epochal_api.status import Status, reading
 from epochal_api.storage import Data, Results, SecretRef, Storage
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.status import Status, reading
+from epochal_api.trainingjob.training import Training
 
 KIND = "TrainingJob"
 PLURAL = "trainingjobs"

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
-from epochal_api.report import (
+from epochal_api.trainingjob.report import (
     Export,
     ExportedModel,
     Position,
@@ -13,7 +13,7 @@ from epochal_api.report import (
     Warned,
     decode_termination,
 )
-from epochal_api.status import MAX_EXPORT, MAX_WARNING, MAX_WARNINGS
+from epochal_api.trainingjob.status import MAX_EXPORT, MAX_WARNING, MAX_WARNINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from epochal_api.model import LATER, PRESERVE, Model, ObjectName, Rule, cel, exactly_one, matching, one_given
-from epochal_api.network import Callback, Named, NameOrObject
-from epochal_api.status import Mode
 from epochal_api.text import PRINTABLE_PATTERN
+from epochal_api.trainingjob.network import Callback, Named, NameOrObject
+from epochal_api.trainingjob.status import Mode
 
 URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from epochal_api.crd import EXPERIMENTS, custom_resource_definition, schema
-from epochal_api.experiment import MUTABLE, Experiment, InvalidExperiment, parse
+from epochal_api.experiment.spec import MUTABLE, Experiment, InvalidExperiment, parse
 from pydantic.alias_generators import to_camel
 
 from tests.kit.schema import complaints
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[4] / "manifests" / "examples").glob("*.yaml"))
 SCHEMA = schema(Experiment)
 RATE = {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "1e-4", "max": "1e-1"}}
 KIND = {"name": "kind", "paths": ["training.optimizer.name"], "values": ["Adam", "SGD"]}

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from epochal_api.condition import Conditions, Time, Uri
 from epochal_api.model import StatusModel
+from epochal_api.modelserver.config import Runtime
 from epochal_api.printer_columns import ServerDisplay
-from epochal_api.server_config import Runtime
 from epochal_api.signature import Sha256, Which
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]
