@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from epochal_api.modelserver.status import SERVER_STATES, ModelServerStatus
-from epochal_operator.modelserver.phase import phase, refused
+from epochal_operator.modelserver.phase import blocked_phase, phase
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.modelserver.status import status
 
@@ -84,7 +84,7 @@ SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
         status(
             server().metadata,
             ModelServerStatus(),
-            refused(INVALID, seen(live(**done())), MODEL, 1),
+            blocked_phase(INVALID, seen(live(**done())), MODEL, 1),
             seen(None),
             "http://digits",
         ),

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
-from epochal_operator.modelserver.deployment import REVISION_ANNOTATION
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.reconcile import Reconciler
+from epochal_operator.modelserver.resources import REVISION_ANNOTATION
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for, watched
 from epochal_operator.trainingjob.kind import training_jobs
@@ -129,7 +129,7 @@ class Cluster:
             self.objects.patch("deployments", "vision", "digits", {"status": status}, subresource="status")
 
     def _count_rollouts(self, deployed: Any, digest: str) -> None:
-        """Counts a template as another revision, also one of before."""
+        """PodCounts a template as another revision, also one of before."""
         if self._rolled_out == digest or (deployed["spec"]["paused"] and self._rolled_out):
             return
         self._rolled_out, self._revision = digest, self._revision + 1

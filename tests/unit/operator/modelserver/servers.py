@@ -8,16 +8,11 @@ from epochal_api.modelserver.spec import ModelServer, parse
 from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT
-from epochal_operator.modelserver.deployment import (
-    RESTARTED_ANNOTATION,
-    TEMPLATE_ANNOTATION,
-    deployment,
-    template_digest,
-)
+from epochal_operator.modelserver.deployment import deployment
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.resources import INPUTS_ANNOTATION
-from epochal_operator.modelserver.source import Found
+from epochal_operator.modelserver.resources import INPUTS_ANNOTATION, RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
+from epochal_operator.modelserver.source import ResolvedModel
 from epochal_operator.runtime.owners import ObservedChild
 
 from tests.unit.operator.objects import INSTALLATION, NOW, at
@@ -85,7 +80,7 @@ def live(
     """Returns the Deployment of a ModelServer as the API server has it, with a status."""
     made = copy.deepcopy(deployment(of or server(), model, INSTALLATION))
     made["metadata"] |= {"uid": "deployment-uid", "resourceVersion": "42", "generation": generation}
-    noted = {TEMPLATE_ANNOTATION: template_digest(made["spec"]["template"]), RESTARTED_ANNOTATION: ""}
+    noted = {TEMPLATE_ANNOTATION: cache_transform.template_digest(made["spec"]["template"]), RESTARTED_ANNOTATION: ""}
     made["metadata"]["annotations"] |= noted
     return made | {"status": {"observedGeneration": generation} | status}
 
@@ -160,7 +155,7 @@ def seen(
         about = {"uid": "u", "resourceVersion": "1"}
         thing = {**wanted, "metadata": {**wanted["metadata"], **about}} if wanted else None
         children.append(ObservedChild(one, thing))
-    return Observed(NOW, source or Found(model), tuple(children), tuple(map(cache_transform.pod, pods)))
+    return Observed(NOW, source or ResolvedModel(model), tuple(children), tuple(map(cache_transform.pod, pods)))
 
 
 def blocked(observed: Observed, cause: Any) -> Observed:

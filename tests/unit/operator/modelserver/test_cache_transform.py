@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from epochal_operator.modelserver import cache_transform
-from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
-from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
+from epochal_operator.modelserver.model_annotation import MAX_LENGTH, MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import store_for
@@ -46,11 +46,11 @@ def test_of_a_deployment_digests_are_kept() -> None:
     one = live(server(replicas=2), replicas=2)
     kept = cache_transform.deployment(one)
     template = one["spec"]["template"]
-    assert kept["spec"]["template"] == {"digest": template_digest(template), "inputs": inputs(one)}
+    assert kept["spec"]["template"] == {"digest": cache_transform.template_digest(template), "inputs": inputs(one)}
     assert (kept["spec"]["replicas"], kept["status"]["replicas"]) == (2, 2)
     ours = {MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION}
     assert set(kept["metadata"]["annotations"]) == ours
-    one["metadata"]["annotations"][MODEL_ANNOTATION] = "x" * (MAX_BYTES + 1)
+    one["metadata"]["annotations"][MODEL_ANNOTATION] = "x" * (MAX_LENGTH + 1)
     assert MODEL_ANNOTATION not in cache_transform.deployment(one)["metadata"]["annotations"]
 
 

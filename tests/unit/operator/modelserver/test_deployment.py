@@ -9,15 +9,11 @@ import pytest
 from epochal_api.modelserver import pod as server_pod
 from epochal_api.modelserver.config import ServerConfig
 from epochal_api.modelserver.pod import SERVER_ANNOTATION
+from epochal_operator.modelserver.cache_transform import template_digest
 from epochal_operator.modelserver.config import NoStorageEndpoint
-from epochal_operator.modelserver.deployment import (
-    TEMPLATE_ANNOTATION,
-    deployment,
-    renewed,
-    template_digest,
-)
-from epochal_operator.modelserver.pin import MODEL_ANNOTATION
-from epochal_operator.modelserver.resources import INPUTS_ANNOTATION
+from epochal_operator.modelserver.deployment import deployment, replacement
+from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import INPUTS_ANNOTATION, TEMPLATE_ANNOTATION
 from epochal_server.serve import SOON_SECONDS
 
 from tests.unit.operator.modelserver.servers import (
@@ -180,7 +176,7 @@ def test_pods_run_where_they_may() -> None:
 
 
 def test_without_a_storage_there_is_none() -> None:
-    with pytest.raises(NoStorageEndpoint, match=r"spec\.storage\.endpoint: must be given"):
+    with pytest.raises(NoStorageEndpoint, match=r"spec\.storage\.endpoint is required"):
         deployment(server(), MODEL, replace(INSTALLATION, storage_endpoint=None))
 
 
@@ -245,7 +241,7 @@ def test_it_is_written_anew_with_what_others_have_put_into_it() -> None:
     found["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] = "now"
     found["spec"]["minReadySeconds"] = 3
     found["spec"]["template"]["spec"]["hostNetwork"] = True
-    made = renewed(found, deployment(server(replicas=2), BY_KERAS, INSTALLATION))
+    made = replacement(found, deployment(server(replicas=2), BY_KERAS, INSTALLATION))
     annotations = made["spec"]["template"]["metadata"]["annotations"]
     assert annotations["kubectl.kubernetes.io/restartedAt"] == "now"
     assert annotations[INPUTS_ANNOTATION] == inputs(deployment(server(), BY_KERAS, INSTALLATION))

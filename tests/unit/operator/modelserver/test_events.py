@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from epochal_api.modelserver.status import ModelServerStatus
-from epochal_operator.modelserver.events import events, not_convertible, of_spec
+from epochal_operator.modelserver.events import not_convertible, spec_warnings, transition_events
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 
 from tests.unit.operator.modelserver.servers import server
@@ -43,29 +43,29 @@ STOPPED = status(("True", "RolledOut", "all"), ("False", "Stopped"))
     ],
 )
 def test_what_is_told(before: Any, after: Any, told: Any) -> None:
-    assert [(one.type, one.reason, one.note) for one in events(before, after, "rollout")] == told
+    assert [(one.type, one.reason, one.note) for one in transition_events(before, after, "rollout")] == told
 
 
 def test_that_all_goes_well_is_told_once_of_each_rollout() -> None:
     (first,), (again,) = (
-        events(ROLLING, DONE, "a"),
-        events(ROLLING, status(("True", "RolledOut", "x"), generation=2), "a"),
+        transition_events(ROLLING, DONE, "a"),
+        transition_events(ROLLING, status(("True", "RolledOut", "x"), generation=2), "a"),
     )
-    (other,) = events(ROLLING, DONE, "b")
+    (other,) = transition_events(ROLLING, DONE, "b")
     assert first.key == again.key != other.key
 
 
 def test_keys_in_plain_text_are_warned_of_at_each_change_of_the_spec() -> None:
     exposed = server(auth=KEYS)
-    (told,) = of_spec(exposed, NOTHING, lacks_best=False)
+    (told,) = spec_warnings(exposed, NOTHING, is_best_missing=False)
     assert (told.type, told.reason) == ("Warning", "PlainKeys")
-    assert of_spec(exposed, ModelServerStatus(observed_generation=1), lacks_best=False) == []
-    assert of_spec(server(auth=KEYS, tls=KEYS), NOTHING, lacks_best=False) == []
-    assert of_spec(server(), NOTHING, lacks_best=False) == []
+    assert list(spec_warnings(exposed, ModelServerStatus(observed_generation=1), is_best_missing=False)) == []
+    assert list(spec_warnings(server(auth=KEYS, tls=KEYS), NOTHING, is_best_missing=False)) == []
+    assert list(spec_warnings(server(), NOTHING, is_best_missing=False)) == []
 
 
 def test_a_best_model_that_is_not_there_is_told_of() -> None:
-    (told,) = of_spec(server(), NOTHING, lacks_best=True)
+    (told,) = spec_warnings(server(), NOTHING, is_best_missing=True)
     assert (told.type, told.reason) == ("Warning", "BestMissing")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from epochal_api.modelserver.status import ModelServerStatus, Tensor
-from epochal_operator.modelserver.observed import Tensors
-from epochal_operator.modelserver.plan import plan, refuse
+from epochal_operator.modelserver.observed import ModelMetadata
+from epochal_operator.modelserver.plan import invalid_plan, plan
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import (
@@ -165,10 +165,10 @@ def test_what_somebody_undoes_waits_ever_longer(held: Any, seconds: float | None
 
 
 def test_of_a_model_that_a_pod_has_told_of_the_status_tells() -> None:
-    told = Tensors(MODEL.sha256, (Tensor(name="image", shape=[28], dtype="uint8"),), ())
-    (only,) = steps(server(), replace(seen(live(**done())), told=told))
+    told = ModelMetadata(MODEL.sha256, (Tensor(name="image", shape=[28], dtype="uint8"),), ())
+    (only,) = steps(server(), replace(seen(live(**done())), metadata=told))
     assert [one.name for one in only.status.model.inputs] == ["image"]
-    (other,) = steps(server(), replace(seen(live(**done())), told=replace(told, sha256="f" * 64)))
+    (other,) = steps(server(), replace(seen(live(**done())), metadata=replace(told, sha256="f" * 64)))
     assert other.status.model.inputs is None
 
 
@@ -192,5 +192,5 @@ def test_a_model_that_was_never_served_is_not_while_another_is_waited_for() -> N
 )
 def test_mutable_fields_of_an_invalid_spec_apply(mutable: MutableFields, spec: Any, changes: Any) -> None:
     observed = changed(seen(live(**done())), "Deployment", **spec)
-    actions = refuse(server().metadata, ModelServerStatus(), "spec.new: unknown", observed, mutable).actions
+    actions = invalid_plan(server().metadata, ModelServerStatus(), "spec.new: unknown", observed, mutable).actions
     assert [one.spec for one in actions if isinstance(one, PatchChild)] == changes

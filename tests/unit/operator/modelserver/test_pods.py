@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 from epochal_operator.modelserver import cache_transform
-from epochal_operator.modelserver.pods import hindrance, is_current, last_words, not_convertible, own_pods, stuck_at
+from epochal_operator.modelserver.pods import (
+    blocker,
+    container_failure,
+    conversion_failure,
+    is_current,
+    node_deadline,
+    owned_pods,
+)
 
 from tests.unit.operator.modelserver.servers import (
     CONVERTED,
@@ -27,7 +34,7 @@ GATED = [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"
 
 
 def told(one: Any) -> tuple[str, str] | None:
-    cause = hindrance(cache_transform.pod(one), NOW)
+    cause = blocker(cache_transform.pod(one), NOW)
     return None if cause is None else (str(cause.reason), cause.message)
 
 
@@ -60,11 +67,11 @@ def of(*statuses: Any, **fields: Any) -> Any:
         (
             of(ended(reason="OOMKilled", code=137)),
             "OutOfMemory",
-            "The server was killed, because it took too much memory: its limit is 512Mi. Raise spec.resources.limits.",
+            "its memory limit of 512Mi. Raise spec.resources.limits.memory.",
         ),
-        (of(ended("Traceback")), "Crashed", "The server ended with exit code 1. The end of its log:\nTraceback"),
-        (of(ended()), "Crashed", "The server ended with exit code 1. It left no message."),
-        (of(container(terminated={"exitCode": 2})), "Crashed", "The server ended with exit code 2. It left"),
+        (of(ended("Traceback")), "Crashed", "exited with code 1. The end of its log:\nTraceback"),
+        (of(ended()), "Crashed", "The server exited with code 1."),
+        (of(container(terminated={"exitCode": 2})), "Crashed", "exited with code 2"),
         (
             of(
                 container(running={})
@@ -81,7 +88,7 @@ def of(*statuses: Any, **fields: Any) -> Any:
         (
             pod(model=CONVERTED, initContainerStatuses=[ended(reason="OOMKilled", name="convert")]),
             "OutOfMemory",
-            "What converts the model was killed, because it took too much memory: its limit is 2Gi. Raise spec",
+            "its memory limit of 2Gi. Raise spec.resources.limits.memory. Then delete the ModelServer",
         ),
     ],
 )
@@ -125,13 +132,13 @@ def test_what_a_server_said_before_it_began_to_serve_is_over() -> None:
 def test_a_node_that_waits_for_a_secret_is_told_of_after_a_while() -> None:
     unready = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(-19)}]
     one = cache_transform.pod(pod(conditions=unready))
-    assert hindrance(one, NOW) is None
-    assert stuck_at(one) == NOW + timedelta(seconds=1)
-    cause = hindrance(one, NOW + timedelta(seconds=1))
+    assert blocker(one, NOW) is None
+    assert node_deadline(one) == NOW + timedelta(seconds=1)
+    cause = blocker(one, NOW + timedelta(seconds=1))
     assert cause is not None
     assert cause.reason == "PodNotReadyToStart"
     assert "spec.tls" in cause.message
-    assert stuck_at(cache_transform.pod(pod())) is None
+    assert node_deadline(cache_transform.pod(pod())) is None
 
 
 def test_only_pods_that_the_deployment_controls_say_anything() -> None:
@@ -143,8 +150,8 @@ def test_only_pods_that_the_deployment_controls_say_anything() -> None:
     orphan = {**one, "metadata": {**one["metadata"], "ownerReferences": []}}
     going = {**one, "metadata": {**one["metadata"], "deletionTimestamp": at(5)}}
     over = cache_transform.pod(pod("over", phase="Failed"))
-    assert own_pods(deployed, [ours, strangers], [one, faked, orphan, going, over]) == (one,)
-    assert own_pods(None, [ours], [one]) == ()
+    assert owned_pods(deployed, [ours, strangers], [one, faked, orphan, going, over]) == (one,)
+    assert owned_pods(None, [ours], [one]) == ()
 
 
 def test_a_pod_of_a_template_of_before_is_told_from_one_of_now() -> None:
@@ -160,21 +167,22 @@ def test_only_what_converts_can_say_that_a_model_cannot_be_converted() -> None:
     said = words("NotConvertible", "layer spiral")
     converts = cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=[ended(said, name="convert")]))
     serves = cache_transform.pod(pod(model=MODEL, containerStatuses=[ended(said)]))
-    found = not_convertible([serves, converts], NOW)
+    found = conversion_failure([serves, converts], NOW)
     assert found is not None
     assert found.message == "layer spiral"
-    assert not_convertible([serves], NOW) is None
-    assert not_convertible([], NOW) is None
+    assert conversion_failure([serves], NOW) is None
+    assert conversion_failure([], NOW) is None
 
 
 def test_what_has_no_memory_to_be_converted_cannot_be() -> None:
     killed = [ended(reason="OOMKilled", code=137, name="convert")]
-    found = not_convertible([cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=killed))], NOW)
+    found = conversion_failure([cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=killed))], NOW)
     assert found is not None
-    assert found.message.endswith("its limit is 2Gi. Raise spec.resources.limits.memory, and create it anew.")
+    assert (found.reason, "2Gi" in found.message) == ("OutOfMemory", True)
     crashed = [ended(words("Crashed"), name="convert")]
-    assert not_convertible([cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=crashed))], NOW) is None
+    assert conversion_failure([cache_transform.pod(pod(model=CONVERTED, initContainerStatuses=crashed))], NOW) is None
 
 
-def test_what_went_well_are_no_last_words() -> None:
-    assert last_words(cache_transform.pod(pod(containerStatuses=[container(terminated={"exitCode": 0})])), NOW) is None
+def test_a_container_that_succeeded_has_no_failure() -> None:
+    succeeded = pod(containerStatuses=[container(terminated={"exitCode": 0})])
+    assert container_failure(cache_transform.pod(succeeded), NOW) is None

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from epochal_api.modelserver.pod import SERVER_ANNOTATION
-from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
-from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION
 from epochal_operator.runtime.api.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
@@ -102,10 +102,10 @@ async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
     cluster = await serving(**OF_JOB)
     assert (cluster.status["state"], cluster.owned()) == ("Waiting", set())
     assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
-    assert "There is no TrainingJob mnist" in cluster.message("Ready")
+    assert "TrainingJob mnist (spec.source.trainingJobRef) does not exist" in cluster.message("Ready")
     train(cluster, training_job("Running"))
     await cluster.settle()
-    assert "is Running. It waits" in cluster.message("Ready")
+    assert "is Running" in cluster.message("Ready")
     train(cluster, training_job("Complete", **ONNX))
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
@@ -156,7 +156,7 @@ async def test_one_made_anew_that_fails_is_told_of_while_the_one_of_before_serve
     await cluster.settle()
     assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
     assert cluster.condition("Progressing") == ("False", "TrainingJobFailed")
-    assert cluster.message("Progressing").endswith("Create it anew. Meanwhile it serves mnist (Last).")
+    assert "the pods serve mnist (Last)" in cluster.message("Progressing")
     train(cluster, training_job("Running"))
     await cluster.settle()
     assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
@@ -202,7 +202,7 @@ async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> No
     await cluster.settle()
     assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
     assert cluster.condition("Progressing") == cluster.condition("Reconciling") == ("True", "WaitsForTrainingJob")
-    assert cluster.message("Progressing").endswith("It waits for one. Meanwhile it serves mnist (Last).")
+    assert "the pods serve mnist (Last)" in cluster.message("Progressing")
 
 
 async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None:
@@ -274,7 +274,7 @@ async def test_what_cannot_become_onnx_is_served_by_keras() -> None:
     )
     assert told(cluster)["runtime"] == cluster.status["model"]["runtime"] == "Keras"
     assert "NotConvertible" in cluster.events()
-    assert "by Keras" in cluster.message("Progressing")
+    assert "with Keras" in cluster.message("Progressing")
     cluster.boot()
     cluster.change(replicas=2)
     await cluster.settle()
@@ -572,7 +572,7 @@ async def test_while_its_deployment_is_being_deleted_nothing_is_said_to_be_rolle
     cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
     await cluster.settle()
     assert cluster.condition("Progressing") == ("False", "Cleanup")
-    assert "Its Deployment is being deleted" in cluster.message("Progressing")
+    assert "Deployment is being deleted" in cluster.message("Progressing")
     assert (cluster.status["state"], cluster.condition("Ready")) == ("Updating", ("True", "Serving"))
     assert cluster.events() == ["RolledOut"]
     cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": []}})

@@ -6,7 +6,15 @@ import pytest
 from epochal_api.modelserver.spec import ModelSource
 from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.reasons import StatusCause
-from epochal_operator.modelserver.source import Found, Gone, Things, is_same, kept, of_training_job, resolve
+from epochal_operator.modelserver.source import (
+    DeletedTrainingJob,
+    Lookup,
+    ResolvedModel,
+    is_model_of,
+    keep_served,
+    resolve,
+    training_job_model,
+)
 
 from tests.unit.operator.modelserver.servers import FOLDER, MODEL, SHA, URI, entry, export, training_job
 
@@ -14,13 +22,13 @@ BEST: dict[str, Any] = {"models": [entry("model.keras", "c", 10), entry("best.ke
 BOTH: dict[str, Any] = BEST | {"exports": [export("Last", "e", "model.onnx"), export("Best", "f", "best.onnx")]}
 
 
-def model_of(found: Found | Gone | StatusCause) -> ServedModel:
-    assert isinstance(found, Found)
+def model_of(found: ResolvedModel | DeletedTrainingJob | StatusCause) -> ServedModel:
+    assert isinstance(found, ResolvedModel)
     return found.model
 
 
-def reason_of(found: Found | Gone | StatusCause) -> str:
-    cause = found.cause if isinstance(found, Gone) else found
+def reason_of(found: ResolvedModel | DeletedTrainingJob | StatusCause) -> str:
+    cause = found.cause if isinstance(found, DeletedTrainingJob) else found
     assert isinstance(cause, StatusCause)
     return str(cause.reason)
 
@@ -41,7 +49,7 @@ def reason_of(found: Found | Gone | StatusCause) -> str:
     ],
 )  # fmt: skip
 def test_which_file_of_a_training_is_served(asked: Any, results: Any, file: str, digest: str, which: str) -> None:
-    found = model_of(of_training_job("mnist", asked, training_job(**results)))
+    found = model_of(training_job_model("mnist", asked, training_job(**results)))
     assert (found.uri, found.sha256, found.model) == (f"{FOLDER}/{file}", digest * 64, which)
     assert found.surpassed is (True if asked == "Last" and "models" in results else None)
     assert (found.training_job_name, found.training_job_uid, found.runtime) == ("mnist", "uid-of-mnist", "ONNX")
@@ -56,18 +64,18 @@ def test_which_file_of_a_training_is_served(asked: Any, results: Any, file: str,
     ],
 )
 def test_its_signature_is_pinned_where_its_digest_is_told(told: Any, digest: str | None) -> None:
-    found = model_of(of_training_job("mnist", "Best", training_job(signature=told)))
+    found = model_of(training_job_model("mnist", "Best", training_job(signature=told)))
     assert (found.signature, found.signature_sha256) == (told["uri"], digest)
 
 
 @pytest.mark.parametrize(("epoch", "lacks"), [(9, False), (10, True)])
 def test_a_best_epoch_that_was_not_stored_is_missed(epoch: int, *, lacks: bool) -> None:
-    found = of_training_job("mnist", "Best", training_job(models=[entry("model.keras", "c", epoch)]))
-    assert isinstance(found, Found)
-    assert found.lacks_best is lacks
-    last = of_training_job("mnist", "Last", training_job(models=[entry("model.keras", "c", epoch)]))
-    assert isinstance(last, Found)
-    assert not last.lacks_best
+    found = training_job_model("mnist", "Best", training_job(models=[entry("model.keras", "c", epoch)]))
+    assert isinstance(found, ResolvedModel)
+    assert found.is_best_missing is lacks
+    last = training_job_model("mnist", "Last", training_job(models=[entry("model.keras", "c", epoch)]))
+    assert isinstance(last, ResolvedModel)
+    assert not last.is_best_missing
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,7 @@ def test_what_was_tried_in_vain_is_not_tried_again(why: str, runtime: str) -> No
     job = training_job()
     status = "True" if why == "Exported" else "False"
     job["status"]["conditions"].append({"type": "Exported", "status": status, "reason": why})
-    assert model_of(of_training_job("mnist", "Best", job)).runtime == runtime
+    assert model_of(training_job_model("mnist", "Best", job)).runtime == runtime
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,7 @@ def test_what_was_tried_in_vain_is_not_tried_again(why: str, runtime: str) -> No
     ],
 )
 def test_why_there_is_none_yet(job: Any, reason: str) -> None:
-    assert reason_of(of_training_job("mnist", "Best", job)) == reason
+    assert reason_of(training_job_model("mnist", "Best", job)) == reason
 
 
 def experiment(state: str | None, strategy: str | None = None, job: str | None = "mnist") -> Any:
@@ -104,14 +112,14 @@ def experiment(state: str | None, strategy: str | None = None, job: str | None =
     return {"metadata": {"name": "search"}, "spec": spec, "status": {"state": state, "best": best}}
 
 
-def of_experiment(experiment: Any, job: Any) -> Found | Gone | StatusCause:
+def experiment_model(experiment: Any, job: Any) -> ResolvedModel | DeletedTrainingJob | StatusCause:
     source = ModelSource.model_validate({"experimentRef": {"name": "search"}})
-    return resolve(source, Things(lambda name: job if name == "mnist" else None, lambda _: experiment))
+    return resolve(source, Lookup(lambda name: job if name == "mnist" else None, lambda _: experiment))
 
 
 @pytest.mark.parametrize(("strategy", "file"), [(None, "best.onnx"), ("Best", "best.onnx"), ("Last", "model.onnx")])
 def test_of_an_experiment_it_is_the_best_trials(strategy: str | None, file: str) -> None:
-    found = model_of(of_experiment(experiment("Complete", strategy), training_job(**BOTH)))
+    found = model_of(experiment_model(experiment("Complete", strategy), training_job(**BOTH)))
     assert (found.uri, found.experiment_name) == (f"{FOLDER}/{file}", "search")
 
 
@@ -128,14 +136,14 @@ def test_of_an_experiment_it_is_the_best_trials(strategy: str | None, file: str)
     ],
 )
 def test_why_an_experiment_has_none_yet(found: Any, job: Any, reason: str) -> None:
-    assert reason_of(of_experiment(found, job)) == reason
+    assert reason_of(experiment_model(found, job)) == reason
 
 
 def test_what_stands_in_a_bucket_is_taken_as_it_is() -> None:
     source = ModelSource.model_validate({"uri": URI, "sha256": SHA})
-    assert resolve(source, Things(lambda _: None, lambda _: None)) == Found(MODEL)
+    assert resolve(source, Lookup(lambda _: None, lambda _: None)) == ResolvedModel(MODEL)
     told = ModelSource.model_validate({"uri": URI, "sha256": SHA, "signatureSha256": "5" * 64})
-    assert model_of(resolve(told, Things(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
+    assert model_of(resolve(told, Lookup(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
 
 
 OURS = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_uid="1", model="Best")
@@ -163,7 +171,7 @@ PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
     ],
 )
 def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: ServedModel, *, same: bool) -> None:
-    after = kept(found, pinned.model_copy(update={"runtime": "Keras"}))
+    after = keep_served(found, pinned.model_copy(update={"runtime": "Keras"}))
     assert (after.training_job_name, after.training_job_uid) == (found.training_job_name, found.training_job_uid)
     assert (after.runtime == "Keras") is same
     assert after.uri == (pinned.uri if same else found.uri)
@@ -174,11 +182,11 @@ def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: 
 def test_whether_a_better_model_exists_follows_the_training(*, before: bool | None, now: bool | None) -> None:
     """`model: Best` rolls out again once a Last model is surpassed."""
     pinned, found = (OURS.model_copy(update={"model": "Last", "surpassed": one}) for one in (before, now))
-    assert kept(found, pinned).surpassed is now
+    assert keep_served(found, pinned).surpassed is now
 
 
 def test_a_model_that_is_served_by_nobody_yet_is_as_it_was_found() -> None:
-    assert kept(OURS, None) == OURS
+    assert keep_served(OURS, None) == OURS
 
 
 OF_JOB, OF_SEARCH = {"trainingJobRef": {"name": "mnist"}}, {"experimentRef": {"name": "search"}}
@@ -203,12 +211,12 @@ OF_JOB, OF_SEARCH = {"trainingJobRef": {"name": "mnist"}}, {"experimentRef": {"n
     ],
 )  # fmt: skip
 def test_whether_what_is_served_is_what_is_asked_for(source: Any, pinned: Any, *, same: bool) -> None:
-    assert is_same(ModelSource.model_validate(source), pinned) is same
+    assert is_model_of(ModelSource.model_validate(source), pinned) is same
 
 
 @pytest.mark.parametrize(("best", "same"), [("mnist", True), ("other", False)])
 def test_the_best_of_an_experiment_that_is_gone_is_served_if_it_was_before(best: str, *, same: bool) -> None:
     source = ModelSource.model_validate(OF_SEARCH)
-    gone = resolve(source, Things(lambda _: None, lambda _: experiment("Complete", job=best)))
-    assert isinstance(gone, Gone)
-    assert is_same(source, OURS.model_copy(update={"experiment_name": "search"}), gone) is same
+    gone = resolve(source, Lookup(lambda _: None, lambda _: experiment("Complete", job=best)))
+    assert isinstance(gone, DeletedTrainingJob)
+    assert is_model_of(source, OURS.model_copy(update={"experiment_name": "search"}), gone) is same

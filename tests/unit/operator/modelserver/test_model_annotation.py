@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from epochal_api.modelserver.status import ServedModel, Tensor
 from epochal_operator.modelserver import cache_transform
-from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode, pinned
+from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION, encode, pinned_model
 
 from tests.unit.operator.modelserver.servers import BY_KERAS, MODEL, SHA, live
 
@@ -16,15 +16,15 @@ OF_JOB = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_jo
 
 @pytest.mark.parametrize("model", [MODEL, BY_KERAS, OF_JOB, LONG])
 def test_it_is_read_as_it_was_written(model: Any) -> None:
-    assert pinned(cache_transform.deployment(live(model=model)), None) == model
+    assert pinned_model(cache_transform.deployment(live(model=model)), None) == model
 
 
 def test_what_a_pod_has_told_is_the_statuss_to_remember() -> None:
     assert encode(TOLD) == encode(MODEL)
-    assert pinned(cache_transform.deployment(live()), TOLD) == TOLD
-    assert pinned(cache_transform.deployment(live(model=BY_KERAS)), TOLD) == BY_KERAS
+    assert pinned_model(cache_transform.deployment(live()), TOLD) == TOLD
+    assert pinned_model(cache_transform.deployment(live(model=BY_KERAS)), TOLD) == BY_KERAS
     renamed = MODEL.model_copy(update={"experiment_name": "search"})
-    after = pinned(cache_transform.deployment(live(model=renamed)), TOLD)
+    after = pinned_model(cache_transform.deployment(live(model=renamed)), TOLD)
     assert after == TOLD.model_copy(update={"experiment_name": "search"}), "the file is the same"
 
 
@@ -35,6 +35,6 @@ def test_without_it_the_status_counts(text: str | None) -> None:
         del one["metadata"]["annotations"][MODEL_ANNOTATION]
     else:
         one["metadata"]["annotations"][MODEL_ANNOTATION] = text
-    assert pinned(cache_transform.deployment(one), TOLD) == TOLD
-    assert pinned(None, TOLD) == TOLD
-    assert pinned(None, None) is None
+    assert pinned_model(cache_transform.deployment(one), TOLD) == TOLD
+    assert pinned_model(None, TOLD) == TOLD
+    assert pinned_model(None, None) is None
