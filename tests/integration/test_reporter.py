@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from epochal_api.trainingjob.report import Report, Size, Waiting
+from epochal_api.trainingjob.report import NetworkSize, Report, Waiting
 from epochal_trainer.reporting import answers
 from epochal_trainer.reporting import reporter as module
 from epochal_trainer.reporting.finish import Finish
@@ -346,7 +346,7 @@ NOT_COUNTED = FIRST.model_copy(update={"attempt": 0})
 def test_an_attempt_that_is_not_known_reports_only_what_it_waits_for(operator: Operator) -> None:
     reporter = Reporter(NOT_COUNTED, operator.endpoint)
     reporter.start()
-    reporter.update(network=Size(parameters=5, layers=1))
+    reporter.update(network=NetworkSize(parameters=5, layers=1))
     time.sleep(0.3)
     assert operator.reports == []
     reporter.update(waiting=WAITING)

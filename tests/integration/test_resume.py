@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from epochal_api.trainingjob.network import Network
-from epochal_api.trainingjob.report import Answer
+from epochal_api.trainingjob.report import ReportResponse
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import (
     BestWeights,
@@ -388,13 +388,13 @@ def test_a_training_with_more_epochs_is_the_same_as_one_with_as_many(tmp_path: P
     assert_same(run(tmp_path / "continued", epochs=4, layers=DENSE, start=fewer.taken[-1]), more)
 
 
-ASKED = Answer(message="applied", finish=True)
+ASKED = ReportResponse(message="applied", finish=True)
 
 
 class AskAt(keras.callbacks.Callback):  # type: ignore[misc]
     """Asks at a step of an epoch to finish, as an operator's answer does."""
 
-    def __init__(self, finish: Finish, epoch: int, answer: Answer = ASKED) -> None:
+    def __init__(self, finish: Finish, epoch: int, answer: ReportResponse = ASKED) -> None:
         super().__init__()
         self.finish, self.at, self.epoch, self.answer = finish, (epoch, 1), 0, answer
 
@@ -466,14 +466,14 @@ def test_one_that_has_no_epoch_yet_trains_its_first(tmp_path: Path) -> None:
 
 def test_one_that_an_earlier_attempt_had_further_is_trained_as_far(tmp_path: Path) -> None:
     finish = Finish()
-    finish.tell(Answer(message="applied", finish=True, finish_after_epoch=2))
+    finish.tell(ReportResponse(message="applied", finish=True, finish_after_epoch=2))
     early = run(tmp_path / "early", epochs=4, layers=DENSE, finish=finish)
     assert_same(early, run(tmp_path / "two", epochs=2, layers=DENSE))
 
 
 def test_what_is_taken_back_in_time_changes_nothing(whole: Trained, tmp_path: Path) -> None:
     finish = Finish(asked=True)
-    back = AskAt(finish, epoch=0, answer=Answer(message="applied", finish=False))
+    back = AskAt(finish, epoch=0, answer=ReportResponse(message="applied", finish=False))
     trained = run(tmp_path, finish=finish, extra=[back])
     assert_same(trained, whole)
     assert not trained.finished_early

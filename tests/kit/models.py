@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from epochal_api.modelserver.config import Limits
-from epochal_api.signature import ExportedFile, ImageSpec, ModelFiles, Signature, TensorSpec, Which
+from epochal_api.signature import ExportedFile, ImageSpec, ModelChoice, ModelFiles, Signature, TensorSpec
 from epochal_server.model.model import Model
 from onnx import TensorProto, helper, numpy_helper
 
@@ -63,7 +63,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def check_of(inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], which: Which = "Last") -> bytes:
+def check_of(inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], which: ModelChoice = "Last") -> bytes:
     """Returns a check.npz."""
     file = io.BytesIO()
     named: dict[str, Any] = {f"input:{name}": array for name, array in inputs.items()}
@@ -78,7 +78,7 @@ def signature(
     *,
     onnx_file: bytes = b"",
     check: bytes | None = None,
-    which: Which = "Last",
+    which: ModelChoice = "Last",
     image: ImageSpec | None = None,
     **more: Any,
 ) -> Signature:

@@ -15,10 +15,10 @@ from epochal_api.trainingjob.report import (
     COMPLETED,
     INTERVAL_SECONDS,
     STOPPED_AFTER_EPOCH,
-    Answer,
     Artifacts,
     BestEpoch,
     Report,
+    ReportResponse,
     Termination,
 )
 
@@ -167,7 +167,7 @@ class Trainers:
             stopped_after_epoch=epoch if stage == "Done" and part.stops else None,
         )
 
-    async def _post(self, pod: Object, name: str, token: str, report: Report) -> Answer | None:
+    async def _post(self, pod: Object, name: str, token: str, report: Report) -> ReportResponse | None:
         """Sends a report; returns what is said to it, or None if it was not taken."""
         if self._operator is None:
             authority = pod["metadata"]["annotations"][CA_ANNOTATION]
@@ -178,7 +178,7 @@ class Trainers:
             async with self._operator.post(path, data=body, headers=headers) as answer:
                 text = await answer.text()
                 if answer.ok:
-                    return Answer.model_validate_json(text)
+                    return ReportResponse.model_validate_json(text)
         return None
 
     async def _token(self, pod: Object) -> str:

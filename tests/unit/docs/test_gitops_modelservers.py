@@ -13,13 +13,13 @@ from tests.unit.operator.modelserver.servers import (
     MODEL,
     container,
     document,
-    done,
-    ended,
-    live,
+    failed_container,
+    live_deployment,
+    observe,
     pod,
-    seen,
+    rolled_out,
     server,
-    words,
+    termination_message,
 )
 
 SCRIPT, EXPRESSED = SCRIPTS["ModelServer"], EXPRESSIONS["ModelServer"]
@@ -47,7 +47,7 @@ WRONG = Health("Degraded", "Failed")
 
 WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Running.")
 FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
-DAMAGED = pod(containerStatuses=[ended(words("ModelDamaged"))])
+DAMAGED = pod(containerStatuses=[failed_container(termination_message("ModelDamaged"))])
 UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
 LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
 PAUSED, STOPPED = server(paused=True), server(replicas=0)
@@ -63,29 +63,35 @@ def told(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -
 INVALID = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
 SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
     "nothing yet": (ModelServerStatus(), UNDER_WAY),
-    "waiting for its training": (told(seen(None), model=None, waits=WAITS), UNDER_WAY),
-    "starting": (told(seen(live())), UNDER_WAY),
-    "serving": (told(seen(live(**done()))), SERVES),
-    "serving another model until its training is complete": (told(seen(live(**done())), waits=WAITS), UNDER_WAY),
-    "rolling out": (told(seen(live(**MIXED))), UNDER_WAY),
-    "a model that cannot be served": (told(seen(live(**MIXED), DAMAGED)), WRONG),
-    "a first model that cannot be served": (told(seen(live(replicas=1, updatedReplicas=1), DAMAGED)), WRONG),
-    "a rollout that takes too long": (told(seen(live(**MIXED, conditions=[LATE]))), WRONG),
-    "an image that cannot be pulled": (told(seen(live(**MIXED), UNPULLED)), TO_MEND),
-    "no image that can be pulled": (told(seen(live(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
-    "a training that has failed": (told(seen(None), model=None, waits=FAILED), WRONG),
+    "waiting for its training": (told(observe(None), model=None, waits=WAITS), UNDER_WAY),
+    "starting": (told(observe(live_deployment())), UNDER_WAY),
+    "serving": (told(observe(live_deployment(**rolled_out()))), SERVES),
+    "serving another model until its training is complete": (
+        told(observe(live_deployment(**rolled_out())), waits=WAITS),
+        UNDER_WAY,
+    ),
+    "rolling out": (told(observe(live_deployment(**MIXED))), UNDER_WAY),
+    "a model that cannot be served": (told(observe(live_deployment(**MIXED), DAMAGED)), WRONG),
+    "a first model that cannot be served": (
+        told(observe(live_deployment(replicas=1, updatedReplicas=1), DAMAGED)),
+        WRONG,
+    ),
+    "a rollout that takes too long": (told(observe(live_deployment(**MIXED, conditions=[LATE]))), WRONG),
+    "an image that cannot be pulled": (told(observe(live_deployment(**MIXED), UNPULLED)), TO_MEND),
+    "no image that can be pulled": (told(observe(live_deployment(replicas=1, updatedReplicas=1), UNPULLED)), TO_MEND),
+    "a training that has failed": (told(observe(None), model=None, waits=FAILED), WRONG),
     "a rollout that is held back": (
-        told(seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
+        told(observe(live_deployment(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED), PAUSED),
         AS_TOLD,
     ),
-    "a first rollout that is held back": (told(seen(live(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
-    "no pods": (told(seen(live(STOPPED, **done(0)), of=STOPPED), STOPPED), AS_TOLD),
+    "a first rollout that is held back": (told(observe(live_deployment(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
+    "no pods": (told(observe(live_deployment(STOPPED, **rolled_out(0)), of=STOPPED), STOPPED), AS_TOLD),
     "a spec that is refused": (
         status(
             server().metadata,
             ModelServerStatus(),
-            blocked_phase(INVALID, seen(live(**done())), MODEL, 1),
-            seen(None),
+            blocked_phase(INVALID, observe(live_deployment(**rolled_out())), MODEL, 1),
+            observe(None),
             "http://digits",
         ),
         WRONG,

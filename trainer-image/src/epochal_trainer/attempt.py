@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import keras
-from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, Size
+from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, NetworkSize
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer import checkpoint
@@ -101,7 +101,7 @@ class Attempt:
                 checkpoint.check_fit(start, model, compile.described_optimizer(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
-                network=Size(parameters=model.count_params(), layers=len(nodes)),
+                network=NetworkSize(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
                 **reached_before(start),
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from zipfile import BadZipFile
 
 import numpy as np
-from epochal_api.signature import Signature, Which
+from epochal_api.signature import ModelChoice, Signature
 
 from epochal_lib.model_server.errors import ServeError
 
@@ -20,7 +20,7 @@ class AnswersDiffer(Exception):
     """The answers differ by more than the tolerance. The message has the output and the difference."""
 
 
-def samples(data: bytes, signature: Signature, which: Which) -> tuple[Arrays, Arrays]:
+def samples(data: bytes, signature: Signature, which: ModelChoice) -> tuple[Arrays, Arrays]:
     """Return the stored samples for the check: the inputs and the model's answers to them.
 
     Args:

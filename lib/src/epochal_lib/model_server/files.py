@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from epochal_api.model import field_errors
 from epochal_api.modelserver.config import Source
-from epochal_api.signature import CHECK, SIGNATURE, Signature, Which
+from epochal_api.signature import CHECK, SIGNATURE, ModelChoice, Signature
 from pydantic import ValidationError
 
 from epochal_lib.digests import sha256, sha256_of
@@ -30,7 +30,7 @@ class Files:
     """The model's signature, or None if there is none."""
     check: bytes | None
     """Stored samples with the answers to them, or None."""
-    which: Which
+    which: ModelChoice
     """The model of the training in this file. The check compares with this model's answers."""
 
 
@@ -160,7 +160,7 @@ def _samples(signature: Signature, beside: Place, storage: "Storage") -> bytes |
     return data
 
 
-def _tells_of(signature: Signature, sha256: str) -> list[Which]:
+def _tells_of(signature: Signature, sha256: str) -> list[ModelChoice]:
     """Return the models of a training that a file holds, as listed in the signature."""
     return [
         files.model
@@ -169,6 +169,6 @@ def _tells_of(signature: Signature, sha256: str) -> list[Which]:
     ]
 
 
-def _which(signature: Signature, source: Source) -> Which:
+def _which(signature: Signature, source: Source) -> ModelChoice:
     told = _tells_of(signature, source.sha256)
     return source.model if source.model in told else told[0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from epochal_api.experiment.status import ExperimentStatus
-from epochal_api.trainingjob.status import read_status
+from epochal_api.read_status import read_status
 
 from epochal_operator.experiment.reasons import StatusCause, effect
 from epochal_operator.runtime.actions import Attempt

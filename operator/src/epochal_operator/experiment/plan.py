@@ -7,7 +7,7 @@ from itertools import islice
 from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.trainingjob.status import read_status
+from epochal_api.read_status import read_status
 
 from epochal_operator.experiment.actions import (
     Action,

@@ -6,7 +6,7 @@ from epochal_api.condition import timestamp
 from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.trainingjob.status import read_status
+from epochal_api.read_status import read_status
 
 from epochal_operator.experiment.actions import Plan, Suspend, suspensions
 from epochal_operator.experiment.blockers import backoff_seconds

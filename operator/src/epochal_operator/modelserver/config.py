@@ -21,11 +21,6 @@ def is_converted(model: ServedModel) -> bool:
 def server_config(server: ModelServer, model: ServedModel, storage_endpoint: str | None) -> ServerConfig:
     """Return the configuration of a server.
 
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        storage_endpoint: The default S3 endpoint of the installation, or None.
-
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """

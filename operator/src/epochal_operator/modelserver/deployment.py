@@ -37,11 +37,6 @@ REVISION_HISTORY_LIMIT = 3
 def deployment(server: ModelServer, model: ServedModel, installation: Installation) -> Object:
     """Return the Deployment of a ModelServer, as JSON.
 
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        installation: The settings with which Epochal was installed.
-
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """
@@ -105,10 +100,6 @@ def replacement(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
     """Return a Deployment to write: the desired spec, with all other fields of the live object.
 
     Annotations of others in the pod template stay.
-
-    Args:
-        live: The Deployment from the API server.
-        desired: The desired Deployment.
     """
     live_annotations = live["spec"]["template"]["metadata"].get("annotations") or {}
     foreign = {name: text for name, text in live_annotations.items() if not name.startswith(f"{GROUP}/")}

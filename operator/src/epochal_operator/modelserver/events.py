@@ -11,13 +11,7 @@ from epochal_operator.runtime.events import Event, make_event
 
 
 def transition_events(before: ModelServerStatus, after: ModelServerStatus, rollout_id: str) -> Iterator[Event]:
-    """Yield the Events for the transition of a ModelServer from one status to the next.
-
-    Args:
-        before: The previous status of the ModelServer.
-        after: The new status of the ModelServer.
-        rollout_id: The identifier of the Deployment's rollout.
-    """
+    """Yield the Events for the transition of a ModelServer from one status to the next."""
     progress, old_progress = (get_condition(status.conditions, "Progressing") for status in (after, before))
     ready, old_ready = (get_condition(status.conditions, "Ready") for status in (after, before))
     generation = str(after.observed_generation)
@@ -53,11 +47,6 @@ def spec_warnings(server: ModelServer, before: ModelServerStatus, *, is_best_mis
 
 
 def not_convertible(cause: StatusCause, sha256: str) -> Event:
-    """Return the Event for a model that cannot be converted to ONNX.
-
-    Args:
-        cause: The cause in the termination message of the converting container.
-        sha256: The SHA-256 digest of the model.
-    """
+    """Return the Event for a model that cannot be converted to ONNX."""
     message = f"Cannot convert the model to ONNX. Keras in the trainer image serves it instead: {cause.message}"
     return make_event(Reason.NOT_CONVERTIBLE, message, sha256)

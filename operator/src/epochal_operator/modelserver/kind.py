@@ -33,13 +33,7 @@ BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(SERVER_CONDITIONS), (f
 def model_servers(
     installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
 ) -> Kind:
-    """Return the Kind of ModelServers.
-
-    Args:
-        installation: Returns the settings with which Epochal was installed.
-        instance: Name of this process, for Events.
-        metric_labels: Labels of ModelServers that become labels of their metrics.
-    """
+    """Return the Kind of ModelServers."""
     return Kind(
         resource=MODEL_SERVERS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance),

@@ -77,12 +77,7 @@ class Phase:
 
 
 def pod_counts(deployment: Object | None, desired: int) -> PodCounts:
-    """Return the numbers of a Deployment's pods.
-
-    Args:
-        deployment: The Deployment; None if it does not exist.
-        desired: Number of desired pods.
-    """
+    """Return the numbers of a Deployment's pods."""
     if deployment is None:
         return PodCounts(desired)
     status, metadata = part(deployment, "status"), deployment["metadata"]

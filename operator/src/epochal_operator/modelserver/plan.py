@@ -44,13 +44,7 @@ Plan = AnyPlan[Action]
 
 
 def plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
-    """Return the plan for a ModelServer.
-
-    Args:
-        server: The ModelServer with its status so far.
-        observed: The observed state of the ModelServer.
-        installation: The settings with which Epochal was installed.
-    """
+    """Return the plan for a ModelServer."""
     before = server.status or ModelServerStatus()
     if server.metadata.deletion_timestamp is not None:
         return Plan()
@@ -92,15 +86,7 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
 def invalid_plan(
     metadata: Metadata, before: ModelServerStatus, message: str, observed: Observed, mutable: MutableFields
 ) -> Plan:
-    """Return the plan for a ModelServer with an invalid spec: only its mutable fields are applied.
-
-    Args:
-        metadata: The metadata of the ModelServer.
-        before: The status so far.
-        message: The message of the validation error, which names the field.
-        observed: The observed state of the ModelServer.
-        mutable: The mutable fields of the spec.
-    """
+    """Return the plan for a ModelServer with an invalid spec: only its mutable fields are applied."""
     if metadata.deletion_timestamp is not None:
         return Plan()
     deployment = observed.deployment
@@ -152,12 +138,7 @@ def _conversion_failure(model: ServedModel, served: ServedModel | None, observed
 
 
 def _child_actions(desired: Iterable[tuple[ObservedChild, Object | None]], now: datetime) -> list[ChildAction]:
-    """Return the actions that lead from the observed owned objects to the desired objects.
-
-    Args:
-        desired: The observed state of each owned object, and its desired state.
-        now: The current time, with a time zone.
-    """
+    """Return the actions that lead from the observed owned objects to the desired objects."""
     actions: list[ChildAction] = []
     is_any_missing = False
     for seen, body in desired:

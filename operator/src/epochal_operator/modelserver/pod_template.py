@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epochal_api.model import number_of
+from epochal_api.model import quantity_value
 from epochal_api.modelserver import config as server_config
 from epochal_api.modelserver import pod as server_pod
 from epochal_api.modelserver.spec import ModelServer
@@ -51,14 +51,7 @@ _SECRET_FILE_MODE = 0o440
 
 
 def pod_spec(server: ModelServer, model: ServedModel, installation: Installation, selector: Object) -> Object:
-    """Return the spec of a server's pod, as JSON.
-
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        installation: The settings with which Epochal was installed.
-        selector: The labels that select its pods.
-    """
+    """Return the spec of a server's pod, as JSON."""
     spec = server.spec
     shared, secrets = _shared_volumes(server, installation), _secret_volumes(server)
     converter = [_converter(server, installation, mounts(shared))] if is_converted(model) else []
@@ -132,7 +125,7 @@ def _converter(server: ModelServer, installation: Installation, volume_mounts: l
 def _converter_resources(server: ModelServer) -> Object:
     """Return the resources of the conversion: its default memory, or the server's memory limit if that is larger."""
     requests, limits = CONVERTER_RESOURCES["requests"], CONVERTER_RESOURCES["limits"]
-    memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=number_of)
+    memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=quantity_value)
     return {"requests": requests, "limits": limits | {"memory": memory}}
 
 

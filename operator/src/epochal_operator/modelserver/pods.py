@@ -47,13 +47,7 @@ class ContainerFailure(NamedTuple):
 
 
 def owned_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Return the live pods that a Deployment controls, the oldest first; labels alone do not prove ownership.
-
-    Args:
-        deployment: The Deployment, or None.
-        replica_sets: ReplicaSets with the label of the ModelServer.
-        pods: Pods with the label of the ModelServer.
-    """
+    """Return the live pods that a Deployment controls, the oldest first; labels alone do not prove ownership."""
     if deployment is None:
         return ()
     uid = deployment["metadata"]["uid"]
@@ -112,12 +106,7 @@ def container_failure(pod: Object, now: datetime) -> ContainerFailure | None:
 
 
 def conversion_failure(pods: Iterable[Object], now: datetime) -> StatusCause | None:
-    """Return the cause why a pod cannot convert its model to ONNX, also for lack of memory, or None.
-
-    Args:
-        pods: Pods of the current pod template of the Deployment.
-        now: The current time, with a time zone.
-    """
+    """Return the cause why a pod cannot convert its model to ONNX, also for lack of memory, or None."""
     failures = (failure for pod in pods if (failure := container_failure(pod, now)) is not None)
     causes = (failure.cause for failure in failures if failure.container == CONVERTER)
     return next((cause for cause in causes if cause.reason in _UNCONVERTIBLE), None)

@@ -8,7 +8,7 @@ from functools import cached_property
 from epochal_api.kind import Metadata
 from epochal_api.modelserver.spec import InvalidModelServer, ModelServer, parse
 from epochal_api.modelserver.status import ModelServerStatus
-from epochal_api.trainingjob.status import read_status
+from epochal_api.read_status import read_status
 
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT, OWNED_PODS, OWNED_REPLICA_SETS
 from epochal_operator.modelserver.model_metadata import MetadataClient

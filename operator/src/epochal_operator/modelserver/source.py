@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from epochal_api.modelserver.spec import SHA256_PATTERN, ModelSource
 from epochal_api.modelserver.status import ServedModel
-from epochal_api.signature import Which
+from epochal_api.signature import ModelChoice
 from epochal_api.trainingjob.status import EXPORTED
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause
@@ -18,7 +18,7 @@ from epochal_operator.trainingjob.interface import Reason as TrainingReason
 
 _PERMANENT_EXPORT_FAILURES = frozenset({TrainingReason.NOT_EXPORTABLE, TrainingReason.EXPORT_DIFFERS})
 """Reasons of missing exports for which a retry would not help: see the condition EXPORTED."""
-_FILES: dict[Which, str] = {"Best": "best.keras", "Last": "model.keras"}
+_FILES: dict[ModelChoice, str] = {"Best": "best.keras", "Last": "model.keras"}
 
 
 class Lookup(NamedTuple):
@@ -60,12 +60,7 @@ class DeletedTrainingJob:
 
 
 def resolve(source: ModelSource, lookup: Lookup) -> ResolvedModel | DeletedTrainingJob | StatusCause:
-    """Return the model that a source references, or the cause why it is missing.
-
-    Args:
-        source: The spec.source of the ModelServer.
-        lookup: Finds the objects of its namespace.
-    """
+    """Return the model that a source references, or the cause why it is missing."""
     if source.training_job_ref is not None:
         name = source.training_job_ref.name
         return training_job_model(name, source.training_job_ref.model, lookup.training_job(name))
@@ -101,10 +96,6 @@ def keep_served(resolved: ServedModel, served: ServedModel | None) -> ServedMode
     The models of a training do not change. Details that its status adds later, such as the URI of the ONNX file, must
     not start a rollout of the same model. Details that a newer operator reads, such as the digest of the signature,
     must not either: pods without them continue.
-
-    Args:
-        resolved: The resolved model.
-        served: The served model, or None.
     """
     if served is None:
         return resolved
@@ -120,14 +111,8 @@ def keep_served(resolved: ServedModel, served: ServedModel | None) -> ServedMode
     return served.model_copy(update={name: getattr(resolved, name) for name in fields})
 
 
-def training_job_model(name: str, choice: Which, job: Object | None) -> ResolvedModel | StatusCause:
-    """Return the model of a TrainingJob, or the cause why it is missing.
-
-    Args:
-        name: The name of the TrainingJob.
-        choice: The requested model: Best or Last.
-        job: The cached TrainingJob, or None.
-    """
+def training_job_model(name: str, choice: ModelChoice, job: Object | None) -> ResolvedModel | StatusCause:
+    """Return the model of a TrainingJob, or the cause why it is missing."""
     if job is None:
         message = f"TrainingJob {name} (spec.source.trainingJobRef) does not exist in this namespace. Waiting for it."
         return StatusCause(Reason.WAITS_FOR_TRAINING_JOB, message)
@@ -174,18 +159,18 @@ def _experiment_model(name: str, lookup: Lookup) -> ResolvedModel | DeletedTrain
         )
         cause = StatusCause(Reason.MODEL_NOT_STORED, message)
         return DeletedTrainingJob(job_name, cause) if job_name else cause
-    choice: Which = "Last" if part(part(experiment, "spec"), "objective").get("strategy") == "Last" else "Best"
+    choice: ModelChoice = "Last" if part(part(experiment, "spec"), "objective").get("strategy") == "Last" else "Best"
     resolved = training_job_model(job_name, choice, job)
     if isinstance(resolved, StatusCause):
         return resolved
     return ResolvedModel(resolved.model.model_copy(update={"experiment_name": name}), resolved.is_best_missing)
 
 
-def _stored_model(job: Object, requested: Which) -> ResolvedModel | None:
+def _stored_model(job: Object, requested: ModelChoice) -> ResolvedModel | None:
     """Return the requested model of a TrainingJob with its file, ONNX if available, or None."""
     results = part(part(job, "status"), "results")
     models = {str(model.get("name")): model for model in _objects(results.get("models"))}
-    choice: Which = "Best" if requested == "Best" and _FILES["Best"] in models else "Last"
+    choice: ModelChoice = "Best" if requested == "Best" and _FILES["Best"] in models else "Last"
     keras = models.get(_FILES[choice])
     if keras is None or not _has_digest(keras):
         return None

@@ -17,15 +17,7 @@ from epochal_operator.runtime.conditions import ConditionStatus, make_conditions
 def status(
     metadata: Metadata, before: ModelServerStatus, phase: Phase, observed: Observed, url: str | None
 ) -> ModelServerStatus:
-    """Return the status of a ModelServer.
-
-    Args:
-        metadata: The metadata of the ModelServer.
-        before: The previous status of the ModelServer: times are kept.
-        phase: The phase of the ModelServer.
-        observed: The observed state of the ModelServer.
-        url: The URL of the ModelServer, or None.
-    """
+    """Return the status of a ModelServer."""
     counts = phase.counts
     now = timestamp(observed.now)
     return ModelServerStatus(

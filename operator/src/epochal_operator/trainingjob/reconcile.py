@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import cached_property
 
 from epochal_api.kind import Metadata
+from epochal_api.read_status import read_status
 from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
-from epochal_api.trainingjob.status import Status, read_status
+from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from epochal_api.modelserver.config import Source, StorageConfig
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
-from epochal_api.signature import Signature, Which
+from epochal_api.signature import ModelChoice, Signature
 from epochal_lib.model_server import files
 from epochal_lib.model_server.errors import ServeError
 from epochal_lib.model_server.files import Files
@@ -129,7 +129,7 @@ def test_refuses_what_is_not_what_it_should_be(service: Service, tmp_path: Path,
      (["Best", "Last"], None, "Best")],
 )  # fmt: skip
 def test_knows_which_model_it_is(
-    service: Service, tmp_path: Path, told: list[Which], asked: Which | None, which: Which
+    service: Service, tmp_path: Path, told: list[ModelChoice], asked: ModelChoice | None, which: ModelChoice
 ) -> None:
     of_both = [signature(onnx_file=MODEL, which=one).models[0] for one in told]
     stored(service, MODEL, TOLD.model_copy(update={"models": of_both}), CHECK)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from epochal_api.experiment.status import MAX_STATUS_BYTES, MAX_TOP, ExperimentStatus
 from epochal_api.kind import Metadata
-from epochal_api.trainingjob.status import read_status
+from epochal_api.read_status import read_status
 from epochal_operator.experiment.actions import ImportanceState
 from epochal_operator.experiment.observed import Importance, Observed
 from epochal_operator.experiment.phase import phase

@@ -1,4 +1,4 @@
-"""A ModelServer from its model to its rollouts, beside a Deployment controller in little."""
+"""ModelServers in a simulated cluster, from the model to the rollouts."""
 
 import json
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from tests.unit.operator.modelserver.servers import (
     OTHER_SHA,
     SHA,
     URI,
-    ended,
     entry,
     export,
+    failed_container,
+    termination_message,
     training_job,
-    words,
 )
 from tests.unit.operator.objects import INSTALLATION
 
@@ -36,8 +36,8 @@ ONNX: dict[str, Any] = {
 }
 
 
-def told(cluster: Cluster) -> Any:
-    """Returns what the pods of the Deployment are told."""
+def server_config(cluster: Cluster) -> Any:
+    """Return the server configuration of the Deployment's pods."""
     return json.loads(template(cluster)["metadata"]["annotations"][SERVER_ANNOTATION])
 
 
@@ -46,7 +46,7 @@ def template(cluster: Cluster) -> Any:
 
 
 def train(cluster: Cluster, job: Any) -> None:
-    """Has a TrainingJob as it is given; an earlier one of its name is gone."""
+    """Create a TrainingJob, in place of an earlier TrainingJob of its name."""
     metadata = {"name": job["metadata"]["name"], "labels": job["metadata"].get("labels", {})}
     if any(one["metadata"]["name"] == metadata["name"] for one in cluster.objects.list("trainingjobs")):
         cluster.objects.delete("trainingjobs", "vision", metadata["name"])
@@ -75,11 +75,11 @@ async def test_a_model_from_a_bucket_is_served() -> None:
     assert cluster.condition("Reconciling") == ("False", "RolledOut")
     assert cluster.condition("Stalled") == ("False", "Progressing")
     assert cluster.events() == ["RolledOut"]
-    assert told(cluster)["source"] == {"uri": URI, "sha256": SHA}
+    assert server_config(cluster)["source"] == {"uri": URI, "sha256": SHA}
 
 
 @pytest.mark.parametrize("dies_after", [1, 2, 3])
-async def test_an_operator_that_dies_after_each_write_gets_there(dies_after: int) -> None:
+async def test_operator_crash_after_each_write(dies_after: int) -> None:
     cluster = Cluster(replicas=2, autoscaling={"maxReplicas": 4})
     await cluster.settle(dies_after=dies_after)
     assert cluster.deaths > 1
@@ -91,14 +91,14 @@ async def test_an_operator_that_dies_after_each_write_gets_there(dies_after: int
     assert cluster.get("deployments")["metadata"]["generation"] == deployed
 
 
-async def test_what_is_as_it_should_be_is_left_alone() -> None:
+async def test_no_change_without_a_difference() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4}, auth={"secretRef": {"name": "keys"}})
     cluster.boot()
     assert await cluster.reconcile() is None
     assert cluster.kube.writes == []
 
 
-async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
+async def test_waits_for_training_job_then_rolls_out() -> None:
     cluster = await serving(**OF_JOB)
     assert (cluster.status["state"], cluster.owned()) == ("Waiting", set())
     assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
@@ -119,12 +119,12 @@ async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
         "trainingJobName": "mnist",
         "trainingJobUID": cluster.objects.get("trainingjobs", "vision", "mnist")["metadata"]["uid"],
     }
-    assert told(cluster)["source"]["signatureSha256"] == "5" * 64
+    assert server_config(cluster)["source"]["signatureSha256"] == "5" * 64
     assert "initContainers" not in template(cluster)["spec"]
     assert cluster.events() == ["WaitsForTrainingJob", "RolledOut"]
 
 
-async def test_a_training_job_that_is_gone_does_not_matter_and_one_made_anew_is_rolled_out() -> None:
+async def test_deleted_training_job_keeps_serving_and_a_new_one_rolls_out() -> None:
     cluster = await serving(**OF_JOB)
     train(cluster, training_job("Complete", **ONNX))
     await cluster.settle()
@@ -137,24 +137,24 @@ async def test_a_training_job_that_is_gone_does_not_matter_and_one_made_anew_is_
 
     cluster.objects.delete("deployments", "vision", "digits")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "d" * 64, "the status remembers it"
+    assert server_config(cluster)["source"]["sha256"] == "d" * 64, "the status remembers it"
 
     train(cluster, training_job("Running"))
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
     train(cluster, training_job("Complete", exports=[export("Last", "e", "model.onnx")]))
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "e" * 64
+    assert server_config(cluster)["source"]["sha256"] == "e" * 64
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_one_made_anew_that_fails_is_told_of_while_the_one_of_before_serves() -> None:
+async def test_failed_retraining_is_reported_while_the_old_model_serves() -> None:
     cluster = await serving(**OF_JOB)
     train(cluster, training_job("Complete", **ONNX))
     await cluster.settle()
     train(cluster, training_job("Failed"))
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
     assert cluster.condition("Progressing") == ("False", "TrainingJobFailed")
     assert "the pods serve mnist (Last)" in cluster.message("Progressing")
     train(cluster, training_job("Running"))
@@ -162,7 +162,7 @@ async def test_one_made_anew_that_fails_is_told_of_while_the_one_of_before_serve
     assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
 
 
-async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> None:
+async def test_later_details_of_a_training_start_no_rollout() -> None:
     cluster = await serving(**OF_JOB)
     train(cluster, training_job())
     await cluster.settle()
@@ -175,7 +175,7 @@ async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> No
     assert cluster.get("deployments") == before
 
 
-async def test_pods_that_were_made_without_a_digest_of_the_signature_go_on_without_it() -> None:
+async def test_later_signature_digest_starts_no_rollout() -> None:
     cluster = await serving(**OF_JOB)
     train(cluster, training_job("Complete", **ONNX | {"signature": {"uri": f"{FOLDER}/signature.json"}}))
     await cluster.settle()
@@ -189,7 +189,7 @@ async def test_pods_that_were_made_without_a_digest_of_the_signature_go_on_witho
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> None:
+async def test_other_model_of_a_deleted_training_waits() -> None:
     last = {"source": {"trainingJobRef": {"name": "mnist", "model": "Last"}}}
     cluster = await serving(**last)
     train(cluster, training_job(models=[entry("model.keras", "c", 10), entry("best.keras", "d", 9)]))
@@ -200,12 +200,12 @@ async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> No
     assert cluster.condition("Progressing") == ("True", "RolledOut")
     cluster.change(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
     assert cluster.condition("Progressing") == cluster.condition("Reconciling") == ("True", "WaitsForTrainingJob")
     assert "the pods serve mnist (Last)" in cluster.message("Progressing")
 
 
-async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None:
+async def test_best_trial_is_served_once_the_experiment_is_complete() -> None:
     cluster = await serving(**OF_EXPERIMENT)
     assert cluster.condition("Progressing") == ("True", "WaitsForExperiment")
     spec = {"objective": {"metric": "val_loss", "goal": "Minimize"}}
@@ -224,28 +224,28 @@ async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None
     assert cluster.status["state"] == "Waiting"
     search("Complete", "search-1-r0", "d")
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
-    assert told(cluster)["source"]["model"] == "Best"
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
+    assert server_config(cluster)["source"]["model"] == "Best"
     assert cluster.status["display"]["model"] == "search: search-1-r0"
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
     await cluster.settle()
     assert cluster.condition("Progressing") == ("True", "RolledOut")
     search("Running", "search-2-r0", "e")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "d" * 64
+    assert server_config(cluster)["source"]["sha256"] == "d" * 64
     search("Complete", "search-2-r0", "e")
     cluster.objects.delete("trainingjobs", "vision", "search-2-r0")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "d" * 64
+    assert server_config(cluster)["source"]["sha256"] == "d" * 64
     assert cluster.condition("Progressing") == ("False", "ModelNotStored"), "its best is another one now"
     search("Complete", "search-2-r0", "e")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "e" * 64
+    assert server_config(cluster)["source"]["sha256"] == "e" * 64
 
 
-async def test_while_a_new_model_fails_the_old_one_serves_and_the_reason_is_told() -> None:
+async def test_failed_new_model_is_reported_while_the_old_model_serves() -> None:
     cluster = await serving()
-    cluster.outcome = lambda _: ended(words("CheckDiffers", "answers differ by 0.3"))
+    cluster.outcome = lambda _: failed_container(termination_message("CheckDiffers", "answers differ by 0.3"))
     cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
     await cluster.settle()
     assert (cluster.status["state"], cluster.status["readyReplicas"]) == ("Degraded", 1)
@@ -261,9 +261,9 @@ async def test_while_a_new_model_fails_the_old_one_serves_and_the_reason_is_told
     assert (cluster.status["state"], len(cluster.pods())) == ("Ready", 1)
 
 
-async def test_what_cannot_become_onnx_is_served_by_keras() -> None:
+async def test_unconvertible_model_is_served_with_keras() -> None:
     cluster = Cluster(source={"uri": KERAS, "sha256": SHA})
-    said = ended(words("NotConvertible", "layer spiral cannot be converted"), name="convert")
+    said = failed_container(termination_message("NotConvertible", "layer spiral cannot be converted"), name="convert")
     cluster.outcome = lambda spec: said if "initContainers" in spec else None
     await cluster.settle()
     spec = template(cluster)["spec"]
@@ -272,19 +272,19 @@ async def test_what_cannot_become_onnx_is_served_by_keras() -> None:
         "epochal-trainer:test",
         ["epochal-server"],
     )
-    assert told(cluster)["runtime"] == cluster.status["model"]["runtime"] == "Keras"
+    assert server_config(cluster)["runtime"] == cluster.status["model"]["runtime"] == "Keras"
     assert "NotConvertible" in cluster.events()
     assert "with Keras" in cluster.message("Progressing")
     cluster.boot()
     cluster.change(replicas=2)
     await cluster.settle()
-    assert told(cluster)["runtime"] == "Keras", "it is remembered"
+    assert server_config(cluster)["runtime"] == "Keras", "it is remembered"
     cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
     await cluster.reconcile()
     assert "initContainers" in template(cluster)["spec"], "another file may be converted"
 
 
-async def test_a_newer_operator_restarts_no_pod() -> None:
+async def test_operator_upgrade_restarts_no_pod() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2", scratch_limit="1Gi", labels=("team",))
@@ -296,7 +296,7 @@ async def test_a_newer_operator_restarts_no_pod() -> None:
     assert template(cluster)["spec"]["containers"][0]["image"] == "epochal-server:2"
 
 
-async def test_a_policy_of_many_addresses_is_left_alone_as_long_as_nobody_changes_it() -> None:
+async def test_large_network_policy_is_patched_only_after_a_change() -> None:
     cluster = Cluster()
     blocks = [{"ipBlock": {"cidr": f"192.0.2.{number}/32"}} for number in range(100)]
     rules = {"ingress": [{"from": blocks, "ports": [{"port": 8080, "protocol": "TCP"}]}]}
@@ -312,7 +312,7 @@ async def test_a_policy_of_many_addresses_is_left_alone_as_long_as_nobody_change
     assert cluster.get("networkpolicies")["spec"] == before["spec"]
 
 
-async def test_scaled_only_the_count_changes() -> None:
+async def test_scaling_changes_only_replicas() -> None:
     cluster = await serving()
     before = template(cluster)
     cluster.change(replicas=3)
@@ -325,7 +325,7 @@ async def test_scaled_only_the_count_changes() -> None:
     assert cluster.events() == ["RolledOut", "Stopped"]
 
 
-async def test_each_rollout_is_told_also_that_to_what_was_there_before() -> None:
+async def test_each_rollout_has_one_event() -> None:
     cluster = await serving()
     for sha in (OTHER_SHA, SHA, OTHER_SHA):
         cluster.change(source={"uri": URI, "sha256": sha})
@@ -337,7 +337,7 @@ async def test_each_rollout_is_told_also_that_to_what_was_there_before() -> None
     assert cluster.events() == ["RolledOut"] * 4
 
 
-async def test_paused_nothing_is_rolled_out() -> None:
+async def test_paused_starts_no_rollout() -> None:
     cluster = await serving()
     cluster.change(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
     await cluster.settle()
@@ -346,10 +346,10 @@ async def test_paused_nothing_is_rolled_out() -> None:
     cluster.change(paused=False)
     await cluster.settle()
     assert cluster.condition("Progressing") == ("True", "RolledOut")
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
 
-async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
+async def test_manual_restart_is_kept_and_undo_is_corrected() -> None:
     cluster = await serving()
     first = template(cluster)
     restarted = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
@@ -368,10 +368,10 @@ async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
     cluster.objects.replace("deployments", "vision", undone)
     await cluster.settle()
     assert template(cluster)["spec"] == second["spec"]
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
 
-async def test_restarted_by_hand_pods_take_the_newer_server() -> None:
+async def test_manual_restart_uses_the_new_image() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2")
     for time in ("one", "two", "three", "four"):
@@ -383,7 +383,7 @@ async def test_restarted_by_hand_pods_take_the_newer_server() -> None:
         assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_one_that_was_restarted_before_is_not_restarted_by_an_upgrade() -> None:
+async def test_operator_upgrade_after_a_manual_restart_restarts_no_pod() -> None:
     cluster = await serving()
     restarted = {"kubectl.kubernetes.io/restartedAt": "once"}
     before = {
@@ -398,7 +398,7 @@ async def test_one_that_was_restarted_before_is_not_restarted_by_an_upgrade() ->
     assert template(cluster) == was
 
 
-async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
+async def test_drift_is_corrected_with_backoff() -> None:
     cluster = await serving()
     for times in range(4):
         cluster.objects.patch("deployments", "vision", "digits", {"spec": {"replicas": 7}}, manager="somebody")
@@ -418,8 +418,8 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
     assert cluster.get("deployments")["spec"]["replicas"] == 1
 
 
-async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed() -> None:
-    """A virtual machine that was paused sends the patch that it had decided on, and another one leads by now."""
+async def test_outdated_patch_is_not_applied() -> None:
+    """An operator whose machine was paused sends a patch after another operator has become the leader."""
     cluster = await serving()
     found = list[int]()
 
@@ -437,9 +437,7 @@ async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed()
 
 
 @pytest.mark.parametrize("refused", [True, False])
-async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
-    monkeypatch: pytest.MonkeyPatch, *, refused: bool
-) -> None:
+async def test_lost_annotations_are_retried_with_backoff(monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
     cluster = await serving()
     patch, without = cluster.objects.patch, {"metadata": {"annotations": {MODEL_ANNOTATION: None}}}
     patch("deployments", "vision", "digits", without)
@@ -463,7 +461,7 @@ async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
 
 
 @pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
-async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
+async def test_object_of_another_owner_is_a_name_conflict(resource: str) -> None:
     cluster = Cluster()
     theirs = cluster.objects.create(resource, "vision", {"metadata": {"name": "digits"}, "spec": {"own": True}})
     assert await cluster.reconcile() == 30
@@ -478,7 +476,7 @@ async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
 
 
 @pytest.mark.parametrize("resource", ["networkpolicies", "horizontalpodautoscalers"])
-async def test_what_others_have_where_there_is_to_be_nothing_is_in_nobodys_way(resource: str) -> None:
+async def test_foreign_object_without_a_desired_child_blocks_nothing(resource: str) -> None:
     cluster = Cluster()
     about = {"name": "digits", "labels": {"epochal.dev/modelserver": "digits"}}
     theirs = cluster.objects.create(resource, "vision", {"metadata": about, "spec": {"own": True}})
@@ -487,7 +485,7 @@ async def test_what_others_have_where_there_is_to_be_nothing_is_in_nobodys_way(r
     assert cluster.get(resource) == theirs
 
 
-async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
+async def test_rejected_create_is_reported() -> None:
     cluster = Cluster()
     refusal = Refusal(403, "Forbidden", "exceeded quota: services")
     cluster.refuse = lambda verb, resource, _: refusal if (verb, resource) == ("create", "services") else None
@@ -505,9 +503,7 @@ TROUBLED = 'admission webhook "v.kyverno.svc" denied the request: cannot list po
 
 @pytest.mark.parametrize("message", [UNCALLED, TROUBLED])
 @pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
-async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_later(
-    resource: str, message: str
-) -> None:
+async def test_failed_webhook_on_create_is_reported_and_retried(resource: str, message: str) -> None:
     cluster = Cluster()
     refusal = Refusal(500, "InternalError", message)
     cluster.refuse = lambda verb, of, _: refusal if (verb, of) == ("create", resource) else None
@@ -524,7 +520,7 @@ async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_la
 
 
 @pytest.mark.parametrize(("status", "verb"), [(500, "patch"), (409, "patch"), (404, "replace"), (503, "replace")])
-async def test_a_webhook_that_is_in_the_way_of_a_change_is_told_in_its_words(status: int, verb: str) -> None:
+async def test_failed_webhook_on_update_is_reported_and_retried(status: int, verb: str) -> None:
     cluster = await serving()
     refusal = Refusal(status, "Conflict", TROUBLED)
     cluster.refuse = lambda one, resource, _: refusal if (one, resource) == (verb, "deployments") else None
@@ -539,9 +535,9 @@ async def test_a_webhook_that_is_in_the_way_of_a_change_is_told_in_its_words(sta
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_a_model_that_changes_twice_while_it_is_rolled_out_ends_with_the_last() -> None:
+async def test_second_change_during_a_rollout_wins() -> None:
     cluster = await serving(replicas=2)
-    cluster.outcome = lambda _: ended(words("ModelRefused", "no"))
+    cluster.outcome = lambda _: failed_container(termination_message("ModelRefused", "no"))
     cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
     await cluster.settle()
     cluster.change(source={"uri": URI, "sha256": "c" * 64})
@@ -549,14 +545,14 @@ async def test_a_model_that_changes_twice_while_it_is_rolled_out_ends_with_the_l
     assert cluster.condition("Progressing") == ("True", "RollingOut"), "what pods of before say counts no more"
     cluster.outcome = lambda _: None
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
     assert cluster.status["replicas"] == cluster.status["readyReplicas"] == 2
 
 
-async def test_without_pods_nobody_knows_that_the_model_is_gone_and_with_them_they_say_so() -> None:
+async def test_missing_model_is_reported_once_pods_exist() -> None:
     cluster = await serving(replicas=0)
     assert cluster.status["state"] == "Stopped"
-    cluster.outcome = lambda _: ended(words("ModelNotFound", "there is none"))
+    cluster.outcome = lambda _: failed_container(termination_message("ModelNotFound", "there is none"))
     cluster.change(replicas=2)
     await cluster.settle()
     assert (cluster.status["state"], cluster.condition("Stalled")) == ("Failed", ("True", "ModelNotFound"))
@@ -565,7 +561,7 @@ async def test_without_pods_nobody_knows_that_the_model_is_gone_and_with_them_th
     assert cluster.status["state"] == "Stopped"
 
 
-async def test_while_its_deployment_is_being_deleted_nothing_is_said_to_be_rolled_out() -> None:
+async def test_deployment_in_deletion_is_cleanup() -> None:
     cluster = await serving()
     cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
     cluster.objects.delete("deployments", "vision", "digits")
@@ -578,10 +574,10 @@ async def test_while_its_deployment_is_being_deleted_nothing_is_said_to_be_rolle
     cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": []}})
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
 
-async def test_what_is_needed_no_more_is_deleted() -> None:
+async def test_unneeded_child_is_deleted() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
     cluster.change(autoscaling=None)
     await cluster.settle()
@@ -589,7 +585,7 @@ async def test_what_is_needed_no_more_is_deleted() -> None:
 
 
 @pytest.mark.parametrize("resource", ["horizontalpodautoscalers", "networkpolicies"])
-async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resource: str) -> None:
+async def test_rejected_delete_blocks_nothing_and_is_reported(resource: str) -> None:
     cluster = Cluster(autoscaling={"maxReplicas": 4})
     cluster.installation = replace(INSTALLATION, server_network={"ingress": []})
     await cluster.settle()
@@ -601,7 +597,7 @@ async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resourc
     for seconds in (1, 2):
         cluster.wait(seconds)
         assert await cluster.reconcile() == 2 * seconds
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
     assert cluster.condition("Progressing") == ("False", "Rejected")
     assert "(its deletion): nobody deletes these here" in cluster.message("Progressing")
     cluster.refuse = lambda *_: None
@@ -611,7 +607,7 @@ async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resourc
     assert cluster.status["state"] == "Ready"
 
 
-async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> None:
+async def test_invalid_spec_changes_no_child() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
     cluster.change(replicas=-1)
@@ -623,7 +619,7 @@ async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> N
     assert cluster.status["model"]["sha256"] == SHA
 
 
-async def test_a_spec_that_breaks_the_rules_scales_and_pauses_what_there_is_nevertheless() -> None:
+async def test_invalid_spec_applies_mutable_fields() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
     before = template(cluster)
     cluster.change(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
@@ -640,7 +636,7 @@ async def test_a_spec_that_breaks_the_rules_scales_and_pauses_what_there_is_neve
     assert (spec["replicas"], spec["paused"]) == (2, True)
 
 
-async def test_without_a_storage_nothing_begins() -> None:
+async def test_missing_storage_endpoint_creates_nothing() -> None:
     cluster = Cluster()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     await cluster.settle()
@@ -651,14 +647,14 @@ async def test_without_a_storage_nothing_begins() -> None:
     assert cluster.status["state"] == "Ready"
 
 
-async def test_one_whose_storage_is_known_no_more_keeps_its_address() -> None:
+async def test_removed_storage_endpoint_keeps_the_url() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     await cluster.settle()
     assert (cluster.status["state"], cluster.status["url"]) == ("Degraded", "http://digits.vision.svc")
 
 
-async def test_one_whose_storage_is_known_no_more_is_scaled() -> None:
+async def test_removed_storage_endpoint_still_scales() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     cluster.change(replicas=2)
@@ -667,7 +663,7 @@ async def test_one_whose_storage_is_known_no_more_is_scaled() -> None:
     assert cluster.status["display"]["ready"] == "2/2"
 
 
-async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:
+async def test_deleted_model_server_is_left_to_garbage_collection() -> None:
     cluster = await serving()
     cluster.objects.patch("modelservers", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
     cluster.objects.delete("modelservers", "vision", "digits")
@@ -677,7 +673,7 @@ async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> N
 
 
 def _set(field: str, value: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    """Returns admission that sets a field of Deployments or PodDisruptionBudgets, by its path below spec."""
+    """Return an admission webhook that sets a spec field, by RESOURCE.PATH."""
     resource, *path = field.split(".")
 
     def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
@@ -692,7 +688,7 @@ def _set(field: str, value: Any) -> Callable[[str, dict[str, Any]], dict[str, An
 
 
 def _without_empty_lists(of: str, thing: dict[str, Any]) -> dict[str, Any]:
-    """Returns a NetworkPolicy as the API server keeps it."""
+    """Return a NetworkPolicy as the API server stores it."""
     for rule in thing["spec"]["ingress"] if of == "networkpolicies" else ():
         for peer in rule.get("from", ()):
             if not peer["ipBlock"].get("except", True):
@@ -714,7 +710,7 @@ NETWORK = {"ingress": [{"from": [BLOCK], "ports": [{"port": 8080, "protocol": "T
     ],
     ids=["revisionHistoryLimit", "rollingUpdate", "maxUnavailable", "except"],
 )
-async def test_a_field_that_the_api_server_keeps_otherwise_is_sent_once(admit: Any, patches: int) -> None:
+async def test_overruled_field_is_sent_once(admit: Any, patches: int) -> None:
     cluster = Cluster()
     cluster.objects.admit = admit
     cluster.installation = replace(INSTALLATION, server_network=NETWORK)
@@ -728,7 +724,7 @@ async def test_a_field_that_the_api_server_keeps_otherwise_is_sent_once(admit: A
     assert sum(one.startswith("patch") for one in cluster.kube.writes) == patches
 
 
-async def test_a_field_that_the_api_server_keeps_otherwise_is_protected_from_others() -> None:
+async def test_overruled_field_is_corrected_after_other_writers() -> None:
     cluster = Cluster()
 
     def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
@@ -750,7 +746,7 @@ async def test_a_field_that_the_api_server_keeps_otherwise_is_protected_from_oth
 
 
 @pytest.mark.parametrize("field", ["revisionHistoryLimit", "strategy"])
-async def test_a_field_with_another_value_after_each_write_is_sent_once_for_each_change(field: str) -> None:
+async def test_field_that_changes_with_each_write_is_sent_once_per_change(field: str) -> None:
     cluster, values = Cluster(), count(20)
 
     def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
@@ -771,7 +767,7 @@ async def test_a_field_with_another_value_after_each_write_is_sent_once_for_each
 
 
 @pytest.mark.parametrize("field", ["replicas", "paused"])
-async def test_replicas_that_the_api_server_keeps_otherwise_are_a_conflict(field: str) -> None:
+async def test_overruled_mutable_field_is_a_conflict(field: str) -> None:
     cluster = Cluster(replicas=2)
     cluster.objects.admit = _set(f"deployments.{field}", 1 if field == "replicas" else True)
     waited = []
@@ -788,7 +784,7 @@ async def test_replicas_that_the_api_server_keeps_otherwise_are_a_conflict(field
     assert cluster.condition("Ready")[0] == "True"
 
 
-async def test_a_template_that_loses_its_digest_is_written_ever_more_seldom() -> None:
+async def test_template_without_its_digest_is_replaced_with_backoff() -> None:
     def strip(of: str, thing: dict[str, Any]) -> dict[str, Any]:
         if of == "deployments":
             thing["spec"]["template"]["metadata"]["annotations"].pop("epochal.dev/inputs-sha256", None)

@@ -1,4 +1,4 @@
-"""The model that a source names, or why there is none yet."""
+"""The model of a source, or the cause why it is missing."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def reason_of(found: ResolvedModel | DeletedTrainingJob | StatusCause) -> str:
         ("Last", {"exports": [{"model": "Last", "format": "onnx"}, None, "odd"]}, "model.keras", "c", "Last"),
     ],
 )  # fmt: skip
-def test_which_file_of_a_training_is_served(asked: Any, results: Any, file: str, digest: str, which: str) -> None:
+def test_file_of_a_training_job(asked: Any, results: Any, file: str, digest: str, which: str) -> None:
     found = model_of(training_job_model("mnist", asked, training_job(**results)))
     assert (found.uri, found.sha256, found.model) == (f"{FOLDER}/{file}", digest * 64, which)
     assert found.surpassed is (True if asked == "Last" and "models" in results else None)
@@ -56,20 +56,20 @@ def test_which_file_of_a_training_is_served(asked: Any, results: Any, file: str,
 
 
 @pytest.mark.parametrize(
-    ("told", "digest"),
+    ("source_spec", "digest"),
     [
         ({"uri": f"{FOLDER}/signature.json", "sha256": "5" * 64}, "5" * 64),
         ({"uri": f"{FOLDER}/signature.json"}, None),
         ({"uri": f"{FOLDER}/signature.json", "sha256": "odd"}, None),
     ],
 )
-def test_its_signature_is_pinned_where_its_digest_is_told(told: Any, digest: str | None) -> None:
-    found = model_of(training_job_model("mnist", "Best", training_job(signature=told)))
-    assert (found.signature, found.signature_sha256) == (told["uri"], digest)
+def test_signature_is_pinned_by_a_valid_digest(source_spec: Any, digest: str | None) -> None:
+    found = model_of(training_job_model("mnist", "Best", training_job(signature=source_spec)))
+    assert (found.signature, found.signature_sha256) == (source_spec["uri"], digest)
 
 
 @pytest.mark.parametrize(("epoch", "lacks"), [(9, False), (10, True)])
-def test_a_best_epoch_that_was_not_stored_is_missed(epoch: int, *, lacks: bool) -> None:
+def test_best_model_is_missing_if_another_epoch_was_best(epoch: int, *, lacks: bool) -> None:
     found = training_job_model("mnist", "Best", training_job(models=[entry("model.keras", "c", epoch)]))
     assert isinstance(found, ResolvedModel)
     assert found.is_best_missing is lacks
@@ -82,7 +82,7 @@ def test_a_best_epoch_that_was_not_stored_is_missed(epoch: int, *, lacks: bool) 
     ("why", "runtime"),
     [("NotExportable", "Keras"), ("ExportDiffers", "Keras"), ("ExportFailed", "ONNX"), ("Exported", "ONNX")],
 )
-def test_what_was_tried_in_vain_is_not_tried_again(why: str, runtime: str) -> None:
+def test_permanent_export_failure_selects_keras(why: str, runtime: str) -> None:
     job = training_job()
     status = "True" if why == "Exported" else "False"
     job["status"]["conditions"].append({"type": "Exported", "status": status, "reason": why})
@@ -102,7 +102,7 @@ def test_what_was_tried_in_vain_is_not_tried_again(why: str, runtime: str) -> No
         ({"metadata": {"name": "mnist", "uid": "u"}}, "WaitsForTrainingJob"),
     ],
 )
-def test_why_there_is_none_yet(job: Any, reason: str) -> None:
+def test_cause_without_a_model_of_a_training_job(job: Any, reason: str) -> None:
     assert reason_of(training_job_model("mnist", "Best", job)) == reason
 
 
@@ -118,7 +118,7 @@ def experiment_model(experiment: Any, job: Any) -> ResolvedModel | DeletedTraini
 
 
 @pytest.mark.parametrize(("strategy", "file"), [(None, "best.onnx"), ("Best", "best.onnx"), ("Last", "model.onnx")])
-def test_of_an_experiment_it_is_the_best_trials(strategy: str | None, file: str) -> None:
+def test_model_of_an_experiment(strategy: str | None, file: str) -> None:
     found = model_of(experiment_model(experiment("Complete", strategy), training_job(**BOTH)))
     assert (found.uri, found.experiment_name) == (f"{FOLDER}/{file}", "search")
 
@@ -135,19 +135,19 @@ def test_of_an_experiment_it_is_the_best_trials(strategy: str | None, file: str)
         (experiment("Complete"), training_job(models=None), "ModelNotStored"),
     ],
 )
-def test_why_an_experiment_has_none_yet(found: Any, job: Any, reason: str) -> None:
+def test_cause_without_a_model_of_an_experiment(found: Any, job: Any, reason: str) -> None:
     assert reason_of(experiment_model(found, job)) == reason
 
 
-def test_what_stands_in_a_bucket_is_taken_as_it_is() -> None:
+def test_model_of_a_uri() -> None:
     source = ModelSource.model_validate({"uri": URI, "sha256": SHA})
     assert resolve(source, Lookup(lambda _: None, lambda _: None)) == ResolvedModel(MODEL)
-    told = ModelSource.model_validate({"uri": URI, "sha256": SHA, "signatureSha256": "5" * 64})
-    assert model_of(resolve(told, Lookup(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
+    source_spec = ModelSource.model_validate({"uri": URI, "sha256": SHA, "signatureSha256": "5" * 64})
+    assert model_of(resolve(source_spec, Lookup(lambda _: None, lambda _: None))).signature_sha256 == "5" * 64
 
 
 OURS = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_uid="1", model="Best")
-TOLD_OF = OURS.model_copy(update={"signature": "s", "signature_sha256": "5" * 64})
+WITH_SIGNATURE = OURS.model_copy(update={"signature": "s", "signature_sha256": "5" * 64})
 PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
 
 
@@ -162,15 +162,15 @@ PINNED = MODEL.model_copy(update={"signature_sha256": "5" * 64})
         (MODEL, MODEL, True),
         (MODEL, MODEL.model_copy(update={"sha256": "f" * 64}), False),
         (MODEL, OURS.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
-        (MODEL, TOLD_OF.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
-        (PINNED, TOLD_OF.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
-        (TOLD_OF, OURS, True),
+        (MODEL, WITH_SIGNATURE.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
+        (PINNED, WITH_SIGNATURE.model_copy(update={"uri": MODEL.uri, "sha256": MODEL.sha256}), True),
+        (WITH_SIGNATURE, OURS, True),
         (PINNED, PINNED, True),
         (PINNED, MODEL, False),
         (MODEL, PINNED, False),
     ],
 )
-def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: ServedModel, *, same: bool) -> None:
+def test_served_details_are_kept_for_the_same_model(found: ServedModel, pinned: ServedModel, *, same: bool) -> None:
     after = keep_served(found, pinned.model_copy(update={"runtime": "Keras"}))
     assert (after.training_job_name, after.training_job_uid) == (found.training_job_name, found.training_job_uid)
     assert (after.runtime == "Keras") is same
@@ -179,13 +179,13 @@ def test_what_was_found_out_about_a_model_counts_on(found: ServedModel, pinned: 
 
 
 @pytest.mark.parametrize(("before", "now"), [(None, True), (True, None)])
-def test_whether_a_better_model_exists_follows_the_training(*, before: bool | None, now: bool | None) -> None:
+def test_surpassed_follows_the_training(*, before: bool | None, now: bool | None) -> None:
     """`model: Best` rolls out again once a Last model is surpassed."""
     pinned, found = (OURS.model_copy(update={"model": "Last", "surpassed": one}) for one in (before, now))
     assert keep_served(found, pinned).surpassed is now
 
 
-def test_a_model_that_is_served_by_nobody_yet_is_as_it_was_found() -> None:
+def test_resolved_model_without_a_served_model() -> None:
     assert keep_served(OURS, None) == OURS
 
 
@@ -210,12 +210,12 @@ OF_JOB, OF_SEARCH = {"trainingJobRef": {"name": "mnist"}}, {"experimentRef": {"n
         (OF_JOB, None, False),
     ],
 )  # fmt: skip
-def test_whether_what_is_served_is_what_is_asked_for(source: Any, pinned: Any, *, same: bool) -> None:
+def test_served_model_belongs_to_the_source(source: Any, pinned: Any, *, same: bool) -> None:
     assert is_model_of(ModelSource.model_validate(source), pinned) is same
 
 
 @pytest.mark.parametrize(("best", "same"), [("mnist", True), ("other", False)])
-def test_the_best_of_an_experiment_that_is_gone_is_served_if_it_was_before(best: str, *, same: bool) -> None:
+def test_deleted_best_trial_is_still_served(best: str, *, same: bool) -> None:
     source = ModelSource.model_validate(OF_SEARCH)
     gone = resolve(source, Lookup(lambda _: None, lambda _: experiment("Complete", job=best)))
     assert isinstance(gone, DeletedTrainingJob)

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from epochal_api.read_status import read_status
 from epochal_api.trainingjob.report import decode_termination
-from epochal_api.trainingjob.status import ReportedStatus, Status, read_status
+from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.runtime.actions import CreateChild
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.progress.endpoint import is_news, read_report

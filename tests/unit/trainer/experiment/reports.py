@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from epochal_api.experiment.report import Axis, ExperimentReport, Folder, ReportedRung, ReportedTrial
+from epochal_api.experiment.report import ExperimentReport, ReportedParameter, ReportedRung, ReportedTrial, TrialFolder
 from epochal_api.storage import Results, Storage
 
 EPOCHS = (1, 3, 9)
 UID = "6f0c6a52-0000-4000-8000-000000000001"
-RATE = Axis(name="rate", log=True)
-UNITS = Axis(name="units")
-OPTIMIZER = Axis(name="optimizer", values=["Adam", "SGD"])
+RATE = ReportedParameter(name="rate", log=True)
+UNITS = ReportedParameter(name="units")
+OPTIMIZER = ReportedParameter(name="optimizer", values=["Adam", "SGD"])
 JOB: dict[str, Any] = {
     "apiVersion": "epochal.dev/v1alpha1",
     "kind": "TrainingJob",
@@ -24,9 +24,9 @@ JOB: dict[str, Any] = {
 }
 
 
-def place(number: int, rung: int) -> Folder:
+def place(number: int, rung: int) -> TrialFolder:
     """Returns where the results of a rung of a trial lie."""
-    return Folder(rung=rung, uid=f"uid-{number}-{rung}")
+    return TrialFolder(rung=rung, uid=f"uid-{number}-{rung}")
 
 
 def trial(

@@ -1,14 +1,14 @@
 import csv
 import io
 
-from epochal_api.experiment.report import Axis, ExperimentReport, Folder, ReportedTrial
+from epochal_api.experiment.report import ExperimentReport, ReportedParameter, ReportedTrial, TrialFolder
 from epochal_trainer.experiment.write import table
 
 from tests.unit.trainer.experiment.reports import RATE, SMALL, report, trial
 
 
 def rows(of: ExperimentReport) -> list[dict[str, str]]:
-    def uri(trial: ReportedTrial, folder: Folder) -> str:
+    def uri(trial: ReportedTrial, folder: TrialFolder) -> str:
         return f"s3://results/{of.trial_folder(trial, folder)}/"
 
     return list(csv.DictReader(io.StringIO(table(of, uri))))
@@ -45,7 +45,7 @@ def test_one_that_has_diverged_keeps_what_it_was_worth() -> None:
 
 
 def test_a_parameter_hides_no_other_column() -> None:
-    axes = [Axis(name="epochs"), Axis(name="number"), RATE]
+    axes = [ReportedParameter(name="epochs"), ReportedParameter(name="number"), RATE]
     (row,) = rows(report(trial(1, "0.9", parameters={"epochs": "5", "number": "7", "rate": "0.1"}), axes=axes))
     assert (row["epochs"], row["parameter_epochs"]) == ("1", "5")
     assert (row["number"], row["parameter_number"], row["rate"]) == ("1", "7", "0.1")

@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from epochal_api.trainingjob.report import Answer
+from epochal_api.trainingjob.report import ReportResponse
 from epochal_trainer.reporting.answers import LONGEST_INTERVAL, Pause, Undelivered, asked_for, back_off
 
 
@@ -46,7 +46,11 @@ def test_an_answer_of_somebody_else_asks_for_nothing(text: str) -> None:
         ("", None, None),
         ("", "Fri, 31 Dec 1999 23:59:59 GMT", None),
         ("", "٣", Pause(3, 3)),
-        (Answer(message="", report_after_seconds=60, epoch_after_seconds=0).model_dump_json(), "15", Pause(60, 0)),
+        (
+            ReportResponse(message="", report_after_seconds=60, epoch_after_seconds=0).model_dump_json(),
+            "15",
+            Pause(60, 0),
+        ),
     ],
 )
 def test_who_is_put_off_waits_as_long_as_is_said(text: str, retry_after: str | None, pause: Pause | None) -> None:

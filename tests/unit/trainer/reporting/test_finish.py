@@ -1,12 +1,12 @@
 """Whether to finish early, as operators say it."""
 
 import pytest
-from epochal_api.trainingjob.report import Answer
+from epochal_api.trainingjob.report import ReportResponse
 from epochal_trainer.reporting.finish import Finish
 
 
-def answer(*, finish: bool | None = None, reached: int | None = None) -> Answer:
-    return Answer(message="applied", finish=finish, finish_after_epoch=reached)
+def answer(*, finish: bool | None = None, reached: int | None = None) -> ReportResponse:
+    return ReportResponse(message="applied", finish=finish, finish_after_epoch=reached)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def answer(*, finish: bool | None = None, reached: int | None = None) -> Answer:
     ],
     ids=["nothing", "an older operator", "no", "yes", "as far", "further", "taken back", "an older replica"],
 )
-def test_it_ends_after_the_running_epoch_or_where_it_had_been(answers: list[Answer], after: int | None) -> None:
+def test_it_ends_after_the_running_epoch_or_where_it_had_been(answers: list[ReportResponse], after: int | None) -> None:
     finish = Finish()
     for one in answers:
         finish.tell(one)

@@ -2,7 +2,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import pytest
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.reporting.warnings import Warnings
 
@@ -10,11 +10,11 @@ ONE, AGAIN, OTHER = warned("ChanceLevel", "one"), warned("ChanceLevel", "again")
 
 
 @pytest.fixture
-def told() -> list[Sequence[Warned]]:
+def told() -> list[Sequence[TrainingWarning]]:
     return []
 
 
-def test_each_reason_is_told_once(told: list[Sequence[Warned]], caplog: pytest.LogCaptureFixture) -> None:
+def test_each_reason_is_told_once(told: list[Sequence[TrainingWarning]], caplog: pytest.LogCaptureFixture) -> None:
     warnings = Warnings(told.append)
     for found in ([], [ONE], [AGAIN], [OTHER, ONE], []):
         warnings.take(lambda found=found: found)  # type: ignore[misc]
@@ -27,9 +27,9 @@ def test_each_reason_is_told_once(told: list[Sequence[Warned]], caplog: pytest.L
 
 
 def test_what_goes_wrong_in_a_check_ends_nothing(
-    told: list[Sequence[Warned]], caplog: pytest.LogCaptureFixture
+    told: list[Sequence[TrainingWarning]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> Iterator[Warned]:
+    def broken() -> Iterator[TrainingWarning]:
         yield ONE
         raise ZeroDivisionError
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.training.chance import check_chance
 
@@ -15,7 +15,7 @@ RARE = np.array([950, 50])
 LN_10, ENTROPY = math.log(10), -(0.95 * math.log(0.95) + 0.05 * math.log(0.05))
 
 
-Check = Callable[[list[Epoch]], Iterator[Warned]]
+Check = Callable[[list[Epoch]], Iterator[TrainingWarning]]
 
 
 def chance(counts: Any = TEN, *, epochs: int = 20, steps: int = 100, loss: str = SPARSE) -> Check:

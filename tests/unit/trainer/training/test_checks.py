@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Facts
@@ -45,7 +45,7 @@ def sets(labels: Any, weights: Any = None) -> DataSets:
 
 
 @pytest.fixture
-def told() -> list[Sequence[Warned]]:
+def told() -> list[Sequence[TrainingWarning]]:
     return []
 
 
@@ -53,7 +53,7 @@ def reasons(checks: Checks) -> list[str]:
     return [str(one["reason"]) for one in checks.dump()]
 
 
-def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
+def test_all_quiet_mistakes_of_a_training(told: list[Sequence[TrainingWarning]]) -> None:
     job = spec(metrics=["CategoricalAccuracy"], monitor={"metric": "val_loss", "mode": "Max"})
     checks = Checks(job, told.append)
     model = network.build(job.network, seed=1, memory=1 << 30)
@@ -68,14 +68,14 @@ def test_all_quiet_mistakes_of_a_training(told: list[Sequence[Warned]]) -> None:
     assert [len(each) for each in told] == [1, 2, 3, 4, 5]
 
 
-def test_names_that_are_not_the_networks_are_told_of(told: list[Sequence[Warned]]) -> None:
+def test_names_that_are_not_the_networks_are_told_of(told: list[Sequence[TrainingWarning]]) -> None:
     checks, data = Checks(spec(), told.append), sets(np.arange(300) % 3)
     names = ClassNames("a.npz[class_names]", ("cat", "dog"))
     checks.data(replace(data, train=replace(data.train, class_names=names)), (3,))
     assert reasons(checks) == ["ClassNamesUnused"]
 
 
-def test_outliers_in_images_are_told_of(told: list[Sequence[Warned]]) -> None:
+def test_outliers_in_images_are_told_of(told: list[Sequence[TrainingWarning]]) -> None:
     checks, data = Checks(spec(), told.append), sets(np.arange(300) % 3)
     features = np.random.default_rng(0).normal(size=(240, 4, 4, 1))
     features[0, 0] = 99
@@ -83,7 +83,7 @@ def test_outliers_in_images_are_told_of(told: list[Sequence[Warned]]) -> None:
     assert reasons(checks) == ["OutliersInImages"]
 
 
-def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[Warned]]) -> None:
+def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[TrainingWarning]]) -> None:
     checks = Checks(spec(), told.append)
     checks.epochs(STUCK)  # before it is known what guessing gets
     checks.data(sets(np.arange(300) % 3), (3,))
@@ -92,7 +92,7 @@ def test_nothing_is_said_of_what_is_in_order(told: list[Sequence[Warned]]) -> No
 
 
 @pytest.mark.parametrize("drawn", [{"shuffle": True}, {"validation": {"split": "0.2", "stratify": True}}], ids=str)
-def test_a_part_that_was_drawn_is_not_to_be_drawn(drawn: dict[str, Any], told: list[Sequence[Warned]]) -> None:
+def test_a_part_that_was_drawn_is_not_to_be_drawn(drawn: dict[str, Any], told: list[Sequence[TrainingWarning]]) -> None:
     job = spec()
     data = job.data.model_validate(job.data.model_dump(by_alias=True, exclude_none=True) | drawn)
     checks = Checks(job.model_copy(update={"data": data}), told.append)
@@ -101,7 +101,7 @@ def test_a_part_that_was_drawn_is_not_to_be_drawn(drawn: dict[str, Any], told: l
     assert "stratify" not in checks.dump()[0]["message"]
 
 
-def test_of_a_weighted_loss_it_is_not_known_what_guessing_gets(told: list[Sequence[Warned]]) -> None:
+def test_of_a_weighted_loss_it_is_not_known_what_guessing_gets(told: list[Sequence[TrainingWarning]]) -> None:
     checks = Checks(spec(), told.append)
     checks.data(sets(np.arange(300) % 3, np.ones(300)), (3,))
     checks.epochs(STUCK)
@@ -109,7 +109,7 @@ def test_of_a_weighted_loss_it_is_not_known_what_guessing_gets(told: list[Sequen
 
 
 @pytest.mark.parametrize("seen", [False, True])
-def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warned]], *, seen: bool) -> None:
+def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[TrainingWarning]], *, seen: bool) -> None:
     checks = Checks(spec(), told.append)
     checks.resumed(Facts(**FACTS, seen=seen))
     assert reasons(checks) == (["ValidationSeen"] if seen else [])
@@ -117,7 +117,7 @@ def test_what_is_validated_on_may_have_been_trained_on(told: list[Sequence[Warne
 
 @pytest.mark.parametrize("changed", [None, 0, 3])
 def test_data_that_changed_while_the_training_ran_are_told_of(
-    told: list[Sequence[Warned]], changed: int | None
+    told: list[Sequence[TrainingWarning]], changed: int | None
 ) -> None:
     checks = Checks(spec(), told.append)
     checks.resumed(Facts(**FACTS, data_changed=changed))
@@ -125,7 +125,7 @@ def test_data_that_changed_while_the_training_ran_are_told_of(
     assert all(f"after {changed} finished epochs" in one["message"] for one in checks.dump())
 
 
-def test_multi_hot_rows_are_told_of(told: list[Sequence[Warned]]) -> None:
+def test_multi_hot_rows_are_told_of(told: list[Sequence[TrainingWarning]]) -> None:
     checks, rows = Checks(spec(loss="CategoricalCrossentropy"), told.append), np.eye(3)[np.arange(300) % 3]
     checks.data(sets(rows), (3,))
     assert "NotOneHot" not in reasons(checks)
@@ -135,14 +135,14 @@ def test_multi_hot_rows_are_told_of(told: list[Sequence[Warned]]) -> None:
 
 
 @pytest.mark.parametrize("lost", [None, 3])
-def test_best_weights_that_are_lost_are_told(told: list[Sequence[Warned]], lost: int | None) -> None:
+def test_best_weights_that_are_lost_are_told(told: list[Sequence[TrainingWarning]], lost: int | None) -> None:
     checks = Checks(spec(), told.append)
     checks.best_weights(lost)
     assert reasons(checks) == (["BestLost"] if lost else [])
     assert all("the weights of epoch 3, the best so far" in one["message"] for one in checks.dump())
 
 
-def test_the_first_epochs_of_another_training_are_its_own(told: list[Sequence[Warned]]) -> None:
+def test_the_first_epochs_of_another_training_are_its_own(told: list[Sequence[TrainingWarning]]) -> None:
     checks = Checks(spec(continueFrom={"name": "first"}), told.append)
     checks.data(sets(np.arange(300) % 3), (3,))
     checks.epochs(STUCK)

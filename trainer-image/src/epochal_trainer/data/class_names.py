@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from epochal_api.signature import MAX_CLASSES, ClassName
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -79,7 +79,7 @@ def names_of(data: DataSets, output_shape: Sequence[int | None], loss: str) -> t
     return () if given is None or _fault(given, output_shape, loss) else given.names
 
 
-def check_class_names(data: DataSets, output_shape: Sequence[int | None], loss: str) -> Iterator[Warned]:
+def check_class_names(data: DataSets, output_shape: Sequence[int | None], loss: str) -> Iterator[TrainingWarning]:
     """Yield warnings about class names that do not fit. The model is served without them.
 
     Args:

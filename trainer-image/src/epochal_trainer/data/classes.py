@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY, INDICES, ROWS, VALUES, normalized
 from epochal_trainer.data.samples import MOST_CLASSES, Array, DataSets, Samples, shaped
@@ -129,7 +129,7 @@ def parts(data: DataSets, output_shape: Sequence[int | None], loss: str, ignored
     ]
 
 
-def check_classes(parts: Sequence[Part], *, split: str | None, mixed: bool) -> Iterator[Warned]:
+def check_classes(parts: Sequence[Part], *, split: str | None, mixed: bool) -> Iterator[TrainingWarning]:
     """Yield warnings about classes that are missing in parts of the data.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 from epochal_api.signature import ChannelRange, ImageSpec
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from numpy.typing import NDArray
 
 from epochal_trainer.lib.failures import warned
@@ -54,7 +54,7 @@ def image_of(features: NDArray[Any]) -> ImageSpec | None:
     )
 
 
-def check_images(features: NDArray[Any]) -> Iterator[Warned]:
+def check_images(features: NDArray[Any]) -> Iterator[TrainingWarning]:
     """Yield a warning if outliers in the features shift black or white.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.samples import Array, Samples, first_place, shaped
 from epochal_trainer.lib.failures import Failure, bad_data, warned
@@ -84,7 +84,7 @@ def check_labels(
     return _shaped_as(samples, output)
 
 
-def check_rows(samples: Samples, loss: str) -> Iterator[Warned]:
+def check_rows(samples: Samples, loss: str) -> Iterator[TrainingWarning]:
     """Yield a warning if rows of labels do not sum to 1 with a loss for exclusive classes.
 
     Args:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from epochal_api.experiment.report import ExperimentReport, Folder, ReportedTrial
+from epochal_api.experiment.report import ExperimentReport, ReportedTrial, TrialFolder
 
 from epochal_trainer.experiment import histories
 from epochal_trainer.experiment.best import BEST, best
@@ -89,7 +89,7 @@ def _store_figure(results: Results, path: Path, draw: Callable[[Path], None]) ->
         results.store(path, path.name)
 
 
-def table(report: ExperimentReport, uri: Callable[[ReportedTrial, Folder], str]) -> str:
+def table(report: ExperimentReport, uri: Callable[[ReportedTrial, TrialFolder], str]) -> str:
     """Return the trials as CSV, with a row for each trial and a column for each parameter.
 
     A parameter with the name of another column gets the prefix `parameter_`.

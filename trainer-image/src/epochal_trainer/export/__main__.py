@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from epochal_api.trainingjob.report import Export
-from epochal_api.trainingjob.status import MAX_EXPORT
+from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 
 from epochal_trainer.export.request import NOT_LOADED, OUTCOME, Request
 
@@ -35,7 +35,7 @@ def main(path: Path, parent: int) -> None:
     try:
         outcome = export(request)
     except NotLoaded as error:
-        outcome = Export(reason=NOT_LOADED, message=str(error)[:MAX_EXPORT])
+        outcome = Export(reason=NOT_LOADED, message=str(error)[:MAX_EXPORT_MESSAGE])
     unfinished = request.folder / f".{OUTCOME}"
     unfinished.write_text(outcome.model_dump_json(exclude_none=True), encoding="utf-8")
     unfinished.replace(request.folder / OUTCOME)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from epochal_api.trainingjob.report import Export
-from epochal_api.trainingjob.status import MAX_EXPORT
+from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from pydantic import ValidationError
 
 from epochal_trainer.data.memory import available
@@ -100,7 +100,7 @@ def failed(message: str) -> Export:
     Args:
         message: Why it failed.
     """
-    return Export(reason=FAILED, message=message[:MAX_EXPORT])
+    return Export(reason=FAILED, message=message[:MAX_EXPORT_MESSAGE])
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

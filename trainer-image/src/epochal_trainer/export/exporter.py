@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from epochal_api.signature import CHECK, MAX_CHECK_BYTES, SIGNATURE, ExportedFile, ModelFiles, Signature
 from epochal_api.trainingjob.report import Export, ExportedModel
-from epochal_api.trainingjob.status import MAX_EXPORT
+from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from epochal_lib.digests import sha256
 from epochal_lib.model_server.answers import Arrays
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def export(request: Request) -> Export:
                     inputs, tolerance = _inputs(request, loaded.served), loaded.tolerance
                 done.append(_exported(request, source, loaded, inputs, Path(folder)))
             except Unserved as error:
-                return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT])
+                return Export(reason=NOT_EXPORTABLE, message=str(error)[:MAX_EXPORT_MESSAGE])
     check = _write_check(request.folder / CHECK, inputs, done)
     signature = Signature(**network, models=[_files(one) for one in done], check=check, tolerance=tolerance)
     path = request.folder / SIGNATURE
@@ -70,7 +70,7 @@ def export(request: Request) -> Export:
     messages = [f"{name}: {error}" for name, error in errors] or [_success(file) for file in files]
     return Export(
         reason=errors[0][1].reason if errors else EXPORTED,
-        message="; ".join(messages)[:MAX_EXPORT],
+        message="; ".join(messages)[:MAX_EXPORT_MESSAGE],
         exports=files,
         signature=sha256(path),
     )

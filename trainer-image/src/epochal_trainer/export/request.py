@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from epochal_api.model import Model
-from epochal_api.signature import ImageSpec, Which
+from epochal_api.signature import ImageSpec, ModelChoice
 from epochal_api.storage import ExportFormat
 
 OUTCOME = "outcome.json"
@@ -21,7 +21,7 @@ SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "savedmodel": ".savedmodel
 class Source(Model):
     """A stored model to export."""
 
-    which: Which
+    which: ModelChoice
     """The model's kind: Best or Last."""
     path: Path
     """A copy of its file, under the same name as in the bucket."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import keras
-from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelFiles, Signature, Which
+from epochal_api.signature import CHECK, SIGNATURE, ExportedFile, ModelChoice, ModelFiles, Signature
 from epochal_api.storage import ExportFormat
 from epochal_api.trainingjob.network import INPUT
 from epochal_api.trainingjob.report import Export
@@ -166,6 +166,6 @@ def _marked(results: Results, tries: int) -> Iterator[None]:
     results.delete(EXPORTING)
 
 
-def _which(name: str) -> Which:
+def _which(name: str) -> ModelChoice:
     """Return the kind of the model in a file: Best or Last."""
     return "Best" if name == BEST_MODEL else "Last"

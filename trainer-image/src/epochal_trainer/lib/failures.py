@@ -5,8 +5,8 @@ import os
 
 from epochal_api.pod import ExitCode
 from epochal_api.text import printable
-from epochal_api.trainingjob.report import Warned
-from epochal_api.trainingjob.status import MAX_WARNING
+from epochal_api.trainingjob.report import TrainingWarning
+from epochal_api.trainingjob.status import MAX_WARNING_MESSAGE
 from epochal_lib.fatal_error import FatalError
 
 DISK_FULL = os.EX_IOERR
@@ -99,7 +99,7 @@ def lacks_room(error: BaseException | None) -> bool:
     return False
 
 
-def warned(reason: str, message: str) -> Warned:
+def warned(reason: str, message: str) -> TrainingWarning:
     """Return a warning, truncated to the length that a report allows.
 
     Args:
@@ -107,4 +107,6 @@ def warned(reason: str, message: str) -> Warned:
         message: The state that was found, its place, the expected state, and the action to take.
     """
     text = printable(message)
-    return Warned(reason=reason, message=text if len(text) <= MAX_WARNING else f"{text[: MAX_WARNING - 1]}…")
+    return TrainingWarning(
+        reason=reason, message=text if len(text) <= MAX_WARNING_MESSAGE else f"{text[: MAX_WARNING_MESSAGE - 1]}…"
+    )

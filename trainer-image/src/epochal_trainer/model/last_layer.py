@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 from epochal_api.trainingjob.network import Named
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY, CATEGORICAL, VALUES, normalized
 from epochal_trainer.lib.failures import warned
@@ -49,7 +49,7 @@ class Last(NamedTuple):
     outputs: int | None
 
 
-def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[Warned]:
+def check_last_layer(model: keras.Model, nodes: Sequence[Node], loss: Named) -> Iterator[TrainingWarning]:
     """Yield a warning if the network's last layer does not suit the loss.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 from epochal_api.trainingjob.network import Named
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY, CATEGORICAL, normalized
 from epochal_trainer.lib.failures import warned
@@ -108,7 +108,7 @@ _TOP_K = frozenset({"precision", "recall"})
 
 def check_metrics(
     metrics: Sequence[Named], labels: np.ndarray[Any, Any], output: Sequence[int | None]
-) -> Iterator[Warned]:
+) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that compute meaningless values for these labels.
 
     Args:
@@ -209,7 +209,7 @@ class ForLogits(NamedTuple):
         return f"write {{name: {self.name}, {', '.join(arguments)}}}"
 
 
-def check_logits(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> Iterator[Warned]:
+def check_logits(model: keras.Model, loss: Named, metrics: Sequence[Named]) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that read logits as probabilities.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 from epochal_api.trainingjob.network import Callback
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.status import Mode
 from epochal_api.trainingjob.training import Training
 
@@ -53,7 +53,7 @@ def monitor_of(training: Training, model: keras.Model, figures: Sequence[str]) -
     return Monitor("val_loss" if "val_loss" in figures else "loss")
 
 
-def check_mode(training: Training, model: keras.Model) -> Iterator[Warned]:
+def check_mode(training: Training, model: keras.Model) -> Iterator[TrainingWarning]:
     """Yield a warning if spec.training.monitor.mode is the opposite of Keras' own direction for the metric.
 
     Args:

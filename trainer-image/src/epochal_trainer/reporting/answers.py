@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from epochal_api.text import printable
-from epochal_api.trainingjob.report import INTERVAL_SECONDS, Answer
+from epochal_api.trainingjob.report import INTERVAL_SECONDS, ReportResponse
 from pydantic import ValidationError
 
 INTERVAL = INTERVAL_SECONDS
@@ -27,10 +27,10 @@ class Pause(NamedTuple):
     news: float = 0.0
 
 
-def read_answer(text: str) -> Answer | None:
+def read_answer(text: str) -> ReportResponse | None:
     """Return the operator's answer, or None if the text is not an answer, such as a proxy's response."""
     try:
-        return Answer.model_validate_json(text)
+        return ReportResponse.model_validate_json(text)
     except ValidationError:
         return None
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from epochal_api.trainingjob.report import Answer
+from epochal_api.trainingjob.report import ReportResponse
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ class Finish:
     def __init__(self, *, asked: bool = False) -> None:
         self._told = asked, 0
 
-    def tell(self, answer: Answer) -> None:
+    def tell(self, answer: ReportResponse) -> None:
         """Update the request from an operator's answer. An earlier version's answer, without the field, is ignored."""
         if answer.finish is None:
             return

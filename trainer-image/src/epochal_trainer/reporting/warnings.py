@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 log = logging.getLogger(__name__)
 
@@ -16,11 +16,11 @@ class Warnings:
         report: Called with all warnings so far, whenever there is a new warning.
     """
 
-    def __init__(self, report: Callable[[Sequence[Warned]], None]) -> None:
+    def __init__(self, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
         self._report = report
-        self._found: dict[str, Warned] = {}
+        self._found: dict[str, TrainingWarning] = {}
 
-    def take(self, decide: Callable[[], Iterable[Warned]]) -> None:
+    def take(self, decide: Callable[[], Iterable[TrainingWarning]]) -> None:
         """Run a check, and log and report its warnings. A reason that was reported before is skipped.
 
         Args:

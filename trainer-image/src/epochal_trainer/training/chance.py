@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 
 from epochal_trainer.data.labels import BINARY, CATEGORICAL, normalized
 from epochal_trainer.data.samples import Array
@@ -30,7 +30,7 @@ LOSSES = frozenset(name for name in CATEGORICAL | BINARY if "focal" not in name)
 
 def check_chance(
     counts: Array | None, loss: str, history: Sequence[Epoch], *, epochs: int, steps: int
-) -> Iterator[Warned]:
+) -> Iterator[TrainingWarning]:
     """Yield a warning if the network had learned nothing at the end of the first epochs.
 
     Later epochs do not change the result. There is no warning if the loss of guessing is unknown for this loss or these

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import keras
-from epochal_api.trainingjob.report import Warned
+from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.checkpoint import Facts
@@ -32,10 +32,10 @@ class Checks:
         report: Called with all warnings so far, whenever there is a new warning.
     """
 
-    def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[Warned]], None]) -> None:
+    def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
         self._spec = spec
         self._warnings = Warnings(report)
-        self._chance: Callable[[Sequence[Epoch]], Iterator[Warned]] | None = None
+        self._chance: Callable[[Sequence[Epoch]], Iterator[TrainingWarning]] | None = None
 
     def network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
         """Check the last layer, the loss and the metrics of the network.
@@ -95,7 +95,7 @@ class Checks:
         """Return all warnings as dicts for the summary."""
         return self._warnings.dump()
 
-    def _classes(self, data: DataSets, output_shape: Sequence[int | None]) -> Iterator[Warned]:
+    def _classes(self, data: DataSets, output_shape: Sequence[int | None]) -> Iterator[TrainingWarning]:
         spec, training = self._spec.data, self._spec.training
         found = parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
         steps = data.train.order(batch_size=training.batch_size, seed=training.seed).steps
@@ -109,7 +109,7 @@ class Checks:
         yield from check_classes(found, split=split, mixed=mixed)
 
 
-def _check_resumed(facts: Facts) -> Iterator[Warned]:
+def _check_resumed(facts: Facts) -> Iterator[TrainingWarning]:
     if facts.seen:
         yield warned(
             "ValidationSeen",
@@ -127,7 +127,7 @@ def _check_resumed(facts: Facts) -> Iterator[Warned]:
         )
 
 
-def _check_best_weights(lost: int | None) -> Iterator[Warned]:
+def _check_best_weights(lost: int | None) -> Iterator[TrainingWarning]:
     if lost is not None:
         yield warned(
             "BestLost",

@@ -6,18 +6,18 @@ from typing import Any
 from epochal_api.experiment.parameter import Parameter
 from epochal_api.experiment.report import (
     MAX_TEXT,
-    Axis,
     ExperimentReport,
-    Folder,
+    ReportedParameter,
     ReportedRung,
     ReportedTrial,
+    TrialFolder,
     encode,
 )
 from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import Metadata
+from epochal_api.read_status import read_status
 from epochal_api.text import printable
-from epochal_api.trainingjob.status import read_status
 from pydantic import ValidationError
 
 from epochal_operator.experiment.ledger.events import Diverged, Event, Failed, Finished, Started
@@ -150,9 +150,11 @@ def _is_free(rung: tuple[int, str], trial: Trial, *, is_kept: bool) -> bool:
     return trial.dropped and not is_kept
 
 
-def _axis(parameter: Parameter) -> Axis:
+def _axis(parameter: Parameter) -> ReportedParameter:
     numbers = parameter.float_ or parameter.int_
-    return Axis(name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values)
+    return ReportedParameter(
+        name=parameter.name, log=numbers is not None and numbers.scale == "Log", values=parameter.values
+    )
 
 
 def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequence[str]) -> ReportedTrial | None:
@@ -165,8 +167,8 @@ def _reported(trial: Trial, gone: Sequence[tuple[int, str]], parameters: Sequenc
             state=trial.state,
             parameters={one: _line(text) for one, text in texts.items()},
             rungs=[_rung(one) for one in trial.rungs],
-            failed=Folder(rung=len(trial.rungs), uid=lost) if lost else None,
-            freed=[Folder(rung=rung, uid=uid) for rung, uid in gone],
+            failed=TrialFolder(rung=len(trial.rungs), uid=lost) if lost else None,
+            freed=[TrialFolder(rung=rung, uid=uid) for rung, uid in gone],
         )
     except ValidationError:
         return None

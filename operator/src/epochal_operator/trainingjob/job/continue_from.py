@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from epochal_api.trainingjob.status import STATES, ContinuedFrom, State, Status, read_status
+from epochal_api.read_status import read_status
+from epochal_api.trainingjob.status import STATES, ContinuedFrom, State, Status
 
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 

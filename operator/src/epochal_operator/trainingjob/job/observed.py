@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from epochal_api.condition import timestamp
-from epochal_api.trainingjob.status import MAX_UNSTARTED, ContinuedFrom, Status, Unstarted
+from epochal_api.trainingjob.status import MAX_UNSTARTED, ContinuedFrom, Status, UnstartedPods
 
 from epochal_operator.pods.diagnosis import alive, in_order
 from epochal_operator.runtime.conditions import condition_of
@@ -147,7 +147,7 @@ def first_run(before: Status, observed: Observed) -> str | None:
     return told.get("startTime") or timestamp(observed.now)
 
 
-def unstarted(before: Status, observed: Observed) -> Unstarted | None:
+def unstarted(before: Status, observed: Observed) -> UnstartedPods | None:
     """Return the pods of a Job that were ever seen to end without a container that ran, or None.
 
     Args:
@@ -161,7 +161,7 @@ def unstarted(before: Status, observed: Observed) -> Unstarted | None:
     # A Job does not count pods that the cluster disrupted.
     ended = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
     pods |= {pod["metadata"]["uid"]: None for pod in ended if ran_since(pod) is None}
-    return Unstarted(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
+    return UnstartedPods(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
 
 def own_pods(child: Object | None, pods: Iterable[Object]) -> tuple[Object, ...]:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 from epochal_api.pod import TOKEN_AUDIENCE, progress_path
+from epochal_api.read_status import read_status
 from epochal_api.text import printable
-from epochal_api.trainingjob.report import MAX_REPORT_BYTES, Answer, Report
-from epochal_api.trainingjob.status import Status, read_status
+from epochal_api.trainingjob.report import MAX_REPORT_BYTES, Report, ReportResponse
+from epochal_api.trainingjob.status import Status
 from pydantic import ValidationError
 
 from epochal_operator.runtime import logs
@@ -167,7 +168,7 @@ class ProgressEndpoint:
         self._metrics.progress_reports.labels(str(response.status)).inc()
         return response
 
-    async def _take(self, request: web.Request, namespace: str, name: str) -> Answer:
+    async def _take(self, request: web.Request, namespace: str, name: str) -> ReportResponse:
         pod, owner = await self._authorize(request, namespace, name)
         report = read_report(await _read(request))
         steps, news = self._budget.next(), self._budget.is_news(pod, report)
@@ -263,10 +264,12 @@ def _refuse(refusal: Refusal) -> web.Response:
     )
 
 
-def _say(message: str, pace: Pace | None) -> Answer:
+def _say(message: str, pace: Pace | None) -> ReportResponse:
     if pace is None:
-        return Answer(message=message)
-    return Answer(message=message, report_after_seconds=round(pace.steps, 1), epoch_after_seconds=round(pace.news, 1))
+        return ReportResponse(message=message)
+    return ReportResponse(
+        message=message, report_after_seconds=round(pace.steps, 1), epoch_after_seconds=round(pace.news, 1)
+    )
 
 
 async def _read(request: web.Request) -> bytes:

@@ -21,11 +21,11 @@ from epochal_api.trainingjob.status import (
     Progress,
     ReportedStatus,
     Status,
-    Stored,
     StoredModel,
+    StoredResults,
     StoredSignature,
+    TrainingWarning,
     Waiting,
-    Warned,
 )
 
 from epochal_operator.runtime.reasons import clean
@@ -94,14 +94,16 @@ def _json_size(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode()) + 5 * sum(map(text.count, "<>&"))
 
 
-def _warnings(now: Iterable[reports.Warned] | None, before: ReportedStatus | None) -> list[Warned] | None:
+def _warnings(
+    now: Iterable[reports.TrainingWarning] | None, before: ReportedStatus | None
+) -> list[TrainingWarning] | None:
     """Return all warnings so far, one for each reason: a new attempt may not yet have repeated its warnings."""
     known = {one.reason: one for one in (before and before.warnings) or ()}
-    told = {one.reason: Warned(reason=one.reason, message=clean(one.message)) for one in now or ()}
+    told = {one.reason: TrainingWarning(reason=one.reason, message=clean(one.message)) for one in now or ()}
     return list((known | told).values())[:MAX_WARNINGS] or None
 
 
-def _told(report: Report, now: datetime, names: list[str], warnings: list[Warned] | None) -> ReportedStatus:
+def _told(report: Report, now: datetime, names: list[str], warnings: list[TrainingWarning] | None) -> ReportedStatus:
     ended = report.stage in {"Storing", "Done"}
     left = None if ended else report.seconds_left
     metrics = _figures(report.metrics, names)
@@ -210,7 +212,7 @@ def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
 
 
-def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> Stored | None:
+def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> StoredResults | None:
     texts = (told.uri, told.model, told.log)
     uri, model, log = (text if text and _is_uri(text) else None for text in texts)
     if not uri:
@@ -218,10 +220,10 @@ def _stored(report: Report, told: reports.Artifacts, names: list[str]) -> Stored
     models = _models(uri, report.models or (), names) or None
     signature = _signature(uri, report.signature or (report.export.signature if report.export else None))
     if report.export is None:
-        return Stored(uri=uri, model=model, log=log, models=models, signature=signature)
+        return StoredResults(uri=uri, model=model, log=log, models=models, signature=signature)
     exports = _exports(uri, report.export, MAX_EXPORTS_BYTES - (_json_size(signature.uri) if signature else 0))
     outcome = Export(reason=report.export.reason, message=clean(report.export.message))
-    return Stored(
+    return StoredResults(
         uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=outcome
     )
 

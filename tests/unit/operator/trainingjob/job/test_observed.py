@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.trainingjob.status import MAX_UNSTARTED, Status, Unstarted
+from epochal_api.trainingjob.status import MAX_UNSTARTED, Status, UnstartedPods
 from epochal_operator.trainingjob.job.observed import (
     Observed,
     Refused,
@@ -94,7 +94,7 @@ def test_when_a_container_first_ran(observed: Observed, since: str | None) -> No
     assert first_run(Status(), observed) == since
 
 
-OF_BEFORE = Unstarted(job_uid="job-uid", pods=["a"])
+OF_BEFORE = UnstartedPods(job_uid="job-uid", pods=["a"])
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_pods_that_were_seen_to_end_without_a_container_have_not_run(
 def test_which_pods_never_ran() -> None:
     before = Status(unstarted=OF_BEFORE)
     found = unstarted(before, seen(child(), never_ran("b"), disrupted(never_ran("c")), failed("d"), pod("e")))
-    assert found == Unstarted(job_uid="job-uid", pods=["a", "uid-of-b"])
+    assert found == UnstartedPods(job_uid="job-uid", pods=["a", "uid-of-b"])
     assert unstarted(Status(unstarted=found), seen(child(), never_ran("b"))) == found
-    assert unstarted(before, seen(child(uid="another"), never_ran("b"))) == Unstarted(
+    assert unstarted(before, seen(child(uid="another"), never_ran("b"))) == UnstartedPods(
         job_uid="another", pods=["uid-of-b"]
     )
     assert unstarted(before, seen()) is None

@@ -15,9 +15,10 @@ import aiohttp
 import pytest
 from epochal_api.crd import schema
 from epochal_api.pod import progress_path
+from epochal_api.read_status import read_status
 from epochal_api.trainingjob.report import MAX_REPORT_BYTES, Report
 from epochal_api.trainingjob.spec import TrainingJob
-from epochal_api.trainingjob.status import Status, read_status
+from epochal_api.trainingjob.status import Status
 from epochal_lib.sockets import listen
 from epochal_operator.runtime.api.errors import ApiError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 from epochal_operator.runtime.api.kube import Kube

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from epochal_api.experiment.report import Axis, ExperimentReport
+from epochal_api.experiment.report import ExperimentReport, ReportedParameter
 from epochal_trainer.experiment.figures import importance, objective, parallel, rungs
 from epochal_trainer.experiment.figures.canvas import left_out, plain
 from epochal_trainer.experiment.histories import Histories
@@ -14,7 +14,7 @@ from matplotlib.image import imread
 
 from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, SMALL, UNITS, report, trial
 
-MANY_AXES = [*(Axis(name=f"parameter{index}") for index in range(8)), RATE, OPTIMIZER]
+MANY_AXES = [*(ReportedParameter(name=f"parameter{index}") for index in range(8)), RATE, OPTIMIZER]
 
 
 def many(count: int, **changes: Any) -> ExperimentReport:
@@ -63,7 +63,7 @@ REPORTS: dict[str, ExperimentReport] = {
         *(trial(number, f"0.{number + 1}", parameters={"a$b_c": "$x_$", "rate": "0.1"}) for number in range(3)),
         best=2,
         metric="$f_1$",
-        axes=[Axis(name="a$b_c", values=["$x_$", "\\frac", "_" * 200]), RATE],
+        axes=[ReportedParameter(name="a$b_c", values=["$x_$", "\\frac", "_" * 200]), RATE],
         importance={"a$b_c": "0.5", "$$": "nan"},
     ),
 }

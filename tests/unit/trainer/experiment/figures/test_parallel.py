@@ -1,5 +1,5 @@
 import pytest
-from epochal_api.experiment.report import Axis
+from epochal_api.experiment.report import ReportedParameter
 from epochal_trainer.experiment.figures.parallel import Names, Numbers, scale
 
 from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, UNITS
@@ -65,8 +65,8 @@ def test_of_very_many_names_some_are_written() -> None:
         (RATE, ["0.1", "0"], Numbers(0, 0.1)),
         (RATE, [], Numbers(0, 0, log=True)),
         (OPTIMIZER, ["RMSprop", "SGD"], Names(("Adam", "SGD", "RMSprop"))),
-        (Axis(name="flag", values=["true", "false"]), [], Names(("true", "false"))),
+        (ReportedParameter(name="flag", values=["true", "false"]), [], Names(("true", "false"))),
     ],
 )
-def test_a_scale_spans_what_was_tried(axis: Axis, values: list[str], expected: object) -> None:
+def test_a_scale_spans_what_was_tried(axis: ReportedParameter, values: list[str], expected: object) -> None:
     assert scale(axis, values) == expected

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from epochal_api.experiment.report import Axis, ExperimentReport, ReportedTrial
+from epochal_api.experiment.report import ExperimentReport, ReportedParameter, ReportedTrial
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
@@ -107,7 +107,7 @@ class Names:
 Scale = Numbers | Names
 
 
-def scale(axis: Axis, values: Sequence[str]) -> Scale:
+def scale(axis: ReportedParameter, values: Sequence[str]) -> Scale:
     """Return the scale of a parameter.
 
     Args:
