@@ -19,12 +19,7 @@ from epochal_operator.runtime.reasons import clean
 class PodCounts:
     """The numbers of a Deployment's pods, as its controller counts them.
 
-    Args:
-        desired: Number of desired pods.
-        existing: Number of existing pods.
-        ready: Number of ready pods.
-        updated: Number of pods of the current template.
-        is_current: Whether the controller has observed the current generation of the Deployment.
+    `is_current` is whether the controller has observed the current generation of the Deployment.
     """
 
     desired: int = 0

@@ -22,12 +22,7 @@ _FILES: dict[ModelChoice, str] = {"Best": "best.keras", "Last": "model.keras"}
 
 
 class Lookup(NamedTuple):
-    """Finds the objects of a namespace that a source can reference.
-
-    Args:
-        training_job: Returns the TrainingJob of a name, or None.
-        experiment: Returns the Experiment of a name, or None.
-    """
+    """Finds the objects of a namespace that a source can reference, by their names."""
 
     training_job: Callable[[str], Object | None]
     experiment: Callable[[str], Object | None]
@@ -48,12 +43,7 @@ class ResolvedModel:
 
 @dataclass(frozen=True)
 class DeletedTrainingJob:
-    """The deleted TrainingJob of an Experiment's best trial, whose model is not available any more.
-
-    Args:
-        name: The name of the TrainingJob.
-        cause: The cause, with the action for the user.
-    """
+    """The deleted TrainingJob of an Experiment's best trial, whose model is not available any more."""
 
     name: str
     cause: StatusCause

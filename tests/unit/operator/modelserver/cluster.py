@@ -173,6 +173,16 @@ class Cluster:
         """Change fields of the ModelServer's spec."""
         self.objects.patch("modelservers", "vision", "digits", {"spec": spec})
 
+    async def update(self, **spec: Any) -> None:
+        """Change fields of the ModelServer's spec, and wait for the outcome."""
+        self.change(**spec)
+        await self.settle()
+
+    async def restart(self) -> None:
+        """Start a new operator process, and wait for its actions."""
+        self.boot()
+        await self.settle()
+
     def get(self, resource: str = "modelservers") -> Any:
         """Return the object with the name of the ModelServer."""
         return self.objects.get(resource, "vision", "digits")

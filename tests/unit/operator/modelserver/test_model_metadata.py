@@ -1,7 +1,8 @@
 """The client for model metadata, against the routes of a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -33,10 +34,10 @@ OUTPUTS = (Tensor(name="class", shape=[-1], dtype="float32"),)
 
 
 class Server:
-    """What watches a server is answered by.
+    """A server with the metrics routes of a model server.
 
     Attributes:
-        signature: What its model takes and gives; None until it is ready.
+        signature: Signature of its model; None until it is ready.
         port: Its port.
     """
 
@@ -52,6 +53,15 @@ async def server() -> AsyncIterator[Server]:
         assert running.port is not None
         one.port = running.port
         yield one
+
+
+@asynccontextmanager
+async def model_route(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[int]:
+    """Serve /model with a handler, and yield the port."""
+    app = web.Application()
+    app.add_routes([web.get("/model", handler)])
+    async with TestServer(app, host="127.0.0.1") as running:
+        yield running.port or 0
 
 
 def ready(ip: str | None = "127.0.0.1", name: str = "digits-1-a") -> Any:
@@ -139,10 +149,8 @@ async def test_invalid_response_returns_none(answer: str) -> None:
     async def about(_: web.Request) -> web.Response:
         return web.Response(text=answer)
 
-    app = web.Application()
-    app.add_routes([web.get("/model", about)])
-    async with TestServer(app, host="127.0.0.1") as running:
-        assert await fetch("127.0.0.1", SHA, running.port or 0) is None
+    async with model_route(about) as port:
+        assert await fetch("127.0.0.1", SHA, port) is None
 
 
 async def test_chunked_response_is_read() -> None:
@@ -156,10 +164,8 @@ async def test_chunked_response_is_read() -> None:
             await asyncio.sleep(0.01)
         return answer
 
-    app = web.Application()
-    app.add_routes([web.get("/model", about)])
-    async with TestServer(app, host="127.0.0.1") as running:
-        metadata = await fetch("127.0.0.1", SHA, running.port or 0)
+    async with model_route(about) as port:
+        metadata = await fetch("127.0.0.1", SHA, port)
     assert metadata is not None
     assert (metadata.inputs, metadata.outputs) == (INPUTS, OUTPUTS)
 
@@ -168,7 +174,5 @@ async def test_redirects_are_not_followed(server: Server) -> None:
     async def elsewhere(_: web.Request) -> web.Response:
         raise web.HTTPFound(f"http://127.0.0.1:{server.port}/model")
 
-    app = web.Application()
-    app.add_routes([web.get("/model", elsewhere)])
-    async with TestServer(app, host="127.0.0.1") as running:
-        assert await fetch("127.0.0.1", SHA, running.port or 0) is None
+    async with model_route(elsewhere) as port:
+        assert await fetch("127.0.0.1", SHA, port) is None

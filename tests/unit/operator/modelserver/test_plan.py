@@ -14,7 +14,6 @@ from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import (
     ApplyStatus,
     CreateChild,
-    DeleteChild,
     EmitEvent,
     PatchChild,
     ReplaceChild,
@@ -67,11 +66,6 @@ def test_missing_children_are_created_in_order() -> None:
     ]
 
 
-def test_no_change_without_a_difference() -> None:
-    (only,) = actions(server(), observe(live_deployment(**rolled_out())))
-    assert isinstance(only, ApplyStatus)
-
-
 @pytest.mark.parametrize(
     ("kind", "found", "patch"),
     [
@@ -122,13 +116,6 @@ def test_changed_template_is_replaced() -> None:
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "another"
     (only,) = actions(server(), observe(edited))
     assert isinstance(only, ReplaceChild)
-
-
-def test_unneeded_child_is_deleted() -> None:
-    scaled = observe(live_deployment(**rolled_out()), of=server(autoscaling={"maxReplicas": 3}))
-    (only,) = actions(server(), scaled)
-    assert isinstance(only, DeleteChild)
-    assert only.resource.kind == "HorizontalPodAutoscaler"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def template(cluster: Cluster) -> Any:
     return cluster.get("deployments")["spec"]["template"]
 
 
-def train(cluster: Cluster, job: Any) -> None:
+def put_training_job(cluster: Cluster, job: Any) -> None:
     """Create a TrainingJob, in place of an earlier TrainingJob of its name."""
     metadata = {"name": job["metadata"]["name"], "labels": job["metadata"].get("labels", {})}
     if any(one["metadata"]["name"] == metadata["name"] for one in cluster.objects.list("trainingjobs")):
@@ -53,6 +53,11 @@ def train(cluster: Cluster, job: Any) -> None:
     cluster.objects.create("trainingjobs", "vision", {"metadata": metadata, "spec": {}})
     status = {"status": job["status"]}
     cluster.objects.patch("trainingjobs", "vision", metadata["name"], status, subresource="status")
+
+
+async def train(cluster: Cluster, job: Any) -> None:
+    put_training_job(cluster, job)
+    await cluster.settle()
 
 
 async def serving(**spec: Any) -> Cluster:
@@ -86,8 +91,7 @@ async def test_operator_crash_after_each_write(dies_after: int) -> None:
     assert cluster.owned() == {*OWNED} - {"networkpolicies"}
     assert cluster.condition("Ready") == ("True", "Serving")
     deployed = cluster.get("deployments")["metadata"]["generation"]
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments")["metadata"]["generation"] == deployed
 
 
@@ -103,11 +107,9 @@ async def test_waits_for_training_job_then_rolls_out() -> None:
     assert (cluster.status["state"], cluster.owned()) == ("Waiting", set())
     assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
     assert "TrainingJob mnist (spec.source.trainingJobRef) does not exist" in cluster.message("Ready")
-    train(cluster, training_job("Running"))
-    await cluster.settle()
+    await train(cluster, training_job("Running"))
     assert "is Running" in cluster.message("Ready")
-    train(cluster, training_job("Complete", **ONNX))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", **ONNX))
     assert cluster.status["state"] == "Ready"
     assert cluster.status["model"] == {
         "uri": f"{FOLDER}/model.onnx",
@@ -126,12 +128,10 @@ async def test_waits_for_training_job_then_rolls_out() -> None:
 
 async def test_deleted_training_job_keeps_serving_and_a_new_one_rolls_out() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job("Complete", **ONNX))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", **ONNX))
     cluster.objects.delete("trainingjobs", "vision", "mnist")
     before = cluster.get("deployments")
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments") == before
     assert cluster.status["state"] == "Ready"
 
@@ -139,33 +139,27 @@ async def test_deleted_training_job_keeps_serving_and_a_new_one_rolls_out() -> N
     await cluster.settle()
     assert server_config(cluster)["source"]["sha256"] == "d" * 64, "the status remembers it"
 
-    train(cluster, training_job("Running"))
-    await cluster.settle()
+    await train(cluster, training_job("Running"))
     assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
-    train(cluster, training_job("Complete", exports=[export("Last", "e", "model.onnx")]))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", exports=[export("Last", "e", "model.onnx")]))
     assert server_config(cluster)["source"]["sha256"] == "e" * 64
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
 async def test_failed_retraining_is_reported_while_the_old_model_serves() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job("Complete", **ONNX))
-    await cluster.settle()
-    train(cluster, training_job("Failed"))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", **ONNX))
+    await train(cluster, training_job("Failed"))
     assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
     assert cluster.condition("Progressing") == ("False", "TrainingJobFailed")
     assert "the pods serve mnist (Last)" in cluster.message("Progressing")
-    train(cluster, training_job("Running"))
-    await cluster.settle()
+    await train(cluster, training_job("Running"))
     assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
 
 
 async def test_later_details_of_a_training_start_no_rollout() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job())
-    await cluster.settle()
+    await train(cluster, training_job())
     assert template(cluster)["spec"]["initContainers"][0]["command"] == ["epochal-trainer", "convert"]
     before = cluster.get("deployments")
     job = cluster.objects.get("trainingjobs", "vision", "mnist")
@@ -177,14 +171,12 @@ async def test_later_details_of_a_training_start_no_rollout() -> None:
 
 async def test_later_signature_digest_starts_no_rollout() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job("Complete", **ONNX | {"signature": {"uri": f"{FOLDER}/signature.json"}}))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", **ONNX | {"signature": {"uri": f"{FOLDER}/signature.json"}}))
     job = cluster.objects.get("trainingjobs", "vision", "mnist")
     results = job["status"]["results"] | ONNX
     cluster.objects.patch("trainingjobs", "vision", "mnist", {"status": {"results": results}}, subresource="status")
     before = cluster.get("deployments")
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments") == before
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
@@ -192,14 +184,12 @@ async def test_later_signature_digest_starts_no_rollout() -> None:
 async def test_other_model_of_a_deleted_training_waits() -> None:
     last = {"source": {"trainingJobRef": {"name": "mnist", "model": "Last"}}}
     cluster = await serving(**last)
-    train(cluster, training_job(models=[entry("model.keras", "c", 10), entry("best.keras", "d", 9)]))
-    await cluster.settle()
+    await train(cluster, training_job(models=[entry("model.keras", "c", 10), entry("best.keras", "d", 9)]))
     assert cluster.condition("Progressing") == ("True", "RolledOut")
     cluster.objects.delete("trainingjobs", "vision", "mnist")
     await cluster.settle()
     assert cluster.condition("Progressing") == ("True", "RolledOut")
-    cluster.change(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
-    await cluster.settle()
+    await cluster.update(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
     assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
     assert cluster.condition("Progressing") == cluster.condition("Reconciling") == ("True", "WaitsForTrainingJob")
     assert "the pods serve mnist (Last)" in cluster.message("Progressing")
@@ -214,7 +204,7 @@ async def test_best_trial_is_served_once_the_experiment_is_complete() -> None:
     def search(state: str, job: str, letter: str) -> None:
         one = training_job(models=[entry("model.keras", "c", 3), entry("best.keras", letter)])
         one["metadata"] |= {"name": job, "labels": {"epochal.dev/experiment": "search"}}
-        train(cluster, one)
+        put_training_job(cluster, one)
         best = {"trial": 1, "jobName": job, "value": "0.1"}
         status = {"state": state, "best": best}
         cluster.objects.patch("experiments", "vision", "search", {"status": status}, subresource="status")
@@ -246,8 +236,7 @@ async def test_best_trial_is_served_once_the_experiment_is_complete() -> None:
 async def test_failed_new_model_is_reported_while_the_old_model_serves() -> None:
     cluster = await serving()
     cluster.outcome = lambda _: failed_container(termination_message("CheckDiffers", "answers differ by 0.3"))
-    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": URI, "sha256": OTHER_SHA})
     assert (cluster.status["state"], cluster.status["readyReplicas"]) == ("Degraded", 1)
     assert cluster.condition("Ready") == ("True", "Serving")
     assert cluster.condition("Progressing") == ("False", "CheckDiffers")
@@ -256,8 +245,7 @@ async def test_failed_new_model_is_reported_while_the_old_model_serves() -> None
     assert cluster.events()[-1] == "CheckDiffers"
 
     cluster.outcome = lambda _: None
-    cluster.change(source={"uri": URI, "sha256": SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": URI, "sha256": SHA})
     assert (cluster.status["state"], len(cluster.pods())) == ("Ready", 1)
 
 
@@ -276,8 +264,7 @@ async def test_unconvertible_model_is_served_with_keras() -> None:
     assert "NotConvertible" in cluster.events()
     assert "with Keras" in cluster.message("Progressing")
     cluster.boot()
-    cluster.change(replicas=2)
-    await cluster.settle()
+    await cluster.update(replicas=2)
     assert server_config(cluster)["runtime"] == "Keras", "it is remembered"
     cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
     await cluster.reconcile()
@@ -288,11 +275,9 @@ async def test_operator_upgrade_restarts_no_pod() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2", scratch_limit="1Gi", labels=("team",))
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments") == before
-    cluster.change(resources={"limits": {"cpu": "2"}})
-    await cluster.settle()
+    await cluster.update(resources={"limits": {"cpu": "2"}})
     assert template(cluster)["spec"]["containers"][0]["image"] == "epochal-server:2"
 
 
@@ -304,8 +289,7 @@ async def test_large_network_policy_is_patched_only_after_a_change() -> None:
     await cluster.settle()
     before = cluster.get("networkpolicies")
     assert before["spec"]["ingress"] == rules["ingress"]
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("networkpolicies") == before
     cluster.objects.patch("networkpolicies", "vision", "digits", {"spec": {"ingress": [{}]}})
     await cluster.settle()
@@ -315,11 +299,9 @@ async def test_large_network_policy_is_patched_only_after_a_change() -> None:
 async def test_scaling_changes_only_replicas() -> None:
     cluster = await serving()
     before = template(cluster)
-    cluster.change(replicas=3)
-    await cluster.settle()
+    await cluster.update(replicas=3)
     assert (cluster.status["readyReplicas"], template(cluster)) == (3, before)
-    cluster.change(replicas=0)
-    await cluster.settle()
+    await cluster.update(replicas=0)
     assert cluster.status["state"] == "Stopped"
     assert cluster.condition("Ready") == ("False", "Stopped")
     assert cluster.events() == ["RolledOut", "Stopped"]
@@ -328,23 +310,18 @@ async def test_scaling_changes_only_replicas() -> None:
 async def test_each_rollout_has_one_event() -> None:
     cluster = await serving()
     for sha in (OTHER_SHA, SHA, OTHER_SHA):
-        cluster.change(source={"uri": URI, "sha256": sha})
-        await cluster.settle()
-        cluster.change(replicas=2)
-        await cluster.settle()
-        cluster.change(replicas=1)
-        await cluster.settle()
+        await cluster.update(source={"uri": URI, "sha256": sha})
+        await cluster.update(replicas=2)
+        await cluster.update(replicas=1)
     assert cluster.events() == ["RolledOut"] * 4
 
 
 async def test_paused_starts_no_rollout() -> None:
     cluster = await serving()
-    cluster.change(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
     assert cluster.condition("Progressing") == ("Unknown", "Paused")
     assert (cluster.status["state"], cluster.get("deployments")["spec"]["paused"]) == ("Ready", True)
-    cluster.change(paused=False)
-    await cluster.settle()
+    await cluster.update(paused=False)
     assert cluster.condition("Progressing") == ("True", "RolledOut")
     assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
@@ -358,8 +335,7 @@ async def test_manual_restart_is_kept_and_undo_is_corrected() -> None:
     await cluster.settle()
     assert cluster.get("deployments")["spec"] == after["spec"]
 
-    cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": KERAS, "sha256": OTHER_SHA})
     second = template(cluster)
     assert second["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] == "now"
     undone = cluster.get("deployments")
@@ -393,8 +369,7 @@ async def test_operator_upgrade_after_a_manual_restart_restarts_no_pod() -> None
     cluster.objects.patch("deployments", "vision", "digits", before)
     was = template(cluster)
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2")
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert template(cluster) == was
 
 
@@ -430,8 +405,7 @@ async def test_outdated_patch_is_not_applied() -> None:
         found.append(cluster.get("deployments")["spec"]["replicas"])
 
     cluster.refuse = pause
-    cluster.change(replicas=3)
-    await cluster.settle()
+    await cluster.update(replicas=3)
     assert cluster.get("deployments")["spec"]["replicas"] == 5
     assert 3 not in found
 
@@ -538,8 +512,7 @@ async def test_failed_webhook_on_update_is_reported_and_retried(status: int, ver
 async def test_second_change_during_a_rollout_wins() -> None:
     cluster = await serving(replicas=2)
     cluster.outcome = lambda _: failed_container(termination_message("ModelRefused", "no"))
-    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": URI, "sha256": OTHER_SHA})
     cluster.change(source={"uri": URI, "sha256": "c" * 64})
     await cluster.reconcile()
     assert cluster.condition("Progressing") == ("True", "RollingOut"), "what pods of before say counts no more"
@@ -553,11 +526,9 @@ async def test_missing_model_is_reported_once_pods_exist() -> None:
     cluster = await serving(replicas=0)
     assert cluster.status["state"] == "Stopped"
     cluster.outcome = lambda _: failed_container(termination_message("ModelNotFound", "there is none"))
-    cluster.change(replicas=2)
-    await cluster.settle()
+    await cluster.update(replicas=2)
     assert (cluster.status["state"], cluster.condition("Stalled")) == ("Failed", ("True", "ModelNotFound"))
-    cluster.change(replicas=0)
-    await cluster.settle()
+    await cluster.update(replicas=0)
     assert cluster.status["state"] == "Stopped"
 
 
@@ -565,8 +536,7 @@ async def test_deployment_in_deletion_is_cleanup() -> None:
     cluster = await serving()
     cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
     cluster.objects.delete("deployments", "vision", "digits")
-    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": URI, "sha256": OTHER_SHA})
     assert cluster.condition("Progressing") == ("False", "Cleanup")
     assert "Deployment is being deleted" in cluster.message("Progressing")
     assert (cluster.status["state"], cluster.condition("Ready")) == ("Updating", ("True", "Serving"))
@@ -579,8 +549,7 @@ async def test_deployment_in_deletion_is_cleanup() -> None:
 
 async def test_unneeded_child_is_deleted() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
-    cluster.change(autoscaling=None)
-    await cluster.settle()
+    await cluster.update(autoscaling=None)
     assert "horizontalpodautoscalers" not in cluster.owned()
 
 
@@ -610,8 +579,7 @@ async def test_rejected_delete_blocks_nothing_and_is_reported(resource: str) -> 
 async def test_invalid_spec_changes_no_child() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
-    cluster.change(replicas=-1)
-    await cluster.settle()
+    await cluster.update(replicas=-1)
     assert cluster.get("deployments") == before
     assert cluster.condition("Progressing") == ("False", "InvalidSpec")
     assert cluster.condition("Ready") == ("True", "Serving")
@@ -622,16 +590,13 @@ async def test_invalid_spec_changes_no_child() -> None:
 async def test_invalid_spec_applies_mutable_fields() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
     before = template(cluster)
-    cluster.change(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
     assert cluster.status["display"]["ready"] == "3/3"
-    cluster.change(paused=True)
-    await cluster.settle()
+    await cluster.update(paused=True)
     spec = cluster.get("deployments")["spec"]
     assert (spec["replicas"], spec["paused"], template(cluster)) == (3, True, before)
     assert cluster.condition("Progressing") == ("False", "InvalidSpec")
-    cluster.change(replicas=2, paused="yes")
-    await cluster.settle()
+    await cluster.update(replicas=2, paused="yes")
     spec = cluster.get("deployments")["spec"]
     assert (spec["replicas"], spec["paused"]) == (2, True)
 
@@ -642,8 +607,7 @@ async def test_missing_storage_endpoint_creates_nothing() -> None:
     await cluster.settle()
     assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
     assert (cluster.status["state"], cluster.owned()) == ("Failed", set())
-    cluster.change(storage={"endpoint": "https://s3.example.com", "secretRef": {"name": "credentials"}})
-    await cluster.settle()
+    await cluster.update(storage={"endpoint": "https://s3.example.com", "secretRef": {"name": "credentials"}})
     assert cluster.status["state"] == "Ready"
 
 
@@ -657,8 +621,7 @@ async def test_removed_storage_endpoint_keeps_the_url() -> None:
 async def test_removed_storage_endpoint_still_scales() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
-    cluster.change(replicas=2)
-    await cluster.settle()
+    await cluster.update(replicas=2)
     assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
     assert cluster.status["display"]["ready"] == "2/2"
 
