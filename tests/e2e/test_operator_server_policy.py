@@ -141,7 +141,7 @@ def probe(**fields: Any) -> Spoil:
         (volume("more", secret={"secretName": "any"}), f"{POD}.volumes: must be configMap"),
         (volume("more", hostPath={"path": "/"}), f"{POD}.volumes: must be configMap"),
         (volume("more", projected={"sources": []}), f"{POD}.volumes: must be configMap"),
-        (on_template(labels={"app": "payments"}), "spec.template.metadata.labels: must be of nobody"),
+        (on_template(labels={"app": "payments"}), "spec.template.metadata.labels: must be labels of Epochal"),
         (on_template(annotations={"vault.example.com/role": "x"}), "spec.template.metadata.annotations: must be"),
     ],
 )  # fmt: skip

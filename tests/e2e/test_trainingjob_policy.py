@@ -177,5 +177,5 @@ def test_a_job_in_an_unwatched_namespace_is_admitted_with_a_warning(namespace: N
 
     with applied("watchwarning", {"imageRegistry": "localhost", "watchNamespaces": ["elsewhere"]}, namespace):
         warning = wait("the warning", warned, seconds=30)
-    assert f"nobody serves TrainingJobs in {namespace.name}, so nothing will happen" in warning
-    assert "watches elsewhere (watchNamespaces of its chart)" in warning
+    assert f"no operator reconciles TrainingJobs in {namespace.name}" in warning
+    assert "watches elsewhere (Helm value watchNamespaces)" in warning

@@ -4,56 +4,51 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-_FIELDS, _COUNTS, _ITEMS = "fields", "counts", "items"
 
-
-def columns(values: Sequence[Any]) -> Any:
+def to_columns(values: Sequence[Any]) -> Any:
     """Return JSON values as columns: one column for each field, or for the items of lists.
 
     Args:
         values: The values. In objects, an empty field is equivalent to an absent one.
     """
-    if _are(values, dict):
-        names = dict.fromkeys(name for one in values if one for name in one)
-        return {_FIELDS: {name: columns([(one or {}).get(name) for one in values]) for name in names}}
-    if _are(values, list):
-        return {
-            _COUNTS: [len(one or []) for one in values],
-            _ITEMS: columns([item for one in values for item in one or []]),
-        }
+    if _are_all(values, dict):
+        names = dict.fromkeys(name for value in values for name in value or {})
+        return {"fields": {name: to_columns([(value or {}).get(name) for value in values]) for name in names}}
+    if _are_all(values, list):
+        items = [item for value in values for item in value or []]
+        return {"counts": [len(value or []) for value in values], "items": to_columns(items)}
     return list(values)
 
 
-def rows(packed: Any) -> list[Any]:
+def from_columns(columns: Any) -> list[Any]:
     """Return the values from their columns.
 
     Args:
-        packed: The result of `columns`, which may be damaged.
+        columns: The result of `to_columns`, which may be damaged.
 
     Raises:
         ValueError: If the columns do not match each other.
     """
-    match packed:
+    match columns:
         case list():
-            return packed
+            return columns
         case {"fields": dict(fields)}:
-            found = zip(*map(rows, fields.values()), strict=True)
-            return [{name: one for name, one in zip(fields, row, strict=True) if _is_there(one)} for row in found]
+            rows = zip(*map(from_columns, fields.values()), strict=True)
+            return [
+                {name: value for name, value in zip(fields, row, strict=True) if value not in (None, {}, [])}
+                for row in rows
+            ]
         case {"counts": list(counts), "items": items}:
-            rest = iter(rows(items))
-            lists = [list(islice(rest, count)) for count in counts]
-            if [*map(len, lists)] != counts or [*rest]:
+            remaining = iter(from_columns(items))
+            lists = [list(islice(remaining, count)) for count in counts]
+            if [*map(len, lists)] != counts or [*remaining]:
                 raise ValueError("columns must have as many items as are counted")
             return lists
     raise ValueError("columns must be lists, fields of columns, or counts and items")
 
 
-def _are(values: Sequence[Any], kind: type) -> bool:
+def _are_all(values: Sequence[Any], kind: type) -> bool:
     """Return whether all values are of a type or None, and at least one is not empty."""
-    return any(isinstance(one, kind) and one for one in values) and all(
-        one is None or isinstance(one, kind) for one in values
+    return any(isinstance(value, kind) and value for value in values) and all(
+        value is None or isinstance(value, kind) for value in values
     )
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and value not in ({}, [])

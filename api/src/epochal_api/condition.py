@@ -14,7 +14,7 @@ Text = Annotated[str, AfterValidator(lambda text: printable(text, instead=" "))]
 
 
 Uri = Annotated[str, Field(max_length=2048)]
-Figure = Annotated[str, Field(max_length=64)]
+NumberText = Annotated[str, Field(max_length=64)]
 """A number as text: the API has no floats."""
 MachineReason = Annotated[str, Field(max_length=128)]
 

@@ -11,13 +11,17 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic.alias_generators import to_camel
 
-from epochal_api import experiment, experiment_ledger, modelserver, printer_columns, trainingjob
-from epochal_api.experiment import Experiment
-from epochal_api.experiment_ledger import ExperimentLedger
+from epochal_api import printer_columns
+from epochal_api.experiment import ledger as experiment_ledger
+from epochal_api.experiment import spec as experiment
+from epochal_api.experiment.ledger import ExperimentLedger
+from epochal_api.experiment.spec import Experiment
 from epochal_api.kind import GROUP, VERSION, KubernetesObject
 from epochal_api.model import Model
-from epochal_api.modelserver import ModelServer
-from epochal_api.trainingjob import TrainingJob
+from epochal_api.modelserver import spec as modelserver
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.trainingjob import spec as trainingjob
+from epochal_api.trainingjob.spec import TrainingJob
 
 
 class Kind(NamedTuple):
@@ -62,28 +66,28 @@ _SCALE = {
 """Paths for the scale subresource. A HorizontalPodAutoscaler finds the pods by the selector."""
 
 
-def _merged(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Return a schema node with its reference resolved and without "or null": in Kubernetes, null fields are absent."""
     if "$ref" in node:
         target = definitions[node["$ref"].rsplit("/", 1)[-1]]
-        return _merged({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
+        return _resolve({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
     if "anyOf" in node and not node.get("x-kubernetes-int-or-string"):
-        (some,) = (option for option in node["anyOf"] if option.get("type") != "null")
-        return _merged({**some, **{key: value for key, value in node.items() if key != "anyOf"}}, definitions)
+        (target,) = (option for option in node["anyOf"] if option.get("type") != "null")
+        return _resolve({**target, **{key: value for key, value in node.items() if key != "anyOf"}}, definitions)
     return node
 
 
-def _structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def _to_structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Return a schema node in the structural form of Kubernetes: references inlined, no null, no titles."""
     result: dict[str, Any] = {}
-    for key, value in _merged(node, definitions).items():
+    for key, value in _resolve(node, definitions).items():
         match key:
             case "properties":
-                result[key] = {name: _structural(sub, definitions) for name, sub in value.items()}
-            case "items":
-                result[key] = _structural(value, definitions)
-            case "additionalProperties" if isinstance(value, dict):
-                result[key] = _structural(value, definitions)
+                result[key] = {name: _to_structural(sub, definitions) for name, sub in value.items()}
+            case "items" | "additionalProperties" if isinstance(value, dict):
+                result[key] = _to_structural(value, definitions)
+            case "description":
+                result[key] = " ".join(value.split())
             case "const":
                 result["enum"] = [value]
             case "title" | "additionalProperties" | "propertyNames" | "$defs":
@@ -107,7 +111,7 @@ def schema(model: type[Model], content: str = "spec") -> dict[str, Any]:
         content: The required field of each object.
     """
     raw = model.model_json_schema(mode="validation")
-    root = _structural(raw, raw.get("$defs", {}))
+    root = _to_structural(raw, raw.get("$defs", {}))
     root["description"] = model.__doc__
     root["properties"]["metadata"] = {"type": "object"}
     for name in ("api_version", "kind"):
@@ -140,7 +144,7 @@ def custom_resource_definition(kind: Kind) -> dict[str, Any]:
     }
 
 
-class _Plain(yaml.SafeDumper):
+class _ExpandingDumper(yaml.SafeDumper):
     """Writes repeated values in full: anchors are hard to read and to compare."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
@@ -148,14 +152,10 @@ class _Plain(yaml.SafeDumper):
 
 
 def main(folder: str) -> None:
-    """Write the CustomResourceDefinitions of all kinds into a folder, one file each.
-
-    Args:
-        folder: Path of the folder.
-    """
+    """Write the CustomResourceDefinitions of all kinds into a folder, one file each."""
     for kind in ALL_KINDS:
         text = yaml.dump(
-            custom_resource_definition(kind), Dumper=_Plain, sort_keys=False, width=120, allow_unicode=True
+            custom_resource_definition(kind), Dumper=_ExpandingDumper, sort_keys=False, width=120, allow_unicode=True
         )
         path = Path(folder, f"{definition_name(kind)}.yaml")
         path.write_text(f"# Generated by `make manifests` from the models in api/.\n{text}")

@@ -47,21 +47,21 @@ class InvalidObject(ValueError):
         super().__init__(printable(message))
 
 
-def dns_label(max_length: int, owned: str) -> Rule:
+def dns_label_rule(max_length: int, owned_objects: str) -> Rule:
     """Return the rule that an object's name is a DNS label and short enough for the names of the objects that it owns.
 
     Args:
         max_length: Maximum characters.
-        owned: The owned objects that are named after it, for the message.
+        owned_objects: The owned objects that are named after it, for the message.
     """
     return Rule(
         f"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= {max_length}",
         f"metadata.name must be a DNS label of at most {max_length} characters (a-z, 0-9, -), because the names of its "
-        f"{owned} begin with it",
+        f"{owned_objects} begin with it",
     )
 
 
-def immutable_fields(
+def immutability_rules(
     spec: type[Model], mutable: Container[str], *, not_started: str, message: Callable[[str], str]
 ) -> Iterator[Rule]:
     """Yield a rule for each field of the spec that is immutable after the start.
@@ -76,10 +76,12 @@ def immutable_fields(
         if name in mutable:
             continue
         field = to_camel(name)
-        same = f"self.spec.{field} == oldSelf.spec.{field}"
+        unchanged = f"self.spec.{field} == oldSelf.spec.{field}"
         if info.default is None:
-            same = f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {same})"
-        yield Rule(f"{not_started} || ({same})", message(field))
+            unchanged = (
+                f"has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || {unchanged})"
+            )
+        yield Rule(f"{not_started} || ({unchanged})", message(field))
 
 
 class KubernetesObject(Model):
@@ -98,27 +100,19 @@ class KubernetesObject(Model):
 AnyKind = TypeVar("AnyKind", bound=KubernetesObject)
 
 
-def read(model: type[AnyKind], document: Any, refused: type[InvalidObject]) -> AnyKind:
-    """Parse and validate an object.
-
-    Args:
-        model: Model of the kind.
-        document: The object as plain JSON or YAML values.
-        refused: Type of the error to raise.
-
-    Returns:
-        The object with all defaults.
+def parse_object(model: type[AnyKind], document: Any, error_type: type[InvalidObject]) -> AnyKind:
+    """Return an object with all defaults, from plain JSON or YAML values.
 
     Raises:
-        InvalidObject: If it violates a rule. The message contains each field, the value found and the value expected.
+        InvalidObject: As `error_type`, if the object violates a rule. The message has a line for each field with the
+            expected value and the value found.
     """
     name = model.__name__
     if not isinstance(document, dict):
-        raise refused(f"must be {'an' if name[0] in 'AEIOU' else 'a'} {name}, found {type(document).__name__}")
+        raise error_type(f"must be {'an' if name[0] in 'AEIOU' else 'a'} {name}, found {type(document).__name__}")
     if (kind := document.get("kind")) != name or document.get("apiVersion") != API_VERSION:
-        found = f"{document.get('apiVersion')}, kind {kind}"
-        raise refused(f"must be {API_VERSION}, kind {name}; found {found}")
+        raise error_type(f"must be {API_VERSION}, kind {name}; found {document.get('apiVersion')}, kind {kind}")
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise refused("\n".join(field_errors(error, show_found=True))) from None
+        raise error_type("\n".join(field_errors(error, show_found=True))) from None

@@ -61,15 +61,15 @@ def field_errors(error: ValidationError, *, show_found: bool = False) -> list[st
             of the expected document.
     """
     lines = []
-    for fault in error.errors(include_url=False):
+    for detail in error.errors(include_url=False):
         path = ""
-        for part in fault["loc"]:
+        for part in detail["loc"]:
             path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        message = fault["msg"].removeprefix("Value error, ")
-        found = fault["input"]
-        shown = show_found and not isinstance(found, dict | list)
-        where = f"{path.lstrip('.')}: " if path else ""
-        lines.append(f"{where}{message}{f', found {str(found)[:80]!r}' if shown else ''}")
+        message = detail["msg"].removeprefix("Value error, ")
+        found = detail["input"]
+        suffix = f", found {str(found)[:80]!r}" if show_found and not isinstance(found, dict | list) else ""
+        prefix = f"{path.lstrip('.')}: " if path else ""
+        lines.append(f"{prefix}{message}{suffix}")
     return lines
 
 
@@ -85,29 +85,26 @@ class Rule(NamedTuple):
     message: str
 
     def require(self, *, holds: bool, found: str = "") -> None:
-        """Check the rule when an object is parsed, as the API server does when it is applied.
+        """Raise ValueError if the rule does not hold, as the API server refuses an object that violates it.
 
         Args:
             holds: Whether the rule holds.
             found: The invalid value for the message; empty to omit it.
-
-        Raises:
-            ValueError: If the rule does not hold.
         """
         if not holds:
             raise ValueError(f"{self.message}, found {found}" if found else self.message)
 
 
-def one_given(*values: object) -> bool:
+def is_one_set(*values: object) -> bool:
     """Return whether exactly one value is not None, like the CEL expression of `exactly_one`."""
     return sum(value is not None for value in values) == 1
 
 
 def exactly_one(*fields: str) -> Rule:
     """Return the rule that exactly one field is set."""
-    given = ", ".join(f"has(self.{field})" for field in fields)
+    has_fields = ", ".join(f"has(self.{field})" for field in fields)
     names = f"{', '.join(fields[:-1])} and {fields[-1]}"
-    return Rule(f"[{given}].filter(given, given).size() == 1", f"give exactly one of {names}")
+    return Rule(f"[{has_fields}].filter(given, given).size() == 1", f"give exactly one of {names}")
 
 
 def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
@@ -142,7 +139,7 @@ def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
     }
 
 
-LATER: Any = Field(json_schema_extra={"default": None})
+UNSTORED_DEFAULT: Any = Field(json_schema_extra={"default": None})
 """Marks a field that was added later, with a default that the API server does not store: an earlier operator or trainer
 would refuse the field, and accepts objects without it."""
 
@@ -160,12 +157,12 @@ _SUFFIXED = re.compile(r"(?P<number>.+?)(?P<suffix>[KMGTPE]i|[numkKMGTPE]?)")
 _POWERS = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 
 
-def number_of(quantity: str) -> Decimal:
+def quantity_value(quantity: str) -> Decimal:
     """Return the number in a Quantity, as Kubernetes parses it."""
-    found = _SUFFIXED.fullmatch(quantity)
-    assert found is not None  # noqa: S101 - the model has refused other values
-    suffix = found["suffix"]
-    return Decimal(found["number"]) * Decimal(1024 if suffix.endswith("i") else 1000) ** _POWERS[suffix.rstrip("i")]
+    match = _SUFFIXED.fullmatch(quantity)
+    assert match is not None  # noqa: S101 - the model has refused other values
+    suffix = match["suffix"]
+    return Decimal(match["number"]) * Decimal(1024 if suffix.endswith("i") else 1000) ** _POWERS[suffix.rstrip("i")]
 
 
 Count = Annotated[int, Field(ge=0, le=2**53)]

@@ -7,7 +7,7 @@ JOB_ANNOTATION = "epochal.dev/job"
 CA_ANNOTATION = "epochal.dev/progress-ca"
 """Annotation of the pod with the certificate authorities of the progress endpoint: PEM, mounted as PROGRESS_CA_FILE."""
 REPORT_ANNOTATION = "epochal.dev/report"
-"""Annotation of a pod that writes an Experiment's report: see experiment_report, mounted as REPORT_FILE."""
+"""Annotation of a pod that writes an Experiment's report: see experiment.report, mounted as REPORT_FILE."""
 
 JOB_FILE = "/etc/epochal/job.json"
 REPORT_FILE = "/etc/epochal/report"

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from epochal_api.condition import Figure
+from epochal_api.condition import NumberText
 from epochal_api.model import StatusModel
 
 
@@ -22,7 +22,7 @@ class Display(StatusModel):
 class ExperimentDisplay(StatusModel):
     """Values for `kubectl get`, formatted for users."""
 
-    trials: Figure | None = None
+    trials: NumberText | None = None
     """Trials so far and in total, such as 23/60."""
     best: Annotated[str, Field(max_length=256)] | None = None
     """Best value so far, such as val_accuracy 0.9921."""
@@ -37,18 +37,10 @@ class ServerDisplay(StatusModel):
     """Ready and desired pods, such as 2/2."""
 
 
-def _column(name: str, path: str, description: str, *, of: str = "string", wide: bool = False) -> dict[str, Any]:
-    """Return a printer column.
-
-    Args:
-        name: Heading of the column.
-        path: JSON path of the value in the object.
-        description: Description of the value.
-        of: Type of the values: string, integer or date.
-        wide: Whether only `-o wide` shows the column.
-    """
+def _column(name: str, path: str, description: str, *, type_: str = "string", wide: bool = False) -> dict[str, Any]:
+    """Return a printer column; `kubectl get` shows a wide column only with `-o wide`."""
     priority = {"priority": 1} if wide else {}
-    return {"name": name, "type": of, "jsonPath": path, **priority, "description": description}
+    return {"name": name, "type": type_, "jsonPath": path, **priority, "description": description}
 
 
 def _reason(column: str, condition: str, description: str) -> dict[str, Any]:
@@ -56,7 +48,7 @@ def _reason(column: str, condition: str, description: str) -> dict[str, Any]:
 
 
 _STATE = _column("State", ".status.state", "State of the object.")
-_AGE = _column("Age", ".metadata.creationTimestamp", "Time since creation.", of="date")
+_AGE = _column("Age", ".metadata.creationTimestamp", "Time since creation.", type_="date")
 _READY = _reason("Reason", "Ready", "Reason of the condition Ready.")
 
 TRAINING_JOBS = (
@@ -66,19 +58,19 @@ TRAINING_JOBS = (
     _column("ETA", ".status.display.eta", "Expected time until the training ends, as of the last report."),
     _AGE,
     _READY,
-    _column("Attempt", ".status.attempt", "1 + the number of restarts.", of="integer", wide=True),
-    _column("GPUs", ".status.gpus", "Requested GPUs.", of="integer", wide=True),
-    _column("Parameters", ".status.network.parameters", "Weights of the network.", of="integer", wide=True),
+    _column("Attempt", ".status.attempt", "1 + the number of restarts.", type_="integer", wide=True),
+    _column("GPUs", ".status.gpus", "Requested GPUs.", type_="integer", wide=True),
+    _column("Parameters", ".status.network.parameters", "Weights of the network.", type_="integer", wide=True),
     _column("Model", ".status.results.model", "URI of the trained model.", wide=True),
 )
 EXPERIMENTS = (
     _STATE,
     _column("Trials", ".status.display.trials", "Trials so far and in total."),
-    _column("Running", ".status.trials.running", "Trials that are being trained.", of="integer"),
+    _column("Running", ".status.trials.running", "Trials that are being trained.", type_="integer"),
     _column("Best", ".status.display.best", "Best value so far."),
     _AGE,
     _READY,
-    _column("Failed", ".status.trials.failed", "Failed trials.", of="integer", wide=True),
+    _column("Failed", ".status.trials.failed", "Failed trials.", type_="integer", wide=True),
     _column("Method", ".spec.search.method", "How parameters are selected.", wide=True),
 )
 MODEL_SERVERS = (

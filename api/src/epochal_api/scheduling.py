@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, number_of
+from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, quantity_value
 from epochal_api.pod import LEAST_MEMORY
 
-_GPU = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
+_GPU_RESOURCE = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
 LabelText = Annotated[str, StringConstraints(max_length=63)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
@@ -16,13 +16,14 @@ ResourceList = Annotated[dict[LabelKey, Quantity], Field(max_length=32)]
 _MIB = 2**20
 
 
-def _enough_memory(limits: dict[str, str]) -> dict[str, str]:
-    limit = limits.get("memory")
-    if limit is not None and 0 < (found := number_of(limit)) < LEAST_MEMORY:
-        least = f"{LEAST_MEMORY // _MIB}Mi"
-        needs = f"{least}, which the trainer needs before it reads any data"
-        unit = "; did you forget the unit, such as Mi or Gi?" if found < _MIB else ""
-        raise ValueError(f"memory must be at least {needs}, found {limit!r}{unit}")
+def _check_memory_limit(limits: dict[str, str]) -> dict[str, str]:
+    limit = limits.get("memory", "0")
+    if 0 < quantity_value(limit) < LEAST_MEMORY:
+        hint = "; did you forget the unit, such as Mi or Gi?" if quantity_value(limit) < _MIB else ""
+        raise ValueError(
+            f"memory must be at least {LEAST_MEMORY // _MIB}Mi, which the trainer needs before it reads any data, "
+            f"found {limit!r}{hint}"
+        )
     return limits
 
 
@@ -31,15 +32,15 @@ class Resources(Model):
 
     requests: ResourceList = {}
     """Requests for the scheduler, such as {cpu: "1", memory: 2Gi}."""
-    limits: Annotated[ResourceList, AfterValidator(_enough_memory)] = {}
+    limits: Annotated[ResourceList, AfterValidator(_check_memory_limit)] = {}
     """Limits of the worker, such as {memory: 4Gi}. The memory must be at least 282Mi, which Keras needs before it reads
-    any data, or 0 for no limit. GPUs are requested here: {nvidia.com/gpu: 1}."""
+    any data, or 0 for no limit. GPUs are requested here, such as {nvidia.com/gpu: 1}."""
 
     @property
     def gpus(self) -> int:
         """Number of GPUs (or GPU slices) that the worker requests, at most the largest integer of the API."""
-        asked = sum(int(count) for name, count in self.limits.items() if _GPU.match(name) and count.isdigit())
-        return min(asked, 2**63 - 1)
+        counts = (count for name, count in self.limits.items() if _GPU_RESOURCE.match(name) and count.isdigit())
+        return min(sum(map(int, counts)), 2**63 - 1)
 
 
 class Toleration(Model):
@@ -63,9 +64,9 @@ class Placement(Model):
     priority_class_name: ObjectName | None = None
     """PriorityClass of the pods."""
     node_selector: Annotated[dict[LabelKey, LabelText], Field(max_length=64)] = {}
-    """Labels that a node must have."""
+    """Labels that a node must have, such as {disktype: ssd}."""
     tolerations: Annotated[list[Toleration], Field(max_length=64)] = []
-    """Taints that the pods tolerate."""
+    """Taints that the pods tolerate, such as [{key: nvidia.com/gpu, operator: Exists}]."""
     affinity: Annotated[dict[str, Any], WithJsonSchema({"type": "object", PRESERVE: True})] | None = None
     """Affinity of the pods, as in a pod's own spec.affinity."""
     runtime_class_name: ObjectName | None = None
@@ -78,4 +79,4 @@ class Scheduling(Placement):
     """When and where the pods may run: except for queueName, the pod fields with the same names."""
 
     queue_name: Annotated[str, StringConstraints(max_length=63, pattern=NAME_PATTERN)] | None = None
-    """LocalQueue of Kueue that admits the job. Kueue then starts and stops it. Default: the job starts at once."""
+    """LocalQueue of Kueue that admits the job. Kueue then starts and stops the job. Default: the job starts at once."""

@@ -21,7 +21,7 @@ MAX_CLASSES = 4096
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
 ClassName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE_PATTERN)]
-Which = Literal["Best", "Last"]
+ModelChoice = Literal["Best", "Last"]
 """Which model of a training: the model of its best epoch, or of its last epoch."""
 
 
@@ -63,7 +63,7 @@ class ImageSpec(TolerantModel):
     use `lowest` and `highest` for all channels."""
 
     @model_validator(mode="after")
-    def _one_for_each_channel(self) -> Self:
+    def _check_ranges(self) -> Self:
         if self.ranges is not None and len(self.ranges) != self.channels:
             raise ValueError(
                 f"ranges: found {len(self.ranges)}, expected {self.channels}, a range for each channel: "
@@ -92,7 +92,7 @@ class ExportedFile(TolerantModel):
 class ModelFiles(TolerantModel):
     """The files of a model."""
 
-    model: Which
+    model: ModelChoice
     """Which model. If the best epoch is the last one, only Last exists, which is also the best."""
     keras: ExportedFile
     """The Keras file."""
@@ -126,5 +126,5 @@ class Signature(TolerantModel):
 
     def digest(self) -> str:
         """Return a digest of the request and response format, independent of the model files."""
-        said = self.model_dump_json(include={"inputs", "outputs", "classes", "probabilities", "image"})
-        return hashlib.sha256(said.encode()).hexdigest()
+        text = self.model_dump_json(include={"inputs", "outputs", "classes", "probabilities", "image"})
+        return hashlib.sha256(text.encode()).hexdigest()

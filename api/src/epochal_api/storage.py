@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from epochal_api.model import LATER, Model, ObjectName, Rule, cel, matching, one_given
+from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, Rule, cel, is_one_set, matching
 from epochal_api.text import PRINTABLE_PATTERN
 
 BUCKET_PATTERN = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -117,7 +117,7 @@ class _Objects(Model):
     """Object with the labels (idx), below data.prefix."""
 
     @model_validator(mode="after")
-    def _features_and_labels(self) -> Self:
+    def _check_features_and_labels(self) -> Self:
         _FEATURES_AND_LABELS.require(holds=(self.features is None) == (self.labels is None))
         return self
 
@@ -133,7 +133,7 @@ class DataSet(_Objects):
     model_config = ConfigDict(json_schema_extra=cel(_OBJECT_OR_FEATURES, _FEATURES_AND_LABELS))
 
     @model_validator(mode="after")
-    def _object_or_features(self) -> Self:
+    def _check_object_or_features(self) -> Self:
         _OBJECT_OR_FEATURES.require(holds=(self.object is None) != (self.features is None))
         return self
 
@@ -166,13 +166,13 @@ class Validation(_Objects):
     ) = None
     """Fraction of the training set for validation, as a string such as "0.166": its last part, in the order of the
     data, unless stratify or data.shuffle is set."""
-    stratify: Annotated[bool, LATER] = False
+    stratify: Annotated[bool, UNSTORED_DEFAULT] = False
     """Whether each class contributes its share to a split, drawn by training.seed. It needs labels with one class for
     each sample: class indices, one-hot rows, or 0 and 1. Default: false."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        _ONE_SOURCE.require(holds=one_given(self.split, self.object, self.features))
+    def _check_source(self) -> Self:
+        _ONE_SOURCE.require(holds=is_one_set(self.split, self.object, self.features))
         _STRATIFY_WITH_SPLIT.require(holds=not self.stratify or self.split is not None)
         return self
 
@@ -198,7 +198,7 @@ class Data(Model):
     """Data set to train on."""
     validation: Validation | None = None
     """Data for validation after each epoch. Default: none."""
-    shuffle: Annotated[bool, LATER] = False
+    shuffle: Annotated[bool, UNSTORED_DEFAULT] = False
     """Whether the samples of the training set are shuffled by training.seed before validation.split takes the last part
     of them: for data sorted by class. Without a split it has no effect. In each epoch the batches are drawn in a new
     order in any case. Default: false."""
@@ -223,7 +223,7 @@ class Results(Model):
     """Bucket for the results. It must exist and be writable; it is checked before training starts."""
     prefix: Prefix = ""
     """Folder in the bucket in which the job writes to NAMESPACE/NAME/UID/. Default: none."""
-    best: Annotated[bool, LATER] = True
+    best: Annotated[bool, UNSTORED_DEFAULT] = True
     """Whether the model of the best epoch is stored as best.keras, if model.keras contains another epoch.
     training.monitor defines the best epoch. A copy of the weights is kept in memory for it. Default: true."""
     exports: Annotated[

@@ -18,7 +18,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- $fixed := index . 0 | fromYaml -}}
 {{- range $key, $_ := index . 1 -}}
 {{- if hasKey $fixed $key -}}
-{{- fail (printf "%s: must not repeat a key of the chart, found %s; take another key" (index $ 2) $key) -}}
+{{- fail (printf "%s: must not repeat a key of the chart, found %s: use another key" (index $ 2) $key) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml (index . 1) -}}
@@ -35,7 +35,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- $name := $image.repository -}}
 {{- with $root.Values.imageRegistry }}{{ $name = printf "%s/%s" (trimSuffix "/" .) $name }}{{ end -}}
 {{- if not (regexMatch "^(localhost|[^/]*[.:][^/]*)/" $name) -}}
-{{- fail (printf "imageRegistry: name the registry that holds the images, such as registry.example.com/team, or name it in %s.repository: found %s, which is of no registry" (index . 1) $name) -}}
+{{- fail (printf "imageRegistry: required, such as registry.example.com/team, unless %s.repository contains a registry: found %s" (index . 1) $name) -}}
 {{- end -}}
 {{ $name }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ end -}}
 {{- end -}}
@@ -45,11 +45,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- $names := dict -}}
 {{- range . -}}
 {{- if regexMatch "^([^/]*\\.)?(kubernetes\\.io|k8s\\.io|epochal\\.dev)/|^(controller-uid|job-name)$" . -}}
-{{- fail (printf "metricLabels: must hold labels that are anybody's to give, found %s, by which Kubernetes or Epochal find pods" .) -}}
+{{- fail (printf "metricLabels: must not contain labels by which Kubernetes or Epochal select pods, found %s" .) -}}
 {{- end -}}
 {{- $name := regexReplaceAll "[^a-zA-Z0-9_]" . "_" | printf "label_%s" -}}
 {{- if hasKey $names $name -}}
-{{- fail (printf "metricLabels: must not hold both %s and %s, which are both called %s in Prometheus" (get $names $name) . $name) -}}
+{{- fail (printf "metricLabels: must not hold both %s and %s, which both become %s in Prometheus" (get $names $name) . $name) -}}
 {{- end -}}
 {{- $_ := set $names $name . -}}
 {{- end -}}
@@ -142,7 +142,7 @@ false
 {{- $rules | toJson -}}
 {{- end -}}
 
-{{/* Rules of pods that an operator writes, whatever they run; `containers` are all that they have. */}}
+{{/* Rules for all pods that the operator writes; `containers` includes init containers. */}}
 {{- define "epochal.restrictedPods" -}}
 - expression: >-
     variables.settled || !(variables.pod.?hostNetwork.orValue(false) || variables.pod.?hostPID.orValue(false)
@@ -157,7 +157,7 @@ false
     && dyn(variables.pod.securityContext).all(key, key in ['runAsNonRoot', 'runAsUser', 'runAsGroup', 'fsGroup', 'seccompProfile']))
   message: >-
     spec.template.spec.securityContext: must set runAsNonRoot, a runAsUser other than 0 and the seccompProfile RuntimeDefault, and
-    nothing beside them but runAsGroup and fsGroup
+    no other fields except runAsGroup and fsGroup
 - expression: >-
     variables.settled || variables.containers.all(container, has(container.securityContext)
     && !container.securityContext.?allowPrivilegeEscalation.orValue(true)
@@ -169,15 +169,15 @@ false
     ['allowPrivilegeEscalation', 'readOnlyRootFilesystem', 'capabilities', 'procMount']))
   message: >-
     spec.template.spec.containers: must have a securityContext with allowPrivilegeEscalation false, readOnlyRootFilesystem true and
-    capabilities {drop: [ALL]}, and nothing beside them
+    capabilities {drop: [ALL]}, and no other fields
 - expression: >-
     variables.settled || variables.containers.all(container, container.?env.orValue([]).all(variable,
     variable.name in ['EPOCHAL_PROGRESS_URL', 'EPOCHAL_ACCESS_KEY', 'EPOCHAL_SECRET_KEY', 'EPOCHAL_SESSION_TOKEN']
     && dyn(variable.?valueFrom.orValue({})).all(key, key == 'secretKeyRef')
     && variable.?valueFrom.?secretKeyRef.?key.orValue('accessKey') in ['accessKey', 'secretKey', 'sessionToken']))
   message: >-
-    spec.template.spec.containers: must set no variable in env but EPOCHAL_PROGRESS_URL, EPOCHAL_ACCESS_KEY, EPOCHAL_SECRET_KEY and
-    EPOCHAL_SESSION_TOKEN, from no other keys of a Secret than accessKey, secretKey and sessionToken
+    spec.template.spec.containers: must set no variable in env except EPOCHAL_PROGRESS_URL, EPOCHAL_ACCESS_KEY, EPOCHAL_SECRET_KEY
+    and EPOCHAL_SESSION_TOKEN, and only from the keys accessKey, secretKey and sessionToken of a Secret
 {{- end -}}
 
 {{/* The operator's service account as the subject of a binding. */}}

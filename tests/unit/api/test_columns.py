@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.columns import columns, rows
+from epochal_api.columns import from_columns, to_columns
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -19,12 +19,12 @@ COLUMNS = {
 }
 
 
-def test_what_is_of_one_kind_stands_together() -> None:
-    assert columns(TRIALS) == COLUMNS
+def test_to_columns() -> None:
+    assert to_columns(TRIALS) == COLUMNS
 
 
-def test_columns_are_rows_again() -> None:
-    assert rows(COLUMNS) == TRIALS
+def test_from_columns() -> None:
+    assert from_columns(COLUMNS) == TRIALS
 
 
 LEAVES = some.none() | some.integers() | some.text(max_size=3)
@@ -36,7 +36,7 @@ ROWS = some.recursive(
 
 
 def without_empty(value: Any) -> Any:
-    """Returns a value without fields that hold nothing."""
+    """Return a value without empty fields."""
     if isinstance(value, dict):
         found = {name: without_empty(one) for name, one in value.items()}
         return {name: one for name, one in found.items() if one not in (None, {}, [])}
@@ -44,8 +44,8 @@ def without_empty(value: Any) -> Any:
 
 
 @given(some.lists(ROWS, max_size=4))
-def test_whatever_rows_there_are_they_come_back_but_for_what_is_empty(given_rows: list[Any]) -> None:
-    assert without_empty(rows(columns(given_rows))) == without_empty(given_rows)
+def test_round_trip_of_any_rows(given_rows: list[Any]) -> None:
+    assert without_empty(from_columns(to_columns(given_rows))) == without_empty(given_rows)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_whatever_rows_there_are_they_come_back_but_for_what_is_empty(given_rows
         {"counts": [10**30], "items": [1]},
     ],
 )
-def test_columns_that_do_not_fit_together_are_refused(damaged: Any) -> None:
+def test_damaged_columns_are_refused(damaged: Any) -> None:
     with pytest.raises(ValueError, match=r"columns|zip|islice"):
-        rows(damaged)
+        from_columns(damaged)

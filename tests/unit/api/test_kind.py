@@ -1,14 +1,14 @@
-"""What all kinds of the API have in common."""
+"""The common parts of all kinds."""
 
 from typing import Any
 
 import pytest
 from epochal_api.crd import KINDS, Kind, schema
-from epochal_api.experiment import InvalidExperiment
-from epochal_api.experiment import parse as parse_experiment
+from epochal_api.experiment.spec import InvalidExperiment
+from epochal_api.experiment.spec import parse as parse_experiment
 from epochal_api.kind import InvalidObject, Metadata
-from epochal_api.trainingjob import InvalidTrainingJob
-from epochal_api.trainingjob import parse as parse_trainingjob
+from epochal_api.trainingjob.spec import InvalidTrainingJob
+from epochal_api.trainingjob.spec import parse as parse_trainingjob
 
 EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 
@@ -16,7 +16,7 @@ EACH_KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)
 @pytest.mark.parametrize(
     ("parse", "error"), [(parse_experiment, InvalidExperiment), (parse_trainingjob, InvalidTrainingJob)]
 )
-def test_what_is_wrong_is_told_by_a_line_for_each_field(parse: Any, error: type[InvalidObject]) -> None:
+def test_error_has_a_line_per_field(parse: Any, error: type[InvalidObject]) -> None:
     kind = parse.__annotations__["return"].__name__
     document = {"apiVersion": "epochal.dev/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": {"\u202e": 1}}
     with pytest.raises(error) as refused:
@@ -27,7 +27,7 @@ def test_what_is_wrong_is_told_by_a_line_for_each_field(parse: Any, error: type[
 
 
 @EACH_KIND
-def test_a_field_without_a_default_may_not_come_or_go_either(kind: Kind) -> None:
+def test_immutable_optional_field_cannot_be_added_or_removed(kind: Kind) -> None:
     rules = [rule["rule"] for rule in schema(kind.model)["x-kubernetes-validations"] if "oldSelf" in rule["rule"]]
     fields = schema(kind.model)["properties"]["spec"]
     for name in fields["properties"]:
@@ -37,5 +37,5 @@ def test_a_field_without_a_default_may_not_come_or_go_either(kind: Kind) -> None
                 assert (f"has(self.spec.{name}) == has(oldSelf.spec.{name})" in rule) is not always
 
 
-def test_labels_may_be_none_at_all() -> None:
+def test_null_labels_are_empty() -> None:
     assert Metadata.model_validate({"name": "a", "labels": None, "managedFields": []}).labels == {}

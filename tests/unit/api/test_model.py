@@ -1,10 +1,10 @@
-"""What the models of the API have in common."""
+"""The base of all API models."""
 
 import re
 from decimal import Decimal
 
 import pytest
-from epochal_api.model import QUANTITY_PATTERN, Model, field_errors, number_of
+from epochal_api.model import QUANTITY_PATTERN, Model, field_errors, quantity_value
 from pydantic import ValidationError
 
 
@@ -31,9 +31,9 @@ from pydantic import ValidationError
         ("5e-1", "0.5"),
     ],
 )
-def test_a_quantity_is_the_number_that_kubernetes_reads(quantity: str, number: str) -> None:
+def test_quantity_value(quantity: str, number: str) -> None:
     assert re.match(QUANTITY_PATTERN, quantity)
-    assert number_of(quantity) == Decimal(number)
+    assert quantity_value(quantity) == Decimal(number)
 
 
 class Part(Model):
@@ -44,7 +44,7 @@ class Whole(Model):
     part: Part
 
 
-def test_an_error_names_each_field() -> None:
+def test_field_errors() -> None:
     with pytest.raises(ValidationError) as refused:
         Whole.model_validate({"part": {"numbers": [1, "S3cr3t"]}, "more": 1})
     expected = "part.numbers[1]: Input should be a valid integer, unable to parse string as an integer"

@@ -16,18 +16,18 @@ def signature(image: dict[str, Any]) -> Signature:
     return Signature.model_validate({"inputs": [tensor], "outputs": [tensor], "image": image, "models": files})
 
 
-def test_one_range_is_written_as_before_there_were_several() -> None:
+def test_single_range_is_written_in_the_old_format() -> None:
     image = ImageSpec.model_validate(OLD_IMAGE)
     assert image.model_dump() == OLD_IMAGE
     assert image.channel_ranges == [ChannelRange(lowest=-2.0, highest=3.0)] * 3
 
 
-def test_the_digest_of_a_signature_with_one_range_stays() -> None:
+def test_digest_of_single_range_is_stable() -> None:
     """Servers before and after an upgrade compare it."""
     assert signature(OLD_IMAGE).digest() == "36b8fb01fe586c69ee815efd9cded90e301e5a06934d3b3071a8136b49c6b39b"
 
 
-def test_ranges_are_written_beside_the_range_that_older_servers_read() -> None:
+def test_channel_ranges_keep_the_range_for_older_servers() -> None:
     image = ImageSpec.model_validate({**OLD_IMAGE, "ranges": RANGES})
     assert ImageSpec.model_validate_json(image.model_dump_json()) == image
     assert image.model_dump().items() >= OLD_IMAGE.items()
@@ -35,6 +35,6 @@ def test_ranges_are_written_beside_the_range_that_older_servers_read() -> None:
     assert signature(image.model_dump()).digest() != signature(OLD_IMAGE).digest()
 
 
-def test_there_is_a_range_for_each_channel() -> None:
+def test_ranges_must_match_channels() -> None:
     with pytest.raises(ValidationError, match="ranges: found 2, expected 3, a range for each channel"):
         ImageSpec.model_validate({**OLD_IMAGE, "ranges": RANGES[:2]})

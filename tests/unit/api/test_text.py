@@ -1,4 +1,4 @@
-"""What others wrote commands no terminal."""
+"""Texts from other sources contain no terminal control characters."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import pytest
 from epochal_api.text import PRINTABLE_PATTERN, printable
-from epochal_api.trainingjob import InvalidTrainingJob, parse
+from epochal_api.trainingjob.spec import InvalidTrainingJob, parse
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import StringConstraints, TypeAdapter, ValidationError
@@ -35,7 +35,7 @@ def matches(text: str) -> bool:
         ("a\r\nb", "a\\r\nb"),
     ],
 )
-def test_it_is_spelled_out_or_replaced(text: str, spelled: str) -> None:
+def test_printable_escapes_or_replaces(text: str, spelled: str) -> None:
     assert printable(text) == spelled
     harmful = "".join("?" if not c.isprintable() and c not in "\n\t" else c for c in text)
     assert printable(text, instead="?") == harmful
@@ -43,7 +43,7 @@ def test_it_is_spelled_out_or_replaced(text: str, spelled: str) -> None:
 
 
 @given(st.characters(categories=HARMFUL) | st.characters())
-def test_no_character_of_a_harmful_category_is_left(character: str) -> None:
+def test_printable_removes_harmful_categories(character: str) -> None:
     harmful = unicodedata.category(character) in HARMFUL
     for text in (printable(f"a{character}b"), printable(f"a{character}b", instead=" ")):
         assert not [c for c in text if unicodedata.category(c) in HARMFUL and c not in "\n\t"]
@@ -53,12 +53,12 @@ def test_no_character_of_a_harmful_category_is_left(character: str) -> None:
         assert matches(character) is not harmful
 
 
-def test_the_pattern_is_one_that_kubernetes_knows() -> None:
+def test_pattern_is_supported_by_kubernetes() -> None:
     """The API server compiles it with Go's regexp, which has classes of Unicode, and no \\u."""
     assert re.fullmatch(r"\^\[\^(\\p\{[A-Z][a-z]?\})+\]\*\$", PRINTABLE_PATTERN)
 
 
-def test_a_message_about_a_spec_holds_nothing_harmful_of_it() -> None:
+def test_spec_errors_are_printable() -> None:
     spec = {"data\u202e": {}, "framework": "tensor\u202eflow"}
     document = {"apiVersion": "epochal.dev/v1alpha1", "kind": "TrainingJob", "metadata": {"name": "a"}, "spec": spec}
     with pytest.raises(InvalidTrainingJob, match=r"spec\.data\\u202e: Extra inputs") as refused:

@@ -14,30 +14,30 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-# Helm's own idea of a cluster's version depends on how it was built.
 REGISTRY = "registry.example.com"
-"""What the chart does not guess."""
+"""A value that the chart requires."""
+# The default of --kube-version depends on the build of helm.
 ARGUMENTS = ("charts/epochal", "--kube-version=1.34.0")
 
 Object = dict[str, Any]
 
 
 class _UniqueKeys(yaml.CSafeLoader):
-    """Refuses a key that stands twice in a mapping, as strict decoding in the API server does."""
+    """Refuses duplicate keys, as strict decoding in the API server does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         keys = [key.value for key, _ in node.value]
-        assert len(keys) == len(set(keys)), f"a key twice in {sorted(keys)}, {node.start_mark}"
+        assert len(keys) == len(set(keys)), f"duplicate key in {sorted(keys)}, {node.start_mark}"
         return super().construct_mapping(node, deep)
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """What helm made of the chart.
+    """The output of helm for the chart.
 
     Attributes:
-        text: the manifest.
-        error: what helm complained of, or an empty string.
+        text: The manifest.
+        error: The error of helm, or an empty string.
     """
 
     text: str
@@ -51,23 +51,23 @@ class Rendering:
         return [document for document in documents if document]
 
     def one(self, kind: str, name: str = "epochal") -> Object:
-        """The one object of that kind and name."""
+        """Return the object of a kind and name."""
         (found,) = (item for item in self.objects if item["kind"] == kind and item["metadata"]["name"] == name)
         return found
 
     def kinds(self) -> set[str]:
-        """The kinds of all objects."""
+        """Return the kinds of all objects."""
         return {item["kind"] for item in self.objects}
 
     def pod_specs(self) -> Iterator[Object]:
-        """The specs of all pods that would run."""
+        """Yield the pod specs of all templates."""
         for item in self.objects:
             template = item.get("spec", {}).get("template", {})
             if "containers" in template.get("spec", {}):
                 yield template["spec"]
 
     def container(self) -> Object:
-        """The operator's container."""
+        """Return the operator's container."""
         (container,) = self.one("Deployment")["spec"]["template"]["spec"]["containers"]
         return dict(container)
 
@@ -82,13 +82,15 @@ def helm() -> str:
     built = next((str(path) for path in sorted(folder.glob("bin/helm-*/helm"))), None)
     program = os.environ.get("HELM") or shutil.which("helm") or built
     if program is None:
-        pytest.fail(f"no helm: put it on PATH, name it in HELM, or let make cluster-up build it into {folder}/bin")
+        pytest.fail(
+            f"helm not found: add it to PATH, set HELM to its path, or run make helm, which builds it into {folder}/bin"
+        )
     return program
 
 
 @pytest.fixture(scope="session")
 def render(helm: str) -> Render:
-    """A function that renders the chart with the values it is given, as a release in a namespace."""
+    """Return a function that renders the chart with values, as a release in a namespace."""
 
     @cache
     def _run(values: str, release: str, namespace: str) -> Rendering:

@@ -18,7 +18,7 @@ CHILDREN = [(kind.resource.kind, child) for kind in KINDS for child in kind.owns
 
 
 def denied(rendered: Any, owner: str, child: Owned) -> list[str]:
-    """Returns what of the chart denies a child of an owner."""
+    """Return the permissions and policies of the chart that a child of an owner lacks."""
     resource, found = child.resource, []
     verbs = {"get", "list", "watch", "create", "patch", *(["delete"] if child.is_optional else [])}
     granted = {
@@ -50,7 +50,7 @@ def test_each_kind_has_a_child() -> None:
 
 
 @pytest.mark.parametrize(("owner", "child"), CHILDREN, ids=lambda value: getattr(value, "resource", value))
-def test_it_is_admitted(render: Render, owner: str, child: Owned) -> None:
+def test_child_is_permitted(render: Render, owner: str, child: Owned) -> None:
     assert denied(render(), owner, child) == []
 
 

@@ -1,4 +1,4 @@
-"""What the chart installs, and how its values change that."""
+"""The objects of the chart, by its values."""
 
 import itertools
 import json
@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from epochal_api import experiment, trainingjob
 from epochal_api.crd import ALL_KINDS, KINDS, definition_name
-from epochal_api.experiment import parse
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.experiment import spec as experiment
+from epochal_api.experiment.spec import parse
+from epochal_api.modelserver.status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
+from epochal_api.trainingjob import spec as trainingjob
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment
@@ -50,7 +51,7 @@ SWITCHES = [
 OPTIONAL = {"trainingJobPolicy", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard"}
 
 
-def test_default_installs_everything_that_needs_nothing_else(render: Render) -> None:
+def test_default_objects(render: Render) -> None:
     found = sorted((item["kind"], item["metadata"]["name"]) for item in render().objects)
     assert found == [
         ("ClusterRole", "epochal"),
@@ -84,7 +85,7 @@ def test_default_installs_everything_that_needs_nothing_else(render: Render) -> 
     ]
 
 
-def test_names_that_yaml_takes_for_something_else_stay_names(render: Render) -> None:
+def test_yaml_like_names_stay_strings(render: Render) -> None:
     rendering = render(
         release="1e3",
         namespace="2024",
@@ -211,16 +212,16 @@ def test_image(render: Render, values: dict[str, Any], image: str) -> None:
     [
         (
             {"imageRegistry": "", **OTHERS},
-            "name it in image.repository: found epochal-operator, which is of no registry",
+            "unless image.repository contains a registry: found epochal-operator",
         ),
-        ({"imageRegistry": "team"}, "serverImage.repository: found team/epochal-server, which is of no registry"),
+        ({"imageRegistry": "team"}, "serverImage.repository contains a registry: found team/epochal-server"),
         (
             {"imageRegistry": "", "image": {"repository": "a.b/c"}, "serverImage": {"repository": "a.b/e"}},
-            "trainerImage.repository: found epochal-trainer",
+            "trainerImage.repository contains a registry: found epochal-trainer",
         ),
         (
             {"imageRegistry": "", "image": {"repository": "a.b/c"}, "trainerImage": {"repository": "a.b/d"}},
-            "serverImage.repository: found epochal-server",
+            "serverImage.repository contains a registry: found epochal-server",
         ),
     ],
 )
@@ -228,7 +229,7 @@ def test_an_image_of_no_registry_is_refused(render: Render, values: dict[str, An
     assert complaint in render(**values).error
 
 
-def test_new_operator_is_ready_before_an_old_one_goes(render: Render) -> None:
+def test_operator_rolls_out_without_downtime(render: Render) -> None:
     strategy = render().one("Deployment")["spec"]["strategy"]["rollingUpdate"]
     assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
 
@@ -268,7 +269,7 @@ def test_selectors_find_the_operator(render: Render) -> None:
     assert monitor["endpoints"] == [{"port": "metrics", "interval": "15s", "honorLabels": True}]
 
 
-def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) -> None:
+def test_two_installations_share_only_the_crds(helm: str, render: Render) -> None:
     (block,) = blocks("docs/operations.md", "sh", under="Two installations side by side")
     install, *options = shlex.split(block.text.replace("\\\n", " "))
     assert (install, options.pop(0)) == ("helm", "install")
@@ -283,10 +284,10 @@ def test_two_installations_share_nothing_but_the_api(helm: str, render: Render) 
     assert names(objects) & names(first) == set()
     (container,) = next(one for one in objects if one["kind"] == "Deployment")["spec"]["template"]["spec"]["containers"]
     assert "--namespaces=speech" in container["args"]
-    assert "nobody serves" not in second
+    assert "no operator reconciles" not in second
 
 
-def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) -> None:
+def test_documented_scrape_config_matches_the_chart(render: Render) -> None:
     (block,) = blocks("docs/operations.md", "yaml", under="Prometheus: metrics, alerts and dashboard")
     job, servers = yaml.safe_load(block.text)["scrape_configs"]
     (discovery,), (kept,) = job["kubernetes_sd_configs"], job["relabel_configs"]
@@ -302,7 +303,7 @@ def test_the_scrape_config_of_the_documents_finds_the_metrics(render: Render) ->
     assert [rule["source_labels"] for rule in named] == [rule["sourceLabels"] for rule in monitor["relabelings"]]
 
 
-def test_one_operator_does_not_hold_up_a_drain(render: Render) -> None:
+def test_disruption_budget_allows_a_drain(render: Render) -> None:
     assert render().one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
@@ -338,7 +339,7 @@ def test_egress_is_restricted_on_request_only(render: Render) -> None:
     assert api_server == {"ports": [{"port": 16443, "protocol": "TCP"}], "to": to}
 
 
-def test_uninstalling_keeps_all_objects_and_what_running_pods_trust(render: Render) -> None:
+def test_uninstall_keeps_crds_and_tls_secret(render: Render) -> None:
     rendered = render(crds={"annotations": {"team": "ml"}})
     kept = {
         (item["kind"], item["metadata"]["name"])
@@ -357,7 +358,7 @@ def test_uninstalling_keeps_all_objects_and_what_running_pods_trust(render: Rend
         ("experiments", "epochal-immutable-experiments", experiment.immutable),
     ],
 )
-def test_policy_guards_what_the_schema_does_not_see(
+def test_admission_policy_covers_fields_without_schema(
     render: Render, plural: str, name: str, immutable: Callable[[str], str]
 ) -> None:
     rendered = render()
@@ -377,12 +378,12 @@ def test_policy_guards_what_the_schema_does_not_see(
     assert binding == {"policyName": name, "validationActions": ["Deny"]}
 
 
-def test_what_nobody_serves_is_warned_of(render: Render) -> None:
+def test_unwatched_namespace_warning(render: Render) -> None:
     rendered = render(namespace="here", watchNamespaces=["vision", "no"])
     policy = rendered.one("ValidatingAdmissionPolicy", "epochal-watched")["spec"]
     (validation,) = policy["validations"]
     assert validation["expression"] == "request.namespace in ['no', 'vision']"
-    assert "is installed in here watches no, vision (watchNamespaces of its chart)" in validation["messageExpression"]
+    assert "Epochal in here watches no, vision (Helm value watchNamespaces)" in validation["messageExpression"]
     assert "\n" not in validation["messageExpression"]
     (rule,) = policy["matchConstraints"]["resourceRules"]
     assert rule["resources"] == sorted(kind.plural for kind in KINDS)
@@ -392,11 +393,11 @@ def test_what_nobody_serves_is_warned_of(render: Render) -> None:
 
 
 @pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["vision"], "watchWarning": {"enabled": False}}])
-def test_no_job_is_warned_of_where_all_are_served_or_by_others(render: Render, values: dict[str, Any]) -> None:
+def test_no_unwatched_namespace_warning(render: Render, values: dict[str, Any]) -> None:
     assert "epochal-watched" not in render(**values).text
 
 
-def test_templates_of_experiments_and_servers_may_name_no_more_than_trainingjobs(render: Render) -> None:
+def test_trainingjob_policy_covers_experiments_and_servers(render: Render) -> None:
     storage = {"requireTLS": True, "endpoint": "https://minio:9000"}
     rendered = render(trainingJobPolicy={"enabled": True}, storage=storage)
     policy = rendered.one("ValidatingAdmissionPolicy", "epochal-trainingjobs")["spec"]
@@ -410,7 +411,7 @@ def test_templates_of_experiments_and_servers_may_name_no_more_than_trainingjobs
         assert validation["reason"] == "Forbidden", "a trial that is refused waits for the policy to change"
 
 
-def test_of_experiments_the_operator_writes_trials_and_ledgers(render: Render) -> None:
+def test_operator_policy_of_experiments(render: Render) -> None:
     policy = render(namespace="here").one("ValidatingAdmissionPolicy", "epochal-operator-experiments")["spec"]
     (rule,) = policy["matchConstraints"]["resourceRules"]
     assert rule["resources"] == ["experimentledgers", "experiments", "trainingjobs"]
@@ -430,7 +431,7 @@ def test_of_experiments_the_operator_writes_trials_and_ledgers(render: Render) -
     assert {one["reason"] for one in policy["validations"]} == {"Forbidden"}
 
 
-def test_labels_that_were_chosen_may_be_written(render: Render) -> None:
+def test_operator_policy_allows_metric_labels(render: Render) -> None:
     keys = "key in ['controller-uid', 'job-name'{}]"
     for labels, others in (([], ""), (["team", "a.b/c"], ", 'team', 'a.b/c'")):
         policy = render(metricLabels=labels).one("ValidatingAdmissionPolicy", "epochal-operator")["spec"]
@@ -438,9 +439,9 @@ def test_labels_that_were_chosen_may_be_written(render: Render) -> None:
         assert keys.format(others) in text
 
 
-def test_without_tls_there_is_no_default_where_it_is_required(render: Render) -> None:
+def test_required_tls_refuses_plain_default_endpoint(render: Render) -> None:
     plain, tls = ({"endpoint": f"{scheme}://minio:9000", "requireTLS": True} for scheme in ("http", "https"))
-    assert "storage.endpoint: must be https, since storage.requireTLS is set; found http://minio:9000" in (
+    assert "storage.endpoint: must be https, because storage.requireTLS is true; found http://minio:9000" in (
         render(storage=plain).error
     )
     assert render(storage=tls).one("ValidatingAdmissionPolicy", "epochal-trainingjobs")
@@ -454,8 +455,8 @@ def test_without_tls_there_is_no_default_where_it_is_required(render: Render) ->
     ],
     ids=["of a trainer", "of a report"],
 )
-def test_what_the_operator_writes_is_what_its_policy_names(render: Render, template: dict[str, Any]) -> None:
-    """That the policy holds, only a cluster shows; this shows a change here that was forgotten there."""
+def test_operator_policy_names_all_fields_of_job_pods(render: Render, template: dict[str, Any]) -> None:
+    """This test finds a pod field that the policy does not name. The e2e tests check the policy itself."""
     policy = render(namespace="here", serviceAccount={"name": "mine"}).one(
         "ValidatingAdmissionPolicy", "epochal-operator"
     )
@@ -482,7 +483,7 @@ KEYS = {"secretRef": {"name": "keys"}}
 
 
 @pytest.mark.parametrize("model", [MODEL, BY_KERAS, CONVERTED], ids=["ONNX", "Keras", "converted"])
-def test_what_the_operator_writes_for_servers_is_what_its_policy_names(render: Render, model: ServedModel) -> None:
+def test_operator_policy_names_all_fields_of_server_pods(render: Render, model: ServedModel) -> None:
     policy = render(namespace="here", serviceAccount={"name": "mine"}).one(
         "ValidatingAdmissionPolicy", "epochal-operator-servers"
     )["spec"]
@@ -508,7 +509,7 @@ def test_what_the_operator_writes_for_servers_is_what_its_policy_names(render: R
         assert f"'registry.example.com/{image}'" in text
 
 
-def test_every_image_of_the_chart_is_in_the_verified_installation(render: Render) -> None:
+def test_documented_installation_pins_every_image(render: Render) -> None:
     readme = (ROOT / "charts/epochal/README.md").read_text()
     installation = readme[readme.index("helm install epochal charts/epochal") :].partition("```")[0]
     values = yaml.safe_load((ROOT / "charts/epochal/values.yaml").read_text())
@@ -517,14 +518,14 @@ def test_every_image_of_the_chart_is_in_the_verified_installation(render: Render
     assert {image for image in images if f"--set {image}.digest=sha256:" not in installation} == set()
 
 
-def test_images_ignore_the_packages_of_a_writable_home() -> None:
-    """HOME is /tmp, which a pod can write to: Python would import whatever /tmp/.local holds."""
+def test_images_ignore_user_site_packages() -> None:
+    """HOME is /tmp, which is writable in a pod: Python would import packages from /tmp/.local."""
     for folder in ("operator", "server-image", "trainer-image"):
         last_stage = (ROOT / folder / "Dockerfile").read_text().rpartition("\nFROM ")[2]
         assert "PYTHONNOUSERSITE=1" in last_stage, folder
 
 
-def test_servers_are_reached_by_whom_the_values_name_and_reach_what_trainers_do(render: Render) -> None:
+def test_server_network_policy_rules(render: Render) -> None:
     def network(**values: Any) -> Any:
         found = [one for one in render(**values).container()["args"] if one.startswith("--server-network=")]
         return json.loads(found[0].partition("=")[2]) if found else None
@@ -546,7 +547,7 @@ def test_servers_are_reached_by_whom_the_values_name_and_reach_what_trainers_do(
     assert network(trainerNetworkPolicy=trainers)["egress"] == reports["egress"]
 
 
-def test_one_pod_monitor_is_for_all_servers(render: Render) -> None:
+def test_pod_monitor_selects_server_pods(render: Render) -> None:
     monitor = render(podMonitor={"enabled": True, "labels": {"release": "p"}}).one("PodMonitor", "epochal-servers")
     template = deployment(server(), MODEL, INSTALLATION)["spec"]["template"]
     labels, selector = template["metadata"]["labels"], monitor["spec"]["selector"]
@@ -566,7 +567,7 @@ def test_one_pod_monitor_is_for_all_servers(render: Render) -> None:
     assert some["spec"]["namespaceSelector"] == {"matchNames": ["vision"]}
 
 
-def test_alerts_and_dashboard_are_those_of_their_files(render: Render) -> None:
+def test_alerts_and_dashboard_come_from_their_files(render: Render) -> None:
     rendering = render(
         prometheusRule={"enabled": True, "labels": {"release": "prometheus"}}, dashboard={"enabled": True}
     )
@@ -579,8 +580,8 @@ def test_alerts_and_dashboard_are_those_of_their_files(render: Render) -> None:
     assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
-def test_a_panel_of_experiments_shows_one_line_of_each_whichever_operator_has_told_it() -> None:
-    """Prometheus tells apart what another pod of the operator exports, as after each upgrade."""
+def test_experiment_panels_aggregate_over_operator_pods() -> None:
+    """Prometheus keeps separate series for each pod of the operator, as after each upgrade."""
     panels = json.loads((ROOT / "charts/epochal/files/dashboard.json").read_text())["panels"]
     asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     of_experiments = [one for one in asked if "epochal_experiment_" in one]

@@ -1,11 +1,11 @@
-"""The operator's pod is restricted, its rights are few, and no secret is in a manifest."""
+"""Pod security, permissions of the operator, and no secret in a manifest."""
 
 import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver.deployment import deployment
 
 from tests.unit.operator.modelserver.servers import BY_KERAS, CONVERTED, MODEL, server
@@ -45,7 +45,7 @@ COMBINATIONS: list[Object] = [
 
 
 def violations(pod: Object) -> list[str]:
-    """Returns what Pod Security `restricted` has against a pod.
+    """Return the violations of the Pod Security level `restricted` by a pod.
 
     https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
     """
@@ -100,7 +100,7 @@ def test_every_pod_is_restricted(render: Render, values: Object) -> None:
         (lambda _, own: own.update(allowPrivilegeEscalation=True), "operator: allowPrivilegeEscalation"),
     ],
 )
-def test_a_looser_pod_would_be_found(render: Render, spoil: Callable[[Object, Object], Any], complaint: str) -> None:
+def test_violations_are_found(render: Render, spoil: Callable[[Object, Object], Any], complaint: str) -> None:
     pod = copy.deepcopy(next(render().pod_specs()))
     spoil(pod, pod["containers"][0]["securityContext"])
     assert complaint in violations(pod)
@@ -130,7 +130,7 @@ def test_no_secret_is_rendered(render: Render, values: Object) -> None:
     assert "-----BEGIN" not in rendered.text
 
 
-def test_rights_are_those_that_the_operator_uses(render: Render) -> None:
+def test_operator_permissions(render: Render) -> None:
     rendered = render()
     assert _flat(rendered.one("ClusterRole")) == RIGHTS
     assert _flat(rendered.one("ClusterRole", "epochal-tokenreview")) == {
@@ -151,7 +151,7 @@ def _flat(role: Object) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("values", COMBINATIONS)
-def test_no_wildcard_and_secrets_by_name_only(render: Render, values: Object) -> None:
+def test_no_wildcards_and_named_secrets_only(render: Render, values: Object) -> None:
     roles = [item for item in render(**values).objects if item["kind"] in {"Role", "ClusterRole"}]
     assert roles
     for role in roles:
@@ -162,7 +162,7 @@ def test_no_wildcard_and_secrets_by_name_only(render: Render, values: Object) ->
                 assert rule["resourceNames"] == ["epochal-tls"]
 
 
-def test_named_namespaces_are_the_only_ones_with_rights(render: Render) -> None:
+def test_permissions_only_in_watched_namespaces(render: Render) -> None:
     rendered = render(watchNamespaces=["vision", "speech"])
     bindings = [item for item in rendered.objects if item["kind"].endswith("RoleBinding")]
     granted = {
@@ -178,7 +178,7 @@ def test_named_namespaces_are_the_only_ones_with_rights(render: Render) -> None:
 
 
 @pytest.mark.parametrize("values", COMBINATIONS)
-def test_rights_go_to_the_operator_alone(render: Render, values: Object) -> None:
+def test_permissions_are_bound_to_the_operator(render: Render, values: Object) -> None:
     rendered = render(**values)
     account = rendered.one("Deployment")["spec"]["template"]["spec"]["serviceAccountName"]
     subjects = [item["subjects"] for item in rendered.objects if item["kind"].endswith("RoleBinding")]
@@ -188,7 +188,7 @@ def test_rights_go_to_the_operator_alone(render: Render, values: Object) -> None
     )
 
 
-def test_users_rights_are_added_to_the_clusters_own_roles(render: Render) -> None:
+def test_user_roles_are_aggregated(render: Render) -> None:
     rendered = render()
     prefix = "rbac.authorization.k8s.io/aggregate-to-"
     added = {

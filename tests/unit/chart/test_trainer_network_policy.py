@@ -1,13 +1,13 @@
-"""What trainers reach, where the chart restricts it.
+"""The NetworkPolicies of trainers.
 
-Only what is rendered is shown here: the network of the local cluster enforces no NetworkPolicy.
+These tests check only the rendered policies: the network of the local cluster enforces no NetworkPolicy.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from epochal_api.experiment import parse
+from epochal_api.experiment.spec import parse
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.trainingjob.job.batch_job import batch_job
 
@@ -35,23 +35,23 @@ def trainer_labels() -> dict[str, str]:
     return labels
 
 
-def test_none_is_installed_unless_asked_for(render: Render) -> None:
+def test_disabled_by_default(render: Render) -> None:
     names = [item["metadata"]["name"] for item in render().objects if item["kind"] == "NetworkPolicy"]
     assert names == ["epochal"]
 
 
-def test_each_namespace_gets_one(render: Render) -> None:
+def test_one_policy_per_namespace(render: Render) -> None:
     found = policies(render, policy={"namespaces": ["vision", "speech"]})
     assert [policy["metadata"]["namespace"] for policy in found] == ["vision", "speech"]
     assert found[0]["spec"] == found[1]["spec"]
 
 
-def test_without_namespaces_it_is_those_that_are_watched(render: Render) -> None:
+def test_namespaces_default_to_watch_namespaces(render: Render) -> None:
     (policy,) = policies(render, watchNamespaces=["vision"])
     assert policy["metadata"]["namespace"] == "vision"
 
 
-def test_it_holds_for_trainers(render: Render) -> None:
+def test_policy_selects_trainers(render: Render) -> None:
     (policy,) = policies(render, policy={"namespaces": ["vision"]})
     selector, labels = policy["spec"]["podSelector"], trainer_labels()
     assert selector["matchLabels"].items() <= labels.items()
@@ -60,13 +60,13 @@ def test_it_holds_for_trainers(render: Render) -> None:
     assert expression["key"] in labels
 
 
-def test_nothing_gets_in(render: Render) -> None:
+def test_ingress_is_denied(render: Render) -> None:
     (policy,) = policies(render, policy={"namespaces": ["vision"]})
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert policy["spec"]["ingress"] == []
 
 
-def test_out_are_dns_the_operator_and_the_storage(render: Render) -> None:
+def test_egress_to_dns_operator_and_storage(render: Render) -> None:
     (policy,) = policies(render, policy={"namespaces": ["vision"]})
     dns, storage, operator = policy["spec"]["egress"]
     assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
@@ -80,7 +80,7 @@ def test_out_are_dns_the_operator_and_the_storage(render: Render) -> None:
     assert storage == {"ports": [{"port": port, "protocol": "TCP"} for port in (443, 9000)], "to": S3}
 
 
-def test_the_operator_that_is_reached_is_this_one(render: Render) -> None:
+def test_egress_selects_this_operator(render: Render) -> None:
     (policy,) = policies(render, policy={"namespaces": ["vision"]})
     (peer,) = policy["spec"]["egress"][2]["to"]
     assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "epochal-system"}}
@@ -88,7 +88,7 @@ def test_the_operator_that_is_reached_is_this_one(render: Render) -> None:
     assert peer["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
 
 
-def test_reports_of_experiments_reach_the_storage_but_not_the_operator(render: Render) -> None:
+def test_report_pods_reach_storage_only(render: Render) -> None:
     (trainers,) = policies(render, policy={"namespaces": ["vision"]})
     (reports,) = policies(render, of="reports", policy={"namespaces": ["vision"]})
     selector = reports["spec"]["podSelector"]
@@ -115,5 +115,5 @@ def test_reports_of_experiments_reach_the_storage_but_not_the_operator(render: R
         ({"namespaces": ["vision"], "dns": {"ports": [0]}}, "at '/trainerNetworkPolicy/dns/ports/0'"),
     ],
 )
-def test_what_would_open_all_or_nothing_is_refused(render: Render, policy: Object, complaint: str) -> None:
+def test_invalid_values_are_refused(render: Render, policy: Object, complaint: str) -> None:
     assert complaint in render(trainerNetworkPolicy={"enabled": True} | policy).error

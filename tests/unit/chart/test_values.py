@@ -1,4 +1,4 @@
-"""Values are commented, and a wrong one is refused with its name."""
+"""The schema and the comments of the values."""
 
 import json
 import re
@@ -36,10 +36,13 @@ Render = Callable[..., Any]
         ({"metricLabels": ["te am"]}, "at '/metricLabels/0'"),
         ({"metricLabels": ["a' || 'a"]}, "at '/metricLabels/0'"),
         *(
-            ({"metricLabels": ["team", label]}, f"must hold labels that are anybody's to give, found {label}, by which")
+            (
+                {"metricLabels": ["team", label]},
+                f"must not contain labels by which Kubernetes or Epochal select pods, found {label}",
+            )
             for label in ("job-name", "app.kubernetes.io/name", "epochal.dev/trainingjob")
         ),
-        ({"metricLabels": ["a.b", "team", "a_b"]}, "must not hold both a.b and a_b, which are both called label_a_b"),
+        ({"metricLabels": ["a.b", "team", "a_b"]}, "must not hold both a.b and a_b, which both become label_a_b"),
         ({"watchWarning": {"enable": False}}, "at '/watchWarning'"),
         ({"workers": 0}, "at '/workers'"),
         ({"statusWritesPerSecond": 0}, "at '/statusWritesPerSecond'"),
@@ -56,7 +59,7 @@ Render = Callable[..., Any]
         ({"trainingJobPolicy": {"tolerationKeys": ["a' || 'a"]}}, "at '/trainingJobPolicy/tolerationKeys/0'"),
         (
             {"trainingJobPolicy": {"enabled": True}},
-            "trainingJobPolicy.storageEndpoints: must name an endpoint, since storage.endpoint is empty",
+            "trainingJobPolicy.storageEndpoints: must contain an endpoint",
         ),
         *(
             ({"podLabels": {label: "mine"}}, f"podLabels: must not repeat a key of the chart, found {label}")
@@ -90,12 +93,12 @@ Render = Callable[..., Any]
         ({"serviceMonitor": {"interval": "15"}}, "at '/serviceMonitor/interval'"),
     ],
 )
-def test_wrong_value_is_refused_by_name(render: Render, values: dict[str, Any], complaint: str) -> None:
+def test_invalid_value_is_refused(render: Render, values: dict[str, Any], complaint: str) -> None:
     assert complaint in render(**values).error
 
 
 @pytest.mark.parametrize("quantity", ["100m", "2", 2, 0.5, "1.5Gi", "1e3", "128974848", "2G", "0"])
-def test_a_quantity_passes(render: Render, quantity: Any) -> None:
+def test_quantities_are_accepted(render: Render, quantity: Any) -> None:
     limits = render(resources={"limits": {"ephemeral-storage": quantity}}).container()["resources"]["limits"]
     assert limits["ephemeral-storage"] == quantity
 
@@ -113,7 +116,7 @@ def test_a_quantity_passes(render: Render, quantity: Any) -> None:
         ({"memory": "1Ki"}, {"memory": "1P"}),
     ],
 )
-def test_requests_up_to_their_limits_pass(render: Render, requests: Any, limits: Any) -> None:
+def test_requests_up_to_their_limits_are_accepted(render: Render, requests: Any, limits: Any) -> None:
     assert render(resources={"requests": requests, "limits": limits}).container()["resources"]["limits"].items() >= (
         limits.items()
     )
@@ -136,11 +139,11 @@ def test_requests_up_to_their_limits_pass(render: Render, requests: Any, limits:
         ({"requests": {"memory": "1Mi"}, "limits": {"memory": "512m"}}, "must be at most resources.limits.memory"),
     ],
 )
-def test_resources_that_no_operator_can_run_with_are_refused(render: Render, resources: Any, complaint: str) -> None:
+def test_insufficient_resources_are_refused(render: Render, resources: Any, complaint: str) -> None:
     assert complaint in render(resources=resources).error
 
 
-def test_values_of_a_parent_chart_pass(render: Render) -> None:
+def test_global_values_are_accepted(render: Render) -> None:
     assert render(**{"global": {"anything": 1}}).objects
 
 
@@ -153,7 +156,7 @@ def _leaves(values: dict[str, Any], schema: dict[str, Any], path: str = "") -> I
 
 
 @pytest.mark.parametrize(("path", "schema"), [leaf for leaf in _leaves(VALUES, SCHEMA) if ".resources." not in leaf[0]])
-def test_value_is_described_and_closed_to_typing_errors(path: str, schema: dict[str, Any]) -> None:
+def test_schema_describes_every_value_and_is_closed(path: str, schema: dict[str, Any]) -> None:
     assert schema["description"]
     if "properties" in schema:
         assert schema["additionalProperties"] is False

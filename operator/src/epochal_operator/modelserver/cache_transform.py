@@ -5,22 +5,20 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from epochal_api.modelserver import KIND
+from epochal_api.experiment.spec import EXPERIMENT_LABEL
+from epochal_api.kind import GROUP
+from epochal_api.modelserver.spec import KIND
 
-from epochal_operator.modelserver.deployment import (
+from epochal_operator.modelserver.model_annotation import MAX_LENGTH, MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import (
+    CONTAINER,
+    CONVERTER,
+    INPUTS_ANNOTATION,
+    NAME_LABEL,
     RESTART_ANNOTATION,
     RESTARTED_ANNOTATION,
     REVISION_ANNOTATION,
     TEMPLATE_ANNOTATION,
-    template_digest,
-)
-from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
-from epochal_operator.modelserver.resources import (
-    CONTAINER,
-    CONVERTER,
-    EXPERIMENT_LABEL,
-    INPUTS_ANNOTATION,
-    NAME_LABEL,
     UID_LABEL,
 )
 from epochal_operator.runtime.api.bounded_reader import UNREAD
@@ -28,106 +26,112 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import MAX_NAME, bounded_metadata, compress_spec, pick
 from epochal_operator.runtime.metrics import part
 
-MAX_FIELD = 1024
+MAX_FIELD_LENGTH = 1024
 """Characters of a spec field, as JSON, up to which it is cached unchanged."""
 _LABELS = (NAME_LABEL, UID_LABEL)
-_STATUSES = ("containerStatuses", "initContainerStatuses")
-_CONTAINERS = frozenset({CONTAINER, CONVERTER})
-_REFERENCES = ("trainingJobRef", "experimentRef")
 
 
-def model_server(thing: Object, labels: Iterable[str] = ()) -> Object:
+def model_server(server: Object, labels: Iterable[str] = ()) -> Object:
     """Return the cached fields of a ModelServer: its spec as text, and the references of its source.
 
     Args:
-        thing: The ModelServer.
+        server: The ModelServer.
         labels: Labels that are kept even if the ModelServer has too many labels.
     """
-    source = part(thing["spec"], "source")
-    named = {name: pick(part(source, name), ("name",)) for name in _REFERENCES if name in source}
-    kept = pick(thing, ("apiVersion", "kind", UNREAD)) | {
-        "metadata": bounded_metadata(thing["metadata"], labels=labels),
-        "spec": {"source": named},
-        "status": thing.get("status") or {},
-    }
-    return kept | compress_spec(thing["spec"])
+    source = part(server["spec"], "source")
+    names = (name for name in ("trainingJobRef", "experimentRef") if name in source)
+    return (
+        pick(server, ("apiVersion", "kind", UNREAD))
+        | {
+            "metadata": bounded_metadata(server["metadata"], labels=labels),
+            "spec": {"source": {name: pick(part(source, name), ("name",)) for name in names}},
+            "status": server.get("status") or {},
+        }
+        | compress_spec(server["spec"])
+    )
 
 
-def deployment(thing: Object) -> Object:
+def deployment(deployment: Object) -> Object:
     """Return the cached fields of a Deployment, with digests in place of its pod template to detect changes."""
-    outline = _outline(thing)
-    told = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION, REVISION_ANNOTATION)
-    found = pick(thing["metadata"].get("annotations") or {}, told)
-    outline["annotations"] = {name: text for name, text in found.items() if len(text) <= MAX_BYTES}
-    spec = {name: value for name, value in thing["spec"].items() if name not in {"template", "selector"}}
-    template = thing["spec"].get("template") or {}
-    annotations = part(part(template, "metadata"), "annotations")
-    digests = {"digest": template_digest(template), "inputs": annotations.get(INPUTS_ANNOTATION)}
+    metadata = _metadata(deployment)
+    names = (MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION, REVISION_ANNOTATION)
+    annotations = pick(deployment["metadata"].get("annotations") or {}, names)
+    metadata["annotations"] = {name: text for name, text in annotations.items() if len(text) <= MAX_LENGTH}
+    spec = {name: value for name, value in deployment["spec"].items() if name not in {"template", "selector"}}
+    template = deployment["spec"].get("template") or {}
+    template_annotations = part(part(template, "metadata"), "annotations")
+    digests = {"digest": template_digest(template), "inputs": template_annotations.get(INPUTS_ANNOTATION)}
     return {
-        "metadata": outline,
+        "metadata": metadata,
         "spec": spec | {"template": digests},
-        "status": thing.get("status") or {},
-        "restarted": str(annotations.get(RESTART_ANNOTATION) or "")[:MAX_NAME],
+        "status": deployment.get("status") or {},
+        "restarted": str(template_annotations.get(RESTART_ANNOTATION) or "")[:MAX_NAME],
     }
 
 
-def child(thing: Object) -> Object:
+def template_digest(template: Mapping[str, Any]) -> str:
+    """Return a digest of a pod template as the API server stores it, without annotations of other clients.
+
+    `kubectl rollout restart` writes such an annotation. Kubernetes never adds a default to existing pod templates,
+    because all Deployments would roll out.
+    """
+    metadata = template.get("metadata") or {}
+    annotations = metadata.get("annotations") or {}
+    own = {name: text for name, text in annotations.items() if name.startswith(f"{GROUP}/")}
+    return digest({"labels": metadata.get("labels") or {}, "annotations": own, "spec": template.get("spec") or {}})
+
+
+def child(child: Object) -> Object:
     """Return the cached fields of another owned object, or of an object with the same label."""
-    spec = thing.get("spec") or {}
-    return {"metadata": _outline(thing), "spec": {name: brief(value) for name, value in spec.items()}}
+    spec = child.get("spec") or {}
+    return {"metadata": _metadata(child), "spec": {name: brief(value) for name, value in spec.items()}}
 
 
 def brief(value: Any) -> Any:
-    """Return a spec field, or the digest of a long field, which is enough to detect changes.
-
-    Args:
-        value: The field, as JSON.
-    """
-    text = json.dumps(value, sort_keys=True)
-    return value if len(text) <= MAX_FIELD else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    """Return a spec field, or the digest of a long field, which is enough to detect changes."""
+    return value if len(json.dumps(value)) <= MAX_FIELD_LENGTH else f"sha256:{digest(value)}"
 
 
-def replica_set(thing: Object) -> Object:
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON value, in hex."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def replica_set(replica_set: Object) -> Object:
     """Return the cached fields of a ReplicaSet: the metadata with its owners."""
-    return {"metadata": _outline(thing)}
+    return {"metadata": _metadata(replica_set)}
 
 
-def pod(thing: Object) -> Object:
-    """Return the cached fields of a pod, without most of its spec and without the containers of others."""
-    outline = bounded_metadata(thing["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,))
-    containers = (one for field in ("initContainers", "containers") for one in _ours(thing["spec"], field))
-    spec = pick(thing["spec"], ("nodeName",)) | {"memory": {one["name"]: _memory(one) for one in containers}}
-    found = thing.get("status") or {}
-    status = pick(found, ("phase", "conditions", "podIP", "reason", "message"))
+def pod(pod: Object) -> Object:
+    """Return the cached fields of a pod, without most of its spec and without the containers of other programs."""
+    spec, status = pod["spec"], pod.get("status") or {}
+    containers = [*_own_containers(spec.get("initContainers")), *_own_containers(spec.get("containers"))]
+    memory = {item["name"]: part(part(item, "resources"), "limits").get("memory") for item in containers}
+    statuses = ("containerStatuses", "initContainerStatuses")
     return {
-        "metadata": outline,
-        "spec": spec,
-        "status": status | {field: _ours(found, field) for field in _STATUSES if field in found},
+        "metadata": bounded_metadata(pod["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,)),
+        "spec": pick(spec, ("nodeName",)) | {"memory": memory},
+        "status": pick(status, ("phase", "conditions", "podIP", "reason", "message"))
+        | {name: _own_containers(status[name]) for name in statuses if name in status},
     }
 
 
-def training_job(thing: Object) -> Object:
+def training_job(job: Object) -> Object:
     """Return the cached fields of a TrainingJob: its state and its models."""
-    status = pick(thing.get("status") or {}, ("state", "conditions", "results", "best"))
-    return {"metadata": bounded_metadata(thing["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
+    status = pick(job.get("status") or {}, ("state", "conditions", "results", "best"))
+    return {"metadata": bounded_metadata(job["metadata"], labels=(EXPERIMENT_LABEL,)), "status": status}
 
 
-def experiment(thing: Object) -> Object:
+def experiment(experiment: Object) -> Object:
     """Return the cached fields of an Experiment: its state and its best trial."""
-    status = pick(thing.get("status") or {}, ("state", "best"))
-    objective = pick(part(thing["spec"], "objective"), ("strategy",))
-    outline = bounded_metadata(thing["metadata"])
-    return {"metadata": outline, "spec": {"objective": objective}, "status": status}
+    status = pick(experiment.get("status") or {}, ("state", "best"))
+    objective = pick(part(experiment["spec"], "objective"), ("strategy",))
+    return {"metadata": bounded_metadata(experiment["metadata"]), "spec": {"objective": objective}, "status": status}
 
 
-def _outline(thing: Object) -> dict[str, Any]:
-    return bounded_metadata(thing["metadata"], labels=_LABELS, owner=KIND)
+def _metadata(child: Object) -> dict[str, Any]:
+    return bounded_metadata(child["metadata"], labels=_LABELS, owner=KIND)
 
 
-def _ours(thing: Mapping[str, Any], field: str) -> list[Any]:
-    """Return Epochal's containers in a list of containers."""
-    return [one for one in thing.get(field) or [] if one.get("name") in _CONTAINERS]
-
-
-def _memory(container: Mapping[str, Any]) -> Any:
-    return part(part(container, "resources"), "limits").get("memory")
+def _own_containers(containers: list[Any] | None) -> list[Any]:
+    return [container for container in containers or [] if container.get("name") in {CONTAINER, CONVERTER}]

@@ -6,8 +6,8 @@ Each row needs permissions in the chart: rbac.yaml and operatorserverpolicy.yaml
 from typing import Any
 
 from epochal_api.kind import API_VERSION
-from epochal_api.modelserver import KIND, ModelServer
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.spec import KIND, ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.deployment import deployment
@@ -61,14 +61,14 @@ def autoscaler(server: ModelServer, _: ServedModel, installation: Installation) 
 
     It sets the ModelServer's own spec.replicas.
     """
-    wanted = server.spec.autoscaling
-    if wanted is None:
+    autoscaling = server.spec.autoscaling
+    if autoscaling is None:
         return None
-    target = {"type": "Utilization", "averageUtilization": wanted.target_cpu_utilization_percentage}
+    target = {"type": "Utilization", "averageUtilization": autoscaling.target_cpu_utilization_percentage}
     spec = {
         "scaleTargetRef": {"apiVersion": API_VERSION, "kind": KIND, "name": server.metadata.name},
-        "minReplicas": wanted.min_replicas,
-        "maxReplicas": wanted.max_replicas,
+        "minReplicas": autoscaling.min_replicas,
+        "maxReplicas": autoscaling.max_replicas,
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
     }
     return _child(HORIZONTAL_POD_AUTOSCALERS, server, installation, spec)

@@ -1,11 +1,11 @@
 """The configuration of a server: an annotation of its pod."""
 
-from epochal_api import server_config, server_pod
-from epochal_api.modelserver import InvalidModelServer, ModelServer
-from epochal_api.modelserver_status import ServedModel
-from epochal_api.server_config import ServerConfig
+from epochal_api.modelserver.config import Batching, Limits, ServerConfig, Source, StorageConfig
+from epochal_api.modelserver.pod import MODEL_FOLDER
+from epochal_api.modelserver.spec import InvalidModelServer, ModelServer
+from epochal_api.modelserver.status import ServedModel
 
-CONVERTED = f"{server_pod.MODEL_FOLDER}/model.onnx"
+CONVERTED_MODEL = f"{MODEL_FOLDER}/model.onnx"
 """The path to which the init container writes a converted model."""
 
 
@@ -18,13 +18,8 @@ def is_converted(model: ServedModel) -> bool:
     return model.runtime == "ONNX" and not model.uri.endswith(".onnx")
 
 
-def config(server: ModelServer, model: ServedModel, storage_endpoint: str | None) -> ServerConfig:
+def server_config(server: ModelServer, model: ServedModel, storage_endpoint: str | None) -> ServerConfig:
     """Return the configuration of a server.
-
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        storage_endpoint: The default S3 endpoint of the installation, or None.
 
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
@@ -33,31 +28,31 @@ def config(server: ModelServer, model: ServedModel, storage_endpoint: str | None
     endpoint = spec.storage.endpoint or storage_endpoint
     if endpoint is None:
         raise NoStorageEndpoint(
-            "spec.storage.endpoint: must be given, since Epochal was installed without a default (storage.endpoint of "
-            "its chart)"
+            "spec.storage.endpoint is required, because this installation of Epochal has no default S3 endpoint (Helm "
+            "value storage.endpoint)"
         )
     return ServerConfig(
         name=metadata.name,
         namespace=metadata.namespace,
         runtime=model.runtime,
-        source=server_config.Source(
+        source=Source(
             uri=model.uri,
             sha256=model.sha256,
             model=model.model,
             signature=model.signature,
             signature_sha256=model.signature_sha256,
         ),
-        storage=server_config.StorageConfig(endpoint=endpoint, region=spec.storage.region),
+        storage=StorageConfig(endpoint=endpoint, region=spec.storage.region),
         images=spec.images.mode,
         classes=spec.classes or None,
-        batching=server_config.Batching(**spec.batching.model_dump(by_alias=False)),
-        limits=server_config.Limits(**spec.limits.model_dump(by_alias=False)),
+        batching=Batching(**spec.batching.model_dump(by_alias=False)),
+        limits=Limits(**spec.limits.model_dump(by_alias=False)),
         auth=spec.auth is not None,
         tls=spec.tls is not None,
-        path=CONVERTED if is_converted(model) else "",
+        path=CONVERTED_MODEL if is_converted(model) else "",
     )
 
 
-def encode(told: ServerConfig) -> str:
+def encode(config: ServerConfig) -> str:
     """Return a server configuration as JSON without defaults, so that a new field with a default changes no pod."""
-    return told.model_dump_json(exclude_defaults=True)
+    return config.model_dump_json(exclude_defaults=True)

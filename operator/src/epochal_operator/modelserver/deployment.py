@@ -5,84 +5,73 @@ annotation with a digest of its inputs. While the inputs are equal and no other 
 operator keeps it. After `kubectl rollout restart`, the operator builds the template again.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from epochal_api.kind import GROUP
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ServedModel
-from epochal_api.server_pod import SERVER_ANNOTATION
+from epochal_api.modelserver.pod import SERVER_ANNOTATION
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver import config, pod_template
-from epochal_operator.modelserver.pin import MODEL_ANNOTATION, encode
-from epochal_operator.modelserver.resources import DEADLINE_SECONDS, INPUTS_ANNOTATION, child_metadata, selector
+from epochal_operator.modelserver.cache_transform import digest
+from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION, encode
+from epochal_operator.modelserver.resources import (
+    DEADLINE_SECONDS,
+    INPUTS_ANNOTATION,
+    RESTARTED_ANNOTATION,
+    REVISION_ANNOTATION,
+    TEMPLATE_ANNOTATION,
+    child_metadata,
+    selector,
+)
 from epochal_operator.pods.installation import Installation
 
 Object = dict[str, Any]
 
-TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
-"""Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
-RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
-"""Annotation of the pod template that `kubectl rollout restart` writes."""
-RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
-"""Annotation of the Deployment: the latest manual restart for which its template was built again, or empty."""
-REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
-"""Annotation of the Deployment in which its controller counts rollouts, including rollouts to an earlier template."""
-HISTORY = 3
+REVISION_HISTORY_LIMIT = 3
 """The number of old ReplicaSets that the Deployment keeps."""
 
 
 def deployment(server: ModelServer, model: ServedModel, installation: Installation) -> Object:
-    """Return the Deployment of a ModelServer.
-
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        installation: The settings with which Epochal was installed.
-
-    Returns:
-        The Deployment, as JSON.
+    """Return the Deployment of a ModelServer, as JSON.
 
     Raises:
         NoStorageEndpoint: If neither the ModelServer nor the installation names an endpoint.
     """
-    told = config.encode(config.config(server, model, installation.storage_endpoint))
-    about, selected = child_metadata(server, installation), selector(server)
+    server_config = config.encode(config.server_config(server, model, installation.storage_endpoint))
+    metadata, pod_labels = child_metadata(server, installation), selector(server)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": about | {"annotations": {MODEL_ANNOTATION: encode(model)}},
+        "metadata": metadata | {"annotations": {MODEL_ANNOTATION: encode(model)}},
         "spec": {
             "replicas": server.spec.replicas,
             "paused": server.spec.paused,
-            "revisionHistoryLimit": HISTORY,
+            "revisionHistoryLimit": REVISION_HISTORY_LIMIT,
             "progressDeadlineSeconds": DEADLINE_SECONDS,
-            "selector": {"matchLabels": selected},
+            "selector": {"matchLabels": pod_labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "template": {
                 "metadata": {
-                    "labels": about["labels"],
-                    "annotations": {SERVER_ANNOTATION: told, INPUTS_ANNOTATION: inputs(server, model, told)},
+                    "labels": metadata["labels"],
+                    "annotations": {
+                        SERVER_ANNOTATION: server_config,
+                        INPUTS_ANNOTATION: _inputs_digest(server, model, server_config),
+                    },
                 },
-                "spec": pod_template.pod_spec(server, model, installation, selected),
+                "spec": pod_template.pod_spec(server, model, installation, pod_labels),
             },
         },
     }
 
 
-def inputs(server: ModelServer, model: ServedModel, told: str) -> str:
-    """Return a digest of the inputs of a pod template, without the inputs that belong to the operator.
-
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        told: The server configuration, as JSON.
-    """
+def _inputs_digest(server: ModelServer, model: ServedModel, server_config: str) -> str:
+    """Return a digest of the inputs of a pod template, without the inputs that belong to the operator."""
     spec = server.spec
-    parts = {
-        "config": json.loads(told),
+    inputs = {
+        "config": json.loads(server_config),
         "runtime": model.runtime,
         "converted": config.is_converted(model),
         "resources": spec.resources.model_dump(mode="json", exclude_defaults=True),
@@ -93,62 +82,35 @@ def inputs(server: ModelServer, model: ServedModel, told: str) -> str:
         "auth": spec.auth.secret_ref.name if spec.auth else None,
         "tls": spec.tls.secret_ref.name if spec.tls else None,
     }
-    return _digest({name: value for name, value in parts.items() if value not in (None, {}, [], False)})
+    return digest({name: value for name, value in inputs.items() if value not in (None, {}, [], False)})
 
 
-def inputs_of(wanted: Mapping[str, Any]) -> str:
-    """Return the digest of the inputs from the pod template of a Deployment.
-
-    Args:
-        wanted: The Deployment as the operator builds it.
-    """
-    return str(wanted["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION])
+def template_inputs(desired: Mapping[str, Any]) -> str:
+    """Return the digest of the inputs from the pod template of a Deployment that the operator has built."""
+    return str(desired["spec"]["template"]["metadata"]["annotations"][INPUTS_ANNOTATION])
 
 
-def template_digest(template: Mapping[str, Any]) -> str:
-    """Return a digest of a pod template as the API server stores it, without annotations of others.
-
-    `kubectl rollout restart` writes such an annotation. Kubernetes never adds a default to existing pod templates,
-    because all Deployments would roll out.
-    """
-    about = template.get("metadata") or {}
-    own = {name: text for name, text in (about.get("annotations") or {}).items() if name.startswith(f"{GROUP}/")}
-    return _digest({"labels": about.get("labels") or {}, "annotations": own, "spec": template.get("spec") or {}})
+def rollout_id(cached: Mapping[str, Any]) -> str:
+    """Return the identifier of a cached Deployment's rollout. Another rollout to the same template has another one."""
+    revision = (cached["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION, "")
+    return f"{cached['metadata']['uid']}/{revision}/{cached['spec']['template']['inputs']}"
 
 
-def rollout(thing: Mapping[str, Any]) -> str:
-    """Return the identifier of a rollout, which differs from an earlier rollout to the same template.
-
-    Args:
-        thing: The cached Deployment.
-    """
-    revision = (thing["metadata"].get("annotations") or {}).get(REVISION_ANNOTATION, "")
-    return f"{thing['metadata']['uid']}/{revision}/{thing['spec']['template']['inputs']}"
-
-
-def renewed(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
+def replacement(live: Mapping[str, Any], desired: Mapping[str, Any]) -> Object:
     """Return a Deployment to write: the desired spec, with all other fields of the live object.
 
     Annotations of others in the pod template stay.
-
-    Args:
-        live: The Deployment from the API server.
-        wanted: The desired Deployment.
     """
-    theirs = live["spec"]["template"]["metadata"].get("annotations") or {}
-    others = {name: text for name, text in theirs.items() if not name.startswith(f"{GROUP}/")}
-    template = wanted["spec"]["template"]
-    about = template["metadata"] | {"annotations": others | template["metadata"]["annotations"]}
-    annotations = (live["metadata"].get("annotations") or {}) | wanted["metadata"]["annotations"]
-    for noted in (TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION):
-        annotations.pop(noted, None)  # they are set later, from the template that the API server returns
-    labels = (live["metadata"].get("labels") or {}) | wanted["metadata"]["labels"]
+    live_annotations = live["spec"]["template"]["metadata"].get("annotations") or {}
+    foreign = {name: text for name, text in live_annotations.items() if not name.startswith(f"{GROUP}/")}
+    template = desired["spec"]["template"]
+    metadata = template["metadata"] | {"annotations": foreign | template["metadata"]["annotations"]}
+    annotations = (live["metadata"].get("annotations") or {}) | desired["metadata"]["annotations"]
+    for name in (TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION):
+        annotations.pop(name, None)  # they are set later, from the template that the API server returns
+    labels = (live["metadata"].get("labels") or {}) | desired["metadata"]["labels"]
     return {
         **live,
         "metadata": {**live["metadata"], "annotations": annotations, "labels": labels},
-        "spec": {**live["spec"], **wanted["spec"], "template": {**template, "metadata": about}},
+        "spec": {**live["spec"], **desired["spec"], "template": {**template, "metadata": metadata}},
     }
-
-
-def _digest(parts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

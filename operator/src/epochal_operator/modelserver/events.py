@@ -2,64 +2,51 @@
 
 from collections.abc import Iterator
 
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ModelServerStatus
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason, effect
 from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.runtime.events import Event, make_event
 
 
-def events(before: ModelServerStatus, after: ModelServerStatus, rollout: str) -> Iterator[Event]:
-    """Yield the Events for the transition of a ModelServer from one status to the next.
-
-    Args:
-        before: The previous status of the ModelServer.
-        after: The new status of the ModelServer.
-        rollout: The identifier of the Deployment's rollout.
-    """
-    progress, was = (get_condition(one.conditions, "Progressing") for one in (after, before))
-    ready, had = (get_condition(one.conditions, "Ready") for one in (after, before))
+def transition_events(before: ModelServerStatus, after: ModelServerStatus, rollout_id: str) -> Iterator[Event]:
+    """Yield the Events for the transition of a ModelServer from one status to the next."""
+    progress, old_progress = (get_condition(status.conditions, "Progressing") for status in (after, before))
+    ready, old_ready = (get_condition(status.conditions, "Ready") for status in (after, before))
     generation = str(after.observed_generation)
-    if progress is not None and (was is None or was.reason != progress.reason):
+    if progress is not None and (old_progress is None or old_progress.reason != progress.reason):
         reason = as_reason(progress.reason)
         # RolledOut has an Event once per rollout, because each change of the replicas reaches it again.
-        key = rollout if reason == Reason.ROLLED_OUT else f"{generation}/{rollout}/{progress.message}"
+        key = rollout_id if reason == Reason.ROLLED_OUT else f"{generation}/{rollout_id}/{progress.message}"
         if effect(reason).event:
             yield make_event(reason, progress.message, key)
-    if ready is not None and ready.reason == Reason.STOPPED and (had is None or had.reason != Reason.STOPPED):
-        yield make_event(Reason.STOPPED, ready.message, generation)
+    stopped = Reason.STOPPED
+    if ready is not None and ready.reason == stopped and (old_ready is None or old_ready.reason != stopped):
+        yield make_event(stopped, ready.message, generation)
 
 
-def of_spec(server: ModelServer, before: ModelServerStatus, *, lacks_best: bool) -> list[Event]:
-    """Return the warning Events for a spec: plain HTTP for keys, and a missing best model.
+def spec_warnings(server: ModelServer, before: ModelServerStatus, *, is_best_missing: bool) -> Iterator[Event]:
+    """Yield the warning Events for a spec: plain HTTP for keys, and a missing best model.
 
     Args:
         server: The ModelServer.
         before: The previous status of the ModelServer.
-        lacks_best: Whether the last model is served because the requested best model is missing.
+        is_best_missing: Whether the last model is served because the requested best model is missing.
     """
-    generation, told = str(server.metadata.generation), []
+    generation = str(server.metadata.generation)
     if before.observed_generation != server.metadata.generation and server.spec.auth and not server.spec.tls:
-        note = (
-            "spec.auth: who is on the way to it can read the keys, and use them, too, since they go over plain HTTP: "
-            "set spec.tls."
+        message = "spec.auth without spec.tls: clients send their bearer keys over unencrypted HTTP: set spec.tls."
+        yield make_event(Reason.PLAIN_KEYS, message, generation)
+    if is_best_missing:
+        message = (
+            "spec.source: requested the best model, but the training stored only the model of its last epoch, which is "
+            "served instead. spec.results.best of a TrainingJob stores the best model."
         )
-        told.append(make_event(Reason.PLAIN_KEYS, note, generation))
-    if lacks_best:
-        note = (
-            "spec.source: the best model was asked for, and the training has stored that of its last epoch only "
-            "(spec.results.best): that is served."
-        )
-        told.append(make_event(Reason.BEST_MISSING, note, generation))
-    return told
+        yield make_event(Reason.BEST_MISSING, message, generation)
 
 
 def not_convertible(cause: StatusCause, sha256: str) -> Event:
-    """Return the Event for a model that cannot be converted to ONNX.
-
-    Args:
-        cause: The cause in the termination message of the converting container.
-        sha256: The SHA-256 digest of the model.
-    """
-    return make_event(Reason.NOT_CONVERTIBLE, f"It is served by Keras, in the trainer's image: {cause.message}", sha256)
+    """Return the Event for a model that cannot be converted to ONNX."""
+    message = f"Cannot convert the model to ONNX. Keras in the trainer image serves it instead: {cause.message}"
+    return make_event(Reason.NOT_CONVERTIBLE, message, sha256)

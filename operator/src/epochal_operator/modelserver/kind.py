@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from epochal_api.experiment.spec import EXPERIMENT_LABEL
 from epochal_api.kind import GROUP
-from epochal_api.modelserver_status import SERVER_CONDITIONS
-from epochal_api.trainingjob import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
+from epochal_api.modelserver.status import SERVER_CONDITIONS
+from epochal_api.trainingjob.spec import MAX_SPEC_BYTES, MAX_SPEC_DEPTH
 
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.children import CHILDREN, OWNED_PODS, OWNED_REPLICA_SETS
 from epochal_operator.modelserver.metrics import METRICS
 from epochal_operator.modelserver.reconcile import Reconciler
 from epochal_operator.modelserver.resources import (
-    EXPERIMENT_LABEL,
     EXPERIMENTS,
     MODEL_SERVERS,
     SERVERS_OF_EXPERIMENT,
@@ -21,6 +21,7 @@ from epochal_operator.modelserver.resources import (
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.bounded_reader import Bounds
 from epochal_operator.runtime.api.resource import Key, Object, key_of
+from epochal_operator.runtime.cache_transform import pick
 from epochal_operator.runtime.kind import Kind
 from epochal_operator.runtime.store import Change, Store
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
@@ -32,13 +33,7 @@ BOUNDS = Bounds(MAX_SPEC_BYTES, MAX_SPEC_DEPTH, frozenset(SERVER_CONDITIONS), (f
 def model_servers(
     installation: Callable[[], Installation], *, instance: str, metric_labels: tuple[str, ...] = ()
 ) -> Kind:
-    """Return the Kind of ModelServers.
-
-    Args:
-        installation: Returns the settings with which Epochal was installed.
-        instance: Name of this process, for Events.
-        metric_labels: Labels of ModelServers that become labels of their metrics.
-    """
+    """Return the Kind of ModelServers."""
     return Kind(
         resource=MODEL_SERVERS,
         reconciler=lambda term: Reconciler(term, installation, instance=instance),
@@ -58,31 +53,31 @@ def model_servers(
 
 def servers_of_job(change: Change, store: Store) -> Iterable[Key]:
     """Return the keys of the ModelServers that a change of a TrainingJob concerns."""
-    if _models(change.before) == _models(change.after):
+    if _model_fields(change.before) == _model_fields(change.after):
         return ()
-    thing = change.after or change.before or {}
-    key, experiment = key_of(thing), (thing["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
-    best_of = store.find(SERVERS_OF_EXPERIMENT, Key(key.namespace, experiment)) if experiment else {}
-    return {*store.find(SERVERS_OF_JOB, key), *best_of}
+    job = change.after or change.before or {}
+    key, experiment = key_of(job), (job["metadata"].get("labels") or {}).get(EXPERIMENT_LABEL)
+    servers_of_trial = store.find(SERVERS_OF_EXPERIMENT, Key(key.namespace, experiment)) if experiment else {}
+    return {*store.find(SERVERS_OF_JOB, key), *servers_of_trial}
 
 
 def servers_of_experiment(change: Change, store: Store) -> Iterable[Key]:
     """Return the keys of the ModelServers that a change of an Experiment concerns."""
-    if _best(change.before) == _best(change.after):
+    if _best_trial_fields(change.before) == _best_trial_fields(change.after):
         return ()
     return store.find(SERVERS_OF_EXPERIMENT, key_of(change.after or change.before or {}))
 
 
-def _models(job: Object | None) -> object:
+def _model_fields(job: Object | None) -> object:
     """Return the fields of a TrainingJob that concern the ModelServers of its model."""
     if job is None:
         return None
     status = job.get("status") or {}
-    conditions = [(one.get("type"), one.get("status"), one.get("reason")) for one in status.get("conditions") or []]
+    conditions = [pick(condition, ("type", "status", "reason")) for condition in status.get("conditions") or []]
     return job["metadata"]["uid"], status.get("state"), conditions, status.get("results")
 
 
-def _best(experiment: Object | None) -> object:
+def _best_trial_fields(experiment: Object | None) -> object:
     """Return the fields of an Experiment that concern the ModelServers of its best trial."""
     if experiment is None:
         return None

@@ -1,7 +1,7 @@
 """Prometheus metrics of every ModelServer, computed from the objects; its pods export their own metrics."""
 
-from epochal_api.modelserver import KIND
-from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES
+from epochal_api.modelserver.spec import KIND
+from epochal_api.modelserver.status import SERVER_CONDITIONS, SERVER_STATES
 
 from epochal_operator.modelserver.reasons import Reason
 from epochal_operator.runtime.api.resource import Object

@@ -12,24 +12,23 @@ from typing import Annotated, Self
 
 import aiohttp
 from epochal_api.model import StatusModel
-from epochal_api.modelserver_status import MAX_TENSORS, ServedModel, Tensor
-from epochal_api.server_pod import METRICS_PORT, MODEL_PATH
+from epochal_api.modelserver.pod import METRICS_PORT, MODEL_PATH
+from epochal_api.modelserver.status import MAX_TENSORS, ServedModel, Tensor
 from pydantic import Field, model_validator
 
-from epochal_operator.modelserver.observed import Tensors
+from epochal_operator.modelserver.observed import ModelMetadata
 from epochal_operator.modelserver.pods import is_ready
 from epochal_operator.runtime.api.resource import Key, Object
 from epochal_operator.runtime.metrics import part
 
 TIMEOUT_SECONDS = 2.0
-"""The timeout of a request in seconds."""
-RETRY = timedelta(minutes=5)
+RETRY_AFTER = timedelta(minutes=5)
 """The time between a failed request and the next request. A NetworkPolicy may block the operator, and the serving does
 not depend on the metadata.
 """
 MAX_BYTES = 64 * 1024
-MAX_SIZE = 2**63
-"""The sizes of axes are smaller: the API server refuses a whole status with a larger number."""
+MAX_AXIS_SIZE = 2**63 - 1
+"""The API server refuses a whole status with a larger number."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,17 +39,18 @@ class _Response(StatusModel):
     signature: Annotated[str, Field(max_length=64)] = ""
 
     @model_validator(mode="after")
-    def _fits_in_a_status(self) -> Self:
-        if any(not -1 <= size < MAX_SIZE for one in (*self.inputs, *self.outputs) for size in one.shape):
-            raise ValueError(f"expected sizes of axes from -1 to {MAX_SIZE - 1}, found another")
+    def _check_axis_sizes(self) -> Self:
+        sizes = [size for tensor in (*self.inputs, *self.outputs) for size in tensor.shape]
+        if invalid := [size for size in sizes if not -1 <= size <= MAX_AXIS_SIZE]:
+            raise ValueError(f"shape: axis sizes must be from -1 to {MAX_AXIS_SIZE}, found {invalid[0]}")
         return self
 
 
 @dataclass(frozen=True)
-class _Known:
+class _CacheEntry:
     sha256: str
-    reported: Tensors | None = None
-    failed: Mapping[str, datetime] = field(default_factory=dict)
+    metadata: ModelMetadata | None = None
+    failures: Mapping[str, datetime] = field(default_factory=dict)
     """The time of the last failed request to each pod."""
 
 
@@ -65,12 +65,12 @@ class MetadataClient:
     def __init__(self, clock: Callable[[], datetime], port: int = METRICS_PORT) -> None:
         self._clock = clock
         self._port = port
-        self._known: dict[Key, _Known] = {}
+        self._cache: dict[Key, _CacheEntry] = {}
 
-    def cached(self, key: Key) -> Tensors | None:
+    def cached(self, key: Key) -> ModelMetadata | None:
         """Return the cached metadata of a ModelServer's model, or None."""
-        known = self._known.get(key)
-        return known.reported if known is not None else None
+        entry = self._cache.get(key)
+        return entry.metadata if entry is not None else None
 
     async def fetch(self, key: Key, model: ServedModel | None, pods: tuple[Object, ...]) -> bool:
         """Request the metadata from a pod, unless it is cached; a failed pod is skipped for a while.
@@ -88,52 +88,54 @@ class MetadataClient:
         """
         if model is None:
             return False
-        known = self._known.get(key)
-        if known is None or known.sha256 != model.sha256:
-            known = _Known(model.sha256)
+        entry = self._cache.get(key)
+        if entry is None or entry.sha256 != model.sha256:
+            entry = _CacheEntry(model.sha256)
         now, addresses = self._clock(), _addresses(pods)
-        failed = {name: at for name, at in known.failed.items() if name in addresses and now < at + RETRY}
-        candidates = [name for name in addresses if name not in failed]
-        signatures = _signatures(known, pods)
+        failures = {pod: time for pod, time in entry.failures.items() if pod in addresses and now < time + RETRY_AFTER}
+        candidates = [pod for pod in addresses if pod not in failures]
+        signatures = _signatures(entry, pods)
         if model.signature_sha256 is None:
-            name = next((one for one in candidates if one not in signatures), None)
-        else:
-            name = next(iter(candidates), None) if model.inputs is None and known.reported is None else None
-        if name is None:
+            candidates = [pod for pod in candidates if pod not in signatures]
+        elif model.inputs is not None or entry.metadata is not None:
             return False
-        reported = await fetch(addresses[name], model.sha256, self._port, name)
-        if reported is None:
-            self._known[key] = replace(known, failed=failed | {name: now})
+        if not candidates:
             return False
-        reported = replace(reported, signatures={**signatures, **reported.signatures})
-        self._known[key] = _Known(model.sha256, reported, failed)
+        pod = candidates[0]
+        metadata = await fetch(addresses[pod], model.sha256, self._port, pod)
+        if metadata is None:
+            self._cache[key] = replace(entry, failures=failures | {pod: now})
+            return False
+        metadata = replace(metadata, signatures={**signatures, **metadata.signatures})
+        self._cache[key] = _CacheEntry(model.sha256, metadata, failures)
         return True
 
     def forget(self, key: Key) -> None:
         """Forget the metadata of a deleted ModelServer."""
-        self._known.pop(key, None)
+        self._cache.pop(key, None)
 
 
 def _addresses(pods: tuple[Object, ...]) -> dict[str, str]:
     """Return the addresses of the ready pods, by pod name."""
-    found = {str(pod["metadata"]["name"]): part(pod, "status").get("podIP") for pod in pods if is_ready(pod)}
-    return {name: str(address) for name, address in found.items() if address}
+    addresses = {str(pod["metadata"]["name"]): part(pod, "status").get("podIP") for pod in pods if is_ready(pod)}
+    return {name: str(address) for name, address in addresses.items() if address}
 
 
-def _signatures(known: _Known, pods: tuple[Object, ...]) -> Mapping[str, str]:
+def _signatures(entry: _CacheEntry, pods: tuple[Object, ...]) -> Mapping[str, str]:
     """Return the cached signature digests of the pods that still exist, by pod name."""
-    reported = known.reported.signatures if known.reported is not None else {}
-    return {name: reported[name] for name in (str(pod["metadata"]["name"]) for pod in pods) if name in reported}
+    signatures = entry.metadata.signatures if entry.metadata is not None else {}
+    names = {pod["metadata"]["name"] for pod in pods}
+    return {name: digest for name, digest in signatures.items() if name in names}
 
 
-async def fetch(address: str, sha256: str, port: int = METRICS_PORT, name: str = "") -> Tensors | None:
+async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = "") -> ModelMetadata | None:
     """Return the metadata that a server reports for its model, or None after an error.
 
     Args:
         address: The IP address of the pod.
         sha256: The SHA-256 digest of the model.
         port: The metrics port of the pod.
-        name: The name of the pod.
+        pod: The name of the pod.
     """
     try:
         ip = ip_address(address)
@@ -142,12 +144,12 @@ async def fetch(address: str, sha256: str, port: int = METRICS_PORT, name: str =
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as session,
             session.get(f"http://{host}:{port}{MODEL_PATH}", allow_redirects=False, raise_for_status=True) as response,
         ):
-            text = await _read_body(response)
-        reported = _Response.model_validate_json(text)
+            body = await _read_body(response)
+        model = _Response.model_validate_json(body)
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        _log.info("cannot read the metadata of the model from its server: %s", str(error) or type(error).__name__)
+        _log.info("cannot read the model metadata of pod %s: %s", pod, str(error) or type(error).__name__)
         return None
-    return Tensors(sha256, tuple(reported.inputs), tuple(reported.outputs), {name: reported.signature})
+    return ModelMetadata(sha256, tuple(model.inputs), tuple(model.outputs), {pod: model.signature})
 
 
 async def _read_body(response: aiohttp.ClientResponse) -> bytes:
@@ -156,9 +158,9 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     Raises:
         ValueError: If the body is larger than MAX_BYTES.
     """
-    text = b""
-    async for piece in response.content.iter_any():
-        text += piece
-        if len(text) > MAX_BYTES:
-            raise ValueError(f"expected a response of at most {MAX_BYTES:,} bytes, found more")
-    return text
+    body = b""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise ValueError(f"response body is larger than {MAX_BYTES:,} bytes")
+    return body

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from epochal_api.modelserver_status import Tensor
+from epochal_api.modelserver.status import Tensor
 
 from epochal_operator.modelserver.pods import is_current
 from epochal_operator.modelserver.reasons import StatusCause
-from epochal_operator.modelserver.source import Found, Gone
+from epochal_operator.modelserver.source import DeletedTrainingJob, ResolvedModel
 from epochal_operator.runtime.api.resource import DEPLOYMENTS, Object
 from epochal_operator.runtime.owners import ObservedChild
 
 
 @dataclass(frozen=True)
-class Tensors:
+class ModelMetadata:
     """The inputs and outputs of a model.
 
     Args:
@@ -39,27 +39,27 @@ class Observed:
         source: The model in its spec.source, or the cause why it is missing; None if the spec is invalid.
         children: The owned objects.
         pods: Live pods of its Deployment, the oldest first.
-        told: The inputs and outputs that pods report for their model.
+        metadata: The inputs and outputs that pods report for their model.
     """
 
     now: datetime
-    source: Found | Gone | StatusCause | None = None
+    source: ResolvedModel | DeletedTrainingJob | StatusCause | None = None
     children: tuple[ObservedChild, ...] = ()
     pods: tuple[Object, ...] = ()
-    told: Tensors | None = None
+    metadata: ModelMetadata | None = None
 
     @property
     def deployment(self) -> Object | None:
         """The Deployment, or None."""
-        return next((one.object for one in self.children if one.child.resource == DEPLOYMENTS), None)
+        return next((child.object for child in self.children if child.child.resource == DEPLOYMENTS), None)
 
     @property
-    def current(self) -> tuple[Object, ...]:
+    def current_pods(self) -> tuple[Object, ...]:
         """The pods of the current pod template of the Deployment."""
         deployment = self.deployment
-        return tuple(one for one in self.pods if deployment is not None and is_current(one, deployment))
+        return tuple(pod for pod in self.pods if deployment is not None and is_current(pod, deployment))
 
     @property
     def blocked(self) -> StatusCause | None:
         """The first cause that blocks an owned object, or None."""
-        return next((one.blocked for one in self.children if one.blocked is not None), None)
+        return next((child.blocked for child in self.children if child.blocked is not None), None)

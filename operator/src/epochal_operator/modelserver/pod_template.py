@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from epochal_api import server_config, server_pod
-from epochal_api.model import number_of
-from epochal_api.modelserver import ModelServer
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.model import quantity_value
+from epochal_api.modelserver import config as server_config
+from epochal_api.modelserver import pod as server_pod
+from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.status import ServedModel
 
 from epochal_operator.modelserver.config import is_converted
 from epochal_operator.modelserver.resources import CONTAINER, CONVERTER
@@ -33,7 +34,7 @@ GRACE_SECONDS = server_pod.GRACE_SECONDS + 15
 """Seconds between SIGTERM and SIGKILL. The server accepts requests for some seconds, until clients stop sending them,
 and then has `server_pod.GRACE_SECONDS` to answer them.
 """
-STARTS_SECONDS = 120
+STARTUP_SECONDS = 120
 """Seconds until a server must answer: the import of Keras alone takes ten seconds on a busy node."""
 CONVERTER_RESOURCES: Object = {
     "requests": {"cpu": "100m", "memory": "1Gi"},
@@ -42,24 +43,17 @@ CONVERTER_RESOURCES: Object = {
 """The least resources of the conversion with Keras and TensorFlow. All values are explicit, because a ResourceQuota may
 require them.
 """
-_RESOURCES: dict[server_config.Runtime, Object] = {
+_DEFAULT_RESOURCES: dict[server_config.Runtime, Object] = {
     "ONNX": {"requests": {"cpu": "1", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}},
     "Keras": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}},
 }
-_READ_ONLY_MODE = 0o440
+_SECRET_FILE_MODE = 0o440
 
 
 def pod_spec(server: ModelServer, model: ServedModel, installation: Installation, selector: Object) -> Object:
-    """Return the spec of a server's pod, as JSON.
-
-    Args:
-        server: The ModelServer.
-        model: The model that the ModelServer serves.
-        installation: The settings with which Epochal was installed.
-        selector: The labels that select its pods.
-    """
+    """Return the spec of a server's pod, as JSON."""
     spec = server.spec
-    shared, own = _shared_volumes(server, installation), _own_volumes(server)
+    shared, secrets = _shared_volumes(server, installation), _secret_volumes(server)
     converter = [_converter(server, installation, mounts(shared))] if is_converted(model) else []
     return {
         "restartPolicy": "Always",
@@ -75,8 +69,8 @@ def pod_spec(server: ModelServer, model: ServedModel, installation: Installation
             }
         ],
         **non_empty(initContainers=converter),
-        "containers": [_server(server, model, installation, mounts([*shared, *own]))],
-        "volumes": volumes((*shared, *own)),
+        "containers": [_server(server, model, installation, mounts([*shared, *secrets]))],
+        "volumes": volumes((*shared, *secrets)),
     }
 
 
@@ -85,15 +79,15 @@ def resources(server: ModelServer, model: ServedModel) -> Object:
 
     A spec that sets only the memory keeps the default CPU.
     """
-    wanted, named = server.spec.resources, {*server.spec.resources.requests, *server.spec.resources.limits}
+    requests, limits = server.spec.resources.requests, server.spec.resources.limits
     default = {
-        kind: {name: amount for name, amount in found.items() if name not in named}
-        for kind, found in _RESOURCES[model.runtime].items()
+        field: {name: quantity for name, quantity in quantities.items() if name not in {*requests, *limits}}
+        for field, quantities in _DEFAULT_RESOURCES[model.runtime].items()
     }
-    return non_empty(requests=default["requests"] | wanted.requests, limits=default["limits"] | wanted.limits)
+    return non_empty(requests=default["requests"] | requests, limits=default["limits"] | limits)
 
 
-def _server(server: ModelServer, model: ServedModel, installation: Installation, mounted: list[Object]) -> Object:
+def _server(server: ModelServer, model: ServedModel, installation: Installation, volume_mounts: list[Object]) -> Object:
     image = installation.trainer_image if model.runtime == "Keras" else installation.server_image
     return {
         "name": CONTAINER,
@@ -109,14 +103,14 @@ def _server(server: ModelServer, model: ServedModel, installation: Installation,
         # container runs, even if the server answers at once. Without a startup probe the delay is 0.02 s.
         "readinessProbe": _probe(server, "ready", periodSeconds=1, timeoutSeconds=3, failureThreshold=3),
         "livenessProbe": _probe(
-            server, "live", initialDelaySeconds=STARTS_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3
+            server, "live", initialDelaySeconds=STARTUP_SECONDS, periodSeconds=10, timeoutSeconds=5, failureThreshold=3
         ),
         **container_defaults(),
-        "volumeMounts": mounted,
+        "volumeMounts": volume_mounts,
     }
 
 
-def _converter(server: ModelServer, installation: Installation, mounted: list[Object]) -> Object:
+def _converter(server: ModelServer, installation: Installation, volume_mounts: list[Object]) -> Object:
     return {
         "name": CONVERTER,
         "image": installation.trainer_image,
@@ -124,14 +118,14 @@ def _converter(server: ModelServer, installation: Installation, mounted: list[Ob
         "env": credential_variables(server.spec.storage),
         "resources": _converter_resources(server),
         **container_defaults(),
-        "volumeMounts": mounted,
+        "volumeMounts": volume_mounts,
     }
 
 
 def _converter_resources(server: ModelServer) -> Object:
     """Return the resources of the conversion: its default memory, or the server's memory limit if that is larger."""
     requests, limits = CONVERTER_RESOURCES["requests"], CONVERTER_RESOURCES["limits"]
-    memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=number_of)
+    memory = max(limits["memory"], server.spec.resources.limits.get("memory", "0"), key=quantity_value)
     return {"requests": requests, "limits": limits | {"memory": memory}}
 
 
@@ -151,19 +145,19 @@ def _shared_volumes(server: ModelServer, installation: Installation) -> list[Vol
     return [
         ("config", folder, {"downwardAPI": {"items": [item]}}),
         ("model", server_pod.MODEL_FOLDER, {"emptyDir": {"sizeLimit": installation.scratch_limit}}),
-        ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108 - of the pod's own
+        ("tmp", "/tmp", {"emptyDir": {"sizeLimit": installation.tmp_limit}}),  # noqa: S108
         *storage_authority(server.spec.storage),
     ]
 
 
-def _own_volumes(server: ModelServer) -> list[Volume]:
-    """Return the volumes that only the server mounts: its API keys and its certificate."""
+def _secret_volumes(server: ModelServer) -> list[Volume]:
+    """Return the volumes that only the server mounts: its bearer keys and its certificate."""
     volumes: list[Volume] = []
     if auth := server.spec.auth:
-        source = {"secretName": auth.secret_ref.name, "defaultMode": _READ_ONLY_MODE}
+        source = {"secretName": auth.secret_ref.name, "defaultMode": _SECRET_FILE_MODE}
         volumes.append(("auth", server_pod.AUTH_FOLDER, {"secret": source}))
     if tls := server.spec.tls:
         items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
-        source = {"secretName": tls.secret_ref.name, "items": items, "defaultMode": _READ_ONLY_MODE}
+        source = {"secretName": tls.secret_ref.name, "items": items, "defaultMode": _SECRET_FILE_MODE}
         volumes.append(("tls", server_pod.TLS_FOLDER, {"secret": source}))
     return volumes

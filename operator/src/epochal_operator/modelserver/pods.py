@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from epochal_api.modelserver import KIND
-from epochal_api.report import decode_termination
-from epochal_api.server_pod import WAIT_SECONDS
+from epochal_api.modelserver.pod import WAIT_SECONDS
+from epochal_api.modelserver.spec import KIND
+from epochal_api.trainingjob.report import decode_termination
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
 from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLINE_SECONDS, INPUTS_ANNOTATION
@@ -24,49 +24,38 @@ from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.runtime.reasons import clean
 
-STUCK = timedelta(seconds=20)
+NODE_TIMEOUT = timedelta(seconds=20)
 """The time in which a node must prepare the volumes and the network of a pod: a missing Secret blocks it forever."""
-FRESH = timedelta(seconds=WAIT_SECONDS + 60)
+FAILURE_TTL = timedelta(seconds=WAIT_SECONDS + 60)
 """The time for which the last termination of a running container counts: longer than a server waits for storage."""
-_NORMAL = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
+_NORMAL_REASONS = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Waiting reasons of a container that starts normally, or that its last termination explains."""
 _UNCONVERTIBLE = frozenset({Reason.NOT_CONVERTIBLE, Reason.OUT_OF_MEMORY})
 """Reasons of a failed conversion for which a retry would not help."""
-_NAMES = {CONTAINER: "The server", CONVERTER: "What converts the model"}
+_NAMES = {CONTAINER: "The server", CONVERTER: "The model conversion"}
 _PROGRAMS = {
     CONTAINER: Program(_NAMES[CONTAINER], KIND, "imageRegistry, serverImage and trainerImage of Epochal's chart"),
     CONVERTER: Program(_NAMES[CONVERTER], KIND, "trainerImage"),
 }
 
 
-class Words(NamedTuple):
-    """The cause of the last termination of a container.
-
-    Args:
-        container: The name of the container.
-        cause: The cause.
-    """
+class ContainerFailure(NamedTuple):
+    """The cause of the last termination of a container, by the container's name."""
 
     container: str
     cause: StatusCause
 
 
-def own_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: Iterable[Object]) -> tuple[Object, ...]:
-    """Return the live pods that a Deployment controls, the oldest first; labels alone do not prove ownership.
-
-    Args:
-        deployment: The Deployment, or None.
-        replica_sets: ReplicaSets with the label of the ModelServer.
-        pods: Pods with the label of the ModelServer.
-    """
+def owned_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: Iterable[Object]) -> tuple[Object, ...]:
+    """Return the live pods that a Deployment controls, the oldest first; labels alone do not prove ownership."""
     if deployment is None:
         return ()
     uid = deployment["metadata"]["uid"]
-    sets = {one["metadata"]["uid"] for one in replica_sets if controller_uid(one) == uid}
+    owners = {replica_set["metadata"]["uid"] for replica_set in replica_sets if controller_uid(replica_set) == uid}
     return sort_by_age(
-        one
-        for one in pods
-        if controller_uid(one) in sets and alive(one) and not one["metadata"].get("deletionTimestamp")
+        pod
+        for pod in pods
+        if controller_uid(pod) in owners and alive(pod) and not pod["metadata"].get("deletionTimestamp")
     )
 
 
@@ -81,30 +70,25 @@ def is_ready(pod: Object) -> bool:
     return condition_of(pod, "Ready") is not None
 
 
-def hindrance(pod: Object, now: datetime) -> StatusCause | None:
-    """Return the cause why a pod does not serve, or None if it serves or starts normally.
-
-    Args:
-        pod: The pod.
-        now: The current time, with a time zone.
-    """
+def blocker(pod: Object, now: datetime) -> StatusCause | None:
+    """Return the cause why a pod does not serve, or None if it serves or starts normally."""
     if is_ready(pod):
         return None
-    waits = (container_problem(one, _PROGRAMS[str(one.get("name"))], _NORMAL) for one in _containers(pod))
-    if problem := scheduling_problem(pod) or next(filter(None, waits), None):
+    problems = (container_problem(status, _PROGRAMS[status["name"]], _NORMAL_REASONS) for status in _containers(pod))
+    if problem := scheduling_problem(pod) or next(filter(None, problems), None):
         return StatusCause(as_reason(problem.reason), problem.message)
-    if words := last_words(pod, now):
-        return words.cause
-    return _stuck(pod, now)
+    if failure := container_failure(pod, now):
+        return failure.cause
+    return _unprepared(pod, now)
 
 
-def stuck_at(pod: Object) -> datetime | None:
+def node_deadline(pod: Object) -> datetime | None:
     """Return the time at which a pod on a node counts as stuck, or None if its sandbox is ready."""
     since = preparing_since(pod)
-    return since and since + STUCK
+    return since and since + NODE_TIMEOUT
 
 
-def unscheduled_until(pod: Object) -> datetime | None:
+def scheduling_deadline(pod: Object) -> datetime | None:
     """Return the time at which a pod without a node counts as late, or None if it has a node.
 
     A Deployment has a deadline for its rollout, but none for a pod that it adds later to scale.
@@ -113,72 +97,63 @@ def unscheduled_until(pod: Object) -> datetime | None:
     return datetime.fromisoformat(since) + timedelta(seconds=DEADLINE_SECONDS) if since else None
 
 
-def last_words(pod: Object, now: datetime) -> Words | None:
-    """Return the cause of the latest failure of a container, or None if it has recovered.
-
-    Args:
-        pod: The pod.
-        now: The current time, with a time zone.
-    """
-    for container in _containers(pod):
-        if ended := _last_end(container, now):
-            return Words(str(container.get("name")), _why_ended(pod, container, ended))
+def container_failure(pod: Object, now: datetime) -> ContainerFailure | None:
+    """Return the latest failure of a container of a pod, or None if it has recovered."""
+    for status in _containers(pod):
+        if terminated := _failed_termination(status, now):
+            return ContainerFailure(status["name"], _termination_cause(pod, status["name"], terminated))
     return None
 
 
-def not_convertible(pods: Iterable[Object], now: datetime) -> StatusCause | None:
-    """Return the cause why a pod cannot convert its model to ONNX, also for lack of memory, or None.
-
-    Args:
-        pods: Pods of the current pod template of the Deployment.
-        now: The current time, with a time zone.
-    """
-    said = (words for one in pods if (words := last_words(one, now)) and words.container == CONVERTER)
-    return next((words.cause for words in said if words.cause.reason in _UNCONVERTIBLE), None)
+def conversion_failure(pods: Iterable[Object], now: datetime) -> StatusCause | None:
+    """Return the cause why a pod cannot convert its model to ONNX, also for lack of memory, or None."""
+    failures = (failure for pod in pods if (failure := container_failure(pod, now)) is not None)
+    causes = (failure.cause for failure in failures if failure.container == CONVERTER)
+    return next((cause for cause in causes if cause.reason in _UNCONVERTIBLE), None)
 
 
-def _last_end(container: Object, now: datetime) -> Object | None:
-    """Return the last failed termination of a container, unless it has succeeded or run for long since."""
-    state = part(container, "state")
+def _failed_termination(status: Object, now: datetime) -> Object | None:
+    """Return the last failed termination of a container, unless the container has run for long since."""
+    state = part(status, "state")
     since = part(state, "running").get("startedAt")
-    if since and now - datetime.fromisoformat(since) > FRESH:
+    if since and now - datetime.fromisoformat(since) > FAILURE_TTL:
         return None
-    ended = part(state, "terminated") or part(part(container, "lastState"), "terminated")
-    return ended if ended and ended.get("exitCode") != 0 else None
+    terminated = part(state, "terminated") or part(part(status, "lastState"), "terminated")
+    return terminated if terminated and terminated.get("exitCode") != 0 else None
 
 
 def _containers(pod: Object) -> list[Object]:
     """Return the statuses of Epochal's containers, init containers first."""
     status = pod.get("status") or {}
-    found = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    return [one for one in found if one.get("name") in _NAMES]
+    statuses = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    return [container for container in statuses if container.get("name") in _NAMES]
 
 
-def _why_ended(pod: Object, container: Object, ended: Object) -> StatusCause:
-    name = str(container.get("name"))
-    said = str(ended.get("message") or "")
-    words = decode_termination(said)
-    if words is not None:
-        return StatusCause(as_reason(words.reason), clean(words.message))
-    if ended.get("reason") == "OOMKilled":
+def _termination_cause(pod: Object, name: str, terminated: Object) -> StatusCause:
+    text = str(terminated.get("message") or "")
+    termination = decode_termination(text)
+    if termination is not None:
+        return StatusCause(as_reason(termination.reason), clean(termination.message))
+    if terminated.get("reason") == "OOMKilled":
         limit = part(pod["spec"], "memory").get(name)
-        bound = f"its limit is {limit}" if limit else "its node has none left"
-        todo = "Raise spec.resources.limits.memory" + (", and create it anew." if name == CONVERTER else ".")
-        message = f"{_NAMES[name]} was killed, because it took too much memory: {bound}. {todo}"
+        cause = f"it exceeded its memory limit of {limit}" if limit else "its node ran out of memory"
+        # The operator remembers that a model cannot be converted as long as the ModelServer exists.
+        again = " Then delete the ModelServer and create it again." if name == CONVERTER else ""
+        message = f"{_NAMES[name]} was OOMKilled: {cause}. Raise spec.resources.limits.memory.{again}"
         return StatusCause(Reason.OUT_OF_MEMORY, message)
-    told = f"The end of its log:\n{clean(said)}" if said else "It left no message."
-    code = ended.get("exitCode")
-    return StatusCause(Reason.CRASHED, f"{_NAMES[name]} ended with exit code {code}. {told}")
+    detail = f"The end of its log:\n{clean(text)}" if text else "It wrote no termination message."
+    return StatusCause(Reason.CRASHED, f"{_NAMES[name]} exited with code {terminated.get('exitCode')}. {detail}")
 
 
-def _stuck(pod: Object, now: datetime) -> StatusCause | None:
-    since = stuck_at(pod)
-    if since is None or now < since:
+def _unprepared(pod: Object, now: datetime) -> StatusCause | None:
+    """Return the cause that a node cannot prepare the volumes or the network of a pod, or None."""
+    deadline = node_deadline(pod)
+    if deadline is None or now < deadline:
         return None
     name = pod["metadata"]["name"]
     message = (
-        f"Its node has not made the volumes and the network of the pod {name} ready. The Secrets that spec.auth and "
-        "spec.tls name must be in its namespace, that of spec.tls with tls.crt and tls.key: "
-        f"kubectl describe pod {name} says what is missing."
+        f"The node has not prepared the volumes and the network of pod {name}. The Secrets of spec.auth and spec.tls "
+        "must exist in this namespace, and the Secret of spec.tls must contain tls.crt and tls.key. Run kubectl "
+        f"describe pod {name} for the cause."
     )
     return StatusCause(Reason.POD_NOT_READY, message)

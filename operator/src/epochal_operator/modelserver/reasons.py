@@ -9,9 +9,9 @@ from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusC
 
 __all__ = ["Effect", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
 
-_SILENT = Effect(event=None, fault=None)
-_GOES_ON = Effect(event=None, ready=True, fault=None)
-_TOLD = Effect(event="Normal", ready=True, fault=None)
+_NO_EVENT = Effect(event=None, fault=None)
+_READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
+_READY_NORMAL = Effect(event="Normal", ready=True, fault=None)
 _STALLS = Effect(stalls=True)
 _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
@@ -21,12 +21,12 @@ class Reason(OwnReason):
     """A reason of a ModelServer, with its effect."""
 
     # Of Progressing: its model, and its rollout.
-    WAITS_FOR_TRAINING_JOB = "WaitsForTrainingJob", _TOLD
-    WAITS_FOR_EXPERIMENT = "WaitsForExperiment", _TOLD
-    CREATING = "Creating", _GOES_ON
-    ROLLING_OUT = "RollingOut", _GOES_ON
-    ROLLED_OUT = "RolledOut", _TOLD
-    PAUSED = "Paused", _TOLD
+    WAITS_FOR_TRAINING_JOB = "WaitsForTrainingJob", _READY_NORMAL
+    WAITS_FOR_EXPERIMENT = "WaitsForExperiment", _READY_NORMAL
+    CREATING = "Creating", _READY_NO_EVENT
+    ROLLING_OUT = "RollingOut", _READY_NO_EVENT
+    ROLLED_OUT = "RolledOut", _READY_NORMAL
+    PAUSED = "Paused", _READY_NORMAL
 
     # Of Progressing: causes that block its model.
     TRAINING_JOB_FAILED = "TrainingJobFailed", _STALLS
@@ -37,7 +37,7 @@ class Reason(OwnReason):
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
 
     # Of Progressing: causes that block its owned objects.
-    CLEANUP = "Cleanup", _SILENT._replace(requeue_after=1)
+    CLEANUP = "Cleanup", _NO_EVENT._replace(requeue_after=1)
     NAME_CONFLICT = "NameConflict", Effect(stalls=True, requeue_after=30)
     REJECTED = "Rejected", Effect(stalls=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
@@ -47,7 +47,7 @@ class Reason(OwnReason):
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     NO_MATCHING_NODE = "NoMatchingNode"
-    SCHEDULING_GATED = "SchedulingGated", _GOES_ON
+    SCHEDULING_GATED = "SchedulingGated", _READY_NO_EVENT
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
     INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)
     CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
@@ -68,12 +68,12 @@ class Reason(OwnReason):
     CRASHED = "Crashed", _CRASH
 
     # Of Ready: while no cause above applies.
-    SERVING = "Serving", _GOES_ON
-    STARTING = "Starting", _SILENT
+    SERVING = "Serving", _READY_NO_EVENT
+    STARTING = "Starting", _NO_EVENT
     STOPPED = "Stopped", Effect(event="Normal", fault=None)
 
     # Of Stalled with status False.
-    PROGRESSING = "Progressing", _SILENT
+    PROGRESSING = "Progressing", _NO_EVENT
 
     # Of Events alone.
     NOT_CONVERTIBLE = "NotConvertible"
@@ -84,11 +84,11 @@ class Reason(OwnReason):
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.REJECTED)
 
 
-def as_reason(word: str) -> Reason | Foreign:
-    """Return the reason for a word of any source."""
-    return reason_of(Reason, word)
+def as_reason(name: str) -> Reason | Foreign:
+    """Return the reason for a name from any source."""
+    return reason_of(Reason, name)
 
 
-def effect(word: str) -> Effect:
+def effect(reason: str) -> Effect:
     """Return the effect of a reason; a reason outside the table has only a Warning Event."""
-    return effect_of(as_reason(word))
+    return effect_of(as_reason(reason))

@@ -6,18 +6,18 @@ from datetime import datetime
 from functools import cached_property
 
 from epochal_api.kind import Metadata
-from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
-from epochal_api.modelserver_status import ModelServerStatus
-from epochal_api.status import read_status
+from epochal_api.modelserver.spec import InvalidModelServer, ModelServer, parse
+from epochal_api.modelserver.status import ModelServerStatus
+from epochal_api.read_status import read_status
 
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT, OWNED_PODS, OWNED_REPLICA_SETS
 from epochal_operator.modelserver.model_metadata import MetadataClient
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.plan import Plan, plan, refuse
-from epochal_operator.modelserver.pods import own_pods
+from epochal_operator.modelserver.plan import Plan, invalid_plan, plan
+from epochal_operator.modelserver.pods import owned_pods
 from epochal_operator.modelserver.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
-from epochal_operator.modelserver.source import Things, resolve
+from epochal_operator.modelserver.source import Lookup, resolve
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import Attempt
 from epochal_operator.runtime.api.bounded_reader import UNREAD
@@ -35,7 +35,6 @@ class Reconciler(ObjectReconciler[Attempt]):
 
     @cached_property
     def _metadata(self) -> MetadataClient:
-        """The client that requests the metadata of models from their servers."""
         return MetadataClient(self.clock)
 
     async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
@@ -49,13 +48,13 @@ class Reconciler(ObjectReconciler[Attempt]):
             observed = self._observe(document, None, attempt.blocked)
             metadata = Metadata.model_validate(document["metadata"])
             mutable = MutableFields.read(decompress_spec(document)["spec"])
-            todo = refuse(metadata, before, str(error), observed, mutable)
+            planned = invalid_plan(metadata, before, str(error), observed, mutable)
         else:
             observed = self._observe(document, server, attempt.blocked)
-            todo = plan(server, observed, self.installation())
-        if not todo.actions and await self._metadata.fetch(key_of(document), before.model, observed.current):
+            planned = plan(server, observed, self.installation())
+        if not planned.actions and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
             return None
-        return todo
+        return planned
 
     def forget(self, key: Key) -> None:
         """Forget the state of a deleted ModelServer."""
@@ -65,21 +64,23 @@ class Reconciler(ObjectReconciler[Attempt]):
     def _observe(
         self, document: Object, server: ModelServer | None, blocked: Mapping[Resource, StatusCause]
     ) -> Observed:
-        """Return the observed state of a ModelServer, whose spec is invalid for None."""
+        """Return the observed state of a ModelServer; `server` is None if its spec is invalid."""
         key, now, store = key_of(document), self.clock(), self.store
 
         def find(resource: Resource) -> Callable[[str], Object | None]:
             return lambda name: store.get(resource, Key(key.namespace, name))
 
-        source = resolve(server.spec.source, Things(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
-        children = tuple(self._see(document, child, blocked.get(child.resource), now) for child in CHILDREN)
-        deployment = next(one.object for one in children if one.child is DEPLOYMENT)
+        source = resolve(server.spec.source, Lookup(find(TRAINING_JOBS), find(EXPERIMENTS))) if server else None
+        children = tuple(self._observe_child(document, child, blocked.get(child.resource), now) for child in CHILDREN)
+        deployment = next(child.object for child in children if child.child is DEPLOYMENT)
         sets, pods = store.find(OWNED_REPLICA_SETS, key).values(), store.find(OWNED_PODS, key).values()
-        return Observed(now, source, children, own_pods(deployment, sets, pods), self._metadata.cached(key))
+        return Observed(now, source, children, owned_pods(deployment, sets, pods), self._metadata.cached(key))
 
-    def _see(self, document: Object, child: Owned, blocked: StatusCause | None, now: datetime) -> ObservedChild:
+    def _observe_child(
+        self, document: Object, child: Owned, blocked: StatusCause | None, now: datetime
+    ) -> ObservedChild:
         seen = self.children.observe(document, child, blocked, now)
         if seen.object is None or not seen.object["metadata"].get("deletionTimestamp"):
             return seen
-        message = f"Its {child.resource.kind} is being deleted, and is created again afterwards."
+        message = f"The {child.resource.kind} is being deleted. The operator creates it again after the deletion."
         return replace(seen, blocked=StatusCause(Reason.CLEANUP, message), held_until=None)

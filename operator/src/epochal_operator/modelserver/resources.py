@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from epochal_api import experiment
+from epochal_api.experiment import spec as experiment
 from epochal_api.kind import API_VERSION, GROUP, VERSION
-from epochal_api.modelserver import KIND, PLURAL, ModelServer
+from epochal_api.modelserver.spec import KIND, PLURAL, ModelServer
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Key, Object, Resource
@@ -16,10 +16,16 @@ NAME_LABEL = f"{GROUP}/modelserver"
 """Label of every owned object: the name of its ModelServer. Only objects with this label are watched."""
 UID_LABEL = f"{GROUP}/modelserver-uid"
 """Label of every owned object: the uid of its ModelServer. An earlier ModelServer of the same name has another uid."""
-EXPERIMENT_LABEL = f"{GROUP}/experiment"
-"""Label of a TrainingJob that is an Experiment's trial: the Experiment's name."""
 INPUTS_ANNOTATION = f"{GROUP}/inputs-sha256"
 """Annotation of the pod template: digest of its inputs, without the inputs that belong to the operator."""
+TEMPLATE_ANNOTATION = f"{GROUP}/template-sha256"
+"""Annotation of the Deployment: digest of its pod template as the API server stores it, with defaults."""
+RESTART_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
+"""Annotation of the pod template that `kubectl rollout restart` writes."""
+RESTARTED_ANNOTATION = f"{GROUP}/restarted-at"
+"""Annotation of the Deployment: the latest manual restart for which its template was built again, or empty."""
+REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
+"""Annotation of the Deployment in which its controller counts rollouts, including rollouts to an earlier template."""
 CONTAINER = "server"
 CONVERTER = "convert"
 """The init container that converts a Keras model to ONNX."""

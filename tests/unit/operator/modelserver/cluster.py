@@ -1,4 +1,4 @@
-"""A cluster in virtual time: objects, an operator that may be killed after any write, and a Deployment controller."""
+"""A simulated cluster: fake API objects, the operator, and a Deployment controller, with a virtual clock."""
 
 import hashlib
 import json
@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
-from epochal_operator.modelserver.deployment import REVISION_ANNOTATION
 from epochal_operator.modelserver.kind import model_servers
 from epochal_operator.modelserver.reconcile import Reconciler
+from epochal_operator.modelserver.resources import REVISION_ANNOTATION
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for, watched_sources
 from epochal_operator.trainingjob.kind import training_jobs
@@ -27,21 +27,21 @@ KEY = Key("vision", "digits")
 OWNED = ("deployments", "services", "poddisruptionbudgets", "horizontalpodautoscalers", "networkpolicies")
 
 Outcome = Callable[[dict[str, Any]], dict[str, Any] | None]
-"""Returns the status of the container of a pod that does not become ready, by the pod's spec; None if it does."""
+"""Returns the status of the failed container of a pod, by the pod's spec; None if the pod becomes ready."""
 
 
 class Cluster:
-    """A ModelServer, its operator, and what runs its pods.
+    """A ModelServer, its operator, and the controllers of its pods.
 
     Args:
         spec: Fields of the ModelServer's spec.
 
     Attributes:
-        now: The time.
-        objects: All objects.
-        installation: What was set when Epochal was installed.
-        outcome: What becomes of pods.
-        refuse: Returns how a write is refused, if it is.
+        now: The current virtual time.
+        objects: All API objects.
+        installation: The settings of Epochal's installation.
+        outcome: The outcome of new pods.
+        refuse: Returns the refusal of a write, or None to accept it.
     """
 
     def __init__(self, **spec: Any) -> None:
@@ -58,12 +58,11 @@ class Cluster:
         self.boot()
 
     def boot(self) -> None:
-        """Starts the operator, which knows nothing."""
-        told: dict[str, Any] = {"instance": "test"}
+        """Start a new operator process, without state."""
         self.kinds = [
-            training_jobs(lambda: self.installation, **told),
-            experiments(lambda: self.installation, **told),
-            model_servers(lambda: self.installation, **told),
+            training_jobs(lambda: self.installation, instance="test"),
+            experiments(lambda: self.installation, instance="test"),
+            model_servers(lambda: self.installation, instance="test"),
         ]
         self.store = store_for(self.kinds)
         self.kube = Direct(self.objects, self._refused)
@@ -74,22 +73,22 @@ class Cluster:
     def _refused(self, verb: str, resource: str, name: str) -> Refusal | None:
         return self.refuse(verb, resource, name)
 
-    def tell(self) -> None:
-        """Tells the operator of all objects, as lists do."""
+    def list_objects(self) -> None:
+        """Fill the operator's store with all objects, as its list requests do."""
         for source in watched_sources(self.kinds):
-            things = [one for one in self.objects.list(source.resource.plural) if source.selects(one)]
-            for thing in things:
-                self.store.put(source.resource, thing)
-            uids = {one["metadata"]["uid"] for one in things}
+            listed = [item for item in self.objects.list(source.resource.plural) if source.selects(item)]
+            for item in listed:
+                self.store.put(source.resource, item)
+            uids = {item["metadata"]["uid"] for item in listed}
             self.store.prune_missing(source, uids, str(self.objects.version), None)
 
     async def reconcile(self) -> float | None:
-        """Reconciles once."""
-        self.tell()
+        """Reconcile once, with all objects in the store."""
+        self.list_objects()
         return await self.reconciler.reconcile(KEY)
 
     async def settle(self, *, dies_after: int | None = None) -> None:
-        """Lets the operator and the Deployment controller act until neither has anything to do."""
+        """Run the operator and the Deployment controller until no object changes."""
         for _ in range(200):
             version = self.objects.version
             if dies_after is not None and self.kube.dies_after is None:
@@ -103,10 +102,10 @@ class Cluster:
             self.control()
             if self.objects.version == version:
                 return
-        raise AssertionError("it never settles")
+        raise AssertionError("objects still change after 200 reconciles")
 
     def control(self) -> None:
-        """Does what the Deployment controller and the kubelet do, all at once."""
+        """Run the Deployment controller and the kubelet once."""
         for deployed in self.objects.list("deployments"):
             spec, template = deployed["spec"], deployed["spec"]["template"]
             digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:8]
@@ -129,7 +128,7 @@ class Cluster:
             self.objects.patch("deployments", "vision", "digits", {"status": status}, subresource="status")
 
     def _count_rollouts(self, deployed: Any, digest: str) -> None:
-        """Counts a template as another revision, also one of before."""
+        """Count a changed template as a new revision, also a template that was used before."""
         if self._rolled_out == digest or (deployed["spec"]["paused"] and self._rolled_out):
             return
         self._rolled_out, self._revision = digest, self._revision + 1
@@ -167,19 +166,29 @@ class Cluster:
         self.objects.delete("pods", "vision", one["metadata"]["name"], grace=0)
 
     def wait(self, seconds: float) -> None:
-        """Lets time pass."""
+        """Advance the clock."""
         self.now += timedelta(seconds=seconds)
 
     def change(self, **spec: Any) -> None:
-        """Changes fields of the ModelServer's spec."""
+        """Change fields of the ModelServer's spec."""
         self.objects.patch("modelservers", "vision", "digits", {"spec": spec})
 
+    async def update(self, **spec: Any) -> None:
+        """Change fields of the ModelServer's spec, and wait for the outcome."""
+        self.change(**spec)
+        await self.settle()
+
+    async def restart(self) -> None:
+        """Start a new operator process, and wait for its actions."""
+        self.boot()
+        await self.settle()
+
     def get(self, resource: str = "modelservers") -> Any:
-        """Returns the object of the ModelServer's name."""
+        """Return the object with the name of the ModelServer."""
         return self.objects.get(resource, "vision", "digits")
 
     def owned(self) -> set[str]:
-        """Returns the resources of which there is an object."""
+        """Return the resources of the existing children."""
         return {resource for resource in OWNED if self.objects.list(resource)}
 
     @property
@@ -188,22 +197,21 @@ class Cluster:
         return self.get().get("status", {})
 
     def condition(self, kind: str) -> tuple[str, str]:
-        """Returns status and reason of a condition."""
+        """Return the status and the reason of a condition."""
         (found,) = [one for one in self.status["conditions"] if one["type"] == kind]
         return found["status"], found["reason"]
 
     def message(self, kind: str) -> str:
-        """Returns the message of a condition."""
+        """Return the message of a condition."""
         (found,) = [one for one in self.status["conditions"] if one["type"] == kind]
         return str(found["message"])
 
     def events(self) -> list[str]:
-        """Returns the reasons of the Events that were told, in their order."""
+        """Return the reasons of the Events in order."""
         found = sorted(self.objects.list("events"), key=lambda one: int(one["metadata"]["resourceVersion"]))
         return [one["reason"] for one in found]
 
     def pods(self) -> list[Any]:
-        """Returns the pods."""
         return self.objects.list("pods")
 
 

@@ -1,11 +1,11 @@
-"""What is kept of a ModelServer, of what it owns, and of what its model comes from."""
+"""The cached fields of ModelServers, their children and their sources."""
 
 from typing import Any
 
 import pytest
 from epochal_operator.modelserver import cache_transform
-from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION, template_digest
-from epochal_operator.modelserver.pin import MAX_BYTES, MODEL_ANNOTATION
+from epochal_operator.modelserver.model_annotation import MAX_LENGTH, MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
 from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import store_for
@@ -18,7 +18,7 @@ from tests.unit.operator.modelserver.servers import (
     container,
     document,
     inputs,
-    live,
+    live_deployment,
     pod,
     server,
     training_job,
@@ -26,7 +26,7 @@ from tests.unit.operator.modelserver.servers import (
 from tests.unit.operator.objects import KIND as TRAINING_JOB_KIND
 
 
-def test_the_whole_spec_is_kept_as_text_and_whom_it_names_beside() -> None:
+def test_model_server_keeps_its_spec_as_text_and_its_references() -> None:
     one = document(source={"trainingJobRef": {"name": "mnist", "model": "Last"}}, status={"state": "Ready"})
     kept = cache_transform.model_server(one)
     assert kept["spec"] == {"source": {"trainingJobRef": {"name": "mnist"}}}
@@ -35,26 +35,26 @@ def test_the_whole_spec_is_kept_as_text_and_whom_it_names_beside() -> None:
 
 
 @pytest.mark.parametrize("source", [None, "odd", {"trainingJobRef": "odd"}, {"trainingJobRef": {"name": ["odd"]}}])
-def test_a_source_that_is_none_is_found_by_nobody(source: Any) -> None:
+def test_invalid_source_has_no_reference(source: Any) -> None:
     one = document()
     one["spec"]["source"] = source
     kept = cache_transform.model_server(one)
     assert [reference.key(kept) for reference in KIND.references] == [None, None]
 
 
-def test_of_a_deployment_digests_are_kept() -> None:
-    one = live(server(replicas=2), replicas=2)
+def test_deployment_keeps_digests_of_its_template() -> None:
+    one = live_deployment(server(replicas=2), replicas=2)
     kept = cache_transform.deployment(one)
     template = one["spec"]["template"]
-    assert kept["spec"]["template"] == {"digest": template_digest(template), "inputs": inputs(one)}
+    assert kept["spec"]["template"] == {"digest": cache_transform.template_digest(template), "inputs": inputs(one)}
     assert (kept["spec"]["replicas"], kept["status"]["replicas"]) == (2, 2)
     ours = {MODEL_ANNOTATION, TEMPLATE_ANNOTATION, RESTARTED_ANNOTATION}
     assert set(kept["metadata"]["annotations"]) == ours
-    one["metadata"]["annotations"][MODEL_ANNOTATION] = "x" * (MAX_BYTES + 1)
+    one["metadata"]["annotations"][MODEL_ANNOTATION] = "x" * (MAX_LENGTH + 1)
     assert MODEL_ANNOTATION not in cache_transform.deployment(one)["metadata"]["annotations"]
 
 
-def test_of_what_else_it_owns_a_long_field_is_kept_as_a_digest() -> None:
+def test_child_keeps_long_field_as_digest() -> None:
     one = {"metadata": document()["metadata"], "spec": {"podSelector": {}, "ingress": [{}] * 40_000}}
     kept = cache_transform.child(one)
     assert kept["spec"] == {"podSelector": {}, "ingress": cache_transform.brief([{}] * 40_000)}
@@ -62,14 +62,14 @@ def test_of_what_else_it_owns_a_long_field_is_kept_as_a_digest() -> None:
     assert cache_transform.brief([{}] * 40_000) != cache_transform.brief([{}] * 40_001)
 
 
-def test_of_a_pod_what_it_says_is_kept() -> None:
+def test_pod_keeps_its_address_and_memory_limits() -> None:
     kept = cache_transform.pod(pod(model=CONVERTED, podIP="192.0.2.1", hostIP="192.0.2.9"))
     assert kept["spec"] == {"nodeName": "node-1", "memory": {"convert": "2Gi", "server": "512Mi"}}
     assert kept["status"]["podIP"] == "192.0.2.1"
     assert "hostIP" not in kept["status"]
 
 
-def test_of_a_pod_containers_of_others_are_not_kept() -> None:
+def test_pod_omits_containers_of_other_programs() -> None:
     one = pod(containerStatuses=[container(), container("sidecar")], initContainerStatuses=[container("mesh")])
     one["spec"]["containers"].append({"name": "sidecar"})
     kept = cache_transform.pod(one)
@@ -78,7 +78,7 @@ def test_of_a_pod_containers_of_others_are_not_kept() -> None:
     assert kept["status"]["initContainerStatuses"] == []
 
 
-def test_models_are_kept_beside_what_training_jobs_need_themselves() -> None:
+def test_training_job_cache_serves_both_kinds() -> None:
     store = store_for([TRAINING_JOB_KIND, KIND])
     job = training_job()
     job["spec"] = {"training": {"epochs": 9}}
@@ -89,7 +89,7 @@ def test_models_are_kept_beside_what_training_jobs_need_themselves() -> None:
     assert known["spec"]["training"]["epochs"] == 9
 
 
-def test_of_an_experiment_its_best_is_kept() -> None:
+def test_experiment_keeps_its_best_trial() -> None:
     one = {
         "metadata": {"name": "search", "namespace": "vision", "uid": "u", "resourceVersion": "1"},
         "spec": {"objective": {"strategy": "Last", "metric": "loss"}, "template": {}},
@@ -100,7 +100,7 @@ def test_of_an_experiment_its_best_is_kept() -> None:
     assert kept["status"] == {"state": "Complete", "best": {"jobName": "search-1-r0"}}
 
 
-def test_without_a_status_nothing_is_missing() -> None:
+def test_objects_without_a_status() -> None:
     assert cache_transform.model_server(document())["status"] == {}
     assert cache_transform.training_job({"metadata": {"name": "a", "namespace": "b"}})["status"] == {}
     assert decompress_spec(cache_transform.model_server(document()))["spec"] == SPEC

@@ -1,4 +1,4 @@
-"""What stands beside the Deployment of a ModelServer."""
+"""The children of a ModelServer besides its Deployment."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ EVERYTHING = server(autoscaling={"maxReplicas": 4})
 
 
 @pytest.mark.parametrize("child", CHILDREN, ids=lambda child: child.resource.kind)
-def test_all_of_it_bears_its_name_and_is_its_own(child: Any) -> None:
+def test_child_has_name_labels_and_owner_of_its_model_server(child: Any) -> None:
     made = child.build(EVERYTHING, MODEL, WITH_RULES)
     assert (made["apiVersion"], made["kind"]) == (child.resource.api_version, child.resource.kind)
     assert (made["metadata"]["name"], made["metadata"]["namespace"]) == ("digits", "vision")
@@ -31,7 +31,7 @@ def test_all_of_it_bears_its_name_and_is_its_own(child: Any) -> None:
     ("spec", "name", "port", "address"),
     [({}, "http", 80, "http://digits.vision.svc"), ({"tls": TLS}, "https", 443, "https://digits.vision.svc")],
 )
-def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port: int, address: str) -> None:
+def test_service_port_and_probes_use_the_port_of_the_pods(spec: Any, name: str, port: int, address: str) -> None:
     made = service(server(**spec), MODEL, INSTALLATION)["spec"]
     assert made["selector"] == SELECTOR
     assert url(server(**spec)) == address
@@ -41,17 +41,17 @@ def test_its_address_is_one_whose_port_its_pods_have(spec: Any, name: str, port:
     assert {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("readiness", "liveness")} == {name}
 
 
-def test_while_https_comes_or_goes_the_pods_of_before_answer() -> None:
+def test_service_selects_pods_with_and_without_tls() -> None:
     assert service(server(tls=TLS), MODEL, INSTALLATION)["spec"] == service(server(), MODEL, INSTALLATION)["spec"]
 
 
-def test_a_drain_takes_one_pod_at_a_time_and_is_never_held_up() -> None:
+def test_disruption_budget_allows_one_eviction_at_a_time() -> None:
     made = disruption_budget(server(), MODEL, INSTALLATION)["spec"]
     assert (made["maxUnavailable"], made["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
     assert made["selector"]["matchLabels"] == SELECTOR
 
 
-def test_what_scales_it_scales_the_model_server_itself() -> None:
+def test_autoscaler_scales_the_model_server() -> None:
     assert autoscaler(server(), MODEL, INSTALLATION) is None
     one = server(autoscaling={"minReplicas": 2, "maxReplicas": 4, "targetCPUUtilizationPercentage": 50})
     made = autoscaler(one, MODEL, INSTALLATION)
@@ -61,7 +61,7 @@ def test_what_scales_it_scales_the_model_server_itself() -> None:
     assert made["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
 
 
-def test_its_network_is_what_the_installation_says() -> None:
+def test_network_policy_has_the_rules_of_the_installation() -> None:
     assert network_policy(server(), MODEL, INSTALLATION) is None
     made = network_policy(server(), MODEL, WITH_RULES)
     assert made is not None

@@ -1,10 +1,10 @@
-"""Which transitions of a ModelServer are Events."""
+"""The Events of a ModelServer."""
 
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ModelServerStatus
-from epochal_operator.modelserver.events import events, not_convertible, of_spec
+from epochal_api.modelserver.status import ModelServerStatus
+from epochal_operator.modelserver.events import not_convertible, spec_warnings, transition_events
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 
 from tests.unit.operator.modelserver.servers import server
@@ -28,7 +28,7 @@ STOPPED = status(("True", "RolledOut", "all"), ("False", "Stopped"))
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         (NOTHING, ROLLING, []),
         (ROLLING, DONE, [("Normal", "RolledOut", "all")]),
@@ -42,34 +42,34 @@ STOPPED = status(("True", "RolledOut", "all"), ("False", "Stopped"))
         (DONE, status(("False", "ErrImageNeverPull", "no")), [("Warning", "ErrImageNeverPull", "no")]),
     ],
 )
-def test_what_is_told(before: Any, after: Any, told: Any) -> None:
-    assert [(one.type, one.reason, one.note) for one in events(before, after, "rollout")] == told
+def test_transition_events(before: Any, after: Any, expected: Any) -> None:
+    assert [(one.type, one.reason, one.note) for one in transition_events(before, after, "rollout")] == expected
 
 
-def test_that_all_goes_well_is_told_once_of_each_rollout() -> None:
+def test_rolled_out_event_once_per_rollout() -> None:
     (first,), (again,) = (
-        events(ROLLING, DONE, "a"),
-        events(ROLLING, status(("True", "RolledOut", "x"), generation=2), "a"),
+        transition_events(ROLLING, DONE, "a"),
+        transition_events(ROLLING, status(("True", "RolledOut", "x"), generation=2), "a"),
     )
-    (other,) = events(ROLLING, DONE, "b")
+    (other,) = transition_events(ROLLING, DONE, "b")
     assert first.key == again.key != other.key
 
 
-def test_keys_in_plain_text_are_warned_of_at_each_change_of_the_spec() -> None:
+def test_keys_over_plain_http_warn_once_per_generation() -> None:
     exposed = server(auth=KEYS)
-    (told,) = of_spec(exposed, NOTHING, lacks_best=False)
-    assert (told.type, told.reason) == ("Warning", "PlainKeys")
-    assert of_spec(exposed, ModelServerStatus(observed_generation=1), lacks_best=False) == []
-    assert of_spec(server(auth=KEYS, tls=KEYS), NOTHING, lacks_best=False) == []
-    assert of_spec(server(), NOTHING, lacks_best=False) == []
+    (event,) = spec_warnings(exposed, NOTHING, is_best_missing=False)
+    assert (event.type, event.reason) == ("Warning", "PlainKeys")
+    assert list(spec_warnings(exposed, ModelServerStatus(observed_generation=1), is_best_missing=False)) == []
+    assert list(spec_warnings(server(auth=KEYS, tls=KEYS), NOTHING, is_best_missing=False)) == []
+    assert list(spec_warnings(server(), NOTHING, is_best_missing=False)) == []
 
 
-def test_a_best_model_that_is_not_there_is_told_of() -> None:
-    (told,) = of_spec(server(), NOTHING, lacks_best=True)
-    assert (told.type, told.reason) == ("Warning", "BestMissing")
+def test_missing_best_model_warns() -> None:
+    (event,) = spec_warnings(server(), NOTHING, is_best_missing=True)
+    assert (event.type, event.reason) == ("Warning", "BestMissing")
 
 
-def test_what_cannot_become_onnx_is_told_of_with_the_layer() -> None:
-    told = not_convertible(StatusCause(Reason.NOT_CONVERTIBLE, "layer spiral"), "f" * 64)
-    assert (told.type, told.reason, told.key) == ("Warning", "NotConvertible", "f" * 64)
-    assert told.note.endswith("layer spiral")
+def test_not_convertible_event_contains_the_cause() -> None:
+    event = not_convertible(StatusCause(Reason.NOT_CONVERTIBLE, "layer spiral"), "f" * 64)
+    assert (event.type, event.reason, event.key) == ("Warning", "NotConvertible", "f" * 64)
+    assert event.note.endswith("layer spiral")

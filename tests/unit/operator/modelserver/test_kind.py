@@ -1,4 +1,4 @@
-"""The description of ModelServers: what of a training, or a search, matters to those that serve what it made."""
+"""The changes that enqueue ModelServers, and the watched resources."""
 
 import copy
 from pathlib import Path
@@ -50,14 +50,14 @@ def labelled(one: Any) -> Any:
         (training_job("Running"), changed(training_job("Running"), metrics={"loss": "0.1"}), False),
     ],
 )
-def test_a_server_is_woken_by_what_matters_of_its_training(before: Any, after: Any, *, wakes: bool) -> None:
+def test_training_job_change_enqueues_its_servers(before: Any, after: Any, *, wakes: bool) -> None:
     change = Change(TRAINING_JOBS, before, after)
     assert set(servers_of_job(change, store(trainingJobRef={"name": "mnist"}))) == ({KEY} if wakes else set())
     assert set(servers_of_job(change, store(trainingJobRef={"name": "other"}))) == set()
     assert set(servers_of_job(change, store(uri="s3://models/a.onnx", sha256="a" * 64))) == set()
 
 
-def test_what_a_trial_tells_late_matters_to_who_serves_the_best() -> None:
+def test_trial_change_enqueues_servers_of_its_experiment() -> None:
     change = Change(TRAINING_JOBS, labelled(training_job("Running")), labelled(training_job()))
     assert set(servers_of_job(change, store(experimentRef={"name": "search"}))) == {KEY}
 
@@ -77,12 +77,12 @@ def search(state: str, job: str | None = None) -> Any:
         (search("Complete", "a"), None, True),
     ],
 )
-def test_a_server_is_woken_by_what_matters_of_its_search(before: Any, after: Any, *, wakes: bool) -> None:
+def test_experiment_change_enqueues_its_servers(before: Any, after: Any, *, wakes: bool) -> None:
     found = servers_of_experiment(Change(EXPERIMENTS, before, after), store(experimentRef={"name": "search"}))
     assert set(found) == ({KEY} if wakes else set())
 
 
-def test_only_what_bears_its_label_is_watched_of_what_it_owns() -> None:
+def test_children_are_watched_by_label() -> None:
     sources = watched_sources([KIND])
     assert Source(MODEL_SERVERS) in sources
     labels = {source.label for source in sources if source.resource not in {MODEL_SERVERS, TRAINING_JOBS, EXPERIMENTS}}

@@ -1,4 +1,4 @@
-"""The series of ModelServers."""
+"""The Prometheus metrics of ModelServers."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def samples(servers: list[Any], labels: tuple[str, ...] = ()) -> dict[str, list[
     return found
 
 
-def test_a_server_has_a_series_of_all_that_holds() -> None:
+def test_metrics_of_a_model_server() -> None:
     found = samples([document(STATUS)])
     uid = document()["metadata"]["uid"]
     assert found["epochal_modelserver_info"] == [({**KEY, "uid": uid, "runtime": "ONNX", "sha256": SHA}, 1)]
@@ -47,22 +47,22 @@ def test_a_server_has_a_series_of_all_that_holds() -> None:
     assert "epochal_modelserver_ready_time_seconds" in found
 
 
-def test_one_that_nobody_has_looked_at_yet_has_its_name_alone() -> None:
+def test_model_server_without_status_has_only_info() -> None:
     assert set(samples([document()])) == {"epochal_modelserver_info"}
 
 
-def test_reasons_of_others_are_one() -> None:
+def test_foreign_reasons_share_one_label() -> None:
     odd = document({"conditions": [{"type": "Progressing", "status": "False", "reason": "ErrImageNeverPull"}]})
     assert samples([odd])["epochal_modelserver_reason"] == [({**KEY, "reason": "Other", "fault": "Cluster"}, 1)]
 
 
-def test_whatever_is_wrong_with_one_the_others_have_their_series() -> None:
+def test_invalid_object_does_not_affect_other_series() -> None:
     broken = {"metadata": {"name": "broken", "namespace": 3}, "status": {"conditions": "odd", "state": ["odd"]}}
     found = samples([broken, document(STATUS)])
     assert ({**KEY, "state": "Degraded"}, 1) in found["epochal_modelserver_state"]
 
 
-def test_labels_that_were_chosen_are_on_all_of_them() -> None:
+def test_metric_labels_are_on_all_series() -> None:
     one = document(STATUS)
     one["metadata"]["labels"] = {"team": "vision"}
     found = samples([one], ("team",))

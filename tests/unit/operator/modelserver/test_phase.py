@@ -1,28 +1,28 @@
-"""Where a ModelServer is, by what is seen of it."""
+"""The phase of a ModelServer, by its observed state."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
-from epochal_operator.modelserver.observed import Tensors
-from epochal_operator.modelserver.phase import Counts, counts, describe, phase, refused
+from epochal_operator.modelserver.observed import ModelMetadata
+from epochal_operator.modelserver.phase import PodCounts, blocked_phase, describe, phase, pod_counts
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 
 from tests.unit.operator.modelserver.servers import (
     MODEL,
     SHA,
     URI,
-    blocked,
     container,
-    done,
-    ended,
-    live,
+    failed_container,
+    live_deployment,
+    observe,
     pod,
-    seen,
+    rolled_out,
     server,
-    words,
+    termination_message,
+    with_blocked_service,
 )
 from tests.unit.operator.objects import NO_SUCH_LABELS, at
 
@@ -30,7 +30,7 @@ WAITS = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "The TrainingJob mnist is Run
 FAILED = StatusCause(Reason.TRAINING_JOB_FAILED, "The TrainingJob mnist has failed.")
 TAKEN = StatusCause(Reason.NAME_CONFLICT, "taken")
 UNPULLED = pod(containerStatuses=[container(waiting={"reason": "ImagePullBackOff", "message": "no such image"})])
-BROKEN = pod(containerStatuses=[ended(words("ModelDamaged", "another file"))])
+BROKEN = pod(containerStatuses=[failed_container(termination_message("ModelDamaged", "another file"))])
 UNSCHEDULED = pod(conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no"}])
 EARLY, OVERDUE, NOWHERE = (
     pod(conditions=[
@@ -42,40 +42,43 @@ EARLY, OVERDUE, NOWHERE = (
 LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
 QUOTA = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
 PAUSED = server(paused=True)
+HALF: dict[str, Any] = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
+STARTING: dict[str, Any] = {"replicas": 1, "updatedReplicas": 1}
 
 
 @pytest.mark.parametrize(
     ("observed", "state", "progress", "ready"),
     [
-        (seen(None), "Starting", "Creating", "Starting"),
-        (seen(live()), "Starting", "RollingOut", "Starting"),
-        (seen(live(**done())), "Ready", "RolledOut", "Serving"),
-        (seen(live(generation=2, **done()) | {"status": {"observedGeneration": 1, **done()}}),
+        (observe(None), "Starting", "Creating", "Starting"),
+        (observe(live_deployment()), "Starting", "RollingOut", "Starting"),
+        (observe(live_deployment(**rolled_out())), "Ready", "RolledOut", "Serving"),
+        (observe(live_deployment(generation=2, **rolled_out()) | {"status": {"observedGeneration": 1, **rolled_out()}}),
          "Updating", "RollingOut", "Serving"),
-        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1)), "Updating", "RollingOut", "Serving"),
-        (seen(live(replicas=1, updatedReplicas=1), BROKEN), "Failed", "ModelDamaged", "ModelDamaged"),
-        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1), BROKEN), "Degraded", "ModelDamaged", "Serving"),
-        (seen(live(replicas=1, updatedReplicas=1), UNSCHEDULED), "Starting", "Unschedulable", "Unschedulable"),
-        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1), UNSCHEDULED),
+        (observe(live_deployment(**HALF)), "Updating", "RollingOut", "Serving"),
+        (observe(live_deployment(**STARTING), BROKEN), "Failed", "ModelDamaged", "ModelDamaged"),
+        (observe(live_deployment(**HALF), BROKEN), "Degraded", "ModelDamaged", "Serving"),
+        (observe(live_deployment(**STARTING), UNSCHEDULED), "Starting", "Unschedulable", "Unschedulable"),
+        (observe(live_deployment(**HALF), UNSCHEDULED),
          "Updating", "Unschedulable", "Serving"),
-        (seen(live(replicas=1, updatedReplicas=1, conditions=[LATE])),
+        (observe(live_deployment(**STARTING, conditions=[LATE])),
          "Failed", "ProgressDeadlineExceeded", "ProgressDeadlineExceeded"),
-        (seen(live(replicas=1, updatedReplicas=1), EARLY), "Starting", "Unschedulable", "Unschedulable"),
-        (seen(live(replicas=1, updatedReplicas=1), OVERDUE),
+        (observe(live_deployment(**STARTING), EARLY), "Starting", "Unschedulable", "Unschedulable"),
+        (observe(live_deployment(**STARTING), OVERDUE),
          "Failed", "ProgressDeadlineExceeded", "ProgressDeadlineExceeded"),
-        (seen(live(replicas=2, readyReplicas=1, updatedReplicas=1, conditions=[LATE]), UNSCHEDULED),
+        (observe(live_deployment(**HALF, conditions=[LATE]), UNSCHEDULED),
          "Degraded", "ProgressDeadlineExceeded", "Serving"),
-        (seen(live(replicas=1, updatedReplicas=1, conditions=[LATE]), BROKEN),
+        (observe(live_deployment(**STARTING, conditions=[LATE]), BROKEN),
          "Failed", "ModelDamaged", "ModelDamaged"),
-        (seen(live(replicas=1, updatedReplicas=1), NOWHERE), "Failed", "NoMatchingNode", "NoMatchingNode"),
-        (seen(live(conditions=[QUOTA])), "Failed", "PodRefused", "PodRefused"),
-        (seen(live(**done(), conditions=[QUOTA, LATE])), "Ready", "RolledOut", "Serving"),
-        (blocked(seen(live(**done())), TAKEN), "Degraded", "NameConflict", "Serving"),
-        (blocked(seen(live()), TAKEN), "Failed", "NameConflict", "NameConflict"),
-        (blocked(seen(None), StatusCause(Reason.CLEANUP, "gone soon")), "Starting", "Cleanup", "Cleanup"),
+        (observe(live_deployment(**STARTING), NOWHERE), "Failed", "NoMatchingNode", "NoMatchingNode"),
+        (observe(live_deployment(conditions=[QUOTA])), "Failed", "PodRefused", "PodRefused"),
+        (observe(live_deployment(**rolled_out(), conditions=[QUOTA, LATE])), "Ready", "RolledOut", "Serving"),
+        (with_blocked_service(observe(live_deployment(**rolled_out())), TAKEN), "Degraded", "NameConflict", "Serving"),
+        (with_blocked_service(observe(live_deployment()), TAKEN), "Failed", "NameConflict", "NameConflict"),
+        (with_blocked_service(observe(None), StatusCause(Reason.CLEANUP, "gone soon")),
+         "Starting", "Cleanup", "Cleanup"),
     ],
 )  # fmt: skip
-def test_where_it_is(observed: Any, state: str, progress: str, ready: str) -> None:
+def test_phase_of_a_rollout(observed: Any, state: str, progress: str, ready: str) -> None:
     found = phase(server(), MODEL, None, observed)
     assert (found.state, found.progress.reason, found.ready.reason) == (state, progress, ready)
 
@@ -83,46 +86,47 @@ def test_where_it_is(observed: Any, state: str, progress: str, ready: str) -> No
 @pytest.mark.parametrize(
     ("waits", "observed", "stalled", "reconciling"),
     [
-        (None, seen(None), False, True),
-        (None, seen(live(replicas=2, readyReplicas=1, updatedReplicas=1)), False, True),
-        (None, seen(live(**done())), False, False),
-        (WAITS, seen(live(**done())), False, True),
-        (FAILED, seen(live(**done())), True, False),
-        (None, seen(live(replicas=1, updatedReplicas=1), UNPULLED), False, True),
-        (None, seen(live(replicas=1, updatedReplicas=1, conditions=[LATE]), UNPULLED), True, False),
-        (None, seen(live(conditions=[QUOTA, LATE])), True, False),
-        (None, seen(live(replicas=1, updatedReplicas=1), NOWHERE), False, True),
-        (None, seen(live(replicas=1, updatedReplicas=1, conditions=[LATE]), NOWHERE), True, False),
-        (None, seen(live(replicas=1, updatedReplicas=1), OVERDUE), True, False),
-        (None, seen(live(**done(), conditions=[LATE])), False, False),
+        (None, observe(None), False, True),
+        (None, observe(live_deployment(**HALF)), False, True),
+        (None, observe(live_deployment(**rolled_out())), False, False),
+        (WAITS, observe(live_deployment(**rolled_out())), False, True),
+        (FAILED, observe(live_deployment(**rolled_out())), True, False),
+        (None, observe(live_deployment(**STARTING), UNPULLED), False, True),
+        (None, observe(live_deployment(**STARTING, conditions=[LATE]), UNPULLED), True, False),
+        (None, observe(live_deployment(conditions=[QUOTA, LATE])), True, False),
+        (None, observe(live_deployment(**STARTING), NOWHERE), False, True),
+        (None, observe(live_deployment(**STARTING, conditions=[LATE]), NOWHERE), True, False),
+        (None, observe(live_deployment(**STARTING), OVERDUE), True, False),
+        (None, observe(live_deployment(**rolled_out(), conditions=[LATE])), False, False),
     ],
 )
-def test_a_rollout_is_reconciled_until_it_is_done_or_stalled(
+def test_reconciling_until_rolled_out_or_stalled(
     waits: Any, observed: Any, *, stalled: bool, reconciling: bool
 ) -> None:
     found = phase(server(), MODEL, waits, observed)
-    assert (found.stalled, found.reconciling) == (stalled, reconciling)
+    assert (found.is_stalled, found.is_reconciling) == (stalled, reconciling)
 
 
 @pytest.mark.parametrize(
     ("waits", "observed", "model", "where"),
     [
-        (WAITS, seen(None), None, ("Waiting", "WaitsForTrainingJob", "WaitsForTrainingJob")),
-        (FAILED, seen(None), None, ("Failed", "TrainingJobFailed", "TrainingJobFailed")),
-        (WAITS, seen(live(**done())), MODEL, ("Ready", "WaitsForTrainingJob", "Serving")),
-        (FAILED, seen(live(**done())), MODEL, ("Degraded", "TrainingJobFailed", "Serving")),
-        (WAITS, seen(live(replicas=1)), MODEL, ("Starting", "RollingOut", "Starting")),
+        (WAITS, observe(None), None, ("Waiting", "WaitsForTrainingJob", "WaitsForTrainingJob")),
+        (FAILED, observe(None), None, ("Failed", "TrainingJobFailed", "TrainingJobFailed")),
+        (WAITS, observe(live_deployment(**rolled_out())), MODEL, ("Ready", "WaitsForTrainingJob", "Serving")),
+        (FAILED, observe(live_deployment(**rolled_out())), MODEL, ("Degraded", "TrainingJobFailed", "Serving")),
+        (WAITS, observe(live_deployment(replicas=1)), MODEL, ("Starting", "RollingOut", "Starting")),
     ],
 )
-def test_where_one_is_whose_model_is_not_there_yet(waits: Any, observed: Any, model: Any, where: Any) -> None:
+def test_phase_without_a_new_model(waits: Any, observed: Any, model: Any, where: Any) -> None:
     found = phase(server(), model, waits, observed)
     assert (found.state, found.progress.reason, found.ready.reason) == where
     if model and where[1] != "RollingOut":
-        assert found.progress.message == f"{waits.message} Meanwhile it serves {URI}."
+        assert found.progress.message.startswith(waits.message)
+        assert URI in found.progress.message
 
 
 @pytest.mark.parametrize(
-    ("told", "progress", "state"),
+    ("signatures", "progress", "state"),
     [
         ({"a": "1", "b": "1"}, "RolledOut", "Ready"),
         ({"a": "1", "b": "2"}, "SignaturesDiffer", "Degraded"),
@@ -131,32 +135,33 @@ def test_where_one_is_whose_model_is_not_there_yet(waits: Any, observed: Any, mo
         ({"a": "1", "old": "2"}, "RolledOut", "Ready"),
     ],
 )
-def test_pods_that_have_found_different_signatures_are_told_of(told: Any, progress: str, state: str) -> None:
+def test_different_signatures_stall(signatures: Any, progress: str, state: str) -> None:
     old = pod("old", of=server(classes=["a"]), ready=True)
     both = server(replicas=2)
-    observed = seen(live(both, **done(2)), pod("a", ready=True), pod("b", ready=True), old, of=both)
-    observed = replace(observed, told=Tensors(SHA, (), (), told))
+    observed = observe(live_deployment(both, **rolled_out(2)), pod("a", ready=True), pod("b", ready=True), old, of=both)
+    observed = replace(observed, metadata=ModelMetadata(SHA, (), (), signatures))
     found = phase(both, MODEL, None, observed)
     assert (found.progress.reason, found.state, found.ready.reason) == (progress, state, "Serving")
     if progress == "SignaturesDiffer":
-        assert found.progress.message.startswith("The pods a and b have found different files signature.json")
+        assert "a and b" in found.progress.message
+        assert "signature.json" in found.progress.message
 
 
-def test_paused_it_says_so_while_something_waits() -> None:
-    held = seen(live(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED)
+def test_paused_only_while_a_rollout_waits() -> None:
+    held = observe(live_deployment(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED)
     assert (phase(PAUSED, MODEL, None, held).progress.reason, phase(PAUSED, MODEL, None, held).state) == (
         "Paused",
         "Ready",
     )
-    rest = seen(live(PAUSED, **done()), of=PAUSED)
+    rest = observe(live_deployment(PAUSED, **rolled_out()), of=PAUSED)
     assert phase(PAUSED, MODEL, None, rest).progress.reason == "RolledOut"
 
 
-def test_with_no_replicas_it_is_stopped() -> None:
+def test_no_replicas_is_stopped() -> None:
     one = server(replicas=0)
-    found = phase(one, MODEL, None, seen(live(one, **done(0)), of=one))
-    assert (found.state, found.ready.reason, found.serves) == ("Stopped", "Stopped", False)
-    ending = phase(one, MODEL, None, seen(live(one, replicas=1), of=one))
+    found = phase(one, MODEL, None, observe(live_deployment(one, **rolled_out(0)), of=one))
+    assert (found.state, found.ready.reason, found.is_serving) == ("Stopped", "Stopped", False)
+    ending = phase(one, MODEL, None, observe(live_deployment(one, replicas=1), of=one))
     assert ending.progress.reason == "RollingOut"
 
 
@@ -168,32 +173,32 @@ def test_with_no_replicas_it_is_stopped() -> None:
         ({}, False),
     ],
 )
-def test_keys_that_can_be_read_are_told_of(spec: Any, *, said: bool) -> None:
+def test_ready_message_warns_of_keys_without_tls(spec: Any, *, said: bool) -> None:
     one = server(**spec)
-    found = phase(one, MODEL, None, seen(live(one, **done()), of=one))
-    assert ("read their keys (spec.auth)" in found.ready.message) is said
+    found = phase(one, MODEL, None, observe(live_deployment(one, **rolled_out()), of=one))
+    assert ("spec.tls" in found.ready.message) is said
 
 
-def test_pods_of_a_template_of_before_say_nothing_of_the_rollout() -> None:
-    old = pod(of=server(classes=["a"]), containerStatuses=[ended(words("ModelDamaged"))])
-    observed = seen(live(replicas=2, readyReplicas=0, updatedReplicas=1), old)
+def test_pods_of_an_earlier_template_do_not_block() -> None:
+    old = pod(of=server(classes=["a"]), containerStatuses=[failed_container(termination_message("ModelDamaged"))])
+    observed = observe(live_deployment(replicas=2, readyReplicas=0, updatedReplicas=1), old)
     assert phase(server(), MODEL, None, observed).progress.reason == "RollingOut"
 
 
-def test_a_spec_that_cannot_be_read_leaves_what_serves_as_it_is() -> None:
+def test_invalid_spec_keeps_serving() -> None:
     cause = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
-    serving = refused(cause, seen(live(**done())), MODEL, 1)
+    serving = blocked_phase(cause, observe(live_deployment(**rolled_out())), MODEL, 1)
     assert (serving.state, serving.progress, serving.ready.reason) == ("Degraded", cause, "Serving")
-    nothing = refused(cause, seen(None), None, 0)
+    nothing = blocked_phase(cause, observe(None), None, 0)
     assert (nothing.state, nothing.ready) == ("Failed", cause)
 
 
-def test_pods_are_counted_by_the_deployment() -> None:
-    assert counts(None, 2) == Counts(2)
-    found = counts(cache_transform.deployment(live(generation=3, **done(2))), 2)
-    assert found == Counts(2, 2, 2, 2, is_current=True)
-    assert found.is_done
-    assert not counts(cache_transform.deployment(live(**done(2))), 3).is_done
+def test_pod_counts() -> None:
+    assert pod_counts(None, 2) == PodCounts(2)
+    found = pod_counts(cache_transform.deployment(live_deployment(generation=3, **rolled_out(2))), 2)
+    assert found == PodCounts(2, 2, 2, 2, is_current=True)
+    assert found.is_rolled_out
+    assert not pod_counts(cache_transform.deployment(live_deployment(**rolled_out(2))), 3).is_rolled_out
 
 
 @pytest.mark.parametrize(
@@ -204,5 +209,5 @@ def test_pods_are_counted_by_the_deployment() -> None:
         ({"training_job_name": "mnist-1-r2", "model": "Best", "experiment_name": "search"}, "search: mnist-1-r2"),
     ],
 )
-def test_what_people_call_a_model(fields: Any, text: str) -> None:
+def test_describe_names_the_model(fields: Any, text: str) -> None:
     assert describe(ServedModel(uri="u", sha256=SHA, **fields)) == text

@@ -1,4 +1,4 @@
-"""What to do about a ModelServer: the difference between what should be and what is."""
+"""The actions for the difference between the desired and the observed state of a ModelServer."""
 
 import copy
 from dataclasses import replace
@@ -6,34 +6,33 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_api.modelserver_status import ModelServerStatus, Tensor
-from epochal_operator.modelserver.observed import Tensors
-from epochal_operator.modelserver.plan import plan, refuse
+from epochal_api.modelserver.status import ModelServerStatus, Tensor
+from epochal_operator.modelserver.observed import ModelMetadata
+from epochal_operator.modelserver.plan import invalid_plan, plan
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import (
     ApplyStatus,
     CreateChild,
-    DeleteChild,
     EmitEvent,
     PatchChild,
     ReplaceChild,
 )
 
-from tests.unit.operator.modelserver.servers import MODEL, UID, done, live, seen, server
+from tests.unit.operator.modelserver.servers import MODEL, UID, live_deployment, observe, rolled_out, server
 from tests.unit.operator.objects import INSTALLATION, NOW, at
 
 WITH_RULES = replace(INSTALLATION, server_network={"ingress": []})
 SELECTOR = {"epochal.dev/modelserver": "digits", "epochal.dev/modelserver-uid": UID}
 
 
-def steps(one: Any, observed: Any, installation: Any = INSTALLATION) -> Any:
-    """Returns what is planned but for Events."""
+def actions(one: Any, observed: Any, installation: Any = INSTALLATION) -> Any:
+    """Return the planned actions without Events."""
     return [action for action in plan(one, observed, installation).actions if not isinstance(action, EmitEvent)]
 
 
 def changed(observed: Any, kind: str, **spec: Any) -> Any:
-    """Returns what is seen, with fields of the spec of something that is owned changed; None takes one away."""
+    """Return the observed state with changed spec fields of a child; None removes a field."""
     children = []
     for one in observed.children:
         if one.child.resource.kind == kind:
@@ -47,7 +46,7 @@ def changed(observed: Any, kind: str, **spec: Any) -> Any:
 
 
 def taken(observed: Any, kind: str) -> Any:
-    """Returns a moment at which something is in the way of a child."""
+    """Return the observed state with a blocked child."""
     conflict = StatusCause(Reason.NAME_CONFLICT, "taken")
     children = [
         replace(one, object=None, blocked=conflict) if one.child.resource.kind == kind else one
@@ -56,8 +55,8 @@ def taken(observed: Any, kind: str) -> Any:
     return replace(observed, children=tuple(children))
 
 
-def test_what_is_not_there_is_created_and_pods_last() -> None:
-    made = steps(server(autoscaling={"maxReplicas": 3}), seen(None), WITH_RULES)
+def test_missing_children_are_created_in_order() -> None:
+    made = actions(server(autoscaling={"maxReplicas": 3}), observe(None), WITH_RULES)
     assert [(type(one), one.resource.kind) for one in made] == [
         (CreateChild, "NetworkPolicy"),
         (CreateChild, "Service"),
@@ -65,11 +64,6 @@ def test_what_is_not_there_is_created_and_pods_last() -> None:
         (CreateChild, "Deployment"),
         (CreateChild, "HorizontalPodAutoscaler"),
     ]
-
-
-def test_what_is_as_it_should_be_is_left_alone() -> None:
-    (only,) = steps(server(), seen(live(**done())))
-    assert isinstance(only, ApplyStatus)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +80,8 @@ def test_what_is_as_it_should_be_is_left_alone() -> None:
          {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}}),
     ],
 )  # fmt: skip
-def test_what_somebody_changes_is_put_right(kind: str, found: Any, patch: Any) -> None:
-    (only,) = steps(server(), changed(seen(live(**done())), kind, **found))
+def test_changed_fields_are_patched(kind: str, found: Any, patch: Any) -> None:
+    (only,) = actions(server(), changed(observe(live_deployment(**rolled_out())), kind, **found))
     assert isinstance(only, PatchChild)
     assert (only.resource.kind, only.spec, only.annotations) == (kind, patch, {})
 
@@ -103,30 +97,25 @@ def test_what_somebody_changes_is_put_right(kind: str, found: Any, patch: Any) -
         ("Deployment", {"paused": None}),
     ],
 )  # fmt: skip
-def test_what_it_has_no_opinion_on_is_others_to_write(kind: str, found: Any) -> None:
-    assert [type(one) for one in steps(server(), changed(seen(live(**done())), kind, **found))] == [ApplyStatus]
+def test_fields_of_other_writers_are_kept(kind: str, found: Any) -> None:
+    assert [
+        type(one) for one in actions(server(), changed(observe(live_deployment(**rolled_out())), kind, **found))
+    ] == [ApplyStatus]
 
 
-def test_a_template_that_was_just_written_is_noted() -> None:
-    fresh = live(**done())
+def test_written_template_is_annotated() -> None:
+    fresh = live_deployment(**rolled_out())
     del fresh["metadata"]["annotations"]["epochal.dev/template-sha256"]
-    (only,) = steps(server(), seen(fresh))
+    (only,) = actions(server(), observe(fresh))
     assert isinstance(only, PatchChild)
     assert (only.spec, set(only.annotations)) == ({}, {"epochal.dev/template-sha256"})
 
 
-def test_a_template_that_somebody_has_changed_is_written_anew() -> None:
-    edited = live(**done())
+def test_changed_template_is_replaced() -> None:
+    edited = live_deployment(**rolled_out())
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "another"
-    (only,) = steps(server(), seen(edited))
+    (only,) = actions(server(), observe(edited))
     assert isinstance(only, ReplaceChild)
-
-
-def test_what_is_needed_no_more_is_deleted() -> None:
-    scaled = seen(live(**done()), of=server(autoscaling={"maxReplicas": 3}))
-    (only,) = steps(server(), scaled)
-    assert isinstance(only, DeleteChild)
-    assert only.resource.kind == "HorizontalPodAutoscaler"
 
 
 @pytest.mark.parametrize(
@@ -137,26 +126,26 @@ def test_what_is_needed_no_more_is_deleted() -> None:
         ("HorizontalPodAutoscaler", ["Service", "PodDisruptionBudget", "Deployment"]),
     ],
 )
-def test_no_pod_is_made_while_something_is_in_the_way_of_what_comes_before_it(kind: str, made: list[str]) -> None:
+def test_deployment_waits_for_blocked_children(kind: str, made: list[str]) -> None:
     one = server(autoscaling={"maxReplicas": 3})
-    assert [step.resource.kind for step in steps(one, taken(seen(None), kind))] == made
+    assert [step.resource.kind for step in actions(one, taken(observe(None), kind))] == made
 
 
-def test_what_is_in_the_way_of_one_holds_up_no_pods_that_are_there() -> None:
-    (only,) = steps(server(replicas=3), taken(seen(live(**done())), "Service"))
+def test_blocked_child_does_not_block_existing_deployment() -> None:
+    (only,) = actions(server(replicas=3), taken(observe(live_deployment(**rolled_out())), "Service"))
     assert isinstance(only, PatchChild)
     assert only.spec == {"replicas": 3}
 
 
-def test_what_goes_is_waited_for() -> None:
-    going = live(**done())
+def test_deleted_deployment_is_not_patched() -> None:
+    going = live_deployment(**rolled_out())
     going["metadata"]["deletionTimestamp"] = at(0)
-    assert [type(one) for one in steps(server(replicas=3), seen(going, of=server(replicas=3)))] == [ApplyStatus]
+    assert [type(one) for one in actions(server(replicas=3), observe(going, of=server(replicas=3)))] == [ApplyStatus]
 
 
 @pytest.mark.parametrize(("held", "seconds"), [(NOW + timedelta(seconds=4), 4), (NOW - timedelta(seconds=4), None)])
-def test_what_somebody_undoes_waits_ever_longer(held: Any, seconds: float | None) -> None:
-    observed = changed(seen(live(**done())), "Deployment", replicas=7)
+def test_held_child_is_patched_after_its_backoff(held: Any, seconds: float | None) -> None:
+    observed = changed(observe(live_deployment(**rolled_out())), "Deployment", replicas=7)
     children = [replace(one, held_until=held) if one.child.resource.kind == "Deployment" else one
                 for one in observed.children]  # fmt: skip
     todo = plan(server(), replace(observed, children=tuple(children)), INSTALLATION)
@@ -164,20 +153,24 @@ def test_what_somebody_undoes_waits_ever_longer(held: Any, seconds: float | None
     assert isinstance(todo.actions[-1], ApplyStatus if seconds else PatchChild)
 
 
-def test_of_a_model_that_a_pod_has_told_of_the_status_tells() -> None:
-    told = Tensors(MODEL.sha256, (Tensor(name="image", shape=[28], dtype="uint8"),), ())
-    (only,) = steps(server(), replace(seen(live(**done())), told=told))
+def test_status_contains_reported_tensors() -> None:
+    metadata = ModelMetadata(MODEL.sha256, (Tensor(name="image", shape=[28], dtype="uint8"),), ())
+    (only,) = actions(server(), replace(observe(live_deployment(**rolled_out())), metadata=metadata))
     assert [one.name for one in only.status.model.inputs] == ["image"]
-    (other,) = steps(server(), replace(seen(live(**done())), told=replace(told, sha256="f" * 64)))
+    (other,) = actions(
+        server(), replace(observe(live_deployment(**rolled_out())), metadata=replace(metadata, sha256="f" * 64))
+    )
     assert other.status.model.inputs is None
 
 
-def test_a_model_that_was_never_served_is_not_while_another_is_waited_for() -> None:
+def test_unserved_model_is_dropped_when_the_source_changes() -> None:
     status = {"model": MODEL.model_copy(update={"training_job_name": "mnist", "model": "Best"}).model_dump(mode="json")}
     waits = StatusCause(Reason.WAITS_FOR_TRAINING_JOB, "There is none.")
     for asked, made in (("mnist", [CreateChild] * 3), ("other", [])):
         one = server(status, source={"trainingJobRef": {"name": asked}})
-        assert [type(step) for step in steps(one, seen(None, source=waits)) if isinstance(step, CreateChild)] == made
+        assert [
+            type(step) for step in actions(one, observe(None, source=waits)) if isinstance(step, CreateChild)
+        ] == made
 
 
 @pytest.mark.parametrize(
@@ -191,6 +184,6 @@ def test_a_model_that_was_never_served_is_not_while_another_is_waited_for() -> N
     ],
 )
 def test_mutable_fields_of_an_invalid_spec_apply(mutable: MutableFields, spec: Any, changes: Any) -> None:
-    observed = changed(seen(live(**done())), "Deployment", **spec)
-    actions = refuse(server().metadata, ModelServerStatus(), "spec.new: unknown", observed, mutable).actions
+    observed = changed(observe(live_deployment(**rolled_out())), "Deployment", **spec)
+    actions = invalid_plan(server().metadata, ModelServerStatus(), "spec.new: unknown", observed, mutable).actions
     assert [one.spec for one in actions if isinstance(one, PatchChild)] == changes

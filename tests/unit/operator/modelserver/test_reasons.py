@@ -1,4 +1,4 @@
-"""The table of reasons of ModelServers: all in it are given, and the documents say the same."""
+"""The reasons of ModelServers: each is used and documented."""
 
 import ast
 from collections.abc import Iterator
@@ -22,17 +22,17 @@ def nodes() -> Iterator[ast.AST]:
         yield from ast.walk(ast.parse(file.read_text(), str(file)))
 
 
-def test_every_reason_is_given_somewhere() -> None:
+def test_every_reason_is_used() -> None:
     ours = {node.attr for node in nodes() if isinstance(node, ast.Attribute)}
     ours |= {name.upper() for name in ChildReasons._fields}
     assert {one for one in Reason if one.name not in ours and one not in SERVERS | OF_PODS} == set()
 
 
-def test_all_that_a_server_says_last_is_known() -> None:
+def test_reasons_include_those_of_servers() -> None:
     assert set(Reason) >= SERVERS
 
 
-def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
+def test_every_reason_is_documented_with_its_effects() -> None:
     rows = list(documented("ModelServer"))
     assert sorted(word for word, _ in rows) == sorted(Reason)
     for word, row in rows:
@@ -46,7 +46,7 @@ def test_every_reason_is_documented_once_with_what_follows_from_it() -> None:
             assert row["Fault"] == (known.fault or ""), word
 
 
-def test_any_other_word_is_told_of_and_no_more() -> None:
+def test_foreign_reason_has_only_an_event() -> None:
     assert as_reason("NameConflict") is Reason.NAME_CONFLICT
     assert as_reason("ErrImageNeverPull") == Foreign("ErrImageNeverPull")
     assert effect("ErrImageNeverPull") == FOREIGN

@@ -1,4 +1,4 @@
-"""A ModelServer from its model to its rollouts, beside a Deployment controller in little."""
+"""ModelServers in a simulated cluster, from the model to the rollouts."""
 
 import json
 from collections.abc import Callable
@@ -7,9 +7,9 @@ from itertools import count
 from typing import Any
 
 import pytest
-from epochal_api.server_pod import SERVER_ANNOTATION
-from epochal_operator.modelserver.deployment import RESTARTED_ANNOTATION
-from epochal_operator.modelserver.pin import MODEL_ANNOTATION
+from epochal_api.modelserver.pod import SERVER_ANNOTATION
+from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION
+from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION
 from epochal_operator.runtime.api.errors import AdmissionFailed
 
 from tests.kit.fake.objects import Refusal
@@ -20,11 +20,11 @@ from tests.unit.operator.modelserver.servers import (
     OTHER_SHA,
     SHA,
     URI,
-    ended,
     entry,
     export,
+    failed_container,
+    termination_message,
     training_job,
-    words,
 )
 from tests.unit.operator.objects import INSTALLATION
 
@@ -36,8 +36,8 @@ ONNX: dict[str, Any] = {
 }
 
 
-def told(cluster: Cluster) -> Any:
-    """Returns what the pods of the Deployment are told."""
+def server_config(cluster: Cluster) -> Any:
+    """Return the server configuration of the Deployment's pods."""
     return json.loads(template(cluster)["metadata"]["annotations"][SERVER_ANNOTATION])
 
 
@@ -45,14 +45,19 @@ def template(cluster: Cluster) -> Any:
     return cluster.get("deployments")["spec"]["template"]
 
 
-def train(cluster: Cluster, job: Any) -> None:
-    """Has a TrainingJob as it is given; an earlier one of its name is gone."""
+def put_training_job(cluster: Cluster, job: Any) -> None:
+    """Create a TrainingJob, in place of an earlier TrainingJob of its name."""
     metadata = {"name": job["metadata"]["name"], "labels": job["metadata"].get("labels", {})}
     if any(one["metadata"]["name"] == metadata["name"] for one in cluster.objects.list("trainingjobs")):
         cluster.objects.delete("trainingjobs", "vision", metadata["name"])
     cluster.objects.create("trainingjobs", "vision", {"metadata": metadata, "spec": {}})
     status = {"status": job["status"]}
     cluster.objects.patch("trainingjobs", "vision", metadata["name"], status, subresource="status")
+
+
+async def train(cluster: Cluster, job: Any) -> None:
+    put_training_job(cluster, job)
+    await cluster.settle()
 
 
 async def serving(**spec: Any) -> Cluster:
@@ -75,39 +80,36 @@ async def test_a_model_from_a_bucket_is_served() -> None:
     assert cluster.condition("Reconciling") == ("False", "RolledOut")
     assert cluster.condition("Stalled") == ("False", "Progressing")
     assert cluster.events() == ["RolledOut"]
-    assert told(cluster)["source"] == {"uri": URI, "sha256": SHA}
+    assert server_config(cluster)["source"] == {"uri": URI, "sha256": SHA}
 
 
 @pytest.mark.parametrize("dies_after", [1, 2, 3])
-async def test_an_operator_that_dies_after_each_write_gets_there(dies_after: int) -> None:
+async def test_operator_crash_after_each_write(dies_after: int) -> None:
     cluster = Cluster(replicas=2, autoscaling={"maxReplicas": 4})
     await cluster.settle(dies_after=dies_after)
     assert cluster.deaths > 1
     assert cluster.owned() == {*OWNED} - {"networkpolicies"}
     assert cluster.condition("Ready") == ("True", "Serving")
     deployed = cluster.get("deployments")["metadata"]["generation"]
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments")["metadata"]["generation"] == deployed
 
 
-async def test_what_is_as_it_should_be_is_left_alone() -> None:
+async def test_no_change_without_a_difference() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4}, auth={"secretRef": {"name": "keys"}})
     cluster.boot()
     assert await cluster.reconcile() is None
     assert cluster.kube.writes == []
 
 
-async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
+async def test_waits_for_training_job_then_rolls_out() -> None:
     cluster = await serving(**OF_JOB)
     assert (cluster.status["state"], cluster.owned()) == ("Waiting", set())
     assert cluster.condition("Progressing") == ("True", "WaitsForTrainingJob")
-    assert "There is no TrainingJob mnist" in cluster.message("Ready")
-    train(cluster, training_job("Running"))
-    await cluster.settle()
-    assert "is Running. It waits" in cluster.message("Ready")
-    train(cluster, training_job("Complete", **ONNX))
-    await cluster.settle()
+    assert "TrainingJob mnist (spec.source.trainingJobRef) does not exist" in cluster.message("Ready")
+    await train(cluster, training_job("Running"))
+    assert "is Running" in cluster.message("Ready")
+    await train(cluster, training_job("Complete", **ONNX))
     assert cluster.status["state"] == "Ready"
     assert cluster.status["model"] == {
         "uri": f"{FOLDER}/model.onnx",
@@ -119,53 +121,45 @@ async def test_a_training_job_is_waited_for_and_rolled_out() -> None:
         "trainingJobName": "mnist",
         "trainingJobUID": cluster.objects.get("trainingjobs", "vision", "mnist")["metadata"]["uid"],
     }
-    assert told(cluster)["source"]["signatureSha256"] == "5" * 64
+    assert server_config(cluster)["source"]["signatureSha256"] == "5" * 64
     assert "initContainers" not in template(cluster)["spec"]
     assert cluster.events() == ["WaitsForTrainingJob", "RolledOut"]
 
 
-async def test_a_training_job_that_is_gone_does_not_matter_and_one_made_anew_is_rolled_out() -> None:
+async def test_deleted_training_job_keeps_serving_and_a_new_one_rolls_out() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job("Complete", **ONNX))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", **ONNX))
     cluster.objects.delete("trainingjobs", "vision", "mnist")
     before = cluster.get("deployments")
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments") == before
     assert cluster.status["state"] == "Ready"
 
     cluster.objects.delete("deployments", "vision", "digits")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "d" * 64, "the status remembers it"
+    assert server_config(cluster)["source"]["sha256"] == "d" * 64, "the status remembers it"
 
-    train(cluster, training_job("Running"))
-    await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
-    train(cluster, training_job("Complete", exports=[export("Last", "e", "model.onnx")]))
-    await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "e" * 64
+    await train(cluster, training_job("Running"))
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
+    await train(cluster, training_job("Complete", exports=[export("Last", "e", "model.onnx")]))
+    assert server_config(cluster)["source"]["sha256"] == "e" * 64
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_one_made_anew_that_fails_is_told_of_while_the_one_of_before_serves() -> None:
+async def test_failed_retraining_is_reported_while_the_old_model_serves() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job("Complete", **ONNX))
-    await cluster.settle()
-    train(cluster, training_job("Failed"))
-    await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
+    await train(cluster, training_job("Complete", **ONNX))
+    await train(cluster, training_job("Failed"))
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Degraded", "d" * 64)
     assert cluster.condition("Progressing") == ("False", "TrainingJobFailed")
-    assert cluster.message("Progressing").endswith("Create it anew. Meanwhile it serves mnist (Last).")
-    train(cluster, training_job("Running"))
-    await cluster.settle()
+    assert "the pods serve mnist (Last)" in cluster.message("Progressing")
+    await train(cluster, training_job("Running"))
     assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
 
 
-async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> None:
+async def test_later_details_of_a_training_start_no_rollout() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job())
-    await cluster.settle()
+    await train(cluster, training_job())
     assert template(cluster)["spec"]["initContainers"][0]["command"] == ["epochal-trainer", "convert"]
     before = cluster.get("deployments")
     job = cluster.objects.get("trainingjobs", "vision", "mnist")
@@ -175,37 +169,33 @@ async def test_what_is_told_later_of_the_same_training_rolls_out_nothing() -> No
     assert cluster.get("deployments") == before
 
 
-async def test_pods_that_were_made_without_a_digest_of_the_signature_go_on_without_it() -> None:
+async def test_later_signature_digest_starts_no_rollout() -> None:
     cluster = await serving(**OF_JOB)
-    train(cluster, training_job("Complete", **ONNX | {"signature": {"uri": f"{FOLDER}/signature.json"}}))
-    await cluster.settle()
+    await train(cluster, training_job("Complete", **ONNX | {"signature": {"uri": f"{FOLDER}/signature.json"}}))
     job = cluster.objects.get("trainingjobs", "vision", "mnist")
     results = job["status"]["results"] | ONNX
     cluster.objects.patch("trainingjobs", "vision", "mnist", {"status": {"results": results}}, subresource="status")
     before = cluster.get("deployments")
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments") == before
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_another_model_of_a_training_that_is_gone_is_not_to_be_had() -> None:
+async def test_other_model_of_a_deleted_training_waits() -> None:
     last = {"source": {"trainingJobRef": {"name": "mnist", "model": "Last"}}}
     cluster = await serving(**last)
-    train(cluster, training_job(models=[entry("model.keras", "c", 10), entry("best.keras", "d", 9)]))
-    await cluster.settle()
+    await train(cluster, training_job(models=[entry("model.keras", "c", 10), entry("best.keras", "d", 9)]))
     assert cluster.condition("Progressing") == ("True", "RolledOut")
     cluster.objects.delete("trainingjobs", "vision", "mnist")
     await cluster.settle()
     assert cluster.condition("Progressing") == ("True", "RolledOut")
-    cluster.change(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
-    await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
+    await cluster.update(source={"trainingJobRef": {"name": "mnist", "model": "Best"}})
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
     assert cluster.condition("Progressing") == cluster.condition("Reconciling") == ("True", "WaitsForTrainingJob")
-    assert cluster.message("Progressing").endswith("It waits for one. Meanwhile it serves mnist (Last).")
+    assert "the pods serve mnist (Last)" in cluster.message("Progressing")
 
 
-async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None:
+async def test_best_trial_is_served_once_the_experiment_is_complete() -> None:
     cluster = await serving(**OF_EXPERIMENT)
     assert cluster.condition("Progressing") == ("True", "WaitsForExperiment")
     spec = {"objective": {"metric": "val_loss", "goal": "Minimize"}}
@@ -214,7 +204,7 @@ async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None
     def search(state: str, job: str, letter: str) -> None:
         one = training_job(models=[entry("model.keras", "c", 3), entry("best.keras", letter)])
         one["metadata"] |= {"name": job, "labels": {"epochal.dev/experiment": "search"}}
-        train(cluster, one)
+        put_training_job(cluster, one)
         best = {"trial": 1, "jobName": job, "value": "0.1"}
         status = {"state": state, "best": best}
         cluster.objects.patch("experiments", "vision", "search", {"status": status}, subresource="status")
@@ -224,30 +214,29 @@ async def test_the_best_of_an_experiment_is_served_once_it_is_complete() -> None
     assert cluster.status["state"] == "Waiting"
     search("Complete", "search-1-r0", "d")
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
-    assert told(cluster)["source"]["model"] == "Best"
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "d" * 64)
+    assert server_config(cluster)["source"]["model"] == "Best"
     assert cluster.status["display"]["model"] == "search: search-1-r0"
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
     await cluster.settle()
     assert cluster.condition("Progressing") == ("True", "RolledOut")
     search("Running", "search-2-r0", "e")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "d" * 64
+    assert server_config(cluster)["source"]["sha256"] == "d" * 64
     search("Complete", "search-2-r0", "e")
     cluster.objects.delete("trainingjobs", "vision", "search-2-r0")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "d" * 64
+    assert server_config(cluster)["source"]["sha256"] == "d" * 64
     assert cluster.condition("Progressing") == ("False", "ModelNotStored"), "its best is another one now"
     search("Complete", "search-2-r0", "e")
     await cluster.settle()
-    assert told(cluster)["source"]["sha256"] == "e" * 64
+    assert server_config(cluster)["source"]["sha256"] == "e" * 64
 
 
-async def test_while_a_new_model_fails_the_old_one_serves_and_the_reason_is_told() -> None:
+async def test_failed_new_model_is_reported_while_the_old_model_serves() -> None:
     cluster = await serving()
-    cluster.outcome = lambda _: ended(words("CheckDiffers", "answers differ by 0.3"))
-    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    cluster.outcome = lambda _: failed_container(termination_message("CheckDiffers", "answers differ by 0.3"))
+    await cluster.update(source={"uri": URI, "sha256": OTHER_SHA})
     assert (cluster.status["state"], cluster.status["readyReplicas"]) == ("Degraded", 1)
     assert cluster.condition("Ready") == ("True", "Serving")
     assert cluster.condition("Progressing") == ("False", "CheckDiffers")
@@ -256,14 +245,13 @@ async def test_while_a_new_model_fails_the_old_one_serves_and_the_reason_is_told
     assert cluster.events()[-1] == "CheckDiffers"
 
     cluster.outcome = lambda _: None
-    cluster.change(source={"uri": URI, "sha256": SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": URI, "sha256": SHA})
     assert (cluster.status["state"], len(cluster.pods())) == ("Ready", 1)
 
 
-async def test_what_cannot_become_onnx_is_served_by_keras() -> None:
+async def test_unconvertible_model_is_served_with_keras() -> None:
     cluster = Cluster(source={"uri": KERAS, "sha256": SHA})
-    said = ended(words("NotConvertible", "layer spiral cannot be converted"), name="convert")
+    said = failed_container(termination_message("NotConvertible", "layer spiral cannot be converted"), name="convert")
     cluster.outcome = lambda spec: said if "initContainers" in spec else None
     await cluster.settle()
     spec = template(cluster)["spec"]
@@ -272,31 +260,28 @@ async def test_what_cannot_become_onnx_is_served_by_keras() -> None:
         "epochal-trainer:test",
         ["epochal-server"],
     )
-    assert told(cluster)["runtime"] == cluster.status["model"]["runtime"] == "Keras"
+    assert server_config(cluster)["runtime"] == cluster.status["model"]["runtime"] == "Keras"
     assert "NotConvertible" in cluster.events()
-    assert "by Keras" in cluster.message("Progressing")
+    assert "with Keras" in cluster.message("Progressing")
     cluster.boot()
-    cluster.change(replicas=2)
-    await cluster.settle()
-    assert told(cluster)["runtime"] == "Keras", "it is remembered"
+    await cluster.update(replicas=2)
+    assert server_config(cluster)["runtime"] == "Keras", "it is remembered"
     cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
     await cluster.reconcile()
     assert "initContainers" in template(cluster)["spec"], "another file may be converted"
 
 
-async def test_a_newer_operator_restarts_no_pod() -> None:
+async def test_operator_upgrade_restarts_no_pod() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2", scratch_limit="1Gi", labels=("team",))
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("deployments") == before
-    cluster.change(resources={"limits": {"cpu": "2"}})
-    await cluster.settle()
+    await cluster.update(resources={"limits": {"cpu": "2"}})
     assert template(cluster)["spec"]["containers"][0]["image"] == "epochal-server:2"
 
 
-async def test_a_policy_of_many_addresses_is_left_alone_as_long_as_nobody_changes_it() -> None:
+async def test_large_network_policy_is_patched_only_after_a_change() -> None:
     cluster = Cluster()
     blocks = [{"ipBlock": {"cidr": f"192.0.2.{number}/32"}} for number in range(100)]
     rules = {"ingress": [{"from": blocks, "ports": [{"port": 8080, "protocol": "TCP"}]}]}
@@ -304,52 +289,44 @@ async def test_a_policy_of_many_addresses_is_left_alone_as_long_as_nobody_change
     await cluster.settle()
     before = cluster.get("networkpolicies")
     assert before["spec"]["ingress"] == rules["ingress"]
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert cluster.get("networkpolicies") == before
     cluster.objects.patch("networkpolicies", "vision", "digits", {"spec": {"ingress": [{}]}})
     await cluster.settle()
     assert cluster.get("networkpolicies")["spec"] == before["spec"]
 
 
-async def test_scaled_only_the_count_changes() -> None:
+async def test_scaling_changes_only_replicas() -> None:
     cluster = await serving()
     before = template(cluster)
-    cluster.change(replicas=3)
-    await cluster.settle()
+    await cluster.update(replicas=3)
     assert (cluster.status["readyReplicas"], template(cluster)) == (3, before)
-    cluster.change(replicas=0)
-    await cluster.settle()
+    await cluster.update(replicas=0)
     assert cluster.status["state"] == "Stopped"
     assert cluster.condition("Ready") == ("False", "Stopped")
     assert cluster.events() == ["RolledOut", "Stopped"]
 
 
-async def test_each_rollout_is_told_also_that_to_what_was_there_before() -> None:
+async def test_each_rollout_has_one_event() -> None:
     cluster = await serving()
     for sha in (OTHER_SHA, SHA, OTHER_SHA):
-        cluster.change(source={"uri": URI, "sha256": sha})
-        await cluster.settle()
-        cluster.change(replicas=2)
-        await cluster.settle()
-        cluster.change(replicas=1)
-        await cluster.settle()
+        await cluster.update(source={"uri": URI, "sha256": sha})
+        await cluster.update(replicas=2)
+        await cluster.update(replicas=1)
     assert cluster.events() == ["RolledOut"] * 4
 
 
-async def test_paused_nothing_is_rolled_out() -> None:
+async def test_paused_starts_no_rollout() -> None:
     cluster = await serving()
-    cluster.change(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(paused=True, source={"uri": URI, "sha256": OTHER_SHA})
     assert cluster.condition("Progressing") == ("Unknown", "Paused")
     assert (cluster.status["state"], cluster.get("deployments")["spec"]["paused"]) == ("Ready", True)
-    cluster.change(paused=False)
-    await cluster.settle()
+    await cluster.update(paused=False)
     assert cluster.condition("Progressing") == ("True", "RolledOut")
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
 
-async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
+async def test_manual_restart_is_kept_and_undo_is_corrected() -> None:
     cluster = await serving()
     first = template(cluster)
     restarted = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
@@ -358,8 +335,7 @@ async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
     await cluster.settle()
     assert cluster.get("deployments")["spec"] == after["spec"]
 
-    cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": KERAS, "sha256": OTHER_SHA})
     second = template(cluster)
     assert second["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"] == "now"
     undone = cluster.get("deployments")
@@ -368,10 +344,10 @@ async def test_a_restart_by_hand_stays_and_an_undo_is_put_right() -> None:
     cluster.objects.replace("deployments", "vision", undone)
     await cluster.settle()
     assert template(cluster)["spec"] == second["spec"]
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
 
-async def test_restarted_by_hand_pods_take_the_newer_server() -> None:
+async def test_manual_restart_uses_the_new_image() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2")
     for time in ("one", "two", "three", "four"):
@@ -383,7 +359,7 @@ async def test_restarted_by_hand_pods_take_the_newer_server() -> None:
         assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_one_that_was_restarted_before_is_not_restarted_by_an_upgrade() -> None:
+async def test_operator_upgrade_after_a_manual_restart_restarts_no_pod() -> None:
     cluster = await serving()
     restarted = {"kubectl.kubernetes.io/restartedAt": "once"}
     before = {
@@ -393,12 +369,11 @@ async def test_one_that_was_restarted_before_is_not_restarted_by_an_upgrade() ->
     cluster.objects.patch("deployments", "vision", "digits", before)
     was = template(cluster)
     cluster.installation = replace(INSTALLATION, server_image="epochal-server:2")
-    cluster.boot()
-    await cluster.settle()
+    await cluster.restart()
     assert template(cluster) == was
 
 
-async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
+async def test_drift_is_corrected_with_backoff() -> None:
     cluster = await serving()
     for times in range(4):
         cluster.objects.patch("deployments", "vision", "digits", {"spec": {"replicas": 7}}, manager="somebody")
@@ -418,8 +393,8 @@ async def test_what_others_change_is_put_right_ever_more_seldom() -> None:
     assert cluster.get("deployments")["spec"]["replicas"] == 1
 
 
-async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed() -> None:
-    """A virtual machine that was paused sends the patch that it had decided on, and another one leads by now."""
+async def test_outdated_patch_is_not_applied() -> None:
+    """An operator whose machine was paused sends a patch after another operator has become the leader."""
     cluster = await serving()
     found = list[int]()
 
@@ -430,16 +405,13 @@ async def test_a_decision_of_before_is_not_written_to_a_child_that_has_changed()
         found.append(cluster.get("deployments")["spec"]["replicas"])
 
     cluster.refuse = pause
-    cluster.change(replicas=3)
-    await cluster.settle()
+    await cluster.update(replicas=3)
     assert cluster.get("deployments")["spec"]["replicas"] == 5
     assert 3 not in found
 
 
 @pytest.mark.parametrize("refused", [True, False])
-async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
-    monkeypatch: pytest.MonkeyPatch, *, refused: bool
-) -> None:
+async def test_lost_annotations_are_retried_with_backoff(monkeypatch: pytest.MonkeyPatch, *, refused: bool) -> None:
     cluster = await serving()
     patch, without = cluster.objects.patch, {"metadata": {"annotations": {MODEL_ANNOTATION: None}}}
     patch("deployments", "vision", "digits", without)
@@ -463,7 +435,7 @@ async def test_annotations_that_cannot_be_written_are_tried_ever_more_seldom(
 
 
 @pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
-async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
+async def test_object_of_another_owner_is_a_name_conflict(resource: str) -> None:
     cluster = Cluster()
     theirs = cluster.objects.create(resource, "vision", {"metadata": {"name": "digits"}, "spec": {"own": True}})
     assert await cluster.reconcile() == 30
@@ -478,7 +450,7 @@ async def test_a_name_that_is_taken_is_left_alone(resource: str) -> None:
 
 
 @pytest.mark.parametrize("resource", ["networkpolicies", "horizontalpodautoscalers"])
-async def test_what_others_have_where_there_is_to_be_nothing_is_in_nobodys_way(resource: str) -> None:
+async def test_foreign_object_without_a_desired_child_blocks_nothing(resource: str) -> None:
     cluster = Cluster()
     about = {"name": "digits", "labels": {"epochal.dev/modelserver": "digits"}}
     theirs = cluster.objects.create(resource, "vision", {"metadata": about, "spec": {"own": True}})
@@ -487,7 +459,7 @@ async def test_what_others_have_where_there_is_to_be_nothing_is_in_nobodys_way(r
     assert cluster.get(resource) == theirs
 
 
-async def test_what_the_api_server_refuses_is_told_in_its_words() -> None:
+async def test_rejected_create_is_reported() -> None:
     cluster = Cluster()
     refusal = Refusal(403, "Forbidden", "exceeded quota: services")
     cluster.refuse = lambda verb, resource, _: refusal if (verb, resource) == ("create", "services") else None
@@ -505,9 +477,7 @@ TROUBLED = 'admission webhook "v.kyverno.svc" denied the request: cannot list po
 
 @pytest.mark.parametrize("message", [UNCALLED, TROUBLED])
 @pytest.mark.parametrize("resource", ["deployments", "services", "poddisruptionbudgets"])
-async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_later(
-    resource: str, message: str
-) -> None:
+async def test_failed_webhook_on_create_is_reported_and_retried(resource: str, message: str) -> None:
     cluster = Cluster()
     refusal = Refusal(500, "InternalError", message)
     cluster.refuse = lambda verb, of, _: refusal if (verb, of) == ("create", resource) else None
@@ -524,7 +494,7 @@ async def test_a_webhook_that_fails_is_told_in_its_words_and_asked_again_ever_la
 
 
 @pytest.mark.parametrize(("status", "verb"), [(500, "patch"), (409, "patch"), (404, "replace"), (503, "replace")])
-async def test_a_webhook_that_is_in_the_way_of_a_change_is_told_in_its_words(status: int, verb: str) -> None:
+async def test_failed_webhook_on_update_is_reported_and_retried(status: int, verb: str) -> None:
     cluster = await serving()
     refusal = Refusal(status, "Conflict", TROUBLED)
     cluster.refuse = lambda one, resource, _: refusal if (one, resource) == (verb, "deployments") else None
@@ -539,57 +509,52 @@ async def test_a_webhook_that_is_in_the_way_of_a_change_is_told_in_its_words(sta
     assert cluster.condition("Progressing") == ("True", "RolledOut")
 
 
-async def test_a_model_that_changes_twice_while_it_is_rolled_out_ends_with_the_last() -> None:
+async def test_second_change_during_a_rollout_wins() -> None:
     cluster = await serving(replicas=2)
-    cluster.outcome = lambda _: ended(words("ModelRefused", "no"))
-    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    cluster.outcome = lambda _: failed_container(termination_message("ModelRefused", "no"))
+    await cluster.update(source={"uri": URI, "sha256": OTHER_SHA})
     cluster.change(source={"uri": URI, "sha256": "c" * 64})
     await cluster.reconcile()
     assert cluster.condition("Progressing") == ("True", "RollingOut"), "what pods of before say counts no more"
     cluster.outcome = lambda _: None
     await cluster.settle()
-    assert (cluster.status["state"], told(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
+    assert (cluster.status["state"], server_config(cluster)["source"]["sha256"]) == ("Ready", "c" * 64)
     assert cluster.status["replicas"] == cluster.status["readyReplicas"] == 2
 
 
-async def test_without_pods_nobody_knows_that_the_model_is_gone_and_with_them_they_say_so() -> None:
+async def test_missing_model_is_reported_once_pods_exist() -> None:
     cluster = await serving(replicas=0)
     assert cluster.status["state"] == "Stopped"
-    cluster.outcome = lambda _: ended(words("ModelNotFound", "there is none"))
-    cluster.change(replicas=2)
-    await cluster.settle()
+    cluster.outcome = lambda _: failed_container(termination_message("ModelNotFound", "there is none"))
+    await cluster.update(replicas=2)
     assert (cluster.status["state"], cluster.condition("Stalled")) == ("Failed", ("True", "ModelNotFound"))
-    cluster.change(replicas=0)
-    await cluster.settle()
+    await cluster.update(replicas=0)
     assert cluster.status["state"] == "Stopped"
 
 
-async def test_while_its_deployment_is_being_deleted_nothing_is_said_to_be_rolled_out() -> None:
+async def test_deployment_in_deletion_is_cleanup() -> None:
     cluster = await serving()
     cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
     cluster.objects.delete("deployments", "vision", "digits")
-    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(source={"uri": URI, "sha256": OTHER_SHA})
     assert cluster.condition("Progressing") == ("False", "Cleanup")
-    assert "Its Deployment is being deleted" in cluster.message("Progressing")
+    assert "Deployment is being deleted" in cluster.message("Progressing")
     assert (cluster.status["state"], cluster.condition("Ready")) == ("Updating", ("True", "Serving"))
     assert cluster.events() == ["RolledOut"]
     cluster.objects.patch("deployments", "vision", "digits", {"metadata": {"finalizers": []}})
     await cluster.settle()
     assert cluster.status["state"] == "Ready"
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
 
 
-async def test_what_is_needed_no_more_is_deleted() -> None:
+async def test_unneeded_child_is_deleted() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
-    cluster.change(autoscaling=None)
-    await cluster.settle()
+    await cluster.update(autoscaling=None)
     assert "horizontalpodautoscalers" not in cluster.owned()
 
 
 @pytest.mark.parametrize("resource", ["horizontalpodautoscalers", "networkpolicies"])
-async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resource: str) -> None:
+async def test_rejected_delete_blocks_nothing_and_is_reported(resource: str) -> None:
     cluster = Cluster(autoscaling={"maxReplicas": 4})
     cluster.installation = replace(INSTALLATION, server_network={"ingress": []})
     await cluster.settle()
@@ -601,7 +566,7 @@ async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resourc
     for seconds in (1, 2):
         cluster.wait(seconds)
         assert await cluster.reconcile() == 2 * seconds
-    assert told(cluster)["source"]["sha256"] == OTHER_SHA
+    assert server_config(cluster)["source"]["sha256"] == OTHER_SHA
     assert cluster.condition("Progressing") == ("False", "Rejected")
     assert "(its deletion): nobody deletes these here" in cluster.message("Progressing")
     cluster.refuse = lambda *_: None
@@ -611,11 +576,10 @@ async def test_what_may_not_be_deleted_holds_nothing_else_up_and_is_told(resourc
     assert cluster.status["state"] == "Ready"
 
 
-async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> None:
+async def test_invalid_spec_changes_no_child() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
-    cluster.change(replicas=-1)
-    await cluster.settle()
+    await cluster.update(replicas=-1)
     assert cluster.get("deployments") == before
     assert cluster.condition("Progressing") == ("False", "InvalidSpec")
     assert cluster.condition("Ready") == ("True", "Serving")
@@ -623,51 +587,46 @@ async def test_a_spec_that_breaks_the_rules_leaves_what_there_is_as_it_is() -> N
     assert cluster.status["model"]["sha256"] == SHA
 
 
-async def test_a_spec_that_breaks_the_rules_scales_and_pauses_what_there_is_nevertheless() -> None:
+async def test_invalid_spec_applies_mutable_fields() -> None:
     cluster = await serving(autoscaling={"maxReplicas": 4})
     before = template(cluster)
-    cluster.change(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
-    await cluster.settle()
+    await cluster.update(replicas=3, batching={"maxSize": 0}, source={"uri": URI, "sha256": OTHER_SHA})
     assert cluster.status["display"]["ready"] == "3/3"
-    cluster.change(paused=True)
-    await cluster.settle()
+    await cluster.update(paused=True)
     spec = cluster.get("deployments")["spec"]
     assert (spec["replicas"], spec["paused"], template(cluster)) == (3, True, before)
     assert cluster.condition("Progressing") == ("False", "InvalidSpec")
-    cluster.change(replicas=2, paused="yes")
-    await cluster.settle()
+    await cluster.update(replicas=2, paused="yes")
     spec = cluster.get("deployments")["spec"]
     assert (spec["replicas"], spec["paused"]) == (2, True)
 
 
-async def test_without_a_storage_nothing_begins() -> None:
+async def test_missing_storage_endpoint_creates_nothing() -> None:
     cluster = Cluster()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     await cluster.settle()
     assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
     assert (cluster.status["state"], cluster.owned()) == ("Failed", set())
-    cluster.change(storage={"endpoint": "https://s3.example.com", "secretRef": {"name": "credentials"}})
-    await cluster.settle()
+    await cluster.update(storage={"endpoint": "https://s3.example.com", "secretRef": {"name": "credentials"}})
     assert cluster.status["state"] == "Ready"
 
 
-async def test_one_whose_storage_is_known_no_more_keeps_its_address() -> None:
+async def test_removed_storage_endpoint_keeps_the_url() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
     await cluster.settle()
     assert (cluster.status["state"], cluster.status["url"]) == ("Degraded", "http://digits.vision.svc")
 
 
-async def test_one_whose_storage_is_known_no_more_is_scaled() -> None:
+async def test_removed_storage_endpoint_still_scales() -> None:
     cluster = await serving()
     cluster.installation = replace(INSTALLATION, storage_endpoint=None)
-    cluster.change(replicas=2)
-    await cluster.settle()
+    await cluster.update(replicas=2)
     assert cluster.condition("Progressing") == ("False", "NoStorageEndpoint")
     assert cluster.status["display"]["ready"] == "2/2"
 
 
-async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> None:
+async def test_deleted_model_server_is_left_to_garbage_collection() -> None:
     cluster = await serving()
     cluster.objects.patch("modelservers", "vision", "digits", {"metadata": {"finalizers": ["somebody/else"]}})
     cluster.objects.delete("modelservers", "vision", "digits")
@@ -677,7 +636,7 @@ async def test_one_that_is_being_deleted_is_left_to_the_garbage_collector() -> N
 
 
 def _set(field: str, value: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
-    """Returns admission that sets a field of Deployments or PodDisruptionBudgets, by its path below spec."""
+    """Return an admission webhook that sets a spec field, by RESOURCE.PATH."""
     resource, *path = field.split(".")
 
     def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
@@ -692,7 +651,7 @@ def _set(field: str, value: Any) -> Callable[[str, dict[str, Any]], dict[str, An
 
 
 def _without_empty_lists(of: str, thing: dict[str, Any]) -> dict[str, Any]:
-    """Returns a NetworkPolicy as the API server keeps it."""
+    """Return a NetworkPolicy as the API server stores it."""
     for rule in thing["spec"]["ingress"] if of == "networkpolicies" else ():
         for peer in rule.get("from", ()):
             if not peer["ipBlock"].get("except", True):
@@ -714,7 +673,7 @@ NETWORK = {"ingress": [{"from": [BLOCK], "ports": [{"port": 8080, "protocol": "T
     ],
     ids=["revisionHistoryLimit", "rollingUpdate", "maxUnavailable", "except"],
 )
-async def test_a_field_that_the_api_server_keeps_otherwise_is_sent_once(admit: Any, patches: int) -> None:
+async def test_overruled_field_is_sent_once(admit: Any, patches: int) -> None:
     cluster = Cluster()
     cluster.objects.admit = admit
     cluster.installation = replace(INSTALLATION, server_network=NETWORK)
@@ -728,7 +687,7 @@ async def test_a_field_that_the_api_server_keeps_otherwise_is_sent_once(admit: A
     assert sum(one.startswith("patch") for one in cluster.kube.writes) == patches
 
 
-async def test_a_field_that_the_api_server_keeps_otherwise_is_protected_from_others() -> None:
+async def test_overruled_field_is_corrected_after_other_writers() -> None:
     cluster = Cluster()
 
     def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
@@ -750,7 +709,7 @@ async def test_a_field_that_the_api_server_keeps_otherwise_is_protected_from_oth
 
 
 @pytest.mark.parametrize("field", ["revisionHistoryLimit", "strategy"])
-async def test_a_field_with_another_value_after_each_write_is_sent_once_for_each_change(field: str) -> None:
+async def test_field_that_changes_with_each_write_is_sent_once_per_change(field: str) -> None:
     cluster, values = Cluster(), count(20)
 
     def admit(of: str, thing: dict[str, Any]) -> dict[str, Any]:
@@ -771,7 +730,7 @@ async def test_a_field_with_another_value_after_each_write_is_sent_once_for_each
 
 
 @pytest.mark.parametrize("field", ["replicas", "paused"])
-async def test_replicas_that_the_api_server_keeps_otherwise_are_a_conflict(field: str) -> None:
+async def test_overruled_mutable_field_is_a_conflict(field: str) -> None:
     cluster = Cluster(replicas=2)
     cluster.objects.admit = _set(f"deployments.{field}", 1 if field == "replicas" else True)
     waited = []
@@ -788,7 +747,7 @@ async def test_replicas_that_the_api_server_keeps_otherwise_are_a_conflict(field
     assert cluster.condition("Ready")[0] == "True"
 
 
-async def test_a_template_that_loses_its_digest_is_written_ever_more_seldom() -> None:
+async def test_template_without_its_digest_is_replaced_with_backoff() -> None:
     def strip(of: str, thing: dict[str, Any]) -> dict[str, Any]:
         if of == "deployments":
             thing["spec"]["template"]["metadata"]["annotations"].pop("epochal.dev/inputs-sha256", None)

@@ -6,10 +6,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from epochal_api.model import LATER, PRESERVE, Model, ObjectName, Rule, cel, exactly_one, matching, one_given
-from epochal_api.network import Callback, Named, NameOrObject
-from epochal_api.status import Mode
+from epochal_api.model import (
+    PRESERVE,
+    UNSTORED_DEFAULT,
+    Model,
+    ObjectName,
+    Rule,
+    cel,
+    exactly_one,
+    is_one_set,
+    matching,
+)
 from epochal_api.text import PRINTABLE_PATTERN
+from epochal_api.trainingjob.network import Callback, Named, NameOrObject
+from epochal_api.trainingjob.status import Mode
 
 URI_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f\x7f]+$"
 
@@ -40,7 +50,7 @@ class ContinueFrom(Model):
     ) = None
     """Results folder of another TrainingJob, from its status.results.uri, such as s3://results/vision/mnist/UID/. It
     must be on this job's storage.endpoint, and the credentials must be allowed to read it."""
-    from_: Annotated[Literal["Last", "Best"], Field(alias="from"), LATER] = "Last"
+    from_: Annotated[Literal["Last", "Best"], Field(alias="from"), UNSTORED_DEFAULT] = "Last"
     """The weights to continue from. Last: the weights of its last epoch, with the state of the optimizer and the
     callbacks, as if the training had continued; but an EarlyStopping that has ended it waits for its whole patience
     again. Best: the weights of its best epoch, from its results; epochs count from that epoch, and optimizer and
@@ -48,8 +58,8 @@ class ContinueFrom(Model):
     good, Best is the same as Last. Default: Last."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        _ONE_SOURCE.require(holds=one_given(self.name, self.uri))
+    def _check_source(self) -> Self:
+        _ONE_SOURCE.require(holds=is_one_set(self.name, self.uri))
         return self
 
 
@@ -71,7 +81,7 @@ MAX_WEIGHT = 1e9
 _CLASS = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _WEIGHT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,2})?", re.ASCII | re.IGNORECASE)
 _MAX_DIGITS = 32
-_SHOWN = 40
+_MAX_SHOWN = 40
 
 
 def _class_weights(value: Any) -> Any:
@@ -83,10 +93,10 @@ def _class_weights(value: Any) -> Any:
     weights = {str(number): str(weight) for number, weight in value.items()}
     for number, weight in weights.items():
         if not _CLASS.fullmatch(number):
-            raise ValueError(f"must name classes by their indices, 0, 1, …, found {number!r:.{_SHOWN}}")
+            raise ValueError(f"must name classes by their indices, 0, 1, …, found {number!r:.{_MAX_SHOWN}}")
         if len(weight) > _MAX_DIGITS or not _WEIGHT.fullmatch(weight) or float(weight) > MAX_WEIGHT:
             must = f"a number from 0 to {MAX_WEIGHT:,.0f}, as an integer or as text"
-            raise ValueError(f"the weight of class {number} must be {must}, found {weight!r:.{_SHOWN}}")
+            raise ValueError(f"the weight of class {number} must be {must}, found {weight!r:.{_MAX_SHOWN}}")
     return weights
 
 
@@ -96,7 +106,7 @@ ClassWeight = Annotated[
 """Balanced, or a map. A structural schema has no type for such alternatives."""
 
 
-_STOPS_WITHIN = Rule(
+_STOP_WITHIN_EPOCHS = Rule(
     "!has(self.stopAfterEpoch) || self.stopAfterEpoch <= self.epochs", "stopAfterEpoch must be at most epochs"
 )
 
@@ -104,7 +114,7 @@ _STOPS_WITHIN = Rule(
 class Training(Model):
     """How the network is trained."""
 
-    model_config = ConfigDict(json_schema_extra=cel(_STOPS_WITHIN))
+    model_config = ConfigDict(json_schema_extra=cel(_STOP_WITHIN_EPOCHS))
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Number of passes through the training set. Default: 1."""
@@ -125,7 +135,7 @@ class Training(Model):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of the weights, the order of samples, a randomly drawn validation part, and every random layer: same seed,
     same image, same result. Default: 0."""
-    precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], LATER] = "float32"
+    precision: Annotated[Literal["float32", "mixed_bfloat16", "mixed_float16"], UNSTORED_DEFAULT] = "float32"
     """Data types for computation, as Keras' dtype policy; weights stay float32. Default: float32. mixed_bfloat16 and
     mixed_float16 are faster on GPUs that support them. With mixed_float16 the loss is scaled, as by Keras'
     LossScaleOptimizer. The last layer computes in float32, unless it has its own dtype."""
@@ -151,7 +161,7 @@ class Training(Model):
     both."""
 
     @model_validator(mode="after")
-    def _stops_within(self) -> Self:
+    def _check_stop_epoch(self) -> Self:
         stop = self.stop_after_epoch
-        _STOPS_WITHIN.require(holds=stop is None or stop <= self.epochs, found=f"{stop} of {self.epochs}")
+        _STOP_WITHIN_EPOCHS.require(holds=stop is None or stop <= self.epochs, found=f"{stop} of {self.epochs}")
         return self

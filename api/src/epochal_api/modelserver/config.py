@@ -1,11 +1,11 @@
-"""The configuration that the operator passes to a model server. For its location in the pod see server_pod."""
+"""The configuration that the operator passes to a model server. For its location in the pod see `pod`."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from epochal_api.model import TolerantModel
-from epochal_api.signature import Sha256, Which
+from epochal_api.signature import ModelChoice, Sha256
 
 Runtime = Literal["ONNX", "Keras"]
 """Inference runtime: ONNX Runtime in the server's own image, or Keras in the trainer's image."""
@@ -19,7 +19,7 @@ class Source(TolerantModel):
     """URI of the model: s3://BUCKET/KEY of a .onnx or .keras file."""
     sha256: Sha256
     """SHA-256 of the file, in hex."""
-    model: Which | None = None
+    model: ModelChoice | None = None
     """Which model of a training it is, if any: selects the expected outputs of the check."""
     signature: str | None = None
     """URI of the signature, if required. Otherwise a signature next to the model is used if it describes this file."""
@@ -40,7 +40,7 @@ class Batching(TolerantModel):
     max_size: Annotated[int, Field(ge=1)] = 32
     """Maximum samples in one call of the model."""
     max_delay_microseconds: Annotated[int, Field(ge=0)] = 0
-    """Time that a request may wait for others. 0: requests that already wait are combined, without further delay."""
+    """Time that a request may wait for other requests. 0: only requests that already wait are combined."""
 
 
 class Limits(TolerantModel):

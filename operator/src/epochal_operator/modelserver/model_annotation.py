@@ -5,44 +5,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal_api.kind import GROUP
-from epochal_api.modelserver_status import ServedModel
+from epochal_api.modelserver.status import ServedModel
 from pydantic import ValidationError
 
 MODEL_ANNOTATION = f"{GROUP}/model"
 """Annotation of the Deployment: the model that its pods serve, as JSON."""
-MAX_BYTES = 64 * 1024
+MAX_LENGTH = 64 * 1024
 """Characters of that annotation: larger than any valid value. JSON may need twelve characters for a single character of
 two addresses of 2048 characters.
 """
-_ASKED = {"inputs", "outputs"}
+_REPORTED_FIELDS = {"inputs", "outputs"}
 """The fields of a model that a pod reports."""
 
 
 def encode(model: ServedModel) -> str:
     """Return the annotation text of a model."""
-    return json.dumps(model.model_dump(mode="json", exclude_none=True, exclude=_ASKED), sort_keys=True)
+    return json.dumps(model.model_dump(mode="json", exclude_none=True, exclude=_REPORTED_FIELDS), sort_keys=True)
 
 
-def pinned(deployment: Mapping[str, Any] | None, known: ServedModel | None) -> ServedModel | None:
+def pinned_model(deployment: Mapping[str, Any] | None, reported: ServedModel | None) -> ServedModel | None:
     """Return the model for which a Deployment was created.
 
     Args:
         deployment: The cached Deployment, or None.
-        known: The model in the status of the ModelServer. It is used without a Deployment, or without a valid
+        reported: The model in the status of the ModelServer. It is used without a Deployment, or without a valid
             annotation.
     """
     text = ((deployment or {}).get("metadata", {}).get("annotations") or {}).get(MODEL_ANNOTATION)
     if text is None:
-        return known
+        return reported
     try:
-        found = ServedModel.model_validate_json(text)
+        model = ServedModel.model_validate_json(text)
     except ValidationError:
-        return known
-    if known is not None and _file(known) == _file(found):
-        return found.model_copy(update={name: getattr(known, name) for name in _ASKED})
-    return found
+        return reported
+    if reported is not None and _metadata_key(reported) == _metadata_key(model):
+        return model.model_copy(update={name: getattr(reported, name) for name in _REPORTED_FIELDS})
+    return model
 
 
-def _file(model: ServedModel) -> tuple[str | None, ...]:
+def _metadata_key(model: ServedModel) -> tuple[str | None, ...]:
     """Return the fields of a model that determine the report of a pod about it."""
     return model.uri, model.sha256, model.runtime, model.signature, model.signature_sha256

@@ -4,7 +4,7 @@ This module imports nothing, because a server starts to listen before it loads o
 """
 
 SERVER_ANNOTATION = "epochal.dev/server"
-"""Annotation of the pod with its server_config.ServerConfig: JSON, mounted as SERVER_FILE."""
+"""Annotation of the pod with its config.ServerConfig: JSON, mounted as SERVER_FILE."""
 SERVER_FILE = "/etc/epochal/server.json"
 MODEL_FOLDER = "/model"
 """An emptyDir for the model that the init container converts, and for files that the server downloads."""

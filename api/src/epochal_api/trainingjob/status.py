@@ -4,19 +4,14 @@ Numbers that are not integers are strings, as the Kubernetes API conventions req
 https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
 """
 
-import copy
-import functools
-import operator
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field
 
-from epochal_api.condition import Conditions, Figure, MachineReason, Text, Time, Uri
+from epochal_api.condition import Conditions, MachineReason, NumberText, Text, Time, Uri
 from epochal_api.model import StatusModel, list_map
 from epochal_api.printer_columns import Display
-from epochal_api.signature import Which
+from epochal_api.signature import ModelChoice
 from epochal_api.storage import ExportFormat
 
 State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
@@ -30,13 +25,13 @@ MAX_MODELS = 4
 """Maximum number of models in a status."""
 MAX_EXPORTS = 4
 """Maximum number of exports in a status."""
-MAX_EXPORT = 512
+MAX_EXPORT_MESSAGE = 512
 """Maximum characters of the message about the exports."""
 MAX_WARNINGS = 16
 """Maximum number of warnings of a training, one for each reason."""
 MAX_UNSTARTED = 64
 """Maximum number of pods in a status that ended without a container that ran."""
-MAX_WARNING = 512
+MAX_WARNING_MESSAGE = 512
 """Maximum characters of a warning."""
 STORAGE = "StorageAvailable"
 """Type of the condition that shows whether the trainer can use its storage."""
@@ -107,12 +102,12 @@ class Best(StatusModel):
     """Value of the metric in this epoch."""
 
 
-class Warned(StatusModel):
+class TrainingWarning(StatusModel):
     """A warning of the trainer. The training continues, but perhaps not as the user intended."""
 
     reason: MachineReason
     """Machine-readable reason, such as MissingClasses."""
-    message: Annotated[Text, Field(max_length=MAX_WARNING)] = ""
+    message: Annotated[Text, Field(max_length=MAX_WARNING_MESSAGE)] = ""
     """Explanation and advice for users."""
 
 
@@ -125,7 +120,7 @@ class NetworkSize(StatusModel):
     """Number of layers without the input."""
 
 
-Figures = Annotated[dict[str, Figure], Field(max_length=128)]
+MetricValues = Annotated[dict[str, NumberText], Field(max_length=128)]
 
 
 class StoredFile(StatusModel):
@@ -144,7 +139,7 @@ class StoredModel(StoredFile):
     """File name: model.keras with the final weights of Keras' fit, or best.keras of the best epoch."""
     epoch: int
     """The epoch of its weights, counted from 1."""
-    test: Figures | None = None
+    test: MetricValues | None = None
     """Metrics on the test set, for a model other than model.keras. Those of model.keras are in status.test."""
 
 
@@ -153,11 +148,11 @@ class ExportedModel(StoredFile):
 
     name: Annotated[str, Field(max_length=63)]
     """File name, such as model.onnx."""
-    model: Which
+    model: ModelChoice
     """Which model was exported: of the last epoch, or of the best epoch if that is different."""
     format: ExportFormat
     """Format of the file."""
-    difference: Figure | None = None
+    difference: NumberText | None = None
     """Largest absolute difference between its outputs and those of Keras for samples of the data."""
 
 
@@ -170,11 +165,11 @@ class Export(StatusModel):
 
     reason: MachineReason
     """Machine-readable result: Exported, NotExportable, ExportDiffers or ExportFailed."""
-    message: Annotated[Text, Field(max_length=MAX_EXPORT)] = ""
+    message: Annotated[Text, Field(max_length=MAX_EXPORT_MESSAGE)] = ""
     """Explanation for users."""
 
 
-class Stored(StatusModel):
+class StoredResults(StatusModel):
     """Locations of the results."""
 
     uri: Uri
@@ -200,17 +195,17 @@ class ReportedStatus(StatusModel):
 
     progress: Progress | None = None
     """Progress of the training."""
-    metrics: Figures | None = None
+    metrics: MetricValues | None = None
     """Metrics of the last finished epoch."""
     best: Best | None = None
     """The best epoch so far."""
-    test: Figures | None = None
+    test: MetricValues | None = None
     """Metrics of model.keras on the test set."""
     network: NetworkSize | None = None
     """Size of the network."""
-    results: Stored | None = None
+    results: StoredResults | None = None
     """Locations of the results."""
-    warnings: Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None = None
+    warnings: Annotated[list[TrainingWarning], Field(max_length=MAX_WARNINGS)] | None = None
     """Warnings of the trainer, one for each reason. The training continues, but perhaps not as the user intended."""
     display: Display | None = None
     """Values for `kubectl get`."""
@@ -225,7 +220,7 @@ class ContinuedFrom(StatusModel):
     """URI of the other TrainingJob's results folder."""
 
 
-class Unstarted(StatusModel):
+class UnstartedPods(StatusModel):
     """Pods that ended without a container that ran."""
 
     job_uid: Annotated[str, Field(max_length=64)]
@@ -259,81 +254,7 @@ class Status(ReportedStatus):
     continued_from: ContinuedFrom | None = None
     """The results from which the job continues, if spec.training.continueFrom names a TrainingJob: set once, after its
     end."""
-    unstarted: Unstarted | None = None
+    unstarted: UnstartedPods | None = None
     """Pods that ended without a container that ran, until one has run. Their Job counts them like other failed pods."""
     warned: Annotated[list[MachineReason], Field(max_length=MAX_WARNINGS)] | None = None
     """Reasons of the warnings for which Events were emitted."""
-
-
-AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
-
-
-_INSTEAD: Mapping[Any, str] = {"reason": "Unknown", "lastTransitionTime": "1970-01-01T00:00:00Z"}
-"""Values for missing fields of a condition: its status is more important than these."""
-_ROUNDS = 16
-"""Greater than the depth of a status: each round removes invalid parts, and then the objects that lack them."""
-
-
-def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
-    """Return a status written by any version of Epochal, without the parts that this version cannot read.
-
-    Args:
-        model: Status, or a part of it.
-        document: The status as JSON; None if there is none.
-
-    Returns:
-        All readable parts. Texts and lists that are too long are cut. Objects without a required field are omitted,
-        except conditions without a reason or time.
-    """
-    left = {} if document is None else document
-    for _ in range(_ROUNDS):
-        try:
-            return model.model_validate(left)
-        except ValidationError as error:
-            faults = {_place(fault): fault for fault in error.errors(include_url=False)}
-            left = copy.deepcopy(left)
-            # In reverse order, so that list items keep their index.
-            for loc in sorted(faults, key=lambda loc: [str(part).zfill(9) for part in loc], reverse=True):
-                left = _mended(left, loc, faults[loc])
-    return model()
-
-
-def reading(model: type[StatusModel]) -> BeforeValidator:
-    """Return the validator that parses the status field of a kind with `read_status`.
-
-    Args:
-        model: Model of the status.
-    """
-    return BeforeValidator(
-        lambda value: value if value is None or isinstance(value, model) else read_status(model, value)
-    )
-
-
-def _place(fault: ErrorDetails) -> tuple[int | str, ...]:
-    """Return the path to correct for an error: objects that lack a field, or have an invalid key, are removed."""
-    *whole, last = fault["loc"] or ("",)
-    lacks = fault["type"] == "missing" and last not in _INSTEAD
-    return tuple(whole) if lacks or last == "[key]" else fault["loc"]
-
-
-def _mended(document: Any, loc: tuple[int | str, ...], fault: ErrorDetails) -> Any:
-    """Return a document with an error corrected in place, or {} if the whole document is invalid."""
-    if not loc:
-        return {}
-    *path, last = loc
-    try:
-        parent = functools.reduce(operator.getitem, path, document)
-        match fault["type"]:
-            case "missing" if last in _INSTEAD:
-                parent[last] = _INSTEAD[last]
-            case "string_too_long" | "too_long":
-                parent[last] = _cut(parent[last], fault["ctx"]["max_length"])
-            case _:
-                del parent[last]
-    except (KeyError, IndexError, TypeError):
-        pass  # An outer part was already removed.
-    return document
-
-
-def _cut(value: Any, most: int) -> Any:
-    return dict(list(value.items())[:most]) if isinstance(value, dict) else value[:most]

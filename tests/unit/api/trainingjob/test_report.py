@@ -1,19 +1,19 @@
-"""Reports and last words."""
+"""Progress reports and termination messages."""
 
 import math
 
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
-from epochal_api.report import (
+from epochal_api.trainingjob.report import (
     Export,
     ExportedModel,
     Position,
     Report,
     Termination,
-    Warned,
+    TrainingWarning,
     decode_termination,
 )
-from epochal_api.status import MAX_EXPORT, MAX_WARNING, MAX_WARNINGS
+from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE, MAX_WARNING_MESSAGE, MAX_WARNINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -21,11 +21,11 @@ from pydantic import ValidationError
 REPORT = Report(attempt=2, sequence=7, stage="Training", epoch=3, epochs=10, metrics={"loss": 0.5})
 
 
-def test_a_later_attempt_is_later_whatever_its_sequence() -> None:
+def test_attempt_orders_before_sequence() -> None:
     assert REPORT.order < REPORT.model_copy(update={"attempt": 3, "sequence": 0}).order
 
 
-def test_a_loss_that_is_not_a_number_travels() -> None:
+def test_nan_metric_round_trip() -> None:
     report = REPORT.model_copy(update={"metrics": {"loss": math.nan}})
     read = Report.model_validate_json(report.model_dump_json())
     assert read.metrics is not None
@@ -43,42 +43,44 @@ def test_a_loss_that_is_not_a_number_travels() -> None:
         {"models": [{"name": "a.keras", "epoch": 1, "sha256": "0" * 63}]},
     ],
 )
-def test_a_bad_report_is_refused(change: dict[str, object]) -> None:
+def test_invalid_report_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Report.model_validate(REPORT.dump() | change)
 
 
-def test_a_newer_trainers_report_is_read_without_what_it_adds() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert Report.model_validate(REPORT.dump() | {"throughput": 3.5}) == REPORT
 
 
 @pytest.mark.parametrize("since", ["2026-01-02T03:04:05", "yesterday"])
-def test_a_waiting_trainer_tells_since_when_by_any_clock(since: str) -> None:
+def test_waiting_since_requires_a_time_zone(since: str) -> None:
     with pytest.raises(ValidationError, match="since"):
         Report.model_validate(REPORT.dump() | {"waiting": {"reason": "EndpointUnreachable", "since": since}})
 
 
-WARNED = [Warned(reason="MissingClasses", message="no nines")]
+WARNED = [TrainingWarning(reason="MissingClasses", message="no nines")]
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        [{"reason": "MissingClasses", "message": "m" * (MAX_WARNING + 1)}],
+        [{"reason": "MissingClasses", "message": "m" * (MAX_WARNING_MESSAGE + 1)}],
         [{"reason": "missing classes", "message": ""}],
         [{"reason": "R", "message": ""}] * (MAX_WARNINGS + 1),
         {"MissingClasses": "no nines"},
         7,
     ],
 )
-def test_warnings_of_another_version_take_nothing_with_them(odd: object) -> None:
+def test_invalid_warnings_are_ignored(odd: object) -> None:
     assert Report.model_validate(REPORT.dump() | {"warnings": odd}) == REPORT
     read = Report.model_validate(REPORT.dump() | {"warnings": [{"reason": "MissingClasses", "message": "no nines"}]})
     assert read.warnings == WARNED
 
 
-def test_warnings_are_the_first_to_be_left_out_of_last_words() -> None:
-    warnings = [Warned(reason=f"R{number}", message="m" * MAX_WARNING) for number in range(MAX_WARNINGS)]
+def test_termination_message_omits_warnings_first() -> None:
+    warnings = [
+        TrainingWarning(reason=f"R{number}", message="m" * MAX_WARNING_MESSAGE) for number in range(MAX_WARNINGS)
+    ]
     report = REPORT.model_copy(update={"warnings": warnings})
     last = decode_termination(Termination(reason="NonFiniteLoss", message="m" * 1500, report=report).encode())
     assert last is not None
@@ -90,7 +92,7 @@ def test_warnings_are_the_first_to_be_left_out_of_last_words() -> None:
 
 
 @given(st.text(max_size=MAX_TERMINATION_BYTES), st.integers(0, 64))
-def test_last_words_fit_and_keep_their_reason(message: str, metrics: int) -> None:
+def test_termination_message_is_bounded_and_keeps_its_reason(message: str, metrics: int) -> None:
     report = REPORT.model_copy(update={"metrics": {f"metric_{i}" * 8: i / 3 for i in range(metrics)}})
     position = Position(epoch=3, step=211)
     text = Termination(reason="InvalidNetwork", message=message, position=position, report=report).encode()
@@ -102,13 +104,13 @@ def test_last_words_fit_and_keep_their_reason(message: str, metrics: int) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "Segmentation fault", '{"reason": "lower", "message": ""}', "[1]"])
-def test_other_programs_words_are_not_a_trainers(text: str) -> None:
+def test_text_of_other_programs_is_no_termination_message(text: str) -> None:
     assert decode_termination(text) is None
 
 
 EXPORTED = Export(
     reason="NotExportable",
-    message="m" * MAX_EXPORT,
+    message="m" * MAX_EXPORT_MESSAGE,
     exports=[
         ExportedModel(name=f"{name}.onnx", model="Last", format="onnx", sha256="0" * 64, difference=1e-7)
         for name in ("a", "b", "c", "d")
@@ -118,7 +120,7 @@ EXPORTED = Export(
 
 
 @pytest.mark.parametrize(("figures", "kept"), [(1, EXPORTED), (54, EXPORTED.model_copy(update={"message": ""}))])
-def test_last_words_keep_which_models_were_exported(figures: int, kept: Export) -> None:
+def test_termination_message_keeps_exports(figures: int, kept: Export) -> None:
     test = {f"{'n' * 46}{number}": 0.5 for number in range(figures)}
     report = REPORT.model_copy(update={"export": EXPORTED, "test": test})
     read = decode_termination(Termination(reason="Completed", message="", report=report).encode())
@@ -130,5 +132,5 @@ def test_last_words_keep_which_models_were_exported(figures: int, kept: Export) 
 @pytest.mark.parametrize(
     "odd", [{"reason": "not exportable"}, {"reason": "Exported", "exports": [{"name": "../a.onnx"}]}, "Exported"]
 )
-def test_an_export_of_another_version_takes_nothing_else_with_it(odd: object) -> None:
+def test_invalid_export_is_ignored(odd: object) -> None:
     assert Report.model_validate(REPORT.dump() | {"export": odd}) == REPORT

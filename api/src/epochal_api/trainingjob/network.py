@@ -36,7 +36,8 @@ class Layer(KerasObject):
     name: LayerName | None = None
     """Name of the layer, to which inputs of later layers may refer."""
     inputs: Annotated[list[LayerName], Field(min_length=1, max_length=64)] | None = None
-    """Names of the layers whose outputs it takes; "input" is the network's input. Default: the layer above."""
+    """Names of the layers whose outputs are the inputs of this layer; "input" is the input of the network, as in
+    inputs: [conv1, input]. Default: the layer above."""
 
 
 class Named(KerasObject):
@@ -53,11 +54,11 @@ class Callback(KerasObject):
     """Class name in keras.callbacks, such as EarlyStopping. Every other key is an argument of that class."""
 
 
-def _named(value: Any) -> Any:
+def _name_to_object(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-NameOrObject = Annotated[Named, BeforeValidator(_named), WithJsonSchema({PRESERVE: True})]
+NameOrObject = Annotated[Named, BeforeValidator(_name_to_object), WithJsonSchema({PRESERVE: True})]
 """A name alone, or a mapping of `name` and arguments. A structural schema has no type for such alternatives."""
 
 
@@ -80,19 +81,19 @@ class Network(Model):
     """The layers, each after the layers whose outputs it takes. The last one is the network's output."""
 
     @model_validator(mode="after")
-    def _is_a_graph(self) -> Self:
-        known = {INPUT}
+    def _check_inputs(self) -> Self:
+        names = {INPUT}
         for index, layer in enumerate(self.layers):
             where = f"layers[{index}] ({layer.layer})"
             for name in layer.inputs or []:
-                if name not in known:
-                    more = f" and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
-                    above = f"{sorted(known)[:MAX_NAMES]}{more}"
+                if name not in names:
+                    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
                     raise ValueError(
-                        f"{where}: inputs contain {name!r}, but no layer above has this name, only {above}"
+                        f"{where}: inputs contain {name!r}, but no layer above has this name, only "
+                        f"{sorted(names)[:MAX_NAMES]}{more}"
                     )
             if layer.name is not None:
-                if layer.name in known:
+                if layer.name in names:
                     raise ValueError(f"{where}: another layer has the name {layer.name!r}: names must be unique")
-                known.add(layer.name)
+                names.add(layer.name)
         return self

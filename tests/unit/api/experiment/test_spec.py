@@ -1,20 +1,17 @@
-"""What an Experiment may say, by the models as by the API server's rules, and what of it may still change."""
+"""Validation of an Experiment by the models and by the API server, and its immutable fields."""
 
 import copy
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from epochal_api.crd import EXPERIMENTS, custom_resource_definition, schema
-from epochal_api.experiment import MUTABLE, Experiment, InvalidExperiment, parse
+from epochal_api.experiment.spec import MUTABLE, Experiment, InvalidExperiment, parse
 from pydantic.alias_generators import to_camel
 
 from tests.kit.schema import broken_rules
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
 SCHEMA = schema(Experiment)
 RATE = {"name": "rate", "paths": ["training.optimizer.learning_rate"], "float": {"min": "1e-4", "max": "1e-1"}}
 KIND = {"name": "kind", "paths": ["training.optimizer.name"], "values": ["Adam", "SGD"]}
@@ -36,11 +33,11 @@ SMALLEST: dict[str, Any] = {
         },
     },
 }
-"""What needs no default."""
+"""An Experiment with only the required fields."""
 
 
 def changed(**changes: Any) -> dict[str, Any]:
-    """Returns the smallest Experiment with fields of its spec changed.
+    """Return the smallest Experiment with changed fields of its spec.
 
     Args:
         changes: Values by path, parts joined by two underscores; None removes a field.
@@ -59,7 +56,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 
 def parameter(**fields: Any) -> dict[str, Any]:
-    """Returns an Experiment with one parameter that is otherwise `rate`, but for fields that are None."""
+    """Return an Experiment with the parameter `rate` and changed fields; None removes a field."""
     one = {name: value for name, value in {**RATE, **fields}.items() if value is not None}
     return changed(parameters=[one])
 
@@ -74,15 +71,7 @@ def by_model(document: dict[str, Any]) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_every_example_is_valid(path: Path) -> None:
-    for document in yaml.safe_load_all(path.read_text()):
-        if document["kind"] == "Experiment":
-            assert parse(document).metadata.name
-            assert broken_rules(SCHEMA, document) == []
-
-
-def test_defaults_are_those_of_the_schema() -> None:
+def test_defaults() -> None:
     spec = parse(SMALLEST).spec
     assert (spec.search.method, spec.search.seed, spec.search.startup_trials) == ("TPE", 0, 10)
     assert (spec.schedule.method, spec.schedule.min_epochs, spec.schedule.factor) == ("None", 1, 3)
@@ -93,7 +82,7 @@ def test_defaults_are_those_of_the_schema() -> None:
     assert (spec.initial_trials, spec.warm_start_from, spec.template.metadata.labels) == ([], [], {})
 
 
-def test_a_dumped_experiment_reads_as_the_same() -> None:
+def test_dump_round_trip() -> None:
     one = parse(changed(parameters=[RATE, KIND], initialTrials=[{"rate": "0.01", "kind": "SGD"}]))
     assert one.dump()["spec"]["parameters"][0]["float"] == {"min": "1e-4", "max": "1e-1", "scale": "Linear"}
     assert parse(one.dump()) == one
@@ -101,7 +90,7 @@ def test_a_dumped_experiment_reads_as_the_same() -> None:
 
 
 @pytest.mark.parametrize(("goal", "mode"), [("Maximize", "Max"), ("Minimize", "Min")])
-def test_a_goal_is_a_mode_of_the_monitor(goal: str, mode: str) -> None:
+def test_goal_is_a_monitor_mode(goal: str, mode: str) -> None:
     assert parse(changed(objective__goal=goal)).spec.objective.mode == mode
 
 
@@ -144,13 +133,13 @@ GOOD = [
 
 
 @pytest.mark.parametrize("document", GOOD)
-def test_it_is_taken(document: dict[str, Any]) -> None:
+def test_valid_experiment(document: dict[str, Any]) -> None:
     parse(document)
     assert broken_rules(SCHEMA, document) == []
 
 
 NOT_A_PATH = "must be the path of a field in the template's spec.data, spec.network or spec.training"
-"""What the API server says; the models name the pattern."""
+"""Message of the API server; the message of the models contains the pattern."""
 BY_RULES: list[tuple[dict[str, Any], str]] = [
     (changed(parameters=None), "spec: parameters must not be empty"),
     (parameter(float=None), "spec.parameters[0]: give exactly one of float, int and values"),
@@ -216,9 +205,7 @@ BY_RULES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("document", "message"), BY_RULES)
-def test_the_models_and_the_api_server_say_the_same_of_what_breaks_a_rule(
-    document: dict[str, Any], message: str
-) -> None:
+def test_model_and_api_server_refuse_with_the_same_message(document: dict[str, Any], message: str) -> None:
     assert any(message in complaint for complaint in broken_rules(SCHEMA, document))
     assert message in by_model(document)
 
@@ -241,7 +228,7 @@ def test_the_models_and_the_api_server_say_the_same_of_what_breaks_a_rule(
         "training.loss\n",
     ],
 )
-def test_a_path_leads_into_what_may_be_searched(path: str) -> None:
+def test_invalid_path_is_refused(path: str) -> None:
     document = parameter(paths=[path])
     assert f"spec.parameters[0].paths[0]: {NOT_A_PATH}" in broken_rules(SCHEMA, document)[0]
     assert "spec.parameters[0].paths[0]: String should match pattern" in by_model(document)
@@ -288,7 +275,7 @@ def test_an_error_names_the_field(document: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "valid"), [("a" * 48, True), ("a" * 49, False), ("with.dot", False), ("Upper", False), ("a-0", True)]
 )
-def test_trials_can_be_named_after_it(name: str, valid: bool) -> None:  # noqa: FBT001
+def test_name_limit_leaves_room_for_trials(name: str, valid: bool) -> None:  # noqa: FBT001
     found = broken_rules(SCHEMA, {**SMALLEST, "metadata": {"name": name}})
     assert [complaint.partition(" of at most 48")[0] for complaint in found] == (
         [] if valid else [": metadata.name must be a DNS label"]
@@ -314,7 +301,7 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
 
 
 @pytest.mark.parametrize(("field", "change"), CHANGES)
-def test_what_is_searched_cannot_change_once_a_trial_exists(field: str, change: Callable[[Any], Any]) -> None:
+def test_search_space_is_immutable_once_a_trial_exists(field: str, change: Callable[[Any], Any]) -> None:
     after = copy.deepcopy(SMALLEST)
     change(after["spec"])
     (complaint,) = broken_rules(SCHEMA, with_trials(after), with_trials(SMALLEST))
@@ -325,7 +312,7 @@ def test_what_is_searched_cannot_change_once_a_trial_exists(field: str, change: 
     assert broken_rules(SCHEMA, after, {**SMALLEST, "status": {}}) == []
 
 
-def test_every_field_is_one_that_may_change_or_one_that_may_not() -> None:
+def test_every_field_is_mutable_or_immutable() -> None:
     assert {field for field, _ in CHANGES} | {to_camel(name) for name in MUTABLE} == {
         *SCHEMA["properties"]["spec"]["properties"]
     }
@@ -343,23 +330,11 @@ def test_every_field_is_one_that_may_change_or_one_that_may_not() -> None:
         {"ttlSecondsAfterFinished": 60},
     ],
 )
-def test_what_does_not_touch_the_search_can(change: dict[str, Any]) -> None:
+def test_mutable_fields(change: dict[str, Any]) -> None:
     assert {to_camel(name) for name in MUTABLE} >= change.keys()
     assert broken_rules(SCHEMA, with_trials(changed(**change)), with_trials(SMALLEST)) == []
 
 
-def test_columns_tell_how_far_it_is() -> None:
-    columns = custom_resource_definition(EXPERIMENTS)["spec"]["versions"][0]["additionalPrinterColumns"]
-    assert [column["name"] for column in columns if not column.get("priority")] == [
-        "State",
-        "Trials",
-        "Running",
-        "Best",
-        "Age",
-    ]
-    assert [column["name"] for column in columns if column.get("priority")] == ["Reason", "Failed", "Method"]
-
-
-def test_it_has_a_short_name_and_the_category_of_all() -> None:
+def test_short_name_and_category() -> None:
     names = custom_resource_definition(EXPERIMENTS)["spec"]["names"]
     assert (names["shortNames"], names["categories"]) == (["exp"], ["epochal"])

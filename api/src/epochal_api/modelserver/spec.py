@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from epochal_api.kind import InvalidObject, KubernetesObject, read
-from epochal_api.model import Model, ObjectName, Rule, cel, exactly_one, matching, one_given
-from epochal_api.modelserver_status import ModelServerStatus
+from epochal_api.kind import InvalidObject, KubernetesObject, parse_object
+from epochal_api.model import Model, ObjectName, Rule, cel, exactly_one, is_one_set, matching
+from epochal_api.modelserver.config import ImageMode
+from epochal_api.modelserver.status import ModelServerStatus
+from epochal_api.read_status import status_validator
 from epochal_api.scheduling import Placement, ResourceList
-from epochal_api.server_config import ImageMode
-from epochal_api.signature import MAX_CLASSES, ClassName, Which
-from epochal_api.status import reading
+from epochal_api.signature import MAX_CLASSES, ClassName, ModelChoice
 from epochal_api.storage import SecretRef, StorageService
 
 KIND = "ModelServer"
@@ -26,10 +26,10 @@ class TrainingJobRef(Model):
     """A TrainingJob that provides the served model."""
 
     name: ObjectName
-    """Name of a TrainingJob in this namespace. The server waits for it. If it is trained again under this name, the new
-    model is rolled out."""
-    model: Which = "Best"
-    """Which of its models is served. Best: the model of the best epoch. Last: the model of the last epoch. Default:
+    """Name of a TrainingJob in this namespace. The server waits until the TrainingJob is Complete. If a TrainingJob of
+    this name is trained again, the new model is rolled out."""
+    model: ModelChoice = "Best"
+    """The model that is served. Best: the model of the best epoch. Last: the model of the last epoch. Default:
     Best."""
 
 
@@ -37,8 +37,8 @@ class ExperimentRef(Model):
     """An Experiment that provides the served model: its best one."""
 
     name: ObjectName
-    """Name of an Experiment in this namespace. The server waits for it. If it continues and finds a better model, that
-    model is rolled out."""
+    """Name of an Experiment in this namespace. The server waits until the Experiment is Complete. If the Experiment
+    continues and finds a better model, that model is rolled out."""
 
 
 _ONE_SOURCE = exactly_one("trainingJobRef", "experimentRef", "uri")
@@ -78,8 +78,8 @@ class ModelSource(Model):
     a signature.json found when a pod starts is used if it describes the file at uri."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        _ONE_SOURCE.require(holds=one_given(self.training_job_ref, self.experiment_ref, self.uri))
+    def _check_source(self) -> Self:
+        _ONE_SOURCE.require(holds=is_one_set(self.training_job_ref, self.experiment_ref, self.uri))
         _DIGEST_OF_URI.require(holds=(self.uri is None) == (self.sha256 is None))
         _SIGNATURE_OF_URI.require(holds=self.signature_sha256 is None or self.uri is not None)
         return self
@@ -99,8 +99,8 @@ class ServerBatching(Model):
     max_size: Annotated[int, Field(ge=1, le=4096)] = 32
     """Maximum samples in one call of the model. Default: 32."""
     max_delay_microseconds: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Time that a request may wait for others. 0: requests that already wait are combined, without further delay.
-    Default: 0."""
+    """Microseconds that a request may wait for other requests. 0: only requests that already wait are combined, without
+    further delay. Default: 0."""
 
 
 class ServerLimits(Model):
@@ -136,7 +136,7 @@ class Autoscaling(Model):
     """Target for the average CPU use of the pods, in percent of their CPU requests. Default: 80."""
 
     @model_validator(mode="after")
-    def _min_at_most_max(self) -> Self:
+    def _check_bounds(self) -> Self:
         _MIN_AT_MOST_MAX.require(holds=self.min_replicas <= self.max_replicas)
         return self
 
@@ -177,7 +177,8 @@ class ModelServerSpec(Model):
     images: Images = Images()
     """How images in requests are preprocessed."""
     classes: Annotated[list[ClassName], Field(max_length=MAX_CLASSES)] = []
-    """Names of the classes, in the order of the model's output. Default: those of the training data."""
+    """Names of the classes in the order of the model's output, such as [cat, dog]. Default: the class names of the
+    training data."""
     batching: ServerBatching = ServerBatching()
     """How requests are combined into batches."""
     limits: ServerLimits = ServerLimits()
@@ -185,7 +186,8 @@ class ModelServerSpec(Model):
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = 1
     """Number of pods. `kubectl scale` and autoscaling set it. Default: 1."""
     autoscaling: Autoscaling | None = None
-    """How replicas follows the load. Default: no autoscaling."""
+    """How the number of replicas follows the load, such as {minReplicas: 2, maxReplicas: 8}. Default: no
+    autoscaling."""
     paused: bool = False
     """Whether rollouts are paused: true rolls out no changes. Default: false."""
     auth: ServerAuth | None = None
@@ -217,7 +219,7 @@ class ModelServer(KubernetesObject):
     kind: Literal["ModelServer"] = "ModelServer"
     spec: ModelServerSpec
     """The source of the model, and the settings of the server."""
-    status: Annotated[ModelServerStatus | None, reading(ModelServerStatus)] = None
+    status: Annotated[ModelServerStatus | None, status_validator(ModelServerStatus)] = None
     """Status of the server, as last observed by Epochal."""
 
 
@@ -226,5 +228,5 @@ class InvalidModelServer(InvalidObject):
 
 
 def parse(document: Any) -> ModelServer:
-    """Return a ModelServer from plain JSON or YAML values, or raise InvalidModelServer, as `kind.read` does."""
-    return read(ModelServer, document, InvalidModelServer)
+    """Return a ModelServer from plain JSON or YAML values, or raise InvalidModelServer, as `kind.parse_object` does."""
+    return parse_object(ModelServer, document, InvalidModelServer)

@@ -5,13 +5,22 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from epochal_api.kind import MAX_SECONDS, InvalidObject, KubernetesObject, Seconds, dns_label, immutable_fields, read
-from epochal_api.model import LATER, Model, ObjectName, cel
-from epochal_api.network import Network
+from epochal_api.kind import (
+    MAX_SECONDS,
+    InvalidObject,
+    KubernetesObject,
+    Seconds,
+    dns_label_rule,
+    immutability_rules,
+    parse_object,
+)
+from epochal_api.model import UNSTORED_DEFAULT, Model, ObjectName, cel
+from epochal_api.read_status import status_validator
 from epochal_api.scheduling import Resources, Scheduling
-from epochal_api.status import Status, reading
 from epochal_api.storage import Data, Results, SecretRef, Storage
-from epochal_api.training import Training
+from epochal_api.trainingjob.network import Network
+from epochal_api.trainingjob.status import Status
+from epochal_api.trainingjob.training import Training
 
 KIND = "TrainingJob"
 PLURAL = "trainingjobs"
@@ -51,12 +60,12 @@ class TrainingJobSpec(Model):
     """Secrets with the credentials to pull the image."""
     suspend: bool = False
     """Whether the job is suspended: true frees its pods and resources, false (re)starts it. Default: false."""
-    finish: Annotated[bool, LATER] = False
+    finish: Annotated[bool, UNSTORED_DEFAULT] = False
     """Whether to finish early: true ends the training after the running epoch, or after the first one if none is
     finished yet, stores model and results, and completes the job with the reason FinishedEarly. The trainer receives
-    the request with the response to its next report. It may be reverted until the trainer has acted on it. A job that
-    waits for a node or a queue, or is suspended, continues to wait, and finishes once it runs. On one that has ended it
-    does nothing. Default: false."""
+    the request with the response to its next report. The request may be reverted until the trainer has acted on it. A
+    job that waits for a node or a queue, or is suspended, continues to wait, and finishes once it runs. The field has
+    no effect on a job that has ended. Default: false."""
     active_deadline_seconds: Seconds | None = None
     """Seconds from the start after which the job fails. A suspension restarts the count. Default: no limit."""
     backoff_limit: Annotated[int, Field(ge=0, le=1000)] = 3
@@ -87,15 +96,15 @@ class TrainingJob(KubernetesObject):
 
     model_config = ConfigDict(
         json_schema_extra=cel(
-            dns_label(63, "pods"),
-            *immutable_fields(TrainingJobSpec, MUTABLE, not_started=_NOT_STARTED, message=immutable),
+            dns_label_rule(63, "pods"),
+            *immutability_rules(TrainingJobSpec, MUTABLE, not_started=_NOT_STARTED, message=immutable),
         )
     )
 
     kind: Literal["TrainingJob"] = "TrainingJob"
     spec: TrainingJobSpec
     """The network, the data and the training of the job, with its resources."""
-    status: Annotated[Status | None, reading(Status)] = None
+    status: Annotated[Status | None, status_validator(Status)] = None
     """Status of the job, as last observed by Epochal."""
 
 
@@ -104,5 +113,5 @@ class InvalidTrainingJob(InvalidObject):
 
 
 def parse(document: Any) -> TrainingJob:
-    """Return a TrainingJob from plain JSON or YAML values, or raise InvalidTrainingJob, as `kind.read` does."""
-    return read(TrainingJob, document, InvalidTrainingJob)
+    """Return a TrainingJob from plain JSON or YAML values, or raise InvalidTrainingJob, as `kind.parse_object` does."""
+    return parse_object(TrainingJob, document, InvalidTrainingJob)

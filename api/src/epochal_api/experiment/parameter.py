@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from epochal_api.model import Model, Rule, as_text, cel, exactly_one, matching, one_given, text_or_number
+from epochal_api.model import Model, Rule, as_text, cel, exactly_one, is_one_set, matching, text_or_number
 from epochal_api.text import PRINTABLE_PATTERN
 
 NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
@@ -64,13 +64,13 @@ _INT_LINEAR_STEP = Rule("self.scale != 'Log' || self.step == 1", _LINEAR_STEP.me
 _Range = TypeVar("_Range", bound="FloatRange | IntRange")
 
 
-def _check_range(found: _Range) -> _Range:
-    log = found.scale == "Log"
-    _ORDERED.require(holds=float(found.min) <= float(found.max))
-    _LOG_ABOVE_ZERO.require(holds=not log or float(found.min) > 0)
-    _STEP_ABOVE_ZERO.require(holds=found.step is None or float(found.step) > 0)
-    _LINEAR_STEP.require(holds=not log or found.step in {None, 1})
-    return found
+def _check_range(values: _Range) -> _Range:
+    log = values.scale == "Log"
+    _ORDERED.require(holds=float(values.min) <= float(values.max))
+    _LOG_ABOVE_ZERO.require(holds=not log or float(values.min) > 0)
+    _STEP_ABOVE_ZERO.require(holds=values.step is None or float(values.step) > 0)
+    _LINEAR_STEP.require(holds=not log or values.step in {None, 1})
+    return values
 
 
 class FloatRange(Model):
@@ -173,7 +173,7 @@ class Parameter(Model):
 
     @model_validator(mode="after")
     def _one_domain(self) -> Self:
-        _ONE_DOMAIN.require(holds=one_given(self.float_, self.int_, self.values))
+        _ONE_DOMAIN.require(holds=is_one_set(self.float_, self.int_, self.values))
         if self.values is not None and len(set(self.values)) < len(self.values):
             raise ValueError("values must differ")
         return self

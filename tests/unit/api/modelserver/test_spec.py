@@ -1,20 +1,17 @@
-"""What a ModelServer may say, by the models as by the API server's rules."""
+"""Validation of a ModelServer by the models and by the API server."""
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from epochal_api.crd import KINDS, MODEL_SERVERS, custom_resource_definition, schema
-from epochal_api.modelserver import InvalidModelServer, ModelServer, parse
-from epochal_api.modelserver_status import SERVER_CONDITIONS, SERVER_STATES, ModelServerStatus
-from epochal_api.status import read_status
+from epochal_api.modelserver.spec import InvalidModelServer, ModelServer, parse
+from epochal_api.modelserver.status import ModelServerStatus
+from epochal_api.read_status import read_status
 
 from tests.kit.schema import broken_rules
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "manifests" / "examples").glob("*.yaml"))
 SCHEMA = schema(ModelServer)
 SHA = "a" * 64
 OF_JOB: dict[str, Any] = {"trainingJobRef": {"name": "mnist"}}
@@ -37,14 +34,6 @@ def named(name: str) -> dict[str, Any]:
     return SMALLEST | {"metadata": {"name": name}}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_every_example_is_valid(path: Path) -> None:
-    for document in yaml.safe_load_all(path.read_text()):
-        if document["kind"] == "ModelServer":
-            assert parse(document).metadata.name
-            assert broken_rules(SCHEMA, document) == []
-
-
 def test_defaults() -> None:
     spec = parse(SMALLEST).spec
     assert spec.source.training_job_ref is not None
@@ -55,7 +44,7 @@ def test_defaults() -> None:
     assert (spec.auth, spec.tls, spec.autoscaling, spec.storage.endpoint) == (None, None, None, None)
 
 
-def test_a_dumped_server_reads_as_the_same() -> None:
+def test_dump_round_trip() -> None:
     one = parse(changed(autoscaling={"maxReplicas": 3, "targetCPUUtilizationPercentage": 50}, auth=KEYS, classes=["a"]))
     assert one.dump()["spec"]["autoscaling"]["targetCPUUtilizationPercentage"] == 50
     assert parse(one.dump()) == one
@@ -83,7 +72,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize("document", GOOD)
-def test_what_it_may_say(document: dict[str, Any]) -> None:
+def test_valid_model_server(document: dict[str, Any]) -> None:
     assert parse(document).spec
     assert broken_rules(SCHEMA, document) == []
 
@@ -123,11 +112,11 @@ RULES = (
     "source.signatureSha256",
     "minReplicas must",
 )
-"""How those begin that the API server says by a rule of its own: all else by types and bounds, or it prunes it."""
+"""Messages of CEL rules. The API server checks other fields by types and bounds, or prunes them."""
 
 
 @pytest.mark.parametrize(("document", "said"), BAD)
-def test_what_it_may_not_say(document: dict[str, Any], said: str) -> None:
+def test_invalid_model_server(document: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidModelServer) as refused:
         parse(document)
     assert said in str(refused.value)
@@ -135,12 +124,12 @@ def test_what_it_may_not_say(document: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["9digits", "Digits", "my.digits", "digits-", "-digits", "a" * 64])
-def test_its_name_is_one_that_a_service_can_bear(name: str) -> None:
+def test_name_is_a_dns_1035_label(name: str) -> None:
     (said,) = broken_rules(SCHEMA, named(name))
     assert "metadata.name must be a DNS-1035 label of at most 63 characters" in said
 
 
-def test_kubectl_scale_finds_replicas_pods_and_their_selector() -> None:
+def test_scale_subresource() -> None:
     (version,) = custom_resource_definition(MODEL_SERVERS)["spec"]["versions"]
     scale = version["subresources"]["scale"]
     properties = version["schema"]["openAPIV3Schema"]["properties"]
@@ -152,27 +141,7 @@ def test_kubectl_scale_finds_replicas_pods_and_their_selector() -> None:
     assert all("scale" not in one["spec"]["versions"][0]["subresources"] for one in others)
 
 
-def test_what_kubectl_shows_stands_in_the_status() -> None:
-    columns = custom_resource_definition(MODEL_SERVERS)["spec"]["versions"][0]["additionalPrinterColumns"]
-    assert [one["name"] for one in columns if "priority" not in one] == ["State", "Model", "Ready", "URL", "Age"]
-    properties = SCHEMA["properties"]["status"]["properties"]
-    for path in (
-        one["jsonPath"] for one in columns if one["jsonPath"].startswith(".status") and "[" not in one["jsonPath"]
-    ):
-        node = {"properties": {"status": {"properties": properties}}}
-        for part in path.split(".")[1:]:
-            node = node["properties"][part]
-
-
-def test_states_and_conditions_are_explained() -> None:
-    status = SCHEMA["properties"]["status"]["properties"]
-    assert status["state"]["enum"] == [*SERVER_STATES]
-    assert all(word in status["state"]["description"] for word in SERVER_STATES)
-    described = status["conditions"]["items"]["properties"]["type"]["description"]
-    assert all(word in described for word in SERVER_CONDITIONS)
-
-
-def test_a_status_of_another_version_is_read_as_far_as_it_goes() -> None:
+def test_status_of_another_version_is_read_in_part() -> None:
     told = {"state": "Odd", "model": {"uri": "u", "sha256": "x"}, "replicas": 2, "later": 1}
     found = read_status(ModelServerStatus, told)
     assert (found.state, found.model, found.replicas) == (None, None, 2)

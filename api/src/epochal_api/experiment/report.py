@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from epochal_api.columns import columns, rows
-from epochal_api.experiment import MAX_NAME, trial_name
+from epochal_api.columns import from_columns, to_columns
+from epochal_api.experiment.spec import MAX_NAME, trial_name
 from epochal_api.kind import InvalidObject
 from epochal_api.model import Count, TolerantModel, field_errors
 from epochal_api.storage import Results, Storage
@@ -32,7 +32,7 @@ _Line = Annotated[str, StringConstraints(pattern=PRINTABLE_PATTERN, max_length=2
 _TRIALS = "trials"
 
 
-class Folder(TolerantModel):
+class TrialFolder(TolerantModel):
     """A TrainingJob of a trial, with its own results folder."""
 
     rung: Count
@@ -65,9 +65,9 @@ class ReportedTrial(TolerantModel):
     """Parameters of the trial."""
     rungs: list[ReportedRung] = []
     """The finished rungs."""
-    failed: Folder | None = None
+    failed: TrialFolder | None = None
     """The TrainingJob that failed, if any."""
-    freed: list[Folder] = []
+    freed: list[TrialFolder] = []
     """TrainingJobs whose checkpoints are no longer needed."""
 
     @property
@@ -76,18 +76,18 @@ class ReportedTrial(TolerantModel):
         return self.rungs[-1].value if self.rungs else None
 
     @property
-    def finished(self) -> Folder | None:
+    def finished(self) -> TrialFolder | None:
         """The TrainingJob of the last finished rung; None if its UID is missing."""
         uid = self.rungs[-1].uid if self.rungs else None
-        return Folder(rung=len(self.rungs) - 1, uid=uid) if uid is not None else None
+        return TrialFolder(rung=len(self.rungs) - 1, uid=uid) if uid is not None else None
 
     @property
-    def last(self) -> Folder | None:
+    def last(self) -> TrialFolder | None:
         """The TrainingJob with the latest results, if any."""
         return self.failed or self.finished
 
 
-class Axis(TolerantModel):
+class ReportedParameter(TolerantModel):
     """A parameter, with the data for the plots."""
 
     name: _Line
@@ -115,7 +115,7 @@ class ExperimentReport(TolerantModel):
     """Metric of the objective."""
     goal: Literal["Maximize", "Minimize"]
     """Whether the highest or the lowest value is the best."""
-    axes: list[Axis] = []
+    axes: list[ReportedParameter] = []
     """The parameters of the search."""
     trials: list[ReportedTrial] = []
     """The trials in the order of their numbers."""
@@ -128,14 +128,10 @@ class ExperimentReport(TolerantModel):
     job: dict[str, Any] | None = None
     """A TrainingJob with the best parameters."""
 
-    def trial_folder(self, trial: ReportedTrial, folder: Folder) -> str:
+    def trial_folder(self, trial: ReportedTrial, folder: TrialFolder) -> str:
         """Return the results folder of a trial's TrainingJob in the bucket, without a slash at its end.
 
         The path can only lie in a folder of the Experiment itself.
-
-        Args:
-            trial: The trial.
-            folder: The TrainingJob of the trial.
         """
         job = trial_name(self.name, trial.number, folder.rung)
         return self.results.folder(namespace=self.namespace, name=job, uid=folder.uid)
@@ -156,22 +152,15 @@ class InvalidReport(InvalidObject):
 
 
 def encode(report: ExperimentReport) -> str:
-    """Return a report as text: JSON with its trials in columns, as xz and base64.
-
-    Args:
-        report: The report.
-    """
+    """Return a report as text: JSON with its trials in columns, as xz and base64."""
     # Omit unset fields: an earlier trainer refuses fields of the storage that are unknown to it.
     content = report.model_dump(mode="json", exclude_unset=True)
-    text = json.dumps(content | {_TRIALS: columns(content.get(_TRIALS, []))}, separators=(",", ":"))
+    text = json.dumps(content | {_TRIALS: to_columns(content.get(_TRIALS, []))}, separators=(",", ":"))
     return base64.b64encode(lzma.compress(text.encode(), filters=_FILTERS)).decode()
 
 
 def decode(text: str) -> ExperimentReport:
-    """Return the report from its text.
-
-    Args:
-        text: The text from `encode`.
+    """Return the report from the text of `encode`.
 
     Raises:
         InvalidReport: If the text contains no valid report, or one about paths outside the Experiment.
@@ -180,7 +169,7 @@ def decode(text: str) -> ExperimentReport:
         reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, _MAX_MEMORY)
         content = json.loads(reader.decompress(base64.b64decode(text, validate=True), _MAX_JSON))
         if isinstance(content, dict):
-            content[_TRIALS] = rows(content.get(_TRIALS, []))
+            content[_TRIALS] = from_columns(content.get(_TRIALS, []))
         return ExperimentReport.model_validate(content)
     except ValidationError as error:
         raise InvalidReport(field_errors(error)[0]) from None

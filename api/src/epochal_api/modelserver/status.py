@@ -6,9 +6,9 @@ from pydantic import Field
 
 from epochal_api.condition import Conditions, Time, Uri
 from epochal_api.model import StatusModel
+from epochal_api.modelserver.config import Runtime
 from epochal_api.printer_columns import ServerDisplay
-from epochal_api.server_config import Runtime
-from epochal_api.signature import Sha256, Which
+from epochal_api.signature import ModelChoice, Sha256
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]
 SERVER_STATES: tuple[ServerState, ...] = get_args(ServerState)
@@ -40,7 +40,7 @@ class ServedModel(StatusModel):
     """SHA-256 of the file, in hex."""
     runtime: Runtime = "ONNX"
     """Inference runtime: ONNX Runtime, or Keras if the model cannot be converted to ONNX."""
-    model: Which | None = None
+    model: ModelChoice | None = None
     """Which model of the training is served."""
     surpassed: bool | None = None
     """True for the last model if the training has also stored a model of its best epoch."""

@@ -7,23 +7,24 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from epochal_api.experiment_status import ExperimentStatus
+from epochal_api.experiment.parameter import Number, Parameter, Value
+from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import (
     GROUP,
     MAX_SECONDS,
     InvalidObject,
     KubernetesObject,
     Seconds,
-    dns_label,
-    immutable_fields,
-    read,
+    dns_label_rule,
+    immutability_rules,
+    parse_object,
 )
 from epochal_api.model import Model, ObjectName, Rule, cel, list_map
-from epochal_api.parameter import Number, Parameter, Value
+from epochal_api.read_status import status_validator
 from epochal_api.scheduling import LabelKey, LabelText
-from epochal_api.status import Mode, reading
 from epochal_api.text import PRINTABLE_PATTERN
-from epochal_api.trainingjob import TrainingJobSpec
+from epochal_api.trainingjob.spec import TrainingJobSpec
+from epochal_api.trainingjob.status import Mode
 
 KIND = "Experiment"
 PLURAL = "experiments"
@@ -53,13 +54,7 @@ MUTABLE = (
 
 
 def trial_name(experiment: str, trial: int, rung: int) -> str:
-    """Return the name of the TrainingJob of a rung of a trial.
-
-    Args:
-        experiment: Name of the Experiment.
-        trial: Number of the trial.
-        rung: The rung, counted from 0.
-    """
+    """Return the name of the TrainingJob of a rung of a trial."""
     return f"{experiment}-{trial}-r{rung}"
 
 
@@ -114,7 +109,7 @@ _VALID_LABELS = Rule(
     f"self.all(key, key.matches(r'{_LABEL_KEY}') && self[key].matches(r'{_LABEL_VALUE}'))",
     "must be valid labels: keys and values of a-z, A-Z, 0-9, -, _ and ., which begin and end with a letter or digit",
 )
-_NO_OWN_LABELS = Rule(
+_NO_RESERVED_LABELS = Rule(
     "!self.exists(key, key.startsWith('epochal.dev/') || key == 'app.kubernetes.io/managed-by')",
     "must not contain epochal.dev/ keys or app.kubernetes.io/managed-by, which identify the objects of Epochal",
 )
@@ -123,8 +118,8 @@ _NO_OWN_LABELS = Rule(
 def _check_labels(labels: dict[str, str]) -> dict[str, str]:
     valid = all(re.fullmatch(_LABEL_KEY, key) and re.fullmatch(_LABEL_VALUE, value) for key, value in labels.items())
     _VALID_LABELS.require(holds=valid)
-    own = [key for key in labels if key.startswith(f"{GROUP}/") or key == "app.kubernetes.io/managed-by"]
-    _NO_OWN_LABELS.require(holds=not own)
+    reserved = [key for key in labels if key.startswith(f"{GROUP}/") or key == "app.kubernetes.io/managed-by"]
+    _NO_RESERVED_LABELS.require(holds=not reserved)
     return labels
 
 
@@ -133,32 +128,32 @@ class TemplateMetadata(Model):
 
     labels: Annotated[
         dict[LabelKey, LabelText],
-        Field(max_length=32, json_schema_extra=cel(_VALID_LABELS, _NO_OWN_LABELS)),
+        Field(max_length=32, json_schema_extra=cel(_VALID_LABELS, _NO_RESERVED_LABELS)),
         AfterValidator(_check_labels),
     ] = {}
     """Labels of each trial's TrainingJob, in addition to epochal.dev/experiment, …/trial and …/rung."""
 
 
-def _unset(field: str, reason: str, *, flag: bool = False) -> tuple[str, Rule]:
+def _must_be_unset(field: str, reason: str, *, flag: bool = False) -> tuple[str, Rule]:
     """Return a field of the template's spec that the Experiment controls, and the rule that the template omits it."""
     path = ".".join(map(to_camel, field.split(".")))
     absent = f"!has(self.spec.{path})" + (f" || !self.spec.{path}" if flag else "")
     return field, Rule(absent, f"spec.{path} must not be {'true' if flag else 'set'} in a template: {reason}")
 
 
-_UNSET = (
-    _unset("suspend", "suspend of the Experiment suspends all its trials", flag=True),
-    _unset("finish", "finish of the Experiment finishes the search", flag=True),
-    _unset("ttl_seconds_after_finished", "trials are deleted with their Experiment"),
-    _unset("training.continue_from", "each trial continues from its previous rung"),
-    _unset("training.stop_after_epoch", "the schedule stops trials"),
+_UNSET_FIELDS = (
+    _must_be_unset("suspend", "suspend of the Experiment suspends all its trials", flag=True),
+    _must_be_unset("finish", "finish of the Experiment finishes the search", flag=True),
+    _must_be_unset("ttl_seconds_after_finished", "trials are deleted with their Experiment"),
+    _must_be_unset("training.continue_from", "each trial continues from its previous rung"),
+    _must_be_unset("training.stop_after_epoch", "the schedule stops trials"),
 )
 
 
 class Template(Model):
     """The TrainingJob from which all trials are created. Trial 0 is trained without changes."""
 
-    model_config = ConfigDict(json_schema_extra=cel(*(rule for _, rule in _UNSET)))
+    model_config = ConfigDict(json_schema_extra=cel(*(rule for _, rule in _UNSET_FIELDS)))
 
     metadata: TemplateMetadata = TemplateMetadata()
     """Metadata of each trial's TrainingJob."""
@@ -166,8 +161,8 @@ class Template(Model):
     """Spec of a valid TrainingJob. Its training.epochs is the maximum for a trial."""
 
     @model_validator(mode="after")
-    def _check_unset(self) -> Self:
-        for field, rule in _UNSET:
+    def _check_must_be_unset(self) -> Self:
+        for field, rule in _UNSET_FIELDS:
             value = attrgetter(field)(self.spec)
             rule.require(holds=value is None or value is False)
         return self
@@ -249,10 +244,12 @@ class ExperimentSpec(Model):
     """Parameters to try first, after the template: such as [{learningRate: "0.01", filters: 32}]. Omitted parameters
     keep the template's values."""
     active_deadline_seconds: Seconds | None = None
-    """Seconds from the start after which the Experiment fails and its trials are suspended. If raised, it continues.
-    The count restarts when it is resumed or continues after its end. Default: no limit."""
+    """Seconds from the start after which the Experiment fails and its trials are suspended. If the value is raised, the
+    Experiment continues. The count restarts when the Experiment is resumed, or continues after its end. Default: no
+    limit."""
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=MAX_SECONDS)] | None = None
-    """Seconds after the end until it is deleted with its trials. Their results stay. Default: never."""
+    """Seconds after the end until the Experiment is deleted with its trials. Their results stay in the bucket. Default:
+    never."""
     warm_start_from: Annotated[list[WarmStart], Field(max_length=8)] = []
     """Experiments from whose trials the sampler learns, as far as their parameters match."""
     retain: Literal["Best", "All"] = "Best"
@@ -265,21 +262,25 @@ class ExperimentSpec(Model):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        names = [one.name for one in self.parameters]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"parameters: names must be unique, found twice: {', '.join(twice)}")
+        names = [parameter.name for parameter in self.parameters]
+        if duplicates := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"parameters: names must be unique, found twice: {', '.join(duplicates)}")
         method, training = self.search.method, self.template.spec.training
         _HAS_PARAMETERS.require(holds=method == "None" or bool(names))
-        stepless = [one.name for one in self.parameters if one.float_ is not None and one.float_.step is None]
+        stepless = [item.name for item in self.parameters if item.float_ is not None and item.float_.step is None]
         _GRID_HAS_STEPS.require(holds=method != "Grid" or not stepless, found=", ".join(stepless))
-        wrong = [one.name for one in self.parameters if one.when and one.when.parameter not in {*names} - {one.name}]
-        _WHEN_ANOTHER.require(holds=not wrong, found=f"in {', '.join(wrong)}")
+        invalid = [
+            item.name for item in self.parameters if item.when and item.when.parameter not in {*names} - {item.name}
+        ]
+        _WHEN_ANOTHER.require(holds=not invalid, found=f"in {', '.join(invalid)}")
         unknown = sorted({name for trial in self.initial_trials for name in trial} - {*names})
         _KNOWN_PARAMETERS.require(holds=not unknown, found=", ".join(unknown))
         _MIN_EPOCHS.require(holds=self.schedule.method == "None" or self.schedule.min_epochs <= training.epochs)
         objective, monitor = self.objective, training.monitor
-        same = monitor is None or (monitor.metric == objective.metric and monitor.mode in {None, objective.mode})
-        _MONITOR_IS_OBJECTIVE.require(holds=same)
+        is_objective = monitor is None or (
+            monitor.metric == objective.metric and monitor.mode in {None, objective.mode}
+        )
+        _MONITOR_IS_OBJECTIVE.require(holds=is_objective)
         return self
 
 
@@ -303,15 +304,15 @@ class Experiment(KubernetesObject):
 
     model_config = ConfigDict(
         json_schema_extra=cel(
-            dns_label(MAX_NAME, "trials"),
-            *immutable_fields(ExperimentSpec, MUTABLE, not_started=_NOT_STARTED, message=immutable),
+            dns_label_rule(MAX_NAME, "trials"),
+            *immutability_rules(ExperimentSpec, MUTABLE, not_started=_NOT_STARTED, message=immutable),
         )
     )
 
     kind: Literal["Experiment"] = "Experiment"
     spec: ExperimentSpec
     """The search space, the search method, the trials and their limits."""
-    status: Annotated[ExperimentStatus | None, reading(ExperimentStatus)] = None
+    status: Annotated[ExperimentStatus | None, status_validator(ExperimentStatus)] = None
     """Status of the search, as last observed by Epochal."""
 
 
@@ -320,5 +321,5 @@ class InvalidExperiment(InvalidObject):
 
 
 def parse(document: Any) -> Experiment:
-    """Return an Experiment from plain JSON or YAML values, or raise InvalidExperiment, as `kind.read` does."""
-    return read(Experiment, document, InvalidExperiment)
+    """Return an Experiment from plain JSON or YAML values, or raise InvalidExperiment, as `kind.parse_object` does."""
+    return parse_object(Experiment, document, InvalidExperiment)

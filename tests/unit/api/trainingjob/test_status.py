@@ -1,11 +1,12 @@
-"""A status is read whichever version wrote it, and whatever is in it."""
+"""A status of any version is read as far as possible."""
 
 from typing import Any
 
 import pytest
 from epochal_api.condition import Condition
-from epochal_api.status import ReportedStatus, Status, Waiting, read_status
-from epochal_api.trainingjob import parse
+from epochal_api.read_status import read_status
+from epochal_api.trainingjob.spec import parse
+from epochal_api.trainingjob.status import ReportedStatus, Status, Waiting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +33,7 @@ COMPLETE = {"type": "Complete", "status": "True", "reason": "Completed", "messag
         ({"display": {"epoch": 3, "eta": "45s"}, "shards": [{"of": 4}]}, {"display": {"eta": "45s"}}),
     ],
 )
-def test_what_is_not_understood_is_left_out(document: Any, left: dict[str, Any]) -> None:
+def test_unreadable_parts_are_omitted(document: Any, left: dict[str, Any]) -> None:
     assert read_status(Status, document) == Status.model_validate(left)
 
 
@@ -47,7 +48,7 @@ def test_what_is_not_understood_is_left_out(document: Any, left: dict[str, Any])
         None,
     ],
 )
-def test_a_condition_that_is_none_takes_no_other_with_it(odd: Any) -> None:
+def test_invalid_condition_is_omitted(odd: Any) -> None:
     status = read_status(Status, {"conditions": [odd, COMPLETE, odd, odd]})
     assert status.conditions == [Condition.model_validate(COMPLETE)]
 
@@ -64,14 +65,14 @@ def test_a_condition_that_is_none_takes_no_other_with_it(odd: Any) -> None:
         {"severity": "Info"},
     ],
 )
-def test_a_job_stays_complete_whatever_else_its_condition_says(change: dict[str, Any]) -> None:
+def test_condition_with_invalid_details_is_kept(change: dict[str, Any]) -> None:
     status = read_status(Status, {"conditions": [COMPLETE | change]})
     assert [(one.type, one.status) for one in status.conditions or []] == [("Complete", "True")]
     bare = read_status(Status, {"conditions": [{"type": "Complete", "status": "True"}]})
     assert [(one.type, one.status) for one in bare.conditions or []] == [("Complete", "True")]
 
 
-def test_more_than_there_may_be_is_cut() -> None:
+def test_long_lists_and_maps_are_cut() -> None:
     others = [COMPLETE | {"type": f"Other{number}"} for number in range(30)]
     metrics = {f"m{number}": "0.5" for number in range(500)}
     status = read_status(Status, {"conditions": [COMPLETE, *others], "metrics": metrics})
@@ -94,13 +95,13 @@ ODD = st.dictionaries(
 
 
 @given(ODD, st.lists(ODD, max_size=3))
-def test_any_document_is_read(document: dict[str, Any], conditions: list[Any]) -> None:
+def test_read_status_never_fails(document: dict[str, Any], conditions: list[Any]) -> None:
     read_status(ReportedStatus, document)
     status = read_status(Status, document | {"conditions": [*conditions, COMPLETE]})
     assert (status.conditions or [])[-1] == Condition.model_validate(COMPLETE)
 
 
-def test_an_object_is_read_whatever_its_status_says() -> None:
+def test_parse_ignores_unreadable_status() -> None:
     spec = {
         "storage": {"secretRef": {"name": "credentials"}},
         "data": {"bucket": "data", "train": {"object": "train.npz"}},
@@ -117,7 +118,7 @@ def test_an_object_is_read_whatever_its_status_says() -> None:
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\u202e", "\u200b", "\ue000", "\u2028", "\udc80", "\U000e0041"])
-def test_no_words_of_others_command_a_terminal(character: str) -> None:
+def test_messages_are_printable(character: str) -> None:
     words = f"a{character}b\tc\nd"
     condition = Condition(type="Ready", status="True", reason="R", message=words, last_transition_time=TIME)
     assert condition.message == "a b\tc\nd"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from epochal_api.condition import Conditions, Figure, Time, Uri
+from epochal_api.condition import Conditions, NumberText, Time, Uri
 from epochal_api.model import StatusModel
 from epochal_api.printer_columns import ExperimentDisplay
 
@@ -46,7 +46,7 @@ class RankedTrial(StatusModel):
     """Number of the trial, counted from 0, which is the template without changes."""
     job_name: Annotated[str, Field(max_length=63)]
     """The TrainingJob with this result."""
-    value: Figure
+    value: NumberText
     """Value of the objective's metric, by objective.strategy."""
     epoch: int | None = None
     """Epochs for which the trial was trained."""
@@ -87,7 +87,7 @@ class ExperimentStatus(StatusModel):
     """The trial with the best value so far."""
     top: Annotated[list[RankedTrial], Field(max_length=MAX_TOP)] | None = None
     """The best trials, best first."""
-    importance: Annotated[dict[_Name, Figure], Field(max_length=32)] | None = None
+    importance: Annotated[dict[_Name, NumberText], Field(max_length=32)] | None = None
     """Share of the differences between trials that each parameter explains, with a sum of 1."""
     epochs: EpochCounts | None = None
     """Epochs of all trials together."""

@@ -13,10 +13,18 @@ from pydantic import (
 
 from epochal_api.model import Count, TolerantModel
 from epochal_api.pod import MAX_TERMINATION_BYTES
-from epochal_api.signature import FileName, Sha256, Which
-from epochal_api.status import MAX_EXPORT, MAX_EXPORTS, MAX_NAMES, MAX_WARNING, MAX_WARNINGS, Mode, Stage
+from epochal_api.signature import FileName, ModelChoice, Sha256
 from epochal_api.storage import ExportFormat
 from epochal_api.text import PRINTABLE_PATTERN
+from epochal_api.trainingjob.status import (
+    MAX_EXPORT_MESSAGE,
+    MAX_EXPORTS,
+    MAX_NAMES,
+    MAX_WARNING_MESSAGE,
+    MAX_WARNINGS,
+    Mode,
+    Stage,
+)
 
 UNFINISHED = "Unfinished"
 """Reason of a termination message that was written in advance."""
@@ -40,9 +48,9 @@ Reason = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,127}$")]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
-        return read(value)
+        return validate(value)
     except ValidationError:
         return None
 
@@ -56,7 +64,7 @@ class BestEpoch(TolerantModel):
     value: float
 
 
-class Size(TolerantModel):
+class NetworkSize(TolerantModel):
     """Size of the network: status.NetworkSize."""
 
     parameters: Count
@@ -64,7 +72,7 @@ class Size(TolerantModel):
 
 
 class Artifacts(TolerantModel):
-    """Locations of the results: status.Stored. The URIs of the model and the log are set once these are stored."""
+    """Locations of the results: status.StoredResults. `model` and `log` are set once these files are stored."""
 
     uri: Uri
     model: Uri | None = None
@@ -84,7 +92,7 @@ class ExportedModel(TolerantModel):
     """A stored model in a format for programs without Keras: status.ExportedModel."""
 
     name: FileName
-    model: Which
+    model: ModelChoice
     format: ExportFormat
     sha256: Sha256
     difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -95,7 +103,7 @@ class Export(TolerantModel):
     """Result of the model exports: status.Export."""
 
     reason: Reason
-    message: Annotated[str, StringConstraints(max_length=MAX_EXPORT)] = ""
+    message: Annotated[str, StringConstraints(max_length=MAX_EXPORT_MESSAGE)] = ""
     exports: Annotated[list[ExportedModel], Field(max_length=MAX_EXPORTS)] = []
     """The stored exports."""
     signature: Sha256 | None = None
@@ -110,11 +118,11 @@ class Waiting(TolerantModel):
     since: AwareDatetime
 
 
-class Warned(TolerantModel):
-    """A warning of the trainer: status.Warned."""
+class TrainingWarning(TolerantModel):
+    """A warning of the trainer: status.TrainingWarning."""
 
     reason: Reason
-    message: Annotated[str, StringConstraints(max_length=MAX_WARNING)]
+    message: Annotated[str, StringConstraints(max_length=MAX_WARNING_MESSAGE)]
 
 
 class Report(TolerantModel):
@@ -139,7 +147,7 @@ class Report(TolerantModel):
     metrics: Values | None = None
     best: BestEpoch | None = None
     test: Values | None = None
-    network: Size | None = None
+    network: NetworkSize | None = None
     artifacts: Artifacts | None = None
     models: Annotated[list[StoredModel], Field(max_length=MAX_NAMES)] | None = None
     """The trained models, once they are stored."""
@@ -152,7 +160,9 @@ class Report(TolerantModel):
     stopped_after_epoch: Count | None = None
     peak_memory: Count | None = None
     """Peak memory of the container in bytes."""
-    warnings: Annotated[Annotated[list[Warned], Field(max_length=MAX_WARNINGS)] | None, WrapValidator(_or_none)] = None
+    warnings: Annotated[
+        Annotated[list[TrainingWarning], Field(max_length=MAX_WARNINGS)] | None, WrapValidator(_or_none)
+    ] = None
     """Warnings, one for each reason. Invalid warnings, as from another version, do not invalidate the rest of the
     report."""
 
@@ -162,7 +172,7 @@ class Report(TolerantModel):
         return self.attempt, self.sequence
 
 
-class Answer(TolerantModel):
+class ReportResponse(TolerantModel):
     """The operator's response to a report. An operator before a field omits it."""
 
     message: str
@@ -210,27 +220,21 @@ class Termination(TolerantModel):
         A message that is too long is cut: first the report's warnings, then the end of the message, then the message
         about the export, then the report.
         """
-        figures = self.report and self.report.model_copy(update={"warnings": None})
-        export = figures and figures.export and figures.export.model_copy(update={"message": ""})
-        short = figures and figures.model_copy(update={"export": export})
+        no_warnings = self.report and self.report.model_copy(update={"warnings": None})
+        export = no_warnings and no_warnings.export and no_warnings.export.model_copy(update={"message": ""})
+        shortest = no_warnings and no_warnings.model_copy(update={"export": export})
         whole = len(self.message)
-        for length, report in ((whole, self.report), (whole, figures), (1024, figures), (1024, short), (256, None)):
-            last = self.model_copy(update={"message": self.message[:length], "report": report})
-            text = last.model_dump_json(exclude_none=True)
+        variants = ((whole, self.report), (whole, no_warnings), (1024, no_warnings), (1024, shortest), (256, None))
+        for length, report in variants:
+            termination = self.model_copy(update={"message": self.message[:length], "report": report})
+            text = termination.model_dump_json(exclude_none=True)
             if len(text.encode()) <= MAX_TERMINATION_BYTES:
                 break
         return text
 
 
 def decode_termination(text: str) -> Termination | None:
-    """Return the termination message of a trainer, or None for another text.
-
-    Args:
-        text: A container's termination message: JSON from a trainer, or any text of a program that crashed.
-
-    Returns:
-        The parsed message, or None if a trainer did not write the text.
-    """
+    """Return a trainer's termination message, or None for the text of another program or of a crash."""
     try:
         return Termination.model_validate_json(text)
     except ValidationError:

@@ -1,0 +1,1 @@
+"""The Experiment: its spec, status, ledger and report."""

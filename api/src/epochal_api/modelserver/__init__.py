@@ -1,0 +1,1 @@
+"""The ModelServer: its spec, its status, and the configuration of its pods."""

@@ -1,0 +1,76 @@
+"""Reads statuses that another version of Epochal has written."""
+
+import copy
+import functools
+import operator
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BeforeValidator, ValidationError
+from pydantic_core import ErrorDetails
+
+from epochal_api.model import StatusModel
+
+AnyStatus = TypeVar("AnyStatus", bound=StatusModel)
+
+_FALLBACKS: Mapping[Any, str] = {"reason": "Unknown", "lastTransitionTime": "1970-01-01T00:00:00Z"}
+"""Values for missing fields of a condition: its status is more important than these."""
+_MAX_ROUNDS = 16
+"""Greater than the depth of a status: each round removes invalid parts, and then the objects that lack them."""
+
+
+def read_status(model: type[AnyStatus], document: Any) -> AnyStatus:
+    """Return a status written by any version of Epochal, without the parts that this version cannot read.
+
+    Texts and lists that are too long are cut. Objects without a required field are omitted, except conditions without a
+    reason or time.
+
+    Args:
+        model: Status, or a part of it.
+        document: The status as JSON; None if there is none.
+    """
+    content = {} if document is None else document
+    for _ in range(_MAX_ROUNDS):
+        try:
+            return model.model_validate(content)
+        except ValidationError as error:
+            errors = {_error_path(detail): detail for detail in error.errors(include_url=False)}
+            content = copy.deepcopy(content)
+            # In reverse order, so that list items keep their index.
+            for path in sorted(errors, key=lambda path: [str(part).zfill(9) for part in path], reverse=True):
+                content = _correct(content, path, errors[path])
+    return model()
+
+
+def status_validator(model: type[StatusModel]) -> BeforeValidator:
+    """Return the validator that parses the status field of a kind with `read_status`."""
+    return BeforeValidator(
+        lambda value: value if value is None or isinstance(value, model) else read_status(model, value)
+    )
+
+
+def _error_path(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return the path to correct for an error: objects that lack a field, or have an invalid key, are removed."""
+    *parents, last = error["loc"] or ("",)
+    is_incomplete = error["type"] == "missing" and last not in _FALLBACKS
+    return tuple(parents) if is_incomplete or last == "[key]" else error["loc"]
+
+
+def _correct(document: Any, path: tuple[int | str, ...], error: ErrorDetails) -> Any:
+    """Return a document with an error corrected in place, or {} if the whole document is invalid."""
+    if not path:
+        return {}
+    *parents, last = path
+    try:
+        parent = functools.reduce(operator.getitem, parents, document)
+        match error["type"]:
+            case "missing" if last in _FALLBACKS:
+                parent[last] = _FALLBACKS[last]
+            case "string_too_long" | "too_long":
+                value, length = parent[last], error["ctx"]["max_length"]
+                parent[last] = dict([*value.items()][:length]) if isinstance(value, dict) else value[:length]
+            case _:
+                del parent[last]
+    except (KeyError, IndexError, TypeError):
+        pass  # An outer part was already removed.
+    return document

@@ -1,0 +1,1 @@
+"""The TrainingJob: its spec, its status, and the messages of its trainer."""
