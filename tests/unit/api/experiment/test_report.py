@@ -10,7 +10,7 @@ from epochal_api.columns import to_columns
 from epochal_api.experiment.report import InvalidReport, decode, encode
 from epochal_api.storage import Storage
 
-from tests.unit.trainer.experiment.reports import SMALL, place, report, trial
+from tests.unit.trainer.experiment.reports import SMALL, report, trial, trial_folder
 
 
 def text(content: Any) -> str:
@@ -88,5 +88,5 @@ def test_folders_of_experiment_and_trials() -> None:
     one = trial(1, "0.9")
     whole = report(one)
     assert whole.folder == f"models/vision/search/{whole.uid}"
-    assert one.finished == place(1, 0)
-    assert whole.trial_folder(one, place(1, 0)) == "models/vision/search-1-r0/uid-1-0"
+    assert one.finished == trial_folder(1, 0)
+    assert whole.trial_folder(one, trial_folder(1, 0)) == "models/vision/search-1-r0/uid-1-0"
