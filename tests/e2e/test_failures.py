@@ -52,7 +52,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "too-little-memory": (
         {"resources": {"requests": {"cpu": "100m"}}},
         "MemoryLimitTooLow",
-        ["64 MiB", "The limit is a default of the namespace, a LimitRange, since the spec names none."],
+        ["64 MiB", "The limit is a default of the namespace, from a LimitRange."],
     ),
     "wrong-credentials": (
         {"storage__secretRef": {"name": "wrong-credentials"}},

@@ -323,7 +323,7 @@ def test_a_panel_of_the_dashboard_shows_something(namespace: Namespace, title: s
     chosen = {"$namespace": namespace.name, "$name": ".*", "$metric": "val_loss", "$__rate_interval": "1m"}
     for expression in panels()[title]:
         filled = re.sub("|".join(map(re.escape, chosen)), lambda found: chosen[found[0]], expression)
-        if title == "Since the last report":
+        if title == "Time since the last report":
             assert ask(filled) == []  # nothing runs any more
         else:
             assert wait(f"{title} ({filled})", lambda filled=filled: query(filled), seconds=60)  # type: ignore[misc]

@@ -178,7 +178,7 @@ SELECTS: dict[str, Spoil] = {
 def test_selectors_of_foreign_pods_are_refused(namespace: Namespace, server: ModelServer, kind: str) -> None:
     changed = copy.deepcopy(built(server)[kind])
     SELECTS[kind](changed)
-    with pytest.raises(Refused, match=r"must select by the label epochal\.dev/modelserver-uid"):
+    with pytest.raises(Refused, match=r"must select pods by the label epochal\.dev/modelserver-uid"):
         create(namespace, changed)
 
 

@@ -57,7 +57,7 @@ def test_a_pod_that_cannot_be_created_or_started_names_the_field(namespace: Name
     namespace.apply(digits("unranked", scheduling__priorityClassName="no-such"))
     expected = {
         "misnamed": ("InvalidImageName", "spec.image: must be a name such as"),
-        "unplaced": ("NoMatchingNode", "without the labels that spec.scheduling.nodeSelector"),
+        "unplaced": ("NoMatchingNode", "without the labels of spec.scheduling.nodeSelector"),
         "unranked": ("PodRefused", "spec.scheduling.priorityClassName: must be a PriorityClass"),
     }
 

@@ -26,15 +26,17 @@ def restored_process() -> Iterator[None]:
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     shown = warnings.showwarning
-    yield
-    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        for handler in logger.handlers:
-            handler.close()
-        logger.handlers, logger.propagate = handlers, propagate
-        logger.setLevel(level)
-    warnings.showwarning = shown
-    for number, taken in signals.items():
-        signal.signal(number, taken)
+    try:
+        yield
+    finally:
+        for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+            for handler in logger.handlers:
+                handler.close()
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
+        warnings.showwarning = shown
+        for number, taken in signals.items():
+            signal.signal(number, taken)
 
 
 @contextmanager

@@ -115,9 +115,9 @@ def test_sample_weights_and_a_random_split_stay_the_same_after_a_restart(
     again = {"uri": "s3://results/lab/tiny/whole/"}
     capsys.readouterr()
     assert train_job(folder, "2", epochs=4, continueFrom=again, **fields) == 0
-    assert "may hold samples that were trained on there" not in capsys.readouterr().out
+    assert "may hold samples that were trained on, so" not in capsys.readouterr().out
     assert train_job(folder, "3", epochs=4, continueFrom=again, **{**fields, "seed": 4}) == 0
-    assert "may hold samples that were trained on there" in capsys.readouterr().out
+    assert "may hold samples that were trained on, so" in capsys.readouterr().out
     assert "ValidationSeen" in [warning["reason"] for warning in summary(folder, "3")["warnings"]]
 
 
@@ -272,7 +272,7 @@ def test_a_training_continues_from_the_best_weights_of_another(
     assert train_job(folder, epochs=4, monitor=WORST) == 0
     best = {"uri": "s3://results/lab/tiny/1/", "from": "Best"}
     assert train_job(folder, "2", epochs=1, continueFrom=best) == 64
-    assert "spec.training.epochs: found 1, and 1 were trained in" in capsys.readouterr().out
+    assert "spec.training.epochs: found 1, but 1 epochs were trained in" in capsys.readouterr().out
     assert train_job(folder, "2", epochs=3, monitor=WORST, continueFrom=best) == 0
     assert summary(folder, "2")["epochs"] == 3
     assert summary(folder, "2")["best"]["epoch"] > 1, "what is best is told of its own epochs"
@@ -339,7 +339,7 @@ def test_a_training_in_parts_has_the_results_of_one_run(folder: Path) -> None:
 def test_a_part_that_has_no_epoch_left_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train_job(folder, stopAfterEpoch=2) == 0
     assert train_job(folder, "2", stopAfterEpoch=2, continueFrom={"uri": "s3://results/lab/tiny/1/"}) == 64
-    assert "spec.training.stopAfterEpoch: found 2, and 2 epochs were trained in" in capsys.readouterr().out
+    assert "spec.training.stopAfterEpoch: found 2, but 2 epochs were trained in" in capsys.readouterr().out
 
 
 def _without_seconds(table: Path) -> list[dict[str, str]]:
@@ -403,7 +403,7 @@ def test_a_stored_model_other_than_the_evaluated_one_is_an_internal_error(
 
     monkeypatch.setattr(keras.Model, "save", spoiled)
     assert train_job(folder) == 1
-    assert "that is a fault of Epochal, or of Keras, and none of spec, data or storage" in capsys.readouterr().out
+    assert "this is a bug of Epochal or of Keras, not a problem of spec, data or storage" in capsys.readouterr().out
 
 
 def test_the_monitored_metric_must_exist(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

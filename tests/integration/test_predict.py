@@ -79,7 +79,7 @@ def test_the_input_of_the_network_is_returned(digits_server: str) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        (b"", 400, "found nothing"),
+        (b"", 400, "found an empty body"),
         (b"GIF89a", 400, "not a JPEG, PNG or WebP"),
         (photograph(2)[:-9000], 400, "damaged or truncated"),
         (photograph(2, size=(5000, 4000)), 413, "spec.limits.imagePixels"),

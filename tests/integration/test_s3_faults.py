@@ -257,7 +257,7 @@ def test_similar_keys_are_suggested_after_few_requests(bucket: S3Bucket, service
         "mnits/trian.npz": "; did you mean mnist/train.npz?",
         "images/zebar.png": "; did you mean images/zebra.png?",
         "images": "; it is a folder that contains 000000.png, 000001.png, 000002.png and more",
-        "other": "; its folder contains images/, mnist/",
+        "other": "; the bucket contains images/, mnist/",
     }.items():
         service.asked.clear()
         with pytest.raises(Failure) as caught:
@@ -280,7 +280,7 @@ def test_a_refused_list_is_not_repeated(bucket: S3Bucket, service: Service) -> N
         (["bucket-1", "results"], "; did you mean bucket-1?"),
         (["zoo"], "; found zoo"),
         ([], "; these credentials can list no bucket"),
-        (None, "name another"),
+        (None, "correct its name"),
     ],
 )
 def test_similar_buckets_are_suggested(service: Service, there: list[str] | None, words: str) -> None:
@@ -387,7 +387,7 @@ def test_a_damaged_upload_is_repeated(bucket: S3Bucket, service: Service, large:
 
 def test_a_service_that_damages_every_upload_fails(bucket: S3Bucket, service: Service) -> None:
     service.etag, service.damage = lambda _: "0" * 32, lambda content: content[:-1] + b"x"
-    with pytest.raises(Failure, match=r"has other content than the 7 bytes of 3 writes") as caught:
+    with pytest.raises(Failure, match=r"does not have the 7 bytes of 3 writes") as caught:
         bucket.put("a", b"content")
     assert caught.value.reason == "ResultsNotWritable"
     service.damage = lambda content: content[:-1]

@@ -89,11 +89,11 @@ def watch(kind: str, name: str = "", *, namespace: str = "", seconds: int = 1800
 
 
 def wait(what: str, poll: Callable[[], T | None], *, seconds: float, every: float = 0.25) -> T:
-    """Polls until `look` returns a value that is not empty, and returns it.
+    """Polls until `poll` returns a value that is not empty, and returns it.
 
     Args:
         what: What is waited for, for the error.
-        look: Returns what was waited for; None, False or an empty value as long as it isn't there.
+        poll: Returns what was waited for; None, False or an empty value as long as it isn't there.
         seconds: How long to wait at most.
 
     Raises:

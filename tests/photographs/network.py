@@ -1,4 +1,4 @@
-"""A network that reads digits, small min_side_for to lie beside the tests: 0.99 of MNIST's test images are right.
+"""A network that reads digits, small enough to lie beside the tests: 0.99 of MNIST's test images are right.
 
 Its weights were trained as in manifests/examples/mnist.yaml, with fewer filters; what batch normalisation does is in
 them. Run on numpy, the tests need neither Keras nor MNIST.

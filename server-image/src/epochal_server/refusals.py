@@ -83,7 +83,7 @@ class Unsupported(Refused):
 
 
 class Busy(Refused):
-    """The maximum number of requests is waiting."""
+    """The server has more requests than it can queue or hold in memory."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 

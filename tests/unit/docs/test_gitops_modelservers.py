@@ -81,7 +81,7 @@ SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
     ),
     "a first rollout that is held back": (status_of(observe(live_deployment(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
     "no pods": (status_of(observe(live_deployment(STOPPED, **rolled_out(0)), of=STOPPED), STOPPED), AS_TOLD),
-    "a spec that is blocked_phase": (
+    "a spec that is refused": (
         status(
             server().metadata,
             ModelServerStatus(),

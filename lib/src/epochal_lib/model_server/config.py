@@ -19,7 +19,9 @@ def read_config(path: Path) -> ServerConfig:
         return ServerConfig.model_validate_json(path.read_bytes())
     except OSError as error:
         raise ServeError(
-            "InvalidConfig", f"cannot read the configuration {path} ({error}): mount the operator's ConfigMap there"
+            "InvalidConfig",
+            f"cannot read the configuration {path} ({error}): let the operator create the pod, "
+            "which mounts its annotation there",
         ) from error
     except ValidationError as error:
         faults = "; ".join(field_errors(error))

@@ -169,7 +169,8 @@ class Applier:
             await self._append(document, observed, (*observed.new_events, *events))
         elif action.trials and not retries_smaller:
             cause = StatusCause(
-                Reason.SEARCH_FAILED, f"The searcher suggests no parameters for a new trial: {failure}."
+                Reason.SEARCH_FAILED,
+                f"The searcher suggests no parameters for a new trial, because of a bug of Epochal: {failure}.",
             )
             self._failures[key] = (next_retry(document, cause.reason, self._clock()), cause)
 

@@ -47,7 +47,7 @@ def best_unavailable(metric: str, job_name: str) -> Event:
     """Return the Event for trials that are compared by their last epoch, because no best epoch was reported."""
     note = (
         f"spec.objective.strategy is Best, but {job_name} has reported no best {metric}. Trials are compared by their "
-        "last epoch, as with strategy Last. The trainer image is too old: check spec.template.spec.image."
+        "last epoch, as with strategy Last. Old trainer images report no best epoch: check spec.template.spec.image."
     )
     return make_event(Reason.BEST_UNAVAILABLE, note, metric)
 
@@ -64,8 +64,9 @@ def ledger_damaged(version: str) -> Event:
 def report_failed(job_name: str, message: str, key: str) -> Event:
     """Return the Event for a report that was not written."""
     note = (
-        f"The report Job {job_name} failed; the search continues. The operator retries with new results, and with a "
-        f"growing delay for a day after the end. Delete the Job to retry at once. {message}"
+        f"The Job {job_name} has not written the report; the search continues. The operator retries with new results, "
+        "and with a growing delay for a day after the end. To retry at once, delete the Job if it exists. "
+        f"{message}"
     )
     return make_event(Reason.REPORT_FAILED, note, key)
 
@@ -95,7 +96,7 @@ def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, i
         yield make_event(Reason.NEW_BEST, _best(metric, after.best), f"{after.best.trial}/{after.best.value}")
     generation = str(after.observed_generation)
     if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
-        yield make_event(Reason.RESUMED, "spec.suspend is false: the trials continue.", generation)
+        yield make_event(Reason.RESUMED, "The Experiment is no longer suspended.", generation)
     ready, old_ready = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     is_same = old_ready and ready and (old_ready.status, old_ready.reason) == (ready.status, ready.reason)
     if ready is None or (is_same and _is_finished(before) is _is_finished(after)):

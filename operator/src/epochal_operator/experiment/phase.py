@@ -99,7 +99,7 @@ _MESSAGES: Mapping[Reason, str] = {
     ),
     Reason.TOO_MANY_FAILED_TRIALS: (
         "{failed} trials have failed, more than spec.maxFailedTrials: {limit}. The last failure is {last}: {reason}. "
-        "Fix the cause, or raise spec.maxFailedTrials to continue."
+        "Fix the cause, then raise spec.maxFailedTrials to continue."
     ),
     Reason.ALL_TRIALS_DIVERGED: (
         "All {diverged} finished trials have diverged (loss is NaN or infinite), more than spec.maxFailedTrials: "

@@ -237,12 +237,15 @@ def _admission_cause(created: Object, body: Object) -> StatusCause | None:
     name = body["metadata"]["name"]
     if not _has_label(created, body):
         message = (
-            f"An admission webhook or policy removes the label {EXPERIMENT_LABEL} from {name}: exempt TrainingJobs."
+            f"{name} was stored without the label {EXPERIMENT_LABEL}: exempt TrainingJobs from the "
+            "admission webhook or policy that removes it."
         )
         return StatusCause(Reason.TRIALS_REFUSED, message)
     if lost := set(body["spec"]["training"]) - set(created["spec"].get("training") or {}):
         fields = ", ".join(f"spec.training.{name}" for name in sorted(lost))
-        message = f"The CRD of TrainingJobs is too old and lacks {fields}: upgrade the CRD."
+        message = (
+            f"{name} was stored without {fields}: upgrade the CRD of TrainingJobs if it is older than the operator."
+        )
         return StatusCause(Reason.TRIALS_REFUSED, message)
     return None
 

@@ -20,7 +20,7 @@ ENDS = ("Complete", "Failed")
 def condition_of(obj: Mapping[str, Any], kind: str, status: str = "True") -> Mapping[str, Any] | None:
     """Return the condition of a type in an object's JSON if it has the given status, or None."""
     conditions = obj.get("status", {}).get("conditions") or []
-    return next((found for found in conditions if found["type"] == kind and found["status"] == status), None)
+    return next((found for found in conditions if found.get("type") == kind and found.get("status") == status), None)
 
 
 def is_finished(obj: Mapping[str, Any]) -> bool:

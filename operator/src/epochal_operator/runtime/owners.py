@@ -131,12 +131,14 @@ class ObservedChild:
 def name_conflict(
     existing: Object, owner: Object, resource: Resource, owner_resource: Resource, reasons: ChildReasons
 ) -> StatusCause | None:
-    """Return the cause if the existing object with the name of a child belongs to another owner, or None."""
+    """Return the cause if the existing object with the name of a child does not belong to the owner, or None."""
     if controller_uid(existing) == owner["metadata"]["uid"]:
         return None
     name, kind = f"{resource.kind} {existing['metadata']['name']}", owner_resource.kind
     earlier = controller(existing, group=owner_resource.group, kind=kind)
     if earlier is not None and earlier.name == owner["metadata"]["name"]:
         return StatusCause(reasons.cleanup, f"The {name} of an earlier {kind} of this name is being deleted.")
-    message = f"The {name} exists and belongs to another owner: delete it, or create this {kind} under another name."
+    message = (
+        f"The {name} exists and does not belong to this {kind}: delete it, or create this {kind} under another name."
+    )
     return StatusCause(reasons.name_conflict, message)

@@ -65,8 +65,8 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
             output.write(decompressor.decompress(part, max_bytes + 1 - output.tell()))
             if output.tell() > max_bytes:
                 raise TooLarge(
-                    f"body: expected at most {max_bytes:,} bytes when decompressed, found more: send fewer samples, or "
-                    "raise spec.limits.requestBytes of the ModelServer"
+                    f"body: expected at most {max_bytes:,} bytes when decompressed, found more: send less at a time, "
+                    "or raise spec.limits.requestBytes of the ModelServer"
                 )
             rest = rest[len(part) - len(decompressor.unused_data) :]
     except zlib.error as error:

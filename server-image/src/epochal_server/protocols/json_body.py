@@ -44,7 +44,7 @@ def read(body: bytes) -> dict[str, Any]:
         raise Invalid(f"body: expected a JSON object, found {kind(parsed)}: send an object, such as {{…}}")
     if (body.count(b":") > _colons(parsed) or ESCAPED_COLON in body) and _count(body, ":")[0] > _fields(parsed):
         repeated = _repeated_field(body)
-        found = f'"{repeated}" twice in one object' if repeated else "a field twice in one object"
+        found = f'"{repeated}" twice in one object' if repeated is not None else "a field twice in one object"
         raise Invalid(f"body: expected each field once, found {found}: send it once")
     return parsed
 
@@ -155,4 +155,4 @@ def _repeated_field(body: bytes) -> str | None:
     if len(body) <= CHECKED_BYTES:
         with suppress(RecursionError):
             json.loads(body, object_pairs_hook=find, parse_int=str, parse_float=str)
-    return repeated[0] if repeated else None
+    return next(iter(repeated), None)

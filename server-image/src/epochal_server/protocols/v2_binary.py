@@ -63,18 +63,18 @@ def _texts(data: memoryview, count: int, where: str) -> np.ndarray:
         length = LENGTH.unpack_from(data, at)[0] if end <= len(data) else 0
         if end + length > len(data):
             raise Invalid(
-                f"{where}: expected {count} texts, found a truncated text {len(values)}: send the complete texts"
+                f"{where}: expected {count} strings, found a truncated string {len(values)}: send the complete strings"
             )
         try:
             values.append(str(data[end : end + length], "utf-8"))
         except UnicodeDecodeError as error:
             raise Invalid(
-                f"{where}: expected UTF-8 texts, found {error} in text {len(values)}: encode the texts as UTF-8"
+                f"{where}: expected UTF-8 strings, found {error} in string {len(values)}: encode the strings as UTF-8"
             ) from None
         at = end + length
     if len(values) != count:
         count_text = f"{len(values)}" if len(values) < count else "more"
-        raise Invalid(f"{where}: expected {count} texts for its shape, found {count_text}: send {count} texts")
+        raise Invalid(f"{where}: expected {count} strings for its shape, found {count_text}: send {count} strings")
     texts = np.empty(count, object)
     texts[:] = values
     return texts

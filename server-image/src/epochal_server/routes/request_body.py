@@ -84,7 +84,9 @@ async def read(request: web.BaseRequest, authorize: Authorize, admission: Admiss
         seconds = SLOW_CLIENT_SECONDS if reserved.was_freed else READ_SECONDS
         limit = f"{seconds:.0f} s{', because memory is full' if reserved.was_freed else ''}"
         size = f"{sum(map(len, parts)):,} bytes"
-        raise TooSlow(f"body: expected the complete body within {limit}, received {size}: send it faster") from None
+        raise TooSlow(
+            f"body: expected the complete body within {limit}, received {size}: send it faster, or less at a time"
+        ) from None
     except web.RequestPayloadError as error:
         raise Invalid(f"body: incomplete or invalid ({error}): send the complete body") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -573,7 +573,9 @@ async def test_a_name_conflict_blocks_only_its_trial() -> None:
     cluster.objects.create("trainingjobs", "vision", {"metadata": {"name": "search-1-r0"}, "spec": {"suspend": True}})
     assert await cluster.reconcile() == 30
     assert cluster.ready() == ("False", "NameConflict")
-    assert "TrainingJob search-1-r0 exists and belongs to another owner" in cluster.condition("Ready")["message"]
+    assert (
+        "TrainingJob search-1-r0 exists and does not belong to this Experiment" in cluster.condition("Ready")["message"]
+    )
     assert cluster.job_names() == ["search-0-r0", "search-1-r0", "search-2-r0"]
     assert cluster.objects.get("trainingjobs", "vision", "search-1-r0")["metadata"].get("labels") is None
     cluster.objects.delete("trainingjobs", "vision", "search-1-r0")
@@ -1136,7 +1138,7 @@ async def test_an_old_training_job_crd_is_reported() -> None:
     cluster.objects.create = pruned  # type: ignore[method-assign]
     assert await cluster.reconcile() == 30
     assert cluster.ready() == ("False", "TrialsRefused")
-    assert "lacks spec.training.stopAfterEpoch: upgrade the CRD" in cluster.condition("Ready")["message"]
+    assert "was stored without spec.training.stopAfterEpoch" in cluster.condition("Ready")["message"]
     assert cluster.jobs() == []
     cluster.objects.create = create  # type: ignore[method-assign]
     await cluster.complete()
@@ -1240,7 +1242,7 @@ async def test_a_failing_report_is_retried_for_a_day_and_after_deletion() -> Non
     assert 6 <= len(made) - before <= 10
     assert made[-1] - ended < timedelta(days=3)
     (event, *_) = (event for event in cluster.objects.list("events") if event["reason"] == "ReportFailed")
-    assert "Delete the Job to retry at once" in event["note"]
+    assert "To retry at once, delete the Job" in event["note"]
     tries = len(made)
     cluster.now += timedelta(days=30)
     cluster.restart_operator()

@@ -123,3 +123,11 @@ def test_the_values_of_a_block_are_bounded() -> None:
 
     assert orjson.loads(b"".join(json_blocks(0, 40_000, 3, items))) == list(range(40_000))
     assert max(sizes) == BLOCK_VALUES // 3
+
+
+def test_values_and_positions_beyond_a_block() -> None:
+    values = [[number % 100] for number in range(2 * BLOCK_VALUES + 5)]
+    assert nested(values, tensor("int8", 1), "x").tolist() == values
+    for bad, found in ((300, "300"), ("a", '"a"')):
+        with pytest.raises(Invalid, match=rf"found .*{found} at \[{BLOCK_VALUES + 3}, 0\]"):
+            nested([*values[: BLOCK_VALUES + 3], [bad], *values], tensor("int8", 1), "x")

@@ -175,9 +175,9 @@ def test_several_inputs_are_named_by_ids_or_fields(entries: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"{}", "input_data: expected a list of objects with values, found other JSON"),
-        (v4(), "found other JSON"),
-        (v4(3), "found other JSON"),
+        (b"{}", "input_data: expected a list of objects with values, found null"),
+        (v4(), "found an empty list"),
+        (v4(3), "found a list of other values"),
         (json.dumps({"input_data": {"values": []}}).encode(), "input_data: expected a list, found an object"),
         (v4({}), "input_data[0]: values: expected a list of samples, each float32 of shape (n, 2), found null"),
         (

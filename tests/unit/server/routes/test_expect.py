@@ -1,4 +1,4 @@
-"""100 Continue is send only if the body is read."""
+"""100 Continue is sent only if the body is read."""
 
 import asyncio
 
@@ -44,7 +44,7 @@ async def test_a_refused_request_gets_no_100_continue(request_: bytes, status: b
         HEAD + b"Expect: another\r\nContent-Length: 5\r\n\r\nhello",
         (HEAD + EXPECT).replace(b"HTTP/1.1", b"HTTP/1.0") + b"Content-Length: 5\r\n\r\nhello",
     ],
-    ids=["send", "other", "older"],
+    ids=["sent", "other", "older"],
 )
 async def test_a_sent_body_gets_no_100_continue(head: bytes) -> None:
     async with serving(AdmissionControl(10, 1000)) as port:

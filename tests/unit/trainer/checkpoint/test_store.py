@@ -150,7 +150,7 @@ def test_only_damaged_checkpoints_fail(opened: Any, folder: Path, make: Make, ha
         harm(path)
     before = sorted(folder.rglob("*"))
     with pytest.raises(
-        Failure, match=r"all 2 checkpoints in .* are damaged; the newest is .*/000001-0000002-.*\.zip: "
+        Failure, match=r"none of the 2 checkpoints in .* can be used; the newest is .*/000001-0000002-.*\.zip: "
     ) as caught:
         opened().newest()
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointDamaged", 65)

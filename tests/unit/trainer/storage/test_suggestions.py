@@ -54,13 +54,13 @@ def test_similar_keys_are_found_with_few_listings(key: str, found: list[str]) ->
         ("fashion", KEYS, "it is a folder that contains train.npz, v2/"),
         ("many/", KEYS, "it is a folder that contains 00000.npz, 00001.npz, 00002.npz and more"),
         ("mnist/zzzz", KEYS, "its folder contains mnist/test.npz, mnist/train.npz"),
-        ("zzzz", KEYS, "its folder contains digits.npz, fashion/, many/ and 1 more"),
+        ("zzzz", KEYS, "the bucket contains digits.npz, fashion/, many/ and 1 more"),
         (
             "zzzz/train.npz",
             KEYS,
             "its folder does not exist; the bucket contains digits.npz, fashion/, many/ and 1 more",
         ),
-        ("a/b", [], "its folder is empty"),
+        ("a/b", [], "the bucket is empty"),
     ],
 )
 def test_advice_for_a_missing_key(key: str, keys: list[str], advice: str) -> None:

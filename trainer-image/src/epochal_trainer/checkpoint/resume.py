@@ -170,7 +170,7 @@ def _mismatch(start: Start, found: str, version_changes: str, group: str = varia
     versions = f" Other versions wrote it: {version_changes}." if version_changes else ""
     if not start.own and group == variables.OPTIMIZER:
         message = f"{FIELD}: cannot transfer the optimizer's variables from {start.where}: {found}."
-        advice = "To reset the optimizer, change other arguments in spec.training.optimizer, too"
+        advice = "To reset the optimizer, change an argument other than learning_rate in spec.training.optimizer"
         return bad_spec("InvalidTraining", f"{message}{versions} {advice}")
     if not start.own:
         message = f"{FIELD}: the network must be the one of {start.where}: {found}."

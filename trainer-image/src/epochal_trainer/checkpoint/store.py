@@ -132,8 +132,9 @@ class Store:
             return None
         raise bad_data(
             "CheckpointDamaged",
-            f"all {len(faults)} checkpoints in {self.uri} are damaged; the newest is {faults[0]}. They are kept, and "
-            "the training does not continue. To continue, restore them, or use the image that wrote them, and create a "
+            f"none of the {len(faults)} checkpoints in {self.uri} can be used; the newest is {faults[0]}. They are "
+            "kept, and the training does not continue. To continue, restore them, or use the image that wrote them, "
+            "and create a "
             f"new TrainingJob with {self.uri} in its spec.training.continueFrom.uri; to start from the beginning, "
             "leave continueFrom out",
         )

@@ -90,7 +90,7 @@ def by_progress(report: ExperimentReport) -> list[ReportedTrial]:
 
 
 def parse(content: bytes, metric: str) -> Points:
-    """Return the values of a metric in a history, thinned evenly to at most MOST_POINTS, with the last epoch.
+    """Return the values of a metric in a history, thinned evenly to at most MAX_POINTS, with the last epoch.
 
     Raises:
         ValueError: If the content is not a history, or lacks the metric.

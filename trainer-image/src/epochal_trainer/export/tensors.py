@@ -21,7 +21,7 @@ def inputs_of(model: keras.Model) -> list[TensorSpec]:
     """Return the specs of a model's inputs, named by their input layers.
 
     Raises:
-        Unserved: If the model is not a graph of layers with the batch as first axis.
+        UnsupportedModel: If the model is not a graph of layers with the batch as first axis.
     """
     return input_specs(_check_graph(model).inputs)
 
@@ -30,7 +30,7 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
     """Return the specs of a model's outputs, named by their layers.
 
     Raises:
-        Unserved: As `inputs_of`.
+        UnsupportedModel: As `inputs_of`.
     """
     return output_specs(_check_graph(model).outputs)
 
@@ -47,7 +47,7 @@ def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSp
     """Return the fields of a signature that describe the network of a model.
 
     Raises:
-        Unserved: As `inputs_of`.
+        UnsupportedModel: As `inputs_of`.
     """
     return {
         "inputs": inputs_of(model),

@@ -60,7 +60,7 @@ def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def report_metrics(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
-    """Return the metric values for a report, at most MOST_FIGURES: losses first, then validation, then training.
+    """Return the metric values for a report, at most MAX_METRICS: losses first, then validation, then training.
 
     Args:
         figures: Values by name, see `reported_name`.

@@ -36,7 +36,9 @@ def check_size(data: bytes, uri: str) -> bytes:
         Failure: DamagedData, if the content has more than SMALL_BYTES.
     """
     if len(data) > SMALL_BYTES:
-        raise bad_data("DamagedData", f"{uri} is too large: it has more than {SMALL_BYTES:,} bytes; store it again")
+        raise bad_data(
+            "DamagedData", f"{uri} is too large: it has more than {SMALL_BYTES:,} bytes; check which program wrote it"
+        )
     return data
 
 

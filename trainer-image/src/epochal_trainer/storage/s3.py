@@ -275,9 +275,9 @@ class S3Bucket:
             self._request("write", key, send)
             writes += 1
             if not self._has_content(key, size, etag, opened):
-                times = "write" if writes == 1 else f"{writes} writes"
+                times = "the write" if writes == 1 else f"{writes} writes"
                 message = (
-                    f"{self.uri(key)} at {self.endpoint} has other content than the {size:,} bytes of {times}: check "
+                    f"{self.uri(key)} at {self.endpoint} does not have the {size:,} bytes of {times}: check "
                     "that no other program writes there, and that the service is healthy"
                 )
                 raise ContentDiffers("ResultsNotWritable", message, ExitCode.REFUSED)

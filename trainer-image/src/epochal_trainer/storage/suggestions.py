@@ -42,10 +42,10 @@ def suggest_key(key: str, entries: Entries) -> str:
         return f"did you mean {' or '.join(matches)}?"
     folder = key.rpartition("/")[0]
     if names := entries(f"{folder}/" if folder else ""):
-        return f"its folder contains {format_names(names)}"
+        return f"{'its folder' if folder else 'the bucket'} contains {format_names(names)}"
     if folder and (names := entries("")):
         return f"its folder does not exist; the bucket contains {format_names(names)}"
-    return "its folder is empty"
+    return "the bucket is empty"
 
 
 def entries_in(key: str, entries: Entries) -> list[str]:

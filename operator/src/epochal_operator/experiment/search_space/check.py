@@ -53,11 +53,12 @@ def _path_faults(space: Space, template: Mapping[str, Any], places: dict[str, pa
             try:
                 place = paths.resolve(template, path, names)
             except paths.PathNotFound as error:
-                yield f"{where} does not exist: {error}"
+                yield f"{where} is invalid: {error}"
                 continue
             for other, other_path, other_place in resolved:
                 if place.renames(other_place) or other_place.renames(place):
-                    yield f"{where} conflicts with path {other_path}: one changes the name that the other uses"
+                    cause = "one changes the name that the other uses"
+                    yield f"{where} conflicts with path {other_path}: {cause}. Search only one of them"
                 elif place.overlaps(other_place) and not _are_exclusive(space, parameter, other):
                     relation = "equals" if place.steps == other_place.steps else "overlaps"
                     yield f"{where} {relation} path {other_path} of parameter {other.name}: remove one path"

@@ -174,9 +174,10 @@ def _out_of_memory_message(pod: Object) -> str:
     termination = _termination(pod)
     peak = termination.report.peak_memory if termination and termination.report else None
     peak_text = f", and its last measured use was {_size_text(peak)}" if peak else ""
-    start_text = "" if termination else f" A trainer needs {_size_text(LEAST_MEMORY)} before it reads any data."
-    position = _position_text(pod)
-    return f"The trainer was killed{position}, because it used too much memory: {limit_text}{peak_text}.{start_text}"
+    message = f"The trainer was killed{_position_text(pod)}, because it used too much memory: {limit_text}{peak_text}."
+    if termination:
+        return message
+    return f"{message} It was killed at its start. A trainer needs {_size_text(LEAST_MEMORY)} before it reads any data."
 
 
 def _disruption(pod: Object) -> StatusCause | None:

@@ -66,7 +66,7 @@ class ReporterAccess:
             owner = None
         if owner is None:
             _log.warning(
-                "refusing a report: pod %s in namespace %s does not belong to a TrainingJob",
+                "refusing a report: pod %s in namespace %s does not exist or does not belong to a TrainingJob",
                 identity.pod_name,
                 identity.namespace,
             )

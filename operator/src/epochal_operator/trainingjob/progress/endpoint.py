@@ -44,7 +44,7 @@ RESPONSE_TIMEOUT_SECONDS = 30.0
 MAX_RETRY_SECONDS = 15.0
 """Maximum delay of a trainer in seconds. An older trainer also delays its report of an epoch's end."""
 UNAVAILABLE_RETRY_SECONDS = 2
-"""Retry delay in seconds after the API server did not answer."""
+"""Retry delay in seconds after a failed request to the API server."""
 MAX_ATTEMPTS = 5
 """Attempts to update an object that changes between read and write."""
 MAX_INVALID_FIELDS = 5
@@ -146,11 +146,11 @@ class ProgressEndpoint:
             except Refusal as refusal:
                 response = _refusal_response(refusal)
             except (ApiError, TimeoutError) as error:
-                _log.warning(
-                    "cannot apply a report, because the API server did not answer: %s", error or type(error).__name__
-                )
+                _log.warning("cannot apply a report: %s", error or type(error).__name__)
                 response = _refusal_response(
-                    Refusal(503, "the API server did not answer: try again", UNAVAILABLE_RETRY_SECONDS)
+                    Refusal(
+                        503, "the operator's request to the API server failed: try again", UNAVAILABLE_RETRY_SECONDS
+                    )
                 )
         self._metrics.progress_reports.labels(str(response.status)).inc()
         return response
@@ -182,7 +182,9 @@ class ProgressEndpoint:
                     "finish_after_epoch": reached_epoch(status.progress) if finish else None,
                 }
                 if not is_newer(report, status):
-                    answer = ReportResponse(message="ignored: the status has a newer report")
+                    answer = ReportResponse(
+                        message="ignored: the TrainingJob has ended, or its status has a newer report"
+                    )
                     return answer.model_copy(update=finish_fields)
                 await self._kube.apply_status(
                     TRAINING_JOBS,
@@ -198,7 +200,9 @@ class ProgressEndpoint:
             except NotFound:
                 raise _forbidden_refusal() from None
             except Invalid as error:
-                raise Refusal(422, f"the CRD refuses the status of this report: {error.message[:1024]}") from None
+                raise Refusal(
+                    422, f"the API server refuses the status of this report: {error.message[:1024]}"
+                ) from None
             if (seconds := epoch_seconds(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
             return ReportResponse(message="applied").model_copy(update=finish_fields)
@@ -219,7 +223,7 @@ class ProgressEndpoint:
             refused = True
             raise
         finally:
-            if not refused:  # It was accepted, or the API server did not answer (in time).
+            if not refused:  # It was accepted, or the request to the API server failed.
                 self._failures.refund(address)
 
     async def _identify(self, token: str | None, namespace: str, name: str) -> tuple[str, Owner]:

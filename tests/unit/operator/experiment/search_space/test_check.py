@@ -44,7 +44,7 @@ def test_a_valid_space() -> None:
     ],
 )
 def test_a_path_that_does_not_exist(path: str, message: str) -> None:
-    assert faults(at(path)) == [f"parameter one: path {path} does not exist: {message}"]
+    assert faults(at(path)) == [f"parameter one: path {path} is invalid: {message}"]
 
 
 BATCH = {"name": "batch", "paths": ["training.batchSize"], "values": ["16", "32"]}

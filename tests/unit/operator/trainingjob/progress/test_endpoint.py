@@ -341,7 +341,7 @@ async def test_next_report_needs_only_the_training_job(cluster: Cluster, client:
 async def test_older_report_is_ignored(cluster: Cluster, client: Client, status: Any) -> None:
     cluster.job = job(status)
     code, message, _ = await client.send()
-    assert (code, message) == (200, "ignored: the status has a newer report")
+    assert (code, message) == (200, "ignored: the TrainingJob has ended, or its status has a newer report")
     assert cluster.applied == []
 
 
@@ -575,7 +575,7 @@ async def test_error_of_the_api_server_is_a_503(
         cluster.errors = [error]
         code, message, answer = await client.send()
         assert (code, answer.headers["Retry-After"]) == (503, "2")
-        assert message == "the API server did not answer: try again"
+        assert message == "the operator's request to the API server failed: try again"
         cluster.asked.clear()
         await client.send()
     assert str(error) in caplog.text
@@ -591,7 +591,7 @@ async def test_status_that_the_api_server_refuses_is_a_422(cluster: Cluster, cli
     await client.send()
     cluster.errors = [Invalid(422, "Invalid", "status.metrics: Too long")]
     code, message, _ = await client.send(REPORT | {"sequence": 8})
-    assert (code, message) == (422, "the CRD refuses the status of this report: status.metrics: Too long")
+    assert (code, message) == (422, "the API server refuses the status of this report: status.metrics: Too long")
 
 
 async def test_tokens_are_not_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -50,6 +50,7 @@ def test_unknown_format(source: Callable[[bytes], DataFile], content: bytes, loo
     [
         ("iris", b"5.1,3.5,1\n", '","'),
         ("sets/iris.csv", b"5.1,3.5,1\n", '","'),
+        ("sets/long.csv", b"-0.123456,1\n", '","'),
         ("sets/iris.csv", b"sepal,petal,class\n", '",", skiprows=1'),
         ("iris.TXT", "größe;art\n".encode(), '";", skiprows=1'),
         ("iris.data", b"-1\t2\n", r'"\t"'),

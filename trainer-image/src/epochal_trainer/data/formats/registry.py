@@ -83,12 +83,11 @@ def detect_format(file: DataFile, expected: str) -> str:
         if expected in ("auto", name) and known.matches(head):
             return name
     must = f"{join_or(FORMATS)}, each plain or gzipped" if expected == "auto" else f"{expected} (spec.data.format)"
-    head = head[:MAX_SHOWN]
     found = next((other for magic, other in UNSUPPORTED_FORMATS.items() if head.startswith(magic)), None)
     advice = ""
     if found is None and _is_table(file.name, head):
         found, advice = "CSV", f". {_table_advice(file.name, head)}"
-    found = found or f"a file that begins with {head!r}"
+    found = found or f"a file that begins with {head[:MAX_SHOWN]!r}"
     raise bad_data("UnknownFormat", f"{file.name} looks like {found}: it must be {must}{advice}")
 
 
