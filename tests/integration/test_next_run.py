@@ -171,7 +171,7 @@ def test_damaged_checkpoints_end_the_run_and_are_kept(
         path.write_bytes(path.read_bytes()[:-1])
     before = files(results(folder) / "checkpoints")
     assert train_job(folder, callbacks=[NEVER_BETTER]) == 65
-    assert f"CheckpointDamaged: there are {len(damaged)} checkpoints in " in capsys.readouterr().out
+    assert f"CheckpointDamaged: none of the {len(damaged)} checkpoints in " in capsys.readouterr().out
     assert files(results(folder) / "checkpoints") == before
 
 

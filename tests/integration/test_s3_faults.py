@@ -391,7 +391,7 @@ def test_a_service_that_damages_every_upload_fails(bucket: S3Bucket, service: Se
         bucket.put("a", b"content")
     assert caught.value.reason == "ResultsNotWritable"
     service.damage = lambda content: content[:-1]
-    with pytest.raises(Failure, match=r"has other content than the 7 bytes"):
+    with pytest.raises(Failure, match=r"does not have the 7 bytes"):
         bucket.put("a", b"content")
 
 
