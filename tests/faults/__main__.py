@@ -10,7 +10,7 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
-from tests.faults import of_cluster, of_operator, of_storage, of_trainer, of_users, searches
+from tests.faults import of_cluster, of_operator, of_storage, of_trainer, of_users, searches, upgrade
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
 from tests.faults.searches import SEARCHES, Tried, measure_searches
@@ -26,6 +26,7 @@ SCENARIOS: tuple[Tryable, ...] = (
     *of_storage.SCENARIOS,
     *of_operator.SCENARIOS,
     *of_users.SCENARIOS,
+    *upgrade.SCENARIOS,
 )
 
 LEGEND = """\
