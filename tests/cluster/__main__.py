@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     build = command("images", cluster.build_images, "build the project's images and load them into the cluster")
     build.add_argument("names", nargs="*", metavar="|".join(images.PROJECT), help="which ones; all if none is named")
+    single = command(
+        "build-commit", cluster.build_commit, "build the images of a commit, and print where its files are"
+    )
+    single.add_argument("commit", help="a full commit id")
     single = command("image-id", cluster.image_id, "print the identity of a loaded image")
     single.add_argument("name", choices=images.PROJECT)
     single = command("program", cluster.program, "build a program, such as helm, if need be, and print its path")

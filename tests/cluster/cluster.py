@@ -82,6 +82,17 @@ def build_images(names: list[str]) -> None:
             images.release()
 
 
+def build_commit(commit: str) -> None:
+    """Builds the project's images as of a commit, tagged with it, and prints the folder with its files."""
+    _require_cluster()
+    with _alone():
+        try:
+            folder = images.build_commit(commit)
+        finally:
+            images.release()
+    print(folder)
+
+
 def program(name: str) -> None:
     """Builds a program if need be, and prints its path."""
     module = binaries.named(name)

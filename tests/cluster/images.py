@@ -27,6 +27,8 @@ ON_DEMAND = {
 }
 """Images that the project does not need: a test that needs one builds it."""
 
+COMMITS = CACHE / "commits"
+"""The files of former commits, such as the last release, which tests upgrade from."""
 STORE = CACHE / "buildah"
 RUN = Path("/run/epochal-buildah")
 BUILDAH = ("buildah", f"--root={STORE}", f"--runroot={RUN}", "--storage-driver=overlay")
@@ -62,11 +64,36 @@ def build_project(name: str) -> None:
     build(reference, dockerfile)
 
 
-def build(reference: str, dockerfile: Path) -> None:
-    """Builds an image from a Dockerfile with the checkout as its context, and loads it into the cluster."""
+def build_commit(commit: str) -> Path:
+    """Build the project's images as of a commit, tagged with it, and load them into the cluster.
+
+    Args:
+        commit: The commit; the checkout's repository must contain it.
+
+    Returns:
+        The folder with the files of that commit.
+    """
+    folder = COMMITS / commit
+    if not folder.exists():
+        COMMITS.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=COMMITS, prefix="new-") as new:
+            archive, files = Path(new) / "files.tar", Path(new) / "files"
+            call("git", "-C", CHECKOUT, "archive", f"--output={archive}", commit)
+            files.mkdir()
+            call("tar", "--extract", f"--file={archive}", f"--directory={files}")
+            files.rename(folder)
+    for reference, dockerfile in PROJECT.values():
+        tagged = f"{reference.rpartition(':')[0]}:{commit}"
+        if not containers.has_image(tagged):
+            build(tagged, folder / dockerfile.relative_to(CHECKOUT), folder)
+    return folder
+
+
+def build(reference: str, dockerfile: Path, context: Path = CHECKOUT) -> None:
+    """Builds an image from a Dockerfile, and loads it into the cluster."""
     _ensure_base()
     with step(f"build {reference}"):
-        _build(reference, dockerfile=dockerfile.read_text(), context=CHECKOUT, arguments={"BASE": BASE})
+        _build(reference, dockerfile=dockerfile.read_text(), context=context, arguments={"BASE": BASE})
     if containers.image_id(reference) == _image_id(reference):
         console.print(f"  {reference} has not changed")
     else:

@@ -10,7 +10,15 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
-from tests.faults import cluster_faults, operator_faults, search_scenarios, storage_faults, trainer_faults, user_faults
+from tests.faults import (
+    cluster_faults,
+    operator_faults,
+    search_scenarios,
+    storage_faults,
+    trainer_faults,
+    upgrade,
+    user_faults,
+)
 from tests.faults.measure import bed, measure, say
 from tests.faults.scenario import Tryable, slug
 from tests.faults.search_scenarios import SEARCHES, SearchScenario, measure_searches
@@ -26,6 +34,7 @@ SCENARIOS: tuple[Tryable, ...] = (
     *storage_faults.SCENARIOS,
     *operator_faults.SCENARIOS,
     *user_faults.SCENARIOS,
+    *upgrade.SCENARIOS,
 )
 
 LEGEND = """\

@@ -1,0 +1,170 @@
+"""An upgrade from the last release to this checkout, and the rollback, while all three kinds run."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from epochal_operator.experiment.ledger.encoding import decode
+from epochal_operator.experiment.ledger.events import Finished
+
+from tests.faults import node
+from tests.faults.disturbed_search import Search, learning
+from tests.faults.disturbed_training import Bed, Cost, Training
+from tests.faults.scenario import Outcome, Trial, slug
+from tests.faults.serving.bed import bed as serving_bed
+from tests.faults.serving.scenario import broken_promises
+from tests.kit import operator
+from tests.kit.kubectl import get, wait
+
+ROOT = Path(__file__).parents[2]
+RELEASED = ROOT / "tests" / "released"
+"""The version and the commit of the last release."""
+EPOCHS = 300
+"""So many that the training outlasts the upgrade and the rollback."""
+TRIALS = 16
+"""So many that the search outlasts them, too."""
+BUILD_SECONDS = 1800
+HELM_SECONDS = 180
+PROGRESS_SECONDS = 150
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release.
+
+    Args:
+        version: Its version.
+        commit: Its commit.
+    """
+
+    version: str
+    commit: str
+
+
+def last_release() -> Release:
+    """Return the last release, as tests/released names it."""
+    return Release(*RELEASED.read_text().split())
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """`helm upgrade` from the last release to this checkout, then `helm rollback`.
+
+    Args:
+        name: The row of the table.
+        alone: Whether nothing else may run meanwhile.
+    """
+
+    name: str = "helm upgrade from the last release, then helm rollback"
+    alone: bool = True
+
+    def trials(self) -> list[Trial]:
+        """Return the trial: a training, a search and a server through both."""
+        return [Trial(slug(self.name), 2, self._run)]
+
+    def _run(self, bed: Bed) -> Outcome:
+        reference = bed.reference(EPOCHS)
+        with (
+            _installed(last_release()),
+            serving_bed(f"{bed.namespace.name}-upgrade") as serving,
+            bed.train("upgraded", epochs=EPOCHS) as training,
+        ):
+            search = Search(bed, "upgraded-search")
+            search.apply(learning(search.name, maxTrials=TRIALS))
+            training.wait_part(0.02)
+            _wait_trials(search, 1)
+            servers = serving.server.started()
+            wrong = []
+            with serving.load() as load:
+                _upgrade_to_checkout()
+                wrong += _stalled(training, search, "helm upgrade")
+                _helm("rollback", "epochal", "--wait")
+                wrong += _stalled(training, search, "helm rollback")
+            wrong += broken_promises(load.asked)
+            if (now := serving.server.started()) != servers:
+                wrong.append(f"the server's containers changed from {servers} to {now}")
+            differences = training.results().differences(reference)
+            if len(training.observer.runs) != 1:
+                wrong.append(f"{training.name} had {len(training.observer.runs)} trainers")
+            wrong += search.left().faults()
+        wrong += [fault for fault in bed.audit.faults if fault.startswith("upgraded")]
+        return Outcome((Cost(until=0.0),) * 2, tuple(differences), tuple(wrong))
+
+
+@contextmanager
+def _installed(release: Release) -> Iterator[None]:
+    """Install a release in place of the checkout, which is installed again in the end."""
+    values = json.loads(_helm("get", "values", "epochal", "--output", "json"))
+    # The cluster's network has no package index.
+    build = ("nsenter", "--net=/proc/1/ns/net", sys.executable, "tests/cluster", "build-commit", release.commit)
+    chart = Path(node.in_host(*build, timeout=BUILD_SECONDS).strip().splitlines()[-1]) / "charts" / "epochal"
+    tags = [f"{image}.tag={release.commit}" for image in ("image", "trainerImage", "serverImage")]
+    try:
+        _install(chart, *(option for tag in tags for option in ("--set", tag)))
+        yield
+    finally:
+        _install(ROOT / "charts" / "epochal", "--set-json", f"podAnnotations={json.dumps(values['podAnnotations'])}")
+
+
+def _upgrade_to_checkout() -> None:
+    """Upgrade as a user does: with the chart and the images of the checkout."""
+    before = _operator_image()
+    _install(ROOT / "charts" / "epochal")
+    assert _operator_image() != before, f"helm upgrade left the operator's image {before}"
+
+
+def _operator_image() -> str:
+    deployment = get("deployment", "epochal", namespace=operator.NAMESPACE)
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def _install(chart: Path, *options: str) -> None:
+    values = str(ROOT / "tests" / "cluster" / "values.yaml")
+    _helm("upgrade", "epochal", str(chart), "--wait", "--values", values, *options)
+
+
+def _helm(*arguments: str) -> str:
+    command = ["helm", "--namespace", operator.NAMESPACE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HELM_SECONDS, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout
+
+
+def _stalled(training: Training, search: Search, cause: str) -> list[str]:
+    """Return which of the two makes no progress after a change of the operator; empty if both do."""
+    wrong = []
+    epoch, trials = _epoch(training), _finished(search)
+    try:
+        wait("a report", lambda: _epoch(training) > epoch, seconds=PROGRESS_SECONDS)
+    except TimeoutError:
+        wrong.append(f"no report of {training.name} arrived for {PROGRESS_SECONDS} s after {cause}")
+    if training.namespace.status(training.name)["state"] != "Running":
+        wrong.append(f"{training.name} ended before {cause} had finished; raise EPOCHS")
+    try:
+        _wait_trials(search, trials + 1)
+    except TimeoutError:
+        wrong.append(f"no trial of {search.name} finished for {PROGRESS_SECONDS} s after {cause}")
+    return wrong
+
+
+def _wait_trials(search: Search, count: int) -> None:
+    wait(f"{count} finished rungs", lambda: _finished(search) >= count, seconds=PROGRESS_SECONDS)
+
+
+def _epoch(training: Training) -> int:
+    return int(training.namespace.status(training.name).get("progress", {}).get("epoch", 0))
+
+
+def _finished(search: Search) -> int:
+    """Return how many rungs the ledger calls finished; 0 before there is a ledger."""
+    if not search.status():
+        return 0
+    ledger = get("experimentledger", search.name, namespace=search.namespace.name)
+    return sum(isinstance(event, Finished) for event in decode(ledger["data"]))
+
+
+SCENARIOS = (Upgrade(),)
