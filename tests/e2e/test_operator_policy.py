@@ -158,11 +158,11 @@ def test_the_job_of_a_training_job_is_admitted(namespace: Namespace, job: Object
         (lambda job: container(job).pop("securityContext"), f"{CONTAINERS}: must have a securityContext"),
         (
             lambda job: pod(job)["containers"].append(container(job) | {"name": "two"}),
-            f"{POD}: must have one container",
+            f"{POD}: must have exactly one container",
         ),
         (
             lambda job: pod(job).update(initContainers=[container(job) | {"name": "two"}]),
-            f"{POD}: must have one container",
+            f"{POD}: must have exactly one container",
         ),
         (on_container(ports=[{"containerPort": 80, "hostPort": 80}]), f"{CONTAINERS}: must set nothing but"),
         (on_container(envFrom=[{"secretRef": {"name": "any"}}]), f"{CONTAINERS}: must set nothing but"),
