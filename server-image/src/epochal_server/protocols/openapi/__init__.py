@@ -49,6 +49,7 @@ def document(model: Model) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": common["securitySchemes"],
+            # Central for all protocols, like `_values`: `error` in a template names one of the two bodies of errors.
             "responses": {
                 f"{error}{status}": {"description": text, "content": _json({"$ref": f"#/components/schemas/{error}"})}
                 for error in ("Error", "WatsonError")
@@ -101,7 +102,10 @@ def _description(model: Model) -> str:
 
 
 def _values(model: Model) -> dict[str, Any]:
-    """Return the values of the templates for a model."""
+    """Return the values for `$NAME` in the templates, except that of photographs.
+
+    They are in one place for all protocols, because the protocols share shapes and examples.
+    """
     inputs, outputs = list(model.inputs.values()), list(model.outputs.values())
     single = len(inputs) == 1
     small = sum(math.prod(_shape(tensor)) for tensor in inputs) <= MAX_VALUES
