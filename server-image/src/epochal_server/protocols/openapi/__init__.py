@@ -76,7 +76,7 @@ def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict
 
 
 def _fill_in(part: Any, values: dict[str, Any], model: Model) -> Any:
-    """Return a part of a template with the model's name, version and values. A field whose value is None is removed."""
+    """Return a part of a template with the model's name, version and values. Fields with the value None are removed."""
     if isinstance(part, dict):
         fields = {name: _fill_in(value, values, model) for name, value in part.items()}
         return {name: value for name, value in fields.items() if value is not None}
