@@ -212,7 +212,7 @@ class Server:
         return Listener(routes, request_middleware(self._request_log, self._admission), self._connections, fast_path)
 
     def _background_tasks(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """Return the coroutines that run in the background while the server serves."""
+        """Return the tasks that write the access log, close idle connections, and reload keys and certificate."""
         tasks = [self._access_log.run(), self._connections.run()]
         if self._keys is not None:
             tasks.append(self._keys.run())

@@ -32,7 +32,7 @@ class WorkerPool:
         with self._admission.waiting_request():
             return await self._done(function, *args, **kwargs)
 
-    async def alone(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_exclusively(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a function that takes much memory. Only one such function runs at a time.
 
         Parsed JSON may take forty times its bytes. A picture of a thousand bytes may take a quarter of a GiB. There is
@@ -42,10 +42,10 @@ class WorkerPool:
             async with self._turn:
                 return await self._done(function, *args, **kwargs)
 
-    async def admitted(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run_for_answer(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the result of a function for a request that the model has answered, such as encoding a large answer.
 
-        It runs in turn with functions of `alone`, and counts as waiting, but is never refused.
+        It runs in turn with functions of `run_exclusively`, and counts as waiting, but is never refused.
         """
         self._admission.waiting += 1
         try:

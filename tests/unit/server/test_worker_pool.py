@@ -24,7 +24,7 @@ async def test_a_started_function_counts_until_its_end() -> None:
     with ThreadPoolExecutor(1) as pool:
         work = WorkerPool(pool, admission, 1)
 
-        first = asyncio.create_task(work.alone(takes_long))
+        first = asyncio.create_task(work.run_exclusively(takes_long))
         await asyncio.to_thread(began.wait, 10)
         second = asyncio.create_task(work(print))
         await asyncio.sleep(0)
@@ -45,11 +45,11 @@ async def test_an_admitted_request_is_not_refused_but_waits_for_its_turn() -> No
     admission = AdmissionControl(1, 1000)
     with ThreadPoolExecutor(2) as pool:
         work = WorkerPool(pool, admission, 2)
-        first = asyncio.create_task(work.alone(proceed.wait, 10))
+        first = asyncio.create_task(work.run_exclusively(proceed.wait, 10))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
-            await work.alone(print)
-        second = asyncio.create_task(work.admitted(proceed.is_set))
+            await work.run_exclusively(print)
+        second = asyncio.create_task(work.run_for_answer(proceed.is_set))
         await asyncio.sleep(0.01)
         assert (admission.waiting, second.done()) == (2, False)
         proceed.set()
@@ -78,11 +78,11 @@ async def test_a_function_that_waits_for_its_turn_counts_as_waiting() -> None:
     admission = AdmissionControl(3, 1000)
     with ThreadPoolExecutor(4) as pool:
         work = WorkerPool(pool, admission, 4)
-        asked = [asyncio.create_task(work.alone(takes_memory)) for _ in range(3)]
+        asked = [asyncio.create_task(work.run_exclusively(takes_memory)) for _ in range(3)]
         await asyncio.sleep(0)
         assert admission.waiting == 3
         with pytest.raises(Busy, match="3 requests are waiting"):
-            await work.alone(takes_memory)
+            await work.run_exclusively(takes_memory)
         proceed.set()
         assert await asyncio.gather(*asked) == [1, 1, 1]
 

@@ -1,4 +1,4 @@
-"""A connection whose requests aiohttp handles: one at a time, with a limit for their heads."""
+"""A connection that passes requests to aiohttp: one at a time, with a limit for their heads."""
 
 import asyncio
 from collections.abc import Callable

@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         return not self.busy and self.head_since is None and not self.has_incomplete_body
 
     def _handle(self, data: bytes) -> None:
-        """Handle bytes of the next request."""
+        """Handle bytes of the next request. Subclasses implement this."""
         raise NotImplementedError
 
     def _hold(self, data: bytes) -> None:

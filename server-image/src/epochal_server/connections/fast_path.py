@@ -100,7 +100,7 @@ class FastRequest:
             self.reservation.add_answer(size)
             if size > INLINE_ANSWER_BYTES:
                 self.encoding = asyncio.ensure_future(
-                    self.connection.path.workers.admitted(self.decoded.encode, answer)
+                    self.connection.path.workers.run_for_answer(self.decoded.encode, answer)
                 )
                 self.encoding.add_done_callback(self._encoded)
                 return

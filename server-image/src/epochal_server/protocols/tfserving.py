@@ -22,7 +22,7 @@ from epochal_server.refusals import Invalid
 TENSORFLOW = "tensorflow"
 SIGNATURE_NAME = "serving_default"
 BASE64 = "b64"
-ROOTS = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{version:[^/:]+}")
+URL_PREFIXES = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{version:[^/:]+}")
 
 
 def protocol(model: Model) -> Protocol:
@@ -34,10 +34,10 @@ def protocol(model: Model) -> Protocol:
         return Decoded(inputs, memory_factor, partial(encode, rows))
 
     return Protocol(
-        [Endpoint([f"{root}:predict" for root in ROOTS], lambda _: TENSORFLOW, decoded)],
+        [Endpoint([f"{prefix}:predict" for prefix in URL_PREFIXES], lambda _: TENSORFLOW, decoded)],
         [
-            *(Document(root, TENSORFLOW, partial(status, model)) for root in ROOTS),
-            *(Document(f"{root}/metadata", TENSORFLOW, lambda _: metadata(model)) for root in ROOTS),
+            *(Document(prefix, TENSORFLOW, partial(status, model)) for prefix in URL_PREFIXES),
+            *(Document(f"{prefix}/metadata", TENSORFLOW, lambda _: metadata(model)) for prefix in URL_PREFIXES),
         ],
     )
 

@@ -23,7 +23,7 @@ from epochal_server.refusals import NotReady
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 V2, BINARY = "v2", "v2-binary"
 BYTES = "application/octet-stream"
-ROOTS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+URL_PREFIXES = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
 def protocol(model: Model) -> Protocol:
@@ -58,7 +58,7 @@ def protocol(model: Model) -> Protocol:
     return Protocol(
         [
             Endpoint(
-                paths=[f"{root}/infer" for root in ROOTS],
+                paths=[f"{prefix}/infer" for prefix in URL_PREFIXES],
                 protocol=lambda headers: BINARY if HEADER_LENGTH in headers else V2,
                 decode=decode,
                 fast=True,
@@ -67,8 +67,8 @@ def protocol(model: Model) -> Protocol:
         [
             *(Document(path, V2, server, needs_key=False) for path in ("/v2", "/v2/")),
             Document("/v2/repository/index", V2, index, method="POST"),
-            *(Document(root, V2, metadata) for root in ROOTS),
-            *(Document(f"{root}/ready", V2, ready) for root in ROOTS),
+            *(Document(prefix, V2, metadata) for prefix in URL_PREFIXES),
+            *(Document(f"{prefix}/ready", V2, ready) for prefix in URL_PREFIXES),
         ],
     )
 

@@ -34,7 +34,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class BinaryInput:
-    """An input whose array follows the JSON as bytes."""
+    """An input with its array as bytes after the JSON."""
 
     tensor: Tensor
     where: str

@@ -29,7 +29,7 @@ LIST_VALUES = 16
 """Number of values that take as long to encode as the list of a row itself."""
 MAX_ENTRIES = 1000
 """Maximum number of entries of input_data. Each entry takes as long as a hundred numbers, and a kilobyte of memory."""
-ROOTS = ("/ml", "")
+URL_PREFIXES = ("/ml", "")
 """Prefixes of version 4. The API had no prefix in its first years, and old clients still send none."""
 INSTANCE = "/v3/wml_instances/{instance}"
 ERROR_CODES = MappingProxyType(
@@ -76,7 +76,7 @@ def protocol(model: Model) -> Protocol:
     def v3(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
         return Decoded(decode_v3(body, model).inputs, memory_factor, partial(encode_v3, model))
 
-    v4_paths = [f"{root}/v4/deployments/{{name}}/predictions" for root in ROOTS]
+    v4_paths = [f"{prefix}/v4/deployments/{{name}}/predictions" for prefix in URL_PREFIXES]
     v3_paths = [f"{INSTANCE}/{of}deployments/{{name}}/online" for of in ("", "published_models/{of}/")]
     return Protocol(
         [

@@ -16,14 +16,14 @@ async def _at_once() -> None:
 def health_routes(
     ready: Callable[[], str | None],
     alive: Callable[[], str | None],
-    settled: Callable[[], Awaitable[None]] = _at_once,
+    wait_for_readiness: Callable[[], Awaitable[None]] = _at_once,
 ) -> list[web.RouteDef]:
     """Return the routes of Open Inference for liveness and readiness.
 
     Args:
         ready: Returns the reason why the server should get no requests, or None if it is ready.
         alive: Returns the reason why the server needs a restart, or None if it is healthy.
-        settled: Waits a moment if the readiness is about to change.
+        wait_for_readiness: Waits a moment if the readiness is about to change.
     """
 
     def probe(name: str, check: Callable[[], str | None], wait: Callable[[], Awaitable[None]]) -> Handler:
@@ -39,5 +39,5 @@ def health_routes(
 
     return [
         web.get("/v2/health/live", probe("live", alive, _at_once)),
-        web.get("/v2/health/ready", probe("ready", ready, settled)),
+        web.get("/v2/health/ready", probe("ready", ready, wait_for_readiness)),
     ]

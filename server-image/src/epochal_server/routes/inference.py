@@ -15,7 +15,7 @@ from epochal_server.routes.service import (
     Service,
     answer,
     compute,
-    encode_in_turn,
+    encode_answer,
     json_answer,
     read_body,
     refusal,
@@ -46,7 +46,7 @@ def _infer(service: Service, endpoint: Endpoint) -> Handler:
             decoded = await _decode(request, service, endpoint)
             outputs = await compute(request, service, decoded.inputs, decoded.memory_factor)
             size = decoded.memory_factor * bytes_of(outputs)
-            encoded = await encode_in_turn(service, size, decoded.encode, outputs)
+            encoded = await encode_answer(service, size, decoded.encode, outputs)
         except Refused as refused:
             return refusal(refused, endpoint.encode_error)
         return answer(encoded.content, encoded.headers, content_type=encoded.content_type)
@@ -73,7 +73,7 @@ async def _decode(request: web.Request, service: Service, endpoint: Endpoint) ->
     """Return the decoded request. A large body is decoded in a thread."""
     body = await read_body(request, service)
     decode = partial(endpoint.decode, body, request.headers, request.query)
-    return decode() if len(body) <= INLINE_BYTES else await service.workers.alone(_without_collection, decode)
+    return decode() if len(body) <= INLINE_BYTES else await service.workers.run_exclusively(_without_collection, decode)
 
 
 def _without_collection(decode: Callable[[], Decoded]) -> Decoded:

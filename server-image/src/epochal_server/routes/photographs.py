@@ -22,7 +22,7 @@ from epochal_server.routes.service import (
     Service,
     answer,
     compute,
-    encode_in_turn,
+    encode_answer,
     json_answer,
     read_body,
     with_protocol,
@@ -53,20 +53,20 @@ def routes(service: Service) -> list[web.RouteDef]:
         if content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers[hdrs.CONTENT_TYPE], MAX_FILES)
             answers, size = await _predict_files(request, service, files, options)
-            return await encode_in_turn(service, size, json_answer, {"photographs": answers})
+            return await encode_answer(service, size, json_answer, {"photographs": answers})
         images = await _images(service, body, options)
         if options.show and PNG in request.headers.get("Accept", "") and len(images) == 1:
             size = photographs.shown_bytes(images)
-            return answer(await encode_in_turn(service, size, png, images[0]), content_type=PNG)
+            return answer(await encode_answer(service, size, png, images[0]), content_type=PNG)
         predictions, size = await _predictions(request, service, images, options)
-        return await encode_in_turn(service, size, json_answer, photographs.answer(predictions, options))
+        return await encode_answer(service, size, json_answer, photographs.answer(predictions, options))
 
     return [web.post("/predict", with_protocol(PHOTOGRAPHS, predict))]
 
 
 async def _images(service: Service, data: bytes, options: Options) -> list[ModelImage]:
     """Return the model images of a photograph. A photograph that takes much memory is decoded while no other is."""
-    run = service.workers.alone if await service.workers(is_large, data, service.model) else service.workers
+    run = service.workers.run_exclusively if await service.workers(is_large, data, service.model) else service.workers
     return await run(preprocess, data, service.model, several=options.several, fit=options.fit)
 
 
@@ -83,7 +83,7 @@ async def _predictions(
     shown = photographs.shown_bytes(images) if options.show else 0
     outputs = await compute(request, service, inputs(images, model), memory_factor, earlier_bytes + shown)
     size = shown + memory_factor * bytes_of(outputs)
-    return await encode_in_turn(service, size, photographs.predictions, images, outputs, model, options), size
+    return await encode_answer(service, size, photographs.predictions, images, outputs, model, options), size
 
 
 async def _predict_files(

@@ -104,8 +104,8 @@ async def compute(
     return outputs
 
 
-async def encode_in_turn(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def encode_answer(service: Service, size: int, encode: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Return the encoded answer. A large answer, of `size` bytes with its response, is encoded in a thread."""
     if size <= INLINE_ANSWER_BYTES:
         return encode(*args, **kwargs)
-    return await service.workers.admitted(encode, *args, **kwargs)
+    return await service.workers.run_for_answer(encode, *args, **kwargs)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from epochal_server.page.assets import POLICY, assets
+from epochal_server.page.assets import CONTENT_SECURITY_POLICY, assets
 
 PAGES = ("index.html", "docs.html")
 LINK = re.compile(r"""(?:href|src)="([^"]+)"|from "([^"]+)\"""")
@@ -42,9 +42,9 @@ def test_a_script_inserts_no_text_as_html(name: str) -> None:
 
 
 def test_the_policy_allows_no_other_origin() -> None:
-    assert "default-src 'none'" in POLICY
-    assert "unsafe" not in POLICY
-    assert "http" not in POLICY
+    assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+    assert "http" not in CONTENT_SECURITY_POLICY
 
 
 def test_every_file_has_its_own_digest() -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import ClientSession
 from epochal_server.model.model import Arrays
-from epochal_server.page.assets import POLICY, assets
+from epochal_server.page.assets import CONTENT_SECURITY_POLICY, assets
 from epochal_server.protocols.openapi import document
 from epochal_server.routes.page import routes
 
@@ -31,7 +31,7 @@ async def client(*, key: bool = False) -> AsyncIterator[ClientSession]:
 async def test_a_page_needs_no_key_and_has_the_policy(path: str) -> None:
     async with client(key=True) as session, session.get(path) as answer:
         assert answer.status == 200
-        assert answer.headers["Content-Security-Policy"] == POLICY
+        assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert await answer.read()
 

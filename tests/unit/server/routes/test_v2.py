@@ -69,7 +69,7 @@ async def test_large_bodies_are_decoded_alone() -> None:
     threads = list[str]()
 
     class OneAtATime(WorkerPool):
-        async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        async def run_exclusively(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             threads.append(args[0].func.__name__)
             return await self(function, *args, **kwargs)
 
@@ -86,7 +86,7 @@ async def test_a_large_body_is_decoded_without_garbage_collection() -> None:
     collecting = list[bool]()
 
     class Noting(WorkerPool):
-        async def alone(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        async def run_exclusively(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
             def decode() -> Any:
                 collecting.append(gc.isenabled())
                 return args[0]()

@@ -49,6 +49,7 @@ def document(model: Model) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": common["securitySchemes"],
+            # Central for all protocols, like `_values`: `error` in a template names one of the two bodies of errors.
             "responses": {
                 f"{error}{status}": {"description": text, "content": _json({"$ref": f"#/components/schemas/{error}"})}
                 for error in ("Error", "WatsonError")
@@ -75,7 +76,7 @@ def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict
 
 
 def _fill_in(part: Any, values: dict[str, Any], model: Model) -> Any:
-    """Return a part of a template with the model's name, version and values. A field whose value is None is removed."""
+    """Return a part of a template with the model's name, version and values. Fields with the value None are removed."""
     if isinstance(part, dict):
         fields = {name: _fill_in(value, values, model) for name, value in part.items()}
         return {name: value for name, value in fields.items() if value is not None}
@@ -101,7 +102,10 @@ def _description(model: Model) -> str:
 
 
 def _values(model: Model) -> dict[str, Any]:
-    """Return the values of the templates for a model."""
+    """Return the values for `$NAME` in the templates, except that of photographs.
+
+    They are in one place for all protocols, because the protocols share shapes and examples.
+    """
     inputs, outputs = list(model.inputs.values()), list(model.outputs.values())
     single = len(inputs) == 1
     small = sum(math.prod(_shape(tensor)) for tensor in inputs) <= MAX_VALUES
