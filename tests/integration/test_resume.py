@@ -32,7 +32,7 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
-from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.model.compile import compile_model, trial_metrics
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
@@ -139,7 +139,7 @@ def run(
     described_network = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
     model = network.build(described_network, seed=spec.seed, memory=1 << 30, training=spec)
     compile_model(model, spec)
-    check_labels(model, spec, TRAIN.labels)
+    trial_metrics(model, spec, TRAIN.labels)
     scratch.mkdir(exist_ok=True)
     files = Files(scratch, ["callbacks"], scratch / "staging")
     user = [*callbacks.build(spec.callbacks, folder=scratch / "callbacks"), *extra]

@@ -62,7 +62,7 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping = Stopping()
     stopping.listen()
     termination = TerminationMessage()
-    termination.write_advance()
+    termination.write_preliminary()
     redact = Redactor.of_environment()
     try:
         with tempfile.TemporaryDirectory(
@@ -131,7 +131,7 @@ class _Run:
         self.reporter = reporter = Reporter(
             Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
             _endpoint() if self.folders is None else None,
-            keep=self.termination.write_advance,
+            keep=self.termination.write_preliminary,
             memory=cgroups.peak,
             finish=finish,
         )

@@ -9,7 +9,7 @@ from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Position, Snapshot, Start, archive, fit_to_model
 from epochal_trainer.model import network
-from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.model.compile import compile_model, trial_metrics
 
 from tests.unit.trainer.checkpoint.starts import FACTS as ANY
 
@@ -34,7 +34,7 @@ def model() -> keras.Model:
     described = Network.model_validate({"input": {"shape": [3]}, "layers": LAYERS})
     built = network.build(described, seed=spec.seed, memory=1 << 30)
     compile_model(built, spec)
-    check_labels(built, spec, np.zeros(2, "int64"))
+    trial_metrics(built, spec, np.zeros(2, "int64"))
     return built
 
 

@@ -14,14 +14,14 @@ from epochal_api.storage import Data
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.storage import FolderBucket
 
 from tests.unit.trainer.expect import expect_failure
 
 X = np.arange(20 * 3 * 3, dtype="u1").reshape(20, 3, 3)
 Y = np.arange(20, dtype="u1") % 10
-Load = Callable[..., DataSets]
+Load = Callable[..., TrainingData]
 TRAINING = Training.model_validate({"loss": "SparseCategoricalCrossentropy", "seed": 7})
 
 
@@ -34,7 +34,7 @@ def bucket(tmp_path: Path) -> FolderBucket:
 
 @pytest.fixture
 def read(bucket: FolderBucket, tmp_path: Path) -> Load:
-    def call(memory: int | None = 10**6, **data: Any) -> DataSets:
+    def call(memory: int | None = 10**6, **data: Any) -> TrainingData:
         spec = Data.model_validate({"bucket": "any", **data})
         try:
             return load(spec, bucket, tmp_path / "scratch", MemoryBudget(memory), training=TRAINING)

@@ -6,7 +6,7 @@ import pytest
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Facts
-from epochal_trainer.data.samples import ClassNames, DataSets, Samples
+from epochal_trainer.data.samples import ClassNames, Samples, TrainingData
 from epochal_trainer.data.split import split_samples
 from epochal_trainer.model import graph, network
 from epochal_trainer.reporting.history import Epoch
@@ -37,9 +37,9 @@ def spec(**training: Any) -> TrainingJobSpec:
     return TrainingJobSpec.model_validate(document)
 
 
-def sets(labels: Any, weights: Any = None) -> DataSets:
+def sets(labels: Any, weights: Any = None) -> TrainingData:
     whole = Samples(np.zeros((len(labels), 4)), np.asarray(labels), "a.npz[x]", "a.npz[y]", weights)
-    return DataSets(*split_samples(whole, 0.2, training=Training.model_validate({"loss": "mse"})), None, {})
+    return TrainingData(*split_samples(whole, 0.2, training=Training.model_validate({"loss": "mse"})), None, {})
 
 
 def make_checks(**training: Any) -> Checks:

@@ -55,7 +55,7 @@ def evaluate(model: keras.Model, result: TrainingResult, folder: Path) -> tuple[
         evaluated.append((name, digest(model)))
         return {"loss": float(len(evaluated))}
 
-    return models.evaluate_models(model, result, folder=folder, stages=Stages(), evaluate=test), evaluated
+    return models.evaluate_and_save_models(model, result, folder=folder, stages=Stages(), evaluate=test), evaluated
 
 
 def store(saved: list[Model], model: keras.Model, folder: Path) -> list[tuple[str, int, Any]]:

@@ -83,11 +83,7 @@ class Checkpointer:
         self._logged_copies = False
 
     def check(self) -> None:
-        """Check that checkpoints can be written.
-
-        Raises:
-            Failure: If the writer failed. Or RuntimeError, OSError or MemoryError.
-        """
+        """Raise the error that stopped the checkpoint writer, if there is one."""
         self.writer.check()
 
     def due_within(self) -> bool:

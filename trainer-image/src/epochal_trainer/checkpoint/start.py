@@ -85,13 +85,13 @@ def find(
         )
     wants_best = training.continue_from.from_ == "Best"
 
-    def has_same_recipe(facts: Facts) -> bool:
+    def continues_unchanged(facts: Facts) -> bool:
         return facts.recipe == recipe and not wants_best
 
     bucket, folder = open_results(training.continue_from.uri)
     store = Store(bucket, folder, own.scratch)
     try:
-        snapshot = store.newest(lambda state: has_same_recipe(state.facts))
+        snapshot = store.newest(lambda state: continues_unchanged(state.facts))
     except Failure as failure:
         raise Failure(failure.reason, f"{FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
@@ -120,7 +120,7 @@ def find(
     continued = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
     # Without kept weights, the other training's best epoch cannot become the best model of this training.
     has_best = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
-    is_same = has_same_recipe(snapshot.state.facts) and has_best
+    is_same = continues_unchanged(snapshot.state.facts) and has_best
     measured = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
     continued = continued if is_same else continued.incomparable()
     return Start(continued, own=False, where=store.uri, best=model, is_same=is_same, measured=measured)

@@ -135,7 +135,7 @@ class Samples(Dataset):
 
 
 @dataclass(frozen=True)
-class DataSets:
+class TrainingData:
     """The data sets of a training.
 
     Args:

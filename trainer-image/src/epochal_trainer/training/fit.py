@@ -47,7 +47,7 @@ def fit(
     batches = train.shuffled_batches(order)
     validation_data = validation.ordered_batches(training.batch_size) if validation is not None else None
     callback_list = CallbackList(
-        [progress, *callbacks, progress.final_callback],
+        [progress, *callbacks, progress.after_user_callbacks],
         add_history=True,
         model=model,
         verbose=0,
@@ -77,7 +77,7 @@ def fit(
                 for callback in callbacks:
                     if isinstance(callback, KeepAverages):
                         callback.on_epoch_end(finished - 1)
-                progress.final_callback.on_epoch_end(finished - 1)  # takes a checkpoint
+                progress.after_user_callbacks.on_epoch_end(finished - 1)  # takes a checkpoint
             if model.stop_training or progress.stop_if_due():
                 finished = training.epochs
         model.fit(

@@ -52,8 +52,8 @@ class TrainingResult:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model that results from a training.
+class ModelFile:
+    """The file of a model that results from a training. summary.json has the same field names.
 
     Args:
         name: The name of its file.
@@ -69,14 +69,14 @@ class Model:
     test: Mapping[str, float] | None
 
 
-def evaluate_models(
+def evaluate_and_save_models(
     model: keras.Model,
     result: TrainingResult,
     *,
     folder: Path,
     stages: Stages,
     evaluate: Callable[[str], Mapping[str, float] | None],
-) -> list[Model]:
+) -> list[ModelFile]:
     """Evaluate the models of a training, save each as a file, and return them.
 
     Afterwards `model` holds the weights of the last returned model. `evaluate` returns the metric values of the model
@@ -86,11 +86,11 @@ def evaluate_models(
         model.keras, as Keras' fit has left it. Then best.keras, if the best epoch has other weights and was better.
     """
 
-    def save(name: str, epoch: int, weights: str) -> Model:
+    def save(name: str, epoch: int, weights: str) -> ModelFile:
         test = evaluate(name)
         with stages.stage("results"):
             model.save(folder / name)
-        return Model(name, epoch, weights, result.epochs[epoch - 1].metrics, test)
+        return ModelFile(name, epoch, weights, result.epochs[epoch - 1].metrics, test)
 
     last, best = checkpoint.digest(model), result.best_weights
     if best is None or result.is_tied:
@@ -103,7 +103,7 @@ def evaluate_models(
     return [last_model, save(BEST_MODEL, best.epoch, best_digest)]
 
 
-def store_models(models: Sequence[Model], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
+def store_models(models: Sequence[ModelFile], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
     """Store models, verify that each stored file holds the evaluated weights, and return the stored models.
 
     The files of the models are in `folder`. They are read back into `model`, from which they were saved.
@@ -132,7 +132,7 @@ def store_models(models: Sequence[Model], model: keras.Model, results: Results, 
 
 
 def summary_sentence(
-    models: Sequence[Model], result: TrainingResult, monitor: Monitor, *, epochs: int, keeps_best: bool
+    models: Sequence[ModelFile], result: TrainingResult, monitor: Monitor, *, epochs: int, keeps_best: bool
 ) -> str:
     """Return a sentence for users that describes the models of a training."""
     count, best = len(result.epochs), result.best

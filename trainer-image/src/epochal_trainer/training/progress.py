@@ -29,8 +29,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """A callback that follows a training: it counts steps, collects epochs, and stops the training when requested.
 
     Its work per step is a few instructions: Keras calls `on_train_batch_begin` without metric values, so nothing waits
-    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback `final_callback`
-    runs after them.
+    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback
+    `after_user_callbacks` runs after them.
 
     Args:
         steps: Steps of an epoch.
@@ -66,7 +66,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.history: list[Epoch] = []
         self.finished_early = False
         self.stopped = False
-        self.final_callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, **__: self._after_callbacks())
+        self.after_user_callbacks = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_, **__: self._after_callbacks()
+        )
         self._epochs = training.epochs
         self._steps = steps
         self._stopping = stopping

@@ -13,7 +13,7 @@ from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import loss_spec, optimizer_spec
@@ -45,7 +45,7 @@ _ANSWER_SECONDS = 5.0
 def train(
     context: Context,
     model: keras.Model,
-    data: DataSets,
+    data: TrainingData,
     callbacks: Sequence[Any],
     *,
     monitor: Monitor,
@@ -142,7 +142,7 @@ def train(
 def _fit(
     context: Context,
     model: keras.Model,
-    data: DataSets,
+    data: TrainingData,
     callbacks: Sequence[Any],
     *,
     progress: Progress,
@@ -233,7 +233,7 @@ def _result(
     )
 
 
-def _facts(job: TrainingJob, data: DataSets, start: checkpoint.Start | None, monitor: Monitor) -> checkpoint.Facts:
+def _facts(job: TrainingJob, data: TrainingData, start: checkpoint.Start | None, monitor: Monitor) -> checkpoint.Facts:
     """Return the description of the training that its checkpoints will store."""
     training = job.spec.training
     order = data.train.order(batch_size=training.batch_size, seed=training.seed)
