@@ -29,7 +29,7 @@ from epochal_trainer.training import fit, models
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.loading import load_data
-from epochal_trainer.training.train import STAGING, reported_progress, train, versions
+from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Attempt:
             attempts = Attempts(opened.results, folder, context.pod)
             results = Results(opened.results, folder, attempts.check)
             opened.data.check()
-            attempt = attempts.begin(jobs.digest(job))
+            attempt = attempts.begin(jobs.spec_digest(job))
             self._results = results
             log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
@@ -88,7 +88,9 @@ class Attempt:
 
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
-            start = checkpoint.find(store, spec.training, jobs.recipe(job), open_results, keeps_best=context.keeps_best)
+            start = checkpoint.find(
+                store, spec.training, jobs.training_digest(job), open_results, keeps_best=context.keeps_best
+            )
             if start is not None:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
@@ -106,14 +108,14 @@ class Attempt:
         title = f"{job.metadata.namespace}/{job.metadata.name}"
         writer = HistoryWriter(results, scratch, title=title, monitor=monitor)
         with stages.stage("training"), writer:
-            trained = train(
+            trained = run_training_stage(
                 context,
                 model,
                 data,
                 user_callbacks,
                 monitor=monitor,
                 checks=checks,
-                start=start,
+                found=start,
                 store=store,
                 attempt=attempt,
                 on_epoch=writer.put,
@@ -215,7 +217,7 @@ class Attempt:
             "reason": outcome[0],
             "epochs": len(trained.epochs),
             "metrics": dict(trained.epochs[-1].metrics),
-            "best": trained.best.dump() if trained.best else None,
+            "best": trained.best_epoch.dump() if trained.best_epoch else None,
             "test": test,
             "models": [{**vars(each), "sha256": there.sha256} for each, there in zip(evaluated, stored, strict=True)],
             "export": export and export.dump(),

@@ -99,7 +99,7 @@ class _Run:
         """Train, write the termination message, and return the exit code."""
         code: int = ExitCode.DONE
         try:
-            reason, message = self._train()
+            reason, message = self._train_job()
             log.info("Done: %s", message)
         except Failure as failure:
             log.error("%s: %s", failure.reason, failure.message)  # noqa: TRY400 - people need no traceback for it
@@ -121,7 +121,7 @@ class _Run:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
 
-    def _train(self) -> tuple[str, str]:
+    def _train_job(self) -> tuple[str, str]:
         """Train the TrainingJob, and return the reason and the message of its end."""
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))

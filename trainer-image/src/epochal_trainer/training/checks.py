@@ -8,7 +8,7 @@ import keras
 from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
-from epochal_trainer.checkpoint import Facts
+from epochal_trainer.checkpoint import ResumeFacts
 from epochal_trainer.data.class_names import check_class_names
 from epochal_trainer.data.classes import check_classes, count_parts
 from epochal_trainer.data.images import check_images
@@ -56,13 +56,13 @@ class Checks:
         """Check the mode (Min or Max) of the monitored metric. The metrics of the model are built."""
         self._warnings.run_check(lambda: check_monitor_mode(self._spec.training, model))
 
-    def check_resume(self, facts: Facts) -> None:
+    def check_resume(self, facts: ResumeFacts) -> None:
         """Check for validation samples that were trained on before, and for data that changed."""
         self._warnings.run_check(lambda: _check_resume(facts))
 
-    def check_best_weights(self, lost_epoch: int | None) -> None:
+    def check_best_weights(self, lost_best_epoch: int | None) -> None:
         """Warn if the weights of the best epoch, which has this number, are lost."""
-        self._warnings.run_check(lambda: _check_best_weights(lost_epoch))
+        self._warnings.run_check(lambda: _check_best_weights(lost_best_epoch))
 
     def check_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Check whether the training learns anything, from all epochs so far."""
@@ -88,8 +88,8 @@ class Checks:
         yield from check_classes(parts, split=split, drawn=drawn)
 
 
-def _check_resume(facts: Facts) -> Iterator[TrainingWarning]:
-    if facts.seen:
+def _check_resume(facts: ResumeFacts) -> Iterator[TrainingWarning]:
+    if facts.validation_was_trained_on:
         yield warned(
             "ValidationSeen",
             "the validation part of the training set differs from that of the training that wrote the checkpoint. It "
@@ -106,11 +106,11 @@ def _check_resume(facts: Facts) -> Iterator[TrainingWarning]:
         )
 
 
-def _check_best_weights(lost_epoch: int | None) -> Iterator[TrainingWarning]:
-    if lost_epoch is not None:
+def _check_best_weights(lost_best_epoch: int | None) -> Iterator[TrainingWarning]:
+    if lost_best_epoch is not None:
         yield warned(
             "BestLost",
-            f"the weights of epoch {lost_epoch}, the best so far, are damaged or missing in the bucket. Only the "
+            f"the weights of epoch {lost_best_epoch}, the best so far, are damaged or missing in the bucket. Only the "
             "trainer may change objects below checkpoints/. The training continues from its checkpoint, and selects "
             "its best epoch among those with stored weights",
         )

@@ -23,7 +23,7 @@ _KERAS_CALLERS = frozenset({__name__, f"{__package__}.callback_list"})
 """Modules of this package that call Keras directly."""
 
 
-def fit(
+def fit_or_resume(
     model: keras.Model,
     training: Training,
     *,
@@ -54,42 +54,70 @@ def fit(
         epochs=training.epochs,
         steps=order.steps,
     )
-    position = start.state.position if start else Position()
-    finished = position.epoch
     with _precision_hint(training.precision), _failures(progress.describe_position):
+        initial_epoch = 0
         if start is not None:
-            for callback in callbacks:
-                if isinstance(callback, keras.callbacks.CSVLogger):
-                    callback.append = True  # to its file, which was restored from the checkpoint
-            model.stop_training = False
-            callback_list.on_train_begin()
-            if position.begun:
-                model.reset_metrics()
-                callback_list.on_epoch_begin(finished)
-            start.restore(model, callbacks)
-            progress.resume_with_checkpointer(start)
-            if position.begun:
+
+            def finish_epoch(position: Position) -> None:
                 _finish_epoch(
                     model, callback_list, position, steps=order.steps, batches=batches, validation=validation_data
                 )
-                finished += 1
-            elif not model.stop_training and progress.finish_if_requested():
-                for callback in callbacks:
-                    if isinstance(callback, KeepAverages):
-                        callback.on_epoch_end(finished - 1)
-                progress.after_user_callbacks.on_epoch_end(finished - 1)  # takes a checkpoint
+
+            initial_epoch = _resume(
+                model,
+                start,
+                callbacks=callbacks,
+                callback_list=callback_list,
+                progress=progress,
+                finish_epoch=finish_epoch,
+            )
             if model.stop_training or progress.stop_if_due():
-                finished = training.epochs
+                initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
         model.fit(
-            batches.from_step(finished, 0, until=training.epochs),
+            batches.from_step(initial_epoch, 0, until=training.epochs),
             shuffle=False,  # the batches are shuffled already
             epochs=training.epochs,
-            initial_epoch=finished,
+            initial_epoch=initial_epoch,
             steps_per_epoch=order.steps,
             validation_data=validation_data,
             callbacks=callback_list,
             verbose=0,
         )
+
+
+def _resume(
+    model: keras.Model,
+    start: Snapshot,
+    *,
+    callbacks: Sequence[Any],
+    callback_list: CallbackList,
+    progress: Progress,
+    finish_epoch: Callable[[Position], None],
+) -> int:
+    """Restore a checkpoint, finish the epoch that had begun, and return the number of finished epochs."""
+    position = start.state.position
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True  # to its file, which was restored from the checkpoint
+    # `on_train_begin` and `on_epoch_begin` reset callbacks and the clock of the epoch, so the state is restored after
+    # them. `model.fit` does not call `on_train_begin` again, see CallbackList.
+    model.stop_training = False
+    callback_list.on_train_begin()
+    if position.begun:
+        model.reset_metrics()
+        callback_list.on_epoch_begin(position.epoch)
+    start.restore(model, callbacks)
+    progress.resume_with_checkpointer(start)
+    if position.begun:
+        finish_epoch(position)
+        return position.epoch + 1
+    if not model.stop_training and progress.finish_if_requested():
+        last = position.epoch - 1
+        for callback in callbacks:
+            if isinstance(callback, KeepAverages):
+                callback.on_epoch_end(last)
+        progress.after_user_callbacks.on_epoch_end(last)  # takes a checkpoint
+    return position.epoch
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:
