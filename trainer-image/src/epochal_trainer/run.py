@@ -22,7 +22,7 @@ from epochal_trainer import backend
 from epochal_trainer import job as jobs
 from epochal_trainer.lib.failures import Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping, Terminated, WaitAborted
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.finish_request import FinishRequest
@@ -156,7 +156,7 @@ class _Run:
     def _check(self) -> None:
         """End the wait for a storage if the run is ending or a stop was requested."""
         if self.is_ending:
-            raise Terminated
+            raise WaitAborted
         self.stopping.check()
 
 

@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
-from epochal_trainer.lib.signals import Terminated
+from epochal_trainer.lib.signals import Terminated, WaitAborted
 from epochal_trainer.reporting import history
 from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.history import Epoch
@@ -103,7 +103,7 @@ class HistoryWriter:
         while epochs := self._due():
             try:
                 self._store(epochs)
-            except Terminated:
+            except Terminated:  # also WaitAborted
                 return
             except Exception as error:  # noqa: BLE001 - an early upload is optional, and must not end the training
                 if isinstance(error, Failure) and error.reason == SUPERSEDED:
@@ -142,7 +142,7 @@ class HistoryWriter:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Terminated
+            raise WaitAborted
 
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:
