@@ -57,20 +57,19 @@ def fit_or_resume(
     with _precision_hint(training.precision), _failures(progress.describe_position):
         initial_epoch = 0
         if start is not None:
-
-            def finish_epoch(position: Position) -> None:
+            _restore(model, start, callbacks, callback_list, progress)
+            position = start.state.position
+            initial_epoch = position.epoch
+            if position.begun:
                 _finish_epoch(
                     model, callback_list, position, steps=order.steps, batches=batches, validation=validation_data
                 )
-
-            initial_epoch = _resume(
-                model,
-                start,
-                callbacks=callbacks,
-                callback_list=callback_list,
-                progress=progress,
-                finish_epoch=finish_epoch,
-            )
+                initial_epoch += 1
+            elif not model.stop_training and progress.finish_if_requested():
+                for callback in callbacks:
+                    if isinstance(callback, KeepAverages):
+                        callback.on_epoch_end(initial_epoch - 1)
+                progress.after_user_callbacks.on_epoch_end(initial_epoch - 1)  # takes a checkpoint
             if model.stop_training or progress.stop_if_due():
                 initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
         model.fit(
@@ -85,17 +84,10 @@ def fit_or_resume(
         )
 
 
-def _resume(
-    model: keras.Model,
-    start: Snapshot,
-    *,
-    callbacks: Sequence[Any],
-    callback_list: CallbackList,
-    progress: Progress,
-    finish_epoch: Callable[[Position], None],
-) -> int:
-    """Restore a checkpoint, finish the epoch that had begun, and return the number of finished epochs."""
-    position = start.state.position
+def _restore(
+    model: keras.Model, start: Snapshot, callbacks: Sequence[Any], callback_list: CallbackList, progress: Progress
+) -> None:
+    """Begin the training, and the epoch that had begun, then restore the checkpoint."""
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CSVLogger):
             callback.append = True  # to its file, which was restored from the checkpoint
@@ -103,21 +95,11 @@ def _resume(
     # them. `model.fit` does not call `on_train_begin` again, see CallbackList.
     model.stop_training = False
     callback_list.on_train_begin()
-    if position.begun:
+    if start.state.position.begun:
         model.reset_metrics()
-        callback_list.on_epoch_begin(position.epoch)
+        callback_list.on_epoch_begin(start.state.position.epoch)
     start.restore(model, callbacks)
     progress.resume_with_checkpointer(start)
-    if position.begun:
-        finish_epoch(position)
-        return position.epoch + 1
-    if not model.stop_training and progress.finish_if_requested():
-        last = position.epoch - 1
-        for callback in callbacks:
-            if isinstance(callback, KeepAverages):
-                callback.on_epoch_end(last)
-        progress.after_user_callbacks.on_epoch_end(last)  # takes a checkpoint
-    return position.epoch
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:

@@ -125,15 +125,8 @@ def run_training_stage(
     reporter.position = progress.position
     reporter.update(stage="Training", **reported_progress(fitted, monitor) | {"steps_per_epoch": order.steps})
     reporter.wait_for_answer(_ANSWER_SECONDS)
-    _fit_and_flush(
-        context,
-        model,
-        data,
-        callbacks,
-        progress=progress,
-        writer=writer,
-        start=fitted.snapshot if fitted else None,
-    )
+    snapshot = fitted.snapshot if fitted is not None else None
+    _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, start=snapshot)
     reporter.position = dict  # After an error the position stays, for the last report.
     scalars.close()
     checks.check_epochs(progress.history)  # The resumed training may have had no epochs left.
@@ -232,16 +225,15 @@ def _result(
     )
     if best_epoch is None:
         return result
-    before, lost_value = facts.earlier_best, _epoch_value(facts.lost_best_epoch, epochs, monitor)
+    before, lost = facts.earlier_best, facts.lost_best_epoch
+    lost_value = _epoch_value(lost, epochs, monitor)
     has_best_value = _epoch_value(model_epoch, epochs, monitor) == best_epoch.value
     is_equal = epochs[model_epoch - 1].comparable and has_best_value
     return replace(
         result,
         is_tied=best_epoch.epoch != model_epoch and is_equal and not has_averages,
         earlier_best=before if before and monitor.is_better(before.value, best_epoch.value) else None,
-        lost_best_epoch=facts.lost_best_epoch
-        if lost_value is not None and monitor.is_better(lost_value, best_epoch.value)
-        else None,
+        lost_best_epoch=lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
     )
 
 
