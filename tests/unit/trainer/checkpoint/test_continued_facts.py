@@ -24,10 +24,9 @@ OLD = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.25, results_ur
 
 def start(make: Make, *, facts: ResumeFacts = FACTS, **kind: bool) -> Start:
     snapshot = make(3, history=HISTORY, facts=facts)
-    comparable_epochs = frozenset({2, 3})  # The first one is of a training before that.
-    return Start(
-        snapshot, comparable_epochs=comparable_epochs, **{"is_own": False, "results_uri": "s3://results/old/", **kind}
-    )  # type: ignore[arg-type]
+    comparable = frozenset({2, 3})  # The first one is of a training before that.
+    fields: dict[str, Any] = {"is_own": False, "results_uri": "s3://results/old/", **kind}
+    return Start(snapshot, comparable_epochs=comparable, **fields)
 
 
 def changed(**fields: Any) -> ResumeFacts:
