@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import Checkpointer, Costs, Facts, Files, Position, Snapshot, Writer
+from epochal_trainer.checkpoint import Checkpointer, Costs, Files, Position, ResumeFacts, Snapshot, Writer
 from epochal_trainer.data.samples import Dataset, Order, Samples
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import network
@@ -107,7 +107,7 @@ def train(
     model = network.build(described, seed=1, memory=1 << 30, training=TRAINING)
     compile_model(model, TRAINING)
     order = data.order(batch_size=TRAINING.batch_size, seed=TRAINING.seed)
-    facts = Facts(
+    facts = ResumeFacts(
         samples=order.samples,
         batch_size=order.batch_size,
         steps=order.steps,
@@ -116,7 +116,7 @@ def train(
         data={},
         loss={},
         callbacks=[],
-        recipe="0" * 64,
+        training_digest="0" * 64,
     )
     costs = Costs()
     writer = Writer(lambda _: None, costs)
@@ -141,7 +141,9 @@ def train(
         checkpointer=checkpointer,
     )
     try:
-        keras_fit.fit(model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, start=start)
+        keras_fit.fit_or_resume(
+            model, TRAINING, train=data, validation=validation, callbacks=[], progress=progress, start=start
+        )
     finally:
         writer.close()
     return model, progress, checkpointer.taken

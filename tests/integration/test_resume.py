@@ -19,9 +19,9 @@ from epochal_trainer.checkpoint import (
     BestWeights,
     Checkpointer,
     Costs,
-    Facts,
     Files,
     Position,
+    ResumeFacts,
     Snapshot,
     Store,
     Writer,
@@ -32,7 +32,7 @@ from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.model import callbacks, network
-from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.model.compile import compile_model, trial_metrics
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
@@ -139,11 +139,11 @@ def run(
     described_network = Network.model_validate({"input": {"shape": shape}, "layers": list(layers)})
     model = network.build(described_network, seed=spec.seed, memory=1 << 30, training=spec)
     compile_model(model, spec)
-    check_labels(model, spec, TRAIN.labels)
+    trial_metrics(model, spec, TRAIN.labels)
     scratch.mkdir(exist_ok=True)
     files = Files(scratch, ["callbacks"], scratch / "staging")
     user = [*callbacks.build(spec.callbacks, folder=scratch / "callbacks"), *extra]
-    facts = Facts(
+    facts = ResumeFacts(
         samples=50,
         batch_size=16,
         steps=STEPS,
@@ -152,7 +152,7 @@ def run(
         data={},
         loss={},
         callbacks=[],
-        recipe="0" * 64,
+        training_digest="0" * 64,
     )
     costs = Costs()
     best = BestWeights(model, user, costs)
@@ -169,7 +169,7 @@ def run(
             facts=facts,
             attempt=1,
             versions={},
-            best=best,
+            best_weights=best,
         )
     progress = Progress(
         spec,
@@ -184,7 +184,9 @@ def run(
     if start is not None:
         files.restore(start.files)
     try:
-        keras_fit.fit(model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start)
+        keras_fit.fit_or_resume(
+            model, spec, train=train, validation=validation, callbacks=user, progress=progress, start=start
+        )
     finally:
         writer.flush(10)
         writer.close()
@@ -247,12 +249,12 @@ def test_without_the_best_weights_the_best_later_epoch_is_kept(
 ) -> None:
     store = Store(FolderBucket(tmp_path), "job", tmp_path / "scratch")
     taken = uninterrupted.at(Position(epoch=epoch))
-    assert taken.best is not None
+    assert taken.best_weights is not None
     store.write(taken)
-    (tmp_path / "job/checkpoints/files" / taken.best.file(tmp_path).sha256).unlink()
+    (tmp_path / "job/checkpoints/files" / taken.best_weights.file(tmp_path).sha256).unlink()
     start = store.newest()
     assert start is not None
-    assert start.lost == 1
+    assert start.lost_best_epoch == 1
     best = max(uninterrupted.history[epoch - 1 :], key=lambda each: each.metrics["loss"]).number
     expected = replace(uninterrupted, best=(best, digest_after(best, tmp_path / "as it was")))
     assert_same(run(tmp_path / "resumed", start=start), expected)

@@ -241,7 +241,7 @@ def test_a_failing_check_does_not_fail_the_training(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    for check in ("check_last_layer", "check_metrics", "check_classes", "check_chance"):
+    for check in ("check_last_layer", "check_metrics", "check_classes", "check_better_than_chance"):
         monkeypatch.setattr(f"epochal_trainer.training.checks.{check}", broken)
     assert train(folder, job()) == 0
     assert capsys.readouterr().out.count("An optional check failed") >= 4

@@ -36,7 +36,7 @@ SECRETS = st.text(LETTERS, min_size=5, max_size=60).map("={}".format)
 def small_parts_and_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3, "PART_BYTES", PART)
     monkeypatch.setattr(retry, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(retry, "QUIET_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "FAILURE_REPORT_SECONDS", 0.2)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_a_stopped_run_is_resumed(tmp_path: Path) -> None:
     folder = results / "default/tiny/1"
     for name in ("attempts/1-3f0c.json", "checkpoints/1.zip"):
         (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_text(json.dumps({"spec": jobs.digest(jobs.read(path))}))
+        (folder / name).write_text(json.dumps({"spec": jobs.spec_digest(jobs.read(path))}))
     assert read() == "1"
     assert read(epochs=2) != "1"
     (folder / "summary.json").touch()
@@ -67,7 +67,7 @@ def test_each_trained_field_changes_the_digest(tmp_path: Path) -> None:
     digests = set()
     for spec in specs:
         path.write_text(json.dumps({**JOB, "spec": spec}))
-        digests.add(jobs.digest(jobs.read(path)))
+        digests.add(jobs.spec_digest(jobs.read(path)))
     assert len(digests) == len(specs)
 
 
@@ -77,7 +77,7 @@ def test_parts_of_a_training_have_the_same_recipe(tmp_path: Path) -> None:
     part = {"stopAfterEpoch": 3, "checkpoint": {"keep": 1}, "continueFrom": {"uri": "s3://results/x/"}}
     for training in (whole, whole | part, whole | {"seed": 0}, whole | {"seed": 1}, whole | {"epochs": 8}):
         path.write_text(json.dumps({**JOB, "spec": {**JOB["spec"], "training": training}}))
-        digests.append(jobs.recipe(jobs.read(path)))
+        digests.append(jobs.training_digest(jobs.read(path)))
     assert digests[0] == digests[1] == digests[2]
     assert len(set(digests[2:])) == 3
 

@@ -12,7 +12,7 @@ from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import figure
@@ -29,7 +29,7 @@ from epochal_trainer.training import fit, models
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Buckets, Context
 from epochal_trainer.training.loading import load_data
-from epochal_trainer.training.train import STAGING, reported_progress, train, versions
+from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Attempt:
             attempts = Attempts(opened.results, folder, context.pod)
             results = Results(opened.results, folder, attempts.check)
             opened.data.check()
-            attempt = attempts.begin(jobs.digest(job))
+            attempt = attempts.begin(jobs.spec_digest(job))
             self._results = results
             log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
@@ -88,7 +88,9 @@ class Attempt:
 
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
-            start = checkpoint.find(store, spec.training, jobs.recipe(job), open_results, keeps_best=context.keeps_best)
+            start = checkpoint.find(
+                store, spec.training, jobs.training_digest(job), open_results, keeps_best=context.keeps_best
+            )
             if start is not None:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
@@ -100,20 +102,20 @@ class Attempt:
         with stages.stage("data"):
             memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
-            monitor = self._check_metric_names(model, data)
+            monitor = self._choose_monitor(model, data)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
         writer = HistoryWriter(results, scratch, title=title, monitor=monitor)
         with stages.stage("training"), writer:
-            trained = train(
+            trained = run_training_stage(
                 context,
                 model,
                 data,
                 user_callbacks,
                 monitor=monitor,
                 checks=checks,
-                start=start,
+                found=start,
                 store=store,
                 attempt=attempt,
                 on_epoch=writer.put,
@@ -122,7 +124,7 @@ class Attempt:
         def evaluate(name: str) -> dict[str, float] | None:
             return self._test(model, data, name, epoch=len(trained.epochs))
 
-        evaluated = models.evaluate_models(model, trained, folder=scratch, stages=stages, evaluate=evaluate)
+        evaluated = models.evaluate_and_save_models(model, trained, folder=scratch, stages=stages, evaluate=evaluate)
         reason = FINISHED_EARLY if trained.finished_early else COMPLETED
         outcome = (
             STOPPED_AFTER_EPOCH if trained.stopped else reason,
@@ -142,42 +144,42 @@ class Attempt:
             with suppress(Failure):
                 self._results.store(self._context.scratch / LOG, LOG)
 
-    def _check_metric_names(self, model: keras.Model, data: DataSets) -> Monitor:
-        """Check loss, metrics and monitors against the data, and return the monitored metric."""
+    def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
+        """Return the monitored metric, after checks of loss, metrics and callbacks against the data."""
         training = self._context.job.spec.training
-        figures = compile.check_labels(model, training, data.train.labels)
+        metrics = compile.trial_metrics(model, training, data.train.labels)
 
         def validated(names: Iterable[str]) -> list[str]:
             return [*names, *(f"val_{name}" for name in names if data.validation is not None)]
 
-        callbacks.check_metric_names(training.callbacks, validated(figures))
+        callbacks.check_metric_names(training.callbacks, validated(metrics))
         self._checks.check_data(data, model.output.shape[1:])
         self._checks.check_monitor(model)
-        return choose_monitor(training, model, validated(history.metric_values(figures)))
+        return choose_monitor(training, model, validated(history.metric_values(metrics)))
 
-    def _test(self, model: keras.Model, data: DataSets, name: str, *, epoch: int) -> dict[str, float] | None:
+    def _test(self, model: keras.Model, data: TrainingData, name: str, *, epoch: int) -> dict[str, float] | None:
         """Return the metric values of a model on the test set, or None without a test set."""
         if data.test is None:
             return None
         training, watchdog = self._context.job.spec.training, self._context.watchdog
         with self._context.stages.stage("test"), watchdog.watch(training.stall_seconds):
-            figures = fit.evaluate(
+            metrics = fit.evaluate(
                 model, data.test, batch_size=training.batch_size, on_step=lambda: watchdog.record_step(epoch, 0)
             )
-        listed = "  ".join(f"{key} {figure(value)}" for key, value in figures.items())
+        listed = "  ".join(f"{key} {figure(value)}" for key, value in metrics.items())
         log.info("Test  %s%s", listed, "" if name == MODEL else f"  ({name})")
-        return figures
+        return metrics
 
     def _store(
         self,
         model: keras.Model,
-        evaluated: Sequence[models.Model],
+        evaluated: Sequence[models.ModelFile],
         trained: models.TrainingResult,
         outcome: tuple[str, str],
         *,
         results: Results,
         writer: HistoryWriter,
-        data: DataSets,
+        data: TrainingData,
         attempt: int,
     ) -> None:
         """Store the models, their exports, and the files about the training; the summary is the last file."""
@@ -215,7 +217,7 @@ class Attempt:
             "reason": outcome[0],
             "epochs": len(trained.epochs),
             "metrics": dict(trained.epochs[-1].metrics),
-            "best": trained.best.dump() if trained.best else None,
+            "best": trained.best_epoch.dump() if trained.best_epoch else None,
             "test": test,
             "models": [{**vars(each), "sha256": there.sha256} for each, there in zip(evaluated, stored, strict=True)],
             "export": export and export.dump(),

@@ -42,12 +42,12 @@ def read(path: Path, results: Path | None = None) -> TrainingJob:
     return job.model_copy(update={"metadata": job.metadata.model_copy(update={"uid": uid})})
 
 
-def digest(job: TrainingJob) -> str:
+def spec_digest(job: TrainingJob) -> str:
     """Return the SHA-256 in hex of the trained parts of the spec: network, data and training."""
     return _digest(job, {})
 
 
-def recipe(job: TrainingJob) -> str:
+def training_digest(job: TrainingJob) -> str:
     """Return the SHA-256 in hex of all fields that determine the epochs, whether trained at once or in parts."""
     return _digest(job, {"training": {"continue_from", "stop_after_epoch", "checkpoint"}})
 
@@ -67,7 +67,7 @@ def unfinished(job: TrainingJob, results: Path) -> str | None:
         return None
     folder = last.parent.parent
     try:
-        same = json.loads(last.read_bytes()).get("spec") == digest(job)
+        same = json.loads(last.read_bytes()).get("spec") == spec_digest(job)
     except (OSError, ValueError, AttributeError):
         return None
     stopped = any((folder / CHECKPOINTS).glob("*.zip")) and not (folder / SUMMARY).exists()

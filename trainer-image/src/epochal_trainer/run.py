@@ -22,7 +22,7 @@ from epochal_trainer import backend
 from epochal_trainer import job as jobs
 from epochal_trainer.lib.failures import Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
-from epochal_trainer.lib.signals import Stopping, Terminated
+from epochal_trainer.lib.signals import Stopping, Terminated, WaitAborted
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.finish_request import FinishRequest
@@ -62,7 +62,7 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping = Stopping()
     stopping.listen()
     termination = TerminationMessage()
-    termination.write_advance()
+    termination.write_preliminary()
     redact = Redactor.of_environment()
     try:
         with tempfile.TemporaryDirectory(
@@ -99,7 +99,7 @@ class _Run:
         """Train, write the termination message, and return the exit code."""
         code: int = ExitCode.DONE
         try:
-            reason, message = self._train()
+            reason, message = self._train_job()
             log.info("Done: %s", message)
         except Failure as failure:
             log.error("%s: %s", failure.reason, failure.message)  # noqa: TRY400 - people need no traceback for it
@@ -121,7 +121,7 @@ class _Run:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
 
-    def _train(self) -> tuple[str, str]:
+    def _train_job(self) -> tuple[str, str]:
         """Train the TrainingJob, and return the reason and the message of its end."""
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))
@@ -131,7 +131,7 @@ class _Run:
         self.reporter = reporter = Reporter(
             Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
             _endpoint() if self.folders is None else None,
-            keep=self.termination.write_advance,
+            keep=self.termination.write_preliminary,
             memory=cgroups.peak,
             finish=finish,
         )
@@ -156,7 +156,7 @@ class _Run:
     def _check(self) -> None:
         """End the wait for a storage if the run is ending or a stop was requested."""
         if self.is_ending:
-            raise Terminated
+            raise WaitAborted
         self.stopping.check()
 
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import Facts, Start, Store, find
+from epochal_trainer.checkpoint import ResumeFacts, Start, Store, find
 from epochal_trainer.storage import FolderBucket
 
-FACTS = Facts(
+FACTS = ResumeFacts(
     samples=10,
     batch_size=2,
     steps=5,
@@ -15,7 +15,7 @@ FACTS = Facts(
     data={"a": "0" * 64},
     loss={},
     callbacks=[],
-    recipe="0" * 64,
+    training_digest="0" * 64,
 )
 RECIPE = "1" * 64
 URI = "s3://results/lab/old/1/"

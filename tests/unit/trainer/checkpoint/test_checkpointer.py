@@ -45,15 +45,15 @@ def test_at_most_two_checkpoints_are_in_memory(tmp_path: Path, monkeypatch: pyte
 
     writer = Writer(write, Costs())
     checkpointer = checkpointer_of(tmp_path, writer, Costs())
-    stored: list[weakref.ref[Snapshot]] = []
+    snapshots: list[weakref.ref[Snapshot]] = []
     at_once: list[int] = []
     copy = Snapshot.of
 
     def counted(*args: Any, **more: Any) -> Snapshot:
         gc.collect()
-        at_once.append(sum(snapshot() is not None for snapshot in stored) + 1)
+        at_once.append(sum(snapshot() is not None for snapshot in snapshots) + 1)
         taken = copy(*args, **more)
-        stored.append(weakref.ref(taken))
+        snapshots.append(weakref.ref(taken))
         return taken
 
     monkeypatch.setattr(Snapshot, "of", counted)

@@ -1,5 +1,6 @@
 """format-1.zip is a checkpoint of format 1, from the training below: every later version must read it."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.network import Network
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import Position, Snapshot, Start, archive, fit_to_model
+from epochal_trainer.checkpoint import Position, ResumeFacts, Snapshot, Start, archive, fit_to_model
+from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.model import network
-from epochal_trainer.model.compile import check_labels, compile_model
+from epochal_trainer.model.compile import compile_model, trial_metrics
 
 from tests.unit.trainer.checkpoint.starts import FACTS as ANY
 
@@ -34,8 +36,37 @@ def model() -> keras.Model:
     described = Network.model_validate({"input": {"shape": [3]}, "layers": LAYERS})
     built = network.build(described, seed=spec.seed, memory=1 << 30)
     compile_model(built, spec)
-    check_labels(built, spec, np.zeros(2, "int64"))
+    trial_metrics(built, spec, np.zeros(2, "int64"))
     return built
+
+
+def test_facts_and_best_weights_keep_their_stored_names() -> None:
+    earlier = {"epoch": 1, "metric": "loss", "mode": "Max", "value": 0.5, "where": "s3://results/old/"}
+    stored = {
+        "samples": 10,
+        "batchSize": 4,
+        "steps": 3,
+        "seed": 7,
+        "optimizer": {"name": "Adam"},
+        "data": {"a.npz": "0" * 64},
+        "loss": {"name": "mse"},
+        "callbacks": [{"callback": "EarlyStopping"}],
+        "division": {"shuffle": True},
+        "recipe": "1" * 64,
+        "before": earlier,
+        "lost": 2,
+        "dataChanged": 3,
+        "seen": True,
+    }
+    facts = ResumeFacts.model_validate_json(json.dumps(stored))
+    assert facts.earlier_best is not None
+    assert facts.earlier_best.results_uri == "s3://results/old/"
+    assert (facts.split_parameters, facts.training_digest) == ({"shuffle": True}, "1" * 64)
+    assert (facts.lost_best_epoch, facts.data_changed, facts.validation_was_trained_on) == (2, 3, True)
+    assert json.loads(facts.model_dump_json()) == stored
+    best = {"epoch": 2, "own": False, "variables": []}
+    assert not BestState.model_validate_json(json.dumps(best)).is_own
+    assert json.loads(BestState.model_validate_json(json.dumps(best)).model_dump_json()) == best
 
 
 def test_format_1_is_read() -> None:
@@ -48,7 +79,7 @@ def test_format_1_is_read() -> None:
     assert state.files["callbacks/log.csv"].size == 12
 
     restored = model()
-    start = fit_to_model(Start(snapshot, own=True, where="here"), restored, FACTS, versions={})
+    start = fit_to_model(Start(snapshot, is_own=True, results_uri="here"), restored, FACTS, versions={})
     early = keras.callbacks.EarlyStopping(restore_best_weights=True)
     start.snapshot.restore(restored, [early])
     taken = Snapshot.of(

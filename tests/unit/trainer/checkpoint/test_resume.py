@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.network import Network
 from epochal_trainer.checkpoint import (
-    Facts,
     Position,
+    ResumeFacts,
     Snapshot,
     Start,
     Store,
@@ -53,7 +53,7 @@ def model(units: int = 2, optimizer: Any = "Adam", metrics: tuple[str, ...] = ()
     return built
 
 
-def taken(of: keras.Model, *callbacks: Any, own: bool = False, facts: Facts = FACTS, **position: Any) -> Start:
+def taken(of: keras.Model, *callbacks: Any, is_own: bool = False, facts: ResumeFacts = FACTS, **position: Any) -> Start:
     """Takes a checkpoint, to go on from."""
     snapshot = Snapshot.of(
         of,
@@ -66,7 +66,7 @@ def taken(of: keras.Model, *callbacks: Any, own: bool = False, facts: Facts = FA
         files={},
         versions=VERSIONS,
     )
-    return Start(snapshot, own=own, where="s3://results/lab/old/1/checkpoints/")
+    return Start(snapshot, is_own=is_own, results_uri="s3://results/lab/old/1/checkpoints/")
 
 
 def weights(of: keras.Model) -> list[Any]:
@@ -75,7 +75,7 @@ def weights(of: keras.Model) -> list[Any]:
 
 def test_a_matching_checkpoint_is_restored() -> None:
     stored, current = model(), model()
-    start = taken(stored, own=True, step=3, begun=True)
+    start = taken(stored, is_own=True, step=3, begun=True)
     fit = fit_to_model(start, current, FACTS, VERSIONS)
     assert fit.snapshot.state.position == Position(epoch=1, step=3, begun=True)
     fit.snapshot.restore(current, [])
@@ -102,7 +102,7 @@ def test_another_network_cannot_be_continued() -> None:
 )
 def test_its_own_checkpoint_must_fit(other: dict[str, Any], found: str) -> None:
     with pytest.raises(Failure, match=f"the checkpoint of attempt 3 in s3://.*: .*{found}") as caught:
-        fit_to_model(taken(model(), own=True), model(**other), FACTS, VERSIONS)
+        fit_to_model(taken(model(), is_own=True), model(**other), FACTS, VERSIONS)
     assert (caught.value.reason, caught.value.exit_code) == ("CheckpointMismatch", 64)
     assert "Check whether the image or the spec has changed. The checkpoint is kept" in caught.value.message
 
@@ -124,7 +124,9 @@ def test_the_uri_in_the_message_can_be_continued_from(tmp_path: Path, harm: str)
     def go_on() -> None:
         found = opened("lab/old/1").newest()
         assert found is not None
-        check_fit(Start(found, own=True, where=opened("lab/old/1").uri), model(units=4), {"name": "Adam"}, VERSIONS)
+        check_fit(
+            Start(found, is_own=True, results_uri=opened("lab/old/1").uri), model(units=4), {"name": "Adam"}, VERSIONS
+        )
 
     snapshot = taken(model(), epoch=0).snapshot
     opened("lab/old/1").write(snapshot)
@@ -146,35 +148,37 @@ def test_the_uri_in_the_message_can_be_continued_from(tmp_path: Path, harm: str)
 def test_a_mismatch_lists_changed_versions() -> None:
     now = {**VERSIONS, "keras": "3.16.0", "epochal": "0.2.0"}
     changed = "Other versions wrote it: epochal was 0.1.0 and is 0.2.0, keras was 3.15.0 and is 3.16.0."
-    for own in (True, False):
+    for is_own in (True, False):
         with pytest.raises(Failure, match=changed):
-            fit_to_model(taken(model(), own=own), model(units=4), FACTS, now)
+            fit_to_model(taken(model(), is_own=is_own), model(units=4), FACTS, now)
 
 
 def test_changed_versions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     current = model()
-    fit_to_model(taken(model(), own=True), current, FACTS, {**VERSIONS, "numpy": "3.0"})
+    fit_to_model(taken(model(), is_own=True), current, FACTS, {**VERSIONS, "numpy": "3.0"})
     assert caplog.text == ""
-    fit_to_model(taken(model(), own=True), current, FACTS, {**VERSIONS, "keras": "3.16.0"})
+    fit_to_model(taken(model(), is_own=True), current, FACTS, {**VERSIONS, "keras": "3.16.0"})
     assert "so the result may differ: keras was 3.15.0 and is 3.16.0" in caplog.text
 
 
 def test_variables_are_matched_by_their_paths() -> None:
     """A later version of Keras may list them in another order."""
     stored, current = trained("Adam"), model()
-    start = taken(stored, own=True)
+    start = taken(stored, is_own=True)
     described = start.snapshot.state.variables["optimizer"]
     order = list(reversed(range(len(described))))
     arrays = {f"optimizer/{to}": start.snapshot.arrays[f"optimizer/{index}"] for to, index in enumerate(order)}
     start.snapshot.arrays.update(arrays)
     moved = {**start.snapshot.state.variables, "optimizer": [described[index] for index in order]}
-    fit = fit_to_model(Start(start.snapshot.changed(variables=moved), own=True, where=""), current, FACTS, VERSIONS)
+    fit = fit_to_model(
+        Start(start.snapshot.changed(variables=moved), is_own=True, results_uri=""), current, FACTS, VERSIONS
+    )
     fit.snapshot.restore(current, [])
     found, expected = ([np.array(variable) for variable in of.optimizer.variables] for of in (current, stored))
     np.testing.assert_equal(found, expected)
 
 
-def with_optimizer(**arguments: Any) -> Facts:
+def with_optimizer(**arguments: Any) -> ResumeFacts:
     return FACTS.model_copy(update={"optimizer": arguments})
 
 
@@ -210,7 +214,7 @@ def test_other_frozen_layers_are_logged_and_the_rest_is_transferred(caplog: pyte
 
 def test_its_own_checkpoint_must_have_the_same_frozen_layers() -> None:
     with pytest.raises(Failure, match="does not match this training") as caught:
-        fit_to_model(taken(frozen("hidden"), own=True), frozen("out"), FACTS, VERSIONS)
+        fit_to_model(taken(frozen("hidden"), is_own=True), frozen("out"), FACTS, VERSIONS)
     assert caught.value.reason == "CheckpointMismatch"
 
 
@@ -258,7 +262,7 @@ def test_continue_from_the_best_weights_only(tmp_path: Path) -> None:
 def test_best_weights_of_another_network_fail(tmp_path: Path) -> None:
     path = tmp_path / "best.keras"
     model(units=4).save(path)
-    start = replace(taken(model()), best=BestModel(1, "s3://results/best.keras", FileCopy(path)))
+    start = replace(taken(model()), best_file=BestModel(1, "s3://results/best.keras", FileCopy(path)))
     with pytest.raises(Failure, match=r"continueFrom.from: s3://results/best.keras has weights of another network"):
         fit_to_model(start, model(), FACTS, VERSIONS)
 
@@ -277,7 +281,7 @@ DECAY = {"name": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": 100
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("rates", [(0.001, 0.5), (DECAY, 0.5), (0.001, DECAY)], ids=str)
 def test_another_learning_rate_keeps_the_moments(rates: tuple[Any, Any], *, scaled: bool) -> None:
-    def optimizer(rate: Any) -> tuple[Any, Facts]:
+    def optimizer(rate: Any) -> tuple[Any, ResumeFacts]:
         schedule = keras.optimizers.schedules.CosineDecay(0.1, 100) if isinstance(rate, dict) else rate
         made, described = keras.optimizers.Adam(schedule), {"name": "Adam", "learning_rate": rate}
         if scaled:
@@ -311,7 +315,7 @@ def test_a_reduced_learning_rate_is_kept() -> None:
         {"samples": 12},
         {"batch_size": 5},
         {"seed": 8},
-        {"division": {"shuffle": True, "stratify": False, "seed": 7}},
+        {"split_parameters": {"shuffle": True, "stratify": False, "seed": 7}},
         {"loss": {"name": "mae"}},
         {},
     ],
@@ -328,9 +332,9 @@ def test_an_epoch_with_other_batches_is_repeated(change: dict[str, Any], caplog:
 OTHER_DATA = FACTS.model_copy(update={"data": {"a": "1" * 64}})
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_an_epoch_with_other_data_is_repeated(caplog: pytest.LogCaptureFixture, *, own: bool) -> None:
-    fit = fit_to_model(taken(model(), own=own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_an_epoch_with_other_data_is_repeated(caplog: pytest.LogCaptureFixture, *, is_own: bool) -> None:
+    fit = fit_to_model(taken(model(), is_own=is_own, step=3, begun=True), model(), OTHER_DATA, VERSIONS)
     assert (fit.snapshot.state.position, fit.snapshot.state.seconds) == (Position(epoch=1), 0.0)
     assert "metrics" not in fit.snapshot.state.variables
     assert "The data have changed since the checkpoint was written (a)" in caplog.text
@@ -340,17 +344,17 @@ def test_an_epoch_with_other_data_is_repeated(caplog: pytest.LogCaptureFixture, 
 @pytest.mark.parametrize(
     ("stored", "start", "current", "found"),
     [
-        ({}, {"own": True}, FACTS, None),
-        ({}, {"own": True}, OTHER_DATA, 1),
-        ({}, {"own": False, "is_same": True}, OTHER_DATA, 1),
-        ({}, {"own": False}, OTHER_DATA, None),
-        ({"data_changed": 0}, {"own": True}, FACTS, 0),
-        ({"data_changed": 0}, {"own": False, "is_same": True}, FACTS, 0),
-        ({"data_changed": 0}, {"own": False}, FACTS, None),
-        ({"data_changed": 0}, {"own": True}, OTHER_DATA, 1),
+        ({}, {"is_own": True}, FACTS, None),
+        ({}, {"is_own": True}, OTHER_DATA, 1),
+        ({}, {"is_own": False, "is_same": True}, OTHER_DATA, 1),
+        ({}, {"is_own": False}, OTHER_DATA, None),
+        ({"data_changed": 0}, {"is_own": True}, FACTS, 0),
+        ({"data_changed": 0}, {"is_own": False, "is_same": True}, FACTS, 0),
+        ({"data_changed": 0}, {"is_own": False}, FACTS, None),
+        ({"data_changed": 0}, {"is_own": True}, OTHER_DATA, 1),
     ],
 )
-def test_data_changed(stored: dict[str, Any], start: dict[str, Any], current: Facts, found: int | None) -> None:
+def test_data_changed(stored: dict[str, Any], start: dict[str, Any], current: ResumeFacts, found: int | None) -> None:
     of = replace(taken(model(), facts=FACTS.model_copy(update=stored)), **start)
     assert continued_facts(of, current, Monitor("loss")).data_changed == found
 
@@ -361,28 +365,34 @@ DRAWN = {"shuffle": True, "stratify": False, "seed": 7}
 @pytest.mark.parametrize(
     ("stored", "current", "is_seen"),
     [
-        ({"division": None}, {"division": {}}, False),
-        ({"division": None}, {"division": None, "samples": 12}, False),
-        ({"division": DRAWN}, {"division": DRAWN, "seed": 9}, False),
-        ({"division": {}}, {"division": {}, "samples": 8}, True),
-        ({"division": {}}, {"division": DRAWN}, True),
-        ({"division": DRAWN}, {"division": {**DRAWN, "seed": 8}}, True),
-        ({"division": {}}, {"division": DRAWN, "data": {"a": "1" * 64}}, False),
-        ({"division": {}, "seen": True}, {"division": {}}, True),
-        ({"division": {}, "seen": True}, {"division": None}, False),
-        ({"division": {}, "seen": True}, {"division": {}, "data": {"a": "1" * 64}}, False),
+        ({"split_parameters": None}, {"split_parameters": {}}, False),
+        ({"split_parameters": None}, {"split_parameters": None, "samples": 12}, False),
+        ({"split_parameters": DRAWN}, {"split_parameters": DRAWN, "seed": 9}, False),
+        ({"split_parameters": {}}, {"split_parameters": {}, "samples": 8}, True),
+        ({"split_parameters": {}}, {"split_parameters": DRAWN}, True),
+        ({"split_parameters": DRAWN}, {"split_parameters": {**DRAWN, "seed": 8}}, True),
+        ({"split_parameters": {}}, {"split_parameters": DRAWN, "data": {"a": "1" * 64}}, False),
+        ({"split_parameters": {}, "validation_was_trained_on": True}, {"split_parameters": {}}, True),
+        ({"split_parameters": {}, "validation_was_trained_on": True}, {"split_parameters": None}, False),
+        (
+            {"split_parameters": {}, "validation_was_trained_on": True},
+            {"split_parameters": {}, "data": {"a": "1" * 64}},
+            False,
+        ),
     ],
 )
 def test_validation_samples_seen_in_training(stored: dict[str, Any], current: dict[str, Any], *, is_seen: bool) -> None:
     start = taken(model(), facts=FACTS.model_copy(update=stored))
-    assert continued_facts(start, FACTS.model_copy(update=current), Monitor("loss")).seen == is_seen
+    assert (
+        continued_facts(start, FACTS.model_copy(update=current), Monitor("loss")).validation_was_trained_on == is_seen
+    )
 
 
 EARLY = {"callback": "EarlyStopping", "patience": 3}
 PLATEAU = {"callback": "ReduceLROnPlateau", "monitor": "loss"}
 
 
-def with_callbacks(*described: dict[str, Any], loss: str = "mse") -> Facts:
+def with_callbacks(*described: dict[str, Any], loss: str = "mse") -> ResumeFacts:
     return FACTS.model_copy(update={"callbacks": list(described), "loss": {"name": loss}})
 
 
@@ -393,10 +403,12 @@ def early(**state: Any) -> keras.callbacks.EarlyStopping:
     return made
 
 
-def carried(stored: Facts, current: Facts, state: Any, *, own: bool = False) -> keras.callbacks.EarlyStopping:
+def carried(
+    stored: ResumeFacts, current: ResumeFacts, state: Any, *, is_own: bool = False
+) -> keras.callbacks.EarlyStopping:
     """Return an EarlyStopping, the second of two callbacks, with the state of the first of two."""
     of, first, second = model(), keras.callbacks.ReduceLROnPlateau(monitor="loss"), early(wait=0, best=None)
-    start = taken(model(), *((first, state) if own else (state, first)), facts=stored, own=own)
+    start = taken(model(), *((first, state) if is_own else (state, first)), facts=stored, is_own=is_own)
     fit_to_model(start, of, current, VERSIONS).snapshot.restore(
         of, [keras.callbacks.ReduceLROnPlateau(monitor="loss"), second]
     )
@@ -419,7 +431,7 @@ def test_a_callback_takes_the_state_of_one_with_the_same_arguments() -> None:
     ids=["monitor", "patience", "loss", "none"],
 )
 def test_a_callback_with_other_arguments_is_reset(
-    stored: Facts, current: Facts, caplog: pytest.LogCaptureFixture
+    stored: ResumeFacts, current: ResumeFacts, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     found = carried(stored, current, early())
@@ -441,12 +453,12 @@ def test_exhausted_patience_is_reset() -> None:
 
 def test_its_own_callbacks_keep_their_state() -> None:
     facts = with_callbacks(PLATEAU, EARLY)
-    found = carried(facts, facts, early(wait=3, stopped_epoch=9), own=True)
+    found = carried(facts, facts, early(wait=3, stopped_epoch=9), is_own=True)
     assert (found.wait, found.stopped_epoch, found.best) == (3, 9, 0.5)
 
 
-@pytest.mark.parametrize("own", [True, False])
-def test_best_weights_of_early_stopping_are_reordered(*, own: bool) -> None:
+@pytest.mark.parametrize("is_own", [True, False])
+def test_best_weights_of_early_stopping_are_reordered(*, is_own: bool) -> None:
     """Layers that are listed in another order are the same network."""
 
     def merged(order: list[str]) -> keras.Model:
@@ -461,7 +473,7 @@ def test_best_weights_of_early_stopping_are_reordered(*, own: bool) -> None:
     facts = with_callbacks(EARLY)
     state = early(best_weights=stored.get_weights())
     found = early()
-    fit_to_model(taken(stored, state, facts=facts, own=own), current, facts, VERSIONS).snapshot.restore(
+    fit_to_model(taken(stored, state, facts=facts, is_own=is_own), current, facts, VERSIONS).snapshot.restore(
         current, [found]
     )
     current.set_weights(found.best_weights)
@@ -516,10 +528,10 @@ def looking_up(layers: list[dict[str, Any]], values: list[int], name: str | None
 
 
 @pytest.mark.parametrize("layers", LOOKUPS, ids=lambda layers: " ".join(map(str, layers[0].values())))
-@pytest.mark.parametrize("own", [True, False])
-def test_learned_state_is_restored(layers: Any, *, own: bool) -> None:
+@pytest.mark.parametrize("is_own", [True, False])
+def test_learned_state_is_restored(layers: Any, *, is_own: bool) -> None:
     stored, current = looking_up(layers, [7, 7, 7, 8, 8, 9]), looking_up(layers, [1, 7, 8, 8, 9, 9, 9])
-    start = taken(stored, own=own)
+    start = taken(stored, is_own=is_own)
     assert not np.array_equal(stored(TOKENS), current(TOKENS))
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
     fit_to_model(start, current, facts, VERSIONS).snapshot.restore(current, [])
@@ -528,16 +540,16 @@ def test_learned_state_is_restored(layers: Any, *, own: bool) -> None:
 
 def without_what_was_learned(start: Start) -> Start:
     described = {group: state for group, state in start.snapshot.state.variables.items() if group != "learned"}
-    return Start(start.snapshot.changed(variables=described), own=start.own, where=start.where)
+    return Start(start.snapshot.changed(variables=described), is_own=start.is_own, results_uri=start.results_uri)
 
 
-@pytest.mark.parametrize(("own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])
-def test_missing_learned_state_of_other_data_fails(*, own: bool, reason: str) -> None:
+@pytest.mark.parametrize(("is_own", "reason"), [(True, "CheckpointMismatch"), (False, "InvalidTraining")])
+def test_missing_learned_state_of_other_data_fails(*, is_own: bool, reason: str) -> None:
     stored, current = looking_up(LOOKUPS[0], [7, 7, 8]), looking_up(LOOKUPS[0], [7, 7, 8])
-    fit_to_model(without_what_was_learned(taken(stored, own=own)), current, FACTS, VERSIONS)
+    fit_to_model(without_what_was_learned(taken(stored, is_own=is_own)), current, FACTS, VERSIONS)
     facts = FACTS.model_copy(update={"data": {"a": "1" * 64}})
     with pytest.raises(Failure, match="lacks integer_lookup_0/vocabulary, which was learned from other data") as caught:
-        fit_to_model(without_what_was_learned(taken(stored, own=own)), current, facts, VERSIONS)
+        fit_to_model(without_what_was_learned(taken(stored, is_own=is_own)), current, facts, VERSIONS)
     assert caught.value.reason == reason
 
 

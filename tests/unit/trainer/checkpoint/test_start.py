@@ -8,7 +8,7 @@ from epochal_api.trainingjob.training import Training
 from epochal_trainer.checkpoint import Snapshot
 from epochal_trainer.checkpoint.state import BestState
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 
 from tests.unit.trainer.checkpoint.starts import FACTS, RECIPE, URI, found, store, training
 
@@ -24,7 +24,7 @@ def test_its_own_checkpoint_comes_first(tmp_path: Path, make: Make) -> None:
     store(tmp_path, "lab/new/2").write(make(2, step=3, attempt=7))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
-    assert start.own
+    assert start.is_own
     assert str(start) == "epoch 3, step 3 of 5 (checkpoint of attempt 7)"
 
 
@@ -32,7 +32,7 @@ def test_it_continues_another_training(tmp_path: Path, make: Make) -> None:
     store(tmp_path, "lab/old/1").write(make(4, stop_training=True, finished_early=True))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
-    assert not start.own
+    assert not start.is_own
     assert (start.snapshot.state.stop_training, start.snapshot.state.finished_early) == (False, False)
     assert str(start) == f"the end of epoch 4 (checkpoint in {tmp_path}/bucket/lab/old/1)"
 
@@ -67,7 +67,7 @@ def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Mak
     store(tmp_path, "lab/old/1").write(make(4, facts=facts))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
-    assert best(start.snapshot.history, Monitor("loss")) is None
+    assert find_best_epoch(start.snapshot.history, Monitor("loss")) is None
     store(tmp_path, "lab/new/2").write(start.snapshot)
     own = found(tmp_path, training(uri=URI))
     assert own is not None
@@ -77,13 +77,13 @@ def test_epochs_of_another_training_are_never_the_best(tmp_path: Path, make: Mak
 
 @pytest.mark.parametrize(
     ("facts", "same"),
-    [({"recipe": RECIPE}, True), ({"recipe": "2" * 64}, False)],
+    [({"training_digest": RECIPE}, True), ({"training_digest": "2" * 64}, False)],
     ids=["the same", "another"],
 )
 def test_only_the_same_training_keeps_the_best_epoch(
     tmp_path: Path, make: Make, facts: dict[str, str], *, same: bool
 ) -> None:
-    best = BestState(epoch=4, own=True, variables=[])
+    best = BestState(epoch=4, is_own=True, variables=[])
     store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update=facts), best=best))
     start = found(tmp_path, training(uri=URI))
     assert start is not None
@@ -94,9 +94,9 @@ def test_only_the_same_training_keeps_the_best_epoch(
 
 @pytest.mark.parametrize("keeps_best", [True, False])
 def test_a_training_without_best_weights_is_another_training(tmp_path: Path, make: Make, *, keeps_best: bool) -> None:
-    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update={"recipe": RECIPE})))
+    store(tmp_path, "lab/old/1").write(make(4, facts=FACTS.model_copy(update={"training_digest": RECIPE})))
     start = found(tmp_path, training(uri=URI), keeps_best=keeps_best)
     assert start is not None
     assert start.is_same is not keeps_best
     assert [epoch.comparable for epoch in start.snapshot.state.history] == [not keeps_best] * 4
-    assert start.measured == {1, 2, 3, 4}
+    assert start.comparable_epochs == {1, 2, 3, 4}

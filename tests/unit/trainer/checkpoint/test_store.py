@@ -256,13 +256,13 @@ def weights_of(epoch: int) -> EpochWeights:
 def with_best(snapshot: Snapshot, best: EpochWeights) -> Snapshot:
     """Return a checkpoint of a training with these best weights."""
     state = best.state(snapshot.state.position)
-    return replace(snapshot.changed(best=state), best=None if state.own else best)
+    return replace(snapshot.changed(best=state), best_weights=None if state.is_own else best)
 
 
 def best_of(snapshot: Snapshot | None) -> tuple[int, str] | None:
-    if snapshot is None or snapshot.best is None:
+    if snapshot is None or snapshot.best_weights is None:
         return None
-    return snapshot.best.epoch, snapshot.best.digest()
+    return snapshot.best_weights.epoch, snapshot.best_weights.digest()
 
 
 def test_best_weights_are_stored_once_and_deleted_with_the_last_checkpoint(
@@ -273,7 +273,7 @@ def test_best_weights_are_stored_once_and_deleted_with_the_last_checkpoint(
     assert not (folder / "files").exists()
     found = opened().newest()
     assert found is not None
-    assert (found.state.best.epoch, found.state.best.own, found.best) == (2, True, None)
+    assert (found.state.best.epoch, found.state.best.is_own, found.best_weights) == (2, True, None)
     for epoch in (3, 4):
         store.write(with_best(make(epoch), second))
         found = opened().newest()
@@ -293,8 +293,8 @@ def best_state(snapshot: Snapshot | None) -> tuple[Any, ...]:
     assert snapshot is not None
     state = snapshot.state
     comparable = [epoch.number for epoch in state.history if epoch.comparable]
-    own = state.best and (state.best.epoch, state.best.own)
-    return state.position.epoch, own, snapshot.best, comparable, snapshot.lost
+    own = state.best and (state.best.epoch, state.best.is_own)
+    return state.position.epoch, own, snapshot.best_weights, comparable, snapshot.lost_best_epoch
 
 
 @pytest.mark.parametrize("harm", [damage, Path.unlink])
@@ -329,7 +329,7 @@ def test_a_checkpoint_is_used_without_a_file_for_the_best_weights(
 ) -> None:
     store = opened()
     store.write(make(1))
-    store.write(replace(with_best(make(3), weights_of(2)), best=None))
+    store.write(replace(with_best(make(3), weights_of(2)), best_weights=None))
     assert best_state(opened().newest()) == (3, (3, True), None, [3], 2)
     assert "are lost: the checkpoint lists no file with them" in caplog.text
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from epochal_api.signature import MAX_CLASSES
 from epochal_trainer.data.class_names import check_class_names, class_names, matching_class_names
-from epochal_trainer.data.samples import ClassNames, DataSets, Samples
+from epochal_trainer.data.samples import ClassNames, Samples, TrainingData
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def named(part: str, names: ClassNames | tuple[str, ...] | None) -> Samples:
     ],
 )
 def test_class_names_that_match_the_network(names: tuple[str, ...], shape: tuple[int | None, ...], loss: str) -> None:
-    data = DataSets(named("train", names), None, named("test", names), {})
+    data = TrainingData(named("train", names), None, named("test", names), {})
     assert matching_class_names(data, shape, loss) == names
     assert list(check_class_names(data, shape, loss)) == []
 
@@ -88,7 +88,7 @@ def test_class_names_that_match_the_network(names: tuple[str, ...], shape: tuple
 def test_class_names_that_do_not_match_are_unused(
     names: ClassNames | tuple[str, ...], shape: tuple[int | None, ...], loss: str, message: str
 ) -> None:
-    data = DataSets(named("train", names), None, None, {})
+    data = TrainingData(named("train", names), None, None, {})
     assert matching_class_names(data, shape, loss) == ()
     (warning,) = check_class_names(data, shape, loss)
     assert warning.reason == "ClassNamesUnused"
@@ -96,7 +96,7 @@ def test_class_names_that_do_not_match_are_unused(
 
 
 def test_no_class_names_no_warning() -> None:
-    data = DataSets(named("train", None), None, named("test", THREE), {})
+    data = TrainingData(named("train", None), None, named("test", THREE), {})
     assert matching_class_names(data, (3,), SPARSE) == ()
     assert list(check_class_names(data, (3,), SPARSE)) == []
 
@@ -109,7 +109,7 @@ def test_no_class_names_no_warning() -> None:
     ],
 )
 def test_different_class_names_of_the_test_set(names: tuple[str, ...], message: str) -> None:
-    data = DataSets(named("train", THREE), None, named("test", names), {})
+    data = TrainingData(named("train", THREE), None, named("test", names), {})
     (warning,) = check_class_names(data, (3,), SPARSE)
     assert warning.reason == "ClassNamesDiffer"
     assert warning.message.startswith(message)

@@ -13,7 +13,7 @@ from epochal_trainer.data.classes import (
     count_parts,
     format_indices,
 )
-from epochal_trainer.data.samples import DataSets, Samples
+from epochal_trainer.data.samples import Samples, TrainingData
 
 SPARSE, ROWS, BINARY = "SparseCategoricalCrossentropy", "CategoricalCrossentropy", "BinaryCrossentropy"
 
@@ -102,7 +102,7 @@ def test_long_lists_of_indices_are_shortened() -> None:
 
 
 def test_the_training_part_is_counted_first() -> None:
-    data = DataSets(samples([0, 1]), None, replace(samples([1, 1]), labels_name="test.npz[y]"), {})
+    data = TrainingData(samples([0, 1]), None, replace(samples([1, 1]), labels_name="test.npz[y]"), {})
     train, test = count_parts(data, [2], SPARSE)
     assert (train.name, train.source, test.name, test.source) == ("training", "y", "test", "test.npz[y]")
     assert np.array_equal(test.counts, [0, 2])  # type: ignore[arg-type]

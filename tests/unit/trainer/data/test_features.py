@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from epochal_trainer.data.features import check_features
+from epochal_trainer.data.features import fit_features
 from epochal_trainer.data.samples import Samples
 
 from tests.unit.trainer.expect import expect_failure
@@ -17,7 +17,7 @@ def samples(*shape: int) -> Samples:
 )
 def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], expected: list[int]) -> None:
     before = samples(*shape)
-    found = check_features(before, expected)
+    found = fit_features(before, expected)
     assert found.features.shape == (5, *expected)
     assert np.shares_memory(found.features, before.features)
 
@@ -53,4 +53,4 @@ def test_only_a_trailing_axis_of_1_is_added(shape: tuple[int, ...], expected: li
 def test_shape_mismatch(shape: tuple[int, ...], expected: list[int], message: str) -> None:
     pattern = re.escape(message).replace(r"\.\*", ".*").replace(r"\$", "$")
     with expect_failure("ShapeMismatch", rf"^a sample in images .*{pattern}"):
-        check_features(samples(*shape), expected)
+        fit_features(samples(*shape), expected)

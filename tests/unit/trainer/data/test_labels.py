@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from epochal_trainer.data.labels import check_labels, check_one_hot
+from epochal_trainer.data.labels import check_one_hot, fit_labels
 from epochal_trainer.data.samples import Samples
 from epochal_trainer.lib.failures import Failure
 
@@ -55,7 +55,7 @@ def test_valid_labels_get_the_output_shape(
     labels: Any, output: list[int | None], loss: str, shape: tuple[int, ...]
 ) -> None:
     before = samples(labels)
-    found = check_labels(before, output, loss)
+    found = fit_labels(before, output, loss)
     assert found.labels.shape == shape
     np.testing.assert_array_equal(found.labels.reshape(-1), before.labels.reshape(-1))
     assert np.shares_memory(found.labels, before.labels)
@@ -98,15 +98,15 @@ def test_valid_labels_get_the_output_shape(
 )
 def test_invalid_labels(labels: Any, output: list[int | None], loss: str, message: str) -> None:
     with expect_failure("InvalidLabels", f"labels holds {message}"):
-        check_labels(samples(labels), output, loss)
+        fit_labels(samples(labels), output, loss)
 
 
 def test_an_ignored_label_is_no_class() -> None:
     masks = np.array([[0, 255], [2, 1]], "u1")
-    check_labels(samples(masks), [2, 3], SPARSE, 255)
-    check_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
+    fit_labels(samples(masks), [2, 3], SPARSE, 255)
+    fit_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
     with pytest.raises(Failure, match=r"255 at \[0, 1\]"):
-        check_labels(samples(masks), [2, 3], SPARSE, -1)
+        fit_labels(samples(masks), [2, 3], SPARSE, -1)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from epochal_api.storage import Data
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.storage import FolderBucket
 
 from tests.unit.trainer.expect import expect_failure
 
 X = np.arange(20 * 3 * 3, dtype="u1").reshape(20, 3, 3)
 Y = np.arange(20, dtype="u1") % 10
-Load = Callable[..., DataSets]
+Load = Callable[..., TrainingData]
 TRAINING = Training.model_validate({"loss": "SparseCategoricalCrossentropy", "seed": 7})
 
 
@@ -34,7 +34,7 @@ def bucket(tmp_path: Path) -> FolderBucket:
 
 @pytest.fixture
 def read(bucket: FolderBucket, tmp_path: Path) -> Load:
-    def call(memory: int | None = 10**6, **data: Any) -> DataSets:
+    def call(memory: int | None = 10**6, **data: Any) -> TrainingData:
         spec = Data.model_validate({"bucket": "any", **data})
         try:
             return load(spec, bucket, tmp_path / "scratch", MemoryBudget(memory), training=TRAINING)
@@ -157,13 +157,13 @@ def test_split_takes_the_last_part(bucket: FolderBucket, read: Load) -> None:
     np.testing.assert_array_equal(found.train.features, X[:16])
     np.testing.assert_array_equal(found.validation.features, X[16:])
     np.testing.assert_array_equal(found.validation.labels, Y[16:])
-    assert found.division == {}
+    assert found.split_parameters == {}
 
 
 def test_split_divides_weights(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "train.npz", x=X, y=Y, sample_weight=Y * 2.0)
     found = read(train={"object": "train.npz"}, validation={"split": "0.5", "stratify": True}, shuffle=True)
-    assert found.division == {"shuffle": True, "stratify": True, "seed": 7}
+    assert found.split_parameters == {"shuffle": True, "stratify": True, "seed": 7}
     for samples in (found.train, found.validation):
         assert samples is not None
         assert samples.weights is not None
@@ -175,7 +175,7 @@ def test_split_divides_weights(bucket: FolderBucket, read: Load) -> None:
 def test_shuffle_applies_to_a_split_only(bucket: FolderBucket, read: Load) -> None:
     npz(bucket.root / "train.npz", x_train=X, y_train=Y, x_val=X + 1, y_val=Y)
     found = read(train={"object": "train.npz"}, validation={"object": "train.npz"}, shuffle=True)
-    assert found.division is None
+    assert found.split_parameters is None
     assert found.validation is not None
     for samples, features in ((found.train, X), (found.validation, X + 1)):
         np.testing.assert_array_equal(samples.features, features)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from epochal_trainer.data.samples import Array, DataSets, Samples
+from epochal_trainer.data.samples import Array, Samples, TrainingData
 
 IMAGES = np.zeros((60_000, 28, 28), "u1")
 
@@ -38,7 +38,7 @@ def test_subset(rows: slice | Array) -> None:
 
 def test_sample_weights_in_the_summary() -> None:
     train = Samples(np.zeros(3), np.arange(3), "x", "y", np.array([0.25, 1, 4], "f4"), "a.npz[sample_weight]")
-    dumped = DataSets(train, train.subset(slice(2)), Samples(np.zeros(1), np.zeros(1), "x", "y"), {}).dump()
+    dumped = TrainingData(train, train.subset(slice(2)), Samples(np.zeros(1), np.zeros(1), "x", "y"), {}).dump()
     assert dumped["sampleWeights"] == {
         "train": {"from": "a.npz[sample_weight]", "least": 0.25, "greatest": 4.0},
         "validation": {"from": "a.npz[sample_weight]", "least": 0.25, "greatest": 1.0},

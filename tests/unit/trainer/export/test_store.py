@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from epochal_api.signature import ExportedFile, Signature
 from epochal_api.trainingjob.report import Export, ExportedModel
-from epochal_trainer.data.samples import DataSets, Samples
+from epochal_trainer.data.samples import Samples, TrainingData
 from epochal_trainer.export.request import Request
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure, refused, superseded
@@ -42,7 +42,7 @@ def exported(
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
         path.mkdir(exist_ok=True)
-    data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
+    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
     outcome = export_models(
@@ -155,7 +155,7 @@ def stored_signature(
     """Store a signature without an export, and return its digest and path."""
     (folder / "bucket").mkdir()
     (folder / "model.keras").write_bytes(b"a model")
-    data = DataSets(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
+    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
     results = Results(FolderBucket(folder / "bucket"), "n/j/u", check)
     digest = store_signature(model, ["model.keras"], data=data, results=results, folder=folder)
     return digest, folder / "bucket/n/j/u/signature.json"
@@ -173,7 +173,7 @@ def test_the_signature_is_stored_without_an_export(tmp_path: Path) -> None:
     assert (signature.classes, signature.probabilities) == (["cat", "dog"], True)
     assert signature.image is not None
     assert (signature.image.height, signature.image.lowest, signature.image.highest) == (2, 0, 7)
-    assert [(model.name, model.shape) for model in signature.inputs + signature.outputs] == [
+    assert [(tensor.name, tensor.shape) for tensor in signature.inputs + signature.outputs] == [
         ("input", [2, 2, 1]),
         ("animal", [2]),
     ]

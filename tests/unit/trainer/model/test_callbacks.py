@@ -146,16 +146,16 @@ def test_unknown_monitor(described: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("monitor", "figures", "ends"),
+    ("monitor", "metrics", "ends"),
     [
         ("val_mea", ["loss", "mae", "val_loss", "val_mae"], r"val_loss, val_mae; did you mean val_mae.*\?$"),
         ("val_mae", ["loss", "mae"], "but the metrics are loss, mae; val_ metrics need spec.data.validation$"),
         ("zzz", ["loss", "val_loss"], "but the metrics are loss, val_loss$"),
     ],
 )
-def test_suggestions_for_an_unknown_monitor(monitor: str, figures: list[str], ends: str) -> None:
+def test_suggestions_for_an_unknown_monitor(monitor: str, metrics: list[str], ends: str) -> None:
     with pytest.raises(Failure, match=ends):
-        callbacks.check_metric_names(specs({"callback": "EarlyStopping", "monitor": monitor}), figures)
+        callbacks.check_metric_names(specs({"callback": "EarlyStopping", "monitor": monitor}), metrics)
 
 
 def test_known_monitors() -> None:

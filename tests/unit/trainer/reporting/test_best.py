@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.history import Epoch
 
 LOSS, VAL_LOSS, ACCURACY = Monitor("loss"), Monitor("val_loss"), Monitor("val_accuracy", "Max")
@@ -35,7 +35,7 @@ def another(of: Epoch) -> Epoch:
     ],
 )
 def test_best_epoch(epochs: list[Epoch], monitor: Monitor, expected: tuple[int, str, str, float] | None) -> None:
-    found = best(epochs, monitor)
+    found = find_best_epoch(epochs, monitor)
     assert (found and (found.epoch, found.metric, found.mode, found.value)) == expected
 
 
@@ -48,6 +48,6 @@ def test_is_better_depends_on_the_mode() -> None:
     ("name", "reported"), [("top\u202e5\n", "top 5"), ("head_" * 40, ("head_" * 40)[:128]), ("\u200b", "?")]
 )
 def test_the_metric_name_is_valid_for_the_operator(name: str, reported: str) -> None:
-    found = best([epoch(1, **{name: 0.5})], Monitor(name))
+    found = find_best_epoch([epoch(1, **{name: 0.5})], Monitor(name))
     assert found is not None
     assert found.metric == reported

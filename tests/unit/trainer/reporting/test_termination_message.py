@@ -40,7 +40,7 @@ def test_a_long_message_is_truncated_to_the_limit_of_the_kubelet(path: Path) -> 
 
 def test_the_advance_message_has_position_and_report(path: Path) -> None:
     message = TerminationMessage(path)
-    message.write_advance(REPORT)
+    message.write_preliminary(REPORT)
     assert (read_message(path).reason, read_message(path).position, read_message(path).report) == (
         UNFINISHED,
         None,
@@ -51,7 +51,7 @@ def test_the_advance_message_has_position_and_report(path: Path) -> None:
         assert read_message(path) == read_message(path).model_copy(
             update={"position": Position(epoch=epoch, step=step)}
         )
-    message.write_advance(REPORT.model_copy(update={"epoch": 4}))
+    message.write_preliminary(REPORT.model_copy(update={"epoch": 4}))
     assert read_message(path).position == Position(epoch=4, step=0)
     assert read_message(path).report == REPORT.model_copy(update={"epoch": 4})
 
@@ -65,7 +65,7 @@ def test_the_advance_message_has_a_position_without_a_report(path: Path) -> None
 def test_the_advance_message_has_at_most_the_limit_of_the_kubelet(path: Path) -> None:
     message = TerminationMessage(path)
     metrics = {f"metric {number} of {'x' * 90}": 0.125 for number in range(64)}
-    message.write_advance(REPORT.model_copy(update={"metrics": metrics}))
+    message.write_preliminary(REPORT.model_copy(update={"metrics": metrics}))
     message.set_position(10**9, 10**12)
     assert path.stat().st_size <= MAX_TERMINATION_BYTES
     assert read_message(path).position == Position(epoch=10**9, step=10**12)
@@ -73,8 +73,8 @@ def test_the_advance_message_has_at_most_the_limit_of_the_kubelet(path: Path) ->
 
 def test_a_shorter_message_replaces_a_longer_one(path: Path) -> None:
     message = TerminationMessage(path)
-    message.write_advance(REPORT.model_copy(update={"metrics": {"x" * 100: 1.0}}))
-    message.write_advance(REPORT)
+    message.write_preliminary(REPORT.model_copy(update={"metrics": {"x" * 100: 1.0}}))
+    message.write_preliminary(REPORT)
     assert read_message(path).report == REPORT
     message.write_final("Completed", "done")
     assert read_message(path) == Termination(reason="Completed", message="done", report=REPORT)
@@ -85,7 +85,7 @@ def test_the_final_message_is_not_replaced(path: Path) -> None:
     message.set_position(1, 2)
     message.write_final("Crashed", "ValueError: x")
     message.set_position(9, 9)
-    message.write_advance(REPORT)
+    message.write_preliminary(REPORT)
     message.write_final("Completed", "done")
     assert read_message(path) == Termination(
         reason="Crashed", message="ValueError: x", position=Position(epoch=1, step=2)
@@ -98,7 +98,7 @@ def write_until_killed(path: Path, started: Any) -> None:
     def write_reports() -> None:
         for number in range(10**9):
             metrics = {"x" * (number % 99 + 1): 1.0}
-            message.write_advance(REPORT.model_copy(update={"sequence": number, "metrics": metrics}))
+            message.write_preliminary(REPORT.model_copy(update={"sequence": number, "metrics": metrics}))
             started.set()
 
     message.set_position(1, 0)
@@ -131,7 +131,7 @@ def test_a_concurrent_report_does_not_lose_the_position(path: Path) -> None:
 
     def refresh() -> None:
         for number in range(20):
-            message.write_advance(
+            message.write_preliminary(
                 REPORT.model_copy(update={"sequence": number, "metrics": {"x" * (5 * number + 1): 1.0}})
             )
 
@@ -146,7 +146,7 @@ def test_a_concurrent_report_does_not_lose_the_position(path: Path) -> None:
 
 def test_nothing_is_written_outside_of_a_pod(tmp_path: Path) -> None:
     message = TerminationMessage(tmp_path / "termination-log")
-    message.write_advance(REPORT)
+    message.write_preliminary(REPORT)
     message.set_position(1, 2)
     message.write_final("Completed", "")
     assert list(tmp_path.iterdir()) == []
@@ -155,7 +155,7 @@ def test_nothing_is_written_outside_of_a_pod(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     message = TerminationMessage(Path("/dev/full"))
-    message.write_advance(REPORT)
+    message.write_preliminary(REPORT)
     message.set_position(1, 2)
     message.write_final("Completed", "done")
     assert caplog.text.count("Cannot write the termination message") == 1

@@ -165,7 +165,7 @@ SLOW = bad_spec("EndpointUnreachable", "no answer so far")
 @pytest.mark.parametrize("errors", [0, 1])
 def test_a_slow_first_try_is_reported(clock: Clock, monkeypatch: pytest.MonkeyPatch, errors: int) -> None:
     monkeypatch.setattr(module, "SILENT_SECONDS", 0.0)
-    monkeypatch.setattr(module, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(module, "FAILURE_REPORT_SECONDS", 0.0)
     is_reported, tries = threading.Event(), count()
 
     def report(waiting: Waiting | None) -> None:

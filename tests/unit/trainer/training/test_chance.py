@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.report import TrainingWarning
 from epochal_trainer.reporting.history import Epoch
-from epochal_trainer.training.chance import check_chance
+from epochal_trainer.training.chance import check_better_than_chance
 
 SPARSE, BINARY = "SparseCategoricalCrossentropy", "BinaryCrossentropy"
 TEN = np.full(10, 100)
@@ -19,7 +19,7 @@ Check = Callable[[list[Epoch]], Iterator[TrainingWarning]]
 
 
 def chance(counts: Any = TEN, *, epochs: int = 20, steps: int = 100, loss: str = SPARSE) -> Check:
-    return partial(check_chance, counts, loss, epochs=epochs, steps=steps)
+    return partial(check_better_than_chance, counts, loss, epochs=epochs, steps=steps)
 
 
 def history(*losses: float) -> list[Epoch]:

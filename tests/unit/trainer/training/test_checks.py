@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_api.trainingjob.training import Training
-from epochal_trainer.checkpoint import Facts
-from epochal_trainer.data.samples import ClassNames, DataSets, Samples
+from epochal_trainer.checkpoint import ResumeFacts
+from epochal_trainer.data.samples import ClassNames, Samples, TrainingData
 from epochal_trainer.data.split import split_samples
 from epochal_trainer.model import graph, network
 from epochal_trainer.reporting.history import Epoch
@@ -21,7 +21,7 @@ FACTS: dict[str, Any] = {
     "data": {},
     "loss": {},
     "callbacks": [],
-    "recipe": "0" * 64,
+    "training_digest": "0" * 64,
 }
 STUCK = [Epoch(number, 1.0, 0.01, {"loss": 1.0986}) for number in (1, 2, 3)]
 
@@ -37,9 +37,9 @@ def spec(**training: Any) -> TrainingJobSpec:
     return TrainingJobSpec.model_validate(document)
 
 
-def sets(labels: Any, weights: Any = None) -> DataSets:
+def sets(labels: Any, weights: Any = None) -> TrainingData:
     whole = Samples(np.zeros((len(labels), 4)), np.asarray(labels), "a.npz[x]", "a.npz[y]", weights)
-    return DataSets(*split_samples(whole, 0.2, training=Training.model_validate({"loss": "mse"})), None, {})
+    return TrainingData(*split_samples(whole, 0.2, training=Training.model_validate({"loss": "mse"})), None, {})
 
 
 def make_checks(**training: Any) -> Checks:
@@ -109,14 +109,14 @@ def test_no_chance_level_with_sample_weights() -> None:
 @pytest.mark.parametrize("seen", [False, True])
 def test_validation_seen(*, seen: bool) -> None:
     checks = make_checks()
-    checks.check_resume(Facts(**FACTS, seen=seen))
+    checks.check_resume(ResumeFacts(**FACTS, validation_was_trained_on=seen))
     assert reasons(checks) == (["ValidationSeen"] if seen else [])
 
 
 @pytest.mark.parametrize("changed", [None, 0, 3])
 def test_data_changed(changed: int | None) -> None:
     checks = make_checks()
-    checks.check_resume(Facts(**FACTS, data_changed=changed))
+    checks.check_resume(ResumeFacts(**FACTS, data_changed=changed))
     assert reasons(checks) == ([] if changed is None else ["DataChanged"])
     assert all(f"after {changed} finished epochs" in warning["message"] for warning in checks.dump())
 

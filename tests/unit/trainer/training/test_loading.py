@@ -8,7 +8,7 @@ import pytest
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_api.trainingjob.training import Training
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.model import network
 from epochal_trainer.model.compile import compile_model
@@ -31,7 +31,7 @@ def read(
     names: Any = None,
     shape: tuple[int, ...] = (4,),
     **training: Any,
-) -> DataSets:
+) -> TrainingData:
     spec = TrainingJobSpec.model_validate(
         {
             "storage": {"secretRef": {"name": "none"}},
@@ -141,7 +141,7 @@ ABSTRACT = {"Loss", "Metric", "Mean", "MeanMetricWrapper", "Sum"}
 SEVERAL_OUTPUTS = {"CTC", "SparseCategoricalCrossentropy", "TopKCategoricalAccuracy"}
 """Losses and metrics for which Keras refuses a single output."""
 REFUSED_LOSSES = {"CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalHinge"}
-"""Losses for which `check_labels` refuses a single label."""
+"""Losses for which `fit_labels` refuses a single label."""
 REQUIRED = {"num_classes": 2, "target_class_ids": [1]}
 """Values for arguments that have no default; a number for the others."""
 

@@ -7,13 +7,13 @@ import keras
 import pytest
 from epochal_api.trainingjob.report import BestEpoch
 from epochal_trainer.checkpoint import BestWeights, Costs, EarlierBest, EpochWeights, digest
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import Results
 from epochal_trainer.reporting.stages import Stages
 from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training import models
-from epochal_trainer.training.models import Model, TrainingResult
+from epochal_trainer.training.models import ModelFile, TrainingResult
 
 # Keras 3.15 under numpy 2.4: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -43,11 +43,11 @@ def best_weights(model: keras.Model) -> EpochWeights:
 
 
 def training_result(model_epoch: int = 3, **fields: Any) -> TrainingResult:
-    result = TrainingResult(EPOCHS, False, False, model_epoch, best(EPOCHS, MONITOR), None)  # noqa: FBT003
+    result = TrainingResult(EPOCHS, False, False, model_epoch, find_best_epoch(EPOCHS, MONITOR), None)  # noqa: FBT003
     return replace(result, **fields)
 
 
-def evaluate(model: keras.Model, result: TrainingResult, folder: Path) -> tuple[list[Model], list[tuple[str, str]]]:
+def evaluate(model: keras.Model, result: TrainingResult, folder: Path) -> tuple[list[ModelFile], list[tuple[str, str]]]:
     """Returns the saved models, and the digests of the evaluated models, by file."""
     evaluated: list[tuple[str, str]] = []
 
@@ -55,10 +55,10 @@ def evaluate(model: keras.Model, result: TrainingResult, folder: Path) -> tuple[
         evaluated.append((name, digest(model)))
         return {"loss": float(len(evaluated))}
 
-    return models.evaluate_models(model, result, folder=folder, stages=Stages(), evaluate=test), evaluated
+    return models.evaluate_and_save_models(model, result, folder=folder, stages=Stages(), evaluate=test), evaluated
 
 
-def store(saved: list[Model], model: keras.Model, folder: Path) -> list[tuple[str, int, Any]]:
+def store(saved: list[ModelFile], model: keras.Model, folder: Path) -> list[tuple[str, int, Any]]:
     results = Results(FolderBucket(folder), "n/j/u", check=lambda: None)
     return [(each.name, each.epoch, each.test) for each in models.store_models(saved, model, results, folder)]
 
@@ -72,8 +72,8 @@ def test_last_and_best_model(tmp_path: Path) -> None:
     saved, evaluated = evaluate(model, training_result(best_weights=weights), tmp_path)
     assert evaluated == [("model.keras", last_digest), ("best.keras", best_digest)]
     assert saved == [
-        Model("model.keras", 3, last_digest, EPOCHS[2].metrics, {"loss": 1.0}),
-        Model("best.keras", 2, best_digest, EPOCHS[1].metrics, {"loss": 2.0}),
+        ModelFile("model.keras", 3, last_digest, EPOCHS[2].metrics, {"loss": 1.0}),
+        ModelFile("best.keras", 2, best_digest, EPOCHS[1].metrics, {"loss": 2.0}),
     ]
     assert [digest(keras.saving.load_model(tmp_path / each.name)) for each in saved] == [last_digest, best_digest]
     assert store(saved, model, tmp_path) == [("model.keras", 3, None), ("best.keras", 2, {"loss": 2.0})]
@@ -121,15 +121,15 @@ def test_missing_weights_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         store(saved, model, tmp_path)
 
 
-def saved_model(name: str, epoch: int, test: dict[str, float] | None = None) -> Model:
-    return Model(name, epoch, "", EPOCHS[epoch - 1].metrics, test)
+def saved_model(name: str, epoch: int, test: dict[str, float] | None = None) -> ModelFile:
+    return ModelFile(name, epoch, "", EPOCHS[epoch - 1].metrics, test)
 
 
 BEST = [saved_model("model.keras", 2)]
 CONTINUED = [replace(EPOCHS[0], comparable=False), *EPOCHS[1:]]
 ONLY_LAST = [*(replace(epoch, comparable=False) for epoch in EPOCHS[:2]), EPOCHS[2]]
 BEST_OF_LAST = BestEpoch(epoch=3, metric="val_loss", value=0.75)
-EARLIER = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.125, where="s3://results/old/")
+EARLIER = EarlierBest(epoch=1, metric="val_loss", mode="Min", value=0.125, results_uri="s3://results/old/")
 BOTH = [saved_model("model.keras", 3), saved_model("best.keras", 2)]
 LAST = BOTH[:1]
 TESTED = [saved_model("model.keras", 3, {"loss": 0.5, "accuracy": 0.98765})]
@@ -154,23 +154,23 @@ EARLY, STOPPED = "finished early on request (spec.finish)", "stopped there (spec
         (LAST, {}, f"{LAST_HOLDS}{EPOCH_2}is not there: an earlier version of Epochal kept no weights of it"),
         (LAST, {"is_tied": True}, f"{TRAINED}{TIED}"),
         (BOTH, {"epochs": CONTINUED, "earlier_best": EARLIER}, f"{LAST_HOLDS}{BEST_OF_2_3}{EPOCH_1}"),
-        (LAST, {"epochs": ONLY_LAST, "earlier_best": EARLIER, "best": BEST_OF_LAST}, f"{LAST_HOLDS}{EPOCH_1}"),
-        (LAST, {"best": None}, LAST_HOLDS),
+        (LAST, {"epochs": ONLY_LAST, "earlier_best": EARLIER, "best_epoch": BEST_OF_LAST}, f"{LAST_HOLDS}{EPOCH_1}"),
+        (LAST, {"best_epoch": None}, LAST_HOLDS),
         (
             [saved_model("model.keras", 1)],
-            {"epochs": EPOCHS[:1], "best": BestEpoch(epoch=1, metric="val_loss", value=0.5)},
+            {"epochs": EPOCHS[:1], "best_epoch": BestEpoch(epoch=1, metric="val_loss", value=0.5)},
             "1 epoch trained; model.keras holds epoch 1 (val_loss 0.5)",
         ),
         (BEST, {"finished_early": True}, f"3 of 9 epochs trained, {EARLY}; model.keras {BEST_HOLDS}"),
         (BEST, {"stopped": True}, f"3 of 9 epochs trained, {STOPPED}; model.keras {BEST_HOLDS}"),
         (
             LAST,
-            {"epochs": ONLY_LAST, "best": BEST_OF_LAST, "lost_epoch": 2},
+            {"epochs": ONLY_LAST, "best_epoch": BEST_OF_LAST, "lost_best_epoch": 2},
             f"{LAST_HOLDS}{EPOCH_2}its weights were lost",
         ),
     ],
 )
-def test_summary_sentence(saved: list[Model], fields: dict[str, Any], sentence: str) -> None:
+def test_summary_sentence(saved: list[ModelFile], fields: dict[str, Any], sentence: str) -> None:
     keeps_best = fields.get("keeps_best", True)
     result = training_result(**{name: value for name, value in fields.items() if name != "keeps_best"})
     assert models.summary_sentence(saved, result, MONITOR, epochs=9, keeps_best=keeps_best) == sentence

@@ -109,6 +109,6 @@ def test_best_weights_are_kept_without_a_checkpoint() -> None:
     progress = make_progress(9, checkpointer=checkpointer)
     for epoch, loss in enumerate([0.75, 0.25, 0.5, 0.125]):
         progress.on_epoch_end(epoch, {"loss": loss})
-        progress.final_callback.on_epoch_end(epoch)
+        progress.after_user_callbacks.on_epoch_end(epoch)
     assert checkpointer.best == [1, 2, 4]
     assert [snapshot.position.epoch for snapshot in checkpointer.stored] == [3]

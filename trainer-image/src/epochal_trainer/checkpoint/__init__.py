@@ -8,7 +8,7 @@ from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.resume import check_fit, fit_to_model
 from epochal_trainer.checkpoint.snapshot import Snapshot
 from epochal_trainer.checkpoint.start import Start, continued_facts, find
-from epochal_trainer.checkpoint.state import EarlierBest, Facts, Position
+from epochal_trainer.checkpoint.state import EarlierBest, Position, ResumeFacts
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.checkpoint.writer import Writer
 
@@ -18,9 +18,9 @@ __all__ = [
     "Costs",
     "EarlierBest",
     "EpochWeights",
-    "Facts",
     "Files",
     "Position",
+    "ResumeFacts",
     "Snapshot",
     "Start",
     "Store",

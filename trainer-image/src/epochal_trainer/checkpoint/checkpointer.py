@@ -17,7 +17,7 @@ from epochal_trainer.checkpoint.best_weights import BestWeights
 from epochal_trainer.checkpoint.costs import Costs
 from epochal_trainer.checkpoint.files import Files
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import Facts, Position
+from epochal_trainer.checkpoint.state import Position, ResumeFacts
 from epochal_trainer.checkpoint.writer import Writer
 from epochal_trainer.reporting.history import Epoch
 
@@ -68,10 +68,10 @@ class Checkpointer:
     files: Files
     writer: Writer
     costs: Costs
-    facts: Facts
+    facts: ResumeFacts
     attempt: int
     versions: Mapping[str, str]
-    best: BestWeights | None = None
+    best_weights: BestWeights | None = None
 
     def __post_init__(self) -> None:
         """Start the clock of the checkpoints."""
@@ -83,11 +83,7 @@ class Checkpointer:
         self._logged_copies = False
 
     def check(self) -> None:
-        """Check that checkpoints can be written.
-
-        Raises:
-            Failure: If the writer failed. Or RuntimeError, OSError or MemoryError.
-        """
+        """Raise the error that stopped the checkpoint writer, if there is one."""
         self.writer.check()
 
     def due_within(self) -> bool:
@@ -133,13 +129,13 @@ class Checkpointer:
     def resume(self, snapshot: Snapshot) -> None:
         """Restore the best weights of a checkpoint, after its state was restored to the model."""
         self._begins_after = snapshot.state.position.epoch
-        if self.best is not None:
-            self.best.resume(snapshot.state.best, snapshot.best)
+        if self.best_weights is not None:
+            self.best_weights.resume(snapshot.state.best, snapshot.best_weights)
 
     def keep_best(self, epoch: int) -> None:
         """Copy the weights of an epoch that has ended and is the best so far."""
-        if self.best is not None:
-            self.best.take(epoch)
+        if self.best_weights is not None:
+            self.best_weights.take(epoch)
 
     def capture(self, position: Position, history: Sequence[Epoch], seconds: float) -> Snapshot:
         """Return a copy of the training's present state. It replaces a checkpoint that still waits for the writer.
@@ -163,7 +159,7 @@ class Checkpointer:
                 attempt=self.attempt,
                 files=files,
                 versions=self.versions,
-                best=self.best.kept if self.best else None,
+                best_weights=self.best_weights.kept if self.best_weights else None,
                 spare=self.writer.take_spare(),
             )
         self._last_epoch = len(history)

@@ -12,7 +12,7 @@ from epochal_trainer.checkpoint.best_model import FIELD as FROM
 from epochal_trainer.checkpoint.best_model import BestModel
 from epochal_trainer.checkpoint.best_weights import merged_lora_layers
 from epochal_trainer.checkpoint.start import FIELD, Start
-from epochal_trainer.checkpoint.state import CallbackState, Facts, Position, State, VariableState
+from epochal_trainer.checkpoint.state import CallbackState, Position, ResumeFacts, State, VariableState
 from epochal_trainer.checkpoint.variables import VariablesDiffer
 from epochal_trainer.data.samples import Array
 from epochal_trainer.lib.failures import Failure, bad_spec, is_machine_error
@@ -29,7 +29,7 @@ def check_fit(start: Start, model: keras.Model, optimizer: Mapping[str, Any], ve
     _fit_variables(start, model, optimizer, versions, dict(start.snapshot.arrays))
 
 
-def fit_to_model(start: Start, model: keras.Model, facts: Facts, versions: Mapping[str, str]) -> Start:
+def fit_to_model(start: Start, model: keras.Model, facts: ResumeFacts, versions: Mapping[str, str]) -> Start:
     """Fit a start to the model and data of a training, and restore the learned state of layers.
 
     Args:
@@ -63,13 +63,13 @@ def fit_to_model(start: Start, model: keras.Model, facts: Facts, versions: Mappi
     try:
         same_data = state.facts.data == facts.data
         learned_state.restore(model, state.variables.get(variables.LEARNED, []), arrays, same_data=same_data)
-        best = start.snapshot.best and start.snapshot.best.fit_to_model(model)
+        best_weights = start.snapshot.best_weights and start.snapshot.best_weights.fit_to_model(model)
     except (VariablesDiffer, ValueError) as error:
         raise _mismatch(start, str(error), version_changes) from error
     position, seconds = state.position, state.seconds
     if position.begun:
         metrics = None
-        if start.own or state.facts.loss == facts.loss:
+        if start.is_own or state.facts.loss == facts.loss:
             metrics = _epoch_metrics(state, facts, variables.groups(model)[variables.METRICS], arrays)
         if metrics is None:
             log.warning(
@@ -80,13 +80,13 @@ def fit_to_model(start: Start, model: keras.Model, facts: Facts, versions: Mappi
             position, seconds = Position(epoch=position.epoch), 0.0
         else:
             found[variables.METRICS] = metrics
-    if start.best is not None:
-        found[variables.MODEL] = _best_weights(start.best, model, arrays)
+    if start.best_file is not None:
+        found[variables.MODEL] = _best_weights(start.best_file, model, arrays)
     order = _order_of_weights(model, state.variables.get(variables.MODEL, []))
-    stored_callbacks = state.callbacks if start.own else _match_callbacks(state, facts)
+    stored_callbacks = state.callbacks if start.is_own else _match_callbacks(state, facts)
     callbacks = [_reorder_best_weights(callback, order) for callback in stored_callbacks]
     snapshot = start.snapshot.changed(variables=found, callbacks=callbacks, position=position, seconds=seconds)
-    return replace(start, snapshot=replace(snapshot, best=best))
+    return replace(start, snapshot=replace(snapshot, best_weights=best_weights))
 
 
 def _fit_variables(
@@ -101,9 +101,9 @@ def _fit_variables(
     Return the variables by group, and the optimizer variables transferred from another training.
     """
     state = start.snapshot.state
-    same = start.own or (start.best is None and state.facts.optimizer == optimizer)
+    same = start.is_own or (start.best_file is None and state.facts.optimizer == optimizer)
     same_but_rate = _without_learning_rate(state.facts.optimizer) == _without_learning_rate(optimizer)
-    keeps_rate = not same and start.best is None and same_but_rate
+    keeps_rate = not same and start.best_file is None and same_but_rate
     current, stored, transfer = variables.groups(model), state.variables, None
     found = {variables.RANDOM: stored.get(variables.RANDOM, [])}
     group = variables.MODEL
@@ -111,7 +111,7 @@ def _fit_variables(
         found[group] = variables.reorder(stored.get(group, []), current[group], group, arrays)
         if same or keeps_rate:
             group = variables.OPTIMIZER
-            if start.own:
+            if start.is_own:
                 found[group] = variables.reorder(stored.get(group, []), current[group], group, arrays)
             else:
                 transfer = optimizer_slots.reorder(stored, current, arrays, keeps_rate=keeps_rate)
@@ -123,7 +123,7 @@ def _fit_variables(
 
 def _log_optimizer(start: Start, transfer: optimizer_slots.Transfer | None, *, is_reset: bool) -> None:
     """Log which state of the optimizer is not transferred."""
-    if start.best is not None:
+    if start.best_file is not None:
         log.info("The best weights are loaded instead of the last ones: optimizer and callbacks are reset.")
     elif is_reset:
         log.info("The optimizer differs from that of the checkpoint: it is reset.")
@@ -134,7 +134,7 @@ def _log_optimizer(start: Start, transfer: optimizer_slots.Transfer | None, *, i
         log.info("Layers trainable only in the checkpoint: optimizer variables are dropped for %s.", names)
 
 
-def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
+def _best_weights(best_file: BestModel, model: keras.Model, arrays: dict[str, Array]) -> list[VariableState]:
     """Replace the weights of a checkpoint by those of a stored model, in the order of a model's weights."""
     if layers := merged_lora_layers(model):
         raise bad_spec(
@@ -142,23 +142,25 @@ def _best_weights(best: BestModel, model: keras.Model, arrays: dict[str, Array])
             f"{FROM}: found Best, but Keras stores LoRA weights merged into the weights of their layers ({layers}), "
             "so they could not be trained further. Write from: Last",
         )
-    network = keras.Model(model.inputs, model.outputs)  # It has the same layers, without optimizer and metrics.
+    # Keras loads weights only into a model. This one shares the layers, but has no optimizer or metrics to overwrite.
+    network = keras.Model(model.inputs, model.outputs)
     try:
-        network.load_weights(best.file.path)
+        network.load_weights(best_file.file.path)
     except Exception as error:  # Keras and h5py raise many kinds of errors for damage
         if is_machine_error(error):
             raise
-        raise bad_spec("InvalidTraining", f"{FROM}: {best.uri} has weights of another network: {error}") from error
+        raise bad_spec("InvalidTraining", f"{FROM}: {best_file.uri} has weights of another network: {error}") from error
+    # Copied out again, because `Snapshot.restore` later assigns the arrays: the checkpoint's weights would come back.
     current = variables.groups(model)[variables.MODEL]
     arrays.update(variables.values(current, variables.MODEL))
     return variables.describe(current)
 
 
 def _epoch_metrics(
-    state: State, facts: Facts, metrics: Sequence[Any], arrays: dict[str, Array]
+    state: State, facts: ResumeFacts, metrics: Sequence[Any], arrays: dict[str, Array]
 ) -> list[VariableState] | None:
     """Return the metrics of the running epoch, or None if that epoch cannot be resumed."""
-    if state.facts.data != facts.data or state.facts.order != facts.order or state.facts.trained != facts.trained:
+    if state.facts.data != facts.data or state.facts.order != facts.order or state.facts.train_part != facts.train_part:
         return None
     try:
         return variables.reorder(state.variables.get(variables.METRICS, []), metrics, variables.METRICS, arrays)
@@ -168,20 +170,20 @@ def _epoch_metrics(
 
 def _mismatch(start: Start, found: str, version_changes: str, group: str = variables.MODEL) -> Failure:
     versions = f" Other versions wrote it: {version_changes}." if version_changes else ""
-    if not start.own and group == variables.OPTIMIZER:
-        message = f"{FIELD}: cannot transfer the optimizer's variables from {start.where}: {found}."
+    if not start.is_own and group == variables.OPTIMIZER:
+        message = f"{FIELD}: cannot transfer the optimizer's variables from {start.results_uri}: {found}."
         advice = "To reset the optimizer, change an argument other than learning_rate in spec.training.optimizer"
         return bad_spec("InvalidTraining", f"{message}{versions} {advice}")
-    if not start.own:
-        message = f"{FIELD}: the network must be the one of {start.where}: {found}."
+    if not start.is_own:
+        message = f"{FIELD}: the network must be the one of {start.results_uri}: {found}."
         return bad_spec("InvalidTraining", f"{message}{versions}")
     cause = versions or " Check whether the image or the spec has changed."
     return bad_spec(
         "CheckpointMismatch",
-        f"the checkpoint of attempt {start.snapshot.state.attempt} in {start.where} does not match this training: "
-        f"{found}.{cause} The checkpoint is kept, and the training does not continue. To continue, create a new "
-        f"TrainingJob with the earlier image in spec.image and {start.where} in {FIELD}.uri; to start from the "
-        "beginning, leave continueFrom out",
+        f"the checkpoint of attempt {start.snapshot.state.attempt} in {start.results_uri} does not match this "
+        f"training: {found}.{cause} The checkpoint is kept, and the training does not continue. To continue, create a "
+        f"new TrainingJob with the earlier image in spec.image and {start.results_uri} in {FIELD}.uri; to start from "
+        "the beginning, leave continueFrom out",
     )
 
 
@@ -199,7 +201,7 @@ def _without_learning_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _match_callbacks(state: State, facts: Facts) -> list[CallbackState]:
+def _match_callbacks(state: State, facts: ResumeFacts) -> list[CallbackState]:
     """Return the state for each callback of this training, from another training's callback with the same arguments.
 
     With another loss all callbacks start without state: a best value of another loss is not comparable.

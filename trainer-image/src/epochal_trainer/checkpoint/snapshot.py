@@ -12,7 +12,7 @@ from epochal_trainer.checkpoint import archive, callback_state, learned_state, r
 from epochal_trainer.checkpoint.archive import UnreadableCheckpoint
 from epochal_trainer.checkpoint.best_weights import EpochWeights
 from epochal_trainer.checkpoint.files import FileCopy
-from epochal_trainer.checkpoint.state import BestState, CallbackState, Facts, Position, State
+from epochal_trainer.checkpoint.state import BestState, CallbackState, Position, ResumeFacts, State
 from epochal_trainer.data.samples import Array
 from epochal_trainer.reporting.history import Epoch
 
@@ -27,15 +27,15 @@ class Snapshot:
         state: The state without arrays and files.
         arrays: The arrays by name.
         files: Copies of the files that the training had written by then, by path.
-        best: The weights of the best epoch, if they are not among the arrays according to `state.best`.
-        lost: The number of the best epoch, if its weights are lost.
+        best_weights: The weights of the best epoch, if they are not among the arrays according to `state.best`.
+        lost_best_epoch: The number of the best epoch, if its weights are lost.
     """
 
     state: State
     arrays: dict[str, Array]
     files: Mapping[str, FileCopy] = field(default_factory=dict)
-    best: EpochWeights | None = None
-    lost: int | None = None
+    best_weights: EpochWeights | None = None
+    lost_best_epoch: int | None = None
 
     @classmethod
     def of(
@@ -46,11 +46,11 @@ class Snapshot:
         position: Position,
         history: Sequence[Epoch],
         seconds: float,
-        facts: Facts,
+        facts: ResumeFacts,
         attempt: int,
         files: Mapping[str, FileCopy],
         versions: Mapping[str, str],
-        best: EpochWeights | None = None,
+        best_weights: EpochWeights | None = None,
         spare: Mapping[str, Array] = MappingProxyType({}),
     ) -> "Snapshot":
         """Capture the state of a training, with copies in host memory."""
@@ -79,9 +79,9 @@ class Snapshot:
             callbacks=[CallbackState(callback=name, state=state) for name, state in states],
             random=random_state.state(arrays),
             versions=dict(versions),
-            best=best.state(position) if best else None,
+            best=best_weights.state(position) if best_weights else None,
         )
-        return cls(state, arrays, files, best if state.best and not state.best.own else None)
+        return cls(state, arrays, files, best_weights if state.best and not state.best.is_own else None)
 
     @property
     def size(self) -> int:
@@ -91,7 +91,7 @@ class Snapshot:
     @property
     def memory_bytes(self) -> int:
         """Bytes of memory that the snapshot occupies, including the best weights."""
-        return self.size + (self.best.size if self.best else 0)
+        return self.size + (self.best_weights.size if self.best_weights else 0)
 
     @property
     def history(self) -> list[Epoch]:
@@ -105,7 +105,7 @@ class Snapshot:
     def incomparable(self) -> "Snapshot":
         """Return this snapshot with no epoch eligible as the best: another monitor or loss changes the values."""
         history = [replace(epoch, comparable=False) for epoch in self.history]
-        return replace(self.changed(history=history, best=None), best=None)
+        return replace(self.changed(history=history, best=None), best_weights=None)
 
     def without_best(self) -> "Snapshot":
         """Return this snapshot without the weights of the best epoch so far, which are lost.
@@ -120,8 +120,8 @@ class Snapshot:
         history = [
             replace(epoch, comparable=epoch.comparable and epoch.number == ended_epoch) for epoch in state.history
         ]
-        best = BestState(epoch=ended_epoch, own=True, variables=[]) if ended_epoch else None
-        return replace(self.changed(history=history, best=best), best=None, lost=state.best.epoch)
+        best = BestState(epoch=ended_epoch, is_own=True, variables=[]) if ended_epoch else None
+        return replace(self.changed(history=history, best=best), best_weights=None, lost_best_epoch=state.best.epoch)
 
     def check(self) -> None:
         """Check that the whole snapshot can be restored, as far as a check is possible without a model.

@@ -7,10 +7,10 @@ from epochal_api.trainingjob.training import Training
 
 from epochal_trainer.checkpoint.best_model import BestModel, best_model
 from epochal_trainer.checkpoint.snapshot import Snapshot
-from epochal_trainer.checkpoint.state import EarlierBest, Facts, Position
+from epochal_trainer.checkpoint.state import EarlierBest, Position, ResumeFacts
 from epochal_trainer.checkpoint.store import Store
 from epochal_trainer.lib.failures import Failure, bad_spec
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.storage import Bucket
 
 FIELD = "spec.training.continueFrom"
@@ -22,36 +22,36 @@ class Start:
 
     Args:
         snapshot: The state.
-        own: Whether the snapshot is a checkpoint of this training; else it belongs to another training.
-        where: URI of the results that the snapshot belongs to.
-        best: The model whose weights this training takes, if not the weights of the snapshot.
+        is_own: Whether the snapshot is a checkpoint of this training; else it belongs to another training.
+        results_uri: URI of the results that the snapshot belongs to.
+        best_file: The model whose weights this training takes, if not the weights of the snapshot.
         is_same: Whether the other training is identical under another name: then its epochs count like this training's
             own.
-        measured: Epochs of the other training itself that are comparable: their loss is the loss in its facts.
+        comparable_epochs: Epochs of the other training itself that are comparable: their loss is the loss in its facts.
     """
 
     snapshot: Snapshot
-    own: bool
-    where: str
-    best: BestModel | None = None
+    is_own: bool
+    results_uri: str
+    best_file: BestModel | None = None
     is_same: bool = False
-    measured: frozenset[int] = frozenset()
+    comparable_epochs: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
         state = self.snapshot.state
         at = state.position
         within = f"epoch {at.epoch + 1}, step {at.step} of {state.facts.steps}"
         text = within if at.begun else f"the end of epoch {at.epoch}"
-        if self.best is not None:
-            return f"{text} ({self.best.uri})"
-        origin = f"checkpoint of attempt {state.attempt}" if self.own else f"checkpoint in {self.where}"
+        if self.best_file is not None:
+            return f"{text} ({self.best_file.uri})"
+        origin = f"checkpoint of attempt {state.attempt}" if self.is_own else f"checkpoint in {self.results_uri}"
         return f"{text} ({origin})"
 
 
 def find(
-    own: Store,
+    own_store: Store,
     training: Training,
-    recipe: str,
+    training_digest: str,
     open_results: Callable[[str], tuple[Bucket, str]],
     *,
     keeps_best: bool = True,
@@ -59,9 +59,9 @@ def find(
     """Return the checkpoint that a training starts from, or None if it starts from the beginning.
 
     Args:
-        own: The training's own checkpoints.
+        own_store: The training's own checkpoints.
         training: The spec of the training.
-        recipe: Digest of everything that determines the epochs.
+        training_digest: Digest of everything that determines the epochs.
         open_results: Returns the bucket and the folder of a training's results by their URI.
         keeps_best: Whether this training keeps the weights of the best epoch.
 
@@ -73,8 +73,8 @@ def find(
         Failure: CheckpointMissing, if the other training has no checkpoint. InvalidTraining, if it cannot be continued.
             CheckpointDamaged, CheckpointTooNew, or a failure of the bucket.
     """
-    if (snapshot := own.newest()) is not None:
-        return Start(snapshot, own=True, where=own.uri)
+    if (snapshot := own_store.newest()) is not None:
+        return Start(snapshot, is_own=True, results_uri=own_store.uri)
     if training.continue_from is None:
         return None
     if training.continue_from.uri is None:
@@ -85,13 +85,13 @@ def find(
         )
     wants_best = training.continue_from.from_ == "Best"
 
-    def has_same_recipe(facts: Facts) -> bool:
-        return facts.recipe == recipe and not wants_best
+    def continues_unchanged(facts: ResumeFacts) -> bool:
+        return facts.training_digest == training_digest and not wants_best
 
     bucket, folder = open_results(training.continue_from.uri)
-    store = Store(bucket, folder, own.scratch)
+    store = Store(bucket, folder, own_store.scratch)
     try:
-        snapshot = store.newest(lambda state: has_same_recipe(state.facts))
+        snapshot = store.newest(lambda state: continues_unchanged(state.facts))
     except Failure as failure:
         raise Failure(failure.reason, f"{FIELD}: {failure.message}", failure.exit_code) from failure
     if snapshot is None:
@@ -100,7 +100,7 @@ def find(
             f"{FIELD}: found no checkpoint in {store.uri}: use the URI in status.results.uri of the other TrainingJob",
         )
     trained = snapshot.state.position.epoch
-    model = best_model(bucket, folder, own.scratch, trained) if wants_best else None
+    model = best_model(bucket, folder, own_store.scratch, trained) if wants_best else None
     if model is not None:
         trained = model.epoch
         snapshot = snapshot.changed(position=Position(epoch=trained), seconds=0.0, callbacks=[])
@@ -119,57 +119,67 @@ def find(
         )
     continued = snapshot.changed(stop_training=False, finished_early=False, history=snapshot.state.history[:trained])
     # Without kept weights, the other training's best epoch cannot become the best model of this training.
-    has_best = snapshot.state.best is not None or snapshot.lost is not None or not keeps_best
-    is_same = has_same_recipe(snapshot.state.facts) and has_best
-    measured = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
+    has_best = snapshot.state.best is not None or snapshot.lost_best_epoch is not None or not keeps_best
+    is_same = continues_unchanged(snapshot.state.facts) and has_best
+    comparable_epochs = frozenset(epoch.number for epoch in continued.state.history if epoch.comparable)
     continued = continued if is_same else continued.incomparable()
-    return Start(continued, own=False, where=store.uri, best=model, is_same=is_same, measured=measured)
+    return Start(
+        continued,
+        is_own=False,
+        results_uri=store.uri,
+        best_file=model,
+        is_same=is_same,
+        comparable_epochs=comparable_epochs,
+    )
 
 
-def continued_facts(start: Start | None, facts: Facts, monitor: Monitor) -> Facts:
-    """Return the facts of a training with those that follow from its start: before, lost, seen and data_changed."""
+def continued_facts(start: Start | None, facts: ResumeFacts, monitor: Monitor) -> ResumeFacts:
+    """Return the facts of a training, with the facts that follow from its start, such as `earlier_best`."""
     if start is None:
         return facts
     start_facts = start.snapshot.state.facts
-    has_own_epochs = start.own or (start.is_same and start_facts.data == facts.data)
+    has_own_epochs = start.is_own or (start.is_same and start_facts.data == facts.data)
     data_changed = start.snapshot.state.position.epoch if start_facts.data != facts.data else start_facts.data_changed
     # The validation samples may include samples that were trained on before.
-    shares_data = bool(start_facts.data.items() & facts.data.items()) and facts.division is not None
+    shares_data = bool(start_facts.data.items() & facts.data.items()) and facts.split_parameters is not None
     return facts.model_copy(
         update={
-            "before": start_facts.before if has_own_epochs else _best_before(start, facts, monitor),
-            "lost": _lost_best(start.snapshot, monitor) if has_own_epochs else None,
-            "seen": shares_data and (start_facts.seen or start_facts.trained != facts.trained),
-            "data_changed": data_changed if start.own or start.is_same else None,  # another training's may differ
+            "earlier_best": start_facts.earlier_best if has_own_epochs else _earlier_best(start, facts, monitor),
+            "lost_best_epoch": _lost_best_epoch(start.snapshot, monitor) if has_own_epochs else None,
+            "validation_was_trained_on": shares_data
+            and (start_facts.validation_was_trained_on or start_facts.train_part != facts.train_part),
+            "data_changed": data_changed if start.is_own or start.is_same else None,  # another training's may differ
         }
     )
 
 
-def _best_before(start: Start, facts: Facts, monitor: Monitor) -> EarlierBest | None:
+def _earlier_best(start: Start, facts: ResumeFacts, monitor: Monitor) -> EarlierBest | None:
     """Return the best epoch of other trainings that this training continues, if its value is comparable.
 
     Values of different losses are not comparable.
     """
     start_facts = start.snapshot.state.facts
-    earlier, epochs = start_facts.before, start.snapshot.history
+    earlier, epochs = start_facts.earlier_best, start.snapshot.history
     if monitor.metric in {"loss", "val_loss"}:
         if start_facts.loss != facts.loss:
             return None
         # Of the epochs before that training, only the best one certainly has this loss.
         same_loss = {earlier.epoch} if earlier is not None and earlier.metric == monitor.metric else set()
-        epochs = [epoch for epoch in epochs if epoch.number in start.measured | same_loss]
-    found = best([replace(epoch, comparable=True) for epoch in epochs], monitor)
+        epochs = [epoch for epoch in epochs if epoch.number in start.comparable_epochs | same_loss]
+    found = find_best_epoch([replace(epoch, comparable=True) for epoch in epochs], monitor)
     if found is None:
         return None
-    where = earlier.where if earlier is not None and earlier.epoch == found.epoch else start.where
-    return EarlierBest(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, where=where)
+    uri = earlier.results_uri if earlier is not None and earlier.epoch == found.epoch else start.results_uri
+    return EarlierBest(epoch=found.epoch, metric=monitor.metric, mode=monitor.mode, value=found.value, results_uri=uri)
 
 
-def _lost_best(snapshot: Snapshot, monitor: Monitor) -> int | None:
+def _lost_best_epoch(snapshot: Snapshot, monitor: Monitor) -> int | None:
     """Return the best epoch of a training if its weights are lost and no epoch with weights is better."""
-    numbers = {snapshot.state.facts.lost, snapshot.lost}
-    lost = best([replace(epoch, comparable=True) for epoch in snapshot.history if epoch.number in numbers], monitor)
-    kept = best(snapshot.history, monitor)
+    numbers = {snapshot.state.facts.lost_best_epoch, snapshot.lost_best_epoch}
+    lost = find_best_epoch(
+        [replace(epoch, comparable=True) for epoch in snapshot.history if epoch.number in numbers], monitor
+    )
+    kept = find_best_epoch(snapshot.history, monitor)
     if lost is None or (kept is not None and not monitor.is_better(lost.value, kept.value)):
         return None
     return lost.epoch

@@ -48,12 +48,15 @@ class EarlierBest(Part):
     """Whether the lowest or the highest value is the best."""
     value: Annotated[float, Field(allow_inf_nan=False)]
     """Value of the metric."""
-    where: Text
+    results_uri: Annotated[Text, Field(alias="where")]
     """URI of the results of its training."""
 
 
-class Facts(Part):
-    """The facts that determine a position within an epoch, and other facts to compare."""
+class ResumeFacts(Part):
+    """The facts that determine a position within an epoch, and other facts to compare.
+
+    A field with an alias keeps the name that earlier versions stored.
+    """
 
     samples: Count
     """Number of samples in the training set."""
@@ -71,17 +74,17 @@ class Facts(Part):
     """The loss, as the TrainingJob describes it, with class weights."""
     callbacks: list[dict[str, Any]]
     """The user's callbacks, as the TrainingJob describes them, in the order of State.callbacks."""
-    division: dict[str, Any] | None = None
-    """Description of the draw of validation samples from the training set; empty or None if they were not drawn."""
-    recipe: Sha256
-    """Digest of everything that determines the epochs, see job.recipe."""
-    before: EarlierBest | None = None
+    split_parameters: Annotated[dict[str, Any] | None, Field(alias="division")] = None
+    """Parameters of the draw of validation samples from the training set; empty or None if they were not drawn."""
+    training_digest: Annotated[Sha256, Field(alias="recipe")]
+    """Digest of everything that determines the epochs, see job.training_digest."""
+    earlier_best: Annotated[EarlierBest | None, Field(alias="before")] = None
     """The best epoch of the trainings that this one continued, if its metrics are comparable."""
-    lost: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    lost_best_epoch: Annotated[Annotated[int, Field(ge=1, le=2**53)] | None, Field(alias="lost")] = None
     """The best epoch, counted from 1, if its weights were lost and no later epoch was better."""
     data_changed: Count | None = None
     """Number of finished epochs when a change of the data objects was found; None without a change."""
-    seen: bool = False
+    validation_was_trained_on: Annotated[bool, Field(alias="seen")] = False
     """Whether validation samples may include samples that were trained on before. Once true, it stays true."""
 
     @property
@@ -90,9 +93,9 @@ class Facts(Part):
         return Order(self.samples, self.batch_size, self.seed)
 
     @property
-    def trained(self) -> tuple[int, dict[str, Any]]:
+    def train_part(self) -> tuple[int, dict[str, Any]]:
         """The values that determine which samples of the same data are trained on."""
-        return self.samples, self.division or {}
+        return self.samples, self.split_parameters or {}
 
 
 class VariableState(Part):
@@ -134,7 +137,7 @@ class BestState(Part):
 
     epoch: Annotated[int, Field(ge=1, le=2**53)]
     """The epoch, counted from 1."""
-    own: bool
+    is_own: Annotated[bool, Field(alias="own")]
     """Whether these are the checkpoint's own weights; else the file BEST_FILE holds them as the arrays best/INDEX."""
     variables: Annotated[list[VariableState], FailFast()]
     """Descriptions of the weights."""
@@ -162,7 +165,7 @@ class State(Part):
     """Whether a request to finish early ended the training."""
     history: Annotated[list[Epoch], FailFast()]
     """The finished epochs."""
-    facts: Facts
+    facts: ResumeFacts
     variables: dict[Text, Annotated[list[VariableState], FailFast()]]
     """The variables by group: model, optimizer, metrics, random; and the learned state as the group learned."""
     callbacks: Annotated[list[CallbackState], FailFast()]

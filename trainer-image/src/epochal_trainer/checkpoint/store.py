@@ -146,7 +146,7 @@ class Store:
             Failure: If the bucket cannot be written; ScratchFull; Superseded, if a later attempt has begun.
         """
         self.scratch.mkdir(parents=True, exist_ok=True)
-        best = {BEST_FILE: snapshot.best.file(self.scratch)} if snapshot.best else {}
+        best = {BEST_FILE: snapshot.best_weights.file(self.scratch)} if snapshot.best_weights else {}
         copies = {**snapshot.files, **best}
         for copy in copies.values():
             # Upload even files of an earlier attempt: its pod may still run on a lost node and delete them.
@@ -211,10 +211,10 @@ class Store:
         snapshot = Snapshot(state, arrays, copies)
         if not wants_best(state):
             return entry, snapshot.changed(best=None)
-        if state.best is None or state.best.own:
+        if state.best is None or state.best.is_own:
             return entry, snapshot
         try:
-            return entry, replace(snapshot, best=self._best(state.best, state.files.get(BEST_FILE)))
+            return entry, replace(snapshot, best_weights=self._best(state.best, state.files.get(BEST_FILE)))
         except UnreadableCheckpoint as error:
             log.warning(
                 "The weights of epoch %d, the best so far, are lost: %s. The training continues from the checkpoint, "

@@ -71,7 +71,7 @@ def stored_indices(stored: Sequence[VariableState], current: Sequence[VariableSt
 def match(
     stored: Iterable[tuple[Hashable, VariableState]], current: Iterable[tuple[Hashable, VariableState]]
 ) -> list[int]:
-    """Return the index in `stored` of each variable in `current`, by unique keys; otherwise as `stored_indices`."""
+    """Return indices like `stored_indices`, but match the variables by the given unique keys."""
     unmatched = {key: (index, variable) for index, (key, variable) in enumerate(stored)}
     order = []
     for key, variable in current:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from epochal_trainer.data.labels import NUMERIC_LOSSES, normalize_name
-from epochal_trainer.data.samples import ClassNames, DataSets, OutputShape
+from epochal_trainer.data.samples import ClassNames, OutputShape, TrainingData
 from epochal_trainer.lib.failures import warned
 
 MAX_BYTES = 16 * 2**20
@@ -67,13 +67,13 @@ def _decode(value: object) -> str:
     raise TypeError("neither a text nor a number")
 
 
-def matching_class_names(data: DataSets, output_shape: OutputShape, loss: str) -> tuple[str, ...]:
+def matching_class_names(data: TrainingData, output_shape: OutputShape, loss: str) -> tuple[str, ...]:
     """Return the class names in the order of the output's last axis; empty if they do not fit network and loss."""
     declared = data.train.class_names
     return () if declared is None or _mismatch(declared, output_shape, loss) else declared.names
 
 
-def check_class_names(data: DataSets, output_shape: OutputShape, loss: str) -> Iterator[TrainingWarning]:
+def check_class_names(data: TrainingData, output_shape: OutputShape, loss: str) -> Iterator[TrainingWarning]:
     """Yield warnings about class names that do not fit network and loss. The model is served without them."""
     declared = data.train.class_names
     if declared is None:

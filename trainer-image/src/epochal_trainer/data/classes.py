@@ -10,9 +10,9 @@ from epochal_trainer.data.labels import BINARY_LOSSES, NUMERIC_LOSSES, ONE_HOT_L
 from epochal_trainer.data.samples import (
     MAX_CLASS_COUNT,
     Array,
-    DataSets,
     OutputShape,
     Samples,
+    TrainingData,
     format_shape,
     row_blocks,
 )
@@ -104,7 +104,9 @@ class PartCounts(NamedTuple):
     counts: Array | None
 
 
-def count_parts(data: DataSets, output_shape: OutputShape, loss: str, ignored: int | None = None) -> list[PartCounts]:
+def count_parts(
+    data: TrainingData, output_shape: OutputShape, loss: str, ignored: int | None = None
+) -> list[PartCounts]:
     """Return the class counts of each part of the data, the training part first; see `class_counts`."""
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     return [

@@ -1,4 +1,4 @@
-"""Checks that features fit the network's input."""
+"""Fits features to the network's input."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from epochal_trainer.data.samples import Samples, format_shape
 from epochal_trainer.lib.failures import bad_data
 
 
-def check_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
+def fit_features(samples: Samples, input_shape: Sequence[int]) -> Samples:
     """Return the samples, with features of shape (samples, *input_shape): a missing trailing axis of 1 is added.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Checks that labels fit the network's last layer and its loss.
+"""Fits labels to the network's last layer and its loss, and checks them.
 
 Arguments named `loss` are the name of a loss, as a Keras class or function.
 """
@@ -41,7 +41,7 @@ _POOLING_AXES = range(1, 4)
 """Numbers of axes for which Keras has a GlobalAveragePooling layer."""
 
 
-def check_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored: int | None = None) -> Samples:
+def fit_labels(samples: Samples, output_shape: OutputShape, loss: str, ignored: int | None = None) -> Samples:
     """Return the samples if the loss can compare their labels with the network's output.
 
     If the shapes of labels and output differ only by a trailing axis of 1, the labels get the output's shape. For

@@ -11,7 +11,7 @@ from epochal_trainer.data.duplicates import check_distinct_samples, check_distin
 from epochal_trainer.data.formats.npz_names import Role
 from epochal_trainer.data.formats.registry import FORMATS, ArrayReader, detect_format, join_or
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Array, DataSets, Samples, first_index, format_shape, row_blocks
+from epochal_trainer.data.samples import Array, Samples, TrainingData, first_index, format_shape, row_blocks
 from epochal_trainer.data.source import DataFile
 from epochal_trainer.data.split import split_parameters, split_samples
 from epochal_trainer.lib.failures import Failure, bad_data
@@ -29,7 +29,7 @@ def load(
     *,
     training: Training,
     prepare: Callable[[Samples], Samples] = lambda samples: samples,
-) -> DataSets:
+) -> TrainingData:
     """Download, read and check the data sets, and split off the validation set if it is a part of the training set.
 
     Args:
@@ -75,7 +75,7 @@ def load(
     if data.validation and (fraction := data.validation.split) is not None:
         drawn = {"shuffle": data.shuffle, "stratify": data.validation.stratify}
         train, held_out = split_samples(train, float(fraction), training=training, **drawn)
-    return DataSets(train, held_out, sets.get("test"), digests, split_parameters(data, training))
+    return TrainingData(train, held_out, sets.get("test"), digests, split_parameters(data, training))
 
 
 def _read(

@@ -135,13 +135,13 @@ class Samples(Dataset):
 
 
 @dataclass(frozen=True)
-class DataSets:
+class TrainingData:
     """The data sets of a training.
 
     Args:
         digests: SHA-256 in hex of every object that was read, by key.
-        division: Parameters of the draw of the validation part, see split_parameters; None if it is not a part of the
-            training set.
+        split_parameters: Parameters of the draw of the validation part, see data/split.py; None if it is not a part of
+            the training set.
         class_weights: Weight of each class in the training loss; empty if the spec sets none.
         class_names: Names of the network's classes; empty if unknown.
     """
@@ -150,7 +150,7 @@ class DataSets:
     validation: Samples | None
     test: Samples | None
     digests: dict[str, str]
-    division: dict[str, Any] | None = None
+    split_parameters: dict[str, Any] | None = None
     class_weights: Mapping[int, float] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
 
@@ -159,7 +159,7 @@ class DataSets:
         sets = {"train": self.train, "validation": self.validation, "test": self.test}
         return {
             **{name: len(samples) if samples is not None else None for name, samples in sets.items()},
-            "division": self.division,
+            "division": self.split_parameters,
             "classWeights": {str(number): weight for number, weight in self.class_weights.items()},
             "sampleWeights": {
                 name: {"from": samples.weights_name, "least": float(weights.min()), "greatest": float(weights.max())}

@@ -83,8 +83,8 @@ def by_progress(report: ExperimentReport) -> list[ReportedTrial]:
 
     def rank(trial: ReportedTrial) -> tuple[int, float, int]:
         value = number(trial.value)
-        values = math.inf if value is None else -value if report.maximize else value
-        return -trial.rungs[-1].epoch, values, trial.number
+        sort_value = math.inf if value is None else -value if report.maximize else value
+        return -trial.rungs[-1].epoch, sort_value, trial.number
 
     return sorted((trial for trial in report.trials if trial.rungs), key=rank)
 

@@ -14,7 +14,7 @@ from epochal_api.trainingjob.report import Export
 from epochal_lib.digests import sha256
 
 from epochal_trainer.data.images import image_spec
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.export import process
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import evenly_spaced, write
@@ -37,7 +37,7 @@ def export_models(
     names: Sequence[str],
     formats: Sequence[ExportFormat],
     *,
-    data: DataSets,
+    data: TrainingData,
     results: Results,
     folder: Path,
     stopping: Stopping,
@@ -81,7 +81,7 @@ def export_models(
 
 
 def store_signature(
-    model: keras.Model, names: Sequence[str], *, data: DataSets, results: Results, folder: Path
+    model: keras.Model, names: Sequence[str], *, data: TrainingData, results: Results, folder: Path
 ) -> str | None:
     """Store the signature of models that are not exported, and return its SHA-256, or None after an error.
 
@@ -114,7 +114,7 @@ def store_signature(
 
 
 def _request(
-    names: Sequence[str], formats: Sequence[ExportFormat], data: DataSets, folder: Path, work: Path
+    names: Sequence[str], formats: Sequence[ExportFormat], data: TrainingData, folder: Path, work: Path
 ) -> Request:
     """Return the request for an export, with samples of the validation set, or of the training set without one."""
     samples = work / "samples.npz"

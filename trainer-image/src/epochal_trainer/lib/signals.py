@@ -11,6 +11,10 @@ class Terminated(BaseException):
     """A signal requested a stop. It is not an Exception, so no handler mistakes it for an error."""
 
 
+class WaitAborted(Terminated):
+    """Ends a wait for the storage because the run ends: its result is no longer needed. No signal requested it."""
+
+
 class Stopping:
     """Turns SIGTERM and Ctrl-C into Terminated, at once or at a point where the training can stop cleanly."""
 

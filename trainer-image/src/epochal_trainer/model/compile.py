@@ -73,7 +73,7 @@ def constant_learning_rate(optimizer: keras.optimizers.Optimizer) -> float | Non
     return None if is_scheduled else float(inner.learning_rate)
 
 
-def check_labels(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
+def trial_metrics(model: keras.Model, training: Training, labels: np.ndarray[Any, Any]) -> dict[str, Any]:
     """Return metric values such as an epoch will have, by Keras' names, if loss and metrics accept labels and output.
 
     Raises:

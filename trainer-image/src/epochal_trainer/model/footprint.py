@@ -56,7 +56,8 @@ class Footprint(NamedTuple):
     def fits(self, memory: int, gpus: int, *, without_best: bool = False) -> bool:
         """Return whether the training may fit into the host's memory (in bytes) and the GPUs, if there are any.
 
-        With `without_best`, the weights that are kept for best.keras do not count.
+        The size of GPU memory is unknown, so only a training that no GPU can hold is refused. With `without_best`, the
+        weights that are kept for best.keras do not count.
         """
         training = sum(self.training.values())
         copies = sum(size for use, size in self.copies.items() if use != _BEST_WEIGHTS or not without_best)

@@ -111,7 +111,7 @@ _TOP_K_METRICS = frozenset({"precision", "recall"})
 def check_metrics(metrics: Sequence[Named], labels: Array, output: OutputShape) -> Iterator[TrainingWarning]:
     """Yield a warning with the metrics that compute meaningless values for these labels.
 
-    `compile.check_labels` has refused metrics that fail for such labels.
+    `compile.trial_metrics` has refused metrics that fail for such labels.
     """
     if not metrics:
         return

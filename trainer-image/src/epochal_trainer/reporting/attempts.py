@@ -34,7 +34,7 @@ class Attempts:
         self._folder = f"{folder}/{ATTEMPTS}/"
         self._own = StartedAttempt(0, pod)
 
-    def begin(self, spec: str) -> int:
+    def begin(self, spec_digest: str) -> int:
         """Record this attempt in the bucket, and return its unique number. This also shows that results can be written.
 
         Not every storage supports a write that fails if the key exists, so two pods may take the same number. Each pod
@@ -50,7 +50,7 @@ class Attempts:
         while True:
             number += 1
             self._own = own = StartedAttempt(number, self._own.pod)
-            content = to_json({"attempt": number, "started": started, "spec": spec})
+            content = to_json({"attempt": number, "started": started, "spec": spec_digest})
             self._bucket.put(f"{self._folder}{number}-{own.pod}.json", content)
             started_attempts = self._started()
             if (last := max(started_attempts, default=own)) > own:

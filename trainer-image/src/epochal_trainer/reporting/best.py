@@ -27,7 +27,7 @@ class Monitor:
         return value < other if self.mode == "Min" else value > other
 
 
-def best(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
+def find_best_epoch(epochs: Sequence[Epoch], monitor: Monitor) -> BestEpoch | None:
     """Return the best epoch, or the first of several equally good epochs.
 
     Only comparable epochs count: those of this training, with the current loss, since the best weights were last lost.

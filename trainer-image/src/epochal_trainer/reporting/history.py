@@ -59,19 +59,19 @@ def metric_values(logs: Mapping[str, Any]) -> dict[str, float]:
     return {name: result[name] for name in names}
 
 
-def report_metrics(figures: Mapping[str, float], first: str = "loss") -> dict[str, float]:
+def report_metrics(metrics: Mapping[str, float], first: str = "loss") -> dict[str, float]:
     """Return the metric values for a report, at most MAX_METRICS: losses first, then validation, then training.
 
     Args:
-        figures: Values by name, see `reported_name`.
+        metrics: Values by name, see `reported_name`.
         first: The monitored metric, which is always included.
     """
-    named = ((reported_name(name), value) for name, value in figures.items())
-    figures = {name: value for name, value in named if name}
+    named = ((reported_name(name), value) for name, value in metrics.items())
+    metrics = {name: value for name, value in named if name}
     before = frozenset({"loss", "val_loss", reported_name(first)})
-    names = sorted(figures, key=lambda name: (name not in before, not name.startswith("val_")))
+    names = sorted(metrics, key=lambda name: (name not in before, not name.startswith("val_")))
     included = frozenset(names[:MAX_METRICS])
-    return {name: value for name, value in figures.items() if name in included}
+    return {name: value for name, value in metrics.items() if name in included}
 
 
 def reported_name(name: str) -> str:

@@ -20,9 +20,9 @@ from matplotlib.ticker import MaxNLocator
 
 from epochal_trainer.lib import priority
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
-from epochal_trainer.lib.signals import Terminated
+from epochal_trainer.lib.signals import Terminated, WaitAborted
 from epochal_trainer.reporting import history
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import CURVES, HISTORY, Results
 
@@ -103,7 +103,7 @@ class HistoryWriter:
         while epochs := self._due():
             try:
                 self._store(epochs)
-            except Terminated:
+            except Terminated:  # also WaitAborted
                 return
             except Exception as error:  # noqa: BLE001 - an early upload is optional, and must not end the training
                 if isinstance(error, Failure) and error.reason == SUPERSEDED:
@@ -142,7 +142,7 @@ class HistoryWriter:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise Terminated
+            raise WaitAborted
 
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:
@@ -152,7 +152,7 @@ class HistoryWriter:
 
 def draw_curves(epochs: Sequence[Epoch], path: Path, *, title: str, monitor: Monitor) -> None:
     """Draw a panel for each metric, with a line for training and a line for validation."""
-    best_epoch = best(epochs, monitor)
+    best_epoch = find_best_epoch(epochs, monitor)
     names = list(dict.fromkeys(name.removeprefix("val_") for epoch in epochs for name in epoch.metrics))[:MAX_PANELS]
     columns = min(len(names), 2 if len(names) <= 4 else 3)  # noqa: PLR2004
     rows = math.ceil(len(names) / columns)

@@ -141,10 +141,10 @@ class Reporter:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(seconds)
-        return self._next()
+        return self._take_report()
 
-    def _next(self) -> Report:
-        """Return the current state, with a new sequence number unless it equals the last delivered report."""
+    def _take_report(self) -> Report:
+        """Return the current state as a report, and clear `_urgent`. A report with news gets a new sequence number."""
         with self._changed:
             self._urgent = False
             now = {**self.position(), "peak_memory": self._memory(), "sequence": self._sequence}
@@ -161,7 +161,7 @@ class Reporter:
         end = float("inf")
         while True:
             with self._changed:
-                urgent, updates, report = self._urgent, self._updates, self._next()
+                urgent, updates, report = self._urgent, self._updates, self._take_report()
             if self._keep is not None:
                 self._keep(report)
             if self._is_due(report):

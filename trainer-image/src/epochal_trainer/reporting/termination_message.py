@@ -21,9 +21,9 @@ _POSITION = b'"position":{"epoch":%10d,"step":%13d}'
 class TerminationMessage:
     """The file that the kubelet reads after the trainer has ended, for any cause.
 
-    A message is written in advance, for the case that the trainer is killed. A final message with the actual reason
-    replaces it. Each write is one system call for less than a page, so the file is valid JSON after a kill at any
-    moment. Outside of a pod the file does not exist, and nothing is written.
+    A preliminary message covers the case that the trainer is killed. A final message with the actual reason replaces
+    it. Each write is one system call for less than a page, so the file is valid JSON after a kill at any moment.
+    Outside of a pod the file does not exist, and nothing is written.
 
     All methods may be called from any thread.
 
@@ -49,20 +49,20 @@ class TerminationMessage:
         position = self._position
         return position and Position(epoch=position[0], step=position[1])
 
-    def write_advance(self, report: Report | None = None) -> None:
-        """Write the message in advance, with the reason UNFINISHED."""
+    def write_preliminary(self, report: Report | None = None) -> None:
+        """Write the preliminary message, with the reason UNFINISHED."""
         with self._lock:
             self._report = report
-            self._write_advance()
+            self._write_preliminary()
 
     def set_position(self, epoch: int, step: int) -> None:
-        """Update the position in the message written in advance. A call takes about a microsecond."""
+        """Update the position in the preliminary message. A call takes about a microsecond."""
         self._position = epoch, step
         if self._file is None:
             return
         with self._lock:
             if self._offset is None:
-                self._write_advance()
+                self._write_preliminary()
             elif self._file is not None:
                 try:
                     os.pwrite(self._file, _POSITION % (epoch, step), self._offset)
@@ -88,7 +88,7 @@ class TerminationMessage:
             if locked:
                 self._lock.release()
 
-    def _write_advance(self) -> None:
+    def _write_preliminary(self) -> None:
         position = self._position and _WIDEST
         termination = Termination(reason=UNFINISHED, message=_KILLED, position=position, report=self._report)
         text = termination.encode().encode()

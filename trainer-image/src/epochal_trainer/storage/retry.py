@@ -23,7 +23,7 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 15.0
 JITTER = 0.3
 """Maximum share by which a pause is shortened at random, so that many trainers do not retry at the same time."""
-QUIET_SECONDS = 1.0
+FAILURE_REPORT_SECONDS = 1.0
 """Seconds of failures before a wait is reported."""
 SILENT_SECONDS = 3.0
 """Seconds of the first request before a wait is reported: a request to an unreachable server can take half a minute to
@@ -159,7 +159,7 @@ class RetryPolicy:
                     if now >= end:
                         tried = f"tried for {duration(now - began)}, the limit in spec.storage.timeoutSeconds"
                         raise Failure(failure.reason, f"{failure.message}; {tried}", failure.exit_code) from error
-                    if now - began >= QUIET_SECONDS:
+                    if now - began >= FAILURE_REPORT_SECONDS:
                         self.waits.begin(caller, failure, now - began)
                 else:
                     is_answered = True

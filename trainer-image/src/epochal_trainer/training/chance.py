@@ -28,7 +28,7 @@ LOSSES = frozenset(name for name in CATEGORICAL_LOSSES | BINARY_LOSSES if "focal
 """Losses with a known value for guessing: the logarithm of the number of classes, or the entropy of the classes."""
 
 
-def check_chance(
+def check_better_than_chance(
     class_counts: Array | None, loss: str, history: Sequence[Epoch], *, epochs: int, steps: int
 ) -> Iterator[TrainingWarning]:
     """Yield a warning if the network had learned nothing at the end of the first epochs.

@@ -8,12 +8,12 @@ import keras
 from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
-from epochal_trainer.checkpoint import Facts
+from epochal_trainer.checkpoint import ResumeFacts
 from epochal_trainer.data.class_names import check_class_names
 from epochal_trainer.data.classes import check_classes, count_parts
 from epochal_trainer.data.images import check_images
 from epochal_trainer.data.labels import check_one_hot
-from epochal_trainer.data.samples import DataSets, OutputShape
+from epochal_trainer.data.samples import OutputShape, TrainingData
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.model.graph import Node
 from epochal_trainer.model.last_layer import check_last_layer
@@ -21,7 +21,7 @@ from epochal_trainer.model.metrics import check_logits_metrics, check_metrics
 from epochal_trainer.model.monitor import check_monitor_mode
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.warnings import Warnings
-from epochal_trainer.training.chance import check_chance
+from epochal_trainer.training.chance import check_better_than_chance
 
 
 class Checks:
@@ -35,7 +35,7 @@ class Checks:
     def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
         self._spec = spec
         self._warnings = Warnings(report)
-        self._check_chance: Callable[[Sequence[Epoch]], Iterator[TrainingWarning]] | None = None
+        self._check_better_than_chance: Callable[[Sequence[Epoch]], Iterator[TrainingWarning]] | None = None
 
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
         """Check the last layer, the loss and the metrics of a built network."""
@@ -43,7 +43,7 @@ class Checks:
         self._warnings.run_check(lambda: check_last_layer(model, nodes, training.loss))
         self._warnings.run_check(lambda: check_logits_metrics(model, training.loss, training.metrics))
 
-    def check_data(self, data: DataSets, output_shape: OutputShape) -> None:
+    def check_data(self, data: TrainingData, output_shape: OutputShape) -> None:
         """Check the data sets, which fit network and loss, against the metrics, the loss and the network's output."""
         labels, metrics, loss = data.train.labels, self._spec.training.metrics, self._spec.training.loss.name
         self._warnings.run_check(lambda: check_metrics(metrics, labels, output_shape))
@@ -56,40 +56,40 @@ class Checks:
         """Check the mode (Min or Max) of the monitored metric. The metrics of the model are built."""
         self._warnings.run_check(lambda: check_monitor_mode(self._spec.training, model))
 
-    def check_resume(self, facts: Facts) -> None:
+    def check_resume(self, facts: ResumeFacts) -> None:
         """Check for validation samples that were trained on before, and for data that changed."""
         self._warnings.run_check(lambda: _check_resume(facts))
 
-    def check_best_weights(self, lost_epoch: int | None) -> None:
+    def check_best_weights(self, lost_best_epoch: int | None) -> None:
         """Warn if the weights of the best epoch, which has this number, are lost."""
-        self._warnings.run_check(lambda: _check_best_weights(lost_epoch))
+        self._warnings.run_check(lambda: _check_best_weights(lost_best_epoch))
 
     def check_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Check whether the training learns anything, from all epochs so far."""
-        if self._check_chance is not None:
-            self._warnings.run_check(partial(self._check_chance, epochs))
+        if self._check_better_than_chance is not None:
+            self._warnings.run_check(partial(self._check_better_than_chance, epochs))
 
     def dump(self) -> list[dict[str, Any]]:
         """Return all warnings as dicts for the summary."""
         return self._warnings.dump()
 
-    def _check_classes(self, data: DataSets, output_shape: OutputShape) -> Iterator[TrainingWarning]:
+    def _check_classes(self, data: TrainingData, output_shape: OutputShape) -> Iterator[TrainingWarning]:
         spec, training = self._spec.data, self._spec.training
         parts = count_parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
         # The training that this training continues has already warned of its own first epochs. With sample weights, the
         # loss of guessing is unknown.
         if training.continue_from is None and data.train.weights is None:
             steps = data.train.order(batch_size=training.batch_size, seed=training.seed).steps
-            self._check_chance = partial(
-                check_chance, parts[0].counts, training.loss.name, epochs=training.epochs, steps=steps
+            self._check_better_than_chance = partial(
+                check_better_than_chance, parts[0].counts, training.loss.name, epochs=training.epochs, steps=steps
             )
         split = spec.validation.split if spec.validation else None
         drawn = spec.shuffle or (spec.validation is not None and spec.validation.stratify)
         yield from check_classes(parts, split=split, drawn=drawn)
 
 
-def _check_resume(facts: Facts) -> Iterator[TrainingWarning]:
-    if facts.seen:
+def _check_resume(facts: ResumeFacts) -> Iterator[TrainingWarning]:
+    if facts.validation_was_trained_on:
         yield warned(
             "ValidationSeen",
             "the validation part of the training set differs from that of the training that wrote the checkpoint. It "
@@ -106,11 +106,11 @@ def _check_resume(facts: Facts) -> Iterator[TrainingWarning]:
         )
 
 
-def _check_best_weights(lost_epoch: int | None) -> Iterator[TrainingWarning]:
-    if lost_epoch is not None:
+def _check_best_weights(lost_best_epoch: int | None) -> Iterator[TrainingWarning]:
+    if lost_best_epoch is not None:
         yield warned(
             "BestLost",
-            f"the weights of epoch {lost_epoch}, the best so far, are damaged or missing in the bucket. Only the "
+            f"the weights of epoch {lost_best_epoch}, the best so far, are damaged or missing in the bucket. Only the "
             "trainer may change objects below checkpoints/. The training continues from its checkpoint, and selects "
             "its best epoch among those with stored weights",
         )

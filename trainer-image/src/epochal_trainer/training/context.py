@@ -31,7 +31,7 @@ class Context:
         job: The TrainingJob.
         scratch: Folder for files of this attempt.
         stages: Measures the duration of each stage.
-        reporter: Sends the state to the operator. Its state has no attempt yet.
+        reporter: Sends the state to the operator. The state gets the number of the attempt later, from the bucket.
         pod: The uid of the pod.
     """
 

@@ -23,7 +23,7 @@ _KERAS_CALLERS = frozenset({__name__, f"{__package__}.callback_list"})
 """Modules of this package that call Keras directly."""
 
 
-def fit(
+def fit_or_resume(
     model: keras.Model,
     training: Training,
     *,
@@ -47,49 +47,59 @@ def fit(
     batches = train.shuffled_batches(order)
     validation_data = validation.ordered_batches(training.batch_size) if validation is not None else None
     callback_list = CallbackList(
-        [progress, *callbacks, progress.final_callback],
+        [progress, *callbacks, progress.after_user_callbacks],
         add_history=True,
         model=model,
         verbose=0,
         epochs=training.epochs,
         steps=order.steps,
     )
-    position = start.state.position if start else Position()
-    finished = position.epoch
     with _precision_hint(training.precision), _failures(progress.describe_position):
+        initial_epoch = 0
         if start is not None:
-            for callback in callbacks:
-                if isinstance(callback, keras.callbacks.CSVLogger):
-                    callback.append = True  # to its file, which was restored from the checkpoint
-            model.stop_training = False
-            callback_list.on_train_begin()
-            if position.begun:
-                model.reset_metrics()
-                callback_list.on_epoch_begin(finished)
-            start.restore(model, callbacks)
-            progress.resume_with_checkpointer(start)
+            _restore(model, start, callbacks, callback_list, progress)
+            position = start.state.position
+            initial_epoch = position.epoch
             if position.begun:
                 _finish_epoch(
                     model, callback_list, position, steps=order.steps, batches=batches, validation=validation_data
                 )
-                finished += 1
+                initial_epoch += 1
             elif not model.stop_training and progress.finish_if_requested():
                 for callback in callbacks:
                     if isinstance(callback, KeepAverages):
-                        callback.on_epoch_end(finished - 1)
-                progress.final_callback.on_epoch_end(finished - 1)  # takes a checkpoint
+                        callback.on_epoch_end(initial_epoch - 1)
+                progress.after_user_callbacks.on_epoch_end(initial_epoch - 1)  # takes a checkpoint
             if model.stop_training or progress.stop_if_due():
-                finished = training.epochs
+                initial_epoch = training.epochs  # Then fit only calls `on_train_end`, which restores the best weights.
         model.fit(
-            batches.from_step(finished, 0, until=training.epochs),
+            batches.from_step(initial_epoch, 0, until=training.epochs),
             shuffle=False,  # the batches are shuffled already
             epochs=training.epochs,
-            initial_epoch=finished,
+            initial_epoch=initial_epoch,
             steps_per_epoch=order.steps,
             validation_data=validation_data,
             callbacks=callback_list,
             verbose=0,
         )
+
+
+def _restore(
+    model: keras.Model, start: Snapshot, callbacks: Sequence[Any], callback_list: CallbackList, progress: Progress
+) -> None:
+    """Begin the training, and the epoch that had begun, then restore the checkpoint."""
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            callback.append = True  # to its file, which was restored from the checkpoint
+    # `on_train_begin` and `on_epoch_begin` reset callbacks and the clock of the epoch, so the state is restored after
+    # them. `model.fit` does not call `on_train_begin` again, see CallbackList.
+    model.stop_training = False
+    callback_list.on_train_begin()
+    if start.state.position.begun:
+        model.reset_metrics()
+        callback_list.on_epoch_begin(start.state.position.epoch)
+    start.restore(model, callbacks)
+    progress.resume_with_checkpointer(start)
 
 
 def evaluate(model: keras.Model, test: Dataset, *, batch_size: int, on_step: Callable[[], None]) -> dict[str, float]:

@@ -10,11 +10,11 @@ import keras
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.data.class_names import matching_class_names
-from epochal_trainer.data.features import check_features
-from epochal_trainer.data.labels import check_labels
+from epochal_trainer.data.features import fit_features
+from epochal_trainer.data.labels import fit_labels
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import DataSets, Samples, format_shape
+from epochal_trainer.data.samples import Samples, TrainingData, format_shape
 from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights, check_weights
 from epochal_trainer.lib.text import duration, readable
 from epochal_trainer.model.graph import build_nodes
@@ -29,7 +29,7 @@ _MAX_SHOWN = 10
 
 def load_data(
     spec: TrainingJobSpec, bucket: Bucket, model: keras.Model, *, scratch: Path, memory: MemoryBudget
-) -> DataSets:
+) -> TrainingData:
     """Return the data sets of a training.
 
     Raises:
@@ -43,10 +43,10 @@ def load_data(
     # Check whole sets, before the split: then an error can name the place in the object, and does not depend on the
     # split.
     def prepare(samples: Samples) -> Samples:
-        shape, samples = samples.features.shape[1:], check_features(samples, input_shape)
+        shape, samples = samples.features.shape[1:], fit_features(samples, input_shape)
         if samples.features.shape[1:] != shape:
             shapes_without_axis[samples.features_name] = format_shape(shape) or "a single value"
-        samples = check_labels(samples, output_shape, loss.name, loss.arguments.get("ignore_class"))
+        samples = fit_labels(samples, output_shape, loss.name, loss.arguments.get("ignore_class"))
         check_indices(samples, nodes)
         return check_weights(samples, output_shape)
 

@@ -31,11 +31,11 @@ class TrainingResult:
         finished_early: Whether the training finished early on request (spec.finish).
         stopped: Whether the training stopped after spec.training.stopAfterEpoch, before its last epoch.
         model_epoch: The epoch whose weights the model holds.
-        best: The best epoch.
+        best_epoch: The best epoch.
         best_weights: The weights of the best epoch, if they were kept.
         is_tied: Whether `model_epoch` is not the best epoch, but has the same value of the monitored metric.
         earlier_best: The best epoch of the trainings that this training continues, if that epoch was better.
-        lost_epoch: The better epoch whose weights were lost, if there is one.
+        lost_best_epoch: The better epoch whose weights were lost, if there is one.
         checkpoints: Number, size and time of the checkpoints, for summary.json.
     """
 
@@ -43,17 +43,17 @@ class TrainingResult:
     finished_early: bool
     stopped: bool
     model_epoch: int
-    best: BestEpoch | None
+    best_epoch: BestEpoch | None
     best_weights: checkpoint.EpochWeights | None
     is_tied: bool = False
     earlier_best: checkpoint.EarlierBest | None = None
-    lost_epoch: int | None = None
+    lost_best_epoch: int | None = None
     checkpoints: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Model:
-    """A model that results from a training.
+class ModelFile:
+    """The file of a model that results from a training. summary.json has the same field names.
 
     Args:
         name: The name of its file.
@@ -69,14 +69,14 @@ class Model:
     test: Mapping[str, float] | None
 
 
-def evaluate_models(
+def evaluate_and_save_models(
     model: keras.Model,
     result: TrainingResult,
     *,
     folder: Path,
     stages: Stages,
     evaluate: Callable[[str], Mapping[str, float] | None],
-) -> list[Model]:
+) -> list[ModelFile]:
     """Evaluate the models of a training, save each as a file, and return them.
 
     Afterwards `model` holds the weights of the last returned model. `evaluate` returns the metric values of the model
@@ -86,11 +86,11 @@ def evaluate_models(
         model.keras, as Keras' fit has left it. Then best.keras, if the best epoch has other weights and was better.
     """
 
-    def save(name: str, epoch: int, weights: str) -> Model:
+    def save(name: str, epoch: int, weights: str) -> ModelFile:
         test = evaluate(name)
         with stages.stage("results"):
             model.save(folder / name)
-        return Model(name, epoch, weights, result.epochs[epoch - 1].metrics, test)
+        return ModelFile(name, epoch, weights, result.epochs[epoch - 1].metrics, test)
 
     last, best = checkpoint.digest(model), result.best_weights
     if best is None or result.is_tied:
@@ -103,7 +103,7 @@ def evaluate_models(
     return [last_model, save(BEST_MODEL, best.epoch, best_digest)]
 
 
-def store_models(models: Sequence[Model], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
+def store_models(models: Sequence[ModelFile], model: keras.Model, results: Results, folder: Path) -> list[StoredModel]:
     """Store models, verify that each stored file holds the evaluated weights, and return the stored models.
 
     The files of the models are in `folder`. They are read back into `model`, from which they were saved.
@@ -132,10 +132,10 @@ def store_models(models: Sequence[Model], model: keras.Model, results: Results, 
 
 
 def summary_sentence(
-    models: Sequence[Model], result: TrainingResult, monitor: Monitor, *, epochs: int, keeps_best: bool
+    models: Sequence[ModelFile], result: TrainingResult, monitor: Monitor, *, epochs: int, keeps_best: bool
 ) -> str:
     """Return a sentence for users that describes the models of a training."""
-    count, best = len(result.epochs), result.best
+    count, best = len(result.epochs), result.best_epoch
     label = _best_label(result)
     parts = [f"{count} epoch{'s' if count != 1 else ''} trained"]
     if result.finished_early:
@@ -158,18 +158,18 @@ def summary_sentence(
     if best is not None and not result.is_tied and all(model.epoch != best.epoch for model in models):
         why = "an earlier version of Epochal kept no weights of it" if keeps_best else "spec.results.best is false"
         parts.append(f"epoch {best.epoch} was better ({best.metric} {figure(best.value)}), but is not there: {why}")
-    if (lost := result.lost_epoch) is not None:
+    if (lost := result.lost_best_epoch) is not None:
         value = figure(result.epochs[lost - 1].metrics[monitor.metric])
         parts.append(f"epoch {lost} was better ({monitor.metric} {value}), but its weights were lost")
     if (earlier := result.earlier_best) is not None:
         found = f"epoch {earlier.epoch} of the training before ({earlier.metric} {figure(earlier.value)})"
-        parts.append(f"{found} was better: {earlier.where}")
+        parts.append(f"{found} was better: {earlier.results_uri}")
     return "; ".join(parts)
 
 
 def _best_label(result: TrainingResult) -> str:
     """Return the phrase that marks the best epoch, or "" for a training of a single epoch."""
-    if result.earlier_best is None and result.lost_epoch is None:
+    if result.earlier_best is None and result.lost_best_epoch is None:
         return ", the best" if len(result.epochs) > 1 else ""
     comparable = [epoch.number for epoch in result.epochs if epoch.comparable]
     return f", the best of epochs {comparable[0]}-{comparable[-1]}" if len(comparable) > 1 else ""

@@ -15,7 +15,7 @@ from epochal_trainer.lib.failures import bad_data
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration
 from epochal_trainer.reporting import history
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.history import Epoch
 
@@ -29,8 +29,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """A callback that follows a training: it counts steps, collects epochs, and stops the training when requested.
 
     Its work per step is a few instructions: Keras calls `on_train_batch_begin` without metric values, so nothing waits
-    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback `final_callback`
-    runs after them.
+    for the device. It runs before the user's callbacks, and sees each epoch unchanged. The callback
+    `after_user_callbacks` runs after them.
 
     Args:
         steps: Steps of an epoch.
@@ -42,6 +42,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         min_epochs: Minimum number of epochs before an early finish.
         values_without_weights: Values of the monitored metric in epochs whose weights this training lacks: the best
             epoch of the trainings that it continues, and an epoch whose weights were lost.
+
+    Three requests end a training before its last epoch:
+
+    | word | request | end |
+    |---|---|---|
+    | finish | spec.finish | after the running epoch, complete with results |
+    | stop | spec.training.stopAfterEpoch | after that epoch, to be continued by another TrainingJob |
+    | terminate | SIGTERM or Ctrl-C | at the next step, to be resumed from a checkpoint |
 
     Attributes:
         finished_early: Whether the training was finished early on request.
@@ -66,7 +74,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.history: list[Epoch] = []
         self.finished_early = False
         self.stopped = False
-        self.final_callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, **__: self._after_callbacks())
+        self.after_user_callbacks = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_, **__: self._after_callbacks()
+        )
         self._epochs = training.epochs
         self._steps = steps
         self._stopping = stopping
@@ -98,7 +108,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def resume(self, snapshot: Snapshot) -> None:
         """Take over history, step and elapsed time from a checkpoint.
 
-        Call it after the training and its running epoch have begun.
+        The first call precedes the training, for its first report. `fit_or_resume` calls it again after
+        `on_epoch_begin`, which has restarted the clock of the epoch.
         """
         self.history[:] = snapshot.history
         self.finished_early = snapshot.state.finished_early
@@ -106,7 +117,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._began = time.monotonic() - snapshot.state.seconds
 
     def resume_with_checkpointer(self, snapshot: Snapshot) -> None:
-        """Take over from a checkpoint that was just restored into the model and the callbacks."""
+        """Resume, also the checkpointer, from a checkpoint that was just restored into the model and the callbacks."""
         self.resume(snapshot)
         if self._checkpointer is not None:
             self._checkpointer.resume(snapshot)
@@ -172,7 +183,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._step = 0
         self._on_step(len(self.history), 0)
         self._check_loss(metrics.get("loss", 0.0), f"after epoch {epoch + 1}")
-        best_epoch = best(self.history, self._monitor)
+        best_epoch = find_best_epoch(self.history, self._monitor)
         self._is_best = best_epoch is not None and best_epoch.epoch == epoch + 1
         self.finish_if_requested()
         seconds_left = 0.0 if self.finished_early else seconds * max(0, self._stop_after - epoch - 1)

@@ -13,12 +13,12 @@ from epochal_api.trainingjob.spec import TrainingJob
 
 from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
-from epochal_trainer.data.samples import DataSets
+from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.lib.signals import Terminated
 from epochal_trainer.model import callbacks as user_callbacks
 from epochal_trainer.model.compile import loss_spec, optimizer_spec
 from epochal_trainer.reporting import history
-from epochal_trainer.reporting.best import Monitor, best
+from epochal_trainer.reporting.best import Monitor, find_best_epoch
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.results import CALLBACKS, LOG, TENSORBOARD
 from epochal_trainer.reporting.tensorboard import Scalars
@@ -42,23 +42,24 @@ _ANSWER_SECONDS = 5.0
 """Seconds that a new training waits for the operator's answer, which may ask it to finish early."""
 
 
-def train(
+def run_training_stage(
     context: Context,
     model: keras.Model,
-    data: DataSets,
+    data: TrainingData,
     callbacks: Sequence[Any],
     *,
     monitor: Monitor,
     checks: Checks,
-    start: checkpoint.Start | None,
+    found: checkpoint.Start | None,
     store: checkpoint.Store,
     attempt: int,
     on_epoch: Callable[[Sequence[Epoch]], None],
 ) -> TrainingResult:
     """Train the model, and return the result after the last checkpoint is stored.
 
-    The model is compiled, and its metrics are built. `on_epoch` is called with the epochs so far at the end of each
-    epoch, and must not block.
+    The model is compiled, and its metrics are built. `found` is the checkpoint to start from, if there is one. It is
+    fitted to the model here, and unusable for the caller afterwards. `on_epoch` is called with the epochs so far at the
+    end of each epoch, and must not block.
 
     Raises:
         Failure: If the training fails, or storing it fails.
@@ -66,7 +67,7 @@ def train(
     """
     training, reporter, stopping = context.job.spec.training, context.reporter, context.stopping
     order = data.train.order(batch_size=training.batch_size, seed=training.seed)
-    facts = _facts(context.job, data, start, monitor)
+    facts = _facts(context.job, data, found, monitor)
     files = checkpoint.Files(context.scratch, [CALLBACKS, LOG], context.scratch / STAGING)
     scalars = Scalars(context.scratch / TENSORBOARD)
     costs = checkpoint.Costs()
@@ -79,8 +80,8 @@ def train(
         checks.check_epochs(epochs)
         reporter.update(**_progress_of_epochs(epochs, monitor))
 
-    lost_value = _epoch_value(facts.lost, start.snapshot.history, monitor) if start else None
-    better_values = (facts.before.value if facts.before else None, lost_value)
+    lost_value = _epoch_value(facts.lost_best_epoch, found.snapshot.history, monitor) if found else None
+    better_values = (facts.earlier_best.value if facts.earlier_best else None, lost_value)
     progress = Progress(
         training,
         steps=order.steps,
@@ -98,33 +99,35 @@ def train(
             facts=facts,
             attempt=attempt,
             versions=versions(),
-            best=best_weights,
+            best_weights=best_weights,
         ),
         finish=context.finish,
-        # No results are made from the epochs of another training alone.
-        min_epochs=1 if start is None or start.own else start.snapshot.state.position.epoch + 1,
+        # An early finish comes after at least one epoch of this training, because its results need one.
+        min_epochs=1 if found is None or found.is_own else found.snapshot.state.position.epoch + 1,
         values_without_weights=[value for value in better_values if value is not None],
     )
     sizes = training.epochs, order.steps, order.batch_size
     log.info("Training: %d epochs of %d steps of %d samples, in %s", *sizes, training.precision)
     if training.stop_after_epoch is not None:
         log.info("The training stops after epoch %d (spec.training.stopAfterEpoch)", training.stop_after_epoch)
-    checks.check_resume(facts)  # Before the checkpoint is refused because of other data.
-    start = checkpoint.fit_to_model(start, model, facts, versions()) if start else None
-    if start is not None:
-        checks.check_best_weights(facts.lost or start.snapshot.lost)
+    # Before `fit_to_model`, which may refuse the checkpoint: the warning about changed data explains the refusal.
+    checks.check_resume(facts)
+    fitted = checkpoint.fit_to_model(found, model, facts, versions()) if found else None
+    if fitted is not None:
+        checks.check_best_weights(facts.lost_best_epoch or fitted.snapshot.lost_best_epoch)
         # The log of another training is not restored.
-        copies = start.snapshot.files
-        files.restore({path: copy for path, copy in copies.items() if start.own or path != LOG})
-        for epoch in start.snapshot.history:
+        copies = fitted.snapshot.files
+        files.restore({path: copy for path, copy in copies.items() if fitted.is_own or path != LOG})
+        for epoch in fitted.snapshot.history:
             scalars.write(epoch)
-        progress.resume(start.snapshot)
-        log.info("Resuming from %s", start)
+        progress.resume(fitted.snapshot)
+        log.info("Resuming from %s", fitted)
     reporter.position = progress.position
-    reporter.update(stage="Training", **reported_progress(start, monitor) | {"steps_per_epoch": order.steps})
+    reporter.update(stage="Training", **reported_progress(fitted, monitor) | {"steps_per_epoch": order.steps})
     reporter.wait_for_answer(_ANSWER_SECONDS)
-    _fit(context, model, data, callbacks, progress=progress, writer=writer, start=start.snapshot if start else None)
-    reporter.position = dict
+    snapshot = fitted.snapshot if fitted is not None else None
+    _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, start=snapshot)
+    reporter.position = dict  # After an error the position stays, for the last report.
     scalars.close()
     checks.check_epochs(progress.history)  # The resumed training may have had no epochs left.
     _report_end(context, progress)
@@ -139,10 +142,10 @@ def train(
     return replace(result, checkpoints=costs.dump())
 
 
-def _fit(
+def _fit_and_flush(
     context: Context,
     model: keras.Model,
-    data: DataSets,
+    data: TrainingData,
     callbacks: Sequence[Any],
     *,
     progress: Progress,
@@ -154,7 +157,7 @@ def _fit(
     with stopping.deferred():
         try:
             with context.watchdog.watch(training.stall_seconds):
-                fit.fit(
+                fit.fit_or_resume(
                     model,
                     training,
                     train=data.train,
@@ -198,7 +201,7 @@ def _report_end(context: Context, progress: Progress) -> None:
 
 def _result(
     progress: Progress,
-    facts: checkpoint.Facts,
+    facts: checkpoint.ResumeFacts,
     monitor: Monitor,
     *,
     restored_epoch: int | None,
@@ -210,34 +213,37 @@ def _result(
     `restored_epoch` is the epoch whose weights a callback has restored. `has_averages` is true if the model holds
     averaged weights that no epoch was validated with. `kept` are the weights that were kept last.
     """
-    epochs, best_epoch = progress.history, best(progress.history, monitor)
+    epochs, best_epoch = progress.history, find_best_epoch(progress.history, monitor)
     model_epoch = restored_epoch or len(epochs)
     result = TrainingResult(
         epochs,
         finished_early=progress.finished_early,
         stopped=progress.stopped,
         model_epoch=model_epoch,
-        best=best_epoch,
+        best_epoch=best_epoch,
         best_weights=kept if kept and best_epoch and kept.epoch == best_epoch.epoch else None,
     )
     if best_epoch is None:
         return result
-    before, lost_value = facts.before, _epoch_value(facts.lost, epochs, monitor)
+    before, lost = facts.earlier_best, facts.lost_best_epoch
+    lost_value = _epoch_value(lost, epochs, monitor)
     has_best_value = _epoch_value(model_epoch, epochs, monitor) == best_epoch.value
     is_equal = epochs[model_epoch - 1].comparable and has_best_value
     return replace(
         result,
         is_tied=best_epoch.epoch != model_epoch and is_equal and not has_averages,
         earlier_best=before if before and monitor.is_better(before.value, best_epoch.value) else None,
-        lost_epoch=facts.lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
+        lost_best_epoch=lost if lost_value is not None and monitor.is_better(lost_value, best_epoch.value) else None,
     )
 
 
-def _facts(job: TrainingJob, data: DataSets, start: checkpoint.Start | None, monitor: Monitor) -> checkpoint.Facts:
+def _facts(
+    job: TrainingJob, data: TrainingData, start: checkpoint.Start | None, monitor: Monitor
+) -> checkpoint.ResumeFacts:
     """Return the description of the training that its checkpoints will store."""
     training = job.spec.training
     order = data.train.order(batch_size=training.batch_size, seed=training.seed)
-    facts = checkpoint.Facts(
+    facts = checkpoint.ResumeFacts(
         loss=loss_spec(training),
         callbacks=user_callbacks.callback_specs(training.callbacks),
         samples=order.samples,
@@ -246,8 +252,8 @@ def _facts(job: TrainingJob, data: DataSets, start: checkpoint.Start | None, mon
         seed=order.seed,
         optimizer=optimizer_spec(training),
         data=data.digests,
-        division=data.division,
-        recipe=jobs.recipe(job),
+        split_parameters=data.split_parameters,
+        training_digest=jobs.training_digest(job),
     )
     return checkpoint.continued_facts(start, facts, monitor)
 
@@ -275,7 +281,7 @@ def _progress_of_epochs(epochs: Sequence[Epoch], monitor: Monitor | None) -> dic
         "epoch": last.number,
         "seconds_per_epoch": last.seconds,
         "metrics": history.report_metrics(last.metrics, monitor.metric if monitor else "loss"),
-        "best": best(epochs, monitor) if monitor else None,
+        "best": find_best_epoch(epochs, monitor) if monitor else None,
     }
 
 

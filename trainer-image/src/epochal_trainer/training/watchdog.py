@@ -33,14 +33,14 @@ class Watchdog:
     less time than `stall_seconds`, because it does not wait for a storage.
     """
 
-    def __init__(self, words: TerminationMessage) -> None:
-        self._words = words
+    def __init__(self, termination: TerminationMessage) -> None:
+        self._termination = termination
         self._last_step: object = None
 
     def record_step(self, epoch: int, step: int) -> None:
         """Record the position of the training, as a sign of life. A call takes about two microseconds."""
         self._last_step = object()
-        self._words.set_position(epoch, step)
+        self._termination.set_position(epoch, step)
 
     @contextmanager
     def watch(self, stall_seconds: int) -> Iterator[None]:
@@ -93,13 +93,13 @@ class Watchdog:
     def _report_hang(self, stall_seconds: int, thread: int) -> None:
         frames = sys._current_frames()  # noqa: SLF001 - Python has no public function for it
         code, line = frames[thread].f_code, frames[thread].f_lineno
-        position = self._words.position
+        position = self._termination.position
         last_step = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
         message = (
             f"no step was finished for {stall_seconds} s (spec.training.stallSeconds) after {last_step}: the training "
             f"hangs at {code.co_filename}:{line}, in {code.co_qualname}"
         )
-        self._words.write_final(HANGING, message)
+        self._termination.write_final(HANGING, message)
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         for number, frame in frames.items():
             stack = "".join(traceback.format_stack(frame))
