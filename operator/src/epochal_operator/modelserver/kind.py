@@ -36,7 +36,7 @@ def model_servers(
     """Return the Kind of ModelServers."""
     return Kind(
         resource=MODEL_SERVERS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        reconciler=lambda context: Reconciler(context, installation, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(*CHILDREN, OWNED_REPLICA_SETS, OWNED_PODS),
         references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),

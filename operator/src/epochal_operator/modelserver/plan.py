@@ -146,7 +146,7 @@ def _child_actions(desired: Iterable[tuple[ObservedChild, Object | None]], now: 
             break  # Without these objects, pods would be unprotected, or their address would be another owner's.
         is_missing = seen.object is None and seen.blocked is not None
         is_any_missing |= is_missing
-        if not seen.is_held(now) and not is_missing and (action := _child_action(seen, body)) is not None:
+        if not seen.in_correction_backoff(now) and not is_missing and (action := _child_action(seen, body)) is not None:
             actions.append(action)
     return actions
 
@@ -193,7 +193,7 @@ _TEMPLATE_FIELDS = frozenset({"template", "selector"})
 def _mutable_patch(mutable: MutableFields, observed: Observed) -> PatchChild | None:
     """Return the patch of the mutable fields of the Deployment, or None if there is nothing to change."""
     seen = next((child for child in observed.children if child.child is DEPLOYMENT), None)
-    if seen is None or seen.object is None or seen.is_held(observed.now):
+    if seen is None or seen.object is None or seen.in_correction_backoff(observed.now):
         return None
     if seen.object["metadata"].get("deletionTimestamp"):
         return None

@@ -17,9 +17,9 @@ from epochal_operator.runtime.api.errors import (
 )
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
-from epochal_operator.runtime.drift import DriftBackoff, writers
+from epochal_operator.runtime.drift import DriftBackoff, conflicting_managers
 from epochal_operator.runtime.owners import ChildReasons, ObservedChild, Owned, StoredValue, name_conflict
-from epochal_operator.runtime.reasons import StatusCause, clean
+from epochal_operator.runtime.reasons import StatusCause, sanitize_message
 from epochal_operator.runtime.writer import Writer
 
 QUOTA_SECONDS = 15.0
@@ -122,7 +122,7 @@ class Children:
             before = None  # This is a new correction: no writer has undone the earlier one.
         managers, refusal = tuple[str, ...](), None
         if before is not None:
-            managers = writers(await self._writer.kube.get(resource, *key), action.fields, LEADER_MANAGER)
+            managers = conflicting_managers(await self._writer.kube.get(resource, *key), action.fields, LEADER_MANAGER)
         try:
             if isinstance(action, PatchChild):
                 written = await self._writer.patch(resource, child, _merge_patch(action))
@@ -177,7 +177,9 @@ class Children:
     def rejected(self, resource: Resource, error: ApiError) -> StatusCause:
         """Return the cause that the API server refuses a child."""
         reason = self._reasons.webhook_failed if isinstance(error, AdmissionFailed) else self._reasons.rejected
-        return StatusCause(reason, f"The API server refuses its {resource.kind}: {self._explain(clean(error.message))}")
+        return StatusCause(
+            reason, f"The API server refuses its {resource.kind}: {self._explain(sanitize_message(error.message))}"
+        )
 
     def _missing_label(self, child: Object, action: CreateChild) -> str | None:
         """Return the label with the owner's name if a child lacks it, or None."""
@@ -192,7 +194,7 @@ class Children:
             return None
         if self._clock() >= deleted + timedelta(seconds=QUOTA_SECONDS):
             return None
-        message = f"A quota may still count its deleted {resource.kind}: {clean(error.message)}"
+        message = f"A quota may still count its deleted {resource.kind}: {sanitize_message(error.message)}"
         return StatusCause(self._reasons.cleanup, message)
 
     def _record_stored_values(self, owner: Object, action: PatchChild, child: Object) -> None:

@@ -112,7 +112,7 @@ def refuse(
         if not is_spec_ignored(before):  # A version that accepts the spec creates another Job.
             observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, f"{message}\n{_INVALID_SPEC_REMEDY}"))
         after = status_of_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
-    elif child is not None and not observed.is_held and (action := removal_action(child, observed)):
+    elif child is not None and not observed.in_correction_backoff and (action := removal_action(child, observed)):
         return Plan((action,))
     else:
         after = refused_status(metadata, before, message, observed.now)
@@ -138,7 +138,7 @@ def _child_action(job: TrainingJob, observed: Observed, installation: Installati
         body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write to one results folder: the pods of a deleted Job must end first.
         return None if observed.blocked or observed.orphans or _needs_no_job(job) else CreateChild(JOBS, body)
-    if is_terminating(child) or job_end(child, observed.pods) or observed.is_held:
+    if is_terminating(child) or job_end(child, observed.pods) or observed.in_correction_backoff:
         return None
     if must_replace_job(job, observed, installation):
         action = removal_action(child, observed)
@@ -154,7 +154,7 @@ def _child_action(job: TrainingJob, observed: Observed, installation: Installati
 def _mutable_fields_action(
     before: Status, observed: Observed, child: Mapping[str, Any], mutable: MutableFields
 ) -> Action | None:
-    if is_terminating(child) or job_end(child, observed.pods) or observed.is_held:
+    if is_terminating(child) or job_end(child, observed.pods) or observed.in_correction_backoff:
         return None
     # Delete the Job only if the status records the start. Without the Job, no other record exists.
     if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):

@@ -12,8 +12,8 @@ from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.runtime.actions import Attempt
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.actions import ReconcileState
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.reconciler import ObjectReconciler
@@ -30,7 +30,7 @@ from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOB
 def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
     try:
-        if fault := document.get(UNREAD):
+        if fault := document.get(SPEC_OMITTED):
             raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - like the error of parse
         job = parse(document)
     except InvalidTrainingJob as error:
@@ -40,10 +40,10 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
     return plan(job, observed, installation)
 
 
-class Reconciler(ObjectReconciler[Attempt]):
+class Reconciler(ObjectReconciler[ReconcileState]):
     """Brings TrainingJobs and their children to their desired state."""
 
-    resource, reasons, owned, attempt = TRAINING_JOBS, CHILD_REASONS, (JOB,), Attempt
+    resource, reasons, owned, state_type = TRAINING_JOBS, CHILD_REASONS, (JOB,), ReconcileState
     shares_status = True  # Reports change the status at any time.
 
     @cached_property
@@ -67,9 +67,9 @@ class Reconciler(ObjectReconciler[Attempt]):
         if self.refusals.add(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
             self.context.enqueue(key)
 
-    async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
+    async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
         """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
-        observed = await self.catch_up(document, self.observe(document, attempt.blocked))
+        observed = await self.catch_up(document, self.observe(document, state.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
         return make_plan(decompress_spec(document), observed, self.installation())

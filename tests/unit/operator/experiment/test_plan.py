@@ -15,7 +15,7 @@ from epochal_operator.experiment.actions import (
     Plan,
     SuspendTrial,
 )
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES
 from epochal_operator.experiment.ledger.events import Event, Finished
 from epochal_operator.experiment.ledger.observe import START_WRITE_SECONDS, observe_jobs
 from epochal_operator.experiment.ledger.trials import apply_events
@@ -56,7 +56,7 @@ class World:
         }
 
     def plan(self, **rest: Any) -> Plan:
-        size = MAX_TEXT - rest.pop("free") if "free" in rest else 0
+        size = MAX_LEDGER_BYTES - rest.pop("free") if "free" in rest else 0
         own, jobs = ledger(self.events, size), jobs_by_rung(self.jobs, EXPERIMENT)
         new_events = observe_jobs(self.parsed.spec, own.trials, jobs)
         values: dict[str, Any] = {

@@ -89,7 +89,7 @@ class ReportBudget:
         """Remember the last report of a trainer."""
         self._last_reports[trainer] = LastReport.from_report(report, self._clock())
 
-    def next_delay(self) -> float:
+    def reserve_slot(self) -> float:
         """Return the seconds until a trainer's next report of steps.
 
         Each trainer gets its own time slot, so the delay grows with the number of trainers.

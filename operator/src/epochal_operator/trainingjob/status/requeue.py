@@ -54,7 +54,7 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice."""
     if observed.child is None:
         return effect(observed.blocked.reason).requeue_after if observed.blocked else None
-    if observed.held_until is not None and observed.is_held:
+    if observed.held_until is not None and observed.in_correction_backoff:
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := seconds_without_pod(observed)) is not None:
         remaining = POD_CREATION_SECONDS - seconds

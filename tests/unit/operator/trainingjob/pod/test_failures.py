@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.pod import LEAST_MEMORY
+from epochal_api.pod import MIN_MEMORY_BYTES
 from epochal_operator.trainingjob.pod.failures import (
     is_crash,
     is_last_pod,
@@ -258,7 +258,7 @@ def test_message_of_out_of_memory() -> None:
 
 
 def test_out_of_memory_at_the_start_names_the_minimum() -> None:
-    least = f"A trainer needs {LEAST_MEMORY // 2**20} MiB before it reads any data."
+    least = f"A trainer needs {MIN_MEMORY_BYTES // 2**20} MiB before it reads any data."
     for one, says in ((failed(code=137, reason="OOMKilled"), True), (killed(reason="OOMKilled", place=None), False)):
         assert required(pod_failure(one)).message.endswith(least) == says
 
