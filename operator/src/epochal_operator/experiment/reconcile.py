@@ -25,7 +25,7 @@ from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.ledger.warm_start import read_warm_start
 from epochal_operator.experiment.observed import Observed, ParsedSpec
-from epochal_operator.experiment.plan import plan
+from epochal_operator.experiment.plan import make_plan
 from epochal_operator.experiment.plan_blocked import plan_invalid_spec, plan_without_ledger
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.report.job import report_job
@@ -248,7 +248,9 @@ def _plan(document: Object, inputs: _Inputs, observed: Observed) -> Plan:
     parsed, ledger = inputs.spec.parsed, inputs.ledger
     if parsed is None:
         return plan_invalid_spec(decompress_spec(document), inputs.spec.error, observed)
-    result = ledger if isinstance(ledger, StatusCause) else plan({**document, "spec": parsed.raw}, parsed, observed)
+    result = (
+        ledger if isinstance(ledger, StatusCause) else make_plan({**document, "spec": parsed.raw}, parsed, observed)
+    )
     return plan_without_ledger(document, parsed.spec, result, observed) if isinstance(result, StatusCause) else result
 
 

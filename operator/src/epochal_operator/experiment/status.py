@@ -33,7 +33,7 @@ MAX_UID = 64
 """The most characters of a uid: more than Kubernetes uses."""
 
 
-def status(
+def derive_status(
     metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, phase: Phase, observed: Observed
 ) -> ExperimentStatus:
     """Return the status of an Experiment with a valid spec."""

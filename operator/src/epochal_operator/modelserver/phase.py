@@ -81,7 +81,7 @@ def pod_counts(deployment: Object | None, desired: int) -> PodCounts:
     return PodCounts(desired, existing, ready, updated, is_current)
 
 
-def phase(
+def derive_phase(
     server: ModelServer, model: ServedModel | None, source_cause: StatusCause | None, observed: Observed
 ) -> Phase:
     """Return the phase of a ModelServer with a valid spec.

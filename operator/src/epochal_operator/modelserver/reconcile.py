@@ -13,7 +13,7 @@ from epochal_api.read_status import read_status
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT, OWNED_PODS, OWNED_REPLICA_SETS
 from epochal_operator.modelserver.model_metadata import MetadataClient
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.plan import Plan, invalid_plan, plan
+from epochal_operator.modelserver.plan import Plan, invalid_plan, make_plan
 from epochal_operator.modelserver.pods import owned_pods
 from epochal_operator.modelserver.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
@@ -51,7 +51,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             planned = invalid_plan(metadata, before, str(error), observed, mutable)
         else:
             observed = self._observe(document, server, state.blocked)
-            planned = plan(server, observed, self.installation())
+            planned = make_plan(server, observed, self.installation())
         if not planned.actions and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
             return None
         return planned

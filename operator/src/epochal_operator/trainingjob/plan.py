@@ -42,10 +42,10 @@ from epochal_operator.trainingjob.status.events import events, plain_http_events
 from epochal_operator.trainingjob.status.predicates import end_condition, is_finished, is_spec_ignored
 from epochal_operator.trainingjob.status.requeue import remaining_ttl, requeue_seconds, start_delay
 from epochal_operator.trainingjob.status.status import (
+    derive_status,
     leader_fields,
     refused_status,
     reported_fields,
-    status,
     status_of_invalid_spec,
     with_exported_condition,
 )
@@ -63,7 +63,7 @@ _INVALID_SPEC_REMEDY = (
 _SUSPENDED_IN_QUEUE = "is suspended, so it releases its queue slot"
 
 
-def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
+def make_plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
     before = job.status or Status()
     if job.metadata.deletion_timestamp is not None:
@@ -82,7 +82,7 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             return refuse(job.metadata, before, str(error), observed, mutable)
         if action is not None and observed.continued_from in {None, before.continued_from}:
             return Plan((action,))
-    after = status(job, observed)
+    after = derive_status(job, observed)
     if action is None and (delay := start_delay(before, after, observed)) is not None:
         return Plan(requeue_after=min(delay, requeue_seconds(observed, after) or delay))
     remaining = _status_plan(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)

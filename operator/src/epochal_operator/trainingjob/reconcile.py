@@ -20,14 +20,14 @@ from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
 from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
-from epochal_operator.trainingjob.plan import Plan, plan, refuse
+from epochal_operator.trainingjob.plan import Plan, make_plan, refuse
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, StatusCause
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
 
 
-def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
+def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
     try:
         if fault := document.get(SPEC_OMITTED):
@@ -37,7 +37,7 @@ def make_plan(document: Object, observed: Observed, installation: Installation) 
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
         return refuse(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
-    return plan(job, observed, installation)
+    return make_plan(job, observed, installation)
 
 
 class Reconciler(ObjectReconciler[ReconcileState]):
@@ -72,7 +72,7 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         observed = await self.catch_up(document, self.observe(document, state.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
-        return make_plan(decompress_spec(document), observed, self.installation())
+        return parse_and_plan(decompress_spec(document), observed, self.installation())
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob."""

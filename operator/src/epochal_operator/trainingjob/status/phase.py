@@ -72,7 +72,7 @@ class Phase(NamedTuple):
         return self.state == "Complete" or (self.state != "Failed" and effect(self.cause.reason).ready)
 
 
-def phase(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
+def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
     """Return the phase of a TrainingJob."""
     child, blocked = observed.child, observed.blocked
     waiting_state: State = "Suspended" if desired.suspend else "Queued"
