@@ -13,7 +13,7 @@ _STALLS = Effect(needs_user_action=True)
 
 
 class Reason(EpochalReason):
-    """A reason of an Experiment, with its effect."""
+    """A reason of an Experiment, with its effects. A bare word is a Warning that the user must fix."""
 
     # Of Ready, in every Experiment.
     QUEUED = "Queued", _READY_NO_EVENT

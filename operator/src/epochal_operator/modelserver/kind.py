@@ -69,7 +69,7 @@ def servers_of_experiment(change: Change, store: Store) -> Iterable[Key]:
 
 
 def _model_fields(job: Object | None) -> object:
-    """Return the fields of a TrainingJob that concern the ModelServers of its model."""
+    """Return the uid, state, conditions and results of a TrainingJob, which decide what its ModelServers serve."""
     if job is None:
         return None
     status = job.get("status") or {}
@@ -78,7 +78,7 @@ def _model_fields(job: Object | None) -> object:
 
 
 def _best_trial_fields(experiment: Object | None) -> object:
-    """Return the fields of an Experiment that concern the ModelServers of its best trial."""
+    """Return the uid and state of an Experiment and the TrainingJob of its best trial, which its ModelServers serve."""
     if experiment is None:
         return None
     status = experiment.get("status") or {}

@@ -18,7 +18,7 @@ _CLUSTER = Effect(fault="Cluster")
 
 
 class Reason(EpochalReason):
-    """A reason of a ModelServer, with its effect."""
+    """A reason of a ModelServer, with its effects. A bare word is a Warning that the user must fix."""
 
     # Of Progressing: its model, and its rollout.
     WAITS_FOR_TRAINING_JOB = "WaitsForTrainingJob", _READY_NORMAL

@@ -65,7 +65,10 @@ class Children:
         self.drift = DriftBackoff()
 
     def observe(self, owner: Object, child: Owned, blocked: StatusCause | None, now: datetime) -> ObservedChild:
-        """Return the observed state of a child; `blocked` is the cause that blocked its creation in this reconcile."""
+        """Return the observed state of a child. A child that belongs to another owner counts as absent and blocked.
+
+        `blocked` is the cause that blocked its creation in this reconcile, and applies only to an absent child.
+        """
         key = key_of(owner)
         obj = self._writer.store.find(child, key).get(key)
         if obj is None:
@@ -177,9 +180,8 @@ class Children:
     def rejected(self, resource: Resource, error: ApiError) -> StatusCause:
         """Return the cause that the API server refuses a child."""
         reason = self._reasons.webhook_failed if isinstance(error, AdmissionFailed) else self._reasons.rejected
-        return StatusCause(
-            reason, f"The API server refuses its {resource.kind}: {self._explain(sanitize_message(error.message))}"
-        )
+        message = self._explain(sanitize_message(error.message))
+        return StatusCause(reason, f"The API server refuses its {resource.kind}: {message}")
 
     def _missing_label(self, child: Object, action: CreateChild) -> str | None:
         """Return the label with the owner's name if a child lacks it, or None."""

@@ -127,7 +127,10 @@ class DriftBackoff:
 
 
 def conflicting_managers(child: Object, fields: Iterable[str], own_manager: str) -> tuple[str, ...]:
-    """Return the other field managers that last set fields of an object's spec, from its managedFields."""
+    """Return the other field managers that last set fields of an object's spec, from its managedFields.
+
+    If managedFields do not name the other writer, the result is a description of an unrecorded writer.
+    """
     names = frozenset(fields)
     paths = {f"f:{field}" for field in names}
     found = {

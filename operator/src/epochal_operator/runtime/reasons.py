@@ -48,7 +48,10 @@ EXTERNAL_EFFECT = Effect(fault="Cluster")
 
 
 class EpochalReason(StrEnum):
-    """Base class for tables of Epochal's own reasons, each with its effects."""
+    """Base class for tables of Epochal's own reasons, each with its effects.
+
+    A member without an Effect has the defaults: a Warning Event, and an error that the user must fix.
+    """
 
     effect: Effect
 

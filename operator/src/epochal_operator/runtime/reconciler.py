@@ -143,7 +143,8 @@ class ObjectReconciler(ABC, Generic[AnyState]):
                 await self._apply_action(document, action, state)
         has_status = any(isinstance(action, ApplyStatus) for action in plan.actions)
         if has_status and self.store.get(self.resource, key_of(document)) is document:
-            # Another field manager owns this status field, so a second apply would not remove it.
+            # An apply without effect keeps the resourceVersion, so the cache keeps the same object. Another field
+            # manager owns a status field that the apply omits, so a second apply would not remove it.
             state.contested = True
 
     async def _apply_action(self, document: Object, action: Any, state: AnyState) -> None:

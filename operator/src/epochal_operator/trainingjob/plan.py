@@ -80,13 +80,14 @@ def make_plan(job: TrainingJob, observed: Observed, installation: Installation) 
             spec = job.spec
             mutable = MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
             return refuse(job.metadata, before, str(error), observed, mutable)
-        if action is not None and observed.continued_from in {None, before.continued_from}:
+        results_are_saved = observed.continued_from in {None, before.continued_from}
+        if action is not None and results_are_saved:
             return Plan((action,))
     after = derive_status(job, observed)
     if action is None and (delay := start_delay(before, after, observed)) is not None:
         return Plan(requeue_after=min(delay, requeue_seconds(observed, after) or delay))
     remaining = _status_plan(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
-    if action is not None:  # Save the predecessor's results first: it may be deleted at any time.
+    if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
     http_events = map(EmitEvent, plain_http_events(before, after, storage_endpoint(job, installation)))
     return replace(remaining, actions=(*http_events, *remaining.actions))
@@ -122,7 +123,7 @@ def refuse(
 def _status_plan(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
     """Return the plan without changes of the Job: the status, the Events and the deletion after the TTL."""
     reported = _updated_fields(before, after, observed)
-    if not is_finished(before):
+    if not is_finished(before):  # These fields need the reported fields, which in turn need the end in `after`.
         after = after.model_copy(update={"warned": [warning.reason for warning in reported.warnings or ()] or None})
         after = with_exported_condition(metadata.generation, before, after, observed.now, reported)
     actions = _status_actions(metadata, before, after, reported, observed)

@@ -17,7 +17,7 @@ _CLUSTER = Effect(fault="Cluster")
 
 
 class Reason(EpochalReason):
-    """A reason of a TrainingJob, with its effects."""
+    """A reason of a TrainingJob, with its effects. A bare word is a Warning that the user must fix."""
 
     # For Ready: the normal course of a TrainingJob.
     CREATING = "Creating", _NO_EVENT

@@ -110,7 +110,9 @@ class Reconciler(ObjectReconciler[ReconcileState]):
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
                 self.context.on_change(self.store.put(PODS, pod, listed_at=page.resource_version))
-            del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
+            # Any user can write the labels, and so make the list long. Free each page before the next page arrives: the
+            # store has the needed parts of its pods.
+            del page
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 

@@ -63,7 +63,7 @@ def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> t
 
 
 def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:
-    """Return the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
+    """Return the seconds until an event needs a write: 0, except for Started; None before its TrainingJob trains.
 
     The start of a rung can be written with a later event. If the TrainingJob is deleted before this write, the operator
     does not know that the rung was trained. The loss is at most START_WRITE_SECONDS of training.
@@ -161,10 +161,8 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
     if number >= MAX_TRIALS:
         return None
     try:
-        parameters, known_events = (
-            json.loads(annotations[PARAMETERS_ANNOTATION]),
-            int(annotations[LEDGER_LENGTH_ANNOTATION]),
-        )
+        parameters = json.loads(annotations[PARAMETERS_ANNOTATION])
+        known_events = int(annotations[LEDGER_LENGTH_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
     if not 0 <= known_events <= MAX_EVENTS or not isinstance(parameters, dict):

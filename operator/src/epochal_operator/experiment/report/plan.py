@@ -167,13 +167,12 @@ def _created(job: Object) -> datetime:
     return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
 
 
-def _reported_events(job: Object | None, count: int) -> int:
+def _reported_events(report_job: Object | None, ledger_length: int) -> int:
     """Return the number of ledger events in a report: 0 if the ledger is shorter now, because it was lost."""
-    text = (
-        str((job["metadata"].get("annotations") or {}).get(LEDGER_LENGTH_ANNOTATION, "0")) if job is not None else "0"
-    )
+    annotations = (report_job["metadata"].get("annotations") or {}) if report_job is not None else {}
+    text = str(annotations.get(LEDGER_LENGTH_ANNOTATION, "0"))
     number = int(text) if text.isdecimal() else 0
-    return number if number <= count else 0
+    return number if number <= ledger_length else 0
 
 
 def _finishes_last_rung(trial: Trial, events: Sequence[Event]) -> bool:

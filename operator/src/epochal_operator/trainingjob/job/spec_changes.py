@@ -43,7 +43,7 @@ def has_trained(before: Status, observed: Observed) -> bool:
 
 
 def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
-    """Return whether the spec of a started TrainingJob was changed too late, for a spec that is now invalid.
+    """Return whether an invalid spec was first seen only after a container ran, before the status recorded the start.
 
     An invalid spec has no digest to compare. Once a status shows that a container has run, no change is applied. So a
     new generation that is first seen together with the start came too late. If the previous status had accepted this

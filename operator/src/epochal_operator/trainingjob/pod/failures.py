@@ -38,12 +38,12 @@ class JobEnd(NamedTuple):
     """The end of a Job.
 
     Args:
-        kind: Complete or Failed, as in the Job's condition.
+        type_: Complete or Failed, as in the Job's condition.
         cause: The reason and message.
         time: Time of the end, RFC 3339.
     """
 
-    kind: Literal["Complete", "Failed"]
+    type_: Literal["Complete", "Failed"]
     cause: StatusCause
     time: str
 

@@ -259,7 +259,10 @@ def _refusal_response(refusal: Refusal) -> web.Response:
 
 
 def _with_delays(answer: ReportResponse, delays: ReportDelays) -> ReportResponse:
-    fields = {"report_after_seconds": round(delays.steps, 1), "epoch_after_seconds": round(delays.news, 1)}
+    fields = {
+        "report_after_seconds": round(delays.step_reports, 1),
+        "epoch_after_seconds": round(delays.epoch_reports, 1),
+    }
     return answer.model_copy(update=fields)
 
 

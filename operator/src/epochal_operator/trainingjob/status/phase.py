@@ -79,9 +79,9 @@ def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Ph
     if child is None:
         return _phase_without_job(desired, observed, waiting_state)
     if end := job_end(child, observed.pods):
-        failed = end.kind == "Failed"
+        failed = end.type_ == "Failed"
         cause = end.cause if failed else _early_end(before, observed) or end.cause
-        return Phase(end.kind, cause, stalled=failed, completion_time=end.time)
+        return Phase(end.type_, cause, stalled=failed, completion_time=end.time)
     if observed.replaces_job and blocked is None:
         return Phase(waiting_state, StatusCause(Reason.CREATING, _replacement_message(observed)))
     has_live_pod = any(map(may_run, observed.pods))

@@ -34,7 +34,8 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
     if before.observed_generation not in {None, after.observed_generation} or not times:
         return None
     delay = START_DELAY_SECONDS - (observed.now - max(times)).total_seconds()
-    return delay if 0 < delay < 2 * START_DELAY_SECONDS else None  # Otherwise the clocks differ.
+    # Times that lie more than START_DELAY_SECONDS ahead come from a node or API server whose clock differs.
+    return delay if 0 < delay < 2 * START_DELAY_SECONDS else None
 
 
 _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING})

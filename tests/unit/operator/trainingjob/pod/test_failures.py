@@ -128,7 +128,7 @@ def test_end_of_the_log_has_no_control_characters() -> None:
 
 def test_complete_job() -> None:
     end = required(job_end(child(conditions=[true("Complete", since=-5)], completionTime=at(-6)), (succeeded(),)))
-    assert (end.kind, end.cause.reason, end.time) == ("Complete", "Completed", at(-6))
+    assert (end.type_, end.cause.reason, end.time) == ("Complete", "Completed", at(-6))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_failed_job(reason: str, pods: tuple[Any, ...], expected: tuple[str, str
         failed=len(pods),
     )
     end = required(job_end(job, pods))
-    assert (end.kind, end.time) == ("Failed", at(-4))
+    assert (end.type_, end.time) == ("Failed", at(-4))
     assert end.cause.reason == expected[0]
     assert expected[1] in end.cause.message
 
