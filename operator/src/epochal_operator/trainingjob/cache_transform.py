@@ -51,7 +51,7 @@ def _memory_limit(container: Object) -> Object:
 
 
 def _spec_outline(spec: Object) -> dict[str, Any]:
-    """Return the parts of a spec that metrics and the followers of a TrainingJob need."""
+    """Return the parts of a spec that metrics and the TrainingJobs that continue from it need."""
     training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})
     return {
