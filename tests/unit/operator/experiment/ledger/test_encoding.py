@@ -119,7 +119,8 @@ def test_any_text_decodes_or_raises_invalid_ledger(text: str) -> None:
 
 
 def test_each_event_is_a_json_line() -> None:
-    assert [json.loads(line)[0] for line in lines(encode(ALL))] == [type(one).__name__ for one in ALL]
+    stored = ["Owner", "Warm", "Created", "Started", *(["Finished"] * 2), "Diverged", "Failed", "Dropped", "Exhausted"]
+    assert [json.loads(line)[0] for line in lines(encode(ALL))] == stored
     assert lines(encode([started := Started(3, 1, "a")])) == ['["Started",3,1,"a"]']
     assert decode(encode([started])) == (started,)
 
@@ -174,7 +175,7 @@ def test_invalid_lines_are_kept_as_unknown_events(line: str) -> None:
     ],
 )
 def test_events_with_invalid_fields_are_not_encoded(event: Event) -> None:
-    with pytest.raises(InvalidLedger, match=f"must be a {type(event).__name__} with valid fields"):
+    with pytest.raises(InvalidLedger, match="with valid fields"):
         encode([event])
 
 

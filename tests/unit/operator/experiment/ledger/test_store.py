@@ -248,7 +248,7 @@ async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.Mo
     noting(ledger_store, "parse_ledger")
     noting(ledger_store, "append_events")
     noting(reconcile, "observe_jobs")
-    noting(reconcile, "plan")
+    noting(reconcile, "make_plan")
     noting(warm_start, "_add_trials")
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     cluster.copy_experiment("coarse")
