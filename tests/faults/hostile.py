@@ -6,7 +6,7 @@ from typing import Any
 
 from epochal_api.experiment.ledger import KIND
 from epochal_api.experiment.spec import trial_name
-from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
+from epochal_operator.experiment.trial_job import EXPERIMENT_LABEL, LEDGER_LENGTH_ANNOTATION, PARAMETERS_ANNOTATION
 
 from tests.kit.jobs import digits, search
 from tests.kit.kubectl import Object
@@ -66,7 +66,7 @@ def trials(owner: Object) -> Iterator[Object]:
         job["metadata"] |= {
             "labels": {EXPERIMENT_LABEL: metadata["name"]},
             "ownerReferences": reference,
-            "annotations": {PARAMETERS_ANNOTATION: parameters, KNOWN_ANNOTATION: known},
+            "annotations": {PARAMETERS_ANNOTATION: parameters, LEDGER_LENGTH_ANNOTATION: known},
         }
         yield job
 

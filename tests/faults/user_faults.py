@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from epochal_operator.experiment.ledger.encoding import decode
-from epochal_operator.experiment.ledger.events import Warm
+from epochal_operator.experiment.ledger.events import WarmStartTrial
 
 from tests.faults import hostile, node
 from tests.faults.disturbed_training import Bed, Training, now
@@ -189,7 +189,7 @@ def _search(namespace: str, name: str, others: list[str]) -> float:
         raise TimeoutError(f"{error}\n{kubectl('describe', 'exp', name, '--namespace', namespace)}") from None
     took = time.monotonic() - began
     events = decode(get("experimentledger", name, namespace=namespace)["data"])
-    found = {event.experiment for event in events if isinstance(event, Warm)}
+    found = {event.experiment for event in events if isinstance(event, WarmStartTrial)}
     assert found, f"{name} knows no trial of the other Experiments"
     return took
 

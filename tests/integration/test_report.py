@@ -13,7 +13,7 @@ from epochal_api.experiment.report import decode as decode_report
 from epochal_api.experiment.report import encode as encode_report
 from epochal_api.pod import ACCESS_KEY_ENV, REPORT_ANNOTATION, SECRET_KEY_ENV
 from epochal_api.trainingjob.spec import parse
-from epochal_operator.experiment.ledger.events import Dropped, Event
+from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Event
 from epochal_operator.experiment.report.job import report_job
 from epochal_trainer.experiment import run as runs
 from epochal_trainer.experiment.write import FIGURES
@@ -34,7 +34,7 @@ LEDGER: list[Event] = [
     *(created(0, ADAM), started(0), created(1, SGD), started(1), created(2, SGD | {"units": "16"}), started(2)),
     *(finished(0, "0.90"), finished(1, "0.93"), started(1, 1), finished(2, "0.40"), created(3, ADAM), started(3)),
     *(diverged(3), finished(1, "0.95", 1), started(1, 2), finished(1, "0.97", 2, is_last=True), started(0, 1)),
-    *(Dropped(2), Dropped(3)),
+    *(CheckpointsUnneeded(2), CheckpointsUnneeded(3)),
 ]
 """Trial 1 is the best, 0 still trains, 2 and 3 are dropped."""
 RUNGS = ("0-r0/uid-0-0", "0-r1/uid-0-1", "1-r0/uid-1-0", "1-r1/uid-1-1", "1-r2/uid-1-2", "2-r0/uid-2-0", "3-r0/uid-3-0")
@@ -242,8 +242,8 @@ def test_the_report_of_a_failed_search_lists_its_trials_and_logs(tmp_path: Path,
         created(3, SGD),
         started(3),
         diverged(3),
-        Dropped(2),
-        Dropped(3),
+        CheckpointsUnneeded(2),
+        CheckpointsUnneeded(3),
     ]
     assert run(written(tmp_path, tried), results) == 0
     rows = list(csv.DictReader((results / OWN / "trials.csv").read_text().splitlines()))

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 
 from epochal_api.experiment.spec import MAX_TRIALS
-from epochal_operator.experiment.ledger.encoding import MAX_LINES, MAX_TEXT
+from epochal_operator.experiment.ledger.encoding import MAX_DECOMPRESSED_BYTES, MAX_LEDGER_BYTES
 from epochal_operator.experiment.ledger.events import MAX_EVENTS
 
 RUNGS_OF_ONE_TRIAL: tuple[str, ...] = ('["Finished",0,{},1,"0.5","u",1,false]',)
@@ -34,20 +34,20 @@ def hostile(first: list[str], lines: tuple[str, ...]) -> str:
     for number in range(MAX_TRIALS - 1 if any("Created" in line for line in lines) else MAX_EVENTS):
         added = [line.format(number) for line in lines]
         size += sum(len(item) + 1 for item in added)
-        if size > MAX_LINES or len(found) + len(added) > MAX_EVENTS:
+        if size > MAX_DECOMPRESSED_BYTES or len(found) + len(added) > MAX_EVENTS:
             break
         found += added
-    while len(data := packed("\n".join([*found, ""]))) > MAX_TEXT:
+    while len(data := packed("\n".join([*found, ""]))) > MAX_LEDGER_BYTES:
         del found[len(found) * 3 // 4 :]
     return data
 
 
 def bomb(first: Sequence[str], line: str) -> str:
-    """Returns a ledger of MAX_TEXT bytes that unpacks to a thousand times as many."""
+    """Returns a ledger of MAX_LEDGER_BYTES that unpacks to a thousand times as many."""
     gzipped = zlib.compressobj(9, zlib.DEFLATED, _WINDOW)
     content = gzipped.compress("\n".join([*first, ""]).encode())
     piece = f"{line}\n".encode() * (_PIECE // (len(line) + 1))
-    while len(content) < MAX_TEXT * 3 // 4 - _LEFT:
+    while len(content) < MAX_LEDGER_BYTES * 3 // 4 - _LEFT:
         content += gzipped.compress(piece) + gzipped.flush(zlib.Z_SYNC_FLUSH)
     return base64.b64encode(content + gzipped.flush()).decode()
 

@@ -22,7 +22,7 @@ MAX_TERMINATION_BYTES = 4096
 SCRATCH = "/scratch"
 """Writable folder: an emptyDir. Only this folder and /tmp are writable in the pod."""
 
-LEAST_MEMORY = 282 * 2**20
+MIN_MEMORY_BYTES = 282 * 2**20
 """Bytes of memory that a trainer needs before it reads any data.
 
 In a cgroup of 274 MiB, the import of Keras 3.15 with TensorFlow 2.21 for CPUs was killed; in a cgroup of 282 MiB it

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from epochal_api.model import NAME_PATTERN, PRESERVE, Model, ObjectName, Quantity, quantity_value
-from epochal_api.pod import LEAST_MEMORY
+from epochal_api.pod import MIN_MEMORY_BYTES
 
 _GPU_RESOURCE = re.compile(r"^[a-z0-9.-]+/(gpu|mig-.+)$")
 
@@ -18,10 +18,10 @@ _MIB = 2**20
 
 def _check_memory_limit(limits: dict[str, str]) -> dict[str, str]:
     limit = limits.get("memory", "0")
-    if 0 < quantity_value(limit) < LEAST_MEMORY:
+    if 0 < quantity_value(limit) < MIN_MEMORY_BYTES:
         hint = "; did you forget the unit, such as Mi or Gi?" if quantity_value(limit) < _MIB else ""
         raise ValueError(
-            f"memory must be at least {LEAST_MEMORY // _MIB}Mi, which the trainer needs before it reads any data, "
+            f"memory must be at least {MIN_MEMORY_BYTES // _MIB}Mi, which the trainer needs before it reads any data, "
             f"found {limit!r}{hint}"
         )
     return limits

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from epochal_api.modelserver.pod import (
     AUTH_FOLDER,
+    ENDPOINT_REMOVAL_SECONDS,
     HTTP_PORT,
     METRICS_PORT,
     MODEL_FOLDER,
     SERVER_FILE,
-    STAY_SECONDS,
     TLS_FOLDER,
 )
 from epochal_lib.fatal_error import exit_code_of
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument(
         "--stay",
         type=float,
-        default=STAY_SECONDS,
+        default=ENDPOINT_REMOVAL_SECONDS,
         help="seconds after SIGTERM in which the server accepts requests: %(default)s",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from epochal_api.modelserver.config import ServerConfig
-from epochal_api.modelserver.pod import AUTH_FOLDER, GRACE_SECONDS, MODEL_FOLDER, STAY_SECONDS, TLS_FOLDER
+from epochal_api.modelserver.pod import AUTH_FOLDER, ENDPOINT_REMOVAL_SECONDS, GRACE_SECONDS, MODEL_FOLDER, TLS_FOLDER
 from epochal_lib import cgroups
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
@@ -88,7 +88,7 @@ class Server:
         ServeError: InvalidConfig, if the required certificate or the required keys are missing.
     """
 
-    def __init__(self, config: ServerConfig, folders: Folders, stay_seconds: float = STAY_SECONDS) -> None:
+    def __init__(self, config: ServerConfig, folders: Folders, stay_seconds: float = ENDPOINT_REMOVAL_SECONDS) -> None:
         self._config = config
         self._folders = folders
         self._stay_seconds = stay_seconds

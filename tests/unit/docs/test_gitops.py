@@ -3,7 +3,7 @@
 import pytest
 from epochal_api.trainingjob.status import STATES, Status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.status import refused_status, status
+from epochal_operator.trainingjob.status.status import derive_status, refused_status
 
 from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, argo_cd
 from tests.unit.docs.training_health import (
@@ -53,32 +53,32 @@ JOB = training_job()
 UNREACHABLE = having_reported(stage="Loading", waiting={"reason": "EndpointUnreachable", "since": at(-5)})
 SEEN: dict[str, tuple[Status, Health]] = {
     "nothing yet": (Status(), BEFORE),
-    "before its Job": (status(JOB, seen()), BEFORE),
-    "in a queue": (status(JOB, seen(child())), UNDER_WAY),
-    "starting": (status(JOB, seen(child(), pod())), UNDER_WAY),
-    "running": (status(JOB, seen(child(), running())), UNDER_WAY),
+    "before its Job": (derive_status(JOB, seen()), BEFORE),
+    "in a queue": (derive_status(JOB, seen(child())), UNDER_WAY),
+    "starting": (derive_status(JOB, seen(child(), pod())), UNDER_WAY),
+    "running": (derive_status(JOB, seen(child(), running())), UNDER_WAY),
     "waiting for its storage": (
-        not_ready(status(UNREACHABLE, seen(child(), running())), "StorageUnavailable"),
+        not_ready(derive_status(UNREACHABLE, seen(child(), running())), "StorageUnavailable"),
         TO_MEND,
     ),
-    "storing": (status(having_reported(stage="Storing"), seen(child(), running())), UNDER_WAY),
-    "restarting": (status(JOB, seen(child(), failed())), UNDER_WAY),
+    "storing": (derive_status(having_reported(stage="Storing"), seen(child(), running())), UNDER_WAY),
+    "restarting": (derive_status(JOB, seen(child(), failed())), UNDER_WAY),
     "an image that cannot be pulled": (
-        not_ready(status(JOB, seen(child(), waits("ErrImagePull"))), "ImagePullBackOff"),
+        not_ready(derive_status(JOB, seen(child(), waits("ErrImagePull"))), "ImagePullBackOff"),
         TO_MEND,
     ),
-    "an image of no name": (status(JOB, seen(child(), waits("InvalidImageName"))), WRONG),
-    "a node that no cluster has": (status(JOB, seen(child(), unscheduled(NO_SUCH_LABELS))), TO_MEND),
+    "an image of no name": (derive_status(JOB, seen(child(), waits("InvalidImageName"))), WRONG),
+    "a node that no cluster has": (derive_status(JOB, seen(child(), unscheduled(NO_SUCH_LABELS))), TO_MEND),
     "the same for longer than an autoscaler takes": (
-        status(unmatched(-900), seen(child(), unscheduled(NO_SUCH_LABELS, -900))),
+        derive_status(unmatched(-900), seen(child(), unscheduled(NO_SUCH_LABELS, -900))),
         WRONG,
     ),
-    "a quota": (not_ready(status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
-    "a Job that is refused": (status(JOB, seen(blocked=StatusCause(Reason.JOB_REJECTED, "no"))), WRONG),
-    "suspended": (status(SUSPENDED, seen(child(SUSPENDED))), WAITS_AS_TOLD),
-    "suspended without a Job": (status(SUSPENDED, seen()), WAITS_AS_TOLD),
-    "complete": (status(JOB, seen(COMPLETE, succeeded())), DONE),
-    "failed": (status(JOB, seen(FAILED, failed())), WRONG),
+    "a quota": (not_ready(derive_status(JOB, seen(child(), refusal="exceeded quota")), "PodRefused"), TO_MEND),
+    "a Job that is refused": (derive_status(JOB, seen(blocked=StatusCause(Reason.JOB_REJECTED, "no"))), WRONG),
+    "suspended": (derive_status(SUSPENDED, seen(child(SUSPENDED))), WAITS_AS_TOLD),
+    "suspended without a Job": (derive_status(SUSPENDED, seen()), WAITS_AS_TOLD),
+    "complete": (derive_status(JOB, seen(COMPLETE, succeeded())), DONE),
+    "failed": (derive_status(JOB, seen(FAILED, failed())), WRONG),
     "a spec that is refused": (refused_status(JOB.metadata, Status(), "spec.network: no", NOW), WRONG),
 }
 

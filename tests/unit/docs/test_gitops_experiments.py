@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from epochal_api.experiment.status import EXPERIMENT_STATES, ExperimentStatus
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import phase
+from epochal_operator.experiment.phase import derive_phase
 from epochal_operator.experiment.plan_blocked import invalid_spec_status
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.status import status
+from epochal_operator.experiment.status import derive_status
 from epochal_operator.pods.mutable_fields import MutableFields
 
 from tests.unit.docs.gitops import EXPRESSIONS, Object
@@ -35,7 +35,9 @@ CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier
 
 def status_of(observed: Observed, **changes: Any) -> ExperimentStatus:
     of = spec(**changes)
-    return status(METADATA, of, ExperimentStatus(), phase(of, ExperimentStatus(start_time=at(-60)), observed), observed)
+    return derive_status(
+        METADATA, of, ExperimentStatus(), derive_phase(of, ExperimentStatus(start_time=at(-60)), observed), observed
+    )
 
 
 SEEN: dict[str, tuple[ExperimentStatus, Health]] = {

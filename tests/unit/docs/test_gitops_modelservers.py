@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from epochal_api.modelserver.status import SERVER_STATES, ModelServerStatus
-from epochal_operator.modelserver.phase import blocked_phase, phase
+from epochal_operator.modelserver.phase import blocked_phase, derive_phase
 from epochal_operator.modelserver.reasons import Reason, StatusCause
-from epochal_operator.modelserver.status import status
+from epochal_operator.modelserver.status import derive_status
 
 from tests.unit.docs.gitops import EXPRESSIONS, SCRIPTS, Object, argo_cd, flux, replaced
 from tests.unit.operator.modelserver.servers import (
@@ -49,7 +49,9 @@ MIXED: Object = {"replicas": 2, "readyReplicas": 1, "updatedReplicas": 1}
 
 def status_of(observed: Any, of: Any = None, model: Any = MODEL, waits: Any = None) -> ModelServerStatus:
     of = of or server()
-    return status(of.metadata, ModelServerStatus(), phase(of, model, waits, observed), observed, "http://digits")
+    return derive_status(
+        of.metadata, ModelServerStatus(), derive_phase(of, model, waits, observed), observed, "http://digits"
+    )
 
 
 INVALID = StatusCause(Reason.INVALID_SPEC, "spec.replicas: no")
@@ -82,7 +84,7 @@ SEEN: dict[str, tuple[ModelServerStatus, Health]] = {
     "a first rollout that is held back": (status_of(observe(live_deployment(PAUSED), of=PAUSED), PAUSED), AS_TOLD),
     "no pods": (status_of(observe(live_deployment(STOPPED, **rolled_out(0)), of=STOPPED), STOPPED), AS_TOLD),
     "a spec that is refused": (
-        status(
+        derive_status(
             server().metadata,
             ModelServerStatus(),
             blocked_phase(INVALID, observe(live_deployment(**rolled_out())), MODEL, 1),

@@ -6,7 +6,7 @@ from typing import Any
 from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.runtime.actions import ApplyStatus
 from epochal_operator.trainingjob.job.observed import Observed
-from epochal_operator.trainingjob.plan import Action, plan
+from epochal_operator.trainingjob.plan import Action, make_plan
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 
 from tests.unit.operator.objects import INSTALLATION
@@ -27,10 +27,10 @@ def reported_part(actions: Sequence[Action]) -> ReportedStatus | None:
 
 def steps(job: Any, observed: Observed) -> list[type[Action]]:
     """Return the types of the planned actions."""
-    return [type(action) for action in plan(job, observed, INSTALLATION).actions]
+    return [type(action) for action in make_plan(job, observed, INSTALLATION).actions]
 
 
 def applied(job: Any, observed: Observed, kind: type[Any]) -> Any:
     """Return the only planned action of a type."""
-    (only,) = [action for action in plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
+    (only,) = [action for action in make_plan(job, observed, INSTALLATION).actions if isinstance(action, kind)]
     return only

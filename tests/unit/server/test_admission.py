@@ -1,7 +1,7 @@
 """Limits of waiting requests and of memory."""
 
 import pytest
-from epochal_api.modelserver.pod import GRACE_SECONDS, STAY_SECONDS
+from epochal_api.modelserver.pod import ENDPOINT_REMOVAL_SECONDS, GRACE_SECONDS
 from epochal_server import admission as module
 from epochal_server.admission import MAX_QUEUE_SECONDS, AdmissionControl, MemoryReservation
 from epochal_server.refusals import Busy, TooLarge
@@ -19,7 +19,7 @@ def test_refuses_requests_above_the_limit_with_retry_after() -> None:
 
 
 def test_refuses_more_requests_than_can_be_answered_during_shutdown() -> None:
-    assert MAX_QUEUE_SECONDS < GRACE_SECONDS - STAY_SECONDS - SHUTDOWN_SECONDS
+    assert MAX_QUEUE_SECONDS < GRACE_SECONDS - ENDPOINT_REMOVAL_SECONDS - SHUTDOWN_SECONDS
     admission = AdmissionControl(1000, 100)
     admission.estimate = lambda: MAX_QUEUE_SECONDS
     with admission.waiting_request():

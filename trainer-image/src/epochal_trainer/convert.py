@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from epochal_api.modelserver.config import ServerConfig
-from epochal_api.modelserver.pod import WAIT_SECONDS
+from epochal_api.modelserver.pod import STORAGE_WAIT_SECONDS
 from epochal_api.pod import TERMINATION_FILE, ExitCode
 from epochal_api.signature import CHECK, SIGNATURE, Signature
 from epochal_lib.fatal_error import exit_code_of
@@ -29,7 +29,11 @@ ONNX = f"{Path(MODEL).stem}{SUFFIXES['onnx']}"
 
 
 def run(
-    config_file: Path, folder: Path, termination_file: Path = Path(TERMINATION_FILE), *, seconds: float = WAIT_SECONDS
+    config_file: Path,
+    folder: Path,
+    termination_file: Path = Path(TERMINATION_FILE),
+    *,
+    seconds: float = STORAGE_WAIT_SECONDS,
 ) -> int:
     """Return the exit code of the conversion of a model; after a failure, write a termination message."""
     redact = Redactor.of_environment()

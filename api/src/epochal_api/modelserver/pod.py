@@ -16,15 +16,15 @@ TLS_FOLDER = "/etc/epochal-tls"
 HTTP_PORT = 8080
 """Port of all protocols and of the health checks."""
 METRICS_PORT = 9090
-"""Port of /metrics and MODEL_PATH, which require no key."""
-MODEL_PATH = "/model"
+"""Port of /metrics and METADATA_URL_PATH, which require no key."""
+METADATA_URL_PATH = "/model"
 """Path of the model's metadata for the operator: JSON with inputs and outputs, each with name, shape and dtype, and
 with the digest of its signature, see signature.Signature.digest."""
 
 GRACE_SECONDS = 30
 """Seconds for a server to answer accepted requests after it was asked to terminate."""
-STAY_SECONDS = 5.0
+ENDPOINT_REMOVAL_SECONDS = 5.0
 """Seconds for which a terminating server still accepts requests, until all clients have removed it from their
 endpoints."""
-WAIT_SECONDS = 120
+STORAGE_WAIT_SECONDS = 120
 """Seconds for which a server waits for its storage before it exits with a termination message."""

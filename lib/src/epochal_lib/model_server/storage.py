@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from epochal_api.modelserver.config import StorageConfig
-from epochal_api.modelserver.pod import WAIT_SECONDS
+from epochal_api.modelserver.pod import STORAGE_WAIT_SECONDS
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV, STORAGE_CA_FILE
 
 from epochal_lib.digests import sha256
@@ -51,7 +51,7 @@ class Storage:
         *,
         ca_file: Path = Path(STORAGE_CA_FILE),
         waits: Callable[[str | None], None] = lambda _: None,
-        seconds: float = WAIT_SECONDS,
+        seconds: float = STORAGE_WAIT_SECONDS,
     ) -> None:
         self._endpoint = config.endpoint.rstrip("/")
         self._waits = waits

@@ -17,17 +17,17 @@ from epochal_operator.experiment.actions import (
 )
 from epochal_operator.experiment.blockers import Blockers, next_retry
 from epochal_operator.experiment.events import report_failed
-from epochal_operator.experiment.ledger.events import Created, Exhausted
+from epochal_operator.experiment.ledger.events import Created, NoUntriedParameters
 from epochal_operator.experiment.ledger.events import Event as LedgerEvent
 from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report.job import report_job
-from epochal_operator.experiment.report.plan import DROPPED_ANNOTATION, format_dropped
+from epochal_operator.experiment.report.plan import UNNEEDED_CHECKPOINTS_ANNOTATION, format_dropped
 from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.request import Request, Response
 from epochal_operator.experiment.search.searcher_pool import BatchSizes, SearchFailed, SearchTooSlow
-from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
+from epochal_operator.experiment.trial_job import LEDGER_LENGTH_ANNOTATION
 from epochal_operator.experiment.trial_writer import TrialWriter
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.errors import REFUSALS, NotFound
@@ -43,7 +43,7 @@ SendRequest = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass
-class ExperimentAttempt(Blockers):
+class ExperimentReconcileState(Blockers):
     """The errors of the earlier rounds of a reconcile, and the inputs of its current plan.
 
     Args:
@@ -85,18 +85,18 @@ class Applier:
         self.batch_sizes = BatchSizes()
         self.report_event_keys: dict[Key, str] = {}
 
-    async def apply(self, document: Object, action: Any, attempt: ExperimentAttempt) -> None:
+    async def apply(self, document: Object, action: Any, state: ExperimentReconcileState) -> None:
         """Apply an action of a plan.
 
         Raises:
             ApiError: If a request to the API server fails.
         """
-        parsed, observed = attempt.parsed, attempt.observed
+        parsed, observed = state.parsed, state.observed
         assert observed is not None  # noqa: S101 - no plan without it
         try:
             match action:
                 case WriteTrials():
-                    failed, error = await self.trials.write(document, action.trials, attempt)
+                    failed, error = await self.trials.write(document, action.trials, state)
                     if failed:
                         await self._append(document, observed, (*observed.new_events, *failed))
                     if error is not None:
@@ -105,16 +105,16 @@ class Applier:
                     await self._append(document, observed, action.events)
                 case AskSearcher() if parsed is not None:
                     await self._ask(document, parsed, observed, action)
-                    attempt.yields = True  # The request may have taken long.
+                    state.yields = True  # The request may have taken long.
                 case CreateReport() if parsed is not None:
-                    await self._create_report(document, parsed, observed, action, attempt)
+                    await self._create_report(document, parsed, observed, action, state)
                 case DeleteReport():
-                    await self._delete_report(document, action.job, attempt)
+                    await self._delete_report(document, action.job, state)
                 case EmitReportEvent():
                     await self._writer.emit(action.event, document)
                     self.report_event_keys[key_of(document)] = action.event.key
         except LedgerRefused as error:
-            attempt.ledger_refused, attempt.blocker = True, StatusCause(Reason.LEDGER_REFUSED, str(error))
+            state.ledger_refused, state.blocker = True, StatusCause(Reason.LEDGER_REFUSED, str(error))
 
     def forget(self, key: Key) -> None:
         """Forget the cached state of a deleted Experiment."""
@@ -164,7 +164,7 @@ class Applier:
             for suggestion in response.suggestions
         ]
         if response.exhausted and not ledger.is_exhausted:
-            events.append(Exhausted(len(ledger.events)))
+            events.append(NoUntriedParameters(len(ledger.events)))
         if events:
             await self._append(document, observed, (*observed.new_events, *events))
         elif action.trials and not retries_smaller:
@@ -180,33 +180,36 @@ class Applier:
         return cause if until is not None and self._clock() < until else None
 
     async def _create_report(
-        self, document: Object, parsed: ParsedSpec, observed: Observed, action: CreateReport, attempt: Blockers
+        self, document: Object, parsed: ParsedSpec, observed: Observed, action: CreateReport, state: Blockers
     ) -> None:
         """Create the Job that writes the report; an error blocks no trial."""
         experiment, installation = {**document, "spec": parsed.raw}, self._installation()
         body = await asyncio.to_thread(report_job, experiment, observed.ledger.events, parsed.spec, installation)
-        annotations = {KNOWN_ANNOTATION: str(action.known_events), DROPPED_ANNOTATION: format_dropped(observed.trials)}
+        annotations = {
+            LEDGER_LENGTH_ANNOTATION: str(action.known_events),
+            UNNEEDED_CHECKPOINTS_ANNOTATION: format_dropped(observed.trials),
+        }
         body["metadata"]["annotations"] = annotations
         try:
             created, _ = await self._writer.create(JOBS, body)
         except (*REFUSALS, NotFound) as error:
-            await self._emit_report_failed(document, body, error.message, attempt)
+            await self._emit_report_failed(document, body, error.message, state)
             return
         if controller_uid(created) != document["metadata"]["uid"]:
             message = "Another owner has a Job of this name: delete that Job."
-            await self._emit_report_failed(document, body, message, attempt)
+            await self._emit_report_failed(document, body, message, state)
             return
         self._writer.put(JOBS, created)
         _log.info("created the report Job %s", body["metadata"]["name"])
 
-    async def _delete_report(self, document: Object, job: Object, attempt: Blockers) -> None:
+    async def _delete_report(self, document: Object, job: Object, state: Blockers) -> None:
         """Delete the Job of the previous report, so that a new Job can replace it."""
         try:
             await self._writer.delete(JOBS, job)
         except REFUSALS as error:
-            await self._emit_report_failed(document, job, error.message, attempt)
+            await self._emit_report_failed(document, job, error.message, state)
 
-    async def _emit_report_failed(self, document: Object, body: Object, message: str, attempt: Blockers) -> None:
+    async def _emit_report_failed(self, document: Object, body: Object, message: str, state: Blockers) -> None:
         """Emit an Event because the report Job cannot be created or replaced."""
-        name, attempt.report_refused = body["metadata"]["name"], True
+        name, state.report_refused = body["metadata"]["name"], True
         await self._writer.emit(report_failed(name, message, name), document)

@@ -7,7 +7,7 @@ from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.read_status import read_status
 
 from epochal_operator.experiment.reasons import StatusCause, effect
-from epochal_operator.runtime.actions import Attempt
+from epochal_operator.runtime.actions import ReconcileState
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import get_condition
 
@@ -16,7 +16,7 @@ MAX_SECONDS = 300.0
 
 
 @dataclass
-class Blockers(Attempt):
+class Blockers(ReconcileState):
     """The errors of one reconcile; the next reconcile retries the failed actions.
 
     Args:

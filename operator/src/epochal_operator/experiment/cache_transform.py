@@ -4,16 +4,16 @@ from collections.abc import Iterable
 
 from epochal_api.experiment.spec import KIND
 
-from epochal_operator.experiment.report.plan import DROPPED_ANNOTATION
+from epochal_operator.experiment.report.plan import UNNEEDED_CHECKPOINTS_ANNOTATION
 from epochal_operator.experiment.trial_job import (
     EXPERIMENT_LABEL,
     EXPERIMENT_UID_LABEL,
-    KNOWN_ANNOTATION,
+    LEDGER_LENGTH_ANNOTATION,
     PARAMETERS_ANNOTATION,
     RUNG_LABEL,
     TRIAL_LABEL,
 )
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import bounded_metadata, compress_spec, pick
 
@@ -33,7 +33,7 @@ def experiment(document: Object, labels: Iterable[str] = ()) -> Object:
         labels: Labels that are kept even if the Experiment has too many labels.
     """
     metadata, status = bounded_metadata(document["metadata"], labels=labels), document.get("status") or {}
-    fields = pick(document, ("apiVersion", "kind", UNREAD)) | compress_spec(document["spec"])
+    fields = pick(document, ("apiVersion", "kind", SPEC_OMITTED)) | compress_spec(document["spec"])
     return fields | {"metadata": metadata, "status": status}
 
 
@@ -43,7 +43,9 @@ def trial(job: Object) -> Object:
     metadata = bounded_metadata(job["metadata"], labels=_LABELS, owner=KIND)
     if EXPERIMENT_LABEL not in labels:
         return {"metadata": metadata}
-    metadata["annotations"] = _short_annotations(job, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, KNOWN_ANNOTATION: 16})
+    metadata["annotations"] = _short_annotations(
+        job, {PARAMETERS_ANNOTATION: MAX_PARAMETERS, LEDGER_LENGTH_ANNOTATION: 16}
+    )
     status = pick(job.get("status") or {}, _TRIAL_STATUS)
     return {"metadata": metadata, "spec": {"suspend": job["spec"].get("suspend") is True}, "status": status}
 
@@ -51,7 +53,9 @@ def trial(job: Object) -> Object:
 def report_job(job: Object) -> Object:
     """Return the cached fields of a report Job."""
     metadata = bounded_metadata(job["metadata"], labels=[EXPERIMENT_LABEL], owner=KIND)
-    metadata["annotations"] = _short_annotations(job, {KNOWN_ANNOTATION: 16, DROPPED_ANNOTATION: MAX_DROPPED})
+    metadata["annotations"] = _short_annotations(
+        job, {LEDGER_LENGTH_ANNOTATION: 16, UNNEEDED_CHECKPOINTS_ANNOTATION: MAX_DROPPED}
+    )
     return {"metadata": metadata, "spec": {}, "status": job.get("status") or {}}
 
 

@@ -39,7 +39,7 @@ def experiments(
     """
     return Kind(
         resource=EXPERIMENTS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        reconciler=lambda context: Reconciler(context, installation, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(REPORT_JOBS,),
         references=(TRIALS,),

@@ -9,8 +9,8 @@ from functools import cached_property
 from epochal_api.experiment.spec import ExperimentSpec
 
 from epochal_operator.experiment.actions import ImportanceState
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT
-from epochal_operator.experiment.ledger.events import Event, Warm
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES
+from epochal_operator.experiment.ledger.events import Event, WarmStartTrial
 from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
 from epochal_operator.experiment.reasons import StatusCause
 from epochal_operator.experiment.search.request import BATCH
@@ -102,7 +102,7 @@ class Observed:
     blocker: StatusCause | None = None
     batch_size: int = BATCH
     importance: Importance | None = None
-    warm_trials: tuple[Warm, ...] = ()
+    warm_trials: tuple[WarmStartTrial, ...] = ()
     ledger_refused: bool = False
     report_refused: bool = False
     report_event_key: str = ""
@@ -146,7 +146,7 @@ class Observed:
     @property
     def _free_bytes(self) -> int:
         """The free bytes of the ledger, beside the running rungs."""
-        return MAX_TEXT - self.ledger.sizes.used - RUNG_BYTES * len(self.running)
+        return MAX_LEDGER_BYTES - self.ledger.sizes.used - RUNG_BYTES * len(self.running)
 
     def job(self, trial: Trial) -> Object | None:
         """Return the TrainingJob of the current rung of a trial, or None."""

@@ -20,7 +20,7 @@ from epochal_operator.runtime.conditions import condition_of, get_condition
 _FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
 
 
-def phase(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> Phase:
+def derive_phase(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> Phase:
     """Return the phase of an Experiment with a valid spec."""
     end_cause = _end_cause(spec, observed)
     start = _start_time(spec, before, observed, is_finished=end_cause is not None)

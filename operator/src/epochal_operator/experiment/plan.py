@@ -35,7 +35,7 @@ from epochal_operator.experiment.events import (
 from epochal_operator.experiment.ledger.events import Failed, Finished
 from epochal_operator.experiment.ledger.observe import seconds_until_due
 from epochal_operator.experiment.observed import Observed, ParsedSpec
-from epochal_operator.experiment.phase import deadline, phase
+from epochal_operator.experiment.phase import deadline, derive_phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.report.plan import (
     drop_events_of_report,
@@ -48,7 +48,7 @@ from epochal_operator.experiment.report.plan import (
 from epochal_operator.experiment.schedule.next_trials import NextTrials, next_trials, stop_reason
 from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.state import Phase, completion_time, needs_no_ledger, was_finished
-from epochal_operator.experiment.status import format_value, results_uri, status
+from epochal_operator.experiment.status import derive_status, format_value, results_uri
 from epochal_operator.experiment.trial import RungKey, Trial, rank_trials
 from epochal_operator.experiment.trial_job import training_job
 from epochal_operator.experiment.trial_state import has_started, metric_names, reports_best_epoch
@@ -61,7 +61,7 @@ MAX_CREATED = 16
 Experiments wait for that time."""
 
 
-def plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan | StatusCause:
+def make_plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan | StatusCause:
     """Return the plan for an Experiment, or the cause that it cannot have a ledger any more."""
     metadata = Metadata.model_validate(document["metadata"])
     if metadata.deletion_timestamp is not None:
@@ -84,8 +84,8 @@ def _plan_up_to_date(
 ) -> Plan:
     """Return the plan for an Experiment with all observed events in its ledger."""
     spec = parsed.spec
-    now = phase(spec, before, observed)
-    after = status(metadata, spec, before, now, observed)
+    now = derive_phase(spec, before, observed)
+    after = derive_status(metadata, spec, before, now, observed)
     status_actions = () if observed.is_contested else _status_actions(spec, before, after)
     is_first = observed.trials and not (before.trials and before.trials.created)
     upcoming = NextTrials() if now.is_finished or observed.blocker is not None else _next_trials(spec, observed)

@@ -18,14 +18,14 @@ from epochal_operator.experiment.actions import (
     SuspendTrial,
     WriteTrials,
 )
-from epochal_operator.experiment.apply import Applier, ExperimentAttempt, SendRequest
-from epochal_operator.experiment.ledger.events import Warm
+from epochal_operator.experiment.apply import Applier, ExperimentReconcileState, SendRequest
+from epochal_operator.experiment.ledger.events import WarmStartTrial
 from epochal_operator.experiment.ledger.observe import observe_jobs
 from epochal_operator.experiment.ledger.stored import NO_LEDGER, StoredLedger
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.ledger.warm_start import read_warm_start
 from epochal_operator.experiment.observed import Observed, ParsedSpec
-from epochal_operator.experiment.plan import plan
+from epochal_operator.experiment.plan import make_plan
 from epochal_operator.experiment.plan_blocked import plan_invalid_spec, plan_without_ledger
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.report.job import report_job
@@ -40,7 +40,7 @@ from epochal_operator.experiment.trial_state import jobs_by_rung
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import EmitEvent
 from epochal_operator.runtime.actions import Plan as AnyPlan
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, Key, Object, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.kind import ReconcileContext
@@ -72,7 +72,7 @@ class _Inputs:
 
     spec: _CachedSpec
     ledger: StoredLedger | StatusCause
-    warm_trials: tuple[Warm, ...] | StatusCause = ()
+    warm_trials: tuple[WarmStartTrial, ...] | StatusCause = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class _FinishedExperiment:
     due: datetime | None
 
 
-class Reconciler(ObjectReconciler[ExperimentAttempt]):
+class Reconciler(ObjectReconciler[ExperimentReconcileState]):
     """Reconciles Experiments and their trials with their specs.
 
     Its caches hold only state that can be read again: the spec of each generation, and the ledger.
@@ -93,7 +93,7 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
         **settings: The further arguments of the base class.
     """
 
-    resource, reasons, attempt = EXPERIMENTS, CHILD_REASONS, ExperimentAttempt
+    resource, reasons, state_type = EXPERIMENTS, CHILD_REASONS, ExperimentReconcileState
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
         finally:
             await self._searchers.close()
 
-    async def plan(self, document: Object, attempt: ExperimentAttempt) -> AnyPlan[Any]:
+    async def plan(self, document: Object, state: ExperimentReconcileState) -> AnyPlan[Any]:
         """Return the plan for an Experiment."""
         key = key_of(document)
         versions, last = self._versions(key, document), self._finished.pop(key, None)
@@ -124,23 +124,23 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
             self._finished[key] = last
             return AnyPlan(requeue_after=(last.due - self.clock()).total_seconds() if last.due else None)
         inputs = await self._read(key, document)
-        observed = await self._observe(key, document, inputs, attempt)
-        attempt.parsed, attempt.observed = inputs.spec.parsed, observed
+        observed = await self._observe(key, document, inputs, state)
+        state.parsed, state.observed = inputs.spec.parsed, observed
         # The plan builds TrainingJobs. Each takes 30 ms with a large template and many paths.
         plan = await asyncio.to_thread(_plan, document, inputs, observed)
-        if not plan.actions and attempt.failure is None:
+        if not plan.actions and state.failure is None:
             is_finished = (document.get("status") or {}).get("state") in FINISHED_STATES
             if is_finished and not (observed.running or observed.unexpected_jobs):
                 self._shrink_caches(key, inputs.spec)
-                if not attempt.report_refused:
+                if not state.report_refused:
                     after = plan.requeue_after
                     due = None if after is None else observed.now + timedelta(seconds=after)
                     self._finished[key] = _FinishedExperiment(versions, due)
         return AnyPlan(tuple(_group_actions(plan.actions)), plan.requeue_after)
 
-    async def apply(self, document: Object, action: Any, attempt: ExperimentAttempt) -> None:
+    async def apply(self, document: Object, action: Any, state: ExperimentReconcileState) -> None:
         """Apply an action that only Experiments have."""
-        await self._applier.apply(document, action, attempt)
+        await self._applier.apply(document, action, state)
 
     async def refresh(self, key: Key) -> None:
         """Read an Experiment and its ledger from the API server again, after a conflict."""
@@ -175,7 +175,7 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
             return _Inputs(spec, ledger)
         return _Inputs(spec, ledger, await read_warm_start(key, spec.parsed, self.store, ledgers))
 
-    async def _observe(self, key: Key, document: Object, inputs: _Inputs, attempt: ExperimentAttempt) -> Observed:
+    async def _observe(self, key: Key, document: Object, inputs: _Inputs, state: ExperimentReconcileState) -> Observed:
         parsed, ledger, warm_trials = inputs.spec.parsed, inputs.ledger, inputs.warm_trials
         now, metadata = self.clock(), document["metadata"]
         jobs = jobs_by_rung(self.store.find(TRIALS, key).values(), metadata)
@@ -192,12 +192,12 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
                 report=report,
                 delayed=delayed,
                 delay_cause=delay_cause,
-                is_contested=attempt.contested,
+                is_contested=state.contested,
             )
         # In a thread, since users write the annotations that are decoded: 20 KiB of each TrainingJob.
         new_events = await asyncio.to_thread(observe_jobs, parsed.spec, ledger.trials, jobs)
         trials = apply_events(new_events, ledger.trials) if new_events else ledger.trials
-        blocker = attempt.blocker or self._applier.failure(key)
+        blocker = state.blocker or self._applier.failure(key)
         if isinstance(warm_trials, StatusCause):
             blocker, warm_trials = warm_trials, ()
         delayed, delay_cause = self._applier.trials.delayed(document, jobs, trials)
@@ -218,10 +218,10 @@ class Reconciler(ObjectReconciler[ExperimentAttempt]):
             batch_size=self._applier.batch_sizes.of(key),
             importance=self._applier.importance.get(key),
             warm_trials=warm_trials,
-            ledger_refused=attempt.ledger_refused,
-            report_refused=attempt.report_refused,
+            ledger_refused=state.ledger_refused,
+            report_refused=state.report_refused,
             report_event_key=self._applier.report_event_keys.get(key, ""),
-            is_contested=attempt.contested,
+            is_contested=state.contested,
         )
 
     def _shrink_caches(self, key: Key, spec: _CachedSpec) -> None:
@@ -248,13 +248,15 @@ def _plan(document: Object, inputs: _Inputs, observed: Observed) -> Plan:
     parsed, ledger = inputs.spec.parsed, inputs.ledger
     if parsed is None:
         return plan_invalid_spec(decompress_spec(document), inputs.spec.error, observed)
-    result = ledger if isinstance(ledger, StatusCause) else plan({**document, "spec": parsed.raw}, parsed, observed)
+    result = (
+        ledger if isinstance(ledger, StatusCause) else make_plan({**document, "spec": parsed.raw}, parsed, observed)
+    )
     return plan_without_ledger(document, parsed.spec, result, observed) if isinstance(result, StatusCause) else result
 
 
 def _parse_spec(version: tuple[str, int], document: Object) -> _CachedSpec:
     """Return the parsed spec of an Experiment, or its validation error."""
-    if error := document.get(UNREAD):
+    if error := document.get(SPEC_OMITTED):
         return _CachedSpec(version, None, str(error))
     document = decompress_spec(document)
     try:

@@ -33,7 +33,7 @@ MAX_UID = 64
 """The most characters of a uid: more than Kubernetes uses."""
 
 
-def status(
+def derive_status(
     metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, phase: Phase, observed: Observed
 ) -> ExperimentStatus:
     """Return the status of an Experiment with a valid spec."""
@@ -156,7 +156,7 @@ def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCaus
     effects, cause, state = effect(phase.cause.reason), phase.cause, phase.state
     suspended, unfinished = StatusCause(Reason.SUSPENDED, "spec.suspend is true."), StatusCause(Reason.UNFINISHED, "")
     yield "Ready", "True" if effects.ready else "False", cause
-    yield "Stalled", *(("True", cause) if effects.stalls else ("False", StatusCause(Reason.PROGRESSING, "")))
+    yield "Stalled", *(("True", cause) if effects.needs_user_action else ("False", StatusCause(Reason.PROGRESSING, "")))
     yield "Suspended", *(("True", suspended) if state == "Suspended" else ("False", StatusCause(Reason.ACTIVE, "")))
     yield "Complete", *(("True", cause) if state == "Complete" else ("False", unfinished))
     yield "Failed", *(("True", cause) if state == "Failed" else ("False", unfinished))

@@ -28,7 +28,7 @@ RUNG_LABEL = f"{GROUP}/rung"
 """Label of a trial's TrainingJob: the rung, counted from 0."""
 PARAMETERS_ANNOTATION = f"{GROUP}/parameters"
 """Annotation of a trial's TrainingJob: the parameters, as a JSON object of texts."""
-KNOWN_ANNOTATION = f"{GROUP}/known"
+LEDGER_LENGTH_ANNOTATION = f"{GROUP}/known"
 """Annotation of a trial's TrainingJob: the number of events in the ledger when the trial was suggested."""
 
 
@@ -71,7 +71,7 @@ def training_job(
             },
             "annotations": {
                 PARAMETERS_ANNOTATION: json.dumps(dict(trial.parameters), sort_keys=True, ensure_ascii=False),
-                KNOWN_ANNOTATION: str(trial.known_events),
+                LEDGER_LENGTH_ANNOTATION: str(trial.known_events),
             },
             "ownerReferences": [controller_reference(API_VERSION, experiment.KIND, metadata["name"], metadata["uid"])],
         },

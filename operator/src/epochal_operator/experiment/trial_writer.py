@@ -23,7 +23,7 @@ from epochal_operator.runtime.actions import PatchChild
 from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, Forbidden, Invalid, NotFound
 from epochal_operator.runtime.api.resource import Key, Object, key_of
 from epochal_operator.runtime.children import Children
-from epochal_operator.runtime.drift import MAX_SECONDS, TOLERATED, Correction, DriftBackoff
+from epochal_operator.runtime.drift import MAX_SECONDS, UNREPORTED_CORRECTIONS, Correction, DriftBackoff
 from epochal_operator.runtime.owners import name_conflict
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
@@ -54,7 +54,7 @@ class TrialWriter:
         self._blocked: defaultdict[Key, dict[RungKey, tuple[datetime, StatusCause]]] = defaultdict(dict)
 
     async def write(
-        self, document: Object, trials: Sequence[CreateTrial | BuildFailure | SuspendTrial], attempt: Blockers
+        self, document: Object, trials: Sequence[CreateTrial | BuildFailure | SuspendTrial], state: Blockers
     ) -> tuple[tuple[Failed, ...], BaseException | None]:
         """Create, suspend and resume TrainingJobs concurrently.
 
@@ -69,12 +69,12 @@ class TrialWriter:
         async def write_one(action: CreateTrial | BuildFailure | SuspendTrial) -> Failed | None:
             nonlocal is_stopped
             async with slots:
-                if is_stopped or (attempt.blocker and isinstance(action, CreateTrial)):
+                if is_stopped or (state.blocker and isinstance(action, CreateTrial)):
                     return None
                 try:
                     match action:
                         case CreateTrial():
-                            return await self._create(document, action, attempt)
+                            return await self._create(document, action, state)
                         case BuildFailure():
                             return await self._handle_build_failure(document, action)
                         case SuspendTrial():
@@ -97,7 +97,7 @@ class TrialWriter:
         for rung_key in (trial.rung_key for trial in trials if not trial.is_finished):
             child = Key(metadata["namespace"], trial_name(metadata["name"], *rung_key))
             last = self._created.latest(document, TRAINING_JOBS, child, metadata["uid"], now)
-            if rung_key not in jobs and last and last.times > TOLERATED and now < last.due:
+            if rung_key not in jobs and last and last.times > UNREPORTED_CORRECTIONS and now < last.due:
                 delayed[rung_key] = last.due
                 cause = cause or _deleted_cause(last)
         for rung_key, job in jobs.items():
@@ -119,7 +119,7 @@ class TrialWriter:
         self._created.forget(key)
         self._blocked.pop(key, None)
 
-    async def _create(self, document: Object, action: CreateTrial, attempt: Blockers) -> Failed | None:
+    async def _create(self, document: Object, action: CreateTrial, state: Blockers) -> Failed | None:
         """Create a TrainingJob; return a Failed event if the API server will never accept it."""
         name = action.body["metadata"]["name"]
         # Once the TrainingJob exists, InvalidSpec does not end its trial: another version of Epochal may accept it.
@@ -128,24 +128,24 @@ class TrialWriter:
         try:
             created, is_new = await self._writer.create(TRAINING_JOBS, action.body)
         except (Invalid, Forbidden) as error:
-            return await self._handle_refusal(document, action, error, attempt)
+            return await self._handle_refusal(document, action, error, state)
         except (NotFound, Conflict, AdmissionFailed) as error:
-            attempt.failure = error if isinstance(error, AdmissionFailed) else None
-            reason = Reason.WEBHOOK_FAILED if attempt.failure else Reason.TRIALS_REFUSED
-            attempt.blocker = StatusCause(reason, f"The API server refuses {name}: {error.message}")
+            state.failure = error if isinstance(error, AdmissionFailed) else None
+            reason = Reason.WEBHOOK_FAILED if state.failure else Reason.TRIALS_REFUSED
+            state.blocker = StatusCause(reason, f"The API server refuses {name}: {error.message}")
             return None
         if is_new:
             _log.info("created %s", name)
-        await self._store(document, action, created, attempt, is_new=is_new)
+        await self._store(document, action, created, state, is_new=is_new)
         return None
 
     async def _store(
-        self, document: Object, action: CreateTrial, created: Object, attempt: Blockers, *, is_new: bool
+        self, document: Object, action: CreateTrial, created: Object, state: Blockers, *, is_new: bool
     ) -> None:
         """Store the created TrainingJob, unless it has another owner or a webhook has changed it."""
         if owner_cause := name_conflict(created, document, TRAINING_JOBS, EXPERIMENTS, CHILD_REASONS):
             if owner_cause.reason == Reason.CLEANUP:
-                attempt.blocker = owner_cause
+                state.blocker = owner_cause
             else:
                 self._block(document, action, owner_cause)
             return
@@ -158,12 +158,12 @@ class TrialWriter:
             if is_new:
                 self._record_creation(document, action)
             return
-        attempt.blocker = cause
+        state.blocker = cause
         if is_new:
             await self._writer.delete(TRAINING_JOBS, created)
 
     async def _handle_refusal(
-        self, document: Object, action: CreateTrial, error: Invalid | Forbidden, attempt: Blockers
+        self, document: Object, action: CreateTrial, error: Invalid | Forbidden, state: Blockers
     ) -> Failed | None:
         """Return a Failed event for an invalid TrainingJob, or None if it may be accepted later."""
         cause = _refusal_cause("The API server", action, error.message)
@@ -171,7 +171,7 @@ class TrialWriter:
             self._block(document, action, cause)
             return None
         if isinstance(error, Forbidden):  # a quota or missing permission blocks all trials
-            attempt.blocker = cause
+            state.blocker = cause
             return None
         return await self._reject(document, action, "The API server", error.message)
 

@@ -21,7 +21,7 @@ from epochal_operator.modelserver.resources import (
     TEMPLATE_ANNOTATION,
     UID_LABEL,
 )
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import MAX_NAME, bounded_metadata, compress_spec, pick
 from epochal_operator.runtime.metrics import part
@@ -41,7 +41,7 @@ def model_server(server: Object, labels: Iterable[str] = ()) -> Object:
     source = part(server["spec"], "source")
     names = (name for name in ("trainingJobRef", "experimentRef") if name in source)
     return (
-        pick(server, ("apiVersion", "kind", UNREAD))
+        pick(server, ("apiVersion", "kind", SPEC_OMITTED))
         | {
             "metadata": bounded_metadata(server["metadata"], labels=labels),
             "spec": {"source": {name: pick(part(source, name), ("name",)) for name in names}},

@@ -36,7 +36,7 @@ def model_servers(
     """Return the Kind of ModelServers."""
     return Kind(
         resource=MODEL_SERVERS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        reconciler=lambda context: Reconciler(context, installation, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(*CHILDREN, OWNED_REPLICA_SETS, OWNED_PODS),
         references=(SERVERS_OF_JOB, SERVERS_OF_EXPERIMENT),
@@ -69,7 +69,7 @@ def servers_of_experiment(change: Change, store: Store) -> Iterable[Key]:
 
 
 def _model_fields(job: Object | None) -> object:
-    """Return the fields of a TrainingJob that concern the ModelServers of its model."""
+    """Return the uid, state, conditions and results of a TrainingJob, which decide what its ModelServers serve."""
     if job is None:
         return None
     status = job.get("status") or {}
@@ -78,7 +78,7 @@ def _model_fields(job: Object | None) -> object:
 
 
 def _best_trial_fields(experiment: Object | None) -> object:
-    """Return the fields of an Experiment that concern the ModelServers of its best trial."""
+    """Return the uid and state of an Experiment and the TrainingJob of its best trial, which its ModelServers serve."""
     if experiment is None:
         return None
     status = experiment.get("status") or {}

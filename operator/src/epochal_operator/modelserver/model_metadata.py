@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 import aiohttp
 from epochal_api.model import StatusModel
-from epochal_api.modelserver.pod import METRICS_PORT, MODEL_PATH
+from epochal_api.modelserver.pod import METADATA_URL_PATH, METRICS_PORT
 from epochal_api.modelserver.status import MAX_TENSORS, ServedModel, Tensor
 from pydantic import Field, model_validator
 
@@ -142,7 +142,9 @@ async def fetch(address: str, sha256: str, port: int = METRICS_PORT, pod: str = 
         host = f"[{ip}]" if ip.version == 6 else str(ip)  # noqa: PLR2004
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as session,
-            session.get(f"http://{host}:{port}{MODEL_PATH}", allow_redirects=False, raise_for_status=True) as response,
+            session.get(
+                f"http://{host}:{port}{METADATA_URL_PATH}", allow_redirects=False, raise_for_status=True
+            ) as response,
         ):
             body = await _read_body(response)
         model = _Response.model_validate_json(body)

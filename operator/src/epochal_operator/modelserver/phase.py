@@ -12,7 +12,7 @@ from epochal_operator.modelserver.resources import DEADLINE_SECONDS
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Phase:
     def is_stalled(self) -> bool:
         """Whether its rollout waits for a change by a user."""
         progress = effect(self.progress.reason)
-        return progress.stalls or (self.is_late and not progress.ready)
+        return progress.needs_user_action or (self.is_late and not progress.ready)
 
     @property
     def is_reconciling(self) -> bool:
@@ -81,7 +81,7 @@ def pod_counts(deployment: Object | None, desired: int) -> PodCounts:
     return PodCounts(desired, existing, ready, updated, is_current)
 
 
-def phase(
+def derive_phase(
     server: ModelServer, model: ServedModel | None, source_cause: StatusCause | None, observed: Observed
 ) -> Phase:
     """Return the phase of a ModelServer with a valid spec.
@@ -193,10 +193,10 @@ def _pod_blocker(deployment: Object, observed: Observed, counts: PodCounts, *, i
         return None
     cause = next((cause for pod in observed.current_pods if (cause := blocker(pod, observed.now))), None)
     if cause is None and (failure := condition_of(deployment, "ReplicaFailure")):
-        cause = StatusCause(Reason.POD_REFUSED, f"Cannot create pods: {clean(failure.get('message') or '')}")
+        cause = StatusCause(Reason.POD_REFUSED, f"Cannot create pods: {sanitize_message(failure.get('message') or '')}")
     if is_late and (cause is None or effect(cause.reason).ready):
         condition = condition_of(deployment, "Progressing", "False") or {}
-        detail = cause.message if cause else clean(condition.get("message") or "")
+        detail = cause.message if cause else sanitize_message(condition.get("message") or "")
         message = f"Pods did not become ready within {DEADLINE_SECONDS} s: {detail}"
         return StatusCause(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
     return cause
@@ -231,7 +231,7 @@ def _pods_ready(counts: PodCounts) -> str:
 def _state(counts: PodCounts, model: ServedModel | None, progress: StatusCause) -> ServerState:
     progress_effect = effect(progress.reason)
     if model is None:
-        return "Failed" if progress_effect.stalls else "Waiting"
+        return "Failed" if progress_effect.needs_user_action else "Waiting"
     if counts.ready:
         if progress.reason in {Reason.ROLLING_OUT, Reason.CREATING, Reason.CLEANUP, Reason.UNSCHEDULABLE}:
             return "Updating"

@@ -17,12 +17,12 @@ from epochal_operator.modelserver.deployment import replacement, rollout_id, tem
 from epochal_operator.modelserver.events import not_convertible, spec_warnings, transition_events
 from epochal_operator.modelserver.model_annotation import pinned_model
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.phase import Phase, blocked_phase, phase
+from epochal_operator.modelserver.phase import Phase, blocked_phase, derive_phase
 from epochal_operator.modelserver.pods import conversion_failure, node_deadline, scheduling_deadline
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
 from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION, TEMPLATE_ANNOTATION
 from epochal_operator.modelserver.source import DeletedTrainingJob, ResolvedModel, is_model_of, keep_served
-from epochal_operator.modelserver.status import status
+from epochal_operator.modelserver.status import derive_status
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import (
@@ -43,7 +43,7 @@ Action = ChildAction | EmitEvent | ApplyStatus[ModelServerStatus]
 Plan = AnyPlan[Action]
 
 
-def plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
+def make_plan(server: ModelServer, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a ModelServer."""
     before = server.status or ModelServerStatus()
     if server.metadata.deletion_timestamp is not None:
@@ -78,7 +78,7 @@ def plan(server: ModelServer, observed: Observed, installation: Installation) ->
         isinstance(observed.source, ResolvedModel) and observed.source.is_best_missing and before.model != model
     )
     warnings = spec_warnings(server, before, is_best_missing=is_best_missing)
-    after = phase(server, model, source_cause, observed)
+    after = derive_phase(server, model, source_cause, observed)
     address = url(server) if model else None
     return _status_plan(server.metadata, before, after, observed, address=address, warnings=warnings)
 
@@ -146,7 +146,7 @@ def _child_actions(desired: Iterable[tuple[ObservedChild, Object | None]], now: 
             break  # Without these objects, pods would be unprotected, or their address would be another owner's.
         is_missing = seen.object is None and seen.blocked is not None
         is_any_missing |= is_missing
-        if not seen.is_held(now) and not is_missing and (action := _child_action(seen, body)) is not None:
+        if not seen.in_correction_backoff(now) and not is_missing and (action := _child_action(seen, body)) is not None:
             actions.append(action)
     return actions
 
@@ -193,7 +193,7 @@ _TEMPLATE_FIELDS = frozenset({"template", "selector"})
 def _mutable_patch(mutable: MutableFields, observed: Observed) -> PatchChild | None:
     """Return the patch of the mutable fields of the Deployment, or None if there is nothing to change."""
     seen = next((child for child in observed.children if child.child is DEPLOYMENT), None)
-    if seen is None or seen.object is None or seen.is_held(observed.now):
+    if seen is None or seen.object is None or seen.in_correction_backoff(observed.now):
         return None
     if seen.object["metadata"].get("deletionTimestamp"):
         return None
@@ -246,7 +246,7 @@ def _status_plan(
     warnings: Iterable[Event] = (),
 ) -> Plan:
     """Return the plan once the owned objects need no action: Events, the new status, and the next reconcile."""
-    after = status(metadata, before, phase, observed, address)
+    after = derive_status(metadata, before, phase, observed, address)
     requeue_after = _requeue_after(phase, observed)
     if after == before:
         return Plan((), requeue_after)

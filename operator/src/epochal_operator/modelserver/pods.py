@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from epochal_api.modelserver.pod import WAIT_SECONDS
+from epochal_api.modelserver.pod import STORAGE_WAIT_SECONDS
 from epochal_api.modelserver.spec import KIND
 from epochal_api.trainingjob.report import decode_termination
 
@@ -12,8 +12,8 @@ from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
 from epochal_operator.modelserver.resources import CONTAINER, CONVERTER, DEADLINE_SECONDS, INPUTS_ANNOTATION
 from epochal_operator.pods.diagnosis import (
     Program,
-    alive,
     container_problem,
+    may_run,
     preparing_since,
     scheduling_problem,
     sort_by_age,
@@ -22,11 +22,11 @@ from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
 from epochal_operator.runtime.owners import controller_uid
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 
 NODE_TIMEOUT = timedelta(seconds=20)
 """The time in which a node must prepare the volumes and the network of a pod: a missing Secret blocks it forever."""
-FAILURE_TTL = timedelta(seconds=WAIT_SECONDS + 60)
+FAILURE_TTL = timedelta(seconds=STORAGE_WAIT_SECONDS + 60)
 """The time for which the last termination of a running container counts: longer than a server waits for storage."""
 _NORMAL_REASONS = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
 """Waiting reasons of a container that starts normally, or that its last termination explains."""
@@ -55,7 +55,7 @@ def owned_pods(deployment: Object | None, replica_sets: Iterable[Object], pods: 
     return sort_by_age(
         pod
         for pod in pods
-        if controller_uid(pod) in owners and alive(pod) and not pod["metadata"].get("deletionTimestamp")
+        if controller_uid(pod) in owners and may_run(pod) and not pod["metadata"].get("deletionTimestamp")
     )
 
 
@@ -133,7 +133,7 @@ def _termination_cause(pod: Object, name: str, terminated: Object) -> StatusCaus
     text = str(terminated.get("message") or "")
     termination = decode_termination(text)
     if termination is not None:
-        return StatusCause(as_reason(termination.reason), clean(termination.message))
+        return StatusCause(as_reason(termination.reason), sanitize_message(termination.message))
     if terminated.get("reason") == "OOMKilled":
         limit = part(pod["spec"], "memory").get(name)
         cause = f"it exceeded its memory limit of {limit}" if limit else "its node ran out of memory"
@@ -141,7 +141,7 @@ def _termination_cause(pod: Object, name: str, terminated: Object) -> StatusCaus
         again = " Then delete the ModelServer and create it again." if name == CONVERTER else ""
         message = f"{_NAMES[name]} was OOMKilled: {cause}. Raise spec.resources.limits.memory.{again}"
         return StatusCause(Reason.OUT_OF_MEMORY, message)
-    detail = f"The end of its log:\n{clean(text)}" if text else "It wrote no termination message."
+    detail = f"The end of its log:\n{sanitize_message(text)}" if text else "It wrote no termination message."
     return StatusCause(Reason.CRASHED, f"{_NAMES[name]} exited with code {terminated.get('exitCode')}. {detail}")
 
 

@@ -5,20 +5,20 @@ whether only time has to pass.
 """
 
 from epochal_operator.runtime.owners import ChildReasons
-from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
+from epochal_operator.runtime.reasons import Effect, EpochalReason, ExternalReason, StatusCause, effect_of, reason_of
 
-__all__ = ["Effect", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
+__all__ = ["Effect", "ExternalReason", "Reason", "StatusCause", "as_reason", "effect"]
 
 _NO_EVENT = Effect(event=None, fault=None)
 _READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
 _READY_NORMAL = Effect(event="Normal", ready=True, fault=None)
-_STALLS = Effect(stalls=True)
+_STALLS = Effect(needs_user_action=True)
 _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
 
 
-class Reason(OwnReason):
-    """A reason of a ModelServer, with its effect."""
+class Reason(EpochalReason):
+    """A reason of a ModelServer, with its effects. A bare word is a Warning that the user must fix."""
 
     # Of Progressing: its model, and its rollout.
     WAITS_FOR_TRAINING_JOB = "WaitsForTrainingJob", _READY_NORMAL
@@ -38,8 +38,8 @@ class Reason(OwnReason):
 
     # Of Progressing: causes that block its owned objects.
     CLEANUP = "Cleanup", _NO_EVENT._replace(requeue_after=1)
-    NAME_CONFLICT = "NameConflict", Effect(stalls=True, requeue_after=30)
-    REJECTED = "Rejected", Effect(stalls=True, requeue_after=60)
+    NAME_CONFLICT = "NameConflict", Effect(needs_user_action=True, requeue_after=30)
+    REJECTED = "Rejected", Effect(needs_user_action=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
     FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
 
@@ -49,12 +49,12 @@ class Reason(OwnReason):
     NO_MATCHING_NODE = "NoMatchingNode"
     SCHEDULING_GATED = "SchedulingGated", _READY_NO_EVENT
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
-    INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)
+    INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(needs_user_action=True)
     CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
     POD_NOT_READY = "PodNotReadyToStart"
-    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", _CLUSTER._replace(stalls=True)
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded", _CLUSTER._replace(needs_user_action=True)
 
     # Of Progressing: the last termination message of a server or of the conversion.
     STORAGE_UNREACHABLE = "StorageUnreachable", _CLUSTER
@@ -84,7 +84,7 @@ class Reason(OwnReason):
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.REJECTED)
 
 
-def as_reason(name: str) -> Reason | Foreign:
+def as_reason(name: str) -> Reason | ExternalReason:
     """Return the reason for a name from any source."""
     return reason_of(Reason, name)
 

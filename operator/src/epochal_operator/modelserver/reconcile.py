@@ -13,14 +13,14 @@ from epochal_api.read_status import read_status
 from epochal_operator.modelserver.children import CHILDREN, DEPLOYMENT, OWNED_PODS, OWNED_REPLICA_SETS
 from epochal_operator.modelserver.model_metadata import MetadataClient
 from epochal_operator.modelserver.observed import Observed
-from epochal_operator.modelserver.plan import Plan, invalid_plan, plan
+from epochal_operator.modelserver.plan import Plan, invalid_plan, make_plan
 from epochal_operator.modelserver.pods import owned_pods
 from epochal_operator.modelserver.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.modelserver.resources import EXPERIMENTS, MODEL_SERVERS
 from epochal_operator.modelserver.source import Lookup, resolve
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.runtime.actions import Attempt
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.actions import ReconcileState
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.owners import ObservedChild, Owned
@@ -28,30 +28,30 @@ from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.interface import TRAINING_JOBS
 
 
-class Reconciler(ObjectReconciler[Attempt]):
+class Reconciler(ObjectReconciler[ReconcileState]):
     """Reconciles ModelServers and their owned objects with their specs."""
 
-    resource, reasons, owned, attempt = MODEL_SERVERS, CHILD_REASONS, CHILDREN, Attempt
+    resource, reasons, owned, state_type = MODEL_SERVERS, CHILD_REASONS, CHILDREN, ReconcileState
 
     @cached_property
     def _metadata(self) -> MetadataClient:
         return MetadataClient(self.clock)
 
-    async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
+    async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
         """Return the plan for a ModelServer, or None if a server has reported the metadata of its model meanwhile."""
         before = read_status(ModelServerStatus, document.get("status"))
         try:
-            if fault := document.get(UNREAD):
+            if fault := document.get(SPEC_OMITTED):
                 raise InvalidModelServer(str(fault))  # noqa: TRY301 - like the error of parse
             server = parse(decompress_spec(document))
         except InvalidModelServer as error:
-            observed = self._observe(document, None, attempt.blocked)
+            observed = self._observe(document, None, state.blocked)
             metadata = Metadata.model_validate(document["metadata"])
             mutable = MutableFields.read(decompress_spec(document)["spec"])
             planned = invalid_plan(metadata, before, str(error), observed, mutable)
         else:
-            observed = self._observe(document, server, attempt.blocked)
-            planned = plan(server, observed, self.installation())
+            observed = self._observe(document, server, state.blocked)
+            planned = make_plan(server, observed, self.installation())
         if not planned.actions and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
             return None
         return planned

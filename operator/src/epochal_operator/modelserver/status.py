@@ -14,7 +14,7 @@ from epochal_operator.modelserver.resources import NAME_LABEL, UID_LABEL
 from epochal_operator.runtime.conditions import ConditionStatus, make_conditions
 
 
-def status(
+def derive_status(
     metadata: Metadata, before: ModelServerStatus, phase: Phase, observed: Observed, url: str | None
 ) -> ModelServerStatus:
     """Return the status of a ModelServer."""

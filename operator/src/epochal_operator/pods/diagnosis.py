@@ -9,7 +9,7 @@ from epochal_operator.pods.scheduling import matches_no_node, unschedulable_mess
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.metrics import part
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 
 _SECRET = re.compile(r'secret "([^"]+)" not found')
 _KEY = re.compile(r"couldn't find key \S+ in Secret (?:\S+/)?(\S+)")
@@ -44,7 +44,7 @@ def sort_by_age(pods: Iterable[Object]) -> tuple[Object, ...]:
     )
 
 
-def alive(pod: Object) -> bool:
+def may_run(pod: Object) -> bool:
     """Return whether a pod has not ended, and so may still run."""
     return part(pod, "status").get("phase") not in {"Succeeded", "Failed"}
 
@@ -54,7 +54,7 @@ def scheduling_problem(pod: Object) -> Problem | None:
     condition = condition_of(pod, "PodScheduled", "False")
     if condition is None:
         return None
-    reason, message = condition.get("reason") or "Unschedulable", clean(condition.get("message") or "")
+    reason, message = condition.get("reason") or "Unschedulable", sanitize_message(condition.get("message") or "")
     if reason == "Unschedulable":
         return Problem("NoMatchingNode" if matches_no_node(message) else reason, unschedulable_message(message))
     if reason == "SchedulingGated":
@@ -79,9 +79,9 @@ def container_problem(container: Object, program: Program, normal: Container[str
         return None
     if reason == "ErrImagePull":  # A kubelet alternates between both for the same error.
         reason = "ImagePullBackOff"
-    message = clean(str(waiting.get("message") or waiting["reason"]))
+    message = sanitize_message(str(waiting.get("message") or waiting["reason"]))
     cause = f"{program.name} cannot start: {message}"
-    remedy = _remedy(reason, message, clean(str(container.get("image") or "")), program)
+    remedy = _remedy(reason, message, sanitize_message(str(container.get("image") or "")), program)
     return Problem(reason, f"{cause.rstrip('.')}. {remedy}" if remedy else cause)
 
 

@@ -134,7 +134,7 @@ class Plan(Generic[AnyAction]):
 
 
 @dataclass
-class Attempt:
+class ReconcileState:
     """The results of the earlier rounds of a reconcile.
 
     Args:

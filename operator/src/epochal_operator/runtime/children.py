@@ -17,9 +17,9 @@ from epochal_operator.runtime.api.errors import (
 )
 from epochal_operator.runtime.api.kube import LEADER_MANAGER
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
-from epochal_operator.runtime.drift import DriftBackoff, writers
+from epochal_operator.runtime.drift import DriftBackoff, conflicting_managers
 from epochal_operator.runtime.owners import ChildReasons, ObservedChild, Owned, StoredValue, name_conflict
-from epochal_operator.runtime.reasons import StatusCause, clean
+from epochal_operator.runtime.reasons import StatusCause, sanitize_message
 from epochal_operator.runtime.writer import Writer
 
 QUOTA_SECONDS = 15.0
@@ -65,7 +65,10 @@ class Children:
         self.drift = DriftBackoff()
 
     def observe(self, owner: Object, child: Owned, blocked: StatusCause | None, now: datetime) -> ObservedChild:
-        """Return the observed state of a child; `blocked` is the cause that blocked its creation in this reconcile."""
+        """Return the observed state of a child. A child that belongs to another owner counts as absent and blocked.
+
+        `blocked` is the cause that blocked its creation in this reconcile, and applies only to an absent child.
+        """
         key = key_of(owner)
         obj = self._writer.store.find(child, key).get(key)
         if obj is None:
@@ -122,7 +125,7 @@ class Children:
             before = None  # This is a new correction: no writer has undone the earlier one.
         managers, refusal = tuple[str, ...](), None
         if before is not None:
-            managers = writers(await self._writer.kube.get(resource, *key), action.fields, LEADER_MANAGER)
+            managers = conflicting_managers(await self._writer.kube.get(resource, *key), action.fields, LEADER_MANAGER)
         try:
             if isinstance(action, PatchChild):
                 written = await self._writer.patch(resource, child, _merge_patch(action))
@@ -177,7 +180,8 @@ class Children:
     def rejected(self, resource: Resource, error: ApiError) -> StatusCause:
         """Return the cause that the API server refuses a child."""
         reason = self._reasons.webhook_failed if isinstance(error, AdmissionFailed) else self._reasons.rejected
-        return StatusCause(reason, f"The API server refuses its {resource.kind}: {self._explain(clean(error.message))}")
+        message = self._explain(sanitize_message(error.message))
+        return StatusCause(reason, f"The API server refuses its {resource.kind}: {message}")
 
     def _missing_label(self, child: Object, action: CreateChild) -> str | None:
         """Return the label with the owner's name if a child lacks it, or None."""
@@ -192,7 +196,7 @@ class Children:
             return None
         if self._clock() >= deleted + timedelta(seconds=QUOTA_SECONDS):
             return None
-        message = f"A quota may still count its deleted {resource.kind}: {clean(error.message)}"
+        message = f"A quota may still count its deleted {resource.kind}: {sanitize_message(error.message)}"
         return StatusCause(self._reasons.cleanup, message)
 
     def _record_stored_values(self, owner: Object, action: PatchChild, child: Object) -> None:

@@ -17,10 +17,10 @@ ENDS = ("Complete", "Failed")
 """Condition types of finished objects: exactly one of both is True."""
 
 
-def condition_of(obj: Mapping[str, Any], kind: str, status: str = "True") -> Mapping[str, Any] | None:
+def condition_of(obj: Mapping[str, Any], type_: str, status: str = "True") -> Mapping[str, Any] | None:
     """Return the condition of a type in an object's JSON if it has the given status, or None."""
     conditions = obj.get("status", {}).get("conditions") or []
-    return next((found for found in conditions if found.get("type") == kind and found.get("status") == status), None)
+    return next((found for found in conditions if found.get("type") == type_ and found.get("status") == status), None)
 
 
 def is_finished(obj: Mapping[str, Any]) -> bool:
@@ -28,14 +28,14 @@ def is_finished(obj: Mapping[str, Any]) -> bool:
     return condition_of(obj, FINISHED) is not None
 
 
-def get_condition(conditions: Iterable[Condition] | None, kind: str) -> Condition | None:
+def get_condition(conditions: Iterable[Condition] | None, type_: str) -> Condition | None:
     """Return the condition of a type with any status, or None."""
-    return next((found for found in conditions or () if found.type == kind), None)
+    return next((found for found in conditions or () if found.type == type_), None)
 
 
-def is_true(conditions: Iterable[Condition] | None, kind: str) -> bool:
+def is_true(conditions: Iterable[Condition] | None, type_: str) -> bool:
     """Return whether the condition of a type exists and is True."""
-    found = get_condition(conditions, kind)
+    found = get_condition(conditions, type_)
     return found is not None and found.status == "True"
 
 
@@ -64,18 +64,18 @@ def make_conditions(
     """Return conditions that keep the previous transition time where their status did not change."""
     previous, time = list(before or ()), timestamp(now)
 
-    def transition_time(kind: str, status: str) -> str:
-        condition = get_condition(previous, kind)
+    def transition_time(type_: str, status: str) -> str:
+        condition = get_condition(previous, type_)
         return condition.last_transition_time if condition is not None and condition.status == status else time
 
     return [
         Condition(
-            type=kind,
+            type=type_,
             status=status,
             reason=cause.reason,
             message=cause.message.encode(errors="replace")[:max_bytes].decode(errors="ignore"),
-            last_transition_time=transition_time(kind, status),
+            last_transition_time=transition_time(type_, status),
             observed_generation=generation,
         )
-        for kind, status, cause in values
+        for type_, status, cause in values
     ]

@@ -7,13 +7,13 @@ from typing import Any
 
 from epochal_operator.runtime.api.resource import Key, Object, Resource, key_of
 from epochal_operator.runtime.owners import ChildReasons, StoredValue
-from epochal_operator.runtime.reasons import StatusCause, clean
+from epochal_operator.runtime.reasons import StatusCause, sanitize_message
 
 FIRST_SECONDS = 1.0
 MAX_SECONDS = 300.0
 FORGET_SECONDS = 900.0
 """Longer than the maximum backoff: a correction of this age was not undone."""
-TOLERATED = 2
+UNREPORTED_CORRECTIONS = 2
 """Corrections of a field before the status reports the other writer."""
 
 
@@ -64,9 +64,9 @@ class Correction:
             return None
         fields = " and ".join(self.fields)
         if self.refusal is not None:
-            message = f"The API server refuses to change {self.subject} ({fields}): {clean(self.refusal)}"
+            message = f"The API server refuses to change {self.subject} ({fields}): {sanitize_message(self.refusal)}"
             return StatusCause(reasons.rejected, message)
-        if self.times <= TOLERATED:
+        if self.times <= UNREPORTED_CORRECTIONS:
             return None
         managers = ", ".join(self.writers)
         return StatusCause(
@@ -126,8 +126,11 @@ class DriftBackoff:
         self._stored_values.pop(owner, None)
 
 
-def writers(child: Object, fields: Iterable[str], own_manager: str) -> tuple[str, ...]:
-    """Return the other field managers that last set fields of an object's spec, from its managedFields."""
+def conflicting_managers(child: Object, fields: Iterable[str], own_manager: str) -> tuple[str, ...]:
+    """Return the other field managers that last set fields of an object's spec, from its managedFields.
+
+    If managedFields do not name the other writer, the result is a description of an unrecorded writer.
+    """
     names = frozenset(fields)
     paths = {f"f:{field}" for field in names}
     found = {

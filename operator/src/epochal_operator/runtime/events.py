@@ -13,7 +13,7 @@ from typing import Any
 from epochal_api.text import printable
 
 from epochal_operator.runtime.api.resource import EVENTS, Object, Resource
-from epochal_operator.runtime.reasons import EventType, Foreign, OwnReason, effect_of
+from epochal_operator.runtime.reasons import EpochalReason, EventType, ExternalReason, effect_of
 
 REPORTER = "epochal"
 MAX_NOTE = 1024
@@ -32,12 +32,12 @@ class Event:
     """
 
     type: EventType
-    reason: StrEnum | Foreign
+    reason: StrEnum | ExternalReason
     note: str
     key: str
 
 
-def make_event(reason: OwnReason | Foreign, note: str, key: str) -> Event:
+def make_event(reason: EpochalReason | ExternalReason, note: str, key: str) -> Event:
     """Return an Event with the type of its reason, Warning for a reason without a type."""
     return Event(effect_of(reason).event or "Warning", reason, note, key)
 

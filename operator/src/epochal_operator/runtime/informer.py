@@ -18,14 +18,14 @@ class Informer:
 
     Args:
         store: The cache of objects.
-        queues: The function that enqueues a key, by kind.
+        add_functions: The function that enqueues a key, by kind.
     """
 
-    def __init__(self, store: Store, queues: Mapping[Kind, Callable[[Key], None]]) -> None:
+    def __init__(self, store: Store, add_functions: Mapping[Kind, Callable[[Key], None]]) -> None:
         self.store = store
-        self.sources = watched_sources(queues)
-        self._queues = queues
-        self._required = {kind: {self._watched(source) for source in kind.sources} for kind in queues}
+        self.sources = watched_sources(add_functions)
+        self._add_functions = add_functions
+        self._required = {kind: {self._watched(source) for source in kind.sources} for kind in add_functions}
         self._synced: dict[str | None, set[Source]] = {}
         self._absent: frozenset[Resource] = frozenset()
 
@@ -53,10 +53,13 @@ class Informer:
         self.mark_synced(source, namespace)
 
     def enqueue_affected(self, change: Change | None, *, by: Kind | None = None) -> None:
-        """Enqueue the objects that a change affects, except objects of the kind `by` for their own change."""
+        """Enqueue the objects that a change affects, except objects of the kind `by` for their own change.
+
+        The reconciler of `by` made this change, and plans again until a plan has no actions.
+        """
         if change is None:
             return
-        for kind in self._queues:
+        for kind in self._add_functions:
             keys = kind.keys_for(change) if kind is not by else set()
             try:
                 keys |= kind.mapped_keys(change, self.store)
@@ -69,11 +72,11 @@ class Informer:
     def enqueue(self, kind: Kind, key: Key) -> None:
         """Enqueue an object if all sources of its kind are synced. Otherwise the end of the sync enqueues it."""
         if self._is_synced(kind, None) or self._is_synced(kind, key.namespace):
-            self._queues[kind](key)
+            self._add_functions[kind](key)
 
     def enqueue_all(self) -> None:
         """Enqueue the objects of all kinds."""
-        for kind in self._queues:
+        for kind in self._add_functions:
             for key in self._unfinished_first(kind):
                 self.enqueue(kind, key)
 
@@ -98,19 +101,19 @@ class Informer:
 
     def _enqueue_synced(self, namespace: str | None, before: Container[Kind]) -> None:
         """Enqueue all objects of the kinds that have become synced."""
-        for kind in self._queues:
+        for kind in self._add_functions:
             if kind in before or not self._is_synced(kind, namespace):
                 continue
             for key in self._unfinished_first(kind):
                 if namespace in {None, key.namespace}:
-                    self._queues[kind](key)
+                    self._add_functions[kind](key)
 
     def _unfinished_first(self, kind: Kind) -> list[Key]:
         """Return the keys of a kind: a new leader must act before it has reconciled thousands of finished objects."""
         return [key_of(obj) for obj in sorted(self.store.objects(kind.resource), key=is_finished)]
 
     def _synced_kinds(self, namespace: str | None) -> set[Kind]:
-        return {kind for kind in self._queues if self._is_synced(kind, namespace)}
+        return {kind for kind in self._add_functions if self._is_synced(kind, namespace)}
 
     def _is_synced(self, kind: Kind, namespace: str | None) -> bool:
         missing = self._required[kind] - self._synced.get(namespace, set())

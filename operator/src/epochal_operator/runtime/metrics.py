@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import FINISHED
-from epochal_operator.runtime.reasons import OwnReason, effect_of, reason_of
+from epochal_operator.runtime.reasons import EpochalReason, effect_of, reason_of
 
 OTHER = "Other"
 """Label value for all reasons that are not Epochal's own."""
@@ -88,7 +88,7 @@ class KindMetrics:
     kind: str
     states: Container[str]
     conditions: Iterable[str]
-    reasons: type[OwnReason]
+    reasons: type[EpochalReason]
     values: Sequence[tuple[str, str, Callable[[Object], float | None]]]
     labelled: Sequence[tuple[str, str, str, Callable[[Object], Iterable[tuple[str, float | None]]]]] = ()
     statuses: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class KindMetrics:
         if word := part(conditions, self.reason_condition).get("reason"):
             reason = reason_of(self.reasons, str(word))
             fault = self.fault(str(word), obj) if self.fault else effect_of(reason).fault
-            yield "reason", (reason if isinstance(reason, OwnReason) else OTHER, fault or ""), 1
+            yield "reason", (reason if isinstance(reason, EpochalReason) else OTHER, fault or ""), 1
         for name, _, read in self.values:
             yield name, (), read(obj)
         for name, _, _, read_all in self.labelled:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from epochal_operator.runtime.api.resource import Key, Object, Resource
 from epochal_operator.runtime.cache_transform import CacheTransform, metadata_only
-from epochal_operator.runtime.reasons import OwnReason, StatusCause
+from epochal_operator.runtime.reasons import EpochalReason, StatusCause
 
 
 class Owner(NamedTuple):
@@ -78,14 +78,14 @@ class ChildReasons(NamedTuple):
         field_conflict: Another writer undoes the changes.
     """
 
-    cleanup: OwnReason
-    name_conflict: OwnReason
-    rejected: OwnReason
-    webhook_failed: OwnReason
-    field_conflict: OwnReason
+    cleanup: EpochalReason
+    name_conflict: EpochalReason
+    rejected: EpochalReason
+    webhook_failed: EpochalReason
+    field_conflict: EpochalReason
 
     @classmethod
-    def of(cls, table: type[OwnReason], *, rejected: OwnReason) -> Self:
+    def of(cls, table: type[EpochalReason], *, rejected: EpochalReason) -> Self:
         """Return these reasons of a kind's table of reasons."""
         names = ("CLEANUP", "NAME_CONFLICT", "WEBHOOK_FAILED", "FIELD_CONFLICT")
         cleanup, name_conflict, webhook_failed, field_conflict = (table[name] for name in names)
@@ -123,7 +123,7 @@ class ObservedChild:
     is_corrected: bool = False
     stored_values: Mapping[str, StoredValue] = field(default_factory=dict)
 
-    def is_held(self, now: datetime) -> bool:
+    def in_correction_backoff(self, now: datetime) -> bool:
         """Return whether corrections of the object are delayed."""
         return self.held_until is not None and now < self.held_until
 

@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple, NewType, Self, TypeVar
 from epochal_api.text import printable
 
 EventType = Literal["Normal", "Warning"]
-Fault = Literal["User", "Crash", "Cluster"]
+ErrorOrigin = Literal["User", "Crash", "Cluster"]
 """Where an error must be fixed: in the user's object, in the user's code that runs, or in the cluster."""
 
-Foreign = NewType("Foreign", str)
+ExternalReason = NewType("ExternalReason", str)
 """A reason outside Epochal's tables, from Kubernetes or from another version of Epochal."""
 
 MAX_MESSAGE = 4096
@@ -26,29 +26,32 @@ class Effect(NamedTuple):
         event: Type of the Event for this reason; None for no Event.
         ready: Whether an object with this reason is Ready, so that it only has to wait.
         fault: The usual origin of the error, which alerts use; None if there is no error.
-        on_arrival: Whether the Event is emitted when the condition Ready takes this reason. If False, the code that
-            detects the cause emits the Event.
-        stalls: Whether the object needs a user's action to continue. Other reasons end by themselves or by changes that
-            may be on their way.
+        event_on_ready_change: Whether the Event is emitted when the condition Ready takes this reason. If False, the
+            code that detects the cause emits the Event.
+        needs_user_action: Whether the object needs a user's action to continue. Other reasons end by themselves or by
+            changes that may be on their way.
         requeue_after: Seconds until the next reconcile if no watch reports the end of the cause; None if a watch does.
         pod_runs: Whether Ready has this reason while a pod runs, with the pod's name in its message.
     """
 
     event: EventType | None = "Warning"
     ready: bool = False
-    fault: Fault | None = "User"
-    on_arrival: bool = True
-    stalls: bool = False
+    fault: ErrorOrigin | None = "User"
+    event_on_ready_change: bool = True
+    needs_user_action: bool = False
     requeue_after: float | None = None
     pod_runs: bool = False
 
 
-FOREIGN = Effect(fault="Cluster")
+EXTERNAL_EFFECT = Effect(fault="Cluster")
 """Effects of a reason outside Epochal's tables: a Warning Event and the fault of the cluster."""
 
 
-class OwnReason(StrEnum):
-    """Base class for tables of Epochal's own reasons, each with its effects."""
+class EpochalReason(StrEnum):
+    """Base class for tables of Epochal's own reasons, each with its effects.
+
+    A member without an Effect has the defaults: a Warning Event, and an error that the user must fix.
+    """
 
     effect: Effect
 
@@ -60,20 +63,20 @@ class OwnReason(StrEnum):
         return member
 
 
-AnyReason = TypeVar("AnyReason", bound=OwnReason)
+AnyReason = TypeVar("AnyReason", bound=EpochalReason)
 
 
-def reason_of(table: type[AnyReason], word: str) -> AnyReason | Foreign:
+def reason_of(table: type[AnyReason], word: str) -> AnyReason | ExternalReason:
     """Return the member of a table for a word from any source, or the word as a foreign reason."""
     try:
         return table(word)
     except ValueError:
-        return Foreign(word)
+        return ExternalReason(word)
 
 
-def effect_of(reason: OwnReason | Foreign) -> Effect:
+def effect_of(reason: EpochalReason | ExternalReason) -> Effect:
     """Return the effects of a reason."""
-    return reason.effect if isinstance(reason, OwnReason) else FOREIGN
+    return reason.effect if isinstance(reason, EpochalReason) else EXTERNAL_EFFECT
 
 
 class StatusCause(NamedTuple):
@@ -82,10 +85,10 @@ class StatusCause(NamedTuple):
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
 
-    reason: OwnReason | Foreign
+    reason: EpochalReason | ExternalReason
     message: str
 
 
-def clean(text: str) -> str:
+def sanitize_message(text: str) -> str:
     """Return a text from another source without terminal control characters, cut to its last MAX_MESSAGE bytes."""
     return printable(text, instead=" ").strip().encode()[-MAX_MESSAGE:].decode(errors="ignore")

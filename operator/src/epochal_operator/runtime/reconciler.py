@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from epochal_operator.runtime.actions import (
     ApplyStatus,
-    Attempt,
     CreateChild,
     DeleteChild,
     DeleteSelf,
     EmitEvent,
     PatchChild,
     Plan,
+    ReconcileState,
     ReplaceChild,
 )
 from epochal_operator.runtime.api.errors import AdmissionFailed, Conflict, NotFound
@@ -37,17 +37,17 @@ another cause than concurrent writes: an admission webhook may deny with this st
 
 _log = logging.getLogger(__name__)
 
-AnyAttempt = TypeVar("AnyAttempt", bound=Attempt)
+AnyState = TypeVar("AnyState", bound=ReconcileState)
 
 
-class ObjectReconciler(ABC, Generic[AnyAttempt]):
+class ObjectReconciler(ABC, Generic[AnyState]):
     """Reconciles the objects of a kind. A kind supplies the plan, and applies the actions that it alone has.
 
     Attributes:
         resource: The resource of the kind.
         reasons: The reasons with which the kind reports blocked children.
         owned: The children that have the name of their owner.
-        attempt: The type of the results of earlier rounds.
+        state_type: The type of the results of earlier rounds.
         shares_status: Whether other writers write fields of the status, which is then applied to the cached version.
         children: The children of the objects.
         store: The cache of objects.
@@ -57,7 +57,7 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
     resource: ClassVar[Resource]
     reasons: ClassVar[ChildReasons]
     owned: ClassVar[tuple[Owned, ...]] = ()
-    attempt: type[AnyAttempt]
+    state_type: type[AnyState]
     shares_status: ClassVar[bool] = False
 
     def __init__(
@@ -84,11 +84,11 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
         await asyncio.Event().wait()
 
     @abstractmethod
-    async def plan(self, document: Object, attempt: AnyAttempt) -> Plan[Any] | None:
+    async def plan(self, document: Object, state: AnyState) -> Plan[Any] | None:
         """Return the plan for a cached object, or None if the observed state has changed since it was read."""
 
-    async def apply(self, document: Object, action: Any, attempt: AnyAttempt) -> None:  # noqa: ARG002 - for subclasses
-        """Apply an action that only this kind has. `attempt` receives the errors that block the object."""
+    async def apply(self, document: Object, action: Any, state: AnyState) -> None:  # noqa: ARG002 - for subclasses
+        """Apply an action that only this kind has. `state` receives the errors that block the object."""
         raise TypeError(f"a {self.resource.kind} has no action {action}")
 
     async def refresh(self, key: Key) -> None:
@@ -106,21 +106,21 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
         Raises:
             ApiError: If a request to the API server fails.
         """
-        attempt, conflicts = self.attempt(), 0
+        state, conflicts = self.state_type(), 0
         for _ in range(MAX_ROUNDS):
             document = self.store.get(self.resource, key)
             if document is None:
                 self.forget(key)
                 return None
-            plan = await self.plan(document, attempt)
+            plan = await self.plan(document, state)
             if plan is None:
                 continue
-            if not plan.actions or (attempt.contested and _writes_status_only(plan)):
-                if attempt.failure is not None:
-                    raise attempt.failure
+            if not plan.actions or (state.contested and _writes_status_only(plan)):
+                if state.failure is not None:
+                    raise state.failure
                 return plan.requeue_after
             try:
-                await self._apply(document, plan, attempt)
+                await self._apply(document, plan, state)
             except (Conflict, NotFound) as error:
                 conflicts += 1
                 if conflicts == MAX_CONFLICTS:
@@ -128,25 +128,26 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
                 if not isinstance(error, Outdated):
                     await self.refresh(key)
                 continue
-            if attempt.yields:
+            if state.yields:
                 return 0
         return REQUEUE_SECONDS
 
-    async def _apply(self, document: Object, plan: Plan[Any], attempt: AnyAttempt) -> None:
+    async def _apply(self, document: Object, plan: Plan[Any], state: AnyState) -> None:
         """Apply actions until a cause blocks the creation of a child: the later actions may depend on it."""
         for action in plan.actions:
             if isinstance(action, CreateChild):
-                if (cause := await self._create(document, action, attempt)) is not None:
-                    attempt.blocked[action.resource] = cause
+                if (cause := await self._create(document, action, state)) is not None:
+                    state.blocked[action.resource] = cause
                     return
             else:
-                await self._apply_action(document, action, attempt)
+                await self._apply_action(document, action, state)
         has_status = any(isinstance(action, ApplyStatus) for action in plan.actions)
         if has_status and self.store.get(self.resource, key_of(document)) is document:
-            # Another field manager owns this status field, so a second apply would not remove it.
-            attempt.contested = True
+            # An apply without effect keeps the resourceVersion, so the cache keeps the same object. Another field
+            # manager owns a status field that the apply omits, so a second apply would not remove it.
+            state.contested = True
 
-    async def _apply_action(self, document: Object, action: Any, attempt: AnyAttempt) -> None:
+    async def _apply_action(self, document: Object, action: Any, state: AnyState) -> None:
         match action:
             case PatchChild() | ReplaceChild():
                 await self.children.change(document, action)
@@ -161,13 +162,13 @@ class ObjectReconciler(ABC, Generic[AnyAttempt]):
                 await self.writer.delete(self.resource, self.writer.current(document))
                 _log.info("deleted: ttlSecondsAfterFinished has passed")
             case _:
-                await self.apply(document, action, attempt)
+                await self.apply(document, action, state)
 
-    async def _create(self, document: Object, action: CreateChild, attempt: AnyAttempt) -> StatusCause | None:
+    async def _create(self, document: Object, action: CreateChild, state: AnyState) -> StatusCause | None:
         try:
             return await self.children.create(document, action)
         except AdmissionFailed as error:
-            attempt.failure = error
+            state.failure = error
             return self.children.rejected(action.resource, error)
 
     async def _apply_status(self, document: Object, action: ApplyStatus[Any]) -> None:

@@ -204,8 +204,8 @@ class _Tombstones:
         """Return whether an object was deleted, or may have been deleted, after it was read or listed."""
         if uid in self._versions:
             return (version if listed_at is None else max(listed_at, version)) <= self._versions[uid]
-        # A list older than the forgotten deletions may contain deleted objects. The next list contains the others
-        # again.
+        # The deletion may be forgotten. A list from before the last forgotten deletion may still contain the object, so
+        # ignore the object: if it exists, the next list contains it again.
         return listed_at is not None and version <= listed_at <= self._forgotten
 
 

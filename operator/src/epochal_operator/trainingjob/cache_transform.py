@@ -6,7 +6,7 @@ from typing import Any
 from epochal_api.trainingjob.spec import KIND
 
 from epochal_operator.pods.pod_template import CONTAINER, QUEUE_LABEL
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.cache_transform import bounded_metadata, compress_spec, pick
 from epochal_operator.trainingjob.job.batch_job import SPEC_ANNOTATION, UID_LABEL, USER_SPEC_ANNOTATION
@@ -20,7 +20,7 @@ def training_job(document: Object, labels: Iterable[str] = ()) -> Object:
     """Return the cached part of a TrainingJob, with the outline of its spec and the compressed spec."""
     spec = document["spec"]
     outline = cached_object(document, _spec_outline(spec), labels)
-    return pick(document, ("apiVersion", "kind", UNREAD)) | outline | compress_spec(spec)
+    return pick(document, ("apiVersion", "kind", SPEC_OMITTED)) | outline | compress_spec(spec)
 
 
 def job(document: Object) -> Object:
@@ -51,7 +51,7 @@ def _memory_limit(container: Object) -> Object:
 
 
 def _spec_outline(spec: Object) -> dict[str, Any]:
-    """Return the parts of a spec that metrics and the followers of a TrainingJob need."""
+    """Return the parts of a spec that metrics and the TrainingJobs that continue from it need."""
     training, scheduling, storage = (spec.get(name) or {} for name in ("training", "scheduling", "storage"))
     name = predecessor_name({"spec": spec})
     return {

@@ -32,17 +32,17 @@ def training_jobs(
     """
     return Kind(
         resource=TRAINING_JOBS,
-        reconciler=lambda term: Reconciler(term, installation, instance=instance),
+        reconciler=lambda context: Reconciler(context, installation, instance=instance),
         collect=partial(METRICS.collect, labels=metric_labels),
         owns=(JOB, OWNED_PODS),
         references=(FOLLOWERS,),
-        watches={TRAINING_JOBS: followers},
+        watches={TRAINING_JOBS: continuing_jobs},
         cached={TRAINING_JOBS: partial(cache_transform.training_job, labels=metric_labels)},
         bounds=BOUNDS,
     )
 
 
-def followers(change: Change, store: Store) -> Iterable[Key]:
+def continuing_jobs(change: Change, store: Store) -> Iterable[Key]:
     """Return the keys of the TrainingJobs that continue from a changed one, if the change affects them."""
     if _fields_for_followers(change.before) == _fields_for_followers(change.after):
         return ()

@@ -42,10 +42,10 @@ from epochal_operator.trainingjob.status.events import events, plain_http_events
 from epochal_operator.trainingjob.status.predicates import end_condition, is_finished, is_spec_ignored
 from epochal_operator.trainingjob.status.requeue import remaining_ttl, requeue_seconds, start_delay
 from epochal_operator.trainingjob.status.status import (
+    derive_status,
     leader_fields,
     refused_status,
     reported_fields,
-    status,
     status_of_invalid_spec,
     with_exported_condition,
 )
@@ -63,7 +63,7 @@ _INVALID_SPEC_REMEDY = (
 _SUSPENDED_IN_QUEUE = "is suspended, so it releases its queue slot"
 
 
-def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
+def make_plan(job: TrainingJob, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
     before = job.status or Status()
     if job.metadata.deletion_timestamp is not None:
@@ -80,13 +80,14 @@ def plan(job: TrainingJob, observed: Observed, installation: Installation) -> Pl
             spec = job.spec
             mutable = MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
             return refuse(job.metadata, before, str(error), observed, mutable)
-        if action is not None and observed.continued_from in {None, before.continued_from}:
+        results_are_saved = observed.continued_from in {None, before.continued_from}
+        if action is not None and results_are_saved:
             return Plan((action,))
-    after = status(job, observed)
+    after = derive_status(job, observed)
     if action is None and (delay := start_delay(before, after, observed)) is not None:
         return Plan(requeue_after=min(delay, requeue_seconds(observed, after) or delay))
     remaining = _status_plan(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
-    if action is not None:  # Save the predecessor's results first: it may be deleted at any time.
+    if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
     http_events = map(EmitEvent, plain_http_events(before, after, storage_endpoint(job, installation)))
     return replace(remaining, actions=(*http_events, *remaining.actions))
@@ -112,7 +113,7 @@ def refuse(
         if not is_spec_ignored(before):  # A version that accepts the spec creates another Job.
             observed = replace(observed, blocked=StatusCause(Reason.INVALID_SPEC, f"{message}\n{_INVALID_SPEC_REMEDY}"))
         after = status_of_invalid_spec(metadata, before, observed, suspend=mutable.suspend)
-    elif child is not None and not observed.is_held and (action := removal_action(child, observed)):
+    elif child is not None and not observed.in_correction_backoff and (action := removal_action(child, observed)):
         return Plan((action,))
     else:
         after = refused_status(metadata, before, message, observed.now)
@@ -122,7 +123,7 @@ def refuse(
 def _status_plan(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
     """Return the plan without changes of the Job: the status, the Events and the deletion after the TTL."""
     reported = _updated_fields(before, after, observed)
-    if not is_finished(before):
+    if not is_finished(before):  # These fields need the reported fields, which in turn need the end in `after`.
         after = after.model_copy(update={"warned": [warning.reason for warning in reported.warnings or ()] or None})
         after = with_exported_condition(metadata.generation, before, after, observed.now, reported)
     actions = _status_actions(metadata, before, after, reported, observed)
@@ -138,7 +139,7 @@ def _child_action(job: TrainingJob, observed: Observed, installation: Installati
         body = batch_job(job, installation, observed.continued_from.uri if observed.continued_from else None)
         # Two trainers must never write to one results folder: the pods of a deleted Job must end first.
         return None if observed.blocked or observed.orphans or _needs_no_job(job) else CreateChild(JOBS, body)
-    if is_terminating(child) or job_end(child, observed.pods) or observed.is_held:
+    if is_terminating(child) or job_end(child, observed.pods) or observed.in_correction_backoff:
         return None
     if must_replace_job(job, observed, installation):
         action = removal_action(child, observed)
@@ -154,7 +155,7 @@ def _child_action(job: TrainingJob, observed: Observed, installation: Installati
 def _mutable_fields_action(
     before: Status, observed: Observed, child: Mapping[str, Any], mutable: MutableFields
 ) -> Action | None:
-    if is_terminating(child) or job_end(child, observed.pods) or observed.is_held:
+    if is_terminating(child) or job_end(child, observed.pods) or observed.in_correction_backoff:
         return None
     # Delete the Job only if the status records the start. Without the Job, no other record exists.
     if mutable.suspend and before.start_time is not None and QUEUE_LABEL in child["metadata"].get("labels", {}):

@@ -4,83 +4,83 @@ docs/reasons.md explains each reason to users.
 """
 
 from epochal_operator.runtime.owners import ChildReasons
-from epochal_operator.runtime.reasons import Effect, Foreign, OwnReason, StatusCause, effect_of, reason_of
+from epochal_operator.runtime.reasons import Effect, EpochalReason, ExternalReason, StatusCause, effect_of, reason_of
 
-__all__ = ["Effect", "Foreign", "Reason", "StatusCause", "as_reason", "effect"]
+__all__ = ["Effect", "ExternalReason", "Reason", "StatusCause", "as_reason", "effect"]
 
 
-_SILENT = Effect(event=None, fault=None)
-_GOES_ON = Effect(event=None, ready=True, fault=None)
-_STALLS = Effect(stalls=True)
+_NO_EVENT = Effect(event=None, fault=None)
+_READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
+_STALLS = Effect(needs_user_action=True)
 _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
 
 
-class Reason(OwnReason):
-    """A reason of a TrainingJob, with its effects."""
+class Reason(EpochalReason):
+    """A reason of a TrainingJob, with its effects. A bare word is a Warning that the user must fix."""
 
     # For Ready: the normal course of a TrainingJob.
-    CREATING = "Creating", _SILENT
-    QUEUED = "Queued", _GOES_ON
-    WAITING_FOR_ADMISSION = "WaitingForAdmission", _GOES_ON
-    STARTING = "Starting", _GOES_ON
-    RUNNING = "Running", _GOES_ON._replace(pod_runs=True)
-    STORING = "Storing", _GOES_ON._replace(pod_runs=True)
+    CREATING = "Creating", _NO_EVENT
+    QUEUED = "Queued", _READY_NO_EVENT
+    WAITING_FOR_ADMISSION = "WaitingForAdmission", _READY_NO_EVENT
+    STARTING = "Starting", _READY_NO_EVENT
+    RUNNING = "Running", _READY_NO_EVENT._replace(pod_runs=True)
+    STORING = "Storing", _READY_NO_EVENT._replace(pod_runs=True)
     FINISHING = "Finishing", Effect(event="Normal", ready=True, fault=None, pod_runs=True)
     COMPLETED = "Completed", Effect(event="Normal", ready=True, fault=None)
     FINISHED_EARLY = "FinishedEarly", Effect(event="Normal", ready=True, fault=None)
     STOPPED_AFTER_EPOCH = "StoppedAfterEpoch", Effect(event="Normal", ready=True, fault=None)
-    SUSPENDING = "Suspending", _GOES_ON
-    SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, on_arrival=False)
-    STOPPING = "Stopping", _GOES_ON._replace(pod_runs=True)
-    RESTARTING = "Restarting", Effect(ready=True, fault=None, on_arrival=False)
-    FAILING = "Failing", _SILENT
+    SUSPENDING = "Suspending", _READY_NO_EVENT
+    SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, event_on_ready_change=False)
+    STOPPING = "Stopping", _READY_NO_EVENT._replace(pod_runs=True)
+    RESTARTING = "Restarting", Effect(ready=True, fault=None, event_on_ready_change=False)
+    FAILING = "Failing", _NO_EVENT
 
     # For Ready: causes that block its Job.
-    CLEANUP = "Cleanup", _SILENT._replace(requeue_after=1)
-    NAME_CONFLICT = "NameConflict", Effect(stalls=True, requeue_after=30)
-    JOB_REJECTED = "JobRejected", Effect(stalls=True, requeue_after=60)
+    CLEANUP = "Cleanup", _NO_EVENT._replace(requeue_after=1)
+    NAME_CONFLICT = "NameConflict", Effect(needs_user_action=True, requeue_after=30)
+    JOB_REJECTED = "JobRejected", Effect(needs_user_action=True, requeue_after=60)
     WEBHOOK_FAILED = "WebhookFailed", _CLUSTER
     NO_STORAGE_ENDPOINT = "NoStorageEndpoint", _STALLS
     SPEC_LOST = "SpecLost", _STALLS
     FIELD_CONFLICT = "FieldConflict", _STALLS._replace(fault="Cluster")
     CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound", Effect(event="Normal")
-    CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _GOES_ON
+    CONTINUE_FROM_UNFINISHED = "ContinueFromUnfinished", _READY_NO_EVENT
     CONTINUE_FROM_FAILED = "ContinueFromFailed", _STALLS
-    CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(stalls=True, requeue_after=30)
+    CONTINUE_FROM_CIRCULAR = "ContinueFromCircular", Effect(needs_user_action=True, requeue_after=30)
 
     # For Ready: causes that block its pod.
     POD_REFUSED = "PodRefused"
     UNSCHEDULABLE = "Unschedulable", Effect(ready=True, fault=None)
     NO_MATCHING_NODE = "NoMatchingNode"
-    SCHEDULING_GATED = "SchedulingGated", _GOES_ON
+    SCHEDULING_GATED = "SchedulingGated", _READY_NO_EVENT
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff", _CLUSTER
-    INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(stalls=True)
+    INVALID_IMAGE_NAME = "InvalidImageName", _CLUSTER._replace(needs_user_action=True)
     CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError"
     CREATE_CONTAINER_ERROR = "CreateContainerError", _CLUSTER
     RUN_CONTAINER_ERROR = "RunContainerError", _CLUSTER
     POD_NOT_READY = "PodNotReadyToStart", _CLUSTER
     NODE_LOST = "NodeLost", _CLUSTER._replace(pod_runs=True)
-    STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(on_arrival=False, pod_runs=True)
+    STORAGE_UNAVAILABLE = "StorageUnavailable", _CLUSTER._replace(event_on_ready_change=False, pod_runs=True)
 
     # For conditions that are False.
-    PROGRESSING = "Progressing", _SILENT
-    ACTIVE = "Active", _SILENT
-    UNFINISHED = "Unfinished", _SILENT
+    PROGRESSING = "Progressing", _NO_EVENT
+    ACTIVE = "Active", _NO_EVENT
+    UNFINISHED = "Unfinished", _NO_EVENT
 
     # For SpecApplied.
-    APPLIED = "Applied", _SILENT
-    SPEC_IGNORED = "SpecIgnored", Effect(on_arrival=False)
+    APPLIED = "Applied", _NO_EVENT
+    SPEC_IGNORED = "SpecIgnored", Effect(event_on_ready_change=False)
 
     # For Exported.
-    EXPORTED = "Exported", _SILENT
-    NOT_EXPORTABLE = "NotExportable", Effect(on_arrival=False)
-    EXPORT_DIFFERS = "ExportDiffers", Effect(on_arrival=False)
-    EXPORT_FAILED = "ExportFailed", Effect(on_arrival=False)
+    EXPORTED = "Exported", _NO_EVENT
+    NOT_EXPORTABLE = "NotExportable", Effect(event_on_ready_change=False)
+    EXPORT_DIFFERS = "ExportDiffers", Effect(event_on_ready_change=False)
+    EXPORT_FAILED = "ExportFailed", Effect(event_on_ready_change=False)
 
     # For StorageAvailable. While it is False, the reason is the failure that the trainer waits out.
-    AVAILABLE = "Available", _SILENT
-    NOT_ASKED = "NotAsked", _SILENT
+    AVAILABLE = "Available", _NO_EVENT
+    NOT_ASKED = "NotAsked", _NO_EVENT
 
     # Only for Events.
     STARTED = "Started", Effect(event="Normal", fault=None)
@@ -159,7 +159,7 @@ class Reason(OwnReason):
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.JOB_REJECTED)
 
 
-def as_reason(word: str) -> Reason | Foreign:
+def as_reason(word: str) -> Reason | ExternalReason:
     """Return the reason for a word from any source."""
     return reason_of(Reason, word)
 

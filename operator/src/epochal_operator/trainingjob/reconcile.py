@@ -12,38 +12,38 @@ from epochal_api.trainingjob.status import Status
 
 from epochal_operator.pods.installation import Installation
 from epochal_operator.pods.mutable_fields import MutableFields
-from epochal_operator.runtime.actions import Attempt
-from epochal_operator.runtime.api.bounded_reader import UNREAD
+from epochal_operator.runtime.actions import ReconcileState
+from epochal_operator.runtime.api.bounded_reader import SPEC_OMITTED
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Object, Resource, key_of
 from epochal_operator.runtime.cache_transform import decompress_spec
 from epochal_operator.runtime.reconciler import ObjectReconciler
 from epochal_operator.trainingjob.job.batch_job import NAME_LABEL, UID_LABEL
 from epochal_operator.trainingjob.job.continue_from import predecessor_name, predecessor_results
 from epochal_operator.trainingjob.job.observed import Observed, lacks_ended_pods, orphan_pods, own_pods, refusal_message
-from epochal_operator.trainingjob.plan import Plan, plan, refuse
+from epochal_operator.trainingjob.plan import Plan, make_plan, refuse
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
 from epochal_operator.trainingjob.pod.refusals import PodRefusals, watch_refusals
 from epochal_operator.trainingjob.reasons import CHILD_REASONS, StatusCause
 from epochal_operator.trainingjob.resources import JOB, OWNED_PODS, TRAINING_JOBS
 
 
-def make_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
+def parse_and_plan(document: Object, observed: Observed, installation: Installation) -> Plan:
     """Return the plan for a TrainingJob."""
     try:
-        if fault := document.get(UNREAD):
+        if fault := document.get(SPEC_OMITTED):
             raise InvalidTrainingJob(str(fault))  # noqa: TRY301 - like the error of parse
         job = parse(document)
     except InvalidTrainingJob as error:
         metadata = Metadata.model_validate(document["metadata"])
         status = read_status(Status, document.get("status"))
         return refuse(metadata, status, str(error), observed, MutableFields.read(document["spec"]))
-    return plan(job, observed, installation)
+    return make_plan(job, observed, installation)
 
 
-class Reconciler(ObjectReconciler[Attempt]):
+class Reconciler(ObjectReconciler[ReconcileState]):
     """Brings TrainingJobs and their children to their desired state."""
 
-    resource, reasons, owned, attempt = TRAINING_JOBS, CHILD_REASONS, (JOB,), Attempt
+    resource, reasons, owned, state_type = TRAINING_JOBS, CHILD_REASONS, (JOB,), ReconcileState
     shares_status = True  # Reports change the status at any time.
 
     @cached_property
@@ -67,12 +67,12 @@ class Reconciler(ObjectReconciler[Attempt]):
         if self.refusals.add(event) is not None and self.store.get(TRAINING_JOBS, key) is not None:
             self.context.enqueue(key)
 
-    async def plan(self, document: Object, attempt: Attempt) -> Plan | None:
+    async def plan(self, document: Object, state: ReconcileState) -> Plan | None:
         """Return the plan for a TrainingJob, or None if the cache has received a newer version meanwhile."""
-        observed = await self.catch_up(document, self.observe(document, attempt.blocked))
+        observed = await self.catch_up(document, self.observe(document, state.blocked))
         if self.store.get(TRAINING_JOBS, key_of(document)) is not document:
             return None
-        return make_plan(decompress_spec(document), observed, self.installation())
+        return parse_and_plan(decompress_spec(document), observed, self.installation())
 
     def observe(self, document: Object, blocked: Mapping[Resource, StatusCause]) -> Observed:
         """Return the cached children of a TrainingJob."""
@@ -110,7 +110,9 @@ class Reconciler(ObjectReconciler[Attempt]):
             for pod in page.items:
                 listed.add(pod["metadata"]["uid"])
                 self.context.on_change(self.store.put(PODS, pod, listed_at=page.resource_version))
-            del page  # Any user can write the labels, so free the page's memory: the store has the needed parts.
+            # Any user can write the labels, and so make the list long. Free each page before the next page arrives: the
+            # store has the needed parts of its pods.
+            del page
         pods = [pod for pod in self._pods(key) if pod["metadata"]["uid"] in listed]
         return replace(observed, pods=own_pods(observed.child, pods))
 

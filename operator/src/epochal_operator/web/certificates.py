@@ -40,7 +40,7 @@ Rotation = Literal["prepare", "finish"]
 
 @dataclass(frozen=True)
 class Bundle:
-    """The certificate authority and the server certificate that it signed, each with its private key, as PEM.
+    """The authority, its server certificate, and the next authority during a rotation: PEM, with their private keys.
 
     Args:
         authority: Certificate of the authority, which clients trust.

@@ -11,11 +11,11 @@ from epochal_operator.runtime.api.resource import TOKEN_REVIEWS
 from epochal_operator.runtime.lookup import Lookup
 
 ENTRIES = 50_000
-"""Limit of cached identities: more than the pods that send requests within KNOWN_SECONDS."""
+"""Limit of cached identities: more than the pods that send requests within ACCEPTED_TOKEN_SECONDS."""
 REVIEWS = 8
 """Maximum number of concurrent token reviews."""
-KNOWN_SECONDS = 60.0
-UNKNOWN_SECONDS = 5.0
+ACCEPTED_TOKEN_SECONDS = 60.0
+REFUSED_TOKEN_SECONDS = 5.0
 """Shorter than for an accepted token, because an API server in trouble may also refuse a token."""
 
 _SCHEME = "bearer"
@@ -56,8 +56,8 @@ class PodAuth:
         self._audience = audience
         self._identities = Lookup[bytes, Identity](
             max_found=ENTRIES,
-            found_seconds=KNOWN_SECONDS,
-            missing_seconds=UNKNOWN_SECONDS,
+            found_seconds=ACCEPTED_TOKEN_SECONDS,
+            missing_seconds=REFUSED_TOKEN_SECONDS,
             concurrency=REVIEWS,
             clock=clock,
         )

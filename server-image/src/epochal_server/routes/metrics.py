@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Generic, TypeVar
 
 from aiohttp import web
-from epochal_api.modelserver.pod import MODEL_PATH
+from epochal_api.modelserver.pod import METADATA_URL_PATH
 from epochal_api.signature import Signature
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -69,4 +69,4 @@ def metrics_routes(registry: CollectorRegistry, model: Callable[[], Signature | 
         tensors = signature.model_dump(mode="json", include={"inputs", "outputs"})
         return web.json_response(tensors | {"signature": signature.digest()})
 
-    return [web.get("/metrics", metrics), web.get(MODEL_PATH, send_signature)]
+    return [web.get("/metrics", metrics), web.get(METADATA_URL_PATH, send_signature)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from epochal_operator.experiment.kind import experiments
 from epochal_operator.experiment.ledger.encoding import decode, encode
-from epochal_operator.experiment.ledger.events import Created, Dropped, Event, Owner
+from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Created, Event, Owner
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.reconcile import Reconciler
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
@@ -262,7 +262,7 @@ class Cluster:
         ]
 
     def dropped_trials(self) -> set[int]:
-        return {one.trial for one in self.events() if isinstance(one, Dropped)}
+        return {one.trial for one in self.events() if isinstance(one, CheckpointsUnneeded)}
 
     def suggestions(self) -> list[Created]:
         return [one for one in self.events() if isinstance(one, Created)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from epochal_api.experiment.status import ExperimentStatus
 from epochal_operator.experiment.observed import Observed
-from epochal_operator.experiment.phase import phase
+from epochal_operator.experiment.phase import derive_phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.trial import Trial
 
@@ -77,13 +77,13 @@ def observed_state(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     ],
 )
 def test_state_and_reason(observed: Observed, changes: dict[str, Any], expected: tuple[str, str]) -> None:
-    found = phase(spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
+    found = derive_phase(spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
     assert (found.state, found.cause.reason) == expected
     assert found.is_finished is (expected[0] in {"Complete", "Failed"})
 
 
 def test_the_deadline_starts_with_the_start_time() -> None:
-    assert phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), observed_state([trial(0)])).state == "Queued"
+    assert derive_phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), observed_state([trial(0)])).state == "Queued"
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_the_deadline_starts_with_the_start_time() -> None:
     ],
 )
 def test_messages(observed: Observed, changes: dict[str, Any], words: str) -> None:
-    assert words in phase(spec(**changes), ExperimentStatus(), observed).cause.message
+    assert words in derive_phase(spec(**changes), ExperimentStatus(), observed).cause.message

@@ -15,12 +15,12 @@ from epochal_operator.experiment.actions import (
     Plan,
     SuspendTrial,
 )
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES
 from epochal_operator.experiment.ledger.events import Event, Finished
 from epochal_operator.experiment.ledger.observe import START_WRITE_SECONDS, observe_jobs
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Importance, Observed, ParsedSpec
-from epochal_operator.experiment.plan import MAX_CREATED, plan
+from epochal_operator.experiment.plan import MAX_CREATED, make_plan
 from epochal_operator.experiment.plan_blocked import plan_invalid_spec
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.search_space.space import Space
@@ -56,7 +56,7 @@ class World:
         }
 
     def plan(self, **rest: Any) -> Plan:
-        size = MAX_TEXT - rest.pop("free") if "free" in rest else 0
+        size = MAX_LEDGER_BYTES - rest.pop("free") if "free" in rest else 0
         own, jobs = ledger(self.events, size), jobs_by_rung(self.jobs, EXPERIMENT)
         new_events = observe_jobs(self.parsed.spec, own.trials, jobs)
         values: dict[str, Any] = {
@@ -65,7 +65,7 @@ class World:
             "trials": apply_events(new_events, own.trials),
             "jobs": jobs,
         }
-        found = plan(self.document, self.parsed, Observed(self.now, **values | rest))
+        found = make_plan(self.document, self.parsed, Observed(self.now, **values | rest))
         assert not isinstance(found, StatusCause)
         return found
 

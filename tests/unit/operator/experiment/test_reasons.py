@@ -32,7 +32,7 @@ def test_every_reason_is_documented_with_its_effect() -> None:
         known = Reason(word).effect
         assert row["Event"] == (known.event or "–"), word
         if "Stalled" in row:
-            assert row["Stalled"] == ("yes" if known.stalls else ""), word
+            assert row["Stalled"] == ("yes" if known.needs_user_action else ""), word
             again = known.requeue_after
             assert row["looked at again"] == (f"{again:g} s" if again else ""), word
             assert row["Ready"] == str(known.ready), word
@@ -41,7 +41,7 @@ def test_every_reason_is_documented_with_its_effect() -> None:
 
 def test_every_end_reason_has_an_effect() -> None:
     assert {Reason(one).effect.ready for one in get_args(EndReason) if one not in FAILURE_REASONS} == {True}
-    assert {Reason(one).effect.stalls for one in FAILURE_REASONS} == {True}
+    assert {Reason(one).effect.needs_user_action for one in FAILURE_REASONS} == {True}
 
 
 def test_unknown_reasons_are_warnings() -> None:

@@ -16,7 +16,7 @@ from epochal_api.experiment.spec import MAX_PARAMETERS
 from epochal_api.pod import REPORT_ANNOTATION
 from epochal_operator.experiment import reconcile
 from epochal_operator.experiment.ledger.encoding import encode
-from epochal_operator.experiment.ledger.events import Event, Failed, Finished, Owner, Started, Warm
+from epochal_operator.experiment.ledger.events import Event, Failed, Finished, Owner, Started, WarmStartTrial
 from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.search.request import Request, Response, Suggestion
 from epochal_operator.experiment.search.searcher_pool import SearchFailed, SearchTooSlow
@@ -841,7 +841,7 @@ async def test_an_exhausted_space_ends_the_experiment() -> None:
     asked = len(cluster.requests)
     cluster.restart_operator()
     await cluster.settle()
-    assert len(cluster.requests) == asked, "the ledger has an Exhausted event"
+    assert len(cluster.requests) == asked, "the ledger has a NoUntriedParameters event"
 
 
 async def test_method_none_trains_the_template() -> None:
@@ -884,7 +884,7 @@ async def test_warm_start_keeps_the_best_trials_and_leaves_space() -> None:
         cluster.create_ledger(name, theirs)
     await cluster.complete()
     assert len(cluster.ledger_trials()) == 4
-    read_warm_start = [float(one.value) for one in cluster.events() if isinstance(one, Warm)]
+    read_warm_start = [float(one.value) for one in cluster.events() if isinstance(one, WarmStartTrial)]
     assert len(read_warm_start) > 600
     assert min(read_warm_start) > 0.5
 
@@ -1059,7 +1059,7 @@ async def test_a_resumed_trial_of_an_invalid_spec_is_suspended_with_backoff() ->
 
 
 async def test_a_full_ledger_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("epochal_operator.experiment.observed.MAX_TEXT", 1200)
+    monkeypatch.setattr("epochal_operator.experiment.observed.MAX_LEDGER_BYTES", 1200)
     cluster = Cluster(maxTrials=100, parallelism=2)
     told = list[str]()
     for _ in range(100):
@@ -1088,7 +1088,7 @@ async def test_a_ledger_of_long_lines_is_full_before_it_is_unreadable(
     for number in range(20):
         known += [created(number, long), finished(number, "0.5", is_last=True)]
     size = len(gzip.decompress(base64.b64decode(encode(known))))
-    monkeypatch.setattr("epochal_operator.experiment.ledger.encoding.MAX_LINES", size + 500)
+    monkeypatch.setattr("epochal_operator.experiment.ledger.encoding.MAX_DECOMPRESSED_BYTES", size + 500)
     cluster.create_ledger_object(KEY.name, encode(known), uid)
     await cluster.settle()
     assert cluster.condition("Complete")["reason"] == "LedgerFull"

@@ -10,11 +10,11 @@ from epochal_api.kind import Metadata
 from epochal_api.read_status import read_status
 from epochal_operator.experiment.actions import ImportanceState
 from epochal_operator.experiment.observed import Importance, Observed
-from epochal_operator.experiment.phase import phase
+from epochal_operator.experiment.phase import derive_phase
 from epochal_operator.experiment.plan_blocked import invalid_spec_status
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.state import Phase, was_finished
-from epochal_operator.experiment.status import results_uri, status
+from epochal_operator.experiment.status import derive_status, results_uri
 from epochal_operator.experiment.trial import Rung, Trial
 from epochal_operator.pods.mutable_fields import MutableFields
 
@@ -30,8 +30,8 @@ COMPLETE = Phase("Complete", StatusCause(Reason.COMPLETED, "All 2 trials are don
 def derived(trials: list[Trial], before: ExperimentStatus | None = None, now: Phase = RUNNING, **rest: Any) -> Any:
     changes = rest.pop("changes", {})
     observed, before = Observed(NOW, trials=tuple(trials), **rest), before or ExperimentStatus()
-    now = replace(now, start=phase(spec(**changes), before, observed).start)
-    return status(METADATA, spec(**changes), before, now, observed)
+    now = replace(now, start=derive_phase(spec(**changes), before, observed).start)
+    return derive_status(METADATA, spec(**changes), before, now, observed)
 
 
 def test_counts_of_trials() -> None:

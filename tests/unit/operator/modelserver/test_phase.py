@@ -7,7 +7,7 @@ import pytest
 from epochal_api.modelserver.status import ServedModel
 from epochal_operator.modelserver import cache_transform
 from epochal_operator.modelserver.observed import ModelMetadata
-from epochal_operator.modelserver.phase import PodCounts, blocked_phase, describe, phase, pod_counts
+from epochal_operator.modelserver.phase import PodCounts, blocked_phase, derive_phase, describe, pod_counts
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 
 from tests.unit.operator.modelserver.servers import (
@@ -79,7 +79,7 @@ STARTING: dict[str, Any] = {"replicas": 1, "updatedReplicas": 1}
     ],
 )  # fmt: skip
 def test_phase_of_a_rollout(observed: Any, state: str, progress: str, ready: str) -> None:
-    found = phase(server(), MODEL, None, observed)
+    found = derive_phase(server(), MODEL, None, observed)
     assert (found.state, found.progress.reason, found.ready.reason) == (state, progress, ready)
 
 
@@ -103,7 +103,7 @@ def test_phase_of_a_rollout(observed: Any, state: str, progress: str, ready: str
 def test_reconciling_until_rolled_out_or_stalled(
     waits: Any, observed: Any, *, stalled: bool, reconciling: bool
 ) -> None:
-    found = phase(server(), MODEL, waits, observed)
+    found = derive_phase(server(), MODEL, waits, observed)
     assert (found.is_stalled, found.is_reconciling) == (stalled, reconciling)
 
 
@@ -118,7 +118,7 @@ def test_reconciling_until_rolled_out_or_stalled(
     ],
 )
 def test_phase_without_a_new_model(waits: Any, observed: Any, model: Any, where: Any) -> None:
-    found = phase(server(), model, waits, observed)
+    found = derive_phase(server(), model, waits, observed)
     assert (found.state, found.progress.reason, found.ready.reason) == where
     if model and where[1] != "RollingOut":
         assert found.progress.message.startswith(waits.message)
@@ -140,7 +140,7 @@ def test_different_signatures_stall(signatures: Any, progress: str, state: str) 
     both = server(replicas=2)
     observed = observe(live_deployment(both, **rolled_out(2)), pod("a", ready=True), pod("b", ready=True), old, of=both)
     observed = replace(observed, metadata=ModelMetadata(SHA, (), (), signatures))
-    found = phase(both, MODEL, None, observed)
+    found = derive_phase(both, MODEL, None, observed)
     assert (found.progress.reason, found.state, found.ready.reason) == (progress, state, "Serving")
     if progress == "SignaturesDiffer":
         assert "a and b" in found.progress.message
@@ -149,19 +149,19 @@ def test_different_signatures_stall(signatures: Any, progress: str, state: str) 
 
 def test_paused_only_while_a_rollout_waits() -> None:
     held = observe(live_deployment(PAUSED, replicas=1, readyReplicas=1, updatedReplicas=0), of=PAUSED)
-    assert (phase(PAUSED, MODEL, None, held).progress.reason, phase(PAUSED, MODEL, None, held).state) == (
+    assert (derive_phase(PAUSED, MODEL, None, held).progress.reason, derive_phase(PAUSED, MODEL, None, held).state) == (
         "Paused",
         "Ready",
     )
     rest = observe(live_deployment(PAUSED, **rolled_out()), of=PAUSED)
-    assert phase(PAUSED, MODEL, None, rest).progress.reason == "RolledOut"
+    assert derive_phase(PAUSED, MODEL, None, rest).progress.reason == "RolledOut"
 
 
 def test_no_replicas_is_stopped() -> None:
     one = server(replicas=0)
-    found = phase(one, MODEL, None, observe(live_deployment(one, **rolled_out(0)), of=one))
+    found = derive_phase(one, MODEL, None, observe(live_deployment(one, **rolled_out(0)), of=one))
     assert (found.state, found.ready.reason, found.is_serving) == ("Stopped", "Stopped", False)
-    ending = phase(one, MODEL, None, observe(live_deployment(one, replicas=1), of=one))
+    ending = derive_phase(one, MODEL, None, observe(live_deployment(one, replicas=1), of=one))
     assert ending.progress.reason == "RollingOut"
 
 
@@ -175,14 +175,14 @@ def test_no_replicas_is_stopped() -> None:
 )
 def test_ready_message_warns_of_keys_without_tls(spec: Any, *, said: bool) -> None:
     one = server(**spec)
-    found = phase(one, MODEL, None, observe(live_deployment(one, **rolled_out()), of=one))
+    found = derive_phase(one, MODEL, None, observe(live_deployment(one, **rolled_out()), of=one))
     assert ("spec.tls" in found.ready.message) is said
 
 
 def test_pods_of_an_earlier_template_do_not_block() -> None:
     old = pod(of=server(classes=["a"]), containerStatuses=[failed_container(termination_message("ModelDamaged"))])
     observed = observe(live_deployment(replicas=2, readyReplicas=0, updatedReplicas=1), old)
-    assert phase(server(), MODEL, None, observed).progress.reason == "RollingOut"
+    assert derive_phase(server(), MODEL, None, observed).progress.reason == "RollingOut"
 
 
 def test_invalid_spec_keeps_serving() -> None:

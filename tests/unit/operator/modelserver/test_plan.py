@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from epochal_api.modelserver.status import ModelServerStatus, Tensor
 from epochal_operator.modelserver.observed import ModelMetadata
-from epochal_operator.modelserver.plan import invalid_plan, plan
+from epochal_operator.modelserver.plan import invalid_plan, make_plan
 from epochal_operator.modelserver.reasons import Reason, StatusCause
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.runtime.actions import (
@@ -28,7 +28,7 @@ SELECTOR = {"epochal.dev/modelserver": "digits", "epochal.dev/modelserver-uid": 
 
 def actions(one: Any, observed: Any, installation: Any = INSTALLATION) -> Any:
     """Return the planned actions without Events."""
-    return [action for action in plan(one, observed, installation).actions if not isinstance(action, EmitEvent)]
+    return [action for action in make_plan(one, observed, installation).actions if not isinstance(action, EmitEvent)]
 
 
 def changed(observed: Any, kind: str, **spec: Any) -> Any:
@@ -148,7 +148,7 @@ def test_held_child_is_patched_after_its_backoff(held: Any, seconds: float | Non
     observed = changed(observe(live_deployment(**rolled_out())), "Deployment", replicas=7)
     children = [replace(one, held_until=held) if one.child.resource.kind == "Deployment" else one
                 for one in observed.children]  # fmt: skip
-    todo = plan(server(), replace(observed, children=tuple(children)), INSTALLATION)
+    todo = make_plan(server(), replace(observed, children=tuple(children)), INSTALLATION)
     assert todo.requeue_after == seconds
     assert isinstance(todo.actions[-1], ApplyStatus if seconds else PatchChild)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import get_args
 
 from epochal_lib.model_server import errors
-from epochal_operator.modelserver.reasons import Foreign, Reason, as_reason, effect
+from epochal_operator.modelserver.reasons import ExternalReason, Reason, as_reason, effect
 from epochal_operator.runtime.owners import ChildReasons
-from epochal_operator.runtime.reasons import FOREIGN
+from epochal_operator.runtime.reasons import EXTERNAL_EFFECT
 
 from tests.unit.operator.reasons_page import OF_PODS, documented
 
@@ -39,7 +39,7 @@ def test_every_reason_is_documented_with_its_effects() -> None:
         known = Reason(word).effect
         assert row["Event"] == (known.event or "–"), word
         if "Stalled" in row:
-            assert row["Stalled"] == ("yes" if known.stalls else ""), word
+            assert row["Stalled"] == ("yes" if known.needs_user_action else ""), word
             again = known.requeue_after
             assert row["looked at again"] == (f"{again:g} s" if again else ""), word
             assert row["Progressing"] == ("Unknown" if word == Reason.PAUSED else str(known.ready)), word
@@ -48,5 +48,5 @@ def test_every_reason_is_documented_with_its_effects() -> None:
 
 def test_foreign_reason_has_only_an_event() -> None:
     assert as_reason("NameConflict") is Reason.NAME_CONFLICT
-    assert as_reason("ErrImageNeverPull") == Foreign("ErrImageNeverPull")
-    assert effect("ErrImageNeverPull") == FOREIGN
+    assert as_reason("ErrImageNeverPull") == ExternalReason("ErrImageNeverPull")
+    assert effect("ErrImageNeverPull") == EXTERNAL_EFFECT

@@ -12,7 +12,7 @@ from epochal_operator.runtime.conditions import (
     make_conditions,
     with_finished,
 )
-from epochal_operator.runtime.reasons import Foreign, StatusCause
+from epochal_operator.runtime.reasons import ExternalReason, StatusCause
 
 EARLIER, NOW = "2026-11-25T11:00:00Z", "2026-11-25T12:00:00Z"
 
@@ -43,7 +43,7 @@ def test_condition_of_an_object_needs_the_status() -> None:
 
 
 def made(before: list[Condition] | None, message: str = "") -> Condition:
-    cause = StatusCause(Foreign("Running"), message)
+    cause = StatusCause(ExternalReason("Running"), message)
     (condition,) = make_conditions([("Ready", "True", cause)], before, generation=2, now=datetime.fromisoformat(NOW))
     return condition
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime.api.resource import JOBS, PODS, Key, key_of
-from epochal_operator.runtime.drift import Correction, DriftBackoff, writers
+from epochal_operator.runtime.drift import Correction, DriftBackoff, conflicting_managers
 from epochal_operator.runtime.reasons import StatusCause
 from epochal_operator.trainingjob.reasons import CHILD_REASONS
 
@@ -95,12 +95,12 @@ def entry(manager: str, *fields: str) -> Any:
 )
 def test_the_writers_of_a_field_come_from_managed_fields(entries: Any, found: tuple[str, ...]) -> None:
     job = {"metadata": {"managedFields": entries}, "spec": {"suspend": True}}
-    assert writers(job, ["suspend"], "epochal") == found
+    assert conflicting_managers(job, ["suspend"], "epochal") == found
 
 
 def test_the_writer_of_a_removed_field_is_unknown() -> None:
     job = {"metadata": {"managedFields": [entry("epochal", "suspend")]}, "spec": {"suspend": True}}
-    assert writers(job, ["activeDeadlineSeconds"], "epochal") == ("Another writer",)
+    assert conflicting_managers(job, ["activeDeadlineSeconds"], "epochal") == ("Another writer",)
 
 
 def test_a_correction_is_in_place_while_its_values_are_set() -> None:

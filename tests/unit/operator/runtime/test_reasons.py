@@ -1,18 +1,18 @@
 """Tables of reasons and their effects, and foreign reasons."""
 
 from epochal_operator.runtime.reasons import (
-    FOREIGN,
+    EXTERNAL_EFFECT,
     MAX_MESSAGE,
     Effect,
-    Foreign,
-    OwnReason,
-    clean,
+    EpochalReason,
+    ExternalReason,
     effect_of,
     reason_of,
+    sanitize_message,
 )
 
 
-class Reason(OwnReason):
+class Reason(EpochalReason):
     """A table."""
 
     PLAIN = "Plain"
@@ -27,12 +27,14 @@ def test_each_reason_has_its_effect() -> None:
 
 def test_a_foreign_reason_has_default_effects() -> None:
     assert reason_of(Reason, "Plain") is Reason.PLAIN
-    assert reason_of(Reason, "Theirs") == Foreign("Theirs")
+    assert reason_of(Reason, "Theirs") == ExternalReason("Theirs")
     assert effect_of(reason_of(Reason, "Silent")) == Reason.SILENT.effect
-    assert effect_of(Foreign("Theirs")) == FOREIGN == Effect(event="Warning", ready=False, fault="Cluster")
+    assert (
+        effect_of(ExternalReason("Theirs")) == EXTERNAL_EFFECT == Effect(event="Warning", ready=False, fault="Cluster")
+    )
 
 
 def test_foreign_texts_are_bounded_and_free_of_control_characters() -> None:
-    assert clean(" a\x1b[2Jb \n") == "a [2Jb"
-    assert clean("x" * MAX_MESSAGE + "the end").endswith("the end")
-    assert len(clean("ä" * MAX_MESSAGE).encode()) <= MAX_MESSAGE
+    assert sanitize_message(" a\x1b[2Jb \n") == "a [2Jb"
+    assert sanitize_message("x" * MAX_MESSAGE + "the end").endswith("the end")
+    assert len(sanitize_message("ä" * MAX_MESSAGE).encode()) <= MAX_MESSAGE

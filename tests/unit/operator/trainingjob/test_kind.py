@@ -1,4 +1,4 @@
-"""The followers of a TrainingJob: their index, and the changes that enqueue them."""
+"""The continuing_jobs of a TrainingJob: their index, and the changes that enqueue them."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from epochal_operator.runtime.api.resource import Key
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Change, Source, Store
 from epochal_operator.trainingjob import resources
-from epochal_operator.trainingjob.kind import followers
+from epochal_operator.trainingjob.kind import continuing_jobs
 from epochal_operator.trainingjob.resources import FOLLOWERS, TRAINING_JOBS
 
 from tests.unit.operator.objects import KIND
@@ -78,4 +78,4 @@ def test_followers_are_enqueued_for_relevant_changes(before: Any, after: Any, *,
     store = store_for([KIND])
     store.put(TRAINING_JOBS, follower("b", "a"))
     one, other = (None if given is None else obj(TRAINING_JOBS, 1, name="a") | given for given in (before, after))
-    assert list(followers(Change(TRAINING_JOBS, one, other), store)) == ([Key("vision", "b")] if matters else [])
+    assert list(continuing_jobs(Change(TRAINING_JOBS, one, other), store)) == ([Key("vision", "b")] if matters else [])

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob.status import ContinuedFrom, ReportedStatus, Status
-from epochal_operator.pods.diagnosis import alive
+from epochal_operator.pods.diagnosis import may_run
 from epochal_operator.pods.mutable_fields import MutableFields
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteChild, DeleteSelf, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.batch_job import batch_job
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, orphan_pods, own_pods
-from epochal_operator.trainingjob.plan import Action, Plan, plan, refuse
+from epochal_operator.trainingjob.plan import Action, Plan, make_plan, refuse
 from epochal_operator.trainingjob.progress.endpoint import is_newer
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.reconcile import make_plan
+from epochal_operator.trainingjob.reconcile import parse_and_plan
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 from epochal_operator.trainingjob.status.predicates import is_finished
-from epochal_operator.trainingjob.status.status import leader_fields, reported_fields, status
+from epochal_operator.trainingjob.status.status import derive_status, leader_fields, reported_fields
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -57,7 +57,7 @@ from tests.unit.operator.objects import (
 from tests.unit.operator.planned import applied, applied_status, reported_part, steps
 
 STARTED = {"startTime": at(-60)}
-DONE = status(training_job(), seen(COMPLETE, succeeded()))
+DONE = derive_status(training_job(), seen(COMPLETE, succeeded()))
 SOON = NOW + timedelta(seconds=8)
 QUEUE: dict[str, Any] = {"scheduling": {"queueName": "gpus"}}
 QUEUED, OUT_OF_QUEUE = training_job(**QUEUE), training_job(suspend=True, **QUEUE)
@@ -161,7 +161,7 @@ def test_orphan_pods_delay_the_creation_of_the_job() -> None:
 def test_terminating_training_job_has_no_actions() -> None:
     raw = document()
     raw["metadata"]["deletionTimestamp"] = at(0)
-    assert make_plan(raw, seen(), INSTALLATION).actions == ()
+    assert parse_and_plan(raw, seen(), INSTALLATION).actions == ()
 
 
 def test_job_of_a_queue_is_created_suspended() -> None:
@@ -182,7 +182,7 @@ def test_termination_message_completes_the_reports() -> None:
     artifacts = {"uri": "s3://r/", "model": "s3://r/model.keras", "log": "s3://r/training.log"}
     last = report(attempt=2, sequence=9, stage="Done", epoch=10, artifacts=artifacts)
     pods = (failed("a", age=90), succeeded("b", message=termination("Completed", "", last)))
-    figures = required(reported_part(plan(training_job(), seen(COMPLETE, *pods), INSTALLATION).actions))
+    figures = required(reported_part(make_plan(training_job(), seen(COMPLETE, *pods), INSTALLATION).actions))
     assert figures.progress
     assert figures.results
     assert figures.display
@@ -197,7 +197,7 @@ def test_older_termination_message_is_ignored(sequence: int, news: bool) -> None
     known = reported_status(report(sequence=5, secondsLeft=None), NOW)
     last = report(sequence=sequence, epoch=4, secondsLeft=None)
     pods = (failed(message=termination("Crashed", "", last)),)
-    actions = plan(training_job(known), seen(child(), *pods), INSTALLATION).actions
+    actions = make_plan(training_job(known), seen(child(), *pods), INSTALLATION).actions
     assert (reported_part(actions) is not None) is news
 
 
@@ -214,25 +214,25 @@ def event_reasons(actions: Sequence[Action]) -> list[str]:
 
 def test_warning_has_one_event_across_leaders() -> None:
     observed = seen(child(), running())
-    before = status(training_job(), observed)
+    before = derive_status(training_job(), observed)
     for warnings, new in (([MISSING], ["MissingClasses"]), ([MISSING, CHANCE], ["ChanceLevel"])):
         figures = reported_status(report(warnings=warnings), NOW, before)
         before = Status(**dict(leader_fields(before)) | dict(figures))
-        actions = plan(training_job(before), observed, INSTALLATION).actions
+        actions = make_plan(training_job(before), observed, INSTALLATION).actions
         assert event_reasons(actions) == new
         before = Status(**dict(applied_status(actions)) | dict(figures))
         assert before.warned == [one["reason"] for one in warnings]
-        assert plan(training_job(before), observed, INSTALLATION).actions == ()
+        assert make_plan(training_job(before), observed, INSTALLATION).actions == ()
     restarted = reported_status(report(attempt=2, sequence=1, stage="Loading", epoch=0), NOW, before)
     before = Status(**dict(leader_fields(before)) | dict(restarted))
-    assert event_reasons((*plan(training_job(before), observed, INSTALLATION).actions, ApplyStatus(before))) == []
+    assert event_reasons((*make_plan(training_job(before), observed, INSTALLATION).actions, ApplyStatus(before))) == []
 
 
 def test_export_in_a_termination_message_is_a_condition() -> None:
     artifacts = {"uri": "s3://results/x/"}
     last = report(sequence=9, stage="Done", artifacts=artifacts, export={"reason": "ExportFailed", "message": "killed"})
     observed = seen(COMPLETE, succeeded(message=termination("Completed", "", last)))
-    actions = plan(training_job(), observed, INSTALLATION).actions
+    actions = make_plan(training_job(), observed, INSTALLATION).actions
     assert event_reasons(actions) == ["ExportFailed", "Completed"]
     after = applied_status(actions)
     found = {one.type: (one.status, one.reason, one.message) for one in after.conditions or []}
@@ -240,29 +240,31 @@ def test_export_in_a_termination_message_is_a_condition() -> None:
     assert found["Stalled"][0] == "False"
     figures = required(reported_part(actions))
     whole = Status(**dict(after) | dict(figures))
-    assert plan(training_job(whole), observed, INSTALLATION).actions == ()
+    assert make_plan(training_job(whole), observed, INSTALLATION).actions == ()
 
 
 def test_warning_in_a_termination_message_has_an_event() -> None:
     last = report(sequence=9, stage="Done", warnings=[CHANCE])
     observed = seen(COMPLETE, succeeded(message=termination("Completed", "", last)))
-    actions = plan(training_job(), observed, INSTALLATION).actions
+    actions = make_plan(training_job(), observed, INSTALLATION).actions
     assert event_reasons(actions) == ["ChanceLevel", "Completed"]
     figures = required(reported_part(actions))
     after = Status(**dict(applied_status(actions)) | dict(figures))
-    assert plan(training_job(after), observed, INSTALLATION).actions == ()
+    assert make_plan(training_job(after), observed, INSTALLATION).actions == ()
 
 
 def test_finished_job_has_no_events() -> None:
     ended = Status(**dict(DONE) | dict(reported_status(report(stage="Done", warnings=[CHANCE]), NOW)))
     assert not [
-        action for action in plan(training_job(ended), seen(), INSTALLATION).actions if isinstance(action, EmitEvent)
+        action
+        for action in make_plan(training_job(ended), seen(), INSTALLATION).actions
+        if isinstance(action, EmitEvent)
     ]
 
 
 def test_plain_http_event_precedes_the_status() -> None:
     job = training_job(storage=SPEC["storage"] | {"endpoint": "http://minio:9000"})
-    emitted, written = plan(job, seen(child(job)), INSTALLATION).actions
+    emitted, written = make_plan(job, seen(child(job)), INSTALLATION).actions
     assert isinstance(emitted, EmitEvent)
     assert emitted.event.reason == "PlainHTTP"
     assert isinstance(written, ApplyStatus)
@@ -270,7 +272,7 @@ def test_plain_http_event_precedes_the_status() -> None:
 
 def test_reported_fields_are_written_before_complete() -> None:
     known = reported_status(report(), NOW)
-    actions = plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
+    actions = make_plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
     assert [type(one) for one in actions] == [ApplyStatus, EmitEvent, ApplyStatus]
     figures = required(reported_part(actions[:1]))
     assert figures.display
@@ -282,14 +284,14 @@ def test_reported_fields_are_written_before_complete() -> None:
 
 def test_invalid_spec_is_refused_with_its_field() -> None:
     raw = document(network={"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]})
-    todo = make_plan(raw, seen(), INSTALLATION)
+    todo = parse_and_plan(raw, seen(), INSTALLATION)
     after = applied_status(todo.actions)
     assert after.state == "Failed"
     assert [type(action) for action in todo.actions] == [EmitEvent, ApplyStatus]
     failure = next(one for one in after.conditions or [] if one.type == "Failed")
     assert "spec.network: layers[0] (Dense): inputs contain 'nowhere'" in failure.message
     raw["status"] = after.dump()
-    assert make_plan(raw, seen(), INSTALLATION).actions == ()
+    assert parse_and_plan(raw, seen(), INSTALLATION).actions == ()
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -311,7 +313,7 @@ def nested(depth: int) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("observed", [seen(), seen(blocked=StatusCause(Reason.CONTINUE_FROM_UNFINISHED, "x"))])
 def test_invalid_spec_is_refused_even_if_blocked(spec: Any, word: str, observed: Observed) -> None:
-    actions = make_plan(document(**spec), observed, INSTALLATION).actions
+    actions = parse_and_plan(document(**spec), observed, INSTALLATION).actions
     failure = condition(applied_status(actions), "Failed")
     assert (failure.status, failure.reason, word in failure.message) == ("True", "InvalidSpec", True)
 
@@ -320,14 +322,14 @@ def test_invalid_spec_is_refused_even_if_blocked(spec: Any, word: str, observed:
 def test_invalid_ttl_deletes_nothing(ttl: Any) -> None:
     broken = document(DONE.dump() | STARTED, framework="unknown", ttlSecondsAfterFinished=ttl)
     later = seen(COMPLETE, now=NOW + timedelta(days=9999))
-    assert make_plan(broken, later, INSTALLATION) == Plan()
+    assert parse_and_plan(broken, later, INSTALLATION) == Plan()
 
 
 def test_results_of_the_predecessor_are_saved_before_the_job() -> None:
     job = training_job(training=SPEC["training"] | {"continueFrom": {"name": "first"}})
     found = ContinuedFrom(name="first", uri="s3://results/vision/first/1234/")
     waits = seen(continued_from=found)
-    actions = plan(job, waits, INSTALLATION).actions
+    actions = make_plan(job, waits, INSTALLATION).actions
     assert [type(one) for one in actions] == [ApplyStatus, CreateChild], "the other one may be gone a moment later"
     assert applied(job, waits, CreateChild).body == batch_job(job, INSTALLATION, found.uri)
     after = applied_status(actions)
@@ -353,8 +355,8 @@ def test_spec_that_another_version_refused_is_accepted(ttl: int | None) -> None:
     )
     later = seen(now=NOW + timedelta(days=1))
     job = training_job(refused, ttlSecondsAfterFinished=ttl)
-    assert [type(one) for one in plan(job, later, INSTALLATION).actions] == [CreateChild]
-    after = applied_status(plan(job, replace(later, child=child(job)), INSTALLATION).actions)
+    assert [type(one) for one in make_plan(job, later, INSTALLATION).actions] == [CreateChild]
+    after = applied_status(make_plan(job, replace(later, child=child(job)), INSTALLATION).actions)
     assert (after.state, after.completion_time, is_true(after.conditions, "Failed")) == ("Queued", None, False)
 
 
@@ -369,7 +371,7 @@ def test_refusal_is_written_once() -> None:
 
 def test_termination_message_after_the_end_is_ignored() -> None:
     known = reported_status(report(artifacts={"uri": "s3://mine/"}), NOW)
-    over = plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
+    over = make_plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
     done = Status(**dict(applied_status(over)) | dict(over[0].status))  # type: ignore[union-attr]
     forged = termination("Completed", "", report(sequence=99, artifacts={"uri": "s3://theirs/"}))
     assert steps(training_job(done), seen(COMPLETE, succeeded(), succeeded("forged", message=forged))) == []
@@ -408,24 +410,24 @@ LIMITED: dict[str, Any] = {"activeDeadlineSeconds": 5}
 def test_mutable_fields_apply_to_a_started_job_with_an_invalid_spec(
     before: Any, spec: dict[str, Any], job: Any, expected: dict[str, Any]
 ) -> None:
-    actions = make_plan(document(before, **spec, new=1), seen(job, running()), INSTALLATION).actions
+    actions = parse_and_plan(document(before, **spec, new=1), seen(job, running()), INSTALLATION).actions
     assert [one.spec for one in actions if isinstance(one, PatchChild)] == ([expected] if expected else [])
 
 
 def test_parallelism_of_another_version_is_kept() -> None:
     more = child()
     more["spec"]["parallelism"] = 4
-    todo = make_plan(document(STARTED, suspend=True, new=1), seen(more, running()), INSTALLATION)
+    todo = parse_and_plan(document(STARTED, suspend=True, new=1), seen(more, running()), INSTALLATION)
     assert [one.spec for one in todo.actions if isinstance(one, PatchChild)] == [{"suspend": True}]
 
 
 def test_suspended_job_with_an_invalid_spec_leaves_the_queue_after_its_recorded_start() -> None:
     runs = seen(by_kueue(child(QUEUED)), running())
     raw = document({"startTime": at(-60), "attempt": 1}, suspend=True, new=1, **QUEUE)
-    (deleted,) = make_plan(raw, runs, INSTALLATION).actions
+    (deleted,) = parse_and_plan(raw, runs, INSTALLATION).actions
     assert isinstance(deleted, DeleteChild)
     assert deleted.child["metadata"]["uid"] == "job-uid"
-    untold = make_plan(document(suspend=True, new=1, **QUEUE), runs, INSTALLATION).actions
+    untold = parse_and_plan(document(suspend=True, new=1, **QUEUE), runs, INSTALLATION).actions
     assert not [one for one in untold if isinstance(one, DeleteChild)]
 
 
@@ -433,44 +435,44 @@ def test_suspended_job_with_an_invalid_spec_leaves_the_queue_after_its_recorded_
 def test_started_job_with_an_invalid_spec_waits_for_another_version(suspend: bool, state: str) -> None:  # noqa: FBT001
     spec: dict[str, Any] = {"suspend": suspend, "scheduling": {"queueName": "team-a"}}
     unknown = document(STARTED | {"attempt": 2}, **spec, new=1)
-    after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
+    after = applied_status(parse_and_plan(unknown, seen(), INSTALLATION).actions)
     assert (after.state, after.start_time, after.attempt, after.completion_time) == (state, at(-60), 2, None)
     ready = condition(after)
     assert (ready.status, ready.reason, is_true(after.conditions, "Stalled")) == ("False", "InvalidSpec", True)
     assert "spec.new" in ready.message
     assert "create a new TrainingJob with spec.training.continueFrom.uri" in ready.message
-    assert make_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
+    assert parse_and_plan(unknown | {"status": after.dump()}, seen(), INSTALLATION) == Plan()
     known = document(after.dump(), **spec | {"suspend": False})
-    assert [type(one) for one in make_plan(known, seen(), INSTALLATION).actions] == [CreateChild]
+    assert [type(one) for one in parse_and_plan(known, seen(), INSTALLATION).actions] == [CreateChild]
 
 
 @pytest.mark.parametrize("ttl", [0, 60])
 def test_refused_job_is_not_deleted_after_its_ttl(ttl: int) -> None:
     unknown = document(ttlSecondsAfterFinished=ttl, new=1)
-    after = applied_status(make_plan(unknown, seen(), INSTALLATION).actions)
+    after = applied_status(parse_and_plan(unknown, seen(), INSTALLATION).actions)
     assert after.state == "Failed"
     later = seen(now=NOW + timedelta(seconds=61))
-    assert make_plan(unknown | {"status": after.dump()}, later, INSTALLATION) == Plan()
+    assert parse_and_plan(unknown | {"status": after.dump()}, later, INSTALLATION) == Plan()
 
 
 def test_finished_job_with_an_invalid_spec_is_deleted_after_its_ttl() -> None:
     unknown = document(DONE.dump() | STARTED, ttlSecondsAfterFinished=60, new=1)
     later = seen(COMPLETE, now=NOW + timedelta(seconds=61))
-    assert make_plan(unknown, later, INSTALLATION).actions == (DeleteSelf(),)
+    assert parse_and_plan(unknown, later, INSTALLATION).actions == (DeleteSelf(),)
 
 
 def test_missing_default_endpoint_blocks_the_job() -> None:
     without = replace(INSTALLATION, storage_endpoint=None)
-    after = applied_status(make_plan(document(), seen(), without).actions)
+    after = applied_status(parse_and_plan(document(), seen(), without).actions)
     ready = condition(after)
     assert (after.state, ready.reason, is_true(after.conditions, "Stalled")) == ("Queued", "NoStorageEndpoint", True)
     assert "spec.storage.endpoint" in ready.message
-    assert [type(one) for one in make_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateChild]
+    assert [type(one) for one in parse_and_plan(document(after.dump()), seen(), INSTALLATION).actions] == [CreateChild]
 
     job = child(training_job(suspend=True))
     same = document({"observedGeneration": 1}, suspend=True)
-    assert applied_status(make_plan(same, seen(job), without).actions).state == "Suspended"
-    (changed,) = make_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
+    assert applied_status(parse_and_plan(same, seen(job), without).actions).state == "Suspended"
+    (changed,) = parse_and_plan(document({"observedGeneration": 1}, generation=2), seen(job), without).actions
     assert isinstance(changed, DeleteChild)
     assert changed.child["metadata"]["uid"] == "job-uid"
 
@@ -478,23 +480,23 @@ def test_missing_default_endpoint_blocks_the_job() -> None:
 def test_foreign_conditions_of_any_size_do_not_reset_a_finished_job() -> None:
     done = document(DONE.dump())
     done["status"]["conditions"] += [true(f"Team{number}", message="m" * 30_000) for number in range(5)]
-    assert make_plan(read(json.dumps(done).encode()), seen(), INSTALLATION) == Plan()
+    assert parse_and_plan(read(json.dumps(done).encode()), seen(), INSTALLATION) == Plan()
 
 
 def test_invalid_spec_found_by_a_trainer_is_permanent() -> None:
     message = termination("InvalidSpec", "spec.training.epochs: must be more")
     ended = child(conditions=[true("Failed", "PodFailurePolicy", since=-3)], startTime=at(-60))
     after = applied_status(
-        make_plan(document(STARTED), seen(ended, failed(code=64, message=message)), INSTALLATION).actions
+        parse_and_plan(document(STARTED), seen(ended, failed(code=64, message=message)), INSTALLATION).actions
     )
     assert get_condition(after.conditions, "Failed").reason == "InvalidSpec"  # type: ignore[union-attr]
     changed = document(after.dump(), generation=2, ttlSecondsAfterFinished=600)
-    assert [type(one) for one in make_plan(changed, seen(), INSTALLATION).actions] == [ApplyStatus]
+    assert [type(one) for one in parse_and_plan(changed, seen(), INSTALLATION).actions] == [ApplyStatus]
 
 
 def test_foreign_conditions_are_kept() -> None:
     job = training_job(suspend=True)
-    mine = status(job, seen(child(job)))
+    mine = derive_status(job, seen(child(job)))
     foreign = {"type": "Approved", "status": "True", "reason": "Policy", "message": "", "lastTransitionTime": at(0)}
     theirs = mine.dump() | {"conditions": [foreign, *reversed(mine.dump()["conditions"])]}
     assert steps(training_job(theirs, suspend=True), seen(child(job))) == []
@@ -502,7 +504,7 @@ def test_foreign_conditions_are_kept() -> None:
 
 def test_status_fields_of_a_later_version_are_kept() -> None:
     figures = reported_status(report(), NOW).dump()
-    known = status(training_job(figures), seen(child(), running())).dump() | figures
+    known = derive_status(training_job(figures), seen(child(), running())).dump() | figures
     more = {"later": {"a": [1]}}
     conditions = [one | more for one in known["conditions"]] + [known["conditions"][0] | {"type": "Later"}]
     later = known | more | {"conditions": conditions, "progress": known["progress"] | more}
@@ -513,11 +515,11 @@ def test_messages_are_bounded() -> None:
     layers = [{"layer": "Dense", "units": 1, "name": f"{'n' * 100}{number}"} for number in range(900)]
     layers.append({"layer": "Dense", "units": 1, "inputs": ["unknown"]})
     graph = document(network={"input": {"shape": [8]}, "layers": layers})
-    ready = condition(applied_status(make_plan(graph, seen(), INSTALLATION).actions))
+    ready = condition(applied_status(parse_and_plan(graph, seen(), INSTALLATION).actions))
     assert ready.message.endswith("and 881 more")
     assert len(ready.message) < 4096
     refusal = seen(blocked=StatusCause(Reason.JOB_REJECTED, "no " * 100_000))
-    assert applied_status(make_plan(document(), refusal, INSTALLATION).actions).state == "Queued"
+    assert applied_status(parse_and_plan(document(), refusal, INSTALLATION).actions).state == "Queued"
 
 
 def told_to_stop(name: str) -> dict[str, Any]:
@@ -574,7 +576,7 @@ class World(RuleBasedStateMachine):
                 unqueued = self.spec.get("suspend") and "scheduling" in self.spec
                 started = self.status.start_time is not None or first_run_time(self.status, self.observed()) is not None
                 assert unqueued or not started
-                lives = any(alive(one) for one in self.observed().pods)
+                lives = any(may_run(one) for one in self.observed().pods)
                 assert unqueued or not lives or QUEUE_LABEL in self.child["metadata"]["labels"]
                 self.child = None
             case ApplyStatus(manager=manager) if manager == PROGRESS_MANAGER:
@@ -590,7 +592,7 @@ class World(RuleBasedStateMachine):
     @rule()
     def reconcile(self) -> None:
         for _ in range(8):
-            actions = () if self.deleted else plan(self.job(), self.observed(), INSTALLATION).actions
+            actions = () if self.deleted else make_plan(self.job(), self.observed(), INSTALLATION).actions
             if not actions:
                 return
             for action in actions:
@@ -600,7 +602,7 @@ class World(RuleBasedStateMachine):
     @rule(steps=st.integers(1, 3))
     def the_operator_is_killed_after_some_steps(self, steps: int) -> None:
         if not self.deleted:
-            for action in plan(self.job(), self.observed(), INSTALLATION).actions[:steps]:
+            for action in make_plan(self.job(), self.observed(), INSTALLATION).actions[:steps]:
                 self.do(action)
 
     @rule(seconds=st.integers(1, 1000))
@@ -752,11 +754,11 @@ class World(RuleBasedStateMachine):
     def the_status_is_idempotent(self) -> None:
         if self.deleted:
             return
-        once = status(self.job(), self.observed())
+        once = derive_status(self.job(), self.observed())
         again = training_job(
             Status(**dict(once) | dict(reported_fields(self.status))), generation=self.generation, **self.spec
         )
-        assert status(again, self.observed()) == once
+        assert derive_status(again, self.observed()) == once
         assert ReportedStatus.model_validate(reported_fields(self.status).dump()) == reported_fields(self.status)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from epochal_api.trainingjob.status import MAX_WARNINGS
 from epochal_operator.runtime.owners import ChildReasons
-from epochal_operator.trainingjob.reasons import Effect, Foreign, Reason, as_reason, effect
+from epochal_operator.trainingjob.reasons import Effect, ExternalReason, Reason, as_reason, effect
 
 from tests.unit.operator.reasons_page import OF_PODS, documented
 
@@ -63,7 +63,7 @@ def test_every_reason_is_documented_with_its_effects() -> None:
         known = Reason(word).effect
         assert row["Event"] == (known.event or "–"), word
         if "Stalled" in row:
-            assert row["Stalled"] == ("yes" if known.stalls else ""), word
+            assert row["Stalled"] == ("yes" if known.needs_user_action else ""), word
             again = known.requeue_after
             assert row["looked at again"] == (f"{again:g} s" if again else ""), word
             assert row["Ready"] == str(known.ready), word
@@ -78,7 +78,7 @@ def test_known_reason(word: str) -> None:
 
 
 def test_foreign_reason() -> None:
-    assert as_reason("ErrImageNeverPull") == Foreign("ErrImageNeverPull")
+    assert as_reason("ErrImageNeverPull") == ExternalReason("ErrImageNeverPull")
     assert not isinstance(as_reason("ErrImageNeverPull"), Reason)
     assert effect("BackoffLimitExceeded").fault == "Crash"  # as a Job says it whose pods are gone
-    assert effect("ErrImageNeverPull") == Effect(event="Warning", stalls=False, ready=False, fault="Cluster")
+    assert effect("ErrImageNeverPull") == Effect(event="Warning", needs_user_action=False, ready=False, fault="Cluster")

@@ -11,7 +11,7 @@ from epochal_operator.runtime.api.errors import Forbidden
 from epochal_operator.runtime.api.resource import JOBS, Key, Resource
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.store import Change
-from epochal_operator.trainingjob.kind import followers
+from epochal_operator.trainingjob.kind import continuing_jobs
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
@@ -25,7 +25,7 @@ async def test_follower_starts_after_the_end_of_its_predecessor() -> None:
     server, store, woken = ApiServer(), store_for([KIND]), list[Key]()
 
     def enqueue(change: Change | None) -> None:
-        woken.extend(followers(change, store) if change else ())
+        woken.extend(continuing_jobs(change, store) if change else ())
 
     reconciler = Reconciler(
         reconcile_context(server, store, on_change=enqueue),

@@ -11,7 +11,7 @@ from epochal_operator.runtime.actions import CreateChild
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.progress.endpoint import is_newer, read_report
 from epochal_operator.trainingjob.progress.reported_status import reported_status
-from epochal_operator.trainingjob.reconcile import make_plan
+from epochal_operator.trainingjob.reconcile import parse_and_plan
 
 from tests.unit.operator.objects import INSTALLATION, NOW, at, child, document, required, running, waits
 from tests.unit.operator.planned import applied_status
@@ -79,7 +79,7 @@ def test_status_of_a_later_version_is_continued() -> None:
         "progress": {"attempt": 1, "sequence": 5, "stage": "Training", "epoch": 1, "epochs": 10, "tokens": 7},
         "conditions": [condition("Ready", "True", "Running"), condition("Sharded", "True", "Balanced")],
     }
-    todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
+    todo = parse_and_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
     assert not [action for action in todo.actions if isinstance(action, CreateChild)]
     written = applied_status(todo.actions)
     assert (written.start_time, written.attempt) == (at(0), 1)
@@ -98,13 +98,13 @@ def test_finished_status_of_a_later_version_is_kept() -> None:
     }
     for one in status["conditions"]:  # type: ignore[attr-defined]
         one["observedGeneration"] = 1
-    assert make_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
+    assert parse_and_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
 
 
 def test_trainer_without_a_waiting_cause_is_running() -> None:
     loads = read_report(json.dumps(OLD | {"stage": "Loading"}).encode())
     one = document(reported_status(loads, NOW).dump())
-    todo = make_plan(one, Observed(NOW, child(startTime=at(-60)), (running(),)), INSTALLATION)
+    todo = parse_and_plan(one, Observed(NOW, child(startTime=at(-60)), (running(),)), INSTALLATION)
     status = applied_status(todo.actions)
     assert status.state == "Running"
 
@@ -112,7 +112,7 @@ def test_trainer_without_a_waiting_cause_is_running() -> None:
 def test_ready_of_an_earlier_version_is_derived_again() -> None:
     earlier = [condition("Ready", "True", "ImagePullBackOff"), condition("Failed", "False", "Unfinished")]
     one = document({"state": "Starting", "startTime": at(0), "conditions": earlier})
-    todo = make_plan(one, Observed(NOW, child(startTime=at(0)), (waits("ErrImagePull", "no"),)), INSTALLATION)
+    todo = parse_and_plan(one, Observed(NOW, child(startTime=at(0)), (waits("ErrImagePull", "no"),)), INSTALLATION)
     status = applied_status(todo.actions)
     found = {condition.type: (condition.status, condition.reason) for condition in status.conditions or []}
     assert found["Ready"] == ("False", "ImagePullBackOff")
@@ -120,7 +120,7 @@ def test_ready_of_an_earlier_version_is_derived_again() -> None:
 
 
 def test_unknown_state_is_derived_again() -> None:
-    todo = make_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
+    todo = parse_and_plan(document(status={"state": "Compiling"}), Observed(now=NOW, child=child()), INSTALLATION)
     status = applied_status(todo.actions)
     assert status.state == "Queued"
 
@@ -134,10 +134,10 @@ def test_unknown_state_is_derived_again() -> None:
     ],
 )
 def test_malformed_status_is_continued(status: dict[str, Any]) -> None:
-    todo = make_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
+    todo = parse_and_plan(document(status), Observed(NOW, child(startTime=at(0))), INSTALLATION)
     written = applied_status(todo.actions)
     assert (written.state, written.start_time) == ("Queued", at(0))
-    assert make_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
+    assert parse_and_plan(document(status, network={}), Observed(NOW, child(startTime=at(0))), INSTALLATION).actions
     assert is_newer(read_report(json.dumps(OLD).encode()), read_status(Status, status))
 
 

@@ -4,7 +4,7 @@ import sys
 from typing import get_args
 
 import pytest
-from epochal_api.pod import LEAST_MEMORY
+from epochal_api.pod import MIN_MEMORY_BYTES
 from epochal_api.trainingjob.spec import TrainingJobSpec
 from epochal_trainer import backend
 
@@ -29,6 +29,6 @@ def test_memory_limit_too_low() -> None:
         backend.check_memory("tensorflow", 64 * 2**20)
 
 
-@pytest.mark.parametrize("limit", [None, LEAST_MEMORY, 2**40])
+@pytest.mark.parametrize("limit", [None, MIN_MEMORY_BYTES, 2**40])
 def test_memory_limit_that_may_suffice(limit: int | None) -> None:
     backend.check_memory("tensorflow", limit)

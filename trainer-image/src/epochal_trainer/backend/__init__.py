@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from epochal_api.pod import LEAST_MEMORY
+from epochal_api.pod import MIN_MEMORY_BYTES
 from numpy.typing import NDArray
 
 from epochal_trainer.lib.failures import bad_spec
@@ -80,12 +80,12 @@ def check_memory(framework: str, limit: int | None) -> None:
     Raises:
         Failure: OutOfMemory.
     """
-    if limit is not None and limit < LEAST_MEMORY:
+    if limit is not None and limit < MIN_MEMORY_BYTES:
         raise bad_spec(
             "OutOfMemory",
             f"the memory limit of the container is {limit / 2**20:,.0f} MiB, but Keras with {framework} alone takes "
-            f"{LEAST_MEMORY / 2**20:,.0f} MiB before any data are read: raise spec.resources.limits.memory. 512Mi is "
-            "enough for a small network and few data; a GPU needs more",
+            f"{MIN_MEMORY_BYTES / 2**20:,.0f} MiB before any data are read: raise spec.resources.limits.memory. 512Mi "
+            "is enough for a small network and few data; a GPU needs more",
         )
 
 

@@ -19,22 +19,22 @@ from epochal_operator.experiment.ledger.events import (
     MAX_EVENTS,
     MAX_NUMBER,
     MAX_STRING,
+    CheckpointsUnneeded,
     Created,
     Diverged,
-    Dropped,
     Event,
-    Exhausted,
     Failed,
     Finished,
+    NoUntriedParameters,
     Owner,
     Started,
     UnknownEvent,
-    Warm,
+    WarmStartTrial,
 )
 
-MAX_TEXT = MAX_DATA
+MAX_LEDGER_BYTES = MAX_DATA
 """Bytes of a ledger as text."""
-MAX_LINES = 4 * 1024**2
+MAX_DECOMPRESSED_BYTES = 4 * 1024**2
 """Bytes of the decompressed lines: 4 KiB for each of 1,000 trials."""
 EVENT_BYTES = 128
 """Bytes of an event in memory, without its texts."""
@@ -45,8 +45,18 @@ each character.
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 9
 _TYPES: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Owner, Created, Started, Finished, Diverged, Failed, Dropped, Warm, Exhausted)
+    "Owner": Owner,
+    "Created": Created,
+    "Started": Started,
+    "Finished": Finished,
+    "Diverged": Diverged,
+    "Failed": Failed,
+    "Dropped": CheckpointsUnneeded,
+    "Warm": WarmStartTrial,
+    "Exhausted": NoUntriedParameters,
 }
+"""The types of events by their names in stored ledgers, which never change."""
+_NAMES = {kind: name for name, kind in _TYPES.items()}
 _FIELDS: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _TYPES.items()}
 
 _Uids = dict[tuple[Any, Any], str]
@@ -58,8 +68,9 @@ class Sizes(NamedTuple):
     """The sizes of a ledger in bytes.
 
     Args:
-        used: The used part of MAX_TEXT. It is the length of the text, or an equal share of MAX_TEXT if the share of
-            MAX_LINES or MAX_EVENTS is larger. Similar lines compress well and reach MAX_LINES first.
+        used: The used part of MAX_LEDGER_BYTES. It is the length of the text, or an equal share of MAX_LEDGER_BYTES if
+            the share of MAX_DECOMPRESSED_BYTES or MAX_EVENTS is larger. Similar lines compress well and reach
+            MAX_DECOMPRESSED_BYTES first.
         decompressed: Bytes of the decompressed lines and of the event objects.
     """
 
@@ -98,8 +109,8 @@ def decode(text: str) -> tuple[Event, ...]:
     Raises:
         InvalidLedger: If the text is damaged or exceeds a limit.
     """
-    if len(text) > MAX_TEXT:
-        raise InvalidLedger(f"must have at most {MAX_TEXT} bytes, found {len(text)}")
+    if len(text) > MAX_LEDGER_BYTES:
+        raise InvalidLedger(f"must have at most {MAX_LEDGER_BYTES} bytes, found {len(text)}")
     uids: _Uids = {}
     events = tuple(_event(line, uids) for line in _lines(text))
     if sum(isinstance(event, Created) for event in events) > MAX_TRIALS:
@@ -111,15 +122,15 @@ def sizes(text: str) -> Sizes:
     """Return the sizes of a ledger."""
     content = gzip.decompress(base64.b64decode(text)) if text else b""
     lines = content.count(b"\n")
-    share = max(len(content) / MAX_LINES, lines / MAX_EVENTS)
-    return Sizes(max(len(text), math.ceil(share * MAX_TEXT)), len(content) + EVENT_BYTES * lines)
+    share = max(len(content) / MAX_DECOMPRESSED_BYTES, lines / MAX_EVENTS)
+    return Sizes(max(len(text), math.ceil(share * MAX_LEDGER_BYTES)), len(content) + EVENT_BYTES * lines)
 
 
 def _line(event: Event, uids: _Uids) -> str:
     """Return the line of an event: a JSON list of its type and its fields."""
     if isinstance(event, UnknownEvent):
         return event.line
-    fields, name = vars(event), type(event).__name__
+    fields, name = vars(event), _NAMES[type(event)]
     if not all(_is_valid(fields[field], kind) for field, kind in _FIELDS[name].items()):
         raise InvalidLedger(f"must be a {name} with valid fields, found {event!s:.200}")
     if isinstance(event, Finished | Diverged | Failed) and event.uid == uids.get((event.trial, event.rung)):
@@ -135,12 +146,12 @@ def _lines(text: str) -> list[str]:
         return []
     reader = zlib.decompressobj(_GZIP)
     try:
-        content = reader.decompress(base64.b64decode(text, validate=True), MAX_LINES + 1)
+        content = reader.decompress(base64.b64decode(text, validate=True), MAX_DECOMPRESSED_BYTES + 1)
     except (binascii.Error, ValueError, zlib.error) as error:
         raise InvalidLedger(f"must be base64 of gzip: {error}") from None
     *lines, rest = content.split(b"\n", MAX_EVENTS)
-    if rest or len(content) > MAX_LINES or reader.unused_data or not reader.eof:
-        raise InvalidLedger(f"must be complete, with at most {MAX_LINES} bytes and {MAX_EVENTS} lines")
+    if rest or len(content) > MAX_DECOMPRESSED_BYTES or reader.unused_data or not reader.eof:
+        raise InvalidLedger(f"must be complete, with at most {MAX_DECOMPRESSED_BYTES} bytes and {MAX_EVENTS} lines")
     return [line.decode(errors="replace") for line in lines]
 
 

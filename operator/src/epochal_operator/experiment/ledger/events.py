@@ -91,14 +91,14 @@ missing. Its objective value stays valid.
 
 
 @dataclass(frozen=True)
-class Dropped:
+class CheckpointsUnneeded:
     """The checkpoints of a trial may be deleted: the trial never continues."""
 
     trial: int
 
 
 @dataclass(frozen=True)
-class Warm:
+class WarmStartTrial:
     """A trial of another Experiment with its result, from which the search starts (`spec.warmStartFrom`)."""
 
     experiment: str
@@ -109,7 +109,7 @@ class Warm:
 
 
 @dataclass(frozen=True)
-class Exhausted:
+class NoUntriedParameters:
     """The searcher has no more untried parameters to suggest.
 
     Args:
@@ -126,4 +126,15 @@ class UnknownEvent:
     line: str
 
 
-Event = Owner | Created | Started | Finished | Diverged | Failed | Dropped | Warm | Exhausted | UnknownEvent
+Event = (
+    Owner
+    | Created
+    | Started
+    | Finished
+    | Diverged
+    | Failed
+    | CheckpointsUnneeded
+    | WarmStartTrial
+    | NoUntriedParameters
+    | UnknownEvent
+)

@@ -24,7 +24,7 @@ from epochal_operator.experiment.reasons import Reason
 from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.search_space.domains import Choice, domain_of
 from epochal_operator.experiment.trial import Trial, parse_finite
-from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION, PARAMETERS_ANNOTATION
+from epochal_operator.experiment.trial_job import LEDGER_LENGTH_ANNOTATION, PARAMETERS_ANNOTATION
 from epochal_operator.experiment.trial_state import Jobs, has_ended, reports_best_epoch, state_of
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
@@ -63,7 +63,7 @@ def observe_jobs(spec: ExperimentSpec, trials: Sequence[Trial], jobs: Jobs) -> t
 
 
 def seconds_until_due(event: Event, jobs: Jobs, now: datetime) -> float | None:
-    """Return the seconds until an event needs a write of the ledger, or None before its TrainingJob trains.
+    """Return the seconds until an event needs a write: 0, except for Started; None before its TrainingJob trains.
 
     The start of a rung can be written with a later event. If the TrainingJob is deleted before this write, the operator
     does not know that the rung was trained. The loss is at most START_WRITE_SECONDS of training.
@@ -161,7 +161,8 @@ def _created(spec: ExperimentSpec, number: int, job: Object) -> Created | None:
     if number >= MAX_TRIALS:
         return None
     try:
-        parameters, known_events = json.loads(annotations[PARAMETERS_ANNOTATION]), int(annotations[KNOWN_ANNOTATION])
+        parameters = json.loads(annotations[PARAMETERS_ANNOTATION])
+        known_events = int(annotations[LEDGER_LENGTH_ANNOTATION])
     except (KeyError, ValueError, RecursionError):
         return None
     if not 0 <= known_events <= MAX_EVENTS or not isinstance(parameters, dict):

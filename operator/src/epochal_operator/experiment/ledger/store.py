@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cachetools import LRUCache
 
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT, InvalidLedger
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES, InvalidLedger
 from epochal_operator.experiment.ledger.events import Event
 from epochal_operator.experiment.ledger.stored import StoredLedger, append_events, experiment_ledger, parse_ledger
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -25,7 +25,7 @@ from epochal_operator.runtime.owners import controller, controller_uid
 
 MAX_CACHE_BYTES = 12 * 1024**2
 """Decompressed bytes of all ledgers in memory: 10 searches of 1,000 trials. As objects they take 2.6 times as much."""
-_BOUNDS = Bounds(part_bytes=MAX_TEXT + 1024)
+_BOUNDS = Bounds(part_bytes=MAX_LEDGER_BYTES + 1024)
 """Bounds of an ExperimentLedger as JSON."""
 _NO_OBJECT = "NotFound"
 """Reason of the API server's 404 for an object. For a resource that it does not serve, the 404 has no reason."""
@@ -85,7 +85,7 @@ class LedgerStore:
         except InvalidLedger as error:
             message = f"This write would make the ExperimentLedger {key.name} unreadable, a bug in Epochal"
             raise LedgerRefused(f"{message}: an event {error}.") from None
-        if new_ledger.sizes.used > MAX_TEXT:  # It could not be read again.
+        if new_ledger.sizes.used > MAX_LEDGER_BYTES:  # It could not be read again.
             raise LedgerRefused(_FULL.format(key.name))
         self.forget(key)
         try:

@@ -8,7 +8,7 @@ from epochal_api.experiment.spec import KIND as EXPERIMENT
 from epochal_api.kind import API_VERSION
 
 from epochal_operator.experiment.ledger.encoding import NO_SIZES, InvalidLedger, Sizes, decode, encode, sizes
-from epochal_operator.experiment.ledger.events import Event, Exhausted, Owner
+from epochal_operator.experiment.ledger.events import Event, NoUntriedParameters, Owner
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.trial import Trial
 from epochal_operator.runtime.api.resource import Object
@@ -76,7 +76,7 @@ def _with_events(ledger: StoredLedger, text: str, before: tuple[Event, ...], add
         events=(*before, *added),
         trials=apply_events(added, ledger.trials),
         sizes=sizes(text),
-        is_exhausted=ledger.is_exhausted or any(isinstance(event, Exhausted) for event in added),
+        is_exhausted=ledger.is_exhausted or any(isinstance(event, NoUntriedParameters) for event in added),
         is_damaged=False,
     )
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from epochal_operator.experiment.ledger.events import (
     CHECKPOINT_LOST,
+    CheckpointsUnneeded,
     Created,
     Diverged,
-    Dropped,
     Event,
     Failed,
     Finished,
@@ -35,7 +35,7 @@ def apply_events(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple
     for event in events:
         if isinstance(event, Created):
             trials.setdefault(event.trial, Trial(event.trial, event.parameters, event.known_events))
-        elif isinstance(event, Started | Finished | Diverged | Failed | Dropped) and event.trial in trials:
+        elif isinstance(event, Started | Finished | Diverged | Failed | CheckpointsUnneeded) and event.trial in trials:
             trial = trials[event.trial]
             after = trials[event.trial] = _apply_event(trial, event)
             if isinstance(event, Started) and after is not trial and trial.uids and event.uid not in trial.uids:
@@ -45,9 +45,9 @@ def apply_events(events: Iterable[Event], before: Iterable[Trial] = ()) -> tuple
     return tuple(trials[number] for number in sorted(trials))
 
 
-def _apply_event(trial: Trial, event: Started | Finished | Diverged | Failed | Dropped) -> Trial:
+def _apply_event(trial: Trial, event: Started | Finished | Diverged | Failed | CheckpointsUnneeded) -> Trial:
     """Return a trial after an event, or the unchanged trial if the event does not fit its state."""
-    if isinstance(event, Dropped):
+    if isinstance(event, CheckpointsUnneeded):
         return replace(trial, dropped=True)
     rung = len(trial.rungs)
     if event.rung != rung or rung >= MAX_RUNGS or trial.state not in {"Running", "Paused"}:

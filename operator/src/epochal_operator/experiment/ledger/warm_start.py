@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from epochal_api.experiment.spec import InvalidExperiment, Objective, parse
 
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT, encode, sizes
-from epochal_operator.experiment.ledger.events import Finished, Warm
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES, encode, sizes
+from epochal_operator.experiment.ledger.events import Finished, WarmStartTrial
 from epochal_operator.experiment.ledger.observe import observe_jobs
 from epochal_operator.experiment.ledger.store import LedgerStore
 from epochal_operator.experiment.ledger.stored import StoredLedger
@@ -24,7 +24,7 @@ from epochal_operator.runtime.store import Store
 
 async def read_warm_start(
     key: Key, parsed: ParsedSpec, store: Store, ledgers: LedgerStore
-) -> tuple[Warm, ...] | StatusCause:
+) -> tuple[WarmStartTrial, ...] | StatusCause:
     """Return the trials of other Experiments for the warm start, or the cause that an Experiment cannot be used.
 
     The ledgers are decompressed in threads, not in the event loop.
@@ -32,7 +32,7 @@ async def read_warm_start(
     Raises:
         ApiError: If a request to the API server fails.
     """
-    warm_trials: tuple[Warm, ...] = ()
+    warm_trials: tuple[WarmStartTrial, ...] = ()
     for reference in parsed.spec.warm_start_from:
         name = reference.name
         other = store.get(EXPERIMENTS, Key(key.namespace, name))
@@ -75,23 +75,25 @@ def _objective_differences(own: Objective, other: Object) -> str:
     return ", ".join(f"found {name} {theirs.get(name)} there and {ours[name]} here" for name in fields)
 
 
-def _add_trials(trials: tuple[Warm, ...], name: str, ledger: StoredLedger, parsed: ParsedSpec) -> tuple[Warm, ...]:
+def _add_trials(
+    trials: tuple[WarmStartTrial, ...], name: str, ledger: StoredLedger, parsed: ParsedSpec
+) -> tuple[WarmStartTrial, ...]:
     """Return the trials and those of another ledger that have finished a rung, limited by `_limit_bytes`."""
     values = {(event.trial, event.rung): event.value for event in ledger.events if isinstance(event, Finished)}
     added = [
-        Warm(name, trial.number, dict(trial.parameters), value, trial.epoch)
+        WarmStartTrial(name, trial.number, dict(trial.parameters), value, trial.epoch)
         for trial in ledger.trials
         if trial.rungs and parse_finite(value := values.get((trial.number, len(trial.rungs) - 1)) or "") is not None
     ]
     return _limit_bytes((*trials, *added), parsed)
 
 
-def _limit_bytes(trials: Sequence[Warm], parsed: ParsedSpec) -> tuple[Warm, ...]:
+def _limit_bytes(trials: Sequence[WarmStartTrial], parsed: ParsedSpec) -> tuple[WarmStartTrial, ...]:
     """Return the best trials, limited to half of the ledger's bytes, so that the search has room for its own trials.
 
     Each pass drops at least a tenth. All passes together thus encode at most ten times the trials of the first pass.
     """
-    sign, limit = -1 if parsed.spec.objective.goal == "Maximize" else 1, MAX_TEXT // 2
+    sign, limit = -1 if parsed.spec.objective.goal == "Maximize" else 1, MAX_LEDGER_BYTES // 2
     ranked = sorted(trials, key=lambda trial: sign * float(trial.value))
     while (size := sizes(encode(ranked)).used) > limit:
         ranked = ranked[: min(len(ranked) * 9 // 10, len(ranked) * limit // size)]

@@ -12,16 +12,16 @@ from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import GROUP
 
 from epochal_operator.experiment.actions import CreateReport, DeleteReport
-from epochal_operator.experiment.ledger.events import Dropped, Event, Finished
+from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Event, Finished
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.state import completion_time, has_search_result
 from epochal_operator.experiment.trial import Trial, rank_trials
-from epochal_operator.experiment.trial_job import KNOWN_ANNOTATION
+from epochal_operator.experiment.trial_job import LEDGER_LENGTH_ANNOTATION
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 
-DROPPED_ANNOTATION = f"{GROUP}/given-up"
+UNNEEDED_CHECKPOINTS_ANNOTATION = f"{GROUP}/given-up"
 """Annotation of the report Job: the trials that lost their checkpoints to this Job or to an earlier Job."""
 MIN_INTERVAL = timedelta(seconds=60)
 """The shortest time between two reports."""
@@ -36,7 +36,7 @@ _FINISHED = frozenset({"Complete", "Failed", "Diverged"})
 
 def next_report_step(
     spec: ExperimentSpec, observed: Observed, *, is_finished: bool, is_complete: bool, end: datetime | None = None
-) -> CreateReport | DeleteReport | tuple[Dropped, ...] | float | None:
+) -> CreateReport | DeleteReport | tuple[CheckpointsUnneeded, ...] | float | None:
     """Return the next step for the report.
 
     Args:
@@ -85,8 +85,8 @@ def _is_due(spec: ExperimentSpec, observed: Observed, *, is_finished: bool, end:
     return bool(ranked) and bool(_finishes_last_rung(ranked[0], unreported) or (failed and unreported))
 
 
-def drop_events(spec: ExperimentSpec, trials: Sequence[Trial], *, is_complete: bool) -> tuple[Dropped, ...]:
-    """Return Dropped events for the trials that no longer need their checkpoints.
+def drop_events(spec: ExperimentSpec, trials: Sequence[Trial], *, is_complete: bool) -> tuple[CheckpointsUnneeded, ...]:
+    """Return CheckpointsUnneeded events for the trials that no longer need their checkpoints.
 
     The best ended trial is kept beside the best trial, because a running trial may become worse. Trials that would be
     promoted if the search continues are kept too.
@@ -103,21 +103,23 @@ def drop_events(spec: ExperimentSpec, trials: Sequence[Trial], *, is_complete: b
     kept = {trial.number for trial in (*ranked[:1], *finished[:1], *promotions(trials, spec, closed=True))}
     states = {*_FINISHED, *(["Paused"] if is_complete else [])}
     return tuple(
-        Dropped(trial.number)
+        CheckpointsUnneeded(trial.number)
         for trial in trials
         if trial.state in states and not trial.dropped and trial.number not in kept
     )
 
 
-def drop_events_of_report(observed: Observed) -> tuple[Dropped, ...]:
-    """Return Dropped events for the trials that only the report Job lists as dropped.
+def drop_events_of_report(observed: Observed) -> tuple[CheckpointsUnneeded, ...]:
+    """Return CheckpointsUnneeded events for the trials that only the report Job lists as dropped.
 
     Without this list, the operator would continue a trial without a checkpoint after the loss of the ledger or a part.
     """
     annotations = (observed.report["metadata"].get("annotations") or {}) if observed.report is not None else {}
-    numbers = set(annotations.get(DROPPED_ANNOTATION, "").split(","))
+    numbers = set(annotations.get(UNNEEDED_CHECKPOINTS_ANNOTATION, "").split(","))
     return tuple(
-        Dropped(trial.number) for trial in observed.trials if str(trial.number) in numbers and not trial.dropped
+        CheckpointsUnneeded(trial.number)
+        for trial in observed.trials
+        if str(trial.number) in numbers and not trial.dropped
     )
 
 
@@ -165,11 +167,12 @@ def _created(job: Object) -> datetime:
     return datetime.fromisoformat(job["metadata"]["creationTimestamp"])
 
 
-def _reported_events(job: Object | None, count: int) -> int:
+def _reported_events(report_job: Object | None, ledger_length: int) -> int:
     """Return the number of ledger events in a report: 0 if the ledger is shorter now, because it was lost."""
-    text = str((job["metadata"].get("annotations") or {}).get(KNOWN_ANNOTATION, "0")) if job is not None else "0"
+    annotations = (report_job["metadata"].get("annotations") or {}) if report_job is not None else {}
+    text = str(annotations.get(LEDGER_LENGTH_ANNOTATION, "0"))
     number = int(text) if text.isdecimal() else 0
-    return number if number <= count else 0
+    return number if number <= ledger_length else 0
 
 
 def _finishes_last_rung(trial: Trial, events: Sequence[Event]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from epochal_api.experiment.spec import ExperimentSpec
 
-from epochal_operator.experiment.ledger.events import Event, Warm
+from epochal_operator.experiment.ledger.events import Event, WarmStartTrial
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.search.request import KnownTrial, Request, State
 from epochal_operator.experiment.search_space.space import Space
@@ -59,7 +59,7 @@ def _first_trials(spec: ExperimentSpec, template: Mapping[str, Any], space: Spac
 
 def _warm_trials(events: Iterable[Event], epochs: int) -> Iterator[KnownTrial]:
     for event in events:
-        if isinstance(event, Warm) and (value := parse_finite(event.value)) is not None:
+        if isinstance(event, WarmStartTrial) and (value := parse_finite(event.value)) is not None:
             state: State = "Complete" if event.epoch >= epochs else "Stopped"
             values = ((event.epoch, value),)
             yield KnownTrial(parameters=dict(event.parameters), state=state, values=values, is_warm=True)

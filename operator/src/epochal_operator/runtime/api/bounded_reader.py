@@ -13,12 +13,12 @@ from epochal_operator.runtime.api.json_spans import JsonText, shallow
 
 Object = dict[str, Any]
 
-UNREAD = "unread"
+SPEC_OMITTED = "unread"
 """Field of an object whose spec was left out, with the expected and the found value. No API has this field."""
 
-FOLDED = "folded"
+RAW_JSON = "folded"
 """Field of an object that contains the whole object as text. No API has this field."""
-FOLDED_BYTES = 16 * 1024
+RAW_JSON_BYTES = 16 * 1024
 """Minimum size in bytes of a watch line that is folded."""
 
 MAX_METADATA_BYTES = 16 * 1024
@@ -78,8 +78,8 @@ class BoundedReader:
         """Return the parsed JSON of a response: an object, a list of objects, or a line of a watch.
 
         An object beyond the bounds contains only the useful metadata. If its spec is the cause, it contains only the
-        spec's plain fields, and the field UNREAD with the expected and the found value. If its status is the cause, it
-        contains only the status fields that Epochal itself writes.
+        spec's plain fields, and the field SPEC_OMITTED with the expected and the found value. If its status is the
+        cause, it contains only the status fields that Epochal itself writes.
 
         Raises:
             ValueError: If the response is not valid JSON.
@@ -111,14 +111,14 @@ class BoundedReader:
         Kopf may keep lines for a while, and the writes of one second would take too much memory as parsed objects.
         """
         async for line in split_lines(chunks):
-            if len(line) <= FOLDED_BYTES and self._within_bounds(line):
+            if len(line) <= RAW_JSON_BYTES and self._within_bounds(line):
                 yield line
                 continue
             event = self.read(line)
             obj = event["object"]
             outline = {name: obj[name] for name in ("apiVersion", "kind") if name in obj}
             metadata = {name: text for name, text in obj.get("metadata", {}).items() if isinstance(text, str)}
-            yield json.dumps(event | {"object": outline | {"metadata": metadata, FOLDED: json.dumps(obj)}}).encode()
+            yield json.dumps(event | {"object": outline | {"metadata": metadata, RAW_JSON: json.dumps(obj)}}).encode()
 
     def _within_bounds(self, data: bytes) -> bool:
         return len(data) <= self._bounds.part_bytes and shallow(self._bounds.part_levels).match(data) is not None
@@ -139,7 +139,7 @@ class BoundedReader:
             else:
                 faults.append(fault)
                 result[name] = _plain_fields(text, at)
-        return result | ({UNREAD: "\n".join(faults)} if faults else {})
+        return result | ({SPEC_OMITTED: "\n".join(faults)} if faults else {})
 
     def _fault(self, name: str, text: JsonText, start: int) -> str | None:
         """Return the reason why a part of an object exceeds the bounds, or None."""
@@ -185,7 +185,7 @@ class BoundedReader:
 
 def unfold(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the object of a watch event, parsed from its text if it was folded."""
-    return dict(json.loads(obj[FOLDED])) if FOLDED in obj else obj  # within the bounds, as `watch_lines` made it
+    return dict(json.loads(obj[RAW_JSON])) if RAW_JSON in obj else obj  # within the bounds, as `watch_lines` made it
 
 
 async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

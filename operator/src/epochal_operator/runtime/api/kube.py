@@ -107,6 +107,8 @@ class Kube:
     async def watch(self, resource: Resource, namespace: str | None = None, *, fields: str) -> AsyncIterator[Object]:
         """Yield the objects that match a field selector, then each later version.
 
+        For objects outside the cache, such as Events. kopf watches the objects of the cache: see `kopf_watch`.
+
         The iteration ends when the API server no longer has the resourceVersion. The caller must then start a new
         watch.
         """

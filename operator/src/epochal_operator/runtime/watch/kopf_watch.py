@@ -6,6 +6,8 @@ the affected kinds: see `Kind.keys_for` (the object itself and its owner) and `K
 For example, a Job with the label of a TrainingJob feeds the queue of TrainingJobs with the name in its label. The
 handlers change and return nothing, so kopf writes neither annotations nor finalizers.
 
+Events about refused pods have a watch of their own, `Kube.watch`: it selects them by fields, and stores no objects.
+
 kopf has a thread and an event loop of its own. In the main thread, it would replace the handlers of signals.
 """
 

@@ -81,6 +81,7 @@ def batch_job(job: TrainingJob, installation: Installation, continue_from: str |
         },
         "spec": {
             "parallelism": _PARALLELISM,
+            # A Job with a queue is created suspended: Kueue starts it on admission.
             **non_empty(**_mutable_fields(spec) | ({"suspend": True} if queue else {})),
             "completions": 1,
             "backoffLimit": spec.backoff_limit,

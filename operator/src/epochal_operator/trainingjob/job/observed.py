@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from epochal_api.condition import timestamp
 from epochal_api.trainingjob.status import MAX_UNSTARTED, ContinuedFrom, Status, UnstartedPods
 
-from epochal_operator.pods.diagnosis import alive, sort_by_age
+from epochal_operator.pods.diagnosis import may_run, sort_by_age
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
 from epochal_operator.trainingjob.job.batch_job import UID_LABEL
@@ -58,7 +58,7 @@ class Observed:
     continued_from: ContinuedFrom | None = None
 
     @property
-    def is_held(self) -> bool:
+    def in_correction_backoff(self) -> bool:
         """Whether the Job is in correction backoff."""
         return self.held_until is not None and self.now < self.held_until
 
@@ -110,7 +110,7 @@ def lacks_ended_pods(observed: Observed) -> bool:
         return False
     job_status = child.get("status") or {}
     counted = job_status.get("succeeded", 0) + job_status.get("failed", 0)
-    return len(pods) < max(1, counted) or any(map(alive, pods))
+    return len(pods) < max(1, counted) or any(map(may_run, pods))
 
 
 def could_create_pods(observed: Observed) -> bool:
@@ -147,7 +147,7 @@ def unstarted_pods(before: Status, observed: Observed) -> UnstartedPods | None:
     uid, known = observed.child["metadata"]["uid"], before.unstarted
     pods = dict.fromkeys(known.pods if known and known.job_uid == uid else ())
     # A Job does not count pods that the cluster disrupted.
-    ended_pods = (pod for pod in observed.pods if not alive(pod) and not condition_of(pod, "DisruptionTarget"))
+    ended_pods = (pod for pod in observed.pods if not may_run(pod) and not condition_of(pod, "DisruptionTarget"))
     pods |= {pod["metadata"]["uid"]: None for pod in ended_pods if ran_since(pod) is None}
     return UnstartedPods(job_uid=uid, pods=list(pods)[:MAX_UNSTARTED]) if pods else None
 
@@ -162,7 +162,7 @@ def orphan_pods(child: Object | None, pods: Iterable[Object], uid: str) -> tuple
     """Return the live pods with a TrainingJob's UID in their label that its Job does not control."""
     owned = own_pods(child, pods)
     return sort_by_age(
-        pod for pod in pods if alive(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
+        pod for pod in pods if may_run(pod) and pod["metadata"]["labels"].get(UID_LABEL) == uid and pod not in owned
     )
 
 

@@ -8,7 +8,7 @@ from epochal_api.kind import Metadata
 from epochal_api.trainingjob.spec import TrainingJob
 from epochal_api.trainingjob.status import Status
 
-from epochal_operator.pods.diagnosis import alive
+from epochal_operator.pods.diagnosis import may_run
 from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.actions import DeleteChild, PatchChild
 from epochal_operator.runtime.api.resource import JOBS
@@ -43,7 +43,7 @@ def has_trained(before: Status, observed: Observed) -> bool:
 
 
 def is_changed_too_late(metadata: Metadata, before: Status) -> bool:
-    """Return whether the spec of a started TrainingJob was changed too late, for a spec that is now invalid.
+    """Return whether an invalid spec was first seen only after a container ran, before the status recorded the start.
 
     An invalid spec has no digest to compare. Once a status shows that a container has run, no change is applied. So a
     new generation that is first seen together with the start came too late. If the previous status had accepted this
@@ -78,7 +78,7 @@ def must_replace_job(job: TrainingJob, observed: Observed, installation: Install
 
 
 def _may_start(child: Mapping[str, Any], observed: Observed) -> bool:
-    live_pods = [pod for pod in observed.pods if alive(pod)]
+    live_pods = [pod for pod in observed.pods if may_run(pod)]
     if not live_pods:
         return starting_controller(child) is not None or not child["spec"].get("suspend")
     return not any(map(lacks_image, live_pods))
@@ -95,7 +95,7 @@ def removal_action(child: Mapping[str, Any], observed: Observed) -> PatchChild |
     if starting_controller(child) is None:
         if not child["spec"].get("suspend"):
             return patch_job(child, {"suspend": True})
-        if any(map(alive, observed.pods)):
+        if any(map(may_run, observed.pods)):
             return None
     return delete_job(child, "was built from an earlier spec, and had not run a container")
 

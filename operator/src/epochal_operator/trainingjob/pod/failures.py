@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from epochal_api.pod import LEAST_MEMORY, NOT_RETRIED, ExitCode
+from epochal_api.pod import MIN_MEMORY_BYTES, NOT_RETRIED, ExitCode
 from epochal_api.trainingjob.report import (
     FINISHED_EARLY,
     STOPPED_AFTER_EPOCH,
@@ -17,7 +17,7 @@ from epochal_api.trainingjob.report import (
 )
 
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.pod.memory_limit import memory_limit
 from epochal_operator.trainingjob.pod.state import Object, trainer_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
@@ -38,12 +38,12 @@ class JobEnd(NamedTuple):
     """The end of a Job.
 
     Args:
-        kind: Complete or Failed, as in the Job's condition.
+        type_: Complete or Failed, as in the Job's condition.
         cause: The reason and message.
         time: Time of the end, RFC 3339.
     """
 
-    kind: Literal["Complete", "Failed"]
+    type_: Literal["Complete", "Failed"]
     cause: StatusCause
     time: str
 
@@ -54,7 +54,7 @@ def pod_failure(pod: Object) -> StatusCause | None:
         return None
     termination, was_stopped = _termination(pod), _exit_code(pod) == ExitCode.TERMINATED
     if termination and termination.reason not in _UNINFORMATIVE_REASONS and not was_stopped:
-        cause = StatusCause(as_reason(termination.reason), clean(termination.message))
+        cause = StatusCause(as_reason(termination.reason), sanitize_message(termination.message))
         return _with_default_limit(pod, cause) if cause.reason == Reason.OUT_OF_MEMORY else cause
     if _terminated_state(pod).get("reason") == "OOMKilled":
         return StatusCause(_memory_reason(pod), _out_of_memory_message(pod))
@@ -126,7 +126,7 @@ def early_end_cause(pods: Iterable[Object]) -> StatusCause | None:
     """Return the cause in the termination message of a trainer that ended early as requested, or None."""
     for termination in filter(None, map(_termination, pods)):
         if termination.reason in _EARLY_END_REASONS:
-            return StatusCause(Reason(termination.reason), clean(termination.message))
+            return StatusCause(Reason(termination.reason), sanitize_message(termination.message))
     return None
 
 
@@ -139,7 +139,8 @@ def _job_failure(child: Object, failed: Object, pods: tuple[Object, ...]) -> Sta
     cause = last_failure(pods)
     if cause is None:
         return StatusCause(
-            as_reason(failed.get("reason") or Reason.JOB_FAILED), clean(failed.get("message") or "The Job failed.")
+            as_reason(failed.get("reason") or Reason.JOB_FAILED),
+            sanitize_message(failed.get("message") or "The Job failed."),
         )
     count = child["status"].get("failed", 0)
     prefix = f"Failed {count} times, the last time: " if count > 1 and not _repeated_crash_message(pods) else ""
@@ -162,7 +163,10 @@ def _memory_reason(pod: Object) -> Reason:
 
 
 def _with_default_limit(pod: Object, cause: StatusCause) -> StatusCause:
-    """Return the trainer's message about its memory, with the origin of a default limit."""
+    """Return the trainer's cause with the origin of a default limit, and with the reason for the pod's limit.
+
+    The trainer reports OutOfMemory. The reason becomes MemoryLimitTooLow if the pod's limit is too low for any trainer.
+    """
     limit = memory_limit(pod)
     default = f" The limit is {limit.origin}." if limit is not None and limit.is_default else ""
     return StatusCause(_memory_reason(pod), cause.message + default)
@@ -177,17 +181,18 @@ def _out_of_memory_message(pod: Object) -> str:
     message = f"The trainer was killed{_position_text(pod)}, because it used too much memory: {limit_text}{peak_text}."
     if termination:
         return message
-    return f"{message} It was killed at its start. A trainer needs {_size_text(LEAST_MEMORY)} before it reads any data."
+    least = _size_text(MIN_MEMORY_BYTES)
+    return f"{message} It was killed at its start. A trainer needs {least} before it reads any data."
 
 
 def _disruption(pod: Object) -> StatusCause | None:
     if interruption := condition_of(pod, "DisruptionTarget"):
         message = interruption.get("message") or pod["status"].get("message") or "The cluster disrupted the pod."
-        return StatusCause(as_reason(interruption.get("reason") or Reason.INTERRUPTED), clean(message))
+        return StatusCause(as_reason(interruption.get("reason") or Reason.INTERRUPTED), sanitize_message(message))
     message = pod["status"].get("message") or ""
     if pod["status"].get("reason") == "Evicted" and "exceed" in message:
         # The pod exceeded its own limit. Only an eviction for the node's needs is a disruption.
-        return StatusCause(Reason.SCRATCH_FULL, clean(f"{message.rstrip()} {LOCAL_STORAGE_REMEDY}"))
+        return StatusCause(Reason.SCRATCH_FULL, sanitize_message(f"{message.rstrip()} {LOCAL_STORAGE_REMEDY}"))
     if pod["metadata"].get("deletionTimestamp"):
         return StatusCause(Reason.INTERRUPTED, "Its pod was deleted.")
     return None
@@ -198,7 +203,8 @@ def _crash(pod: Object) -> StatusCause:
     if not terminated:
         status = pod["status"]
         return StatusCause(
-            as_reason(status.get("reason") or Reason.POD_FAILED), clean(status.get("message") or "The pod failed.")
+            as_reason(status.get("reason") or Reason.POD_FAILED),
+            sanitize_message(status.get("message") or "The pod failed."),
         )
     code = terminated.get("exitCode")
     killed_by = _signal_name(code)
@@ -208,7 +214,7 @@ def _crash(pod: Object) -> StatusCause:
 
 def _last_output(pod: Object) -> str:
     terminated = _terminated_state(pod)
-    message = clean(terminated.get("message") or "")
+    message = sanitize_message(terminated.get("message") or "")
     if _termination(pod):  # A message written in advance replaces the log's end in the kubelet's termination message.
         return f"See its log: kubectl logs {pod['metadata']['name']}"
     if not message:

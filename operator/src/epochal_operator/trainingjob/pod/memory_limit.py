@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from epochal_api.model import quantity_value
-from epochal_api.pod import LEAST_MEMORY
+from epochal_api.pod import MIN_MEMORY_BYTES
 
 from epochal_operator.pods.pod_template import CONTAINER
 
@@ -33,7 +33,7 @@ class MemoryLimit(NamedTuple):
     @property
     def is_too_low(self) -> bool:
         """Whether the limit is too low for any trainer to start. For 0, a kubelet sets no limit."""
-        return 0 < quantity_value(self.quantity) < LEAST_MEMORY
+        return 0 < quantity_value(self.quantity) < MIN_MEMORY_BYTES
 
     @property
     def origin(self) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 from epochal_api.trainingjob.spec import KIND
 from epochal_api.trainingjob.status import Status
 
-from epochal_operator.pods.diagnosis import Program, alive, container_problem, preparing_since, scheduling_problem
+from epochal_operator.pods.diagnosis import Program, container_problem, may_run, preparing_since, scheduling_problem
 from epochal_operator.pods.pod_template import CONTAINER
 from epochal_operator.pods.scheduling import matches_no_node
 from epochal_operator.runtime.conditions import condition_of, get_condition
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
 
 Object = Mapping[str, Any]
@@ -45,7 +45,7 @@ def running_since(pod: Object) -> str | None:
     state = trainer_status(pod).get("state", {})
     container = state.get("running", state.get("terminated"))
     # The end of a container on a lost node is never reported.
-    return None if container is None or not alive(pod) else container.get("startedAt", "")
+    return None if container is None or not may_run(pod) else container.get("startedAt", "")
 
 
 def has_started(pod: Object) -> bool:
@@ -87,7 +87,7 @@ def lacks_image(pod: Object) -> bool:
 def termination_deadline(pod: Object) -> datetime | None:
     """Return the deadline for the end of a terminating pod, or None for another pod."""
     deadline = pod["metadata"].get("deletionTimestamp")
-    return datetime.fromisoformat(deadline) if deadline and alive(pod) else None
+    return datetime.fromisoformat(deadline) if deadline and may_run(pod) else None
 
 
 def lost_at(pod: Object) -> datetime | None:
@@ -99,7 +99,7 @@ def lost_at(pod: Object) -> datetime | None:
 def stuck_at(pod: Object) -> datetime | None:
     """Return the time when a pod counts as stuck because its node has not prepared it, or None if the node has."""
     since = preparing_since(pod)
-    if since is None or not alive(pod) or has_started(pod):
+    if since is None or not may_run(pod) or has_started(pod):
         return None
     return since + timedelta(seconds=STUCK_SECONDS)
 
@@ -112,7 +112,7 @@ def stalled_at(pod: Object, status: Status) -> datetime | None:
     """
     unscheduled, ready = condition_of(pod, "PodScheduled", "False") or {}, get_condition(status.conditions, "Ready")
     since = unscheduled.get("lastTransitionTime")
-    if not since or not alive(pod) or not matches_no_node(clean(unscheduled.get("message") or "")):
+    if not since or not may_run(pod) or not matches_no_node(sanitize_message(unscheduled.get("message") or "")):
         return None
     if ready is None or ready.reason != Reason.NO_MATCHING_NODE:
         return None
@@ -126,7 +126,7 @@ def is_lost(pod: Object, now: datetime) -> bool:
     Kubernetes then sets only the pod's condition Ready to False. ContainersReady stays as the kubelet last reported it.
     A terminating pod on such a node stays until the node returns or is deleted.
     """
-    if not alive(pod) or not pod["spec"].get("nodeName"):
+    if not may_run(pod) or not pod["spec"].get("nodeName"):
         return False
     not_reporting = condition_of(pod, "Ready", "False") and condition_of(pod, "ContainersReady")
     overdue = (deadline := lost_at(pod)) is not None and deadline <= now

@@ -12,7 +12,7 @@ from epochal_operator.runtime.api.kube import Kube
 from epochal_operator.runtime.api.resource import JOBS, PODS
 from epochal_operator.runtime.lookup import Lookup
 from epochal_operator.runtime.owners import Owner, controller
-from epochal_operator.web.pod_auth import ENTRIES, KNOWN_SECONDS, REVIEWS, UNKNOWN_SECONDS, Identity
+from epochal_operator.web.pod_auth import ACCEPTED_TOKEN_SECONDS, ENTRIES, REFUSED_TOKEN_SECONDS, REVIEWS, Identity
 
 MAX_LOGGED_NAMESPACES = 1_000
 
@@ -34,8 +34,8 @@ class ReporterAccess:
         self._unserved = set[str]()
         self._jobs = Lookup[str, Owner](
             max_found=ENTRIES,
-            found_seconds=KNOWN_SECONDS,
-            missing_seconds=UNKNOWN_SECONDS,
+            found_seconds=ACCEPTED_TOKEN_SECONDS,
+            missing_seconds=REFUSED_TOKEN_SECONDS,
             concurrency=REVIEWS,
             clock=clock,
         )

@@ -22,12 +22,12 @@ class ReportDelays(NamedTuple):
     """The delays before a trainer's next reports.
 
     Args:
-        steps: Seconds until a report of steps.
-        news: Seconds until a report of an epoch's end or other news.
+        step_reports: Seconds until a report of steps.
+        epoch_reports: Seconds until a report of an epoch's end or other news.
     """
 
-    steps: float
-    news: float = 0.0
+    step_reports: float
+    epoch_reports: float = 0.0
 
 
 class LastReport(NamedTuple):
@@ -89,10 +89,10 @@ class ReportBudget:
         """Remember the last report of a trainer."""
         self._last_reports[trainer] = LastReport.from_report(report, self._clock())
 
-    def next_delay(self) -> float:
-        """Return the seconds until a trainer's next report of steps.
+    def reserve_slot(self) -> float:
+        """Reserve the time slot of a trainer's next report of steps, and return the seconds until that slot.
 
-        Each trainer gets its own time slot, so the delay grows with the number of trainers.
+        Each trainer gets its own slot, so the delay grows with the number of trainers.
         """
         now = self._clock()
         self._next_slot = min(max(now, self._next_slot) + 1 / self._per_second, now + MAX_DELAY_SECONDS)

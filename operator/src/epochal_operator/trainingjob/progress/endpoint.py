@@ -158,7 +158,7 @@ class ProgressEndpoint:
     async def _accept(self, request: web.Request, namespace: str, name: str) -> ReportResponse:
         pod, owner = await self._authorize(request, namespace, name)
         report = read_report(await _read_body(request))
-        steps, news = self._budget.next_delay(), self._budget.is_news(pod, report)
+        steps, news = self._budget.reserve_slot(), self._budget.is_news(pod, report)
         if not self._budget.take(news=news):
             retry = min(steps, MAX_RETRY_SECONDS)
             delays = ReportDelays(steps, retry if news else 0.0)
@@ -259,7 +259,10 @@ def _refusal_response(refusal: Refusal) -> web.Response:
 
 
 def _with_delays(answer: ReportResponse, delays: ReportDelays) -> ReportResponse:
-    fields = {"report_after_seconds": round(delays.steps, 1), "epoch_after_seconds": round(delays.news, 1)}
+    fields = {
+        "report_after_seconds": round(delays.step_reports, 1),
+        "epoch_after_seconds": round(delays.epoch_reports, 1),
+    }
     return answer.model_copy(update=fields)
 
 

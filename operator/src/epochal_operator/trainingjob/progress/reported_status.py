@@ -28,7 +28,7 @@ from epochal_api.trainingjob.status import (
     Waiting,
 )
 
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 
 MAX_NAMES_BYTES = 1980
 """Limit as JSON. A status has a name up to three times, twice with a value of up to 13 characters: 8 KiB in all."""
@@ -100,7 +100,8 @@ def _warnings(
     """Return all warnings so far, one for each reason: a new attempt may not yet have repeated its warnings."""
     known = {warning.reason: warning for warning in (before and before.warnings) or ()}
     new = {
-        warning.reason: TrainingWarning(reason=warning.reason, message=clean(warning.message)) for warning in now or ()
+        warning.reason: TrainingWarning(reason=warning.reason, message=sanitize_message(warning.message))
+        for warning in now or ()
     }
     return list((known | new).values())[:MAX_WARNINGS] or None
 
@@ -214,7 +215,7 @@ _POSITION = ("epoch", "step", "steps_per_epoch", "percent", "seconds_per_epoch")
 def _waiting(waiting: reports.Waiting, now: datetime) -> Waiting:
     is_plausible = abs((waiting.since - now).total_seconds()) < _MAX_SECONDS
     since = waiting.since.astimezone(UTC) if is_plausible else now
-    return Waiting(reason=waiting.reason, message=clean(waiting.message), since=timestamp(since))
+    return Waiting(reason=waiting.reason, message=sanitize_message(waiting.message), since=timestamp(since))
 
 
 def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[str]) -> StoredResults | None:
@@ -227,7 +228,7 @@ def _stored_results(report: Report, artifacts: reports.Artifacts, names: list[st
     if report.export is None:
         return StoredResults(uri=uri, model=model, log=log, models=models, signature=signature)
     exports = _exports(uri, report.export, MAX_EXPORTS_BYTES - (_json_size(signature.uri) if signature else 0))
-    export = Export(reason=report.export.reason, message=clean(report.export.message))
+    export = Export(reason=report.export.reason, message=sanitize_message(report.export.message))
     return StoredResults(
         uri=uri, model=model, log=log, models=models, exports=exports or None, signature=signature, export=export
     )

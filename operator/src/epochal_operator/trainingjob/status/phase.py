@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from epochal_api.pod import GRACE_SECONDS
 from epochal_api.trainingjob.status import Progress, State, Status
 
-from epochal_operator.pods.diagnosis import alive
+from epochal_operator.pods.diagnosis import may_run
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.conditions import condition_of
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.job.batch_job import starting_controller
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.pod.api_messages import with_training_job_fields
@@ -35,7 +35,7 @@ from epochal_operator.trainingjob.progress.reported_status import is_finished_ea
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, effect
 
 
-class Desired(NamedTuple):
+class PhaseInputs(NamedTuple):
     """The parts of the spec that decide the phase or its message.
 
     Args:
@@ -72,32 +72,32 @@ class Phase(NamedTuple):
         return self.state == "Complete" or (self.state != "Failed" and effect(self.cause.reason).ready)
 
 
-def phase(desired: Desired, before: Status, observed: Observed) -> Phase:
+def derive_phase(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
     """Return the phase of a TrainingJob."""
     child, blocked = observed.child, observed.blocked
     waiting_state: State = "Suspended" if desired.suspend else "Queued"
     if child is None:
         return _phase_without_job(desired, observed, waiting_state)
     if end := job_end(child, observed.pods):
-        failed = end.kind == "Failed"
+        failed = end.type_ == "Failed"
         cause = end.cause if failed else _early_end(before, observed) or end.cause
-        return Phase(end.kind, cause, stalled=failed, completion_time=end.time)
+        return Phase(end.type_, cause, stalled=failed, completion_time=end.time)
     if observed.replaces_job and blocked is None:
         return Phase(waiting_state, StatusCause(Reason.CREATING, _replacement_message(observed)))
-    has_live_pod = any(map(alive, observed.pods))
+    has_live_pod = any(map(may_run, observed.pods))
     if child["metadata"].get("deletionTimestamp") and not (desired.suspend and has_live_pod):
         return Phase(waiting_state, StatusCause(Reason.CREATING, _deletion_message(child)))
     is_suspended = desired.suspend and child["spec"].get("suspend") and not has_live_pod
     result = Phase("Suspended", _SUSPENDED) if is_suspended else _phase_of_pods(desired, before, observed)
     if blocked is None:
         return result
-    stalled = effect(blocked.reason).stalls and not has_live_pod and not is_suspended
+    stalled = effect(blocked.reason).needs_user_action and not has_live_pod and not is_suspended
     return result._replace(cause=blocked, stalled=stalled)
 
 
-def _phase_without_job(desired: Desired, observed: Observed, waiting_state: State) -> Phase:
+def _phase_without_job(desired: PhaseInputs, observed: Observed, waiting_state: State) -> Phase:
     if blocked := observed.blocked:
-        stalled = effect(blocked.reason).stalls
+        stalled = effect(blocked.reason).needs_user_action
         return Phase(waiting_state, blocked, stalled=stalled)
     if observed.orphans:
         pod_name = observed.orphans[0]["metadata"]["name"]
@@ -126,7 +126,7 @@ def _early_end(before: Status, observed: Observed) -> StatusCause | None:
 
 
 def _replacement_message(observed: Observed) -> str:
-    pod_name = next((pod["metadata"]["name"] for pod in observed.pods if alive(pod)), None)
+    pod_name = next((pod["metadata"]["name"] for pod in observed.pods if may_run(pod)), None)
     condition = f", once the pod {pod_name} has ended" if pod_name else ""
     return f"Recreating the Job with the current spec, because no container of the Job has run{condition}."
 
@@ -147,13 +147,13 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 """
 
 
-def _phase_of_pods(desired: Desired, before: Status, observed: Observed) -> Phase:
+def _phase_of_pods(desired: PhaseInputs, before: Status, observed: Observed) -> Phase:
     child = observed.child or {}
     if (cause := _missing_pod_cause(child, observed)) is not None:
         return Phase("Queued", cause)
     pod = observed.pods[-1]
     name = pod["metadata"]["name"]
-    if alive(pod):
+    if may_run(pod):
         termination = _termination_cause(pod, observed, suspend=desired.suspend)
         result = _phase_of_live_pod(desired, before, pod, observed.now)
         return result if termination is None else result._replace(cause=termination, stalled=False)
@@ -172,12 +172,12 @@ _TRAINER_STATES: tuple[State, ...] = ("Waiting", "Running", "Storing")
 
 def _missing_pod_cause(child: Mapping[str, Any], observed: Observed) -> StatusCause | None:
     """Return the cause for a Job without its next pod, or None if the cause follows from its pods."""
-    is_suspended = child.get("spec", {}).get("suspend") and not any(map(alive, observed.pods))
+    is_suspended = child.get("spec", {}).get("suspend") and not any(map(may_run, observed.pods))
     if is_suspended and (controller := starting_controller(child)):
         message = f"Waiting until {controller} admits the Job.{_kueue_advice(child)}"
         return StatusCause(Reason.WAITING_FOR_ADMISSION, message)
     if observed.refusal:
-        message = with_training_job_fields(clean(observed.refusal))
+        message = with_training_job_fields(sanitize_message(observed.refusal))
         return StatusCause(Reason.POD_REFUSED, f"The pod of the Job cannot be created: {message}")
     return None if observed.pods else StatusCause(Reason.QUEUED, "The Job has no pod yet.")
 
@@ -189,13 +189,15 @@ def _kueue_advice(child: Mapping[str, Any]) -> str:
     return f" If this lasts: {questions}" if queue else ""
 
 
-def _phase_of_live_pod(desired: Desired, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
+def _phase_of_live_pod(desired: PhaseInputs, before: Status, pod: Mapping[str, Any], now: datetime) -> Phase:
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
     if (since := running_since(pod)) is not None:
         return _phase_of_trainer(name, node, progress_since(before, since))
     if (cause := waiting_cause(pod, own_image=desired.own_image)) is not None:
         is_overdue = (deadline := stalled_at(pod, before)) is not None and deadline <= now
-        return Phase("Starting" if node else "Queued", cause, stalled=effect(cause.reason).stalls or is_overdue)
+        return Phase(
+            "Starting" if node else "Queued", cause, stalled=effect(cause.reason).needs_user_action or is_overdue
+        )
     if node and (deadline := stuck_at(pod)) is not None and deadline <= now:
         problem = f"The node {node} has not prepared the volumes and the network of the pod {name} in"
         message = f"{problem} {STUCK_SECONDS:.0f} s. For the cause: kubectl describe pod {name}"
@@ -214,7 +216,7 @@ def _phase_of_trainer(name: str, node: str | None, progress: Progress | None) ->
     message = f"The pod {name} runs on node {node}."
     # A running training continues during an outage: only its checkpoints wait.
     if progress is not None and progress.waiting is not None and stage != "Training":
-        why = f"{progress.waiting.reason}: {clean(progress.waiting.message)}"
+        why = f"{progress.waiting.reason}: {sanitize_message(progress.waiting.message)}"
         waits = f"The pod {name} waits for its storage, and continues once it answers. {why}"
         return Phase("Storing" if state == "Storing" else "Waiting", StatusCause(Reason.STORAGE_UNAVAILABLE, waits))
     last_epoch = progress.finish_after_epoch if progress else None
@@ -245,7 +247,7 @@ def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: b
     if termination_deadline(pod) is None:
         return None
     message = (condition_of(pod, "DisruptionTarget") or {}).get("message")
-    why = f" ({clean(message)})" if message else ""
+    why = f" ({sanitize_message(message)})" if message else ""
     return StatusCause(
         Reason.STOPPING,
         f"The pod {name} is terminating{why}. It ends within {GRACE_SECONDS} s: a trainer that runs stores a "

@@ -34,7 +34,8 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
     if before.observed_generation not in {None, after.observed_generation} or not times:
         return None
     delay = START_DELAY_SECONDS - (observed.now - max(times)).total_seconds()
-    return delay if 0 < delay < 2 * START_DELAY_SECONDS else None  # Otherwise the clocks differ.
+    # Times that lie more than START_DELAY_SECONDS ahead come from a node or API server whose clock differs.
+    return delay if 0 < delay < 2 * START_DELAY_SECONDS else None
 
 
 _STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING})
@@ -54,7 +55,7 @@ def requeue_seconds(observed: Observed, status: Status) -> float | None:
     """Return the seconds until the next reconcile of an unfinished TrainingJob, or None if the watches suffice."""
     if observed.child is None:
         return effect(observed.blocked.reason).requeue_after if observed.blocked else None
-    if observed.held_until is not None and observed.is_held:
+    if observed.held_until is not None and observed.in_correction_backoff:
         return (observed.held_until - observed.now).total_seconds()
     if (seconds := seconds_without_pod(observed)) is not None:
         remaining = POD_CREATION_SECONDS - seconds

@@ -17,20 +17,20 @@ from epochal_api.trainingjob.status import (
 )
 
 from epochal_operator.runtime.conditions import ConditionStatus, get_condition, make_conditions, with_finished
-from epochal_operator.runtime.reasons import clean
+from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, unstarted_pods
 from epochal_operator.trainingjob.pod.failures import pod_failure
 from epochal_operator.trainingjob.pod.state import has_started, running_since
 from epochal_operator.trainingjob.progress.reported_status import progress_since
 from epochal_operator.trainingjob.reasons import Reason, StatusCause, as_reason
-from epochal_operator.trainingjob.status.phase import Desired, Phase, phase
+from epochal_operator.trainingjob.status.phase import Phase, PhaseInputs, derive_phase
 from epochal_operator.trainingjob.status.predicates import end_condition, is_finished, is_spec_ignored
 
 _ConditionValue = tuple[str, ConditionStatus, StatusCause]
 """Type, status and cause of a condition."""
 
 
-def status(job: TrainingJob, observed: Observed) -> Status:
+def derive_status(job: TrainingJob, observed: Observed) -> Status:
     """Return the status fields that the leader owns.
 
     Returns:
@@ -39,14 +39,14 @@ def status(job: TrainingJob, observed: Observed) -> Status:
         the predecessor's results and the pods that never ran are remembered. A condition keeps its transition time.
     """
     spec = job.spec
-    desired = Desired(
+    desired = PhaseInputs(
         spec.suspend,
         queued=spec.scheduling.queue_name is not None,
         own_image=spec.image is not None,
         scheduler=spec.scheduling.scheduler_name,
     )
     results = observed.continued_from or _remembered_results(job, observed)
-    return _derive_status(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed, results)
+    return _build_status(job.metadata, job.status or Status(), desired, spec.resources.gpus, observed, results)
 
 
 def _remembered_results(job: TrainingJob, observed: Observed) -> ContinuedFrom | None:
@@ -63,13 +63,13 @@ def status_of_invalid_spec(metadata: Metadata, before: Status, observed: Observe
     A Job continues unchanged. Without a Job, `observed.blocked` contains the cause.
     """
     results = observed.continued_from or before.continued_from
-    return _derive_status(metadata, before, Desired(suspend), before.gpus, observed, results)
+    return _build_status(metadata, before, PhaseInputs(suspend), before.gpus, observed, results)
 
 
-def _derive_status(  # noqa: PLR0917 - the inputs of the status
+def _build_status(  # noqa: PLR0917 - the inputs of the status
     metadata: Metadata,
     before: Status,
-    desired: Desired,
+    desired: PhaseInputs,
     gpus: int | None,
     observed: Observed,
     continued_from: ContinuedFrom | None,
@@ -77,7 +77,7 @@ def _derive_status(  # noqa: PLR0917 - the inputs of the status
     generation = metadata.generation
     if is_finished(before):
         return _with_generation(before, generation)
-    current_phase = phase(desired, before, observed)
+    current_phase = derive_phase(desired, before, observed)
     child = observed.child
     job_start = (child or {}).get("status", {}).get("startTime")
     start = before.start_time or first_run_time(before, observed)
@@ -217,7 +217,7 @@ def _storage_conditions(before: Status, observed: Observed, phase: Phase) -> Ite
     elif is_available or phase.state == "Complete":
         yield STORAGE, "True", StatusCause(Reason.AVAILABLE, "The storage answers the trainer.")
     elif waiting is not None and since is not None and progress_since(before, since):
-        yield STORAGE, "False", StatusCause(as_reason(waiting.reason), clean(waiting.message))
+        yield STORAGE, "False", StatusCause(as_reason(waiting.reason), sanitize_message(waiting.message))
     else:
         message = "The trainer that waited for the storage no longer runs."
         yield STORAGE, "Unknown", StatusCause(Reason.NOT_ASKED, message)

@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES
 
 from tests.kit.large_ledgers import HOSTILE, hostile, packed
 from tests.unit.operator.experiment.cluster import KEY, Cluster
@@ -45,7 +45,7 @@ async def fuzz(count: int, seed: int) -> float:
             await _settled(cluster)
             slowest = max(slowest, time.process_time() - began)
             assert cluster.status()["state"]
-            assert len(cluster.ledger()) <= MAX_TEXT
+            assert len(cluster.ledger()) <= MAX_LEDGER_BYTES
             cluster.objects.compact()
     return slowest
 

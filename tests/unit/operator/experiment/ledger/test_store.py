@@ -9,7 +9,7 @@ from epochal_operator.experiment import reconcile
 from epochal_operator.experiment.ledger import store as ledger_store
 from epochal_operator.experiment.ledger import warm_start
 from epochal_operator.experiment.ledger.encoding import decode, encode
-from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started, Warm
+from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started, WarmStartTrial
 from epochal_operator.experiment.ledger.store import LedgerRefused, LedgerStore
 from epochal_operator.experiment.ledger.stored import StoredLedger, parse_ledger
 from epochal_operator.experiment.reasons import Reason, StatusCause
@@ -248,7 +248,7 @@ async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.Mo
     noting(ledger_store, "parse_ledger")
     noting(ledger_store, "append_events")
     noting(reconcile, "observe_jobs")
-    noting(reconcile, "plan")
+    noting(reconcile, "make_plan")
     noting(warm_start, "_add_trials")
     cluster = Cluster(**SMALL, warmStartFrom=[{"name": "coarse"}])
     cluster.copy_experiment("coarse")
@@ -262,7 +262,7 @@ async def test_ledgers_are_decoded_and_encoded_in_threads(monkeypatch: pytest.Mo
 async def test_warm_start_from_eight_of_the_largest_ledgers() -> None:
     cluster = warm_from_the_largest()
     await cluster.complete()
-    assert any(isinstance(one, Warm) for one in cluster.events())
+    assert any(isinstance(one, WarmStartTrial) for one in cluster.events())
 
 
 async def read_ledger(store: LedgerStore, experiment: Any) -> StoredLedger:
@@ -482,4 +482,4 @@ async def test_warm_start_from_training_jobs_without_a_ledger() -> None:
     cluster.sync_cache()
     await cluster.reconciler.reconcile(Key(KEY.namespace, "fine"))
     found = decode(cluster.objects.get("experimentledgers", KEY.namespace, "fine")["data"])
-    assert [one.trial for one in found if isinstance(one, Warm)] == [0, 1, 2, 3]
+    assert [one.trial for one in found if isinstance(one, WarmStartTrial)] == [0, 1, 2, 3]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from epochal_api.experiment.spec import Schedule
-from epochal_operator.experiment.ledger.events import Created, Dropped, Event, UnknownEvent
+from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Created, Event, UnknownEvent
 from epochal_operator.experiment.ledger.trials import MAX_RUNGS, MAX_UIDS, apply_events
 from epochal_operator.experiment.schedule.asha import rungs
 from epochal_operator.experiment.trial import Rung, Trial, parse_finite, rank_trials
@@ -23,7 +23,7 @@ RUNG = Rung(1, 0.5, "uid-0-0", 60)
         ([started(0), finished(0, "0.5")], Trial(0, {}, 0, (RUNG,), "Paused")),
         ([started(0), finished(0, "0.5", is_last=True)], Trial(0, {}, 0, (RUNG,), "Complete")),
         ([finished(0, "0.5"), started(0, 1)], Trial(0, {}, 0, (RUNG,), "Running", uids=("uid-0-1",))),
-        ([finished(0, "0.5"), Dropped(0)], Trial(0, {}, 0, (RUNG,), "Paused", dropped=True)),
+        ([finished(0, "0.5"), CheckpointsUnneeded(0)], Trial(0, {}, 0, (RUNG,), "Paused", dropped=True)),
         ([started(0), diverged(0)], Trial(0, {}, 0, (), "Diverged", uids=("uid-0-0",), reason="NonFiniteLoss")),
         ([started(0), failed(0)], Trial(0, {}, 0, (), "Failed", uids=("uid-0-0",), reason="OutOfMemory")),
         ([finished(0, "0.5"), started(0, 1), failed(0, 1)],

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from epochal_api.experiment.report import decode
 from epochal_api.trainingjob.spec import parse
-from epochal_operator.experiment.ledger.encoding import MAX_TEXT as MAX_LEDGER
+from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES as MAX_LEDGER
 from epochal_operator.experiment.ledger.encoding import encode as ledger_text
-from epochal_operator.experiment.ledger.events import Dropped, Event, Finished
+from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Event, Finished
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.report.content import best_job, build_report, encode_bounded, unneeded_checkpoints
 from epochal_operator.experiment.trial import rank_trials
@@ -53,11 +53,11 @@ BEST: tuple[Event, ...] = (created(9), started(9), finished(9, "0.99"))
         ([created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)], ["uid-1-0"]),
         ([created(1), started(1, uid="lost"), started(1), finished(1, "0.5")], ["lost"]),
         ([created(1), started(1), finished(1, "0.5"), started(1, 1, uid="lost"), started(1, 1)], []),
-        ([created(1), started(1), finished(1, "0.5"), Dropped(1)], ["uid-1-0"]),
+        ([created(1), started(1), finished(1, "0.5"), CheckpointsUnneeded(1)], ["uid-1-0"]),
         ([created(1), started(1), failed(1)], []),
-        ([created(1), started(1), failed(1), Dropped(1)], ["uid-1-0"]),
+        ([created(1), started(1), failed(1), CheckpointsUnneeded(1)], ["uid-1-0"]),
         (
-            [created(1), started(1), finished(1, "0.5"), started(1, 1), diverged(1, 1), Dropped(1)],
+            [created(1), started(1), finished(1, "0.5"), started(1, 1), diverged(1, 1), CheckpointsUnneeded(1)],
             ["uid-1-0", "uid-1-1"],
         ),
         ([created(1), failed(1, reason="Rejected")], []),
@@ -76,7 +76,7 @@ def test_a_rung_is_needed_until_the_next_rung_finishes() -> None:
 
 def test_the_best_trial_keeps_its_last_rung_after_a_drop() -> None:
     events: list[Event] = [created(1), started(1), finished(1, "0.5"), started(1, 1), finished(1, "0.6", 1)]
-    assert gone(*events, Dropped(1)) == {1: ["uid-1-0"]}
+    assert gone(*events, CheckpointsUnneeded(1)) == {1: ["uid-1-0"]}
 
 
 def reported(events: list[Event], **changes: Any) -> Any:
@@ -184,7 +184,7 @@ def test_the_report_of_a_full_ledger_fits_into_128_kib() -> None:
             worth = f"0.{int.from_bytes(digits[20 + rung : 26 + rung]) % 10**10:010}"
             told = Finished(number, rung, 3**rung, worth, uid, digits[40 + rung], is_last=False)
             events += [started(number, rung, uid=uid), told]
-        events += [Dropped(number)] if rungs == 1 else []
+        events += [CheckpointsUnneeded(number)] if rungs == 1 else []
     assert len(ledger_text(events)) > 0.95 * MAX_LEDGER
     text = encode_bounded(reported(events, parameters=searched))
     assert len(text) <= 128 * 1024

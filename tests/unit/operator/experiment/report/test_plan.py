@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_operator.experiment.actions import CreateReport, DeleteReport
-from epochal_operator.experiment.ledger.events import Dropped, Event
+from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Event
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.report.plan import (
@@ -93,8 +93,8 @@ def test_failed_reports_are_retried_with_backoff_for_a_day(age: float, end: floa
 def test_a_search_without_a_best_trial_is_reported_at_the_end() -> None:
     events = [created(0), failed(0), created(1), diverged(1)]
     assert step(events) is None
-    assert step(events, ended=True) == (Dropped(0), Dropped(1))
-    assert step([*events, Dropped(0), Dropped(1)], ended=True) == CreateReport(6)
+    assert step(events, ended=True) == (CheckpointsUnneeded(0), CheckpointsUnneeded(1))
+    assert step([*events, CheckpointsUnneeded(0), CheckpointsUnneeded(1)], ended=True) == CreateReport(6)
     assert step(events, report(4), ended=True, retain="All") is None
     assert step([], ended=True) is None, "no trials to report"
 
@@ -107,8 +107,8 @@ def test_a_terminating_report_job_blocks_the_next() -> None:
 
 def test_trials_are_dropped_before_the_report() -> None:
     ended = [*EVENTS, created(2), failed(2)]
-    assert step(ended) == (Dropped(2),)
-    assert step([*ended, Dropped(2)]) == CreateReport(len(ended) + 1)
+    assert step(ended) == (CheckpointsUnneeded(2),)
+    assert step([*ended, CheckpointsUnneeded(2)]) == CreateReport(len(ended) + 1)
     assert step(ended, retain="All") == CreateReport(len(ended))
 
 
@@ -116,7 +116,7 @@ def test_trials_are_dropped_before_the_report() -> None:
     ("text", "events", "expected"),
     [
         ("0,1", [], [0, 1]),
-        ("0,1,7", [Dropped(0)], [1]),
+        ("0,1,7", [CheckpointsUnneeded(0)], [1]),
         ("", [], []),
         ("1" * 9999 + ",x,1", [], [1]),
     ],
@@ -125,7 +125,7 @@ def test_drop_events_of_the_report_job(text: str, events: list[Event], expected:
     job = report(4)
     job["metadata"]["annotations"]["epochal.dev/given-up"] = text
     found = Observed(NOW, trials=apply_events([*EVENTS, *events]), report=job)
-    assert drop_events_of_report(found) == tuple(map(Dropped, expected))
+    assert drop_events_of_report(found) == tuple(map(CheckpointsUnneeded, expected))
     assert (
         drop_events_of_report(Observed(NOW, trials=apply_events(EVENTS)))
         == drop_events_of_report(Observed(NOW, report=report(4)))
@@ -156,9 +156,9 @@ def test_format_dropped() -> None:
     ],
 )
 def test_drop_events(trials: list[Trial], complete: bool, expected: list[int]) -> None:  # noqa: FBT001
-    assert drop_events(spec(), trials, is_complete=complete) == tuple(map(Dropped, expected))
+    assert drop_events(spec(), trials, is_complete=complete) == tuple(map(CheckpointsUnneeded, expected))
 
 
 def test_a_diverged_trial_is_dropped() -> None:
     events = [*EVENTS, created(2), diverged(2)]
-    assert step(events) == (Dropped(2),)
+    assert step(events) == (CheckpointsUnneeded(2),)

@@ -3,7 +3,15 @@
 from typing import Any
 
 import pytest
-from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Failed, Finished, Started, Warm
+from epochal_operator.experiment.ledger.events import (
+    Created,
+    Diverged,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    WarmStartTrial,
+)
 from epochal_operator.experiment.ledger.trials import apply_events
 from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.request import KnownTrial, Request
@@ -82,14 +90,17 @@ def test_states_of_known_trials(events: list[Event], state: str, values: tuple[t
 
 @pytest.mark.parametrize(("epoch", "state"), [(3, "Stopped"), (9, "Complete"), (20, "Complete")])
 def test_warm_trials_come_first(epoch: int, state: str) -> None:
-    found = asked(created(0, OWN), Warm("coarse", 5, OTHER, "0.75", epoch))
+    found = asked(created(0, OWN), WarmStartTrial("coarse", 5, OTHER, "0.75", epoch))
     warm = {"parameters": OTHER, "state": state, "values": ((epoch, 0.75),), "is_warm": True}
     assert found.known_trials[0] == KnownTrial.model_validate(warm)
     assert [one.is_warm for one in found.known_trials] == [True, False]
 
 
 def test_warm_trials_without_a_number_are_ignored() -> None:
-    assert asked(Warm("coarse", 5, OTHER, "nan", 9), Warm("coarse", 6, OTHER, "", 9)).known_trials == ()
+    assert (
+        asked(WarmStartTrial("coarse", 5, OTHER, "nan", 9), WarmStartTrial("coarse", 6, OTHER, "", 9)).known_trials
+        == ()
+    )
 
 
 @pytest.mark.parametrize(

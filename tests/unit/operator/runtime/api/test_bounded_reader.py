@@ -9,8 +9,8 @@ from typing import Any, Self
 import pytest
 from epochal_operator.runtime.api import json_spans as module
 from epochal_operator.runtime.api.bounded_reader import (
-    FOLDED_BYTES,
-    UNREAD,
+    RAW_JSON_BYTES,
+    SPEC_OMITTED,
     BoundedReader,
     Bounds,
     split_lines,
@@ -112,17 +112,17 @@ def test_a_spec_beyond_the_nesting_limit_is_omitted_and_reported(
     beside = len(opening) > 1 and opening[0] == "["  # a value beside the last level is a level, too
     text = with_value(opening * (levels - beside) + inside + closing * (levels - beside))
     found = read(text)
-    assert found == job(spec={"suspend": True, "workers": 1}) | {UNREAD: found[UNREAD]}
-    assert found[UNREAD].startswith(
+    assert found == job(spec={"suspend": True, "workers": 1}) | {SPEC_OMITTED: found[SPEC_OMITTED]}
+    assert found[SPEC_OMITTED].startswith(
         f"spec.network: must be nested at most {BOUNDS.part_levels} levels deep within spec"
     )
-    assert int(found[UNREAD].split()[-1]) == levels + 4
+    assert int(found[SPEC_OMITTED].split()[-1]) == levels + 4
 
 
 async def test_other_objects_of_a_list_are_read() -> None:
     bad, good = with_value(nested(9_900)).decode(), job()
     of_list = read(f'{{"metadata":{{"resourceVersion":"9"}},"items":[{bad},{json.dumps(good)}]}}'.encode())
-    assert [UNREAD in one for one in of_list["items"]] == [True, False]
+    assert [SPEC_OMITTED in one for one in of_list["items"]] == [True, False]
     assert of_list["items"][1] == good
     assert of_list["metadata"] == {"resourceVersion": "9"}
     line = json.loads(await watched(f'{{"type":"ADDED","object":{bad}}}'.encode()))
@@ -135,7 +135,7 @@ def test_large_or_deep_metadata_is_omitted_without_a_fault() -> None:
     metadata = METADATA | {"labels": labels, "managedFields": "@@", "ownerReferences": [{"uid": FILLING}]}
     found = read(with_value("1", metadata=metadata).replace(b'"@@"', nested(9_900).encode()))
     assert found["metadata"] == METADATA | {"labels": {"epochal.dev/trainingjob": "digits"}}
-    assert UNREAD not in found
+    assert SPEC_OMITTED not in found
 
 
 def condition(kind: str, message: str = "") -> dict[str, Any]:
@@ -167,7 +167,7 @@ def test_deep_values_are_tokenized_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "_TOKEN", Token())
     bad, good = with_value("[" * 150 + "]" * 150), with_value("[" + ",".join(["[]"] * 60_000) + "]")
     found = read(b'{"metadata":{"resourceVersion":"9"},"items":[' + bad + b"," + good + b"]}")
-    assert [one[UNREAD].split(":")[0] for one in found["items"]] == ["spec.network", "spec"]
+    assert [one[SPEC_OMITTED].split(":")[0] for one in found["items"]] == ["spec.network", "spec"]
     assert len(seen) == len(set(seen)) < 400
 
 
@@ -189,7 +189,7 @@ def test_a_spec_beyond_the_bounds_is_not_parsed(kind: str) -> None:
         found = read(line)
     assert memory.peak < 3 * len(text), "one or two copies of the text; as values it takes 20 times its size"
     assert found["object"]["spec"] == {"suspend": True, "workers": 1}
-    fault = found["object"][UNREAD]
+    fault = found["object"][SPEC_OMITTED]
     assert fault.startswith(f"spec: must fit in {BOUNDS.part_bytes} bytes as JSON, found ")
     assert fault.endswith(": use fewer layers")
 
@@ -256,7 +256,7 @@ async def test_the_object_of_a_large_watch_line_is_kept_as_text() -> None:
     line = await watched(encoded({"type": "MODIFIED", "object": one}))
     with Memory() as memory:
         found = json.loads(line)
-    assert memory.kept < len(line) + FOLDED_BYTES
+    assert memory.kept < len(line) + RAW_JSON_BYTES
     assert found["type"] == "MODIFIED"
     assert found["object"]["metadata"] == {name: text for name, text in METADATA.items() if name != "generation"}
     assert found["object"]["kind"] == "TrainingJob"

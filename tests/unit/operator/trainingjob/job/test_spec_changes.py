@@ -8,8 +8,8 @@ from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.actions import ApplyStatus, DeleteChild, EmitEvent, PatchChild
 from epochal_operator.runtime.conditions import get_condition, is_true
 from epochal_operator.trainingjob.job.observed import Observed
-from epochal_operator.trainingjob.plan import plan, refuse
-from epochal_operator.trainingjob.reconcile import make_plan
+from epochal_operator.trainingjob.plan import make_plan, refuse
+from epochal_operator.trainingjob.reconcile import parse_and_plan
 from epochal_operator.trainingjob.status.predicates import is_spec_ignored
 
 from tests.unit.operator.objects import (
@@ -62,13 +62,13 @@ def test_job_that_was_suspended_for_replacement_resumes_if_it_has_run() -> None:
     spec_ignored = seen(child(SUSPENDED), failed(code=143))
     assert applied(CHANGED, spec_ignored, PatchChild).spec == {"suspend": False}
     patched = replace(spec_ignored, child=child())
-    after = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
+    after = applied_status(make_plan(CHANGED, patched, INSTALLATION).actions)
     applied_condition = condition(after, "SpecApplied")
     assert (applied_condition.status, applied_condition.reason) == ("False", "SpecIgnored")
     assert after.start_time is not None
     again = training_job(after, backoffLimit=9, generation=2)
     assert steps(again, patched) == []
-    recreated = applied_status(plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
+    recreated = applied_status(make_plan(again, seen(child(CHANGED), running()), INSTALLATION).actions)
     assert is_true(recreated.conditions, "SpecApplied")
 
 
@@ -77,7 +77,7 @@ def test_pod_that_ended_before_its_container_has_not_run() -> None:
     gives_way = seen(child(SUSPENDED), never_ran())
     assert steps(CHANGED, gives_way) == [DeleteChild]
     evicted = seen(child(), never_ran())
-    assert applied_status(plan(training_job(), evicted, INSTALLATION).actions).start_time is None
+    assert applied_status(make_plan(training_job(), evicted, INSTALLATION).actions).start_time is None
 
 
 def test_deleted_pods_that_never_ran_do_not_count_as_a_start() -> None:
@@ -88,13 +88,13 @@ def test_deleted_pods_that_never_ran_do_not_count_as_a_start() -> None:
         seen(child(SUSPENDED), never_ran()),
         seen(child(SUSPENDED, failed=1)),
     ):
-        actions = plan(training_job(status, suspend=True), observed, INSTALLATION).actions
+        actions = make_plan(training_job(status, suspend=True), observed, INSTALLATION).actions
         status = applied_status(actions) if actions else status
         assert status.start_time is None
     gone = seen(child(SUSPENDED, failed=1))
     assert steps(training_job(status, suspend=True, backoffLimit=9, generation=2), gone) == [DeleteChild]
     another = seen(child(SUSPENDED, uid="another", failed=1))
-    ran = applied_status(plan(training_job(status, suspend=True), another, INSTALLATION).actions)
+    ran = applied_status(make_plan(training_job(status, suspend=True), another, INSTALLATION).actions)
     assert (ran.start_time, ran.unstarted) == (at(0), None)
     refused = applied_status(refuse(CHANGED.metadata, status, "no", seen(child(SUSPENDED), pod())).actions)
     assert refused.unstarted == status.unstarted
@@ -103,9 +103,9 @@ def test_deleted_pods_that_never_ran_do_not_count_as_a_start() -> None:
 def test_lost_spec_blocks_the_job() -> None:
     """A change of the spec came too late, and then a user or a queue deleted the Job."""
     patched = seen(child(), running())
-    before = applied_status(plan(CHANGED, patched, INSTALLATION).actions)
+    before = applied_status(make_plan(CHANGED, patched, INSTALLATION).actions)
     assert condition(before, "SpecApplied").status == "False"
-    after = applied_status(plan(training_job(before, backoffLimit=9, generation=2), seen(), INSTALLATION).actions)
+    after = applied_status(make_plan(training_job(before, backoffLimit=9, generation=2), seen(), INSTALLATION).actions)
     ready, still = (get_condition(after.conditions, kind) for kind in ("Ready", "SpecApplied"))
     assert ready is not None
     assert (ready.status, ready.reason, required(still).status) == ("False", "SpecLost", "False")
@@ -132,18 +132,18 @@ def test_late_change_to_an_invalid_spec_is_ignored(
     graph = {"input": {"shape": [1]}, "layers": [{"layer": "Dense", "inputs": ["nowhere"]}]}
     broken = document(before.dump(), generation=generation, network=graph)
     started = seen(child(startTime=at(-60)), running())
-    actions = make_plan(broken, started, INSTALLATION).actions
+    actions = parse_and_plan(broken, started, INSTALLATION).actions
     after = applied_status(actions)
     assert (after.state, is_spec_ignored(after)) == ("Running", ignored)
     assert ("SpecIgnored" in [one.event.reason for one in actions if isinstance(one, EmitEvent)]) is ignored
     again = broken | {"status": after.dump()}
-    assert make_plan(again, started, INSTALLATION).actions == ()
-    ready = condition(applied_status(make_plan(again, seen(), INSTALLATION).actions))
+    assert parse_and_plan(again, started, INSTALLATION).actions == ()
+    ready = condition(applied_status(parse_and_plan(again, seen(), INSTALLATION).actions))
     assert ready.reason == ("SpecLost" if ignored else "InvalidSpec")
 
 
 def test_replacement_names_the_pod_that_it_waits_for() -> None:
-    after = applied_status(plan(CHANGED, seen(child(SUSPENDED), deleting(pod(), 60)), INSTALLATION).actions)
+    after = applied_status(make_plan(CHANGED, seen(child(SUSPENDED), deleting(pod(), 60)), INSTALLATION).actions)
     ready = condition(after)
     assert (after.state, ready.status, ready.reason) == ("Queued", "False", "Creating")
     assert "Recreating the Job with the current spec" in ready.message
@@ -152,12 +152,12 @@ def test_replacement_names_the_pod_that_it_waits_for() -> None:
 
 def test_changed_installation_is_no_spec_change() -> None:
     other = replace(INSTALLATION, trainer_image="epochal-trainer:next")
-    found = plan(training_job(generation=2), seen(child(SUSPENDED)), other)
+    found = make_plan(training_job(generation=2), seen(child(SUSPENDED)), other)
     assert [type(one) for one in found.actions] == [DeleteChild]
-    after = applied_status(plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
+    after = applied_status(make_plan(training_job(STARTED, generation=2), seen(child(), running()), other).actions)
     assert get_condition(after.conditions, "SpecApplied") is None
     for generation in (1, 2):
-        waits = plan(training_job(generation=generation), seen(child(startTime=at(-60)), pod(node=None)), other)
+        waits = make_plan(training_job(generation=generation), seen(child(startTime=at(-60)), pod(node=None)), other)
         assert [type(one) for one in waits.actions] == [ApplyStatus], "it keeps its place in the scheduler's queue"
 
 
@@ -167,12 +167,12 @@ def test_corrected_image_of_the_installation_replaces_a_stuck_job(word: str) -> 
     stuck = seen(child(startTime=at(-60)), waits(word))
     known = Status.model_validate({"unstarted": {"jobUid": "job-uid", "pods": ["uid-of-digits-1"]}})
     ended = seen(child(SUSPENDED, failed=1))
-    assert [type(one) for one in plan(training_job(), stuck, corrected).actions] == [PatchChild]
-    assert [type(one) for one in plan(training_job(known), ended, corrected).actions] == [DeleteChild]
+    assert [type(one) for one in make_plan(training_job(), stuck, corrected).actions] == [PatchChild]
+    assert [type(one) for one in make_plan(training_job(known), ended, corrected).actions] == [DeleteChild]
     assert steps(training_job(), stuck) == [EmitEvent, ApplyStatus]
     own = training_job(image="example.com/mine:1")
     stuck_too = seen(child(own, startTime=at(-60)), waits(word))
-    assert [type(one) for one in plan(own, stuck_too, corrected).actions] == [EmitEvent, ApplyStatus]
+    assert [type(one) for one in make_plan(own, stuck_too, corrected).actions] == [EmitEvent, ApplyStatus]
 
 
 def test_event_of_a_spec_change() -> None:
@@ -192,6 +192,6 @@ def test_job_of_an_invalid_spec_that_started_without_an_operator_stays() -> None
 def test_late_change_has_one_event(limit: int, reasons: list[str]) -> None:
     observed = seen(child(startTime=at(-60)), running())
     job = training_job(backoffLimit=limit, generation=2)
-    actions = plan(job, observed, INSTALLATION).actions
+    actions = make_plan(job, observed, INSTALLATION).actions
     assert [one.event.reason for one in actions if isinstance(one, EmitEvent)] == reasons
     assert steps(training_job(applied_status(actions), backoffLimit=limit, generation=2), observed) == []

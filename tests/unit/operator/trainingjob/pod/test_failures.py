@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from epochal_api.pod import LEAST_MEMORY
+from epochal_api.pod import MIN_MEMORY_BYTES
 from epochal_operator.trainingjob.pod.failures import (
     is_crash,
     is_last_pod,
@@ -128,7 +128,7 @@ def test_end_of_the_log_has_no_control_characters() -> None:
 
 def test_complete_job() -> None:
     end = required(job_end(child(conditions=[true("Complete", since=-5)], completionTime=at(-6)), (succeeded(),)))
-    assert (end.kind, end.cause.reason, end.time) == ("Complete", "Completed", at(-6))
+    assert (end.type_, end.cause.reason, end.time) == ("Complete", "Completed", at(-6))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_failed_job(reason: str, pods: tuple[Any, ...], expected: tuple[str, str
         failed=len(pods),
     )
     end = required(job_end(job, pods))
-    assert (end.kind, end.time) == ("Failed", at(-4))
+    assert (end.type_, end.time) == ("Failed", at(-4))
     assert end.cause.reason == expected[0]
     assert expected[1] in end.cause.message
 
@@ -258,7 +258,7 @@ def test_message_of_out_of_memory() -> None:
 
 
 def test_out_of_memory_at_the_start_names_the_minimum() -> None:
-    least = f"A trainer needs {LEAST_MEMORY // 2**20} MiB before it reads any data."
+    least = f"A trainer needs {MIN_MEMORY_BYTES // 2**20} MiB before it reads any data."
     for one, says in ((failed(code=137, reason="OOMKilled"), True), (killed(reason="OOMKilled", place=None), False)):
         assert required(pod_failure(one)).message.endswith(least) == says
 

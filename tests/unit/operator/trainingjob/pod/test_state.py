@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from epochal_operator.pods.diagnosis import alive, sort_by_age
+from epochal_operator.pods.diagnosis import may_run, sort_by_age
 from epochal_operator.trainingjob.pod.state import (
     LOST_SECONDS,
     STUCK_SECONDS,
@@ -15,7 +15,7 @@ from epochal_operator.trainingjob.pod.state import (
     stuck_at,
     waiting_cause,
 )
-from epochal_operator.trainingjob.reasons import Foreign, Reason, StatusCause
+from epochal_operator.trainingjob.reasons import ExternalReason, Reason, StatusCause
 
 from tests.unit.operator.objects import (
     NOW,
@@ -61,7 +61,7 @@ def held(reason: str, message: str) -> dict[str, Any]:
         ),
         (
             waits("ErrImageNeverPull", "not there"),
-            StatusCause(Foreign("ErrImageNeverPull"), "The trainer cannot start: not there"),
+            StatusCause(ExternalReason("ErrImageNeverPull"), "The trainer cannot start: not there"),
         ),
         (
             held("SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates"),
@@ -73,7 +73,7 @@ def held(reason: str, message: str) -> dict[str, Any]:
         ),
         (
             held("SchedulerError", "no such plugin"),
-            StatusCause(Foreign("SchedulerError"), "The pod cannot be scheduled: no such plugin"),
+            StatusCause(ExternalReason("SchedulerError"), "The pod cannot be scheduled: no such plugin"),
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_missing_image_is_named() -> None:
     ],
 )
 def test_alive_and_started(pod: dict[str, Any], lives: bool, started: bool) -> None:  # noqa: FBT001
-    assert (alive(pod), has_started(pod)) == (lives, started)
+    assert (may_run(pod), has_started(pod)) == (lives, started)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_delay_grows_with_the_number_of_trainers(trainers: int, seconds: float) 
     taken, refused, delay = 0, 0, 0.0
     while reports[0][0] < end:
         clock.now, number = heapq.heappop(reports)
-        delay = budget.next_delay()
+        delay = budget.reserve_slot()
         accepted = budget.take(news=False)
         if clock.now > end / 2:
             taken, refused = taken + accepted, refused + (not accepted)

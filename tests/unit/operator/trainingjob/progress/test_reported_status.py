@@ -23,8 +23,8 @@ from epochal_operator.trainingjob.progress.reported_status import (
     reported_status,
 )
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
+from epochal_operator.trainingjob.status.status import derive_status as status_of
 from epochal_operator.trainingjob.status.status import refused_status
-from epochal_operator.trainingjob.status.status import status as status_of
 from hypothesis import given
 from hypothesis import strategies as st
 

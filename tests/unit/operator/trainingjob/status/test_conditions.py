@@ -8,7 +8,7 @@ from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.progress.reported_status import reported_status
-from epochal_operator.trainingjob.status.status import status, with_exported_condition
+from epochal_operator.trainingjob.status.status import derive_status, with_exported_condition
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -56,22 +56,22 @@ NOT_ASKED = "The trainer that waited for the storage no longer runs."
     ],
 )
 def test_storage_available(job: TrainingJob, observed: Observed, expected: Any) -> None:
-    found = get_condition(status(job, observed).conditions, "StorageAvailable")
+    found = get_condition(derive_status(job, observed).conditions, "StorageAvailable")
     assert (found and (found.status, found.reason, found.message)) == expected
 
 
 def test_storage_is_available_once_the_trainer_continues() -> None:
-    waited = status(WAITS, seen(child(), running()))
+    waited = derive_status(WAITS, seen(child(), running()))
     for reported in (reported_status(report(sequence=6), NOW), ReportedStatus()):
         whole = Status(**dict(waited) | dict(reported))
-        found = condition(status(training_job(whole), seen(child(), running())), "StorageAvailable")
+        found = condition(derive_status(training_job(whole), seen(child(), running())), "StorageAvailable")
         assert (found.status, found.reason) == ("True", "Available")
 
 
 def after(reported: ReportedStatus, was: Status, *pods: Any, of: Any = None) -> tuple[str, str]:
     """Returns the status and reason of StorageAvailable after a report."""
     job = training_job(Status(**dict(was) | dict(reported)))
-    found = condition(status(job, seen(of or child(), *pods)), "StorageAvailable")
+    found = condition(derive_status(job, seen(of or child(), *pods)), "StorageAvailable")
     return found.status, found.reason
 
 
@@ -80,24 +80,24 @@ CONTINUES = reported_status(report(sequence=6), NOW)
 
 
 def test_end_of_a_waiting_trainer_does_not_mean_available_storage() -> None:
-    waited = status(WAITS, seen(child(), running()))
+    waited = derive_status(WAITS, seen(child(), running()))
     assert after(CONTINUES, waited, failed()) == ("Unknown", "NotAsked")
     assert after(CONTINUES, waited, GAVE_UP) == ("False", "EndpointUnreachable")
     assert after(CONTINUES, waited, GAVE_UP, of=FAILED) == ("False", "EndpointUnreachable")
 
 
 def test_storage_stays_available_after_the_end_of_the_trainer() -> None:
-    waited = status(WAITS, seen(child(), running()))
-    answered = status(training_job(Status(**dict(waited) | dict(CONTINUES))), seen(child(), running()))
+    waited = derive_status(WAITS, seen(child(), running()))
+    answered = derive_status(training_job(Status(**dict(waited) | dict(CONTINUES))), seen(child(), running()))
     assert after(CONTINUES, answered, failed()) == ("True", "Available")
 
 
 def test_transition_time_is_kept() -> None:
-    first = status(training_job(), seen(child(), pod()))
+    first = derive_status(training_job(), seen(child(), pod()))
     later = Observed(NOW.replace(hour=13), child(), (running(),))
-    second = status(training_job(first), later)
+    second = derive_status(training_job(first), later)
     assert {one.last_transition_time for one in required(second.conditions)} == {at(0)}
-    third = status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
+    third = derive_status(training_job(second), Observed(NOW.replace(hour=14), FAILED, (failed(),)))
     changed = {one.type for one in third.conditions or [] if one.last_transition_time != at(0)}
     assert changed == {"Ready", "Stalled", "Failed", "Finished"}
 
@@ -111,7 +111,7 @@ def test_transition_time_is_kept() -> None:
     ],
 )
 def test_finished_condition(observed: Observed, expected: tuple[str, str, str]) -> None:
-    found = condition(status(training_job(), observed), "Finished")
+    found = condition(derive_status(training_job(), observed), "Finished")
     assert (found.status, found.reason, found.message) == expected
 
 
@@ -129,7 +129,7 @@ ARTIFACTS = {"uri": "s3://results/x/"}
 )
 def test_exported_condition(export: Any, expected: Any) -> None:
     figures = reported_status(report(artifacts=ARTIFACTS, export=export), NOW)
-    before = status(training_job(), seen(COMPLETE, succeeded()))
+    before = derive_status(training_job(), seen(COMPLETE, succeeded()))
     after = with_exported_condition(1, Status(), before, NOW, figures)
     found = get_condition(after.conditions, "Exported")
     assert (found and (found.status, found.reason, found.message)) == expected

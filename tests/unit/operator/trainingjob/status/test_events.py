@@ -8,7 +8,7 @@ from epochal_api.trainingjob.status import ReportedStatus, Status
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.events import events, plain_http_events
-from epochal_operator.trainingjob.status.status import refused_status, status, with_exported_condition
+from epochal_operator.trainingjob.status.status import derive_status, refused_status, with_exported_condition
 
 from tests.unit.operator.objects import (
     NOW,
@@ -129,9 +129,9 @@ FAILED = (
     ],
 )
 def test_events_of_transitions(before: Any, after: Any, expected: list[tuple[str, str]]) -> None:
-    was = status(*before) if before else Status()
+    was = derive_status(*before) if before else Status()
     job, observed = after
-    now = status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
+    now = derive_status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
     found = list(events(METADATA, was, now, observed, ReportedStatus()))
     assert [(one.type, one.reason) for one in found] == expected
 
@@ -158,8 +158,8 @@ QUEUED_JOB = child(training_job(scheduling={"queueName": "gpus"}), startTime=at(
 )
 def test_resume_before_the_end_of_the_pod_is_no_restart(observed: Any, expected: list[str]) -> None:
     reported = reported_status(report(), NOW - timedelta(seconds=30))
-    was = status(training_job(reported), STOPPING[1])
-    now = status(training_job(Status(**dict(was) | dict(reported))), observed)
+    was = derive_status(training_job(reported), STOPPING[1])
+    now = derive_status(training_job(Status(**dict(was) | dict(reported))), observed)
     found = list(events(METADATA, Status(**dict(was) | dict(reported)), now, observed, reported))
     assert [one.reason for one in found] == expected
 
@@ -167,8 +167,8 @@ def test_resume_before_the_end_of_the_pod_is_no_restart(observed: Any, expected:
 def test_crash_has_one_event() -> None:
     keys = set()
     for observed in (CRASHED[1], AGAIN[1]):
-        before = status(*RUNNING)
-        now = status(training_job(before), observed)
+        before = derive_status(*RUNNING)
+        now = derive_status(training_job(before), observed)
         (event,) = [one for one in events(METADATA, before, now, observed, ReportedStatus()) if one.type == "Warning"]
         assert "boom" in event.note
         keys.add((event.reason, event.key))
@@ -176,8 +176,8 @@ def test_crash_has_one_event() -> None:
 
 
 def test_deleted_pod_has_an_event_with_its_last_state() -> None:
-    before = status(*STOPPING)
-    now = status(training_job(before), VANISHED[1])
+    before = derive_status(*STOPPING)
+    now = derive_status(training_job(before), VANISHED[1])
     (event,) = events(METADATA, before, now, VANISHED[1], ReportedStatus())
     assert event.note.startswith(
         "Its pod was deleted, another pod follows. Its last state: The pod a is terminating (Ev"
@@ -199,8 +199,8 @@ def test_refused_spec_has_an_event_for_each_generation() -> None:
 @pytest.mark.parametrize("word", ["Queued", "Started", "Suspended"])
 def test_failure_is_a_warning_for_any_reason(word: str) -> None:
     observed = seen(child(conditions=[true("Failed", "PodFailurePolicy")]), failed("a", 64, termination(word, "no")))
-    now = status(training_job(status(*RUNNING)), observed)
-    (event,) = events(METADATA, status(*RUNNING), now, observed, ReportedStatus())
+    now = derive_status(training_job(derive_status(*RUNNING)), observed)
+    (event,) = events(METADATA, derive_status(*RUNNING), now, observed, ReportedStatus())
     assert (event.type, event.reason) == ("Warning", word)
 
 
@@ -252,7 +252,7 @@ def test_storage_outage_has_one_event(
     before: ReportedStatus | None, figures: ReportedStatus, observed: Any, expected: list[tuple[str, str, str]]
 ) -> None:
     def after(was: Status, reported: ReportedStatus, observed: Any) -> Status:
-        return status(training_job(Status(**dict(was) | dict(reported))), observed)
+        return derive_status(training_job(Status(**dict(was) | dict(reported))), observed)
 
     was = after(Status(), before or ReportedStatus(), RUNNING[1])
     found = list(events(METADATA, was, after(was, figures, observed), observed, figures))
@@ -280,8 +280,8 @@ def warning(*warnings: dict[str, str]) -> ReportedStatus:
 def test_warning_has_one_event(
     told: list[str] | None, figures: ReportedStatus, warned: list[str] | None, expected: list[dict[str, str]]
 ) -> None:
-    was = status(*RUNNING).model_copy(update={"warned": told})
-    now = status(training_job(was), RUNNING[1]).model_copy(update={"warned": warned})
+    was = derive_status(*RUNNING).model_copy(update={"warned": told})
+    now = derive_status(training_job(was), RUNNING[1]).model_copy(update={"warned": warned})
     found = list(events(METADATA, was, now, RUNNING[1], figures))
     assert [(one.type, one.reason, one.note) for one in found] == [
         ("Warning", one["reason"], one["message"]) for one in expected
@@ -291,7 +291,7 @@ def test_warning_has_one_event(
 def test_warning_has_its_own_key() -> None:
     job, observed = COMPLETE
     figures = warning({"reason": "Completed", "message": "not really"})
-    now = status(job, observed).model_copy(update={"warned": ["Completed"]})
+    now = derive_status(job, observed).model_copy(update={"warned": ["Completed"]})
     event = {(one.reason, one.key) for one in events(METADATA, Status(), now, observed, figures)}
     assert len(event) == 2
 
@@ -300,7 +300,7 @@ def test_completion_event() -> None:
     job, observed = COMPLETE
     artifacts = {"uri": "s3://results/x/", "model": "s3://results/x/model.keras"}
     figures = reported_status(report(epoch=10, artifacts=artifacts), NOW)
-    (event,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    (event,) = events(METADATA, Status(), derive_status(job, observed), observed, figures)
     assert event.note == "Trained 10 epochs in 1m, val_loss 0.0436. The model: s3://results/x/model.keras"
 
 
@@ -315,7 +315,7 @@ def test_completion_event_of_an_early_end(changes: dict[str, int], reason: str, 
     observed = COMPLETE[1]
     figures = reported_status(report(stage="Done", epoch=4, step=0, **changes), NOW)
     before = Status(**dict(figures))
-    (event,) = events(METADATA, before, status(training_job(before), observed), observed, figures)
+    (event,) = events(METADATA, before, derive_status(training_job(before), observed), observed, figures)
     assert (event.type, event.reason) == ("Normal", reason)
     assert event.note.startswith("Trained 4 of 10 epochs in 1m, ")
     assert f"early because of {field}, val_loss 0.0436" in event.note
@@ -358,7 +358,7 @@ def test_completion_event_describes_the_models(
     figures = reported_status(
         report(**{"epoch": 10, "artifacts": artifacts, "models": models, "best": best} | changes), NOW
     )
-    (event,) = events(METADATA, Status(), status(job, observed), observed, figures)
+    (event,) = events(METADATA, Status(), derive_status(job, observed), observed, figures)
     assert event.note.startswith(f"Trained 10 epochs in 1m. {said}")
     assert event.note.endswith(". Results: s3://results/x/")
 
@@ -366,7 +366,7 @@ def test_completion_event_describes_the_models(
 def test_failed_export_has_one_event() -> None:
     job, observed = COMPLETE
     figures = reported_status(report(artifacts=ARTIFACTS, export=NOT_EXPORTABLE), NOW)
-    after = with_exported_condition(1, Status(), status(job, observed), NOW, figures)
+    after = with_exported_condition(1, Status(), derive_status(job, observed), NOW, figures)
     first, second = events(METADATA, Status(), after, observed, figures)
     assert (first.type, first.reason, first.note) == ("Warning", "NotExportable", "the layer 'hashing_0'")
     assert second.reason == "Completed"
@@ -376,7 +376,7 @@ def test_failed_export_has_one_event() -> None:
 def test_export_has_no_event() -> None:
     job, observed = COMPLETE
     figures = reported_status(report(artifacts=ARTIFACTS, export={"reason": "Exported"}), NOW)
-    after = with_exported_condition(1, Status(), status(job, observed), NOW, figures)
+    after = with_exported_condition(1, Status(), derive_status(job, observed), NOW, figures)
     assert [one.reason for one in events(METADATA, Status(), after, observed, figures)] == ["Completed"]
 
 
@@ -385,11 +385,11 @@ NOT_EXPORTABLE = {"reason": "NotExportable", "message": "the layer 'hashing_0'"}
 
 
 def test_plain_http_event() -> None:
-    queued, nothing = status(*QUEUED), status(*NOTHING)
+    queued, nothing = derive_status(*QUEUED), derive_status(*NOTHING)
     (one,) = plain_http_events(nothing, queued, "http://minio:9000")
     assert (one.type, one.reason) == ("Warning", "PlainHTTP")
     assert one.note.startswith("spec.storage.endpoint: http://minio:9000 is not https")
     assert plain_http_events(Status(), nothing, "http://minio:9000") == [], "it has no Job yet"
-    assert plain_http_events(queued, status(*RUNNING), "http://minio:9000") == [], "the Event already exists"
+    assert plain_http_events(queued, derive_status(*RUNNING), "http://minio:9000") == [], "the Event already exists"
     assert plain_http_events(nothing, queued, "https://minio:9000") == []
     assert plain_http_events(nothing, queued, None) == []

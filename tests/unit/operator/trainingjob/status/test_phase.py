@@ -7,7 +7,7 @@ from epochal_api.trainingjob.spec import TrainingJob
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
-from epochal_operator.trainingjob.status.status import status
+from epochal_operator.trainingjob.status.status import derive_status
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -187,7 +187,7 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
 def test_state_and_conditions(
     job: TrainingJob, observed: Observed, state: str, true_ones: set[str], reason: str
 ) -> None:
-    result = status(job, observed)
+    result = derive_status(job, observed)
     assert result.state == state
     assert [one.type for one in result.conditions or [] if one.type != "StorageAvailable"] == KINDS
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == true_ones
@@ -198,23 +198,23 @@ def test_state_and_conditions(
 def test_stage_of_an_earlier_trainer_is_ignored() -> None:
     job = having_reported(stage="Storing")
     later = pod(phase="Running", running={"startedAt": at(60)})
-    assert status(job, seen(child(), later)).state == "Running"
+    assert derive_status(job, seen(child(), later)).state == "Running"
 
 
 def test_waiting_of_an_earlier_trainer_is_ignored() -> None:
     later = pod(phase="Running", running={"startedAt": at(60)})
-    assert status(LOADS, seen(child(), later)).state == "Running"
+    assert derive_status(LOADS, seen(child(), later)).state == "Running"
 
 
 @pytest.mark.parametrize("word", ["Queued", "Running", "Completed"])
 def test_failed_job_is_not_ready_for_any_reason(word: str) -> None:
-    result = status(training_job(), seen(FAILED, failed(code=64, message=termination(word, "no"))))
+    result = derive_status(training_job(), seen(FAILED, failed(code=64, message=termination(word, "no"))))
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
 
 
 @pytest.mark.parametrize(("before", "state"), [("Storing", "Storing"), ("Waiting", "Waiting"), ("Queued", "Running")])
 def test_failing_job_keeps_its_state(before: str, state: str) -> None:
-    result = status(training_job({"state": before}), seen(child(), failed(code=64)))
+    result = derive_status(training_job({"state": before}), seen(child(), failed(code=64)))
     assert (result.state, condition(result).reason) == (state, "Failing")
 
 
@@ -287,7 +287,7 @@ STARTED_JOB = child(startTime=at(-9))
     ],
 )
 def test_message_of_ready(job: TrainingJob, observed: Observed, reason: str, words: list[str]) -> None:
-    ready = condition(status(job, observed))
+    ready = condition(derive_status(job, observed))
     assert ready.reason == reason
     assert [word for word in words if word not in ready.message] == [], ready.message
 
@@ -301,4 +301,4 @@ def test_message_of_ready(job: TrainingJob, observed: Observed, reason: str, wor
     ],
 )
 def test_message_of_ready_without_advice(job: TrainingJob, observed: Observed, word: str) -> None:
-    assert word not in condition(status(job, observed)).message
+    assert word not in condition(derive_status(job, observed)).message

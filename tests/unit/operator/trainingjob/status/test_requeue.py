@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteSelf
-from epochal_operator.trainingjob.plan import Action, Plan, plan
+from epochal_operator.trainingjob.plan import Action, Plan, make_plan
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.requeue import START_DELAY_SECONDS
-from epochal_operator.trainingjob.status.status import status
+from epochal_operator.trainingjob.status.status import derive_status
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -33,7 +33,7 @@ from tests.unit.operator.objects import (
 from tests.unit.operator.planned import steps
 
 STARTED = {"startTime": at(-60)}
-DONE = status(training_job(), seen(COMPLETE, succeeded()))
+DONE = derive_status(training_job(), seen(COMPLETE, succeeded()))
 SOON = NOW + timedelta(seconds=8)
 
 
@@ -51,11 +51,11 @@ SOON = NOW + timedelta(seconds=8)
 )
 def test_requeue_of_a_blocked_job(reason: Any, seconds: float | None) -> None:
     observed = seen(blocked=StatusCause(Reason(reason), "x"))
-    first = plan(training_job(), observed, INSTALLATION)
+    first = make_plan(training_job(), observed, INSTALLATION)
     assert CreateChild not in [type(action) for action in first.actions]
     assert first.requeue_after == seconds
-    before = status(training_job(), observed)
-    assert plan(training_job(before), observed, INSTALLATION).requeue_after == seconds
+    before = derive_status(training_job(), observed)
+    assert make_plan(training_job(before), observed, INSTALLATION).requeue_after == seconds
 
 
 LACKS_NODE = unscheduled(NO_SUCH_LABELS, -3600)
@@ -89,15 +89,15 @@ LACKS_NODE = unscheduled(NO_SUCH_LABELS, -3600)
     ],
 )
 def test_requeue_of_a_job_without_a_running_pod(job: Any, observed: Any, seconds: float | None) -> None:
-    assert plan(job, observed, INSTALLATION).requeue_after == seconds
+    assert make_plan(job, observed, INSTALLATION).requeue_after == seconds
 
 
 def test_requeue_after_the_correction_backoff() -> None:
     conflict = StatusCause(Reason.FIELD_CONFLICT, "x")
     held = seen(child(), held_until=SOON, blocked=conflict)
-    assert plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
-    before = status(training_job(), held)
-    assert plan(training_job(before), held, INSTALLATION).requeue_after == 8
+    assert make_plan(training_job(suspend=True), held, INSTALLATION).requeue_after == 8
+    before = derive_status(training_job(), held)
+    assert make_plan(training_job(before), held, INSTALLATION).requeue_after == 8
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_requeue_after_the_correction_backoff() -> None:
 )
 def test_ttl_after_finished(ttl: int | None, after: int, expected: list[type[Action]], requeue: float | None) -> None:
     job = training_job(DONE, ttlSecondsAfterFinished=ttl)
-    todo = plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
+    todo = make_plan(job, seen(COMPLETE, succeeded(), now=NOW + timedelta(seconds=after)), INSTALLATION)
     assert [type(action) for action in todo.actions] == expected
     assert todo.requeue_after == requeue
 
@@ -140,7 +140,7 @@ def scheduled(pod: dict[str, Any], age: float) -> dict[str, Any]:
     ("age", "written"), [(0, False), (1, False), (-1, False), (START_DELAY_SECONDS, True), (60, True), (-60, True)]
 )
 def test_first_status_is_delayed_while_the_pod_starts(age: float, written: bool, pods: Any) -> None:  # noqa: FBT001
-    found = plan(training_job(), seen(made(age), *pods), INSTALLATION)
+    found = make_plan(training_job(), seen(made(age), *pods), INSTALLATION)
     assert (ApplyStatus in [type(one) for one in found.actions]) is written
     if not written:
         assert found == Plan(requeue_after=START_DELAY_SECONDS - age)
@@ -160,16 +160,16 @@ def test_first_status_is_delayed_while_the_pod_starts(age: float, written: bool,
     ],
 )
 def test_other_first_status_is_written_at_once(observed: Any) -> None:
-    found = plan(training_job(), observed, INSTALLATION)
+    found = make_plan(training_job(), observed, INSTALLATION)
     assert ApplyStatus in [type(one) for one in found.actions]
 
 
 def test_resume_is_written_at_once() -> None:
     observed, suspended = seen(made(1), pod(node=None)), made(1)
     suspended["spec"]["suspend"] = True
-    before = status(training_job(suspend=True), seen(suspended))
+    before = derive_status(training_job(suspend=True), seen(suspended))
     assert before.state == "Suspended"
-    assert ApplyStatus in [type(one) for one in plan(training_job(before), observed, INSTALLATION).actions]
+    assert ApplyStatus in [type(one) for one in make_plan(training_job(before), observed, INSTALLATION).actions]
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_resume_is_written_at_once() -> None:
     ids=["new pod", "new pod with a node", "old pod", "node found", "running"],
 )
 def test_each_start_step_delays_the_next_status(pod: Any, held: float | None) -> None:
-    queued = status(training_job(), seen(made(60)))
-    found = plan(training_job(queued), seen(made(60), pod), INSTALLATION)
+    queued = derive_status(training_job(), seen(made(60)))
+    found = make_plan(training_job(queued), seen(made(60), pod), INSTALLATION)
     if held is None:
         assert ApplyStatus in [type(action) for action in found.actions]
     else:
@@ -193,6 +193,6 @@ def test_each_start_step_delays_the_next_status(pod: Any, held: float | None) ->
 
 
 def test_changed_spec_is_written_at_once() -> None:
-    queued = status(training_job(), seen(made(60)))
-    found = plan(training_job(queued, generation=2), seen(made(60), pod(age=1)), INSTALLATION)
+    queued = derive_status(training_job(), seen(made(60)))
+    found = make_plan(training_job(queued, generation=2), seen(made(60), pod(age=1)), INSTALLATION)
     assert ApplyStatus in [type(action) for action in found.actions]

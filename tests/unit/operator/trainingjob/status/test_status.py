@@ -7,7 +7,7 @@ from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.status.predicates import is_finished
-from epochal_operator.trainingjob.status.status import leader_fields, refused_status, reported_fields, status
+from epochal_operator.trainingjob.status.status import derive_status, leader_fields, refused_status, reported_fields
 
 from tests.unit.operator.objects import (
     COMPLETE,
@@ -33,10 +33,10 @@ from tests.unit.operator.objects import (
 
 
 def test_completion_time_is_that_of_the_job() -> None:
-    before = status(training_job(), seen(child(startTime=at(-900)), running()))
+    before = derive_status(training_job(), seen(child(startTime=at(-900)), running()))
     late = training_job(activeDeadlineSeconds=60)
     over = child(late, conditions=[true("Failed", "DeadlineExceeded", since=-840)])
-    result = status(training_job(before, activeDeadlineSeconds=60), seen(over))
+    result = derive_status(training_job(before, activeDeadlineSeconds=60), seen(over))
     assert (result.state, result.completion_time) == ("Failed", at(-840))
     end = condition(result, "Failed")
     assert (end.status, end.reason) == ("True", "DeadlineExceeded")
@@ -45,7 +45,7 @@ def test_completion_time_is_that_of_the_job() -> None:
 def test_status_of_a_running_job() -> None:
     limits = {"limits": {"nvidia.com/gpu": 2}}
     job = training_job(generation=4, resources=limits)
-    result = status(job, seen(child(startTime=at(-60)), running()))
+    result = derive_status(job, seen(child(startTime=at(-60)), running()))
     assert (result.observed_generation, result.job_name, result.gpus) == (4, "digits", 2)
     assert (result.start_time, result.completion_time, result.attempt) == (at(-50), None, 1)
     assert {one.observed_generation for one in result.conditions or []} == {4}
@@ -69,11 +69,11 @@ def test_status_of_a_running_job() -> None:
     ],
 )
 def test_start_time(before: Any, observed: Any, start: Any) -> None:
-    assert status(training_job(before), observed).start_time == start
+    assert derive_status(training_job(before), observed).start_time == start
 
 
 def test_first_start_time_is_kept() -> None:
-    result = status(training_job({"startTime": at(-900)}), seen(child(startTime=at(-60)), running()))
+    result = derive_status(training_job({"startTime": at(-900)}), seen(child(startTime=at(-60)), running()))
     assert result.start_time == at(-900)
 
 
@@ -89,20 +89,20 @@ def test_first_start_time_is_kept() -> None:
     ],
 )
 def test_attempt_never_decreases(before: dict[str, Any], pods: tuple[Any, ...], attempt: int | None) -> None:
-    assert status(training_job(before), seen(child(), *pods)).attempt == attempt
+    assert derive_status(training_job(before), seen(child(), *pods)).attempt == attempt
 
 
 @pytest.mark.parametrize("end", [COMPLETE, FAILED])
 @pytest.mark.parametrize("after", [None, child(), child(SUSPENDED)])
 def test_finished_status_is_kept(end: dict[str, Any], after: dict[str, Any] | None) -> None:
-    done = status(training_job(), seen(end, failed()))
-    again = status(training_job(done, generation=1, suspend=True), seen(after, running()))
+    done = derive_status(training_job(), seen(end, failed()))
+    again = derive_status(training_job(done, generation=1, suspend=True), seen(after, running()))
     assert again == done
 
 
 def test_finished_job_observes_new_generations() -> None:
-    done = status(training_job(), seen(COMPLETE, succeeded()))
-    again = status(training_job(done, generation=2, ttlSecondsAfterFinished=5), seen(COMPLETE, succeeded()))
+    done = derive_status(training_job(), seen(COMPLETE, succeeded()))
+    again = derive_status(training_job(done, generation=2, ttlSecondsAfterFinished=5), seen(COMPLETE, succeeded()))
     assert again.observed_generation == 2
     assert {one.observed_generation for one in again.conditions or []} == {2}
     assert again.completion_time == done.completion_time
@@ -110,7 +110,7 @@ def test_finished_job_observes_new_generations() -> None:
 
 def test_failure_reason_is_that_of_the_trainer() -> None:
     words = termination("LabelsOutOfRange", "labels reach 10, the last layer has 10 units")
-    result = status(training_job(), seen(FAILED, failed(code=65, message=words)))
+    result = derive_status(training_job(), seen(FAILED, failed(code=65, message=words)))
     failed_condition = condition(result, "Failed")
     assert failed_condition.reason == "LabelsOutOfRange"
     assert failed_condition.message == "labels reach 10, the last layer has 10 units"
@@ -123,7 +123,7 @@ def test_refused_spec_is_failed_until_it_changes() -> None:
     assert (result.state, result.completion_time) == ("Failed", at(0))
     assert refused_status(job.metadata, result, "spec.network: no", NOW.replace(hour=13)) == result
     assert not is_finished(result)
-    healed = status(training_job(result, generation=4), seen(child()))
+    healed = derive_status(training_job(result, generation=4), seen(child()))
     assert (healed.state, healed.completion_time) == ("Queued", None)
     assert not is_true(healed.conditions, "Failed")
     assert not is_true(healed.conditions, "Finished")
@@ -149,11 +149,13 @@ def test_results_of_the_predecessor_are_kept_while_the_spec_names_it(
 ) -> None:
     """After a late change of the spec, the results of the trained spec stay."""
     job = training_job({"continuedFrom": FIRST}, training=SPEC["training"] | {"continueFrom": source})
-    found = status(job, seen(child(), spec_ignored=spec_ignored)).continued_from
+    found = derive_status(job, seen(child(), spec_ignored=spec_ignored)).continued_from
     assert (found is not None) is kept
 
 
 def test_leader_fields_and_reported_fields_are_disjoint() -> None:
-    whole = Status(**dict(status(training_job(), seen(child(), running()))) | dict(reported_status(report(), NOW)))
+    whole = Status(
+        **dict(derive_status(training_job(), seen(child(), running()))) | dict(reported_status(report(), NOW))
+    )
     assert Status(**dict(leader_fields(whole)) | dict(reported_fields(whole))) == whole
     assert leader_fields(whole).progress is None
