@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -446,4 +447,4 @@ def test_both_folders_or_none(folder: Path) -> None:
 
 
 def test_version() -> None:
-    assert CliRunner().invoke(app, ["version"]).output == "0.1.0\n"
+    assert CliRunner().invoke(app, ["version"]).output == f"{version('epochal-trainer')}\n"

@@ -28,6 +28,8 @@ from tests.unit.operator.objects import INSTALLATION, training_job
 
 Render = Callable[..., Any]
 
+VERSION = yaml.safe_load((ROOT / "charts" / "epochal" / "Chart.yaml").read_text())["appVersion"]
+
 CUSTOM_CA = {"secretRef": {"name": "credentials"}, "caConfigMapRef": {"name": "authority"}}
 
 SERVER_NETWORK: dict[str, Any] = {
@@ -140,8 +142,8 @@ def test_combinations_of_switches_render_one_operator(render: Render, on: tuple[
 
 def test_operator_gets_its_flags(render: Render) -> None:
     assert render().container()["args"] == [
-        "--trainer-image=registry.example.com/epochal-trainer:0.1.0",
-        "--server-image=registry.example.com/epochal-server:0.1.0",
+        f"--trainer-image=registry.example.com/epochal-trainer:{VERSION}",
+        f"--server-image=registry.example.com/epochal-server:{VERSION}",
         "--scratch-limit=256Gi",
         "--tmp-limit=4Gi",
         "--service=epochal.epochal-system.svc",
@@ -189,17 +191,17 @@ OTHERS = {"trainerImage": {"repository": "a.b/d"}, "serverImage": {"repository":
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        ({}, "registry.example.com/epochal-operator:0.1.0"),
+        ({}, f"registry.example.com/epochal-operator:{VERSION}"),
         ({"image": {"tag": "dev"}}, "registry.example.com/epochal-operator:dev"),
         (
             {"image": {"tag": "dev", "digest": f"sha256:{'0' * 64}"}},
             f"registry.example.com/epochal-operator@sha256:{'0' * 64}",
         ),
-        ({"imageRegistry": "localhost", "image": {"repository": "a/b"}}, "localhost/a/b:0.1.0"),
-        ({"imageRegistry": "registry:5000/team/"}, "registry:5000/team/epochal-operator:0.1.0"),
+        ({"imageRegistry": "localhost", "image": {"repository": "a/b"}}, f"localhost/a/b:{VERSION}"),
+        ({"imageRegistry": "registry:5000/team/"}, f"registry:5000/team/epochal-operator:{VERSION}"),
         (
             {"imageRegistry": "", "image": {"repository": "a.b/c"}, **OTHERS},
-            "a.b/c:0.1.0",
+            f"a.b/c:{VERSION}",
         ),
     ],
 )
@@ -505,7 +507,7 @@ def test_operator_policy_names_all_fields_of_server_pods(render: Render, model: 
         written |= {variable["valueFrom"]["secretKeyRef"]["key"] for variable in container["env"]}
     assert {name for name in written if f"'{name}'" not in text} == set()
     assert {key.partition("/")[0] for key in template["metadata"]["annotations"]} == {"epochal.dev"}
-    for image in ("epochal-server:0.1.0", "epochal-trainer:0.1.0"):
+    for image in (f"epochal-server:{VERSION}", f"epochal-trainer:{VERSION}"):
         assert f"'registry.example.com/{image}'" in text
 
 
