@@ -65,7 +65,7 @@ bench-experiments: .venv/synced cluster-up images kwok install ## Measure search
 bench-serving: .venv/synced cluster-up images install $(MNIST) ## Measure servers; writes their part of tests/bench/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.bench.serving $(MNIST)
 
-faults: .venv/synced cluster-up images faketime install ## Break it on purpose; writes tests/faults/RESULTS.md
+faults: .venv/synced cluster-up images faketime released install ## Break it on purpose; writes tests/faults/RESULTS.md
 	$(IN_CLUSTER) $(PYTHON) -m tests.faults; missed=$$?; $(IN_CLUSTER) $(PYTHON) -m tests.faults.serving && exit $$missed
 
 $(MNIST): | .venv/synced
@@ -83,6 +83,9 @@ images: | $(UV) ## Build the images and load them into the local cluster
 
 faketime: images
 	@$(CLUSTER) images faketime
+
+released: images
+	@$(CLUSTER) build-commit $$(cut --delimiter ' ' --fields 2 tests/released) > /dev/null
 
 versitygw: | $(UV)
 	@$(CLUSTER) program-image versitygw > /dev/null
@@ -110,4 +113,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images versitygw kwok install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images released versitygw kwok install shell kubeconfig manifests

@@ -1,8 +1,8 @@
 """An upgrade from the last release to this checkout, and the rollback, while all three kinds run."""
 
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from pathlib import Path
 from epochal_operator.experiment.ledger.encoding import decode
 from epochal_operator.experiment.ledger.events import Finished
 
-from tests.faults import node
 from tests.faults.disturbed_search import Search, learning
 from tests.faults.disturbed_training import Bed, Cost, Training
 from tests.faults.scenario import Outcome, Trial, slug
@@ -23,11 +22,12 @@ from tests.kit.kubectl import get, wait
 ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "tests" / "released"
 """The version and the commit of the last release."""
+COMMITS = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "commits"
+"""The files of commits whose images `tests/cluster build-commit` has built."""
 EPOCHS = 300
 """So many that the training outlasts the upgrade and the rollback."""
 TRIALS = 16
 """So many that the search outlasts them, too."""
-BUILD_SECONDS = 1800
 HELM_SECONDS = 180
 PROGRESS_SECONDS = 150
 
@@ -99,9 +99,8 @@ class Upgrade:
 def _installed(release: Release) -> Iterator[None]:
     """Install a release in place of the checkout, which is installed again in the end."""
     values = json.loads(_helm("get", "values", "epochal", "--output", "json"))
-    # The cluster's network has no package index.
-    build = ("nsenter", "--net=/proc/1/ns/net", sys.executable, "tests/cluster", "build-commit", release.commit)
-    chart = Path(node.in_host(*build, timeout=BUILD_SECONDS).strip().splitlines()[-1]) / "charts" / "epochal"
+    chart = COMMITS / release.commit / "charts" / "epochal"
+    assert chart.exists(), f"the images of {release.version} are missing: make released"
     tags = [f"{image}.tag={release.commit}" for image in ("image", "trainerImage", "serverImage")]
     try:
         _install(chart, *(option for tag in tags for option in ("--set", tag)))
