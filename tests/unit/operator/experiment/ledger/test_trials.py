@@ -109,11 +109,13 @@ def test_applying_events_takes_linear_time(kind: str) -> None:
             events += [finished(0, "0.5", rung, epoch=1) for rung in range(count)]
         else:
             events += [started(0, uid=str(number)) for number in range(count)]
-        best = math.inf
-        for _ in range(5):
-            began = time.thread_time()
-            apply_events(events)
-            best = min(best, time.thread_time() - began)
-        return best
+        began = time.thread_time()
+        apply_events(events)
+        return time.thread_time() - began
 
-    assert seconds(32_000) < 3 * seconds(16_000)
+    small = large = math.inf
+    for _ in range(20):  # Other work on the machine only makes a run longer: compare the best runs.
+        small, large = min(small, seconds(16_000)), min(large, seconds(32_000))
+        if large < 3 * small:
+            return
+    raise AssertionError(f"expected at most 3 times as long at twice the size, found {small} and {large}")
