@@ -1,35 +1,15 @@
 """The chart's life with a job running: upgrade, uninstall, install again. The training never notices."""
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.kit import operator
+from tests.kit.chart import helm, image_option, install
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import get, kubectl, wait
 
 pytestmark = pytest.mark.alone
-
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "charts" / "epochal"
-
-
-def helm(*arguments: str) -> str:
-    command = ["helm", "--namespace", operator.NAMESPACE, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=180).stdout
-
-
-def install(*arguments: str) -> None:
-    values = ["--values", str(ROOT / "tests" / "cluster" / "values.yaml")]
-    helm("upgrade", "--install", "epochal", str(CHART), "--wait", *values, *arguments)
-
-
-def image_option() -> tuple[str, str]:
-    """Returns the option that the chart is installed with, beside its values: which image runs."""
-    values = json.loads(helm("get", "values", "epochal", "--output", "json"))
-    return "--set-json", f"podAnnotations={json.dumps(values.get('podAnnotations', {}))}"
 
 
 def check_labels(namespace: Namespace) -> None:

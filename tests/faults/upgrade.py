@@ -1,8 +1,6 @@
 """An upgrade from the last release to this checkout, and the rollback, while all three kinds run."""
 
-import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from tests.faults.scenario import Outcome, Trial, slug
 from tests.faults.serving.bed import bed as serving_bed
 from tests.faults.serving.scenario import broken_promises
 from tests.kit import operator
+from tests.kit.chart import ROOT, helm, image_option, install
 from tests.kit.kubectl import get, wait
 
-ROOT = Path(__file__).parents[2]
 RELEASED = ROOT / "tests" / "released"
 """The version and the commit of the last release."""
 COMMITS = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "commits"
@@ -28,7 +26,6 @@ EPOCHS = 300
 """So many that the training outlasts the upgrade and the rollback."""
 TRIALS = 16
 """So many that the search outlasts them, too."""
-HELM_SECONDS = 180
 PROGRESS_SECONDS = 150
 
 
@@ -82,7 +79,7 @@ class Upgrade:
             with serving.load() as load:
                 _upgrade_to_checkout()
                 wrong += _stalled(training, search, "helm upgrade")
-                _helm("rollback", "epochal", "--wait")
+                helm("rollback", "epochal", "--wait")
                 wrong += _stalled(training, search, "helm rollback")
             wrong += broken_promises(load.asked)
             if (now := serving.server.started()) != servers:
@@ -98,39 +95,27 @@ class Upgrade:
 @contextmanager
 def _installed(release: Release) -> Iterator[None]:
     """Install a release in place of the checkout, which is installed again in the end."""
-    values = json.loads(_helm("get", "values", "epochal", "--output", "json"))
+    as_before = image_option()
     chart = COMMITS / release.commit / "charts" / "epochal"
     assert chart.exists(), f"the images of {release.version} are missing: make released"
     tags = [f"{image}.tag={release.commit}" for image in ("image", "trainerImage", "serverImage")]
     try:
-        _install(chart, *(option for tag in tags for option in ("--set", tag)))
+        install(*(option for tag in tags for option in ("--set", tag)), chart=chart)
         yield
     finally:
-        _install(ROOT / "charts" / "epochal", "--set-json", f"podAnnotations={json.dumps(values['podAnnotations'])}")
+        install(*as_before)
 
 
 def _upgrade_to_checkout() -> None:
     """Upgrade as a user does: with the chart and the images of the checkout."""
     before = _operator_image()
-    _install(ROOT / "charts" / "epochal")
+    install()
     assert _operator_image() != before, f"helm upgrade left the operator's image {before}"
 
 
 def _operator_image() -> str:
     deployment = get("deployment", "epochal", namespace=operator.NAMESPACE)
     return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
-
-
-def _install(chart: Path, *options: str) -> None:
-    values = str(ROOT / "tests" / "cluster" / "values.yaml")
-    _helm("upgrade", "epochal", str(chart), "--wait", "--values", values, *options)
-
-
-def _helm(*arguments: str) -> str:
-    command = ["helm", "--namespace", operator.NAMESPACE, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=HELM_SECONDS, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
-    return done.stdout
 
 
 def _stalled(training: Training, search: Search, cause: str) -> list[str]:
