@@ -34,17 +34,18 @@ def versions() -> Iterator[tuple[str, str]]:
             yield path, match[2]
 
 
-def python_version(version: str) -> str:
-    """Return a version of the chart as Python writes it: 0.2.0-dev becomes 0.2.0.dev0."""
-    return version.replace("-dev", ".dev0")
+def version_in(path: str, version: str) -> str:
+    """Return a version of the chart as a file writes it: Python's files have 0.2.0.dev0 for 0.2.0-dev."""
+    return version.replace("-dev", ".dev0") if path.endswith((".toml", ".lock")) else version
 
 
 def set_version(version: str) -> None:
     """Write a version into each place."""
     for path, before in patterns():
         file = ROOT / path
-        written = python_version(version) if path.endswith((".toml", ".lock")) else version
-        file.write_text(re.sub(rf"(?m)({before})[0-9][a-z0-9.-]*", rf"\g<1>{written}", file.read_text()))
+        file.write_text(
+            re.sub(rf"(?m)({before})[0-9][a-z0-9.-]*", rf"\g<1>{version_in(path, version)}", file.read_text())
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import set_version
-from scripts.set_version import patterns, python_version, versions
+from scripts.set_version import patterns, version_in, versions
 
 ROOT = Path(__file__).parents[3]
 RELEASED = ROOT / "tests" / "released"
@@ -22,8 +22,7 @@ def test_all_places_have_the_version_of_the_chart() -> None:
     found = list(versions())
     assert {path for path, _ in found} == {path for path, _ in patterns()}
     for path, version in found:
-        expected = python_version(chart) if path.endswith((".toml", ".lock")) else chart
-        assert version == expected, f"{path}: run python scripts/set_version.py {chart}"
+        assert version == version_in(path, chart), f"{path}: run python scripts/set_version.py {chart}"
 
 
 def test_a_new_version_is_written_to_each_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

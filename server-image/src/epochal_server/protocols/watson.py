@@ -120,7 +120,8 @@ def decode_v4(body: bytes, model: Model) -> Request:
     request = json_body.read(body)
     entries = json_body.field(request, "input_data", "input_data", of=list)
     if not entries or not all(isinstance(entry, dict) for entry in entries):
-        found = "a list of other values" if entries else json_body.kind(entries) if entries is None else "an empty list"
+        empty = "null" if entries is None else "an empty list"
+        found = "a list of other values" if entries else empty
         raise Invalid(f'input_data: expected a list of objects with values, found {found}: send [{{"values": […]}}]')
     if len(entries) > MAX_ENTRIES:
         raise Invalid(
