@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 async def resync(kube: Kube, informer: Informer, namespaces: tuple[str, ...]) -> None:
-    """List all objects again into the informer, in some namespaces or in all of them.
+    """List all objects of the namespaces again into the informer; an empty tuple means all namespaces.
 
     Raises:
         ApiError: If a request fails, except in a single namespace that forbids it.
