@@ -78,6 +78,11 @@ class Trial:
         return self.dropped or self.state not in {"Running", "Paused"}
 
 
+def has_value(trials: Iterable[Trial]) -> bool:
+    """Return whether a trial has an objective value."""
+    return any(trial.value is not None for trial in trials)
+
+
 def rank_trials(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:
     """Return the trials with an objective value, the best first; of equal trials, the earlier first."""
     ranked = [
