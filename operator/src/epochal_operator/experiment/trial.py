@@ -19,12 +19,14 @@ class Rung:
     Args:
         epoch: The last epoch of the rung.
         value: The objective value of the trial after the rung; None if it is missing or not finite.
+        value_epoch: The epoch with this value; None if unknown.
     """
 
     epoch: int
     value: float | None
     uid: str
     seconds: int
+    value_epoch: int | None = None
 
 
 @dataclass(frozen=True)

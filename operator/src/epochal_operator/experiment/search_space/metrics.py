@@ -1,4 +1,4 @@
-"""The metrics that trials report, as far as they are known without Keras."""
+"""The metrics that trials report, according to the metrics in the template."""
 
 import re
 from collections.abc import Iterable, Mapping
