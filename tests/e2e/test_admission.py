@@ -149,6 +149,18 @@ FREE = {**RATE, "float": {"min": "1e-4", "max": "1e-1"}}
         ),
         ("wrong", {}, {"parameters": [FREE | {"float": {"min": 0.5, "max": 1}}]}, "must be of type integer,string"),
         ("wrong", {}, {"parameters": [FREE | {"float": {"min": "2", "max": 1}}]}, "min must be at most max"),
+        (
+            "wrong",
+            {},
+            {"parameters": [FREE | {"when": {"parameter": "sort", "values": ["a"]}}]},
+            "when.parameter must be the name of another parameter, found sort in rate",
+        ),
+        (
+            "wrong",
+            {},
+            {"initialTrials": [{"speed": "1"}], "parameters": [FREE]},
+            "names of parameters only, found speed",
+        ),
         ("wrong", {"suspend": True}, {}, "spec.suspend must not be true"),
         ("wrong", {"training__stopAfterEpoch": 2}, {}, "stopAfterEpoch must be at most epochs"),
         ("wrong", {"workers": 2}, {}, 'unknown field "spec.template.spec.workers"'),

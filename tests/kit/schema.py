@@ -9,7 +9,10 @@ from typing import Any
 import cel
 
 Object = dict[str, Any]
-_LIBRARY = {"split": lambda text, separator: text.split(separator)}
+_LIBRARY = {
+    "split": lambda text, separator: text.split(separator),
+    "format": lambda text, values: text % tuple(values),
+}
 """Functions of Kubernetes that are not of CEL itself."""
 
 
@@ -47,11 +50,11 @@ def _part(schema: Object, name: str | None) -> Object:
 
 
 def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
+    names = {"self": value, "oldSelf": old, **_LIBRARY}
     found = [
-        f"{place.lstrip('.')}: {rule['message']}"
+        f"{place.lstrip('.')}: {_message(rule, names)}"
         for rule in schema.get("x-kubernetes-validations", [])
-        if ("oldSelf" not in rule["rule"] or old is not None)
-        and cel.evaluate(rule["rule"], {"self": value, "oldSelf": old, **_LIBRARY}) is not True
+        if ("oldSelf" not in rule["rule"] or old is not None) and cel.evaluate(rule["rule"], names) is not True
     ]
     match value:
         case dict():
@@ -62,3 +65,7 @@ def _complaints(schema: Object, value: Any, old: Any, place: str) -> list[str]:
             for index, part in enumerate(value):
                 found += _complaints(_part(schema, None), part, None, f"{place}[{index}]")
     return found
+
+
+def _message(rule: Object, names: Object) -> Any:
+    return cel.evaluate(rule["messageExpression"], names) if "messageExpression" in rule else rule["message"]

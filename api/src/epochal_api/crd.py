@@ -71,7 +71,7 @@ def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     if "$ref" in node:
         target = definitions[node["$ref"].rsplit("/", 1)[-1]]
         return _resolve({**target, **{key: value for key, value in node.items() if key != "$ref"}}, definitions)
-    if "anyOf" in node and not node.get("x-kubernetes-int-or-string"):
+    if "anyOf" in node:
         (target,) = (option for option in node["anyOf"] if option.get("type") != "null")
         return _resolve({**target, **{key: value for key, value in node.items() if key != "anyOf"}}, definitions)
     return node

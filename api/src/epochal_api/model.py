@@ -79,10 +79,13 @@ class Rule(NamedTuple):
     Args:
         rule: The CEL expression. `self` is the value to which the rule applies.
         message: The expected value, shown to users who violate the rule.
+        found: CEL expressions of the texts that the API server appends to the message, joined by " in "; for one
+            text, the invalid value.
     """
 
     rule: str
     message: str
+    found: tuple[str, ...] = ()
 
     def require(self, *, holds: bool, found: str = "") -> None:
         """Raise ValueError if the rule does not hold, as the API server refuses an object that violates it.
@@ -93,6 +96,16 @@ class Rule(NamedTuple):
         """
         if not holds:
             raise ValueError(f"{self.message}, found {found}" if found else self.message)
+
+
+def _api_rule(rule: Rule) -> dict[str, str]:
+    """Return a rule in the form of a CRD."""
+    keywords = {"rule": rule.rule, "message": rule.message}
+    if rule.found:
+        # `format` costs little; for `+` and `join`, the API server estimates texts of unlimited length, and refuses it.
+        text = f"{rule.message}, found {' in '.join(['%s'] * len(rule.found))}"
+        keywords["messageExpression"] = f"'{text}'.format([{', '.join(rule.found)}])"
+    return keywords
 
 
 def is_one_set(*values: object) -> bool:
@@ -109,7 +122,7 @@ def exactly_one(*fields: str) -> Rule:
 
 def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
     """Return the schema keywords of CEL `rules`, along with any `extra` keywords."""
-    return {CEL: [rule._asdict() for rule in rules], **extra}
+    return {CEL: [_api_rule(rule) for rule in rules], **extra}
 
 
 def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None) -> Any:
@@ -130,13 +143,11 @@ def as_text(value: Any) -> Any:
 
 
 def text_or_number(*, pattern: str, max_length: int) -> dict[str, Any]:
-    """Return the schema of text that may be written as an integer."""
-    return {
-        "anyOf": [{"type": "integer"}, {"type": "string"}],
-        "x-kubernetes-int-or-string": True,
-        "pattern": pattern,
-        "maxLength": max_length,
-    }
+    """Return the schema of text that may be written as an integer.
+
+    It has no anyOf with both types: the API server would print two more lines for each value of another type.
+    """
+    return {"x-kubernetes-int-or-string": True, "pattern": pattern, "maxLength": max_length}
 
 
 UNSTORED_DEFAULT: Any = Field(json_schema_extra={"default": None})

@@ -18,6 +18,7 @@ from epochal_api.crd import (
     definition_name,
     schema,
 )
+from epochal_api.experiment.spec import Experiment
 from epochal_api.experiment.status import EXPERIMENT_CONDITIONS, EXPERIMENT_STATES
 from epochal_api.modelserver.status import SERVER_CONDITIONS, SERVER_STATES
 from epochal_api.trainingjob.spec import TrainingJob
@@ -180,3 +181,10 @@ def test_ledger_is_bounded_and_in_no_category() -> None:
     assert version["schema"]["openAPIV3Schema"]["required"] == ["data"]
     assert "subresources" not in version
     assert not made["names"].keys() & {"categories", "shortNames"}
+
+
+def test_a_number_as_text_is_refused_in_one_line() -> None:
+    """With anyOf, the API server prints three lines for each number that is not quoted."""
+    node = schema(Experiment)["properties"]["spec"]["properties"]["objective"]["properties"]["target"]
+    assert node["x-kubernetes-int-or-string"] is True
+    assert "anyOf" not in node

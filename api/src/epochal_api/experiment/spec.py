@@ -183,14 +183,20 @@ _GRID_HAS_STEPS = Rule(
     "self.search.method != 'Grid' || self.parameters.all(one, !has(one.float) || has(one.float.step))",
     "parameters: with search.method Grid, float requires a step; or give a list of values instead",
 )
-_WHEN_ANOTHER = Rule(
-    "self.parameters.all(one, !has(one.when) || self.parameters.exists(other, other.name == one.when.parameter "
-    "&& other.name != one.name))",
-    "parameters: when.parameter must be the name of another parameter",
+_NAMES_ANOTHER = (
+    "(!has(one.when) || self.parameters.exists(other, other.name == one.when.parameter && other.name != one.name))"
 )
+_WITHOUT_ANOTHER = f"self.parameters.filter(one, !{_NAMES_ANOTHER})[0]"
+_WHEN_ANOTHER = Rule(
+    f"self.parameters.all(one, {_NAMES_ANOTHER})",
+    "parameters: when.parameter must be the name of another parameter",
+    (f"{_WITHOUT_ANOTHER}.when.parameter", f"{_WITHOUT_ANOTHER}.name"),
+)
+_KNOWS_NAME = "self.parameters.exists(one, one.name == name)"
 _KNOWN_PARAMETERS = Rule(
-    "self.initialTrials.all(trial, trial.all(name, self.parameters.exists(one, one.name == name)))",
+    f"self.initialTrials.all(trial, trial.all(name, {_KNOWS_NAME}))",
     "initialTrials must contain names of parameters only",
+    (f"self.initialTrials.filter(trial, !trial.all(name, {_KNOWS_NAME}))[0].filter(name, !{_KNOWS_NAME})[0]",),
 )
 _MIN_EPOCHS = Rule(
     "self.schedule.method == 'None' || self.schedule.minEpochs <= self.template.spec.training.epochs",
@@ -270,9 +276,11 @@ class ExperimentSpec(Model):
         stepless = [item.name for item in self.parameters if item.float_ is not None and item.float_.step is None]
         _GRID_HAS_STEPS.require(holds=method != "Grid" or not stepless, found=", ".join(stepless))
         invalid = [
-            item.name for item in self.parameters if item.when and item.when.parameter not in {*names} - {item.name}
+            f"{item.when.parameter} in {item.name}"
+            for item in self.parameters
+            if item.when and item.when.parameter not in {*names} - {item.name}
         ]
-        _WHEN_ANOTHER.require(holds=not invalid, found=f"in {', '.join(invalid)}")
+        _WHEN_ANOTHER.require(holds=not invalid, found=", ".join(invalid))
         unknown = sorted({name for trial in self.initial_trials for name in trial} - {*names})
         _KNOWN_PARAMETERS.require(holds=not unknown, found=", ".join(unknown))
         _MIN_EPOCHS.require(holds=self.schedule.method == "None" or self.schedule.min_epochs <= training.epochs)

@@ -174,13 +174,16 @@ BY_RULES: list[tuple[dict[str, Any], str]] = [
     (changed(search={"method": "Grid"}), "spec: parameters: with search.method Grid, float requires a step"),
     (
         parameter(when={"parameter": "rate", "values": ["1"]}),
-        "spec: parameters: when.parameter must be",
+        "spec: parameters: when.parameter must be the name of another parameter, found rate in rate",
     ),
     (
         changed(parameters=[KIND, {**RATE, "when": {"parameter": "sort", "values": ["SGD"]}}]),
-        "spec: parameters: when.parameter must be",
+        "spec: parameters: when.parameter must be the name of another parameter, found sort in rate",
     ),
-    (changed(initialTrials=[{}, {"rate": "1", "speed": "2"}]), "spec: initialTrials must"),
+    (
+        changed(initialTrials=[{}, {"rate": "1", "speed": "2"}]),
+        "spec: initialTrials must contain names of parameters only, found speed",
+    ),
     (
         changed(schedule={"method": "ASHA", "minEpochs": 10}),
         "spec: schedule.minEpochs must be at most template.spec.training.epochs",
@@ -241,7 +244,7 @@ def test_invalid_path_is_refused(path: str) -> None:
         (parameter(float=None, values=["1", 1]), "spec.parameters[0]: values must differ"),
         (changed(search={"method": "Grid"}), "values instead, found rate"),
         (changed(initialTrials=[{"b": 1, "a": 2}]), "found a, b"),
-        (parameter(when={"parameter": "none", "values": ["1"]}), "found in rate"),
+        (parameter(when={"parameter": "none", "values": ["1"]}), "found none in rate"),
         (parameter(name="0rate"), "spec.parameters[0].name: String should match pattern"),
         (parameter(float={"min": "1e-999", "max": "1"}), "spec.parameters[0].float.min: String should match pattern"),
         (parameter(float={"min": "nan", "max": "1"}), "spec.parameters[0].float.min: String should match pattern"),
