@@ -101,6 +101,9 @@ install: | $(UV) ## Install the chart into the local cluster
 shell: | $(UV) ## Open a shell where the local cluster can be reached
 	@$(IN_CLUSTER) $(SHELL)
 
+open: | $(UV) ## Forward ports of this machine to MinIO and the model servers, until Ctrl-C
+	@$(CLUSTER) open
+
 kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
 	@$(CLUSTER) kubeconfig
 
@@ -113,4 +116,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images released versitygw kwok install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images released versitygw kwok install open shell kubeconfig manifests

@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,22 @@ def test_the_readme_has_the_same_commands() -> None:
         for parts in (blocks(README, "sh", under="Serve the model, and show it a photograph"), blocks(PAGE, "sh"))
     )
     assert readme <= page
+
+
+def test_make_open_offers_the_page_to_a_machine_outside_of_the_cluster(printed: dict[str, str], server: Server) -> None:
+    # A network namespace of its own stands for the machine: nothing in it reaches the cluster.
+    command = f"ip link set lo up && exec {sys.executable} tests/cluster open"
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as forwarder:
+        try:
+            assert forwarder.stdout is not None
+            name = f"ModelServer {server.namespace}/{server.name}"
+            url = next(line.split()[0] for line in forwarder.stdout if line.rstrip().endswith(name))
+            curl = ["nsenter", f"--net=/proc/{forwarder.pid}/ns/net", "curl", "--silent", "--max-time", "10", url]
+            assert "<html" in subprocess.run(curl, check=True, capture_output=True, text=True).stdout
+        finally:
+            forwarder.terminate()
 
 
 def commands() -> dict[str, str]:
