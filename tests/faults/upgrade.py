@@ -85,7 +85,8 @@ class Upgrade:
                 wrong.append(f"the server's containers changed from {servers} to {now}")
             if len(training.observer.runs) != 1:
                 wrong.append(f"{training.name} had {len(training.observer.runs)} trainers")
-            wrong += search.left().faults()
+            if not wrong:  # A search that stalls would hide the cause behind its own end.
+                wrong += search.left().faults()
         wrong += [fault for fault in bed.audit.faults if fault.startswith("upgraded")]
         return Outcome((Cost(until=0.0),) * 2, wrong=tuple(wrong))
 
