@@ -113,5 +113,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _get(*arguments: str) -> Any:
-    command = (BIN / "kubectl", f"--kubeconfig={KUBECONFIG}", "get", "--output=json", *arguments)
-    return json.loads(network.inside(lambda: call(*command)) or "null")
+    text = network.inside(
+        lambda: call(BIN / "kubectl", f"--kubeconfig={KUBECONFIG}", "get", "--output=json", *arguments)
+    )
+    return json.loads(text or "null")
