@@ -135,8 +135,8 @@ def test_changed_byte_never_changes_the_arrays(read: Read, data: st.DataObject) 
 @pytest.mark.parametrize(
     ("array", "what"),
     [
-        (np.array([1, "a"], dtype=object), "Python objects: .*class indices with names, y = numpy.unique"),
-        (np.array(["a", "b"]), r"elements of type <U1: .*with names, y = numpy.unique\(y, return_inverse=True\)$"),
+        (np.array([1, "a"], dtype=object), r"Python objects: .* x = pandas.get_dummies\(table\).to_numpy\(\"f4\"\)$"),
+        (np.array(["a", "b"]), r"elements of type <U1: .* x = pandas.get_dummies\(table\).to_numpy\(\"f4\"\)$"),
         (np.array([1j]), "elements of type complex128: it must hold booleans, integers or floats of at most 64 bits$"),
         (np.array(["2026-01-01"], dtype="M8[D]"), "elements of type datetime64"),
         (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), "elements of type"),
@@ -146,6 +146,15 @@ def test_changed_byte_never_changes_the_arrays(read: Read, data: st.DataObject) 
 def test_unsupported_types(read: Read, array: Array, what: str) -> None:
     with expect_failure("UnsupportedType", rf"file\[x\] holds {what}"):
         read(encode(x=array, y=Y))
+
+
+@pytest.mark.parametrize("array", [np.array([1, "a"], dtype=object), np.array(["a", "b"])])
+def test_each_array_of_text_has_its_own_advice(read: Read, array: Array) -> None:
+    advice = r"Convert class names to class indices with names, y = numpy.unique\(y, return_inverse=True\)$"
+    with expect_failure("UnsupportedType", rf"file\[y\] holds .* at most 64 bits. {advice}"):
+        read(encode(x=X, y=array))
+    with expect_failure("UnsupportedType", r"file\[sample_weight\] holds .* at most 64 bits$"):
+        read(encode(x=X, y=Y, sample_weight=array))
 
 
 @pytest.mark.parametrize(

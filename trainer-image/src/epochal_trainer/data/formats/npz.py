@@ -24,7 +24,7 @@ from epochal_trainer.data.formats.npz_names import (
 )
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array, ClassNames, Samples
-from epochal_trainer.data.source import MAX_DEFLATE_RATIO, DataFile, check_dtype
+from epochal_trainer.data.source import MAX_DEFLATE_RATIO, Content, DataFile, check_dtype
 from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import bad_data, is_machine_error
 
@@ -168,11 +168,11 @@ class _Reader:
         return {role: self._read_samples(names, class_names) for role, names in chosen.items()}
 
     def _read_samples(self, names: ArrayNames, class_names: ClassNames | None) -> Samples:
-        x, y = (self._read_numbers(name) for name in (names.features, names.labels))
+        x, y = self._read_numbers(names.features, "features"), self._read_numbers(names.labels, "labels")
         sources = self._source(names.features), self._source(names.labels)
         if names.weights not in self._members:
             return Samples(x, y, *sources, class_names=class_names)
-        weights = self._read_numbers(names.weights)
+        weights = self._read_numbers(names.weights, "weights")
         return Samples(x, y, *sources, weights, self._source(names.weights), class_names)
 
     def _read_class_names(self) -> ClassNames | None:
@@ -185,8 +185,8 @@ class _Reader:
         except InvalidClassNames as error:
             return ClassNames(self._source(name), error=str(error))
 
-    def _read_numbers(self, name: str) -> Array:
-        return self._read_array(name, lambda dtype, _: check_dtype(dtype, self._source(name)))
+    def _read_numbers(self, name: str, content: Content) -> Array:
+        return self._read_array(name, lambda dtype, _: check_dtype(dtype, self._source(name), content))
 
     def _read_array(self, name: str, check: Callable[[np.dtype[Any], int], None]) -> Array:
         member, source = self._members[name], self._source(name)
