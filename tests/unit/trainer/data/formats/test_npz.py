@@ -284,10 +284,17 @@ def test_first_array_of_class_names(read: Read) -> None:
     assert read(encode(x=X, y=Y)).class_names is None
 
 
+def test_names_of_columns(read: Read) -> None:
+    found = read(encode(x=X, y=Y, feature_names=[*"abcd"], target_names=[*NAMES]))
+    assert found.feature_names == ("file[feature_names]", ("a", "b", "c", "d"), "")
+    assert found.class_names.names == NAMES
+    assert read(encode(x=X, y=Y)).feature_names is None
+
+
 @pytest.mark.parametrize(
     ("array", "fault"),
     [
-        (np.array(NAMES, object), r"Python objects, .*: save them as text, class_names.astype\(str\)"),
+        (np.array(NAMES, object), r"Python objects, .*: save them as text, with .astype\(str\)"),
         (np.array([0.5]), "elements of type float64: names must be text"),
         (np.array([["a", "b"]]), "an array of 2 axes: .* one axis"),
         (np.array("a"), "an array of 0 axes: .* one axis"),
@@ -310,7 +317,7 @@ ALL = "x_train y_train x_test y_test"
     [
         ("x y", ["train", "test"], []),
         ("x y sample_weight", ["train"], []),
-        ("x y class_names target_names", ["train"], []),
+        ("x y class_names target_names feature_names", ["train"], []),
         (ALL, ["train", "test"], []),
         (ALL + " sample_weight_train", ["train", "test"], ["validation"]),
         (ALL, ["test"], ["train"]),
