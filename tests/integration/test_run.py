@@ -190,8 +190,9 @@ def test_a_failure_has_a_reason_and_a_code(
     printed = capsys.readouterr().out
     assert f"  {reason}: " in printed
     assert "Traceback" not in printed
-    stored = list(folder.rglob("training.log"))
-    assert len(stored) == (1 if code == 65 else 0)
+    stored = [path.read_text() for path in folder.rglob("training.log")]
+    assert len(stored) == (0 if reason == "InvalidSpec" else 1)  # without a spec there is no place for it
+    assert all(f"  {reason}: " in log for log in stored)
 
 
 QUIET: dict[str, Any] = {
@@ -256,6 +257,8 @@ def test_too_little_memory_ends_the_run_before_keras_is_imported(
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
     assert termination(termination_log).reason == "OutOfMemory"
     assert "the memory limit of the container is 64 MiB" in termination(termination_log).message
+    (log,) = folder.rglob("results/**/training.log")
+    assert "OutOfMemory: the memory limit" in log.read_text()
 
 
 def test_indices_are_checked_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

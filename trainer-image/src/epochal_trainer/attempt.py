@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import keras
@@ -14,13 +13,12 @@ from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.export.store import export_models, store_signature
-from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, graph, network  # noqa: A004
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.reporting import history
-from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, MODEL, SUMMARY, TENSORBOARD, Results, to_json
@@ -50,7 +48,8 @@ class Attempt:
         self._context = context
         self._checks = Checks(context.job.spec, lambda found: context.reporter.update(warnings=found))
         self._started = datetime.now(UTC)
-        self._results: Results | None = None
+        self.results: Results | None = None
+        """The results in the bucket, once the attempt has opened it."""
 
     def train(self, buckets: Callable[[], Buckets]) -> tuple[str, str]:
         """Train the network, store the results, and return the reason of the condition Complete with a sentence.
@@ -74,22 +73,20 @@ class Attempt:
             checks.check_network(model, nodes)
         with stages.stage("storage"):
             opened = buckets()
-            folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
-            attempts = Attempts(opened.results, folder, context.pod)
-            results = Results(opened.results, folder, attempts.check)
+            attempts, results = open_results(opened.results, job, context.pod)
+            self.results = results
             opened.data.check()
             attempt = attempts.begin(jobs.spec_digest(job))
-            self._results = results
             log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
-            def open_results(uri: str) -> tuple[Bucket, str]:
+            def open_earlier(uri: str) -> tuple[Bucket, str]:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
             keep = spec.training.checkpoint.keep
-            store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
+            store = checkpoint.Store(opened.results, results.folder, scratch / STAGING, keep=keep, attempts=attempts)
             start = checkpoint.find(
-                store, spec.training, jobs.training_digest(job), open_results, keeps_best=context.keeps_best
+                store, spec.training, jobs.training_digest(job), open_earlier, keeps_best=context.keeps_best
             )
             if start is not None:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
@@ -137,12 +134,6 @@ class Attempt:
             self._store(model, evaluated, trained, outcome, results=results, writer=writer, data=data, attempt=attempt)
         log.info("Time: %s", stages)
         return outcome
-
-    def store_log(self) -> None:
-        """Store the log of a failed attempt, if the results bucket accepts it."""
-        if self._results is not None:
-            with suppress(Failure):
-                self._results.store(self._context.scratch / LOG, LOG)
 
     def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
         """Return the monitored metric, after checks of loss, metrics and callbacks against the data."""

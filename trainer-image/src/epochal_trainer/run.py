@@ -6,7 +6,6 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +24,7 @@ from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated, WaitAborted
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
+from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 from epochal_trainer.reporting.results import LOG
@@ -92,6 +92,7 @@ class _Run:
     termination: TerminationMessage
     redact: Callable[[str], str]
     is_ending: bool = False
+    job: TrainingJob | None = None
     attempt: "Attempt | None" = None
     reporter: Reporter | None = None
 
@@ -112,9 +113,8 @@ class _Run:
             code, reason, message = _crash(error, self.scratch)
         self.is_ending = True
         with self.stopping.deferred():
-            if code != ExitCode.DONE and self.attempt is not None:
-                with suppress(Terminated):
-                    self.attempt.store_log()
+            if code != ExitCode.DONE:
+                self._store_log(opens=code != ExitCode.TERMINATED)
             report = self.reporter.close() if self.reporter is not None else None
             self.termination.write_final(reason, self.redact(message), report)
             # The process now ends with its own exit code, so a late SIGTERM must not change it.
@@ -125,7 +125,7 @@ class _Run:
         """Train the TrainingJob, and return the reason and the message of its end."""
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))
-        job = jobs.read(self.path, self.folders.results if self.folders else None)
+        self.job = job = jobs.read(self.path, self.folders.results if self.folders else None)
         log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
         finish = FinishRequest(requested=job.spec.finish)
         self.reporter = reporter = Reporter(
@@ -158,6 +158,25 @@ class _Run:
         if self.is_ending:
             raise WaitAborted
         self.stopping.check()
+
+    def _store_log(self, *, opens: bool) -> None:
+        """Store the log of a run that has failed. An error of the storage never hides the cause of the failure.
+
+        Args:
+            opens: Whether to open the results bucket if the run failed before it did. A run that was stopped has no
+                time for this.
+        """
+        results = self.attempt.results if self.attempt is not None else None
+        try:
+            if results is None and opens and self.job is not None:
+                buckets = _buckets(self.job, self.folders, RetryPolicy(check=self._check))
+                _, results = open_results(buckets.results, self.job, _pod())
+            if results is not None:
+                results.store(self.scratch / LOG, LOG)
+        except (Failure, Terminated):
+            pass
+        except Exception:
+            log.exception("Cannot store the log")
 
 
 def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:

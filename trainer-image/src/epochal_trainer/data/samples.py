@@ -66,11 +66,11 @@ class Dataset(ABC):
 
 
 class ClassNames(NamedTuple):
-    """Class names that were found beside the labels.
+    """Names of classes that were found beside the labels, or names of columns beside the features.
 
     Args:
         source: Their source: an object's key, and the array's name if the object holds several.
-        names: The names in the order of the class indices; empty if they are invalid.
+        names: The names in the order of the class indices, or of the columns; empty if they are invalid.
         error: The error in the names and the expected form; "" if they are valid.
     """
 
@@ -91,6 +91,7 @@ class Samples(Dataset):
         weights: Weight of each sample in the loss, shape (samples, …); None for equal weights.
         weights_name: Source of the weights.
         class_names: Class names from beside the labels, if there are any.
+        feature_names: Names of the columns from beside the features, if there are any.
     """
 
     features: Array
@@ -100,6 +101,7 @@ class Samples(Dataset):
     weights: Array | None = None
     weights_name: str = ""
     class_names: ClassNames | None = None
+    feature_names: ClassNames | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -144,6 +146,7 @@ class TrainingData:
             the training set.
         class_weights: Weight of each class in the training loss; empty if the spec sets none.
         class_names: Names of the network's classes; empty if unknown.
+        feature_names: Names of the columns of a table; empty if unknown.
     """
 
     train: Samples
@@ -153,6 +156,7 @@ class TrainingData:
     split_parameters: dict[str, Any] | None = None
     class_weights: Mapping[int, float] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """Return the description of the data sets for summary.json, as JSON-ready values."""

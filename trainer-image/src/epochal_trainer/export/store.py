@@ -96,7 +96,8 @@ def store_signature(
             ModelFiles(model=_model_kind(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
             for name in names
         ]
-        network = network_of(model, list(data.class_names) or None, image_spec(data.train.features))
+        classes, features = list(data.class_names) or None, list(data.feature_names) or None
+        network = network_of(model, classes, image_spec(data.train.features), features)
         path.write_text(
             Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
         )
@@ -125,6 +126,7 @@ def _request(
         samples=samples,
         image=image_spec(data.train.features),
         classes=list(data.class_names) or None,
+        features=list(data.feature_names) or None,
         folder=work,
     )
 

@@ -43,8 +43,13 @@ def has_probabilities(model: keras.Model) -> bool:
     )
 
 
-def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSpec | None) -> dict[str, Any]:
-    """Return the fields of a signature that describe the network of a model.
+def network_of(
+    model: keras.Model,
+    classes: Sequence[str] | None,
+    image: ImageSpec | None,
+    features: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return the fields of a signature that describe the network of a model, with the names of classes and features.
 
     Raises:
         UnsupportedModel: As `inputs_of`.
@@ -54,6 +59,7 @@ def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSp
         "outputs": outputs_of(model),
         "probabilities": has_probabilities(model),
         "classes": classes,
+        "features": features,
         "image": image,
     }
 

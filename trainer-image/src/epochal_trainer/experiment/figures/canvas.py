@@ -39,6 +39,7 @@ def canvas(
     axes: Axes = figure.subplots()
     axes.set_title(f"{escape(f'{report.namespace}/{report.name}', 80)}: {title}", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
     yield figure, axes
     figure.savefig(path, dpi=_DPI)
 
