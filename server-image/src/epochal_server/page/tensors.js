@@ -2,7 +2,7 @@
 
 import { Refusal, ask } from "./client.js";
 import { byId, indices, make, say } from "./make.js";
-import { table } from "./table.js";
+import { shown } from "./outputs.js";
 
 const LINE = 8; // Numbers that a line of the example has, at least.
 
@@ -75,8 +75,9 @@ export function tensors(model, refused) {
     const path = `v2/models/${encodeURIComponent(model.name)}/infer`;
     try {
       const answered = await ask(path, { type: "application/json", body: request.value });
-      show(...answered.outputs.map((output, index) => table(output, index === 0 ? model.classes : null)));
-      say(`Answered: ${answered.outputs.map(({ name, shape }) => `${name}, ${shape[0]} samples`).join("; ")}`);
+      const outputs = answered.outputs.map((output) => shown(output, model));
+      show(...outputs.map(({ element }) => element));
+      say(`Answered: ${outputs.map(({ words }) => words).join("; ")}`);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       refuse(error.message);

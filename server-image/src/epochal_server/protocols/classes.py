@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -27,6 +28,11 @@ def has_classes(model: Model) -> bool:
     first = next(iter(model.outputs.values()))
     named = model.classes is not None and first.shape != (1,)
     return (model.signature.probabilities or named) and len(first.shape) == 1
+
+
+def value_name(model: Model) -> Literal["probability", "score"]:
+    """Return the name of a class's value: `score` if the model gives no probabilities."""
+    return "probability" if model.signature.probabilities else "score"
 
 
 def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:

@@ -8,7 +8,7 @@ import orjson
 
 from epochal_server.model.model import Arrays, Model
 from epochal_server.protocols import answer_size, json_values
-from epochal_server.protocols.classes import ClassPrediction, has_classes, top_classes
+from epochal_server.protocols.classes import ClassPrediction, has_classes, top_classes, value_name
 from epochal_server.protocols.preprocess import Fit, ModelImage, data_url, png
 from epochal_server.refusals import Invalid
 
@@ -89,7 +89,7 @@ def answer(predictions: list[dict[str, Any]], options: Options) -> dict[str, Any
 
 def _classes(answers: Arrays, model: Model) -> list[dict[str, Any]]:
     first = answers[next(iter(model.outputs))]
-    value = "probability" if model.signature.probabilities else "score"
+    value = value_name(model)
     return [
         {**_class(top[0], value), "top": [_class(prediction, value) for prediction in top]}
         for top in top_classes(first, TOP_CLASSES, model.classes)

@@ -14,6 +14,7 @@ from epochal_api.modelserver.config import ImageMode
 
 from epochal_server.model.model import Model, Tensor, require_images
 from epochal_server.page.assets import HEADERS, Asset, assets
+from epochal_server.protocols.classes import has_classes, value_name
 from epochal_server.refusals import Unknown
 from epochal_server.routes.service import PROTOCOL, Service, answer, with_protocol
 
@@ -54,6 +55,7 @@ def describe(model: Model) -> dict[str, Any]:
         "inputs": _tensors(model.inputs.values()),
         "outputs": _tensors(model.outputs.values()),
         "classes": model.classes,
+        "class_values": value_name(model) if has_classes(model) else None,
         "images": _images(model),
         "limits": {"request_bytes": model.limits.request_bytes},
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from epochal_server.model.model import Model, Tensor
 from epochal_server.protocols import watson
-from epochal_server.protocols.classes import has_classes
+from epochal_server.protocols.classes import has_classes, value_name
 from epochal_server.protocols.photographs import TOP_CLASSES
 from epochal_server.protocols.preprocess import MAX_TOGETHER
 from epochal_server.protocols.protocol import SERVER
@@ -169,8 +169,7 @@ def _prediction(model: Model) -> dict[str, Any]:
     if not has_classes(model):
         outputs = _object({name: _sample(tensor) for name, tensor in model.outputs.items()})
         return _object({"outputs": outputs, **more}, "outputs")
-    value = "probability" if model.signature.probabilities else "score"
-    prediction = {"class": integer, "name": TEXT, value: {"type": "number"}}
+    prediction = {"class": integer, "name": TEXT, (value := value_name(model)): {"type": "number"}}
     top = {**_list(_object(prediction)), "maxItems": TOP_CLASSES}
     return _object({**prediction, "top": top, **more}, "class", "name", value, "top")
 
