@@ -54,7 +54,7 @@ def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] |
     answers = _class_values(answers)
     best = np.argsort(-answers, axis=1, kind="stable")[:, :max_labels]
     return [
-        [ClassPrediction(int(at), _name(classes, int(at)), float(row[at])) for at in order]
+        [ClassPrediction(int(at), class_name(classes, int(at)), float(row[at])) for at in order]
         for row, order in zip(answers, best, strict=True)
     ]
 
@@ -107,5 +107,6 @@ def _class_values(answers: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 
-def _name(classes: tuple[str, ...] | None, index: int) -> str | None:
+def class_name(classes: tuple[str, ...] | None, index: int) -> str | None:
+    """Return the name of a class, or None if it has no name."""
     return classes[index] if classes is not None and index < len(classes) else None
