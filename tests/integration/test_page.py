@@ -347,6 +347,35 @@ def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, ta
         expect(page.locator(".refusal")).to_contain_text("no JSON")
 
 
+def test_the_example_is_a_stored_sample_and_its_command_can_be_copied(chromium: Browser, table: str) -> None:
+    with opened(chromium, table) as page:
+        request = page.get_by_role("textbox", name="Request")
+        assert json.loads(request.input_value())["inputs"][0]["data"] == TABLE[0]
+        request.fill(samples(*TABLE))
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_role("status")).to_have_text("Copied")
+        command = page.evaluate("navigator.clipboard.readText()")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(done.stdout)["outputs"][0]["data"] == pytest.approx([0.970688, 0.119203], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [NARROW, (1280, 800)], ids=["narrow", "wide"])
+def test_values_are_wrapped_and_boxes_fill_their_card(chromium: Browser, table: str, size: tuple[int, int]) -> None:
+    with opened(chromium, table, size=size) as page:
+        page.get_by_role("textbox", name="Request").fill(samples(*TABLE * 20))
+        expect(page.get_by_label("Command")).to_contain_text('"shape": [40, 3]')
+        for box in ("#request", ".copyable pre"):
+            assert page.locator(box).evaluate("box => box.scrollWidth <= box.clientWidth"), box
+        page.get_by_role("button", name="Ask").click()
+        for box in ("#request", ".copyable pre", "#outputs table"):
+            expect(page.locator(box)).to_be_visible()
+            inner = "box => box.offsetWidth / (box.closest('.card > *').clientWidth)"
+            assert page.locator(box).evaluate(inner) == pytest.approx(1, abs=0.02), box
+        expect(page.locator("caption .whole")).to_have_css("white-space", "nowrap")
+        assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+
+
 def test_a_single_probability_is_shown_as_two_classes(chromium: Browser, table: str) -> None:
     with opened(chromium, table) as page:
         request = page.get_by_role("textbox", name="Request")

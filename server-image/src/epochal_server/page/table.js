@@ -28,11 +28,14 @@ export function table({ name, datatype, shape }, rows, nameOf) {
   const width = rows[0].length;
   const values = indices(Math.min(width, beside ? MOST_ROWS : MOST_COLUMNS));
   const greatest = nameOf && rows.map(placeOfGreatest);
-  const cell = (sample, value) =>
-    make("td", { className: greatest?.[sample] === value ? "greatest" : "" }, number(rows[sample][value]));
+  const cell = (sample, at) => {
+    const value = rows[sample][at];
+    const kind = typeof value === "string" ? "text" : "";
+    return make("td", { className: greatest?.[sample] === at ? "greatest" : kind }, number(value));
+  };
   const sampleOf = (sample) => `sample ${sample}`;
   const valueOf = nameOf ?? ((value) => (width === 1 ? "value" : String(value)));
-  const about = make("span", { className: "type" }, `${datatype} [${shape.join(", ")}]`);
+  const about = make("span", { className: "quiet whole" }, `${datatype} [${shape.join(", ")}]`);
   const caption = make("caption", {}, name, " ", about);
   const shown = beside
     ? titled(caption, samples, values, sampleOf, valueOf, (value, sample) => cell(sample, value))

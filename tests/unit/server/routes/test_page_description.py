@@ -15,6 +15,7 @@ def test_describes_a_model() -> None:
         "classes": DIGITS,
         "class_values": "probability",
         "images": "Digit",
+        "example": None,
         "limits": {"request_bytes": 8 * 2**20},
     }
     described = describe(pair(platform="keras"))
