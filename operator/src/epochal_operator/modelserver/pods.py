@@ -65,6 +65,11 @@ def is_current(pod: Object, deployment: Object) -> bool:
     return inputs is not None and inputs == deployment["spec"]["template"]["inputs"]
 
 
+def protocols(pods: Iterable[Object]) -> frozenset[str]:
+    """Return the names of the ports at which pods serve their models: HTTP, HTTPS, or both during a change of TLS."""
+    return frozenset(name for pod in pods for name in pod["spec"]["ports"])
+
+
 def is_ready(pod: Object) -> bool:
     """Return whether the condition Ready of a pod is True."""
     return condition_of(pod, "Ready") is not None

@@ -271,6 +271,27 @@ async def test_unconvertible_model_is_served_with_keras() -> None:
     assert "initContainers" in template(cluster)["spec"], "another file may be converted"
 
 
+def service_ports(cluster: Cluster) -> list[int]:
+    return [port["port"] for port in cluster.get("services")["spec"]["ports"]]
+
+
+async def test_service_has_both_ports_only_while_tls_rolls_out() -> None:
+    cluster = await serving(replicas=2)
+    assert service_ports(cluster) == [80]
+    cluster.outcome = lambda _: failed_container(termination_message("InvalidConfig", "no such certificate"))
+    await cluster.update(tls={"secretRef": {"name": "certificate"}})
+    assert cluster.condition("Ready")[0] == "True"
+    assert service_ports(cluster) == [80, 443], "earlier pods still answer"
+    await cluster.restart()
+    assert service_ports(cluster) == [80, 443]
+    cluster.outcome = lambda _: None
+    await cluster.update(resources={"limits": {"cpu": "2"}})
+    assert (cluster.status["state"], service_ports(cluster)) == ("Ready", [443])
+    await cluster.update(tls=None, replicas=0)
+    assert service_ports(cluster) == [80]
+    assert [write for write in cluster.kube.writes if "services" in write] == ["patch services/digits"] * 3
+
+
 async def test_operator_upgrade_restarts_no_pod() -> None:
     cluster = await serving()
     before = cluster.get("deployments")
