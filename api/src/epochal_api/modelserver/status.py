@@ -58,6 +58,21 @@ class ServedModel(StatusModel):
     """Inputs of the model, once a pod has loaded it."""
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)] | None = None
     """Outputs of the model, once a pod has loaded it."""
+    rolled_out_time: Time | None = None
+    """When all pods first served the model."""
+
+
+class PreviousModel(StatusModel):
+    """The model that all pods served before the current model, for a rollback."""
+
+    uri: Uri
+    """URI of the model, for spec.source.uri."""
+    sha256: Sha256
+    """SHA-256 of the file, in hex, for spec.source.sha256."""
+    signature_sha256: Sha256 | None = None
+    """SHA-256 of its signature, in hex, for spec.source.signatureSha256, if no other signature was accepted."""
+    time: Time
+    """When the rollout of the next model began."""
 
 
 class ModelServerStatus(StatusModel):
@@ -72,6 +87,8 @@ class ModelServerStatus(StatusModel):
     """Address of the server within the cluster."""
     model: ServedModel | None = None
     """The model of the pods."""
+    previous: PreviousModel | None = None
+    """The model that all pods served before this model, for a rollback."""
     replicas: int | None = None
     """Number of pods."""
     ready_replicas: int | None = None
