@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.spec import ModelServer, ModelServerSpec
 from epochal_api.modelserver.status import ServedModel, ServerState
 
 from epochal_operator.modelserver.observed import Observed
@@ -140,7 +140,7 @@ def _progress(
         )
     return (
         observed.blocked
-        or _pod_blocker(observed.deployment, observed, counts, is_late=is_late)
+        or _pod_blocker(observed.deployment, server.spec, observed, counts, is_late=is_late)
         or _unfinished_rollout(server, model, counts)
         or _signature_difference(server.metadata.name, observed)
         or _finished_rollout(model, source_cause)
@@ -187,11 +187,13 @@ def _finished_rollout(model: ServedModel, source_cause: StatusCause | None) -> S
     return StatusCause(Reason.ROLLED_OUT, f"All pods serve {describe(model)} with {runtime}.")
 
 
-def _pod_blocker(deployment: Object, observed: Observed, counts: PodCounts, *, is_late: bool) -> StatusCause | None:
+def _pod_blocker(
+    deployment: Object, spec: ModelServerSpec, observed: Observed, counts: PodCounts, *, is_late: bool
+) -> StatusCause | None:
     """Return the cause that keeps pods from becoming ready, or None if they only need more time."""
     if counts.is_rolled_out or not counts.is_current:
         return None
-    cause = next((cause for pod in observed.current_pods if (cause := blocker(pod, observed.now))), None)
+    cause = next((cause for pod in observed.current_pods if (cause := blocker(pod, spec, observed.now))), None)
     if cause is None and (failure := condition_of(deployment, "ReplicaFailure")):
         cause = StatusCause(Reason.POD_REFUSED, f"Cannot create pods: {sanitize_message(failure.get('message') or '')}")
     if is_late and (cause is None or effect(cause.reason).ready):
