@@ -116,8 +116,9 @@ class Images(Model):
     """How images in requests are preprocessed."""
 
     mode: ImageMode = "None"
-    """None: images are refused. Resize: they are converted to the size and channels of the network's input. Digit: a
-    handwritten digit is located and converted to the format of MNIST. Default: None."""
+    """None: images are refused. Resize: they are converted to the size and channels of the network's input, and not
+    inverted. Digit: a handwritten digit is located and converted to the format of MNIST, for a network of 28 × 28.
+    Default: None."""
 
 
 class ServerBatching(Model):

@@ -12,7 +12,9 @@ from epochal_api.signature import ModelChoice, Sha256
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]
 SERVER_STATES: tuple[ServerState, ...] = get_args(ServerState)
-SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled")
+IMAGES_SUITABLE = "ImagesSuitable"
+"""Type of the condition that shows whether spec.images suits the model."""
+SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled", IMAGES_SUITABLE)
 """The condition types of Epochal. Other controllers may add their own."""
 MAX_TENSORS = 64
 """Maximum number of inputs, and of outputs, in a status."""
@@ -100,6 +102,6 @@ class ModelServerStatus(StatusModel):
     conditions: Conditions | None = None
     """Machine-readable state: Ready, whether any pod answers; Progressing, False if a rollout does not continue, with
     the reason from its pods; Reconciling, True until all pods serve the model in the spec; Stalled, True if a user must
-    act."""
+    act; ImagesSuitable, False if spec.images does not suit the model."""
     display: ServerDisplay | None = None
     """Values for `kubectl get`."""

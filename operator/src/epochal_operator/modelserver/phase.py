@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from epochal_api.modelserver.spec import ModelServer, ModelServerSpec
 from epochal_api.modelserver.status import ServedModel, ServerState
 
+from epochal_operator.modelserver.images import ImagesSuitable, images_suitable
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.pods import blocker, scheduling_deadline
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
@@ -45,6 +46,7 @@ class Phase:
         counts: The numbers of its pods.
         model: The model of its pods.
         is_late: Whether its rollout has exceeded its deadline.
+        images: Whether the conversion of photographs suits the model, or None if it is unknown.
     """
 
     state: ServerState
@@ -53,6 +55,7 @@ class Phase:
     counts: PodCounts = field(default_factory=PodCounts)
     model: ServedModel | None = None
     is_late: bool = False
+    images: ImagesSuitable | None = None
 
     @property
     def is_stalled(self) -> bool:
@@ -96,7 +99,8 @@ def derive_phase(
     is_late = _is_late(observed, counts)
     progress = _progress(server, model, source_cause, observed, counts, is_late=is_late)
     ready = _ready(server, counts, progress)
-    return Phase(_state(counts, model, progress), progress, ready, counts, model, is_late)
+    images = images_suitable(server.spec.images.mode, model)
+    return Phase(_state(counts, model, progress), progress, ready, counts, model, is_late, images)
 
 
 def blocked_phase(cause: StatusCause, observed: Observed, model: ServedModel | None, desired: int) -> Phase:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from epochal_api.condition import timestamp
 from epochal_api.kind import Metadata
-from epochal_api.modelserver.status import ModelServerStatus, PreviousModel, ServedModel
+from epochal_api.modelserver.status import IMAGES_SUITABLE, ModelServerStatus, PreviousModel, ServedModel
 from epochal_api.printer_columns import ServerDisplay
 
 from epochal_operator.modelserver.observed import Observed
@@ -81,3 +81,5 @@ def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCaus
         yield "Stalled", "True", phase.progress
     else:
         yield "Stalled", "False", StatusCause(Reason.PROGRESSING, "")
+    if phase.images is not None:
+        yield IMAGES_SUITABLE, *phase.images
