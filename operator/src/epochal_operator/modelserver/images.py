@@ -21,7 +21,7 @@ class ImagesSuitable(NamedTuple):
 
 
 def images_suitable(mode: ImageMode, model: ServedModel | None) -> ImagesSuitable | None:
-    """Return the condition ImagesSuitable of a model, or None without `spec.images` or without known image sizes.
+    """Return the condition ImagesSuitable, or None without `spec.images` or while the size of the images is unknown.
 
     Args:
         mode: The spec.images.mode.
