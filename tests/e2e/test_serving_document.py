@@ -1,7 +1,6 @@
 """The commands in docs/serving.md work on a cluster."""
 
 import io
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from minio import Minio
 from sklearn.datasets import load_digits
 
 from tests.kit import digits_model
-from tests.kit.documents import ROOT, Block, blocks, run, run_by_heading
+from tests.kit.documents import Block, blocks, commands, run, run_by_heading
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import wait
 from tests.kit.model_server import ask
@@ -21,6 +20,8 @@ from tests.kit.servers import Server
 PAGE, README = "docs/serving.md", "README.md"
 ROLLOUTS = "Roll out another model"
 """Heading of the table that has commands in its cells."""
+ROLLBACK = "go back to the previous model"
+"""A command that test_modelserver_rollout runs."""
 OBJECT = "e2e-serving/digits.npz"
 SECONDS = 240
 pytestmark = pytest.mark.timeout(SECONDS + 240)
@@ -77,8 +78,10 @@ def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempP
     return run_by_heading(parts, folder, timeout=SECONDS)
 
 
-def test_the_commands_serve_the_model(printed: dict[str, str]) -> None:
+def test_the_commands_serve_the_model(printed: dict[str, str], server: Server) -> None:
     assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
+    model = server.wait_ready()["model"]
+    assert printed["Model source: TrainingJob, Experiment or URI"] == f"Last {model['uri']} {model['sha256']}\n"
     assert '"name":"digits"' in printed["Protocols"].replace(" ", "")
 
 
@@ -125,15 +128,9 @@ def test_make_open_offers_the_page_to_a_machine_outside_of_the_cluster(printed: 
             forwarder.terminate()
 
 
-def commands() -> dict[str, str]:
-    """Returns the commands of the table, by their purpose."""
-    section = Path(ROOT / PAGE).read_text().partition(f"## {ROLLOUTS}\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([^|]+) \| `(kubectl [^`]+)` \|$", section, re.MULTILINE)
-    return dict(rows)
-
-
 def test_the_rollout_commands_work(printed: dict[str, str], server: Server, kubeconfig: str, tmp_path: Path) -> None:
-    known = commands()
+    known = commands(PAGE, ROLLOUTS)
+    known.pop(ROLLBACK)
     restart, hold, stop = (
         known.pop(what)
         for what in (
