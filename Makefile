@@ -98,8 +98,8 @@ install: | $(UV) ## Install the chart into the local cluster
 		--values tests/cluster/values.yaml --set podAnnotations.image=$$($(CLUSTER) image-id operator) > /dev/null
 	@echo "Epochal is installed in namespace epochal-system"
 
-shell: | $(UV) ## Open a shell where the local cluster can be reached
-	@$(IN_CLUSTER) $(SHELL)
+shell: .venv/synced | $(UV) ## Open a shell where the local cluster can be reached
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(IN_CLUSTER) $(SHELL)
 
 open: | $(UV) ## Forward ports of this machine to MinIO and the model servers, until Ctrl-C
 	@$(CLUSTER) open

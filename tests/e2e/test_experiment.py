@@ -118,6 +118,7 @@ def test_the_status_has_the_best_trial(namespace: Namespace, searched: Object) -
     assert float(best["value"]) == max(float(trial["value"]) for trial in searched["top"])
     trial_status = trials(namespace)[best["jobName"]]["status"]
     assert (best["value"], best["uri"]) == (trial_status["best"]["value"], trial_status["results"]["uri"])
+    assert best["epoch"] == trial_status["best"]["epoch"]
     assert searched["display"]["best"].startswith("val_accuracy 0.")
     assert searched["epochs"]["trained"] == 2 * EPOCHS + 2
 

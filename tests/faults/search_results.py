@@ -95,7 +95,7 @@ class SearchResults:
             yield f"the best is told to be trial {number} with {value}, and is {best}"
 
     def _of_replay(self) -> Iterator[str]:
-        yield from (f"replay: {difference}" for difference in replay(self.experiment, self.ledger))
+        yield from (f"replay: {difference}" for difference in replay(self.experiment, self.ledger).differences)
 
 
 def named(place: Place) -> str:

@@ -55,6 +55,7 @@ TRAINING_JOBS = (
     _STATE,
     _column("Epoch", ".status.display.epoch", "Finished and total epochs."),
     _column("Metric", ".status.display.metric", "The main metric."),
+    _column("Best", ".status.best.value", "Best value of the main metric so far."),
     _column("ETA", ".status.display.eta", "Expected time until the training ends, as of the last report."),
     _AGE,
     _READY,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Event, Finished, Owner, Started
+from epochal_operator.experiment.replay import Replay
 
 from tests.faults import search_results
 from tests.faults.search_results import Rung, SearchResults
@@ -40,7 +41,7 @@ def finished(trial: int, number: int, uid: str) -> list[Event]:
 
 @pytest.fixture(autouse=True)
 def _replayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_results, "replay", lambda *_: [])
+    monkeypatch.setattr(search_results, "replay", lambda *_: Replay(2, ()))
 
 
 def test_a_search_that_is_in_order() -> None:

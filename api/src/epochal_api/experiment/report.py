@@ -50,6 +50,8 @@ class ReportedRung(TolerantModel):
     """Last epoch of the rung."""
     value: _Line | None = None
     """Value of the objective at the end of the rung."""
+    value_epoch: Count | None = None
+    """Epoch with this value; None if it is unknown."""
     seconds: Count = 0
     """Duration in seconds."""
 

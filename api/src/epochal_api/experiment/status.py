@@ -49,7 +49,8 @@ class RankedTrial(StatusModel):
     value: NumberText
     """Value of the objective's metric, by objective.strategy."""
     epoch: int | None = None
-    """Epochs for which the trial was trained."""
+    """The epoch with this value, as status.best.epoch of the TrainingJob. Omitted for trials of earlier versions of
+    Epochal."""
     parameters: Annotated[dict[_Name, Annotated[str, Field(max_length=256)]], Field(max_length=32)] = {}
     """Parameters of the trial. Parameters without an effect are omitted."""
     uri: Uri | None = None

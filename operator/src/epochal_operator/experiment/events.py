@@ -34,6 +34,17 @@ def trial_not_made(job_name: str, message: str) -> Event:
     return make_event(Reason.TRIAL_NOT_MADE, f"{message} The trial fails.", job_name)
 
 
+def trial_failed(number: int, job_name: str, cause: str, max_failed_trials: int) -> Event:
+    """Return the Event for the first trial that fails."""
+    shared = (
+        "This trial is the unchanged template, so other trials probably fail with the same cause."
+        if number == 0
+        else "Other trials may fail with the same cause."
+    )
+    note = f"{job_name} failed. {shared} Maximum of failed trials: spec.maxFailedTrials: {max_failed_trials}. {cause}"
+    return make_event(Reason.TRIAL_FAILED, note, job_name)
+
+
 def metric_unavailable(metric: str, job_name: str, reported: str) -> Event:
     """Return the Event for a trial that fails because it never reported the objective's metric."""
     note = (

@@ -7,17 +7,18 @@ from epochal_api.condition import timestamp
 from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.experiment.status import ExperimentState, ExperimentStatus
 
+from epochal_operator.experiment.failures import failure_causes
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
-from epochal_operator.experiment.schedule.next_trials import end_reason, stop_reason
+from epochal_operator.experiment.schedule.next_trials import FAILURE_REASONS, end_reason, stop_reason
 from epochal_operator.experiment.schedule.pruning import promotions
 from epochal_operator.experiment.state import Phase, was_finished
-from epochal_operator.experiment.trial import Trial, max_trials
-from epochal_operator.experiment.trial_state import is_idle, is_refused, is_training, metric_names
+from epochal_operator.experiment.trial import has_value, max_trials
+from epochal_operator.experiment.trial_state import is_idle, is_refused, is_training
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of, get_condition
 
-_FAILED = frozenset({Reason.TOO_MANY_FAILED_TRIALS, Reason.ALL_TRIALS_DIVERGED, Reason.DEADLINE_EXCEEDED})
+_FAILED = frozenset({*FAILURE_REASONS, Reason.DEADLINE_EXCEEDED})
 
 
 def derive_phase(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> Phase:
@@ -74,11 +75,27 @@ def _end_cause(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
     trials = observed.trials
     ledger = observed.ledger
     if end := end_reason(spec, trials, exhausted=ledger.is_exhausted, unstarted_trials=observed.unstarted_trials):
+        if end == "NoTrialSucceeded":
+            return _no_trial_succeeded(spec, observed)
         return StatusCause(Reason(end), _MESSAGES[Reason(end)].format(**_message_values(spec, observed)))
     if not observed.trial_capacity and not observed.running:
         waiting = promotions(trials, spec, closed=True)
-        return None if waiting and observed.rung_capacity else _ledger_full(observed, len(waiting))
+        if waiting and observed.rung_capacity:
+            return None
+        return _ledger_full(observed, len(waiting)) if has_value(trials) else _no_trial_succeeded(spec, observed)
     return None
+
+
+def _no_trial_succeeded(spec: ExperimentSpec, observed: Observed) -> StatusCause:
+    """Return the cause NoTrialSucceeded, with the causes of the trials."""
+    states = [trial.state for trial in observed.trials]
+    message = (
+        f"No trial has a value of {spec.objective.metric}: of {len(states)} trials, {states.count('Failed')} failed "
+        f"and {states.count('Diverged')} diverged."
+    )
+    if not (causes := failure_causes(spec, observed)):
+        return StatusCause(Reason.NO_TRIAL_SUCCEEDED, f"{message} The search ended before a trial finished a rung.")
+    return StatusCause(Reason.NO_TRIAL_SUCCEEDED, f"{message} Correct the cause in a new Experiment. {causes}")
 
 
 def _ledger_full(observed: Observed, waiting: int = 0) -> StatusCause:
@@ -98,8 +115,8 @@ _MESSAGES: Mapping[Reason, str] = {
         "spec.schedule defines. For more trials, create a new Experiment with spec.warmStartFrom."
     ),
     Reason.TOO_MANY_FAILED_TRIALS: (
-        "{failed} trials have failed, more than spec.maxFailedTrials: {limit}. The last failure is {last}: {reason}. "
-        "Fix the cause, then raise spec.maxFailedTrials to continue."
+        "{failed} trials have failed, more than spec.maxFailedTrials: {limit}. Fix the cause, then raise "
+        "spec.maxFailedTrials to continue. {causes}"
     ),
     Reason.ALL_TRIALS_DIVERGED: (
         "All {diverged} finished trials have diverged (loss is NaN or infinite), more than spec.maxFailedTrials: "
@@ -109,25 +126,15 @@ _MESSAGES: Mapping[Reason, str] = {
 
 
 def _message_values(spec: ExperimentSpec, observed: Observed) -> dict[str, object]:
-    trials = observed.trials
-    failed = [trial for trial in trials if trial.state == "Failed"]
+    states = [trial.state for trial in observed.trials]
     return {
-        "count": len(trials),
+        "count": len(states),
         "target": spec.objective.target,
-        "failed": len(failed),
-        "diverged": sum(trial.state == "Diverged" for trial in trials),
+        "failed": states.count("Failed"),
+        "diverged": states.count("Diverged"),
         "limit": spec.max_failed_trials,
-        "last": f"trial {failed[-1].number}" if failed else "",
-        "reason": _failure_reason(spec, failed[-1], observed) if failed else "",
+        "causes": failure_causes(spec, observed),
     }
-
-
-def _failure_reason(spec: ExperimentSpec, trial: Trial, observed: Observed) -> str:
-    """Return the reason of a failed trial, with details if its metric is missing."""
-    if trial.reason != Reason.METRIC_UNAVAILABLE:
-        return trial.reason
-    reported = metric_names(observed.job(trial))
-    return f"{trial.reason} (spec.objective.metric is {spec.objective.metric!r}, reported metrics: {reported})"
 
 
 def _blocking_cause(observed: Observed, jobs: list[Object]) -> StatusCause | None:
@@ -166,6 +173,9 @@ def _progress(spec: ExperimentSpec, observed: Observed, state: ExperimentState) 
         return StatusCause(Reason.FINISHING, "No new trials are created. Running trials finish their rung.")
     if not observed.trial_capacity and not observed.ledger.is_exhausted and len(observed.trials) < max_trials(spec):
         return _ledger_full(observed)
+    # Until a trial has a value, the failures so far are probably those of all trials.
+    causes = "" if has_value(observed.trials) else failure_causes(spec, observed)
+    failures = f" No trial has a value of {spec.objective.metric} yet. {causes}" if causes else ""
     if state == "Queued":
-        return StatusCause(Reason.QUEUED, "The first trials are queued or will be created soon.")
-    return StatusCause(Reason.RUNNING, "The trials are training.")
+        return StatusCause(Reason.QUEUED, f"The first trials are queued or will be created soon.{failures}")
+    return StatusCause(Reason.RUNNING, f"The trials are training.{failures}")

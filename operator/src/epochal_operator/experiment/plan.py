@@ -31,7 +31,9 @@ from epochal_operator.experiment.events import (
     report_failed,
     report_waiting,
     transition_events,
+    trial_failed,
 )
+from epochal_operator.experiment.failures import failure_cause
 from epochal_operator.experiment.ledger.events import Failed, Finished
 from epochal_operator.experiment.ledger.observe import seconds_until_due
 from epochal_operator.experiment.observed import Observed, ParsedSpec
@@ -72,7 +74,8 @@ def make_plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan 
         return Plan((EmitEvent(event), AppendEvents(())))
     spec, before = parsed.spec, read_status(ExperimentStatus, document.get("status"))
     if not observed.ledger_refused and any(seconds_until_due(event, observed.jobs, observed.now) == 0 for event in new):
-        return Plan((*_metric_unavailable(spec, observed), *_best_unavailable(spec, observed), AppendEvents(new)))
+        problems = (_trial_failed, _metric_unavailable, _best_unavailable)
+        return Plan((*(action for problem in problems for action in problem(spec, observed)), AppendEvents(new)))
     if needs_no_ledger(metadata, before) and before.trials and len(observed.trials) < before.trials.created:
         # The ledger and some TrainingJobs were lost. The search has ended, so these trials are not trained again.
         return StatusCause(Reason.LEDGER_UNAVAILABLE, "The ExperimentLedger and some TrainingJobs were deleted.")
@@ -112,6 +115,17 @@ def _plan_up_to_date(
     if actions:
         return Plan((*_report_problem(observed), *actions))
     return _idle_plan(spec, before, now, observed, report if isinstance(report, float) else None)
+
+
+def _trial_failed(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
+    """Return the Event that the first trial has failed, before the failure is in the ledger."""
+    first = next((event for event in observed.new_events if isinstance(event, Failed)), None)
+    job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
+    is_later = any(trial.state == "Failed" for trial in observed.ledger.trials)
+    if first is None or job is None or is_later or first.reason == Reason.METRIC_UNAVAILABLE:
+        return ()  # The reason MetricUnavailable has an Event of its own.
+    cause = failure_cause(spec, first.reason, job)
+    return (EmitEvent(trial_failed(first.trial, job["metadata"]["name"], cause, spec.max_failed_trials)),)
 
 
 def _metric_unavailable(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:

@@ -33,6 +33,7 @@ class Reason(EpochalReason):
     INVALID_SPEC = "InvalidSpec", _STALLS
     TOO_MANY_FAILED_TRIALS = "TooManyFailedTrials", _STALLS
     ALL_TRIALS_DIVERGED = "AllTrialsDiverged", _STALLS
+    NO_TRIAL_SUCCEEDED = "NoTrialSucceeded", _STALLS
     DEADLINE_EXCEEDED = "DeadlineExceeded", _STALLS
 
     # Of Ready: causes that block its trials.
@@ -60,6 +61,7 @@ class Reason(EpochalReason):
     NEW_BEST = "NewBest", _READY_NORMAL
     RESUMED = "Resumed", _READY_NORMAL
     LEDGER_IGNORED = "LedgerIgnored"
+    TRIAL_FAILED = "TrialFailed"
     TRIAL_REJECTED = "TrialRejected"
     METRIC_UNAVAILABLE = "MetricUnavailable"
     BEST_UNAVAILABLE = "BestUnavailable"

@@ -45,8 +45,29 @@ class Difference:
         return f"trial {self.trial} has {_text(self.recorded)}; suggested today: {suggested}"
 
 
-def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
-    """Return the trials of an Experiment for which the searcher suggests other parameters today.
+@dataclass(frozen=True)
+class Replay:
+    """The result of a replay.
+
+    Args:
+        suggestions: The number of repeated suggestions.
+        differences: The trials for which the searcher suggests other parameters today.
+    """
+
+    suggestions: int
+    differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        """Return the numbers of equal and different suggestions as a sentence."""
+        different = len(self.differences)
+        equal = self.suggestions - different
+        if not different:
+            return f"{_count(equal)} the same"
+        return f"{different} of {_count(self.suggestions)} different"
+
+
+def replay(document: Mapping[str, Any], data: str) -> Replay:
+    """Return the result of repeating all suggestions of an Experiment.
 
     Raises:
         NothingToReplay: If the document is not an Experiment, or its ledger is empty or damaged.
@@ -57,8 +78,8 @@ def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
         raise NothingToReplay(str(error)) from None
     ledger = _events(data)
     template = document["spec"]["template"]["spec"]
-    differences = []
-    all_created = (event for event in ledger if isinstance(event, Created))
+    differences: list[Difference] = []
+    all_created = [event for event in ledger if isinstance(event, Created)]
     for known_events, batch in groupby(all_created, lambda event: event.known_events):
         created = list(batch)
         numbers = [event.trial for event in created]
@@ -69,7 +90,7 @@ def replay(document: Mapping[str, Any], data: str) -> list[Difference]:
             for event in created
             if suggested.get(event.trial) != event.parameters
         ]
-    return differences
+    return Replay(len(all_created), tuple(differences))
 
 
 def _events(data: str) -> tuple[Event, ...]:
@@ -115,12 +136,16 @@ def _single_object(kind: str, objects: Sequence[Mapping[str, Any]]) -> Mapping[s
     return matches[0]
 
 
+def _count(suggestions: int) -> str:
+    return "1 suggestion is" if suggestions == 1 else f"{suggestions} suggestions are"
+
+
 def _text(parameters: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(parameters.items())) or "no parameters"
 
 
 def main(arguments: Sequence[str]) -> str | None:
-    """Replay an Experiment and print the differences.
+    """Replay an Experiment and print the differences, or the number of equal suggestions.
 
     Returns:
         The error message or the number of differences; None if all suggestions are equal.
@@ -137,12 +162,15 @@ def main(arguments: Sequence[str]) -> str | None:
     )
     path = parser.parse_args(arguments).file
     try:
-        differences = replay(*read(path.read_text()))
+        result = replay(*read(path.read_text()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, NothingToReplay) as error:
         return printable(f"{path}: {error}")
-    for difference in differences:
+    for difference in result.differences:
         sys.stdout.write(printable(f"{difference}\n"))
-    return f"{len(differences)} suggestions differ" if differences else None
+    if result.differences:
+        return str(result)
+    sys.stdout.write(printable(f"{path}: {result}\n"))
+    return None
 
 
 if __name__ == "__main__":

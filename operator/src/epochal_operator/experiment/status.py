@@ -78,7 +78,7 @@ def ranked_trial(metadata: Metadata, spec: ExperimentSpec, trial: Trial) -> Rank
         trial=trial.number,
         job_name=trial_name(metadata.name, trial.number, len(trial.rungs) - 1)[:63],
         value=format_value(last.value),
-        epoch=last.epoch,
+        epoch=last.value_epoch,
         parameters={name[:63]: text[:256] for name, text in list(trial.parameters.items())[:MAX_PARAMETERS]},
         uri=results_uri(metadata, spec, trial),
     )

@@ -19,12 +19,14 @@ class Rung:
     Args:
         epoch: The last epoch of the rung.
         value: The objective value of the trial after the rung; None if it is missing or not finite.
+        value_epoch: The epoch with this value; None if unknown.
     """
 
     epoch: int
     value: float | None
     uid: str
     seconds: int
+    value_epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Trial:
     def is_finished(self) -> bool:
         """Whether the trial never continues."""
         return self.dropped or self.state not in {"Running", "Paused"}
+
+
+def has_value(trials: Iterable[Trial]) -> bool:
+    """Return whether a trial has an objective value."""
+    return any(trial.value is not None for trial in trials)
 
 
 def rank_trials(trials: Iterable[Trial], *, maximize: bool) -> list[Trial]:

@@ -45,8 +45,9 @@ def spec(**changes: Any) -> ExperimentSpec:
 
 def trial(number: int, *values: float | None, epochs: Sequence[int] = (1, 3, 9), **rest: Any) -> Trial:
     """Returns a trial that has finished rungs with these values; Paused, unless it has climbed all, or has none."""
+    value_epoch = rest.pop("value_epoch", None)
     rungs = tuple(
-        Rung(epoch, worth, f"uid-{number}-{rung}", 60)
+        Rung(epoch, worth, f"uid-{number}-{rung}", 60, value_epoch)
         for rung, (epoch, worth) in enumerate(zip(epochs, values, strict=False))
     )
     state = "Running" if not rungs else "Complete" if len(rungs) == len(epochs) else "Paused"

@@ -20,6 +20,17 @@ PASSES = [{"type": "Ready", "status": "False", "reason": "Creating", "message": 
 CONFLICT = StatusCause(Reason.NAME_CONFLICT, "search-1-r0 is somebody else's")
 REFUSED = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
 
+FAILED = [
+    *(trial(number, state="Failed", reason="InvalidTraining") for number in range(2)),
+    trial(2, state="Diverged", reason="NonFiniteLoss"),
+]
+BAD = [
+    job(
+        number, conditions=[{"type": "Failed", "status": "True", "reason": "InvalidTraining", "message": "no momentum"}]
+    )
+    for number in range(2)
+]
+
 
 def observed_state(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     places = [one["metadata"]["name"].split("-")[1:] for one in jobs]
@@ -66,6 +77,8 @@ def observed_state(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         (observed_state([DONE]), {"maxTrials": 1, "suspend": True}, ("Complete", "Completed")),
         (observed_state([DONE], is_exhausted=True), {}, ("Complete", "SearchExhausted")),
         (observed_state([DONE], size=250_000), {}, ("Complete", "LedgerFull")),
+        (observed_state([trial(0, state="Failed")], size=250_000), {}, ("Failed", "NoTrialSucceeded")),
+        (observed_state([trial(0, state="Failed")]), {"maxTrials": 1}, ("Failed", "NoTrialSucceeded")),
         (observed_state([trial(0)], size=250_000), {}, ("Queued", "LedgerFull")),
         (observed_state([trial(0)], size=250_000), {"maxTrials": 1}, ("Queued", "Queued")),
         (observed_state([trial(0)], size=250_000, is_exhausted=True), {}, ("Queued", "Queued")),
@@ -93,8 +106,26 @@ def test_the_deadline_starts_with_the_start_time() -> None:
         (
             observed_state([trial(7, state="Failed", reason="OutOfMemory")]),
             {"maxFailedTrials": 0},
-            "more than spec.maxFailedTrials: 0. The last failure is trial 7: OutOfMemory",
+            "raise spec.maxFailedTrials to continue. trial 7: OutOfMemory.",
         ),
+        (
+            observed_state(FAILED, *BAD),
+            {"maxTrials": 3},
+            "new Experiment. search-0-r0: InvalidTraining: no momentum (and 1 more trial). trial 2: NonFiniteLoss.",
+        ),
+        (
+            observed_state([]),
+            {"finish": True},
+            "No trial has a value of val_accuracy: of 0 trials, 0 failed and 0 diverged. The search ended before",
+        ),
+        # The first failure is reported while the search goes on, until a trial has a value.
+        (
+            observed_state([FAILED[0], trial(1)], BAD[0], job(1, state="Running")),
+            {},
+            "The trials are training. No trial has a value of val_accuracy yet. search-0-r0: InvalidTraining: no mom",
+        ),
+        (observed_state([FAILED[0], trial(1)], BAD[0], job(1)), {}, "search-0-r0: InvalidTraining: no momentum."),
+        (observed_state([FAILED[0], trial(1, 0.5)], BAD[0]), {}, "The trials are training."),
         (
             observed_state([DONE]),
             {"objective": {"metric": "a", "goal": "Maximize", "target": "0.3"}},

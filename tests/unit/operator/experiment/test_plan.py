@@ -109,7 +109,7 @@ def test_the_number_of_suggestions_is_bounded() -> None:
 def test_new_events_are_appended_first() -> None:
     found = World([created(0), created(1)], complete(0)).plan()
     assert found.actions == (
-        AppendEvents((started(0), Finished(0, 0, 1, "0.5", "uid-0-0", 60, is_last=False))),
+        AppendEvents((started(0), Finished(0, 0, 1, "0.5", "uid-0-0", 60, is_last=False, value_epoch=1))),
     )  # fmt: skip
 
 

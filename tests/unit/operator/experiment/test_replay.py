@@ -12,7 +12,7 @@ import yaml
 from epochal_api.experiment.spec import parse
 from epochal_operator.experiment.ledger.encoding import encode
 from epochal_operator.experiment.ledger.events import Created, Diverged, Event, Finished, Started
-from epochal_operator.experiment.replay import Difference, NothingToReplay, main, read, replay
+from epochal_operator.experiment.replay import Difference, NothingToReplay, Replay, main, read, replay
 from epochal_operator.experiment.search.build_request import build_request
 from epochal_operator.experiment.search.suggest import suggest
 
@@ -80,11 +80,11 @@ def test_a_parallel_search_is_repeated(search: dict[str, Any], trials: int) -> N
     made = document(**search)
     ledger = searched(made, trials)
     assert sum(isinstance(event, Created) for event in ledger) == min(trials, 16) if "parameters" in search else trials
-    assert replay(made, encode(ledger)) == []
+    assert replay(made, encode(ledger)).differences == ()
 
 
 def test_initial_trials_are_repeated() -> None:
-    assert replay(SEARCH, encode(LEDGER)) == []
+    assert replay(SEARCH, encode(LEDGER)) == Replay(30, ())
 
 
 def changed(trial: int, **parameters: str) -> list[Event]:
@@ -97,7 +97,7 @@ def changed(trial: int, **parameters: str) -> list[Event]:
 
 
 def test_differences() -> None:
-    found = replay(SEARCH, encode(changed(29, rate="0.05")))
+    found = replay(SEARCH, encode(changed(29, rate="0.05"))).differences
     assert [one.trial for one in found] == [29]
     assert found[0].recorded["rate"] == "0.05"
     assert "trial 29 has " in str(found[0])
@@ -107,7 +107,7 @@ def test_differences() -> None:
 
 def test_another_seed_changes_all_suggestions() -> None:
     other = {**SEARCH, "spec": {**SEARCH["spec"], "search": {"method": "TPE", "seed": 8, "startupTrials": 5}}}
-    assert [one.trial for one in replay(other, encode(LEDGER))] == list(range(3, 30))
+    assert [one.trial for one in replay(other, encode(LEDGER)).differences] == list(range(3, 30))
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,17 @@ def test_both_objects_may_be_separate_documents() -> None:
     assert read(yaml.safe_dump_all(both["items"])) == read(yaml.safe_dump(both)) == (SEARCH, encode(LEDGER))
 
 
+def test_one_suggestion_is_counted_as_one() -> None:
+    assert str(Replay(1, ())) == "1 suggestion is the same"
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "experiment.yaml"
     file.write_text(yaml.safe_dump(printed(SEARCH, LEDGER)))
     assert main([str(file)]) is None
+    assert capsys.readouterr().out == f"{file}: 30 suggestions are the same\n"
     file.write_text(yaml.safe_dump(printed(SEARCH, changed(29, rate="0.05"))))
-    assert main([str(file)]) == "1 suggestions differ"
+    assert main([str(file)]) == "1 of 30 suggestions are different"
     assert capsys.readouterr().out.startswith("trial 29 has ")
     file.write_text("[")
     assert (main([str(file)]) or "").startswith(f"{file}: while parsing")
@@ -177,7 +182,7 @@ def test_the_operator_has_the_command(tmp_path: Path) -> None:
         check=False,
         env=os.environ | {"PYTHONHASHSEED": "99"},
     )
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"{file}: 30 suggestions are the same\n", "")
     file.write_text(yaml.safe_dump(SEARCH))
     run = subprocess.run([*command, str(file)], capture_output=True, text=True, check=False)
     assert run.returncode == 1

@@ -493,9 +493,31 @@ async def test_too_many_failed_trials_suspend_the_others() -> None:
     assert cluster.status()["trials"]["failed"] == 2
 
 
+async def test_a_search_without_any_value_fails() -> None:
+    cluster = Cluster(**SMALL, maxFailedTrials=4)
+    cluster.failures = dict.fromkeys(range(6), "InvalidTraining")
+    await cluster.run()
+    failed = cluster.condition("Failed")
+    assert (cluster.status()["state"], failed["reason"]) == ("Failed", "NoTrialSucceeded")
+    assert "search-0-r0: InvalidTraining (and 3 more trials)." in failed["message"]
+    assert [cluster.condition(one)["status"] for one in ("Ready", "Complete", "Stalled")] == ["False", "False", "True"]
+    (event,) = (event for event in cluster.objects.list("events") if event["reason"] == "TrialFailed")
+    assert event["note"].startswith("search-0-r0 failed. This trial is the unchanged template")
+    cluster.change(maxTrials=6)
+    await cluster.run()
+    assert cluster.status()["trials"]["failed"] == 6
+    assert cluster.condition("Failed")["reason"] == "TooManyFailedTrials"
+
+
+def suggest_metric(request: Request) -> Response:
+    return Response(suggestions=tuple(Suggestion(trial=one, parameters={"metric": "acc"}) for one in request.numbers))
+
+
 async def test_an_unknown_metric_names_the_reported_metrics() -> None:
+    parameters = [{"name": "metric", "paths": ["training.metrics[0]"], "values": ["acc", "accuracy", "AUC"]}]
     objective = {"metric": "val_acc", "goal": "Maximize"}
-    cluster = Cluster(**SMALL | {"maxFailedTrials": 1, "objective": objective})
+    cluster = Cluster(**SMALL | {"maxFailedTrials": 1, "objective": objective, "parameters": parameters})
+    cluster.search = suggest_metric
     await cluster.settle()
     cluster.run_trainers()
     cluster.finish_rung(cluster.jobs()[0])
@@ -509,7 +531,7 @@ async def test_an_unknown_metric_names_the_reported_metrics() -> None:
     await cluster.settle()
     assert cluster.condition("Failed")["reason"] == "TooManyFailedTrials"
     assert (
-        "MetricUnavailable (spec.objective.metric is 'val_acc', reported metrics: val_accuracy)"
+        "search-0-r0: MetricUnavailable: spec.objective.metric is 'val_acc', reported metrics: val_accuracy"
         in (cluster.condition("Failed")["message"])
     )
 

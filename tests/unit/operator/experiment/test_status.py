@@ -47,12 +47,12 @@ def test_counts_of_trials() -> None:
 
 
 def test_best_trials_have_their_results() -> None:
-    found = derived([trial(0, 0.1), trial(12, 0.5, 0.99213, parameters={"rate": "0.0021"})])
+    found = derived([trial(0, 0.1), trial(12, 0.5, 0.99213, parameters={"rate": "0.0021"}, value_epoch=2)])
     assert found.best.dump() == {
         "trial": 12,
         "jobName": "search-12-r1",
         "value": "0.99213",
-        "epoch": 3,
+        "epoch": 2,
         "parameters": {"rate": "0.0021"},
         "uri": "s3://results/vision/search-12-r1/uid-12-1/",
     }

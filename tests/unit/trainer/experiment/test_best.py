@@ -18,6 +18,12 @@ def test_the_document_is_the_job_of_the_report() -> None:
     assert "val_accuracy 0.96 after 9 epochs" in text
 
 
+def test_the_head_names_the_epoch_of_the_value() -> None:
+    best = trial(1, "0.96")
+    best = best.model_copy(update={"rungs": [best.rungs[0].model_copy(update={"epoch": 9, "value_epoch": 8})]})
+    assert "val_accuracy 0.96 in epoch 8 of 9. To train" in (best_job_yaml(report(best, best=1, job=JOB)) or "")
+
+
 def test_no_document_without_a_best_trial() -> None:
     assert best_job_yaml(report(trial(0))) is None
 

@@ -40,6 +40,11 @@ def test_inner_optimizer() -> None:
     [
         (Named(name="Adamm"), "keras.optimizers has no 'Adamm'; did you mean Adam"),
         (Named(name="Adam", rate=0.1), "Adam has no argument 'rate'"),
+        (Named(name="Adam", beta1=0.1), r"Adam has no argument 'beta1'; did you mean beta_1"),
+        (
+            Named(name="Adam", momentum=0.9),
+            r"Adam has no argument 'momentum', which is an argument of Muon, RMSprop, SGD$",
+        ),
         (Named(name="Adam", learning_rate="fast"), r"Adam\(learning_rate='fast'\): "),
         (Named(name="Adam", learning_rate={"name": "Cosine"}), "learning_rate: keras.optimizers.schedules has no"),
         (Named(name="Optimizer"), "Optimizer cannot be used here: it is the base of other classes"),

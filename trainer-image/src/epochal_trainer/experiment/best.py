@@ -27,11 +27,13 @@ def best_job_yaml(report: ExperimentReport) -> str | None:
     trial = next((trial for trial in report.trials if trial.number == report.best), None)
     if report.job is None or trial is None:
         return None
-    epochs = trial.rungs[-1].epoch if trial.rungs else 0
+    last = trial.rungs[-1] if trial.rungs else None
+    epochs, epoch = (last.epoch, last.value_epoch) if last is not None else (0, None)
+    place = f"in epoch {epoch} of {epochs}" if epoch else f"after {epochs} epoch{'' if epochs == 1 else 's'}"
     count, experiment = len(report.trials) + report.omitted, f"{report.namespace}/{report.name}"
     header = f"""\
 # The best of {count} trials of the Experiment {experiment}: trial {trial.number},
-# {report.metric} {trial.value} after {epochs} epoch{"" if epochs == 1 else "s"}. To train it again from the beginning:
+# {report.metric} {trial.value} {place}. To train it again from the beginning:
 # kubectl apply -f {BEST}
 """
     document: str = yaml.dump(report.job, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)

@@ -21,7 +21,7 @@ from typing import Any
 
 import keras
 from epochal_api.trainingjob.network import Named
-from epochal_lib.suggestions import close_matches
+from epochal_lib.suggestions import MAX_SUGGESTIONS, close_matches
 
 from epochal_trainer import backend
 
@@ -166,18 +166,18 @@ def build(module: ModuleType, name: str, arguments: Mapping[str, Any]) -> Any:
     if kind is None:
         raise InvalidObject(_unknown_name(module, name))
     try:
-        return _construct(kind, arguments)
+        return _construct(module, kind, arguments)
     except RecursionError:
         raise InvalidObject(f"the arguments of {name} are nested too deep: use fewer levels") from None
 
 
-def _construct(kind: type, arguments: Mapping[str, Any]) -> Any:
+def _construct(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> Any:
     is_wrapper = "layer" in inspect.signature(kind).parameters
     converted = {
         "layer" if is_wrapper and key == WRAPPED else key: _convert_argument(key, value)
         for key, value in arguments.items()
     }
-    _check_argument_names(kind, converted)
+    _check_argument_names(module, kind, converted)
     converted = {key: as_float(value) if takes_floats(kind, key) else value for key, value in converted.items()}
     try:
         return kind(**converted)
@@ -222,19 +222,27 @@ def explain(error: Exception) -> str:
     return " ".join(line for line in lines if line and not line.startswith(noise))[:600] or type(error).__name__
 
 
-def _check_argument_names(kind: type, arguments: Mapping[str, Any]) -> None:
+def _check_argument_names(module: ModuleType, kind: type, arguments: Mapping[str, Any]) -> None:
     """Refuse arguments that neither the class nor its bases have: Keras' own message lacks the valid arguments."""
-    known = {
-        name: None
-        for base in kind.__mro__[:-1]
-        if "__init__" in vars(base)
-        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }
+    known = _argument_names(kind)
     for key in arguments:
         if key not in known:
-            found = f"{key!r:.{_MAX_SHOWN}}{_suggestions(key[:_MAX_SHOWN], list(known))}"
-            raise InvalidObject(f"{kind.__name__} has no argument {found}")
+            others = [name for name, other in classes(module).items() if key in _argument_names(other)]
+            # An argument of another class is no typing error: for momentum, Adam has no argument of the same effect.
+            if others:
+                more = f" and {len(others) - MAX_SUGGESTIONS} more" if len(others) > MAX_SUGGESTIONS else ""
+                hint = f", which is an argument of {', '.join(others[:MAX_SUGGESTIONS])}{more}"
+            else:
+                hint = _suggestions(key[:_MAX_SHOWN], known)
+            raise InvalidObject(f"{kind.__name__} has no argument {key!r:.{_MAX_SHOWN}}{hint}")
+
+
+def _argument_names(kind: type) -> list[str]:
+    """Return the names of the arguments of a class and its bases."""
+    constructors = [vars(base)["__init__"] for base in kind.__mro__[:-1] if "__init__" in vars(base)]
+    parameters = [item for init in constructors for item in list(inspect.signature(init).parameters.values())[1:]]
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return list(dict.fromkeys(item.name for item in parameters if item.kind in kinds))
 
 
 def _convert_argument(key: str, value: Any) -> Any:

@@ -137,7 +137,10 @@ def _line(event: Event, uids: _Uids) -> str:
         fields = fields | {"uid": None}
     if isinstance(event, Started):
         uids[event.trial, event.rung] = event.uid
-    return json.dumps([name, *fields.values()], separators=(",", ":"))
+    values = [*fields.values()]
+    if isinstance(event, Finished) and event.value_epoch is None:
+        values.pop()
+    return json.dumps([name, *values], separators=(",", ":"))
 
 
 def _lines(text: str) -> list[str]:
@@ -179,7 +182,9 @@ def _event(line: str, uids: _Uids) -> Event:
 
 
 def _is_valid(value: object, kind: Any) -> bool:
-    if kind is int:
+    if kind == int | None and value is None:
+        return True
+    if kind in (int, int | None):
         return type(value) is int and 0 <= value <= MAX_NUMBER
     if kind == Mapping[str, str]:
         return (

@@ -73,6 +73,7 @@ class Finished:
         epoch: The last epoch of the rung, counted from the first epoch of the trial.
         value: The objective value of the trial after this rung, as text.
         is_last: Whether the trial has no further rung: all epochs are trained, or a callback stopped the training.
+        value_epoch: The epoch with this value; None in ledgers of earlier versions.
     """
 
     trial: int
@@ -82,6 +83,7 @@ class Finished:
     uid: str
     seconds: int
     is_last: bool
+    value_epoch: int | None = None
 
 
 CHECKPOINT_LOST = "CheckpointLost"

@@ -117,26 +117,27 @@ def _outcome(objective: Objective, trial: int, rung: int, job: Object) -> Finish
             return Diverged(trial, rung, uid)
         is_lost = rung and reason in _CHECKPOINT_LOST
         return Failed(trial, rung, uid, CHECKPOINT_LOST if is_lost else reason[:MAX_STRING])
-    complete, value = condition_of(job, "Complete") or {}, _value(objective, job)
+    complete, (value, epoch) = condition_of(job, "Complete") or {}, _value(objective, job)
     if value is None or len(value) > MAX_STRING:
         return Failed(trial, rung, uid, Reason.METRIC_UNAVAILABLE.value)
     if parse_finite(value) is None:
         return Diverged(trial, rung, uid)
     is_last = complete.get("reason") != TrialReason.STOPPED_AFTER_EPOCH
-    return Finished(trial, rung, _epoch(status), value, uid, _seconds(status), is_last)
+    return Finished(trial, rung, _epoch(status, "progress"), value, uid, _seconds(status), is_last, epoch or None)
 
 
-def _value(objective: Objective, job: Object) -> str | None:
-    """Return the objective value that a TrainingJob has reported, or None."""
+def _value(objective: Objective, job: Object) -> tuple[str | None, int]:
+    """Return the objective value that a TrainingJob has reported, or None, and the epoch with this value, or 0."""
     status = job.get("status") or {}
     if objective.strategy == "Best" and reports_best_epoch(objective, job):
-        return str(status["best"]["value"]) if "value" in status["best"] else None
+        return str(status["best"]["value"]) if "value" in status["best"] else None, _epoch(status, "best")
     value = (status.get("metrics") or {}).get(objective.metric)
-    return None if value is None else str(value)
+    return None if value is None else str(value), _epoch(status, "progress")
 
 
-def _epoch(status: Object) -> int:
-    epoch = (status.get("progress") or {}).get("epoch")
+def _epoch(status: Object, part: str) -> int:
+    """Return the epoch in a part of a TrainingJob's status, or 0."""
+    epoch = (status.get(part) or {}).get("epoch")
     return min(epoch, MAX_NUMBER) if type(epoch) is int and epoch > 0 else 0
 
 

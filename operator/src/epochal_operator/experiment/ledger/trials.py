@@ -57,7 +57,8 @@ def _apply_event(trial: Trial, event: Started | Finished | Diverged | Failed | C
             other_uids = tuple(known for known in trial.uids if known != uid)[1 - MAX_UIDS :]
             return replace(trial, state="Running", uids=(*other_uids, uid))
         case Finished():
-            finished = Rung(event.epoch, parse_finite(event.value), event.uid, event.seconds)
+            value = parse_finite(event.value)
+            finished = Rung(event.epoch, value, event.uid, event.seconds, event.value_epoch)
             state: TrialState = "Complete" if event.is_last else "Paused"
             return replace(trial, rungs=(*trial.rungs, finished), state=state, uids=())
         case Diverged():

@@ -18,6 +18,7 @@ from epochal_api.experiment.status import ExperimentStatus
 from epochal_api.kind import Metadata
 from epochal_api.read_status import read_status
 from epochal_api.text import printable
+from epochal_api.trainingjob.spec import TrainingJobSpec
 from pydantic import ValidationError
 
 from epochal_operator.experiment.ledger.events import Diverged, Event, Failed, Finished, Started
@@ -99,10 +100,25 @@ def best_job(experiment: Mapping[str, Any], spec: ExperimentSpec, trial: Trial) 
     metadata: Object = {"name": f"{experiment['metadata']['name']}-best", "namespace": job["metadata"]["namespace"]}
     if spec.template.metadata.labels:
         metadata["labels"] = dict(spec.template.metadata.labels)
-    return job | {
-        "metadata": metadata,
-        "spec": {name: value for name, value in job["spec"].items() if name != "suspend"},
-    }
+    return job | {"metadata": metadata, "spec": _concise(job["spec"])}
+
+
+def _concise(spec: Object) -> Object:
+    """Return the spec of a TrainingJob as a user would write it.
+
+    Defaults are omitted, fields have the order of the schema, and a Keras object without arguments is its name.
+    """
+    parsed = TrainingJobSpec.model_validate(spec)
+    concise = parsed.model_dump(mode="json", exclude_defaults=True, exclude={"suspend"})
+    training = concise["training"]
+    named: Object = {name: _name_or_object(training[name]) for name in ("optimizer", "loss") if name in training}
+    if "metrics" in training:
+        named["metrics"] = [_name_or_object(metric) for metric in training["metrics"]]
+    return concise | {"training": training | named}
+
+
+def _name_or_object(keras_object: Object) -> Object | str:
+    return str(keras_object["name"]) if len(keras_object) == 1 else keras_object
 
 
 def encode_bounded(report: ExperimentReport, max_bytes: int = MAX_TEXT) -> str:
@@ -166,7 +182,8 @@ def _single_line(text: str) -> str:
 
 def _reported_rung(rung: Rung) -> ReportedRung:
     value = None if rung.value is None else f"{rung.value:.10g}"
-    return ReportedRung(uid=rung.uid or None, epoch=rung.epoch, value=value, seconds=rung.seconds)
+    epochs = {"epoch": rung.epoch, "value_epoch": rung.value_epoch}
+    return ReportedRung(uid=rung.uid or None, value=value, seconds=rung.seconds, **epochs)
 
 
 def _sort_key(trial: ReportedTrial, *, maximize: bool) -> tuple[float, int]:

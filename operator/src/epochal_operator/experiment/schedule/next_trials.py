@@ -7,13 +7,19 @@ from typing import Literal
 from epochal_api.experiment.spec import ExperimentSpec
 
 from epochal_operator.experiment.schedule.pruning import promotions
-from epochal_operator.experiment.trial import Trial, max_trials, parse_finite
+from epochal_operator.experiment.trial import Trial, has_value, max_trials, parse_finite
 
 EndReason = Literal[
-    "Completed", "TargetReached", "FinishedEarly", "SearchExhausted", "TooManyFailedTrials", "AllTrialsDiverged"
+    "Completed",
+    "TargetReached",
+    "FinishedEarly",
+    "SearchExhausted",
+    "TooManyFailedTrials",
+    "AllTrialsDiverged",
+    "NoTrialSucceeded",
 ]
-"""The reason why a search has ended: the last two are failures."""
-FAILURE_REASONS: frozenset[EndReason] = frozenset({"TooManyFailedTrials", "AllTrialsDiverged"})
+"""The reason why a search has ended: the last three are failures."""
+FAILURE_REASONS: frozenset[EndReason] = frozenset({"TooManyFailedTrials", "AllTrialsDiverged", "NoTrialSucceeded"})
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,12 @@ def end_reason(
     stop = stop_reason(spec, trials)
     if any(trial.state == "Running" and not (stop and trial.number in unstarted_trials) for trial in trials):
         return None  # A search that stops does not wait for a trial that may never get a node.
-    if stop:
-        return stop
     is_full = len(trials) >= max_trials(spec)
-    if not (is_full or exhausted) or promotions(trials, spec, closed=True):
+    if not stop and (not (is_full or exhausted) or promotions(trials, spec, closed=True)):
         return None
-    return "Completed" if is_full else "SearchExhausted"
+    if not has_value(trials):
+        return "NoTrialSucceeded"
+    return stop or ("Completed" if is_full else "SearchExhausted")
 
 
 def stop_reason(spec: ExperimentSpec, trials: Sequence[Trial]) -> EndReason | None:

@@ -12,6 +12,7 @@ from epochal_api.trainingjob.spec import KIND, InvalidTrainingJob, TrainingJobSp
 from epochal_operator.experiment.ledger.events import MAX_STRING
 from epochal_operator.experiment.search_space import paths
 from epochal_operator.experiment.search_space.domains import Range
+from epochal_operator.experiment.search_space.metrics import reports_metric
 from epochal_operator.experiment.search_space.space import InvalidSpace, Space
 from epochal_operator.experiment.trial_job import json_value
 
@@ -21,6 +22,9 @@ MAX_CHECKED_VALUES = 1024
 """The largest number of values to validate. A search may have a million values, at 0.3 ms each in the largest template.
 A trial with another invalid value fails when it is created.
 """
+
+_MAX_SHOWN = 256
+"""Maximum characters of the names of metrics in a message."""
 
 
 def check(spec: ExperimentSpec, template: Mapping[str, Any]) -> Space:
@@ -154,7 +158,16 @@ def _metric_faults(spec: ExperimentSpec) -> Iterator[str]:
     metric, template = spec.objective.metric, spec.template.spec
     if metric.startswith("val_") and template.data.validation is None:
         yield f"objective.metric: {metric} needs validation data: set template.spec.data.validation"
-    # Callbacks may add metrics, too.
-    if metric.removeprefix("val_") != "loss" and not (template.training.metrics or template.training.callbacks):
+    metrics = template.training.metrics
+    is_searched = any(path.startswith("training.metrics") for item in spec.parameters for path in item.paths)
+    if is_searched or reports_metric(metrics, metric):
+        return
+    if not metrics:
         reason = "because template.spec.training.metrics is empty"
         yield f"objective.metric: must be loss or val_loss, {reason}; found {metric!r}"
+        return
+    names = f"{', '.join(item.name for item in metrics):.{_MAX_SHOWN}}"
+    yield (
+        f"objective.metric: must be loss or one of template.spec.training.metrics ({names}), with val_ for the "
+        f"validation data; found {metric!r}. Add the metric to template.spec.training.metrics"
+    )

@@ -43,6 +43,7 @@ ALL: list[Event] = [
     Started(0, 0, "a"),
     Finished(0, 0, 1, "0.5", "a", 60, is_last=False),
     Finished(0, 1, 9, None, "b", 60, is_last=True),
+    Finished(0, 2, 9, "0.5", "b", 60, is_last=True, value_epoch=8),
     Diverged(1, 0, "c"),
     Failed(2, 0, "", "Rejected"),
     CheckpointsUnneeded(0),
@@ -55,7 +56,9 @@ _events = some.one_of(
     some.builds(Owner, _text),
     some.builds(Created, _number, _parameters, _number),
     some.builds(Started, _number, _number, _text),
-    some.builds(Finished, _number, _number, _number, some.none() | _text, _text, _number, some.booleans()),
+    some.builds(
+        Finished, _number, _number, _number, some.none() | _text, _text, _number, some.booleans(), some.none() | _number
+    ),
     some.builds(Diverged, _number, _number, _text),
     some.builds(Failed, _number, _number, _text, _text),
     some.builds(CheckpointsUnneeded, _number),
@@ -119,7 +122,7 @@ def test_any_text_decodes_or_raises_invalid_ledger(text: str) -> None:
 
 
 def test_each_event_is_a_json_line() -> None:
-    stored = ["Owner", "Warm", "Created", "Started", *(["Finished"] * 2), "Diverged", "Failed", "Dropped", "Exhausted"]
+    stored = ["Owner", "Warm", "Created", "Started", *(["Finished"] * 3), "Diverged", "Failed", "Dropped", "Exhausted"]
     assert [json.loads(line)[0] for line in lines(encode(ALL))] == stored
     assert lines(encode([started := Started(3, 1, "a")])) == ['["Started",3,1,"a"]']
     assert decode(encode([started])) == (started,)
@@ -220,6 +223,12 @@ def test_a_repeated_uid_is_stored_once() -> None:
     assert decode(encode([Finished(3, 1, 9, "0.5", "b", 60, is_last=True)])) != ()
 
 
+@pytest.mark.parametrize("epoch", ['"8"', "-1", "true", "0.5"])
+def test_an_invalid_epoch_of_a_value_is_unknown(epoch: str) -> None:
+    line = f'["Finished",3,1,9,"0.5","b",60,true,{epoch}]'
+    assert decode(packed(f"{line}\n")) == (UnknownEvent(line),)
+
+
 def test_additional_fields_are_ignored() -> None:
     assert decode(packed('["Started",3,1,"a",{"node":"b"}]\n')) == (Started(3, 1, "a"),)
 
@@ -233,7 +242,8 @@ def test_a_search_with_max_trials_fits() -> None:
             uid = str(uuid.UUID(int=dice.getrandbits(128)))
             seconds = 60 + dice.randrange(30)
             events.append(Started(trial, rung, uid))
-            events.append(Finished(trial, rung, 3**rung, f"{dice.random():.6g}", uid, seconds, is_last=False))
+            value, epoch = f"{dice.random():.6g}", 1 + dice.randrange(3**rung)
+            events.append(Finished(trial, rung, 3**rung, value, uid, seconds, is_last=False, value_epoch=epoch))
         events.append(CheckpointsUnneeded(trial))
     assert len(encode(events)) < 0.9 * MAX_LEDGER_BYTES
 

@@ -63,16 +63,19 @@ def observe(events: list[Event], *jobs: Any, **changes: Any) -> tuple[Event, ...
     [
         (job(), []),
         (job(state="Running"), []),
-        (complete(), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=False)]),
-        (complete(reason="Completed"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=True)]),
-        (complete(reason="FinishedEarly"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=True)]),
-        (complete(best=None), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, is_last=False)]),
-        (complete(best={"metric": "val_loss", "value": "9"}), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, is_last=False)]),
+        (complete(), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=False, value_epoch=1)]),
+        (complete(reason="Completed"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=True, value_epoch=1)]),
+        (complete(reason="FinishedEarly"), [Finished(1, 0, 1, "0.5", "uid-1-0", 60, is_last=True, value_epoch=1)]),
+        (complete(best=None), [Finished(1, 0, 1, "0.4", "uid-1-0", 60, is_last=False, value_epoch=1)]),
+        (
+            complete(best={"metric": "val_loss", "value": "9"}),
+            [Finished(1, 0, 1, "0.4", "uid-1-0", 60, is_last=False, value_epoch=1)],
+        ),
         (complete(best={"metric": "val_accuracy"}), [Failed(1, 0, "uid-1-0", "MetricUnavailable")]),
         (complete(best=None, metrics=None), [Failed(1, 0, "uid-1-0", "MetricUnavailable")]),
         (complete(best=None, metrics={"val_accuracy": "nan"}), [Diverged(1, 0, "uid-1-0")]),
-        (complete(startTime=None), [Finished(1, 0, 1, "0.5", "uid-1-0", 0, is_last=False)]),
-        (complete(progress=None), [Finished(1, 0, 0, "0.5", "uid-1-0", 60, is_last=False)]),
+        (complete(startTime=None), [Finished(1, 0, 1, "0.5", "uid-1-0", 0, is_last=False, value_epoch=1)]),
+        (complete(progress=None), [Finished(1, 0, 0, "0.5", "uid-1-0", 60, is_last=False, value_epoch=1)]),
         (ended(1, "NonFiniteLoss"), [Diverged(1, 0, "uid-1-0")]),
         (ended(1, "OutOfMemory"), [Failed(1, 0, "uid-1-0", "OutOfMemory")]),
         (ended(1, "InvalidSpec"), []),  # another version of Epochal may accept its spec
@@ -122,6 +125,15 @@ def test_strategy_last_uses_the_last_epoch() -> None:
     (_, found) = observe([created(1)], complete(), objective=objective)
     assert isinstance(found, Finished)
     assert found.value == "0.4"
+
+
+@pytest.mark.parametrize(("strategy", "epoch"), [("Best", 2), ("Last", 3)])
+def test_the_epoch_of_the_value(strategy: str, epoch: int) -> None:
+    best = {"epoch": 2, "metric": "val_accuracy", "value": "0.5"}
+    objective = {"metric": "val_accuracy", "goal": "Maximize", "strategy": strategy}
+    found = observe([created(1), started(1), finished(1, "0.4")], complete(1, 1, best=best), objective=objective)[-1]
+    assert isinstance(found, Finished)
+    assert (found.epoch, found.value_epoch) == (3, epoch)
 
 
 def test_events_are_sorted_by_time_and_trial() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from epochal_api.experiment.report import decode
-from epochal_api.trainingjob.spec import parse
+from epochal_api.trainingjob.spec import TrainingJobSpec, parse
 from epochal_operator.experiment.ledger.encoding import MAX_LEDGER_BYTES as MAX_LEDGER
 from epochal_operator.experiment.ledger.encoding import encode as ledger_text
 from epochal_operator.experiment.ledger.events import CheckpointsUnneeded, Event, Finished
@@ -140,6 +140,29 @@ def test_the_best_training_job_can_be_applied() -> None:
     assert "suspend" not in made["spec"]
 
 
+def test_the_best_training_job_is_concise() -> None:
+    """The API server sorts fields by name and stores the defaults."""
+    whole = document()
+    template = whole["spec"]["template"]["spec"]
+    whole["spec"]["template"]["spec"] = dict(
+        sorted((TrainingJobSpec.model_validate(template).model_dump(mode="json") | template).items())
+    )
+    template = whole["spec"]["template"]["spec"]
+    template["network"]["layers"] = [dict(sorted(layer.items())) for layer in template["network"]["layers"]]
+    template["training"] = dict(sorted((template["training"] | {"stallSeconds": 600, "callbacks": []}).items()))
+    made = best_job(whole, experiment().spec, rank_trials(apply_events(LEDGER), maximize=True)[0])
+    assert list(made) == ["apiVersion", "kind", "metadata", "spec"]
+    assert list(made["spec"]) == ["storage", "data", "network", "training", "results"]
+    assert [next(iter(layer)) for layer in made["spec"]["network"]["layers"]] == ["layer"] * 3
+    assert made["spec"]["network"]["layers"][1] == {
+        "layer": "Dense", "name": "hidden", "units": 64, "bias_initializer": None
+    }  # fmt: skip
+    training = made["spec"]["training"]
+    assert list(training) == ["epochs", "optimizer", "loss", "metrics", "monitor"]
+    assert (training["loss"], training["metrics"]) == ("SparseCategoricalCrossentropy", ["accuracy"])
+    assert parse(made).spec == parse(best_job(document(), experiment().spec, apply_events(LEDGER)[1])).spec
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -182,7 +205,10 @@ def test_the_report_of_a_full_ledger_fits_into_128_kib() -> None:
         for rung in range(rungs):
             uid = str(UUID(bytes=digits[32 + 8 * rung :][:16].ljust(16, digits[:1])))
             worth = f"0.{int.from_bytes(digits[20 + rung : 26 + rung]) % 10**10:010}"
-            told = Finished(number, rung, 3**rung, worth, uid, digits[40 + rung], is_last=False)
+            value_epoch = 1 + digits[50 + rung] % 3**rung
+            told = Finished(
+                number, rung, 3**rung, worth, uid, digits[40 + rung], is_last=False, value_epoch=value_epoch
+            )
             events += [started(number, rung, uid=uid), told]
         events += [CheckpointsUnneeded(number)] if rungs == 1 else []
     assert len(ledger_text(events)) > 0.95 * MAX_LEDGER

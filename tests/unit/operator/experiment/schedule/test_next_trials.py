@@ -77,6 +77,12 @@ ALL = {"maxTrials": 3}
         ([trial(0), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),
         ([trial(0, 0.1), trial(1, state="Diverged"), trial(2, state="Diverged")], {"maxFailedTrials": 1}, None),
         ([trial(0), trial(1, state="Diverged")], {"maxFailedTrials": 1}, None),
+        ([trial(number, state="Failed") for number in range(3)], ALL, "NoTrialSucceeded"),
+        ([trial(0, state="Failed"), trial(1, state="Diverged")], {"maxTrials": 2}, "NoTrialSucceeded"),
+        ([trial(0, state="Failed"), trial(1, 0.1, 0.2, 0.3)], {"maxTrials": 2}, "Completed"),
+        ([trial(0, state="Failed"), trial(1)], {"maxTrials": 2}, None),
+        ([trial(0, state="Failed")], {"finish": True}, "NoTrialSucceeded"),
+        ([trial(0, state="Failed")], {"search": {"method": "None"}}, "NoTrialSucceeded"),
     ],
 )  # fmt: skip
 def test_end_reason(trials: Sequence[Trial], changes: dict[str, Any], expected: str | None) -> None:
@@ -93,7 +99,14 @@ def test_a_stopped_search_ignores_unstarted_trials(changes: dict[str, Any]) -> N
     assert end_reason(spec(maxTrials=5), trials, unstarted_trials={3, 4}) is None
 
 
-@pytest.mark.parametrize(("trials", "expected"), [(DONE, "SearchExhausted"), ([*DONE, trial(3)], None)])
+@pytest.mark.parametrize(
+    ("trials", "expected"),
+    [
+        (DONE, "SearchExhausted"),
+        ([*DONE, trial(3)], None),
+        ([trial(0, state="Failed")], "NoTrialSucceeded"),
+    ],
+)
 def test_an_exhausted_space_ends_the_search(trials: Sequence[Trial], expected: str | None) -> None:
     assert end_reason(spec(), trials, exhausted=True) == expected
 

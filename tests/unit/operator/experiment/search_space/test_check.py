@@ -140,6 +140,10 @@ def template(**training: Any) -> dict[str, Any]:
 VALIDATED = template() | {"data": {**TEMPLATE["data"], "validation": {"split": "0.2"}}}
 VAL = "objective.metric: val_accuracy needs validation data: set template.spec.data.validation"
 LOSS = "objective.metric: must be loss or val_loss, because template.spec.training.metrics is empty; found 'accuracy'"
+AUC = (
+    "objective.metric: must be loss or one of template.spec.training.metrics (accuracy), with val_ for the validation "
+    "data; found 'val_auc'. Add the metric to template.spec.training.metrics"
+)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +154,16 @@ LOSS = "objective.metric: must be loss or val_loss, because template.spec.traini
         ("val_accuracy", template(), [VAL]),
         ("val_accuracy", VALIDATED, []),
         ("accuracy", template(metrics=[]), [LOSS]),
-        ("learning_rate", template(metrics=[], callbacks=[{"callback": "ReduceLROnPlateau"}]), []),
+        ("val_auc", VALIDATED, [AUC]),
     ],
 )
 def test_the_objective_metric_must_exist(metric: str, of: dict[str, Any], message: list[str]) -> None:
     assert faults(template=of, objective={"metric": metric, "goal": "Minimize"}) == message
+
+
+def test_a_searched_metric_may_be_the_objective() -> None:
+    parameter = at("training.metrics[0]", values=["accuracy", "AUC"])
+    assert faults(parameter, objective={"metric": "auc", "goal": "Maximize"}) == []
 
 
 def test_the_number_of_faults_is_bounded() -> None:

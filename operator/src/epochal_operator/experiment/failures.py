@@ -1,0 +1,52 @@
+"""The causes of failed and diverged trials, as text for conditions and Events."""
+
+from collections.abc import Sequence
+
+from epochal_api.experiment.spec import ExperimentSpec
+
+from epochal_operator.experiment.observed import Observed
+from epochal_operator.experiment.reasons import Reason
+from epochal_operator.experiment.trial import Trial
+from epochal_operator.experiment.trial_state import metric_names
+from epochal_operator.runtime.api.resource import Object
+from epochal_operator.runtime.conditions import condition_of
+
+MAX_CAUSES = 3
+"""Maximum number of different causes in a message."""
+MAX_CAUSE = 224
+"""Maximum characters of a trial's message: three of them fit into the message of a condition."""
+_READ_CHARACTERS = 4 * MAX_CAUSE
+"""Characters of a trial's message that are read, because white space is removed from them."""
+
+
+def failure_causes(spec: ExperimentSpec, observed: Observed) -> str:
+    """Return the causes of failed and diverged trials, the most frequent first, each with its first trial.
+
+    An example is "f-mom-4-r0: InvalidTraining: Adam has no argument 'momentum' (and 2 more trials)". The text is empty
+    without such trials.
+    """
+    by_cause: dict[str, list[Trial]] = {}
+    for trial in observed.trials:
+        if trial.state in {"Failed", "Diverged"}:
+            by_cause.setdefault(failure_cause(spec, trial.reason, observed.job(trial)), []).append(trial)
+    ranked = sorted(by_cause, key=lambda cause: len(by_cause[cause]), reverse=True)
+    more = [f"And {len(ranked) - MAX_CAUSES} more causes."] if len(ranked) > MAX_CAUSES else []
+    return " ".join([*(_sentence(cause, by_cause[cause], observed) for cause in ranked[:MAX_CAUSES]), *more])
+
+
+def failure_cause(spec: ExperimentSpec, reason: str, job: Object | None) -> str:
+    """Return the reason of a trial that has ended without a value, with the message of its TrainingJob if it exists."""
+    if reason == Reason.METRIC_UNAVAILABLE:
+        message = f"spec.objective.metric is {spec.objective.metric!r}, reported metrics: {metric_names(job)}"
+    else:
+        message = str((condition_of(job or {}, "Failed") or {}).get("message", ""))
+    text = " ".join(message[:_READ_CHARACTERS].split())
+    return f"{reason}: {text if len(text) <= MAX_CAUSE else f'{text[:MAX_CAUSE]}…'}" if text else reason
+
+
+def _sentence(cause: str, trials: Sequence[Trial], observed: Observed) -> str:
+    """Return a cause as a sentence, with the name of the first trial and the number of the others."""
+    job, more = observed.job(trials[0]), len(trials) - 1
+    name = job["metadata"]["name"] if job is not None else f"trial {trials[0].number}"
+    others = f" (and {more} more trial{'' if more == 1 else 's'})" if more else ""
+    return f"{name}: {cause.removesuffix('.')}{others}."
