@@ -33,6 +33,7 @@ from tests.unit.operator.objects import (
     failed,
     pod,
     report,
+    running,
     succeeded,
     termination,
     true,
@@ -401,3 +402,57 @@ async def test_repeated_conflict_is_raised(world: World) -> None:
     world.sync()
     with pytest.raises(Conflict, match="denied by policy"):
         await world.reconcile()
+
+
+async def suspended(world: World) -> None:
+    """Suspends the TrainingJob before its Job has a pod."""
+    await world.live()
+    world.change(spec={"suspend": True})
+    await world.live()
+    assert world.condition("Suspended")["status"] == "True"
+
+
+async def late_pod(world: World) -> None:
+    """Lets a pod appear that the Job controller created before it saw the suspension, and deletes it again."""
+    one = running()
+    one["metadata"]["ownerReferences"][0]["uid"] = world.job()["metadata"]["uid"]
+    made = world.objects.create("pods", KEY.namespace, one)
+    world.objects.patch("pods", *key_of(made), {"status": one["status"]}, subresource="status")
+    await world.live()
+    assert world.condition("Suspended")["status"] == "False"
+    world.delete(PODS)
+    await world.live()
+    assert world.condition("Suspended")["status"] == "True"
+
+
+async def test_late_pod_of_a_suspended_job_is_no_resume(world: World) -> None:
+    await suspended(world)
+    await late_pod(world)
+    assert "Resumed" not in world.events()
+    world.change(spec={"suspend": False})
+    await world.live()
+    assert (world.events().count("Suspended"), world.events().count("Resumed")) == (1, 1)
+
+
+async def test_resume_has_one_event_if_the_spec_changes_before_the_status_is_written(world: World) -> None:
+    await suspended(world)
+    world.change(spec={"suspend": False})
+    further: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 9}}
+    status_write = Fault("patch", "trainingjobs/status", times=1, meanwhile=lambda: world.change(**further))
+    world.server.faults.append(status_write)
+    await world.live()
+    assert status_write.times == 0
+    assert (world.condition("Suspended")["status"], world.status()["observedGeneration"]) == ("False", 4)
+    assert world.events().count("Resumed") == 1
+
+
+async def test_each_resume_has_an_event(world: World) -> None:
+    await suspended(world)
+    for count in (1, 2):
+        world.now += timedelta(seconds=60)
+        world.change(spec={"suspend": False})
+        await world.live()
+        assert world.events().count("Resumed") == count
+        world.now += timedelta(seconds=60)
+        world.change(spec={"suspend": True})
+        await world.live()
