@@ -40,7 +40,7 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 from epochal_operator.trainingjob.status.events import events, plain_http_events, spec_changed_event
 from epochal_operator.trainingjob.status.predicates import end_condition, is_finished, is_spec_ignored
-from epochal_operator.trainingjob.status.requeue import remaining_ttl, requeue_seconds, start_delay
+from epochal_operator.trainingjob.status.requeue import end_delay, remaining_ttl, requeue_seconds, start_delay
 from epochal_operator.trainingjob.status.status import (
     derive_status,
     leader_fields,
@@ -82,7 +82,8 @@ def make_plan(job: TrainingJob, observed: Observed, installation: Installation) 
         if action is not None and results_are_saved:
             return Plan((action,))
     after = derive_status(job, observed)
-    if action is None and (delay := start_delay(before, after, observed)) is not None:
+    delay = start_delay(before, after, observed) or end_delay(before, after, observed)
+    if action is None and delay is not None:
         return Plan(requeue_after=min(delay, requeue_seconds(observed, after) or delay))
     remaining = _status_plan(job.metadata, before, after, observed, _mutable_fields(job))
     if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
@@ -182,15 +183,25 @@ def _status_actions(
     *,
     suspend: bool,
 ) -> list[Action]:
-    """Return the writes: the reported fields before Complete, and the Events before the status."""
-    actions: list[Action] = []
-    if reported != reported_fields(before):
-        actions.append(ApplyStatus(reported, PROGRESS_MANAGER))
-    if after != leader_fields(before):
-        emitted = events(metadata, before, after, observed, reported, suspend=suspend)
-        actions += [EmitEvent(event) for event in emitted]
-        actions.append(ApplyStatus(after))
-    return actions
+    """Return the writes: the Events before the status, and the reported fields not after Complete."""
+    known, has_reported = leader_fields(before), reported != reported_fields(before)
+    if after == known:
+        return [ApplyStatus(reported, PROGRESS_MANAGER)] if has_reported else []
+    emitted: list[Action] = [
+        EmitEvent(event) for event in events(metadata, before, after, observed, reported, suspend=suspend)
+    ]
+    if not has_reported:
+        return [*emitted, ApplyStatus(after)]
+    if is_finished(after) and not _removes_fields(known, after):
+        # The last status is one write. Afterwards no report changes it, so no later report removes the leader's fields.
+        return [*emitted, ApplyStatus(Status(**dict(after) | dict(reported)), PROGRESS_MANAGER)]
+    return [ApplyStatus(reported, PROGRESS_MANAGER), *emitted, ApplyStatus(after)]
+
+
+def _removes_fields(before: Status, after: Status) -> bool:
+    """Return whether a status lacks a field or condition of the previous one, which only its own manager can remove."""
+    conditions, kept = ({condition.type for condition in status.conditions or ()} for status in (before, after))
+    return not (conditions <= kept and before.dump().keys() <= after.dump().keys())
 
 
 def _updated_fields(before: Status, after: Status, observed: Observed) -> ReportedStatus:

@@ -16,6 +16,7 @@ from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key
 from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.reconciler import REQUEUE_SECONDS
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
@@ -456,3 +457,57 @@ async def test_each_resume_has_an_event(world: World) -> None:
         world.now += timedelta(seconds=60)
         world.change(spec={"suspend": True})
         await world.live()
+
+
+async def trained(world: World, one: Any, **changes: Any) -> None:
+    """Lets a pod run whose trainer has reported, and then end."""
+    world.now = NOW - timedelta(seconds=30)
+    await world.live()
+    run = running()
+    run["metadata"]["ownerReferences"][0]["uid"] = world.job()["metadata"]["uid"]
+    world.objects.create("pods", KEY.namespace, run)
+    world.objects.patch("pods", *key_of(run), {"status": run["status"]}, subresource="status")
+    await world.live()
+    known = world.objects.get("trainingjobs", *KEY)["metadata"]
+    reported = reported_status(report(**changes), world.now).dump()
+    await world.kube.apply_status(TRAINING_JOBS, *KEY, uid=known["uid"], manager="epochal-progress", status=reported)
+    world.now = NOW - timedelta(seconds=9)
+    await world.live()
+    world.objects.patch("pods", *key_of(run), {"status": one["status"]}, subresource="status")
+    world.server.asked.clear()
+    world.sync()
+
+
+def status_writes(world: World) -> int:
+    return [request[:2] for request in world.server.asked].count(("patch", "trainingjobs/status"))
+
+
+@pytest.mark.parametrize(
+    ("one", "job_condition", "changes"),
+    [
+        (succeeded(), true("Complete"), {"stage": "Done"}),
+        (succeeded(), true("Complete"), {}),
+        (failed(code=65, message=termination("NonFiniteLoss", "nan")), true("Failed", "PodFailurePolicy"), {}),
+    ],
+    ids=["after its last report", "without its last report", "after a failure"],
+)
+async def test_end_of_a_training_is_one_status_write(
+    world: World, one: Any, job_condition: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    await trained(world, one, **changes)
+    after = await world.reconcile()
+    assert (after, status_writes(world)) == (4, 0)
+    ended = {"conditions": [job_condition], "completionTime": at(-8)}
+    world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
+    await world.live()
+    assert status_writes(world) == 1
+    assert world.status()["state"] == job_condition["type"]
+    assert "eta" not in world.status()["display"]
+    await world.live()
+    assert status_writes(world) == 1
+
+
+async def test_late_end_of_a_job_is_reported(world: World) -> None:
+    await trained(world, failed(code=65, message=termination("NonFiniteLoss", "nan")))
+    world.now += timedelta(seconds=await world.reconcile() or 0)
+    assert (await world.reconcile(), world.condition("Ready")["reason"]) == (None, "Failing")
