@@ -74,6 +74,8 @@ def test_kubectl_get_shows_epoch_metric_and_model(namespace: Namespace, finished
         "ETA",
         "AGE",
         "REASON",
+        "LAST",
+        "REPORT",
         "ATTEMPT",
         "GPUS",
         "PARAMETERS",

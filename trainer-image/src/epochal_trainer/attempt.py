@@ -46,7 +46,7 @@ class Attempt:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._checks = Checks(context.job.spec, lambda found: context.reporter.update(warnings=found))
+        self._checks = Checks(context.job.spec, lambda found: context.reporter.amend(warnings=found))
         self._started = datetime.now(UTC)
         self.results: Results | None = None
         """The results in the bucket, once the attempt has opened it."""
@@ -177,7 +177,7 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.update(stage="Storing", test=test and history.report_metrics(test))
+        context.reporter.amend(stage="Storing", test=test and history.report_metrics(test))
         with stages.stage("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)

@@ -70,7 +70,7 @@ class Endpoint:
 
 
 class Reporter:
-    """Holds the latest state and sends it: at once after an update, and every few seconds if only steps changed.
+    """Holds the latest state and sends it: at once after an update, and every few seconds after other changes.
 
     Until the attempt has a number, a state is sent only if it names the cause of a wait.
 
@@ -121,6 +121,11 @@ class Reporter:
             self._updates += 1
             self._urgent = True
             self._changed.notify_all()
+
+    def amend(self, **changes: Any) -> None:
+        """Update the state, to be sent with the next report: each report is a write of the status."""
+        with self._changed:
+            self._state = self._state.model_copy(update=changes)
 
     def wait_for_answer(self, seconds: float) -> None:
         """Wait until the operator has answered the current state, so that its request to finish early has arrived.

@@ -185,7 +185,7 @@ def _fit_and_flush(
 def _report_end(context: Context, progress: Progress) -> None:
     """Report and log the last epoch, and why there are no more."""
     finished, epochs = len(progress.history), context.job.spec.training.epochs
-    context.reporter.update(
+    context.reporter.amend(  # The report of the last epoch has just been sent.
         step=0,
         seconds_left=None,
         finish_after_epoch=finished if progress.finished_early else None,

@@ -20,9 +20,15 @@ from epochal_operator.trainingjob.status.predicates import is_spec_ignored
 
 
 def events(
-    metadata: Metadata, before: Status, after: Status, observed: Observed, reported: ReportedStatus
+    metadata: Metadata,
+    before: Status,
+    after: Status,
+    observed: Observed,
+    reported: ReportedStatus,
+    *,
+    suspend: bool = False,
 ) -> Iterator[Event]:
-    """Yield the Events for the change between two statuses of a TrainingJob."""
+    """Yield the Events for the change between two statuses of a TrainingJob. `suspend` is spec.suspend."""
     yield from _storage_events(before, after, observed, reported)
     yield from _warning_events(before, after, reported)
     yield from _export_events(before, after)
@@ -37,8 +43,11 @@ def events(
         return
     if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
         yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
-    if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
-        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", generation)
+    suspended = get_condition(before.conditions, "Suspended")
+    if suspended and suspended.status == "True" and not is_true(after.conditions, "Suspended") and not suspend:
+        # While spec.suspend is true, the Job controller may create a pod that it deletes again. The key is the start of
+        # the suspension: after a conflict, the Event is emitted again, perhaps for a later generation.
+        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended.last_transition_time)
     if after.state not in {"Suspended", "Complete", "Failed"}:
         yield from _restart_events(before, after, observed)
 
