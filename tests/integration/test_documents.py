@@ -83,6 +83,15 @@ def test_a_log_is_read(service: Service, trained: Path, tmp_path: Path) -> None:
     assert printed.strip() == "Epoch 1/8"
 
 
+def test_data_json_is_read(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(trained / "results")
+    parts = blocks(DATA, "python", under="data.json: ranges, classes and equal samples")
+    (printed,) = run(parts, tmp_path, timeout=SECONDS)
+    assert "test 359 samples from 0.0 to 16.0" in printed
+    (log,) = trained.rglob("training.log")
+    assert "Warning, " not in log.read_text()
+
+
 def test_arrays_tables_and_folders_of_images_become_npz(tmp_path: Path) -> None:
     for name in ("cats", "dogs"):
         (tmp_path / "pictures" / name).mkdir(parents=True)

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from epochal_api.data_summary import DATA, DataSummary
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.trainingjob.report import Termination, decode_termination
 from epochal_lib.digests import sha256
@@ -111,7 +112,12 @@ def test_a_run_stores_its_results(folder: Path) -> None:
     assert summary["checkpoints"]["taken"] >= 1
     assert summary["checkpoints"]["bytes"] > 0
     assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds", "bestSeconds"}
-    assert summary["warnings"] == []
+    assert [warning["reason"] for warning in summary["warnings"]] == ["Leakage"]  # the test data are the training data
+    data = DataSummary.model_validate_json((results / DATA).read_text())
+    assert (data.train.samples, data.train.features.dtype, data.train.features.shape) == (72, "float32", [6])
+    assert [(each.set, each.other, each.found) for each in data.shared] == [
+        *[("validation", "train", 0), ("test", "train", 72), ("test", "validation", 18)]
+    ]
     assert len(summary["digests"]["model"]) == len(summary["digests"]["data"]["tiny.npz"]) == 64
 
     log = (results / "training.log").read_text()
@@ -123,7 +129,7 @@ def test_a_run_stores_its_results(folder: Path) -> None:
         "Test  loss",
     ):
         assert line in log
-    assert max(map(len, log.splitlines())) <= 100 + len(str(folder)) + 100
+    assert max(len(line) for line in log.splitlines() if "Warning, " not in line) <= 100 + len(str(folder)) + 100
 
     for part, tag in (("train", "epoch_loss"), ("validation", "epoch_accuracy")):
         events = EventAccumulator(str(results / "tensorboard" / part), size_guidance={"tensors": 0})
@@ -218,7 +224,7 @@ def test_each_attempt_logs_the_warnings_and_they_change_nothing(
     np.savez(folder / "data/tiny.npz", x=FEATURES, y=np.sort(LABELS))
     command(folder, job(**QUIET))
     folders = Folders(folder / "data", folder / "results")
-    expected = ["MetricMismatch", "MissingClasses", "ChanceLevel"]
+    expected = ["MetricMismatch", "MissingClasses", "Leakage", "ChanceLevel"]
     with restored_process(), monkeypatch.context() as patch:
         patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143

@@ -26,6 +26,7 @@ from epochal_trainer.storage import Bucket
 from epochal_trainer.training import fit, models
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Buckets, Context
+from epochal_trainer.training.data_summary import store_data_summary
 from epochal_trainer.training.loading import load_data
 from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
@@ -100,6 +101,7 @@ class Attempt:
             memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
             monitor = self._choose_monitor(model, data)
+            store_data_summary(data, checks, results)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"

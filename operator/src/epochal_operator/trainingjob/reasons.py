@@ -104,6 +104,10 @@ class Reason(EpochalReason):
     CLASS_NAMES_UNUSED = "ClassNamesUnused"
     CLASS_NAMES_DIFFER = "ClassNamesDiffer"
     OUTLIERS_IN_IMAGES = "OutliersInImages"
+    LEAKAGE = "Leakage"
+    CONSTANT_FEATURE = "ConstantFeature"
+    MOSTLY_ONE_CLASS = "MostlyOneClass"
+    UNSCALED_FEATURES = "UnscaledFeatures"
 
     # Failures that the operator detects.
     CRASHED = "Crashed", _CRASH
