@@ -13,6 +13,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import figure
@@ -44,10 +45,16 @@ _NO_GPU = """
 
 
 class Attempt:
-    """An attempt to train a TrainingJob."""
+    """An attempt to train a TrainingJob.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The TrainingJob, and the objects of its run.
+        standby: The process that was forked for the export; None to start a new process.
+    """
+
+    def __init__(self, context: Context, standby: Standby | None = None) -> None:
         self._context = context
+        self._standby = standby
         self._checks = Checks(context.job.spec, lambda found: context.reporter.update(warnings=found))
         self._started = datetime.now(UTC)
         self._results: Results | None = None
@@ -203,6 +210,7 @@ class Attempt:
                     folder=scratch,
                     stopping=context.stopping,
                     has_retry=attempt <= spec.backoff_limit,
+                    standby=self._standby,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None
