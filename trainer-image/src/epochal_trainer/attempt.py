@@ -72,6 +72,7 @@ class Attempt:
         """
         context, checks = self._context, self._checks
         job, spec, scratch, stages = context.job, context.job.spec, context.scratch, context.stages
+        context.reporter.start_stage("BuildingNetwork")
         with stages.stage("network"):
             nodes = graph.build_nodes(spec.network)
             model = _build(spec, keeps_best=context.keeps_best)
@@ -93,6 +94,7 @@ class Attempt:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
+            context.reporter.start_stage("RestoringCheckpoint")
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
             start = checkpoint.find(
@@ -102,6 +104,7 @@ class Attempt:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
+                start_stage="LoadingData",
                 network=NetworkSize(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
                 **reported_progress(start),
@@ -193,7 +196,7 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.update(stage="Storing", test=test and history.report_metrics(test))
+        context.reporter.update(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
         with stages.stage("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
