@@ -25,7 +25,7 @@ from epochal_api.data_summary import DATA, DataSummary
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.trainingjob.report import Termination, decode_termination
 from epochal_lib.digests import sha256
-from epochal_trainer.__main__ import app
+from epochal_trainer.commands import app
 from epochal_trainer.reporting.termination_message import TerminationMessage
 from epochal_trainer.run import Folders, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]

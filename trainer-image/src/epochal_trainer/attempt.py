@@ -12,6 +12,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, graph, network  # noqa: A004
@@ -43,10 +44,16 @@ _NO_GPU = """
 
 
 class Attempt:
-    """An attempt to train a TrainingJob."""
+    """An attempt to train a TrainingJob.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The TrainingJob, and the objects of its run.
+        standby: The process that was forked for the export; None to start a new process.
+    """
+
+    def __init__(self, context: Context, standby: Standby | None = None) -> None:
         self._context = context
+        self._standby = standby
         self._checks = Checks(context.job.spec, lambda found: context.reporter.amend(warnings=found))
         self._started = datetime.now(UTC)
         self.results: Results | None = None
@@ -65,6 +72,7 @@ class Attempt:
         """
         context, checks = self._context, self._checks
         job, spec, scratch, stages = context.job, context.job.spec, context.scratch, context.stages
+        context.reporter.start_stage("BuildingNetwork")
         with stages.stage("network"):
             nodes = graph.build_nodes(spec.network)
             model = _build(spec, keeps_best=context.keeps_best)
@@ -84,6 +92,7 @@ class Attempt:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
+            context.reporter.start_stage("RestoringCheckpoint")
             keep = spec.training.checkpoint.keep
             store = checkpoint.Store(opened.results, results.folder, scratch / STAGING, keep=keep, attempts=attempts)
             start = checkpoint.find(
@@ -93,6 +102,7 @@ class Attempt:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
+                start_stage="LoadingData",
                 network=NetworkSize(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
                 **reported_progress(start),
@@ -179,7 +189,7 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.amend(stage="Storing", test=test and history.report_metrics(test))
+        context.reporter.amend(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
         with stages.stage("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
@@ -196,6 +206,7 @@ class Attempt:
                     folder=scratch,
                     stopping=context.stopping,
                     has_retry=attempt <= spec.backoff_limit,
+                    standby=self._standby,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None

@@ -348,7 +348,7 @@ def test_results_of_the_predecessor_are_saved_before_the_job() -> None:
     assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
     assert applied_status(refuse(job.metadata, after, "no", seen()).actions).continued_from == found
     begun = child(job, startTime=at(-9))
-    assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
+    assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Starting"
 
 
 @pytest.mark.parametrize("ttl", [None, 60])

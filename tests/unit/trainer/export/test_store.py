@@ -38,7 +38,7 @@ def exported(
     has_retry: bool = True,
 ) -> tuple[Export, Path]:
     """Return the outcome of an export, and the folder of its results."""
-    monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, _: work(request))
+    monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, *_: work(request))
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
         path.mkdir(exist_ok=True)

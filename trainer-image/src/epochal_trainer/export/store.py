@@ -18,6 +18,7 @@ from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.export import process
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import evenly_spaced, write
+from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.tensors import UnsupportedModel, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
@@ -42,6 +43,7 @@ def export_models(
     folder: Path,
     stopping: Stopping,
     has_retry: bool,
+    standby: Standby | None = None,
 ) -> Export:
     """Export models, store the exported files, the signature last, and return the outcome.
 
@@ -54,6 +56,7 @@ def export_models(
         stopping: Holds the request to stop the trainer.
         has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
             after an earlier attempt that ended during it.
+        standby: The process that was forked for the export.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -67,7 +70,7 @@ def export_models(
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work))
                 with _export_marker(results, tries + 1):
-                    outcome = process.run(request, stopping)
+                    outcome = process.run(request, stopping, standby)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:
         if failure.reason == SUPERSEDED:

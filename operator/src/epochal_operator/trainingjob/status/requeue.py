@@ -12,8 +12,8 @@ from epochal_operator.trainingjob.job.observed import (
     Observed,
     seconds_without_pod,
 )
-from epochal_operator.trainingjob.pod.state import ended_at, lost_at, stalled_at, stuck_at
-from epochal_operator.trainingjob.reasons import Reason, effect
+from epochal_operator.trainingjob.pod.state import ended_at, lost_at, running_since, stalled_at, stuck_at
+from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
 START_DELAY_SECONDS = 5.0
@@ -26,12 +26,16 @@ END_DELAY_SECONDS = 5.0
 def start_delay(before: Status, after: Status, observed: Observed) -> float | None:
     """Return the seconds for which the status write of a starting TrainingJob is delayed, or None to write it now.
 
-    Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Without
-    the delay there would be two or three statuses, each of which costs the API server more than the creation of the
-    TrainingJob.
+    Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Most
+    trainers compute their first step soon after their start. Without the delay there would be two or three more
+    statuses for each, each of which costs the API server more than the creation of the TrainingJob.
     """
     previous, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
-    if ready is None or any(condition and condition.reason not in _STARTING_REASONS for condition in (previous, ready)):
+    if ready is None:
+        return None
+    is_next_step = previous is not None and before.attempt == after.attempt and previous.reason in TRAINER_STARTS
+    reasons = TRAINER_STARTS if is_next_step else _STARTING_REASONS
+    if any(condition and condition.reason not in reasons for condition in (previous, ready)):
         return None
     times = [datetime.fromisoformat(time) for time in _start_times(observed) if time]
     if before.observed_generation not in {None, after.observed_generation} or not times:
@@ -39,17 +43,18 @@ def start_delay(before: Status, after: Status, observed: Observed) -> float | No
     return _remaining(START_DELAY_SECONDS, max(times), observed.now)
 
 
-_STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING})
+_STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IMAGE})
 """Ready reasons of a Job whose pod is probably about to run."""
 
 
 def _start_times(observed: Observed) -> Iterator[str | None]:
-    """Yield the creation times of the Job and its pods, and the scheduling times of the pods (RFC 3339)."""
+    """Yield the times when the Job and its pods were created, and its pods were scheduled and ran (RFC 3339)."""
     if observed.child is not None:
         yield observed.child["metadata"].get("creationTimestamp")
     for pod in observed.pods:
         yield pod["metadata"].get("creationTimestamp")
         yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
+        yield running_since(pod)
 
 
 def end_delay(before: Status, after: Status, observed: Observed) -> float | None:
