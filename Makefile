@@ -104,8 +104,9 @@ shell: | $(UV) ## Open a shell where the local cluster can be reached
 kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
 	@$(CLUSTER) kubeconfig
 
-manifests: .venv/synced ## Generate the CRDs and install.yaml
+manifests: .venv/synced ## Generate the CRDs, install.yaml and the JSON schemas of results
 	$(PYTHON) -m epochal_api.crd manifests/crds
+	$(PYTHON) -m epochal_api.result_schemas docs/schemas
 	cp manifests/crds/*.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true --set imageRegistry=registry.example.com > manifests/install.yaml
