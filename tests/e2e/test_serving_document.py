@@ -11,7 +11,7 @@ from minio import Minio
 from sklearn.datasets import load_digits
 
 from tests.kit import digits_model
-from tests.kit.documents import Block, blocks, commands, run, run_by_heading
+from tests.kit.documents import ROOT, Block, blocks, commands, run, run_by_heading
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import wait
 from tests.kit.model_server import ask

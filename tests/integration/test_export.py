@@ -307,7 +307,7 @@ def summary(results: Path) -> dict[str, Any]:
 
 
 def exporting_job(**spec: Any) -> dict[str, Any]:
-    return job(results={"bucket": "results", "prefix": "models"}, **spec)
+    return job(results={"bucket": "results", "prefix": "models", "evaluation": False}, **spec)
 
 
 BEST_FIRST: dict[str, Any] = {
@@ -353,6 +353,7 @@ def test_a_training_exports_each_model_with_a_signature(folder: Path) -> None:
 @pytest.mark.parametrize("why", ["not wanted", "more to come"])
 def test_without_exports_or_before_the_last_part_nothing_is_exported(folder: Path, why: str) -> None:
     document = exporting_job()
+    document["spec"]["results"]["evaluation"] = why == "more to come"
     if why == "not wanted":
         document["spec"]["results"]["exports"] = []
     else:
@@ -360,6 +361,7 @@ def test_without_exports_or_before_the_last_part_nothing_is_exported(folder: Pat
     results = trained(folder, document)
     assert summary(results)["export"] is None
     assert not list(results.glob("*.onnx"))
+    assert not list(results.glob("evaluation.json"))
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
     assert [model.keras.sha256 for model in signature.models] == [sha256(results / "model.keras")]
 

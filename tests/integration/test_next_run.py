@@ -54,7 +54,7 @@ def train_job(
         "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "test.npz"}, **(data or {})},
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
-        "results": {"bucket": "results", "exports": []} | ({} if best is None else {"best": best}),
+        "results": {"bucket": "results", "exports": [], "evaluation": False} | ({} if best is None else {"best": best}),
         "finish": finish,
     }
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}

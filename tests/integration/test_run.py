@@ -22,6 +22,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from epochal_api.data_summary import DATA, DataSummary
+from epochal_api.evaluation import Evaluation
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.trainingjob.report import Termination, decode_termination
 from epochal_lib.digests import sha256
@@ -62,7 +63,7 @@ def job(**spec: Any) -> dict[str, Any]:
                 "metrics": ["accuracy"],
                 "callbacks": [{"callback": "ModelCheckpoint", "filepath": "{epoch}.keras"}],
             },
-            "results": {"bucket": "results", "prefix": "models", "exports": []},
+            "results": {"bucket": "results", "prefix": "models", "exports": [], "evaluation": False},
             **spec,
         },
     }
@@ -81,8 +82,9 @@ def train(folder: Path, document: Any) -> int:
 
 def test_a_run_stores_its_results(folder: Path) -> None:
     folders = ["--data", str(folder / "data"), "--results", str(folder / "results")]
+    document = job(results={"bucket": "results", "prefix": "models", "exports": []})
     ended = subprocess.run(
-        [*command(folder, job()), *folders], check=False, capture_output=True, text=True, timeout=120
+        [*command(folder, document), *folders], check=False, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stderr == ""
@@ -108,7 +110,18 @@ def test_a_run_stores_its_results(folder: Path) -> None:
     assert summary["metrics"]["val_loss"] == float(rows[-1]["val_loss"])
     assert summary["spec"]["training"]["epochs"] == 3
     assert set(summary["versions"]) == {"python", "epochal", "keras", "tensorflow", "numpy"}
-    assert list(summary["seconds"]) == ["import", "start", "network", "storage", "data", "training", "test", "results"]
+    assert list(summary["seconds"]) == [
+        *("import", "start", "network", "storage", "data", "training", "test", "results", "evaluation"),
+    ]
+    evaluation = Evaluation.model_validate_json((results / "evaluation.json").read_bytes())
+    assert evaluation.model.sha256 == kept["sha256"]
+    assert (evaluation.data, evaluation.samples) == ("test", len(LABELS))
+    assert evaluation.evaluated + evaluation.skipped == len(LABELS)
+    if not evaluation.skipped:
+        assert evaluation.classes is not None
+        assert evaluation.classes.accuracy == pytest.approx(figures["accuracy"])
+    assert (results / "confusion.png").exists()
+    assert not (results / "attempts/evaluating").exists()
     assert summary["checkpoints"]["taken"] >= 1
     assert summary["checkpoints"]["bytes"] > 0
     assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds", "bestSeconds"}

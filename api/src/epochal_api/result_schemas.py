@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from epochal_api.data_summary import DataSummary
+from epochal_api.evaluation import Evaluation
 from epochal_api.model import Model
 
-RESULTS: Mapping[str, type[Model]] = {"data": DataSummary}
+RESULTS: Mapping[str, type[Model]] = {"data": DataSummary, "evaluation": Evaluation}
 """The models of the files, by file name without its suffix."""
 
 

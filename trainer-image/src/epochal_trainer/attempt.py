@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import keras
+from epochal_api.evaluation import EvaluatedModel
 from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, NetworkSize
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
@@ -12,6 +13,7 @@ from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.evaluation.store import store_evaluation
 from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.store import export_models, store_signature
 from epochal_trainer.lib.text import figure
@@ -195,6 +197,16 @@ class Attempt:
             writer.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
+        if spec.results.evaluation and not trained.stopped:
+            file, there = evaluated[-1], stored[-1]  # The model holds the weights of the last file.
+            with stages.stage("evaluation"):
+                store_evaluation(
+                    context,
+                    model,
+                    EvaluatedModel(name=file.name, epoch=file.epoch, sha256=there.sha256),
+                    data=data,
+                    results=results,
+                )
         export = None
         if spec.results.exports and not trained.stopped:
             with stages.stage("export"):

@@ -92,6 +92,8 @@ class Samples(Dataset):
         weights_name: Source of the weights.
         class_names: Class names from beside the labels, if there are any.
         feature_names: Names of the columns from beside the features, if there are any.
+        source_rows: Index of each sample in its source, shape (samples,), for a validation part that was split off;
+            else None.
     """
 
     features: Array
@@ -102,6 +104,7 @@ class Samples(Dataset):
     weights_name: str = ""
     class_names: ClassNames | None = None
     feature_names: ClassNames | None = None
+    source_rows: Array | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -118,8 +121,14 @@ class Samples(Dataset):
 
     def subset(self, rows: slice | Array) -> "Samples":
         """Return the samples with these indices: views for a slice, else copies."""
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, features=self.features[rows], labels=self.labels[rows], weights=weights)
+        weights, source_rows = (None if each is None else each[rows] for each in (self.weights, self.source_rows))
+        return replace(
+            self, features=self.features[rows], labels=self.labels[rows], weights=weights, source_rows=source_rows
+        )
+
+    def source_row(self, index: int) -> int:
+        """Return the index in their source of the sample with an index in this data set."""
+        return index if self.source_rows is None else int(self.source_rows[index])
 
     def describe(self) -> str:
         """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""

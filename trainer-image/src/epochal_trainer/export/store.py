@@ -1,8 +1,7 @@
 """Exports the stored models of a training, and stores the exported files. An error does not fail the training."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -69,7 +68,7 @@ def export_models(
         else:
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work))
-                with _export_marker(results, tries + 1):
+                with results.marked(EXPORTING, str(tries + 1).encode()):
                     outcome = process.run(request, stopping, standby)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:
@@ -142,18 +141,6 @@ def _store(outcome: Export, results: Results, work: Path) -> Export:
         if (work / name).exists():
             results.store(work / name, name)
     return outcome
-
-
-@contextmanager
-def _export_marker(results: Results, tries: int) -> Iterator[None]:
-    """Store the EXPORTING key during the context, which may end the container, and delete it afterwards."""
-    results.put(EXPORTING, str(tries).encode())
-    try:
-        yield
-    except Exception:
-        results.delete(EXPORTING)
-        raise
-    results.delete(EXPORTING)
 
 
 def _model_kind(name: str) -> ModelChoice:

@@ -10,7 +10,7 @@ from epochal_lib.model_server.answers import Arrays
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 from numpy.typing import NDArray
 
-from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVATIONS, find_last_layer
+from epochal_trainer.model.last_layer import find_last_layer, gives_probabilities
 
 
 class UnsupportedModel(Exception):
@@ -37,10 +37,7 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
 
 def has_probabilities(model: keras.Model) -> bool:
     """Return whether the first output has class probabilities: by softmax, or by sigmoid of a single unit."""
-    last = find_last_layer(keras.Model(model.inputs, model.outputs[0]))
-    return last is not None and (
-        last.activation in SOFTMAX_ACTIVATIONS or (last.activation in SIGMOID_ACTIVATIONS and last.outputs == 1)
-    )
+    return gives_probabilities(find_last_layer(keras.Model(model.inputs, model.outputs[0])))
 
 
 def network_of(

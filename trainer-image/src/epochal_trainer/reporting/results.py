@@ -4,7 +4,8 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ EXPORTING = f"{ATTEMPTS}/exporting"
 
 An attempt that finds the key knows that an earlier attempt ended during the export.
 """
+EVALUATING = f"{ATTEMPTS}/evaluating"
+"""Key that exists while a model is evaluated, so that an attempt knows that an earlier attempt ended in between."""
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
 
@@ -95,6 +98,17 @@ class Results:
     def delete(self, name: str) -> None:
         """Delete a file. A missing file is not an error."""
         self._bucket.delete(f"{self.folder}/{name}")
+
+    @contextmanager
+    def marked(self, name: str, data: bytes = b"") -> Iterator[None]:
+        """Store a small file during the context, and delete it afterwards, unless the process ends within."""
+        self.put(name, data)
+        try:
+            yield
+        except Exception:
+            self.delete(name)
+            raise
+        self.delete(name)
 
     def read_back(self, name: str, path: Path) -> str:
         """Return the SHA-256 in hex of a stored file, and replace the local file with the stored content.
