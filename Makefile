@@ -101,11 +101,15 @@ install: | $(UV) ## Install the chart into the local cluster
 shell: .venv/synced | $(UV) ## Open a shell where the local cluster can be reached
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(IN_CLUSTER) $(SHELL)
 
+open: | $(UV) ## Forward ports of this machine to MinIO and the model servers, until Ctrl-C
+	@$(CLUSTER) open
+
 kubeconfig: | $(UV) ## Print the path of the local cluster's kubeconfig
 	@$(CLUSTER) kubeconfig
 
-manifests: .venv/synced ## Generate the CRDs and install.yaml
+manifests: .venv/synced ## Generate the CRDs, install.yaml and the JSON schemas of results
 	$(PYTHON) -m epochal_api.crd manifests/crds
+	$(PYTHON) -m epochal_api.result_schemas docs/schemas
 	cp manifests/crds/*.yaml charts/epochal/files/
 	$$($(CLUSTER) program helm | tail -n 1) template epochal charts/epochal \
 		--namespace epochal-system --set createNamespace=true --set imageRegistry=registry.example.com > manifests/install.yaml
@@ -113,4 +117,4 @@ manifests: .venv/synced ## Generate the CRDs and install.yaml
 scripts/uv.txt: uv.lock | $(UV) # The one version of uv that builds the images, for pip
 	@$(UV) export --quiet --frozen --only-group uv --no-header --no-annotate > $@
 
-.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images released versitygw kwok install shell kubeconfig manifests
+.PHONY: browser helm help demo test check test-unit test-integration test-e2e test-down bench bench-experiments bench-serving faults faketime cluster-up cluster-down images released versitygw kwok install open shell kubeconfig manifests

@@ -11,6 +11,7 @@ from tests.bench.figures import Figure, table
 from tests.bench.memory import operator_memory
 from tests.bench.mnist import mnist
 from tests.bench.networks import DATA, LARGE, SMALL
+from tests.bench.pod_time import pod_time
 from tests.bench.results import put, when_and_where
 from tests.bench.schedule import apply_to_running, epoch_to_status
 from tests.bench.start import start_up
@@ -28,6 +29,7 @@ ROWS: dict[str, Callable[[Namespace], list[Figure]]] = {
     "at-once": many_at_once,
     "visible": epoch_to_status,
     "start": start_up,
+    "pod-time": pod_time,
     **{f"train-{network.name}": partial(trainer_beside_script, network=network) for network in NETWORKS},
     "mnist": mnist,
 }

@@ -11,6 +11,7 @@ import cleanup
 import components
 import configs
 import containers
+import forward
 import images
 import kernel
 import machine
@@ -132,6 +133,12 @@ def browser() -> None:
         machine.check_root()
         with _alone():
             packages.install(packages.BROWSER)
+
+
+def open_ports() -> None:
+    """Forwards loopback ports of the machine to MinIO and the model servers, until Ctrl-C."""
+    _require_cluster()
+    forward.serve(forward.services())
 
 
 def kubeconfig() -> None:

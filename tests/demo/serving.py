@@ -43,9 +43,7 @@ def serve(console: Console, namespace: str) -> bool:
     shown = f"It is a {answer['name']}.\n\n{top}"
     console.print(Columns([Panel(as_text(picture), title="drawn"), Panel(shown, title="answered")]))
     console.print(
-        "Draw one yourself:\n"
-        f"  tests/cluster/run kubectl port-forward -n {namespace} service/{NAME} 8080:80\n"
-        "  and, in another shell that reaches it: http://localhost:8080\n"
+        "Draw one yourself: make open, and then http://localhost:8000 in a browser\n"
         "Or send a photograph:\n"
         f"  tests/cluster/run curl --data-binary @photo.jpg --header 'Content-Type: image/jpeg' {address}/predict",
         soft_wrap=True,

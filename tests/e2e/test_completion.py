@@ -74,6 +74,8 @@ def test_kubectl_get_shows_epoch_metric_and_model(namespace: Namespace, finished
         "ETA",
         "AGE",
         "REASON",
+        "LAST",
+        "REPORT",
         "ATTEMPT",
         "GPUS",
         "PARAMETERS",
@@ -85,7 +87,7 @@ def test_kubectl_get_shows_epoch_metric_and_model(namespace: Namespace, finished
 
 
 def test_results_are_complete(results: dict[str, bytes]) -> None:
-    names = {"model.keras", "history.csv", "curves.png", "training.log", "summary.json"}
+    names = {"model.keras", "history.csv", "curves.png", "training.log", "data.json", "summary.json"}
     assert names <= set(results)
     assert any(name.startswith("tensorboard/") for name in results)
     assert results["curves.png"].startswith(b"\x89PNG")

@@ -53,6 +53,12 @@ def test_the_model_predicts(printed: dict[str, str], folder: Path) -> None:
     assert (predicted == np.load(folder / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
+def test_the_evaluation_names_the_misread_samples(printed: dict[str, str]) -> None:
+    accuracy, *mistakes = printed["Why does the model misread samples?"].strip().splitlines()
+    assert float(accuracy) > 0.9
+    assert all(re.fullmatch(r"digits\.npz\[x_test\] \d+ \d read as \d", mistake) for mistake in mistakes)
+
+
 def test_the_model_answers_without_keras(printed: dict[str, str]) -> None:
     difference, message = printed["ONNX and SavedModel"].strip().splitlines()
     assert float(difference.split()[-1]) < 1e-4

@@ -69,7 +69,7 @@ def _all_applied(namespace: Namespace, _bad_data: None) -> None:
 
 @pytest.mark.usefixtures("_all_applied")
 @pytest.mark.parametrize("name", WRONG)
-def test_a_mistake_fails_once_with_its_reason(namespace: Namespace, name: str) -> None:
+def test_a_mistake_fails_once_with_its_reason(store: Minio, namespace: Namespace, name: str) -> None:
     _, reason, words = WRONG[name]
     status = namespace.finish(name, seconds=300)
     assert status["state"] == "Failed", namespace.describe(name)
@@ -87,6 +87,9 @@ def test_a_mistake_fails_once_with_its_reason(namespace: Namespace, name: str) -
     assert failed["reason"] in described
     warnings = [event for event in namespace.events(name) if event["type"] == "Warning"]
     assert [event["reason"] for event in warnings].count(failed["reason"]) == 1, warnings
+    job = namespace.job(name)
+    folder = f"s3://{job['spec']['results']['bucket']}/{namespace.name}/{name}/{job['metadata']['uid']}/"
+    assert ("training.log" in buckets.objects(store, folder)) == (reason != "CredentialsRefused")
 
 
 def test_a_missing_secret_is_named_and_the_job_starts_once_it_exists(namespace: Namespace) -> None:

@@ -6,7 +6,7 @@ from tests.kit.jobs import Namespace
 SCRIPT = """
 import logging, sys
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
-from epochal_trainer.__main__ import copy_font_cache
+from epochal_trainer.commands import copy_font_cache
 copy_font_cache()
 import matplotlib.font_manager
 """

@@ -118,6 +118,7 @@ def test_the_status_describes_the_served_model(namespace: Namespace, first: Stor
     assert (model["trainingJobUID"], model["runtime"]) == (job["metadata"]["uid"], "ONNX")
     assert found["url"] == f"http://{NAME}.{namespace.name}.svc"
     wait("what it takes and gives", lambda: of(namespace).status["model"].get("inputs"), seconds=10)
+    assert of(namespace).condition("ImagesSuitable")["reason"] == "BackgroundUnknown"
     model = of(namespace).status["model"]
     assert model["inputs"] == [{"name": first.input, "shape": [8, 8, 1], "dtype": "float32"}]
     assert model["outputs"] == [{"name": first.output, "shape": [10], "dtype": "float32"}]

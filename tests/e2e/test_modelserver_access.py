@@ -81,6 +81,12 @@ def test_the_server_answers_over_https_with_its_certificate(locked: Server, pair
         status(locked, self_signed(f"{LOCKED}.{locked.namespace}.svc"), OPEN[0])
 
 
+def test_the_service_has_only_the_port_in_use(locked: Server) -> None:
+    for name, port in {LOCKED: 443, PLAIN: 80}.items():
+        service = get("service", name, namespace=locked.namespace)
+        assert [offered["port"] for offered in service["spec"]["ports"]] == [port]
+
+
 @pytest.mark.parametrize("key", [None, "", "another", OLD[:-1], f"{OLD}x"])
 def test_a_request_without_a_valid_key_is_refused(locked: Server, pair: Pair, key: str | None) -> None:
     asked = {path: status(locked, pair, path, key) for path in ABOUT}

@@ -3,6 +3,7 @@
 import io
 import json
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -10,6 +11,7 @@ import pytest
 from minio import Minio
 
 from tests.kit import digits_model, operator
+from tests.kit.documents import Block, commands, run
 from tests.kit.jobs import DIGITS, Namespace, search
 from tests.kit.kubectl import Object, apply, get, kubectl, wait
 from tests.kit.model_server import ask
@@ -89,7 +91,9 @@ def test_a_paused_server_rolls_out_nothing(searched: Server, server: Server) -> 
     assert is_answered(server)
 
 
-def test_a_model_that_fails_its_check_keeps_the_old_pods(server: Server, source: Object, store: Minio) -> None:
+def test_a_model_that_fails_its_check_keeps_the_old_pods(
+    server: Server, source: Object, store: Minio, kubeconfig: str, tmp_path: Path
+) -> None:
     wait("the pod of before to end", lambda: len(server.pods()) == 1, seconds=60)
     before = server.started()
     altered = put(store, "altered", answers()[:, ::-1])
@@ -100,8 +104,12 @@ def test_a_model_that_fails_its_check_keeps_the_old_pods(server: Server, source:
     assert server.condition("Ready")["status"] == "True"
     assert before.items() <= server.started().items()
     assert is_answered(server)
-    server.patch(source=source)
-    server.wait_ready()
+    assert source.items() <= server.status["previous"].items()
+    command = commands("docs/serving.md", "Roll out another model")["go back to the previous model"]
+    rollback = Block("", "sh", command.replace("msv digits", f"msv {NAME}") + "\n")
+    run([rollback], tmp_path, timeout=60, KUBECONFIG=kubeconfig)
+    assert get("modelserver", NAME, namespace=server.namespace)["spec"]["source"] == source
+    assert "previous" not in server.wait_ready()
     assert server.started() == before, "what serves already starts no more"
 
 

@@ -204,6 +204,7 @@ def test_a_restarting_job_fires_no_alert(tmp_path: Path) -> None:
     check(series, {10: 0, 25: 0}, 'alertname=~"EpochalTrainingJob.*"', tmp_path)
 
 
+STARTS = {state("Starting"): "1x720"}
 QUEUED, SILENT = {state("Queued"): "1x720"}, {state("Running"): "1x720"}
 FAILS_AFTER_RESTARTS = {
     f"epochal_trainingjob_attempts{{{JOB}}}": "1+1x20 21x700",
@@ -218,6 +219,8 @@ ALONE: dict[str, tuple[dict[str, str], dict[int, int]]] = {
     "an hour in a queue": (QUEUED | {reason("WaitingForAdmission"): "1x720"}, {55: 0, 65: 1}),
     "another one that trains for long": (QUEUED | {reason("ContinueFromUnfinished"): "1x720"}, {55: 0, 65: 0, 600: 0}),
     "a Job that others stop": (QUEUED | {reason("FieldConflict", "Cluster"): "1x720"}, {10: 1, 65: 1}),
+    "an image that is pulled for long": (STARTS | {reason("PullingImage"): "1x720"}, {5: 0, 10: 1, 40: 1}),
+    "a trainer that never reports": (STARTS | {reason("ImportingKeras"): "1x720"}, {10: 0, 40: 1}),
     "a node that is lost": (SILENT | {reason("NodeLost", "Cluster"): "1x720"}, {10: 1, 40: 1}),
     "crashes until it fails": (FAILS_AFTER_RESTARTS, {15: 1, 25: 1, 70: 1, 600: 0}),
 }

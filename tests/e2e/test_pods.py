@@ -15,14 +15,24 @@ from tests.kit.kubectl import apply, get, kubectl, wait
 LONG = {"training__epochs": 100_000, "training__callbacks": []}
 
 
+def _state_and_reason(namespace: Namespace, name: str) -> tuple[str | None, str | None]:
+    """Returns the state of a TrainingJob and the reason of its condition Ready."""
+    status = namespace.status(name)
+    reasons = (found["reason"] for found in status.get("conditions", []) if found["type"] == "Ready")
+    return status.get("state"), next(reasons, None)
+
+
 def test_a_deleted_pod_is_replaced_and_a_deleted_job_leaves_no_object(namespace: Namespace) -> None:
     namespace.apply(digits("deleted", backoffLimit=0, **LONG))
+    imports = "its import of Keras in the state Starting"
+    wait(imports, lambda: _state_and_reason(namespace, "deleted") == ("Starting", "ImportingKeras"), seconds=60)
     namespace.wait_epoch(1, "deleted")
+    assert namespace.wait_state("Running", name="deleted", seconds=20)["progress"]["stage"] == "Training"
     first = namespace.running_pod("deleted")
     kubectl("delete", "pod", first, "--namespace", namespace.name, "--wait=false")
     wait("another pod", lambda: namespace.running_pod("deleted") != first, seconds=60)
     wait("its reports", lambda: namespace.status("deleted")["attempt"] == 2, seconds=60)
-    assert namespace.status("deleted")["state"] == "Running"
+    namespace.wait_state("Running", name="deleted", seconds=60)
     assert get("job", "deleted", namespace=namespace.name)["status"].get("failed", 0) == 0
     (event,) = [event for event in namespace.events("deleted") if event["reason"] == "Restarting"]
     assert first in event["message"]

@@ -1,7 +1,8 @@
 """The commands in docs/serving.md work on a cluster."""
 
 import io
-import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from minio import Minio
 from sklearn.datasets import load_digits
 
 from tests.kit import digits_model
-from tests.kit.documents import ROOT, Block, blocks, run, run_by_heading
+from tests.kit.documents import ROOT, Block, blocks, commands, run, run_by_heading
 from tests.kit.jobs import Namespace, digits
 from tests.kit.kubectl import wait
 from tests.kit.model_server import ask
@@ -19,6 +20,8 @@ from tests.kit.servers import Server
 PAGE, README = "docs/serving.md", "README.md"
 ROLLOUTS = "Roll out another model"
 """Heading of the table that has commands in its cells."""
+ROLLBACK = "go back to the previous model"
+"""A command that test_modelserver_rollout runs."""
 OBJECT = "e2e-serving/digits.npz"
 SECONDS = 240
 pytestmark = pytest.mark.timeout(SECONDS + 240)
@@ -75,14 +78,16 @@ def printed(namespace: Namespace, server: Server, tmp_path_factory: pytest.TempP
     return run_by_heading(parts, folder, timeout=SECONDS)
 
 
-def test_the_commands_serve_the_model(printed: dict[str, str]) -> None:
+def test_the_commands_serve_the_model(printed: dict[str, str], server: Server) -> None:
     assert "modelserver.epochal.dev/digits condition met" in printed["Serve a model"]
+    model = server.wait_ready()["model"]
+    assert printed["Model source: TrainingJob, Experiment or URI"] == f"Last {model['uri']} {model['sha256']}\n"
     assert '"name":"digits"' in printed["Protocols"].replace(" ", "")
 
 
 def test_the_commands_get_answers_in_all_protocols(printed: dict[str, str]) -> None:
     assert '"probability":' in printed["Photographs"]
-    assert len(printed["Open Inference"].split()) == 2
+    assert len(printed["Open Inference"].splitlines()[0].split()) == 2
     assert printed["Watson Machine Learning"].startswith('{"predictions":')
     assert '"predictions"' in printed["TensorFlow Serving"]
 
@@ -107,15 +112,25 @@ def test_the_readme_has_the_same_commands() -> None:
     assert readme <= page
 
 
-def commands() -> dict[str, str]:
-    """Returns the commands of the table, by their purpose."""
-    section = Path(ROOT / PAGE).read_text().partition(f"## {ROLLOUTS}\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([^|]+) \| `(kubectl [^`]+)` \|$", section, re.MULTILINE)
-    return dict(rows)
+def test_make_open_offers_the_page_to_a_machine_outside_of_the_cluster(printed: dict[str, str], server: Server) -> None:
+    # A network namespace of its own stands for the machine: nothing in it reaches the cluster.
+    command = f"ip link set lo up && exec {sys.executable} tests/cluster open"
+    with subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as forwarder:
+        try:
+            assert forwarder.stdout is not None
+            name = f"ModelServer {server.namespace}/{server.name}"
+            url = next(line.split()[0] for line in forwarder.stdout if line.rstrip().endswith(name))
+            curl = ["nsenter", f"--net=/proc/{forwarder.pid}/ns/net", "curl", "--silent", "--max-time", "10", url]
+            assert "<html" in subprocess.run(curl, check=True, capture_output=True, text=True).stdout
+        finally:
+            forwarder.terminate()
 
 
 def test_the_rollout_commands_work(printed: dict[str, str], server: Server, kubeconfig: str, tmp_path: Path) -> None:
-    known = commands()
+    known = commands(PAGE, ROLLOUTS)
+    known.pop(ROLLBACK)
     restart, hold, stop = (
         known.pop(what)
         for what in (

@@ -21,7 +21,7 @@ VALUES = {
     "trainingJobPolicy": {
         "enabled": True,
         "serviceAccountNames": ["default", "trainer-*"],
-        "priorityClassNames": ["low"],
+        "priorityClassNames": ["low", "lists-*"],
         "images": ["registry.example.com/team/*", "localhost/epochal-trainer:dev"],
         "storageEndpoints": ["https://s3.example.com:*"],
         "nodeSelectorKeys": ["topology.kubernetes.io/*"],
@@ -84,7 +84,11 @@ def admitted(namespace: Namespace, **changes: Any) -> bool:
         ),
         (
             {"scheduling__priorityClassName": "system-node-critical"},
-            "spec.scheduling.priorityClassName: must be one that is allowed here (low), found system-node-critical",
+            "scheduling.priorityClassName: must be one that is allowed here (low, lists-*), found system-node-critical",
+        ),
+        (
+            {"scheduling__priorityClassName": RELEASE},
+            f"spec.scheduling.priorityClassName: must not be {RELEASE}, which is reserved for the operator of Epochal",
         ),
         (
             {"image": "registry.example.com/teams/trainer:1"},

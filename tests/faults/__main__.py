@@ -11,6 +11,7 @@ from tests.bench.figures import Figure
 from tests.bench.figures import table as figures_table
 from tests.bench.results import put, when_and_where
 from tests.faults import (
+    busy_machine,
     cluster_faults,
     operator_faults,
     search_scenarios,
@@ -35,6 +36,7 @@ SCENARIOS: tuple[Tryable, ...] = (
     *operator_faults.SCENARIOS,
     *user_faults.SCENARIOS,
     *upgrade.SCENARIOS,
+    *busy_machine.SCENARIOS,
 )
 
 LEGEND = """\
@@ -48,6 +50,8 @@ Hostile ledgers and annotations lie in another namespace than the training: ledg
 administrator writes, Experiments that warm-start from them, and annotations of 200 KiB, which an editor of that
 namespace writes. The training must take no longer than usual. The operator must not restart, must keep its lease, and
 its memory must stay below its limit.
+
+A load of 8 processes a core holds for three minutes: the operator must not restart, and must keep its lease.
 """
 
 

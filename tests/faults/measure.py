@@ -74,7 +74,7 @@ def measure(scenarios: Sequence[Tryable], bed: Bed, lanes: int = LANES) -> list[
         lines = [*outcome.wrong, *(outcome.differences or ())[:3]]
         if outcome.traceback_text:
             lines.append(f"see {log(one.name, outcome.traceback_text)}")
-        say("\n      ".join([f"{'✓' if outcome.survived and outcome.identical else '✗'} {one.name}", *lines]))
+        say("\n      ".join([f"{'✗' if lines else '✓'} {one.name}", *lines]))
 
     with ThreadPoolExecutor(lanes) as pool:
         list(pool.map(make, (trial for scenario in scenarios if not scenario.alone for trial in trials[scenario.name])))

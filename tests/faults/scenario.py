@@ -17,7 +17,13 @@ Inject = Callable[[Training], Span | None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one trial: costs and result differences (None: no results), broken promises, and a traceback."""
+    """The outcome of one trial.
+
+    Args:
+        costs: The cost of each disturbance.
+        differences: What differs from the results of an undisturbed training; None if no results were compared.
+        wrong: The broken promises.
+    """
 
     costs: tuple[Cost, ...] = ()
     differences: tuple[str, ...] | None = None
@@ -32,6 +38,11 @@ class Outcome:
     @property
     def identical(self) -> bool:
         return self.differences == ()
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether results were compared, or should have been: a trial that failed counts as different."""
+        return self.differences is not None or not self.survived
 
 
 @dataclass(frozen=True)

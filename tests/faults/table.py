@@ -33,14 +33,19 @@ class Row:
         return sum(outcome.times for outcome in self.outcomes if outcome.survived)
 
     @property
+    def compared(self) -> list[Outcome]:
+        """The outcomes that count among the identical or the different ones."""
+        return [outcome for outcome in self.outcomes if outcome.is_compared]
+
+    @property
     def identical(self) -> bool:
-        return all(outcome.identical for outcome in self.outcomes)
+        return all(outcome.identical for outcome in self.compared)
 
     def check(self) -> None:
         """Raises an AssertionError with the broken promises and the differences, if there are any."""
         wrong = [text for outcome in self.outcomes for text in (*outcome.wrong, *(outcome.differences or ()))]
         assert not wrong, "\n".join([self.name, *wrong, *(outcome.traceback_text for outcome in self.outcomes)])
-        assert self.identical, f"{self.name}: there are no results to compare"
+        assert self.compared, f"{self.name}: there are no results to compare"
 
     def cells(self) -> list[str]:
         return [
@@ -51,7 +56,7 @@ class Row:
             seconds(cost.waiting for cost in self.costs),
             seconds(cost.starting for cost in self.costs),
             steps(cost.repeated for cost in self.costs),
-            "yes" if self.identical else "no",
+            ("yes" if self.identical else "no") if self.compared else "",
         ]
 
 
@@ -93,7 +98,7 @@ def steps(values: Iterable[int]) -> str:
 def goals(rows: Sequence[Row]) -> list[Figure]:
     """Returns the goals of all scenarios together, and whether they are met."""
     tried, survived = sum(row.tried for row in rows), sum(row.survived for row in rows)
-    outcomes = [outcome for row in rows for outcome in row.outcomes]
+    outcomes = [outcome for row in rows for outcome in row.compared]
     identical = sum(outcome.identical for outcome in outcomes)
     starts = [cost.starting for row in rows if row.name in KILLS for cost in row.costs if cost.starting]
     back = [cost.thrown_back for row in rows for cost in row.costs]

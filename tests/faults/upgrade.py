@@ -22,8 +22,8 @@ RELEASED = ROOT / "tests" / "released"
 """The version and the commit of the last release."""
 COMMITS = Path(os.environ.get("EPOCHAL_CACHE") or Path.home() / ".cache" / "epochal") / "commits"
 """The files of commits whose images `tests/cluster build-commit` has built."""
-EPOCHS = 300
-"""So many that the training outlasts the upgrade and the rollback."""
+EPOCHS = 10_000
+"""So many that the training outlasts the upgrade and the rollback; nobody waits for its end."""
 TRIALS = 16
 """So many that the search outlasts them, too."""
 PROGRESS_SECONDS = 150
@@ -64,7 +64,6 @@ class Upgrade:
         return [Trial(slug(self.name), 2, self._run)]
 
     def _run(self, bed: Bed) -> Outcome:
-        reference = bed.reference(EPOCHS)
         with (
             _installed(last_release()),
             serving_bed(f"{bed.namespace.name}-upgrade") as serving,
@@ -72,7 +71,7 @@ class Upgrade:
         ):
             search = Search(bed, "upgraded-search")
             search.apply(learning(search.name, maxTrials=TRIALS))
-            training.wait_part(0.02)
+            wait("the first report", lambda: _epoch(training), seconds=PROGRESS_SECONDS)
             _wait_trials(search, 1)
             servers = serving.server.started()
             wrong = []
@@ -84,12 +83,12 @@ class Upgrade:
             wrong += broken_promises(load.asked)
             if (now := serving.server.started()) != servers:
                 wrong.append(f"the server's containers changed from {servers} to {now}")
-            differences = training.results().differences(reference)
             if len(training.observer.runs) != 1:
                 wrong.append(f"{training.name} had {len(training.observer.runs)} trainers")
-            wrong += search.left().faults()
+            if not wrong:  # A search that stalls would hide the cause behind its own end.
+                wrong += search.left().faults()
         wrong += [fault for fault in bed.audit.faults if fault.startswith("upgraded")]
-        return Outcome((Cost(until=0.0),) * 2, tuple(differences), tuple(wrong))
+        return Outcome((Cost(until=0.0),) * 2, wrong=tuple(wrong))
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class HostileObjects:
             reference = training.results()
             usual = seconds(training)
         with _namespace(f"{bed.namespace.name}-hostile") as namespace:
-            before = _Operator.now()
+            before = OperatorState.now()
             began = now()
             names = _write_ledgers(namespace)
             with bed.train("meanwhile", epochs=EPOCHS) as training:
@@ -80,7 +80,7 @@ def _time(text: str) -> float:
 
 
 @dataclass(frozen=True)
-class _Operator:
+class OperatorState:
     """The operator's process, as it was at some time."""
 
     pid: int
@@ -88,10 +88,11 @@ class _Operator:
     limit: float
     """Memory limit of its container in megabytes."""
     oom_kills: int
-    lease: Object
+    holder: Object
+    """Holder and transitions of its lease."""
 
     @classmethod
-    def now(cls) -> "_Operator":
+    def now(cls) -> "OperatorState":
         """Returns the state of the operator, and resets the peak of its memory."""
         (name,) = operator.pods()
         pod = get("pod", name, namespace=operator.NAMESPACE)
@@ -100,7 +101,7 @@ class _Operator:
         (container,) = pod["spec"]["containers"]
         limit = container["resources"]["limits"]["memory"]
         assert limit.endswith("Mi"), limit
-        return cls(pid, _restarts(pod), int(limit[:-2]) * 2**20 / 1e6, node.oom_kills(pid), _lease())
+        return cls(pid, _restarts(pod), int(limit[:-2]) * 2**20 / 1e6, node.oom_kills(pid), _holder())
 
     def peak(self) -> float:
         return proc.peak(self.pid)
@@ -112,8 +113,8 @@ class _Operator:
         if restarts:
             return [f"the operator restarted {restarts} times"]
         found = []
-        if (lease := _lease()) != self.lease:
-            found.append(f"the lease was {self.lease}, and is {lease}")
+        if (holder := _holder()) != self.holder:
+            found.append(f"the lease was {self.holder}, and is {holder}")
         if kills := node.oom_kills(self.pid) - self.oom_kills:
             found.append(f"the kernel killed {kills} processes of the operator's container for memory")
         if (peak := self.peak()) >= self.limit:
@@ -125,8 +126,14 @@ def _restarts(pod: Object) -> int:
     return sum(container["restartCount"] for container in pod["status"]["containerStatuses"])
 
 
-def _lease() -> Object:
-    spec = get("lease", LEASE, namespace=operator.NAMESPACE)["spec"]
+def lease() -> Object:
+    """Returns the spec of the leader's Lease."""
+    spec: Object = apiserver.request("GET", apiserver.path("leases", LEASE, namespace=operator.NAMESPACE))["spec"]
+    return spec
+
+
+def _holder() -> Object:
+    spec = lease()
     return {key: spec[key] for key in ("holderIdentity", "leaseTransitions")}
 
 

@@ -31,8 +31,9 @@ def service(trained: Path) -> Iterator[Service]:
     """A storage with the model in it, as a training on a cluster would leave it."""
     service = Service()
     (model,) = trained.rglob("model.keras")
-    for key, content in ((KEY, model.read_bytes()), (KEY.replace("model.keras", "training.log"), b"Epoch 1/8\n")):
-        service.put(key, content)
+    service.put(KEY, model.read_bytes())
+    service.put(KEY.replace("model.keras", "training.log"), b"Epoch 1/8\n")
+    service.put(KEY.replace("model.keras", "evaluation.json"), model.with_name("evaluation.json").read_bytes())
     yield service
     service.stop()
 
@@ -55,7 +56,8 @@ def followed(parts: list[Block], service: Service, folder: Path, trained: Path) 
 
 
 def test_a_training_needs_no_cluster(trained: Path) -> None:
-    assert {"model.keras", "history.csv", "training.log"} <= {file.name for file in trained.rglob("results/**/*")}
+    expected = {"model.keras", "history.csv", "training.log", "evaluation.json", "confusion.png", "mistakes.png"}
+    assert expected <= {file.name for file in trained.rglob("results/**/*")}
 
 
 def test_the_data_are_uploaded(service: Service, trained: Path, tmp_path: Path) -> None:
@@ -71,6 +73,17 @@ def test_a_model_predicts(service: Service, trained: Path, tmp_path: Path) -> No
     assert (predicted == np.load(trained / "data/digits.npz")["y_test"]).mean() > 0.9
 
 
+def test_the_misread_samples_are_found(service: Service, trained: Path, tmp_path: Path) -> None:
+    there = blocks(MODELS, "python", under="Why does the model misread samples?")
+    (printed,) = followed(there, service, tmp_path, trained)
+    accuracy, *mistakes = printed.strip().splitlines()
+    assert float(accuracy) > 0.9
+    labels = np.load(trained / "data/digits.npz")["y_test"]
+    for mistake in mistakes:
+        source, row, label, *_ = mistake.split()
+        assert (source, labels[int(row)]) == ("digits.npz[x_test]", int(label))
+
+
 def test_a_model_is_shared_by_a_presigned_url(service: Service, trained: Path, tmp_path: Path) -> None:
     (printed,) = followed(blocks(MODELS, "python", under="Presigned URL: share a model"), service, tmp_path, trained)
     with urllib.request.urlopen(printed.strip()) as answer:
@@ -81,6 +94,15 @@ def test_a_model_is_shared_by_a_presigned_url(service: Service, trained: Path, t
 def test_a_log_is_read(service: Service, trained: Path, tmp_path: Path) -> None:
     (printed,) = followed(blocks(MODELS, "python", under="Read the log"), service, tmp_path, trained)
     assert printed.strip() == "Epoch 1/8"
+
+
+def test_data_json_is_read(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(trained / "results")
+    parts = blocks(DATA, "python", under="data.json: ranges, classes and equal samples")
+    (printed,) = run(parts, tmp_path, timeout=SECONDS)
+    assert "test 359 samples from 0.0 to 16.0" in printed
+    (log,) = trained.rglob("training.log")
+    assert "Warning, " not in log.read_text()
 
 
 def test_arrays_tables_and_folders_of_images_become_npz(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from epochal_api.pod import SECRET_KEY_ENV
 from epochal_api.signature import CHECK, SIGNATURE, ImageSpec, Signature
 from epochal_api.storage import ExportFormat
 from epochal_api.trainingjob.report import Export
@@ -305,7 +307,7 @@ def summary(results: Path) -> dict[str, Any]:
 
 
 def exporting_job(**spec: Any) -> dict[str, Any]:
-    return job(results={"bucket": "results", "prefix": "models"}, **spec)
+    return job(results={"bucket": "results", "prefix": "models", "evaluation": False}, **spec)
 
 
 BEST_FIRST: dict[str, Any] = {
@@ -351,6 +353,7 @@ def test_a_training_exports_each_model_with_a_signature(folder: Path) -> None:
 @pytest.mark.parametrize("why", ["not wanted", "more to come"])
 def test_without_exports_or_before_the_last_part_nothing_is_exported(folder: Path, why: str) -> None:
     document = exporting_job()
+    document["spec"]["results"]["evaluation"] = why == "more to come"
     if why == "not wanted":
         document["spec"]["results"]["exports"] = []
     else:
@@ -358,6 +361,7 @@ def test_without_exports_or_before_the_last_part_nothing_is_exported(folder: Pat
     results = trained(folder, document)
     assert summary(results)["export"] is None
     assert not list(results.glob("*.onnx"))
+    assert not list(results.glob("evaluation.json"))
     signature = Signature.model_validate_json((results / SIGNATURE).read_bytes())
     assert [model.keras.sha256 for model in signature.models] == [sha256(results / "model.keras")]
 
@@ -379,26 +383,28 @@ def exporting(results: Path, process: "subprocess.Popen[str]") -> int:
     """Waits for the process that exports, and returns its id."""
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
-        if (results / "attempts/exporting").exists():
-            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            if children:
-                return int(children[0])
+        for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            with suppress(FileNotFoundError):
+                if Path(f"/proc/{child}/cwd").readlink().name.startswith("export-"):  # it has its request
+                    return int(child)
         time.sleep(0.01)
     raise AssertionError(process.stdout and process.stdout.read())
 
 
-def test_a_killed_export_process_fails_the_export_only(folder: Path) -> None:
+def test_a_killed_export_process_fails_the_export_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SECRET_KEY_ENV, "secret-of-the-storage")
     results, process = train(folder, exporting_job())
     pid = exporting(results, process)
     child, end = Path(f"/proc/{pid}"), time.monotonic() + 20
     while (score := (child / "oom_score_adj").read_text().strip()) != "1000" and time.monotonic() < end:
         time.sleep(0.01)
-    environment = {variable.partition("=")[0] for variable in (child / "environ").read_text().split("\0")}
+    environment, command_line = (child / "environ").read_text(), (child / "cmdline").read_text()
     os.kill(pid, signal.SIGKILL)
     code, output = ended(process)
     assert code == 0, output
     assert score == "1000"
-    assert not {variable for variable in environment if variable.startswith("EPOCHAL_")}
+    assert "secret-of-the-storage" not in environment
+    assert "epochal_trainer.export" not in command_line, "it imports TensorFlow again"
     export_summary = summary(results)["export"]
     assert export_summary["reason"] == "ExportFailed"
     assert "its process was killed by signal 9" in export_summary["message"]

@@ -44,7 +44,7 @@ def start(folder: Path, results: str, **training: Any) -> subprocess.Popen[str]:
         "precision": "mixed_float16",
         "optimizer": GROWING_SCALE,
     } | training
-    document["spec"]["results"]["exports"] = []
+    document["spec"]["results"] |= {"exports": [], "evaluation": False}
     path = folder / f"{results}.yaml"
     path.write_text(yaml.safe_dump(document))
     command = [sys.executable, "-m", "epochal_trainer", "run", str(path)]

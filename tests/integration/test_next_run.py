@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
+from epochal_api.data_summary import DATA
 from epochal_lib.digests import sha256
 from epochal_trainer.checkpoint import archive, digest
 from epochal_trainer.model import network
@@ -53,7 +54,7 @@ def train_job(
         "data": {"bucket": "data", "train": {"object": "tiny.npz"}, "test": {"object": "test.npz"}, **(data or {})},
         "network": {"input": {"shape": [6]}, "layers": LAYERS},
         "training": {"epochs": 3, "loss": "SparseCategoricalCrossentropy", **training},
-        "results": {"bucket": "results", "exports": []} | ({} if best is None else {"best": best}),
+        "results": {"bucket": "results", "exports": [], "evaluation": False} | ({} if best is None else {"best": best}),
         "finish": finish,
     }
     metadata = {"name": "tiny", "namespace": "lab", "uid": uid}
@@ -210,7 +211,7 @@ def test_a_superseded_attempt_stores_no_results(
     monkeypatch.setattr(f"{during.__module__}.{during.__name__}", taken)
     assert train_job(folder) == 143
     assert "attempt 2 of pod another has begun since" in capsys.readouterr().out
-    assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", *stored}
+    assert {path.name for path in results(folder).iterdir()} == {"attempts", "checkpoints", DATA, *stored}
 
 
 def test_a_run_with_finish_reports_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

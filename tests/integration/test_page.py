@@ -1,6 +1,7 @@
 """The page of a model in a real browser: drawn on, given photographs, with a key, by keyboard, on a narrow screen."""
 
 import io
+import json
 import re
 import socket
 import socketserver
@@ -21,10 +22,12 @@ from tests.kit import digits_model
 from tests.kit.browser import NARROW, browser, opened
 from tests.kit.digits_model import Points
 from tests.kit.model_server import serving
-from tests.kit.models import softmax
-from tests.kit.served import DIGITS
+from tests.kit.models import check_of, sigmoid, signature, softmax
+from tests.kit.served import DIGITS, spec
 
 ONE, SEVEN = digits_model.DRAWN[1], digits_model.DRAWN[7]
+TABLE = [[0.5, -1.5, 2.0], [1.0, -1.5, 0.0]]
+"""Samples of the model `table`, for which it gives 0.97 and 0.12."""
 KEY = "a key of this test"
 NO_KEY, REFUSED = ("status of 401",), ("status of 400",)
 
@@ -45,9 +48,15 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same model, which takes no photographs."""
-    with served(tmp_path_factory.mktemp("numbers")) as address:
+def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A model of a table: it gives the probability of the second of two classes."""
+    model, features = sigmoid(np.array([1, 2, 3])), np.array(TABLE, np.float32)
+    probability = 1 / (1 + np.exp(-features @ [[1], [2], [3]]))
+    check = check_of({"features": features}, {"probability": probability.astype(np.float32)})
+    output = spec("probability", [1])
+    made = signature(outputs=[output], onnx_file=model, check=check, probabilities=True, classes=["no", "yes"])
+    folder = tmp_path_factory.mktemp("table")
+    with serving(folder, model, made.model_dump_json().encode(), check=check, name="table") as address:
         yield address
 
 
@@ -321,20 +330,65 @@ def test_the_key_is_requested_and_stays_in_the_tab(chromium: Browser, keyed: str
         assert page.evaluate("Object.keys(localStorage).length + document.cookie.length") == 0
 
 
-def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, numbers: str) -> None:
-    with opened(chromium, numbers, complains=REFUSED) as page:
+def samples(*rows: list[float]) -> str:
+    features = {"name": "features", "datatype": "FP32", "shape": [len(rows), 3], "data": rows}
+    return json.dumps({"inputs": [features]})
+
+
+def test_a_model_without_photographs_has_a_request_to_send(chromium: Browser, table: str) -> None:
+    with opened(chromium, table, complains=REFUSED) as page:
         expect(page.locator("#photographs")).to_be_hidden()
-        page.get_by_role("button", name="Ask").click()
-        expect(page.locator("thead th")).to_have_text(["sample 0"])
-        expect(page.locator("tbody th")).to_have_text([str(digit) for digit in range(10)])
-        expect(page.locator(".greatest")).to_have_count(0)  # its classes have no names
         request = page.get_by_role("textbox", name="Request")
         request.fill('{"inputs": []}')
         request.press("Control+Enter")
-        expect(page.locator(".refusal")).to_contain_text('expected "image"')
+        expect(page.locator(".refusal")).to_contain_text('expected "features"')
         request.fill("{")
         request.press("Control+Enter")
         expect(page.locator(".refusal")).to_contain_text("no JSON")
+
+
+def test_the_example_is_a_stored_sample_and_its_command_can_be_copied(chromium: Browser, table: str) -> None:
+    with opened(chromium, table) as page:
+        request = page.get_by_role("textbox", name="Request")
+        assert json.loads(request.input_value())["inputs"][0]["data"] == TABLE[0]
+        request.fill(samples(*TABLE))
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_role("status")).to_have_text("Copied")
+        command = page.evaluate("navigator.clipboard.readText()")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(done.stdout)["outputs"][0]["data"] == pytest.approx([0.970688, 0.119203], abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [NARROW, (1280, 800)], ids=["narrow", "wide"])
+def test_values_are_wrapped_and_boxes_fill_their_card(chromium: Browser, table: str, size: tuple[int, int]) -> None:
+    with opened(chromium, table, size=size) as page:
+        page.get_by_role("textbox", name="Request").fill(samples(*TABLE * 20))
+        expect(page.get_by_label("Command")).to_contain_text('"shape": [40, 3]')
+        for box in ("#request", ".copyable pre"):
+            assert page.locator(box).evaluate("box => box.scrollWidth <= box.clientWidth"), box
+        page.get_by_role("button", name="Ask").click()
+        for box in ("#request", ".copyable pre", "#outputs table"):
+            expect(page.locator(box)).to_be_visible()
+            inner = "box => box.offsetWidth / (box.closest('.card > *').clientWidth)"
+            assert page.locator(box).evaluate(inner) == pytest.approx(1, abs=0.02), box
+        expect(page.locator("caption .whole")).to_have_css("white-space", "nowrap")
+        assert page.evaluate("document.documentElement.scrollWidth") == size[0]
+
+
+def test_a_single_probability_is_shown_as_two_classes(chromium: Browser, table: str) -> None:
+    with opened(chromium, table) as page:
+        request = page.get_by_role("textbox", name="Request")
+        request.fill(samples(TABLE[0]))
+        request.press("Control+Enter")
+        expect(page.locator(".bars .class")).to_have_text(["yes", "no"])
+        expect(page.locator(".bars li > :last-child")).to_have_text(["97.1 %", "2.9 %"])
+        expect(page.get_by_role("status")).to_have_text("Answered: yes, 97.1 %")
+        request.fill(samples(*TABLE, *TABLE))
+        request.press("Control+Enter")
+        expect(page.locator("caption")).to_have_text("probability FP32 [4, 1]")
+        expect(page.locator("thead th")).to_have_text(["no", "yes"])
+        expect(page.locator(".greatest")).to_have_text(["0.970688", "0.880797"] * 2)
 
 
 def test_an_output_without_classes_is_shown_as_numbers(chromium: Browser, scores: str, tmp_path: Path) -> None:

@@ -119,10 +119,14 @@ def test_changes_are_sent_at_once_and_the_last_state_at_the_end(
     operator.until(1)
     reporter.update(stage="Training", epoch=1, metrics={"loss": 0.5})
     operator.until(2)
+    reporter.amend(epoch=2)
+    time.sleep(0.2)
+    assert len(operator.reports) == 2, "the next report has it"
     reporter.update(stage="Done")
     last = reporter.close()
     assert [found["stage"] for found in operator.reports] == ["Loading", "Training", "Done"]
     assert [found["sequence"] for found in operator.reports] == [1, 2, 3]
+    assert [found["epoch"] for found in operator.reports] == [0, 1, 2]
     assert operator.reports[1]["metrics"] == {"loss": 0.5}
     assert last == Report.model_validate(operator.reports[-1])
 

@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from epochal_api.data_summary import DATA, DataSummary
+from epochal_api.evaluation import Evaluation
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV
 from epochal_api.trainingjob.report import Termination, decode_termination
 from epochal_lib.digests import sha256
-from epochal_trainer.__main__ import app
+from epochal_trainer.commands import app
 from epochal_trainer.reporting.termination_message import TerminationMessage
 from epochal_trainer.run import Folders, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
@@ -61,7 +63,7 @@ def job(**spec: Any) -> dict[str, Any]:
                 "metrics": ["accuracy"],
                 "callbacks": [{"callback": "ModelCheckpoint", "filepath": "{epoch}.keras"}],
             },
-            "results": {"bucket": "results", "prefix": "models", "exports": []},
+            "results": {"bucket": "results", "prefix": "models", "exports": [], "evaluation": False},
             **spec,
         },
     }
@@ -80,8 +82,9 @@ def train(folder: Path, document: Any) -> int:
 
 def test_a_run_stores_its_results(folder: Path) -> None:
     folders = ["--data", str(folder / "data"), "--results", str(folder / "results")]
+    document = job(results={"bucket": "results", "prefix": "models", "exports": []})
     ended = subprocess.run(
-        [*command(folder, job()), *folders], check=False, capture_output=True, text=True, timeout=120
+        [*command(folder, document), *folders], check=False, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stderr == ""
@@ -107,11 +110,27 @@ def test_a_run_stores_its_results(folder: Path) -> None:
     assert summary["metrics"]["val_loss"] == float(rows[-1]["val_loss"])
     assert summary["spec"]["training"]["epochs"] == 3
     assert set(summary["versions"]) == {"python", "epochal", "keras", "tensorflow", "numpy"}
-    assert list(summary["seconds"]) == ["import", "start", "network", "storage", "data", "training", "test", "results"]
+    assert list(summary["seconds"]) == [
+        *("import", "start", "network", "storage", "data", "training", "test", "results", "evaluation"),
+    ]
+    evaluation = Evaluation.model_validate_json((results / "evaluation.json").read_bytes())
+    assert evaluation.model.sha256 == kept["sha256"]
+    assert (evaluation.data, evaluation.samples) == ("test", len(LABELS))
+    assert evaluation.evaluated + evaluation.skipped == len(LABELS)
+    if not evaluation.skipped:
+        assert evaluation.classes is not None
+        assert evaluation.classes.accuracy == pytest.approx(figures["accuracy"])
+    assert (results / "confusion.png").exists()
+    assert not (results / "attempts/evaluating").exists()
     assert summary["checkpoints"]["taken"] >= 1
     assert summary["checkpoints"]["bytes"] > 0
     assert set(summary["checkpoints"]) == {"taken", "bytes", "captureSeconds", "writeSeconds", "bestSeconds"}
-    assert summary["warnings"] == []
+    assert [warning["reason"] for warning in summary["warnings"]] == ["Leakage"]  # the test data are the training data
+    data = DataSummary.model_validate_json((results / DATA).read_text())
+    assert (data.train.samples, data.train.features.dtype, data.train.features.shape) == (72, "float32", [6])
+    assert [(each.set, each.other, each.found) for each in data.shared] == [
+        *[("validation", "train", 0), ("test", "train", 72), ("test", "validation", 18)]
+    ]
     assert len(summary["digests"]["model"]) == len(summary["digests"]["data"]["tiny.npz"]) == 64
 
     log = (results / "training.log").read_text()
@@ -123,7 +142,7 @@ def test_a_run_stores_its_results(folder: Path) -> None:
         "Test  loss",
     ):
         assert line in log
-    assert max(map(len, log.splitlines())) <= 100 + len(str(folder)) + 100
+    assert max(len(line) for line in log.splitlines() if "Warning, " not in line) <= 100 + len(str(folder)) + 100
 
     for part, tag in (("train", "epoch_loss"), ("validation", "epoch_accuracy")):
         events = EventAccumulator(str(results / "tensorboard" / part), size_guidance={"tensors": 0})
@@ -190,8 +209,9 @@ def test_a_failure_has_a_reason_and_a_code(
     printed = capsys.readouterr().out
     assert f"  {reason}: " in printed
     assert "Traceback" not in printed
-    stored = list(folder.rglob("training.log"))
-    assert len(stored) == (1 if code == 65 else 0)
+    stored = [path.read_text() for path in folder.rglob("training.log")]
+    assert len(stored) == (0 if reason == "InvalidSpec" else 1)  # without a spec there is no place for it
+    assert all(f"  {reason}: " in log for log in stored)
 
 
 QUIET: dict[str, Any] = {
@@ -217,7 +237,7 @@ def test_each_attempt_logs_the_warnings_and_they_change_nothing(
     np.savez(folder / "data/tiny.npz", x=FEATURES, y=np.sort(LABELS))
     command(folder, job(**QUIET))
     folders = Folders(folder / "data", folder / "results")
-    expected = ["MetricMismatch", "MissingClasses", "ChanceLevel"]
+    expected = ["MetricMismatch", "MissingClasses", "Leakage", "ChanceLevel"]
     with restored_process(), monkeypatch.context() as patch:
         patch.setattr(keras.callbacks.ModelCheckpoint, "on_train_end", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run(folder / "job.yaml", folders) == 143
@@ -256,6 +276,8 @@ def test_too_little_memory_ends_the_run_before_keras_is_imported(
     assert run(folder / "job.yaml", Folders(folder / "data", folder / "results")) == 64
     assert termination(termination_log).reason == "OutOfMemory"
     assert "the memory limit of the container is 64 MiB" in termination(termination_log).message
+    (log,) = folder.rglob("results/**/training.log")
+    assert "OutOfMemory: the memory limit" in log.read_text()
 
 
 def test_indices_are_checked_before_training(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

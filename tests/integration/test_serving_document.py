@@ -1,11 +1,13 @@
 """The commands in docs/serving.md that need no cluster work."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from tests.kit import digits_model
 from tests.kit.documents import blocks, run
+from tests.kit.served import DIGITS
 
 PAGE = "docs/serving.md"
 METADATA = "Protocols"
@@ -46,7 +48,11 @@ def test_a_photograph_is_answered(digits_server: str, tmp_path: Path) -> None:
 
 
 def test_tritons_client_is_answered(digits_server: str, tmp_path: Path) -> None:
-    assert len(output_of(digits_server, tmp_path, OPEN_INFERENCE).split()) == 2
+    digits, *classes = output_of(digits_server, tmp_path, OPEN_INFERENCE).splitlines()
+    assert len(digits.split()) == 2
+    labels = re.findall(r"b'0\.\d+:(\d):(\w+)'", "".join(classes))
+    assert len(labels) == 6
+    assert all(DIGITS[int(index)] == name for index, name in labels)
 
 
 def test_a_client_of_watson_is_answered(digits_server: str, tmp_path: Path) -> None:

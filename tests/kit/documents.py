@@ -52,6 +52,12 @@ def blocks(document: str, *languages: str, under: str | None = None) -> list[Blo
     return found
 
 
+def commands(document: str, heading: str) -> dict[str, str]:
+    """Returns the kubectl commands of a table below a heading, by their purpose."""
+    section = (ROOT / document).read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return dict(re.findall(r"^\| ([^|]+) \| `(kubectl [^`]+)` \|$", section, re.MULTILINE))
+
+
 def run(parts: Iterable[Block], folder: Path, *, timeout: float, **environment: str) -> list[str]:
     """Runs blocks of shell and Python as a reader at the root of the repository would, one after another in one shell.
 

@@ -17,11 +17,17 @@ START_SECONDS = 60
 
 @contextmanager
 def serving(
-    folder: Path, model: bytes, signature: bytes, *, keys: Mapping[str, str] | None = None, **config_fields: Any
+    folder: Path,
+    model: bytes,
+    signature: bytes,
+    *,
+    check: bytes | None = None,
+    keys: Mapping[str, str] | None = None,
+    **config_fields: Any,
 ) -> Iterator[str]:
     """Runs a server of an ONNX model with bearer keys and other fields of a ServerConfig; yields its address."""
     storage = Service()
-    config = server_process.stored(storage, model, signature) | {"auth": keys is not None} | config_fields
+    config = server_process.stored(storage, model, signature, check) | {"auth": keys is not None} | config_fields
     (folder / "auth").mkdir()
     for name, key in (keys or {}).items():
         (folder / "auth" / name).write_text(key)

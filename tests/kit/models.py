@@ -30,6 +30,21 @@ def softmax(weights: np.ndarray, *, batch: int | str = "n") -> bytes:
     )
 
 
+def sigmoid(weights: np.ndarray) -> bytes:
+    """Returns a model in ONNX that gives `probability`, that of the second class: the sigmoid of `features` times
+    weights."""
+    nodes = [
+        helper.make_node("MatMul", ["features", "weights"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+    ]
+    return _model(
+        nodes,
+        inputs={"features": (TensorProto.FLOAT, ["n", len(weights)])},
+        outputs={"probability": (TensorProto.FLOAT, ["n", 1])},
+        constants={"weights": weights.reshape(-1, 1).astype(np.float32)},
+    )
+
+
 def divide() -> bytes:
     """Returns a model in ONNX that gives `quotient`, `dividend` by `divisor`, in whole numbers: it fails by zero."""
     return _model(

@@ -113,13 +113,15 @@ class Process:
     Args:
         kubeconfig: Where the API server is, and whom the operator is for it.
         log: File for what it logs.
-        name: Its own name: what a pod's name is for an operator in the cluster.
+        name: Its own name.
         ports: Its ports, by their names in the Service.
         namespaces: Namespaces that it serves; none stands for all.
         home: Its own namespace, where its Secret and its Lease are.
         release: What these are named after.
 
     Attributes:
+        identity: Holder of the lease while it leads. Unlike the name of a pod, it contains an underscore, because
+            another operator takes over soon from a pod that does not exist.
         more: Further arguments, from its next start on.
     """
 
@@ -135,10 +137,11 @@ class Process:
         release: str = "epochal",
     ) -> None:
         self.name = name
+        self.identity = f"process_{name}"
         self._log = log
         self._ports = ports
         self.more: tuple[str, ...] = ()
-        self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": name, "POD_NAMESPACE": home}
+        self._environment = {"KUBECONFIG": str(kubeconfig), "POD_NAME": self.identity, "POD_NAMESPACE": home}
         self._arguments = [
             "--trainer-image=localhost/epochal-trainer:dev",
             "--server-image=localhost/epochal-server:dev",

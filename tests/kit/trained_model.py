@@ -63,7 +63,7 @@ class TrainedModel:
 def train(document: Object, data: Path, results: Path, *, exports: Iterable[str] = ("onnx",)) -> TrainedModel:
     """Trains a network as `epochal-trainer run` does without a cluster; `results` must be a new folder."""
     name = document["metadata"]["name"]
-    spec = document["spec"] | {"results": document["spec"]["results"] | {"exports": [*exports]}}
+    spec = document["spec"] | {"results": document["spec"]["results"] | {"exports": [*exports], "evaluation": False}}
     results.mkdir(parents=True)
     job = results / "job.yaml"
     job.write_text(yaml.safe_dump(document | {"spec": spec}))

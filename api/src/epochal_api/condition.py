@@ -24,7 +24,8 @@ class Condition(StatusModel):
 
     type: Annotated[str, Field(max_length=64)]
     """Type of the condition: for a TrainingJob Ready, Stalled, Suspended, Complete, Failed, Finished, StorageAvailable,
-    SpecApplied or Exported; for a ModelServer Ready, Progressing, Reconciling or Stalled."""
+    SpecApplied or Exported; for a ModelServer Ready, Progressing, Reconciling, Stalled or
+    ImagesSuitable."""
     status: Literal["True", "False", "Unknown"]
     """Whether the condition holds."""
     reason: MachineReason

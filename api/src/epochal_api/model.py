@@ -15,6 +15,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from epochal_api.expected_value import describe_pattern, expected_value, found_value
+from epochal_api.text import PRINTABLE_PATTERN
+
 CEL = "x-kubernetes-validations"
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
@@ -65,11 +68,9 @@ def field_errors(error: ValidationError, *, show_found: bool = False) -> list[st
         path = ""
         for part in detail["loc"]:
             path += f"[{part}]" if isinstance(part, int) else f".{part}"
-        message = detail["msg"].removeprefix("Value error, ")
-        found = detail["input"]
-        suffix = f", found {str(found)[:80]!r}" if show_found and not isinstance(found, dict | list) else ""
         prefix = f"{path.lstrip('.')}: " if path else ""
-        lines.append(f"{prefix}{message}{suffix}")
+        suffix = f", found {found}" if show_found and (found := found_value(detail)) else ""
+        lines.append(f"{prefix}{expected_value(detail)}{suffix}")
     return lines
 
 
@@ -126,7 +127,8 @@ def cel(*rules: Rule, **extra: Any) -> dict[str, Any]:
 
 
 def matching(pattern: str, message: str, *rules: Rule, max_length: int, min_length: int | None = None) -> Any:
-    """Return the constraint that a text matches a pattern. The API server shows the message in place of the pattern."""
+    """Return the constraint that a text matches a pattern. Errors have the message in place of the pattern."""
+    describe_pattern(pattern, message)
     rule = Rule(f"self.matches(r'{pattern}')", message)
     extra = cel(rule, *rules, pattern=None)
     return Field(pattern=pattern, min_length=min_length, max_length=max_length, json_schema_extra=extra)
@@ -183,3 +185,7 @@ NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 """The name of another Kubernetes object in the same namespace."""
+
+describe_pattern(PRINTABLE_PATTERN, "must be one line of text without control characters")
+describe_pattern(QUANTITY_PATTERN, "must be a quantity such as 500m or 2Gi")
+describe_pattern(NAME_PATTERN, "must be the name of an object: lower-case letters, digits, dots and hyphens")

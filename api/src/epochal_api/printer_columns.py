@@ -59,6 +59,13 @@ TRAINING_JOBS = (
     _column("ETA", ".status.display.eta", "Expected time until the training ends, as of the last report."),
     _AGE,
     _READY,
+    _column(
+        "Last Report",
+        ".status.progress.lastReportTime",
+        "Time since the last report of the trainer; it grows without an operator.",
+        type_="date",
+        wide=True,
+    ),
     _column("Attempt", ".status.attempt", "1 + the number of restarts.", type_="integer", wide=True),
     _column("GPUs", ".status.gpus", "Requested GPUs.", type_="integer", wide=True),
     _column("Parameters", ".status.network.parameters", "Weights of the network.", type_="integer", wide=True),

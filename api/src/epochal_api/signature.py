@@ -112,6 +112,9 @@ class Signature(TolerantModel):
     classes: list[str] | None = None
     """Names of the classes in the order of the last axis of the first output, if the labels of the training data have
     names."""
+    features: list[str] | None = None
+    """Names of the features in the order of the last axis of the first input, if the training data have names for the
+    columns of a table."""
     probabilities: bool = False
     """Whether the first output contains class probabilities: it ends with softmax, or with sigmoid of one unit."""
     image: ImageSpec | None = None

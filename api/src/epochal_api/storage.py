@@ -235,6 +235,10 @@ class Results(Model):
     savedmodel, TensorFlow's own format as a zip file. An empty list saves the seconds of the export. If a model cannot
     be exported, the condition Exported gives the reason, and the training does not fail. A training that stops after
     stopAfterEpoch, before its last epoch, stores no exports. Default: onnx."""
+    evaluation: Annotated[bool, UNSTORED_DEFAULT] = True
+    """Whether the trained model is evaluated on the test set, or on the validation set without one, for
+    evaluation.json, confusion.png and mistakes.png. It takes at most 5 % of the time of the training, or 2 s if that is
+    more. If it fails, the training does not fail. Not after stopAfterEpoch. Default: true."""
 
     def folder(self, *, namespace: str, name: str, uid: str) -> str:
         """Return the folder of a job's results in the bucket, without a slash at its end."""

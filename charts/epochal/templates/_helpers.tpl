@@ -28,6 +28,17 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- .Values.serviceAccount.name | default (ternary (include "epochal.name" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
+{{/* Name of the PriorityClass that the chart creates for the operator; empty without one. */}}
+{{- define "epochal.priorityClass" -}}
+{{- if and .Values.priorityClass.enabled (not .Values.priorityClassName) -}}
+{{- $name := include "epochal.name" . -}}
+{{- if hasPrefix "system-" $name -}}
+{{- fail (printf "priorityClass.enabled: must be false, or the release must have another name: Kubernetes reserves names of PriorityClasses that begin with system-, found %s" $name) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Reference of an image, from a list of the root, the name of the image's values and those. */}}
 {{- define "epochal.image" -}}
 {{- $root := index . 0 -}}

@@ -124,5 +124,5 @@ def read_config(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     return Config(
         **vars(parser.parse_args(arguments)),
         namespace=environ.get("POD_NAMESPACE") or "epochal-system",
-        instance=environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}",
+        instance=environ.get("POD_NAME") or f"{socket.gethostname()}_{os.getpid()}",  # no name of a pod
     )

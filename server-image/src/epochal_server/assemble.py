@@ -73,5 +73,6 @@ def assemble(
     workers = WorkerPool(ThreadPoolExecutor(threads, thread_name_prefix="work"), admission, threads)
     service = Service(model, batcher.answer, workers, ready, authorize, admission)
     served = protocols(model)
-    routes = [*photographs.routes(service), *inference.routes(service, served), *page.routes(service, document(model))]
+    pages = page.routes(service, document(model), loaded.sample)
+    routes = [*photographs.routes(service), *inference.routes(service, served), *pages]
     return routes, FastPath(fast_endpoints(served, model), model, batcher, authorize, request_log, workers)

@@ -39,6 +39,8 @@ class Loaded:
     """Seconds that the model takes for a sample."""
     seconds: float
     """Seconds that the preparation took."""
+    sample: Arrays | None = None
+    """The first of the stored samples, or None if the model has none."""
 
 
 def load(
@@ -120,7 +122,9 @@ def _prepare(config: ServerConfig, model_files: files.Files, threads: int, began
         loaded - fetched,
         now - loaded,
     )
-    return Loaded(model, runtime, max_batch_size, seconds_per_sample, now - began)
+    # A copy, so that the other samples leave memory.
+    sample = None if samples is None else {name: array[:1].copy() for name, array in samples.items()}
+    return Loaded(model, runtime, max_batch_size, seconds_per_sample, now - began, sample)
 
 
 def run_in_batches(runtime: Runtime, inputs: Arrays, max_batch_size: int) -> Arrays:

@@ -105,6 +105,7 @@ def test_committed_crd_is_current(kind: Kind) -> None:
         "data.validation.stratify",
         "finish",
         "results.best",
+        "results.evaluation",
         "training.classWeight",
         "training.continueFrom.from",
         "training.monitor",

@@ -15,9 +15,11 @@ from epochal_api.experiment.spec import parse
 from epochal_api.modelserver.status import ServedModel
 from epochal_api.pod import TOKEN_AUDIENCE
 from epochal_api.trainingjob import spec as trainingjob
+from epochal_operator.__main__ import STALLED_SECONDS
 from epochal_operator.experiment.report.job import report_job
 from epochal_operator.modelserver.children import CHILDREN
 from epochal_operator.modelserver.deployment import deployment
+from epochal_operator.runtime.leader import CONTAINER, REQUEST_SECONDS
 from epochal_operator.trainingjob.job.batch_job import batch_job
 
 from tests.kit.documents import blocks
@@ -48,6 +50,7 @@ SWITCHES = [
     ("serviceAccount", "create"),
     ("podDisruptionBudget", "enabled"),
     ("networkPolicy", "enabled"),
+    ("priorityClass", "enabled"),
     *((section, "enabled") for section in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard")),
 ]
 OPTIONAL = {"trainingJobPolicy", "serviceMonitor", "podMonitor", "prometheusRule", "dashboard"}
@@ -69,6 +72,7 @@ def test_default_objects(render: Render) -> None:
         ("Deployment", "epochal"),
         ("NetworkPolicy", "epochal"),
         ("PodDisruptionBudget", "epochal"),
+        ("PriorityClass", "epochal"),
         ("Role", "epochal"),
         ("RoleBinding", "epochal"),
         ("Secret", "epochal-tls"),
@@ -327,6 +331,47 @@ def test_pod_settings_reach_the_pod(render: Render) -> None:
     assert template["metadata"]["annotations"]["note"] == "yes"
     assert template["metadata"]["labels"]["team"] == "ml"
     assert rendered.container()["resources"]["limits"] == {"memory": "1Gi"}
+
+
+def test_operator_has_a_priority_class_of_its_release(render: Render) -> None:
+    for release, name in (("epochal", "epochal"), ("speech", "speech-epochal")):
+        rendered = render(release=release)
+        assert rendered.one("PriorityClass", name)["value"] < 1_000_000_000, "Kubernetes keeps higher values"
+        assert rendered.one("Deployment", name)["spec"]["template"]["spec"]["priorityClassName"] == name
+    for values in ({"priorityClass": {"enabled": False}}, {"priorityClassName": "high"}):
+        rendered = render(**values)
+        assert "PriorityClass" not in rendered.kinds()
+        pod = rendered.one("Deployment")["spec"]["template"]["spec"]
+        assert pod.get("priorityClassName") == values.get("priorityClassName")
+    assert "must have another name" in render(release="system-epochal").error
+
+
+def test_priority_class_of_the_operator_is_refused_to_users(render: Render) -> None:
+    allowed = {"enabled": True, "priorityClassNames": ["*"], "storageEndpoints": ["https://minio:9000"]}
+
+    def reserved(**values: Any) -> list[str]:
+        spec = render(trainingJobPolicy=allowed, **values).one("ValidatingAdmissionPolicy", "epochal-trainingjobs")[
+            "spec"
+        ]
+        found = (rule["messageExpression"] for rule in spec["validations"])
+        return [message for message in found if "reserved for the operator" in message]
+
+    (message,) = reserved()
+    assert ".scheduling.priorityClassName: must not be epochal, which" in message
+    assert reserved(priorityClass={"enabled": False}) == []
+    assert reserved(priorityClassName="high") == []
+
+
+def test_probes_tolerate_a_busy_machine(render: Render) -> None:
+    container = render().container()
+    assert container["name"] == CONTAINER
+    liveness, startup = container["livenessProbe"], container["startupProbe"]
+    assert (
+        liveness["periodSeconds"] * (liveness["failureThreshold"] - 1) + liveness["timeoutSeconds"] >= STALLED_SECONDS
+    )
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= STALLED_SECONDS
+    for probe in (liveness, startup, container["readinessProbe"]):
+        assert probe["timeoutSeconds"] >= REQUEST_SECONDS
 
 
 def test_egress_is_restricted_on_request_only(render: Render) -> None:

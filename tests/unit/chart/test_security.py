@@ -144,6 +144,11 @@ def test_operator_permissions(render: Render) -> None:
     ]
 
 
+def test_an_operator_of_some_namespaces_reads_the_pods_of_its_own(render: Render) -> None:
+    *_, last = render(watchNamespaces=["vision"]).one("Role")["rules"]
+    assert last == {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+
+
 def _flat(role: Object) -> set[tuple[str, str, str]]:
     rules = role["rules"]
     assert all(len(rule["apiGroups"]) == len(rule["resources"]) == 1 for rule in rules)

@@ -129,7 +129,7 @@ def test_requests_up_to_their_limits_are_accepted(render: Render, requests: Any,
             {"requests": {"cpu": "200m"}, "limits": {"cpu": "0.1"}},
             "resources.requests.cpu: must be at most resources.limits.cpu, found 200m and 0.1",
         ),
-        ({"limits": {"cpu": "50m"}}, "requests.cpu: must be at most resources.limits.cpu, found 100m and 50m"),
+        ({"limits": {"cpu": "50m"}}, "requests.cpu: must be at most resources.limits.cpu, found 250m and 50m"),
         ({"requests": {"memory": "1Gi"}, "limits": {"memory": "1G"}}, "resources.requests.memory: must be at most"),
         (
             {"requests": {"memory": 0}, "limits": {"memory": 512}},

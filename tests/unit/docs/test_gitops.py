@@ -56,7 +56,8 @@ SEEN: dict[str, tuple[Status, Health]] = {
     "before its Job": (derive_status(JOB, seen()), BEFORE),
     "in a queue": (derive_status(JOB, seen(child())), UNDER_WAY),
     "starting": (derive_status(JOB, seen(child(), pod())), UNDER_WAY),
-    "running": (derive_status(JOB, seen(child(), running())), UNDER_WAY),
+    "importing Keras": (derive_status(JOB, seen(child(), running())), UNDER_WAY),
+    "running": (derive_status(having_reported(), seen(child(), running())), UNDER_WAY),
     "waiting for its storage": (
         not_ready(derive_status(UNREACHABLE, seen(child(), running())), "StorageUnavailable"),
         TO_MEND,

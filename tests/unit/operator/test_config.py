@@ -40,6 +40,7 @@ def test_default_options() -> None:
     assert (config.namespaces, config.storage_endpoint, config.metric_labels, config.workers) == ((), None, (), 4)
     assert config.server_network is None
     assert config.instance != read_config([*IMAGES], {"POD_NAME": "other"}).instance
+    assert "_" in config.instance, "a standby must not take it for a pod"
 
 
 @pytest.mark.parametrize(

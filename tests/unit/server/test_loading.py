@@ -74,7 +74,10 @@ def test_checks_a_converted_model(tmp_path: Path) -> None:
         (tmp_path / "check.npz").write_bytes(check)
         (tmp_path / "signature.json").write_text(signature(onnx_file=MODEL, check=check).model_dump_json())
         if reason is None:
-            assert loaded(tmp_path, path="model.onnx").model.signature.check is not None
+            found = loaded(tmp_path, path="model.onnx")
+            assert found.model.signature.check is not None
+            assert found.sample is not None
+            assert found.sample["features"].tolist() == SAMPLES[:1].tolist()
         else:
             with pytest.raises(ServeError) as error:
                 loaded(tmp_path, path="model.onnx")

@@ -5,7 +5,7 @@ import sys
 
 ENDED_IN_A_CALLBACK = """
 import signal, weakref
-from epochal_trainer import __main__ as command_line
+from epochal_trainer import __main__ as command_line, commands
 
 def app():
     class Thing: pass
@@ -14,7 +14,7 @@ def app():
     del thing  # whatever the callback raises is passed over, as in those of imports
     print("goes on")
 
-command_line.app = app
+commands.app = app
 command_line.main()
 """
 

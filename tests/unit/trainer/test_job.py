@@ -93,7 +93,7 @@ def test_parts_of_a_training_have_the_same_recipe(tmp_path: Path) -> None:
         (
             "job.yaml",
             json.dumps({**JOB, "spec": {**JOB["spec"], "training": {}}}),
-            "spec.training.loss: Field required",
+            "spec.training.loss: is required",
         ),
     ],
 )

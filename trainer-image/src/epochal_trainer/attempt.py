@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import keras
+from epochal_api.evaluation import EvaluatedModel
 from epochal_api.trainingjob.report import COMPLETED, FINISHED_EARLY, STOPPED_AFTER_EPOCH, Artifacts, NetworkSize
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
@@ -13,14 +13,15 @@ from epochal_trainer import checkpoint
 from epochal_trainer import job as jobs
 from epochal_trainer.data.memory import MemoryBudget, available_memory, memory_capacity
 from epochal_trainer.data.samples import TrainingData
+from epochal_trainer.evaluation.store import store_evaluation
+from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.store import export_models, store_signature
-from epochal_trainer.lib.failures import Failure
 from epochal_trainer.lib.text import figure
 from epochal_trainer.model import callbacks, compile, graph, network  # noqa: A004
 from epochal_trainer.model.adapt import adapt
 from epochal_trainer.model.monitor import choose_monitor
 from epochal_trainer.reporting import history
-from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.best import Monitor
 from epochal_trainer.reporting.history_writer import HistoryWriter
 from epochal_trainer.reporting.results import CALLBACKS, LOG, MODEL, SUMMARY, TENSORBOARD, Results, to_json
@@ -28,6 +29,7 @@ from epochal_trainer.storage import Bucket
 from epochal_trainer.training import fit, models
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Buckets, Context
+from epochal_trainer.training.data_summary import store_data_summary
 from epochal_trainer.training.loading import load_data
 from epochal_trainer.training.train import STAGING, reported_progress, run_training_stage, versions
 
@@ -44,13 +46,20 @@ _NO_GPU = """
 
 
 class Attempt:
-    """An attempt to train a TrainingJob."""
+    """An attempt to train a TrainingJob.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The TrainingJob, and the objects of its run.
+        standby: The process that was forked for the export; None to start a new process.
+    """
+
+    def __init__(self, context: Context, standby: Standby | None = None) -> None:
         self._context = context
-        self._checks = Checks(context.job.spec, lambda found: context.reporter.update(warnings=found))
+        self._standby = standby
+        self._checks = Checks(context.job.spec, lambda found: context.reporter.amend(warnings=found))
         self._started = datetime.now(UTC)
-        self._results: Results | None = None
+        self.results: Results | None = None
+        """The results in the bucket, once the attempt has opened it."""
 
     def train(self, buckets: Callable[[], Buckets]) -> tuple[str, str]:
         """Train the network, store the results, and return the reason of the condition Complete with a sentence.
@@ -65,6 +74,7 @@ class Attempt:
         """
         context, checks = self._context, self._checks
         job, spec, scratch, stages = context.job, context.job.spec, context.scratch, context.stages
+        context.reporter.start_stage("BuildingNetwork")
         with stages.stage("network"):
             nodes = graph.build_nodes(spec.network)
             model = _build(spec, keeps_best=context.keeps_best)
@@ -74,27 +84,27 @@ class Attempt:
             checks.check_network(model, nodes)
         with stages.stage("storage"):
             opened = buckets()
-            folder = spec.results.folder(namespace=job.metadata.namespace, name=job.metadata.name, uid=job.metadata.uid)
-            attempts = Attempts(opened.results, folder, context.pod)
-            results = Results(opened.results, folder, attempts.check)
+            attempts, results = open_results(opened.results, job, context.pod)
+            self.results = results
             opened.data.check()
             attempt = attempts.begin(jobs.spec_digest(job))
-            self._results = results
             log.info("Attempt %d, results are stored in %s", attempt, results.uri())
 
-            def open_results(uri: str) -> tuple[Bucket, str]:
+            def open_earlier(uri: str) -> tuple[Bucket, str]:
                 name, _, folder = uri.removeprefix("s3://").partition("/")
                 return opened.results if name == spec.results.bucket else opened.named(name), folder.strip("/")
 
+            context.reporter.start_stage("RestoringCheckpoint")
             keep = spec.training.checkpoint.keep
-            store = checkpoint.Store(opened.results, folder, scratch / STAGING, keep=keep, attempts=attempts)
+            store = checkpoint.Store(opened.results, results.folder, scratch / STAGING, keep=keep, attempts=attempts)
             start = checkpoint.find(
-                store, spec.training, jobs.training_digest(job), open_results, keeps_best=context.keeps_best
+                store, spec.training, jobs.training_digest(job), open_earlier, keeps_best=context.keeps_best
             )
             if start is not None:
                 checkpoint.check_fit(start, model, compile.optimizer_spec(spec.training), versions())
             context.reporter.update(
                 attempt=attempt,
+                start_stage="LoadingData",
                 network=NetworkSize(parameters=model.count_params(), layers=len(nodes)),
                 artifacts=Artifacts(uri=results.uri()),
                 **reported_progress(start),
@@ -103,6 +113,7 @@ class Attempt:
             memory = MemoryBudget(reclaimable=start.snapshot.memory_bytes if start else 0)
             data = load_data(spec, opened.data, model, scratch=scratch, memory=memory)
             monitor = self._choose_monitor(model, data)
+            store_data_summary(data, checks, results)
             if adapted := adapt(model, nodes, data.train):
                 log.info("Adapted to the training set: %s", ", ".join(adapted))
         title = f"{job.metadata.namespace}/{job.metadata.name}"
@@ -137,12 +148,6 @@ class Attempt:
             self._store(model, evaluated, trained, outcome, results=results, writer=writer, data=data, attempt=attempt)
         log.info("Time: %s", stages)
         return outcome
-
-    def store_log(self) -> None:
-        """Store the log of a failed attempt, if the results bucket accepts it."""
-        if self._results is not None:
-            with suppress(Failure):
-                self._results.store(self._context.scratch / LOG, LOG)
 
     def _choose_monitor(self, model: keras.Model, data: TrainingData) -> Monitor:
         """Return the monitored metric, after checks of loss, metrics and callbacks against the data."""
@@ -186,12 +191,22 @@ class Attempt:
         context, scratch, stages = self._context, self._context.scratch, self._context.stages
         spec, metadata = context.job.spec, context.job.metadata
         test, names = evaluated[0].test, [each.name for each in evaluated]
-        context.reporter.update(stage="Storing", test=test and history.report_metrics(test))
+        context.reporter.amend(stage="Storing", start_stage=None, test=test and history.report_metrics(test))
         with stages.stage("results"):
             stored = models.store_models(evaluated, model, results, scratch)
             writer.store_last(trained.epochs)
             results.store_folder(scratch / TENSORBOARD, TENSORBOARD)
             results.store_folder(scratch / CALLBACKS, CALLBACKS)
+        if spec.results.evaluation and not trained.stopped:
+            file, there = evaluated[-1], stored[-1]  # The model holds the weights of the last file.
+            with stages.stage("evaluation"):
+                store_evaluation(
+                    context,
+                    model,
+                    EvaluatedModel(name=file.name, epoch=file.epoch, sha256=there.sha256),
+                    data=data,
+                    results=results,
+                )
         export = None
         if spec.results.exports and not trained.stopped:
             with stages.stage("export"):
@@ -203,6 +218,7 @@ class Attempt:
                     folder=scratch,
                     stopping=context.stopping,
                     has_retry=attempt <= spec.backoff_limit,
+                    standby=self._standby,
                 )
         with stages.stage("results"):
             signature = export.signature if export is not None else None

@@ -74,6 +74,7 @@ def convert(config: ServerConfig, folder: Path, seconds: float) -> None:
             samples=samples,
             image=source.signature and source.signature.image,
             classes=source.signature and source.signature.classes,
+            features=source.signature and source.signature.features,
             folder=out,
         )
         outcome = process.run(request, Stopping())

@@ -3,28 +3,33 @@
 import logging
 import os
 import signal
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from epochal_api.pod import POD_UID_FILE, PROGRESS_CA_FILE, PROGRESS_URL_ENV, TOKEN_FILE, ExitCode
 from epochal_api.trainingjob.report import Report
-from epochal_api.trainingjob.spec import TrainingJob
+from epochal_api.trainingjob.spec import TrainingJob, TrainingJobSpec
 from epochal_lib import cgroups
 from epochal_lib.redaction import Redactor
 
 from epochal_trainer import backend
 from epochal_trainer import job as jobs
+from epochal_trainer.export import standby as forked
+from epochal_trainer.export.standby import Standby
+from epochal_trainer.lib import garbage, keys
 from epochal_trainer.lib.failures import Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated, WaitAborted
 from epochal_trainer.lib.text import readable
 from epochal_trainer.reporting import log as logs
+from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.finish_request import FinishRequest
 from epochal_trainer.reporting.reporter import Endpoint, Reporter
 from epochal_trainer.reporting.results import LOG
@@ -63,13 +68,13 @@ def run(path: Path, folders: Folders | None) -> int:
     stopping.listen()
     termination = TerminationMessage()
     termination.write_preliminary()
-    redact = Redactor.of_environment()
     try:
         with tempfile.TemporaryDirectory(
             prefix="epochal-", dir=scratch_folder(), ignore_cleanup_errors=True
         ) as scratch:
-            logs.start(Path(scratch) / LOG, redact)
-            return _Run(path, folders, Path(scratch), stopping, termination, redact).run()
+            run = _Run(path, folders, Path(scratch), stopping, termination)
+            logs.start(Path(scratch) / LOG, run.without_secrets)
+            return run.run()
     except (Terminated, KeyboardInterrupt):
         termination.write_final(*_TERMINATED)
         return ExitCode.TERMINATED
@@ -90,10 +95,16 @@ class _Run:
     scratch: Path
     stopping: Stopping
     termination: TerminationMessage
-    redact: Callable[[str], str]
+    redact: Callable[[str], str] = field(default_factory=Redactor.of_environment)
     is_ending: bool = False
+    job: TrainingJob | None = None
     attempt: "Attempt | None" = None
     reporter: Reporter | None = None
+    standby: Standby | None = None
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text without secrets, also those that the process gets later."""
+        return self.redact(text)
 
     def run(self) -> int:
         """Train, write the termination message, and return the exit code."""
@@ -112,9 +123,10 @@ class _Run:
             code, reason, message = _crash(error, self.scratch)
         self.is_ending = True
         with self.stopping.deferred():
-            if code != ExitCode.DONE and self.attempt is not None:
-                with suppress(Terminated):
-                    self.attempt.store_log()
+            if self.standby is not None:
+                self.standby.close()
+            if code != ExitCode.DONE:
+                self._store_log(opens=code != ExitCode.TERMINATED)
             report = self.reporter.close() if self.reporter is not None else None
             self.termination.write_final(reason, self.redact(message), report)
             # The process now ends with its own exit code, so a late SIGTERM must not change it.
@@ -125,27 +137,28 @@ class _Run:
         """Train the TrainingJob, and return the reason and the message of its end."""
         stages = Stages()
         log.info("Epochal trainer %s", version("epochal-trainer"))
-        job = jobs.read(self.path, self.folders.results if self.folders else None)
-        log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
-        finish = FinishRequest(requested=job.spec.finish)
-        self.reporter = reporter = Reporter(
-            Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
-            _endpoint() if self.folders is None else None,
-            keep=self.termination.write_preliminary,
-            memory=cgroups.peak,
-            finish=finish,
+        try:
+            self.job = job = jobs.read(self.path, self.folders.results if self.folders else None)
+            log.info("TrainingJob %s/%s, uid %s", job.metadata.namespace, job.metadata.name, job.metadata.uid)
+            finish = FinishRequest(requested=job.spec.finish)
+            self.reporter = reporter = Reporter(
+                Report(attempt=0, sequence=0, stage="Loading", epochs=job.spec.training.epochs),
+                _endpoint() if self.folders is None else None,
+                keep=self.termination.write_preliminary,
+                memory=cgroups.peak,
+                finish=finish,
+            )
+            self._import_keras(job.spec, stages)
+        finally:
+            keys.take_back()
+            self.redact = Redactor.of_environment()
+        reporter.start()  # a thread, which must not exist during the fork
+        from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - it imports Keras
+
+        context = Context(
+            job, self.scratch, self.stopping, stages, reporter, Watchdog(self.termination), finish, pod=_pod()
         )
-        reporter.start()
-        backend.check_memory(job.spec.framework, cgroups.limit())
-        backend.select_framework(job.spec.framework)
-        with logs.hide_startup_messages(self.scratch / "stderr"):
-            with stages.stage("import"):
-                import keras  # noqa: F401, PLC0415 - it takes seconds, with TensorFlow and matplotlib
-            with stages.stage("start"):
-                from epochal_trainer.attempt import Attempt  # noqa: PLC0415 - it imports Keras
-        self.attempt = Attempt(
-            Context(job, self.scratch, self.stopping, stages, reporter, Watchdog(self.termination), finish, pod=_pod())
-        )
+        self.attempt = Attempt(context, self.standby)
         retry = RetryPolicy(
             job.spec.storage.timeout_seconds,
             check=self._check,
@@ -153,11 +166,51 @@ class _Run:
         )
         return self.attempt.train(lambda: _buckets(job, self.folders, retry))
 
+    def _import_keras(self, spec: TrainingJobSpec, stages: Stages) -> None:
+        """Import Keras, and fork the export process, which uses the same import."""
+        backend.check_memory(spec.framework, cgroups.limit())
+        backend.select_framework(spec.framework)
+        is_first = "keras" not in sys.modules  # in the process of a test, TensorFlow has threads, which a fork lacks
+        log.info("Importing Keras")
+        with logs.hide_startup_messages(self.scratch / "stderr"), garbage.paused() if is_first else nullcontext():
+            with stages.stage("import"):
+                import keras  # noqa: F401, PLC0415 - it takes seconds, with TensorFlow and matplotlib
+            with stages.stage("start"):
+                import epochal_trainer.attempt  # noqa: F401, PLC0415 - it imports Keras
+        if is_first and _exports(spec):
+            with stages.stage("start"):
+                self.standby = forked.fork()
+
     def _check(self) -> None:
         """End the wait for a storage if the run is ending or a stop was requested."""
         if self.is_ending:
             raise WaitAborted
         self.stopping.check()
+
+    def _store_log(self, *, opens: bool) -> None:
+        """Store the log of a run that has failed. An error of the storage never hides the cause of the failure.
+
+        Args:
+            opens: Whether to open the results bucket if the run failed before it did. A run that was stopped has no
+                time for this.
+        """
+        results = self.attempt.results if self.attempt is not None else None
+        try:
+            if results is None and opens and self.job is not None:
+                buckets = _buckets(self.job, self.folders, RetryPolicy(check=self._check))
+                _, results = open_results(buckets.results, self.job, _pod())
+            if results is not None:
+                results.store(self.scratch / LOG, LOG)
+        except (Failure, Terminated):
+            pass
+        except Exception:
+            log.exception("Cannot store the log")
+
+
+def _exports(spec: TrainingJobSpec) -> bool:
+    """Return whether a training will probably export its models."""
+    stop = spec.training.stop_after_epoch
+    return bool(spec.results.exports) and (stop is None or stop >= spec.training.epochs)
 
 
 def _crash(error: Exception, scratch: Path) -> tuple[int, str, str]:

@@ -13,10 +13,12 @@ from pydantic import (
     model_validator,
 )
 
+from epochal_api.expected_value import describe_pattern
 from epochal_api.model import Model, Rule, as_text, cel, exactly_one, is_one_set, matching, text_or_number
 from epochal_api.text import PRINTABLE_PATTERN
 
 NUMBER_PATTERN = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
+describe_pattern(NUMBER_PATTERN, "must be a number such as 0.001 or 1e-4")
 Number = Annotated[
     str,
     BeforeValidator(as_text),

@@ -1,11 +1,12 @@
 """The ModelServer: serves a trained model at an address."""
 
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from epochal_api.kind import InvalidObject, KubernetesObject, parse_object
-from epochal_api.model import Model, ObjectName, Rule, cel, exactly_one, is_one_set, matching
+from epochal_api.model import Model, ObjectName, Rule, cel, matching
 from epochal_api.modelserver.config import ImageMode
 from epochal_api.modelserver.status import ModelServerStatus
 from epochal_api.read_status import status_validator
@@ -41,10 +42,30 @@ class ExperimentRef(Model):
     continues and finds a better model, that model is rolled out."""
 
 
-_ONE_SOURCE = exactly_one("trainingJobRef", "experimentRef", "uri")
+_SOURCES = {
+    "trainingJobRef": "trainingJobRef",
+    "experimentRef": "experimentRef",
+    "uri": "uri, sha256 and signatureSha256",
+}
+"""The fields of each source, by its first field."""
+
+
+def _not_both(one: str, other: str) -> Rule:
+    """Return the rule that two sources are not given together. A merge patch keeps the old source beside the new."""
+    return Rule(
+        f"!has(self.{one}) || !has(self.{other})",
+        f"give only one source, found {one} and {other}: set {_SOURCES[one]} to null to serve {other}, or set "
+        f"{_SOURCES[other]} to null to serve {one}",
+    )
+
+
+_ANY_SOURCE = Rule(
+    " || ".join(f"has(self.{field})" for field in _SOURCES), "give one of trainingJobRef, experimentRef and uri"
+)
+_ONE_SOURCE = {pair: _not_both(*pair) for pair in combinations(_SOURCES, 2)}
 _DIGEST_OF_URI = Rule(
     "has(self.uri) == has(self.sha256)",
-    "uri and sha256 must be given together: sha256sum prints the SHA-256 of the file",
+    "uri and sha256 must be given together: sha256sum prints the SHA-256 of the file. Without uri, set sha256 to null",
 )
 _SIGNATURE_OF_URI = Rule(
     "!has(self.signatureSha256) || has(self.uri)",
@@ -58,7 +79,9 @@ _Digest = Annotated[
 class ModelSource(Model):
     """The source of the model."""
 
-    model_config = ConfigDict(json_schema_extra=cel(_ONE_SOURCE, _DIGEST_OF_URI, _SIGNATURE_OF_URI))
+    model_config = ConfigDict(
+        json_schema_extra=cel(_ANY_SOURCE, *_ONE_SOURCE.values(), _DIGEST_OF_URI, _SIGNATURE_OF_URI)
+    )
 
     training_job_ref: TrainingJobRef | None = None
     """A TrainingJob that trains the model."""
@@ -79,7 +102,11 @@ class ModelSource(Model):
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
-        _ONE_SOURCE.require(holds=is_one_set(self.training_job_ref, self.experiment_ref, self.uri))
+        sources = {"trainingJobRef": self.training_job_ref, "experimentRef": self.experiment_ref, "uri": self.uri}
+        given = {field for field, value in sources.items() if value is not None}
+        _ANY_SOURCE.require(holds=bool(given))
+        for pair, rule in _ONE_SOURCE.items():
+            rule.require(holds=not given.issuperset(pair))
         _DIGEST_OF_URI.require(holds=(self.uri is None) == (self.sha256 is None))
         _SIGNATURE_OF_URI.require(holds=self.signature_sha256 is None or self.uri is not None)
         return self
@@ -89,8 +116,9 @@ class Images(Model):
     """How images in requests are preprocessed."""
 
     mode: ImageMode = "None"
-    """None: images are refused. Resize: they are converted to the size and channels of the network's input. Digit: a
-    handwritten digit is located and converted to the format of MNIST. Default: None."""
+    """None: images are refused. Resize: they are converted to the size and channels of the network's input, and not
+    inverted. Digit: a handwritten digit is located and converted to the format of MNIST, for a network of 28 × 28.
+    Default: None."""
 
 
 class ServerBatching(Model):

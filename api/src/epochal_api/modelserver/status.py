@@ -12,7 +12,9 @@ from epochal_api.signature import ModelChoice, Sha256
 
 ServerState = Literal["Waiting", "Starting", "Ready", "Updating", "Degraded", "Stopped", "Failed"]
 SERVER_STATES: tuple[ServerState, ...] = get_args(ServerState)
-SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled")
+IMAGES_SUITABLE = "ImagesSuitable"
+"""Type of the condition that shows whether spec.images suits the model."""
+SERVER_CONDITIONS = ("Ready", "Progressing", "Reconciling", "Stalled", IMAGES_SUITABLE)
 """The condition types of Epochal. Other controllers may add their own."""
 MAX_TENSORS = 64
 """Maximum number of inputs, and of outputs, in a status."""
@@ -58,6 +60,21 @@ class ServedModel(StatusModel):
     """Inputs of the model, once a pod has loaded it."""
     outputs: Annotated[list[Tensor], Field(max_length=MAX_TENSORS)] | None = None
     """Outputs of the model, once a pod has loaded it."""
+    rolled_out_time: Time | None = None
+    """When all pods first served the model."""
+
+
+class PreviousModel(StatusModel):
+    """The model that all pods served before the current model, for a rollback."""
+
+    uri: Uri
+    """URI of the model, for spec.source.uri."""
+    sha256: Sha256
+    """SHA-256 of the file, in hex, for spec.source.sha256."""
+    signature_sha256: Sha256 | None = None
+    """SHA-256 of its signature, in hex, for spec.source.signatureSha256, if no other signature was accepted."""
+    time: Time
+    """When the rollout of the next model began."""
 
 
 class ModelServerStatus(StatusModel):
@@ -72,6 +89,8 @@ class ModelServerStatus(StatusModel):
     """Address of the server within the cluster."""
     model: ServedModel | None = None
     """The model of the pods."""
+    previous: PreviousModel | None = None
+    """The model that all pods served before this model, for a rollback."""
     replicas: int | None = None
     """Number of pods."""
     ready_replicas: int | None = None
@@ -83,6 +102,6 @@ class ModelServerStatus(StatusModel):
     conditions: Conditions | None = None
     """Machine-readable state: Ready, whether any pod answers; Progressing, False if a rollout does not continue, with
     the reason from its pods; Reconciling, True until all pods serve the model in the spec; Stalled, True if a user must
-    act."""
+    act; ImagesSuitable, False if spec.images does not suit the model."""
     display: ServerDisplay | None = None
     """Values for `kubectl get`."""

@@ -24,6 +24,7 @@ from epochal_api.trainingjob.status import (
     MAX_WARNINGS,
     Mode,
     Stage,
+    StartStage,
 )
 
 UNFINISHED = "Unfinished"
@@ -133,9 +134,12 @@ class Report(TolerantModel):
 
     attempt: Annotated[int, Field(ge=0, le=2**31 - 1)]
     """1 + the number of restarts before this pod. 0 while this is unknown, because the storage that counts attempts
-    does not answer: then `waiting` is the only new part of the report."""
+    was not asked or does not answer: then `start_stage` and `waiting` are the only new parts of the report."""
     sequence: Count
     stage: Stage
+    """Loading until the first step of the attempt."""
+    start_stage: Annotated[StartStage | None, WrapValidator(_or_none)] = None
+    """Step of the start while `stage` is Loading. A step of another version does not invalidate the report."""
     epoch: Count = 0
     epochs: Count
     step: Count = 0

@@ -16,6 +16,8 @@ from epochal_api.storage import ExportFormat
 
 State = Literal["Queued", "Starting", "Waiting", "Running", "Storing", "Suspended", "Complete", "Failed"]
 Stage = Literal["Loading", "Training", "Storing", "Done"]
+StartStage = Literal["BuildingNetwork", "RestoringCheckpoint", "LoadingData", "ComputingFirstStep"]
+"""Step of a trainer's start after the import of Keras, and the reason of Ready meanwhile."""
 STATES: tuple[State, ...] = get_args(State)
 Mode = Literal["Min", "Max"]
 """Whether the lowest or the highest value of a metric is the best."""
@@ -62,7 +64,9 @@ class Progress(StatusModel):
     sequence: int = 0
     """Number of the report within its attempt."""
     stage: Stage = "Loading"
-    """Stage of the trainer: Loading, Training, Storing or Done."""
+    """Stage of the trainer: Loading until its first step, Training, Storing or Done."""
+    start_stage: StartStage | None = None
+    """While the stage is Loading: BuildingNetwork, RestoringCheckpoint, LoadingData or ComputingFirstStep."""
     epoch: int = 0
     """Finished epochs."""
     epochs: int = 0

@@ -15,11 +15,11 @@ MAX_PARAMETERS = 8
 
 
 def transition_events(
-    metric: str, before: ExperimentStatus, after: ExperimentStatus, *, maximize: bool = True
+    metric: str, before: ExperimentStatus, after: ExperimentStatus, *, maximize: bool = True, suspend: bool = False
 ) -> list[Event]:
-    """Return the Events for the transition of an Experiment from one status to the next."""
+    """Return the Events for the transition of an Experiment from one status to the next. `suspend` is spec.suspend."""
     is_new_best = after.best is not None and _is_better(after.best, before.best, maximize=maximize)
-    return list(_events(metric, before, after, is_new_best=is_new_best))
+    return list(_events(metric, before, after, is_new_best=is_new_best, suspend=suspend))
 
 
 def trial_rejected(job_name: str, message: str, *, by: str = "The API server") -> Event:
@@ -102,12 +102,16 @@ def ledger_ignored(uid: str) -> Event:
     return make_event(Reason.LEDGER_IGNORED, note, uid)
 
 
-def _events(metric: str, before: ExperimentStatus, after: ExperimentStatus, *, is_new_best: bool) -> Iterator[Event]:
+def _events(
+    metric: str, before: ExperimentStatus, after: ExperimentStatus, *, is_new_best: bool, suspend: bool
+) -> Iterator[Event]:
     if after.best is not None and is_new_best:
         yield make_event(Reason.NEW_BEST, _best(metric, after.best), f"{after.best.trial}/{after.best.value}")
     generation = str(after.observed_generation)
-    if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
-        yield make_event(Reason.RESUMED, "The Experiment is no longer suspended.", generation)
+    suspended = get_condition(before.conditions, "Suspended")
+    if suspended and suspended.status == "True" and not is_true(after.conditions, "Suspended") and not suspend:
+        # As for a TrainingJob, a late pod of a trial is no resume, and the start of the suspension is the key.
+        yield make_event(Reason.RESUMED, "The Experiment is no longer suspended.", suspended.last_transition_time)
     ready, old_ready = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     is_same = old_ready and ready and (old_ready.status, old_ready.reason) == (ready.status, ready.reason)
     if ready is None or (is_same and _is_finished(before) is _is_finished(after)):

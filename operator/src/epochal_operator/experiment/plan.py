@@ -276,7 +276,8 @@ def _status_actions(spec: ExperimentSpec, before: ExperimentStatus, after: Exper
     """Return the Events and the new status, if the status changes. The Events precede the status."""
     if after == before:
         return ()
-    transitions = transition_events(spec.objective.metric, before, after, maximize=spec.objective.goal == "Maximize")
+    maximize = spec.objective.goal == "Maximize"
+    transitions = transition_events(spec.objective.metric, before, after, maximize=maximize, suspend=spec.suspend)
     return (*map(EmitEvent, transitions), ApplyStatus(after))
 
 

@@ -50,6 +50,7 @@ def plan_invalid_spec(document: Object, message: str, observed: Observed) -> Pla
         before=before,
         after=after,
         ttl=mutable.ttl_seconds_after_finished,
+        suspend=mutable.suspend,
         times=[(due - observed.now).total_seconds() if due else None],
     )
 
@@ -72,6 +73,7 @@ def plan_without_ledger(document: Object, spec: ExperimentSpec, cause: StatusCau
         before=before,
         after=_status_without_ledger(metadata, spec, before, cause, observed),
         ttl=spec.ttl_seconds_after_finished,
+        suspend=spec.suspend,
         times=[None if needs_no_ledger(metadata, before) else backoff_seconds(cause.reason, before, observed.now)],
     )
 
@@ -130,13 +132,15 @@ def _plan(
     before: ExperimentStatus,
     after: ExperimentStatus,
     ttl: int | None,
+    suspend: bool,
     times: Iterable[float | None],
 ) -> Plan:
     """Return the plan: the actions on TrainingJobs, else the new status, else the deletion or the next reconcile."""
     if steps:
         return Plan(steps)
     if after != before and not observed.is_contested:
-        return Plan((*map(EmitEvent, transition_events(metric, before, after)), ApplyStatus(after)))
+        transitions = transition_events(metric, before, after, suspend=suspend)
+        return Plan((*map(EmitEvent, transitions), ApplyStatus(after)))
     to_live = seconds_to_live(ttl, before, observed.report, observed.now)
     if to_live is not None and to_live <= 0:
         return Plan((DeleteSelf(),))

@@ -9,6 +9,7 @@ from epochal_api.experiment.spec import Objective
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.owners import controller_uid
+from epochal_operator.trainingjob.interface import TRAINER_STARTS
 from epochal_operator.trainingjob.interface import Reason as TrialReason
 
 _TRIAL = re.compile(r"-(0|[1-9][0-9]{0,8})-r(0|[1-9][0-9]{0,3})")
@@ -90,5 +91,8 @@ def reports_best_epoch(objective: Objective, job: Object) -> bool:
 
 
 def is_training(job: Object | None) -> bool:
-    """Return whether the TrainingJob of a trial is training now."""
-    return job is not None and state_of(job) in _TRAINING_STATES
+    """Return whether the trainer of a trial's TrainingJob runs now. It may still import Keras or load data."""
+    if job is None or state_of(job) in _TRAINING_STATES:
+        return job is not None
+    ready = condition_of(job, "Ready")
+    return state_of(job) == "Starting" and ready is not None and ready.get("reason") in TRAINER_STARTS

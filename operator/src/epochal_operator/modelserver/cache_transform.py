@@ -10,6 +10,7 @@ from epochal_api.kind import GROUP
 from epochal_api.modelserver.spec import KIND
 
 from epochal_operator.modelserver.model_annotation import MAX_LENGTH, MODEL_ANNOTATION
+from epochal_operator.modelserver.pod_template import HTTP, HTTPS
 from epochal_operator.modelserver.resources import (
     CONTAINER,
     CONVERTER,
@@ -107,10 +108,11 @@ def pod(pod: Object) -> Object:
     spec, status = pod["spec"], pod.get("status") or {}
     containers = [*_own_containers(spec.get("initContainers")), *_own_containers(spec.get("containers"))]
     memory = {item["name"]: part(part(item, "resources"), "limits").get("memory") for item in containers}
+    ports = {str(port.get("name")) for item in containers for port in item.get("ports") or []}
     statuses = ("containerStatuses", "initContainerStatuses")
     return {
         "metadata": bounded_metadata(pod["metadata"], labels=_LABELS, annotations=(INPUTS_ANNOTATION,)),
-        "spec": pick(spec, ("nodeName",)) | {"memory": memory},
+        "spec": pick(spec, ("nodeName",)) | {"memory": memory, "ports": sorted(ports & {HTTP, HTTPS})},
         "status": pick(status, ("phase", "conditions", "podIP", "reason", "message"))
         | {name: _own_containers(status[name]) for name in statuses if name in status},
     }

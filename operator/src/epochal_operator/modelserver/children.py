@@ -35,12 +35,23 @@ def url(server: ModelServer) -> str:
     return f"{scheme}://{server.metadata.name}.{server.metadata.namespace}.svc"
 
 
-def service(server: ModelServer, _: ServedModel, installation: Installation) -> Object:
-    """Return the Service of a ModelServer, as JSON."""
-    # Both ports, each for the pods that speak it: when spec.tls changes, older pods still answer.
+def service(
+    server: ModelServer, _: ServedModel, installation: Installation, protocols: frozenset[str] = frozenset()
+) -> Object:
+    """Return the Service of a ModelServer, as JSON, with the port of its protocol and those of its running pods.
+
+    A client of a port that no pod serves would hang. After a change of spec.tls, earlier pods still answer at theirs.
+
+    Args:
+        server: The ModelServer.
+        installation: The settings of Epochal's installation.
+        protocols: The protocols of the running pods, by port name.
+    """
+    offered = protocols | {HTTPS if server.spec.tls else HTTP}
     ports = [
         {"name": name, "port": port, "targetPort": name, "protocol": "TCP", "appProtocol": name}
         for name, port in ((HTTP, 80), (HTTPS, 443))
+        if name in offered
     ]
     return _child(SERVICES, server, installation, {"selector": selector(server), "ports": ports})
 
@@ -91,9 +102,10 @@ def _child(resource: Resource, server: ModelServer, installation: Installation, 
 
 _CHILD = cache_transform.child
 DEPLOYMENT = Owned(DEPLOYMENTS, NAME_LABEL, cache_transform.deployment, deployment)
+SERVICE = Owned(SERVICES, NAME_LABEL, _CHILD, service)
 CHILDREN = (
     Owned(NETWORK_POLICIES, NAME_LABEL, _CHILD, network_policy, is_optional=True),
-    Owned(SERVICES, NAME_LABEL, _CHILD, service),
+    SERVICE,
     Owned(POD_DISRUPTION_BUDGETS, NAME_LABEL, _CHILD, disruption_budget),
     DEPLOYMENT,
     Owned(HORIZONTAL_POD_AUTOSCALERS, NAME_LABEL, _CHILD, autoscaler, is_optional=True),

@@ -1,7 +1,7 @@
 """Prometheus metrics of every ModelServer, computed from the objects; its pods export their own metrics."""
 
 from epochal_api.modelserver.spec import KIND
-from epochal_api.modelserver.status import SERVER_CONDITIONS, SERVER_STATES
+from epochal_api.modelserver.status import IMAGES_SUITABLE, SERVER_CONDITIONS, SERVER_STATES
 
 from epochal_operator.modelserver.reasons import Reason
 from epochal_operator.runtime.api.resource import Object
@@ -17,7 +17,7 @@ METRICS = KindMetrics(
     kind=KIND,
     states=SERVER_STATES,
     conditions=SERVER_CONDITIONS,
-    statuses={"Progressing": ("True", "False", "Unknown")},
+    statuses={"Progressing": ("True", "False", "Unknown"), IMAGES_SUITABLE: ("False",)},
     reason_condition="Progressing",
     reasons=Reason,
     info=_model,

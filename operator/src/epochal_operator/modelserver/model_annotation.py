@@ -14,13 +14,13 @@ MAX_LENGTH = 64 * 1024
 """Characters of that annotation: larger than any valid value. JSON may need twelve characters for a single character of
 two addresses of 2048 characters.
 """
-_REPORTED_FIELDS = {"inputs", "outputs"}
-"""The fields of a model that a pod reports."""
+_OBSERVED_FIELDS = {"inputs", "outputs", "rolled_out_time"}
+"""The fields of a model that follow from its pods."""
 
 
 def encode(model: ServedModel) -> str:
     """Return the annotation text of a model."""
-    return json.dumps(model.model_dump(mode="json", exclude_none=True, exclude=_REPORTED_FIELDS), sort_keys=True)
+    return json.dumps(model.model_dump(mode="json", exclude_none=True, exclude=_OBSERVED_FIELDS), sort_keys=True)
 
 
 def pinned_model(deployment: Mapping[str, Any] | None, reported: ServedModel | None) -> ServedModel | None:
@@ -38,11 +38,11 @@ def pinned_model(deployment: Mapping[str, Any] | None, reported: ServedModel | N
         model = ServedModel.model_validate_json(text)
     except ValidationError:
         return reported
-    if reported is not None and _metadata_key(reported) == _metadata_key(model):
-        return model.model_copy(update={name: getattr(reported, name) for name in _REPORTED_FIELDS})
-    return model
+    is_same = reported is not None and _metadata_key(reported) == _metadata_key(model)
+    # Users may write annotations, so these fields come from the status alone.
+    return model.model_copy(update={name: getattr(reported, name) if is_same else None for name in _OBSERVED_FIELDS})
 
 
 def _metadata_key(model: ServedModel) -> tuple[str | None, ...]:
-    """Return the fields of a model that determine the report of a pod about it."""
+    """Return the fields of a model that determine its observed fields."""
     return model.uri, model.sha256, model.runtime, model.signature, model.signature_sha256

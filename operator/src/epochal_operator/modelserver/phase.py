@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from epochal_api.modelserver.spec import ModelServer
+from epochal_api.modelserver.spec import ModelServer, ModelServerSpec
 from epochal_api.modelserver.status import ServedModel, ServerState
 
+from epochal_operator.modelserver.images import ImagesSuitable, images_suitable
 from epochal_operator.modelserver.observed import Observed
 from epochal_operator.modelserver.pods import blocker, scheduling_deadline
 from epochal_operator.modelserver.reasons import Reason, StatusCause, effect
@@ -45,6 +46,7 @@ class Phase:
         counts: The numbers of its pods.
         model: The model of its pods.
         is_late: Whether its rollout has exceeded its deadline.
+        images: Whether the conversion of photographs suits the model, or None if it is unknown.
     """
 
     state: ServerState
@@ -53,6 +55,7 @@ class Phase:
     counts: PodCounts = field(default_factory=PodCounts)
     model: ServedModel | None = None
     is_late: bool = False
+    images: ImagesSuitable | None = None
 
     @property
     def is_stalled(self) -> bool:
@@ -96,7 +99,8 @@ def derive_phase(
     is_late = _is_late(observed, counts)
     progress = _progress(server, model, source_cause, observed, counts, is_late=is_late)
     ready = _ready(server, counts, progress)
-    return Phase(_state(counts, model, progress), progress, ready, counts, model, is_late)
+    images = images_suitable(server.spec.images.mode, model)
+    return Phase(_state(counts, model, progress), progress, ready, counts, model, is_late, images)
 
 
 def blocked_phase(cause: StatusCause, observed: Observed, model: ServedModel | None, desired: int) -> Phase:
@@ -140,7 +144,7 @@ def _progress(
         )
     return (
         observed.blocked
-        or _pod_blocker(observed.deployment, observed, counts, is_late=is_late)
+        or _pod_blocker(observed.deployment, server.spec, observed, counts, is_late=is_late)
         or _unfinished_rollout(server, model, counts)
         or _signature_difference(server.metadata.name, observed)
         or _finished_rollout(model, source_cause)
@@ -187,11 +191,13 @@ def _finished_rollout(model: ServedModel, source_cause: StatusCause | None) -> S
     return StatusCause(Reason.ROLLED_OUT, f"All pods serve {describe(model)} with {runtime}.")
 
 
-def _pod_blocker(deployment: Object, observed: Observed, counts: PodCounts, *, is_late: bool) -> StatusCause | None:
+def _pod_blocker(
+    deployment: Object, spec: ModelServerSpec, observed: Observed, counts: PodCounts, *, is_late: bool
+) -> StatusCause | None:
     """Return the cause that keeps pods from becoming ready, or None if they only need more time."""
     if counts.is_rolled_out or not counts.is_current:
         return None
-    cause = next((cause for pod in observed.current_pods if (cause := blocker(pod, observed.now))), None)
+    cause = next((cause for pod in observed.current_pods if (cause := blocker(pod, spec, observed.now))), None)
     if cause is None and (failure := condition_of(deployment, "ReplicaFailure")):
         cause = StatusCause(Reason.POD_REFUSED, f"Cannot create pods: {sanitize_message(failure.get('message') or '')}")
     if is_late and (cause is None or effect(cause.reason).ready):

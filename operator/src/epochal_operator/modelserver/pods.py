@@ -1,11 +1,11 @@
 """The causes why pods of a ModelServer do not serve, from the kubelet, the scheduler and the containers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from epochal_api.modelserver.pod import STORAGE_WAIT_SECONDS
-from epochal_api.modelserver.spec import KIND
+from epochal_api.modelserver.spec import KIND, ModelServerSpec
 from epochal_api.trainingjob.report import decode_termination
 
 from epochal_operator.modelserver.reasons import Reason, StatusCause, as_reason
@@ -65,13 +65,24 @@ def is_current(pod: Object, deployment: Object) -> bool:
     return inputs is not None and inputs == deployment["spec"]["template"]["inputs"]
 
 
+def protocols(pods: Iterable[Object]) -> frozenset[str]:
+    """Return the names of the ports at which pods serve their models: HTTP, HTTPS, or both during a change of TLS."""
+    return frozenset(name for pod in pods for name in pod["spec"]["ports"])
+
+
 def is_ready(pod: Object) -> bool:
     """Return whether the condition Ready of a pod is True."""
     return condition_of(pod, "Ready") is not None
 
 
-def blocker(pod: Object, now: datetime) -> StatusCause | None:
-    """Return the cause why a pod does not serve, or None if it serves or starts normally."""
+def blocker(pod: Object, spec: ModelServerSpec, now: datetime) -> StatusCause | None:
+    """Return the cause why a pod does not serve, or None if it serves or starts normally.
+
+    Args:
+        pod: A pod of the current pod template.
+        spec: The spec of the ModelServer.
+        now: The current time, with a time zone.
+    """
     if is_ready(pod):
         return None
     problems = (container_problem(status, _PROGRAMS[status["name"]], _NORMAL_REASONS) for status in _containers(pod))
@@ -79,7 +90,7 @@ def blocker(pod: Object, now: datetime) -> StatusCause | None:
         return StatusCause(as_reason(problem.reason), problem.message)
     if failure := container_failure(pod, now):
         return failure.cause
-    return _unprepared(pod, now)
+    return _unprepared(pod, spec, now)
 
 
 def node_deadline(pod: Object) -> datetime | None:
@@ -145,15 +156,26 @@ def _termination_cause(pod: Object, name: str, terminated: Object) -> StatusCaus
     return StatusCause(Reason.CRASHED, f"{_NAMES[name]} exited with code {terminated.get('exitCode')}. {detail}")
 
 
-def _unprepared(pod: Object, now: datetime) -> StatusCause | None:
-    """Return the cause that a node cannot prepare the volumes or the network of a pod, or None."""
+def _unprepared(pod: Object, spec: ModelServerSpec, now: datetime) -> StatusCause | None:
+    """Return the cause that a node cannot prepare the volumes or the network of a pod, or None.
+
+    The operator may not read Secrets, so it names all that the pod requires.
+    """
     deadline = node_deadline(pod)
     if deadline is None or now < deadline:
         return None
     name = pod["metadata"]["name"]
     message = (
-        f"The node has not prepared the volumes and the network of pod {name}. The Secrets of spec.auth and spec.tls "
-        "must exist in this namespace, and the Secret of spec.tls must contain tls.crt and tls.key. Run kubectl "
-        f"describe pod {name} for the cause."
+        f"The node has not prepared the volumes and the network of pod {name}. These Secrets must exist in this "
+        f"namespace: {', '.join(_secrets(spec))}. Run kubectl describe pod {name} for the missing one, and create it."
     )
     return StatusCause(Reason.POD_NOT_READY, message)
+
+
+def _secrets(spec: ModelServerSpec) -> Iterator[str]:
+    """Yield the names of the Secrets that a pod requires, with their fields and keys."""
+    if spec.auth is not None:
+        yield f"{spec.auth.secret_ref.name} (spec.auth.secretRef)"
+    if spec.tls is not None:
+        yield f"{spec.tls.secret_ref.name} (spec.tls.secretRef, with the keys tls.crt and tls.key)"
+    yield f"{spec.storage.secret_ref.name} (spec.storage.secretRef, with the keys accessKey and secretKey)"

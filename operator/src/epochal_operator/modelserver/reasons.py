@@ -72,6 +72,11 @@ class Reason(EpochalReason):
     STARTING = "Starting", _NO_EVENT
     STOPPED = "Stopped", Effect(event="Normal", fault=None)
 
+    # Of ImagesSuitable.
+    SUITABLE = "Suitable", _READY_NO_EVENT
+    NOT_THE_SIZE_OF_MNIST = "NotTheSizeOfMNIST", _NO_EVENT
+    BACKGROUND_UNKNOWN = "BackgroundUnknown", _NO_EVENT
+
     # Of Stalled with status False.
     PROGRESSING = "Progressing", _NO_EVENT
 

@@ -52,7 +52,9 @@ class Reconciler(ObjectReconciler[ReconcileState]):
         else:
             observed = self._observe(document, server, state.blocked)
             planned = make_plan(server, observed, self.installation())
-        if not planned.actions and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
+        # An older CRD stores no new status fields, so with it every plan has a status to apply.
+        is_settled = not planned.actions or state.contested
+        if is_settled and await self._metadata.fetch(key_of(document), before.model, observed.current_pods):
             return None
         return planned
 

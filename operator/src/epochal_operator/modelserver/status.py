@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from epochal_api.condition import timestamp
 from epochal_api.kind import Metadata
-from epochal_api.modelserver.status import ModelServerStatus
+from epochal_api.modelserver.status import IMAGES_SUITABLE, ModelServerStatus, PreviousModel, ServedModel
 from epochal_api.printer_columns import ServerDisplay
 
 from epochal_operator.modelserver.observed import Observed
@@ -24,7 +24,8 @@ def derive_status(
         observed_generation=metadata.generation,
         state=phase.state,
         url=url,
-        model=phase.model,
+        model=_with_rollout_time(phase, now),
+        previous=previous_model(before, phase.model, now),
         replicas=counts.existing,
         ready_replicas=counts.ready,
         selector=f"{NAME_LABEL}={metadata.name},{UID_LABEL}={metadata.uid}",
@@ -38,6 +39,37 @@ def derive_status(
     )
 
 
+def previous_model(before: ModelServerStatus, model: ServedModel | None, now: str) -> PreviousModel | None:
+    """Return the last model that all pods served before the current model, or None.
+
+    A model that no rollout completed is no target of a rollback. It follows from the status alone, which no user may
+    write: annotations and ReplicaSets are open to users.
+
+    Args:
+        before: The previous status.
+        model: The current model, or None.
+        now: The current time.
+    """
+    old, previous = before.model, before.previous
+    if old is not None and old.rolled_out_time is not None and _file(old) != _file(model):
+        previous = PreviousModel(uri=old.uri, sha256=old.sha256, signature_sha256=old.signature_sha256, time=now)
+    return previous if previous is not None and _file(previous) != _file(model) else None
+
+
+def _file(model: ServedModel | PreviousModel | None) -> tuple[str, str] | None:
+    """Return the address and the digest of a model's file."""
+    return (model.uri, model.sha256) if model is not None else None
+
+
+def _with_rollout_time(phase: Phase, now: str) -> ServedModel | None:
+    """Return the current model with the time at which all pods first served it."""
+    model = phase.model
+    is_served = phase.progress.reason == Reason.ROLLED_OUT and phase.counts.desired > 0
+    if model is None or not is_served or model.rolled_out_time is not None:
+        return model
+    return model.model_copy(update={"rolled_out_time": now})
+
+
 def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCause]]:
     """Yield the type, status and cause of each condition."""
     progress = effect(phase.progress.reason)
@@ -49,3 +81,5 @@ def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCaus
         yield "Stalled", "True", phase.progress
     else:
         yield "Stalled", "False", StatusCause(Reason.PROGRESSING, "")
+    if phase.images is not None:
+        yield IMAGES_SUITABLE, *phase.images

@@ -71,6 +71,11 @@ def preparing_since(pod: Object) -> datetime | None:
     return datetime.fromisoformat(since) if since and pod["spec"].get("nodeName") else None
 
 
+def is_prepared(pod: Object) -> bool:
+    """Return whether a node has prepared the volumes and the network of a pod, so that it next pulls the image."""
+    return condition_of(pod, "PodReadyToStartContainers") is not None
+
+
 def container_problem(container: Object, program: Program, normal: Container[str]) -> Problem | None:
     """Return the cause of a container that does not start, or None if its waiting reason is normal."""
     waiting = part(part(container, "state"), "waiting")

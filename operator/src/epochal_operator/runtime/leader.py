@@ -6,23 +6,32 @@ connection, its leader does not notice that it lost the lease. So it is not used
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
 from epochal_operator.runtime.api.errors import ApiError, Conflict, NotFound
 from epochal_operator.runtime.api.kube import Kube, Object
-from epochal_operator.runtime.api.resource import LEASES
+from epochal_operator.runtime.api.resource import LEASES, PODS, Resource
 
-LEASE_SECONDS = 15
-"""Seconds without a renewal after which another process takes over."""
-RENEW_DEADLINE_SECONDS = 10.0
+LEASE_SECONDS = 30
+"""Seconds without a renewal after which another process takes over from a leader that may still run. On a busy machine,
+the leader and the API server may lack the CPU for a renewal for many seconds. Kubernetes itself waits 40 to 50 seconds
+until it counts a node as lost."""
+RENEW_DEADLINE_SECONDS = 25.0
 """Seconds without a renewal after which the leader stops, before another process takes over."""
 RENEW_SECONDS = 2.0
 ACQUIRE_SECONDS = 1.0
 """Seconds between attempts of a standby process to acquire the lease."""
-ATTEMPT_SECONDS = 3.0
-"""Timeout of one attempt in seconds, short enough for further attempts before the lease expires."""
+REQUEST_SECONDS = 8.0
+"""Timeout of one request in seconds, short enough for further requests before the lease expires."""
+ENDED_SECONDS = 5.0
+"""Seconds without a renewal after which another process takes over from a leader whose container has ended."""
+CONTAINER = "operator"
+"""Name of the operator's container in the chart."""
+_POD_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+"""The identity of a process outside of a cluster contains an underscore, so it is no name of a pod."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +57,7 @@ class Leadership:
         self._clock = clock
         self._observed: tuple[str, float] = ("", 0.0)  # resourceVersion of the lease, and the time of its first read
         self._renewed = float("-inf")
+        self._held: Object | None = None  # the lease as this process last wrote it
 
     async def acquire(self) -> None:
         """Wait until this process is the leader."""
@@ -71,7 +81,8 @@ class Leadership:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                is_holder = await self._renew()
+                async with asyncio.timeout(self._renewed + RENEW_DEADLINE_SECONDS - self._clock()):
+                    is_holder = await self._renew()
             except (ApiError, TimeoutError) as error:
                 _log.warning("cannot renew the leader lease: %s", str(error) or "timeout")
                 if self._clock() - self._renewed >= RENEW_DEADLINE_SECONDS:
@@ -93,39 +104,74 @@ class Leadership:
 
     async def release(self) -> None:
         """Release the lease if this process holds it, so that another process can lead at once."""
-        self._renewed = float("-inf")
+        self._renewed, self._held = float("-inf"), None
         try:
-            async with asyncio.timeout(ATTEMPT_SECONDS):
-                lease = await self._kube.get(LEASES, self._namespace, self._name)
-                spec = lease.get("spec") or {}
-                if spec.get("holderIdentity") == self._identity:
-                    lease["spec"] = spec | {"holderIdentity": "", "renewTime": _now()}
+            lease = await self._read(LEASES, self._name)
+            spec = lease.get("spec") or {}
+            if spec.get("holderIdentity") == self._identity:
+                lease["spec"] = spec | {"holderIdentity": "", "renewTime": _now()}
+                async with asyncio.timeout(REQUEST_SECONDS):
                     await self._kube.replace(LEASES, lease)
         except (ApiError, TimeoutError) as error:
             _log.warning("cannot release the leader lease: %s", str(error) or "timeout")
 
     async def _renew(self) -> bool:
         """Acquire or renew the lease if possible; return whether this process holds it."""
-        started = self._clock()  # The lease counts from the request: others may have seen it at any time since then.
-        async with asyncio.timeout(ATTEMPT_SECONDS):
+        lease, self._held = self._held, None
+        if lease is not None:
             try:
-                lease = await self._kube.get(LEASES, self._namespace, self._name)
-            except NotFound:
-                await self._kube.create(LEASES, self._renewal({}))
+                return await self._write(lease)
+            except (Conflict, NotFound):
+                pass  # Another process may have taken over.
+        try:
+            lease = await self._read(LEASES, self._name)
+        except NotFound:
+            return await self._write(None)
+        return await self._is_free(lease) and await self._write(lease)
+
+    async def _read(self, resource: Resource, name: str) -> Object:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await self._kube.get(resource, self._namespace, name)
+
+    async def _write(self, lease: Object | None) -> bool:
+        """Write the lease with this process as its holder; None creates it. Always returns true."""
+        started = self._clock()  # The lease counts from the request: others may have seen it at any time since then.
+        async with asyncio.timeout(REQUEST_SECONDS):
+            if lease is None:
+                self._held = await self._kube.create(LEASES, self._renewal({}))
             else:
-                spec = lease.get("spec") or {}
-                if spec.get("holderIdentity") not in {None, "", self._identity} and not self._expired(lease, spec):
-                    return False
-                await self._kube.replace(LEASES, self._renewal(lease))
+                self._held = await self._kube.replace(LEASES, self._renewal(lease))
         self._renewed = started
         return True
 
-    def _expired(self, lease: Object, spec: Object) -> bool:
-        """Return whether the lease did not change for its whole duration, measured with this process's clock."""
+    async def _is_free(self, lease: Object) -> bool:
+        """Return whether this process may acquire a lease."""
+        spec = lease.get("spec") or {}
+        holder = spec.get("holderIdentity")
+        if holder in {None, "", self._identity}:
+            return True
+        seconds = self._seconds_unchanged(lease)
+        is_expired = seconds > (spec.get("leaseDurationSeconds") or LEASE_SECONDS)
+        return is_expired or (seconds > ENDED_SECONDS and await self._has_ended(holder))
+
+    def _seconds_unchanged(self, lease: Object) -> float:
+        """Return the seconds for which a lease has not changed, measured with this process's clock."""
         version = lease["metadata"]["resourceVersion"]
         if version != self._observed[0]:
             self._observed = version, self._clock()
-        return self._clock() - self._observed[1] > (spec.get("leaseDurationSeconds") or LEASE_SECONDS)
+        return self._clock() - self._observed[1]
+
+    async def _has_ended(self, holder: str) -> bool:
+        """Return whether the pod of a holder does not run any more. False if that is unknown."""
+        if not _POD_NAME.fullmatch(holder):
+            return False
+        try:
+            return has_ended(await self._read(PODS, holder))
+        except NotFound:
+            return True
+        except ApiError as error:
+            _log.warning("cannot read the pod %s, which holds the leader lease: %s", holder, error)
+            return False
 
     def _renewal(self, lease: Object) -> Object:
         """Return the lease with this process as its holder."""
@@ -141,6 +187,17 @@ class Leadership:
                 "leaseTransitions": (spec.get("leaseTransitions") or 0) + (bool(lease) and not is_holder),
             },
         }
+
+
+def has_ended(pod: Object) -> bool:
+    """Return whether the operator of a pod does not run, as far as its kubelet has reported.
+
+    A pod on a node that is lost or cut off counts as running: its operator may still write.
+    """
+    status = pod.get("status") or {}
+    containers = [container for container in status.get("containerStatuses") or [] if container["name"] == CONTAINER]
+    is_stopped = bool(containers) and not any("running" in (container.get("state") or {}) for container in containers)
+    return is_stopped or status.get("phase") in {"Succeeded", "Failed"}
 
 
 def _now() -> str:

@@ -6,10 +6,10 @@ from epochal_operator.pods.installation import Installation
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.trainingjob.job.batch_job import NoStorageEndpoint, batch_job
 from epochal_operator.trainingjob.progress.reported_status import format_metric
-from epochal_operator.trainingjob.reasons import Reason
+from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason
 from epochal_operator.trainingjob.resources import TRAINING_JOBS
 
-__all__ = ["TRAINING_JOBS", "Reason", "format_metric", "spec_error"]
+__all__ = ["TRAINER_STARTS", "TRAINING_JOBS", "Reason", "format_metric", "spec_error"]
 
 _PLACEHOLDER_UID = "0" * 36
 

@@ -40,7 +40,7 @@ from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.resources import PROGRESS_MANAGER
 from epochal_operator.trainingjob.status.events import events, plain_http_events, spec_changed_event
 from epochal_operator.trainingjob.status.predicates import end_condition, is_finished, is_spec_ignored
-from epochal_operator.trainingjob.status.requeue import remaining_ttl, requeue_seconds, start_delay
+from epochal_operator.trainingjob.status.requeue import end_delay, remaining_ttl, requeue_seconds, start_delay
 from epochal_operator.trainingjob.status.status import (
     derive_status,
     leader_fields,
@@ -77,16 +77,15 @@ def make_plan(job: TrainingJob, observed: Observed, installation: Installation) 
         except NoStorageEndpoint as error:
             observed = replace(observed, blocked=StatusCause(Reason.NO_STORAGE_ENDPOINT, str(error)))
         except InvalidTrainingJob as error:
-            spec = job.spec
-            mutable = MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
-            return refuse(job.metadata, before, str(error), observed, mutable)
+            return refuse(job.metadata, before, str(error), observed, _mutable_fields(job))
         results_are_saved = observed.continued_from in {None, before.continued_from}
         if action is not None and results_are_saved:
             return Plan((action,))
     after = derive_status(job, observed)
-    if action is None and (delay := start_delay(before, after, observed)) is not None:
+    delay = start_delay(before, after, observed) or end_delay(before, after, observed)
+    if action is None and delay is not None:
         return Plan(requeue_after=min(delay, requeue_seconds(observed, after) or delay))
-    remaining = _status_plan(job.metadata, before, after, observed, job.spec.ttl_seconds_after_finished)
+    remaining = _status_plan(job.metadata, before, after, observed, _mutable_fields(job))
     if action is not None:  # Save the predecessor's results in the status first: it may be deleted at any time.
         return Plan((*remaining.actions, action))
     http_events = map(EmitEvent, plain_http_events(before, after, storage_endpoint(job, installation)))
@@ -117,16 +116,22 @@ def refuse(
         return Plan((action,))
     else:
         after = refused_status(metadata, before, message, observed.now)
-    return _status_plan(metadata, before, after, observed, mutable.ttl_seconds_after_finished)
+    return _status_plan(metadata, before, after, observed, mutable)
 
 
-def _status_plan(metadata: Metadata, before: Status, after: Status, observed: Observed, ttl: int | None) -> Plan:
+def _mutable_fields(job: TrainingJob) -> MutableFields:
+    spec = job.spec
+    return MutableFields(spec.suspend, spec.active_deadline_seconds, spec.ttl_seconds_after_finished)
+
+
+def _status_plan(metadata: Metadata, before: Status, after: Status, observed: Observed, mutable: MutableFields) -> Plan:
     """Return the plan without changes of the Job: the status, the Events and the deletion after the TTL."""
     reported = _updated_fields(before, after, observed)
     if not is_finished(before):  # These fields need the reported fields, which in turn need the end in `after`.
         after = after.model_copy(update={"warned": [warning.reason for warning in reported.warnings or ()] or None})
         after = with_exported_condition(metadata.generation, before, after, observed.now, reported)
-    actions = _status_actions(metadata, before, after, reported, observed)
+    actions = _status_actions(metadata, before, after, reported, observed, suspend=mutable.suspend)
+    ttl = mutable.ttl_seconds_after_finished
     if not actions and (delay := remaining_ttl(ttl, after, observed.now)) is not None:
         return Plan((DeleteSelf(),)) if delay <= 0 else Plan(requeue_after=delay)
     return Plan(tuple(actions), None if end_condition(after) else requeue_seconds(observed, after))
@@ -170,16 +175,33 @@ def _needs_no_job(job: TrainingJob) -> bool:
 
 
 def _status_actions(
-    metadata: Metadata, before: Status, after: Status, reported: ReportedStatus, observed: Observed
+    metadata: Metadata,
+    before: Status,
+    after: Status,
+    reported: ReportedStatus,
+    observed: Observed,
+    *,
+    suspend: bool,
 ) -> list[Action]:
-    """Return the writes: the reported fields before Complete, and the Events before the status."""
-    actions: list[Action] = []
-    if reported != reported_fields(before):
-        actions.append(ApplyStatus(reported, PROGRESS_MANAGER))
-    if after != leader_fields(before):
-        actions += [EmitEvent(event) for event in events(metadata, before, after, observed, reported)]
-        actions.append(ApplyStatus(after))
-    return actions
+    """Return the writes: the Events before the status, and the reported fields not after Complete."""
+    known, has_reported = leader_fields(before), reported != reported_fields(before)
+    if after == known:
+        return [ApplyStatus(reported, PROGRESS_MANAGER)] if has_reported else []
+    emitted: list[Action] = [
+        EmitEvent(event) for event in events(metadata, before, after, observed, reported, suspend=suspend)
+    ]
+    if not has_reported:
+        return [*emitted, ApplyStatus(after)]
+    if is_finished(after) and not _removes_fields(known, after):
+        # The last status is one write. Afterwards no report changes it, so no later report removes the leader's fields.
+        return [*emitted, ApplyStatus(Status(**dict(after) | dict(reported)), PROGRESS_MANAGER)]
+    return [ApplyStatus(reported, PROGRESS_MANAGER), *emitted, ApplyStatus(after)]
+
+
+def _removes_fields(before: Status, after: Status) -> bool:
+    """Return whether a status lacks a field or condition of the previous one, which only its own manager can remove."""
+    conditions, kept = ({condition.type for condition in status.conditions or ()} for status in (before, after))
+    return not (conditions <= kept and before.dump().keys() <= after.dump().keys())
 
 
 def _updated_fields(before: Status, after: Status, observed: Observed) -> ReportedStatus:

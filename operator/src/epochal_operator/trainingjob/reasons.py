@@ -11,6 +11,7 @@ __all__ = ["Effect", "ExternalReason", "Reason", "StatusCause", "as_reason", "ef
 
 _NO_EVENT = Effect(event=None, fault=None)
 _READY_NO_EVENT = Effect(event=None, ready=True, fault=None)
+_READY_POD_RUNS = _READY_NO_EVENT._replace(pod_runs=True)
 _STALLS = Effect(needs_user_action=True)
 _CRASH = Effect(fault="Crash")
 _CLUSTER = Effect(fault="Cluster")
@@ -24,15 +25,21 @@ class Reason(EpochalReason):
     QUEUED = "Queued", _READY_NO_EVENT
     WAITING_FOR_ADMISSION = "WaitingForAdmission", _READY_NO_EVENT
     STARTING = "Starting", _READY_NO_EVENT
-    RUNNING = "Running", _READY_NO_EVENT._replace(pod_runs=True)
-    STORING = "Storing", _READY_NO_EVENT._replace(pod_runs=True)
+    PULLING_IMAGE = "PullingImage", _READY_NO_EVENT
+    IMPORTING_KERAS = "ImportingKeras", _READY_POD_RUNS
+    BUILDING_NETWORK = "BuildingNetwork", _READY_POD_RUNS
+    RESTORING_CHECKPOINT = "RestoringCheckpoint", _READY_POD_RUNS
+    LOADING_DATA = "LoadingData", _READY_POD_RUNS
+    COMPUTING_FIRST_STEP = "ComputingFirstStep", _READY_POD_RUNS
+    RUNNING = "Running", _READY_POD_RUNS
+    STORING = "Storing", _READY_POD_RUNS
     FINISHING = "Finishing", Effect(event="Normal", ready=True, fault=None, pod_runs=True)
     COMPLETED = "Completed", Effect(event="Normal", ready=True, fault=None)
     FINISHED_EARLY = "FinishedEarly", Effect(event="Normal", ready=True, fault=None)
     STOPPED_AFTER_EPOCH = "StoppedAfterEpoch", Effect(event="Normal", ready=True, fault=None)
     SUSPENDING = "Suspending", _READY_NO_EVENT
     SUSPENDED = "Suspended", Effect(event="Normal", ready=True, fault=None, event_on_ready_change=False)
-    STOPPING = "Stopping", _READY_NO_EVENT._replace(pod_runs=True)
+    STOPPING = "Stopping", _READY_POD_RUNS
     RESTARTING = "Restarting", Effect(ready=True, fault=None, event_on_ready_change=False)
     FAILING = "Failing", _NO_EVENT
 
@@ -104,6 +111,10 @@ class Reason(EpochalReason):
     CLASS_NAMES_UNUSED = "ClassNamesUnused"
     CLASS_NAMES_DIFFER = "ClassNamesDiffer"
     OUTLIERS_IN_IMAGES = "OutliersInImages"
+    LEAKAGE = "Leakage"
+    CONSTANT_FEATURE = "ConstantFeature"
+    MOSTLY_ONE_CLASS = "MostlyOneClass"
+    UNSCALED_FEATURES = "UnscaledFeatures"
 
     # Failures that the operator detects.
     CRASHED = "Crashed", _CRASH
@@ -155,6 +166,17 @@ class Reason(EpochalReason):
     HANGING = "Hanging", _CRASH
     SUPERSEDED = "Superseded", _CLUSTER
 
+
+TRAINER_STARTS = frozenset(
+    {
+        Reason.IMPORTING_KERAS,
+        Reason.BUILDING_NETWORK,
+        Reason.RESTORING_CHECKPOINT,
+        Reason.LOADING_DATA,
+        Reason.COMPUTING_FIRST_STEP,
+    }
+)
+"""Reasons of a TrainingJob whose trainer runs, before its first step."""
 
 CHILD_REASONS = ChildReasons.of(Reason, rejected=Reason.JOB_REJECTED)
 

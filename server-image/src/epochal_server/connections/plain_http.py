@@ -9,6 +9,7 @@ from http import HTTPStatus
 from time import time
 
 from epochal_server.auth import AUTHORIZATION
+from epochal_server.protocols.media_type import may_be_json, normal
 from epochal_server.protocols.protocol import HEADER_LENGTH, Body
 
 MAX_HEAD_BYTES = 4096
@@ -66,6 +67,8 @@ def read_head(head: bytes) -> Head | None:
     if any(names.count(name) > 1 for name in _SINGLE) or not _LENGTH.fullmatch(values.get(b"content-length", b"")):
         return None
     if b"host" not in values or any(name in _SPECIAL and not _keeps_alive(name, value) for name, value in headers):
+        return None
+    if not may_be_json(normal(values.get(b"content-type", b"").decode("ascii"))):
         return None
     read_headers = {name: values[key].decode("ascii") for name, key in _READ.items() if key in values}
     read = Head(match[1].decode("ascii"), int(values[b"content-length"]), read_headers)

@@ -48,8 +48,8 @@ function seen(one) {
   return make("figure", {}, picture, make("figcaption", {}, "what the network saw"));
 }
 
-/** Returns what was found in one place of a picture. */
-function finding(one, place) {
+/** Returns what was found in one place of a picture, or in a sample. */
+export function finding(one, place) {
   if (!one.top) {
     const lines = outputs(one).map((line) => make("p", {}, line));
     return make("div", { className: "finding" }, seen(one), make("div", {}, ...lines));

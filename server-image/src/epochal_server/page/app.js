@@ -1,6 +1,8 @@
 // The page of a model: what it is, and what it answers.
 
 import { Refusal, ask, key } from "./client.js";
+import { command } from "./command.js";
+import { copyable } from "./copy.js";
 import { byId, make, say } from "./make.js";
 import { photographs } from "./photographs.js";
 import { tensors } from "./tensors.js";
@@ -11,8 +13,9 @@ const IMAGES = {
 };
 let again = null; // Asks once more what was asked last; null while the model is not known.
 
-function shape({ dtype, shape: [, ...axes] }) {
-  return `${dtype} (${["n", ...axes.map((axis) => (axis < 0 ? "any" : axis))].join(", ")})`;
+function shape({ name, dtype, shape: [, ...axes] }) {
+  const type = `${dtype} (${["n", ...axes.map((axis) => (axis < 0 ? "any" : axis))].join(", ")})`;
+  return [name, ", ", make("span", { className: "whole" }, type)];
 }
 
 function about(model) {
@@ -20,27 +23,20 @@ function about(model) {
   byId("name").textContent = model.name;
   byId("version").textContent = `version ${model.version}`;
   const facts = [
-    ...model.inputs.map((input) => [`Input ${input.name}`, shape(input)]),
-    ...model.outputs.map((output) => [`Output ${output.name}`, shape(output)]),
+    ...model.inputs.map((input) => ["Input", shape(input)]),
+    ...model.outputs.map((output) => ["Output", shape(output)]),
     ["Classes", model.classes?.join(", ")],
     ["Photographs", IMAGES[model.images]],
     ["Computed by", model.runtime],
   ];
-  const told = facts.filter(([, fact]) => fact).flatMap(([term, fact]) => [make("dt", {}, term), make("dd", {}, fact)]);
+  const told = facts.filter(([, fact]) => fact).flatMap(([term, fact]) => [make("dt", {}, term), make("dd", {}, ...[fact].flat())]);
   byId("facts").replaceChildren(...told);
-  byId("curl").textContent = command(model);
+  const terminal = copyable("Command");
+  const tell = () => (terminal.box.textContent = command(model, byId("request").value));
+  byId("request").oninput = tell;
+  byId("terminal").replaceChildren(terminal.element);
   byId("about").hidden = false;
-}
-
-function command(model) {
-  const base = new URL(".", document.baseURI);
-  const [data, type, path] =
-    model.images === "None"
-      ? ["--data @request.json", "application/json", `v2/models/${model.name}/infer`]
-      : ["--data-binary @photo.jpg", "image/jpeg", "predict"];
-  const lines = [`curl ${data} -H 'Content-Type: ${type}'`, new URL(path, base)];
-  if (key.get()) lines.splice(1, 0, '-H "Authorization: Bearer $KEY"');
-  return lines.join(" \\\n  ");
+  return tell;
 }
 
 function askForKey({ message }) {
@@ -55,9 +51,10 @@ async function open() {
   try {
     const model = await ask("page/model.json");
     byId("key").hidden = true;
-    about(model);
+    const tell = about(model);
     if (again) again();
     else again = (model.images === "None" ? tensors : photographs)(model, askForKey);
+    tell();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 401) askForKey(error);

@@ -1,6 +1,7 @@
 // Commands of curl for an operation of OpenAPI.
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+/** Returns text as a single argument for a shell. */
+export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const FILES = { "image/jpeg": "photo.jpg", "image/png": "photo.png", "image/webp": "photo.webp" };
 
 /** Returns the examples of a body, by their names. */
@@ -48,7 +49,7 @@ export function curl(path, method, parameters, body, { key }) {
     if (bodies.length === 0 && (FILES[type] || type.startsWith("multipart/"))) bodies.push(["", undefined]);
     return bodies.map(([name, example]) => {
       const title = name || (media.length > 1 ? type : "Try it");
-      return [title, `${parts.join(" ")} ${data(type, example)} \\\n  ${where}`];
+      return [title, `${parts.join(" ")} ${data(type, example)} \\\n${where}`];
     });
   });
 }

@@ -1,6 +1,7 @@
 // The page of the API: what stands in openapi.json, for people, with a command for each request.
 
 import { Refusal, ask, key } from "./client.js";
+import { copyable } from "./copy.js";
 import { curl, examples } from "./curl.js";
 import { byId, make } from "./make.js";
 
@@ -94,7 +95,7 @@ function operation(document, path, method, shared, of) {
   const title = make("h3", { id }, verb, " ", make("code", {}, path));
   const commands = curl(path, method, taken, body, { key: Boolean(key.get()) });
   const parts = [title, ...prose(about.summary), ...prose(about.description), ...parameters(document, taken)];
-  for (const [name, command] of commands) parts.push(make("h4", {}, name), block("Command", command));
+  for (const [name, command] of commands) parts.push(make("h4", {}, name), copyable("Command", command).element);
   parts.push(...answers(document, about.responses));
   return { id, title: about.summary ?? path, section: make("section", { className: "card operation" }, ...parts) };
 }

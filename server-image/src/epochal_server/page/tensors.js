@@ -2,22 +2,33 @@
 
 import { Refusal, ask } from "./client.js";
 import { byId, indices, make, say } from "./make.js";
-import { table } from "./table.js";
+import { shown } from "./outputs.js";
 
 const LINE = 8; // Numbers that a line of the example has, at least.
 
 // What Open Inference calls the types of numpy.
 const DATATYPES = { bool: "BOOL", str: "BYTES", float16: "FP16", float32: "FP32", float64: "FP64" };
 const datatypeOf = (dtype) => DATATYPES[dtype] ?? dtype.toUpperCase();
+const MOST_CHARACTERS = 20_000; // Of an answer as JSON.
 const ANY = 16; // Length of an axis that may have any.
 
-function sample(dtype, index) {
-  if (dtype === "str") return '"text"';
-  if (dtype === "bool") return "true";
+function madeUp(dtype, index) {
+  if (dtype === "str") return "text";
+  if (dtype === "bool") return true;
   return dtype.startsWith("float") ? (index % 10) / 10 : 1; // 1 is an index that any table of words has.
 }
 
-/** Returns how many numbers stand in a line: those along the last axis, or along the last ones if that is short. */
+/** Returns a request with one sample of made-up values. */
+function invented(model) {
+  const inputs = model.inputs.map(({ name, dtype, shape: [, ...axes] }) => {
+    const shape = [1, ...axes.map((axis) => (axis < 0 ? ANY : axis))];
+    const count = shape.reduce((product, axis) => product * axis, 1);
+    return { name, datatype: datatypeOf(dtype), shape, data: indices(count).map((index) => madeUp(dtype, index)) };
+  });
+  return { inputs };
+}
+
+/** Returns how many values stand in a line: those along the last axis, or along the last ones if that is short. */
 function lineOf([, ...axes]) {
   let width = 1;
   while (axes.length && width < LINE) width *= axes.pop();
@@ -25,18 +36,15 @@ function lineOf([, ...axes]) {
 }
 
 /** Returns the text of a request with one sample, a line for each of its rows. */
-export function example(model) {
-  const inputs = model.inputs.map(({ name, dtype, shape }) => {
-    const axes = [1, ...shape.slice(1).map((axis) => (axis < 0 ? ANY : axis))];
-    const width = lineOf(axes);
-    const count = axes.reduce((product, axis) => product * axis, 1);
-    const values = indices(count).map((index) => sample(dtype, index));
-    const rows = indices(count / width).map((row) => values.slice(row * width, (row + 1) * width).join(", "));
-    const about = { name, datatype: datatypeOf(dtype), shape: axes };
+function written({ inputs }) {
+  const texts = inputs.map(({ data, ...about }) => {
+    const values = data.map((value) => JSON.stringify(value));
+    const width = lineOf(about.shape);
+    const rows = indices(values.length / width).map((row) => values.slice(row * width, (row + 1) * width).join(", "));
     const lines = Object.entries(about).map(([key, value]) => `"${key}": ${JSON.stringify(value)},\n   `);
     return `  {${lines.join("")}"data": [\n     ${rows.join(",\n     ")}\n   ]}`;
   });
-  return `{"inputs": [\n${inputs.join(",\n")}\n]}\n`;
+  return `{"inputs": [\n${texts.join(",\n")}\n]}`;
 }
 
 /** Returns where in a text JSON breaks off, in words, or "" if it does not. */
@@ -49,6 +57,15 @@ function fault(text) {
   }
 }
 
+/** Returns an answer as JSON, which is hidden at first, and the time that it took. */
+function details(answered, seconds) {
+  const text = JSON.stringify(answered, null, 1);
+  const cut = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}\n…` : text;
+  const took = seconds < 1 ? `${Math.ceil(1000 * seconds)} ms` : `${seconds.toFixed(1)} s`;
+  const summary = make("summary", { className: "quiet" }, `Answered in ${took}. As JSON`);
+  return make("details", {}, summary, make("pre", { tabIndex: 0, ariaLabel: "Answer as JSON" }, cut));
+}
+
 /** Shows the part of the page for tensors. `refused` is told of a Refusal that is about the key. */
 export function tensors(model, refused) {
   const outputs = byId("outputs");
@@ -59,28 +76,42 @@ export function tensors(model, refused) {
     show(make("p", { className: "refusal" }, message));
     say(message);
   };
+  byId("origin").textContent = model.example ? "A stored sample of the training's data" : "Made-up numbers";
   const restore = () => {
-    request.value = example(model);
+    request.value = written(model.example ?? invented(model));
+    request.dispatchEvent(new Event("input"));
     show(make("p", { className: "quiet" }, "Ask, and the answer stands here."));
   };
   restore();
   byId("example").addEventListener("click", restore);
 
+  let asked = new AbortController(); // A newer request ends the last one.
+
   async function answer() {
+    asked.abort();
+    asked = new AbortController();
+    const { signal } = asked;
     const wrong = fault(request.value);
     if (wrong) {
       refuse(wrong);
       return;
     }
     const path = `v2/models/${encodeURIComponent(model.name)}/infer`;
+    outputs.ariaBusy = "true";
+    const began = performance.now();
     try {
-      const answered = await ask(path, { type: "application/json", body: request.value });
-      show(...answered.outputs.map((output, index) => table(output, index === 0 ? model.classes : null)));
-      say(`Answered: ${answered.outputs.map(({ name, shape }) => `${name}, ${shape[0]} samples`).join("; ")}`);
+      const answered = await ask(path, { type: "application/json", body: request.value, signal });
+      const seconds = (performance.now() - began) / 1000;
+      const parts = answered.outputs.map((output) => shown(output, model));
+      show(...parts.map(({ element }) => element), details(answered, seconds));
+      say(`Answered: ${parts.map(({ words }) => words).join("; ")}`);
     } catch (error) {
+      if (error.name === "AbortError") return;
       if (!(error instanceof Refusal)) throw error;
       refuse(error.message);
       if (error.status === 401) refused(error);
+    } finally {
+      if (!signal.aborted) outputs.ariaBusy = "false";
     }
   }
   byId("ask").addEventListener("submit", (event) => {

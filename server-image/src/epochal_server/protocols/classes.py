@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,11 @@ def has_classes(model: Model) -> bool:
     return (model.signature.probabilities or named) and len(first.shape) == 1
 
 
+def value_name(model: Model) -> Literal["probability", "score"]:
+    """Return the name of a class's value: `score` if the model gives no probabilities."""
+    return "probability" if model.signature.probabilities else "score"
+
+
 def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] | None) -> list[list[ClassPrediction]]:
     """Return the most probable classes of each sample, in descending order.
 
@@ -48,7 +54,7 @@ def top_classes(answers: np.ndarray, max_labels: int, classes: tuple[str, ...] |
     answers = _class_values(answers)
     best = np.argsort(-answers, axis=1, kind="stable")[:, :max_labels]
     return [
-        [ClassPrediction(int(at), _name(classes, int(at)), float(row[at])) for at in order]
+        [ClassPrediction(int(at), class_name(classes, int(at)), float(row[at])) for at in order]
         for row, order in zip(answers, best, strict=True)
     ]
 
@@ -101,5 +107,6 @@ def _class_values(answers: np.ndarray) -> np.ndarray:
     return np.concatenate([1 - answers, answers], axis=1) if answers.shape[1] == 1 else answers
 
 
-def _name(classes: tuple[str, ...] | None, index: int) -> str | None:
+def class_name(classes: tuple[str, ...] | None, index: int) -> str | None:
+    """Return the name of a class, or None if it has no name."""
     return classes[index] if classes is not None and index < len(classes) else None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from epochal_server.protocols.media_type import refuse_picture
 from epochal_server.refusals import Invalid
 
 NOT_FINITE = ("NaN", "Infinity")
@@ -31,6 +32,7 @@ def read(body: bytes) -> dict[str, Any]:
 
     Raises:
         Invalid: If the body holds no JSON object, or an object repeats a field.
+        Unsupported: If the body is a picture.
     """
     if not body:
         raise Invalid("body: expected a JSON object, found an empty body: send a JSON object")
@@ -39,6 +41,7 @@ def read(body: bytes) -> dict[str, Any]:
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        refuse_picture(body)
         raise _invalid_json(error) from None
     if not isinstance(parsed, dict):
         raise Invalid(f"body: expected a JSON object, found {kind(parsed)}: send an object, such as {{…}}")

@@ -8,8 +8,9 @@ import orjson
 
 from epochal_server.model.model import Arrays, Model
 from epochal_server.protocols import answer_size, json_values
-from epochal_server.protocols.classes import ClassPrediction, has_classes, top_classes
+from epochal_server.protocols.classes import ClassPrediction, has_classes, top_classes, value_name
 from epochal_server.protocols.preprocess import Fit, ModelImage, data_url, png
+from epochal_server.protocols.query import boolean
 from epochal_server.refusals import Invalid
 
 TOP_CLASSES = 3
@@ -19,7 +20,6 @@ SAMPLE_BYTES = 512
 """Bytes of Python objects and field names for the numbers of a picture."""
 PICTURE_FACTOR = 4
 """Bytes for each byte of a returned picture's pixels: its PNG, the base64 text of the PNG, and the response."""
-_BOOLEANS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def read_options(query: Mapping[str, str], model: Model) -> Options:
     """
     if unknown := sorted(set(query) - {"show", "several", "fit"}):
         raise Invalid(f"parameters: expected show, several or fit, found {unknown[0][:40]!r}: remove it")
-    options = Options(_boolean(query, "show"), _boolean(query, "several"), _fit(query))
+    options = Options(boolean(query, "show"), boolean(query, "several"), _fit(query))
     if options.several and model.images != "Digit":
         raise Invalid(
             "several: expected a model of digits, found another model: set spec.images.mode to Digit, or remove several"
@@ -89,7 +89,7 @@ def answer(predictions: list[dict[str, Any]], options: Options) -> dict[str, Any
 
 def _classes(answers: Arrays, model: Model) -> list[dict[str, Any]]:
     first = answers[next(iter(model.outputs))]
-    value = "probability" if model.signature.probabilities else "score"
+    value = value_name(model)
     return [
         {**_class(top[0], value), "top": [_class(prediction, value) for prediction in top]}
         for top in top_classes(first, TOP_CLASSES, model.classes)
@@ -104,13 +104,6 @@ def _class(prediction: ClassPrediction, value: str) -> dict[str, Any]:
 def _numbers(answers: Arrays) -> list[dict[str, Any]]:
     columns = {name: json_values.jsonable(values) for name, values in answers.items()}
     return [{"outputs": dict(zip(columns, row, strict=True))} for row in zip(*columns.values(), strict=True)]
-
-
-def _boolean(query: Mapping[str, str], name: str) -> bool:
-    text = query.get(name, "false").lower()
-    if text not in _BOOLEANS:
-        raise Invalid(f"{name}: expected true or false, found {text[:40]!r}: send ?{name}=true")
-    return _BOOLEANS[text]
 
 
 def _fit(query: Mapping[str, str]) -> Fit:

@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 
 from epochal_server.model.model import Arrays, Model, Tensor
-from epochal_server.protocols import answer_size, json_body, json_values
+from epochal_server.protocols import answer_size, class_names, json_body, json_values
+from epochal_server.protocols.class_names import CLASS_NAMES
 from epochal_server.protocols.json_values import json_blocks
 from epochal_server.protocols.protocol import Body, Decoded, Document, Endpoint, Protocol
 from epochal_server.refusals import Invalid
@@ -27,11 +28,12 @@ URL_PREFIXES = ("/v1/models/{name:[^/:]+}", "/v1/models/{name:[^/:]+}/versions/{
 
 def protocol(model: Model) -> Protocol:
     """Return the protocol for a model."""
-    memory_factor = _memory_factor(model)
+    memory_factors = {named: _memory_factor(model, named=named) for named in (False, True)}
 
-    def decoded(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
+    def decoded(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
+        named = class_names.requested(query, model)
         inputs, rows = decode(body, model)
-        return Decoded(inputs, memory_factor, partial(encode, rows))
+        return Decoded(inputs, memory_factors[named], partial(encode, rows, named_by=model if named else None))
 
     return Protocol(
         [Endpoint([f"{prefix}:predict" for prefix in URL_PREFIXES], lambda _: TENSORFLOW, decoded)],
@@ -67,8 +69,8 @@ def decode(body: bytes, model: Model) -> tuple[Arrays, bool]:
     return _columns(request["inputs"], model), False
 
 
-def encode(rows: bool, answers: Arrays) -> Body:  # noqa: FBT001 - `partial` fills it in
-    """Return the response in row format or in column format."""
+def encode(rows: bool, answers: Arrays, named_by: Model | None = None) -> Body:  # noqa: FBT001 - `partial` fills it in
+    """Return the response in row format or in column format, with the names of the classes if `named_by` has them."""
     parts = [b'{"predictions":' if rows else b'{"outputs":']
     if len(answers) == 1:
         parts += _column(next(iter(answers.values())))
@@ -78,21 +80,31 @@ def encode(rows: bool, answers: Arrays) -> Body:  # noqa: FBT001 - `partial` fil
         for number, (name, values) in enumerate(answers.items()):
             parts += (b"," if number else b"{", orjson.dumps(name), b":", *_column(values))
         parts.append(b"}")
+    if named_by is not None:
+        parts += (b',"%b":' % CLASS_NAMES.encode(), *_class_names(answers, named_by))
     parts.append(b"}")
     return Body(b"".join(parts))
 
 
-def _memory_factor(model: Model) -> int:
+def _memory_factor(model: Model, *, named: bool = False) -> int:
     """Return the maximum bytes of outputs and response together, for each byte of the outputs."""
     outputs = model.outputs
+    class_bytes = class_names.name_bytes(model) if named else 0
     names = sum(len(orjson.dumps(name)) + len(":,") for name in outputs) + len("{},") if len(outputs) > 1 else 0
-    return answer_size.memory_factor(model, names + sum(map(answer_size.nested_bytes, outputs.values())))
+    row = names + class_bytes + sum(map(answer_size.nested_bytes, outputs.values()))
+    return answer_size.memory_factor(model, row)
 
 
 def _column(values: np.ndarray) -> Iterator[bytes]:
     """Yield the JSON of an output."""
     width = math.prod(values.shape[1:])
     return json_blocks(0, len(values), width, lambda begin, end: json_values.jsonable(values[begin:end]))
+
+
+def _class_names(answers: Arrays, model: Model) -> Iterator[bytes]:
+    """Yield the JSON of the class name of each sample."""
+    first = answers[next(iter(model.outputs))]
+    return json_blocks(0, len(first), math.prod(first.shape[1:]), partial(class_names.names, answers, model))
 
 
 def _output_rows(answers: Arrays) -> Iterator[bytes]:

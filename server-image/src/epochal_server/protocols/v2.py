@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from epochal_api.modelserver.pod import METRICS_PORT
 
 from epochal_server.model.model import Arrays, Model, Tensor
 from epochal_server.protocols import json_values, v2_binary
@@ -18,11 +19,12 @@ from epochal_server.protocols.classes import label_shape, labels
 from epochal_server.protocols.json_values import BLOCK_VALUES, json_blocks
 from epochal_server.protocols.protocol import HEADER_LENGTH, SERVER, Body, Decoded, Document, Endpoint, Protocol
 from epochal_server.protocols.v2_request import Decoder, Head, Output
-from epochal_server.refusals import NotReady
+from epochal_server.refusals import NotReady, Unknown
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 V2, BINARY = "v2", "v2-binary"
 BYTES = "application/octet-stream"
+ALL_STATISTICS = "/v2/models/stats"
 URL_PREFIXES = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
@@ -55,6 +57,18 @@ def protocol(model: Model) -> Protocol:
             raise NotReady(why_not)
         return {"name": model.name, "ready": True}
 
+    def config(_: str | None) -> Any:
+        raise Unknown(
+            "this server has no model configuration of Triton: read the names, types and shapes of its inputs and "
+            f"outputs at GET /v2/models/{model.name}"
+        )
+
+    def statistics(_: str | None) -> Any:
+        raise Unknown(
+            "this server has no inference statistics of Triton: read the metrics of Prometheus at GET /metrics on port "
+            f"{METRICS_PORT} of the pod"
+        )
+
     return Protocol(
         [
             Endpoint(
@@ -69,6 +83,10 @@ def protocol(model: Model) -> Protocol:
             Document("/v2/repository/index", V2, index, method="POST"),
             *(Document(prefix, V2, metadata) for prefix in URL_PREFIXES),
             *(Document(f"{prefix}/ready", V2, ready) for prefix in URL_PREFIXES),
+            *(Document(f"{prefix}/config", V2, config) for prefix in URL_PREFIXES),
+            *(Document(f"{prefix}/stats", V2, statistics) for prefix in URL_PREFIXES),
+            # Of all models. A model of this name has its metadata there.
+            *([Document(ALL_STATISTICS, V2, statistics)] if model.name != "stats" else []),
         ],
     )
 

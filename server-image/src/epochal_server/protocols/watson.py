@@ -18,7 +18,8 @@ import orjson
 
 from epochal_server.model.datatypes import DATA_TYPES
 from epochal_server.model.model import Arrays, Model, Tensor
-from epochal_server.protocols import answer_size, json_body, json_values
+from epochal_server.protocols import answer_size, class_names, json_body, json_values
+from epochal_server.protocols.class_names import CLASS_NAMES
 from epochal_server.protocols.classes import has_classes, predicted_classes
 from epochal_server.protocols.json_values import json_blocks
 from epochal_server.protocols.protocol import Body, Decoded, Endpoint, Protocol
@@ -66,15 +67,18 @@ class Request:
 
 def protocol(model: Model) -> Protocol:
     """Return the protocol for a model. The name of the deployment is the name of the ModelServer."""
-    memory_factor = _memory_factor(model)
+    memory_factors = {named: _memory_factor(model, named=named) for named in (False, True)}
 
     def v4(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
         check_version(query.get("version"))
+        named = class_names.requested(query, model)
         request = decode_v4(body, model)
-        return Decoded(request.inputs, memory_factor, partial(encode_v4, request, model))
+        return Decoded(request.inputs, memory_factors[named], partial(encode_v4, request, model, named=named))
 
-    def v3(body: bytes, _headers: Mapping[str, str], _query: Mapping[str, str]) -> Decoded:
-        return Decoded(decode_v3(body, model).inputs, memory_factor, partial(encode_v3, model))
+    def v3(body: bytes, _headers: Mapping[str, str], query: Mapping[str, str]) -> Decoded:
+        named = class_names.requested(query, model)
+        request = decode_v3(body, model)
+        return Decoded(request.inputs, memory_factors[named], partial(encode_v3, model, named=named))
 
     v4_paths = [f"{prefix}/v4/deployments/{{name}}/predictions" for prefix in URL_PREFIXES]
     v3_paths = [f"{INSTANCE}/{of}deployments/{{name}}/online" for of in ("", "published_models/{of}/")]
@@ -150,16 +154,16 @@ def decode_v3(body: bytes, model: Model) -> Request:
     return Request(inputs, (Part(len(next(iter(inputs.values()))), None),))
 
 
-def encode_v4(request: Request, model: Model, answers: Arrays) -> Body:
-    """Return the response of version 4."""
-    named = orjson.dumps(fields(model))
+def encode_v4(request: Request, model: Model, answers: Arrays, *, named: bool = False) -> Body:
+    """Return the response of version 4, with the names of the classes if `named`."""
+    names = orjson.dumps(fields(model, named=named))
     parts, at = [b'{"predictions":['], 0
     for number, part in enumerate(request.parts):
         parts += (
             b"," if number else b"",
             b"{" if part.id is None else b'{"id":%b,' % orjson.dumps(part.id),
-            b'"fields":%b,"values":' % named,
-            *_rows(answers, model, at, at + part.samples),
+            b'"fields":%b,"values":' % names,
+            *_rows(answers, model, at, at + part.samples, named=named),
             b"}",
         )
         at += part.samples
@@ -167,10 +171,10 @@ def encode_v4(request: Request, model: Model, answers: Arrays) -> Body:
     return Body(b"".join(parts))
 
 
-def encode_v3(model: Model, answers: Arrays) -> Body:
-    """Return the response of version 3."""
-    rows = _rows(answers, model, 0, len(next(iter(answers.values()))))
-    return Body(b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model)), *rows, b"}")))
+def encode_v3(model: Model, answers: Arrays, *, named: bool = False) -> Body:
+    """Return the response of version 3, with the names of the classes if `named`."""
+    rows = _rows(answers, model, 0, len(next(iter(answers.values()))), named=named)
+    return Body(b"".join((b'{"fields":%b,"values":' % orjson.dumps(fields(model, named=named)), *rows, b"}")))
 
 
 def _entry(entry: dict[str, Any], model: Model, where: str) -> Arrays:
@@ -217,21 +221,23 @@ def _concatenate(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays)
 
 
-def fields(model: Model) -> list[str]:
-    """Return Watson's field names for a model's outputs.
+def fields(model: Model, *, named: bool = False) -> list[str]:
+    """Return Watson's field names for a model's outputs, and for the names of the classes if `named`.
 
     Several outputs keep their names. A single output gets the names that deployments of Keras models use.
     """
+    names = [CLASS_NAMES] if named else []
     if len(model.outputs) > 1:
-        return list(model.outputs)
+        return [*model.outputs, *names]
     if not has_classes(model):
         return [PREDICTION]
-    return [PREDICTION, CLASS, PROBABILITY] if model.signature.probabilities else [PREDICTION, CLASS]
+    return [PREDICTION, CLASS, *([PROBABILITY] if model.signature.probabilities else ()), *names]
 
 
-def _memory_factor(model: Model) -> int:
+def _memory_factor(model: Model, *, named: bool = False) -> int:
     """Return the maximum bytes of an answer for each byte of the model's outputs. Probabilities are written twice."""
-    row = answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
+    row = class_names.name_bytes(model) if named else 0
+    row += answer_size.LIST_BYTES + sum(map(answer_size.nested_bytes, model.outputs.values()))
     if len(model.outputs) == 1:
         first = next(iter(model.outputs.values()))
         row += answer_size.nested_bytes(first) * (PROBABILITY in fields(model))
@@ -239,21 +245,21 @@ def _memory_factor(model: Model) -> int:
     return answer_size.memory_factor(model, row)
 
 
-def _columns(answers: Arrays, model: Model, begin: int, end: int) -> list[Any]:
+def _columns(answers: Arrays, model: Model, begin: int, end: int, *, named: bool) -> list[Any]:
     """Return the values of each field of a model, for the samples from `begin` up to `end`."""
-    names = fields(model)
+    names = [class_names.names(answers, model, begin, end)] if named else []
     if len(model.outputs) > 1:
-        return [json_values.jsonable(answers[name][begin:end]) for name in names]
+        return [*(json_values.jsonable(answers[name][begin:end]) for name in model.outputs), *names]
     output = next(iter(answers.values()))[begin:end]
     column = json_values.jsonable(output)
-    return [predicted_classes(output) if name == CLASS else column for name in names]
+    return [*(predicted_classes(output) if name == CLASS else column for name in fields(model)), *names]
 
 
-def _rows(answers: Arrays, model: Model, begin: int, end: int) -> Iterator[bytes]:
+def _rows(answers: Arrays, model: Model, begin: int, end: int, *, named: bool) -> Iterator[bytes]:
     """Yield the JSON of the rows of the samples from `begin` up to `end`."""
     width = sum(math.prod(answers[name].shape[1:]) for name in model.outputs) + LIST_VALUES
 
     def block(begin: int, end: int) -> list[tuple[Any, ...]]:
-        return list(zip(*_columns(answers, model, begin, end), strict=True))
+        return list(zip(*_columns(answers, model, begin, end, named=named), strict=True))
 
     return json_blocks(begin, end, width, block)

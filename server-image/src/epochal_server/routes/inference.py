@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from epochal_server.model.model import bytes_of
+from epochal_server.protocols import media_type
 from epochal_server.protocols.protocol import Decoded, Document, Endpoint, Protocol
 from epochal_server.refusals import Refused, Unknown
 from epochal_server.routes.service import (
@@ -72,6 +73,7 @@ def _describe(service: Service, document: Document) -> Handler:
 async def _decode(request: web.Request, service: Service, endpoint: Endpoint) -> Decoded:
     """Return the decoded request. A large body is decoded in a thread."""
     body = await read_body(request, service)
+    media_type.check_json(body, media_type.declared(request.headers))
     decode = partial(endpoint.decode, body, request.headers, request.query)
     return decode() if len(body) <= INLINE_BYTES else await service.workers.run_exclusively(_without_collection, decode)
 

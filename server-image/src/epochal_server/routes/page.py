@@ -12,9 +12,11 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from epochal_api.modelserver.config import ImageMode
 
-from epochal_server.model.model import Model, Tensor, require_images
+from epochal_server.model.model import Arrays, Model, Tensor, require_images
 from epochal_server.page.assets import HEADERS, Asset, assets
+from epochal_server.protocols.classes import has_classes, value_name
 from epochal_server.refusals import Unknown
+from epochal_server.routes.page_example import example
 from epochal_server.routes.service import PROTOCOL, Service, answer, with_protocol
 
 PAGE = "page"
@@ -24,9 +26,16 @@ FOLDER = "/page/"
 RUNTIMES = {"onnxruntime_onnx": "ONNX Runtime", "keras": "Keras"}
 
 
-def routes(service: Service, document: dict[str, Any]) -> list[web.RouteDef]:
-    """Return the routes of the web pages, of the model's description and of /openapi.json, the given document."""
-    openapi, model = orjson.dumps(document), orjson.dumps(describe(service.model))
+def routes(service: Service, document: dict[str, Any], samples: Arrays | None = None) -> list[web.RouteDef]:
+    """Return the routes of the web pages, of the model's description and of /openapi.json.
+
+    Args:
+        service: The parts of the server that the routes use.
+        document: The content of /openapi.json.
+        samples: Stored samples of the model. The first one is the example on the page.
+    """
+    description = describe(service.model, samples)
+    openapi, model = orjson.dumps(document), orjson.dumps(description, option=orjson.OPT_SERIALIZE_NUMPY)
 
     async def send_openapi(request: web.Request) -> web.Response:
         service.authorize(request.headers)
@@ -45,8 +54,9 @@ def routes(service: Service, document: dict[str, Any]) -> list[web.RouteDef]:
     ]
 
 
-def describe(model: Model) -> dict[str, Any]:
-    """Return the description of a model for the web page, ready for JSON."""
+def describe(model: Model, samples: Arrays | None = None) -> dict[str, Any]:
+    """Return the description of a model for the web page, ready for JSON, with the first of the samples."""
+    images = _images(model)
     return {
         "name": model.name,
         "version": model.version,
@@ -54,7 +64,9 @@ def describe(model: Model) -> dict[str, Any]:
         "inputs": _tensors(model.inputs.values()),
         "outputs": _tensors(model.outputs.values()),
         "classes": model.classes,
-        "images": _images(model),
+        "class_values": value_name(model) if has_classes(model) else None,
+        "images": images,
+        "example": example(model, samples) if images == "None" else None,
         "limits": {"request_bytes": model.limits.request_bytes},
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from epochal_server.model.model import bytes_of, require_images
-from epochal_server.protocols import multipart, photographs
+from epochal_server.protocols import media_type, multipart, photographs
 from epochal_server.protocols.multipart import File
 from epochal_server.protocols.photographs import Options
 from epochal_server.protocols.preprocess import (
@@ -17,7 +17,7 @@ from epochal_server.protocols.preprocess import (
     preprocess,
 )
 from epochal_server.protocols.protocol import JSON
-from epochal_server.refusals import Busy, Invalid, Refused, Unsupported
+from epochal_server.refusals import Busy, Invalid, Refused
 from epochal_server.routes.service import (
     Service,
     answer,
@@ -42,18 +42,15 @@ def routes(service: Service) -> list[web.RouteDef]:
         service.authorize(request.headers)
         require_images(model)
         options = photographs.read_options(request.query, model)
-        # aiohttp's own reading of the header takes time by the square of its length.
-        content_type = request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+        content_type = media_type.declared(request.headers)
         if content_type == JSON:
-            raise Unsupported(
-                f"Content-Type: expected a photograph, image/jpeg, image/png or image/webp, or multipart/form-data, "
-                f"found {JSON}: send JSON to /v2/models/{model.name}/infer"
-            )
+            media_type.check_photograph(b"", content_type, model.name)
         body = await read_body(request, service)
         if content_type.startswith("multipart/"):
             files = multipart.files(body, request.headers[hdrs.CONTENT_TYPE], MAX_FILES)
             answers, size = await _predict_files(request, service, files, options)
             return await encode_answer(service, size, json_answer, {"photographs": answers})
+        media_type.check_photograph(body, content_type, model.name)
         images = await _images(service, body, options)
         if options.show and PNG in request.headers.get("Accept", "") and len(images) == 1:
             size = photographs.shown_bytes(images)

@@ -15,6 +15,7 @@ from tests.kit.schema import broken_rules
 SCHEMA = schema(ModelServer)
 SHA = "a" * 64
 OF_JOB: dict[str, Any] = {"trainingJobRef": {"name": "mnist"}}
+OF_URI = {"uri": "s3://models/a.onnx", "sha256": SHA}
 SMALLEST: dict[str, Any] = {
     "apiVersion": "epochal.dev/v1alpha1",
     "kind": "ModelServer",
@@ -78,9 +79,10 @@ def test_valid_model_server(document: dict[str, Any]) -> None:
 
 
 BAD = [
-    (changed(source={}), "source: give exactly one of trainingJobRef, experimentRef and uri"),
-    (changed(source=OF_JOB | {"experimentRef": {"name": "s"}}), "give exactly one of"),
-    (changed(source=OF_JOB | {"uri": "s3://models/a.onnx", "sha256": SHA}), "give exactly one of"),
+    (changed(source={}), "source: give one of trainingJobRef, experimentRef and uri"),
+    (changed(source=OF_JOB | {"experimentRef": {"name": "s"}}), "give only one source, found trainingJobRef and exper"),
+    (changed(source=OF_JOB | OF_URI), "give only one source, found trainingJobRef and uri"),
+    (changed(source={"experimentRef": {"name": "s"}} | OF_URI), "give only one source, found experimentRef and uri"),
     (changed(source={"uri": "s3://models/a.onnx"}), "uri and sha256 must"),
     (changed(source=OF_JOB | {"sha256": SHA}), "uri and sha256 must"),
     (changed(source=OF_JOB | {"signatureSha256": SHA}), "signatureSha256 requires uri"),
@@ -104,7 +106,7 @@ BAD = [
 ]
 RULES = (
     "source: give",
-    "give exactly one of",
+    "give only one source",
     "uri and sha256 must",
     "signatureSha256 requires uri",
     "source.uri",
@@ -121,6 +123,14 @@ def test_invalid_model_server(document: dict[str, Any], said: str) -> None:
         parse(document)
     assert said in str(refused.value)
     assert bool(broken_rules(SCHEMA, document)) is said.startswith(RULES)
+
+
+def test_patch_with_two_sources_names_the_fields_to_set_to_null() -> None:
+    (said,) = broken_rules(SCHEMA, changed(source=OF_JOB | OF_URI), SMALLEST)
+    assert said == (
+        "spec.source: give only one source, found trainingJobRef and uri: set trainingJobRef to null to serve uri, or "
+        "set uri, sha256 and signatureSha256 to null to serve trainingJobRef"
+    )
 
 
 @pytest.mark.parametrize("name", ["9digits", "Digits", "my.digits", "digits-", "-digits", "a" * 64])

@@ -30,7 +30,7 @@ def test_reads_the_configuration_of_a_newer_operator(tmp_path: Path) -> None:
         ("{", "JSON"),
         (
             json.dumps({**CONFIG, "name": 3, "source": {"uri": "s3://b/k", "sha256": "0"}}),
-            "source.sha256: String should",
+            "source.sha256: must be the SHA-256 of the file",
         ),
     ],
 )

@@ -163,6 +163,6 @@ def test_no_message_has_content_of_a_file(tmp_path: Path) -> None:
         files.converted(tmp_path / "model.onnx", Source(uri="s3://bucket/m/model.keras", sha256="0" * 64))
     assert "S3c" not in error.value.message
     (tmp_path / "signature.json").write_text('{"inputs": "S3cr3t", "outputs": [], "models": []}')
-    with pytest.raises(ServeError, match="inputs: Input should be a valid array; outputs: List should have") as error:
+    with pytest.raises(ServeError, match="inputs: must be a list; outputs: must have") as error:
         files.converted(tmp_path / "model.onnx", Source(uri="s3://bucket/m/model.keras", sha256="0" * 64))
     assert "S3c" not in error.value.message

@@ -52,6 +52,13 @@ def test_events_of_transitions(before: ExperimentStatus, after: ExperimentStatus
     assert [str(one.reason) for one in transition_events("val_accuracy", before, after)] == expected
 
 
+def test_resume_has_one_event_for_each_suspension() -> None:
+    later = RUNNING.model_copy(update={"observed_generation": (RUNNING.observed_generation or 0) + 1})
+    events = {one for after in (RUNNING, later) for one in transition_events("val_accuracy", SUSPENDED, after)}
+    assert len(events) == 1
+    assert transition_events("val_accuracy", SUSPENDED, RUNNING, suspend=True) == []
+
+
 def test_new_best_names_the_parameters() -> None:
     best = trial(12, 0.9921, parameters={"rate": "0.0021", "filters": "32"})
     (event,) = transition_events("val_accuracy", RUNNING, at_phase(Reason.RUNNING, "Running", best))

@@ -17,6 +17,7 @@ DONE = trial(0, 0.1, 0.2, 0.3)
 TROUBLE = [{"type": "Ready", "status": "False", "reason": "ImagePullBackOff", "message": "no such image"}]
 STALLED = [*TROUBLE, {"type": "Stalled", "status": "True", "reason": "NoMatchingNode", "message": "no such labels"}]
 PASSES = [{"type": "Ready", "status": "False", "reason": "Creating", "message": ""}]
+IMPORTS, PULLS = ([{"type": "Ready", "status": "True", "reason": word}] for word in ("ImportingKeras", "PullingImage"))
 CONFLICT = StatusCause(Reason.NAME_CONFLICT, "search-1-r0 is somebody else's")
 REFUSED = StatusCause(Reason.TRIALS_REFUSED, "exceeded quota")
 
@@ -45,6 +46,8 @@ def observed_state(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
         (observed_state([]), {}, ("Queued", "Queued")),
         (observed_state([trial(0)], job(0)), {}, ("Queued", "Queued")),
         (observed_state([trial(0)], job(0, state="Running")), {}, ("Running", "Running")),
+        (observed_state([trial(0)], job(0, state="Starting", conditions=IMPORTS)), {}, ("Running", "Running")),
+        (observed_state([trial(0)], job(0, state="Starting", conditions=PULLS)), {}, ("Queued", "Queued")),
         (observed_state([trial(0), trial(1, 0.5)], job(0)), {}, ("Running", "Running")),
         # Blocked.
         (observed_state([trial(0)], job(0, conditions=TROUBLE)), {}, ("Queued", "TrialsNotReady")),

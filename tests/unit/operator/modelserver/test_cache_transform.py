@@ -64,7 +64,8 @@ def test_child_keeps_long_field_as_digest() -> None:
 
 def test_pod_keeps_its_address_and_memory_limits() -> None:
     kept = cache_transform.pod(pod(model=CONVERTED, podIP="192.0.2.1", hostIP="192.0.2.9"))
-    assert kept["spec"] == {"nodeName": "node-1", "memory": {"convert": "2Gi", "server": "512Mi"}}
+    memory = {"convert": "2Gi", "server": "512Mi"}
+    assert kept["spec"] == {"nodeName": "node-1", "memory": memory, "ports": ["http"]}
     assert kept["status"]["podIP"] == "192.0.2.1"
     assert "hostIP" not in kept["status"]
 

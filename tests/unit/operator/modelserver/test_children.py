@@ -36,13 +36,17 @@ def test_service_port_and_probes_use_the_port_of_the_pods(spec: Any, name: str, 
     assert made["selector"] == SELECTOR
     assert url(server(**spec)) == address
     ports = {found["port"]: found["targetPort"] for found in made["ports"]}
+    assert [*ports] == [port], "a client of another port would hang"
     (container,) = deployment(server(**spec), MODEL, INSTALLATION)["spec"]["template"]["spec"]["containers"]
     assert ports[port] == container["ports"][0]["name"] == name
     assert {container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("readiness", "liveness")} == {name}
 
 
-def test_service_selects_pods_with_and_without_tls() -> None:
-    assert service(server(tls=TLS), MODEL, INSTALLATION)["spec"] == service(server(), MODEL, INSTALLATION)["spec"]
+@pytest.mark.parametrize("spec", [{}, {"tls": TLS}])
+def test_service_has_the_ports_of_earlier_pods(spec: Any) -> None:
+    made = service(server(**spec), MODEL, INSTALLATION, frozenset({"http", "https"}))["spec"]
+    assert {found["port"]: found["targetPort"] for found in made["ports"]} == {80: "http", 443: "https"}
+    assert made["selector"] == SELECTOR
 
 
 def test_disruption_budget_allows_one_eviction_at_a_time() -> None:

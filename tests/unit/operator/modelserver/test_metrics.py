@@ -18,6 +18,7 @@ STATUS: dict[str, Any] = {
         {"type": "Ready", "status": "True", "reason": "Serving"},
         {"type": "Progressing", "status": "False", "reason": "CheckDiffers"},
         {"type": "Stalled", "status": "True", "reason": "CheckDiffers"},
+        {"type": "ImagesSuitable", "status": "False", "reason": "NotTheSizeOfMNIST"},
         {"type": "Theirs", "status": "True", "reason": "Own"},
     ],
 }
@@ -40,6 +41,7 @@ def test_metrics_of_a_model_server() -> None:
         {**KEY, "condition": "Ready", "status": "True"},
         {**KEY, "condition": "Progressing", "status": "False"},
         {**KEY, "condition": "Stalled", "status": "True"},
+        {**KEY, "condition": "ImagesSuitable", "status": "False"},
     ]
     assert found["epochal_modelserver_reason"] == [({**KEY, "reason": "CheckDiffers", "fault": "User"}, 1)]
     assert found["epochal_modelserver_replicas"] == [(KEY, 3)]

@@ -9,7 +9,8 @@ from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION, enco
 
 from tests.unit.operator.modelserver.servers import BY_KERAS, MODEL, SHA, live_deployment
 
-REPORTED = MODEL.model_copy(update={"inputs": [Tensor(name="image", shape=[28, 28], dtype="float32")], "outputs": []})
+INPUT = Tensor(name="image", shape=[28, 28], dtype="float32")
+REPORTED = MODEL.model_copy(update={"inputs": [INPUT], "outputs": [], "rolled_out_time": "2026-01-01T00:00:00Z"})
 LONG = ServedModel(uri="\U0001f600" * 2048, sha256=SHA, signature="\U0001f600" * 2048)
 OF_JOB = ServedModel(uri="u", sha256=SHA, training_job_name="mnist", training_job_uid="1", model="Best")
 
@@ -19,8 +20,11 @@ def test_annotation_round_trip(model: Any) -> None:
     assert pinned_model(cache_transform.deployment(live_deployment(model=model)), None) == model
 
 
-def test_reported_fields_come_from_the_status() -> None:
+def test_observed_fields_come_from_the_status() -> None:
     assert encode(REPORTED) == encode(MODEL)
+    edited = live_deployment(model=MODEL)
+    edited["metadata"]["annotations"][MODEL_ANNOTATION] = REPORTED.model_dump_json()
+    assert pinned_model(cache_transform.deployment(edited), None) == MODEL
     assert pinned_model(cache_transform.deployment(live_deployment()), REPORTED) == REPORTED
     assert pinned_model(cache_transform.deployment(live_deployment(model=BY_KERAS)), REPORTED) == BY_KERAS
     renamed = MODEL.model_copy(update={"experiment_name": "search"})

@@ -90,9 +90,8 @@ def test_changed_fields_are_patched(kind: str, found: Any, patch: Any) -> None:
     ("kind", "found"),
     [
         ("Service", {"type": "NodePort", "clusterIP": "10.0.0.1"}),
-        ("Service", {"ports": [{"name": name, "port": port, "targetPort": name, "protocol": "TCP",
-                                "appProtocol": name, "nodePort": 30000 + port}
-                               for name, port in (("http", 80), ("https", 443))]}),
+        ("Service", {"ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP",
+                                "appProtocol": "http", "nodePort": 30080}]}),
         ("Deployment", {"minReadySeconds": 5}),
         ("Deployment", {"paused": None}),
     ],

@@ -34,7 +34,7 @@ GATED = [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"
 
 
 def blocker_of(one: Any) -> tuple[str, str] | None:
-    cause = blocker(cache_transform.pod(one), NOW)
+    cause = blocker(cache_transform.pod(one), server().spec, NOW)
     return None if cause is None else (str(cause.reason), cause.message)
 
 
@@ -155,12 +155,20 @@ def test_old_failure_of_a_running_container_expires() -> None:
 def test_unprepared_pod_is_a_blocker_after_its_deadline() -> None:
     unready = [{"type": "PodReadyToStartContainers", "status": "False", "lastTransitionTime": at(-19)}]
     one = cache_transform.pod(pod(conditions=unready))
-    assert blocker(one, NOW) is None
+    spec = server(**{field: {"secretRef": {"name": f"digits-{field}"}} for field in ("auth", "tls")}).spec
+    assert blocker(one, spec, NOW) is None
     assert node_deadline(one) == NOW + timedelta(seconds=1)
-    cause = blocker(one, NOW + timedelta(seconds=1))
+    cause = blocker(one, spec, NOW + timedelta(seconds=1))
     assert cause is not None
     assert cause.reason == "PodNotReadyToStart"
-    assert "spec.tls" in cause.message
+    assert (
+        "namespace: digits-auth (spec.auth.secretRef), digits-tls (spec.tls.secretRef, with the keys tls.crt and "
+        "tls.key), credentials (spec.storage.secretRef, with the keys accessKey and secretKey). Run kubectl describe "
+        "pod digits-1-a" in cause.message
+    )
+    cause = blocker(one, server().spec, NOW + timedelta(seconds=1))
+    assert cause is not None
+    assert "namespace: credentials (spec.storage.secretRef" in cause.message
     assert node_deadline(cache_transform.pod(pod())) is None
 
 

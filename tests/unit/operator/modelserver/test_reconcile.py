@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from epochal_api.modelserver.pod import SERVER_ANNOTATION
 from epochal_operator.modelserver.model_annotation import MODEL_ANNOTATION
+from epochal_operator.modelserver.model_metadata import MetadataClient
 from epochal_operator.modelserver.resources import RESTARTED_ANNOTATION
 from epochal_operator.runtime.api.errors import AdmissionFailed
 
@@ -26,7 +28,7 @@ from tests.unit.operator.modelserver.servers import (
     termination_message,
     training_job,
 )
-from tests.unit.operator.objects import INSTALLATION
+from tests.unit.operator.objects import INSTALLATION, at
 
 OF_JOB: dict[str, Any] = {"source": {"trainingJobRef": {"name": "mnist"}}}
 OF_EXPERIMENT: dict[str, Any] = {"source": {"experimentRef": {"name": "search"}}}
@@ -72,7 +74,8 @@ async def test_a_model_from_a_bucket_is_served() -> None:
     status = cluster.status
     assert (status["state"], status["url"]) == ("Ready", "http://digits.vision.svc")
     assert (status["replicas"], status["readyReplicas"], status["display"]["ready"]) == (2, 2, "2/2")
-    assert status["model"] == {"uri": URI, "sha256": SHA, "runtime": "ONNX"}
+    assert status["model"] == {"uri": URI, "sha256": SHA, "runtime": "ONNX", "rolledOutTime": at(0)}
+    assert "previous" not in status
     uid = cluster.get()["metadata"]["uid"]
     assert status["selector"] == f"epochal.dev/modelserver=digits,epochal.dev/modelserver-uid={uid}"
     assert cluster.condition("Ready") == ("True", "Serving")
@@ -120,6 +123,7 @@ async def test_waits_for_training_job_then_rolls_out() -> None:
         "signatureSha256": "5" * 64,
         "trainingJobName": "mnist",
         "trainingJobUID": cluster.objects.get("trainingjobs", "vision", "mnist")["metadata"]["uid"],
+        "rolledOutTime": at(0),
     }
     assert server_config(cluster)["source"]["signatureSha256"] == "5" * 64
     assert "initContainers" not in template(cluster)["spec"]
@@ -249,6 +253,58 @@ async def test_failed_new_model_is_reported_while_the_old_model_serves() -> None
     assert (cluster.status["state"], len(cluster.pods())) == ("Ready", 1)
 
 
+async def test_status_keeps_the_previous_model_for_a_rollback() -> None:
+    first, second, third = ({"uri": URI, "sha256": letter * 64} for letter in "abc")
+    cluster = await serving(source=first | {"signatureSha256": "5" * 64})
+    cluster.wait(60)
+    await cluster.update(source=second | {"signatureSha256": None})
+    assert cluster.status["previous"] == first | {"signatureSha256": "5" * 64, "time": at(60)}
+    cluster.objects.delete("replicasets", "vision", cluster.objects.list("replicasets")[0]["metadata"]["name"])
+    cluster.objects.delete("deployments", "vision", "digits")
+    await cluster.restart()
+    assert cluster.status["previous"]["sha256"] == SHA
+
+    cluster.wait(60)
+    cluster.outcome = lambda _: failed_container(termination_message("ModelDamaged", "another file"))
+    await cluster.update(source=third)
+    assert cluster.status["previous"] == second | {"time": at(120)}
+    fourth = {"uri": URI, "sha256": "f" * 64}
+    await cluster.update(source=fourth)
+    assert cluster.status["previous"] == second | {"time": at(120)}, "the third model never served"
+    cluster.outcome = lambda _: None
+    await cluster.update(source=second)
+    assert "previous" not in cluster.status
+    await cluster.update(replicas=0)
+    await cluster.update(source=fourth)
+    await cluster.update(source=first)
+    assert cluster.status["previous"]["sha256"] == second["sha256"], "a model without pods is not tried"
+
+
+@pytest.mark.parametrize("dies_after", [1, 2])
+async def test_previous_model_survives_a_crash_of_the_operator(dies_after: int) -> None:
+    cluster = await serving()
+    cluster.change(source={"uri": URI, "sha256": OTHER_SHA})
+    await cluster.settle(dies_after=dies_after)
+    assert cluster.deaths
+    assert cluster.status["previous"]["sha256"] == SHA
+
+
+async def test_older_crd_without_the_new_status_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    apply, fetched = cluster.objects.apply, AsyncMock(return_value=False)
+
+    def prune(resource: str, namespace: str, name: str, wish: Any, **options: Any) -> Any:
+        wish.get("status", {}).get("model", {}).pop("rolledOutTime", None)
+        return apply(resource, namespace, name, wish, **options)
+
+    monkeypatch.setattr(cluster.objects, "apply", prune)
+    monkeypatch.setattr(MetadataClient, "fetch", fetched)
+    await cluster.settle()
+    assert (cluster.status["state"], cluster.condition("Progressing")) == ("Ready", ("True", "RolledOut"))
+    assert cluster.events() == ["RolledOut"]
+    assert fetched.called, "the metadata of the model is still read"
+
+
 async def test_unconvertible_model_is_served_with_keras() -> None:
     cluster = Cluster(source={"uri": KERAS, "sha256": SHA})
     said = failed_container(termination_message("NotConvertible", "layer spiral cannot be converted"), name="convert")
@@ -269,6 +325,27 @@ async def test_unconvertible_model_is_served_with_keras() -> None:
     cluster.change(source={"uri": KERAS, "sha256": OTHER_SHA})
     await cluster.reconcile()
     assert "initContainers" in template(cluster)["spec"], "another file may be converted"
+
+
+def service_ports(cluster: Cluster) -> list[int]:
+    return [port["port"] for port in cluster.get("services")["spec"]["ports"]]
+
+
+async def test_service_has_both_ports_only_while_tls_rolls_out() -> None:
+    cluster = await serving(replicas=2)
+    assert service_ports(cluster) == [80]
+    cluster.outcome = lambda _: failed_container(termination_message("InvalidConfig", "no such certificate"))
+    await cluster.update(tls={"secretRef": {"name": "certificate"}})
+    assert cluster.condition("Ready")[0] == "True"
+    assert service_ports(cluster) == [80, 443], "earlier pods still answer"
+    await cluster.restart()
+    assert service_ports(cluster) == [80, 443]
+    cluster.outcome = lambda _: None
+    await cluster.update(resources={"limits": {"cpu": "2"}})
+    assert (cluster.status["state"], service_ports(cluster)) == ("Ready", [443])
+    await cluster.update(tls=None, replicas=0)
+    assert service_ports(cluster) == [80]
+    assert [write for write in cluster.kube.writes if "services" in write] == ["patch services/digits"] * 3
 
 
 async def test_operator_upgrade_restarts_no_pod() -> None:

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from epochal_operator.runtime import leader
-from epochal_operator.runtime.api.errors import Conflict, NotFound, Unavailable
-from epochal_operator.runtime.api.resource import Resource
-from epochal_operator.runtime.leader import LEASE_SECONDS, Leadership, LeaseLost
+from epochal_operator.runtime.api.errors import Conflict, Forbidden, NotFound, Unavailable
+from epochal_operator.runtime.api.resource import PODS, Resource
+from epochal_operator.runtime.leader import (
+    ENDED_SECONDS,
+    LEASE_SECONDS,
+    RENEW_DEADLINE_SECONDS,
+    Leadership,
+    LeaseLost,
+    has_ended,
+)
 
 from tests.kit.fake.objects import Objects, Refusal
 
@@ -16,18 +23,37 @@ if TYPE_CHECKING:
     from epochal_operator.runtime.api.kube import Kube
 
 
+def pod(phase: str = "Running", **state: Any) -> dict[str, Any]:
+    """Return a pod whose operator's container has a state, beside another container that runs."""
+    containers = [{"name": "proxy", "state": {"running": {}}}, {"name": "operator", "state": state}]
+    return {"status": {"phase": phase, "containerStatuses": containers}}
+
+
+RUNNING = pod(running={})
+
+
 class Leases:
-    """An API server with Leases, whose requests may be slow, hang or fail."""
+    """An API server with Leases and one pod, whose requests may be slow, hang or fail.
+
+    Attributes:
+        pod: The pod of any name, or the error of its read.
+        reads: Reads of Leases.
+        requests: All requests.
+    """
 
     def __init__(self, clock: "Clock") -> None:
         self.objects = Objects("epochal-system")
         self.clock = clock
+        self.pod: dict[str, Any] | Exception = RUNNING
         self.reads = 0
+        self.requests = 0
         self.seconds = 0.0
         self.is_down = False
         self.hangs = False
 
-    async def get(self, _: Resource, namespace: str, name: str) -> dict[str, Any]:
+    async def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any]:
+        if resource == PODS:
+            return await self._answer(self._pod)
         self.reads += 1
         return await self._answer(lambda: self.objects.get("leases", namespace, name))
 
@@ -37,7 +63,13 @@ class Leases:
     async def replace(self, _: Resource, lease: dict[str, Any]) -> dict[str, Any]:
         return await self._answer(lambda: self.objects.replace("leases", lease["metadata"]["namespace"], lease))
 
+    def _pod(self) -> dict[str, Any]:
+        if isinstance(self.pod, Exception):
+            raise self.pod
+        return self.pod
+
     async def _answer(self, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        self.requests += 1
         await asyncio.sleep(3600 if self.hangs else 0)
         if self.is_down:
             raise Unavailable(0, "", "no connection")
@@ -74,7 +106,7 @@ def clock() -> Clock:
 def leases(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Leases:
     for name in ("RENEW_SECONDS", "ACQUIRE_SECONDS"):
         monkeypatch.setattr(leader, name, 0.002)
-    monkeypatch.setattr(leader, "ATTEMPT_SECONDS", 0.05)
+    monkeypatch.setattr(leader, "REQUEST_SECONDS", 0.05)
     return Leases(clock)
 
 
@@ -109,8 +141,8 @@ async def leads(leases: Leases, one: Leadership) -> bool:
 
 async def holding(leases: Leases, one: Leadership) -> "asyncio.Task[None]":
     """Return the task that renews a lease, after its first renewal."""
-    task, reads = asyncio.create_task(one.hold()), leases.reads
-    await until(lambda: task.done() or leases.reads > reads + 1)
+    task, requests = asyncio.create_task(one.hold()), leases.requests
+    await until(lambda: task.done() or leases.requests > requests + 1)
     assert not task.done()
     return task
 
@@ -154,6 +186,69 @@ async def test_a_renewed_lease_is_not_taken_over(leases: Leases, clock: Clock, f
         assert not await leads(leases, second)
 
 
+@pytest.mark.parametrize(
+    ("found", "ended"),
+    [
+        (RUNNING, False),
+        (pod(terminated={}), True),
+        (pod(waiting={"reason": "CrashLoopBackOff"}), True),
+        (pod("Failed"), True),
+        (pod("Succeeded"), True),
+        ({"status": {"phase": "Failed"}}, True),
+        ({"status": {"phase": "Pending"}}, False),
+        ({"status": {"phase": "Unknown", "containerStatuses": []}}, False),
+        ({}, False),
+    ],
+)
+def test_an_operator_has_ended_if_its_container_does_not_run(found: dict[str, Any], ended: bool) -> None:  # noqa: FBT001
+    assert has_ended(found) is ended
+
+
+@pytest.mark.parametrize("found", [NotFound(404, "NotFound", "no pod"), pod(terminated={})])
+async def test_a_standby_takes_over_soon_from_an_operator_that_has_ended(
+    leases: Leases, clock: Clock, first: Leadership, found: Any
+) -> None:
+    leases.pod, second = found, candidate(leases, "b")
+    assert not await leads(leases, second)
+    clock.now += ENDED_SECONDS - 1
+    assert not await leads(leases, second), "its successor in the same pod may lead"
+    clock.now += 2
+    assert await leads(leases, second)
+
+
+@pytest.mark.parametrize("found", [RUNNING, Forbidden(403, "Forbidden", "pods"), Unavailable(0, "", "no connection")])
+async def test_a_leader_that_may_run_keeps_the_lease(
+    leases: Leases, clock: Clock, first: Leadership, found: Any
+) -> None:
+    leases.pod, second = found, candidate(leases, "b")
+    assert not await leads(leases, second)
+    clock.now += LEASE_SECONDS - 1
+    assert not await leads(leases, second)
+    clock.now += 2
+    assert await leads(leases, second)
+
+
+async def test_an_operator_outside_of_the_cluster_has_no_pod(leases: Leases, clock: Clock) -> None:
+    assert await leads(leases, candidate(leases, "laptop_42"))
+    leases.pod, second = NotFound(404, "NotFound", "no pod"), candidate(leases, "b")
+    assert not await leads(leases, second)
+    clock.now += LEASE_SECONDS - 1
+    assert not await leads(leases, second)
+
+
+async def test_a_renewal_is_one_request(leases: Leases, first: Leadership) -> None:
+    requests = leases.requests
+    assert await leads(leases, first)
+    assert leases.requests == requests + 1
+
+
+async def test_a_leader_renews_a_lease_that_another_writer_has_changed(leases: Leases, first: Leadership) -> None:
+    leases.objects.patch("leases", "epochal-system", "epochal", {"metadata": {"annotations": {"note": "kept"}}})
+    assert await leads(leases, first)
+    lease = leases.objects.get("leases", "epochal-system", "epochal")
+    assert (lease["spec"]["holderIdentity"], lease["metadata"]["annotations"]) == ("a", {"note": "kept"})
+
+
 async def test_a_restarted_container_of_the_same_pod_leads_at_once(leases: Leases) -> None:
     assert await leads(leases, candidate(leases, "a"))
     assert await leads(leases, candidate(leases, "a"))
@@ -187,8 +282,8 @@ async def test_a_leader_that_cannot_renew_stops_before_the_lease_expires(
 ) -> None:
     leases.is_down = True
     task = await holding(leases, first)
-    clock.now += LEASE_SECONDS - 4
-    await lost(task, "cannot renew the leader lease for 10 s")
+    clock.now += RENEW_DEADLINE_SECONDS + 1
+    await lost(task, "cannot renew the leader lease for 25 s")
 
 
 async def test_one_request_that_hangs_does_not_lose_the_lease(leases: Leases, clock: Clock, first: Leadership) -> None:
@@ -208,8 +303,8 @@ async def test_the_lease_duration_starts_at_the_request(leases: Leases, clock: C
     first = candidate(leases, "a")
     leases.seconds = 1.5
     assert await leads(leases, first)
-    assert first.seconds_left() == LEASE_SECONDS - 3
-    clock.now += LEASE_SECONDS - 3
+    assert first.seconds_left() == LEASE_SECONDS - 1.5
+    clock.now += LEASE_SECONDS - 1.5
     with pytest.raises(LeaseLost):
         first.seconds_left()
 

@@ -161,7 +161,7 @@ async def test_forbidden_patch_does_not_block_the_status(store: Store, suspendin
     store.put(TRAINING_JOBS, document)
     store.put(PODS, mine(running()))
     assert await reconciler(server, store).reconcile(FIRST) == 1
-    assert server.documents["first"]["status"]["state"] == "Running"
+    assert server.documents["first"]["status"]["state"] == "Starting"
     assert server.ready()["reason"] == "JobRejected"
     assert "spec.suspend" in server.ready()["message"]
     assert "jobs.batch is forbidden" in server.ready()["message"]

@@ -270,16 +270,25 @@ def test_plain_http_event_precedes_the_status() -> None:
     assert isinstance(written, ApplyStatus)
 
 
-def test_reported_fields_are_written_before_complete() -> None:
+def test_reported_fields_are_written_with_complete() -> None:
     known = reported_status(report(), NOW)
     actions = make_plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
-    assert [type(one) for one in actions] == [ApplyStatus, EmitEvent, ApplyStatus]
-    figures = required(reported_part(actions[:1]))
+    assert [type(one) for one in actions] == [EmitEvent, ApplyStatus]
+    assert applied_status(actions).state == "Complete"
+    figures = required(reported_part(actions))
     assert figures.display
     assert figures.progress
     assert figures.display.eta is None
     assert figures.progress.estimated_completion_time is None
     assert figures.metrics == known.metrics
+
+
+def test_last_status_is_two_writes_if_the_leader_removes_a_field() -> None:
+    unstarted = {"jobUid": "job-uid", "pods": ["uid-of-another"]}
+    before = training_job(reported_status(report(), NOW).dump() | {"unstarted": unstarted})
+    actions = make_plan(before, seen(COMPLETE, succeeded()), INSTALLATION).actions
+    assert [type(one) for one in actions] == [ApplyStatus, EmitEvent, ApplyStatus]
+    assert applied_status(actions).unstarted is None
 
 
 def test_invalid_spec_is_refused_with_its_field() -> None:
@@ -339,7 +348,7 @@ def test_results_of_the_predecessor_are_saved_before_the_job() -> None:
     assert applied(remembers, seen(child(job)), ApplyStatus).status.continued_from == found
     assert applied_status(refuse(job.metadata, after, "no", seen()).actions).continued_from == found
     begun = child(job, startTime=at(-9))
-    assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Running"
+    assert applied(job, seen(begun, running()), ApplyStatus).status.state == "Starting"
 
 
 @pytest.mark.parametrize("ttl", [None, 60])
@@ -372,7 +381,7 @@ def test_refusal_is_written_once() -> None:
 def test_termination_message_after_the_end_is_ignored() -> None:
     known = reported_status(report(artifacts={"uri": "s3://mine/"}), NOW)
     over = make_plan(training_job(known), seen(COMPLETE, succeeded()), INSTALLATION).actions
-    done = Status(**dict(applied_status(over)) | dict(over[0].status))  # type: ignore[union-attr]
+    done = applied_status(over)
     forged = termination("Completed", "", report(sequence=99, artifacts={"uri": "s3://theirs/"}))
     assert steps(training_job(done), seen(COMPLETE, succeeded(), succeeded("forged", message=forged))) == []
 

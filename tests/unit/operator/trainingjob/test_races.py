@@ -16,6 +16,7 @@ from epochal_operator.runtime.api.resource import JOBS, PODS, Key, Resource, key
 from epochal_operator.runtime.api.transport import Transport
 from epochal_operator.runtime.kind import store_for
 from epochal_operator.runtime.reconciler import REQUEUE_SECONDS
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reconcile import Reconciler
 from epochal_operator.trainingjob.resources import OWNED_PODS, TRAINING_JOBS
 
@@ -33,6 +34,7 @@ from tests.unit.operator.objects import (
     failed,
     pod,
     report,
+    running,
     succeeded,
     termination,
     true,
@@ -401,3 +403,111 @@ async def test_repeated_conflict_is_raised(world: World) -> None:
     world.sync()
     with pytest.raises(Conflict, match="denied by policy"):
         await world.reconcile()
+
+
+async def suspended(world: World) -> None:
+    """Suspends the TrainingJob before its Job has a pod."""
+    await world.live()
+    world.change(spec={"suspend": True})
+    await world.live()
+    assert world.condition("Suspended")["status"] == "True"
+
+
+async def late_pod(world: World) -> None:
+    """Lets a pod appear that the Job controller created before it saw the suspension, and deletes it again."""
+    one = running()
+    one["metadata"]["ownerReferences"][0]["uid"] = world.job()["metadata"]["uid"]
+    made = world.objects.create("pods", KEY.namespace, one)
+    world.objects.patch("pods", *key_of(made), {"status": one["status"]}, subresource="status")
+    await world.live()
+    assert world.condition("Suspended")["status"] == "False"
+    world.delete(PODS)
+    await world.live()
+    assert world.condition("Suspended")["status"] == "True"
+
+
+async def test_late_pod_of_a_suspended_job_is_no_resume(world: World) -> None:
+    await suspended(world)
+    await late_pod(world)
+    assert "Resumed" not in world.events()
+    world.change(spec={"suspend": False})
+    await world.live()
+    assert (world.events().count("Suspended"), world.events().count("Resumed")) == (1, 1)
+
+
+async def test_resume_has_one_event_if_the_spec_changes_before_the_status_is_written(world: World) -> None:
+    await suspended(world)
+    world.change(spec={"suspend": False})
+    further: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": 9}}
+    status_write = Fault("patch", "trainingjobs/status", times=1, meanwhile=lambda: world.change(**further))
+    world.server.faults.append(status_write)
+    await world.live()
+    assert status_write.times == 0
+    assert (world.condition("Suspended")["status"], world.status()["observedGeneration"]) == ("False", 4)
+    assert world.events().count("Resumed") == 1
+
+
+async def test_each_resume_has_an_event(world: World) -> None:
+    await suspended(world)
+    for count in (1, 2):
+        world.now += timedelta(seconds=60)
+        world.change(spec={"suspend": False})
+        await world.live()
+        assert world.events().count("Resumed") == count
+        world.now += timedelta(seconds=60)
+        world.change(spec={"suspend": True})
+        await world.live()
+
+
+async def trained(world: World, one: Any, **changes: Any) -> None:
+    """Lets a pod run whose trainer has reported, and then end."""
+    world.now = NOW - timedelta(seconds=30)
+    await world.live()
+    run = running()
+    run["metadata"]["ownerReferences"][0]["uid"] = world.job()["metadata"]["uid"]
+    world.objects.create("pods", KEY.namespace, run)
+    world.objects.patch("pods", *key_of(run), {"status": run["status"]}, subresource="status")
+    await world.live()
+    known = world.objects.get("trainingjobs", *KEY)["metadata"]
+    reported = reported_status(report(**changes), world.now).dump()
+    await world.kube.apply_status(TRAINING_JOBS, *KEY, uid=known["uid"], manager="epochal-progress", status=reported)
+    world.now = NOW - timedelta(seconds=9)
+    await world.live()
+    world.objects.patch("pods", *key_of(run), {"status": one["status"]}, subresource="status")
+    world.server.asked.clear()
+    world.sync()
+
+
+def status_writes(world: World) -> int:
+    return [request[:2] for request in world.server.asked].count(("patch", "trainingjobs/status"))
+
+
+@pytest.mark.parametrize(
+    ("one", "job_condition", "changes"),
+    [
+        (succeeded(), true("Complete"), {"stage": "Done"}),
+        (succeeded(), true("Complete"), {}),
+        (failed(code=65, message=termination("NonFiniteLoss", "nan")), true("Failed", "PodFailurePolicy"), {}),
+    ],
+    ids=["after its last report", "without its last report", "after a failure"],
+)
+async def test_end_of_a_training_is_one_status_write(
+    world: World, one: Any, job_condition: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    await trained(world, one, **changes)
+    after = await world.reconcile()
+    assert (after, status_writes(world)) == (4, 0)
+    ended = {"conditions": [job_condition], "completionTime": at(-8)}
+    world.objects.patch("jobs", *KEY, {"status": ended}, subresource="status")
+    await world.live()
+    assert status_writes(world) == 1
+    assert world.status()["state"] == job_condition["type"]
+    assert "eta" not in world.status()["display"]
+    await world.live()
+    assert status_writes(world) == 1
+
+
+async def test_late_end_of_a_job_is_reported(world: World) -> None:
+    await trained(world, failed(code=65, message=termination("NonFiniteLoss", "nan")))
+    world.now += timedelta(seconds=await world.reconcile() or 0)
+    assert (await world.reconcile(), world.condition("Ready")["reason"]) == (None, "Failing")

@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from epochal_api.trainingjob.status import MAX_WARNINGS
 from epochal_operator.runtime.owners import ChildReasons
 from epochal_operator.trainingjob.reasons import Effect, ExternalReason, Reason, as_reason, effect
 
@@ -45,7 +44,7 @@ def test_failure_reasons_of_the_trainer_are_known() -> None:
 
 def test_warning_reasons_of_the_trainer_are_known() -> None:
     found = trainers_reasons(WARNS)
-    assert 0 < len(found) <= MAX_WARNINGS
+    assert len(found) > 10
     assert {one: Reason(one).effect.event for one in found} == dict.fromkeys(found, "Warning")
 
 

@@ -53,7 +53,7 @@ async def test_quick_start_takes_one_status_write(server: FakeApiServer) -> None
         server.objects.patch("pods", "vision", "digits-1", {"status": running()["status"]}, subresource="status")
         await until(lambda: server.objects.get("trainingjobs", *KEY).get("status"), seconds=5)
         status = server.objects.get("trainingjobs", *KEY)["status"]
-    assert status["state"] == "Running"
+    assert status["state"] == "Starting"
     requests = Counter((one.verb, one.resource) for one in server.asked if one.verb not in {"list", "watch"})
     reads, writes = {("get", "trainingjobs"): 1}, {("create", "jobs"): 1, ("create", "events"): 1}
     assert requests == reads | writes | {("patch", "trainingjobs/status"): 1}

@@ -101,12 +101,12 @@ def test_finished_status_of_a_later_version_is_kept() -> None:
     assert parse_and_plan(document(status), Observed(NOW), INSTALLATION).actions == ()
 
 
-def test_trainer_without_a_waiting_cause_is_running() -> None:
+def test_trainer_that_reports_no_step_of_its_start_loads() -> None:
     loads = read_report(json.dumps(OLD | {"stage": "Loading"}).encode())
     one = document(reported_status(loads, NOW).dump())
     todo = parse_and_plan(one, Observed(NOW, child(startTime=at(-60)), (running(),)), INSTALLATION)
     status = applied_status(todo.actions)
-    assert status.state == "Running"
+    assert status.state == "Starting"
 
 
 def test_ready_of_an_earlier_version_is_derived_again() -> None:

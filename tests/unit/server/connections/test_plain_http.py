@@ -11,7 +11,12 @@ def test_parses_a_plain_head() -> None:
     assert read_head(PLAIN + b"\r\n") == Head("/v2/models/digits/infer", 12, {})
     head = PLAIN + b"Inference-Header-Content-Length:7\r\nAuthorization:  Bearer key \r\nX-Request-Id: 1\r\n\r\n"
     assert read_head(head) == Head("/v2/models/digits/infer", 12, {HEADER_LENGTH: "7", "Authorization": "Bearer key"})
-    assert read_head(PLAIN + b"Connection: Keep-Alive\r\n\r\n") is not None
+    for more in (
+        b"Connection: Keep-Alive",
+        b"Content-Type: application/JSON; charset=utf-8",
+        b"content-type: text/plain",
+    ):
+        assert read_head(PLAIN + more + b"\r\n\r\n") is not None
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,7 @@ def test_parses_a_plain_head() -> None:
                 b"Sec-Fetch-Site: same-origin",
                 b"Connection: upgrade",
                 b"Upgrade: h2c",
+                b"Content-Type: text/csv",
                 b" folded: line",
                 b"Space : before",
                 b"No colon",

@@ -61,6 +61,19 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         "watson v4": Protocol(watson._memory_factor, v4),
     }
 )
+NAMED: Mapping[str, Protocol] = MappingProxyType(
+    {
+        "tfserving names": Protocol(
+            partial(tfserving._memory_factor, named=True),
+            lambda answers, served: tfserving.encode(rows=True, answers=answers, named_by=served).content,
+        ),
+        "watson names": Protocol(
+            partial(watson._memory_factor, named=True),
+            lambda answers, served: watson.encode_v3(served, answers, named=True).content,
+        ),
+    }
+)
+"""Answers with the names of the classes."""
 
 
 def extremes(dtype: str) -> list[Any]:
@@ -98,18 +111,17 @@ def test_strings_and_names_count() -> None:
 def test_names_of_classes_count() -> None:
     served = small(classes=("\x01" * 300, "b", "c"))
     answers = {"y": np.full((50, 3), [1, 0, 0], np.float32)}
-    for name in ("v2 classes", "v2 binary classes"):
-        protocol = PROTOCOLS[name]
+    for name, protocol in {**NAMED, **{name: PROTOCOLS[name] for name in ("v2 classes", "v2 binary classes")}}.items():
         assert len(protocol.encode(answers, served)) <= HEAD + (protocol.memory_factor(served) - 1) * bytes_of(
             answers
         ), name
     assert photographs.memory_factor(served) > 300
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", [*PROTOCOLS, *NAMED])
 def test_encoding_takes_at_most_twice_the_response(name: str) -> None:
     """Its parts and the whole: a few numbers at a time are Python objects."""
-    protocol, served = PROTOCOLS[name], small(probabilities=True, classes=("a", "b", "c"))
+    protocol, served = {**PROTOCOLS, **NAMED}[name], small(probabilities=True, classes=("a", "b", "c"))
     answers = {"y": np.random.default_rng(3).random((40_000, 3)).astype(np.float32)}
     protocol.encode({"y": answers["y"][:10]}, served)
     tracemalloc.start()

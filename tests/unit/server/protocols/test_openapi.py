@@ -76,6 +76,11 @@ def test_all_references_are_defined(served_model: Model) -> None:
             where = where[name]
 
 
+def test_describes_the_names_of_classes_if_the_model_has_them() -> None:
+    for served, has_names in ((digits(), True), (small(), False)):
+        assert ('"class_names"' in orjson.dumps(document(served)).decode()) == has_names
+
+
 def test_photographs_come_first() -> None:
     found = document(digits())
     assert (found["tags"][0]["name"], next(iter(found["paths"]))) == ("Photographs", "/predict")

@@ -122,6 +122,8 @@ async def test_refuses_a_form_of_too_many_pixels() -> None:
         ("?fit=pad", ONE, "image/png", 400, "remove fit"),
         ("", b"{}", "application/json", 415, "/v2/models/digits/infer"),
         ("", ONE, "multipart/form-data", 400, "with a boundary"),
+        ("", b"1,2\n3,4", "text/csv; charset=utf-8", 415, "found 'text/csv': send a photograph, or JSON to /v2"),
+        ("", b"1,2\n3,4", "text/plain", 400, "not a JPEG, PNG or WebP"),
     ],
 )
 async def test_message_has_the_fault(query: str, body: bytes, kind: str, status: int, message: str) -> None:

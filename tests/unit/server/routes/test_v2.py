@@ -65,6 +65,23 @@ async def test_answers(path: str) -> None:
         assert content["outputs"][0]["data"] == [3, 6, 9]
 
 
+@pytest.mark.parametrize("path", [AT, f"{AT}/versions/3"])
+async def test_tritons_configuration_and_statistics_name_the_replacement(path: str) -> None:
+    async with serving(protocol_routes(SERVICE)) as client:
+        for document, replacement in (
+            (f"{path}/config", "GET /v2/models/digits"),
+            (f"{path}/stats", "GET /metrics on port 9090"),
+            ("/v2/models/stats", "GET /metrics on port 9090"),
+        ):
+            response = await client.get(document)
+            assert (response.status, replacement in (await response.json())["error"]) == (404, True)
+
+
+async def test_a_model_may_have_the_name_of_the_statistics() -> None:
+    async with serving(protocol_routes(service(small(name="stats"), summed))) as client:
+        assert (await (await client.get("/v2/models/stats")).json())["name"] == "stats"
+
+
 async def test_large_bodies_are_decoded_alone() -> None:
     threads = list[str]()
 

@@ -69,7 +69,7 @@ def test_the_best_model_is_found(
     ("summary", "files", "reason", "message"),
     [
         (None, [], "InvalidTraining", "summary.json is missing, .* Write from: Last"),
-        ({"epochs": 20}, [], "DamagedData", "models: Field required"),
+        ({"epochs": 20}, [], "DamagedData", "models: is required"),
         (
             {"models": [LAST], "best": {"epoch": 9}},
             ["model.keras"],
@@ -79,7 +79,7 @@ def test_the_best_model_is_found(
         ({"models": [LAST, BEST]}, [], "InvalidTraining", "best.keras does not exist. Write from: Last"),
         ({"models": [model("best.keras", 9, "0" * 64)]}, ["best.keras"], "DamagedData", f"has the SHA-256 {DIGEST}"),
         ("{", [], "DamagedData", "cannot parse .*summary.json"),
-        ({"models": [{"name": "best.keras", "epoch": 0}]}, [], "DamagedData", "models.0.epoch"),
+        ({"models": [{"name": "best.keras", "epoch": 0}]}, [], "DamagedData", r"models\[0\].epoch: must be at"),
     ],
     ids=["none", "no models", "not kept", "gone", "another one", "damaged", "an epoch that is none"],
 )

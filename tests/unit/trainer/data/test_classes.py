@@ -7,6 +7,7 @@ from epochal_trainer.data import samples as samples_module
 from epochal_trainer.data.classes import (
     NotClassLabels,
     PartCounts,
+    check_balance,
     check_classes,
     class_counts,
     class_indices,
@@ -178,3 +179,19 @@ def test_long_lists_of_missing_classes_are_shortened() -> None:
     odd = [number % 2 for number in range(100)]
     (warning,) = check_classes(part_counts(training=[1] * 100, test=odd), split=None, drawn=False)
     assert "lacks classes 0, 2, 4, 6, 8 and 45 more. " in warning.message
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([5, 95], None),
+        ([4, 96], "96.00% of the training labels in training.npz[y] are of class 1 (dog): a network"),
+        ([0, 100], None),  # SingleClass
+        ([1, 0, 9999], "99.99% of the training labels in training.npz[y] are of class 2: a network"),
+        (None, None),
+    ],
+)
+def test_mostly_one_class(counts: list[int] | None, message: str | None) -> None:
+    found = [(each.reason, each.message) for each in check_balance(part_counts(training=counts)[0], ("cat", "dog"))]
+    assert [reason for reason, _ in found] == ["MostlyOneClass"] * (message is not None)
+    assert all(text.startswith(message or "") and "classWeight: Balanced" in text for _, text in found)

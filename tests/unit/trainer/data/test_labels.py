@@ -64,8 +64,28 @@ def test_valid_labels_get_the_output_shape(
 @pytest.mark.parametrize(
     ("labels", "output", "loss", "message"),
     [
-        ([0, 1, 10], [10], SPARSE, r"10 at \[2\], .* from 0 to 9, as the last layer has 10 outputs"),
-        ([0, -1], [10], SPARSE, r"-1 at \[1\]"),
+        ([0, 1, 10], [10], SPARSE, r"10 at \[2\], .* from 0 to 9, as the last layer has 10 outputs: units: 11\?$"),
+        ([0, -1], [10], SPARSE, r"-1 at \[1\], .* from 0 to 9, as the last layer has 10 outputs$"),
+        ([0, -1], [1], SPARSE, r"-1 at \[1\], .* 1 output. For a regression, use the loss MeanSquaredError$"),
+        ([0, 1, 1], [1], SPARSE, r"1 at \[1\], .* 1 output. For labels 0 and 1, use activation: sigmoid and the loss"),
+        (
+            [151.0, 75.0],
+            [1],
+            SPARSE,
+            r"151.0 at \[0\], .* 1 output. For a regression, .* MeanSquaredError. For 152 classes, use units: 152$",
+        ),
+        (
+            [0, 250_000],
+            [10],
+            SPARSE,
+            "250000 .* outputs. For a regression, use the loss MeanSquaredError and units: 1$",
+        ),
+        (
+            [0.5, 1.5],
+            [1],
+            SPARSE,
+            "0.5 .* takes class indices, 0, 1, …. For a regression, use the loss MeanSquaredError$",
+        ),
         (np.array([250], "u1"), [10], SPARSE, r"250 at \[0\]"),
         ([[0], [12]], [10], SPARSE, r"12 at \[1, 0\]"),
         (MASKS + 3, [4, 4, 3], SPARSE, r"3 at \[0, 0, 0\]"),
@@ -74,8 +94,7 @@ def test_valid_labels_get_the_output_shape(
         (MASKS, [10], SPARSE, "4×4 labels for each sample, .* takes one class index with an output of 10"),
         (INDICES, [4, 4, 3], SPARSE, "one label for each sample, .* takes 4×4 class indices"),
         ([1, 10, 2], [10], SPARSE, r"10 at \[1\], .* has 10 outputs. The labels start at 1: save y - 1$"),
-        ([1, 11, 2], [10], SPARSE, r"11 at \[1\], .* has 10 outputs$"),
-        ([0, 1, 10], [10], SPARSE, r"10 at \[2\], .* has 10 outputs$"),
+        ([1, 11, 2], [10], SPARSE, r"11 at \[1\], .* has 10 outputs: units: 12\?$"),
         (
             INDICES,
             [7, 7, 10],
@@ -107,6 +126,10 @@ def test_an_ignored_label_is_no_class() -> None:
     fit_labels(samples(masks.astype("i4") - 1), [2, 255], SPARSE, -1)
     with pytest.raises(Failure, match=r"255 at \[0, 1\]"):
         fit_labels(samples(masks), [2, 3], SPARSE, -1)
+    with expect_failure(
+        "InvalidLabels", r"labels holds 3 at \[1\], .* has 3 outputs. The labels start at 1: save y - 1$"
+    ):
+        fit_labels(samples([-1, 3, 1]), [3], SPARSE, -1)
 
 
 @pytest.mark.parametrize(

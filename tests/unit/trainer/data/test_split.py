@@ -119,6 +119,17 @@ def test_stratify_without_class_labels(labels: Array, loss: str, found: str) -> 
     split_samples(Samples(np.arange(100), labels, "x", "y"), 0.2, training=training(loss), shuffle=True)
 
 
+@pytest.mark.parametrize(("shuffle", "stratify"), [(False, False), (True, False), (False, True), (True, True)])
+def test_validation_samples_have_their_row_in_the_source(*, shuffle: bool, stratify: bool) -> None:
+    samples = Samples(np.arange(100), SORTED, "x", "y")
+    _, validation = split_samples(
+        samples, 0.2, training=training("SparseCategoricalCrossentropy"), shuffle=shuffle, stratify=stratify
+    )
+    assert [validation.source_row(index) for index in range(20)] == validation.features.tolist()
+    assert [validation.subset(slice(5, 7)).source_row(index) for index in range(2)] == validation.features[5:7].tolist()
+    assert samples.source_row(7) == 7
+
+
 @pytest.mark.parametrize("classes", [[0, 1, 2], [0]])
 @pytest.mark.parametrize("stratify", [False, True])
 def test_empty_part(classes: Sequence[int], *, stratify: bool) -> None:

@@ -1,10 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_api.trainingjob.report import Export
-from epochal_trainer.export import process
+from epochal_trainer.export import process, worker
 from epochal_trainer.export.request import Request
 from epochal_trainer.lib.signals import Stopping
 
@@ -25,7 +26,7 @@ def test_the_process_gets_no_credentials_and_no_gpu() -> None:
         SESSION_TOKEN_ENV: "token",
         "PATH": "/bin",
     }
-    found = process.environment(variables)
+    found = worker.environment(variables)
     assert {name: found[name] for name in ("PATH", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")} == {
         "PATH": "/bin",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -64,6 +65,47 @@ def test_the_outcome_is_read(request_for: Request) -> None:
     program = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "all"}')"""
     outcome = run(request_for, program)
     assert (outcome.reason, outcome.message) == ("Exported", "all")
+
+
+class Forked:
+    """A forked export process, which ends with an exit code after its order, or before."""
+
+    def __init__(self, code: int | None = None, *, takes_order: bool = True) -> None:
+        self.code, self.takes_order = code, takes_order
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def order(self, request: Path) -> bool:
+        if self.takes_order:
+            (request.parent / "outcome.json").write_text('{"reason": "Exported", "message": "by the fork"}')
+            self.code = 0
+        return self.takes_order
+
+    def kill(self) -> None:
+        pass
+
+    def wait(self) -> int:
+        return self.code or 0
+
+
+NEW = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "by a new process"}')"""
+
+
+@pytest.mark.parametrize(
+    ("forked", "free", "message"),
+    [
+        (Forked(), 2**40, "by the fork"),
+        (Forked(), 200 * 2**20, "by the fork"),  # it needs less, because it has imported TensorFlow
+        (Forked(), 150 * 2**20, "not enough memory"),
+        (Forked(-9), 2**40, "by a new process"),
+        (Forked(-9), 200 * 2**20, "not enough memory"),
+        (Forked(takes_order=False), 2**40, "by a new process"),
+    ],
+)
+def test_the_forked_process_exports_while_it_lives(request_for: Request, forked: Any, free: int, message: str) -> None:
+    outcome = process.run(request_for, Stopping(), forked, free_memory=lambda: free, program=("-c", NEW))
+    assert message in outcome.message
 
 
 SLEEP = "import time; time.sleep(60)"

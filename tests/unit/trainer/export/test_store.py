@@ -38,11 +38,11 @@ def exported(
     has_retry: bool = True,
 ) -> tuple[Export, Path]:
     """Return the outcome of an export, and the folder of its results."""
-    monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, _: work(request))
+    monkeypatch.setattr("epochal_trainer.export.process.run", lambda request, *_: work(request))
     scratch, bucket = folder / "scratch", folder / "bucket"
     for path in (scratch, bucket):
         path.mkdir(exist_ok=True)
-    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
+    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"), feature_names=("a", "b"))
     results = Results(FolderBucket(bucket), "n/j/u", check)
     names = ["model.keras", "best.keras"]
     outcome = export_models(
@@ -82,7 +82,7 @@ def test_the_request_has_all_models_and_validation_samples(tmp_path: Path, monke
         ("Last", "model.keras"),
         ("Best", "best.keras"),
     ]
-    assert request.classes == ["cat", "dog"]
+    assert (request.classes, request.features) == (["cat", "dog"], ["a", "b"])
     assert request.image is not None
     assert (request.image.lowest, request.image.highest) == (0, 7), "as in the training set"
 
@@ -155,7 +155,7 @@ def stored_signature(
     """Store a signature without an export, and return its digest and path."""
     (folder / "bucket").mkdir()
     (folder / "model.keras").write_bytes(b"a model")
-    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"))
+    data = TrainingData(TRAIN, VALIDATION, None, {}, class_names=("cat", "dog"), feature_names=("a", "b"))
     results = Results(FolderBucket(folder / "bucket"), "n/j/u", check)
     digest = store_signature(model, ["model.keras"], data=data, results=results, folder=folder)
     return digest, folder / "bucket/n/j/u/signature.json"
@@ -170,7 +170,7 @@ def test_the_signature_is_stored_without_an_export(tmp_path: Path) -> None:
     digest, path = stored_signature(tmp_path, network())
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     signature = Signature.model_validate_json(path.read_bytes())
-    assert (signature.classes, signature.probabilities) == (["cat", "dog"], True)
+    assert (signature.classes, signature.features, signature.probabilities) == (["cat", "dog"], ["a", "b"], True)
     assert signature.image is not None
     assert (signature.image.height, signature.image.lowest, signature.image.highest) == (2, 0, 7)
     assert [(tensor.name, tensor.shape) for tensor in signature.inputs + signature.outputs] == [

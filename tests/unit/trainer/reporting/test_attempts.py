@@ -5,9 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from epochal_api.trainingjob.spec import parse
 from epochal_trainer.lib.failures import Failure
-from epochal_trainer.reporting.attempts import Attempts
+from epochal_trainer.reporting.attempts import Attempts, open_results
 from epochal_trainer.storage import FolderBucket
+
+from tests.unit.trainer.test_job import JOB
 
 
 def attempts(root: Path, pod: str, bucket: FolderBucket | None = None) -> Attempts:
@@ -95,3 +98,15 @@ def test_a_missing_bucket_fails_before_training(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         attempts(tmp_path / "missing", "a").begin("spec")
     assert caught.value.reason == "BucketNotFound"
+
+
+def test_a_pod_whose_attempt_has_not_begun_replaces_no_results(tmp_path: Path) -> None:
+    job, bucket = parse({**JOB, "metadata": {"name": "j", "namespace": "n", "uid": "u"}}), FolderBucket(tmp_path)
+    _, early = open_results(bucket, job, "a")
+    early.put("training.log", b"InvalidNetwork")
+    attempts, results = open_results(bucket, job, "b")
+    attempts.begin("spec")
+    results.put("training.log", b"Epoch 1")
+    with pytest.raises(Failure, match="attempt 1 of pod b has begun since"):
+        early.put("training.log", b"InvalidNetwork")
+    assert (tmp_path / "n/j/u/training.log").read_bytes() == b"Epoch 1"

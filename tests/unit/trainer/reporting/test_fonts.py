@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from epochal_trainer.__main__ import copy_font_cache
+from epochal_trainer.commands import copy_font_cache
 
 
 @pytest.fixture

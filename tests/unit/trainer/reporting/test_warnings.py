@@ -3,6 +3,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from epochal_api.trainingjob.report import TrainingWarning
+from epochal_api.trainingjob.status import MAX_WARNINGS
 from epochal_trainer.lib.failures import warned
 from epochal_trainer.reporting.warnings import Warnings
 
@@ -26,6 +27,13 @@ def test_each_reason_is_reported_once(
         {"reason": "ChanceLevel", "message": "one"},
         {"reason": "SingleClass", "message": "other"},
     ]
+
+
+def test_a_report_has_as_many_warnings_as_the_operator_takes(reported: list[Sequence[TrainingWarning]]) -> None:
+    warnings = Warnings(reported.append)
+    warnings.run_check(lambda: [warned(f"Reason{number}", "one") for number in range(MAX_WARNINGS + 1)])
+    assert len(reported[-1]) == MAX_WARNINGS
+    assert len(warnings.dump()) == MAX_WARNINGS + 1
 
 
 def test_an_error_in_a_check_is_logged(

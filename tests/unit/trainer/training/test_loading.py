@@ -29,6 +29,7 @@ def read(
     data: Any = None,
     weights: Any = None,
     names: Any = None,
+    columns: Any = None,
     shape: tuple[int, ...] = (4,),
     **training: Any,
 ) -> TrainingData:
@@ -45,6 +46,7 @@ def read(
         }
     )
     arrays = {"x": np.zeros((len(labels), width)), "y": labels, "sample_weight": weights, "class_names": names}
+    arrays["feature_names"] = columns
     np.savez(folder / "a.npz", **{name: array for name, array in arrays.items() if array is not None})
     model = network.build(spec.network, seed=1, memory=1 << 30)
     return load_data(spec, FolderBucket(folder), model, scratch=folder, memory=MemoryBudget())
@@ -58,6 +60,27 @@ def test_class_names(tmp_path: Path, caplog: pytest.LogCaptureFixture, names: li
     assert ("Classes, from a.npz[class_names]: cat, dog, cow" in caplog.messages) == known
     assert data.validation is not None
     assert data.validation.class_names == data.train.class_names
+
+
+@pytest.mark.parametrize(
+    ("columns", "shape", "error"),
+    [
+        ([*"abcd"], (4,), ""),
+        ([*"abc"], (4,), "holds 3 names, but a.npz[x] has 4 columns"),
+        (["a", "b", "c", ""], (4,), "holds '' at [3]: a name must be 1 to 128 characters of one line"),
+        ([*"abcd"], (4, 1), "holds 4 names, but a sample is not a row of a table"),
+    ],
+)
+def test_names_of_columns(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, columns: list[str], shape: tuple[int, ...], error: str
+) -> None:
+    with caplog.at_level("INFO"):
+        data = read(tmp_path, columns=columns, shape=shape)
+    assert data.feature_names == (() if error else ("a", "b", "c", "d"))
+    assert ("Columns, from a.npz[feature_names]: a, b, c, d" in caplog.messages) == (not error)
+    found = [message for message in caplog.messages if message.startswith("a.npz[feature_names] ")]
+    assert len(found) == bool(error)
+    assert all(error in message for message in found)
 
 
 def test_log_of_the_data_sets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

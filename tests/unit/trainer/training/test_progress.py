@@ -1,4 +1,5 @@
 import weakref
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import keras
@@ -87,6 +88,21 @@ def test_stop_during_validation_frees_the_backup_before_the_checkpoint(monkeypat
         progress.on_test_batch_begin(1)
     ((position, backup),) = checkpointer.stored
     assert (position.epoch, position.step, backup) == (0, 5, None)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_the_stage_is_training_after_the_first_step(*, resumed: bool) -> None:
+    progress = make_progress(3)
+    first = 0
+    if resumed:
+        first = 3
+        state = SimpleNamespace(finished_early=False, position=Position(epoch=1, step=3), seconds=1.0)
+        progress.resume(SimpleNamespace(history=[Epoch(1, 1.0, None, {"loss": 0.25})], state=state))  # type: ignore[arg-type]
+    found = []
+    for step in (first, first + 1):
+        progress.on_train_batch_begin(step)
+        found.append({name: progress.position().get(name, "as before") for name in ("stage", "start_stage")})
+    assert found == [{"stage": "as before", "start_stage": "as before"}, {"stage": "Training", "start_stage": None}]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from epochal_api.model import field_errors
 from pydantic import Field, ValidationError
 
 from epochal_trainer.checkpoint.files import FileCopy
@@ -79,10 +80,8 @@ def _summary(bucket: Bucket, folder: str) -> _Summary:
     try:
         return _Summary.model_validate_json(bucket.get(f"{folder}/{SUMMARY}"))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "it"
         uri = bucket.uri(f"{folder}/{SUMMARY}")
-        raise bad_data("DamagedData", f"{FIELD}: cannot parse {uri}: {field}: {first['msg']}") from error
+        raise bad_data("DamagedData", f"{FIELD}: cannot parse {uri}: {field_errors(error)[0]}") from error
     except Failure as failure:
         if failure.reason != "ObjectNotFound":
             raise

@@ -52,7 +52,7 @@ def check_names_array(dtype: np.dtype[Any], size: int) -> None:
         InvalidClassNames: If the elements are no text or integers, or the array is too large.
     """
     if dtype.hasobject:
-        raise InvalidClassNames("Python objects, which are not read: save them as text, class_names.astype(str)")
+        raise InvalidClassNames("Python objects, which are not read: save them as text, with .astype(str)")
     if dtype.kind not in "USiu":
         raise InvalidClassNames(f"elements of type {dtype!s:.{_MAX_SHOWN}}: names must be text")
     if size > MAX_BYTES:

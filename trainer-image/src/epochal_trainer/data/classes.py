@@ -20,6 +20,8 @@ from epochal_trainer.lib.failures import warned
 
 MAX_INDICES = 10
 """Maximum number of class indices in a message."""
+MAX_CLASS_SHARE = 0.95
+"""Fraction of the training samples in one class above which accuracy is mostly that of guessing this class."""
 MAX_RANGES = 5
 """Maximum number of classes, or of ranges of classes, in a message."""
 
@@ -147,6 +149,21 @@ def check_classes(parts: Sequence[PartCounts], *, split: str | None, drawn: bool
     else:
         advice = f"Put samples of each class into {' and '.join(dict.fromkeys(part.source for part, _ in missing))}"
     yield warned("MissingClasses", f"the data hold {in_data.sum():,} classes, but {found}. {advice}")
+
+
+def check_balance(train: PartCounts, class_names: Sequence[str]) -> Iterator[TrainingWarning]:
+    """Yield a warning if most samples of the training part, but not all, are of one class."""
+    if train.counts is None or not (share := train.counts.max() / max(train.counts.sum(), 1)) > MAX_CLASS_SHARE:
+        return
+    if share < 1:
+        index = int(train.counts.argmax())
+        name = f" ({class_names[index]})" if index < len(class_names) else ""
+        yield warned(
+            "MostlyOneClass",
+            f"{share:.2%} of the training labels in {train.source} are of class {index}{name}: a network that always "
+            "answers this class has this accuracy. Set spec.training.classWeight: Balanced, add samples of the other "
+            "classes, and judge by metrics such as AUC, Precision, Recall or F1Score",
+        )
 
 
 def _format_classes(classes: Iterable[int]) -> str:

@@ -9,7 +9,15 @@ from dataclasses import replace
 import numpy as np
 from epochal_api.trainingjob.report import TrainingWarning
 
-from epochal_trainer.data.samples import Array, OutputShape, Samples, first_index, format_shape, row_blocks
+from epochal_trainer.data.samples import (
+    MAX_CLASS_COUNT,
+    Array,
+    OutputShape,
+    Samples,
+    first_index,
+    format_shape,
+    row_blocks,
+)
 from epochal_trainer.lib.failures import Failure, bad_data, warned
 
 SPARSE_LOSSES = {"sparsecategoricalcrossentropy": "SparseCategoricalCrossentropy"}
@@ -114,15 +122,42 @@ def _check_indices(samples: Samples, output: tuple[int | None, ...], loss: str, 
         found = f"{_describe(shape)}, but {loss} takes {takes} with an output of {format_shape(output)}"
         raise _invalid_labels(samples, f"{found}{_flatten_advice(shape, output)}")
     if labels.dtype.kind == "f" and (fractions := labels != np.floor(labels)).any():
-        raise _invalid_labels(samples, f"{_first(labels, fractions)}, but {loss} takes class indices, 0, 1, …")
+        found = f"{_first(labels, fractions)}, but {loss} takes class indices, 0, 1, …. {_regression_advice(output)}"
+        raise _invalid_labels(samples, found)
     wrong = (labels < 0) | (labels >= classes) if classes is not None else labels < 0
     if ignored is not None:
         wrong &= labels != ignored
     if wrong.any():
-        limit = "" if classes is None else f" to {classes - 1}, as the last layer has {classes:,} outputs"
-        from_1 = labels.min() == 1 and labels[wrong].max() == classes
-        advice = ". The labels start at 1: save y - 1" if from_1 else ""
+        limit = "" if classes is None else f" to {classes - 1}, as the last layer has {_outputs(classes)}"
+        lowest = labels.min() if ignored is None else labels.min(where=labels != ignored, initial=labels[wrong].max())
+        advice = _indices_advice(int(lowest), int(labels[wrong].max()), output)
         raise _invalid_labels(samples, f"{_first(labels, wrong)}, but a class index must be from 0{limit}{advice}")
+
+
+def _indices_advice(lowest: int, highest: int, output: tuple[int | None, ...]) -> str:
+    """Return advice for class indices that the last layer has no output for, by the extreme labels."""
+    if len(output) != 1 or (outputs := output[0]) is None:
+        return ""
+    may_be_classes = lowest >= 0 and highest < MAX_CLASS_COUNT
+    if outputs == 1:
+        if (lowest, highest) == (0, 1):
+            return ". For labels 0 and 1, use activation: sigmoid and the loss BinaryCrossentropy"
+        units = f". For {highest + 1:,} classes, use units: {highest + 1}" if may_be_classes else ""
+        return f". {_regression_advice(output)}{units}"
+    if lowest == 1 and highest == outputs:
+        return ". The labels start at 1: save y - 1"
+    if may_be_classes:
+        return f": units: {highest + 1}?"
+    return f". {_regression_advice(output)}" if highest >= MAX_CLASS_COUNT else ""
+
+
+def _regression_advice(output: tuple[int | None, ...]) -> str:
+    units = " and units: 1" if len(output) == 1 and output != (1,) else ""
+    return f"For a regression, use the loss MeanSquaredError{units}"
+
+
+def _outputs(count: int) -> str:
+    return f"{count:,} output{'s' if count != 1 else ''}"
 
 
 def _check_shape(samples: Samples, output: tuple[int | None, ...], loss: str, *, one_hot: bool) -> None:

@@ -66,11 +66,11 @@ class Dataset(ABC):
 
 
 class ClassNames(NamedTuple):
-    """Class names that were found beside the labels.
+    """Names of classes that were found beside the labels, or names of columns beside the features.
 
     Args:
         source: Their source: an object's key, and the array's name if the object holds several.
-        names: The names in the order of the class indices; empty if they are invalid.
+        names: The names in the order of the class indices, or of the columns; empty if they are invalid.
         error: The error in the names and the expected form; "" if they are valid.
     """
 
@@ -91,6 +91,9 @@ class Samples(Dataset):
         weights: Weight of each sample in the loss, shape (samples, …); None for equal weights.
         weights_name: Source of the weights.
         class_names: Class names from beside the labels, if there are any.
+        feature_names: Names of the columns from beside the features, if there are any.
+        source_rows: Index of each sample in its source, shape (samples,), for a validation part that was split off;
+            else None.
     """
 
     features: Array
@@ -100,6 +103,8 @@ class Samples(Dataset):
     weights: Array | None = None
     weights_name: str = ""
     class_names: ClassNames | None = None
+    feature_names: ClassNames | None = None
+    source_rows: Array | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -116,8 +121,14 @@ class Samples(Dataset):
 
     def subset(self, rows: slice | Array) -> "Samples":
         """Return the samples with these indices: views for a slice, else copies."""
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, features=self.features[rows], labels=self.labels[rows], weights=weights)
+        weights, source_rows = (None if each is None else each[rows] for each in (self.weights, self.source_rows))
+        return replace(
+            self, features=self.features[rows], labels=self.labels[rows], weights=weights, source_rows=source_rows
+        )
+
+    def source_row(self, index: int) -> int:
+        """Return the index in their source of the sample with an index in this data set."""
+        return index if self.source_rows is None else int(self.source_rows[index])
 
     def describe(self) -> str:
         """Return a description in one line: `train-images-idx3-ubyte: 60,000 × 28×28 uint8, 10 classes`."""
@@ -144,6 +155,7 @@ class TrainingData:
             the training set.
         class_weights: Weight of each class in the training loss; empty if the spec sets none.
         class_names: Names of the network's classes; empty if unknown.
+        feature_names: Names of the columns of a table; empty if unknown.
     """
 
     train: Samples
@@ -153,6 +165,7 @@ class TrainingData:
     split_parameters: dict[str, Any] | None = None
     class_weights: Mapping[int, float] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """Return the description of the data sets for summary.json, as JSON-ready values."""

@@ -3,11 +3,11 @@
 import gzip
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -119,20 +119,35 @@ class DataFile:
             position += count
 
 
-def check_dtype(dtype: np.dtype[np.generic], name: str) -> None:
+Content: TypeAlias = Literal["features", "labels", "weights", "unknown"]
+"""Content of an array: the conversion of text to numbers differs."""
+_FEATURES_ADVICE = (
+    'Convert a table with columns of text or of mixed types with x = pandas.get_dummies(table).to_numpy("f4")'
+)
+_LABELS_ADVICE = "Convert class names to class indices with names, y = numpy.unique(y, return_inverse=True)"
+_TEXT_ADVICE: Mapping[Content, str] = {
+    "features": f". {_FEATURES_ADVICE}",
+    "labels": f". {_LABELS_ADVICE}",
+    "weights": "",
+    "unknown": f". {_FEATURES_ADVICE}. {_LABELS_ADVICE}",
+}
+
+
+def check_dtype(dtype: np.dtype[np.generic], name: str, content: Content) -> None:
     """Check that a network can process the elements of an array.
+
+    `name` is the source of the array for messages.
 
     Raises:
         Failure: UnsupportedType, for all types except booleans, integers and floats of at most 64 bits.
     """
     if dtype.kind not in "biuf" or dtype.itemsize > 8 or dtype.subdtype is not None:  # noqa: PLR2004 - bytes
         elements = "Python objects" if dtype.hasobject else f"elements of type {dtype}"
-        raise unsupported_type(name, elements, may_be_text=dtype.hasobject or dtype.kind in "SU")
+        raise unsupported_type(name, elements, content, may_be_text=dtype.hasobject or dtype.kind in "SU")
 
 
-def unsupported_type(name: str, elements: str, *, may_be_text: bool = False) -> Failure:
-    """Return the failure for an array that does not hold numbers, with advice if its elements may be class names."""
+def unsupported_type(name: str, elements: str, content: Content = "unknown", *, may_be_text: bool) -> Failure:
+    """Return the failure for an array that does not hold numbers, with advice if its elements may be text."""
     must = "it must hold booleans, integers or floats of at most 64 bits"
-    encode = "names, y = numpy.unique(y, return_inverse=True)"
-    advice = f". Convert class names to class indices with {encode}" if may_be_text else ""
+    advice = _TEXT_ADVICE[content] if may_be_text else ""
     return bad_data("UnsupportedType", f"{name} holds {elements:.{MAX_SHOWN}}: {must}{advice}")

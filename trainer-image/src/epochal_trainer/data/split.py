@@ -1,5 +1,6 @@
 """The division of the training set into samples for training and for validation."""
 
+from dataclasses import replace
 from math import floor
 from typing import Any, TypeAlias
 
@@ -39,6 +40,7 @@ def split_samples(
             ) from error
     rows = split_indices(len(samples), fraction, shuffle=shuffle, classes=classes, seed=training.seed)
     train, validation = map(samples.subset, rows)
+    validation = replace(validation, source_rows=np.arange(len(samples))[rows[1]].copy())
     if not len(train) or not len(validation):
         raise bad_data(
             "EmptyData",

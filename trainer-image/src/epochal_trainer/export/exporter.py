@@ -50,7 +50,7 @@ def export(request: Request) -> Export:
             loaded = _load(source.path, Path(folder))
             try:
                 if not exported_models:  # All models are of the same network.
-                    network = network_of(loaded.served, request.classes, request.image)
+                    network = network_of(loaded.served, request.classes, request.image, request.features)
                     inputs, tolerance = _inputs(request, loaded.served), loaded.tolerance
                 exported_models.append(_export_model(request, source, loaded, inputs, Path(folder)))
             except UnsupportedModel as error:

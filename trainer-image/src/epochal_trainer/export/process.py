@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from epochal_api.trainingjob.report import Export
@@ -17,7 +17,10 @@ from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from pydantic import ValidationError
 
 from epochal_trainer.data.memory import available_memory
+from epochal_trainer.export import standby as forked
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
+from epochal_trainer.export.standby import Standby
+from epochal_trainer.export.worker import LOG, MIN_FREE_MEMORY, environment
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, readable
 
@@ -27,24 +30,13 @@ TIMEOUT_SECONDS = 600.0
 """Time limit of the export. ResNet50 took a twelfth of it on two cores shared with ten other processes."""
 STOPPING_SECONDS = 40.0
 """Time that the export still gets after the trainer was asked to stop: a third of epochal_api.pod.GRACE_SECONDS."""
-MIN_FREE_MEMORY = 48 * 2**20
-"""Minimum bytes of free memory during the export. With less, the kernel might kill the whole container."""
 MIN_MEMORY = 320 * 2**20 + MIN_FREE_MEMORY
-"""Minimum bytes of free memory at the start.
+"""Minimum bytes of free memory at the start of a new process.
 
 This is the need of TensorFlow 2.21, tf2onnx 1.17, ONNX Runtime 1.32, and a small network.
 """
 _TICK = 0.02
-_INHERITED = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
-"""Environment variables of the trainer that the process gets."""
-_ENVIRONMENT = {
-    "CUDA_VISIBLE_DEVICES": "-1",  # a GPU may have no memory left, and models are served on a CPU
-    "KERAS_BACKEND": "tensorflow",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
 _REQUEST = "request.json"
-_LOG = "log"
 _LINES = 20
 """Lines of the process' log that are copied to the trainer's log if it ends without an outcome."""
 _MAX_MESSAGE = 200
@@ -54,6 +46,7 @@ _MAX_MESSAGE = 200
 def run(
     request: Request,
     stopping: Stopping,
+    standby: Standby | None = None,
     *,
     free_memory: Callable[[], int] = available_memory,
     program: Sequence[str] = ("-m", "epochal_trainer.export"),
@@ -63,32 +56,43 @@ def run(
     Args:
         request: The models and formats. Its folder belongs to this process.
         stopping: Holds the request to stop the trainer.
+        standby: The process that was forked for the export. Without one, or after its end, a new process starts.
         free_memory: Returns the bytes of free memory.
-        program: Arguments of Python, followed by the request and this process' id.
+        program: Arguments of Python for a new process, followed by the request and this process' id.
     """
-    if (free := free_memory()) < MIN_MEMORY:
+    if standby is not None and (code := standby.poll()) is not None:
+        log.info("The forked export process has ended with exit code %d: a new process exports", code)
+        standby = None
+    needed = MIN_MEMORY if standby is None else forked.MIN_MEMORY
+    if (free := free_memory()) < needed:
         return failed(
-            f"not enough memory for the export: {readable(free)} are free, and it needs {readable(MIN_MEMORY)}: raise "
+            f"not enough memory for the export: {readable(free)} are free, and it needs {readable(needed)}: raise "
             "spec.resources.limits.memory"
         )
     file = request.folder / _REQUEST
     file.write_text(request.model_dump_json(), encoding="utf-8")
-    with (request.folder / _LOG).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *program, str(file), str(os.getpid())],
-            cwd=request.folder,
+    process: subprocess.Popen[bytes] | Standby
+    process = standby if standby is not None and standby.order(file) else _start(file, program)
+    try:
+        cause = _wait(process, stopping, free_memory)
+    finally:
+        process.kill()
+        code = process.wait()
+    return failed(cause) if cause else _outcome(code, request.folder)
+
+
+def _start(request: Path, program: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a new process for the request in a file."""
+    with (request.parent / LOG).open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, *program, str(request), str(os.getpid())],
+            cwd=request.parent,
             env=environment(os.environ),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for the trainer, which ends this process
         )
-        try:
-            cause = _wait(process, stopping, free_memory)
-        finally:
-            process.kill()
-            process.wait()
-    return failed(cause) if cause else _outcome(process.returncode, request.folder)
 
 
 def failed(message: str) -> Export:
@@ -96,12 +100,7 @@ def failed(message: str) -> Export:
     return Export(reason=FAILED, message=message[:MAX_EXPORT_MESSAGE])
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of the export process."""
-    return {name: environ[name] for name in _INHERITED if name in environ} | _ENVIRONMENT
-
-
-def _wait(process: "subprocess.Popen[bytes]", stopping: Stopping, free_memory: Callable[[], int]) -> str:
+def _wait(process: "subprocess.Popen[bytes] | Standby", stopping: Stopping, free_memory: Callable[[], int]) -> str:
     """Wait until the process ends; return why it must be killed before that, or ""."""
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
@@ -119,7 +118,7 @@ def _outcome(code: int, folder: Path) -> Export:
     try:
         return Export.model_validate_json((folder / OUTCOME).read_bytes())
     except (OSError, ValidationError):
-        lines = (folder / _LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = (folder / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
     for line in lines[-_LINES:]:
         log.info("  export: %s", line)
     if code < 0:

@@ -40,5 +40,7 @@ class Request(Model):
     """The required form of photographs, if the features are images."""
     classes: list[str] | None = None
     """Names of the classes, if they have names."""
+    features: list[str] | None = None
+    """Names of the features, if they are the columns of a table with names."""
     folder: Path
     """Folder for the exported files, SIGNATURE, CHECK and OUTCOME."""

@@ -1,8 +1,7 @@
 """Exports the stored models of a training, and stores the exported files. An error does not fail the training."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +17,7 @@ from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.export import process
 from epochal_trainer.export.request import NOT_LOADED, Request, Source
 from epochal_trainer.export.samples import evenly_spaced, write
+from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.tensors import UnsupportedModel, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
@@ -42,6 +42,7 @@ def export_models(
     folder: Path,
     stopping: Stopping,
     has_retry: bool,
+    standby: Standby | None = None,
 ) -> Export:
     """Export models, store the exported files, the signature last, and return the outcome.
 
@@ -54,6 +55,7 @@ def export_models(
         stopping: Holds the request to stop the trainer.
         has_retry: Whether another attempt would follow if the export killed this one. If not, the export is skipped
             after an earlier attempt that ended during it.
+        standby: The process that was forked for the export.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
@@ -66,8 +68,8 @@ def export_models(
         else:
             with TemporaryDirectory(prefix="export-", dir=folder) as work:
                 request = _request(names, formats, data, folder, Path(work))
-                with _export_marker(results, tries + 1):
-                    outcome = process.run(request, stopping)
+                with results.marked(EXPORTING, str(tries + 1).encode()):
+                    outcome = process.run(request, stopping, standby)
                 outcome = _store(outcome, results, Path(work))
     except Failure as failure:
         if failure.reason == SUPERSEDED:
@@ -96,7 +98,8 @@ def store_signature(
             ModelFiles(model=_model_kind(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
             for name in names
         ]
-        network = network_of(model, list(data.class_names) or None, image_spec(data.train.features))
+        classes, features = list(data.class_names) or None, list(data.feature_names) or None
+        network = network_of(model, classes, image_spec(data.train.features), features)
         path.write_text(
             Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
         )
@@ -125,6 +128,7 @@ def _request(
         samples=samples,
         image=image_spec(data.train.features),
         classes=list(data.class_names) or None,
+        features=list(data.feature_names) or None,
         folder=work,
     )
 
@@ -137,18 +141,6 @@ def _store(outcome: Export, results: Results, work: Path) -> Export:
         if (work / name).exists():
             results.store(work / name, name)
     return outcome
-
-
-@contextmanager
-def _export_marker(results: Results, tries: int) -> Iterator[None]:
-    """Store the EXPORTING key during the context, which may end the container, and delete it afterwards."""
-    results.put(EXPORTING, str(tries).encode())
-    try:
-        yield
-    except Exception:
-        results.delete(EXPORTING)
-        raise
-    results.delete(EXPORTING)
 
 
 def _model_kind(name: str) -> ModelChoice:

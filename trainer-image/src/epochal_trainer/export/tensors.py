@@ -10,7 +10,7 @@ from epochal_lib.model_server.answers import Arrays
 from epochal_lib.model_server.keras_specs import input_specs, output_specs
 from numpy.typing import NDArray
 
-from epochal_trainer.model.last_layer import SIGMOID_ACTIVATIONS, SOFTMAX_ACTIVATIONS, find_last_layer
+from epochal_trainer.model.last_layer import find_last_layer, gives_probabilities
 
 
 class UnsupportedModel(Exception):
@@ -37,14 +37,16 @@ def outputs_of(model: keras.Model) -> list[TensorSpec]:
 
 def has_probabilities(model: keras.Model) -> bool:
     """Return whether the first output has class probabilities: by softmax, or by sigmoid of a single unit."""
-    last = find_last_layer(keras.Model(model.inputs, model.outputs[0]))
-    return last is not None and (
-        last.activation in SOFTMAX_ACTIVATIONS or (last.activation in SIGMOID_ACTIVATIONS and last.outputs == 1)
-    )
+    return gives_probabilities(find_last_layer(keras.Model(model.inputs, model.outputs[0])))
 
 
-def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSpec | None) -> dict[str, Any]:
-    """Return the fields of a signature that describe the network of a model.
+def network_of(
+    model: keras.Model,
+    classes: Sequence[str] | None,
+    image: ImageSpec | None,
+    features: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return the fields of a signature that describe the network of a model, with the names of classes and features.
 
     Raises:
         UnsupportedModel: As `inputs_of`.
@@ -54,6 +56,7 @@ def network_of(model: keras.Model, classes: Sequence[str] | None, image: ImageSp
         "outputs": outputs_of(model),
         "probabilities": has_probabilities(model),
         "classes": classes,
+        "features": features,
         "image": image,
     }
 

@@ -1,4 +1,7 @@
-"""Durations, numbers and sizes as text for users."""
+"""Durations, numbers and sizes as text for users, and texts for figures."""
+
+_LONGEST = 28
+"""Default maximum number of characters of a text in a figure."""
 
 
 def duration(seconds: float) -> str:
@@ -28,3 +31,10 @@ def readable(count: int) -> str:
             return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def escape(text: str, longest: int = _LONGEST) -> str:
+    """Return a text that matplotlib draws literally, with escaped dollar signs, and shortened in its middle."""
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[len(text) - (longest - longest // 2 - 1) :]}"
+    return text.replace("$", r"\$")

@@ -50,13 +50,19 @@ def check_indices(samples: Samples, nodes: Sequence[Node]) -> None:
 
 def _lookups(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, str, int]]:
     """Yield the nodes that look up the unchanged input of the network: layer class, argument and number of indices."""
+    for node, layer, arguments in operations_on_input(nodes):
+        if argument := LOOKUP_LAYERS.get(layer):
+            yield node, layer, argument, int(arguments[argument])
+
+
+def operations_on_input(nodes: Sequence[Node]) -> Iterator[tuple[Node, str, Mapping[str, Any]]]:
+    """Yield each operation on the unchanged input of the network: its node, layer class and arguments."""
     unchanged = {-1}
     for node in nodes:
         if not unchanged.issuperset(node.inputs):
             continue
         for layer, arguments in _operations(node.layer.layer, node.layer.arguments):
-            if argument := LOOKUP_LAYERS.get(layer):
-                yield node, layer, argument, int(arguments[argument])
+            yield node, layer, arguments
             if layer not in RESHAPING_LAYERS:
                 break
         else:

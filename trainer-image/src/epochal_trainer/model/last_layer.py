@@ -17,7 +17,7 @@ from epochal_trainer.model.indices import RESHAPING_LAYERS
 
 SOFTMAX_ACTIVATIONS = frozenset({"softmax", "sparsemax"})
 SIGMOID_ACTIVATIONS = frozenset({"sigmoid", "hard_sigmoid", "sparse_sigmoid"})
-_POSITIVE_ACTIVATIONS = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
+POSITIVE_ACTIVATIONS = frozenset({"exponential", "softplus", "squareplus", "sparse_plus"})
 """Activations with positive outputs. Losses over classes divide these by their sum, which makes probabilities."""
 _REGULARIZING_LAYERS = {"ActivityRegularization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D"}
 _PASS_THROUGH_LAYERS = RESHAPING_LAYERS | _REGULARIZING_LAYERS
@@ -87,6 +87,13 @@ def find_last_layer(model: keras.Model) -> LastLayer | None:
     return None
 
 
+def gives_probabilities(last: LastLayer | None) -> bool:
+    """Return whether the outputs are class probabilities: by softmax, or by sigmoid of a single unit."""
+    if last is None:
+        return False
+    return last.activation in SOFTMAX_ACTIVATIONS or (last.activation in SIGMOID_ACTIVATIONS and last.outputs == 1)
+
+
 def takes_logits(loss: Named) -> bool:
     """Return whether a loss takes logits. Keras accepts any true value of `from_logits`."""
     name = normalize_name(loss.name)
@@ -107,9 +114,9 @@ def mismatch(last: LastLayer, loss: Named) -> str | None:
     if (kind := CATEGORICAL_LOSSES.get(name) or BINARY_LOSSES.get(name)) is None:
         return None
     from_logits = takes_logits(loss)
-    gives_probabilities = activation in SOFTMAX_ACTIVATIONS | SIGMOID_ACTIVATIONS
-    normalized_by_loss = name in CATEGORICAL_LOSSES and activation in _POSITIVE_ACTIVATIONS
-    if gives_probabilities != from_logits or (normalized_by_loss and not from_logits):
+    has_probabilities = activation in SOFTMAX_ACTIVATIONS | SIGMOID_ACTIVATIONS
+    normalized_by_loss = name in CATEGORICAL_LOSSES and activation in POSITIVE_ACTIVATIONS
+    if has_probabilities != from_logits or (normalized_by_loss and not from_logits):
         return None
     if from_logits:
         return (

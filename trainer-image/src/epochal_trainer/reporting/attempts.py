@@ -4,8 +4,10 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from epochal_api.trainingjob.spec import TrainingJob
+
 from epochal_trainer.lib.failures import Failure, superseded
-from epochal_trainer.reporting.results import ATTEMPTS, to_json
+from epochal_trainer.reporting.results import ATTEMPTS, Results, to_json
 from epochal_trainer.storage import Bucket
 
 _KEY = re.compile(r"/(\d+)-([^/]+)\.json$")
@@ -71,3 +73,15 @@ class Attempts:
     def _started(self) -> list[StartedAttempt]:
         found = map(_KEY.search, self._bucket.keys(self._folder))
         return [StartedAttempt(int(key[1]), key[2]) for key in found if key]
+
+
+def open_results(bucket: Bucket, job: TrainingJob, pod: str) -> tuple[Attempts, Results]:
+    """Return the attempts and the results of a TrainingJob in its results bucket.
+
+    The results accept a write only from the newest attempt. Before an attempt has begun, they accept it only if no
+    other attempt has.
+    """
+    metadata = job.metadata
+    folder = job.spec.results.folder(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
+    attempts = Attempts(bucket, folder, pod)
+    return attempts, Results(bucket, folder, attempts.check)

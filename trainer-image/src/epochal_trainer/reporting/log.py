@@ -18,6 +18,7 @@ _KERAS = "absl"
 _NOISY = "urllib3"
 """Logger that logs each retry. The storage module logs one line for the whole wait."""
 _FORMAT = "%(asctime)s  %(message)s"
+_SHOW_WARNING = warnings.showwarning
 _STARTUP_MESSAGES = ("I0000", "W0000", "WARNING: All log messages before absl")
 
 
@@ -66,6 +67,13 @@ def start(path: Path, redact: Callable[[str], str] = str) -> None:
         logging.getLogger(PACKAGE).warning("%s: %s", category.__name__, message)
 
     warnings.showwarning = show
+
+
+def to_standard_error() -> None:
+    """Write warnings and errors to standard error only, as before `start`."""
+    for name in (PACKAGE, _LIB, _KERAS, None):
+        logging.getLogger(name).handlers = []  # without a handler, logging writes to standard error
+    warnings.showwarning = _SHOW_WARNING
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from epochal_api.trainingjob.report import Report
+from epochal_api.trainingjob.status import StartStage
 
 from epochal_trainer.reporting.answers import INTERVAL, Pause, ReportRejected, back_off, read_answer, requested_pause
 from epochal_trainer.reporting.finish_request import FinishRequest
@@ -70,9 +71,9 @@ class Endpoint:
 
 
 class Reporter:
-    """Holds the latest state and sends it: at once after an update, and every few seconds if only steps changed.
+    """Holds the latest state and sends it: at once after an update, and every few seconds after other changes.
 
-    Until the attempt has a number, a state is sent only if it names the cause of a wait.
+    Until the attempt has a number, a state is sent only if it names the cause of a wait, or a step of the start.
 
     Args:
         first: The initial state.
@@ -121,6 +122,15 @@ class Reporter:
             self._updates += 1
             self._urgent = True
             self._changed.notify_all()
+
+    def amend(self, **changes: Any) -> None:
+        """Update the state, to be sent with the next report: each report is a write of the status."""
+        with self._changed:
+            self._state = self._state.model_copy(update=changes)
+
+    def start_stage(self, stage: StartStage) -> None:
+        """Update the step of the start, to be sent with the next report: most steps end before it."""
+        self.amend(start_stage=stage)
 
     def wait_for_answer(self, seconds: float) -> None:
         """Wait until the operator has answered the current state, so that its request to finish early has arrived.
@@ -189,7 +199,7 @@ class Reporter:
 
     def _is_due(self, report: Report) -> bool:
         if report != self._delivered:
-            return bool(report.attempt or report.waiting)
+            return bool(report.attempt or report.waiting or report.start_stage)
         return bool(report.attempt) and not self._closing and time.monotonic() >= self._answered_at + RESEND_SECONDS
 
     def _process_answer(self, response: str, updates: int) -> None:

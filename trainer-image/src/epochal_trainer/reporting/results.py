@@ -4,7 +4,8 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ EXPORTING = f"{ATTEMPTS}/exporting"
 
 An attempt that finds the key knows that an earlier attempt ended during the export.
 """
+EVALUATING = f"{ATTEMPTS}/evaluating"
+"""Key that exists while a model is evaluated, so that an attempt knows that an earlier attempt ended in between."""
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
 
@@ -47,12 +50,12 @@ class Results:
 
     def __init__(self, bucket: Bucket, folder: str, check: Callable[[], None]) -> None:
         self._bucket = bucket
-        self._folder = folder
+        self.folder = folder
         self._check = check
 
     def uri(self, name: str = "") -> str:
         """Return the URI of a result, or of the folder without a name."""
-        return self._bucket.uri(f"{self._folder}/{name}")
+        return self._bucket.uri(f"{self.folder}/{name}")
 
     def store(self, path: Path, name: str) -> None:
         """Store a file, and log its URI and size.
@@ -76,25 +79,36 @@ class Results:
             check()
             self._check()
 
-        self._bucket.upload(path, f"{self._folder}/{name}", before=before)
+        self._bucket.upload(path, f"{self.folder}/{name}", before=before)
 
     def put(self, name: str, data: bytes) -> None:
         """Store a small file without a log line; otherwise as `store`."""
         self._check()
-        self._bucket.put(f"{self._folder}/{name}", data)
+        self._bucket.put(f"{self.folder}/{name}", data)
 
     def exists(self, name: str) -> bool:
         """Return whether a file exists."""
-        key = f"{self._folder}/{name}"
+        key = f"{self.folder}/{name}"
         return key in self._bucket.keys(key)
 
     def get(self, name: str) -> bytes:
         """Return the content of a small file."""
-        return self._bucket.get(f"{self._folder}/{name}")
+        return self._bucket.get(f"{self.folder}/{name}")
 
     def delete(self, name: str) -> None:
         """Delete a file. A missing file is not an error."""
-        self._bucket.delete(f"{self._folder}/{name}")
+        self._bucket.delete(f"{self.folder}/{name}")
+
+    @contextmanager
+    def marked(self, name: str, data: bytes = b"") -> Iterator[None]:
+        """Store a small file during the context, and delete it afterwards, unless the process ends within."""
+        self.put(name, data)
+        try:
+            yield
+        except Exception:
+            self.delete(name)
+            raise
+        self.delete(name)
 
     def read_back(self, name: str, path: Path) -> str:
         """Return the SHA-256 in hex of a stored file, and replace the local file with the stored content.
@@ -105,7 +119,7 @@ class Results:
         expected = sha256(path)
         path.unlink()  # so that the local disk does not hold two copies
         try:
-            if (stored := self._bucket.download(f"{self._folder}/{name}", path)) == expected:
+            if (stored := self._bucket.download(f"{self.folder}/{name}", path)) == expected:
                 return expected
             found = f"expected SHA-256 {expected}, found {stored}"
         except Failure as failure:

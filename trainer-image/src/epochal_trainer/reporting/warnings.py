@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from epochal_api.trainingjob.report import TrainingWarning
+from epochal_api.trainingjob.status import MAX_WARNINGS
 
 log = logging.getLogger(__name__)
 
@@ -13,7 +14,7 @@ class Warnings:
     """Collects warnings, one for each reason.
 
     Args:
-        report: Called with all warnings so far, whenever there is a new warning.
+        report: Called with the warnings so far, at most MAX_WARNINGS, whenever there is a new warning.
     """
 
     def __init__(self, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
@@ -36,7 +37,8 @@ class Warnings:
             log.warning("Warning, %s: %s", warning.reason, warning.message)
         if new:
             self._found |= new
-            self._report(list(self._found.values()))
+            # The operator refuses a longer list. The log and the summary have all warnings.
+            self._report(list(self._found.values())[:MAX_WARNINGS])
 
     def dump(self) -> list[dict[str, Any]]:
         """Return the warnings as dicts for the summary."""

@@ -5,20 +5,25 @@ from functools import partial
 from typing import Any
 
 import keras
+from epochal_api.data_summary import DataSummary
 from epochal_api.trainingjob.report import TrainingWarning
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.checkpoint import ResumeFacts
 from epochal_trainer.data.class_names import check_class_names
-from epochal_trainer.data.classes import check_classes, count_parts
+from epochal_trainer.data.classes import PartCounts, check_balance, check_classes, count_parts
+from epochal_trainer.data.columns import check_columns
+from epochal_trainer.data.equal_samples import check_leakage
 from epochal_trainer.data.images import check_images
 from epochal_trainer.data.labels import check_one_hot
 from epochal_trainer.data.samples import OutputShape, TrainingData
+from epochal_trainer.data.summary import summarize
 from epochal_trainer.lib.failures import warned
-from epochal_trainer.model.graph import Node
+from epochal_trainer.model.graph import Node, build_nodes
 from epochal_trainer.model.last_layer import check_last_layer
 from epochal_trainer.model.metrics import check_logits_metrics, check_metrics
 from epochal_trainer.model.monitor import check_monitor_mode
+from epochal_trainer.model.scaling import scales_input, takes_indices
 from epochal_trainer.reporting.history import Epoch
 from epochal_trainer.reporting.warnings import Warnings
 from epochal_trainer.training.chance import check_better_than_chance
@@ -35,6 +40,7 @@ class Checks:
     def __init__(self, spec: TrainingJobSpec, report: Callable[[Sequence[TrainingWarning]], None]) -> None:
         self._spec = spec
         self._warnings = Warnings(report)
+        self._counts: Sequence[PartCounts] = ()
         self._check_better_than_chance: Callable[[Sequence[Epoch]], Iterator[TrainingWarning]] | None = None
 
     def check_network(self, model: keras.Model, nodes: Sequence[Node]) -> None:
@@ -51,6 +57,19 @@ class Checks:
         self._warnings.run_check(lambda: self._check_classes(data, output_shape))
         self._warnings.run_check(lambda: check_class_names(data, output_shape, loss))
         self._warnings.run_check(lambda: check_images(data.train.features))
+
+    def summarize_data(self, data: TrainingData) -> DataSummary:
+        """Return the summary of the data sets, after checks that need it. `check_data` has checked the data before."""
+        ignores_class = self._spec.training.loss.arguments.get("ignore_class") is not None
+        summary, columns = summarize(data, self._counts, ignores_class=ignores_class)
+        nodes = build_nodes(self._spec.network)
+        self._warnings.run_check(lambda: check_leakage(summary))
+        self._warnings.run_check(
+            lambda: check_columns(
+                data.train, columns, is_scaled=scales_input(nodes), takes_indices=takes_indices(nodes)
+            )
+        )
+        return summary
 
     def check_monitor(self, model: keras.Model) -> None:
         """Check the mode (Min or Max) of the monitored metric. The metrics of the model are built."""
@@ -76,6 +95,7 @@ class Checks:
     def _check_classes(self, data: TrainingData, output_shape: OutputShape) -> Iterator[TrainingWarning]:
         spec, training = self._spec.data, self._spec.training
         parts = count_parts(data, output_shape, training.loss.name, training.loss.arguments.get("ignore_class"))
+        self._counts = parts
         # The training that this training continues has already warned of its own first epochs. With sample weights, the
         # loss of guessing is unknown.
         if training.continue_from is None and data.train.weights is None:
@@ -86,6 +106,8 @@ class Checks:
         split = spec.validation.split if spec.validation else None
         drawn = spec.shuffle or (spec.validation is not None and spec.validation.stratify)
         yield from check_classes(parts, split=split, drawn=drawn)
+        if data.train.weights is None:  # Weights of samples or classes are the remedy.
+            yield from check_balance(parts[0], data.class_names)
 
 
 def _check_resume(facts: ResumeFacts) -> Iterator[TrainingWarning]:

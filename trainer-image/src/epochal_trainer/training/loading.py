@@ -10,11 +10,12 @@ import keras
 from epochal_api.trainingjob.spec import TrainingJobSpec
 
 from epochal_trainer.data.class_names import matching_class_names
+from epochal_trainer.data.feature_names import feature_names_error
 from epochal_trainer.data.features import fit_features
 from epochal_trainer.data.labels import fit_labels
 from epochal_trainer.data.load import load
 from epochal_trainer.data.memory import MemoryBudget
-from epochal_trainer.data.samples import Samples, TrainingData, format_shape
+from epochal_trainer.data.samples import OutputShape, Samples, TrainingData, format_shape
 from epochal_trainer.data.weights import WEIGHT_DTYPE, apply_class_weights, check_part_weights, check_weights
 from epochal_trainer.lib.text import duration, readable
 from epochal_trainer.model.graph import build_nodes
@@ -63,14 +64,26 @@ def load_data(
         train, by_class = apply_class_weights(data.train, class_weight, loss)
         data, sets["training"] = replace(data, train=train, class_weights=by_class), train
         log.info("Class weights: %s", _shorten([f"{number}: {weight:g}" for number, weight in by_class.items()]))
-    if (declared := data.train.class_names) and (names := matching_class_names(data, output_shape, loss.name)):
-        data = replace(data, class_names=names)
-        log.info("Classes, from %s: %s", declared.source, _shorten(names))
+    data = _with_names(data, output_shape, loss.name)
     for part, samples in sets.items():
         if samples is not None:
             log.info("Data for %-11s %s", part + ":", samples.describe())
     size = sum(samples.nbytes for samples in sets.values() if samples is not None)
     log.info("Data: %s in memory, loaded in %s", readable(size), duration(time.monotonic() - began))
+    return data
+
+
+def _with_names(data: TrainingData, output_shape: OutputShape, loss: str) -> TrainingData:
+    """Return the data with the names of classes and of columns that fit network and loss, and log the names."""
+    if (declared := data.train.class_names) and (names := matching_class_names(data, output_shape, loss)):
+        data = replace(data, class_names=names)
+        log.info("Classes, from %s: %s", declared.source, _shorten(names))
+    if (columns := data.train.feature_names) is not None:
+        if error := feature_names_error(data.train):
+            log.warning("%s holds %s: the model has no names of columns.", columns.source, error)
+        else:
+            data = replace(data, feature_names=columns.names)
+            log.info("Columns, from %s: %s", columns.source, _shorten(columns.names))
     return data
 
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +21,8 @@ from epochal_trainer.reporting.history import Epoch
 
 log = logging.getLogger(__name__)
 
+TRAINING: Mapping[str, Any] = {"stage": "Training", "start_stage": None}
+"""Fields of a report from the first step on."""
 LOG_INTERVAL = 30.0
 """Seconds between log lines within an epoch."""
 
@@ -90,6 +92,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._stop_after = training.stop_after_epoch or training.epochs
         self._values_without_weights = values_without_weights
         self._step = 0
+        self._start = (0, 0)
         self._is_best = False
         self._began = time.monotonic()
         self._next_log = math.inf
@@ -99,7 +102,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     def position(self) -> dict[str, Any]:
         """Return the progress within the running epoch, as fields of a report. Safe to call from any thread."""
         last_epoch = self._last_epoch(len(self.history) + 1)
-        return {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": last_epoch}
+        fields = {"step": self._step, "seconds_left": self._seconds_left(), "finish_after_epoch": last_epoch}
+        return {**fields, **TRAINING} if (len(self.history), self._step) != self._start else fields
 
     def describe_position(self) -> str:
         """Return the current step and epoch as text for users."""
@@ -114,6 +118,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.history[:] = snapshot.history
         self.finished_early = snapshot.state.finished_early
         self._step = snapshot.state.position.step
+        self._start = (len(self.history), self._step)
         self._began = time.monotonic() - snapshot.state.seconds
 
     def resume_with_checkpointer(self, snapshot: Snapshot) -> None:

@@ -26,7 +26,7 @@ from epochal_trainer.training import fit
 from epochal_trainer.training.checks import Checks
 from epochal_trainer.training.context import Context
 from epochal_trainer.training.models import TrainingResult
-from epochal_trainer.training.progress import Progress
+from epochal_trainer.training.progress import TRAINING, Progress
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def run_training_stage(
         scalars.write(epochs[-1])
         on_epoch(epochs)
         checks.check_epochs(epochs)
-        reporter.update(**_progress_of_epochs(epochs, monitor))
+        reporter.update(**TRAINING, **_progress_of_epochs(epochs, monitor))
 
     lost_value = _epoch_value(facts.lost_best_epoch, found.snapshot.history, monitor) if found else None
     better_values = (facts.earlier_best.value if facts.earlier_best else None, lost_value)
@@ -123,7 +123,8 @@ def run_training_stage(
         progress.resume(fitted.snapshot)
         log.info("Resuming from %s", fitted)
     reporter.position = progress.position
-    reporter.update(stage="Training", **reported_progress(fitted, monitor) | {"steps_per_epoch": order.steps})
+    first = {"start_stage": "ComputingFirstStep", "steps_per_epoch": order.steps}
+    reporter.update(**reported_progress(fitted, monitor) | first)
     reporter.wait_for_answer(_ANSWER_SECONDS)
     snapshot = fitted.snapshot if fitted is not None else None
     _fit_and_flush(context, model, data, callbacks, progress=progress, writer=writer, start=snapshot)
@@ -185,7 +186,7 @@ def _fit_and_flush(
 def _report_end(context: Context, progress: Progress) -> None:
     """Report and log the last epoch, and why there are no more."""
     finished, epochs = len(progress.history), context.job.spec.training.epochs
-    context.reporter.update(
+    context.reporter.amend(  # The report of the last epoch has just been sent.
         step=0,
         seconds_left=None,
         finish_after_epoch=finished if progress.finished_early else None,

@@ -54,6 +54,12 @@ def has_started(pod: Object) -> bool:
     return "running" in state or "terminated" in state
 
 
+def ended_at(pod: Object) -> str | None:
+    """Return the end time of the trainer in an ended pod (RFC 3339), or None if the pod lives or reports no time."""
+    terminated = trainer_status(pod).get("state", {}).get("terminated") or {}
+    return None if may_run(pod) else terminated.get("finishedAt")
+
+
 def ran_since(pod: Object) -> str | None:
     """Return the start time of a container that runs or ran in a pod (RFC 3339), or None if none ever ran.
 

@@ -95,8 +95,8 @@ def is_newer(report: Report, status: Status) -> bool:
     """Return whether a report is newer than the status of an unfinished job.
 
     A job that was refused before its start is not finished: a trainer that reports proves that the spec is now
-    accepted. A report without an attempt number counts as newer, because it only describes the cause for which its
-    trainer waits.
+    accepted. A report without an attempt number counts as newer, because it only describes the start of its
+    trainer, or the cause for which it waits.
     """
     progress = status.progress
     if is_finished(status):

@@ -120,6 +120,7 @@ def _from_report(
         attempt=report.attempt,
         sequence=report.sequence,
         stage=report.stage,
+        start_stage=report.start_stage if report.stage == "Loading" else None,
         epoch=report.epoch,
         epochs=report.epochs,
         step=report.step,

@@ -15,14 +15,20 @@ from epochal_operator.trainingjob.job.batch_job import starting_controller
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.pod.failures import last_failure, pod_failure
 from epochal_operator.trainingjob.progress.reported_status import format_duration, format_metric
-from epochal_operator.trainingjob.reasons import Reason, as_reason, effect
+from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, as_reason, effect
 from epochal_operator.trainingjob.status.predicates import is_spec_ignored
 
 
 def events(
-    metadata: Metadata, before: Status, after: Status, observed: Observed, reported: ReportedStatus
+    metadata: Metadata,
+    before: Status,
+    after: Status,
+    observed: Observed,
+    reported: ReportedStatus,
+    *,
+    suspend: bool = False,
 ) -> Iterator[Event]:
-    """Yield the Events for the change between two statuses of a TrainingJob."""
+    """Yield the Events for the change between two statuses of a TrainingJob. `suspend` is spec.suspend."""
     yield from _storage_events(before, after, observed, reported)
     yield from _warning_events(before, after, reported)
     yield from _export_events(before, after)
@@ -37,8 +43,11 @@ def events(
         return
     if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
         yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
-    if is_true(before.conditions, "Suspended") and not is_true(after.conditions, "Suspended"):
-        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", generation)
+    suspended = get_condition(before.conditions, "Suspended")
+    if suspended and suspended.status == "True" and not is_true(after.conditions, "Suspended") and not suspend:
+        # While spec.suspend is true, the Job controller may create a pod that it deletes again. The key is the start of
+        # the suspension: after a conflict, the Event is emitted again, perhaps for a later generation.
+        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended.last_transition_time)
     if after.state not in {"Suspended", "Complete", "Failed"}:
         yield from _restart_events(before, after, observed)
 
@@ -47,9 +56,10 @@ def events(
     elif after.state == "Failed":
         # The trainer's reason is kept as it is: it may be a word with another meaning here.
         yield Event("Warning", as_reason(ready.reason), ready.message, generation if observed.child is None else "")
-    elif previous is None or previous.reason != ready.reason or ready.reason == Reason.RUNNING:
-        # Otherwise only the message changed, for example a longer backoff. For a running pod, the message names a new
-        # pod.
+    elif ready.reason in _RUNS:
+        yield from _started_events(previous, observed)
+    elif previous is None or previous.reason != ready.reason:
+        # Otherwise only the message changed, for example a longer backoff.
         yield from _ready_events(ready, generation, observed)
 
 
@@ -107,14 +117,25 @@ def _export_events(before: Status, after: Status) -> Iterator[Event]:
         yield Event("Warning", as_reason(current.reason), current.message, "export")
 
 
+def _started_events(previous: Condition | None, observed: Observed) -> Iterator[Event]:
+    """Yield the Event that the trainer of a pod runs, once for each pod."""
+    pod = observed.pods[-1]
+    name = pod["metadata"]["name"]
+    if previous is None or previous.reason not in _RUNS or f"pod {name} " not in previous.message:
+        note = f"The pod {name} runs on node {pod['spec'].get('nodeName')}."
+        yield make_event(Reason.STARTED, note, pod["metadata"]["uid"])
+
+
+_RUNS = TRAINER_STARTS | {Reason.RUNNING}
+"""Reasons of a trainer that runs, before and after its first step."""
+
+
 def _ready_events(ready: Condition, generation: str, observed: Observed) -> Iterator[Event]:
     key = observed.pods[-1]["metadata"]["uid"] if observed.pods else generation
     if observed.blocked:
         key = f"{generation}/{ready.message}"
     reason = as_reason(ready.reason)
-    if reason == Reason.RUNNING:
-        yield make_event(Reason.STARTED, ready.message, key)
-    elif effect(reason).event and effect(reason).event_on_ready_change:
+    if effect(reason).event and effect(reason).event_on_ready_change:
         yield make_event(reason, ready.message, key)
 
 

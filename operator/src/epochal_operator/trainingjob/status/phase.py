@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from epochal_api.pod import GRACE_SECONDS
-from epochal_api.trainingjob.status import Progress, State, Status
+from epochal_api.trainingjob.status import Progress, Stage, State, Status
 
-from epochal_operator.pods.diagnosis import may_run
+from epochal_operator.pods.diagnosis import is_prepared, may_run
 from epochal_operator.pods.pod_template import QUEUE_LABEL
 from epochal_operator.runtime.conditions import condition_of
 from epochal_operator.runtime.reasons import sanitize_message
@@ -166,7 +166,7 @@ def _phase_of_pods(desired: PhaseInputs, before: Status, observed: Observed) -> 
     return Phase("Starting", StatusCause(Reason.RESTARTING, f"{cause.reason}: {cause.message}"))
 
 
-_TRAINER_STATES: tuple[State, ...] = ("Waiting", "Running", "Storing")
+_TRAINER_STATES: tuple[State, ...] = ("Starting", "Waiting", "Running", "Storing")
 """States of a TrainingJob whose trainer runs."""
 
 
@@ -202,6 +202,9 @@ def _phase_of_live_pod(desired: PhaseInputs, before: Status, pod: Mapping[str, A
         problem = f"The node {node} has not prepared the volumes and the network of the pod {name} in"
         message = f"{problem} {STUCK_SECONDS:.0f} s. For the cause: kubectl describe pod {name}"
         return Phase("Starting", StatusCause(Reason.POD_NOT_READY, message))
+    if node and is_prepared(pod):
+        message = f"The node {node} pulls the image of the pod {name}, unless it has it, and starts the container."
+        return Phase("Starting", StatusCause(Reason.PULLING_IMAGE, message))
     if node:
         return Phase("Starting", StatusCause(Reason.STARTING, f"The pod {name} starts on node {node}."))
     message = f"The pod {name} waits for the scheduler."
@@ -212,7 +215,7 @@ def _phase_of_live_pod(desired: PhaseInputs, before: Status, pod: Mapping[str, A
 
 def _phase_of_trainer(name: str, node: str | None, progress: Progress | None) -> Phase:
     stage = progress.stage if progress else "Loading"
-    state: State = "Storing" if stage in {"Storing", "Done"} else "Running"
+    state: State = _TRAINER_STATE_BY_STAGE[stage]
     message = f"The pod {name} runs on node {node}."
     # A running training continues during an outage: only its checkpoints wait.
     if progress is not None and progress.waiting is not None and stage != "Training":
@@ -220,10 +223,30 @@ def _phase_of_trainer(name: str, node: str | None, progress: Progress | None) ->
         waits = f"The pod {name} waits for its storage, and continues once it answers. {why}"
         return Phase("Storing" if state == "Storing" else "Waiting", StatusCause(Reason.STORAGE_UNAVAILABLE, waits))
     last_epoch = progress.finish_after_epoch if progress else None
-    if progress is not None and last_epoch is not None and last_epoch < progress.epochs and state == "Running":
+    if progress is not None and last_epoch is not None and last_epoch < progress.epochs and state != "Storing":
         ends = f"The training ends after epoch {last_epoch} of {progress.epochs}, because of spec.finish."
         return Phase(state, StatusCause(Reason.FINISHING, f"{message} {ends}"))
+    if state == "Starting":
+        # Without a report, the trainer has not passed its import. An older trainer reports no step, and only once it
+        # loads the data.
+        reason = Reason(progress.start_stage or Reason.LOADING_DATA) if progress else Reason.IMPORTING_KERAS
+        return Phase(state, StatusCause(reason, f"{message} {_START_MESSAGES[reason]}"))
     return Phase(state, StatusCause(Reason(state), message))
+
+
+_TRAINER_STATE_BY_STAGE: Mapping[Stage, State] = {
+    "Loading": "Starting",
+    "Training": "Running",
+    "Storing": "Storing",
+    "Done": "Storing",
+}
+_START_MESSAGES: Mapping[Reason, str] = {
+    Reason.IMPORTING_KERAS: "It imports Keras, and has not reported yet.",
+    Reason.BUILDING_NETWORK: "It builds the network.",
+    Reason.RESTORING_CHECKPOINT: "It looks for a checkpoint, and restores it.",
+    Reason.LOADING_DATA: "It loads the data.",
+    Reason.COMPUTING_FIRST_STEP: "It compiles the network, and computes the first step.",
+}
 
 
 def _termination_cause(pod: Mapping[str, Any], observed: Observed, *, suspend: bool) -> StatusCause | None:

@@ -12,43 +12,82 @@ from epochal_operator.trainingjob.job.observed import (
     Observed,
     seconds_without_pod,
 )
-from epochal_operator.trainingjob.pod.state import lost_at, stalled_at, stuck_at
-from epochal_operator.trainingjob.reasons import Reason, effect
+from epochal_operator.trainingjob.pod.state import ended_at, lost_at, running_since, stalled_at, stuck_at
+from epochal_operator.trainingjob.reasons import TRAINER_STARTS, Reason, effect
 from epochal_operator.trainingjob.status.predicates import is_finished
 
 START_DELAY_SECONDS = 5.0
 """Seconds after each step of a start in which the status is not written only because the pod is about to run."""
 
+END_DELAY_SECONDS = 5.0
+"""Seconds after each step of an end in which the status is not written only because the Job is about to end."""
+
 
 def start_delay(before: Status, after: Status, observed: Observed) -> float | None:
     """Return the seconds for which the status write of a starting TrainingJob is delayed, or None to write it now.
 
-    Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Without
-    the delay there would be two or three statuses, each of which costs the API server more than the creation of the
-    TrainingJob.
+    Most pods run soon after each step: the creation of the Job, the creation of the pod, and its scheduling. Most
+    trainers compute their first step soon after their start. Without the delay there would be two or three more
+    statuses for each, each of which costs the API server more than the creation of the TrainingJob.
     """
     previous, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
-    if ready is None or any(condition and condition.reason not in _STARTING_REASONS for condition in (previous, ready)):
+    if ready is None:
+        return None
+    is_next_step = previous is not None and before.attempt == after.attempt and previous.reason in TRAINER_STARTS
+    reasons = TRAINER_STARTS if is_next_step else _STARTING_REASONS
+    if any(condition and condition.reason not in reasons for condition in (previous, ready)):
         return None
     times = [datetime.fromisoformat(time) for time in _start_times(observed) if time]
     if before.observed_generation not in {None, after.observed_generation} or not times:
         return None
-    delay = START_DELAY_SECONDS - (observed.now - max(times)).total_seconds()
-    # Times that lie more than START_DELAY_SECONDS ahead come from a node or API server whose clock differs.
-    return delay if 0 < delay < 2 * START_DELAY_SECONDS else None
+    return _remaining(START_DELAY_SECONDS, max(times), observed.now)
 
 
-_STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING})
+_STARTING_REASONS = frozenset({Reason.QUEUED, Reason.STARTING, Reason.PULLING_IMAGE})
 """Ready reasons of a Job whose pod is probably about to run."""
 
 
 def _start_times(observed: Observed) -> Iterator[str | None]:
-    """Yield the creation times of the Job and its pods, and the scheduling times of the pods (RFC 3339)."""
+    """Yield the times when the Job and its pods were created, and its pods were scheduled and ran (RFC 3339)."""
     if observed.child is not None:
         yield observed.child["metadata"].get("creationTimestamp")
     for pod in observed.pods:
         yield pod["metadata"].get("creationTimestamp")
         yield (condition_of(pod, "PodScheduled") or {}).get("lastTransitionTime")
+        yield running_since(pod)
+
+
+def end_delay(before: Status, after: Status, observed: Observed) -> float | None:
+    """Return the seconds for which the status write of an ending TrainingJob is delayed, or None to write it now.
+
+    Most pods end soon after the last report of their trainer, and most Jobs soon after their last pod. Without the
+    delay there would be one or two more statuses, and `kubectl get --watch` would print a line for each.
+    """
+    previous, ready = get_condition(before.conditions, "Ready"), get_condition(after.conditions, "Ready")
+    if ready is None or ready.reason not in _ENDING_REASONS or previous is None or not effect(previous.reason).pod_runs:
+        return None
+    since = _end_time(before, observed)
+    if since is None or before.start_time is None or before.observed_generation != after.observed_generation:
+        return None
+    return _remaining(END_DELAY_SECONDS, datetime.fromisoformat(since), observed.now)
+
+
+_ENDING_REASONS = frozenset({Reason.STORING, Reason.FAILING})
+"""Ready reasons of a Job that is probably about to end."""
+
+
+def _end_time(before: Status, observed: Observed) -> str | None:
+    """Return when the last pod ended, or when its trainer reported that it is done (RFC 3339); None before."""
+    ended = ended_at(observed.pods[-1]) if observed.pods else None
+    progress = before.progress
+    return ended or (progress.last_report_time if progress and progress.stage == "Done" else None)
+
+
+def _remaining(delay: float, since: datetime, now: datetime) -> float | None:
+    """Return the seconds until a delay ends, or None if it has ended."""
+    remaining = delay - (now - since).total_seconds()
+    # A time that lies further ahead than the delay comes from a clock that differs, of a node or of the API server.
+    return remaining if 0 < remaining < 2 * delay else None
 
 
 def requeue_seconds(observed: Observed, status: Status) -> float | None:

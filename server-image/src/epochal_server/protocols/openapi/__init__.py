@@ -10,7 +10,8 @@ from typing import Any
 
 from epochal_server.model.model import Model, Tensor
 from epochal_server.protocols import watson
-from epochal_server.protocols.classes import has_classes
+from epochal_server.protocols.class_names import CLASS_NAMES, has_names
+from epochal_server.protocols.classes import has_classes, value_name
 from epochal_server.protocols.photographs import TOP_CLASSES
 from epochal_server.protocols.preprocess import MAX_TOGETHER
 from epochal_server.protocols.protocol import SERVER
@@ -76,12 +77,12 @@ def _operation(operation: dict[str, Any], template: dict[str, Any], common: dict
 
 
 def _fill_in(part: Any, values: dict[str, Any], model: Model) -> Any:
-    """Return a part of a template with the model's name, version and values. Fields with the value None are removed."""
+    """Return a part of a template with the model's name, version and values. Values that are None are removed."""
     if isinstance(part, dict):
         fields = {name: _fill_in(value, values, model) for name, value in part.items()}
         return {name: value for name, value in fields.items() if value is not None}
     if isinstance(part, list):
-        return [_fill_in(value, values, model) for value in part]
+        return [value for item in part if (value := _fill_in(item, values, model)) is not None]
     if not isinstance(part, str):
         return part
     if part.startswith("$"):
@@ -115,6 +116,15 @@ def _values(model: Model) -> dict[str, Any]:
     by_input = [by_sample] if single else {tensor.name: [_example(tensor)] for tensor in inputs}
     return {
         "output_names": list(model.outputs),
+        "class_names": _list({"type": ["string", "null"]}) if has_names(model) else None,
+        "class_names_option": {
+            "name": CLASS_NAMES,
+            "in": "query",
+            "schema": {"type": "boolean", "default": False},
+            "description": "Add the name of each sample's most probable class.",
+        }
+        if has_names(model)
+        else None,
         "input_rows": _rows(inputs),
         "input_columns": _columns(inputs),
         "output_rows": _rows(outputs),
@@ -134,11 +144,16 @@ def _values(model: Model) -> dict[str, Any]:
         else "`fields` names the inputs. Or each input has an entry, with its name as `id`.",
         "watson_values": _samples(inputs[0]) if single else _list(_list({})),
         "watson_table": _object(
-            {"fields": {"const": watson.fields(model)}, "values": _list(_list({}))}, "fields", "values"
+            {"fields": {"enum": _watson_fields(model)}, "values": _list(_list({}))}, "fields", "values"
         ),
         "watson_example": entry if small else None,
         "watson_v4_example": {"input_data": [entry]} if small else None,
     }
+
+
+def _watson_fields(model: Model) -> list[list[str]]:
+    """Return the fields of an answer, without and with the names of the classes."""
+    return [watson.fields(model, named=named) for named in (False, True) if has_names(model) or not named]
 
 
 def _photograph_values(model: Model) -> dict[str, Any]:
@@ -169,8 +184,7 @@ def _prediction(model: Model) -> dict[str, Any]:
     if not has_classes(model):
         outputs = _object({name: _sample(tensor) for name, tensor in model.outputs.items()})
         return _object({"outputs": outputs, **more}, "outputs")
-    value = "probability" if model.signature.probabilities else "score"
-    prediction = {"class": integer, "name": TEXT, value: {"type": "number"}}
+    prediction = {"class": integer, "name": TEXT, (value := value_name(model)): {"type": "number"}}
     top = {**_list(_object(prediction)), "maxItems": TOP_CLASSES}
     return _object({**prediction, "top": top, **more}, "class", "name", value, "top")
 

@@ -134,7 +134,7 @@ def test_late_change_to_an_invalid_spec_is_ignored(
     started = seen(child(startTime=at(-60)), running())
     actions = parse_and_plan(broken, started, INSTALLATION).actions
     after = applied_status(actions)
-    assert (after.state, is_spec_ignored(after)) == ("Running", ignored)
+    assert (after.state, is_spec_ignored(after)) == ("Starting", ignored)
     assert ("SpecIgnored" in [one.event.reason for one in actions if isinstance(one, EmitEvent)]) is ignored
     again = broken | {"status": after.dump()}
     assert parse_and_plan(again, started, INSTALLATION).actions == ()
@@ -185,7 +185,7 @@ def test_event_of_a_spec_change() -> None:
 def test_job_of_an_invalid_spec_that_started_without_an_operator_stays() -> None:
     started = seen(child(startTime=at(-60)), running())
     after = applied_status(refuse(training_job().metadata, Status(), "no", started).actions)
-    assert (after.state, after.start_time) == ("Running", at(-50))
+    assert (after.state, after.start_time) == ("Starting", at(-50))
 
 
 @pytest.mark.parametrize(("limit", "reasons"), [(9, ["SpecIgnored", "Started"]), (3, ["Started"])])

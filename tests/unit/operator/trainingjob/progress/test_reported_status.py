@@ -117,6 +117,13 @@ def test_monitored_metric_is_displayed(monitored: str, metrics: dict[str, float]
     assert required(reported_status(loads, NOW, status).display).metric == shown
 
 
+@pytest.mark.parametrize(("stage", "shown"), [("Loading", "LoadingData"), ("Training", None), ("Storing", None)])
+def test_a_step_of_the_start_is_shown_while_the_trainer_loads(stage: str, shown: str | None) -> None:
+    status = reported_status(report(stage=stage, start_stage="LoadingData"), NOW)
+    assert required(status.progress).start_stage == shown
+    assert report(start_stage="Dreaming").start_stage is None, "a step of another version"
+
+
 def test_best_epoch_contains_the_mode() -> None:
     best = {"epoch": 2, "metric": "val_loss", "mode": "Max", "value": 0.75}
     assert reported_status(report(best=best), NOW).dump()["best"] == best | {"value": "0.75"}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from epochal_api.trainingjob.status import ReportedStatus, Status
+from epochal_operator.runtime.conditions import get_condition
 from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.events import events, plain_http_events
@@ -134,6 +135,20 @@ def test_events_of_transitions(before: Any, after: Any, expected: list[tuple[str
     now = derive_status(training_job(was, suspend=job.spec.suspend, backoffLimit=job.spec.backoff_limit), observed)
     found = list(events(METADATA, was, now, observed, ReportedStatus()))
     assert [(one.type, one.reason) for one in found] == expected
+
+
+def test_a_trainer_starts_once() -> None:
+    was = derive_status(*STARTING)
+    found, reasons = [], []
+    for changes in ({"attempt": 0}, {"start_stage": "LoadingData"}, {"start_stage": "ComputingFirstStep"}, {}):
+        reported = reported_status(report(stage="Loading" if changes else "Training", **changes), NOW)
+        fields = dict(was) if changes.get("attempt") == 0 else dict(was) | dict(reported)
+        now = derive_status(training_job(Status(**fields)), RUNNING[1])
+        found += [one.note for one in events(METADATA, was, now, RUNNING[1], reported)]
+        reasons.append(get_condition(now.conditions, "Ready").reason)  # type: ignore[union-attr]
+        was = now
+    assert reasons == ["ImportingKeras", "LoadingData", "ComputingFirstStep", "Running"]
+    assert found == ["The pod a runs on node node-1."]
 
 
 RESUMED_JOB = child(startTime=at(-9))

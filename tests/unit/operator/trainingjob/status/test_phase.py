@@ -1,9 +1,10 @@
 """The state and conditions of a TrainingJob, derived from its children."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from epochal_api.trainingjob.spec import TrainingJob
+from epochal_api.trainingjob.status import StartStage
 from epochal_operator.runtime.conditions import is_true
 from epochal_operator.trainingjob.job.observed import Observed
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
@@ -55,6 +56,7 @@ OUT_OF_TIME = child(training_job(activeDeadlineSeconds=60), conditions=[true("Fa
 OUTAGE = {"reason": "EndpointUnreachable", "message": "no\x1banswer", "since": at(-60)}
 LOADS = having_reported(stage="Loading", waiting=OUTAGE)
 NOT_COUNTED = having_reported(attempt=0, stage="Loading", waiting=OUTAGE)
+STARTS_AND_FINISHES = having_reported(stage="Loading", finishAfterEpoch=4)
 STORES = having_reported(stage="Storing", waiting=OUTAGE)
 NO_SECRET = waits("CreateContainerConfigError", 'secret "minio" not found')
 
@@ -62,6 +64,12 @@ NO_SECRET = waits("CreateContainerConfigError", 'secret "minio" not found')
 def ended(code: int = 0) -> dict[str, Any]:
     """Returns a running pod with a terminated container."""
     return pod(phase="Running", terminated={"exitCode": code, "startedAt": at(-50), "finishedAt": at(-1)})
+
+
+def pulling() -> dict[str, Any]:
+    """Returns a pod on a node that has prepared its volumes and its network."""
+    one = pod()
+    return {**one, "status": {**one["status"], "conditions": [true("PodReadyToStartContainers")]}}
 
 
 def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +108,14 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (training_job(), seen(child(), waits("ErrImagePull")), "Starting", set(), "ImagePullBackOff"),
         (training_job(), seen(child(), waits("InvalidImageName")), "Starting", {"Stalled"}, "InvalidImageName"),
         (training_job(), seen(child(), deleting(waits("InvalidImageName"), 60)), "Starting", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), running()), "Running", {"Ready"}, "Running"),
+        (training_job(), seen(child(), pulling()), "Starting", {"Ready"}, "PullingImage"),
+        (training_job(), seen(child(), running()), "Starting", {"Ready"}, "ImportingKeras"),
+        (having_reported(stage="Loading"), seen(child(), running()), "Starting", {"Ready"}, "LoadingData"),
+        *(
+            (having_reported(stage="Loading", startStage=stage), seen(child(), running()), "Starting", {"Ready"}, stage)
+            for stage in get_args(StartStage)
+        ),
+        (STARTS_AND_FINISHES, seen(child(), running()), "Starting", {"Ready"}, "Finishing"),
         (having_reported(), seen(child(), running()), "Running", {"Ready"}, "Running"),
         (having_reported(stage="Storing"), seen(child(), running()), "Storing", {"Ready"}, "Storing"),
         (LOADS, seen(child(), running()), "Waiting", set(), "StorageUnavailable"),
@@ -149,29 +164,29 @@ def without_its_node(one: dict[str, Any]) -> dict[str, Any]:
         (SUSPENDED, seen(), "Suspended", {"Suspended"}, "Creating"),
         (SUSPENDED, seen(child(SUSPENDED)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (SUSPENDED, seen(child(SUSPENDED), failed(code=143)), "Suspended", {"Ready", "Suspended"}, "Suspended"),
-        (SUSPENDED, seen(child(SUSPENDED), running()), "Running", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), deleting(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), running()), "Starting", {"Ready"}, "Suspending"),
+        (SUSPENDED, seen(child(SUSPENDED), deleting(running(), 60)), "Starting", {"Ready"}, "Suspending"),
         (SUSPENDED, seen(child(SUSPENDED), deleting(pod(), 60)), "Starting", {"Ready"}, "Suspending"),
-        (SUSPENDED, seen(child(SUSPENDED), deleting(running(), -60)), "Running", set(), "NodeLost"),
-        (training_job(), seen(child(), deleting(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (SUSPENDED, seen(child(SUSPENDED), deleting(running(), -60)), "Starting", set(), "NodeLost"),
+        (training_job(), seen(child(), deleting(running(), 60)), "Starting", {"Ready"}, "Stopping"),
         (training_job(), seen(child(), deleting(pod(), 60)), "Starting", {"Ready"}, "Stopping"),
-        (training_job(), seen(child(), deleting(running(), -60)), "Running", set(), "NodeLost"),
+        (training_job(), seen(child(), deleting(running(), -60)), "Starting", set(), "NodeLost"),
         (training_job(), seen(child(), failed(code=143)), "Starting", {"Ready"}, "Restarting"),
         (training_job(), seen(child(), without_its_node(running())), "Starting", {"Ready"}, "Restarting"),
-        (training_job(), seen(OUT_OF_TIME, deleting(running(), 60)), "Running", set(), "Failing"),
+        (training_job(), seen(OUT_OF_TIME, deleting(running(), 60)), "Starting", set(), "Failing"),
         (training_job(), seen(OUT_OF_TIME, deleting(failed(code=143))), "Running", set(), "Failing"),
         (training_job(), seen(orphans=(running(),)), "Queued", set(), "Creating"),
         (training_job(), seen(child(), disrupted(deleting(failed(code=143)))), "Starting", {"Ready"}, "Restarting"),
         (QUEUED, seen(child(QUEUED)), "Queued", {"Ready"}, "WaitingForAdmission"),
-        (QUEUED, seen(child(QUEUED), deleting(running(), 60)), "Running", {"Ready"}, "Stopping"),
+        (QUEUED, seen(child(QUEUED), deleting(running(), 60)), "Starting", {"Ready"}, "Stopping"),
         (QUEUED, seen(child(QUEUED), failed(code=143)), "Queued", {"Ready"}, "WaitingForAdmission"),
         (OUT_OF_QUEUE, seen(), "Suspended", {"Ready", "Suspended"}, "Suspended"),
         (OUT_OF_QUEUE, seen(orphans=(running(),)), "Suspended", {"Suspended"}, "Creating"),
-        (OUT_OF_QUEUE, seen(deleting(child(QUEUED)), deleting(running(), 60)), "Running", {"Ready"}, "Suspending"),
+        (OUT_OF_QUEUE, seen(deleting(child(QUEUED)), deleting(running(), 60)), "Starting", {"Ready"}, "Suspending"),
         (OUT_OF_QUEUE, seen(deleting(child(QUEUED))), "Suspended", {"Suspended"}, "Creating"),
         (training_job(), seen(child(SUSPENDED), blocked=CONFLICT), "Queued", {"Stalled"}, "FieldConflict"),
-        (training_job(), seen(child(), running(), blocked=CONFLICT), "Running", set(), "FieldConflict"),
-        (SUSPENDED, seen(child(), running(), blocked=REFUSED), "Running", set(), "JobRejected"),
+        (training_job(), seen(child(), running(), blocked=CONFLICT), "Starting", set(), "FieldConflict"),
+        (SUSPENDED, seen(child(), running(), blocked=REFUSED), "Starting", set(), "JobRejected"),
         (SUSPENDED, seen(child(), blocked=REFUSED), "Queued", {"Stalled"}, "JobRejected"),
         (SUSPENDED, seen(child(SUSPENDED), blocked=REFUSED), "Suspended", {"Suspended"}, "JobRejected"),
         (
@@ -198,12 +213,12 @@ def test_state_and_conditions(
 def test_stage_of_an_earlier_trainer_is_ignored() -> None:
     job = having_reported(stage="Storing")
     later = pod(phase="Running", running={"startedAt": at(60)})
-    assert derive_status(job, seen(child(), later)).state == "Running"
+    assert derive_status(job, seen(child(), later)).state == "Starting"
 
 
 def test_waiting_of_an_earlier_trainer_is_ignored() -> None:
     later = pod(phase="Running", running={"startedAt": at(60)})
-    assert derive_status(LOADS, seen(child(), later)).state == "Running"
+    assert derive_status(LOADS, seen(child(), later)).state == "Starting"
 
 
 @pytest.mark.parametrize("word", ["Queued", "Running", "Completed"])
@@ -212,7 +227,10 @@ def test_failed_job_is_not_ready_for_any_reason(word: str) -> None:
     assert {kind for kind in KINDS if is_true(result.conditions, kind)} == {"Stalled", "Failed", "Finished"}
 
 
-@pytest.mark.parametrize(("before", "state"), [("Storing", "Storing"), ("Waiting", "Waiting"), ("Queued", "Running")])
+@pytest.mark.parametrize(
+    ("before", "state"),
+    [("Storing", "Storing"), ("Waiting", "Waiting"), ("Starting", "Starting"), ("Queued", "Running")],
+)
 def test_failing_job_keeps_its_state(before: str, state: str) -> None:
     result = derive_status(training_job({"state": before}), seen(child(), failed(code=64)))
     assert (result.state, condition(result).reason) == (state, "Failing")

@@ -4,8 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from epochal_api.trainingjob.status import Status
 from epochal_operator.runtime.actions import ApplyStatus, CreateChild, DeleteSelf
 from epochal_operator.trainingjob.plan import Action, Plan, make_plan
+from epochal_operator.trainingjob.progress.reported_status import reported_status
 from epochal_operator.trainingjob.reasons import Reason, StatusCause
 from epochal_operator.trainingjob.status.requeue import START_DELAY_SECONDS
 from epochal_operator.trainingjob.status.status import derive_status
@@ -20,6 +22,7 @@ from tests.unit.operator.objects import (
     deleting,
     failed,
     pod,
+    report,
     running,
     seen,
     succeeded,
@@ -162,6 +165,29 @@ def test_first_status_is_delayed_while_the_pod_starts(age: float, written: bool,
 def test_other_first_status_is_written_at_once(observed: Any) -> None:
     found = make_plan(training_job(), observed, INSTALLATION)
     assert ApplyStatus in [type(one) for one in found.actions]
+
+
+@pytest.mark.parametrize(
+    ("ran", "stage", "attempt", "written"),
+    [
+        (2, "LoadingData", 1, False),
+        (6, "LoadingData", 1, True),
+        (2, None, 1, True),  # it trains
+        (2, "LoadingData", 2, True),  # of another pod
+    ],
+)
+def test_steps_of_a_trainers_first_seconds_are_not_written(
+    ran: float, stage: str | None, attempt: int, *, written: bool
+) -> None:
+    trainer = pod(phase="Running", running={"startedAt": at(-ran)})
+    before = derive_status(training_job(), seen(made(60), trainer))
+    reported = reported_status(
+        report(stage="Loading" if stage else "Training", start_stage=stage, attempt=attempt), NOW
+    )
+    job = training_job(Status(**dict(before) | dict(reported)))
+    found = make_plan(job, seen(made(60), trainer), INSTALLATION)
+    assert (ApplyStatus in [type(action) for action in found.actions]) is written
+    assert written or found.requeue_after == START_DELAY_SECONDS - ran
 
 
 def test_resume_is_written_at_once() -> None:

@@ -135,8 +135,8 @@ def test_changed_byte_never_changes_the_arrays(read: Read, data: st.DataObject) 
 @pytest.mark.parametrize(
     ("array", "what"),
     [
-        (np.array([1, "a"], dtype=object), "Python objects: .*class indices with names, y = numpy.unique"),
-        (np.array(["a", "b"]), r"elements of type <U1: .*with names, y = numpy.unique\(y, return_inverse=True\)$"),
+        (np.array([1, "a"], dtype=object), r"Python objects: .* x = pandas.get_dummies\(table\).to_numpy\(\"f4\"\)$"),
+        (np.array(["a", "b"]), r"elements of type <U1: .* x = pandas.get_dummies\(table\).to_numpy\(\"f4\"\)$"),
         (np.array([1j]), "elements of type complex128: it must hold booleans, integers or floats of at most 64 bits$"),
         (np.array(["2026-01-01"], dtype="M8[D]"), "elements of type datetime64"),
         (np.zeros(2, dtype=[("a", "f4"), ("b", "i4")]), "elements of type"),
@@ -146,6 +146,15 @@ def test_changed_byte_never_changes_the_arrays(read: Read, data: st.DataObject) 
 def test_unsupported_types(read: Read, array: Array, what: str) -> None:
     with expect_failure("UnsupportedType", rf"file\[x\] holds {what}"):
         read(encode(x=array, y=Y))
+
+
+@pytest.mark.parametrize("array", [np.array([1, "a"], dtype=object), np.array(["a", "b"])])
+def test_each_array_of_text_has_its_own_advice(read: Read, array: Array) -> None:
+    advice = r"Convert class names to class indices with names, y = numpy.unique\(y, return_inverse=True\)$"
+    with expect_failure("UnsupportedType", rf"file\[y\] holds .* at most 64 bits. {advice}"):
+        read(encode(x=X, y=array))
+    with expect_failure("UnsupportedType", r"file\[sample_weight\] holds .* at most 64 bits$"):
+        read(encode(x=X, y=Y, sample_weight=array))
 
 
 @pytest.mark.parametrize(
@@ -275,10 +284,17 @@ def test_first_array_of_class_names(read: Read) -> None:
     assert read(encode(x=X, y=Y)).class_names is None
 
 
+def test_names_of_columns(read: Read) -> None:
+    found = read(encode(x=X, y=Y, feature_names=[*"abcd"], target_names=[*NAMES]))
+    assert found.feature_names == ("file[feature_names]", ("a", "b", "c", "d"), "")
+    assert found.class_names.names == NAMES
+    assert read(encode(x=X, y=Y)).feature_names is None
+
+
 @pytest.mark.parametrize(
     ("array", "fault"),
     [
-        (np.array(NAMES, object), r"Python objects, .*: save them as text, class_names.astype\(str\)"),
+        (np.array(NAMES, object), r"Python objects, .*: save them as text, with .astype\(str\)"),
         (np.array([0.5]), "elements of type float64: names must be text"),
         (np.array([["a", "b"]]), "an array of 2 axes: .* one axis"),
         (np.array("a"), "an array of 0 axes: .* one axis"),
@@ -301,7 +317,7 @@ ALL = "x_train y_train x_test y_test"
     [
         ("x y", ["train", "test"], []),
         ("x y sample_weight", ["train"], []),
-        ("x y class_names target_names", ["train"], []),
+        ("x y class_names target_names feature_names", ["train"], []),
         (ALL, ["train", "test"], []),
         (ALL + " sample_weight_train", ["train", "test"], ["validation"]),
         (ALL, ["test"], ["train"]),

@@ -371,7 +371,7 @@ def test_invalid_class_names_do_not_fail(read: Read, odd: Any) -> None:
     assert " at [0]: a name must be 1 to 128 characters" in found.class_names.error
 
 
-def test_advice_for_labels_as_text(read: Read) -> None:
-    advice = r"file holds strings: .* class indices with names, y = numpy.unique\(y, return_inverse=True\)$"
+def test_advice_for_features_or_labels_as_text(read: Read) -> None:
+    advice = r"file holds strings: .* pandas.get_dummies.* with names, y = numpy.unique\(y, return_inverse=True\)$"
     with pytest.raises(Failure, match=advice):
         read(pickle.dumps((X, np.array(["cat", "dog"]))))

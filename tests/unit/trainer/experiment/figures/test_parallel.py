@@ -17,10 +17,14 @@ from tests.unit.trainer.experiment.reports import OPTIMIZER, RATE, UNITS
         (Numbers(0, 10), "Adam", None),
         (Numbers(0, 10), None, None),
         (Numbers(0.001, 0.1, log=True), "0", None),
+        (Numbers(0, 10, optional=True), None, 0),
+        (Numbers(0, 10, optional=True), "0", 0.14),
+        (Numbers(0, 10, optional=True), "10", 1),
+        (Numbers(3, 3, optional=True), "3", 0.57),
     ],
 )
 def test_heights_of_numbers(numbers: Numbers, text: str | None, expected: float | None) -> None:
-    found = numbers.height_of(text, trial=1)
+    found = numbers.height_of(text)
     assert found == (None if expected is None else pytest.approx(expected))
 
 
@@ -30,6 +34,7 @@ def test_heights_of_numbers(numbers: Numbers, text: str | None, expected: float 
         (Numbers(0.0001, 0.1, log=True), ["0.0001", "0.001", "0.01", "0.1"]),
         (Numbers(16, 64), ["20", "30", "40", "50", "60"]),
         (Numbers(3, 3), ["3"]),
+        (Numbers(0.5, 0.99, optional=True), ["not used", "0.5", "0.6", "0.7", "0.8", "0.9"]),
     ],
 )
 def test_tick_labels(numbers: Numbers, labels: list[str]) -> None:
@@ -44,17 +49,30 @@ def test_number_of_ticks(high: float) -> None:
     assert 2 <= len(Numbers(0.001, high).ticks()) <= 8
 
 
-def test_trials_with_the_same_name_have_different_heights() -> None:
-    names = Names(("Adam", "SGD"))
-    adam = {names.height_of("Adam", trial) for trial in range(100)}
-    assert len(adam) == 100
-    assert all(height is not None and 0 < height < 0.5 for height in adam)
-    assert names.height_of("SGD", 1) != names.height_of("Adam", 1)
-    assert names.height_of("RMSprop", 1) is None
+@pytest.mark.parametrize(
+    ("names", "ticks"),
+    [
+        (Names(("Adam", "SGD")), [(0.25, "Adam"), (0.75, "SGD")]),
+        (Names(("true", "false"), optional=True), [(1 / 6, "not used"), (1 / 2, "true"), (5 / 6, "false")]),
+    ],
+)
+def test_names_are_at_their_ticks(names: Names, ticks: list[tuple[float, str]]) -> None:
+    for (found, name), (height, label) in zip(names.ticks(), ticks, strict=True):
+        assert found == pytest.approx(height)
+        assert name == label
+        assert names.height_of(None if label == "not used" else label) == pytest.approx(height)
+    assert names.height_of("RMSprop") is None
+    assert (names.height_of(None) is None) == (not names.optional)
 
 
 def test_number_of_name_ticks() -> None:
     assert len(Names(tuple(map(str, range(100)))).ticks()) <= 16
+
+
+@pytest.mark.parametrize("axis", [UNITS, RATE, OPTIMIZER])
+def test_a_parameter_that_some_trials_lack_has_a_tick_for_them(axis: ReportedParameter) -> None:
+    assert scale(axis, ["0.1"], optional=True).optional
+    assert scale(axis, ["0.1"], optional=True).ticks()[0][1] == "not used"
 
 
 @pytest.mark.parametrize(

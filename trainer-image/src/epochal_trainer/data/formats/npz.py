@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +17,7 @@ from epochal_trainer.data.duplicates import check_distinct_sources
 from epochal_trainer.data.formats.npz_names import (
     CLASS_NAME_ARRAYS,
     COMMON_ARRAYS,
+    FEATURE_NAME_ARRAYS,
     ROLE_ARRAYS,
     ArrayNames,
     Role,
@@ -24,7 +26,7 @@ from epochal_trainer.data.formats.npz_names import (
 )
 from epochal_trainer.data.memory import MemoryBudget
 from epochal_trainer.data.samples import Array, ClassNames, Samples
-from epochal_trainer.data.source import MAX_DEFLATE_RATIO, DataFile, check_dtype
+from epochal_trainer.data.source import MAX_DEFLATE_RATIO, Content, DataFile, check_dtype
 from epochal_trainer.lib import npy
 from epochal_trainer.lib.failures import bad_data, is_machine_error
 
@@ -52,7 +54,7 @@ def is_npz(head: bytes) -> bool:
 def read(
     file: DataFile, roles: Sequence[Role], memory: MemoryBudget, other_roles: Collection[Role] = ()
 ) -> dict[Role, Samples]:
-    """Return data sets from an npz file, with weights and class names if there are any, in this machine's byte order.
+    """Return data sets from an npz file, with weights and names if there are any, in this machine's byte order.
 
     `roles` select x_train, x_val or x_test if these exist. `other_roles` are the data sets that other objects hold:
     arrays for them in this file are ignored.
@@ -105,7 +107,7 @@ def check_unread_arrays(
         Failure: UnreadArrays, with the names of unread and read arrays, and advice.
     """
     read, present = {name for arrays in chosen.values() for name in arrays}, set(names)
-    unread = present - read - {*CLASS_NAME_ARRAYS}
+    unread = present - read - {*CLASS_NAME_ARRAYS, *FEATURE_NAME_ARRAYS}
     if ignored := unread & {name for role in other_roles for name in ROLE_ARRAYS[role]}:
         log.info("%s: ignored %s, since spec.data has other objects for these sets.", file_name, _format_names(ignored))
         unread -= ignored
@@ -164,20 +166,23 @@ class _Reader:
         chosen = {role: choose_arrays(self._members, role, self._file.name) for role in roles}
         check_unread_arrays(self._members, chosen, self._file.name, other_roles)
         check_distinct_sources({role: self._source(names.features) for role, names in chosen.items()})
-        class_names = self._read_class_names()
-        return {role: self._read_samples(names, class_names) for role, names in chosen.items()}
+        classes, columns = self._read_names(CLASS_NAME_ARRAYS), self._read_names(FEATURE_NAME_ARRAYS)
+        return {
+            role: replace(self._read_samples(names), class_names=classes, feature_names=columns)
+            for role, names in chosen.items()
+        }
 
-    def _read_samples(self, names: ArrayNames, class_names: ClassNames | None) -> Samples:
-        x, y = (self._read_numbers(name) for name in (names.features, names.labels))
+    def _read_samples(self, names: ArrayNames) -> Samples:
+        x, y = self._read_numbers(names.features, "features"), self._read_numbers(names.labels, "labels")
         sources = self._source(names.features), self._source(names.labels)
         if names.weights not in self._members:
-            return Samples(x, y, *sources, class_names=class_names)
-        weights = self._read_numbers(names.weights)
-        return Samples(x, y, *sources, weights, self._source(names.weights), class_names)
+            return Samples(x, y, *sources)
+        weights = self._read_numbers(names.weights, "weights")
+        return Samples(x, y, *sources, weights, self._source(names.weights))
 
-    def _read_class_names(self) -> ClassNames | None:
-        """Return the class names or their error; None if there are none."""
-        name = next((name for name in CLASS_NAME_ARRAYS if name in self._members), None)
+    def _read_names(self, arrays: Sequence[str]) -> ClassNames | None:
+        """Return the names in the first of these arrays that exists, or their error; None if none exists."""
+        name = next((name for name in arrays if name in self._members), None)
         if name is None:
             return None
         try:
@@ -185,8 +190,8 @@ class _Reader:
         except InvalidClassNames as error:
             return ClassNames(self._source(name), error=str(error))
 
-    def _read_numbers(self, name: str) -> Array:
-        return self._read_array(name, lambda dtype, _: check_dtype(dtype, self._source(name)))
+    def _read_numbers(self, name: str, content: Content) -> Array:
+        return self._read_array(name, lambda dtype, _: check_dtype(dtype, self._source(name), content))
 
     def _read_array(self, name: str, check: Callable[[np.dtype[Any], int], None]) -> Array:
         member, source = self._members[name], self._source(name)

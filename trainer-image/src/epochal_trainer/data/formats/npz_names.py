@@ -23,6 +23,8 @@ ROLE_ARRAYS: dict[Role, ArrayNames] = {
 COMMON_ARRAYS = (ArrayNames("x", "y", "sample_weight"), ArrayNames("features", "labels", "sample_weight"))
 CLASS_NAME_ARRAYS = ("class_names", "classes", "label_names", "target_names")
 """Possible names of the array of class names, including those of Keras, CIFAR and scikit-learn."""
+FEATURE_NAME_ARRAYS = ("feature_names",)
+"""Possible names of the array of the names of a table's columns, as in scikit-learn."""
 _ARRAY_SYNONYMS: Mapping[str, Sequence[str]] = {
     "sample_weight": ("sample_weights", "sample_weight", "weights"),
     "x": ("features", "images", "inputs", "data", "x"),

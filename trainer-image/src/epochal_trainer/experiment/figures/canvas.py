@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from epochal_trainer.lib.text import escape as escape  # noqa: PLC0414 - the figures import it from here
+
 HEIGHT = 5.4
 WIDTH = 9.6
 _DPI = 120
@@ -18,7 +20,6 @@ ORANGE = "#d9601a"
 RED = "#c23b3b"
 GREEN = "#3a9a5b"
 GREY = "0.6"
-_LONGEST = 28
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def canvas(
     axes: Axes = figure.subplots()
     axes.set_title(f"{escape(f'{report.namespace}/{report.name}', 80)}: {title}", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
     yield figure, axes
     figure.savefig(path, dpi=_DPI)
 
@@ -58,10 +60,3 @@ def show_message(axes: Axes, text: str) -> None:
 def legend(figure: Figure) -> None:
     """Put the legend below the axes, so that it covers no data."""
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-
-
-def escape(text: str, longest: int = _LONGEST) -> str:
-    """Return a text that matplotlib draws literally, with escaped dollar signs, and shortened in its middle."""
-    if len(text) > longest:
-        text = f"{text[: longest // 2]}…{text[len(text) - (longest - longest // 2 - 1) :]}"
-    return text.replace("$", r"\$")

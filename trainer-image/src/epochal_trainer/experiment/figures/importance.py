@@ -9,18 +9,32 @@ from epochal_trainer.experiment.values import number
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draw a bar for each parameter, with the most important parameter on top."""
+    """Draw a bar for each parameter, with the most important parameter on top.
+
+    A parameter without a known importance has the reason in place of its bar.
+    """
     known = {name: share for name, text in report.importance.items() if (share := number(text)) is not None}
-    height = 2.0 + 0.4 * max(len(known), 4)
+    unknown = [axis.name for axis in report.axes if axis.name not in known]
+    height = 2.0 + 0.4 * max(len(known) + len(unknown), 4)
     with canvas(report, f"importance of parameters for {escape(report.metric)}", path, height=height) as (_, axes):
         if not known:
             show_message(axes, "no parameter importance has been computed yet")
             return
-        names = sorted(known, key=lambda name: (known[name], name))
-        rows = range(len(names))
-        axes.barh(rows, [known[name] for name in names], color=BLUE, height=0.6)
-        for row, name in zip(rows, names, strict=True):
-            axes.text(known[name], row, f" {known[name]:.2f}", va="center", fontsize=9)
-        axes.set_yticks(rows, [escape(name) for name in names])
+        names = [*reversed(unknown), *sorted(known, key=lambda name: (known[name], name))]
+        axes.barh(range(len(names)), [known.get(name, 0.0) for name in names], color=BLUE, height=0.6)
+        for row, name in enumerate(names):
+            if name in known:
+                axes.text(known[name], row, f" {known[name]:.2f}", va="center", fontsize=9)
+            else:
+                axes.text(0, row, f" {_reason(report, name)}", va="center", fontsize=9, color="0.4")
+        axes.set_yticks(range(len(names)), [escape(name) for name in names])
         axes.set_xlim(0, 1.15 * max(*known.values(), 1e-6))
         axes.set_xlabel("share of the differences between trials")
+
+
+def _reason(report: ExperimentReport, name: str) -> str:
+    """Return the reason that a parameter has no importance. Only parameters of all trials can be compared."""
+    used, shown = sum(name in trial.parameters for trial in report.trials), len(report.trials)
+    if used < shown:
+        return f"no importance: only {used:,} of {shown:,} trials use this parameter"
+    return "no importance has been computed for this parameter"

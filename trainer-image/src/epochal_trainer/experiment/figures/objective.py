@@ -18,7 +18,8 @@ from epochal_trainer.experiment.figures.canvas import (
     omitted_label,
     show_message,
 )
-from epochal_trainer.experiment.values import clip, number, visible_range
+from epochal_trainer.experiment.figures.outside import is_outside, label_outside, mark_outside
+from epochal_trainer.experiment.values import number, visible_range
 
 _STATES = {
     "Complete": ("trained to the end", BLUE, "o"),
@@ -44,23 +45,25 @@ def draw(report: ExperimentReport, path: Path) -> None:
         for state, (label, color, marker) in _STATES.items():
             numbers = [trial.number for trial in report.trials if trial.state == state and trial.number in values]
             if numbers:
-                heights = [clip(values[trial], limits) for trial in numbers]
-                axes.scatter(numbers, heights, s=size, color=color, marker=marker, label=f"{label}: {len(numbers)}")
+                points = [(trial, values[trial]) for trial in numbers]
+                inside = [point for point in points if not is_outside(point[1], limits)]
+                xs, ys = [trial for trial, _ in inside], [value for _, value in inside]
+                axes.scatter(xs, ys, s=size, color=color, marker=marker, label=f"{label}: {len(numbers)}")
+                mark_outside(axes, points, limits, color=color, zorder=2)
         failed = [trial.number for trial in report.trials if trial.state in {"Failed", "Diverged"}]
         if without_value := [number for number in failed if number not in values]:
             bottom, transform = [0.015] * len(without_value), axes.get_xaxis_transform()
             label = f"failed, or diverged: {len(without_value)}"
             axes.scatter(without_value, bottom, s=size, color=RED, marker="x", transform=transform, label=label)
-        if 0 in values:
-            axes.axhline(
-                clip(values[0], limits), color=GREY, linewidth=1, linestyle="--", label="trial 0, the template"
-            )
+        if 0 in values and not is_outside(values[0], limits):
+            axes.axhline(values[0], color=GREY, linewidth=1, linestyle="--", label="trial 0, the template")
         best = list(accumulate(values.values(), max if report.maximize else min))
         last = max(trial.number for trial in report.trials)
         axes.step([*values, last], [*best, best[-1]], where="post", color=ORANGE, linewidth=1.4, label="best so far")
         if report.best in values:
             label = f"best: trial {report.best}, {values[report.best]:.4g}"
             axes.scatter([report.best], [values[report.best]], s=150, color=ORANGE, marker="*", label=label, zorder=3)
+        label_outside(axes, list(values.values()), limits)
         axes.set_ylim(*limits)
         axes.set_xlabel("trial")
         axes.set_ylabel(metric)

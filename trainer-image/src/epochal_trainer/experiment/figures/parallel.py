@@ -15,6 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from epochal_trainer.experiment.figures.canvas import GREY, ORANGE, WIDTH, canvas, escape, omitted_label, show_message
+from epochal_trainer.experiment.figures.outside import ABOVE, BELOW, mark_outside, outside_labels
 from epochal_trainer.experiment.values import clip, number, visible_range
 
 _INCHES = 1.9
@@ -26,21 +27,26 @@ _TICKS = 5
 _MAX_NAMES = 16
 """Maximum number of names on a scale. Of more names, some are left out."""
 _DECADES = 2
-_GOLDEN = 0.6180339887
-"""The golden ratio. The fractional parts of its multiples are far from each other."""
+_NOT_USED = "not used"
+"""Tick for trials without the parameter, because its condition (`when`) does not hold."""
+_SYMBOLS = {BELOW: "▼", ABOVE: "▲"}
+_FLOOR = 0.14
+"""Height of the lowest number on a scale with the tick _NOT_USED, which is at 0."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A scale of numbers."""
+    """A scale of numbers. `optional` is true if some trials do not have the parameter."""
 
     low: float
     high: float
     log: bool = False
+    optional: bool = False
 
-    def height_of(self, text: str | None, trial: int) -> float | None:
+    def height_of(self, text: str | None) -> float | None:
         """Return the height of a value, or None if it is not a number on the scale."""
-        del trial
+        if text is None:
+            return 0.0 if self.optional else None
         value = number(text)
         if value is None or (self.log and value <= 0):
             return None
@@ -48,18 +54,21 @@ class Numbers:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
-        if self.low == self.high:
-            return [(0.5, f"{self.low:.4g}")]
-        return [(self._height_of(value), f"{value:.4g}") for value in self._values()]
+        not_used = [(0.0, _NOT_USED)] if self.optional else []
+        return [*not_used, *((self._height_of(value), f"{value:.4g}") for value in self._values())]
 
     def _height_of(self, value: float) -> float:
         if self.low == self.high:
-            return 0.5
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
+            share = 0.5
+        elif self.log:
+            share = math.log(value / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return _FLOOR + (1 - _FLOOR) * share if self.optional else share
 
     def _values(self) -> list[float]:
+        if self.low == self.high:
+            return [self.low]
         if not self.log:
             found = MaxNLocator(_TICKS).tick_values(self.low, self.high)
             return [float(value) for value in found if self.low <= value <= self.high]
@@ -73,41 +82,50 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Names:
-    """A scale of names."""
+    """A scale of names. `optional` is true if some trials do not have the parameter."""
 
     names: tuple[str, ...]
+    optional: bool = False
 
-    def height_of(self, text: str | None, trial: int) -> float | None:
-        """Return the height of a name, shifted for each trial, so that no line hides another."""
-        if text not in self.names:
-            return None
-        aside = (trial * _GOLDEN % 1 - 0.5) * 0.6
-        return (self.names.index(text) + 0.5 + aside) / len(self.names)
+    def height_of(self, text: str | None) -> float | None:
+        """Return the height of a name, or None if it is not on the scale."""
+        if text is None:
+            return self._height_of(-1) if self.optional else None
+        return self._height_of(self.names.index(text)) if text in self.names else None
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
         step = math.ceil(len(self.names) / _MAX_NAMES)
-        return [
-            ((index + 0.5) / len(self.names), escape(name, 18))
-            for index, name in enumerate(self.names)
-            if not index % step
+        not_used = [(self._height_of(-1), _NOT_USED)] if self.optional else []
+        names = [
+            (self._height_of(index), escape(name, 18)) for index, name in enumerate(self.names) if not index % step
         ]
+        return [*not_used, *names]
+
+    def _height_of(self, index: int) -> float:
+        return (index + 0.5 + self.optional) / (len(self.names) + self.optional)
 
 
 Scale = Numbers | Names
 
 
-def scale(axis: ReportedParameter, values: Sequence[str]) -> Scale:
-    """Return the scale of a parameter."""
+def scale(axis: ReportedParameter, values: Sequence[str], *, optional: bool = False) -> Scale:
+    """Return the scale of a parameter.
+
+    Args:
+        axis: The parameter.
+        values: Its values in the trials.
+        optional: Whether some trials do not have the parameter.
+    """
     if axis.values is not None:
-        return Names(tuple(dict.fromkeys((*axis.values, *values))))
+        return Names(tuple(dict.fromkeys((*axis.values, *values))), optional)
     numbers = [value for text in values if (value := number(text)) is not None]
     log = axis.log and all(value > 0 for value in numbers)
-    return Numbers(min(numbers, default=0.0), max(numbers, default=0.0), log)
+    return Numbers(min(numbers, default=0.0), max(numbers, default=0.0), log, optional)
 
 
 def draw(report: ExperimentReport, path: Path) -> None:
-    """Draw a line for each trial. The line has a gap at a parameter that the trial does not have."""
+    """Draw a line for each trial."""
     metric = escape(report.metric)
     width = min(_MAX_WIDTH, max(WIDTH, _INCHES * (len(report.axes) + 1)))
     values = {trial.number: value for trial in report.trials if (value := number(trial.value)) is not None}
@@ -116,7 +134,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
             show_message(axes, f"no trial has a {metric} yet" if report.axes else "no parameters are searched")
             return
         limits = visible_range(list(values.values()), maximize=report.maximize)
-        scales: list[Scale] = [*(scale(axis, _tried(report, axis.name)) for axis in report.axes), Numbers(*limits)]
+        scales: list[Scale] = [*(_scale_in(report, axis) for axis in report.axes), Numbers(*limits)]
         colors, is_few = colormaps["viridis"], len(report.trials) <= _MAX_THICK
 
         def quality(value: float) -> float:
@@ -148,26 +166,33 @@ def draw(report: ExperimentReport, path: Path) -> None:
             axes.axvline(index, color="0.3", linewidth=0.8, zorder=3)
             for height, label in upright.ticks():
                 axes.text(index - 0.02, height, label, ha="right", va="center", fontsize=8, zorder=4, bbox=backed)
+        heights = [(len(scales) - 1, (value - limits[0]) / (limits[1] - limits[0])) for value in values.values()]
+        mark_outside(axes, heights, (0.0, 1.0), color=colors(0.0), zorder=5)  # only worse values are outside
         names = [*(escape(axis.name, 18) for axis in report.axes), metric]
         axes.set_xticks(range(len(scales)), names)
         axes.set_yticks([])
         axes.set_xlim(-0.4, len(scales) - 0.9)
         axes.set_ylim(-0.03, 1.03)
         axes.spines[["left", "bottom"]].set_visible(False)
+        notes = [
+            f"{_SYMBOLS[marker]} {label}" for marker, label in outside_labels(list(values.values()), limits).items()
+        ]
         if best:
             of_best = f"trial {best[0].number}, {metric} {values[best[0].number]:.4g}"
-            axes.set_xlabel(f"orange: the best, {of_best}; the brighter, the better", fontsize=9)
+            notes = [f"orange: the best, {of_best}", "the brighter, the better", *notes]
+        axes.set_xlabel("; ".join(notes), fontsize=9)
 
 
-def _tried(report: ExperimentReport, name: str) -> list[str]:
-    """Return the values of a parameter in all trials that have it."""
-    return [trial.parameters[name] for trial in report.trials if name in trial.parameters]
+def _scale_in(report: ExperimentReport, axis: ReportedParameter) -> Scale:
+    """Return the scale of a parameter for the trials of a report."""
+    found = [trial.parameters[axis.name] for trial in report.trials if axis.name in trial.parameters]
+    return scale(axis, found, optional=len(found) < len(report.trials))
 
 
 def _heights(report: ExperimentReport, scales: list[Scale], trial: ReportedTrial) -> list[float | None]:
     """Return the height of a trial's line at each scale, from 0 to 1; None for a gap."""
     texts = [*(trial.parameters.get(axis.name) for axis in report.axes), trial.value]
-    return [scale.height_of(text, trial.number) for scale, text in zip(scales, texts, strict=True)]
+    return [scale.height_of(text) for scale, text in zip(scales, texts, strict=True)]
 
 
 def _segments(heights: list[float | None]) -> list[list[tuple[int, float]]]:

@@ -8,11 +8,14 @@ from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
 from epochal_trainer.experiment.figures.canvas import ORANGE, canvas, escape, legend, show_message
+from epochal_trainer.experiment.figures.outside import label_outside, mark_outside
 from epochal_trainer.experiment.histories import Histories
-from epochal_trainer.experiment.values import clip, visible_range
+from epochal_trainer.experiment.values import visible_range
 
 _MAX_THICK = 50
 """Maximum number of curves that are drawn with a thick line."""
+_MARK = 24.0
+"""Area in square points of the mark for a value outside of the axis, in the first rung."""
 _MAX_MARKS = 12
 """Maximum number of rungs whose last epoch is marked."""
 
@@ -28,7 +31,8 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
         if not curves:
             show_message(axes, f"no trial has a {metric} by epoch yet")
             return
-        limits = visible_range([value for points in curves.values() for _, value in points], maximize=report.maximize)
+        values = [value for points in curves.values() for _, value in points]
+        limits = visible_range(values, maximize=report.maximize)
         levels = sorted({rungs[trial] for trial in curves})
         colors = colormaps["viridis"]
         style: dict[str, Any] = {"linewidth": 1.2, "alpha": 0.9}
@@ -40,16 +44,27 @@ def draw(report: ExperimentReport, histories: Histories, path: Path) -> None:
             for trial, points in curves.items():
                 if rungs[trial] != level or trial == report.best:
                     continue
-                epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in points), strict=True)
                 marker = "o" if len(points) == 1 else ""
                 axes.plot(
-                    epochs, values, color=color, marker=marker, markersize=3, label=label, zorder=1 + index, **style
+                    *zip(*points, strict=True),
+                    color=color,
+                    marker=marker,
+                    markersize=3,
+                    label=label,
+                    zorder=1 + index,
+                    **style,
                 )
                 label = None
-        if report.best in curves:
-            epochs, values = zip(*((epoch, clip(value, limits)) for epoch, value in curves[report.best]), strict=True)
+            same = [point for trial, points in curves.items() if rungs[trial] == level for point in points]
+            # Marks of lower rungs are smaller and in front, so that each mark at an epoch is visible.
+            mark_outside(axes, same, limits, color=color, zorder=98 - index, size=_MARK * (1 + index))
+        if (best := curves.get(report.best) if report.best is not None else None) is not None:
             label = f"best: trial {report.best}"
-            axes.plot(epochs, values, color=ORANGE, linewidth=2, marker="o", markersize=4, label=label, zorder=99)
+            axes.plot(
+                *zip(*best, strict=True), color=ORANGE, linewidth=2, marker="o", markersize=4, label=label, zorder=99
+            )
+            mark_outside(axes, best, limits, color=ORANGE, zorder=100)
+        label_outside(axes, values, limits)
         ends = sorted({rung.epoch for trial in report.trials for rung in trial.rungs})
         for end in ends if len(ends) <= _MAX_MARKS else ():
             axes.axvline(end, color="0.8", linewidth=0.8, linestyle=":", zorder=0)

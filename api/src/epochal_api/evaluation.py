@@ -1,0 +1,216 @@
+"""How well a trained model answers a data set, and which samples it misreads: evaluation.json, beside the model.
+
+Programs read the file, so `version` changes if a field gets another meaning. New fields do not change the version.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from epochal_api.model import Count, TolerantModel
+from epochal_api.signature import FileName, Sha256
+
+EVALUATION = "evaluation.json"
+CONFUSION = "confusion.png"
+"""The confusion matrix as a plot, or the most confused pairs of a network with more than MAX_MATRIX classes."""
+MISTAKES = "mistakes.png"
+"""The images of the worst mistakes."""
+
+MAX_MATRIX = 100
+"""Maximum number of classes with a full confusion matrix."""
+MAX_LISTED_CLASSES = 1000
+"""Maximum number of classes with figures of their own."""
+MAX_CONFUSED = 100
+"""Maximum number of confused pairs."""
+MAX_WORST = 36
+"""Maximum number of samples that are listed as the worst."""
+MAX_VALUES = 16
+"""Maximum number of values of a label, and of an answer, of a listed sample."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number from 0 to 1."""
+
+
+class EvaluatedModel(TolerantModel):
+    """The model that was evaluated."""
+
+    name: FileName
+    """File name, next to this file: best.keras if it exists, else model.keras."""
+    epoch: Count
+    """Epoch whose weights the model has."""
+    sha256: Sha256
+    """SHA-256 of the file, in hex."""
+
+
+class Place(TolerantModel):
+    """The place of a sample in the data bucket."""
+
+    source: str
+    """Object of the features below spec.data.prefix, and the array's name in brackets if the object has several:
+    digits.npz[x_test]."""
+    row: Count
+    """Index of the sample on the first axis of this array, from 0."""
+
+
+class Mistake(TolerantModel):
+    """A sample for which the model answers another class than its label."""
+
+    place: Place
+    """Place of the sample."""
+    label: Count
+    """Class of the sample's label."""
+    answer: Count
+    """Class with the highest output."""
+    probability: Share | None = None
+    """Probability of the answer; absent if the outputs are no probabilities."""
+    label_probability: Share | None = None
+    """Probability of the label's class; absent if the outputs are no probabilities."""
+
+
+class ClassFigures(TolerantModel):
+    """The answers of the model for a class."""
+
+    index: Count
+    """Class index."""
+    name: str | None = None
+    """Name of the class, if the data have names."""
+    samples: Count
+    """Number of evaluated samples with this label."""
+    answers: Count
+    """Number of samples for which the model answers this class."""
+    correct: Count
+    """Number of samples with this label and this answer."""
+    precision: Share | None = None
+    """correct / answers; absent if the model never answers this class."""
+    recall: Share | None = None
+    """correct / samples; absent if no sample has this label."""
+
+
+class ConfusedPair(TolerantModel):
+    """A class that the model takes for another class."""
+
+    label: Count
+    """Class of the labels."""
+    answer: Count
+    """Class that the model answers."""
+    samples: Count
+    """Number of samples with this label and this answer."""
+
+
+class CalibrationBin(TolerantModel):
+    """The samples with an answer of a probability within a range."""
+
+    lower: Share
+    """Lower end of the range."""
+    upper: Share
+    """Upper end of the range. Only the last range includes it."""
+    samples: Count
+    """Number of samples in the range."""
+    probability: Share | None = None
+    """Mean probability of their answers; absent without samples."""
+    accuracy: Share | None = None
+    """Fraction of correct answers among them; absent without samples."""
+
+
+class Calibration(TolerantModel):
+    """The probabilities of answers, compared with the fraction of correct answers."""
+
+    error: Share | None = None
+    """Expected calibration error: the mean difference between probability and accuracy over the ranges, weighted by
+    their samples. 0 is best. Absent without samples."""
+    bins: list[CalibrationBin]
+    """Ranges of equal width, in order."""
+
+
+class ClassEvaluation(TolerantModel):
+    """The evaluation of a model that answers one of several classes."""
+
+    count: Annotated[int, Field(ge=2)]
+    """Number of classes."""
+    correct: Count
+    """Number of evaluated samples with a correct answer."""
+    accuracy: Share | None = None
+    """correct / evaluated; absent if no sample could be evaluated."""
+    by_class: Annotated[list[ClassFigures], Field(max_length=MAX_LISTED_CLASSES)]
+    """Figures of each class, in the order of the indices. Of more than 1,000 classes, those with the most mistakes."""
+    confusion: Annotated[list[list[Count]] | None, Field(max_length=MAX_MATRIX)] = None
+    """Number of samples by label (row) and answer (column); absent for more than 100 classes."""
+    confused: Annotated[list[ConfusedPair], Field(max_length=MAX_CONFUSED)]
+    """The most frequent pairs of a label and a wrong answer, in descending order."""
+    confused_error: Count = 0
+    """Number of samples that a count in `confused` may be too low by: above 0 only if a network with very many
+    classes makes very many different mistakes."""
+    calibration: Calibration | None = None
+    """Calibration of the probabilities; absent if the outputs are no probabilities."""
+    mistakes: Annotated[list[Mistake], Field(max_length=MAX_WORST)]
+    """The worst mistakes, worst first: those where the answer exceeds the label's class by most."""
+
+
+class WorstSample(TolerantModel):
+    """A sample with a large difference between label and answer."""
+
+    place: Place
+    """Place of the sample."""
+    label: Annotated[list[float], Field(max_length=MAX_VALUES)]
+    """First values of the label."""
+    answer: Annotated[list[float], Field(max_length=MAX_VALUES)]
+    """First values of the answer."""
+    error: Annotated[float, Field(ge=0)]
+    """Root of the mean squared difference over all values of the sample; for a single value its absolute difference."""
+
+
+class Quantile(TolerantModel):
+    """A quantile of the residuals."""
+
+    fraction: Share
+    """Fraction of the residuals that are at most `value`: 0 is the least, 0.5 the median, 1 the greatest."""
+    value: float
+    """The residual: answer minus label."""
+
+
+class NumberEvaluation(TolerantModel):
+    """The evaluation of a model that answers numbers, such as a regression."""
+
+    values: Annotated[int, Field(ge=1)]
+    """Number of values of an answer."""
+    mean_residual: float | None = None
+    """Mean of answer minus label: above 0 if the answers are too high. Absent if no sample could be evaluated."""
+    mean_absolute_error: float | None = None
+    """Mean of the absolute residuals."""
+    root_mean_squared_error: float | None = None
+    """Root of the mean of the squared residuals."""
+    quantiles: list[Quantile]
+    """Quantiles of the residuals; empty if no sample could be evaluated."""
+    exact: bool
+    """Whether the quantiles are computed from all residuals. Of very many, a random sample is used."""
+    worst: Annotated[list[WorstSample], Field(max_length=MAX_WORST)]
+    """The samples with the largest errors, largest first."""
+
+
+class Evaluation(TolerantModel):
+    """How well a trained model answers a data set, and which samples it misreads.
+
+    `samples` is the sum of `evaluated`, `skipped`, `unlabeled` and `notFinite`.
+    """
+
+    version: Literal[1] = 1
+    """Version of this format."""
+    model: EvaluatedModel
+    """The evaluated model."""
+    data: Literal["test", "validation"]
+    """The evaluated data set of spec.data: test if the job has one, else validation."""
+    samples: Count
+    """Number of samples in the data set."""
+    evaluated: Count
+    """Number of samples in the figures below. Each counts once, for any weight above 0."""
+    skipped: Count
+    """Number of samples that were not evaluated because the time for this step was over. The others are spread evenly
+    over the data set."""
+    unlabeled: Count
+    """Number of samples without a class, with the label `ignore_class` of the loss, or with the weight 0."""
+    not_finite: Count
+    """Number of samples for which an output is NaN or infinite."""
+    classes: ClassEvaluation | None = None
+    """Figures of a model that answers one of several classes."""
+    numbers: NumberEvaluation | None = None
+    """Figures of a model that answers numbers."""

@@ -1,0 +1,19 @@
+"""Parses the parameters in the query of a URL."""
+
+from collections.abc import Mapping
+
+from epochal_server.refusals import Invalid
+
+_BOOLEANS = {"true": True, "1": True, "": True, "false": False, "0": False}
+
+
+def boolean(query: Mapping[str, str], name: str) -> bool:
+    """Return a parameter that is true or false. It is false if the query has no such parameter.
+
+    Raises:
+        Invalid: If it has another value.
+    """
+    text = query.get(name, "false").lower()
+    if text not in _BOOLEANS:
+        raise Invalid(f"{name}: expected true or false, found {text[:40]!r}: send ?{name}=true")
+    return _BOOLEANS[text]

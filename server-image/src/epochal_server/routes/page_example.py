@@ -1,0 +1,44 @@
+"""The example on the page of a model: a request with a stored sample of the training's data."""
+
+from typing import Any
+
+import numpy as np
+
+from epochal_server.model.model import Arrays, Model, Tensor
+from epochal_server.protocols import json_values
+from epochal_server.protocols.answer_size import ESCAPED_BYTES
+
+MAX_BYTES = 64 * 1024
+"""Maximum bytes of an example as JSON. Nobody reads or edits a longer request on a page."""
+
+
+def example(model: Model, samples: Arrays | None) -> dict[str, Any] | None:
+    """Return a request of Open Inference with the first stored sample, or None.
+
+    Args:
+        model: The model on the page.
+        samples: The stored samples by input, or None if the model has none.
+    """
+    if samples is None:
+        return None
+    first = {tensor: samples[name][:1] for name, tensor in model.inputs.items()}
+    if not all(map(_is_accepted, first.values())) or sum(map(_bytes, first.values(), first)) > MAX_BYTES:
+        return None
+    return {"inputs": [_input(sample, tensor) for tensor, sample in first.items()]}
+
+
+def _input(sample: np.ndarray, tensor: Tensor) -> dict[str, Any]:
+    data = json_values.jsonable(sample.reshape(-1))
+    return {"name": tensor.name, "datatype": tensor.datatype.open_inference, "shape": sample.shape, "data": data}
+
+
+def _is_accepted(sample: np.ndarray) -> bool:
+    """Return whether the server accepts a sample: it refuses NaN, infinity and an empty array."""
+    return bool(sample.size) and (sample.dtype.kind != "f" or bool(np.isfinite(sample).all()))
+
+
+def _bytes(sample: np.ndarray, tensor: Tensor) -> int:
+    """Return the maximum bytes of a sample as JSON."""
+    if tensor.text:
+        return sum(ESCAPED_BYTES * len(text) + len('"",') for text in sample.flat)
+    return sample.size * tensor.datatype.json_bytes

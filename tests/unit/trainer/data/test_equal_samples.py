@@ -1,0 +1,119 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from epochal_api.data_summary import DataSummary, SetName
+from epochal_trainer.data import equal_samples
+from epochal_trainer.data.equal_samples import check_leakage, find_equal_samples
+from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.summary import summarize
+
+from tests.unit.trainer.expect import expect_peak_memory
+
+
+def samples(count: int = 400, seed: int = 0, shape: tuple[int, ...] = (5,), dtype: Any = np.float64) -> Samples:
+    rng = np.random.default_rng(seed)
+    return Samples((rng.random((count, *shape)) * 200).astype(dtype), rng.integers(0, 3, count), "x", "y")
+
+
+def join(*parts: Samples) -> Samples:
+    features, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "labels"))
+    return Samples(features, labels, "x", "y")
+
+
+def summary(train: Samples, validation: Samples | None = None, test: Samples | None = None) -> DataSummary:
+    return summarize(TrainingData(train, validation, test, {}), (), ignores_class=False)[0]
+
+
+def found(train: Samples, test: Samples) -> tuple[int, int]:
+    (shared,) = find_equal_samples({"train": train, "test": test})[1]
+    return shared.found, shared.checked
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5,), (3, 7), (40, 40, 3)])
+def test_shared_samples(dtype: Any, shape: tuple[int, ...]) -> None:
+    train = samples(300, shape=shape, dtype=dtype)
+    test = join(samples(80, 1, shape, dtype), train.subset(slice(10, 22)))
+    assert found(train, test) == (12, 92)
+
+
+def test_small_numbers_as_floats_are_told_apart() -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(32.0)] * 4), axis=-1).reshape(-1, 4)
+    labels = np.zeros(len(grid))
+    repeated, _ = find_equal_samples({"train": Samples(grid, labels, "x", "y")})
+    assert repeated["train"].checked > 32**4 // 20
+    assert repeated["train"].found == 0
+
+
+def test_a_sample_with_another_label_differs() -> None:
+    train = samples()
+    assert found(train, replace(train, labels=(train.labels + 1) % 3)) == (0, 400)
+
+
+@pytest.mark.parametrize(("first", "second"), [(np.float32, np.float64), (np.uint8, np.float32), (np.int64, np.uint8)])
+def test_equal_values_of_different_types(first: Any, second: Any) -> None:
+    train, test = samples(dtype=first), samples(dtype=first)
+    test = replace(test, features=np.asfortranarray(test.features.astype(second)), labels=test.labels.astype(float))
+    assert found(train, test) == (400, 400)
+
+
+def test_repeated_samples() -> None:
+    train = samples()
+    train = join(train, train.subset(slice(0, 3)), train.subset(slice(0, 1)))
+    repeated, _ = find_equal_samples({"train": train})
+    assert (repeated["train"].checked, repeated["train"].found) == (404, 7)
+
+
+def test_sampled_digests_of_large_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equal_samples, "MAX_DIGESTS", 1000)
+    train = samples(10_000)
+    test = join(samples(2000, 1), train.subset(slice(0, 2000)))
+    repeated, (shared,) = find_equal_samples({"train": train, "test": test})
+    assert 500 < repeated["train"].checked <= 1000
+    assert 150 < shared.checked < 500
+    assert 0.4 < shared.found / shared.checked < 0.6
+    (warning,) = check_leakage(summary(train, test=test))
+    assert "that were checked" in warning.message
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equal_samples, "MAX_DIGESTS", 1000)
+    monkeypatch.setattr(equal_samples, "_BLOCK_WORDS", 10_000)
+    train = samples(200_000, dtype=np.float32)
+    with expect_peak_memory(1_000_000):
+        find_equal_samples({"train": train})
+
+
+def test_leakage() -> None:
+    train = samples()
+    validation = join(samples(90, 1), train.subset(slice(0, 10)))
+    test = join(samples(180, 2), validation.subset(slice(80, 100)))
+    (warning,) = check_leakage(summary(join(train, train.subset(slice(0, 2))), validation, test))
+    assert warning.reason == "Leakage"
+    for part in (
+        "10.0% of the validation samples (10 of 100) are also in the training part",
+        "5.0% of the test samples (10 of 200) are also in the training part",
+        "10.0% of the test samples (20 of 200) are also in the validation part",
+        "1.0% of the training samples occur several times",
+    ):
+        assert part in warning.message
+
+
+@pytest.mark.parametrize(("shared", "warns"), [(0, False), (1, False), (2, False), (5, True)])
+def test_few_equal_samples_are_normal(shared: int, *, warns: bool) -> None:
+    train = samples()
+    test = join(samples(400 - shared, 1), train.subset(slice(0, shared)))
+    assert bool(list(check_leakage(summary(train, test=test)))) == warns
+
+
+def test_a_pair_of_equal_samples_in_a_small_table() -> None:
+    train = samples(120)
+    assert list(check_leakage(summary(train, test=join(samples(29, 1), train.subset(slice(0, 1)))))) == []
+
+
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_pairs(name: SetName) -> None:
+    sets: dict[SetName, Samples] = {"train": samples(), name: samples(10, 1)}
+    assert [(each.set, each.other) for each in find_equal_samples(sets)[1]] == [(name, "train")]

@@ -1,0 +1,197 @@
+"""Files that are stored after an evaluation. No error fails the training."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation
+from epochal_api.trainingjob.training import Training
+from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.evaluation.store import store_evaluation, time_limit
+from epochal_trainer.lib.failures import Failure, refused, superseded
+from epochal_trainer.lib.signals import Stopping
+from epochal_trainer.reporting.results import EVALUATING, Results
+from epochal_trainer.reporting.stages import Stages
+from epochal_trainer.reporting.termination_message import TerminationMessage
+from epochal_trainer.storage import FolderBucket
+from epochal_trainer.training.watchdog import Watchdog
+
+FILE = EvaluatedModel(name="best.keras", epoch=3, sha256="0" * 64)
+FEATURES = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 1), np.uint8)
+LABELS = np.arange(50) % 3
+TEST = Samples(FEATURES, LABELS, "t.npz[x_test]", "t.npz[y_test]")
+DATA = TrainingData(TEST, None, TEST, {}, class_names=("a", "b", "c"))
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """A model that answers class 1 with the probability 0.6."""
+    network = keras.Sequential(
+        [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+    )
+    network.layers[-1].set_weights([np.zeros((64, 3)), np.log([0.2, 0.6, 0.2])])
+    return network
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Path:
+    (tmp_path / "bucket").mkdir()
+    return tmp_path / "bucket"
+
+
+def stored(
+    model: keras.Model,
+    bucket: Path,
+    data: TrainingData = DATA,
+    *,
+    loss: str = "SparseCategoricalCrossentropy",
+    check: Callable[[], None] = lambda: None,
+    stopping: Stopping | None = None,
+) -> Path:
+    """Store an evaluation, and return the folder of the results."""
+    scratch = bucket.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    training = Training.model_validate({"loss": loss, "epochs": 3, "batchSize": 16})
+    context: Any = SimpleNamespace(
+        job=SimpleNamespace(
+            spec=SimpleNamespace(training=training), metadata=SimpleNamespace(namespace="lab", name="job")
+        ),
+        scratch=scratch,
+        stopping=stopping or Stopping(),
+        stages=Stages(),
+        watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
+    )
+    store_evaluation(context, model, FILE, data=data, results=Results(FolderBucket(bucket), "lab/job/uid", check))
+    return bucket / "lab/job/uid"
+
+
+def files(results: Path) -> set[str]:
+    return {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+
+
+def test_the_test_set_is_evaluated(
+    model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("epochal_trainer.evaluation.store.time_limit", lambda _: 60.0)
+    with caplog.at_level(logging.INFO):
+        results = stored(model, bucket)
+    assert files(results) == {CONFUSION, EVALUATION, MISTAKES}, "the marker is deleted"
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    assert (evaluation.version, evaluation.model, evaluation.data) == (1, FILE, "test")
+    assert (evaluation.samples, evaluation.evaluated, evaluation.skipped) == (50, 50, 0)
+    assert (evaluation.numbers, evaluation.classes and evaluation.classes.correct) == (None, 17)
+    assert evaluation.classes is not None
+    assert evaluation.classes.confusion == [[0, 17, 0], [0, 17, 0], [0, 16, 0]]
+    assert [each.name for each in evaluation.classes.by_class] == ["a", "b", "c"]
+    mistake = evaluation.classes.mistakes[0]
+    assert (mistake.place.source, mistake.label, mistake.answer) == ("t.npz[x_test]", mistake.place.row % 3, 1)
+    assert mistake.probability == pytest.approx(0.6)
+    assert "best.keras on 50 samples of the test set; 33 misread, most often a as b (17)" in caplog.text
+
+
+def test_a_validation_part_names_rows_of_the_training_set(model: keras.Model, bucket: Path) -> None:
+    part = replace(TEST.subset(slice(0, 4)), source_rows=np.array([400, 300, 200, 100]))
+    results = stored(model, bucket, TrainingData(TEST, part, None, {}))
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    assert evaluation.data == "validation"
+    assert evaluation.classes is not None
+    assert sorted(mistake.place.row for mistake in evaluation.classes.mistakes) == [100, 200, 400]
+
+
+def test_a_regression_has_residuals(bucket: Path) -> None:
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    labels = np.linspace(-1, 3, 20)[:, np.newaxis]
+    data = TrainingData(TEST, None, Samples(np.ones((20, 2)), labels, "x", "y"), {})
+    results = stored(network, bucket, data, loss="MeanSquaredError")
+    assert files(results) == {EVALUATION}
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    assert evaluation.classes is None
+    assert evaluation.numbers is not None
+    assert evaluation.numbers.mean_residual == pytest.approx(-1)
+    assert evaluation.numbers.worst[0].label == [3]
+
+
+def test_outputs_that_are_nan_are_counted(bucket: Path) -> None:
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, bias_initializer="zeros")])
+    network.layers[-1].set_weights([np.full((2, 1), np.nan), np.zeros(1)])
+    data = TrainingData(TEST, None, Samples(np.ones((20, 2)), np.zeros((20, 1)), "x", "y"), {})
+    results = stored(network, bucket, data, loss="mse")
+    evaluation = Evaluation.model_validate_json((results / EVALUATION).read_bytes())
+    assert (evaluation.evaluated, evaluation.not_finite) == (0, 20)
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "reason"),
+    [
+        (TrainingData(TEST, None, None, {}), "SparseCategoricalCrossentropy", "needs spec.data.test or spec.data"),
+        (DATA, "CTC", "found CTC"),
+    ],
+)
+def test_trainings_without_an_evaluation(
+    bucket: Path, data: TrainingData, loss: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    with caplog.at_level(logging.INFO):
+        assert files(stored(model, bucket, data, loss=loss)) == set()
+    assert f"No {EVALUATION}: " in caplog.text
+    assert reason in caplog.text
+
+
+def test_an_error_is_logged(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError("no memory for a batch")
+
+    monkeypatch.setattr("epochal_trainer.evaluation.evaluate.predict", fail)
+    assert files(stored(model, bucket)) == set()
+    assert "the training is complete without it" in caplog.text
+    assert "no memory for a batch" in caplog.text
+
+
+@pytest.mark.parametrize("short_of", ["memory", "time"])
+def test_a_short_evaluation_stores_nothing(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch, short_of: str
+) -> None:
+    stopping = Stopping()
+    if short_of == "memory":
+        monkeypatch.setattr("epochal_trainer.evaluation.store.available_memory", lambda: 47 * 2**20)
+    else:
+        stopping.defer()
+        stopping._on_signal(15, None)
+    assert files(stored(model, bucket, stopping=stopping)) == set()
+
+
+def test_an_attempt_after_one_that_ended_during_the_evaluation(
+    model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mark = bucket / "lab/job/uid" / EVALUATING
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    with caplog.at_level(logging.INFO):
+        assert files(stored(model, bucket)) == {EVALUATING}
+    assert "an earlier attempt ended during the evaluation" in caplog.text
+
+
+def test_failures_of_the_storage(model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(failure: Failure) -> Callable[[], None]:
+        def check() -> None:
+            raise failure
+
+        return check
+
+    stored(model, bucket, check=fail(refused("StorageDenied", "no right to write")))
+    assert f"Cannot store {EVALUATION}: no right to write" in caplog.text
+    with pytest.raises(Failure, match="replaces attempt 1"):
+        stored(model, bucket, check=fail(superseded("attempt 1", "attempt 2")))
+
+
+@pytest.mark.parametrize(("training", "limit"), [(0, 2), (39, 2), (60, 3), (3600, 180)])
+def test_time_limit(training: float, limit: float) -> None:
+    assert time_limit(training) == pytest.approx(limit)

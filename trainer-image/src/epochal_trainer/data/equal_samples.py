@@ -1,0 +1,146 @@
+"""The samples that occur several times, in one data set or in several, and the warning about them.
+
+Metrics of samples that the network was trained on are too good. Samples are compared by a digest of features and
+labels. Time is proportional to the size of the data. Memory is bounded, because of large sets only the samples with the
+smallest digests are compared: these are the same samples in each set.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+from epochal_api.data_summary import DataSummary, FoundSamples, SetName, SharedSamples
+from epochal_api.trainingjob.report import TrainingWarning
+
+from epochal_trainer.data.samples import Array, Samples
+from epochal_trainer.lib.failures import warned
+
+MAX_DIGESTS = 2**17
+"""Maximum number of digests of a data set: 1 MiB."""
+MIN_SHARED = 2
+"""Minimum number of shared samples for a warning: small tables often have a pair of equal samples."""
+MIN_SHARED_SHARE = 0.01
+"""Fraction of a data set that must be shared for a warning. A smaller fraction hardly changes its metrics."""
+_WORD = np.dtype(np.uint64)
+_BLOCK_WORDS = 2**16
+"""Words to process at a time: they stay in the cache of a core."""
+_CHUNK_WORDS = 4096
+"""Words of a sample that are multiplied at a time, with one random factor each."""
+_NAMES: Mapping[SetName, str] = {"train": "training", "validation": "validation", "test": "test"}
+
+
+def find_equal_samples(
+    sets: Mapping[SetName, Samples],
+) -> tuple[dict[SetName, FoundSamples], list[SharedSamples]]:
+    """Return the samples that are repeated within each data set, and those that each pair of data sets shares.
+
+    Of a pair, the later set is checked: the first set is the training set.
+    """
+    feature_type = _common_type([samples.features for samples in sets.values()])
+    label_type = _common_type([samples.labels for samples in sets.values()])
+    sampled = {name: _smallest_digests(samples, feature_type, label_type) for name, samples in sets.items()}
+    limit = min(limit for limit, _ in sampled.values())
+    digests = {name: np.sort(found[found <= limit]) for name, (_, found) in sampled.items()}
+    repeated = {name: FoundSamples(checked=found.size, found=_count_repeated(found)) for name, found in digests.items()}
+    shared = [
+        SharedSamples(
+            set=name,
+            other=other,
+            checked=digests[name].size,
+            found=_count_shared(digests[name], digests[other]),
+        )
+        for other, name in combinations(sets, 2)
+    ]
+    return repeated, shared
+
+
+def _count_repeated(found: Array) -> int:
+    """Return the number of elements of a sorted array that occur several times."""
+    is_equal = found[1:] == found[:-1]
+    return int(np.count_nonzero(np.append(is_equal, False) | np.append(False, is_equal)))
+
+
+def _count_shared(found: Array, other: Array) -> int:
+    """Return the number of elements of a sorted array that another sorted array has, too."""
+    if not other.size:
+        return 0
+    positions = np.searchsorted(other, found).clip(max=other.size - 1)
+    return int(np.count_nonzero(other[positions] == found))
+
+
+def check_leakage(summary: DataSummary) -> Iterator[TrainingWarning]:
+    """Yield a warning if two data sets share samples."""
+    found = [
+        f"{each.found / each.checked:.1%} of the {_NAMES[each.set]} samples ({each.found:,} of {each.checked:,}"
+        f"{'' if each.checked == getattr(summary, each.set).samples else ' that were checked'}) are also in the "
+        f"{_NAMES[each.other]} part"
+        for each in summary.shared
+        if each.found >= MIN_SHARED and each.found > MIN_SHARED_SHARE * each.checked
+    ]
+    if found:
+        repeated = summary.train.repeated
+        share = repeated.found / max(repeated.checked, 1)
+        yield warned(
+            "Leakage",
+            f"{', and '.join(found)}. Metrics of samples that were trained on are too good: remove duplicates before "
+            "the data are divided, and augment samples only after that. In a table with few different values this is "
+            f"normal: {share:.1%} of the training samples occur several times",
+        )
+
+
+def _common_type(arrays: list[Array]) -> np.dtype[np.generic]:
+    """Return a type in which equal values of the arrays have equal bytes.
+
+    Floats of different sizes are rounded to float32, the type in which networks read them.
+    """
+    dtypes = {array.dtype for array in arrays}
+    common = np.result_type(*dtypes)
+    return np.dtype(np.float32) if len(dtypes) > 1 and common.kind == "f" else common
+
+
+def _smallest_digests(
+    samples: Samples, feature_type: np.dtype[np.generic], label_type: np.dtype[np.generic]
+) -> tuple[int, Array]:
+    """Return a limit, and all digests of the samples up to this limit, at most MAX_DIGESTS."""
+    limit, kept, count = np.iinfo(_WORD).max, [np.empty(0, _WORD)], 0
+    for digests in _digests(samples, feature_type, label_type):
+        kept.append(digests[digests <= limit])
+        count += kept[-1].size
+        while count > MAX_DIGESTS and limit:
+            limit //= 2
+            found = np.concatenate(kept)
+            kept = [found[found <= limit]]
+            count = kept[0].size
+    return int(limit), np.concatenate(kept)
+
+
+def _digests(samples: Samples, feature_type: np.dtype[np.generic], label_type: np.dtype[np.generic]) -> Iterator[Array]:
+    """Yield the digests of the samples, in blocks: 64-bit integers, evenly distributed."""
+    arrays = ((samples.features, feature_type), (samples.labels, label_type))
+    width = -(-sum(array[0].size * dtype.itemsize for array, dtype in arrays) // _WORD.itemsize)
+    factors = np.random.default_rng(0).integers(0, 2**63, min(width, _CHUNK_WORDS), _WORD) * 2 + 1  # odd: invertible
+    rows = min(max(1, _BLOCK_WORDS // width), len(samples))
+    content, mixed = np.zeros((rows, width * _WORD.itemsize), np.uint8), np.empty((rows, width), _WORD)
+    for begin in range(0, len(samples), rows):
+        parts = [np.ascontiguousarray(array[begin : begin + rows], dtype) for array, dtype in arrays]
+        count, offset = len(parts[0]), 0
+        for part in parts:
+            part_bytes = part.reshape(count, -1).view(np.uint8)
+            content[:count, offset : offset + part_bytes.shape[1]] = part_bytes
+            offset += part_bytes.shape[1]
+        words = content[:count].view(_WORD)
+        # Small numbers as floats differ only in the high bits, which the products lose.
+        np.right_shift(words, np.uint64(32), out=mixed[:count])
+        np.bitwise_xor(words, mixed[:count], out=mixed[:count])
+        yield _multiply(mixed[:count], factors)
+
+
+def _multiply(words: Array, factors: Array) -> Array:
+    """Return the digest of each row of words: a multilinear hash modulo 2^64, as in https://arxiv.org/abs/1202.4961."""
+    digests = np.zeros(len(words), _WORD)
+    for begin in range(0, words.shape[1], len(factors)):
+        chunk = words[:, begin : begin + len(factors)]
+        digests = digests * factors[0] + chunk @ factors[: chunk.shape[1]]
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # SplitMix64 distributes them evenly.
+        digests = (digests ^ (digests >> np.uint64(shift))) * np.uint64(factor)
+    return digests ^ (digests >> np.uint64(31))

@@ -1,0 +1,61 @@
+"""An evaluation as text: the line of the log, and the captions of the worst samples."""
+
+from collections.abc import Mapping
+
+from epochal_api.evaluation import Evaluation, Mistake, WorstSample
+
+from epochal_trainer.lib.text import escape, figure
+
+_NAME_LENGTH = 8
+"""Maximum number of characters of a class name in a caption: two of them fit below an image."""
+
+
+def summary(evaluation: Evaluation) -> str:
+    """Return the evaluation in one line, for the log."""
+    count = f"{evaluation.evaluated:,}"
+    if evaluation.skipped:
+        count = f"{count} of {evaluation.samples:,}"
+    parts = [f"{evaluation.model.name} on {count} samples of the {evaluation.data} set"]
+    if (classes := evaluation.classes) is not None:
+        wrong = evaluation.evaluated - classes.correct
+        part = f"{wrong:,} misread"
+        if classes.confused:
+            pair, names = classes.confused[0], _names(evaluation)
+            part += f", most often {_name(names, pair.label)} as {_name(names, pair.answer)} ({pair.samples:,})"
+        parts.append(part)
+    if (numbers := evaluation.numbers) is not None and numbers.mean_absolute_error is not None:
+        parts.append(f"mean absolute error {figure(numbers.mean_absolute_error)}")
+    if evaluation.unlabeled:
+        parts.append(f"{evaluation.unlabeled:,} without a label that counts")
+    if evaluation.not_finite:
+        parts.append(f"{evaluation.not_finite:,} with an output that is NaN or infinite")
+    return "; ".join(parts)
+
+
+def captions(evaluation: Evaluation) -> list[str]:
+    """Return a caption of two lines for each of the worst samples, for a figure."""
+    names = _names(evaluation)
+    if evaluation.classes is not None:
+        return [_mistake_caption(mistake, names) for mistake in evaluation.classes.mistakes]
+    return [_sample_caption(sample) for sample in evaluation.numbers.worst] if evaluation.numbers else []
+
+
+def _mistake_caption(mistake: Mistake, names: Mapping[int, str]) -> str:
+    label, answer = (escape(_name(names, index), _NAME_LENGTH) for index in (mistake.label, mistake.answer))
+    share = "" if mistake.probability is None else f"{mistake.probability:.0%}, "
+    return f"{label} → {answer}\n{share}row {mistake.place.row}"
+
+
+def _sample_caption(sample: WorstSample) -> str:
+    if len(sample.label) == 1:
+        return f"{figure(sample.label[0])} → {figure(sample.answer[0])}\nrow {sample.place.row}"
+    return f"error {figure(sample.error)}\nrow {sample.place.row}"
+
+
+def _names(evaluation: Evaluation) -> dict[int, str]:
+    classes = evaluation.classes.by_class if evaluation.classes is not None else []
+    return {each.index: each.name for each in classes if each.name is not None}
+
+
+def _name(names: Mapping[int, str], index: int) -> str:
+    return names.get(index, str(index))

@@ -1,0 +1,32 @@
+"""The samples with the highest scores, in bounded memory."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Worst:
+    """Keeps the samples with the highest scores. Of equal scores, the lower row counts as higher."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: tuple[Array, ...] | None = None
+
+    def add(self, scores: Array, rows: Array, *columns: Array) -> None:
+        """Add samples, with further columns of the same length that `items` returns."""
+        added: tuple[Array, ...] = (scores, rows, *columns)
+        if self._kept is not None:
+            added = tuple(np.concatenate(pair) for pair in zip(self._kept, added, strict=True))
+        order = np.lexsort((added[1], -added[0]))[: self._limit]
+        self._kept = tuple(column[order] for column in added)
+
+    def items(self) -> list[tuple[Any, ...]]:
+        """Return score, row and further columns of each kept sample, highest score first."""
+        return list(zip(*self._kept, strict=True)) if self._kept is not None else []
+
+    def rows(self) -> list[int]:
+        """Return the row of each kept sample, highest score first."""
+        return [int(row) for _, row, *_ in self.items()]

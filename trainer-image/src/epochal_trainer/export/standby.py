@@ -1,0 +1,182 @@
+"""An export process that is forked after the import of Keras, so that it does not import TensorFlow again.
+
+It waits for the end of the training, and shares most of its memory with the trainer meanwhile. Only a process without
+keys, and without a TensorFlow that has computed, may be forked: the fork has neither the threads of its parent nor the
+locks that they hold.
+"""
+
+import faulthandler
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from epochal_trainer.data.memory import available_memory
+from epochal_trainer.export.worker import LOG, MIN_FREE_MEMORY, environment, export_request, submit_to
+from epochal_trainer.lib import keys
+from epochal_trainer.reporting import log as logs
+
+log = logging.getLogger(__name__)
+
+MIN_MEMORY = 144 * 2**20 + MIN_FREE_MEMORY
+"""Minimum bytes of free memory for the fork and for its export: its need beside the memory that it shares."""
+_CHECK_SECONDS = 1.0
+"""Seconds between two looks at the free memory while the process waits."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_ORDERS = 3
+"""Number of the open file with the order, the first one after standard error."""
+
+
+class Standby:
+    """A forked export process. Its methods `poll`, `kill` and `wait` are those of subprocess.Popen.
+
+    Args:
+        pid: The id of the process.
+        orders: The open file that takes the order; `close` closes it.
+    """
+
+    def __init__(self, pid: int, orders: int) -> None:
+        self.returncode: int | None = None
+        self.pid = pid
+        self._orders = orders
+
+    def order(self, request: Path) -> bool:
+        """Begin the export of a request in a file, and return whether the process has the order."""
+        try:
+            os.write(self._orders, os.fsencode(request))
+        except BrokenPipeError:
+            return False
+        return self.poll() is None
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or None while the process runs."""
+        return self._reap(os.WNOHANG)
+
+    def wait(self) -> int:
+        """Wait for the end of the process, and return its exit code."""
+        code = self._reap(0)
+        assert code is not None  # noqa: S101 - waitpid has waited
+        return code
+
+    def kill(self) -> None:
+        """Kill the process, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill the process, and close the file that takes its order."""
+        self.kill()
+        self.wait()
+        if self._orders >= 0:
+            os.close(self._orders)
+            self._orders = -1
+
+    def _reap(self, options: int) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+
+def fork(
+    *,
+    free_memory: Callable[[], int] = available_memory,
+    export: Callable[[Path], None] = export_request,
+) -> Standby | None:
+    """Fork the export process, and return it, or None if this process has keys or threads, or the fork fails.
+
+    Call this function after the import of Keras, and before Keras computes.
+
+    Args:
+        free_memory: Returns the bytes of free memory.
+        export: Exports the request in a file.
+    """
+    if keys.are_here() or threading.active_count() > 1 or free_memory() < MIN_MEMORY:
+        return None
+    try:
+        return _fork(free_memory, export)
+    except OSError as error:  # such as a limit of processes
+        log.info("Cannot fork the export process (%s): a new process will export", error)
+        return None
+
+
+def _fork(free_memory: Callable[[], int], export: Callable[[Path], None]) -> Standby:
+    parent = os.getpid()
+    reader, writer = os.pipe()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # else both processes would write the rest
+    # A signal for the trainer must not raise an exception in the new process, which would run the parent's cleanup.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    with warnings.catch_warnings():
+        # Python warns about all threads, also of NumPy and TensorFlow, which wait for work.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            pid = os.fork()
+            if not pid:
+                _run(reader, parent, free_memory, export)
+        except OSError:
+            os.close(writer)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            os.close(reader)
+    return Standby(pid, writer)
+
+
+def _run(orders: int, parent: int, free_memory: Callable[[], int], export: Callable[[Path], None]) -> NoReturn:
+    """Wait for the order, export, and end this process, without the cleanup of its parent."""
+    code = 1
+    try:
+        _leave_parent(orders)
+        if submit_to(parent) and (request := _wait_for_order(free_memory)) is not None:
+            _write_to(request.parent / LOG)
+            os.chdir(request.parent)
+            export(request)
+        code = 0
+    except BaseException:  # noqa: BLE001 - no exception may reach the code of the parent
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _leave_parent(orders: int) -> None:
+    """Give up the files, signals, log and environment of the parent."""
+    os.setsid()  # Ctrl-C is for the trainer, which ends this process
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    os.dup2(orders, _ORDERS)
+    os.closerange(_ORDERS + 1, os.sysconf("SC_OPEN_MAX"))
+    _write_to(Path(os.devnull))
+    logs.to_standard_error()
+    variables = environment(os.environ)
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+def _write_to(path: Path) -> None:
+    """Write standard output and standard error to a file."""
+    source, target = os.open(os.devnull, os.O_RDONLY), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for file, number in ((source, 0), (target, 1), (target, 2)):
+        os.dup2(file, number)
+    os.close(source)
+    os.close(target)
+    faulthandler.enable(2)
+
+
+def _wait_for_order(free_memory: Callable[[], int]) -> Path | None:
+    """Return the file with the request, or None if the parent has ended or memory is short."""
+    while not select.select([_ORDERS], [], [], _CHECK_SECONDS)[0]:
+        if free_memory() < MIN_FREE_MEMORY:
+            return None
+    content = os.read(_ORDERS, select.PIPE_BUF)
+    return Path(os.fsdecode(content)) if content else None

@@ -1,0 +1,22 @@
+"""The first layers of a network: whether they scale its features, so that the ranges of the features do not matter."""
+
+from collections.abc import Sequence
+
+from epochal_trainer.model.graph import Node
+from epochal_trainer.model.indices import LOOKUP_LAYERS, operations_on_input
+
+SCALING_LAYERS = frozenset({"BatchNormalization", "Discretization", "Normalization", "Rescaling"})
+"""Layers that scale each feature, or replace its value. Layers that normalize each sample keep the ratio of features,
+such as LayerNormalization."""
+INDEX_LAYERS = frozenset({*LOOKUP_LAYERS, "HashedCrossing", "Hashing", "IntegerLookup"})
+"""Layers that take names of things in place of quantities."""
+
+
+def scales_input(nodes: Sequence[Node]) -> bool:
+    """Return whether a layer scales the unchanged input of the network."""
+    return any(layer in SCALING_LAYERS for _, layer, _ in operations_on_input(nodes))
+
+
+def takes_indices(nodes: Sequence[Node]) -> bool:
+    """Return whether a layer takes the unchanged input of the network for indices or other names."""
+    return any(layer in INDEX_LAYERS for _, layer, _ in operations_on_input(nodes))
