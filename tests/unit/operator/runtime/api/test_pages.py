@@ -22,13 +22,15 @@ class Objects:
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self.limits: list[int] = []
-        self.large_written = 0
+        self.large_written: list[int] = []
+        """How many large objects each page took from the server before it ended or was dropped."""
         self.encodings: set[str] = set()
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """Answers with a page, and writes it in parts, as the API server does."""
         begin, limit = int(request.query.get("continue", 0)), int(request.query["limit"])
         self.limits.append(limit)
+        self.large_written.append(0)
         self.encodings.add(request.headers.get("Accept-Encoding", ""))
         end = min(begin + limit, len(self.sizes))
         metadata = {"resourceVersion": "9"} | ({"continue": str(end)} if end < len(self.sizes) else {})
@@ -41,7 +43,7 @@ class Objects:
                 await response.write(text + (b"," if number + 1 < end else b"]}"))
             except ConnectionError:  # The client has dropped the page.
                 return response
-            self.large_written += self.sizes[number] >= 1024 * KIB
+            self.large_written[-1] += self.sizes[number] >= 1024 * KIB
         return response
 
 
@@ -112,7 +114,8 @@ async def test_the_transfer_of_a_too_large_page_is_aborted(kube: Kube, objects: 
     pages = [page async for page in kube.list(JOBS)]
     assert sum(len(page.items) for page in pages) == 760
     assert max(read) <= MAX_PAGE_BYTES
-    assert objects.large_written < 2 * 60, "each page that is dropped costs only a few large objects"
+    # A dropped page takes what lies in the buffers of the sockets, too, which the kernel sizes.
+    assert max(objects.large_written) < 30, "a page that is dropped costs only a few of its 60 large objects"
 
 
 async def test_pages_are_not_compressed(kube: Kube, objects: Objects) -> None:
