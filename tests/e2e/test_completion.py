@@ -71,6 +71,7 @@ def test_kubectl_get_shows_epoch_metric_and_model(namespace: Namespace, finished
         "STATE",
         "EPOCH",
         "METRIC",
+        "BEST",
         "ETA",
         "AGE",
         "REASON",
