@@ -34,7 +34,7 @@ from epochal_operator.experiment.events import (
     trial_failed,
 )
 from epochal_operator.experiment.failures import failure_cause
-from epochal_operator.experiment.ledger.events import Failed, Finished
+from epochal_operator.experiment.ledger.events import CHECKPOINT_LOST, REJECTED, Failed, Finished
 from epochal_operator.experiment.ledger.observe import seconds_until_due
 from epochal_operator.experiment.observed import Observed, ParsedSpec
 from epochal_operator.experiment.phase import deadline, derive_phase
@@ -61,6 +61,8 @@ from epochal_operator.runtime.conditions import condition_of
 MAX_CREATED = 16
 """Maximum number of TrainingJobs that a plan creates. With a large template each takes long to build, and other
 Experiments wait for that time."""
+_REASONS_WITH_EVENT = frozenset({Reason.METRIC_UNAVAILABLE, Reason.TRIAL_NOT_MADE, REJECTED})
+"""Reasons of failed trials that have an Event of their own."""
 
 
 def make_plan(document: Object, parsed: ParsedSpec, observed: Observed) -> Plan | StatusCause:
@@ -118,12 +120,17 @@ def _plan_up_to_date(
 
 
 def _trial_failed(spec: ExperimentSpec, observed: Observed) -> tuple[Action, ...]:
-    """Return the Event that the first trial has failed, before the failure is in the ledger."""
-    first = next((event for event in observed.new_events if isinstance(event, Failed)), None)
+    """Return the Event that the first trial has failed, before the failure is in the ledger.
+
+    A trial that has lost its checkpoint keeps its value, and is no failed trial.
+    """
+    if any(trial.state == "Failed" and trial.reason not in _REASONS_WITH_EVENT for trial in observed.ledger.trials):
+        return ()
+    failures = (event for event in observed.new_events if isinstance(event, Failed))
+    first = next((event for event in failures if event.reason not in {CHECKPOINT_LOST, *_REASONS_WITH_EVENT}), None)
     job = observed.jobs.get((first.trial, first.rung)) if first is not None else None
-    is_later = any(trial.state == "Failed" for trial in observed.ledger.trials)
-    if first is None or job is None or is_later or first.reason == Reason.METRIC_UNAVAILABLE:
-        return ()  # The reason MetricUnavailable has an Event of its own.
+    if first is None or job is None:
+        return ()
     cause = failure_cause(spec, first.reason, job)
     return (EmitEvent(trial_failed(first.trial, job["metadata"]["name"], cause, spec.max_failed_trials)),)
 

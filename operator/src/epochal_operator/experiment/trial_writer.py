@@ -12,7 +12,7 @@ from epochal_api.text import printable
 from epochal_operator.experiment.actions import BuildFailure, CreateTrial, SuspendTrial
 from epochal_operator.experiment.blockers import Blockers, next_retry
 from epochal_operator.experiment.events import trial_not_made, trial_rejected
-from epochal_operator.experiment.ledger.events import Failed
+from epochal_operator.experiment.ledger.events import REJECTED, Failed
 from epochal_operator.experiment.reasons import CHILD_REASONS, Reason, StatusCause
 from epochal_operator.experiment.resources import EXPERIMENTS
 from epochal_operator.experiment.trial import RungKey, Trial
@@ -28,8 +28,6 @@ from epochal_operator.runtime.owners import name_conflict
 from epochal_operator.runtime.writer import Writer
 from epochal_operator.trainingjob.interface import TRAINING_JOBS, spec_error
 
-REJECTED = "Rejected"
-"""The reason of a failed trial: the API server or Epochal refused its TrainingJob."""
 MAX_CONCURRENT_WRITES = 8
 """The number of concurrent writes for an Experiment."""
 

@@ -30,6 +30,7 @@ from epochal_operator.runtime.actions import ApplyStatus, DeleteSelf, EmitEvent
 from tests.unit.operator.experiment.ledger.test_observe import EXPERIMENT, complete, job
 from tests.unit.operator.experiment.report.test_plan import report
 from tests.unit.operator.experiment.searches import created, failed, finished, ledger, spec, spec_document, started
+from tests.unit.operator.experiment.test_failures import ended
 from tests.unit.operator.objects import NOW, at
 
 TWO = {"maxTrials": 2, "epochs": 1, "schedule": {"method": "None"}}
@@ -127,6 +128,32 @@ def test_a_missing_best_epoch_is_one_event(best: Any) -> None:
     last = {"metric": "val_accuracy", "goal": "Maximize", "strategy": "Last"}
     assert kinds(World([created(0)], complete(0, best=best), objective=last).plan()) == ["AppendEvents"]
     assert kinds(World([created(0)], complete(0)).plan()) == ["AppendEvents"]
+
+
+@pytest.mark.parametrize(
+    ("events", "jobs", "expected"),
+    [
+        ([], [ended(0, "OutOfMemory"), ended(1, "OutOfMemory")], "search-0-r0"),
+        ([failed(0)], [ended(1, "OutOfMemory")], None),
+        # A lost checkpoint is no failure: the trial keeps its value.
+        ([finished(0, "0.5")], [ended(0, "CheckpointMissing", rung=1)], None),
+        (
+            [finished(0, "0.5"), finished(1, "0.5")],
+            [ended(0, "CheckpointMissing", rung=1), ended(1, "OutOfMemory", rung=1)],
+            "search-1-r1",
+        ),
+        ([finished(0, "0.5"), failed(0, 1, "CheckpointLost")], [ended(1, "OutOfMemory")], "search-1-r0"),
+        # Failures with an Event of their own.
+        ([], [complete(0, best=None, metrics=None)], None),
+        ([], [complete(0, after=0, best=None, metrics=None), ended(1, "OutOfMemory")], "search-1-r0"),
+        ([failed(0, reason="MetricUnavailable")], [ended(1, "OutOfMemory")], "search-1-r0"),
+        ([failed(0, reason="Rejected")], [ended(1, "OutOfMemory")], "search-1-r0"),
+    ],
+)
+def test_the_first_failed_trial_is_one_event(events: list[Event], jobs: list[Any], expected: str | None) -> None:
+    found = World([created(0), created(1), *events], *jobs).plan().actions
+    notes = [one.event.note for one in found if isinstance(one, EmitEvent) and one.event.reason == "TrialFailed"]
+    assert [note.split()[0] for note in notes] == ([expected] if expected else [])
 
 
 def test_a_queued_training_job_needs_no_write() -> None:

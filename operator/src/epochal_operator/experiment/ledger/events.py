@@ -90,6 +90,8 @@ CHECKPOINT_LOST = "CheckpointLost"
 """The reason of a trial that has not failed but cannot continue, because the checkpoint of its previous rung is
 missing. Its objective value stays valid.
 """
+REJECTED = "Rejected"
+"""The reason of a failed trial: the API server or Epochal refused its TrainingJob."""
 
 
 @dataclass(frozen=True)
