@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from epochal_api.condition import timestamp
 from epochal_api.experiment.spec import ExperimentSpec
 from epochal_api.experiment.status import ExperimentState, ExperimentStatus
+from epochal_api.kind import Metadata
 
 from epochal_operator.experiment.failures import failure_causes
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.schedule.next_trials import FAILURE_REASONS, end_reason, stop_reason
 from epochal_operator.experiment.schedule.pruning import promotions
-from epochal_operator.experiment.state import Phase, was_finished
+from epochal_operator.experiment.state import FINISHED_STATES, Phase, was_finished
 from epochal_operator.experiment.trial import has_value, max_trials
 from epochal_operator.experiment.trial_state import is_idle, is_refused, is_training
 from epochal_operator.runtime.api.resource import Object
@@ -21,11 +22,12 @@ from epochal_operator.runtime.conditions import condition_of, get_condition
 _FAILED = frozenset({*FAILURE_REASONS, Reason.DEADLINE_EXCEEDED})
 
 
-def derive_phase(spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> Phase:
+def derive_phase(metadata: Metadata, spec: ExperimentSpec, before: ExperimentStatus, observed: Observed) -> Phase:
     """Return the phase of an Experiment with a valid spec."""
     end_cause = _end_cause(spec, observed)
     start = _start_time(spec, before, observed, is_finished=end_cause is not None)
     if cause := end_cause or deadline_cause(spec.active_deadline_seconds, start, observed.now):
+        cause = _previous_end(metadata, before, cause)
         return Phase("Failed" if cause.reason in _FAILED else "Complete", cause, start)
     jobs = [job for trial in observed.running if (job := observed.job(trial)) is not None]
     if spec.suspend:
@@ -84,6 +86,18 @@ def _end_cause(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
             return None
         return _ledger_full(observed, len(waiting)) if has_value(trials) else _no_trial_succeeded(spec, observed)
     return None
+
+
+def _previous_end(metadata: Metadata, before: ExperimentStatus, cause: StatusCause) -> StatusCause:
+    """Return the cause of an end as the status has it already, or the new cause if the Experiment ends now.
+
+    The TrainingJobs with the messages of failed trials may be deleted after the end.
+    """
+    for condition in before.conditions or []:
+        is_end = condition.type in FINISHED_STATES and condition.status == "True"
+        if is_end and condition.observed_generation == metadata.generation and condition.reason == cause.reason:
+            return StatusCause(cause.reason, condition.message)
+    return cause
 
 
 def _no_trial_succeeded(spec: ExperimentSpec, observed: Observed) -> StatusCause:

@@ -89,7 +89,7 @@ def _plan_up_to_date(
 ) -> Plan:
     """Return the plan for an Experiment with all observed events in its ledger."""
     spec = parsed.spec
-    now = derive_phase(spec, before, observed)
+    now = derive_phase(metadata, spec, before, observed)
     after = derive_status(metadata, spec, before, now, observed)
     status_actions = () if observed.is_contested else _status_actions(spec, before, after)
     is_first = observed.trials and not (before.trials and before.trials.created)

@@ -4,15 +4,19 @@ from typing import Any
 
 import pytest
 from epochal_api.experiment.status import ExperimentStatus
+from epochal_api.kind import Metadata
 from epochal_operator.experiment.observed import Observed
 from epochal_operator.experiment.phase import derive_phase
 from epochal_operator.experiment.reasons import Reason, StatusCause
+from epochal_operator.experiment.state import Phase
+from epochal_operator.experiment.status import conditions
 from epochal_operator.experiment.trial import Trial
 
 from tests.unit.operator.experiment.ledger.test_observe import job
 from tests.unit.operator.experiment.searches import ledger, spec, trial
 from tests.unit.operator.objects import NOW, at
 
+METADATA = Metadata(name="search", namespace="vision", uid="e", generation=3)
 DONE = trial(0, 0.1, 0.2, 0.3)
 TROUBLE = [{"type": "Ready", "status": "False", "reason": "ImagePullBackOff", "message": "no such image"}]
 STALLED = [*TROUBLE, {"type": "Stalled", "status": "True", "reason": "NoMatchingNode", "message": "no such labels"}]
@@ -93,13 +97,14 @@ def observed_state(trials: list[Trial], *jobs: Any, **rest: Any) -> Observed:
     ],
 )
 def test_state_and_reason(observed: Observed, changes: dict[str, Any], expected: tuple[str, str]) -> None:
-    found = derive_phase(spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
+    found = derive_phase(METADATA, spec(**changes), ExperimentStatus(start_time=at(-60)), observed)
     assert (found.state, found.cause.reason) == expected
     assert found.is_finished is (expected[0] in {"Complete", "Failed"})
 
 
 def test_the_deadline_starts_with_the_start_time() -> None:
-    assert derive_phase(spec(activeDeadlineSeconds=1), ExperimentStatus(), observed_state([trial(0)])).state == "Queued"
+    found = derive_phase(METADATA, spec(activeDeadlineSeconds=1), ExperimentStatus(), observed_state([trial(0)]))
+    assert found.state == "Queued"
 
 
 @pytest.mark.parametrize(
@@ -137,4 +142,18 @@ def test_the_deadline_starts_with_the_start_time() -> None:
     ],
 )
 def test_messages(observed: Observed, changes: dict[str, Any], words: str) -> None:
-    assert words in derive_phase(spec(**changes), ExperimentStatus(), observed).cause.message
+    assert words in derive_phase(METADATA, spec(**changes), ExperimentStatus(), observed).cause.message
+
+
+def ended_status(end: Phase, generation: int = 3) -> ExperimentStatus:
+    return ExperimentStatus(state=end.state, conditions=conditions(generation, ExperimentStatus(), NOW, end))
+
+
+@pytest.mark.parametrize("changes", [{"maxTrials": 3}, {"maxFailedTrials": 1}])
+def test_the_causes_of_an_end_stay_without_training_jobs(changes: dict[str, Any]) -> None:
+    end = derive_phase(METADATA, spec(**changes), ExperimentStatus(), observed_state(FAILED, *BAD))
+    assert "search-0-r0: InvalidTraining: no momentum" in end.cause.message
+    assert derive_phase(METADATA, spec(**changes), ended_status(end), observed_state(FAILED)).cause == end.cause
+    # A change of the spec causes a new end.
+    changed = derive_phase(METADATA, spec(**changes), ended_status(end, 2), observed_state(FAILED))
+    assert "trial 0: InvalidTraining" in changed.cause.message

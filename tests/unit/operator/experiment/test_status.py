@@ -30,7 +30,7 @@ COMPLETE = Phase("Complete", StatusCause(Reason.COMPLETED, "All 2 trials are don
 def derived(trials: list[Trial], before: ExperimentStatus | None = None, now: Phase = RUNNING, **rest: Any) -> Any:
     changes = rest.pop("changes", {})
     observed, before = Observed(NOW, trials=tuple(trials), **rest), before or ExperimentStatus()
-    now = replace(now, start=derive_phase(spec(**changes), before, observed).start)
+    now = replace(now, start=derive_phase(METADATA, spec(**changes), before, observed).start)
     return derive_status(METADATA, spec(**changes), before, now, observed)
 
 
