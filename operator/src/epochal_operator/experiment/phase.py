@@ -18,6 +18,7 @@ from epochal_operator.experiment.trial import has_value, max_trials
 from epochal_operator.experiment.trial_state import is_idle, is_refused, is_training
 from epochal_operator.runtime.api.resource import Object
 from epochal_operator.runtime.conditions import condition_of, get_condition
+from epochal_operator.runtime.reasons import reason_of
 
 _FAILED = frozenset({*FAILURE_REASONS, Reason.DEADLINE_EXCEEDED})
 
@@ -91,12 +92,15 @@ def _end_cause(spec: ExperimentSpec, observed: Observed) -> StatusCause | None:
 def _previous_end(metadata: Metadata, before: ExperimentStatus, cause: StatusCause) -> StatusCause:
     """Return the cause of an end as the status has it already, or the new cause if the Experiment ends now.
 
-    The TrainingJobs with the messages of failed trials may be deleted after the end.
+    The TrainingJobs with the messages of failed trials may be deleted after the end. An earlier version
+    completed searches without a value, and a newer version with other rules does not change an ended Experiment.
     """
     for condition in before.conditions or []:
-        is_end = condition.type in FINISHED_STATES and condition.status == "True"
-        if is_end and condition.observed_generation == metadata.generation and condition.reason == cause.reason:
-            return StatusCause(cause.reason, condition.message)
+        if condition.status != "True" or condition.observed_generation != metadata.generation:
+            continue
+        was_complete = condition.type == "Complete" and cause.reason == Reason.NO_TRIAL_SUCCEEDED
+        if was_complete or (condition.type in FINISHED_STATES and condition.reason == cause.reason):
+            return StatusCause(reason_of(Reason, condition.reason), condition.message)
     return cause
 
 

@@ -157,3 +157,14 @@ def test_the_causes_of_an_end_stay_without_training_jobs(changes: dict[str, Any]
     # A change of the spec causes a new end.
     changed = derive_phase(METADATA, spec(**changes), ended_status(end, 2), observed_state(FAILED))
     assert "trial 0: InvalidTraining" in changed.cause.message
+
+
+def test_an_upgrade_keeps_a_complete_experiment_without_a_value() -> None:
+    """Version 0.1.0 has no reason NoTrialSucceeded."""
+    end = Phase("Complete", StatusCause(Reason.COMPLETED, "All 3 trials have finished."))
+    search, observed = spec(maxTrials=3), observed_state(FAILED)
+    found = derive_phase(METADATA, search, ended_status(end), observed)
+    assert (found.state, found.cause) == (end.state, end.cause)
+    # A change of the spec causes a new end.
+    changed = derive_phase(METADATA, search, ended_status(end, 2), observed)
+    assert (changed.state, changed.cause.reason) == ("Failed", "NoTrialSucceeded")
