@@ -220,6 +220,10 @@ ALONE: dict[str, tuple[dict[str, str], dict[int, int]]] = {
     "another one that trains for long": (QUEUED | {reason("ContinueFromUnfinished"): "1x720"}, {55: 0, 65: 0, 600: 0}),
     "a Job that others stop": (QUEUED | {reason("FieldConflict", "Cluster"): "1x720"}, {10: 1, 65: 1}),
     "an image that is pulled for long": (STARTS | {reason("PullingImage"): "1x720"}, {5: 0, 10: 1, 40: 1}),
+    "an image that is pulled after a slow start": (
+        STARTS | {reason("Starting"): "1x4 stale _x715", reason("PullingImage"): "_x5 1x715"},
+        {5: 0, 10: 1, 12: 1, 40: 1},
+    ),
     "a trainer that never reports": (STARTS | {reason("ImportingKeras"): "1x720"}, {10: 0, 40: 1}),
     "a node that is lost": (SILENT | {reason("NodeLost", "Cluster"): "1x720"}, {10: 1, 40: 1}),
     "crashes until it fails": (FAILS_AFTER_RESTARTS, {15: 1, 25: 1, 70: 1, 600: 0}),

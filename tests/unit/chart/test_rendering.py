@@ -362,6 +362,10 @@ def test_priority_class_of_the_operator_is_refused_to_users(render: Render) -> N
     assert reserved(priorityClassName="high") == []
 
 
+HUNG_START_SECONDS = 300
+"""Most seconds until the kubelet restarts an operator that hangs during its start, where each probe times out."""
+
+
 def test_probes_tolerate_a_busy_machine(render: Render) -> None:
     container = render().container()
     assert container["name"] == CONTAINER
@@ -370,6 +374,7 @@ def test_probes_tolerate_a_busy_machine(render: Render) -> None:
         liveness["periodSeconds"] * (liveness["failureThreshold"] - 1) + liveness["timeoutSeconds"] >= STALLED_SECONDS
     )
     assert startup["periodSeconds"] * startup["failureThreshold"] >= STALLED_SECONDS
+    assert startup["timeoutSeconds"] * startup["failureThreshold"] <= HUNG_START_SECONDS
     for probe in (liveness, startup, container["readinessProbe"]):
         assert probe["timeoutSeconds"] >= REQUEST_SECONDS
 

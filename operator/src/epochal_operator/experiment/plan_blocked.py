@@ -95,7 +95,8 @@ def invalid_spec_status(
         running = sum(map(is_training, observed.jobs.values()))
         queued = max(0, trials.queued + trials.running - running)
         trials = trials.model_copy(update={"running": running, "queued": queued})
-    after = _with_phase(metadata, before, phase, observed, final=FINISHED_STATES if has_result else frozenset())
+    final = FINISHED_STATES if has_result else frozenset()
+    after = _with_phase(metadata, before, phase, observed, suspend=mutable.suspend, final=final)
     completion_time = (completion_time or timestamp(observed.now)) if phase.is_finished else None
     return after.model_copy(update={"trials": trials, "start_time": phase.start, "completion_time": completion_time})
 
@@ -154,8 +155,10 @@ def _status_without_ledger(
     if needs_no_ledger(metadata, before):
         return before
     if before.state in FINISHED_STATES and before.trials and before.trials.created:
-        return _with_phase(metadata, before, Phase(before.state, cause), observed, final=_FINAL_CONDITIONS)
-    after = _with_phase(metadata, before, Phase(_state(spec, observed), cause), observed)
+        return _with_phase(
+            metadata, before, Phase(before.state, cause), observed, suspend=spec.suspend, final=_FINAL_CONDITIONS
+        )
+    after = _with_phase(metadata, before, Phase(_state(spec, observed), cause), observed, suspend=spec.suspend)
     return after.model_copy(update={"completion_time": None})
 
 
@@ -164,11 +167,13 @@ def _with_phase(
     before: ExperimentStatus,
     phase: Phase,
     observed: Observed,
+    *,
+    suspend: bool,
     final: frozenset[str] = frozenset(),
 ) -> ExperimentStatus:
     """Return the previous status with another phase; the `final` conditions stay unchanged."""
     kept = {condition.type: condition for condition in before.conditions or [] if condition.type in final}
-    new = conditions(metadata.generation, before, observed.now, phase)
+    new = conditions(metadata.generation, before, observed.now, phase, suspend=suspend)
     return before.model_copy(
         update={
             "observed_generation": metadata.generation,

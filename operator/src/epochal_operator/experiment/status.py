@@ -24,7 +24,7 @@ from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.trial import Trial, max_trials, rank_trials
 from epochal_operator.experiment.trial_state import is_training
-from epochal_operator.runtime.conditions import ConditionStatus, make_conditions, with_finished
+from epochal_operator.runtime.conditions import ConditionStatus, is_true, make_conditions, with_finished
 from epochal_operator.trainingjob.interface import format_metric
 
 MAX_MESSAGE = 1024
@@ -54,7 +54,7 @@ def derive_status(
         results=ExperimentResults(uri=_uri(spec, metadata.namespace, metadata.name, metadata.uid)),
         start_time=phase.start,
         completion_time=_completion_time(before, phase, observed.now),
-        conditions=conditions(metadata.generation, before, observed.now, phase),
+        conditions=conditions(metadata.generation, before, observed.now, phase, suspend=spec.suspend),
         display=ExperimentDisplay(
             trials=f"{len(trials)}/{max(len(trials), max_trials(spec))}",
             best=f"{spec.objective.metric} {format_metric(top[0].value)}" if top else None,
@@ -63,9 +63,13 @@ def derive_status(
     return limit_size(result)
 
 
-def conditions(generation: int, before: ExperimentStatus, now: datetime, phase: Phase) -> list[Condition]:
-    """Return the conditions of an Experiment."""
-    values = _conditions(phase)
+def conditions(
+    generation: int, before: ExperimentStatus, now: datetime, phase: Phase, *, suspend: bool
+) -> list[Condition]:
+    """Return the conditions of an Experiment. `suspend` is spec.suspend."""
+    # A late pod of a trial does not end a suspension.
+    stays_suspended = suspend and is_true(before.conditions, "Suspended") and not phase.is_finished
+    values = _conditions(phase, is_suspended=stays_suspended or phase.state == "Suspended")
     return with_finished(
         make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=MAX_MESSAGE)
     )
@@ -151,12 +155,12 @@ def _completion_time(before: ExperimentStatus, phase: Phase, now: datetime) -> s
     return timestamp(now)
 
 
-def _conditions(phase: Phase) -> Iterator[tuple[str, ConditionStatus, StatusCause]]:
+def _conditions(phase: Phase, *, is_suspended: bool) -> Iterator[tuple[str, ConditionStatus, StatusCause]]:
     """Yield the type, status and cause of each condition."""
     effects, cause, state = effect(phase.cause.reason), phase.cause, phase.state
     suspended, unfinished = StatusCause(Reason.SUSPENDED, "spec.suspend is true."), StatusCause(Reason.UNFINISHED, "")
     yield "Ready", "True" if effects.ready else "False", cause
     yield "Stalled", *(("True", cause) if effects.needs_user_action else ("False", StatusCause(Reason.PROGRESSING, "")))
-    yield "Suspended", *(("True", suspended) if state == "Suspended" else ("False", StatusCause(Reason.ACTIVE, "")))
+    yield "Suspended", *(("True", suspended) if is_suspended else ("False", StatusCause(Reason.ACTIVE, "")))
     yield "Complete", *(("True", cause) if state == "Complete" else ("False", unfinished))
     yield "Failed", *(("True", cause) if state == "Failed" else ("False", unfinished))

@@ -152,7 +152,7 @@ class Leadership:
             return True
         seconds = self._seconds_unchanged(lease)
         is_expired = seconds > (spec.get("leaseDurationSeconds") or LEASE_SECONDS)
-        return is_expired or (seconds > ENDED_SECONDS and await self._has_ended(holder))
+        return is_expired or (seconds > ENDED_SECONDS and await self._has_ended(holder, spec.get("renewTime")))
 
     def _seconds_unchanged(self, lease: Object) -> float:
         """Return the seconds for which a lease has not changed, measured with this process's clock."""
@@ -161,12 +161,12 @@ class Leadership:
             self._observed = version, self._clock()
         return self._clock() - self._observed[1]
 
-    async def _has_ended(self, holder: str) -> bool:
-        """Return whether the pod of a holder does not run any more. False if that is unknown."""
+    async def _has_ended(self, holder: str, renew_time: str | None) -> bool:
+        """Return whether the pod of a holder has ended since the last renewal. False if that is unknown."""
         if not _POD_NAME.fullmatch(holder):
             return False
         try:
-            return has_ended(await self._read(PODS, holder))
+            return has_ended(await self._read(PODS, holder), renew_time)
         except NotFound:
             return True
         except ApiError as error:
@@ -189,15 +189,29 @@ class Leadership:
         }
 
 
-def has_ended(pod: Object) -> bool:
-    """Return whether the operator of a pod does not run, as far as its kubelet has reported.
+def has_ended(pod: Object, renew_time: str | None) -> bool:
+    """Return whether the operator of a pod has ended since it renewed its lease, as far as its kubelet has reported.
 
-    A pod on a node that is lost or cut off counts as running: its operator may still write.
+    A pod on a node that is lost or cut off counts as running: its operator may still write. A container that ended
+    before the renewal has restarted: the kubelet of a busy node reports the restart late.
     """
     status = pod.get("status") or {}
-    containers = [container for container in status.get("containerStatuses") or [] if container["name"] == CONTAINER]
-    is_stopped = bool(containers) and not any("running" in (container.get("state") or {}) for container in containers)
-    return is_stopped or status.get("phase") in {"Succeeded", "Failed"}
+    if status.get("phase") in {"Succeeded", "Failed"}:
+        return True
+    for container in status.get("containerStatuses") or []:
+        if container["name"] == CONTAINER and "running" not in (container.get("state") or {}):
+            return renew_time is not None and _finish_time(container)[:_SECONDS] >= renew_time[:_SECONDS]
+    return False
+
+
+def _finish_time(container: Object) -> str:
+    """Return the time of a container's last end, RFC 3339, or an empty text if it is unknown."""
+    states = [container.get(name) or {} for name in ("state", "lastState")]
+    return max((state.get("terminated") or {}).get("finishedAt") or "" for state in states)
+
+
+_SECONDS = len("2026-11-25T12:00:00")
+"""Characters of a time without its fractions of a second, which the end of a container does not have."""
 
 
 def _now() -> str:

@@ -8,6 +8,7 @@ from epochal_operator.experiment.events import report_failed, transition_events,
 from epochal_operator.experiment.reasons import Reason, StatusCause
 from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.trial import Trial
+from epochal_operator.runtime.conditions import is_true
 
 from tests.unit.operator.experiment.searches import trial
 from tests.unit.operator.experiment.test_status import derived
@@ -19,6 +20,7 @@ def at_phase(reason: Reason, state: Any = "Running", *trials: Trial, message: st
 
 
 NOTHING = ExperimentStatus()
+RUNNING_PHASE = Phase("Running", StatusCause(Reason.RUNNING, "The trials are training."))
 RUNNING = at_phase(Reason.RUNNING)
 CONFLICT = at_phase(Reason.NAME_CONFLICT)
 SUSPENDED = at_phase(Reason.SUSPENDED, "Suspended")
@@ -57,6 +59,22 @@ def test_resume_has_one_event_for_each_suspension() -> None:
     events = {one for after in (RUNNING, later) for one in transition_events("val_accuracy", SUSPENDED, after)}
     assert len(events) == 1
     assert transition_events("val_accuracy", SUSPENDED, RUNNING, suspend=True) == []
+
+
+def test_resume_before_the_end_of_a_late_pod_has_one_event() -> None:
+    stopping = Phase("Running", StatusCause(Reason.SUSPENDING, "The trials are stopping."))
+    late: ExperimentStatus = derived([], SUSPENDED, stopping, changes={"suspend": True})
+    assert transition_events("val_accuracy", SUSPENDED, late, suspend=True) == []
+    assert is_true(late.conditions, "Suspended")
+    resumed: ExperimentStatus = derived([], late, RUNNING_PHASE)
+    assert [str(one.reason) for one in transition_events("val_accuracy", late, resumed)] == ["Resumed"]
+    assert not is_true(resumed.conditions, "Suspended")
+
+
+def test_a_suspension_does_not_begin_before_the_trials_have_stopped() -> None:
+    stopping = Phase("Running", StatusCause(Reason.SUSPENDING, "The trials are stopping."))
+    late: ExperimentStatus = derived([], RUNNING, stopping, changes={"suspend": True})
+    assert not is_true(late.conditions, "Suspended")
 
 
 def test_new_best_names_the_parameters() -> None:

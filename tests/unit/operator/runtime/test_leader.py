@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from epochal_operator.runtime.api.kube import Kube
 
 
-def pod(phase: str = "Running", **state: Any) -> dict[str, Any]:
-    """Return a pod whose operator's container has a state, beside another container that runs."""
-    containers = [{"name": "proxy", "state": {"running": {}}}, {"name": "operator", "state": state}]
+def pod(phase: str = "Running", last: Any = None, **state: Any) -> dict[str, Any]:
+    """Return a pod whose operator's container has a state and a last state, beside another container that runs."""
+    operator = {"name": "operator", "state": state, "lastState": last or {}}
+    containers = [{"name": "proxy", "state": {"running": {}}}, operator]
     return {"status": {"phase": phase, "containerStatuses": containers}}
 
 
+RENEWED = "2026-11-25T12:00:07.600000Z"
+SAME_SECOND = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-25T12:00:07Z"}}
+BEFORE = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-25T12:00:06Z"}}
+AFTER = {"terminated": {"exitCode": 137, "finishedAt": "2099-11-25T12:00:00Z"}}
+"""States of a container that ended in the second of a renewal, before, or after any renewal."""
 RUNNING = pod(running={})
 
 
@@ -190,8 +196,16 @@ async def test_a_renewed_lease_is_not_taken_over(leases: Leases, clock: Clock, f
     ("found", "ended"),
     [
         (RUNNING, False),
-        (pod(terminated={}), True),
-        (pod(waiting={"reason": "CrashLoopBackOff"}), True),
+        (pod(running={}, last=AFTER), False),
+        (pod(**AFTER), True),
+        (pod(**SAME_SECOND), True),
+        (pod(**BEFORE), False),
+        (pod(terminated={"exitCode": 137, "finishedAt": None}), False),
+        (pod(last=AFTER, waiting={"reason": "CrashLoopBackOff"}), True),
+        (pod(last=SAME_SECOND, waiting={"reason": "CrashLoopBackOff"}), True),
+        (pod(last=BEFORE, waiting={"reason": "CrashLoopBackOff"}), False),
+        (pod(last=BEFORE, **AFTER), True),
+        (pod(waiting={"reason": "ContainerCreating"}), False),
         (pod("Failed"), True),
         (pod("Succeeded"), True),
         ({"status": {"phase": "Failed"}}, True),
@@ -200,11 +214,15 @@ async def test_a_renewed_lease_is_not_taken_over(leases: Leases, clock: Clock, f
         ({}, False),
     ],
 )
-def test_an_operator_has_ended_if_its_container_does_not_run(found: dict[str, Any], ended: bool) -> None:  # noqa: FBT001
-    assert has_ended(found) is ended
+def test_an_operator_has_ended_if_its_container_ended_after_the_renewal(found: dict[str, Any], ended: bool) -> None:  # noqa: FBT001
+    assert has_ended(found, RENEWED) is ended
 
 
-@pytest.mark.parametrize("found", [NotFound(404, "NotFound", "no pod"), pod(terminated={})])
+def test_without_a_renewal_a_container_has_not_ended() -> None:
+    assert not has_ended(pod(**AFTER), None)
+
+
+@pytest.mark.parametrize("found", [NotFound(404, "NotFound", "no pod"), pod(**AFTER)])
 async def test_a_standby_takes_over_soon_from_an_operator_that_has_ended(
     leases: Leases, clock: Clock, first: Leadership, found: Any
 ) -> None:
@@ -216,7 +234,9 @@ async def test_a_standby_takes_over_soon_from_an_operator_that_has_ended(
     assert await leads(leases, second)
 
 
-@pytest.mark.parametrize("found", [RUNNING, Forbidden(403, "Forbidden", "pods"), Unavailable(0, "", "no connection")])
+@pytest.mark.parametrize(
+    "found", [RUNNING, pod(**BEFORE), Forbidden(403, "Forbidden", "pods"), Unavailable(0, "", "no connection")]
+)
 async def test_a_leader_that_may_run_keeps_the_lease(
     leases: Leases, clock: Clock, first: Leadership, found: Any
 ) -> None:

@@ -414,24 +414,35 @@ async def suspended(world: World) -> None:
 
 
 async def late_pod(world: World) -> None:
-    """Lets a pod appear that the Job controller created before it saw the suspension, and deletes it again."""
+    """Lets a pod appear that the Job controller created before it saw the suspension."""
     one = running()
     one["metadata"]["ownerReferences"][0]["uid"] = world.job()["metadata"]["uid"]
     made = world.objects.create("pods", KEY.namespace, one)
     world.objects.patch("pods", *key_of(made), {"status": one["status"]}, subresource="status")
     await world.live()
-    assert world.condition("Suspended")["status"] == "False"
-    world.delete(PODS)
-    await world.live()
-    assert world.condition("Suspended")["status"] == "True"
+    assert (world.condition("Suspended")["status"], world.condition("Ready")["reason"]) == ("True", "Suspending")
 
 
 async def test_late_pod_of_a_suspended_job_is_no_resume(world: World) -> None:
     await suspended(world)
     await late_pod(world)
+    world.delete(PODS)
+    await world.live()
+    assert world.condition("Suspended")["status"] == "True"
     assert "Resumed" not in world.events()
     world.change(spec={"suspend": False})
     await world.live()
+    assert (world.events().count("Suspended"), world.events().count("Resumed")) == (1, 1)
+
+
+async def test_resume_before_the_end_of_a_late_pod_has_one_event(world: World) -> None:
+    await suspended(world)
+    await late_pod(world)
+    world.change(spec={"suspend": False})
+    await world.live()
+    world.delete(PODS)
+    await world.live()
+    assert world.condition("Suspended")["status"] == "False"
     assert (world.events().count("Suspended"), world.events().count("Resumed")) == (1, 1)
 
 

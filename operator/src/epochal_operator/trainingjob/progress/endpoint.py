@@ -196,6 +196,8 @@ class ProgressEndpoint:
                     status=reported_status(report, datetime.now(UTC), status).dump(),
                 )
             except Conflict:
+                if report.attempt == 0:  # It would overwrite a later report that has just been applied.
+                    break
                 continue
             except NotFound:
                 raise _forbidden_refusal() from None
@@ -206,7 +208,7 @@ class ProgressEndpoint:
             if (seconds := epoch_seconds(report, status)) is not None:
                 self._metrics.epoch_duration.observe(seconds)
             return ReportResponse(message="applied").model_copy(update=finish_fields)
-        raise Refusal(503, f"{MAX_ATTEMPTS} writes of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
+        raise Refusal(503, "the write of the status conflicted: try again", UNAVAILABLE_RETRY_SECONDS)
 
     async def _authorize(self, request: web.Request, namespace: str, name: str) -> tuple[str, Owner]:
         """Return the UID of the reporting pod and its TrainingJob; raise Refusal if it may not report."""

@@ -36,18 +36,18 @@ def events(
     applied = get_condition(after.conditions, SPEC_APPLIED)
     if applied and is_spec_ignored(after) and not is_spec_ignored(before):
         yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
+    if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
+        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
+    suspended = get_condition(before.conditions, "Suspended")
+    if suspended and suspended.status == "True" and not is_true(after.conditions, "Suspended") and not suspend:
+        # Ready may stay the same, for example while a late pod is on a lost node. The key is the start of the
+        # suspension: after a conflict, the Event is emitted again, perhaps for a later generation.
+        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended.last_transition_time)
     ready, previous = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (
         previous and (previous.status, previous.reason, previous.message) == (ready.status, ready.reason, ready.message)
     ):
         return
-    if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
-        yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
-    suspended = get_condition(before.conditions, "Suspended")
-    if suspended and suspended.status == "True" and not is_true(after.conditions, "Suspended") and not suspend:
-        # While spec.suspend is true, the Job controller may create a pod that it deletes again. The key is the start of
-        # the suspension: after a conflict, the Event is emitted again, perhaps for a later generation.
-        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended.last_transition_time)
     if after.state not in {"Suspended", "Complete", "Failed"}:
         yield from _restart_events(before, after, observed)
 

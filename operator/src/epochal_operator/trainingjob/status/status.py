@@ -16,7 +16,7 @@ from epochal_api.trainingjob.status import (
     Status,
 )
 
-from epochal_operator.runtime.conditions import ConditionStatus, get_condition, make_conditions, with_finished
+from epochal_operator.runtime.conditions import ConditionStatus, get_condition, is_true, make_conditions, with_finished
 from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, unstarted_pods
 from epochal_operator.trainingjob.pod.failures import pod_failure
@@ -95,7 +95,7 @@ def _build_status(  # noqa: PLR0917 - the inputs of the status
     return Status(
         observed_generation=generation,
         state=current_phase.state,
-        conditions=conditions(generation, before, observed.now, current_phase, observed),
+        conditions=conditions(generation, before, observed.now, current_phase, observed, suspend=desired.suspend),
         start_time=start,
         completion_time=current_phase.completion_time,
         attempt=attempt or None,
@@ -149,13 +149,21 @@ def _with_generation(before: Status, generation: int) -> Status:
 
 
 def conditions(
-    generation: int, before: Status, now: datetime, phase: Phase, observed: Observed | None = None
+    generation: int,
+    before: Status,
+    now: datetime,
+    phase: Phase,
+    observed: Observed | None = None,
+    *,
+    suspend: bool = False,
 ) -> list[Condition]:
     """Return the conditions of a TrainingJob. Without `observed`, they omit StorageAvailable and SpecApplied.
 
-    A condition keeps its transition time while its status is unchanged.
+    A condition keeps its transition time while its status is unchanged. `suspend` is spec.suspend.
     """
-    values = [*_phase_conditions(phase)]
+    # A late pod, which the Job controller deletes again, does not end a suspension.
+    stays_suspended = suspend and is_true(before.conditions, "Suspended") and phase.completion_time is None
+    values = [*_phase_conditions(phase, is_suspended=stays_suspended or phase.state == "Suspended")]
     if observed is not None:
         values += [*_storage_conditions(before, observed, phase), *_spec_applied_conditions(before, observed)]
     return with_finished(make_conditions(values, before.conditions, generation=generation, now=now))
@@ -174,11 +182,11 @@ def with_exported_condition(
     return after.model_copy(update={"conditions": [*(after.conditions or ()), *exported]})
 
 
-def _phase_conditions(phase: Phase) -> Iterator[_ConditionValue]:
+def _phase_conditions(phase: Phase, *, is_suspended: bool) -> Iterator[_ConditionValue]:
     suspended = StatusCause(Reason.SUSPENDED, "spec.suspend is true.")
     yield "Ready", "True" if phase.ready else "False", phase.cause
     yield _condition_value("Stalled", phase.cause if phase.stalled else None, Reason.PROGRESSING)
-    yield _condition_value("Suspended", suspended if phase.state == "Suspended" else None, Reason.ACTIVE)
+    yield _condition_value("Suspended", suspended if is_suspended else None, Reason.ACTIVE)
     yield _condition_value("Complete", phase.cause if phase.state == "Complete" else None, Reason.UNFINISHED)
     yield _condition_value("Failed", phase.cause if phase.state == "Failed" else None, Reason.UNFINISHED)
 

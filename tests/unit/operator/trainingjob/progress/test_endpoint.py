@@ -564,6 +564,24 @@ async def test_conflict_is_retried(cluster: Cluster, client: Client) -> None:
     assert (code, answer.headers["Retry-After"]) == (503, "2")
 
 
+async def test_conflict_of_a_report_without_attempt_number_is_a_503(
+    cluster: Cluster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = cluster.apply_status
+
+    async def apply_late(*args: Any, **what: Any) -> Any:
+        """Let another replica apply the next report of the trainer first."""
+        monkeypatch.setattr(cluster, "apply_status", apply)
+        cluster.job["status"] = {"progress": {"attempt": 1, "sequence": 2, "stage": "Training"}}
+        raise Conflict(409, "Conflict", "the object has been modified")
+
+    monkeypatch.setattr(cluster, "apply_status", apply_late)
+    code, message, answer = await client.send({"attempt": 0, "sequence": 1, "stage": "Loading", "epochs": 10})
+    assert (code, message) == (503, "the write of the status conflicted: try again")
+    assert answer.headers["Retry-After"] == "2"
+    assert cluster.job["status"]["progress"]["stage"] == "Training"
+
+
 @pytest.mark.parametrize(
     "error",
     [Unavailable(0, "TimeoutError", "no answer"), Forbidden(403, "Forbidden", "RBAC"), ApiError(418, "", "tea")],

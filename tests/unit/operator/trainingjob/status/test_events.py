@@ -137,6 +137,17 @@ def test_events_of_transitions(before: Any, after: Any, expected: list[tuple[str
     assert [(one.type, one.reason) for one in found] == expected
 
 
+def test_resume_has_an_event_while_a_pod_is_on_a_lost_node() -> None:
+    suspended = derive_status(*SUSPENDED)
+    was = derive_status(training_job(suspended, suspend=True), seen(child(PAUSED), deleting(running("a"), -60)))
+    now = derive_status(training_job(was), LOST[1])
+    ready = [get_condition(status.conditions, "Ready") for status in (was, now)]
+    assert ready[0] == ready[1]
+    lost = events(METADATA, suspended, was, LOST[1], ReportedStatus(), suspend=True)
+    assert [one.reason for one in lost] == ["NodeLost"]
+    assert [one.reason for one in events(METADATA, was, now, LOST[1], ReportedStatus())] == ["Resumed"]
+
+
 def test_a_trainer_starts_once() -> None:
     was = derive_status(*STARTING)
     found, reasons = [], []
