@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation
 from epochal_api.trainingjob.training import Training
+from epochal_lib.model_server.answers import Arrays
 from epochal_trainer.data.samples import Samples, TrainingData
 from epochal_trainer.evaluation.store import store_evaluation, time_limit
+from epochal_trainer.export.tensors import predict
 from epochal_trainer.lib.failures import Failure, refused, superseded
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import EVALUATING, Results
@@ -93,6 +95,26 @@ def test_the_test_set_is_evaluated(
     assert (mistake.place.source, mistake.label, mistake.answer) == ("t.npz[x_test]", mistake.place.row % 3, 1)
     assert mistake.probability == pytest.approx(0.6)
     assert "best.keras on 50 samples of the test set; 33 misread, most often a as b (17)" in caplog.text
+
+
+def test_each_batch_is_a_step_of_at_most_the_batch_of_the_training(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int | str] = []
+
+    def recorded(*_: Any) -> None:
+        calls.append("step")
+
+    def predicted(model: keras.Model, inputs: Arrays) -> dict[str, Any]:
+        (features,) = inputs.values()
+        calls.append(len(features))
+        return predict(model, inputs)
+
+    monkeypatch.setattr("epochal_trainer.evaluation.store.time_limit", lambda _: 60.0)
+    monkeypatch.setattr("epochal_trainer.evaluation.evaluate.predict", predicted)
+    monkeypatch.setattr(Watchdog, "record_step", recorded)
+    stored(model, bucket)
+    assert calls == ["step", 13, "step", 13, "step", 13, "step", 13], "50 samples, and batches of at most 16"
 
 
 def test_a_validation_part_names_rows_of_the_training_set(model: keras.Model, bucket: Path) -> None:
