@@ -206,6 +206,7 @@ class Attempt:
                     EvaluatedModel(name=file.name, epoch=file.epoch, sha256=there.sha256),
                     data=data,
                     results=results,
+                    epochs=len(trained.epochs),
                 )
         export = None
         if spec.results.exports and not trained.stopped:

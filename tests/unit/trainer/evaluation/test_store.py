@@ -25,6 +25,8 @@ from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training.watchdog import Watchdog
 
 FILE = EvaluatedModel(name="best.keras", epoch=3, sha256="0" * 64)
+EPOCHS = 5
+"""Finished epochs of the training, whose best epoch is FILE.epoch."""
 FEATURES = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 1), np.uint8)
 LABELS = np.arange(50) % 3
 TEST = Samples(FEATURES, LABELS, "t.npz[x_test]", "t.npz[y_test]")
@@ -69,7 +71,8 @@ def stored(
         stages=Stages(),
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
-    store_evaluation(context, model, FILE, data=data, results=Results(FolderBucket(bucket), "lab/job/uid", check))
+    results = Results(FolderBucket(bucket), "lab/job/uid", check)
+    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS)
     return bucket / "lab/job/uid"
 
 
@@ -100,10 +103,10 @@ def test_the_test_set_is_evaluated(
 def test_each_batch_is_a_step_of_at_most_the_batch_of_the_training(
     model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[int | str] = []
+    calls: list[int | tuple[int, int]] = []
 
-    def recorded(*_: Any) -> None:
-        calls.append("step")
+    def recorded(_: Watchdog, epoch: int, step: int) -> None:
+        calls.append((epoch, step))
 
     def predicted(model: keras.Model, inputs: Arrays) -> dict[str, Any]:
         (features,) = inputs.values()
@@ -114,7 +117,7 @@ def test_each_batch_is_a_step_of_at_most_the_batch_of_the_training(
     monkeypatch.setattr("epochal_trainer.evaluation.evaluate.predict", predicted)
     monkeypatch.setattr(Watchdog, "record_step", recorded)
     stored(model, bucket)
-    assert calls == ["step", 13, "step", 13, "step", 13, "step", 13], "50 samples, and batches of at most 16"
+    assert calls == [(EPOCHS, 0), 13] * 4, "50 samples, in batches of at most 16, after all epochs"
 
 
 def test_a_validation_part_names_rows_of_the_training_set(model: keras.Model, bucket: Path) -> None:
