@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -118,6 +119,20 @@ def test_each_batch_is_a_step_of_at_most_the_batch_of_the_training(
     monkeypatch.setattr(Watchdog, "record_step", recorded)
     stored(model, bucket)
     assert calls == [(EPOCHS, 0), 13] * 4, "50 samples, in batches of at most 16, after all epochs"
+
+
+def test_a_hang_is_reported_as_a_hang_of_the_evaluation(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[tuple[int | str, ...]] = []
+
+    def watch(_: Watchdog, *arguments: int | str) -> nullcontext[None]:
+        watched.append(arguments)
+        return nullcontext()
+
+    monkeypatch.setattr(Watchdog, "watch", watch)
+    stored(model, bucket)
+    assert watched == [(600, "evaluation")]
 
 
 def test_a_validation_part_names_rows_of_the_training_set(model: keras.Model, bucket: Path) -> None:

@@ -78,7 +78,7 @@ def _evaluate(
         context.watchdog.record_step(epochs, 0)
         return context.stopping.requested or available_memory() < MIN_FREE_MEMORY
 
-    with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds):
+    with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
         evaluation, worst = evaluate(
             model,
             file,
