@@ -58,6 +58,7 @@ def stored(
     loss: str = "SparseCategoricalCrossentropy",
     check: Callable[[], None] = lambda: None,
     stopping: Stopping | None = None,
+    has_retry: bool = True,
 ) -> Path:
     """Store an evaluation, and return the folder of the results."""
     scratch = bucket.parent / "scratch"
@@ -73,7 +74,7 @@ def stored(
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
     results = Results(FolderBucket(bucket), "lab/job/uid", check)
-    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS)
+    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS, has_retry=has_retry)
     return bucket / "lab/job/uid"
 
 
@@ -217,6 +218,14 @@ def test_an_attempt_after_one_that_ended_during_the_evaluation(
     with caplog.at_level(logging.INFO):
         assert files(stored(model, bucket)) == {EVALUATING}
     assert "an earlier attempt ended during the evaluation" in caplog.text
+
+
+def test_a_crash_of_the_evaluation_cannot_fail_the_training(
+    model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        assert files(stored(model, bucket, has_retry=False)) == set()
+    assert f"No {EVALUATION}: a crash may fail the training" in caplog.text
 
 
 def test_failures_of_the_storage(model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:

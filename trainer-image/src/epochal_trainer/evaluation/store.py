@@ -36,7 +36,14 @@ MIN_FREE_MEMORY = 48 * 2**20
 
 
 def store_evaluation(
-    context: Context, model: keras.Model, file: EvaluatedModel, *, data: TrainingData, results: Results, epochs: int
+    context: Context,
+    model: keras.Model,
+    file: EvaluatedModel,
+    *,
+    data: TrainingData,
+    results: Results,
+    epochs: int,
+    has_retry: bool,
 ) -> None:
     """Evaluate a model on the test set, or on the validation set without one, and store the evaluation.
 
@@ -47,10 +54,15 @@ def store_evaluation(
         data: The data sets of the training.
         results: Takes the files.
         epochs: Finished epochs of the training, its position during the evaluation.
+        has_retry: Whether another attempt would follow if the evaluation crashed this one. If not, the evaluation is
+            skipped.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
+    if not has_retry:
+        log.info("No %s: a crash may fail the training, because this attempt is above spec.backoffLimit", EVALUATION)
+        return
     try:
         log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results=results, epochs=epochs)))
     except (NotEvaluated, UnsupportedModel) as error:
