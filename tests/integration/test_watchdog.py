@@ -64,9 +64,15 @@ def test_a_hanging_training_ends_with_its_position_and_stack(path: Path) -> None
     assert read_termination(path)["position"] == {"epoch": 3, "step": 17}
     assert "no step was finished for 1 s" in read_termination(path)["message"]
     assert "after step 17 of epoch 4" in read_termination(path)["message"]
+    assert ": the training hangs at " in read_termination(path)["message"]
     assert "in hang" in read_termination(path)["message"]
     assert "Stack of thread MainThread:" in printed
     assert "Stack of thread someone else:" in printed
+
+
+def test_the_message_names_the_work_that_hangs(path: Path) -> None:
+    ended(started(path, HANG.replace("watch(1)", 'watch(1, "evaluation")')))
+    assert ": the evaluation hangs at " in read_termination(path)["message"]
 
 
 LOCKED = """

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from epochal_trainer.evaluation import passes
-from epochal_trainer.evaluation.passes import Counts, batch_size
+from epochal_trainer.evaluation.passes import Counts
 from epochal_trainer.evaluation.target import Labels
 from numpy.typing import NDArray
 
@@ -91,11 +91,3 @@ def test_samples_without_label_or_finite_output_are_counted() -> None:
     counts = run.run(20, 6, unlabeled=lambda rows: rows < 3, not_finite=lambda rows: (rows == 2) | (rows >= 15))
     assert counts == Counts(evaluated=12, unlabeled=3, not_finite=5)
     assert sorted(run.added) == list(range(3, 15))
-
-
-@pytest.mark.parametrize(
-    ("training_batch", "sample_bytes", "expected"),
-    [(32, 52, 256), (512, 52, 512), (32, 3136, 83), (8, 602_112, 8), (1, 0, 256)],
-)
-def test_batch_size(training_batch: int, sample_bytes: int, expected: int) -> None:
-    assert batch_size(training_batch, sample_bytes) == expected

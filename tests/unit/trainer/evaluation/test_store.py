@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation
 from epochal_api.trainingjob.training import Training
+from epochal_lib.model_server.answers import Arrays
 from epochal_trainer.data.samples import Samples, TrainingData
 from epochal_trainer.evaluation.store import store_evaluation, time_limit
+from epochal_trainer.export.tensors import predict
 from epochal_trainer.lib.failures import Failure, refused, superseded
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.reporting.results import EVALUATING, Results
@@ -23,6 +26,8 @@ from epochal_trainer.storage import FolderBucket
 from epochal_trainer.training.watchdog import Watchdog
 
 FILE = EvaluatedModel(name="best.keras", epoch=3, sha256="0" * 64)
+EPOCHS = 5
+"""Finished epochs of the training, whose best epoch is FILE.epoch."""
 FEATURES = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 1), np.uint8)
 LABELS = np.arange(50) % 3
 TEST = Samples(FEATURES, LABELS, "t.npz[x_test]", "t.npz[y_test]")
@@ -53,6 +58,7 @@ def stored(
     loss: str = "SparseCategoricalCrossentropy",
     check: Callable[[], None] = lambda: None,
     stopping: Stopping | None = None,
+    has_retry: bool = True,
 ) -> Path:
     """Store an evaluation, and return the folder of the results."""
     scratch = bucket.parent / "scratch"
@@ -67,7 +73,8 @@ def stored(
         stages=Stages(),
         watchdog=Watchdog(TerminationMessage(bucket.parent / "none")),
     )
-    store_evaluation(context, model, FILE, data=data, results=Results(FolderBucket(bucket), "lab/job/uid", check))
+    results = Results(FolderBucket(bucket), "lab/job/uid", check)
+    store_evaluation(context, model, FILE, data=data, results=results, epochs=EPOCHS, has_retry=has_retry)
     return bucket / "lab/job/uid"
 
 
@@ -93,6 +100,40 @@ def test_the_test_set_is_evaluated(
     assert (mistake.place.source, mistake.label, mistake.answer) == ("t.npz[x_test]", mistake.place.row % 3, 1)
     assert mistake.probability == pytest.approx(0.6)
     assert "best.keras on 50 samples of the test set; 33 misread, most often a as b (17)" in caplog.text
+
+
+def test_each_batch_is_a_step_of_at_most_the_batch_of_the_training(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int | tuple[int, int]] = []
+
+    def recorded(_: Watchdog, epoch: int, step: int) -> None:
+        calls.append((epoch, step))
+
+    def predicted(model: keras.Model, inputs: Arrays) -> dict[str, Any]:
+        (features,) = inputs.values()
+        calls.append(len(features))
+        return predict(model, inputs)
+
+    monkeypatch.setattr("epochal_trainer.evaluation.store.time_limit", lambda _: 60.0)
+    monkeypatch.setattr("epochal_trainer.evaluation.evaluate.predict", predicted)
+    monkeypatch.setattr(Watchdog, "record_step", recorded)
+    stored(model, bucket)
+    assert calls == [(EPOCHS, 0), 13] * 4, "50 samples, in batches of at most 16, after all epochs"
+
+
+def test_a_hang_is_reported_as_a_hang_of_the_evaluation(
+    model: keras.Model, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[tuple[int | str, ...]] = []
+
+    def watch(_: Watchdog, *arguments: int | str) -> nullcontext[None]:
+        watched.append(arguments)
+        return nullcontext()
+
+    monkeypatch.setattr(Watchdog, "watch", watch)
+    stored(model, bucket)
+    assert watched == [(600, "evaluation")]
 
 
 def test_a_validation_part_names_rows_of_the_training_set(model: keras.Model, bucket: Path) -> None:
@@ -177,6 +218,14 @@ def test_an_attempt_after_one_that_ended_during_the_evaluation(
     with caplog.at_level(logging.INFO):
         assert files(stored(model, bucket)) == {EVALUATING}
     assert "an earlier attempt ended during the evaluation" in caplog.text
+
+
+def test_a_crash_of_the_evaluation_cannot_fail_the_training(
+    model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        assert files(stored(model, bucket, has_retry=False)) == set()
+    assert f"No {EVALUATION}: a crash may fail the training" in caplog.text
 
 
 def test_failures_of_the_storage(model: keras.Model, bucket: Path, caplog: pytest.LogCaptureFixture) -> None:

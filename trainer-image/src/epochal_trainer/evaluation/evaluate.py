@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import keras
-import numpy as np
 from epochal_api.evaluation import EvaluatedModel, Evaluation, Place
 from epochal_api.trainingjob.network import Named
 from numpy.typing import NDArray
@@ -79,7 +78,8 @@ def evaluate(
         data_set: The data set.
         target: How labels and outputs are compared.
         class_names: Names of the classes; empty if unknown.
-        batch_size: Samples per batch of the training.
+        batch_size: Samples per batch of the training: a larger batch might need more memory, or longer than
+            `spec.training.stallSeconds`.
         seconds: Time limit.
         stop: Called before each batch; returns whether to stop.
 
@@ -102,10 +102,9 @@ def evaluate(
         if isinstance(target, Classes)
         else partial(number_labels, samples)
     )
-    sample_bytes = samples.features[0].size * np.dtype(spec.dtype).itemsize
     counts = passes.run(
         len(samples),
-        passes.batch_size(batch_size, sample_bytes),
+        batch_size,
         predict=outputs,
         labels=labels,
         add=tally.add,

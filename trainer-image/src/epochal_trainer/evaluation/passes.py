@@ -12,11 +12,6 @@ from epochal_trainer.evaluation.target import Labels
 
 Array = NDArray[Any]
 
-MAX_BATCH = 256
-"""Maximum number of samples in a batch, if the batch of the training is smaller."""
-MAX_BATCH_BYTES = 2**18
-"""Maximum bytes of the features of such a batch: the activations of a network may take a hundred times as much."""
-
 
 @dataclass
 class Counts:
@@ -26,16 +21,6 @@ class Counts:
     skipped: int = 0
     unlabeled: int = 0
     not_finite: int = 0
-
-
-def batch_size(training_batch: int, sample_bytes: int) -> int:
-    """Return the samples per batch of a pass.
-
-    Args:
-        training_batch: Samples per batch of the training. Its memory is enough for such a batch.
-        sample_bytes: Bytes of the features of a sample.
-    """
-    return max(training_batch, min(MAX_BATCH, MAX_BATCH_BYTES // max(sample_bytes, 1)))
 
 
 def run(

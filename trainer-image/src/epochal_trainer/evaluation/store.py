@@ -36,7 +36,14 @@ MIN_FREE_MEMORY = 48 * 2**20
 
 
 def store_evaluation(
-    context: Context, model: keras.Model, file: EvaluatedModel, *, data: TrainingData, results: Results
+    context: Context,
+    model: keras.Model,
+    file: EvaluatedModel,
+    *,
+    data: TrainingData,
+    results: Results,
+    epochs: int,
+    has_retry: bool,
 ) -> None:
     """Evaluate a model on the test set, or on the validation set without one, and store the evaluation.
 
@@ -46,12 +53,18 @@ def store_evaluation(
         file: Its file, which is stored.
         data: The data sets of the training.
         results: Takes the files.
+        epochs: Finished epochs of the training, its position during the evaluation.
+        has_retry: Whether another attempt would follow if the evaluation crashed this one. If not, the evaluation is
+            skipped.
 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
+    if not has_retry:
+        log.info("No %s: a crash may fail the training, because this attempt is above spec.backoffLimit", EVALUATION)
+        return
     try:
-        log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results)))
+        log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results=results, epochs=epochs)))
     except (NotEvaluated, UnsupportedModel) as error:
         log.info("No %s: %s", EVALUATION, error)
     except Failure as failure:
@@ -63,7 +76,7 @@ def store_evaluation(
 
 
 def _evaluate(
-    context: Context, model: keras.Model, file: EvaluatedModel, data: TrainingData, results: Results
+    context: Context, model: keras.Model, file: EvaluatedModel, data: TrainingData, *, results: Results, epochs: int
 ) -> Evaluation:
     """Evaluate a model, store the files, and return the evaluation."""
     training = context.job.spec.training
@@ -74,10 +87,10 @@ def _evaluate(
         raise NotEvaluated(f"an earlier attempt ended during the evaluation; {advice}")
 
     def stop() -> bool:
-        context.watchdog.record_step(file.epoch, 0)
+        context.watchdog.record_step(epochs, 0)
         return context.stopping.requested or available_memory() < MIN_FREE_MEMORY
 
-    with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds):
+    with results.marked(EVALUATING), context.watchdog.watch(training.stall_seconds, "evaluation"):
         evaluation, worst = evaluate(
             model,
             file,

@@ -43,13 +43,17 @@ class Watchdog:
         self._termination.set_position(epoch, step)
 
     @contextmanager
-    def watch(self, stall_seconds: int) -> Iterator[None]:
+    def watch(self, stall_seconds: int, work: str = "training") -> Iterator[None]:
         """End the process with EXIT_CODE if the code within the context does not call `record_step` in time.
 
         Time in which the process does not run is not counted, such as a stopped process or a paused machine.
+
+        Args:
+            stall_seconds: Maximum time between two steps.
+            work: The work of the code within the context, for the termination message.
         """
         finished = threading.Event()
-        arguments = stall_seconds, threading.get_ident(), finished
+        arguments = stall_seconds, work, threading.get_ident(), finished
         watchdog = threading.Thread(target=self._run, args=arguments, name="watchdog", daemon=True)
         self._last_step = object()
         watchdog.start()
@@ -59,7 +63,7 @@ class Watchdog:
             finished.set()
             watchdog.join()
 
-    def _run(self, stall_seconds: int, thread: int, finished: threading.Event) -> None:
+    def _run(self, stall_seconds: int, work: str, thread: int, finished: threading.Event) -> None:
         interval = min(MAX_CHECK_INTERVAL, stall_seconds / 10)
         idle, last_step, checked = 0.0, self._last_step, time.monotonic()
         try:
@@ -77,26 +81,26 @@ class Watchdog:
                     idle += min(now - checked, 2 * interval)
                 checked = now
                 if idle >= stall_seconds:
-                    self._end_process(stall_seconds, thread)
+                    self._end_process(stall_seconds, work, thread)
         finally:
             faulthandler.cancel_dump_traceback_later()
 
-    def _end_process(self, stall_seconds: int, thread: int) -> None:
+    def _end_process(self, stall_seconds: int, work: str, thread: int) -> None:
         """End the process without cleanup, because cleanup would wait for the code that hangs."""
         try:
-            report = threading.Thread(target=self._report_hang, args=(stall_seconds, thread), daemon=True)
+            report = threading.Thread(target=self._report_hang, args=(stall_seconds, work, thread), daemon=True)
             report.start()
             report.join(REPORT_SECONDS)
         finally:
             os._exit(EXIT_CODE)
 
-    def _report_hang(self, stall_seconds: int, thread: int) -> None:
+    def _report_hang(self, stall_seconds: int, work: str, thread: int) -> None:
         frames = sys._current_frames()  # noqa: SLF001 - Python has no public function for it
         code, line = frames[thread].f_code, frames[thread].f_lineno
         position = self._termination.position
         last_step = f"step {position.step} of epoch {position.epoch + 1}" if position else "the first step"
         message = (
-            f"no step was finished for {stall_seconds} s (spec.training.stallSeconds) after {last_step}: the training "
+            f"no step was finished for {stall_seconds} s (spec.training.stallSeconds) after {last_step}: the {work} "
             f"hangs at {code.co_filename}:{line}, in {code.co_qualname}"
         )
         self._termination.write_final(HANGING, message)
