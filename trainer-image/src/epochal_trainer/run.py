@@ -125,10 +125,14 @@ class _Run:
         with self.stopping.deferred():
             if self.standby is not None:
                 self.standby.close()
+            message = self.redact(message)
+            if code not in (ExitCode.DONE, ExitCode.TERMINATED):
+                # The kubelet may kill this process while a storage hangs: then this message has the cause.
+                self.termination.write_cause(reason, message)
             if code != ExitCode.DONE:
                 self._store_log(opens=code != ExitCode.TERMINATED)
             report = self.reporter.close() if self.reporter is not None else None
-            self.termination.write_final(reason, self.redact(message), report)
+            self.termination.write_final(reason, message, report)
             # The process now ends with its own exit code, so a late SIGTERM must not change it.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
