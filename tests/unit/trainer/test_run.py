@@ -2,14 +2,15 @@
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from epochal_trainer import backend
 from epochal_trainer import run as module
-from epochal_trainer.lib.failures import refused
+from epochal_trainer.lib.failures import Failure, refused
+from epochal_trainer.lib.signals import WaitAborted
 from epochal_trainer.reporting import log as logs
 from epochal_trainer.reporting.attempts import open_results
 from epochal_trainer.reporting.termination_message import TerminationMessage
@@ -72,3 +73,47 @@ def test_the_cause_is_written_before_the_log_is_stored(
     assert json.loads(termination.read_text()).items() >= found.items()
     (log,) = (tmp_path / "results").rglob("training.log")
     assert log.read_text() == "the log"
+
+
+def storage_error(*_: object) -> None:
+    raise Failure("StorageError", "the bucket is gone", 75)
+
+
+def abort(*_: object) -> None:
+    raise WaitAborted
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (storage_error, "The log is not stored: the bucket is gone"),
+        (abort, "The log is not stored: the storage does not"),
+    ],
+)
+def test_a_log_that_is_not_stored_has_a_line(  # noqa: PLR0917 - fixtures and cases
+    tmp_path: Path,
+    termination: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Callable[..., None],
+    line: str,
+) -> None:
+    monkeypatch.setattr(module, "open_results", error)
+    assert run(tmp_path, monkeypatch) == 77
+    assert line in caplog.text
+    assert json.loads(termination.read_text())["reason"] == "InvalidNetwork"
+
+
+def test_a_pod_before_its_attempt_keeps_the_log_of_an_earlier_attempt(
+    tmp_path: Path, termination: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, monkeypatch)
+    (log,) = (tmp_path / "results").rglob("training.log")
+    log.write_text("the log of an earlier attempt")
+    (log.parent / "attempts").mkdir()
+    (log.parent / "attempts/1-other.json").write_text("{}")
+    caplog.clear()
+    assert run(tmp_path, monkeypatch) == 77
+    assert "The log is not stored: the results belong to an attempt of another pod" in caplog.text
+    assert log.read_text() == "the log of an earlier attempt"
+    assert json.loads(termination.read_text())["reason"] == "InvalidNetwork"
