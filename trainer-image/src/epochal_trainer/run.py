@@ -24,7 +24,7 @@ from epochal_trainer import job as jobs
 from epochal_trainer.export import standby as forked
 from epochal_trainer.export.standby import Standby
 from epochal_trainer.lib import garbage, keys
-from epochal_trainer.lib.failures import Failure, is_disk_full, scratch_full
+from epochal_trainer.lib.failures import SUPERSEDED, Failure, is_disk_full, scratch_full
 from epochal_trainer.lib.scratch import scratch_folder
 from epochal_trainer.lib.signals import Stopping, Terminated, WaitAborted
 from epochal_trainer.lib.text import readable
@@ -125,10 +125,14 @@ class _Run:
         with self.stopping.deferred():
             if self.standby is not None:
                 self.standby.close()
+            message = self.redact(message)
+            if code not in (ExitCode.DONE, ExitCode.TERMINATED):
+                # The kubelet may kill this process while a storage hangs: then this message has the cause.
+                self.termination.write_cause(reason, message)
             if code != ExitCode.DONE:
                 self._store_log(opens=code != ExitCode.TERMINATED)
             report = self.reporter.close() if self.reporter is not None else None
-            self.termination.write_final(reason, self.redact(message), report)
+            self.termination.write_final(reason, message, report)
             # The process now ends with its own exit code, so a late SIGTERM must not change it.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         return code
@@ -188,7 +192,7 @@ class _Run:
         self.stopping.check()
 
     def _store_log(self, *, opens: bool) -> None:
-        """Store the log of a run that has failed. An error of the storage never hides the cause of the failure.
+        """Store the log of a run that has failed, or log why not. A storage error never hides the cause of the failure.
 
         Args:
             opens: Whether to open the results bucket if the run failed before it did. A run that was stopped has no
@@ -201,8 +205,12 @@ class _Run:
                 _, results = open_results(buckets.results, self.job, _pod())
             if results is not None:
                 results.store(self.scratch / LOG, LOG)
-        except (Failure, Terminated):
-            pass
+        except Failure as failure:
+            is_superseded = failure.reason == SUPERSEDED
+            cause = "the results belong to an attempt of another pod" if is_superseded else failure.message
+            log.warning("The log is not stored: %s", cause)
+        except Terminated:
+            log.warning("The log is not stored: the storage does not answer, and a trainer that ends does not wait")
         except Exception:
             log.exception("Cannot store the log")
 

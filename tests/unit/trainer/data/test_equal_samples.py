@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 from epochal_api.data_summary import DataSummary, SetName
 from epochal_trainer.data import equal_samples
 from epochal_trainer.data.equal_samples import check_leakage, find_equal_samples
-from epochal_trainer.data.samples import Samples, TrainingData
+from epochal_trainer.data.samples import Array, Samples, TrainingData
 from epochal_trainer.data.summary import summarize
 
 from tests.unit.trainer.expect import expect_peak_memory
@@ -45,6 +46,36 @@ def test_small_numbers_as_floats_are_told_apart() -> None:
     repeated, _ = find_equal_samples({"train": Samples(grid, labels, "x", "y")})
     assert repeated["train"].checked > 32**4 // 20
     assert repeated["train"].found == 0
+
+
+def double_pixels(images: Array) -> Array:
+    return images.repeat(2, 1).repeat(2, 2)
+
+
+def copy_channel(samples: Array) -> Array:
+    return samples[..., None].repeat(2, -1)
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "repeat"),
+    [
+        (np.arange(256), (8, 8), double_pixels),
+        (np.arange(2), (8, 8), double_pixels),
+        (np.arange(2), (16, 16), copy_channel),
+        (np.arange(-(2**15), 2**15) / 2**15, (64,), copy_channel),
+    ],
+    ids=["grey images", "black-white images", "masks", "16-bit mono audio as stereo"],
+)
+def test_repeated_values_are_told_apart(
+    values: Array, shape: tuple[int, ...], repeat: Callable[[Array], Array]
+) -> None:
+    found = values.astype(np.float32)[np.random.default_rng(0).integers(0, len(values), (40_000, *shape))]
+    parts = np.split(found, 2)
+    for part, first in zip(parts, values[:2], strict=True):
+        part.reshape(len(part), -1)[:, 0] = first  # so that the sets share no sample
+    train, test = (Samples(repeat(part), np.zeros(len(part)), "x", "y") for part in parts)
+    repeated, (shared,) = find_equal_samples({"train": train, "test": test})
+    assert (repeated["train"].found, repeated["test"].found, shared.found) == (0, 0, 0)
 
 
 def test_a_sample_with_another_label_differs() -> None:

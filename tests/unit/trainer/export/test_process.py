@@ -68,16 +68,29 @@ def test_the_outcome_is_read(request_for: Request) -> None:
 
 
 class Forked:
-    """A forked export process, which ends with an exit code after its order, or before."""
+    """A forked export process, which ends with an exit code after its order, or before.
 
-    def __init__(self, code: int | None = None, *, takes_order: bool = True) -> None:
-        self.code, self.takes_order = code, takes_order
+    Args:
+        code: The exit code if the process ends before its order.
+        takes_order: Whether it still reads orders.
+        killed: Whether the kernel kills it after its order, before it reads the order.
+        output: Its output after the order.
+    """
+
+    def __init__(
+        self, code: int | None = None, *, takes_order: bool = True, killed: bool = False, output: str = ""
+    ) -> None:
+        self.code, self.takes_order, self.killed, self.output = code, takes_order, killed, output
 
     def poll(self) -> int | None:
         return self.code
 
     def order(self, request: Path) -> bool:
-        if self.takes_order:
+        if self.output:
+            (request.parent / "log").write_text(self.output)
+        if self.killed:
+            self.code = -9
+        elif self.takes_order:
             (request.parent / "outcome.json").write_text('{"reason": "Exported", "message": "by the fork"}')
             self.code = 0
         return self.takes_order
@@ -101,6 +114,9 @@ NEW = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "by 
         (Forked(-9), 2**40, "by a new process"),
         (Forked(-9), 200 * 2**20, "not enough memory"),
         (Forked(takes_order=False), 2**40, "by a new process"),
+        (Forked(killed=True), 2**40, "by a new process"),
+        (Forked(killed=True), 200 * 2**20, "not enough memory"),
+        (Forked(killed=True, output="Loading the model"), 2**40, "its process was killed by signal 9"),
     ],
 )
 def test_the_forked_process_exports_while_it_lives(request_for: Request, forked: Any, free: int, message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from epochal_api.pod import MAX_TERMINATION_BYTES
 from epochal_api.trainingjob.report import UNFINISHED, Position, Report, Termination, decode_termination
+from epochal_trainer.reporting import termination_message
 from epochal_trainer.reporting.termination_message import TerminationMessage
 
 LONG = "Fehler über " * 1000
@@ -78,6 +79,32 @@ def test_a_shorter_message_replaces_a_longer_one(path: Path) -> None:
     assert read_message(path).report == REPORT
     message.write_final("Completed", "done")
     assert read_message(path) == Termination(reason="Completed", message="done", report=REPORT)
+
+
+def test_the_cause_of_a_failure_stays_in_later_messages(path: Path) -> None:
+    message = TerminationMessage(path)
+    message.set_position(1, 2)
+    message.write_cause("InvalidNetwork", "no such layer")
+    expected = Termination(reason="InvalidNetwork", message="no such layer", position=Position(epoch=1, step=2))
+    assert read_message(path) == expected
+    message.write_preliminary(REPORT)
+    assert read_message(path) == expected.model_copy(update={"report": REPORT})
+    message.write_final("InvalidNetwork", "no such layer", REPORT)
+    assert read_message(path) == expected.model_copy(update={"report": REPORT})
+
+
+def test_a_long_cause_is_truncated_to_the_limit_of_the_kubelet(path: Path) -> None:
+    TerminationMessage(path).write_cause("InvalidNetwork", LONG)
+    assert path.stat().st_size <= MAX_TERMINATION_BYTES
+    assert read_message(path).reason == "InvalidNetwork"
+
+
+def test_the_cause_is_written_while_another_write_hangs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(termination_message, "LOCK_SECONDS", 0.01)
+    message = TerminationMessage(path)
+    with message._lock:
+        message.write_cause("InvalidNetwork", "no such layer")
+    assert read_message(path).reason == "InvalidNetwork"
 
 
 def test_the_final_message_is_not_replaced(path: Path) -> None:

@@ -26,6 +26,8 @@ _BLOCK_WORDS = 2**16
 """Words to process at a time: they stay in the cache of a core."""
 _CHUNK_WORDS = 4096
 """Words of a sample that are multiplied at a time, with one random factor each."""
+_SPLIT_MIX = (30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)
+"""Shifts and factors of the hash SplitMix64."""
 _NAMES: Mapping[SetName, str] = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -120,7 +122,7 @@ def _digests(samples: Samples, feature_type: np.dtype[np.generic], label_type: n
     width = -(-sum(array[0].size * dtype.itemsize for array, dtype in arrays) // _WORD.itemsize)
     factors = np.random.default_rng(0).integers(0, 2**63, min(width, _CHUNK_WORDS), _WORD) * 2 + 1  # odd: invertible
     rows = min(max(1, _BLOCK_WORDS // width), len(samples))
-    content, mixed = np.zeros((rows, width * _WORD.itemsize), np.uint8), np.empty((rows, width), _WORD)
+    content, buffer = np.empty((rows, width * _WORD.itemsize), np.uint8), np.empty((rows, width), _WORD)
     for begin in range(0, len(samples), rows):
         parts = [np.ascontiguousarray(array[begin : begin + rows], dtype) for array, dtype in arrays]
         count, offset = len(parts[0]), 0
@@ -128,19 +130,34 @@ def _digests(samples: Samples, feature_type: np.dtype[np.generic], label_type: n
             part_bytes = part.reshape(count, -1).view(np.uint8)
             content[:count, offset : offset + part_bytes.shape[1]] = part_bytes
             offset += part_bytes.shape[1]
+        content[:count, offset:] = 0  # the mixed words of the last block
         words = content[:count].view(_WORD)
-        # Small numbers as floats differ only in the high bits, which the products lose.
-        np.right_shift(words, np.uint64(32), out=mixed[:count])
-        np.bitwise_xor(words, mixed[:count], out=mixed[:count])
-        yield _multiply(mixed[:count], factors)
+        _mix(words, buffer[:count])
+        digests = _multiply(words, factors)
+        _mix(digests, np.empty_like(digests))
+        yield digests
 
 
 def _multiply(words: Array, factors: Array) -> Array:
-    """Return the digest of each row of words: a multilinear hash modulo 2^64, as in https://arxiv.org/abs/1202.4961."""
+    """Return the hash of each row of words: a multilinear hash modulo 2^64, as in https://arxiv.org/abs/1202.4961.
+
+    The low bits of a product depend only on the low bits of a word, so mix the words first.
+    """
     digests = np.zeros(len(words), _WORD)
     for begin in range(0, words.shape[1], len(factors)):
         chunk = words[:, begin : begin + len(factors)]
         digests = digests * factors[0] + chunk @ factors[: chunk.shape[1]]
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # SplitMix64 distributes them evenly.
-        digests = (digests ^ (digests >> np.uint64(shift))) * np.uint64(factor)
-    return digests ^ (digests >> np.uint64(31))
+    return digests
+
+
+def _mix(words: Array, buffer: Array) -> None:
+    """Replace each word by its SplitMix64 hash, a bijection in which each bit changes low and high bits.
+
+    Args:
+        words: The words.
+        buffer: Memory for as many words.
+    """
+    for shift, factor in _SPLIT_MIX:
+        np.right_shift(words, np.uint64(shift), out=buffer)
+        np.bitwise_xor(words, buffer, out=words)
+        np.multiply(words, np.uint64(factor), out=words)

@@ -3,6 +3,8 @@
 import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from epochal_api.pod import TERMINATION_FILE
@@ -22,7 +24,8 @@ class TerminationMessage:
     """The file that the kubelet reads after the trainer has ended, for any cause.
 
     A preliminary message covers the case that the trainer is killed. A final message with the actual reason replaces
-    it. Each write is one system call for less than a page, so the file is valid JSON after a kill at any moment.
+    it. A trainer that needs time between its failure and its final message writes the cause of the failure first.
+    Each write is one system call for less than a page, so the file is valid JSON after a kill at any moment.
     Outside of a pod the file does not exist, and nothing is written.
 
     All methods may be called from any thread.
@@ -33,6 +36,7 @@ class TerminationMessage:
 
     def __init__(self, path: Path = Path(TERMINATION_FILE)) -> None:
         self._lock = threading.Lock()
+        self._cause = UNFINISHED, _KILLED
         self._report: Report | None = None
         self._position: tuple[int, int] | None = None
         self._offset: int | None = None
@@ -50,7 +54,7 @@ class TerminationMessage:
         return position and Position(epoch=position[0], step=position[1])
 
     def write_preliminary(self, report: Report | None = None) -> None:
-        """Write the preliminary message, with the reason UNFINISHED."""
+        """Write the preliminary message, with the cause of the failure, or the reason UNFINISHED before it."""
         with self._lock:
             self._report = report
             self._write_preliminary()
@@ -69,28 +73,44 @@ class TerminationMessage:
                 except OSError as error:
                     self._stop_writing(error)
 
+    def write_cause(self, reason: str, message: str) -> None:
+        """Write the cause of a failure into the preliminary message. The final message must repeat it."""
+        self._cause = reason, message
+        with self._lock_for_end():
+            self._write_preliminary()
+
     def write_final(self, reason: str, message: str, report: Report | None = None) -> None:
         """Write the final message, which no later call replaces."""
         termination = Termination.model_construct(
             reason=reason, message=message, position=self.position, report=report or self._report
         )
-        # Try to write even if the lock is not free, because another thread's write may hang.
+        with self._lock_for_end():
+            try:
+                self._write(termination.encode().encode())
+                if self._file is not None:
+                    os.ftruncate(self._file, self._length)
+                    os.close(self._file)
+            except OSError as error:
+                self._stop_writing(error)
+            finally:
+                self._file = None
+
+    @contextmanager
+    def _lock_for_end(self) -> Iterator[None]:
+        """Hold the lock, but continue without it after LOCK_SECONDS, because another thread's write may hang."""
         locked = self._lock.acquire(timeout=LOCK_SECONDS)
         try:
-            self._write(termination.encode().encode())
-            if self._file is not None:
-                os.ftruncate(self._file, self._length)
-                os.close(self._file)
-        except OSError as error:
-            self._stop_writing(error)
+            yield
         finally:
-            self._file = None
             if locked:
                 self._lock.release()
 
     def _write_preliminary(self) -> None:
         position = self._position and _WIDEST
-        termination = Termination(reason=UNFINISHED, message=_KILLED, position=position, report=self._report)
+        reason, message = self._cause
+        termination = Termination.model_construct(
+            reason=reason, message=message, position=position, report=self._report
+        )
         text = termination.encode().encode()
         self._offset = None
         if self._position is not None:
