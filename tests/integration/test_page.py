@@ -360,6 +360,14 @@ def test_the_example_is_a_stored_sample_and_its_command_can_be_copied(chromium: 
     assert json.loads(done.stdout)["outputs"][0]["data"] == pytest.approx([0.970688, 0.119203], abs=1e-6)
 
 
+def test_the_command_has_a_file_for_a_request_of_too_many_bytes(chromium: Browser, table: str) -> None:
+    with opened(chromium, table) as page:
+        request, command = page.get_by_role("textbox", name="Request"), page.locator("pre", has_text="curl")
+        for letter, data in (("a", "--data-raw"), ("あ", "--data @request.json")):
+            request.fill(json.dumps(letter * 60_000, ensure_ascii=False))
+            expect(command).to_contain_text(data)
+
+
 @pytest.mark.parametrize("size", [NARROW, (1280, 800)], ids=["narrow", "wide"])
 def test_values_are_wrapped_and_boxes_fill_their_card(chromium: Browser, table: str, size: tuple[int, int]) -> None:
     with opened(chromium, table, size=size) as page:
