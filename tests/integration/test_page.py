@@ -360,6 +360,29 @@ def test_the_example_is_a_stored_sample_and_its_command_can_be_copied(chromium: 
     assert json.loads(done.stdout)["outputs"][0]["data"] == pytest.approx([0.970688, 0.119203], abs=1e-6)
 
 
+def test_the_command_has_a_file_for_a_request_of_too_many_bytes(chromium: Browser, table: str) -> None:
+    with opened(chromium, table) as page:
+        request, command = page.get_by_role("textbox", name="Request"), page.locator("pre", has_text="curl")
+        for letter, data in (("a", "--data-raw"), ("あ", "--data @request.json")):
+            request.fill(json.dumps(letter * 60_000, ensure_ascii=False))
+            expect(command).to_contain_text(data)
+
+
+@pytest.mark.parametrize("end", ["an invalid request", "the example"])
+def test_a_request_without_an_answer_can_be_ended(chromium: Browser, table: str, end: str) -> None:
+    with opened(chromium, table) as page:
+        page.route("**/infer", lambda _: None)  # it is never answered
+        request, outputs = page.get_by_role("textbox", name="Request"), page.locator("#outputs")
+        request.press("Control+Enter")
+        expect(outputs).to_have_attribute("aria-busy", "true")
+        if end == "the example":
+            page.locator("#example").click()
+        else:
+            request.fill("{")
+            request.press("Control+Enter")
+        expect(outputs).to_have_attribute("aria-busy", "false")
+
+
 @pytest.mark.parametrize("size", [NARROW, (1280, 800)], ids=["narrow", "wide"])
 def test_values_are_wrapped_and_boxes_fill_their_card(chromium: Browser, table: str, size: tuple[int, int]) -> None:
     with opened(chromium, table, size=size) as page:

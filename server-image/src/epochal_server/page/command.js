@@ -3,7 +3,7 @@
 import { key } from "./client.js";
 import { quoted } from "./curl.js";
 
-const LONGEST = 100_000; // Linux takes at most 128 KiB as an argument of a command.
+const MAX_BYTES = 100_000; // Linux takes at most 128 KiB as an argument of a command.
 
 /** Returns a command for a photograph, or for a request as text. */
 export function command(model, request) {
@@ -13,7 +13,8 @@ export function command(model, request) {
     parts.push("-H 'Content-Type: image/jpeg'", "--data-binary @photo.jpg", address("predict"));
   } else {
     const body = request.trim().replace(/\s*\n\s*/g, " "); // No string of JSON has a line break.
-    const data = body.length > LONGEST ? "--data @request.json" : `--data-raw ${quoted(body)}`;
+    const { length } = new TextEncoder().encode(body);
+    const data = length > MAX_BYTES ? "--data @request.json" : `--data-raw ${quoted(body)}`;
     const path = `v2/models/${encodeURIComponent(model.name)}/infer`;
     parts.push("-H 'Content-Type: application/json'", data, address(path));
   }

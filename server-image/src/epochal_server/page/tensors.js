@@ -76,8 +76,15 @@ export function tensors(model, refused) {
     show(make("p", { className: "refusal" }, message));
     say(message);
   };
+  let asked = new AbortController();
+  /** Ends the request that waits for its answer, if there is one. */
+  const abort = () => {
+    asked.abort();
+    outputs.ariaBusy = "false";
+  };
   byId("origin").textContent = model.example ? "A stored sample of the training's data" : "Made-up numbers";
   const restore = () => {
+    abort();
     request.value = written(model.example ?? invented(model));
     request.dispatchEvent(new Event("input"));
     show(make("p", { className: "quiet" }, "Ask, and the answer stands here."));
@@ -85,10 +92,8 @@ export function tensors(model, refused) {
   restore();
   byId("example").addEventListener("click", restore);
 
-  let asked = new AbortController(); // A newer request ends the last one.
-
   async function answer() {
-    asked.abort();
+    abort(); // A newer request ends the last one.
     asked = new AbortController();
     const { signal } = asked;
     const wrong = fault(request.value);

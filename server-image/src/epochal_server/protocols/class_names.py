@@ -23,14 +23,21 @@ def requested(query: Mapping[str, str], model: Model) -> bool:
     """Return whether a request asks for the names of the classes.
 
     Raises:
-        Invalid: If it asks for them and the model has none, or the parameter has another value than true or false.
+        Invalid: If it asks for them and the model has none, or its first output has no value for each class, or the
+            parameter has another value than true or false.
     """
     if not boolean(query, CLASS_NAMES):
         return False
-    if not has_names(model):
+    if model.classes is None:
         raise Invalid(
             f"{CLASS_NAMES}: expected a model with named classes, found no names: set spec.classes of the ModelServer, "
             f"or remove {CLASS_NAMES}"
+        )
+    if not has_names(model):
+        first = next(iter(model.outputs.values()))
+        raise Invalid(
+            f"{CLASS_NAMES}: expected a first output with a probability, or with a value for each class, found "
+            f"{first.name!r}, {first}: remove {CLASS_NAMES}"
         )
     return True
 

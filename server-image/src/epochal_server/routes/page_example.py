@@ -10,6 +10,8 @@ from epochal_server.protocols.answer_size import ESCAPED_BYTES
 
 MAX_BYTES = 64 * 1024
 """Maximum bytes of an example as JSON. Nobody reads or edits a longer request on a page."""
+_MAX_INTEGER = 2**53
+"""Greatest integer up to which JavaScript reads all integers of JSON exactly. It rounds greater ones."""
 
 
 def example(model: Model, samples: Arrays | None) -> dict[str, Any] | None:
@@ -22,7 +24,9 @@ def example(model: Model, samples: Arrays | None) -> dict[str, Any] | None:
     if samples is None:
         return None
     first = {tensor: samples[name][:1] for name, tensor in model.inputs.items()}
-    if not all(map(_is_accepted, first.values())) or sum(map(_bytes, first.values(), first)) > MAX_BYTES:
+    if not all(_is_accepted(sample) and _is_exact(sample) for sample in first.values()):
+        return None
+    if sum(map(_bytes, first.values(), first)) > MAX_BYTES:
         return None
     return {"inputs": [_input(sample, tensor) for tensor, sample in first.items()]}
 
@@ -35,6 +39,11 @@ def _input(sample: np.ndarray, tensor: Tensor) -> dict[str, Any]:
 def _is_accepted(sample: np.ndarray) -> bool:
     """Return whether the server accepts a sample: it refuses NaN, infinity and an empty array."""
     return bool(sample.size) and (sample.dtype.kind != "f" or bool(np.isfinite(sample).all()))
+
+
+def _is_exact(sample: np.ndarray) -> bool:
+    """Return whether a page shows a sample without rounding: it has no integer outside of ±2^53."""
+    return sample.dtype.kind not in "iu" or (int(sample.min()) >= -_MAX_INTEGER and int(sample.max()) <= _MAX_INTEGER)
 
 
 def _bytes(sample: np.ndarray, tensor: Tensor) -> int:

@@ -15,6 +15,8 @@ from tests.kit.served import model, small, spec
 
 BINARY = model([spec("x", (2,))], [spec("y", (1,))], probabilities=True, classes=("no", "yes"))
 SEVERAL = model([spec("x", (2,))], [spec("y", (2,)), spec("z", (1,))], probabilities=True, classes=("no", "yes"))
+LOGIT = model([spec("x", (2,))], [spec("y", (1,))], classes=("no", "yes"))
+WORDS = model([spec("x", (2,))], [spec("y", (4, 2))], probabilities=True, classes=("no", "yes"))
 PROBABILITIES = np.array([[0.2], [0.8], [np.nan]], np.float32)
 SAMPLES = [[1, 2]] * 3
 BODIES: Mapping[str, Any] = {
@@ -64,10 +66,14 @@ def test_the_first_of_several_outputs_has_the_classes(form: str) -> None:
     ("served", "value", "message"),
     [
         (small(), "true", "class_names: expected a model with named classes, found no names: set spec.classes"),
+        (LOGIT, "true", "a value for each class, found 'y', float32 of shape (n, 1): remove class_names"),
+        (WORDS, "true", "a value for each class, found 'y', float32 of shape (n, 4, 2): remove class_names"),
         (BINARY, "yes", "class_names: expected true or false, found 'yes'"),
     ],
 )
-def test_refuses_a_model_without_names_and_other_values(form: str, served: Model, value: str, message: str) -> None:
+def test_refuses_a_model_without_named_classes_and_other_values(
+    form: str, served: Model, value: str, message: str
+) -> None:
     with pytest.raises(Invalid) as refused:
         asked(form, served, {}, {"class_names": value})
     assert message in refused.value.message

@@ -47,6 +47,22 @@ def test_a_sample_that_the_server_refuses_is_no_example(values: list[float]) -> 
     assert example(small(), {"x": np.array([values], np.float32)}) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype", "exists"),
+    [
+        (2**53, "int64", True),
+        (-(2**53), "int64", True),
+        (2**53 + 1, "int64", False),
+        (-(2**63), "int64", False),
+        (2**53, "uint64", True),
+        (2**64 - 1, "uint64", False),
+    ],
+)
+def test_an_integer_that_a_page_rounds_is_no_example(value: int, dtype: str, *, exists: bool) -> None:
+    sample = np.array([[value, 1]], dtype)
+    assert (example(small(dtype), {"x": sample}) is not None) == exists
+
+
 def test_a_model_without_samples_has_no_example() -> None:
     assert example(small(), None) is None
     assert (
