@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from contextlib import AsyncExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -67,20 +67,23 @@ def serve(forwards: list[Forward]) -> None:
 
 
 async def _serve(forwards: list[Forward]) -> None:
-    async with AsyncExitStack() as stack:
+    servers = []
+    try:
         for forward in forwards:
             try:
-                server = await asyncio.start_server(partial(_forward, forward), "127.0.0.1", forward.port)
+                servers.append(await asyncio.start_server(partial(_forward, forward), "127.0.0.1", forward.port))
             except OSError as error:
                 raise Failure(f"port {forward.port} of this machine, for {forward.name}: {error.strerror}") from error
-            await stack.enter_async_context(server)
-            console.print(f"{forward.scheme}://localhost:{forward.port}  {forward.name}")
+            print(f"{forward.scheme}://localhost:{forward.port}  {forward.name}", flush=True)
         console.print("Ctrl-C ends it.")
         await asyncio.Event().wait()
+    finally:
+        for server in servers:
+            server.close()  # not wait_closed, which waits for all clients
 
 
 async def _forward(forward: Forward, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with closing(writer):
+    with closing(writer), suppress(asyncio.CancelledError):  # Ctrl-C cancels the open connections
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 far_reader, far_writer = await _connect(forward.address)
