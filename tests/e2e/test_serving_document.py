@@ -1,6 +1,7 @@
 """The commands in docs/serving.md work on a cluster."""
 
 import io
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -122,10 +123,19 @@ def test_make_open_offers_the_page_to_a_machine_outside_of_the_cluster(printed: 
             assert forwarder.stdout is not None
             name = f"ModelServer {server.namespace}/{server.name}"
             url = next(line.split()[0] for line in forwarder.stdout if line.rstrip().endswith(name))
-            curl = ["nsenter", f"--net=/proc/{forwarder.pid}/ns/net", "curl", "--silent", "--max-time", "10", url]
+            outside = ["nsenter", f"--net=/proc/{forwarder.pid}/ns/net"]
+            curl = [*outside, "curl", "--silent", "--max-time", "10", url]
             assert "<html" in subprocess.run(curl, check=True, capture_output=True, text=True).stdout
+            port = url.rpartition(":")[2]
+            idle = ["bash", "-c", f"exec 3<> /dev/tcp/127.0.0.1/{port}; echo connected; exec sleep 60"]
+            with subprocess.Popen([*outside, *idle], stdout=subprocess.PIPE) as client:
+                assert client.stdout is not None
+                client.stdout.readline()
+                forwarder.send_signal(signal.SIGINT)
+                forwarder.wait(10)
+                client.kill()
         finally:
-            forwarder.terminate()
+            forwarder.kill()
 
 
 def test_the_rollout_commands_work(printed: dict[str, str], server: Server, kubeconfig: str, tmp_path: Path) -> None:
