@@ -36,7 +36,11 @@ CLEANUP = StatusCause(Reason.CLEANUP, "The TrainingJob search-0-r0 of an earlier
 def status_of(observed: Observed, **changes: Any) -> ExperimentStatus:
     of = spec(**changes)
     return derive_status(
-        METADATA, of, ExperimentStatus(), derive_phase(of, ExperimentStatus(start_time=at(-60)), observed), observed
+        METADATA,
+        of,
+        ExperimentStatus(),
+        derive_phase(METADATA, of, ExperimentStatus(start_time=at(-60)), observed),
+        observed,
     )
 
 

@@ -146,7 +146,9 @@ def test_messages(observed: Observed, changes: dict[str, Any], words: str) -> No
 
 
 def ended_status(end: Phase, generation: int = 3) -> ExperimentStatus:
-    return ExperimentStatus(state=end.state, conditions=conditions(generation, ExperimentStatus(), NOW, end))
+    return ExperimentStatus(
+        state=end.state, conditions=conditions(generation, ExperimentStatus(), NOW, end, suspend=False)
+    )
 
 
 @pytest.mark.parametrize("changes", [{"maxTrials": 3}, {"maxFailedTrials": 1}])
