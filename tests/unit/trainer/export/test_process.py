@@ -7,6 +7,7 @@ from epochal_api.pod import ACCESS_KEY_ENV, SECRET_KEY_ENV, SESSION_TOKEN_ENV
 from epochal_api.trainingjob.report import Export
 from epochal_trainer.export import process, worker
 from epochal_trainer.export.request import Request
+from epochal_trainer.export.standby import BEGUN
 from epochal_trainer.lib.signals import Stopping
 
 
@@ -73,21 +74,21 @@ class Forked:
     Args:
         code: The exit code if the process ends before its order.
         takes_order: Whether it still reads orders.
-        killed: Whether the kernel kills it after its order, before it reads the order.
-        output: Its output after the order.
+        killed: Whether the kernel kills it after its order.
+        begins: Whether it begins to export before it is killed.
     """
 
     def __init__(
-        self, code: int | None = None, *, takes_order: bool = True, killed: bool = False, output: str = ""
+        self, code: int | None = None, *, takes_order: bool = True, killed: bool = False, begins: bool = True
     ) -> None:
-        self.code, self.takes_order, self.killed, self.output = code, takes_order, killed, output
+        self.code, self.takes_order, self.killed, self.begins = code, takes_order, killed, begins
 
     def poll(self) -> int | None:
         return self.code
 
     def order(self, request: Path) -> bool:
-        if self.output:
-            (request.parent / "log").write_text(self.output)
+        if self.begins:
+            (request.parent / BEGUN).touch()
         if self.killed:
             self.code = -9
         elif self.takes_order:
@@ -114,9 +115,9 @@ NEW = """open('outcome.json', 'w').write('{"reason": "Exported", "message": "by 
         (Forked(-9), 2**40, "by a new process"),
         (Forked(-9), 200 * 2**20, "not enough memory"),
         (Forked(takes_order=False), 2**40, "by a new process"),
-        (Forked(killed=True), 2**40, "by a new process"),
-        (Forked(killed=True), 200 * 2**20, "not enough memory"),
-        (Forked(killed=True, output="Loading the model"), 2**40, "its process was killed by signal 9"),
+        (Forked(killed=True, begins=False), 2**40, "by a new process"),
+        (Forked(killed=True, begins=False), 200 * 2**20, "not enough memory"),
+        (Forked(killed=True), 2**40, "its process was killed by signal 9"),
     ],
 )
 def test_the_forked_process_exports_while_it_lives(request_for: Request, forked: Any, free: int, message: str) -> None:

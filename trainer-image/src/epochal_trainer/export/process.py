@@ -79,15 +79,10 @@ def run(
     finally:
         process.kill()
         code = process.wait()
-    if not cause and process is standby and not _has_begun(request.folder):
+    if not cause and process is standby and not (request.folder / forked.BEGUN).exists():
         log.info("The forked export process ended with exit code %d at its order: a new process exports", code)
         return run(request, stopping, free_memory=free_memory, program=program)
     return failed(cause) if cause else _outcome(code, request.folder)
-
-
-def _has_begun(folder: Path) -> bool:
-    """Return whether the process has written its outcome, or any output."""
-    return (folder / OUTCOME).exists() or (folder / LOG).stat().st_size > 0
 
 
 def _start(request: Path, program: Sequence[str]) -> "subprocess.Popen[bytes]":

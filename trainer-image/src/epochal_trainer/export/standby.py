@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MIN_MEMORY = 144 * 2**20 + MIN_FREE_MEMORY
 """Minimum bytes of free memory for the fork and for its export: its need beside the memory that it shares."""
+BEGUN = "begun"
+"""File in the folder of the request that the process creates when it begins to export."""
 _CHECK_SECONDS = 1.0
 """Seconds between two looks at the free memory while the process waits."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -139,6 +141,7 @@ def _run(orders: int, parent: int, free_memory: Callable[[], int], export: Calla
         if submit_to(parent) and (request := _wait_for_order(free_memory)) is not None:
             _write_to(request.parent / LOG)
             os.chdir(request.parent)
+            Path(BEGUN).touch()
             export(request)
         code = 0
     except BaseException:  # noqa: BLE001 - no exception may reach the code of the parent

@@ -8,6 +8,7 @@ import binascii
 import gzip
 import json
 import math
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_type_hints
@@ -42,6 +43,8 @@ MAX_LINE = 128 * 1024
 """Characters of a line that is read: more than the parameters of a trial take, with an escape of twelve characters for
 each character.
 """
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character, which JSON can hold, and no status."""
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 9
 _TYPES: Mapping[str, type[Any]] = {
@@ -190,6 +193,11 @@ def _is_valid(value: object, kind: Any) -> bool:
         return (
             isinstance(value, dict)
             and len(value) <= MAX_PARAMETERS
-            and all(isinstance(text, str) and max(len(name), len(text)) <= MAX_STRING for name, text in value.items())
+            and all(_is_text(name) and _is_text(text) for name, text in value.items())
         )
-    return isinstance(value, kind) and not (isinstance(value, str) and len(value) > MAX_STRING)
+    return isinstance(value, kind) and (not isinstance(value, str) or _is_text(value))
+
+
+def _is_text(value: object) -> bool:
+    """Return whether a value is a text of at most MAX_STRING characters that a status may contain."""
+    return isinstance(value, str) and len(value) <= MAX_STRING and _SURROGATE.search(value) is None

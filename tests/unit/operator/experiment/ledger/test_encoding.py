@@ -175,6 +175,8 @@ def test_invalid_lines_are_kept_as_unknown_events(line: str) -> None:
         Started(0, 0, "a" * 257),
         Created(0, {"units": "9" * 257}, 0),
         Created(0, {"p" * 257: "1"}, 0),
+        Started(0, 0, "\ud800"),
+        Created(0, {"units": "\udfff"}, 0),
     ],
 )
 def test_events_with_invalid_fields_are_not_encoded(event: Event) -> None:
