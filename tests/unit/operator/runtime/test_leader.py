@@ -31,9 +31,9 @@ def pod(phase: str = "Running", last: Any = None, **state: Any) -> dict[str, Any
 
 
 RENEWED = "2026-11-25T12:00:07.600000Z"
-SAME_SECOND = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-25T12:00:07Z"}}
-BEFORE = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-25T12:00:06Z"}}
-AFTER = {"terminated": {"exitCode": 137, "finishedAt": "2099-11-25T12:00:00Z"}}
+SAME_SECOND: dict[str, Any] = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-25T12:00:07Z"}}
+BEFORE: dict[str, Any] = {"terminated": {"exitCode": 137, "finishedAt": "2026-11-25T12:00:06Z"}}
+AFTER: dict[str, Any] = {"terminated": {"exitCode": 137, "finishedAt": "2099-11-25T12:00:00Z"}}
 """States of a container that ended in the second of a renewal, before, or after any renewal."""
 RUNNING = pod(running={})
 
