@@ -86,7 +86,7 @@ def test_the_model_is_shared_by_a_presigned_url(printed: dict[str, str], folder:
 
 def test_runs_are_listed_with_the_best_first(printed: dict[str, str]) -> None:
     header, *rows = printed["Compare runs"].partition("NAME")[2].splitlines()
-    assert header.split() == ["STATE", "RATE", "BATCH", "EPOCH", "METRIC", "BEST", "ACCURACY"]
+    assert header.split() == ["STATE", "RATE", "BATCH", "EPOCH", "METRIC", "ACCURACY", "BEST"]
     assert [row.split()[:4] for row in rows] == [
         ["digits", "Complete", "0.003", "32"],
         ["digits-slow", "Complete", "0.0001", "32"],
