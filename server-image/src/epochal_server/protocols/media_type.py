@@ -11,6 +11,7 @@ from epochal_server.refusals import Unsupported
 
 GENERIC = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain"})
 """Types that clients declare for any body."""
+_JSON = frozenset({JSON, "text/json"})
 _PICTURES = (
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
     ("PNG", re.compile(rb"\x89PNG\r\n")),
@@ -35,7 +36,7 @@ def normal(content_type: str) -> str:
 
 def may_be_json(media_type: str) -> bool:
     """Return whether clients declare this type for JSON, or for any body."""
-    return media_type in GENERIC or media_type == JSON or media_type.endswith("+json")
+    return media_type in GENERIC or media_type in _JSON or media_type.endswith("+json")
 
 
 def check_json(body: bytes, media_type: str) -> None:
@@ -53,7 +54,10 @@ def check_json(body: bytes, media_type: str) -> None:
 def refuse_picture(body: bytes) -> None:
     """Raise Unsupported if a body that should be JSON is a picture."""
     if (picture := _picture(body)) is not None:
-        raise Unsupported(f"body: expected a JSON object, found a {picture} picture: send pictures to POST /predict")
+        raise Unsupported(
+            f"body: expected a JSON object, found a {picture} picture: send pictures to POST /predict "
+            "(a ModelServer with spec.images)"
+        )
 
 
 def check_photograph(body: bytes, media_type: str, model: str) -> None:

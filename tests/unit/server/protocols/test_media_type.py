@@ -29,7 +29,11 @@ BODIES: Mapping[str, Any] = {
         (CSV, "text/csv", "Content-Type: expected application/json, found 'text/csv': send the samples as JSON"),
         (CSV, "text/csv; charset=utf-8", "found 'text/csv'"),
         (b"", "application/xml", "found 'application/xml'"),
-        (PNG, "image/png", "expected a JSON object, found a PNG picture: send pictures to POST /predict"),
+        (
+            PNG,
+            "image/png",
+            "expected a JSON object, found a PNG picture: send pictures to POST /predict (a ModelServer with ",
+        ),
         (PNG, "application/x-www-form-urlencoded", "found a PNG picture"),
         (JPEG, "application/json", "found a JPEG picture"),
         (WEBP, "application/octet-stream", "found a WebP picture"),
@@ -51,7 +55,9 @@ async def test_an_object_is_accepted_with_every_type(path: str, content_type: st
         assert response.status == 200
 
 
-@pytest.mark.parametrize("content_type", ["", "application/json", "application/octet-stream", "application/vnd.a+json"])
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "application/octet-stream", "application/vnd.a+json", "text/json"]
+)
 def test_the_parser_explains_errors_in_json(content_type: str) -> None:
     check_json(CSV, content_type)
 
@@ -61,6 +67,12 @@ def test_the_decoder_explains_errors_in_photographs(content_type: str) -> None:
     check_photograph(CSV, content_type, "digits")
     for photograph in (PNG, JPEG, WEBP):
         check_photograph(photograph, "text/csv", "digits")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/json"])
+def test_json_is_no_photograph(content_type: str) -> None:
+    with pytest.raises(Unsupported, match="or JSON to /v2/models/digits/infer"):
+        check_photograph(b"{}", content_type, "digits")
 
 
 def test_the_message_has_the_start_of_a_long_type() -> None:
