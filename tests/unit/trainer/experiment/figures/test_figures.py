@@ -163,8 +163,8 @@ def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_importance_names_the_reason_for_a_missing_parameter(tmp_path: Path, texts: list[str]) -> None:
     importance.draw(CONDITIONAL, tmp_path / "a.png")
     assert texts == [
-        " no importance: only 0 of 9 trials use this parameter",
-        " no importance: only 1 of 9 trials use this parameter",
+        " no importance: only 0 of 9 trials set this parameter",
+        " no importance: only 1 of 9 trials set this parameter",
         " 1.00",
     ]
 
@@ -176,7 +176,7 @@ def test_importance_of_a_parameter_that_all_trials_use(tmp_path: Path, texts: li
 
 def test_parallel_has_a_tick_for_trials_without_a_parameter(tmp_path: Path, texts: list[str]) -> None:
     parallel.draw(CONDITIONAL, tmp_path / "a.png")
-    assert texts.count("not used") == 2
+    assert texts.count("not set") == 2
 
 
 class Drawn(NamedTuple):

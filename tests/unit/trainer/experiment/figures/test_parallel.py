@@ -34,7 +34,7 @@ def test_heights_of_numbers(numbers: Numbers, text: str | None, expected: float 
         (Numbers(0.0001, 0.1, log=True), ["0.0001", "0.001", "0.01", "0.1"]),
         (Numbers(16, 64), ["20", "30", "40", "50", "60"]),
         (Numbers(3, 3), ["3"]),
-        (Numbers(0.5, 0.99, optional=True), ["not used", "0.5", "0.6", "0.7", "0.8", "0.9"]),
+        (Numbers(0.5, 0.99, optional=True), ["not set", "0.5", "0.6", "0.7", "0.8", "0.9"]),
     ],
 )
 def test_tick_labels(numbers: Numbers, labels: list[str]) -> None:
@@ -53,14 +53,14 @@ def test_number_of_ticks(high: float) -> None:
     ("names", "ticks"),
     [
         (Names(("Adam", "SGD")), [(0.25, "Adam"), (0.75, "SGD")]),
-        (Names(("true", "false"), optional=True), [(1 / 6, "not used"), (1 / 2, "true"), (5 / 6, "false")]),
+        (Names(("true", "false"), optional=True), [(1 / 6, "not set"), (1 / 2, "true"), (5 / 6, "false")]),
     ],
 )
 def test_names_are_at_their_ticks(names: Names, ticks: list[tuple[float, str]]) -> None:
     for (found, name), (height, label) in zip(names.ticks(), ticks, strict=True):
         assert found == pytest.approx(height)
         assert name == label
-        assert names.height_of(None if label == "not used" else label) == pytest.approx(height)
+        assert names.height_of(None if label == "not set" else label) == pytest.approx(height)
     assert names.height_of("RMSprop") is None
     assert (names.height_of(None) is None) == (not names.optional)
 
@@ -72,7 +72,7 @@ def test_number_of_name_ticks() -> None:
 @pytest.mark.parametrize("axis", [UNITS, RATE, OPTIMIZER])
 def test_a_parameter_that_some_trials_lack_has_a_tick_for_them(axis: ReportedParameter) -> None:
     assert scale(axis, ["0.1"], optional=True).optional
-    assert scale(axis, ["0.1"], optional=True).ticks()[0][1] == "not used"
+    assert scale(axis, ["0.1"], optional=True).ticks()[0][1] == "not set"
 
 
 @pytest.mark.parametrize(

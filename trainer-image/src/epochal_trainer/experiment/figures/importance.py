@@ -34,7 +34,7 @@ def draw(report: ExperimentReport, path: Path) -> None:
 
 def _reason(report: ExperimentReport, name: str) -> str:
     """Return the reason that a parameter has no importance. Only parameters of all trials can be compared."""
-    used, shown = sum(name in trial.parameters for trial in report.trials), len(report.trials)
-    if used < shown:
-        return f"no importance: only {used:,} of {shown:,} trials use this parameter"
+    having, shown = sum(name in trial.parameters for trial in report.trials), len(report.trials)
+    if having < shown:
+        return f"no importance: only {having:,} of {shown:,} trials set this parameter"
     return "no importance has been computed for this parameter"

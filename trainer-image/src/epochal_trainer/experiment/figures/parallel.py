@@ -27,11 +27,11 @@ _TICKS = 5
 _MAX_NAMES = 16
 """Maximum number of names on a scale. Of more names, some are left out."""
 _DECADES = 2
-_NOT_USED = "not used"
-"""Tick for trials without the parameter, because its condition (`when`) does not hold."""
+_NOT_SET = "not set"
+"""Tick for trials without the parameter: its condition (`when`) does not hold, or trial 0 has no single value."""
 _SYMBOLS = {BELOW: "▼", ABOVE: "▲"}
 _FLOOR = 0.14
-"""Height of the lowest number on a scale with the tick _NOT_USED, which is at 0."""
+"""Height of the lowest number on a scale with the tick _NOT_SET, which is at 0."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Numbers:
 
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
-        not_used = [(0.0, _NOT_USED)] if self.optional else []
-        return [*not_used, *((self._height_of(value), f"{value:.4g}") for value in self._values())]
+        not_set = [(0.0, _NOT_SET)] if self.optional else []
+        return [*not_set, *((self._height_of(value), f"{value:.4g}") for value in self._values())]
 
     def _height_of(self, value: float) -> float:
         if self.low == self.high:
@@ -96,11 +96,11 @@ class Names:
     def ticks(self) -> list[tuple[float, str]]:
         """Return the ticks as pairs of height and label."""
         step = math.ceil(len(self.names) / _MAX_NAMES)
-        not_used = [(self._height_of(-1), _NOT_USED)] if self.optional else []
+        not_set = [(self._height_of(-1), _NOT_SET)] if self.optional else []
         names = [
             (self._height_of(index), escape(name, 18)) for index, name in enumerate(self.names) if not index % step
         ]
-        return [*not_used, *names]
+        return [*not_set, *names]
 
     def _height_of(self, index: int) -> float:
         return (index + 0.5 + self.optional) / (len(self.names) + self.optional)
