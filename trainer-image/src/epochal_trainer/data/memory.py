@@ -47,6 +47,11 @@ class MemoryBudget:
         self.remaining -= size
 
 
+MIN_FREE_MEMORY = 48 * 2**20
+"""Minimum bytes of free memory of the container during an export or an evaluation. With less, the kernel might kill the
+container, and with it a training that is already stored."""
+
+
 def available_memory(proc: Path = cgroups.PROC, groups: Path = cgroups.CGROUPS) -> int:
     """Return the free memory of this process in bytes: the minimum of its machine and its container."""
     return _min_memory("MemAvailable:", proc, groups)

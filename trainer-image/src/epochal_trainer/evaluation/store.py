@@ -9,7 +9,7 @@ import keras
 from epochal_api.evaluation import CONFUSION, EVALUATION, MISTAKES, EvaluatedModel, Evaluation
 from numpy.typing import NDArray
 
-from epochal_trainer.data.memory import available_memory
+from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
 from epochal_trainer.data.samples import TrainingData
 from epochal_trainer.evaluation import figures
 from epochal_trainer.evaluation.evaluate import evaluate, find_data_set, find_target
@@ -17,8 +17,7 @@ from epochal_trainer.evaluation.images import small_images
 from epochal_trainer.evaluation.sentences import captions, summary
 from epochal_trainer.evaluation.target import NotEvaluated
 from epochal_trainer.export.tensors import UnsupportedModel
-from epochal_trainer.lib.failures import SUPERSEDED, Failure
-from epochal_trainer.reporting.results import EVALUATING, Results
+from epochal_trainer.reporting.results import EVALUATING, Results, optional_result
 from epochal_trainer.training.context import Context
 
 Array = NDArray[Any]
@@ -31,8 +30,6 @@ MIN_SECONDS = 2.0
 """Time that an evaluation may take after a short training."""
 DRAWING_SECONDS = 1.0
 """Part of the time that is kept for the pictures."""
-MIN_FREE_MEMORY = 48 * 2**20
-"""Minimum bytes of free memory. With less, the kernel might kill the container, and with it the training."""
 
 
 def store_evaluation(
@@ -63,16 +60,11 @@ def store_evaluation(
     if not has_retry:
         log.info("No %s: a crash may fail the training, because this attempt is above spec.backoffLimit", EVALUATION)
         return
-    try:
-        log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results=results, epochs=epochs)))
-    except (NotEvaluated, UnsupportedModel) as error:
-        log.info("No %s: %s", EVALUATION, error)
-    except Failure as failure:
-        if failure.reason == SUPERSEDED:
-            raise
-        log.warning("Cannot store %s: %s", EVALUATION, failure.message)
-    except Exception:
-        log.warning("Cannot write %s; the training is complete without it:", EVALUATION, exc_info=True)
+    with optional_result(EVALUATION):
+        try:
+            log.info("Evaluation: %s", summary(_evaluate(context, model, file, data, results=results, epochs=epochs)))
+        except (NotEvaluated, UnsupportedModel) as error:
+            log.info("No %s: %s", EVALUATION, error)
 
 
 def _evaluate(

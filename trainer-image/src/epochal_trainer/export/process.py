@@ -16,11 +16,11 @@ from epochal_api.trainingjob.report import Export
 from epochal_api.trainingjob.status import MAX_EXPORT_MESSAGE
 from pydantic import ValidationError
 
-from epochal_trainer.data.memory import available_memory
+from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
 from epochal_trainer.export import standby as forked
 from epochal_trainer.export.request import FAILED, OUTCOME, Request
 from epochal_trainer.export.standby import Standby
-from epochal_trainer.export.worker import LOG, MIN_FREE_MEMORY, environment
+from epochal_trainer.export.worker import LOG, environment
 from epochal_trainer.lib.signals import Stopping
 from epochal_trainer.lib.text import duration, readable
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from epochal_trainer.data.memory import available_memory
-from epochal_trainer.export.worker import LOG, MIN_FREE_MEMORY, environment, export_request, submit_to
+from epochal_trainer.data.memory import MIN_FREE_MEMORY, available_memory
+from epochal_trainer.export.worker import LOG, environment, export_request, submit_to
 from epochal_trainer.lib import keys
 from epochal_trainer.reporting import log as logs
 

@@ -21,7 +21,7 @@ from epochal_trainer.export.standby import Standby
 from epochal_trainer.export.tensors import UnsupportedModel, network_of
 from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.signals import Stopping
-from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results
+from epochal_trainer.reporting.results import BEST_MODEL, EXPORTING, Results, optional_result
 
 log = logging.getLogger(__name__)
 
@@ -93,26 +93,21 @@ def store_signature(
         Failure: Superseded, if a newer attempt owns these results.
     """
     path = folder / SIGNATURE
-    try:
-        files = [
-            ModelFiles(model=_model_kind(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
-            for name in names
-        ]
-        classes, features = list(data.class_names) or None, list(data.feature_names) or None
-        network = network_of(model, classes, image_spec(data.train.features), features)
-        path.write_text(
-            Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
-        )
-        results.store(path, SIGNATURE)
-        return sha256(path)
-    except Failure as failure:
-        if failure.reason == SUPERSEDED:
-            raise
-        log.warning("Cannot store %s: %s", SIGNATURE, failure.message)
-    except UnsupportedModel as error:
-        log.info("Cannot write %s: %s", SIGNATURE, error)
-    except Exception:
-        log.warning("Cannot write %s; the training is complete without it:", SIGNATURE, exc_info=True)
+    with optional_result(SIGNATURE):
+        try:
+            files = [
+                ModelFiles(model=_model_kind(name), keras=ExportedFile(name=name, sha256=sha256(folder / name)))
+                for name in names
+            ]
+            classes, features = list(data.class_names) or None, list(data.feature_names) or None
+            network = network_of(model, classes, image_spec(data.train.features), features)
+            path.write_text(
+                Signature(**network, models=files).model_dump_json(exclude_none=True, indent=2) + "\n", encoding="utf-8"
+            )
+            results.store(path, SIGNATURE)
+            return sha256(path)
+        except UnsupportedModel as error:
+            log.info("Cannot write %s: %s", SIGNATURE, error)
     return None
 
 

@@ -14,8 +14,6 @@ from epochal_trainer.export.request import NOT_LOADED, OUTCOME, Request
 
 LOG = "log"
 """File for the output of the process, in the folder of its request."""
-MIN_FREE_MEMORY = 48 * 2**20
-"""Minimum bytes of free memory beside the process. With less, the kernel might kill the whole container."""
 _INHERITED = ("HOME", "KERAS_HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
 """Environment variables of the trainer that the process gets."""
 _ENVIRONMENT = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from epochal_lib.digests import sha256
 
-from epochal_trainer.lib.failures import Failure
+from epochal_trainer.lib.failures import SUPERSEDED, Failure
 from epochal_trainer.lib.text import readable
 from epochal_trainer.storage import Bucket
 from epochal_trainer.storage.faults import OBJECT_REASONS
@@ -37,6 +37,27 @@ EVALUATING = f"{ATTEMPTS}/evaluating"
 """Key that exists while a model is evaluated, so that an attempt knows that an earlier attempt ended in between."""
 CALLBACKS = "callbacks"
 """Folder for the files that the user's own callbacks write."""
+
+
+@contextmanager
+def optional_result(name: str, *, training: str = "is complete") -> Iterator[None]:
+    """Log an error in the context instead of raising it, because the training is valid without this result.
+
+    Args:
+        name: File name of the result.
+        training: What becomes of the training without the result, for the log.
+
+    Raises:
+        Failure: Superseded, if a newer attempt owns these results.
+    """
+    try:
+        yield
+    except Failure as failure:
+        if failure.reason == SUPERSEDED:
+            raise
+        log.warning("Cannot store %s: %s", name, failure.message)
+    except Exception:
+        log.warning("Cannot write %s; the training %s without it:", name, training, exc_info=True)
 
 
 class Results:

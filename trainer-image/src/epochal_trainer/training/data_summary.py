@@ -5,8 +5,7 @@ import logging
 from epochal_api.data_summary import DATA
 
 from epochal_trainer.data.samples import TrainingData
-from epochal_trainer.lib.failures import SUPERSEDED, Failure
-from epochal_trainer.reporting.results import Results, to_json
+from epochal_trainer.reporting.results import Results, optional_result, to_json
 from epochal_trainer.training.checks import Checks
 
 log = logging.getLogger(__name__)
@@ -18,13 +17,7 @@ def store_data_summary(data: TrainingData, checks: Checks, results: Results) -> 
     Raises:
         Failure: Superseded, if a newer attempt owns these results.
     """
-    try:
+    with optional_result(DATA, training="goes on"):
         summary = checks.summarize_data(data)
         results.put(DATA, to_json(summary.dump()))
         log.info("Wrote %s", results.uri(DATA))
-    except Failure as failure:
-        if failure.reason == SUPERSEDED:
-            raise
-        log.warning("Cannot store %s: %s", DATA, failure.message)
-    except Exception:
-        log.warning("Cannot write %s; the training goes on without it:", DATA, exc_info=True)
