@@ -24,7 +24,7 @@ from epochal_operator.experiment.schedule.pruning import trial_rungs
 from epochal_operator.experiment.state import Phase
 from epochal_operator.experiment.trial import Trial, max_trials, rank_trials
 from epochal_operator.experiment.trial_state import is_training
-from epochal_operator.runtime.conditions import ConditionStatus, is_true, make_conditions, with_finished
+from epochal_operator.runtime.conditions import ConditionStatus, make_conditions, stays_suspended, with_finished
 from epochal_operator.trainingjob.interface import format_metric
 
 MAX_MESSAGE = 1024
@@ -67,9 +67,8 @@ def conditions(
     generation: int, before: ExperimentStatus, now: datetime, phase: Phase, *, suspend: bool
 ) -> list[Condition]:
     """Return the conditions of an Experiment. `suspend` is spec.suspend."""
-    # A late pod of a trial does not end a suspension.
-    stays_suspended = suspend and is_true(before.conditions, "Suspended") and not phase.is_finished
-    values = _conditions(phase, is_suspended=stays_suspended or phase.state == "Suspended")
+    is_suspended = not phase.is_finished and stays_suspended(before.conditions, suspend=suspend)
+    values = _conditions(phase, is_suspended=is_suspended or phase.state == "Suspended")
     return with_finished(
         make_conditions(values, before.conditions, generation=generation, now=now, max_bytes=MAX_MESSAGE)
     )

@@ -39,6 +39,34 @@ def is_true(conditions: Iterable[Condition] | None, type_: str) -> bool:
     return found is not None and found.status == "True"
 
 
+def stays_suspended(before: Iterable[Condition] | None, *, suspend: bool) -> bool:
+    """Return whether an unfinished object stays suspended while it still has a late pod, which is about to end.
+
+    Args:
+        before: The previous conditions.
+        suspend: The spec.suspend.
+    """
+    return suspend and is_true(before, "Suspended")
+
+
+def ended_suspension(
+    before: Iterable[Condition] | None, after: Iterable[Condition] | None, *, suspend: bool
+) -> str | None:
+    """Return the start of a suspension that has ended (RFC 3339), or None.
+
+    It is the key of the Event: after a conflict, the Event is emitted again, perhaps for a later generation.
+
+    Args:
+        before: The previous conditions.
+        after: The new conditions.
+        suspend: The spec.suspend.
+    """
+    suspended = get_condition(before, "Suspended")
+    if suspended is None or suspended.status != "True" or is_true(after, "Suspended") or suspend:
+        return None
+    return suspended.last_transition_time
+
+
 def with_finished(conditions: Iterable[Condition]) -> list[Condition]:
     """Return conditions with a `Finished` condition, so that `kubectl wait` can wait for success or failure at once."""
     others = [condition for condition in conditions if condition.type != FINISHED]

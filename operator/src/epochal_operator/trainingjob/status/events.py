@@ -9,7 +9,7 @@ from epochal_api.kind import Metadata
 from epochal_api.trainingjob.status import EXPORTED, SPEC_APPLIED, STORAGE, ReportedStatus, Status, StoredModel
 
 from epochal_operator.pods.diagnosis import may_run
-from epochal_operator.runtime.conditions import get_condition, is_true
+from epochal_operator.runtime.conditions import ended_suspension, get_condition, is_true
 from epochal_operator.runtime.events import Event, make_event
 from epochal_operator.trainingjob.job.batch_job import starting_controller
 from epochal_operator.trainingjob.job.observed import Observed
@@ -38,11 +38,9 @@ def events(
         yield make_event(Reason.SPEC_IGNORED, applied.message, generation)
     if is_true(after.conditions, "Suspended") and not is_true(before.conditions, "Suspended"):
         yield make_event(Reason.SUSPENDED, "Its pods are stopped until spec.suspend is false.", generation)
-    suspended = get_condition(before.conditions, "Suspended")
-    if suspended and suspended.status == "True" and not is_true(after.conditions, "Suspended") and not suspend:
-        # Ready may stay the same, for example while a late pod is on a lost node. The key is the start of the
-        # suspension: after a conflict, the Event is emitted again, perhaps for a later generation.
-        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", suspended.last_transition_time)
+    if (since := ended_suspension(before.conditions, after.conditions, suspend=suspend)) is not None:
+        # Ready may stay the same, for example while a late pod is on a lost node.
+        yield make_event(Reason.RESUMED, "The TrainingJob is no longer suspended.", since)
     ready, previous = get_condition(after.conditions, "Ready"), get_condition(before.conditions, "Ready")
     if ready is None or (
         previous and (previous.status, previous.reason, previous.message) == (ready.status, ready.reason, ready.message)

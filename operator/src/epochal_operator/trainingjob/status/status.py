@@ -16,7 +16,13 @@ from epochal_api.trainingjob.status import (
     Status,
 )
 
-from epochal_operator.runtime.conditions import ConditionStatus, get_condition, is_true, make_conditions, with_finished
+from epochal_operator.runtime.conditions import (
+    ConditionStatus,
+    get_condition,
+    make_conditions,
+    stays_suspended,
+    with_finished,
+)
 from epochal_operator.runtime.reasons import sanitize_message
 from epochal_operator.trainingjob.job.observed import Observed, first_run_time, unstarted_pods
 from epochal_operator.trainingjob.pod.failures import pod_failure
@@ -161,9 +167,8 @@ def conditions(
 
     A condition keeps its transition time while its status is unchanged. `suspend` is spec.suspend.
     """
-    # A late pod, which the Job controller deletes again, does not end a suspension.
-    stays_suspended = suspend and is_true(before.conditions, "Suspended") and phase.completion_time is None
-    values = [*_phase_conditions(phase, is_suspended=stays_suspended or phase.state == "Suspended")]
+    is_suspended = phase.completion_time is None and stays_suspended(before.conditions, suspend=suspend)
+    values = [*_phase_conditions(phase, is_suspended=is_suspended or phase.state == "Suspended")]
     if observed is not None:
         values += [*_storage_conditions(before, observed, phase), *_spec_applied_conditions(before, observed)]
     return with_finished(make_conditions(values, before.conditions, generation=generation, now=now))
