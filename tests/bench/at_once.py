@@ -46,7 +46,7 @@ def many_at_once(namespace: Namespace) -> list[Figure]:
             if who == "ours":
                 server.append(1000 * spent[0] / COUNT)
                 ours.append(1000 * spent[1] / COUNT)
-            _clear(namespace.name, RESOURCE[who])
+            _clear(namespace.name, who)
     ratio = Ratio.of([[item] for item in rates["ours"]], [[item] for item in rates["theirs"]])
     return [
         Figure(
@@ -102,16 +102,17 @@ async def _rate(namespace: str, resource: str, things: list[Object]) -> float:
 _JSON = {"Content-Type": "application/json"}
 
 
-def _clear(namespace: str, resource: str) -> None:
-    """Deletes all objects of a resource, and waits until their pods are gone."""
-    kubectl("delete", resource, "--all", "--namespace", namespace, "--cascade=foreground", "--wait", timeout=600)
-    for left in ("jobs", "pods"):
-        wait(
-            f"no {left} left",
-            lambda left=left: not kubectl("get", left, "--namespace", namespace, "--output", "name"),  # type: ignore[misc]
-            seconds=SECONDS,
-        )
+def _clear(namespace: str, who: Who) -> None:
+    """Deletes the objects of a turn, and waits until their Jobs and pods are deleted. Other rows may have left Jobs."""
+    own = f"/{who}-"
+    names = [name for name in _names(RESOURCE[who], namespace) if own in name]
+    kubectl("delete", *names, "--namespace", namespace, "--cascade=foreground", "--wait", timeout=600)
+    wait(f"no Jobs or pods of {who} left", lambda: own not in "".join(_names("jobs,pods", namespace)), seconds=SECONDS)
     time.sleep(5)
+
+
+def _names(resources: str, namespace: str) -> list[str]:
+    return kubectl("get", resources, "--namespace", namespace, "--output", "name").split()
 
 
 def _cpu() -> tuple[float, float]:
