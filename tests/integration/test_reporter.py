@@ -181,6 +181,9 @@ def test_a_refused_report_is_repeated_seldom_and_at_the_end(
     reporter.start()
     wait("it to be refused", lambda: len(operator.answers) == 1, seconds=SECONDS, every=0.01)
     reporter.update(epoch=1)
+    began = time.monotonic()
+    reporter.wait_for_answer(3 * SECONDS)
+    assert time.monotonic() - began < 2 * SECONDS
     time.sleep(0.5)
     assert len(operator.answers) == 1
     assert reporter.close().epoch == 1

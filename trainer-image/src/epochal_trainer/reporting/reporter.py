@@ -102,6 +102,7 @@ class Reporter:
         self._sequence = 0
         self._updates = 0
         self._answered = -1
+        self._is_refused = False
         self._delivered: Report | None = None
         self._answered_at = -math.inf
         self._changed = threading.Condition()
@@ -135,6 +136,8 @@ class Reporter:
     def wait_for_answer(self, seconds: float) -> None:
         """Wait until the operator has answered the current state, so that its request to finish early has arrived.
 
+        There is no wait for an operator that refuses reports, because it requests nothing.
+
         Args:
             seconds: Longest wait: a training must not wait for an operator that is unreachable.
         """
@@ -142,7 +145,7 @@ class Reporter:
             return
         with self._changed:
             updates = self._updates
-            self._changed.wait_for(lambda: self._answered >= updates, seconds)
+            self._changed.wait_for(lambda: self._answered >= updates or self._is_refused, seconds)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> Report:
         """Send the last state, with retries for some seconds, and return it."""
@@ -207,7 +210,7 @@ class Reporter:
         if (answer := read_answer(response)) is not None:
             self._finish.update(answer)
         with self._changed:
-            self._answered_at, self._answered = time.monotonic(), updates
+            self._answered_at, self._answered, self._is_refused = time.monotonic(), updates, False
             self._changed.notify_all()
 
     def _wait(self, pause: Pause) -> None:
@@ -225,6 +228,9 @@ class Reporter:
         if error.is_permanent:
             # An older operator refuses reports without an attempt, and accepts all others.
             if report.attempt:
+                with self._changed:
+                    self._is_refused = True
+                    self._changed.notify_all()
                 self._warn_once("The operator refuses progress reports (%s). The training continues.", error)
                 return REFUSED_DELAY, Pause(REFUSED_DELAY, REFUSED_DELAY)
             self._delivered = report
