@@ -24,7 +24,6 @@ SEARCH_SECONDS = 60
 """For an Experiment to read eight ledgers and to record its first trial."""
 TIMES, MORE_SECONDS = 1.5, 5.0
 """How much longer than usual a training may take, and a bound for its start."""
-GONE_SECONDS = 120
 LEASE = "epochal"
 
 
@@ -146,7 +145,7 @@ def _namespace(name: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        kubectl("delete", "namespace", name, "--wait", timeout=GONE_SECONDS)
+        kubectl("delete", "namespace", name, "--wait", timeout=300)
 
 
 def _write_ledgers(namespace: str) -> list[str]:
