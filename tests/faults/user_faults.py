@@ -25,6 +25,8 @@ SEARCH_SECONDS = 60
 TIMES, MORE_SECONDS = 1.5, 5.0
 """How much longer than usual a training may take, and a bound for its start."""
 LEASE = "epochal"
+LEADS_SECONDS = 60
+"""For an operator to lead after a rollout by the scenario before."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class OperatorState:
 
     @classmethod
     def now(cls) -> "OperatorState":
-        """Returns the state of the operator, and resets the peak of its memory."""
+        """Returns the state of the operator that leads, and resets the peak of its memory."""
+        wait("an operator to lead", lambda: lease()["holderIdentity"], seconds=LEADS_SECONDS)
         (name,) = operator.pods()
         pod = get("pod", name, namespace=operator.NAMESPACE)
         pid = operator.process_of(pod["metadata"]["uid"])
