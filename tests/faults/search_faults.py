@@ -109,19 +109,13 @@ def restart_api_server(course: Course) -> list[str]:
 
 def kill_leader(course: Course) -> list[str]:
     """Kills the leader with SIGKILL, like a lost node: its lease has to run out."""
-
-    def holder() -> str:
-        lease = get("lease", "epochal", namespace=operator.NAMESPACE)
-        found = str(lease["spec"].get("holderIdentity") or "")
-        return found if found in operator.pods() else ""
-
-    leader = wait("a leader", holder, seconds=TAKE_OVER_SECONDS)
+    leader = wait("a leader", operator.leader, seconds=TAKE_OVER_SECONDS)
     with course.search.at_work():
         time.sleep(course.chance.uniform(*AFTER))
         pid = operator.process_of(get("pod", leader, namespace=operator.NAMESPACE)["metadata"]["uid"])
         os.kill(pid, signal.SIGKILL)
         kubectl("delete", "pod", leader, "--namespace", operator.NAMESPACE, "--grace-period=0", "--force")
-        wait("another leader", lambda: holder() not in {"", leader}, seconds=TAKE_OVER_SECONDS)
+        wait("another leader", lambda: operator.leader() not in {"", leader}, seconds=TAKE_OVER_SECONDS)
     kubectl("rollout", "status", "deployment/epochal", "--namespace", operator.NAMESPACE, "--timeout=90s")
     return []
 

@@ -95,7 +95,7 @@ class OperatorState:
     @classmethod
     def now(cls) -> "OperatorState":
         """Returns the state of the operator that leads, and resets the peak of its memory."""
-        wait("an operator to lead", lambda: lease()["holderIdentity"], seconds=LEADS_SECONDS)
+        wait("an operator to lead", operator.leader, seconds=LEADS_SECONDS)
         (name,) = operator.pods()
         pod = get("pod", name, namespace=operator.NAMESPACE)
         pid = operator.process_of(pod["metadata"]["uid"])

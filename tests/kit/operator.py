@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.kit.kubectl import Object, items, kubectl, wait
+from tests.kit.kubectl import Object, get, items, kubectl, wait
 
 NAMESPACE = "epochal-system"
 PROGRESS = "https://epochal.epochal-system.svc:8443"
@@ -20,6 +20,12 @@ def pods() -> list[str]:
     """Returns the names of the operator's pods that are not terminating."""
     found = items("pods", namespace=NAMESPACE, selector=SELECTOR)
     return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def leader() -> str:
+    """Returns the name of the pod that holds the lease, or "" without a holder, or if that pod no longer exists."""
+    holder = str(get("lease", "epochal", namespace=NAMESPACE)["spec"].get("holderIdentity") or "")
+    return holder if holder in pods() else ""
 
 
 def scale(replicas: int) -> None:
